@@ -1,0 +1,66 @@
+"""The root of the command line: every command by name, none imported before it is called."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mq.commands import Group, LazyCommand
+
+_THINGS = "Things"
+_DATA = "Data"
+_OPERATIONS = "Operations"
+# name: (module, panel, one line of help)
+COMMANDS = {
+    "init": ("mq.commands.init", _THINGS, "Create a store."),
+    "topic": ("mq.commands.topic", _THINGS, "Create, list, show, alter, trim, delete topics."),
+    "group": ("mq.commands.group", _THINGS, "Look at consumer groups, reset and delete them."),
+    "produce": ("mq.commands.produce", _DATA, "Append records to a topic."),
+    "consume": ("mq.commands.consume", _DATA, "Read records, alone or as part of a group."),
+    "peek": ("mq.commands.peek", _DATA, "Look at records without reading them."),
+    "status": ("mq.commands.status", _OPERATIONS, "Show which store is used and what is in it."),
+    "lag": ("mq.commands.lag", _OPERATIONS, "Show how far each group is behind."),
+    "verify": ("mq.commands.verify", _OPERATIONS, "Check every record and counter of the store."),
+    "backup": ("mq.commands.backup", _OPERATIONS, "Copy the store while it is in use."),
+    "vacuum": ("mq.commands.vacuum", _OPERATIONS, "Give unused space back to the file system."),
+    "store": ("mq.commands.store", _OPERATIONS, "Show and change the settings of the store."),
+    "demo": ("mq.commands.demo", _OPERATIONS, "Tell a story on real data in a temporary folder."),
+}
+
+
+class RootGroup(Group):
+    """`mq` itself: its commands are stand-ins until one of them is called."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        for name, (module, panel, help) in COMMANDS.items():
+            self.add_command(LazyCommand(name, module, help, panel))
+
+
+app = typer.Typer(
+    name="mq",
+    cls=RootGroup,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from mq import __version__
+        from mq.context import current_context
+
+        current_context().output.text(f"mq {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def mq(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Topics, queues and exchanges in one SQLite file, with no server."""

@@ -1,0 +1,215 @@
+"""What every command is built from: the global options, aliases and lazily loaded modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from mq.context import Context, current_context, parse_format, parse_timeout
+from mq.output import Format
+from store.errors import BadInput
+
+if TYPE_CHECKING:
+    from typer._click import Command as ClickCommand
+    from typer._click import Context as ClickContext
+    from typer._click import HelpFormatter, Parameter
+
+GLOBAL_PANEL = "Global options"
+ALIASES = {"ls": "list", "rm": "delete"}
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _option(
+    *names: str,
+    set: Callable[[Context, Any], None],
+    help: str,
+    metavar: str | None = None,
+    complete: tuple[str, ...] = (),
+) -> TyperOption:
+    """One global option. `set` notes a given value; without a metavar the option is a flag."""
+
+    def note(_context: Any, _parameter: Any, value: Any) -> None:
+        if value is not None:
+            set(current_context(), value)
+
+    return TyperOption(
+        param_decls=list(names),
+        is_flag=metavar is None,
+        metavar=metavar,
+        callback=note,
+        expose_value=False,
+        autocompletion=(lambda _context, _words, _start: list(complete)) if complete else None,
+        help=help,
+        rich_help_panel=GLOBAL_PANEL,
+    )
+
+
+def _setter(field: str, convert: Callable[[Any], Any]) -> Callable[[Context, Any], None]:
+    return lambda context, value: setattr(context, field, convert(value))
+
+
+GLOBAL_OPTIONS = [
+    _option(
+        "-s",
+        "--store",
+        metavar="PATH",
+        set=_setter("store", str),
+        help="The store's file; else $MQ_STORE, the nearest .mq/store.db, or the user's own.",
+    ),
+    _option(
+        "-o",
+        "--output",
+        metavar="|".join(Format),
+        set=_setter("format", parse_format),
+        complete=tuple(Format),
+        help="How to write data; a table on a terminal, else TSV.",
+    ),
+    _option("--json", set=_setter("format", lambda _: Format.JSON), help="The same as -o json."),
+    _option("-q", "--quiet", set=_setter("quiet", bool), help="Say nothing but errors."),
+    _option("-y", "--yes", set=_setter("yes", bool), help="Agree to every question."),
+    _option("--no-input", set=_setter("no_input", bool), help="Never ask; fail instead."),
+    _option(
+        "--timeout",
+        metavar="DURATION",
+        set=_setter("timeout", parse_timeout),
+        help="How long to wait for the store's lock or a group's partitions (30s).",
+    ),
+    _option("--no-color", set=_setter("colour", lambda _: False), help="Use no colours."),
+    _option("--no-header", set=_setter("header", lambda _: False), help="Write no header line."),
+    _option(
+        "--allow-network-fs",
+        set=_setter("allow_network_fs", bool),
+        help="Open a store on a network file system, where locks may not hold.",
+    ),
+    _option("--debug", set=_setter("debug", bool), help="Show the traceback of an error."),
+]
+
+
+def _help_sections(command: TyperCommand | TyperGroup, context: ClickContext) -> _Sections:
+    sections: _Sections = {}
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None:
+            sections.setdefault(_panel_of(parameter), []).append(record)
+    if GLOBAL_PANEL in sections:
+        sections[GLOBAL_PANEL] = sections.pop(GLOBAL_PANEL)
+    return sections
+
+
+def _panel_of(parameter: Parameter) -> str:
+    panel = getattr(parameter, "rich_help_panel", None)
+    return panel or ("Arguments" if parameter.param_type_name == "argument" else "Options")
+
+
+def _write_sections(formatter: HelpFormatter, sections: _Sections) -> None:
+    for title, records in sections.items():
+        with formatter.section(title):
+            formatter.write_dl(records)
+
+
+class Command(TyperCommand):
+    """A command that takes the global options after its own."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.params = [*self.params, *GLOBAL_OPTIONS]
+
+    def format_options(self, ctx: ClickContext, formatter: HelpFormatter) -> None:
+        """Write the options, each panel under its own heading."""
+        _write_sections(formatter, _help_sections(self, ctx))
+
+
+class Group(TyperGroup):
+    """A group of commands that takes the global options, knows `ls` and `rm`, and sees typos."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.params = [*self.params, *GLOBAL_OPTIONS]
+
+    def parse_args(self, ctx: ClickContext, args: list[str]) -> list[str]:
+        """Show the help where nothing at all was asked."""
+        return super().parse_args(ctx, args or ["--help"] if not ctx.resilient_parsing else args)
+
+    def resolve_command(
+        self, ctx: ClickContext, args: list[str]
+    ) -> tuple[str | None, ClickCommand | None, list[str]]:
+        """Find the named command, by its name or its alias; raises BadInput with the nearest."""
+        name, *rest = args
+        if name not in self.commands:
+            name = ALIASES.get(name, name)
+        command = self.get_command(ctx, name)
+        if command is None:
+            if ctx.resilient_parsing:
+                return None, None, rest
+            raise self._unknown(ctx, args[0])
+        if isinstance(command, LazyCommand):
+            command = command.load()
+        return name, command, rest
+
+    def format_options(self, ctx: ClickContext, formatter: HelpFormatter) -> None:
+        """Write the commands first, then the options, each panel under its own heading."""
+        sections: _Sections = {}
+        for name in self.list_commands(ctx):
+            command = self.commands[name]
+            if not command.hidden:
+                panel = getattr(command, "rich_help_panel", None) or "Commands"
+                record = (name, command.get_short_help_str(limit=formatter.width))
+                sections.setdefault(panel, []).append(record)
+        _write_sections(formatter, sections | _help_sections(self, ctx))
+
+    def _unknown(self, ctx: ClickContext, name: str) -> BadInput:
+        path = ctx.command_path
+        names = [known for known, command in self.commands.items() if not command.hidden]
+        near = get_close_matches(name, names, n=3) or [n for n in names if n.startswith(name)]
+        hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help lists them"
+        return BadInput(f"{path} has no command {name!r}", hint=hint)
+
+
+class LazyCommand(TyperCommand):
+    """A stand-in with a name and a line of help; the module is imported when it is called."""
+
+    def __init__(self, name: str, module: str, help: str, panel: str) -> None:
+        super().__init__(name, short_help=help, rich_help_panel=panel)
+        self._module = module
+
+    def load(self) -> ClickCommand:
+        """Import the module and build the command from its `app`."""
+        command = typer.main.get_command(import_module(self._module).app)
+        command.name = self.name
+        return command
+
+
+class _CommandApp(typer.Typer):
+    """A Typer app whose commands take the global options."""
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
+        """Register a function as a command, as `typer.Typer.command` does."""
+        return super().command(name, **{"cls": Command, **settings})
+
+
+class CommandGroup(_CommandApp):
+    """`mq NOUN`: make one as `app` in a module of its own and register its verbs."""
+
+    def __init__(self, help: str) -> None:
+        super().__init__(
+            cls=Group, help=help, callback=_nothing, add_completion=False, rich_markup_mode=None
+        )
+
+
+class SingleCommand(_CommandApp):
+    """`mq VERB`: make one as `app` in a module of its own and register one function."""
+
+    def __init__(self) -> None:
+        super().__init__(add_completion=False, rich_markup_mode=None)
+
+
+def _nothing() -> None:
+    """What a group itself does."""
+
+
+_Sections = dict[str, list[tuple[str, str]]]

@@ -1,0 +1,139 @@
+"""`--where 'FIELD OP VALUE'`: conditions on a record, compiled once."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from mq.json_text import MISSING, ValuePath, parse_json
+from mq.output import to_json
+from store.errors import BadInput
+from store.models import Record
+from store.text import parse_duration, parse_time
+
+Condition = Callable[[Record], bool]
+_Read = Callable[[Record], Any]
+_FORM = re.compile(
+    r"\s*(?P<field>[^\s=!~<>]+)\s*(?P<operator>!=|!~|<=|>=|[=~<>])\s?(?P<value>.*)", re.S
+)
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_FIELDS: dict[str, _Read] = {
+    "topic": lambda record: record.topic,
+    "partition": lambda record: record.partition,
+    "offset": lambda record: record.offset,
+    "timestamp": lambda record: record.timestamp,
+    "key": lambda record: _text(record.key),
+    "value": lambda record: _text(record.value),
+}
+
+
+def parse_conditions(texts: Sequence[str], now: int) -> Condition:
+    """Compile conditions that must all hold; `now`, Unix milliseconds, is what ages count from.
+
+    A field that is missing or null equals only `null`. Numbers are compared as numbers, times
+    and ages by their notation, everything else as text. Raises BadInput.
+    """
+    conditions = [_parse_condition(text, now) for text in texts]
+    return lambda record: all(condition(record) for condition in conditions)
+
+
+def _parse_condition(text: str, now: int) -> Condition:
+    form = _FORM.fullmatch(text)
+    if form is None:
+        raise BadInput(
+            f"{text!r} is not a condition",
+            hint="write FIELD OP VALUE, with OP one of = != ~ !~ < <= > >=",
+        )
+    field, symbol, value = form["field"], form["operator"], form["value"].rstrip()
+    if symbol in {"~", "!~"}:
+        return _pattern(_reader(field, now), value, wanted=symbol == "~")
+    if field == "timestamp":
+        return _comparison(_reader(field, now), symbol, str(parse_time(value, now)))
+    if field == "age":
+        return _comparison(_reader(field, now), symbol, str(parse_duration(value)))
+    return _comparison(_reader(field, now), symbol, value)
+
+
+def _reader(field: str, now: int) -> _Read:
+    if field == "age":
+        return lambda record: now - record.timestamp
+    if field.startswith("headers."):
+        name = field.removeprefix("headers.")
+        return lambda record: record.headers.get(name)
+    if field.startswith("value."):
+        path = ValuePath(field)
+        return lambda record: _found_in_value(record, path)
+    if field in _FIELDS:
+        return _FIELDS[field]
+    names = [*_FIELDS, "age", "headers.NAME", "value.PATH"]
+    near = get_close_matches(field, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"fields are {', '.join(names)}"
+    raise BadInput(f"a condition names an unknown field {field!r}", hint=hint)
+
+
+def _found_in_value(record: Record, path: ValuePath) -> Any:
+    if record.value is None:
+        return None
+    try:
+        found = path.find(parse_json(record.value))
+    except BadInput:
+        # A value that is not JSON has no fields.
+        return None
+    return None if found is MISSING else found
+
+
+def _pattern(read: _Read, text: str, *, wanted: bool) -> Condition:
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise BadInput(f"{text!r} is not a regular expression: {error}") from None
+
+    def holds(record: Record) -> bool:
+        found = read(record)
+        return (found is not None and pattern.search(_shown(found)) is not None) is wanted
+
+    return holds
+
+
+def _comparison(read: _Read, symbol: str, value: str) -> Condition:
+    compare = _ORDERS[symbol]
+    number = _number(value)
+
+    def holds(record: Record) -> bool:
+        found = read(record)
+        if found is None and value != "null":
+            return symbol == "!="
+        if isinstance(found, int | float) and not isinstance(found, bool):
+            return symbol == "!=" if number is None else compare(found, number)
+        return compare(_shown(found), value)
+
+    return holds
+
+
+def _number(text: str) -> int | float | None:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode(errors="backslashreplace")
+
+
+def _shown(found: Any) -> str:
+    return found if isinstance(found, str) else to_json(found)

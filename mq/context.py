@@ -1,0 +1,187 @@
+"""What the global options say, and the store that they lead to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from mq.diagnostics import Diagnostics
+from mq.output import Format, Output
+from store.errors import BadInput, MqError, NotFound
+from store.text import parse_duration
+
+if TYPE_CHECKING:
+    from store import Store
+
+STORE_VARIABLE = "MQ_STORE"
+LOCAL_STORE = Path(".mq", "store.db")
+DEFAULT_TIMEOUT = 30.0
+
+
+class StoreLocation(NamedTuple):
+    """Which file is the store, and why that one."""
+
+    path: Path
+    reason: str
+
+
+def _terminal_has_colour() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+@dataclass
+class Context:
+    """The state of one run of the command line; the global options write into it."""
+
+    store: str | None = None
+    format: Format | None = None
+    quiet: bool = False
+    yes: bool = False
+    no_input: bool = False
+    timeout: float = DEFAULT_TIMEOUT
+    debug: bool = False
+    colour: bool = field(default_factory=_terminal_has_colour)
+    header: bool = True
+    allow_network_fs: bool = False
+
+    @cached_property
+    def output(self) -> Output:
+        """The writer to stdout, in the format asked for."""
+        return Output(self.format, header=self.header, colour=self.colour)
+
+    @cached_property
+    def diagnostics(self) -> Diagnostics:
+        """The writer to stderr."""
+        return Diagnostics(
+            quiet=self.quiet, json=self.format in {Format.JSON, Format.NDJSON}, colour=self.colour
+        )
+
+    def named_store(self) -> StoreLocation | None:
+        """The store that `--store` or `$MQ_STORE` names, if one does."""
+        if self.store is not None:
+            return StoreLocation(_given_path(self.store, "--store"), "given with --store")
+        if named := os.environ.get(STORE_VARIABLE):
+            return StoreLocation(_given_path(named, f"${STORE_VARIABLE}"), "named by $MQ_STORE")
+        return None
+
+    def store_location(self) -> StoreLocation:
+        """The named store, else the nearest `.mq/store.db` upward, else the user's own."""
+        if named := self.named_store():
+            return named
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            if (folder / LOCAL_STORE).is_file():
+                return StoreLocation(folder / LOCAL_STORE, "nearest .mq/store.db")
+        return StoreLocation(_user_store(), "in the user's data folder")
+
+    def open_store(self, *, create: bool = False) -> Store:
+        """Open the store; with `create` make the file and its folder where they are missing.
+
+        Raises NotFound, with the command that creates it, where there is none.
+        """
+        path = self.store_location().path
+        if create:
+            make_folder(path.parent)
+        elif not path.exists():
+            raise NotFound(f"there is no store at {path}", hint=self._creating_command())
+        return self.open_store_at(path, create=create)
+
+    def open_store_at(self, path: Path, *, create: bool = False, durability: str = "full") -> Store:
+        """Open the store in this file, with the timeout and the permissions of this run."""
+        from store import Store
+
+        return Store.open(
+            path,
+            create=create,
+            durability=durability,
+            timeout=self.timeout,
+            allow_network_fs=self.allow_network_fs,
+        )
+
+    def confirm(self, question: str, *, name: str | None = None) -> None:
+        """Go on only if the person agrees; with `name`, which is severe, by typing that name.
+
+        `--yes` agrees. Raises BadInput where nobody can be asked, MqError after a no.
+        """
+        if self.yes:
+            return
+        if self.no_input or not (sys.stdin.isatty() and self.diagnostics.is_terminal):
+            raise BadInput(
+                f"nobody can be asked: {question}",
+                hint="--yes agrees, --dry-run shows what would happen",
+            )
+        wanted = "yes" if name is None else name
+        prompt = "Go on? [y/N]" if name is None else f"Type {name} to go on:"
+        answer = self.diagnostics.ask(f"{question} {prompt} ")
+        if answer != wanted and not (name is None and answer.lower() in {"y", "yes"}):
+            raise MqError("stopped, nothing was changed")
+
+    def _creating_command(self) -> str:
+        if self.store is None:
+            return "mq init"
+        from shlex import quote
+
+        return f"mq -s {quote(self.store)} init"
+
+
+def current_context() -> Context:
+    """The state of the run that the calling command is part of."""
+    return _current.get()
+
+
+def start_context() -> Context:
+    """Begin a run: forget what an earlier one in this process set."""
+    context = Context()
+    _current.set(context)
+    return context
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a store, for its owner only; a `.mq` folder is also hidden from git."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise BadInput(f"can't make the folder {folder}: {error.strerror}") from error
+    if folder.name == LOCAL_STORE.parent.name:
+        (folder / ".gitignore").write_text("*\n")
+
+
+def parse_timeout(text: str) -> float:
+    """Read the value of `--timeout` as seconds."""
+    return parse_duration(text) / 1000
+
+
+def parse_format(text: str) -> Format:
+    """Read the value of `-o`; raises BadInput with the formats there are."""
+    try:
+        return Format(text)
+    except ValueError:
+        formats = ", ".join(Format)
+        raise BadInput(f"there is no output format {text!r}", hint=f"one of {formats}") from None
+
+
+_current: ContextVar[Context] = ContextVar("mq_context")
+
+
+def _given_path(text: str, source: str) -> Path:
+    if not text:
+        raise BadInput(f"{source} names no file")
+    path = Path(text).expanduser().absolute()
+    if path.is_dir():
+        raise BadInput(
+            f"{path} is a folder, not a store", hint=f"name the file, as in {path}/store.db"
+        )
+    return path
+
+
+def _user_store() -> Path:
+    data = os.environ.get("XDG_DATA_HOME") or ""
+    folder = Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share"
+    return folder / "mq" / "store.db"

@@ -1,0 +1,269 @@
+"""The only writer to stdout: listings, single things, streams of records and raw bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from store.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+Row = TypeVar("Row")
+_CHUNK = 1 << 16
+_CELL_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n"})
+
+
+class Format(StrEnum):
+    """The values of `-o/--output`."""
+
+    TABLE = "table"
+    TSV = "tsv"
+    JSON = "json"
+    NDJSON = "ndjson"
+    NAME = "name"
+
+
+class ReaderGone(Exception):
+    """Whoever read our stdout has closed the pipe."""
+
+
+class RawStream(Protocol):
+    """An unbuffered stream of bytes: `write` says how many of them it took."""
+
+    def write(self, data: memoryview, /) -> int | None:
+        """Write what fits now."""
+
+
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """One column of a listing.
+
+    `value` gives what JSON and TSV show (bytes as a number, times as ISO-8601); `text` what a
+    person sees in a table, where that differs. `name` is the JSON field and the TSV header.
+    """
+
+    name: str
+    value: Callable[[Row], Any]
+    text: Callable[[Row], str] | None = None
+    header: str = ""
+    right: bool = False
+
+    def title(self) -> str:
+        """The header in a table."""
+        return self.header or self.name.replace("_", " ").upper()
+
+    def shown(self, row: Row) -> str:
+        """The cell as a person sees it."""
+        return self.text(row) if self.text else cell(self.value(row), empty="-")
+
+
+def cell(value: Any, *, empty: str = "") -> str:
+    """A value as text: a string as it is, `empty` for none, everything else as JSON."""
+    if value is None:
+        return empty
+    if isinstance(value, str):
+        return value
+    return to_json(value)
+
+
+def to_json(value: Any) -> str:
+    """A value as one line of ASCII-safe JSON."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+class Output:
+    """Writes data to stdout in the format asked for.
+
+    Without one, a table on a terminal and TSV into a pipe.
+    """
+
+    def __init__(
+        self,
+        format: Format | None = None,
+        *,
+        stream: RawStream | None = None,
+        terminal: bool | None = None,
+        header: bool = True,
+        colour: bool = True,
+    ) -> None:
+        self._stream = stream or _Stdout()
+        self.is_terminal = sys.stdout.isatty() if terminal is None else terminal
+        self.format = format or (Format.TABLE if self.is_terminal else Format.TSV)
+        self._header = header
+        self._colour = colour
+
+    @property
+    def is_json(self) -> bool:
+        """Whether `-o json` or `-o ndjson` was asked for."""
+        return self.format in {Format.JSON, Format.NDJSON}
+
+    def listing(self, columns: Sequence[Column[Row]], rows: Iterable[Row]) -> None:
+        """Write rows: a table, TSV, one JSON array, a JSON object per line, or first cells."""
+        match self.format:
+            case Format.TABLE:
+                self._table(columns, list(rows))
+            case Format.TSV:
+                self._tsv(columns, rows)
+            case Format.NAME:
+                self._lines(self._cell(columns[0].value(row)) for row in rows)
+            case Format.NDJSON:
+                self._lines(to_json(_document(columns, row)) for row in rows)
+            case Format.JSON:
+                self._array(to_json(_document(columns, row)) for row in rows)
+
+    def document(
+        self, document: Mapping[str, Any], fields: Mapping[str, str] | None = None
+    ) -> None:
+        """Write one thing: its JSON object, its first field (`-o name`), or a field per line.
+
+        `fields` are the labels and texts that a person sees instead of the JSON.
+        """
+        if self.is_json:
+            self._lines([to_json(document)])
+        elif self.format is Format.NAME:
+            self._lines([self._cell(next(iter(document.values())))])
+        elif self.format is Format.TSV:
+            columns = [
+                Column[tuple[str, Any]]("field", lambda item: item[0]),
+                Column[tuple[str, Any]]("value", lambda item: item[1]),
+            ]
+            self._tsv(columns, document.items())
+        else:
+            self._fields(fields or {name: cell(value) for name, value in document.items()})
+
+    def json_line(self, document: Mapping[str, Any]) -> None:
+        """Write one object of an NDJSON stream at once."""
+        self._lines([to_json(document)])
+
+    def text(self, text: str) -> None:
+        """Write text and a newline; made harmless on a terminal."""
+        self._lines([printable(text, block=True) if self.is_terminal else text])
+
+    def records(self, chunks: Sequence[bytes]) -> int:
+        """Write chunks byte by byte as given; the number that went out whole.
+
+        Fewer than given means that the reader has closed the pipe: settle those, then raise
+        `ReaderGone`.
+        """
+        sent = self._send(b"".join(chunks))
+        whole = 0
+        for chunk in chunks:
+            sent -= len(chunk)
+            if sent < 0:
+                break
+            whole += 1
+        return whole
+
+    def _table(self, columns: Sequence[Column[Row]], rows: Sequence[Row]) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, show_header=self._header, header_style="bold")
+        for column in columns:
+            table.add_column(
+                column.title(), justify="right" if column.right else "left", overflow="fold"
+            )
+        for row in rows:
+            table.add_row(*(Text(printable(column.shown(row))) for column in columns))
+        self._render(table)
+
+    def _fields(self, fields: Mapping[str, str]) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for name, value in fields.items():
+            table.add_row(Text(name, style="bold"), Text(printable(value, block=True)))
+        self._render(table)
+
+    def _render(self, renderable: RenderableType) -> None:
+        console = self._console()
+        with console.capture() as capture:
+            console.print(renderable)
+        lines = capture.get().splitlines()
+        self._lines(line.rstrip() for line in lines)
+
+    def _console(self) -> Console:
+        import io
+        import shutil
+
+        from rich.console import Console
+
+        # A table that is asked for in a pipe is not cut to a width nobody has.
+        width = shutil.get_terminal_size().columns if self.is_terminal else 10_000
+        colour = self._colour and self.is_terminal
+        return Console(
+            file=io.StringIO(),
+            width=width,
+            force_terminal=colour,
+            no_color=not colour,
+            highlight=False,
+        )
+
+    def _tsv(self, columns: Sequence[Column[Row]], rows: Iterable[Row]) -> None:
+        if self._header:
+            self._lines(["\t".join(column.name for column in columns)])
+        self._lines(
+            "\t".join(
+                self._cell(cell(column.value(row)).translate(_CELL_ESCAPES)) for column in columns
+            )
+            for row in rows
+        )
+
+    def _cell(self, value: Any) -> str:
+        return printable(cell(value)) if self.is_terminal else cell(value)
+
+    def _array(self, elements: Iterable[str]) -> None:
+        def pieces() -> Iterable[str]:
+            before = "["
+            for element in elements:
+                yield before + element
+                before = ",\n "
+            yield "]\n" if before != "[" else "[]\n"
+
+        self._write(pieces())
+
+    def _lines(self, lines: Iterable[str]) -> None:
+        self._write(f"{line}\n" for line in lines)
+
+    def _write(self, pieces: Iterable[str]) -> None:
+        pending: list[bytes] = []
+        size = 0
+        for piece in pieces:
+            pending.append(piece.encode(errors="backslashreplace"))
+            size += len(pending[-1])
+            if size >= _CHUNK:
+                self._send_all(b"".join(pending))
+                pending, size = [], 0
+        self._send_all(b"".join(pending))
+
+    def _send_all(self, data: bytes) -> None:
+        if self._send(data) < len(data):
+            raise ReaderGone
+
+    def _send(self, data: bytes) -> int:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._stream.write(rest) or 0 :]
+        except BrokenPipeError:
+            pass
+        return len(data) - len(rest)
+
+
+class _Stdout:
+    """File descriptor 1 without a buffer, so that what was written is known exactly."""
+
+    def write(self, data: memoryview, /) -> int:
+        return os.write(1, data)
+
+
+def _document(columns: Sequence[Column[Row]], row: Row) -> dict[str, Any]:
+    return {column.name: column.value(row) for column in columns}

@@ -1,0 +1,66 @@
+"""The broker: topics, groups and queues in one SQLite file, with no server."""
+
+from store.broker import Store
+from store.consumer import Consumer
+from store.errors import (
+    BadInput,
+    BadRecord,
+    Busy,
+    Conflict,
+    Damaged,
+    Exists,
+    Fenced,
+    ForeignFile,
+    GroupActive,
+    LeaseLost,
+    MqError,
+    NewerStore,
+    NotFound,
+    OutcomeUnknown,
+    QueueFull,
+    StalePlan,
+    StoreFull,
+    StoreUnusable,
+    Throttled,
+    TimedOut,
+    Unavailable,
+)
+from store.groups.reset import Shift
+from store.models import NewRecord, Record, RecordId
+from store.positions import Position, parse_position
+from store.producer import Producer
+from store.transaction import Transaction
+
+__all__ = [
+    "BadInput",
+    "BadRecord",
+    "Busy",
+    "Conflict",
+    "Consumer",
+    "Damaged",
+    "Exists",
+    "Fenced",
+    "ForeignFile",
+    "GroupActive",
+    "LeaseLost",
+    "MqError",
+    "NewRecord",
+    "NewerStore",
+    "NotFound",
+    "OutcomeUnknown",
+    "Position",
+    "Producer",
+    "QueueFull",
+    "Record",
+    "RecordId",
+    "Shift",
+    "StalePlan",
+    "Store",
+    "StoreFull",
+    "StoreUnusable",
+    "Throttled",
+    "TimedOut",
+    "Transaction",
+    "Unavailable",
+    "parse_position",
+]

@@ -1,0 +1,1 @@
+"""The calls of a store, by subject: short typed methods that open a transaction and delegate."""

@@ -1,0 +1,93 @@
+"""Calls on consumer groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Unpack
+
+from store.api.base import Calls
+from store.errors import Exists
+from store.groups import groups, membership, reset
+from store.groups.reset import Scope, Target
+from store.log.encoding import milliseconds
+from store.models import GroupConfig, GroupSettings, GroupStatus, Lag, OffsetChange
+from store.watch import lag
+
+_TIMES = ("retention", "max_lag_time")
+
+
+class GroupCalls(Calls):
+    """Consumer groups: create, change, reset, and how far they are behind."""
+
+    def create_group(
+        self, name: str, *, topics: Iterable[str] = (), if_not_exists: bool = False,
+        **settings: Unpack[GroupSettings],
+    ) -> GroupStatus:  # fmt: skip
+        """Create a group before its first reader; settings are the fields of `GroupConfig`.
+
+        Lengths of time are seconds or timedeltas. Raises `Exists`, with `if_not_exists` only when
+        the settings differ.
+        """
+        config = replace(GroupConfig(), **_encoded(settings))
+        with self._write() as tx:
+            present = groups.find_or_none(tx, name) if if_not_exists else None
+            if present is not None and present.config != config:
+                raise Exists(f"group {name} exists with other settings", f"mq group show {name}")
+            created = present or groups.create(tx, name, config, list(topics))
+            return lag.status(tx, created)
+
+    def alter_group(
+        self, name: str, *, topics: Iterable[str] = (), **settings: Unpack[GroupSettings]
+    ) -> GroupStatus:
+        """Change what is given and keep the rest; topics are added."""
+        with self._write() as tx:
+            config = groups.find(tx, name).config
+            changed = replace(config, **_encoded(settings))
+            return lag.status(tx, groups.alter(tx, name, changed, list(topics)))
+
+    def groups(self) -> list[GroupStatus]:
+        """Every group, by name."""
+        with self._read() as tx:
+            return [lag.status(tx, groups.find(tx, name)) for name in groups.names(tx)]
+
+    def group(self, name: str) -> GroupStatus:
+        """One group; raises `NotFound`."""
+        with self._read() as tx:
+            return lag.status(tx, groups.find(tx, name))
+
+    def delete_group(self, name: str) -> None:
+        """Delete a group with its offsets; raises `GroupActive` while it has members."""
+        with self._write() as tx:
+            group = groups.find(tx, name)
+            groups.delete(tx, group, membership.live_members(tx, group))
+
+    def plan_reset(
+        self, group: str, target: Target, scope: Scope | None = None
+    ) -> list[OffsetChange]:
+        """What `reset_group` would do; nothing is changed."""
+        with self._read() as tx:
+            return reset.plan(tx, group, target, scope)
+
+    def reset_group(
+        self, group: str, target: Target, scope: Scope | None = None, *, force: bool = False
+    ) -> list[OffsetChange]:
+        """Move a group's offsets; a scope of `None` is all its topics.
+
+        Raises `GroupActive` while it has live members, unless `force` fences them.
+        """
+        with self._write() as tx:
+            return reset.apply(tx, group, target, scope, force)
+
+    def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
+        """How far groups are behind, one row per group and partition."""
+        with self._read() as tx:
+            return lag.lag(tx, group, topic)
+
+
+def _encoded(settings: GroupSettings) -> dict[str, Any]:
+    given_settings: dict[str, Any] = dict(settings)
+    return {
+        name: milliseconds(given, name) if name in _TIMES and given is not None else given
+        for name, given in given_settings.items()
+    }

@@ -1,0 +1,31 @@
+"""Calls on the store as a whole."""
+
+from __future__ import annotations
+
+from store import maintenance
+from store.api.base import Calls
+from store.models import Finding, StoreStatus
+
+
+class OperationCalls(Calls):
+    """The store itself: status, settings, verification."""
+
+    def status(self) -> StoreStatus:
+        """What is in the store, and how large it is."""
+        with self._read() as tx:
+            return maintenance.status(tx)
+
+    def verify(self) -> list[Finding]:
+        """Check file, counters and every record's checksum; an empty list means all is well."""
+        with self._read() as tx:
+            return list(maintenance.verify(tx))
+
+    def set_durability(self, durability: str) -> None:
+        """Choose `full` or `normal` for every process that opens the store from now on."""
+        with self._write() as tx:
+            maintenance.set_durability(tx, durability)
+
+    def set_max_bytes(self, most: int | None) -> None:
+        """Bound the file's size in bytes for every process that opens the store from now on."""
+        with self._write() as tx:
+            maintenance.set_max_bytes(tx, most)

@@ -1,0 +1,199 @@
+"""Calls on topics and their records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any, Unpack
+
+from store.api.base import Calls
+from store.db import Snapshot, Write
+from store.errors import BadInput, Exists
+from store.groups import groups, reset
+from store.log import append, placement, retention, topics
+from store.log import read as reading
+from store.log.encoding import encode_bytes, milliseconds
+from store.models import (
+    Headers,
+    NewRecord,
+    Record,
+    RecordId,
+    Timestamp,
+    TopicConfig,
+    TopicSettings,
+    TopicStatus,
+    TrimResult,
+)
+from store.positions import Position, clamp, resolve
+
+
+class TopicCalls(Calls):
+    """Topics: create, change, append, read."""
+
+    def create_topic(
+        self,
+        name: str,
+        *,
+        partitions: int = 1,
+        if_not_exists: bool = False,
+        **settings: Unpack[TopicSettings],
+    ) -> TopicStatus:
+        """Create a topic. The number of partitions bounds a group's parallelism, and only grows.
+
+        `retention` is 7 days unless given; `None` keeps records for ever. Raises `Exists`, with
+        `if_not_exists` only when the settings differ.
+        """
+        config = replace(TopicConfig(), **_encoded(settings))
+        with self._write() as tx:
+            if if_not_exists and name in topics.names(tx):
+                return _agreeing(topics.status(topics.find(tx, name)), partitions, config)
+            return topics.status(topics.create(tx, name, partitions, config))
+
+    def topics(self) -> list[TopicStatus]:
+        """Every topic, by name."""
+        with self._read() as tx:
+            return [topics.status(topics.find(tx, name)) for name in topics.names(tx)]
+
+    def topic(self, name: str) -> TopicStatus:
+        """One topic; raises `NotFound`."""
+        with self._read() as tx:
+            return topics.status(topics.find(tx, name))
+
+    def alter_topic(
+        self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
+    ) -> TopicStatus:
+        """Change what is given and keep the rest. More partitions place most keys elsewhere."""
+        with self._write() as tx:
+            return topics.status(topics.alter(tx, name, partitions, _encoded(settings)))
+
+    def delete_topic(self, name: str) -> TopicStatus:
+        """Delete a topic, its records and every group's place in it; the topic as it was."""
+        with self._write() as tx:
+            topic = topics.delete(tx, name)
+        self._in_steps(retention.drain)
+        return topics.status(topic)
+
+    def trim(self, topic: str, before: Position, partition: int | None = None) -> list[TrimResult]:
+        """Remove the records before a position (Kafka's DeleteRecords), in bounded steps.
+
+        Raises `BadInput` for an offset past the end and for a topic that is only compacted.
+        """
+        planned = self.trim_preview(topic, before, partition)
+        with self._read() as tx:
+            ids = [p.id for p in topics.find(tx, topic).partitions]
+        for result in planned:
+            step = partial(_trim_step, partition=ids[result.partition], before=result.start)
+            self._in_steps(step)
+        return planned
+
+    def trim_preview(
+        self, topic: str, before: Position, partition: int | None = None
+    ) -> list[TrimResult]:
+        """What `trim` would remove."""
+        with self._read() as tx:
+            found = topics.find(tx, topic)
+            if found.config.cleanup == "compact":
+                raise BadInput(
+                    f"topic {topic} is only compacted; trimming it would lose the newest values",
+                    hint=f"mq topic alter {topic} --cleanup compact,delete",
+                )
+            chosen = found.partitions if partition is None else [found.partition(partition)]
+            return [_trim_plan(tx, found, p, before) for p in chosen]
+
+    def produce(
+        self,
+        topic: str,
+        value: bytes | str | None,
+        *,
+        key: bytes | str | None = None,
+        headers: Headers | None = None,
+        timestamp: Timestamp | None = None,
+        partition: int | None = None,
+    ) -> RecordId:
+        """Append one record; it is stored when the call returns. See `produce_many`."""
+        return self.produce_many(topic, [NewRecord(value, key, headers, timestamp, partition)])[0]
+
+    def produce_many(self, topic: str, records: Iterable[NewRecord]) -> list[RecordId]:
+        """Append records in one transaction, all or none; raises `BadRecord` for the first bad one.
+
+        A key decides the partition as Kafka's murmur2 partitioner does; records without one stay
+        together. A timestamp older than the partition's last is raised to it.
+        """
+        with self._write() as tx:
+            found = topics.find(tx, topic)
+            return append.produce(tx, found, records, self._sticky(topic))
+
+    def read(
+        self, topic: str, partition: int = 0, offset: int = 0, limit: int = 1000,
+        max_bytes: int | None = None,
+    ) -> list[Record]:  # fmt: skip
+        """Up to `limit` records from `offset` on; nothing is remembered. Raises `Damaged`."""
+        with self._read() as tx:
+            found = topics.find(tx, topic)
+            return reading.read(tx, found, found.partition(partition), offset, limit, max_bytes)
+
+    def resolve(
+        self, topic: str, position: Position, partition: int = 0, group: str | None = None
+    ) -> int:
+        """The offset that a position stands for in a partition, moved into the log."""
+        with self._read() as tx:
+            found = topics.find(tx, topic).partition(partition)
+            reader = None if group is None else groups.find(tx, group).id
+            committed = None if reader is None else reset.committed_offset(tx, reader, found.id)
+            return clamp(found, resolve(tx, found, position, committed))
+
+    def partition_for(self, topic: str, key: bytes | str) -> int:
+        """The partition that records with this key go to."""
+        encoded = encode_bytes(key, "key")
+        assert encoded is not None
+        with self._read() as tx:
+            return placement.partition_for_key(encoded, len(topics.find(tx, topic).partitions))
+
+
+def _trim_step(tx: Write, partition: int, before: int) -> bool:
+    return retention.trim_step(tx, partition, before) is not None
+
+
+def _trim_plan(
+    tx: Snapshot, topic: topics.Topic, partition: topics.Partition, before: Position
+) -> TrimResult:
+    target = resolve(tx, partition, before)
+    address = f"{topic.name}/{partition.number}"
+    if before.kind == "offset" and target > partition.next:
+        raise BadInput(
+            f"{address} ends at {partition.next}; it can't be trimmed before {target}",
+            hint=f"to remove everything: mq topic trim {address} --before latest",
+        )
+    start = clamp(partition, target)
+    removed = tx.value(
+        "select count(*) from mq_records where id >= :first and id < :end",
+        {"first": partition.base + partition.start, "end": partition.base + start},
+    )
+    return TrimResult(topic.name, partition.number, partition.start, start, partition.next, removed)
+
+
+def _encoded(settings: TopicSettings) -> dict[str, Any]:
+    times = ("retention", "tombstone_delay", "compaction_lag")
+    given_settings: dict[str, Any] = dict(settings)
+    return {
+        name: milliseconds(given, name) if name in times and given is not None else given
+        for name, given in given_settings.items()
+    }
+
+
+def _agreeing(present: TopicStatus, partitions: int, config: TopicConfig) -> TopicStatus:
+    if len(present.partitions) != partitions:
+        raise Exists(
+            f"topic {present.name} exists with {len(present.partitions)} partitions,"
+            f" not {partitions}",
+            hint=f"mq topic show {present.name}",
+        )
+    for setting in topics.config_columns(config):
+        theirs, ours = getattr(present.config, setting), getattr(config, setting)
+        if theirs != ours:
+            raise Exists(
+                f"topic {present.name} exists with another {setting}: {theirs}, not {ours}",
+                hint=f"change it: mq topic alter {present.name} --{setting.replace('_', '-')} …",
+            )
+    return present

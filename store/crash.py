@@ -1,0 +1,17 @@
+"""Named points at which a test may have the process die, as kill -9 would have it."""
+
+import os
+import signal
+
+# MQ_CRASH_AT=name:n kills the process the n-th time it comes to that point.
+_name, _, _count = os.environ.get("MQ_CRASH_AT", "").partition(":")
+_left = int(_count or 1)
+
+
+def crash_point(name: str) -> None:
+    """Die here if the environment says so."""
+    global _left
+    if name == _name:
+        _left -= 1
+        if _left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,465 @@
+"""Connections and transactions: the one way into the file.
+
+Every thread gets a read-only connection and, once it writes, a writing one. A read transaction
+sees one state; a write transaction is BEGIN IMMEDIATE under the lock file, so it never has to be
+retried half-way.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Any
+
+from store import files, migrations
+from store.clock import Clock
+from store.crash import crash_point
+from store.errors import (
+    Busy,
+    Damaged,
+    ForeignFile,
+    MqError,
+    NewerStore,
+    OutcomeUnknown,
+    StoreFull,
+    StoreUnusable,
+)
+from store.lockfile import LONGEST_PAUSE, WriteLock
+
+Parameters = Mapping[str, object] | Sequence[object]
+Row = tuple[Any, ...]
+
+LARGEST_VALUE = 64 << 20
+_LENGTH_LIMIT = LARGEST_VALUE + (1 << 20)
+_FOREIGN_READER_WAIT_MS = 500
+# A Python callback now and then lets Ctrl-C end a long statement.
+_OPCODES_BETWEEN_CALLBACKS = 200_000
+
+
+class Snapshot:
+    """A read transaction: all its statements see the same state of the store."""
+
+    __slots__ = ("_now", "connection", "database")
+
+    def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
+        self.database = database
+        self.connection = connection
+        self._now: int | None = None
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of a query, fetched whole: an open cursor would pin the WAL."""
+        return self.connection.execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row of a query, if there is one."""
+        row: Row | None = self.connection.execute(sql, parameters).fetchone()
+        return row
+
+    def value(self, sql: str, parameters: Parameters = ()) -> Any:
+        """The first column of the first row; `None` without a row."""
+        row = self.connection.execute(sql, parameters).fetchone()
+        return None if row is None else row[0]
+
+    @property
+    def now(self) -> int:
+        """Store time in milliseconds, the same throughout the transaction."""
+        if self._now is None:
+            self._now = self.database.store_time(self)
+        return self._now
+
+    @property
+    def wall(self) -> int:
+        """Unix time in milliseconds."""
+        return self.database.clock.wall()
+
+
+class Write(Snapshot):
+    """A write transaction: it is stored whole or not at all."""
+
+    __slots__ = ()
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> int:
+        """Run one statement and return how many rows it changed."""
+        return self.connection.execute(sql, parameters).rowcount
+
+    def insert(self, sql: str, parameters: Parameters = ()) -> int:
+        """Run one insert and return the new row's id."""
+        identifier = self.connection.execute(sql, parameters).lastrowid
+        assert identifier is not None
+        return identifier
+
+    def many(self, sql: str, parameters: Iterator[Parameters] | Sequence[Parameters]) -> None:
+        """Run one statement once per set of parameters."""
+        self.connection.executemany(sql, parameters)
+
+
+class Database:
+    """One store file as one process sees it."""
+
+    def __init__(self, path: Path, clock: Clock, timeout: float) -> None:
+        self.path = path
+        self.clock = clock
+        self.timeout = timeout
+        self._pid = os.getpid()
+        self._identity = files.identity(path)
+        self._local = _PerThread()
+        self._opened: list[_Connections] = []
+        self._opening = threading.Lock()
+        self._boot_base: tuple[int, int] | None = None
+        self._unusable = ""
+        self._check_format()
+        self.durability: str = (
+            self.read_only().execute("select durability from mq_store").fetchone()[0]
+        )
+
+    @contextmanager
+    def read(self) -> Iterator[Snapshot]:
+        """One read transaction on this thread's read-only connection."""
+        self.refuse_inside_transaction()
+        connection = self.read_only()
+        with _translated(self):
+            connection.execute("begin")
+            try:
+                yield Snapshot(self, connection)
+            finally:
+                if connection.in_transaction:
+                    connection.execute("rollback")
+
+    def write(self, timeout: float | None = None) -> WriteBlock:
+        """A `with` block for one write transaction; `Busy` after `timeout` seconds of waiting."""
+        self.refuse_inside_transaction()
+        return WriteBlock(self, self.timeout if timeout is None else timeout)
+
+    def read_only(self) -> sqlite3.Connection:
+        """This thread's read-only connection."""
+        self._refuse_after_fork()
+        mine = self._mine()
+        if mine.reader is None:
+            mine.reader = self._connect("ro")
+        return mine.reader
+
+    def writer(self) -> tuple[sqlite3.Connection, WriteLock]:
+        """This thread's writing connection and its lock, not yet taken."""
+        # The read-only connection stays open to the end, so that closing the writing one is never
+        # the last close of the file: that would checkpoint outside the lock.
+        self.read_only()
+        mine = self._mine()
+        if mine.writer is None:
+            mine.lock = WriteLock(self.path)
+            mine.writer = self._connect("rw")
+        assert mine.lock is not None
+        return mine.writer, mine.lock
+
+    def refuse_inside_transaction(self) -> None:
+        """Raise when this thread has a write transaction open: it would wait for itself."""
+        mine = self._mine()
+        if mine.writer is not None and mine.writer.in_transaction:
+            raise MqError(
+                "this thread has a transaction open",
+                hint="call the transaction's own methods: tx.produce(…), tx.read(…)",
+            )
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the file and empty it, as far as readers allow."""
+        self.refuse_inside_transaction()
+        connection, lock = self.writer()
+        lock.acquire(self.timeout)
+        try:
+            with _translated(self):
+                connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+        finally:
+            lock.release()
+
+    def check_same_file(self) -> None:
+        """Raise when the path no longer leads to the file that was opened."""
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            status = None
+        if status is None or (status.st_dev, status.st_ino) != self._identity:
+            raise StoreUnusable(
+                f"{self.path} was removed or replaced while it was open",
+                hint="open the store again; what was confirmed is in the file that was moved away",
+            )
+
+    def changed(self) -> int:
+        """A number that is another one after any commit by another connection."""
+        version: int = self.read_only().execute("pragma data_version").fetchone()[0]
+        return version
+
+    def store_time(self, tx: Snapshot) -> int:
+        """Store time: it runs with the boot clock, and a new boot never sets it back."""
+        if self._boot_base is None:
+            row = tx.row("select boot_id, boot, store from mq_clock")
+            assert row is not None
+            boot_id, boot, store = row
+            if boot_id == self.clock.boot_id():
+                self._boot_base = (boot, store)
+            else:
+                return self._rebase(tx, store)
+        boot, store = self._boot_base
+        return store + self.clock.boot() - boot
+
+    def _rebase(self, tx: Snapshot, last: int) -> int:
+        now = max(last, self.clock.wall())
+        if isinstance(tx, Write):
+            tx.execute(
+                "update mq_clock set boot_id = :boot_id, boot = :boot, store = :store",
+                {"boot_id": self.clock.boot_id(), "boot": self.clock.boot(), "store": now},
+            )
+        return now
+
+    def close(self) -> None:
+        """Close every connection of every thread, read-only ones last."""
+        with self._opening:
+            opened, self._opened = self._opened, []
+        if os.getpid() != self._pid:
+            return
+        for connections in opened:
+            connections.close_writer()
+        for connections in opened:
+            connections.close_reader()
+
+    def give_up(self, why: str) -> None:
+        """Refuse every further call: what the connections show can't be trusted any more."""
+        self._unusable = why
+
+    def _mine(self) -> _Connections:
+        mine = self._local.connections
+        if mine is None:
+            mine = self._local.connections = _Connections()
+            with self._opening:
+                self._opened.append(mine)
+        return mine
+
+    def _refuse_after_fork(self) -> None:
+        if os.getpid() != self._pid:
+            raise StoreUnusable(
+                f"{self.path} was opened before fork",
+                hint="open the store again in the child process",
+            )
+        if self._unusable:
+            raise StoreUnusable(self._unusable, hint="open the store again")
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        with _translated(self):
+            connection = sqlite3.connect(
+                files.uri(self.path, mode),
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=512,
+            )
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH_LIMIT)
+            connection.set_progress_handler(_keep_going, _OPCODES_BETWEEN_CALLBACKS)
+            for pragma in self._pragmas(mode):
+                connection.execute(f"pragma {pragma}")
+            return connection
+
+    def _pragmas(self, mode: str) -> list[str]:
+        both = [
+            f"busy_timeout = {_FOREIGN_READER_WAIT_MS if mode == 'ro' else 0}",
+            "trusted_schema = off",
+            "cell_size_check = on",
+            "temp_store = memory",
+            "mmap_size = 0",
+            "cache_size = -16384",
+        ]
+        if mode == "ro":
+            return both
+        return [
+            *both,
+            f"synchronous = {self.durability}",
+            "fullfsync = on",
+            "checkpoint_fullfsync = on",
+            "foreign_keys = on",
+            "wal_autocheckpoint = 1000",
+            f"journal_size_limit = {64 << 20}",
+            *self._size_limit(),
+        ]
+
+    def _size_limit(self) -> list[str]:
+        limit = self.read_only().execute("select max_bytes from mq_store").fetchone()[0]
+        return [] if limit is None else [f"max_page_count = {limit // files.PAGE_SIZE}"]
+
+    def _check_format(self) -> None:
+        connection = self.read_only()
+        with _translated(self):
+            application = connection.execute("pragma application_id").fetchone()[0]
+            version = connection.execute("pragma user_version").fetchone()[0]
+        if application != files.APPLICATION_ID:
+            raise ForeignFile(
+                f"{self.path} is not an mq store", hint="choose another file with -s, or mq init"
+            )
+        self.check_version(version)
+        if version < files.SCHEMA_VERSION:
+            self.close()
+            migrations.upgrade(self.path, version, self.timeout)
+
+    def check_version(self, version: int) -> None:
+        """Raise when the schema is newer than this program."""
+        if version > files.SCHEMA_VERSION:
+            raise NewerStore(
+                f"{self.path} has schema {version}; this mq knows {files.SCHEMA_VERSION}",
+                hint="install a newer mq",
+            )
+
+
+class WriteBlock:
+    """One write transaction as a `with` block: commit at its end, rollback on any exception."""
+
+    __slots__ = ("_connection", "_database", "_lock", "_timeout")
+
+    def __init__(self, database: Database, timeout: float) -> None:
+        self._database = database
+        self._timeout = timeout
+
+    def __enter__(self) -> Write:
+        database = self._database
+        self._connection, self._lock = database.writer()
+        deadline = monotonic() + self._timeout
+        self._lock.acquire(self._timeout)
+        try:
+            database.check_same_file()
+            with _translated(database):
+                _begin(self._connection, deadline, self._timeout)
+                version = self._connection.execute("pragma user_version").fetchone()[0]
+            database.check_version(version)
+            return Write(database, self._connection)
+        except BaseException:
+            self._abandon()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._abandon()
+            if isinstance(error, sqlite3.Error):
+                raise translate(error, self._database) from error
+            return
+        try:
+            crash_point("commit.before")
+            _commit(self._connection, self._database)
+            crash_point("commit.after")
+        finally:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+        finally:
+            self._lock.release()
+
+
+class _PerThread(threading.local):
+    connections: _Connections | None = None
+
+
+class _Connections:
+    """What one thread has open."""
+
+    __slots__ = ("lock", "reader", "writer")
+
+    def __init__(self) -> None:
+        self.reader: sqlite3.Connection | None = None
+        self.writer: sqlite3.Connection | None = None
+        self.lock: WriteLock | None = None
+
+    def close_writer(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+        if self.lock is not None:
+            self.lock.close()
+
+    def close_reader(self) -> None:
+        if self.reader is not None:
+            self.reader.close()
+
+
+def translate(error: sqlite3.Error, database: Database) -> BaseException:
+    """The error of our own that says what an SQLite error means."""
+    extended = getattr(error, "sqlite_errorcode", 0)
+    match extended & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return Busy(f"{database.path} is locked by another program", hint="try again")
+        case sqlite3.SQLITE_FULL:
+            return _full(database)
+        case sqlite3.SQLITE_IOERR if extended in _NO_SPACE:
+            return _full(database)
+        case sqlite3.SQLITE_NOTADB:
+            return ForeignFile(f"{database.path} is not an mq store", hint="choose another with -s")
+        case sqlite3.SQLITE_CORRUPT:
+            return Damaged(f"{database.path} is damaged: {error}", hint="mq verify")
+        case sqlite3.SQLITE_INTERRUPT:
+            return KeyboardInterrupt()
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return MqError(
+                f"{database.path} can't be opened for this: {error}",
+                hint="the store's file and its folder must be writable",
+            )
+    return MqError(f"{database.path}: {error}")
+
+
+_NO_SPACE = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
+
+
+def _full(database: Database) -> StoreFull:
+    return StoreFull(
+        f"no room left for {database.path}",
+        hint="free disk space, or let the file grow: mq store set max_bytes SIZE",
+    )
+
+
+@contextmanager
+def _translated(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translate(error, database) from error
+
+
+def _begin(connection: sqlite3.Connection, deadline: float, timeout: float) -> None:
+    # Only a foreign writer, such as the sqlite3 program, can still be in the way here.
+    while True:
+        try:
+            connection.execute("begin immediate")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            if monotonic() >= deadline:
+                raise Busy(
+                    f"the store is busy: locked by a program other than mq for {timeout:g} s",
+                    hint="close the program that writes to it",
+                ) from error
+            sleep(random.random() * LONGEST_PAUSE)
+
+
+def _commit(connection: sqlite3.Connection, database: Database) -> None:
+    try:
+        connection.execute("commit")
+    except sqlite3.Error as error:
+        meaning = translate(error, database)
+        if isinstance(meaning, StoreFull):
+            raise meaning from error
+        database.give_up(f"{database.path}: an earlier commit failed: {error}")
+        raise OutcomeUnknown(
+            f"the commit failed, and may or may not be stored: {error}",
+            hint="open the store again and look before you repeat it",
+        ) from error
+
+
+def _keep_going() -> int:
+    return 0

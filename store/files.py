@@ -1,0 +1,159 @@
+"""The store as a file: where it may lie, how it comes to be, and whether it is still the same."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import stat
+from pathlib import Path
+from urllib.parse import quote
+
+from store.clock import Clock
+from store.errors import BadInput, ForeignFile, MqError, NotFound, StoreUnusable
+from store.lockfile import WriteLock
+
+APPLICATION_ID = 0x6D717364  # "mqsd"
+SCHEMA_VERSION = 1
+PAGE_SIZE = 4096
+
+_NETWORK_FILE_SYSTEMS = {
+    "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "fuse.davfs2", "fuse.gcsfuse",
+    "fuse.glusterfs", "fuse.grpcfuse", "fuse.osxfs", "fuse.s3fs", "fuse.sshfs", "glusterfs",
+    "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb2", "smb3", "smbfs", "vboxsf",
+    "virtiofs", "vmhgfs", "fuse.vmhgfs-fuse",
+}  # fmt: skip
+
+
+def resolve(path: str | os.PathLike[str]) -> Path:
+    """The absolute path of a store, symbolic links followed once; raises `BadInput`."""
+    text = os.fspath(path)
+    if not text or "\0" in text:
+        raise BadInput(f"not a usable path for a store: {text!r}", hint="name a file: -s shop.db")
+    return Path(text).expanduser().resolve()
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Device and inode of the store; raises when it is not one regular file."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise NotFound(f"no store at {path}", hint=f"mq init {path}") from None
+    except OSError as error:
+        raise MqError(f"the store {path} can't be reached: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise ForeignFile(f"{path} is {kind}", hint="a store is one file, such as .mq/store.db")
+    if status.st_nlink > 1:
+        raise StoreUnusable(
+            f"{path} has {status.st_nlink} hard links",
+            hint="SQLite loses data when a database is opened by two names; remove one link",
+        )
+    return status.st_dev, status.st_ino
+
+
+def uri(path: Path, mode: str) -> str:
+    """The path as an SQLite URI, so that no name is taken for something else."""
+    return f"file:{quote(str(path))}?mode={mode}"
+
+
+def refuse_network_file_system(path: Path) -> None:
+    """Raise when the folder lies on a file system that does not share memory between hosts."""
+    kind = _file_system_of(path)
+    if kind in _NETWORK_FILE_SYSTEMS:
+        raise StoreUnusable(
+            f"{path} lies on a network file system ({kind}), where SQLite's WAL is not safe",
+            hint="use a local disk, or --allow-network-fs if only this machine opens it",
+        )
+
+
+def _file_system_of(path: Path) -> str:
+    try:
+        mounts = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return ""
+    best, kind = "", ""
+    for line in mounts:
+        _, point, file_system, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        inside = point == "/" or str(path) == point or str(path).startswith(point + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, file_system
+    return kind
+
+
+def create(path: Path, durability: str, clock: Clock, timeout: float) -> bool:
+    """Create the store whole or not at all; False when somebody else has created it meanwhile."""
+    lock = WriteLock(path)
+    try:
+        lock.acquire(timeout)
+        if path.exists():
+            return False
+        _create_locked(path, durability, clock)
+        return True
+    finally:
+        lock.close()
+
+
+def _create_locked(path: Path, durability: str, clock: Clock) -> None:
+    # Built under another name and renamed: nobody ever opens half a store.
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    try:
+        _fill(draft, durability, clock)
+        os.rename(draft, path)
+        _sync_folder(path.parent)
+    except BaseException:
+        for leftover in path.parent.glob(draft.name + "*"):
+            leftover.unlink(missing_ok=True)
+        raise
+
+
+def _fill(draft: Path, durability: str, clock: Clock) -> None:
+    connection = sqlite3.connect(uri(draft, "rw"), uri=True, isolation_level=None)
+    try:
+        connection.execute(f"pragma page_size = {PAGE_SIZE}")
+        connection.execute("pragma auto_vacuum = incremental")
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        connection.execute("begin immediate")
+        for statement in schema_statements():
+            connection.execute(statement)
+        _insert_first_rows(connection, durability, clock)
+        connection.execute(f"pragma application_id = {APPLICATION_ID}")
+        connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+        connection.execute("commit")
+    finally:
+        connection.close()
+
+
+def _insert_first_rows(connection: sqlite3.Connection, durability: str, clock: Clock) -> None:
+    connection.execute(
+        "insert into mq_store (id, uuid, created, durability)"
+        " values (1, :uuid, :created, :durability)",
+        {"uuid": secrets.token_bytes(16), "created": clock.wall(), "durability": durability},
+    )
+    connection.execute(
+        "insert into mq_clock (id, boot_id, boot, store) values (1, :boot_id, :boot, :store)",
+        {"boot_id": clock.boot_id(), "boot": clock.boot(), "store": clock.wall()},
+    )
+
+
+def schema_statements() -> list[str]:
+    """The statements of schema.sql, in order."""
+    text = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    statements, current = [], ""
+    for line in text.splitlines(keepends=True):
+        current += line
+        if sqlite3.complete_statement(current):
+            statements.append(current.strip())
+            current = ""
+    return statements
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The readers that keep one number: a bookmark per partition."""

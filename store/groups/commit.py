@@ -1,0 +1,95 @@
+"""Moving a bookmark: the one number that a group keeps per partition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from store.db import Write
+from store.errors import BadInput, Fenced
+from store.groups.groups import Group
+from store.groups.membership import Membership, Owned, live_members
+from store.log import topics
+
+Offsets = Mapping[tuple[str, int], int]
+
+
+def commit_owned(tx: Write, membership: Membership, owned: Mapping[tuple[str, int], Owned],
+                 offsets: Offsets) -> None:  # fmt: skip
+    """Commit next offsets of partitions that this member owns; `Fenced` if it owns one no more."""
+    for place, offset in offsets.items():
+        mine = owned.get(place)
+        if mine is None:
+            raise _fenced(membership.name, place, "it is not assigned to it")
+        _check_moves_on(tx, place, mine.slot, offset)
+        changed = tx.execute(
+            "update mq_slots set cursor = :offset, committed = 1, moved = :now where id = :slot"
+            " and member = :incarnation and epoch = :epoch",
+            {
+                "offset": offset,
+                "now": tx.now,
+                "slot": mine.slot,
+                "incarnation": membership.incarnation,
+                "epoch": mine.epoch,
+            },
+        )
+        if not changed:
+            raise _fenced(membership.name, place, "it has another owner, or was reset, since")
+
+
+def commit_unowned(tx: Write, group: Group, offsets: Offsets) -> None:
+    """Commit on behalf of a group without live members; `Fenced` when it has any.
+
+    Kafka accepts a commit without a member only while the group is empty.
+    """
+    if live_members(tx, group):
+        raise Fenced(
+            f"group {group.name} has live members; this commit names none of them",
+            hint="pass the consumer that read the records: tx.commit(…, consumer=consumer)",
+        )
+    for (name, number), offset in offsets.items():
+        partition = topics.find(tx, name).partition(number)
+        _check_inside(f"{name}/{number}", offset, partition.next)
+        place_cursor(tx, group, partition.id, offset)
+
+
+def place_cursor(tx: Write, group: Group, partition: int, offset: int) -> None:
+    """Set a group's next offset in a partition, back or forth, whoever owns it."""
+    tx.execute(
+        "insert into mq_slots (reader, partition, cursor, committed, moved)"
+        " values (:reader, :partition, :offset, 1, :now) on conflict (reader, partition)"
+        " do update set cursor = :offset, committed = 1, moved = :now, epoch = epoch + 1",
+        {"reader": group.id, "partition": partition, "offset": offset, "now": tx.now},
+    )
+
+
+def _check_moves_on(tx: Write, place: tuple[str, int], slot: int, offset: int) -> None:
+    row = tx.row(
+        "select s.cursor, s.committed, p.next from mq_slots s"
+        " join mq_partitions p on p.id = s.partition where s.id = :slot",
+        {"slot": slot},
+    )
+    if row is None:
+        raise _fenced("the member", place, "its topic or group was deleted")
+    cursor, committed, end = row
+    where = f"{place[0]}/{place[1]}"
+    _check_inside(where, offset, end)
+    if committed and offset < cursor:
+        raise BadInput(
+            f"commit of {where}@{offset} would go back from {cursor}",
+            hint=f"to read again, reset the group: mq group reset GROUP --topic {where} --to …",
+        )
+
+
+def _check_inside(where: str, offset: int, end: int) -> None:
+    if not 0 <= offset <= end:
+        raise BadInput(
+            f"commit of {where}@{offset} is outside the log, which ends at {end}",
+            hint="the committed offset is the next one to read",
+        )
+
+
+def _fenced(member: str, place: tuple[str, int], why: str) -> Fenced:
+    return Fenced(
+        f"{member} may not commit {place[0]}/{place[1]}: {why}",
+        hint="join again and read from the committed offset",
+    )

@@ -1,0 +1,164 @@
+"""Consumer groups as things: to create, find, change and delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from store.addresses import check_name
+from store.db import Snapshot, Write
+from store.errors import BadInput, Exists, GroupActive, NotFound
+from store.log import topics
+from store.models import GroupConfig
+
+ASSIGNORS = ("cooperative-sticky", "range", "roundrobin")
+BELOW_START = ("earliest", "latest", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A consumer group as its module functions pass it along."""
+
+    id: int
+    name: str
+    generation: int
+    config: GroupConfig
+
+
+def create(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
+    """Create a group that begins at the oldest records of its topics; raises `Exists`."""
+    if find_or_none(tx, name) is not None:
+        raise Exists(f"group {name} exists already", hint=f"mq group show {name}")
+    check_name(name, "group name")
+    check_config(config)
+    reader = tx.insert(
+        "insert into mq_readers (kind, name, created, max_deliveries, dead_letter_to)"
+        " values ('group', :name, :created, :max_deliveries, :dlq)",
+        {
+            "name": name,
+            "created": tx.wall,
+            "max_deliveries": config.max_deliveries,
+            "dlq": config.dlq,
+        },
+    )
+    tx.execute(
+        "insert into mq_groups (reader, assignor, below_start, retention, max_lag, max_lag_time,"
+        " emptied) values (:reader, :assignor, :below_start, :retention, :max_lag, :max_lag_time,"
+        " :now)",
+        {**_columns(config), "reader": reader, "now": tx.now},
+    )
+    declare_topics(tx, reader, topic_names)
+    return find(tx, name)
+
+
+def _columns(config: GroupConfig) -> dict[str, object]:
+    return {
+        "assignor": config.assignor,
+        "below_start": config.below_start,
+        "retention": config.retention,
+        "max_lag": config.max_lag,
+        "max_lag_time": config.max_lag_time,
+    }
+
+
+def declare_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
+    """Note which topics a group is for, and give it a place in each of their partitions."""
+    for name in topic_names:
+        topic = topics.find(tx, name)
+        tx.execute(
+            "insert or ignore into mq_group_topics (reader, channel) values (:reader, :channel)",
+            {"reader": reader, "channel": topic.id},
+        )
+        tx.many(
+            "insert or ignore into mq_slots (reader, partition, cursor) values (?, ?, ?)",
+            [(reader, partition.id, partition.start) for partition in topic.partitions],
+        )
+
+
+def check_config(config: GroupConfig) -> None:
+    """Raise `BadInput` for settings that can't work."""
+    if config.assignor not in ASSIGNORS:
+        raise BadInput(f"not an assignor: {config.assignor!r}", "one of " + ", ".join(ASSIGNORS))
+    if config.below_start not in BELOW_START:
+        raise BadInput(
+            f"not a rule for offsets below the log: {config.below_start!r}",
+            "one of " + ", ".join(BELOW_START),
+        )
+    if config.max_deliveries is not None and config.max_deliveries < 1:
+        raise BadInput("max_deliveries must be at least 1")
+    if config.retention < 1:
+        raise BadInput("retention must be more than 0")
+
+
+def find(tx: Snapshot, name: str) -> Group:
+    """The group of that name; raises `NotFound`."""
+    group = find_or_none(tx, name)
+    if group is None:
+        check_name(name, "group name")
+        raise NotFound(
+            f"group {name} does not exist",
+            hint=f"it begins with its first reader: mq consume TOPIC -g {name}",
+        )
+    return group
+
+
+def find_or_none(tx: Snapshot, name: str) -> Group | None:
+    """The group of that name, if there is one."""
+    row = tx.row(
+        "select r.id, g.generation, g.assignor, g.below_start, g.retention, g.max_lag,"
+        " g.max_lag_time, r.max_deliveries, r.dead_letter_to"
+        " from mq_readers r join mq_groups g on g.reader = r.id"
+        " where r.kind = 'group' and r.name = :name",
+        {"name": name},
+    )
+    return None if row is None else Group(row[0], name, row[1], GroupConfig(*row[2:]))
+
+
+def names(tx: Snapshot) -> list[str]:
+    """The names of all groups, in order."""
+    return [
+        row[0] for row in tx.rows("select name from mq_readers where kind = 'group' order by 1")
+    ]
+
+
+def topic_names(tx: Snapshot, group: Group) -> list[str]:
+    """The topics in which the group has a place, in order."""
+    rows = tx.rows(
+        "select distinct c.name from mq_slots s join mq_partitions p on p.id = s.partition"
+        " join mq_channels c on c.id = p.channel where s.reader = :reader order by 1",
+        {"reader": group.id},
+    )
+    return [row[0] for row in rows]
+
+
+def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
+    """Change settings in place, and add topics."""
+    group = find(tx, name)
+    check_config(config)
+    tx.execute(
+        "update mq_groups set assignor = :assignor, below_start = :below_start,"
+        " retention = :retention, max_lag = :max_lag, max_lag_time = :max_lag_time"
+        " where reader = :reader",
+        {**_columns(config), "reader": group.id},
+    )
+    tx.execute(
+        "update mq_readers set max_deliveries = :max_deliveries, dead_letter_to = :dlq"
+        " where id = :reader",
+        {"max_deliveries": config.max_deliveries, "dlq": config.dlq, "reader": group.id},
+    )
+    declare_topics(tx, group.id, topic_names)
+    return find(tx, name)
+
+
+def delete(tx: Write, group: Group, live: list[str]) -> None:
+    """Delete a group with its offsets; `GroupActive` with live members (Kafka: NON_EMPTY_GROUP)."""
+    refuse_active(group, live)
+    tx.execute("delete from mq_readers where id = :reader", {"reader": group.id})
+
+
+def refuse_active(group: Group, live: list[str]) -> None:
+    """Raise `GroupActive` when the group has members."""
+    if live:
+        raise GroupActive(
+            f"group {group.name} has {len(live)} live member(s): {', '.join(live[:3])}",
+            hint="stop them first, or fence them: mq group reset … --force",
+        )

@@ -1,0 +1,1 @@
+"""The primitive: records appended in order to partitions, which keep them."""

@@ -1,0 +1,105 @@
+"""What callers give, turned into what the columns hold; limits are checked here."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from store.errors import BadInput
+from store.models import Headers, HeaderValue, Seconds, Timestamp
+
+MOST_HEADERS = 64
+LARGEST_HEADER = 8 << 10
+_DISTANT_FUTURE = 253_402_300_800_000  # the year 10000
+
+
+@dataclass(slots=True)
+class Encoded:
+    """A record in the form of its columns; `timestamp` `None` means now."""
+
+    value: bytes | None
+    key: bytes | None
+    headers: str | None
+    timestamp: int | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, headers and value together."""
+        return len(self.value or b"") + len(self.key or b"") + len(self.headers or "")
+
+
+def encode_bytes(given: bytes | str | None, what: str) -> bytes | None:
+    """Bytes as they are, text as UTF-8; raises `BadInput` for anything else."""
+    if given is None or type(given) is bytes:
+        return given
+    if isinstance(given, str):
+        try:
+            return given.encode()
+        except UnicodeEncodeError as error:
+            raise BadInput(f"the {what} is not valid text: {error.reason}") from error
+    if isinstance(given, bytes | bytearray | memoryview):
+        return bytes(given)
+    raise BadInput(f"the {what} must be bytes or str, not {type(given).__name__}")
+
+
+def encode_headers(headers: Headers | None) -> str | None:
+    """Headers as a JSON object in ASCII; raises `BadInput` past 64 headers or 8 KiB for one."""
+    if not headers:
+        return None
+    if not isinstance(headers, Mapping):
+        raise BadInput(f"headers must be a mapping, not {type(headers).__name__}")
+    if len(headers) > MOST_HEADERS:
+        raise BadInput(f"{len(headers)} headers; a record takes at most {MOST_HEADERS}")
+    for name, value in headers.items():
+        _check_header(name, value)
+    return json.dumps(dict(headers), separators=(",", ":"))
+
+
+def _check_header(name: object, value: HeaderValue) -> None:
+    if not isinstance(name, str):
+        raise BadInput(f"a header's name must be text, not {type(name).__name__}")
+    if value is not None and not isinstance(value, str | int | float):
+        raise BadInput(
+            f"header {name} has a {type(value).__name__}",
+            hint="header values are text, numbers, true, false or null",
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadInput(f"header {name} is not a finite number")
+    if len(name) + (len(value) if isinstance(value, str) else 0) > LARGEST_HEADER:
+        raise BadInput(f"header {name[:40]} is longer than 8 KiB")
+
+
+def decode_headers(text: str | None) -> dict[str, HeaderValue]:
+    """The headers of a stored record."""
+    if text is None:
+        return {}
+    headers: dict[str, HeaderValue] = json.loads(text)
+    return headers
+
+
+def milliseconds(given: Seconds, what: str) -> int:
+    """A length of time in whole milliseconds; raises `BadInput`."""
+    seconds = given.total_seconds() if isinstance(given, timedelta) else given
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise BadInput(f"{what} must be seconds or a timedelta, not {type(given).__name__}")
+    if not math.isfinite(seconds) or seconds < 0 or seconds * 1000 > _DISTANT_FUTURE:
+        raise BadInput(f"{what} can't be {seconds} seconds")
+    return round(seconds * 1000)
+
+
+def encode_timestamp(given: Timestamp | None) -> int | None:
+    """Unix milliseconds from a datetime, an int of milliseconds or a float of seconds."""
+    if given is None or type(given) is int:
+        moment = given
+    elif isinstance(given, datetime):
+        moment = round(given.timestamp() * 1000)
+    elif isinstance(given, float) and math.isfinite(given):
+        moment = round(given * 1000)
+    else:
+        raise BadInput(f"not a timestamp: {given!r}", hint="a datetime, or Unix milliseconds")
+    if moment is not None and not 0 <= moment < _DISTANT_FUTURE:
+        raise BadInput(f"not a usable timestamp: {given!r}", hint="from 1970 to the year 9999")
+    return moment

@@ -1,0 +1,58 @@
+"""Which partition a record goes to."""
+
+from __future__ import annotations
+
+import random
+from functools import lru_cache
+
+_MULTIPLIER = 0x5BD1E995
+_SEED = 0x9747B28C
+_MASK = 0xFFFFFFFF
+STICKY_BYTES = 16_384
+
+
+@lru_cache(maxsize=65_536)
+def murmur2(key: bytes) -> int:
+    """The unsigned 32-bit hash by which Kafka's Java client places keys (Utils.murmur2)."""
+    length = len(key)
+    hashed = _SEED ^ length
+    whole = length & ~3
+    for at in range(0, whole, 4):
+        word = int.from_bytes(key[at : at + 4], "little") * _MULTIPLIER & _MASK
+        word = (word ^ word >> 24) * _MULTIPLIER & _MASK
+        hashed = hashed * _MULTIPLIER & _MASK ^ word
+    if whole < length:
+        hashed = (hashed ^ int.from_bytes(key[whole:], "little")) * _MULTIPLIER & _MASK
+    hashed = (hashed ^ hashed >> 13) * _MULTIPLIER & _MASK
+    return hashed ^ hashed >> 15
+
+
+def partition_for_key(key: bytes, partitions: int) -> int:
+    """The partition of a key among `partitions`, as Kafka's default partitioner chooses it."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+class StickyPlacement:
+    """Where records without a key go: one partition until 16 KiB went there, then another.
+
+    As Kafka's BuiltInPartitioner (KIP-480, KIP-794), so that batches stay together.
+    """
+
+    __slots__ = ("_left", "_partition")
+
+    def __init__(self) -> None:
+        self._partition = -1
+        self._left = 0
+
+    def choose(self, partitions: int, size: int) -> int:
+        """The partition for the next record of `size` bytes."""
+        if self._left <= 0 or self._partition >= partitions:
+            self._partition = self._another(partitions)
+            self._left = STICKY_BYTES
+        self._left -= size
+        return self._partition
+
+    def _another(self, partitions: int) -> int:
+        if self._partition < 0 or partitions == 1:
+            return random.randrange(partitions)
+        return (self._partition + random.randrange(1, partitions)) % partitions

@@ -1,0 +1,62 @@
+"""Named producers: a load that is run again stores only what is not stored yet.
+
+Every input record has a sequence number, counted from 0 for each producer and channel. What lies
+below the stored count is "already stored", as in RabbitMQ Streams' deduplication by publishing id;
+a newer incarnation has a higher epoch and fences the older (Kafka's idempotent producer, KIP-98).
+"""
+
+from __future__ import annotations
+
+from store.addresses import check_name
+from store.db import Snapshot, Write
+from store.errors import BadInput, Fenced
+
+
+def register(tx: Write, name: str) -> int:
+    """Begin a new incarnation of a producer and return its epoch; older ones are fenced."""
+    check_name(name, "producer name")
+    tx.execute(
+        "insert into mq_producers (name, used) values (:name, :now)"
+        " on conflict (name) do update set epoch = epoch + 1, used = :now",
+        {"name": name, "now": tx.wall},
+    )
+    epoch: int = tx.value("select epoch from mq_producers where name = :name", {"name": name})
+    return epoch
+
+
+def stored(tx: Snapshot, name: str, channel: int) -> int:
+    """How many input records of the producer are stored in the channel."""
+    count: int | None = tx.value(
+        "select s.stored from mq_producers p join mq_sequences s on s.producer = p.id"
+        " where p.name = :name and s.channel = :channel",
+        {"name": name, "channel": channel},
+    )
+    return count or 0
+
+
+def advance(
+    tx: Write, name: str, epoch: int, channel: int, first_sequence: int, records: int
+) -> int:
+    """Note that records `first_sequence …` are being stored; how many of them are stored already.
+
+    Raises `Fenced` when a newer incarnation of the producer exists, `BadInput` when a sequence
+    number was skipped (Kafka: OUT_OF_ORDER_SEQUENCE).
+    """
+    row = tx.row("select id, epoch from mq_producers where name = :name", {"name": name})
+    if row is None or row[1] != epoch:
+        raise Fenced(
+            f"producer {name} was started again elsewhere",
+            hint="only its newest incarnation may produce; stop one of the two",
+        )
+    present = stored(tx, name, channel)
+    if first_sequence > present:
+        raise BadInput(
+            f"producer {name} skips from sequence {present} to {first_sequence}",
+            hint="sequence numbers count every record of the input from 0",
+        )
+    tx.execute(
+        "insert into mq_sequences (producer, channel, stored) values (:producer, :channel, :stored)"
+        " on conflict (producer, channel) do update set stored = max(stored, excluded.stored)",
+        {"producer": row[0], "channel": channel, "stored": first_sequence + records},
+    )
+    return min(present - first_sequence, records)

@@ -1,0 +1,103 @@
+"""Records are read here: by offset, in order, each checked against its checksum."""
+
+from __future__ import annotations
+
+from store.db import Row, Snapshot
+from store.errors import Damaged
+from store.log.checksum import checksum
+from store.log.encoding import decode_headers
+from store.log.topics import Partition, Topic
+from store.models import Record
+
+MOST_BYTES = 8 << 20
+
+_COLUMNS = "id, timestamp, message_group, key, headers, value, checksum"
+
+
+def read(
+    tx: Snapshot,
+    topic: Topic,
+    partition: Partition,
+    offset: int,
+    limit: int,
+    most_bytes: int | None = None,
+) -> list[Record]:
+    """Up to `limit` records from `offset` on; offsets that were removed are passed over.
+
+    With `most_bytes` the list ends early, but never empty, once its values and keys hold that
+    many bytes. Raises `Damaged` at a record that differs from its checksum.
+    """
+    rows = tx.connection.execute(
+        f"select {_COLUMNS} from mq_records where id >= :first and id < :end"
+        " order by id limit :limit",
+        {
+            "first": partition.base + max(offset, 0),
+            "end": partition.base + partition.next,
+            "limit": limit,
+        },
+    )
+    records: list[Record] = []
+    size = 0
+    for row in rows:
+        record = _record(topic, partition, row)
+        records.append(record)
+        size += len(record.value or b"") + len(record.key or b"")
+        if most_bytes is not None and size >= most_bytes:
+            break
+    rows.close()
+    return records
+
+
+def offset_for_time(tx: Snapshot, partition: Partition, timestamp: int) -> int | None:
+    """The first offset whose timestamp is at or after `timestamp`, `None` if there is none.
+
+    Kafka's offsetsForTimes. Times never fall as offsets rise, so a binary search will do.
+    """
+    if partition.records == 0 or partition.last_timestamp < timestamp:
+        return None
+    low, high = partition.start, partition.next
+    while low < high:
+        middle = (low + high) // 2
+        row = _first_from(tx, partition, middle)
+        if row is None or row[1] >= timestamp:
+            high = middle
+        else:
+            low = row[0] + 1
+    found = _first_from(tx, partition, low)
+    return None if found is None else found[0]
+
+
+def last_offset(tx: Snapshot, partition: Partition) -> int | None:
+    """The offset of the newest record that is still there."""
+    last = tx.value(
+        "select max(id) from mq_records where id >= :base and id < :end",
+        {"base": partition.base, "end": partition.base + partition.next},
+    )
+    return None if last is None else last - partition.base
+
+
+def _first_from(tx: Snapshot, partition: Partition, offset: int) -> tuple[int, int] | None:
+    row = tx.row(
+        "select id, timestamp from mq_records where id >= :first and id < :end order by id limit 1",
+        {"first": partition.base + offset, "end": partition.base + partition.next},
+    )
+    return None if row is None else (row[0] - partition.base, row[1])
+
+
+def _record(topic: Topic, partition: Partition, row: Row) -> Record:
+    id, timestamp, message_group, key, headers, value, stored = row
+    if checksum(id, timestamp, message_group, key, headers, value) != stored:
+        where = f"{topic.name}/{partition.number}@{id - partition.base}"
+        raise Damaged(
+            f"record {where} is damaged: its checksum does not match",
+            hint=f"find all damage: mq verify; read on after it: --from {id - partition.base + 1}",
+        )
+    return Record(
+        topic.name,
+        partition.number,
+        id - partition.base,
+        timestamp,
+        key,
+        decode_headers(headers),
+        value,
+    )

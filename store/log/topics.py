@@ -1,0 +1,203 @@
+"""Topics as things: to create, find, change and delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from store.addresses import check_name
+from store.db import Snapshot, Write
+from store.errors import BadInput, Exists, NotFound
+from store.log import retention
+from store.models import PartitionStatus, TopicConfig, TopicStatus
+
+MOST_PARTITIONS = 10_000
+OFFSET_BITS = 40
+CLEANUPS = ("delete", "compact", "compact,delete")
+
+
+@dataclass(slots=True)
+class Partition:
+    """A partition of a topic, or a lane of a queue, with its counters as of this transaction."""
+
+    id: int
+    number: int
+    start: int
+    next: int
+    records: int
+    bytes: int
+    last_timestamp: int
+
+    @property
+    def base(self) -> int:
+        """The id that the record at offset 0 has, or would have."""
+        return self.id << OFFSET_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as its module functions pass it along."""
+
+    id: int
+    name: str
+    created: int
+    config: TopicConfig
+    partitions: list[Partition]
+
+    def partition(self, number: int) -> Partition:
+        """One partition; raises `NotFound`."""
+        if 0 <= number < len(self.partitions):
+            return self.partitions[number]
+        raise NotFound(
+            f"partition {self.name}/{number} does not exist",
+            hint=f"{self.name} has partitions 0 to {len(self.partitions) - 1}",
+        )
+
+
+def create(tx: Write, name: str, partitions: int, config: TopicConfig) -> Topic:
+    """Create a topic; raises `Exists` when anything of that name does."""
+    check_name(name, "topic name")
+    check_config(config)
+    _check_partitions(partitions)
+    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
+    if kind is not None:
+        raise Exists(f"{kind} {name} exists already", hint=f"look at it: mq {kind} show {name}")
+    channel = tx.insert(
+        "insert into mq_channels (name, kind, created) values (:name, 'topic', :created)",
+        {"name": name, "created": tx.wall},
+    )
+    tx.execute(
+        "insert into mq_topics (channel, retention, retention_bytes, cleanup, tombstone_delay,"
+        " compaction_lag, max_message) values (:channel, :retention, :retention_bytes, :cleanup,"
+        " :tombstone_delay, :compaction_lag, :max_message)",
+        {"channel": channel, **config_columns(config)},
+    )
+    _add_partitions(tx, channel, range(partitions))
+    return find(tx, name)
+
+
+def config_columns(config: TopicConfig) -> dict[str, object]:
+    """The settings by column name."""
+    return {column: getattr(config, column) for column in TopicConfig.__dataclass_fields__}
+
+
+def check_config(config: TopicConfig) -> None:
+    """Raise `BadInput` for settings that can't work together or at all."""
+    if config.cleanup not in CLEANUPS:
+        raise BadInput(
+            f"not a cleanup policy: {config.cleanup!r}", hint="one of " + ", ".join(CLEANUPS)
+        )
+    for name in ("retention", "retention_bytes"):
+        setting = getattr(config, name)
+        if setting is not None and setting <= 0:
+            raise BadInput(f"{name} must be more than 0", hint="leave it out to keep for ever")
+    for name in ("tombstone_delay", "compaction_lag"):
+        if getattr(config, name) < 0:
+            raise BadInput(f"{name} can't be negative")
+    if not 1 <= config.max_message <= 64 << 20:
+        raise BadInput("max_message must be between 1 byte and 64MiB")
+
+
+def _check_partitions(partitions: int) -> None:
+    if not 1 <= partitions <= MOST_PARTITIONS:
+        raise BadInput(
+            f"a topic has 1 to {MOST_PARTITIONS} partitions, not {partitions}",
+            hint="partitions bound how many members of a group can work at once",
+        )
+
+
+def _add_partitions(tx: Write, channel: int, numbers: range) -> None:
+    tx.many(
+        "insert into mq_partitions (channel, number) values (?, ?)",
+        [(channel, number) for number in numbers],
+    )
+
+
+def find(tx: Snapshot, name: str) -> Topic:
+    """The topic of that name; raises `NotFound`, naming what the name is instead."""
+    row = tx.row(
+        "select c.id, c.created, t.retention, t.retention_bytes, t.cleanup, t.tombstone_delay,"
+        " t.compaction_lag, t.max_message"
+        " from mq_channels c join mq_topics t on t.channel = c.id where c.name = :name",
+        {"name": name},
+    )
+    if row is None:
+        raise missing(tx, name)
+    return Topic(row[0], name, row[1], TopicConfig(*row[2:]), _partitions(tx, row[0]))
+
+
+def missing(tx: Snapshot, name: str) -> NotFound:
+    """The error for a name that is not a topic."""
+    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
+    if kind is not None:
+        return NotFound(f"{name} is a {kind}, not a topic", hint=f"mq {kind} show {name}")
+    check_name(name, "topic name")
+    return NotFound(f"topic {name} does not exist", hint=f"mq topic create {name}")
+
+
+def _partitions(tx: Snapshot, channel: int) -> list[Partition]:
+    rows = tx.rows(
+        "select id, number, start, next, records, bytes, last_timestamp"
+        " from mq_partitions where channel = :channel order by number",
+        {"channel": channel},
+    )
+    return [Partition(*row) for row in rows]
+
+
+def names(tx: Snapshot) -> list[str]:
+    """The names of all topics, in order."""
+    return [
+        row[0] for row in tx.rows("select name from mq_channels where kind = 'topic' order by 1")
+    ]
+
+
+def alter(tx: Write, name: str, partitions: int | None, settings: dict[str, object]) -> Topic:
+    """Change settings in place; partitions only grow (Kafka: INVALID_PARTITIONS otherwise)."""
+    topic = find(tx, name)
+    if partitions is not None:
+        _grow(tx, topic, partitions)
+    config = replace(topic.config, **settings)  # type: ignore[arg-type]
+    check_config(config)
+    tx.execute(
+        "update mq_topics set retention = :retention, retention_bytes = :retention_bytes,"
+        " cleanup = :cleanup, tombstone_delay = :tombstone_delay,"
+        " compaction_lag = :compaction_lag, max_message = :max_message where channel = :channel",
+        {"channel": topic.id, **config_columns(config)},
+    )
+    return find(tx, name)
+
+
+def _grow(tx: Write, topic: Topic, partitions: int) -> None:
+    _check_partitions(partitions)
+    present = len(topic.partitions)
+    if partitions <= present:
+        raise BadInput(
+            f"topic {topic.name} has {present} partitions already; {partitions} is not more",
+            hint="partitions only grow: for fewer, create another topic and copy",
+        )
+    _add_partitions(tx, topic.id, range(present, partitions))
+
+
+def delete(tx: Write, name: str) -> Topic:
+    """Delete a topic and every bookmark in it; its records are drained afterwards, in steps."""
+    topic = find(tx, name)
+    tx.execute(
+        "delete from mq_slots where partition in"
+        " (select id from mq_partitions where channel = :channel)",
+        {"channel": topic.id},
+    )
+    tx.execute("delete from mq_channels where id = :channel", {"channel": topic.id})
+    retention.drain(tx)
+    return topic
+
+
+def status(topic: Topic) -> TopicStatus:
+    """The topic as callers of the API see it."""
+    return TopicStatus(
+        topic.name,
+        topic.config,
+        topic.created,
+        [
+            PartitionStatus(p.number, p.start, p.next, p.records, p.bytes, p.last_timestamp)
+            for p in topic.partitions
+        ],
+    )

@@ -1,0 +1,160 @@
+"""Looking after the file: check it, copy it, shrink it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from store import files
+from store.db import Database, Row, Snapshot, Write
+from store.errors import BadInput, Exists
+from store.log.checksum import checksum
+from store.models import Finding, StoreStatus
+
+_PAGE = 1_000
+
+
+def status(tx: Snapshot) -> StoreStatus:
+    """The store as a whole."""
+    database = tx.database
+    created, durability, most = tx.row(  # type: ignore[misc]
+        "select created, durability, max_bytes from mq_store"
+    )
+    pages, free = tx.value("pragma page_count"), tx.value("pragma freelist_count")
+    kinds: dict[str, int] = dict(tx.rows("select kind, count(*) from mq_channels group by kind"))
+    return StoreStatus(
+        path=str(database.path),
+        schema=tx.value("pragma user_version"),
+        durability=durability,
+        max_bytes=most,
+        created=created,
+        bytes=pages * files.PAGE_SIZE,
+        free_bytes=free * files.PAGE_SIZE,
+        wal_bytes=_size(database.path.with_name(database.path.name + "-wal")),
+        topics=kinds.get("topic", 0),
+        queues=kinds.get("queue", 0),
+        shares=kinds.get("share", 0),
+        groups=tx.value("select count(*) from mq_readers where kind = 'group'"),
+        exchanges=tx.value("select count(*) from mq_exchanges"),
+        records=tx.value(
+            "select ifnull(sum(records), 0) from mq_partitions where channel not null"
+        ),
+        sqlite_version=sqlite3.sqlite_version,
+    )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def verify(tx: Snapshot) -> Iterator[Finding]:
+    """Everything that is wrong with the file, the counters and the records, as it is found."""
+    for (problem,) in tx.rows("pragma integrity_check(100)"):
+        if problem != "ok":
+            yield Finding("file", problem)
+    for table, row, parent, _ in tx.rows("pragma foreign_key_check"):
+        yield Finding("file", f"row {row} of {table} refers to a missing row of {parent}")
+    for partition in tx.rows(
+        "select p.id, c.name || '/' || p.number, p.start, p.next, p.records, p.bytes"
+        " from mq_partitions p join mq_channels c on c.id = p.channel order by c.name, p.number"
+    ):
+        yield from _verify_partition(tx, *partition)
+
+
+def _verify_partition(
+    tx: Snapshot, id: int, address: str, start: int, end: int, records: int, size: int
+) -> Iterator[Finding]:
+    base = id << 40
+    found, held, last = 0, 0, 0
+    for row in _records(tx, base, (id + 1) << 40):
+        record, timestamp, group, key, headers, value, stored = row
+        where = f"{address}@{record - base}"
+        found += 1
+        held += len(key or b"") + len(headers or "") + len(value or b"")
+        if checksum(record, timestamp, group, key, headers, value) != stored:
+            yield Finding(where, "the checksum does not match: the record is damaged")
+        if not start <= record - base < end:
+            yield Finding(where, f"the offset is outside the partition, {start} to {end}")
+        if timestamp < last:
+            yield Finding(where, "the timestamp is before the preceding record's")
+        last = timestamp
+    if (found, held) != (records, size):
+        yield Finding(
+            address,
+            f"holds {found} records of {held} bytes; the counters say {records} of {size}",
+        )
+
+
+def _records(tx: Snapshot, first: int, end: int) -> Iterator[Row]:
+    while True:
+        page = tx.rows(
+            "select id, timestamp, message_group, key, headers, value, checksum from mq_records"
+            " where id >= :first and id < :end order by id limit :page",
+            {"first": first, "end": end, "page": _PAGE},
+        )
+        yield from page
+        if len(page) < _PAGE:
+            return
+        first = page[-1][0] + 1
+
+
+def backup(database: Database, target: Path) -> int:
+    """Write a compact copy of this moment to a new file of mode 0600; its size in bytes.
+
+    Readers and writers go on meanwhile. Raises `Exists` when the file is there already.
+    """
+    if target.exists():
+        raise Exists(f"{target} exists already", hint="name a new file")
+    if not target.parent.is_dir():
+        raise BadInput(f"{target.parent} is not a folder")
+    draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}.new")
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    try:
+        database.read_only().execute("vacuum into ?", (files.uri(draft, "rw"),))
+        _sync(draft)
+        os.rename(draft, target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    return target.stat().st_size
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def free_pages(tx: Write, pages: int) -> int:
+    """Give up to `pages` unused pages back to the file system at commit; how many it gave."""
+    before: int = tx.value("pragma freelist_count")
+    # The pragma works only while it is stepped, a page a step.
+    tx.rows(f"pragma incremental_vacuum({int(pages)})")
+    return before - int(tx.value("pragma freelist_count"))
+
+
+def set_durability(tx: Write, durability: str) -> None:
+    """Choose what survives a power cut, for every process that opens the store from now on."""
+    check_durability(durability)
+    tx.execute("update mq_store set durability = :durability", {"durability": durability})
+
+
+def check_durability(durability: str) -> None:
+    """Raise `BadInput` unless it is `full` or `normal`."""
+    if durability not in ("full", "normal"):
+        raise BadInput(f"not a durability: {durability!r}", hint="full or normal")
+
+
+def set_max_bytes(tx: Write, most: int | None) -> None:
+    """Bound the file's size; `None` lets it grow."""
+    if most is not None and most < 1 << 20:
+        raise BadInput("max_bytes must be at least 1MiB")
+    tx.execute("update mq_store set max_bytes = :most", {"most": most})

@@ -1,0 +1,50 @@
+"""Older stores are brought to the present schema, whole or not at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from store import files
+from store.errors import StoreUnusable
+from store.lockfile import WriteLock
+
+Step = Callable[[sqlite3.Connection], None]
+
+# steps[n] leads from schema n to schema n + 1.
+steps: dict[int, Step] = {}
+
+
+def upgrade(path: Path, version: int, timeout: float) -> None:
+    """Back the store up beside itself, then run the steps it lacks in one transaction."""
+    lock = WriteLock(path)
+    try:
+        lock.acquire(timeout)
+        connection = sqlite3.connect(files.uri(path, "rw"), uri=True, isolation_level=None)
+        try:
+            _upgrade_locked(connection, path)
+        finally:
+            connection.close()
+    finally:
+        lock.close()
+
+
+def _upgrade_locked(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("pragma user_version").fetchone()[0]
+    if version >= files.SCHEMA_VERSION:
+        return
+    missing = [step for step in range(version, files.SCHEMA_VERSION) if step not in steps]
+    if missing:
+        raise StoreUnusable(
+            f"{path} has schema {version}, from which there is no way to {files.SCHEMA_VERSION}",
+            hint="copy its data with the mq that wrote it: mq consume -o ndjson",
+        )
+    backup = path.with_name(f"{path.name}.schema-{version}")
+    connection.execute("vacuum into ?", (str(backup),))
+    connection.execute("pragma foreign_keys = off")
+    connection.execute("begin immediate")
+    for step in range(version, files.SCHEMA_VERSION):
+        steps[step](connection)
+    connection.execute(f"pragma user_version = {files.SCHEMA_VERSION}")
+    connection.execute("commit")

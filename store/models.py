@@ -1,0 +1,245 @@
+"""The values that a store takes and gives. All are frozen; times are Unix milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypedDict
+
+HeaderValue = str | int | float | bool | None
+Headers = Mapping[str, HeaderValue]
+Seconds = float | timedelta
+"""A length of time as the Python API takes it."""
+Timestamp = datetime | int | float
+"""A point in time as the Python API takes it: an int is Unix milliseconds, a float Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record to append. A `None` value is a tombstone; a `None` key means no key."""
+
+    value: bytes | str | None
+    key: bytes | str | None = None
+    headers: Headers | None = None
+    timestamp: Timestamp | None = None
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordId:
+    """Where a record stands, for ever."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}@{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it is stored in a partition of a topic; `timestamp` is Unix milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    headers: dict[str, HeaderValue]
+    value: bytes | None
+
+    @property
+    def address(self) -> str:
+        """`topic/partition@offset`."""
+        return f"{self.topic}/{self.partition}@{self.offset}"
+
+    @property
+    def time(self) -> datetime:
+        """The timestamp as an aware UTC datetime."""
+        return datetime.fromtimestamp(self.timestamp / 1000, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicConfig:
+    """The settings of a topic; lengths of time in milliseconds, sizes in bytes, `None` for ever.
+
+    Names, meanings and defaults follow Kafka's topic configuration (retention.ms and the rest).
+    """
+
+    retention: int | None = 7 * 86_400_000
+    retention_bytes: int | None = None
+    cleanup: str = "delete"
+    tombstone_delay: int = 86_400_000
+    compaction_lag: int = 0
+    max_message: int = 1 << 20
+
+
+class TopicSettings(TypedDict, total=False):
+    """The settings of a topic as callers give them: lengths of time in seconds, sizes in bytes."""
+
+    retention: Seconds | None
+    retention_bytes: int | None
+    cleanup: str
+    tombstone_delay: Seconds
+    compaction_lag: Seconds
+    max_message: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupConfig:
+    """The settings of a consumer group; lengths of time in milliseconds.
+
+    `below_start` is what happens when retention removed the committed offset (Kafka:
+    auto.offset.reset); `max_lag` and `max_lag_time` are its objectives.
+    """
+
+    assignor: str = "cooperative-sticky"
+    below_start: str = "earliest"
+    retention: int = 7 * 86_400_000
+    max_lag: int | None = None
+    max_lag_time: int | None = None
+    max_deliveries: int | None = None
+    dlq: str | None = None
+
+
+class GroupSettings(TypedDict, total=False):
+    """The settings of a consumer group as callers give them: lengths of time in seconds."""
+
+    assignor: str
+    below_start: str
+    retention: Seconds
+    max_lag: int | None
+    max_lag_time: Seconds | None
+    max_deliveries: int | None
+    dlq: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One partition: records have offsets `start` to `end - 1`; `bytes` counts what they hold."""
+
+    partition: int
+    start: int
+    end: int
+    records: int
+    bytes: int
+    last_timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicStatus:
+    """A topic with its settings and its partitions, in order."""
+
+    name: str
+    config: TopicConfig
+    created: int
+    partitions: list[PartitionStatus] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far one group is behind in one partition.
+
+    `committed` is the next offset to read, `None` before the first commit. `lag_seconds` is the
+    age of the oldest unread record. `lag_bytes` is exact for short lags and an estimate from the
+    partition's mean record size for long ones.
+    """
+
+    group: str
+    topic: str
+    partition: int
+    committed: int | None
+    start: int
+    end: int
+    lag: int
+    lag_seconds: float
+    lag_bytes: int
+    trend: float | None
+    member: str | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A live member of a consumer group; times are store time in milliseconds."""
+
+    member: str
+    host: str
+    pid: int
+    partitions: list[tuple[str, int]]
+    joined: int
+    last_seen: int
+    session_timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStatus:
+    """A consumer group: its state is `stable`, `rebalancing` or `empty`."""
+
+    name: str
+    state: str
+    generation: int
+    config: GroupConfig
+    members: list[Member]
+    offsets: list[Lag]
+
+
+@dataclass(frozen=True, slots=True)
+class TrimResult:
+    """What trimming did, or would do, to one partition."""
+
+    topic: str
+    partition: int
+    start_before: int
+    start: int
+    end: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """The store as a whole; sizes in bytes. `wal_bytes` is what the write-ahead log takes."""
+
+    path: str
+    schema: int
+    durability: str
+    max_bytes: int | None
+    created: int
+    bytes: int
+    free_bytes: int
+    wal_bytes: int
+    topics: int
+    queues: int
+    shares: int
+    groups: int
+    exchanges: int
+    records: int
+    sqlite_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that `verify` found wrong: where, and what."""
+
+    address: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetChange:
+    """One row of a reset: where a group stands in a partition, and where it would stand."""
+
+    topic: str
+    partition: int
+    current: int | None
+    new: int
+    start: int
+    end: int
+    clamped: bool
+
+    @property
+    def change(self) -> int:
+        """How many offsets forward (positive: skipped) or back (negative: read again)."""
+        return self.new - (self.start if self.current is None else self.current)

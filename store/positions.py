@@ -1,0 +1,87 @@
+"""Places in a log by word: `earliest`, `latest`, `last`, `committed`, a number, a time, `-N`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from store.db import Snapshot
+from store.errors import BadInput
+from store.log.read import last_offset, offset_for_time
+from store.log.topics import Partition
+from store.text import parse_time
+
+Kind = Literal["earliest", "latest", "last", "committed", "offset", "time", "back"]
+
+_WORDS: dict[str, Kind] = {
+    "earliest": "earliest",
+    "first": "earliest",
+    "latest": "latest",
+    "next": "latest",
+    "last": "last",
+    "committed": "committed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a partition. `number` is an offset, Unix milliseconds, or how many from the end.
+
+    `latest` is after the newest record, `last` the newest record itself (RabbitMQ Streams: next
+    and last).
+    """
+
+    kind: Kind
+    number: int = 0
+
+
+def parse_position(word: str, now: int) -> Position:
+    """Read an offset word; `now` is Unix milliseconds. Raises `BadInput`."""
+    if word in _WORDS:
+        return Position(_WORDS[word])
+    digits = word.removeprefix("-")
+    if digits.isascii() and digits.isdecimal() and len(digits) <= 13:
+        return Position("back" if word.startswith("-") else "offset", int(digits))
+    try:
+        return Position("time", parse_time(word, now))
+    except BadInput:
+        raise BadInput(
+            f"not a place in a log: {word!r}",
+            hint="earliest, latest, last, committed, an offset, -N, 15m, @1700000000, 2026-01-31",
+        ) from None
+
+
+def resolve(
+    tx: Snapshot, partition: Partition, position: Position, committed: int | None = None
+) -> int:
+    """The offset a position stands for, not yet clamped to the log.
+
+    A time after every record is the log's end (Kafka's reset by datetime). Raises `BadInput` for
+    `committed` where nothing is.
+    """
+    match position.kind:
+        case "earliest":
+            return partition.start
+        case "latest":
+            return partition.next
+        case "last":
+            newest = last_offset(tx, partition)
+            return partition.next if newest is None else newest
+        case "offset":
+            return position.number
+        case "back":
+            return partition.next - position.number
+        case "time":
+            found = offset_for_time(tx, partition, position.number)
+            return partition.next if found is None else found
+        case "committed" if committed is not None:
+            return committed
+    raise BadInput(
+        f"nothing is committed in partition {partition.number}",
+        hint="name another place: earliest, latest, an offset or a time",
+    )
+
+
+def clamp(partition: Partition, offset: int) -> int:
+    """The offset, moved into the log where it is outside."""
+    return min(max(offset, partition.start), partition.next)

@@ -1,0 +1,47 @@
+"""A named producer, whose load can be run again without storing anything twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from store.db import Database, Write
+from store.log import append, producers, topics
+from store.log.placement import StickyPlacement
+from store.models import NewRecord, RecordId
+
+
+class Producer:
+    """One incarnation of a named producer; made by `Store.producer`. A newer one fences it."""
+
+    def __init__(
+        self, database: Database, name: str, sticky: Callable[[str], StickyPlacement]
+    ) -> None:
+        self._database = database
+        self._sticky = sticky
+        self.name = name
+        with database.write() as tx:
+            self.epoch = producers.register(tx, name)
+
+    def stored(self, topic: str) -> int:
+        """How many records of this producer's input are stored in the topic."""
+        with self._database.read() as tx:
+            return producers.stored(tx, self.name, topics.find(tx, topic).id)
+
+    def produce_many(
+        self, topic: str, records: Sequence[NewRecord], first_sequence: int
+    ) -> list[RecordId]:
+        """Append the records that are not stored yet, in one transaction; the ids of those.
+
+        Record i has sequence number `first_sequence + i`; numbers count the input from 0. Raises
+        `Fenced` when a newer incarnation exists and `BadInput` when numbers were skipped.
+        """
+        with self._transaction() as tx:
+            found = topics.find(tx, topic)
+            present = producers.advance(
+                tx, self.name, self.epoch, found.id, first_sequence, len(records)
+            )
+            return append.produce(tx, found, records[present:], self._sticky(topic))
+
+    def _transaction(self) -> AbstractContextManager[Write]:
+        return self._database.write()

@@ -1,0 +1,160 @@
+"""A transaction in which a caller's own code runs: all of it commits together, or nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from store import first_times
+from store.api.groups import GroupCalls
+from store.api.topics import TopicCalls
+from store.consumer import Consumer
+from store.db import Parameters, Row, Snapshot, Write, WriteBlock, translate
+from store.errors import Fenced, MqError, TimedOut
+from store.groups import groups
+from store.groups.commit import Offsets, commit_unowned
+from store.log.placement import StickyPlacement
+
+if TYPE_CHECKING:
+    from store.broker import Store
+
+
+class Transaction(TopicCalls, GroupCalls):
+    """Outputs, offsets and the caller's own SQL in one commit; made by `Store.transaction`.
+
+    It holds the store's only write lock, so it has a deadline: past it every call, and the commit,
+    raises `TimedOut`. An SQL error leaves nothing to commit. After its end every call raises
+    `Fenced`.
+    """
+
+    def __init__(self, store: Store, block: WriteBlock, timeout: float) -> None:
+        self._store = store
+        self._block = block
+        self._timeout = timeout
+        self._tx: Write | None = None
+        self._poison: str | None = None
+
+    def __enter__(self) -> Transaction:
+        self._tx = self._block.__enter__()
+        self._deadline = monotonic() + self._timeout
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        unfit = self._unfit() if error is None else None
+        self._tx = None
+        if unfit is None:
+            self._block.__exit__(kind, error, traceback)
+        else:
+            self._block.__exit__(type(unfit), unfit, None)
+            raise unfit
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """Run one statement of the caller's own and return all its rows.
+
+        Tables of mq can be read but not written; transaction control, ATTACH and PRAGMA are denied.
+        """
+        with self._write() as tx, _guarded(tx):
+            return tx.rows(sql, parameters)
+
+    def first_time(self, scope: str, id: str) -> bool:
+        """Whether `id` was never seen in `scope` before; remembered when the transaction commits.
+
+        It makes a consumer idempotent: what was done is written down together with the work.
+        """
+        with self._write() as tx:
+            return first_times.note(tx, scope, str(id))
+
+    def commit(self, group: str, offsets: Offsets, consumer: Consumer | None = None) -> None:
+        """Commit a group's next offsets, by (topic, partition), with everything else in here.
+
+        Without the consumer that owns the partitions, `Fenced` if the group has live members.
+        """
+        with self._write() as tx:
+            if consumer is None:
+                commit_unowned(tx, groups.find(tx, group), offsets)
+            elif consumer.group != group:
+                raise Fenced(f"the consumer belongs to group {consumer.group}, not {group}")
+            else:
+                consumer.commit_in(tx, offsets)
+
+    def _open(self) -> Write:
+        if self._tx is None:
+            raise Fenced("the transaction has ended", hint="begin another: store.transaction()")
+        unfit = self._unfit()
+        if unfit is not None:
+            raise unfit
+        return self._tx
+
+    def _unfit(self) -> MqError | None:
+        if self._poison is not None:
+            return MqError(f"an earlier statement failed, so nothing is stored: {self._poison}")
+        if monotonic() > self._deadline:
+            return TimedOut(
+                f"the transaction was open for more than {self._timeout:g} s; nothing is stored",
+                hint="do slow work before it, or allow more: store.transaction(timeout=…)",
+            )
+        return None
+
+    def _read(self) -> AbstractContextManager[Snapshot]:
+        return self._write()
+
+    @contextmanager
+    def _write(self) -> Iterator[Write]:
+        tx = self._open()
+        # A savepoint each, so that a call that is refused half-way leaves nothing behind.
+        tx.execute("savepoint mq_call")
+        try:
+            yield tx
+        except sqlite3.Error as error:
+            self._poison = str(error)
+            raise translate(error, tx.database) from error
+        except BaseException:
+            tx.execute("rollback to mq_call")
+            tx.execute("release mq_call")
+            raise
+        tx.execute("release mq_call")
+
+    def _sticky(self, topic: str) -> StickyPlacement:
+        return self._store._sticky(topic)
+
+
+@contextmanager
+def _guarded(tx: Write) -> Iterator[None]:
+    tx.connection.set_authorizer(_authorize)
+    try:
+        yield
+    finally:
+        tx.connection.set_authorizer(None)
+
+
+_FORBIDDEN = {
+    sqlite3.SQLITE_TRANSACTION,
+    sqlite3.SQLITE_SAVEPOINT,
+    sqlite3.SQLITE_ATTACH,
+    sqlite3.SQLITE_DETACH,
+    sqlite3.SQLITE_PRAGMA,
+}
+_READING = {
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+}
+
+
+def _authorize(action: int, first: Any, second: Any, database: Any, inner: Any) -> int:
+    if action in _READING:
+        return sqlite3.SQLITE_OK
+    if action in _FORBIDDEN:
+        return sqlite3.SQLITE_DENY
+    ours = any(isinstance(name, str) and name.lower().startswith("mq_") for name in (first, second))
+    return sqlite3.SQLITE_DENY if ours else sqlite3.SQLITE_OK

@@ -1,0 +1,25 @@
+"""Waiting for somebody else's commit: a cheap look, more and more seldom."""
+
+from __future__ import annotations
+
+from time import monotonic, sleep
+
+from store.db import Database
+
+_SHORTEST = 0.001
+_LONGEST = 0.025
+
+
+def wait_for_commit(database: Database, since: int, deadline: float) -> bool:
+    """Return True once `database.changed()` differs from `since`, False at the deadline.
+
+    The deadline is a reading of `time.monotonic()`.
+    """
+    pause = _SHORTEST
+    while database.changed() == since:
+        left = deadline - monotonic()
+        if left <= 0:
+            return False
+        sleep(min(pause, left))
+        pause = min(pause * 1.2, _LONGEST)
+    return True
