@@ -26,6 +26,7 @@ from store.errors import (
     Unavailable,
 )
 from store.groups.reset import Shift
+from store.messages import Message, MessageId, NewMessage
 from store.models import NewRecord, Record, RecordId
 from store.positions import Position, parse_position
 from store.producer import Producer
@@ -43,7 +44,10 @@ __all__ = [
     "ForeignFile",
     "GroupActive",
     "LeaseLost",
+    "Message",
+    "MessageId",
     "MqError",
+    "NewMessage",
     "NewRecord",
     "NewerStore",
     "NotFound",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from time import monotonic
@@ -12,13 +12,17 @@ from types import TracebackType
 from store import files, maintenance, waiting
 from store.api.groups import GroupCalls
 from store.api.operations import OperationCalls
+from store.api.queues import QueueCalls
+from store.api.tables import TableCalls
 from store.api.topics import TopicCalls
 from store.clock import Clock, SystemClock
-from store.consumer import Consumer
+from store.consumer import Consumer, joining
 from store.db import Database, Snapshot, Write
+from store.delivery import abandoned, queues, view
 from store.errors import NotFound
 from store.log.encoding import milliseconds
 from store.log.placement import StickyPlacement
+from store.messages import Message
 from store.models import Seconds
 from store.positions import Position, parse_position
 from store.producer import Producer
@@ -27,7 +31,7 @@ from store.transaction import Transaction
 _PAGES_A_STEP = 500
 
 
-class Store(TopicCalls, GroupCalls, OperationCalls):
+class Store(TopicCalls, TableCalls, QueueCalls, GroupCalls, OperationCalls):
     """An open store. It may be used by several threads, and must be opened again after fork."""
 
     def __init__(self, database: Database) -> None:
@@ -78,23 +82,69 @@ class Store(TopicCalls, GroupCalls, OperationCalls):
         *,
         member: str | None = None,
         session_timeout: Seconds = 45.0,
+        max_poll_interval: Seconds = 300.0,
         start: str | Position = "earliest",
         timeout: float | None = None,
     ) -> Consumer:
         """Join a group and read topics from its committed offsets, or from `start` without any.
 
-        Waits up to `timeout` seconds (by default the store's) for partitions; then `TimedOut`.
+        With `timeout`, waits so many seconds for partitions, then raises `TimedOut`; without it, a
+        member for whom none is left is idle until one becomes free.
         """
         position = parse_position(start, self.clock.wall()) if isinstance(start, str) else start
-        return Consumer(
+        consumer = Consumer(
             self._database,
             group,
-            list(topics),
-            member,
-            milliseconds(session_timeout, "session_timeout"),
-            position,
-            self._database.timeout if timeout is None else timeout,
+            joining(
+                list(topics),
+                member,
+                milliseconds(session_timeout, "session_timeout"),
+                milliseconds(max_poll_interval, "max_poll_interval"),
+                position,
+            ),
         )
+        if timeout is not None:
+            consumer.wait_for_partitions(timeout)
+        return consumer
+
+    def receive(
+        self,
+        queue: str,
+        max_messages: int = 1,
+        wait: float = 0.0,
+        lease: Seconds | None = None,
+        *,
+        holder: str | None = None,
+        attached: bool = False,
+        until: Callable[[], bool] | None = None,
+    ) -> list[Message]:
+        """Lease up to `max_messages` messages, waiting up to `wait` seconds for the first.
+
+        Each comes with its receipt, and comes back unless it is acknowledged within `lease`
+        seconds, by default the queue's. The leases of an `attached` holder also end with its
+        process. The wait ends early when `until`, which is called often, returns True.
+        """
+        deadline = monotonic() + wait
+        while True:
+            since = self._database.changed()
+            messages, taken_out = self._receive(queue, max_messages, lease, holder, attached)
+            is_over = monotonic() >= deadline or (until is not None and until())
+            if messages or (is_over and not taken_out):
+                return messages
+            if not taken_out:
+                self._wait_for_message(queue, since, deadline, until)
+
+    def _wait_for_message(
+        self, queue: str, since: int, deadline: float, until: Callable[[], bool] | None
+    ) -> None:
+        # Whatever comes first: somebody's commit, or a lease or delay that ends by itself.
+        with self._read() as tx:
+            found = queues.find(tx, queue)
+            pauses = [view.seconds_until_due(tx, found)]
+            if abandoned.is_possible(tx, found):
+                pauses.append(abandoned.CHECK_SECONDS)
+        deadline = min([deadline, *(monotonic() + pause for pause in pauses if pause is not None)])
+        waiting.wait_for_commit(self._database, since, deadline, until)
 
     def producer(self, name: str) -> Producer:
         """Begin a new incarnation of a named producer; older ones are fenced."""
@@ -111,9 +161,12 @@ class Store(TopicCalls, GroupCalls, OperationCalls):
         """A number that is another one after anybody's commit; for `wait`."""
         return self._database.changed()
 
-    def wait(self, since: int, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for a commit after `since = store.changed()`."""
-        return waiting.wait_for_commit(self._database, since, monotonic() + timeout)
+    def wait(self, since: int, timeout: float, until: Callable[[], bool] | None = None) -> bool:
+        """Wait up to `timeout` seconds for a commit after `since = store.changed()`.
+
+        The wait ends early when `until`, which is called often, returns True.
+        """
+        return waiting.wait_for_commit(self._database, since, monotonic() + timeout, until)
 
     def backup(self, target: str | os.PathLike[str]) -> int:
         """Write a consistent, compact copy to a new file while others go on; its size in bytes."""

@@ -2,111 +2,166 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Sequence
+from itertools import count
 from time import monotonic
 from types import TracebackType
 
 from store import holders, waiting
 from store.crash import crash_point
 from store.db import Database, Snapshot, Write
-from store.errors import BadInput, Fenced, TimedOut
-from store.groups import attempts, groups, membership
+from store.delivery import attempts
+from store.errors import BadInput, Damaged, Fenced, NotFound, TimedOut
+from store.groups import failures, groups, membership
 from store.groups.commit import Offsets, commit_owned
-from store.groups.groups import Group
-from store.groups.membership import Membership, Owned
+from store.groups.membership import Joining, Owned
 from store.log import read, topics
-from store.models import GroupConfig, Record
+from store.log.topics import Partition
+from store.models import Loss, Record
 from store.positions import Position
 
-# How long to wait for a partition's owner before looking again whether its process is still there.
-_JOIN_PAUSE = 0.25
+Place = tuple[str, int]
+
+# How often a consumer looks whether the processes of the other members are still there.
+LOOK_INTERVAL = 2_000
+# Tells the unnamed members of one process apart.
+_numbers = count(1)
 
 
 class Consumer:
     """Reads topics for a group and commits how far it got; made by `Store.consumer`.
 
-    It owns its partitions until it is closed, its process ends, or its session times out because
-    it did not poll; then its commits raise `Fenced`.
+    Its partitions are shared out anew when members come and go, at its next poll. It loses them
+    when it is closed, its process ends, it does not poll, commit or beat for its session timeout,
+    or does not poll for the longest poll interval; then its calls raise `Fenced`.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        group: str,
-        topic_names: list[str],
-        member: str | None,
-        session_timeout: int,
-        start: Position,
-        timeout: float,
-    ) -> None:
+    def __init__(self, database: Database, group: str, joining: Joining) -> None:
         self._database = database
         self.group = group
-        self.member = member or holders.default_name()
-        self._topics = topic_names
-        self._session_timeout = session_timeout
-        self._start = start
-        self._membership = self._join(timeout)
-        self._adopt()
+        self.member = joining.name
+        self.losses: list[Loss] = []
+        # Polls are noted three times within the time after which the member would be dropped.
+        self._beat = min(joining.session_timeout, joining.max_poll_interval) / 3
+        self._owned: dict[Place, Owned] = {}
+        self._position: dict[Place, int] = {}
+        self._turn = 0
+        self._generation = 0
+        self._beaten = self._looked = database.clock.boot()
+        with database.write() as tx:
+            found = groups.find_or_create(tx, group)
+            groups.forget_stale_offsets(tx, found)
+            self._membership = membership.join(tx, found, joining)
+            self._settle(tx)
 
-    def poll(self, max_records: int = 500, timeout: float = 1.0) -> list[Record]:
+    def poll(
+        self, max_records: int = 500, timeout: float = 1.0, *, paused: Container[Place] = (),
+        until: Callable[[], bool] | None = None,
+    ) -> list[Record]:  # fmt: skip
         """Up to `max_records` records that follow the last poll's, within `timeout` seconds.
 
-        Each partition's records come in order. Raises `Fenced` when the group has dropped this
-        member.
+        Each partition's records come in order; those of `paused` ones are left for a later poll
+        (Kafka: Consumer.pause). Partitions change hands here: what was polled from one that is
+        lost, and not committed, is read again by its new owner. The wait ends early when `until`,
+        which is called often, returns True. Raises `Fenced` when the group has dropped this member.
         """
         deadline = monotonic() + timeout
         while True:
-            self._beat()
             since = self._database.changed()
-            records = self._read(max_records)
-            if records or monotonic() >= deadline:
+            self._follow_group()
+            records = self._read(max_records, paused)
+            if records or monotonic() >= deadline or (until is not None and until()):
                 return records
-            next_beat = monotonic() + self._session_timeout / 3000
-            waiting.wait_for_commit(self._database, since, min(deadline, next_beat))
+            pause = monotonic() + min(LOOK_INTERVAL, self._beat) / 1000
+            waiting.wait_for_commit(self._database, since, min(deadline, pause), until)
 
-    def commit(self, offsets: Offsets | None = None) -> None:
+    def wait_for_partitions(self, timeout: float) -> None:
+        """Wait until this member owns a partition; raises `TimedOut` after `timeout` seconds."""
+        deadline = monotonic() + timeout
+        while not self._owned:
+            since = self._database.changed()
+            self._follow_group()
+            if self._owned:
+                return
+            if monotonic() >= deadline:
+                raise self._gave_up(timeout)
+            pause = monotonic() + min(LOOK_INTERVAL, self._beat) / 1000
+            waiting.wait_for_commit(self._database, since, min(deadline, pause))
+
+    def commit(self, offsets: Offsets | None = None, timeout: float | None = None) -> None:
         """Store the next offsets to read, by (topic, partition); by default all that was polled.
 
-        Raises `Fenced` when a partition has a newer owner or was reset; then nothing is committed.
+        Waits `timeout` seconds, by default the store's, for the write lock. Raises `Fenced` when a
+        partition has a newer owner or was reset; then nothing is committed.
         """
-        with self._database.write() as tx:
+        with self._database.write(timeout) as tx:
             self.commit_in(tx, self.position if offsets is None else offsets)
         crash_point("consumer.committed")
 
     def commit_in(self, tx: Write, offsets: Offsets) -> None:
         """Commit as part of an open transaction."""
         commit_owned(tx, self._membership, self._owned, offsets)
+        membership.heartbeat(tx, self._membership, polled=False)
+
+    def heartbeat(self) -> None:
+        """Keep the session alive during work that takes longer than the session timeout.
+
+        Raises `Fenced` when the group has dropped this member.
+        """
+        with self._database.write() as tx:
+            if not membership.heartbeat(tx, self._membership, polled=False):
+                raise self._dropped()
 
     @property
-    def position(self) -> dict[tuple[str, int], int]:
+    def position(self) -> dict[Place, int]:
         """The next offset to be polled, by (topic, partition)."""
         return dict(self._position)
 
     @property
-    def assignment(self) -> list[tuple[str, int]]:
-        """The partitions this member owns."""
+    def assignment(self) -> list[Place]:
+        """The partitions this member owns; it is idle while there are none."""
         return list(self._owned)
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """Poll a partition from `offset` on; what is committed stays."""
-        if (topic, partition) not in self._owned:
-            raise BadInput(f"{topic}/{partition} is not assigned to {self.member}")
+        self._own(topic, partition)
         self._position[topic, partition] = offset
 
-    def fail(self, record: Record, error: str) -> int:
-        """Note a failed attempt at a record for its history; how many there were."""
-        owned = self._owned.get((record.topic, record.partition))
-        if owned is None:
-            raise BadInput(f"{record.topic}/{record.partition} is not assigned to {self.member}")
-        with self._database.write() as tx:
-            return attempts.note_failure(tx, owned.slot, record.offset, self.member, error)
+    def failures(self, record: Record) -> int:
+        """How many failed attempts at a record were noted."""
+        owned = self._own(record.topic, record.partition)
+        with self._database.read() as tx:
+            return attempts.failures(tx, owned.slot, record.offset)
 
-    def close(self) -> None:
-        """Leave the group; what was polled and not committed will be read again."""
+    def fail(self, record: Record, error: str, *, final: bool = False) -> int:
+        """Note a failed attempt at a record, which the next poll returns again; how many so far.
+
+        When the group's limit of deliveries is reached, or at once when it is `final`, the record
+        is copied to the group's DLQ and passed over: it and everything before it in the partition
+        is committed. Without a DLQ it stays the next one.
+        """
+        owned = self._own(record.topic, record.partition)
+        place = (record.topic, record.partition)
         with self._database.write() as tx:
+            group = groups.find(tx, self.group)
+            number, is_dead = failures.note(
+                tx, group, owned.slot, record, self.member, error, final=final
+            )
+            if is_dead:
+                self.commit_in(tx, {place: record.offset + 1})
+        self._position[place] = record.offset + is_dead
+        return number
+
+    def close(self, timeout: float | None = None) -> None:
+        """Leave the group; what was polled and not committed will be read again.
+
+        Waits `timeout` seconds, by default the store's, for the write lock.
+        """
+        with self._database.write(timeout) as tx:
             group = groups.find_or_none(tx, self.group)
             if group is not None:
                 membership.leave(tx, group, self._membership)
+        self._owned, self._position = {}, {}
 
     def __enter__(self) -> Consumer:
         return self
@@ -119,54 +174,72 @@ class Consumer:
     ) -> None:
         self.close()
 
-    def _join(self, timeout: float) -> Membership:
-        deadline = monotonic() + timeout
-        while True:
-            since = self._database.changed()
-            with self._database.write() as tx:
-                group = self._group(tx)
-                found = [topics.find(tx, name) for name in self._topics]
-                joined = membership.join(
-                    tx, group, found, self.member, self._session_timeout, self._start
-                )
-                owners = [] if joined else membership.live_members(tx, group)
-            if joined is not None:
-                return joined
-            if monotonic() >= deadline:
-                raise TimedOut(
-                    f"group {self.group} is read by {', '.join(owners)}; no partition became free"
-                    f" within {timeout:g} s",
-                    hint=f"see mq group show {self.group}; wait longer with --timeout",
-                )
-            pause = min(deadline, monotonic() + _JOIN_PAUSE)
-            waiting.wait_for_commit(self._database, since, pause)
+    def _own(self, topic: str, partition: int) -> Owned:
+        owned = self._owned.get((topic, partition))
+        if owned is None:
+            raise BadInput(f"{topic}/{partition} is not assigned to {self.member}")
+        return owned
 
-    def _group(self, tx: Write) -> Group:
-        found = groups.find_or_none(tx, self.group)
-        return found or groups.create(tx, self.group, GroupConfig(), [])
-
-    def _adopt(self) -> None:
+    def _gave_up(self, timeout: float) -> TimedOut:
+        self.close()
         with self._database.read() as tx:
-            owned = membership.owned(tx, self._membership)
-        self._owned: Mapping[tuple[str, int], Owned] = {(o.topic, o.partition): o for o in owned}
-        self._position = {place: o.cursor for place, o in self._owned.items()}
-        self._beaten = monotonic()
-        self._turn = 0
+            others = membership.live_members(tx, groups.find(tx, self.group))
+        return TimedOut(
+            f"group {self.group} is read by {', '.join(others)}; no partition became free"
+            f" within {timeout:g} s",
+            hint=f"see mq group show {self.group}; wait longer with --timeout",
+        )
 
-    def _beat(self) -> None:
-        if monotonic() - self._beaten < self._session_timeout / 3000:
+    def _dropped(self) -> Fenced:
+        return Fenced(
+            f"{self.member} was dropped from group {self.group}",
+            hint="its session timed out, it was replaced or the group was reset; join again",
+        )
+
+    def _follow_group(self) -> None:
+        """Say that we poll when it is time, and give and take partitions when the group changed."""
+        now = self._database.clock.boot()
+        if now - self._beaten < self._beat and self._is_settled(now):
             return
         with self._database.write() as tx:
-            alive = membership.heartbeat(tx, self._membership)
-        if not alive:
-            raise Fenced(
-                f"{self.member} was dropped from group {self.group}",
-                hint="its session timed out or the group was reset; join again",
-            )
-        self._beaten = monotonic()
+            if not membership.heartbeat(tx, self._membership, polled=True):
+                raise self._dropped()
+            self._settle(tx)
 
-    def _read(self, most: int) -> list[Record]:
-        places = list(self._owned)
+    def _is_settled(self, now: int) -> bool:
+        with self._database.read() as tx:
+            if not membership.is_settled(tx, self._membership, self._generation):
+                return False
+            if now - self._looked < LOOK_INTERVAL:
+                return True
+            self._looked = now
+            return not membership.has_dead_members(tx, groups.find(tx, self.group))
+
+    def _settle(self, tx: Write) -> None:
+        group = groups.find(tx, self.group)
+        if membership.needs_rebalance(tx, group):
+            membership.rebalance(tx, group)
+        membership.hand_over(tx, self._membership)
+        self._adopt(membership.owned(tx, self._membership))
+        self._generation = groups.find(tx, self.group).generation
+        self._below_start = group.config.below_start
+        self._beaten = self._looked = self._database.clock.boot()
+
+    def _adopt(self, owned: Sequence[Owned]) -> None:
+        before = self._owned
+        self._owned = {(one.topic, one.partition): one for one in owned}
+        # Where the slot or epoch is another one, the partition has been elsewhere, or is new:
+        # begin at its cursor.
+        self._position = {
+            place: self._position[place]
+            if place in before
+            and (before[place].slot, before[place].epoch) == (one.slot, one.epoch)
+            else one.cursor
+            for place, one in self._owned.items()
+        }
+
+    def _read(self, most: int, paused: Container[Place]) -> list[Record]:
+        places = [place for place in self._owned if place not in paused]
         records: list[Record] = []
         with self._database.read() as tx:
             # Beginning with another partition each time keeps a busy one from starving the rest.
@@ -174,14 +247,53 @@ class Consumer:
                 if len(records) >= most:
                     break
                 place = places[(self._turn + step) % len(places)]
-                records += self._read_partition(tx, place, most - len(records))
+                try:
+                    records += self._read_partition(tx, place, most - len(records))
+                except Damaged:
+                    # The good records of other partitions go out first; a later poll raises.
+                    if records:
+                        break
+                    raise
         self._turn += 1
         return records
 
-    def _read_partition(self, tx: Snapshot, place: tuple[str, int], most: int) -> list[Record]:
+    def _read_partition(self, tx: Snapshot, place: Place, most: int) -> list[Record]:
         topic = topics.find(tx, place[0])
         partition = topic.partition(place[1])
-        position = max(self._position[place], partition.start)
+        position = self._position[place]
+        if position < partition.start:
+            position = self._after_loss(place, partition)
         found = read.read(tx, topic, partition, position, most, read.MOST_BYTES)
         self._position[place] = found[-1].offset + 1 if found else position
         return found
+
+    def _after_loss(self, place: Place, partition: Partition) -> int:
+        """Where to go on when what comes next was removed (Kafka: auto.offset.reset)."""
+        lost = self._position[place]
+        if self._below_start == "error":
+            raise NotFound(
+                f"{place[0]}/{place[1]}@{lost} was removed unread; the partition"
+                f" begins at {partition.start}",
+                hint=f"choose a place: mq group reset {self.group} --topic {place[0]} --to …",
+            )
+        found = partition.next if self._below_start == "latest" else partition.start
+        self.losses.append(Loss(place[0], place[1], lost, found))
+        return found
+
+
+def joining(
+    topic_names: Sequence[str],
+    member: str | None,
+    session_timeout: int,
+    max_poll_interval: int,
+    start: Position,
+) -> Joining:
+    """How a consumer takes part; without a name it is called by host and pid."""
+    return Joining(
+        name=member or f"{holders.default_name()}-{next(_numbers)}",
+        static=member is not None,
+        topic_names=tuple(topic_names),
+        session_timeout=session_timeout,
+        max_poll_interval=max_poll_interval,
+        start=start,
+    )

@@ -11,47 +11,54 @@ import os
 import random
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Any
 
-from store import files, migrations
+from store import connections, files, migrations
 from store.clock import Clock
+from store.connections import LARGEST_VALUE, ThreadConnections, translate, translated
 from store.crash import crash_point
 from store.errors import (
     Busy,
-    Damaged,
     ForeignFile,
     MqError,
     NewerStore,
     OutcomeUnknown,
     StoreFull,
     StoreUnusable,
+    Unavailable,
 )
 from store.lockfile import LONGEST_PAUSE, WriteLock
 
+__all__ = [
+    "LARGEST_VALUE",
+    "Database",
+    "Parameters",
+    "Row",
+    "Snapshot",
+    "Write",
+    "WriteBlock",
+    "translate",
+]
+
 Parameters = Mapping[str, object] | Sequence[object]
 Row = tuple[Any, ...]
-
-LARGEST_VALUE = 64 << 20
-_LENGTH_LIMIT = LARGEST_VALUE + (1 << 20)
-_FOREIGN_READER_WAIT_MS = 500
-# A Python callback now and then lets Ctrl-C end a long statement.
-_OPCODES_BETWEEN_CALLBACKS = 200_000
 
 
 class Snapshot:
     """A read transaction: all its statements see the same state of the store."""
 
-    __slots__ = ("_now", "connection", "database")
+    __slots__ = ("_now", "_wall", "connection", "database")
 
     def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
         self.database = database
         self.connection = connection
         self._now: int | None = None
+        self._wall: int | None = None
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a query, fetched whole: an open cursor would pin the WAL."""
@@ -76,14 +83,24 @@ class Snapshot:
 
     @property
     def wall(self) -> int:
-        """Unix time in milliseconds."""
-        return self.database.clock.wall()
+        """Unix time in milliseconds, the same throughout the transaction."""
+        if self._wall is None:
+            self._wall = self.database.clock.wall()
+        return self._wall
 
 
 class Write(Snapshot):
-    """A write transaction: it is stored whole or not at all."""
+    """A write transaction: it is stored whole or not at all.
 
-    __slots__ = ()
+    `afterwards` is what it made due but what needs transactions of its own; it runs once this one
+    is stored and the lock is free.
+    """
+
+    __slots__ = ("afterwards",)
+
+    def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
+        super().__init__(database, connection)
+        self.afterwards: list[Callable[[], object]] = []
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement and return how many rows it changed."""
@@ -110,21 +127,25 @@ class Database:
         self._pid = os.getpid()
         self._identity = files.identity(path)
         self._local = _PerThread()
-        self._opened: list[_Connections] = []
+        self._opened: list[ThreadConnections] = []
         self._opening = threading.Lock()
         self._boot_base: tuple[int, int] | None = None
         self._unusable = ""
-        self._check_format()
-        self.durability: str = (
-            self.read_only().execute("select durability from mq_store").fetchone()[0]
-        )
+        try:
+            self._check_format()
+            with translated(path):
+                self.durability: str = self._setting("durability")
+                self.uuid: bytes = self._setting("uuid")
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Snapshot]:
         """One read transaction on this thread's read-only connection."""
         self.refuse_inside_transaction()
         connection = self.read_only()
-        with _translated(self):
+        with translated(self.path):
             connection.execute("begin")
             try:
                 yield Snapshot(self, connection)
@@ -142,7 +163,7 @@ class Database:
         self._refuse_after_fork()
         mine = self._mine()
         if mine.reader is None:
-            mine.reader = self._connect("ro")
+            mine.reader = connections.open_reader(self.path)
         return mine.reader
 
     def writer(self) -> tuple[sqlite3.Connection, WriteLock]:
@@ -153,7 +174,9 @@ class Database:
         mine = self._mine()
         if mine.writer is None:
             mine.lock = WriteLock(self.path)
-            mine.writer = self._connect("rw")
+            mine.writer = connections.open_writer(
+                self.path, self.durability, self._setting("max_bytes")
+            )
         assert mine.lock is not None
         return mine.writer, mine.lock
 
@@ -172,7 +195,7 @@ class Database:
         connection, lock = self.writer()
         lock.acquire(self.timeout)
         try:
-            with _translated(self):
+            with translated(self.path):
                 connection.execute("pragma wal_checkpoint(truncate)").fetchall()
         finally:
             lock.release()
@@ -217,26 +240,31 @@ class Database:
         return now
 
     def close(self) -> None:
-        """Close every connection of every thread, read-only ones last."""
+        """Close every connection of every thread, read-only ones last; no call works after it."""
+        self._close_connections()
+        self._unusable = self._unusable or f"{self.path} was closed"
+
+    def _close_connections(self) -> None:
         with self._opening:
             opened, self._opened = self._opened, []
-        if os.getpid() != self._pid:
-            return
-        for connections in opened:
-            connections.close_writer()
-        for connections in opened:
-            connections.close_reader()
+            self._local = _PerThread()
+        if os.getpid() == self._pid:
+            _close_all(opened)
 
     def give_up(self, why: str) -> None:
         """Refuse every further call: what the connections show can't be trusted any more."""
         self._unusable = why
 
-    def _mine(self) -> _Connections:
+    def _mine(self) -> ThreadConnections:
         mine = self._local.connections
         if mine is None:
-            mine = self._local.connections = _Connections()
+            mine = self._local.connections = ThreadConnections()
             with self._opening:
+                ended = [c for c in self._opened if not c.thread.is_alive()]
+                self._opened = [c for c in self._opened if c.thread.is_alive()]
                 self._opened.append(mine)
+            # Else a program that starts a thread per call would run out of descriptors.
+            _close_all(ended)
         return mine
 
     def _refuse_after_fork(self) -> None:
@@ -248,50 +276,12 @@ class Database:
         if self._unusable:
             raise StoreUnusable(self._unusable, hint="open the store again")
 
-    def _connect(self, mode: str) -> sqlite3.Connection:
-        with _translated(self):
-            connection = sqlite3.connect(
-                files.uri(self.path, mode),
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=512,
-            )
-            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH_LIMIT)
-            connection.set_progress_handler(_keep_going, _OPCODES_BETWEEN_CALLBACKS)
-            for pragma in self._pragmas(mode):
-                connection.execute(f"pragma {pragma}")
-            return connection
-
-    def _pragmas(self, mode: str) -> list[str]:
-        both = [
-            f"busy_timeout = {_FOREIGN_READER_WAIT_MS if mode == 'ro' else 0}",
-            "trusted_schema = off",
-            "cell_size_check = on",
-            "temp_store = memory",
-            "mmap_size = 0",
-            "cache_size = -16384",
-        ]
-        if mode == "ro":
-            return both
-        return [
-            *both,
-            f"synchronous = {self.durability}",
-            "fullfsync = on",
-            "checkpoint_fullfsync = on",
-            "foreign_keys = on",
-            "wal_autocheckpoint = 1000",
-            f"journal_size_limit = {64 << 20}",
-            *self._size_limit(),
-        ]
-
-    def _size_limit(self) -> list[str]:
-        limit = self.read_only().execute("select max_bytes from mq_store").fetchone()[0]
-        return [] if limit is None else [f"max_page_count = {limit // files.PAGE_SIZE}"]
+    def _setting(self, name: str) -> Any:
+        return self.read_only().execute(f"select {name} from mq_store").fetchone()[0]
 
     def _check_format(self) -> None:
         connection = self.read_only()
-        with _translated(self):
+        with translated(self.path):
             application = connection.execute("pragma application_id").fetchone()[0]
             version = connection.execute("pragma user_version").fetchone()[0]
         if application != files.APPLICATION_ID:
@@ -300,7 +290,7 @@ class Database:
             )
         self.check_version(version)
         if version < files.SCHEMA_VERSION:
-            self.close()
+            self._close_connections()
             migrations.upgrade(self.path, version, self.timeout)
 
     def check_version(self, version: int) -> None:
@@ -315,7 +305,7 @@ class Database:
 class WriteBlock:
     """One write transaction as a `with` block: commit at its end, rollback on any exception."""
 
-    __slots__ = ("_connection", "_database", "_lock", "_timeout")
+    __slots__ = ("_connection", "_database", "_lock", "_timeout", "_tx")
 
     def __init__(self, database: Database, timeout: float) -> None:
         self._database = database
@@ -328,11 +318,12 @@ class WriteBlock:
         self._lock.acquire(self._timeout)
         try:
             database.check_same_file()
-            with _translated(database):
+            with translated(database.path):
                 _begin(self._connection, deadline, self._timeout)
                 version = self._connection.execute("pragma user_version").fetchone()[0]
             database.check_version(version)
-            return Write(database, self._connection)
+            self._tx = Write(database, self._connection)
+            return self._tx
         except BaseException:
             self._abandon()
             raise
@@ -346,7 +337,7 @@ class WriteBlock:
         if error is not None:
             self._abandon()
             if isinstance(error, sqlite3.Error):
-                raise translate(error, self._database) from error
+                raise translate(error, self._database.path) from error
             return
         try:
             crash_point("commit.before")
@@ -354,6 +345,10 @@ class WriteBlock:
             crash_point("commit.after")
         finally:
             self._abandon()
+        # What was asked for is stored; upkeep that can't be done now is left to a later writer.
+        with suppress(Unavailable):
+            for call in self._tx.afterwards:
+                call()
 
     def _abandon(self) -> None:
         try:
@@ -364,70 +359,14 @@ class WriteBlock:
 
 
 class _PerThread(threading.local):
-    connections: _Connections | None = None
+    connections: ThreadConnections | None = None
 
 
-class _Connections:
-    """What one thread has open."""
-
-    __slots__ = ("lock", "reader", "writer")
-
-    def __init__(self) -> None:
-        self.reader: sqlite3.Connection | None = None
-        self.writer: sqlite3.Connection | None = None
-        self.lock: WriteLock | None = None
-
-    def close_writer(self) -> None:
-        if self.writer is not None:
-            self.writer.close()
-        if self.lock is not None:
-            self.lock.close()
-
-    def close_reader(self) -> None:
-        if self.reader is not None:
-            self.reader.close()
-
-
-def translate(error: sqlite3.Error, database: Database) -> BaseException:
-    """The error of our own that says what an SQLite error means."""
-    extended = getattr(error, "sqlite_errorcode", 0)
-    match extended & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return Busy(f"{database.path} is locked by another program", hint="try again")
-        case sqlite3.SQLITE_FULL:
-            return _full(database)
-        case sqlite3.SQLITE_IOERR if extended in _NO_SPACE:
-            return _full(database)
-        case sqlite3.SQLITE_NOTADB:
-            return ForeignFile(f"{database.path} is not an mq store", hint="choose another with -s")
-        case sqlite3.SQLITE_CORRUPT:
-            return Damaged(f"{database.path} is damaged: {error}", hint="mq verify")
-        case sqlite3.SQLITE_INTERRUPT:
-            return KeyboardInterrupt()
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return MqError(
-                f"{database.path} can't be opened for this: {error}",
-                hint="the store's file and its folder must be writable",
-            )
-    return MqError(f"{database.path}: {error}")
-
-
-_NO_SPACE = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
-
-
-def _full(database: Database) -> StoreFull:
-    return StoreFull(
-        f"no room left for {database.path}",
-        hint="free disk space, or let the file grow: mq store set max_bytes SIZE",
-    )
-
-
-@contextmanager
-def _translated(database: Database) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise translate(error, database) from error
+def _close_all(opened: list[ThreadConnections]) -> None:
+    for each in opened:
+        each.close_writer()
+    for each in opened:
+        each.close_reader()
 
 
 def _begin(connection: sqlite3.Connection, deadline: float, timeout: float) -> None:
@@ -451,7 +390,7 @@ def _commit(connection: sqlite3.Connection, database: Database) -> None:
     try:
         connection.execute("commit")
     except sqlite3.Error as error:
-        meaning = translate(error, database)
+        meaning = translate(error, database.path)
         if isinstance(meaning, StoreFull):
             raise meaning from error
         database.give_up(f"{database.path}: an earlier commit failed: {error}")
@@ -459,7 +398,3 @@ def _commit(connection: sqlite3.Connection, database: Database) -> None:
             f"the commit failed, and may or may not be stored: {error}",
             hint="open the store again and look before you repeat it",
         ) from error
-
-
-def _keep_going() -> int:
-    return 0

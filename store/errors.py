@@ -13,6 +13,7 @@ class MqError(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.failures: dict[str, MqError] = {}
 
     @property
     def message(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 import stat
 from pathlib import Path
@@ -97,15 +96,13 @@ def create(path: Path, durability: str, clock: Clock, timeout: float) -> bool:
 
 def _create_locked(path: Path, durability: str, clock: Clock) -> None:
     # Built under another name and renamed: nobody ever opens half a store.
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
-    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    draft = _draft(path)
     try:
         _fill(draft, durability, clock)
         os.rename(draft, path)
-        _sync_folder(path.parent)
+        _sync(path.parent)
     except BaseException:
-        for leftover in path.parent.glob(draft.name + "*"):
-            leftover.unlink(missing_ok=True)
+        _remove_draft(draft)
         raise
 
 
@@ -131,7 +128,7 @@ def _insert_first_rows(connection: sqlite3.Connection, durability: str, clock: C
     connection.execute(
         "insert into mq_store (id, uuid, created, durability)"
         " values (1, :uuid, :created, :durability)",
-        {"uuid": secrets.token_bytes(16), "created": clock.wall(), "durability": durability},
+        {"uuid": os.urandom(16), "created": clock.wall(), "durability": durability},
     )
     connection.execute(
         "insert into mq_clock (id, boot_id, boot, store) values (1, :boot_id, :boot, :store)",
@@ -151,8 +148,42 @@ def schema_statements() -> list[str]:
     return statements
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def copy(connection: sqlite3.Connection, target: Path) -> None:
+    """Write a compact copy of a store to `target`, mode 0600, whole or not at all."""
+    draft = _draft(target)
+    try:
+        connection.execute("vacuum into ?", (uri(draft, "rw"),))
+        _switch_to_wal(draft)
+        _sync(draft)
+        os.rename(draft, target)
+        _sync(target.parent)
+    except BaseException:
+        _remove_draft(draft)
+        raise
+
+
+def _switch_to_wal(draft: Path) -> None:
+    # VACUUM INTO leaves a rollback journal behind, with which readers and writers would meet.
+    connection = sqlite3.connect(uri(draft, "rw"), uri=True, isolation_level=None)
+    try:
+        connection.execute("pragma journal_mode = wal")
+    finally:
+        connection.close()
+
+
+def _draft(path: Path) -> Path:
+    draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}.new")
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    return draft
+
+
+def _remove_draft(draft: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -11,23 +10,53 @@ from pathlib import Path
 from store.clock import Clock
 from store.db import Snapshot, Write
 
+_FORGOTTEN_AT_ONCE = 20
+
 
 def register(tx: Write, name: str, attached: bool) -> int:
     """Note this process as a holder; an attached one loses what it holds when it is gone."""
+    _forget_some(tx)
     return tx.insert(
         "insert into mq_holders (name, host, pid, started, boot_id, pid_namespace, attached, seen)"
         " values (:name, :host, :pid, :started, :boot_id, :pid_namespace, :attached, :seen)",
         {
             "name": name,
-            "host": socket.gethostname(),
+            "host": os.uname().nodename,
             "pid": os.getpid(),
-            "started": start_time(os.getpid()),
+            "started": _our_start_time(),
             "boot_id": tx.database.clock.boot_id(),
             "pid_namespace": _pid_namespace(),
             "attached": int(attached),
             "seen": tx.now,
         },
     )
+
+
+def _forget_some(tx: Write) -> None:
+    # Whoever holds nothing is noted again when it holds something.
+    tx.execute(
+        "delete from mq_holders where id in (select h.id from mq_holders h"
+        " where not exists (select 1 from mq_leases l where l.holder = h.id)"
+        " and not exists (select 1 from mq_members m where m.holder = h.id)"
+        " order by h.id limit :step)",
+        {"step": _FORGOTTEN_AT_ONCE},
+    )
+
+
+def of_this_process(tx: Write, name: str, attached: bool) -> int:
+    """The holder that stands for this process, noted at its first use."""
+    found: int | None = tx.value(
+        "select id from mq_holders where pid = :pid and name = :name and attached = :attached"
+        " and boot_id = :boot_id and started is :started order by id limit 1",
+        {
+            "pid": os.getpid(),
+            "name": name,
+            "attached": int(attached),
+            "boot_id": tx.database.clock.boot_id(),
+            "started": _our_start_time(),
+        },
+    )
+    return register(tx, name, attached) if found is None else found
 
 
 def is_gone(tx: Snapshot, holder: int) -> bool:
@@ -49,7 +78,7 @@ def is_gone(tx: Snapshot, holder: int) -> bool:
 
 def default_name() -> str:
     """What this process is called when it was given no name: host and pid."""
-    return f"{socket.gethostname().partition('.')[0]}-{os.getpid()}"
+    return f"{os.uname().nodename.partition('.')[0]}-{os.getpid()}"
 
 
 def start_time(pid: int) -> int | None:
@@ -63,6 +92,17 @@ def start_time(pid: int) -> int | None:
     # The command's name stands in parentheses and may hold anything, a parenthesis too.
     state, *rest = text[text.rindex(b")") + 2 :].split()
     return None if state in (b"Z", b"X") else int(rest[18])
+
+
+_start_times: dict[int, int | None] = {}
+
+
+def _our_start_time() -> int | None:
+    # By pid, because a child of fork has another one.
+    pid = os.getpid()
+    if pid not in _start_times:
+        _start_times[pid] = start_time(pid)
+    return _start_times[pid]
 
 
 def _start_time_elsewhere(pid: int) -> int | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 from store import files
+from store.connections import translated
 from store.db import Database, Row, Snapshot, Write
 from store.errors import BadInput, Exists
 from store.log.checksum import checksum
@@ -113,32 +112,18 @@ def backup(database: Database, target: Path) -> int:
         raise Exists(f"{target} exists already", hint="name a new file")
     if not target.parent.is_dir():
         raise BadInput(f"{target.parent} is not a folder")
-    draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}.new")
-    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-    try:
-        database.read_only().execute("vacuum into ?", (files.uri(draft, "rw"),))
-        _sync(draft)
-        os.rename(draft, target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    with translated(target):
+        files.copy(database.read_only(), target)
     return target.stat().st_size
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def free_pages(tx: Write, pages: int) -> int:
     """Give up to `pages` unused pages back to the file system at commit; how many it gave."""
-    before: int = tx.value("pragma freelist_count")
+    # The map pages that go with them count too, so the file's own size tells how many it gave.
+    before: int = tx.value("pragma page_count")
     # The pragma works only while it is stepped, a page a step.
     tx.rows(f"pragma incremental_vacuum({int(pages)})")
-    return before - int(tx.value("pragma freelist_count"))
+    return before - int(tx.value("pragma page_count"))
 
 
 def set_durability(tx: Write, durability: str) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from store import files
+from store import connections, files
 from store.errors import StoreUnusable
 from store.lockfile import WriteLock
 
@@ -21,9 +21,10 @@ def upgrade(path: Path, version: int, timeout: float) -> None:
     lock = WriteLock(path)
     try:
         lock.acquire(timeout)
-        connection = sqlite3.connect(files.uri(path, "rw"), uri=True, isolation_level=None)
+        connection = connections.open_writer(path, "full", None)
         try:
-            _upgrade_locked(connection, path)
+            with connections.translated(path):
+                _upgrade_locked(connection, path)
         finally:
             connection.close()
     finally:
@@ -40,8 +41,7 @@ def _upgrade_locked(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} has schema {version}, from which there is no way to {files.SCHEMA_VERSION}",
             hint="copy its data with the mq that wrote it: mq consume -o ndjson",
         )
-    backup = path.with_name(f"{path.name}.schema-{version}")
-    connection.execute("vacuum into ?", (str(backup),))
+    files.copy(connection, path.with_name(f"{path.name}.schema-{version}"))
     connection.execute("pragma foreign_keys = off")
     connection.execute("begin immediate")
     for step in range(version, files.SCHEMA_VERSION):

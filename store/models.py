@@ -163,15 +163,29 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A live member of a consumer group; times are store time in milliseconds."""
+    """A live member of a consumer group; it is idle when it owns no partition.
+
+    A static member has a name of its own choice. Times are store time in milliseconds.
+    """
 
     member: str
     host: str
     pid: int
     partitions: list[tuple[str, int]]
+    static: bool
     joined: int
     last_seen: int
     session_timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Records `first` to `end - 1` of a partition, which were removed before a group read them."""
+
+    topic: str
+    partition: int
+    first: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +210,17 @@ class TrimResult:
     start: int
     end: int
     removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionResult:
+    """What compacting removed from one partition; `end` is how far the compaction saw."""
+
+    topic: str
+    partition: int
+    records: int
+    bytes: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,17 +254,21 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class OffsetChange:
-    """One row of a reset: where a group stands in a partition, and where it would stand."""
+    """One row of a reset: where a group stands in a partition, and where it would stand.
+
+    `None` is no commit.
+    """
 
     topic: str
     partition: int
     current: int | None
-    new: int
+    new: int | None
     start: int
     end: int
     clamped: bool
 
     @property
-    def change(self) -> int:
+    def change(self) -> int | None:
         """How many offsets forward (positive: skipped) or back (negative: read again)."""
-        return self.new - (self.start if self.current is None else self.current)
+        before = self.start if self.current is None else self.current
+        return None if self.new is None else self.new - before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 
 from store.db import Database, Write
 from store.log import append, producers, topics
@@ -33,15 +32,19 @@ class Producer:
     ) -> list[RecordId]:
         """Append the records that are not stored yet, in one transaction; the ids of those.
 
-        Record i has sequence number `first_sequence + i`; numbers count the input from 0. Raises
-        `Fenced` when a newer incarnation exists and `BadInput` when numbers were skipped.
+        Record i has sequence number `first_sequence + i`; numbers count the input from 0, and what
+        lies below the highest one stored is stored already. Raises `Fenced` when a newer
+        incarnation exists.
         """
-        with self._transaction() as tx:
-            found = topics.find(tx, topic)
-            present = producers.advance(
-                tx, self.name, self.epoch, found.id, first_sequence, len(records)
-            )
-            return append.produce(tx, found, records[present:], self._sticky(topic))
+        with self._database.write() as tx:
+            return self.produce_in(tx, topic, records, first_sequence)
 
-    def _transaction(self) -> AbstractContextManager[Write]:
-        return self._database.write()
+    def produce_in(
+        self, tx: Write, topic: str, records: Sequence[NewRecord], first_sequence: int
+    ) -> list[RecordId]:
+        """What `produce_many` does, as part of an open transaction."""
+        found = topics.find(tx, topic)
+        present = producers.advance(
+            tx, self.name, self.epoch, found.id, first_sequence, len(records)
+        )
+        return append.produce(tx, found, records[present:], self._sticky(topic))

@@ -79,6 +79,7 @@ create table mq_partitions (
   bytes integer not null default 0,
   last_timestamp integer not null default 0,      -- wall
   compacted integer not null default 0,           -- the last compaction saw every offset below
+  checked integer not null default 0,             -- store time of the last check for old records
   unique (channel, number),
   check (0 <= start and start <= next and next < 1099511627776),
   check (records between 0 and next - start),
@@ -86,6 +87,7 @@ create table mq_partitions (
   check (compacted <= next)
 ) strict;
 create index mq_partitions_doomed on mq_partitions (id) where channel is null;
+create index mq_partitions_checked on mq_partitions (checked) where channel is not null;
 
 -- Every record of every topic and queue.
 create table mq_records (
@@ -105,7 +107,7 @@ create index mq_records_expires on mq_records (expires) where expires is not nul
 -- Tombstones that a compaction has seen, and when: they go a delay after that.
 create table mq_tombstones (
   record integer primary key,
-  seen integer not null                           -- wall
+  seen integer not null                           -- store time of the compaction
 ) strict;
 
 -- A consumer group, the readers of a queue, or a share: whoever keeps a place in a channel.
@@ -166,7 +168,8 @@ create table mq_members (
   holder integer not null references mq_holders,
   topics text not null,
   joined integer not null,                        -- store time
-  seen integer not null,                          -- store time
+  seen integer not null,                          -- store time of the last sign of life
+  polled integer not null,                        -- store time of the last poll
   session_timeout integer not null check (session_timeout > 0),
   max_poll_interval integer not null check (max_poll_interval > 0),
   unique (reader, name)
@@ -209,6 +212,8 @@ create table mq_leases (
   check (ends <= due)
 ) strict;
 create index mq_leases_due on mq_leases (reader, priority, due, id);
+-- Leases that a retry delay follows: for counting those that lapsed meanwhile.
+create index mq_leases_retry on mq_leases (reader, due, ends) where ends < due and token not null;
 create index mq_leases_holder on mq_leases (holder) where holder is not null;
 
 -- A FIFO message group that has messages.
@@ -250,6 +255,7 @@ create table mq_holders (
   attached integer not null check (attached in (0, 1)),
   seen integer not null                           -- store time
 ) strict;
+create index mq_holders_pid on mq_holders (pid, name);
 
 -- Where a message that was moved or imported comes from.
 create table mq_origins (
@@ -261,7 +267,8 @@ create table mq_origins (
   at integer,                                     -- wall; when it was dead-lettered
   deliveries integer not null default 0,
   error text,
-  hops text not null default '[]'
+  hops text not null default '[]',
+  priority integer not null default 0             -- as it was sent
 ) strict;
 create index mq_origins_message_id on mq_origins (message_id);
 

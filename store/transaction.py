@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from time import monotonic
 from types import TracebackType
@@ -11,25 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 from store import first_times
 from store.api.groups import GroupCalls
+from store.api.queues import QueueCalls
 from store.api.topics import TopicCalls
 from store.consumer import Consumer
 from store.db import Parameters, Row, Snapshot, Write, WriteBlock, translate
-from store.errors import Fenced, MqError, TimedOut
+from store.errors import BadInput, Fenced, MqError, TimedOut
 from store.groups import groups
 from store.groups.commit import Offsets, commit_unowned
 from store.log.placement import StickyPlacement
+from store.messages import Message
+from store.models import NewRecord, RecordId, Seconds
+from store.producer import Producer
 
 if TYPE_CHECKING:
     from store.broker import Store
 
 
-class Transaction(TopicCalls, GroupCalls):
+class Transaction(TopicCalls, QueueCalls, GroupCalls):
     """Outputs, offsets and the caller's own SQL in one commit; made by `Store.transaction`.
 
     It holds the store's only write lock, so it has a deadline: past it every call, and the commit,
     raises `TimedOut`. An SQL error leaves nothing to commit. After its end every call raises
     `Fenced`.
     """
+
+    _all_or_nothing = True
 
     def __init__(self, store: Store, block: WriteBlock, timeout: float) -> None:
         self._store = store
@@ -57,11 +63,20 @@ class Transaction(TopicCalls, GroupCalls):
             self._block.__exit__(type(unfit), unfit, None)
             raise unfit
 
+    def receive(
+        self, queue: str, max_messages: int = 1, lease: Seconds | None = None
+    ) -> list[Message]:
+        """Lease what is due now; see `Store.receive`. A transaction does not wait for messages."""
+        return self._receive(queue, max_messages, lease, None, False)[0]
+
     def execute(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Run one statement of the caller's own and return all its rows.
 
         Tables of mq can be read but not written; transaction control, ATTACH and PRAGMA are denied.
         """
+        if "sqlite_sequence" in sql.lower():
+            # The authorizer can't tell this from what SQLite itself does for DROP TABLE.
+            raise BadInput("sqlite_sequence belongs to SQLite: mq's ids depend on it")
         with self._write() as tx, _guarded(tx):
             return tx.rows(sql, parameters)
 
@@ -72,6 +87,13 @@ class Transaction(TopicCalls, GroupCalls):
         """
         with self._write() as tx:
             return first_times.note(tx, scope, str(id))
+
+    def produce_in_sequence(
+        self, producer: Producer, topic: str, records: Sequence[NewRecord], first_sequence: int
+    ) -> list[RecordId]:
+        """What the producer's own `produce_many` does, together with everything else in here."""
+        with self._write() as tx:
+            return producer.produce_in(tx, topic, records, first_sequence)
 
     def commit(self, group: str, offsets: Offsets, consumer: Consumer | None = None) -> None:
         """Commit a group's next offsets, by (topic, partition), with everything else in here.
@@ -116,7 +138,7 @@ class Transaction(TopicCalls, GroupCalls):
             yield tx
         except sqlite3.Error as error:
             self._poison = str(error)
-            raise translate(error, tx.database) from error
+            raise translate(error, tx.database.path) from error
         except BaseException:
             tx.execute("rollback to mq_call")
             tx.execute("release mq_call")

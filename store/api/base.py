@@ -12,6 +12,9 @@ from store.log.placement import StickyPlacement
 class Calls:
     """Calls defined once, for a store (a transaction each) and for a transaction (all in it)."""
 
+    # Whether a call of which a part is refused does nothing at all.
+    _all_or_nothing = False
+
     def _read(self) -> AbstractContextManager[Snapshot]:
         raise TypeError("calls are made on a Store or a Transaction")
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Unpack
 
+from store.addresses import Address
 from store.api.base import Calls
 from store.errors import Exists
-from store.groups import groups, membership, reset
+from store.groups import groups, membership, reset, skip
 from store.groups.reset import Scope, Target
 from store.log.encoding import milliseconds
-from store.models import GroupConfig, GroupSettings, GroupStatus, Lag, OffsetChange
+from store.models import GroupConfig, GroupSettings, GroupStatus, Lag, OffsetChange, Record
 from store.watch import lag
 
 _TIMES = ("retention", "max_lag_time")
@@ -31,6 +32,7 @@ class GroupCalls(Calls):
         """
         config = replace(GroupConfig(), **_encoded(settings))
         with self._write() as tx:
+            config = groups.complete(tx, config)
             present = groups.find_or_none(tx, name) if if_not_exists else None
             if present is not None and present.config != config:
                 raise Exists(f"group {name} exists with other settings", f"mq group show {name}")
@@ -78,6 +80,14 @@ class GroupCalls(Calls):
         """
         with self._write() as tx:
             return reset.apply(tx, group, target, scope, force)
+
+    def skip(self, group: str, record: Address, to_queue: str | None = None) -> Record | None:
+        """Pass over the record that a group reads next, copying it to a queue if one is named.
+
+        Works while the group is read; raises `BadInput` for any other record.
+        """
+        with self._write() as tx:
+            return skip.skip(tx, group, record, to_queue)
 
     def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
         """How far groups are behind, one row per group and partition."""

@@ -15,6 +15,19 @@ class OperationCalls(Calls):
         with self._read() as tx:
             return maintenance.status(tx)
 
+    def kind(self, name: str) -> str | None:
+        """What a name stands for: `topic`, `queue`, `share`, or `None` for nothing."""
+        with self._read() as tx:
+            found: str | None = tx.value(
+                "select kind from mq_channels where name = :name", {"name": name}
+            )
+            return found
+
+    def now(self) -> int:
+        """Store time in milliseconds: what deadlines, and the times of a `Member`, are kept in."""
+        with self._read() as tx:
+            return tx.now
+
     def verify(self) -> list[Finding]:
         """Check file, counters and every record's checksum; an empty list means all is well."""
         with self._read() as tx:

@@ -26,6 +26,7 @@ from store.models import (
     TrimResult,
 )
 from store.positions import Position, clamp, resolve
+from store.settings import TOPIC, write_setting
 
 
 class TopicCalls(Calls):
@@ -70,9 +71,9 @@ class TopicCalls(Calls):
     def delete_topic(self, name: str) -> TopicStatus:
         """Delete a topic, its records and every group's place in it; the topic as it was."""
         with self._write() as tx:
-            topic = topics.delete(tx, name)
+            before = topics.delete(tx, name)
         self._in_steps(retention.drain)
-        return topics.status(topic)
+        return before
 
     def trim(self, topic: str, before: Position, partition: int | None = None) -> list[TrimResult]:
         """Remove the records before a position (Kafka's DeleteRecords), in bounded steps.
@@ -143,12 +144,35 @@ class TopicCalls(Calls):
             committed = None if reader is None else reset.committed_offset(tx, reader, found.id)
             return clamp(found, resolve(tx, found, position, committed))
 
+    def resolve_all(self, topic: str, position: Position) -> list[int]:
+        """`resolve` for every partition of a topic, in order, as of one moment."""
+        with self._read() as tx:
+            partitions = topics.find(tx, topic).partitions
+            return [clamp(found, resolve(tx, found, position)) for found in partitions]
+
     def partition_for(self, topic: str, key: bytes | str) -> int:
         """The partition that records with this key go to."""
         encoded = encode_bytes(key, "key")
         assert encoded is not None
         with self._read() as tx:
             return placement.partition_for_key(encoded, len(topics.find(tx, topic).partitions))
+
+    def moving_keys(self, topic: str, partitions: int) -> tuple[int, int]:
+        """How many keys another number of partitions would place elsewhere, and out of how many.
+
+        Counted among the keys of the newest 1,000 or so records.
+        """
+        with self._read() as tx:
+            found = topics.find(tx, topic)
+            keys = reading.newest_keys(tx, found)
+        before = len(found.partitions)
+        moving = [
+            key
+            for key in keys
+            if placement.partition_for_key(key, partitions)
+            != placement.partition_for_key(key, before)
+        ]
+        return len(moving), len(keys)
 
 
 def _trim_step(tx: Write, partition: int, before: int) -> bool:
@@ -190,10 +214,12 @@ def _agreeing(present: TopicStatus, partitions: int, config: TopicConfig) -> Top
             hint=f"mq topic show {present.name}",
         )
     for setting in topics.config_columns(config):
-        theirs, ours = getattr(present.config, setting), getattr(config, setting)
+        notation = TOPIC[setting]
+        theirs = write_setting(notation, getattr(present.config, setting))
+        ours = write_setting(notation, getattr(config, setting))
         if theirs != ours:
             raise Exists(
                 f"topic {present.name} exists with another {setting}: {theirs}, not {ours}",
-                hint=f"change it: mq topic alter {present.name} --{setting.replace('_', '-')} …",
+                hint=f"mq topic alter {present.name} --{setting.replace('_', '-')} {ours}",
             )
     return present

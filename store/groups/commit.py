@@ -9,6 +9,7 @@ from store.errors import BadInput, Fenced
 from store.groups.groups import Group
 from store.groups.membership import Membership, Owned, live_members
 from store.log import topics
+from store.log.topics import Partition
 
 Offsets = Mapping[tuple[str, int], int]
 
@@ -20,20 +21,11 @@ def commit_owned(tx: Write, membership: Membership, owned: Mapping[tuple[str, in
         mine = owned.get(place)
         if mine is None:
             raise _fenced(membership.name, place, "it is not assigned to it")
-        _check_moves_on(tx, place, mine.slot, offset)
-        changed = tx.execute(
-            "update mq_slots set cursor = :offset, committed = 1, moved = :now where id = :slot"
-            " and member = :incarnation and epoch = :epoch",
-            {
-                "offset": offset,
-                "now": tx.now,
-                "slot": mine.slot,
-                "incarnation": membership.incarnation,
-                "epoch": mine.epoch,
-            },
+        _check_commit(tx, membership, mine, offset)
+        tx.execute(
+            "update mq_slots set cursor = :offset, committed = 1, moved = :now where id = :slot",
+            {"offset": offset, "now": tx.now, "slot": mine.slot},
         )
-        if not changed:
-            raise _fenced(membership.name, place, "it has another owner, or was reset, since")
 
 
 def commit_unowned(tx: Write, group: Group, offsets: Offsets) -> None:
@@ -62,16 +54,34 @@ def place_cursor(tx: Write, group: Group, partition: int, offset: int) -> None:
     )
 
 
-def _check_moves_on(tx: Write, place: tuple[str, int], slot: int, offset: int) -> None:
+def forget_commit(tx: Write, group: Group, partition: Partition) -> None:
+    """Leave a group without a commit in a partition, as it was before its first one."""
+    tx.execute(
+        "update mq_slots set cursor = :start, committed = 0, moved = :now, epoch = epoch + 1"
+        " where reader = :reader and partition = :partition",
+        {
+            "start": partition.start,
+            "now": tx.now,
+            "reader": group.id,
+            "partition": partition.id,
+        },
+    )
+
+
+def _check_commit(tx: Write, membership: Membership, mine: Owned, offset: int) -> None:
+    place = (mine.topic, mine.partition)
     row = tx.row(
-        "select s.cursor, s.committed, p.next from mq_slots s"
+        "select s.member, s.epoch, s.cursor, s.committed, p.next from mq_slots s"
         " join mq_partitions p on p.id = s.partition where s.id = :slot",
-        {"slot": slot},
+        {"slot": mine.slot},
     )
     if row is None:
-        raise _fenced("the member", place, "its topic or group was deleted")
-    cursor, committed, end = row
-    where = f"{place[0]}/{place[1]}"
+        raise _fenced(membership.name, place, "its topic or group was deleted")
+    member, epoch, cursor, committed, end = row
+    # Who owns it comes first: a stale member is told so, wherever its offset lies.
+    if (member, epoch) != (membership.incarnation, mine.epoch):
+        raise _fenced(membership.name, place, "it has another owner, or was reset, since")
+    where = f"{mine.topic}/{mine.partition}"
     _check_inside(where, offset, end)
     if committed and offset < cursor:
         raise BadInput(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from store.addresses import check_name
 from store.db import Snapshot, Write
@@ -12,6 +12,8 @@ from store.models import GroupConfig
 
 ASSIGNORS = ("cooperative-sticky", "range", "roundrobin")
 BELOW_START = ("earliest", "latest", "error")
+# Of a group with a DLQ and no limit of its own; the number is that of Kafka's share groups.
+MAX_DELIVERIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ def create(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) ->
     if find_or_none(tx, name) is not None:
         raise Exists(f"group {name} exists already", hint=f"mq group show {name}")
     check_name(name, "group name")
-    check_config(config)
+    config = complete(tx, config)
     reader = tx.insert(
         "insert into mq_readers (kind, name, created, max_deliveries, dead_letter_to)"
         " values ('group', :name, :created, :max_deliveries, :dlq)",
@@ -74,8 +76,29 @@ def declare_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
         )
 
 
-def check_config(config: GroupConfig) -> None:
-    """Raise `BadInput` for settings that can't work."""
+def complete(tx: Snapshot, config: GroupConfig, present: str | None = None) -> GroupConfig:
+    """Settings with what follows from them: a DLQ alone sets a limit of 5 deliveries.
+
+    Raises `BadInput` for settings that can't work and `NotFound` for a DLQ that is missing, unless
+    it is the `present` one.
+    """
+    if config.dlq is not None and config.max_deliveries is None:
+        config = replace(config, max_deliveries=MAX_DELIVERIES)
+    _check_config(config)
+    if config.dlq is not None and config.dlq != present:
+        _check_queue(tx, config.dlq)
+    return config
+
+
+def _check_queue(tx: Snapshot, name: str) -> None:
+    check_name(name, "queue name")
+    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
+    if kind != "queue":
+        what = f"{name} is a {kind}, not a queue" if kind else f"queue {name} does not exist"
+        raise NotFound(what, hint="" if kind else f"mq queue create {name}")
+
+
+def _check_config(config: GroupConfig) -> None:
     if config.assignor not in ASSIGNORS:
         raise BadInput(f"not an assignor: {config.assignor!r}", "one of " + ", ".join(ASSIGNORS))
     if config.below_start not in BELOW_START:
@@ -85,6 +108,15 @@ def check_config(config: GroupConfig) -> None:
         )
     if config.max_deliveries is not None and config.max_deliveries < 1:
         raise BadInput("max_deliveries must be at least 1")
+    if config.max_deliveries is not None and config.dlq is None:
+        raise BadInput(
+            "max_deliveries needs a dlq to send the record to",
+            hint="--dlq QUEUE, or --max-deliveries none",
+        )
+    if config.max_lag is not None and config.max_lag < 0:
+        raise BadInput("max_lag can't be negative")
+    if config.max_lag_time is not None and config.max_lag_time < 1:
+        raise BadInput("max_lag_time must be more than 0")
     if config.retention < 1:
         raise BadInput("retention must be more than 0")
 
@@ -99,6 +131,25 @@ def find(tx: Snapshot, name: str) -> Group:
             hint=f"it begins with its first reader: mq consume TOPIC -g {name}",
         )
     return group
+
+
+def find_or_create(tx: Write, name: str) -> Group:
+    """The group of that name, made with its first member where there is none."""
+    return find_or_none(tx, name) or create(tx, name, GroupConfig(), [])
+
+
+def forget_stale_offsets(tx: Write, group: Group) -> None:
+    """Drop the offsets of a group that was empty for longer than its retention.
+
+    Kafka: offsets.retention.minutes, counted from when the last member left or timed out.
+    """
+    emptied = tx.value(
+        "select ifnull(emptied, (select max(m.seen + m.session_timeout) from mq_members m"
+        " where m.reader = g.reader)) from mq_groups g where g.reader = :reader",
+        {"reader": group.id},
+    )
+    if emptied is not None and tx.now - emptied > group.config.retention:
+        tx.execute("update mq_slots set committed = 0 where reader = :reader", {"reader": group.id})
 
 
 def find_or_none(tx: Snapshot, name: str) -> Group | None:
@@ -133,7 +184,7 @@ def topic_names(tx: Snapshot, group: Group) -> list[str]:
 def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
     """Change settings in place, and add topics."""
     group = find(tx, name)
-    check_config(config)
+    config = complete(tx, config, group.config.dlq)
     tx.execute(
         "update mq_groups set assignor = :assignor, below_start = :below_start,"
         " retention = :retention, max_lag = :max_lag, max_lag_time = :max_lag_time"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from store.db import Snapshot, Write
 from store.errors import BadInput
 from store.groups import groups, membership
-from store.groups.commit import place_cursor
+from store.groups.commit import forget_commit, place_cursor
 from store.groups.groups import Group
 from store.log import topics
 from store.log.topics import Partition
@@ -23,8 +23,9 @@ class Shift:
     by: int
 
 
-Target = Position | Shift | Mapping[tuple[str, int], int]
-"""Where to: one place for all, a shift for all, or an offset for each partition."""
+Target = Position | Shift | Mapping[tuple[str, int], int | None]
+"""Where to: one place for all, a shift for all, or for each partition an offset or, with `None`,
+no commit, as before the first one."""
 Scope = list[tuple[str, int | None]]
 """Topics, or single partitions of them."""
 
@@ -35,37 +36,47 @@ def plan(tx: Snapshot, name: str, target: Target, scope: Scope | None) -> list[O
     As Kafka's tool does it: offsets are clamped to the log, an unknown partition in the scope is an
     error for the whole plan, and a group that does not exist has no topics.
     """
-    group = groups.find_or_none(tx, name)
-    if isinstance(target, Mapping) and scope is None:
-        scope = list(target)
-    if scope is None:
-        scope = [] if group is None else [(t, None) for t in groups.topic_names(tx, group)]
-    return [
-        _change(tx, group, topic, partition, target) for topic, partition in _partitions(tx, scope)
-    ]
+    return [change for _, change in _plan(tx, groups.find_or_none(tx, name), target, scope)]
 
 
 def apply(
     tx: Write, name: str, target: Target, scope: Scope | None, force: bool
 ) -> list[OffsetChange]:
     """Carry out the plan; `GroupActive` with live members, unless `force` fences them first."""
-    changes = plan(tx, name, target, scope)
-    if not changes:
-        return changes
-    group = groups.find_or_none(tx, name) or groups.create(tx, name, GroupConfig(), [])
+    group = groups.find_or_none(tx, name)
+    planned = _plan(tx, group, target, scope)
+    if not planned:
+        return []
+    group = group or groups.create(tx, name, GroupConfig(), [])
     if force:
         membership.fence_everybody(tx, group)
     groups.refuse_active(group, membership.live_members(tx, group))
-    for change in changes:
-        partition = topics.find(tx, change.topic).partition(change.partition)
-        place_cursor(tx, group, partition.id, change.new)
-    return changes
+    for partition, change in planned:
+        if change.new is None:
+            forget_commit(tx, group, partition)
+        else:
+            place_cursor(tx, group, partition.id, change.new)
+    return [change for _, change in planned]
+
+
+def _plan(
+    tx: Snapshot, group: Group | None, target: Target, scope: Scope | None
+) -> list[tuple[Partition, OffsetChange]]:
+    if isinstance(target, Mapping) and scope is None:
+        scope = list(target)
+    if scope is None:
+        scope = [] if group is None else [(t, None) for t in groups.topic_names(tx, group)]
+    return [
+        (partition, _change(tx, group, topic, partition, target))
+        for topic, partition in _partitions(tx, scope)
+    ]
 
 
 def _partitions(tx: Snapshot, scope: Scope) -> list[tuple[str, Partition]]:
+    known = {name: topics.find(tx, name) for name in dict.fromkeys(name for name, _ in scope)}
     found: dict[tuple[str, int], Partition] = {}
     for name, number in scope:
-        topic = topics.find(tx, name)
+        topic = known[name]
         chosen = topic.partitions if number is None else [topic.partition(number)]
         found.update({(name, partition.number): partition for partition in chosen})
     return [(name, partition) for (name, _), partition in sorted(found.items())]
@@ -76,7 +87,7 @@ def _change(
 ) -> OffsetChange:
     current = None if group is None else committed_offset(tx, group.id, partition.id)
     wanted = _wanted(tx, topic, partition, target, current)
-    new = clamp(partition, wanted)
+    new = None if wanted is None else clamp(partition, wanted)
     return OffsetChange(
         topic, partition.number, current, new, partition.start, partition.next, new != wanted
     )
@@ -84,7 +95,7 @@ def _change(
 
 def _wanted(
     tx: Snapshot, topic: str, partition: Partition, target: Target, current: int | None
-) -> int:
+) -> int | None:
     if isinstance(target, Shift):
         if current is None:
             raise BadInput(

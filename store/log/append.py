@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from store.db import Row, Write
 from store.errors import BadInput, BadRecord
+from store.log import compaction, retention
 from store.log.checksum import checksum
 from store.log.encoding import Encoded, encode_bytes, encode_headers, encode_timestamp
 from store.log.placement import StickyPlacement, partition_for_key
@@ -33,6 +35,13 @@ def produce(
         partition = topic.partitions[number]
         first = append(tx, partition, [encoded[index][0] for index in members])
         offsets.update(zip(members, range(first, first + len(members)), strict=True))
+    for number in placed:
+        partition = topic.partitions[number]
+        retention.enforce(tx, topic, partition)
+        if compaction.is_dirty(tx, topic, partition):
+            tx.afterwards.append(partial(compaction.compact, tx.database, topic, partition))
+    retention.enforce_idle(tx, {topic.partitions[number].id for number in placed})
+    retention.drain(tx)
     where = {index: number for number, members in placed.items() for index in members}
     return [RecordId(topic.name, where[i], offsets[i]) for i in range(len(encoded))]
 

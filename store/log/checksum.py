@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from struct import Struct
 from zlib import crc32
 
+_PLACE = Struct("<qq")
 _NO_KEY = 0x6B6579
 _TOMBSTONE = 0x746D62
 
@@ -17,7 +19,7 @@ def checksum(
     value: bytes | None,
 ) -> int:
     """CRC-32 over a record's place (which tells partition and offset), time and contents."""
-    crc = (record ^ record >> 32 ^ timestamp * 0x9E3779B1) & 0xFFFFFFFF
+    crc = crc32(_PLACE.pack(record, timestamp))
     # Lengths go in, so that bytes can't move unseen from one part to the next.
     crc = crc ^ _NO_KEY if key is None else crc32(key, crc ^ len(key) + 1)
     if headers is not None:

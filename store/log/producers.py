@@ -39,8 +39,8 @@ def advance(
 ) -> int:
     """Note that records `first_sequence …` are being stored; how many of them are stored already.
 
-    Raises `Fenced` when a newer incarnation of the producer exists, `BadInput` when a sequence
-    number was skipped (Kafka: OUT_OF_ORDER_SEQUENCE).
+    Numbers may be skipped, as publishing ids may (RabbitMQ Streams). Raises `Fenced` when a newer
+    incarnation of the producer exists.
     """
     row = tx.row("select id, epoch from mq_producers where name = :name", {"name": name})
     if row is None or row[1] != epoch:
@@ -48,15 +48,14 @@ def advance(
             f"producer {name} was started again elsewhere",
             hint="only its newest incarnation may produce; stop one of the two",
         )
+    if first_sequence < 0:
+        raise BadInput(f"sequence numbers count from 0, not from {first_sequence}")
+    if records == 0:
+        return 0
     present = stored(tx, name, channel)
-    if first_sequence > present:
-        raise BadInput(
-            f"producer {name} skips from sequence {present} to {first_sequence}",
-            hint="sequence numbers count every record of the input from 0",
-        )
     tx.execute(
         "insert into mq_sequences (producer, channel, stored) values (:producer, :channel, :stored)"
         " on conflict (producer, channel) do update set stored = max(stored, excluded.stored)",
         {"producer": row[0], "channel": channel, "stored": first_sequence + records},
     )
-    return min(present - first_sequence, records)
+    return min(max(present - first_sequence, 0), records)

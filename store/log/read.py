@@ -10,6 +10,7 @@ from store.log.topics import Partition, Topic
 from store.models import Record
 
 MOST_BYTES = 8 << 20
+_SAMPLE = 1_000
 
 _COLUMNS = "id, timestamp, message_group, key, headers, value, checksum"
 
@@ -31,7 +32,7 @@ def read(
         f"select {_COLUMNS} from mq_records where id >= :first and id < :end"
         " order by id limit :limit",
         {
-            "first": partition.base + max(offset, 0),
+            "first": partition.base + min(max(offset, 0), partition.next),
             "end": partition.base + partition.next,
             "limit": limit,
         },
@@ -39,7 +40,13 @@ def read(
     records: list[Record] = []
     size = 0
     for row in rows:
-        record = _record(topic, partition, row)
+        try:
+            record = _record(topic, partition, row)
+        except Damaged:
+            # What lies before it is good; the next call begins here and raises.
+            if records:
+                break
+            raise
         records.append(record)
         size += len(record.value or b"") + len(record.key or b"")
         if most_bytes is not None and size >= most_bytes:
@@ -74,6 +81,19 @@ def last_offset(tx: Snapshot, partition: Partition) -> int | None:
         {"base": partition.base, "end": partition.base + partition.next},
     )
     return None if last is None else last - partition.base
+
+
+def newest_keys(tx: Snapshot, topic: Topic) -> set[bytes]:
+    """The keys of about the newest 1,000 records of a topic."""
+    each = max(1, _SAMPLE // len(topic.partitions))
+    keys: set[bytes] = set()
+    for partition in topic.partitions:
+        rows = tx.rows(
+            "select key from mq_records where id >= :first and id < :end order by id desc limit :n",
+            {"first": partition.base, "end": partition.base + partition.next, "n": each},
+        )
+        keys.update(key for (key,) in rows if key is not None)
+    return keys
 
 
 def _first_from(tx: Snapshot, partition: Partition, offset: int) -> tuple[int, int] | None:

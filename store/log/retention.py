@@ -1,11 +1,27 @@
-"""How records leave a log: trimmed on request, or drained after their topic was deleted."""
+"""How records leave a log: by age, by size, trimmed on request, or drained with their topic."""
 
 from __future__ import annotations
 
-from store.db import Write
+import json
+from collections.abc import Collection, Sequence
+
+from store.db import Snapshot, Write
+from store.log import topics
+from store.log.read import offset_for_time
+from store.log.topics import Partition, Topic
 
 # 5,000 rows hold the write lock for about a millisecond.
 STEP = 5_000
+# Kafka looks for old records every five minutes (log.retention.check.interval.ms): what was just
+# stored with an old timestamp can be read for that long.
+CHECK_INTERVAL = 300_000
+# A wall clock so far ahead of the boot clock was set wrong: then nothing is too old.
+MOST_JUMP = 3_600_000
+
+_TABLES = (("mq_records", "id"), ("mq_tombstones", "record"), ("mq_origins", "record"))
+_FORGET = [
+    f"delete from {table} where {column} >= :first and {column} < :end" for table, column in _TABLES
+]
 
 
 def drain(tx: Write) -> bool:
@@ -13,12 +29,15 @@ def drain(tx: Write) -> bool:
     partition = tx.value("select id from mq_partitions where channel is null limit 1")
     if partition is None:
         return False
-    removed = tx.execute(
-        "delete from mq_records where id in (select id from mq_records"
-        " where id >= :first and id < :end order by id limit :step)",
+    last = tx.value(
+        "select id from mq_records where id >= :first and id < :end"
+        " order by id limit 1 offset :step",
         {"first": partition << 40, "end": (partition + 1) << 40, "step": STEP},
     )
-    if removed < STEP:
+    span = {"first": partition << 40, "end": last or (partition + 1) << 40}
+    for statement in _FORGET:
+        tx.execute(statement, span)
+    if last is None:
         tx.execute("delete from mq_partitions where id = :id", {"id": partition})
     return True
 
@@ -52,10 +71,116 @@ def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
         " + ifnull(length(value), 0)) from mq_records where id >= :first and id < :end",
         span,
     )
-    tx.execute("delete from mq_records where id >= :first and id < :end", span)
-    tx.execute("delete from mq_tombstones where record >= :first and record < :end", span)
+    for statement in _FORGET:
+        tx.execute(statement, span)
     tx.execute(
         "update mq_partitions set start = :start, records = records - :count,"
         " bytes = bytes - :size where id = :id",
         {"start": end, "count": count, "size": int(size), "id": partition},
     )
+
+
+def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[int, int]:
+    """Remove single records wherever they stand; how many were there, and their bytes."""
+    base = partition << 40
+    ids = json.dumps([base + offset for offset in offsets])
+    count, size = tx.row(  # type: ignore[misc]
+        "select count(*), total(ifnull(length(key), 0) + ifnull(length(headers), 0)"
+        " + ifnull(length(value), 0)) from mq_records"
+        " where id in (select value from json_each(:ids))",
+        {"ids": ids},
+    )
+    for table, column in _TABLES:
+        tx.execute(
+            f"delete from {table} where {column} in (select value from json_each(:ids))",
+            {"ids": ids},
+        )
+    tx.execute(
+        "update mq_partitions set records = records - :count, bytes = bytes - :size where id = :id",
+        {"count": count, "size": int(size), "id": partition},
+    )
+    return count, int(size)
+
+
+def enforce(tx: Write, topic: Topic, partition: Partition) -> bool:
+    """Remove up to `STEP` records that the topic's retention no longer keeps; False when none is.
+
+    Older than the retention, strictly (Kafka: retention.ms), and the oldest ones as long as what
+    stays is not less than `retention_bytes`.
+    """
+    if "delete" not in topic.config.cleanup or partition.records == 0:
+        return False
+    by_age = 0
+    if tx.now - partition.checked >= CHECK_INTERVAL:
+        by_age = _end_by_age(tx, topic, partition)
+        if by_age <= partition.start:
+            _note_check(tx, partition.id)
+    end = max(by_age, _end_by_size(tx, topic, partition))
+    if end <= partition.start:
+        return False
+    end = _step_end(tx, partition.id, end)
+    remove_range(tx, partition.id, partition.start, end)
+    return True
+
+
+def enforce_idle(tx: Write, written: Collection[int]) -> None:
+    """Have the retention looked at where nobody writes: in one partition, the longest overdue.
+
+    `written` are partitions that were looked at already.
+    """
+    row = tx.row(
+        "select p.id, p.number, c.name, c.kind from mq_partitions p"
+        " join mq_channels c on c.id = p.channel where p.channel is not null"
+        " and p.checked <= :due order by p.checked limit 1",
+        {"due": tx.now - CHECK_INTERVAL},
+    )
+    if row is None or row[0] in written:
+        return
+    id, number, name, kind = row
+    if kind == "topic":
+        topic = topics.find(tx, name)
+        if enforce(tx, topic, topic.partition(number)):
+            return
+    _note_check(tx, id)
+
+
+def _note_check(tx: Write, partition: int) -> None:
+    tx.execute(
+        "update mq_partitions set checked = :now where id = :id",
+        {"now": tx.now, "id": partition},
+    )
+
+
+def _end_by_age(tx: Snapshot, topic: Topic, partition: Partition) -> int:
+    if topic.config.retention is None or tx.wall - tx.now > MOST_JUMP:
+        return 0
+    oldest_kept = tx.wall - topic.config.retention
+    first = tx.value(
+        "select timestamp from mq_records where id >= :first and id < :end order by id limit 1",
+        {"first": partition.base + partition.start, "end": partition.base + partition.next},
+    )
+    if first is None or first >= oldest_kept:
+        return 0
+    found = offset_for_time(tx, partition, oldest_kept)
+    return partition.next if found is None else found
+
+
+def _end_by_size(tx: Snapshot, topic: Topic, partition: Partition) -> int:
+    limit = topic.config.retention_bytes
+    if limit is None or partition.bytes <= limit:
+        return 0
+    excess, end = partition.bytes - limit, 0
+    for id, size in tx.rows(
+        "select id, ifnull(length(key), 0) + ifnull(length(headers), 0) + ifnull(length(value), 0)"
+        " from mq_records where id >= :first and id < :end order by id limit :step",
+        {
+            "first": partition.base + partition.start,
+            "end": partition.base + partition.next,
+            "step": STEP,
+        },
+    ):
+        excess -= size
+        if excess < 0:
+            break
+        end = id - partition.base + 1
+    return end

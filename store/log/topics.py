@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from store.addresses import check_name
 from store.db import Snapshot, Write
 from store.errors import BadInput, Exists, NotFound
-from store.log import retention
 from store.models import PartitionStatus, TopicConfig, TopicStatus
 
 MOST_PARTITIONS = 10_000
@@ -26,11 +26,53 @@ class Partition:
     records: int
     bytes: int
     last_timestamp: int
+    compacted: int = 0
+    checked: int = 0
 
     @property
     def base(self) -> int:
         """The id that the record at offset 0 has, or would have."""
         return self.id << OFFSET_BITS
+
+
+class Partitions:
+    """The partitions of a topic by number, each read from the store when it is looked at.
+
+    So a topic of a thousand partitions costs an append to one of them no more than another.
+    """
+
+    def __init__(self, tx: Snapshot, channel: int) -> None:
+        self._tx = tx
+        self._channel = channel
+        self._loaded: dict[int, Partition] = {}
+        # Numbers count from 0 without gaps, so the last one tells how many there are.
+        self._count: int = tx.value(
+            "select max(number) + 1 from mq_partitions where channel = :channel",
+            {"channel": channel},
+        )
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: int) -> Partition:
+        if number not in self._loaded:
+            row = self._tx.row(
+                f"{_PARTITIONS} and number = :number", {"channel": self._channel, "number": number}
+            )
+            if row is None:
+                raise IndexError(number)
+            self._loaded[number] = Partition(*row)
+        return self._loaded[number]
+
+    def __iter__(self) -> Iterator[Partition]:
+        for row in self._tx.rows(f"{_PARTITIONS} order by number", {"channel": self._channel}):
+            yield self._loaded.setdefault(row[1], Partition(*row))
+
+
+_PARTITIONS = (
+    "select id, number, start, next, records, bytes, last_timestamp, compacted, checked"
+    " from mq_partitions where channel = :channel"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +83,7 @@ class Topic:
     name: str
     created: int
     config: TopicConfig
-    partitions: list[Partition]
+    partitions: Partitions
 
     def partition(self, number: int) -> Partition:
         """One partition; raises `NotFound`."""
@@ -107,8 +149,8 @@ def _check_partitions(partitions: int) -> None:
 
 def _add_partitions(tx: Write, channel: int, numbers: range) -> None:
     tx.many(
-        "insert into mq_partitions (channel, number) values (?, ?)",
-        [(channel, number) for number in numbers],
+        "insert into mq_partitions (channel, number, checked) values (?, ?, ?)",
+        [(channel, number, tx.now) for number in numbers],
     )
 
 
@@ -122,7 +164,15 @@ def find(tx: Snapshot, name: str) -> Topic:
     )
     if row is None:
         raise missing(tx, name)
-    return Topic(row[0], name, row[1], TopicConfig(*row[2:]), _partitions(tx, row[0]))
+    return Topic(row[0], name, row[1], TopicConfig(*row[2:]), Partitions(tx, row[0]))
+
+
+def find_or_none(tx: Snapshot, name: str) -> Topic | None:
+    """The topic of that name, if there is one."""
+    try:
+        return find(tx, name)
+    except NotFound:
+        return None
 
 
 def missing(tx: Snapshot, name: str) -> NotFound:
@@ -132,15 +182,6 @@ def missing(tx: Snapshot, name: str) -> NotFound:
         return NotFound(f"{name} is a {kind}, not a topic", hint=f"mq {kind} show {name}")
     check_name(name, "topic name")
     return NotFound(f"topic {name} does not exist", hint=f"mq topic create {name}")
-
-
-def _partitions(tx: Snapshot, channel: int) -> list[Partition]:
-    rows = tx.rows(
-        "select id, number, start, next, records, bytes, last_timestamp"
-        " from mq_partitions where channel = :channel order by number",
-        {"channel": channel},
-    )
-    return [Partition(*row) for row in rows]
 
 
 def names(tx: Snapshot) -> list[str]:
@@ -175,19 +216,42 @@ def _grow(tx: Write, topic: Topic, partitions: int) -> None:
             hint="partitions only grow: for fewer, create another topic and copy",
         )
     _add_partitions(tx, topic.id, range(present, partitions))
+    # A group that reads the topic reads all of it, so its lag counts the new partitions at once.
+    tx.execute(
+        "insert into mq_slots (reader, partition, cursor) select distinct s.reader, new.id, 0"
+        " from mq_partitions old join mq_slots s on s.partition = old.id"
+        " join mq_groups g on g.reader = s.reader"
+        " join mq_partitions new on new.channel = old.channel and new.number >= :present"
+        " where old.channel = :channel and old.number < :present",
+        {"channel": topic.id, "present": present},
+    )
+    _tell_groups(tx, topic)
 
 
-def delete(tx: Write, name: str) -> Topic:
-    """Delete a topic and every bookmark in it; its records are drained afterwards, in steps."""
+def _tell_groups(tx: Write, topic: Topic) -> None:
+    # Members that see a new generation share the partitions out anew.
+    tx.execute(
+        "update mq_groups set generation = generation + 1 where reader in (select s.reader"
+        " from mq_slots s join mq_partitions p on p.id = s.partition where p.channel = :channel)",
+        {"channel": topic.id},
+    )
+
+
+def delete(tx: Write, name: str) -> TopicStatus:
+    """Delete a topic and every bookmark in it; the topic as it was.
+
+    Its records are drained afterwards, in steps.
+    """
     topic = find(tx, name)
+    before = status(topic)
+    _tell_groups(tx, topic)
     tx.execute(
         "delete from mq_slots where partition in"
         " (select id from mq_partitions where channel = :channel)",
         {"channel": topic.id},
     )
     tx.execute("delete from mq_channels where id = :channel", {"channel": topic.id})
-    retention.drain(tx)
-    return topic
+    return before
 
 
 def status(topic: Topic) -> TopicStatus:

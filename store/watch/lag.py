@@ -5,6 +5,7 @@ from __future__ import annotations
 from store.db import Row, Snapshot
 from store.groups import groups, membership
 from store.groups.groups import Group
+from store.log import topics
 from store.models import GroupStatus, Lag
 
 # Up to so many unread records are summed exactly in one call; beyond that the partition's mean
@@ -33,10 +34,12 @@ def lag(tx: Snapshot, group: str | None = None, topic: str | None = None) -> lis
     """One row per group and partition; lag is end minus committed offset, as Kafka's tool has it.
 
     The state is `current`, `behind`, or `lost` when retention or a trim removed records that the
-    group had not read. Raises `NotFound` for a group that does not exist.
+    group had not read. Raises `NotFound` for a group or a topic that does not exist.
     """
     if group is not None:
         groups.find(tx, group)
+    if topic is not None:
+        topics.find(tx, topic)
     rows = tx.rows(_QUERY, {"group": group, "topic": topic})
     sizes = _Sizes(tx)
     return [_row(tx, row, sizes) for row in rows]
@@ -47,7 +50,7 @@ def status(tx: Snapshot, group: Group) -> GroupStatus:
     members = membership.members(tx, group)
     return GroupStatus(
         group.name,
-        "stable" if members else "empty",
+        membership.state(tx, group),
         group.generation,
         group.config,
         members,

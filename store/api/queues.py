@@ -1,0 +1,308 @@
+"""Calls on queues and their messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any, Unpack
+
+from store import holders
+from store.api.base import Calls
+from store.delivery import (
+    abandoned,
+    attempts,
+    deadletters,
+    heads,
+    leases,
+    letter_groups,
+    purge,
+    queues,
+    send,
+    settle,
+    view,
+)
+from store.delivery.deadletters import Choice, Redrive
+from store.delivery.receive import Receiver
+from store.errors import BadInput, Exists, MqError, NotFound
+from store.log import retention
+from store.log.encoding import milliseconds
+from store.messages import (
+    Attempt,
+    DeadLetterQueue,
+    LeaseStatus,
+    LetterGroup,
+    Message,
+    MessageId,
+    NewMessage,
+    QueueConfig,
+    QueueSettings,
+    QueueStatus,
+)
+from store.models import Headers, Seconds, Timestamp
+from store.settings import QUEUE, write_setting
+
+DEFAULT_MAX_DELIVERIES = 5
+_TIMES = ("lease", "delay", "retention", "dedup")
+MOST_AT_ONCE = 10_000
+
+
+class QueueCalls(Calls):
+    """Queues: create, change, send, receive, settle, and look."""
+
+    def create_queue(
+        self, name: str, *, if_not_exists: bool = False, **settings: Unpack[QueueSettings]
+    ) -> QueueStatus:
+        """Create a queue; settings are those of `QueueSettings`, times in seconds.
+
+        A DLQ alone sets a limit of five deliveries. Raises `Exists`, with `if_not_exists` only
+        when the settings differ.
+        """
+        config = replace(QueueConfig(), **_encoded(settings))
+        if config.dlq is not None and "max_deliveries" not in settings:
+            config = replace(config, max_deliveries=DEFAULT_MAX_DELIVERIES)
+        with self._write() as tx:
+            if if_not_exists and name in queues.names(tx):
+                return view.status(tx, _agreeing(queues.find(tx, name), config))
+            return view.status(tx, queues.create(tx, name, config))
+
+    def queues(self) -> list[QueueStatus]:
+        """Every queue, by name."""
+        with self._read() as tx:
+            return [view.status(tx, queues.find(tx, name)) for name in queues.names(tx)]
+
+    def queue(self, name: str) -> QueueStatus:
+        """One queue; raises `NotFound`."""
+        with self._read() as tx:
+            return view.status(tx, queues.find(tx, name))
+
+    def alter_queue(self, name: str, **settings: Unpack[QueueSettings]) -> QueueStatus:
+        """Change what is given and keep the rest; messages stay."""
+        encoded = _encoded(settings)
+        with self._write() as tx:
+            before = queues.find(tx, name).config
+            if encoded.get("dlq") and before.max_deliveries is None:
+                encoded.setdefault("max_deliveries", DEFAULT_MAX_DELIVERIES)
+            queue = queues.alter(tx, name, encoded)
+            if queue.config.fifo and queue.config.delay != before.delay:
+                heads.redelay(tx, queue, leases.slots(tx, queue.reader)[0])
+            return view.status(tx, queue)
+
+    def delete_queue(self, name: str) -> QueueStatus:
+        """Delete a queue with its messages; the queue as it was."""
+        with self._write() as tx:
+            before = view.status(tx, queues.find(tx, name))
+            queues.delete(tx, name)
+        self._in_steps(retention.drain)
+        return before
+
+    def purge_queue(self, name: str, *, keep_leased: bool = False) -> int:
+        """Remove the messages, leased ones too unless `keep_leased`; how many."""
+        with self._write() as tx:
+            if keep_leased:
+                return purge.unleased(tx, queues.find(tx, name))
+            removed = purge.everything(tx, queues.find(tx, name))
+        self._in_steps(retention.drain)
+        return removed
+
+    def send(
+        self,
+        queue: str,
+        value: bytes | str | None,
+        *,
+        key: bytes | str | None = None,
+        headers: Headers | None = None,
+        timestamp: Timestamp | None = None,
+        delay: Seconds | None = None,
+        message_group: str | None = None,
+        dedup_id: str | None = None,
+        priority: int = 0,
+    ) -> MessageId:
+        """Send one message; it is stored when the call returns. See `send_many`."""
+        message = NewMessage(
+            value, key, headers, timestamp, delay, message_group, dedup_id, priority
+        )
+        return self.send_many(queue, [message])[0]
+
+    def send_many(self, queue: str, messages: Iterable[NewMessage]) -> list[MessageId]:
+        """Send messages in one transaction, all or none; raises `BadRecord` for a bad one."""
+        with self._write() as tx:
+            return send.send(tx, queues.find(tx, queue), messages)
+
+    def _receive(
+        self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool
+    ) -> tuple[list[Message], int]:
+        """Lease what is due now; the messages, and for how many others it is worth a new try.
+
+        Those were taken out of the way, or belonged to a holder that is gone.
+        """
+        if not 1 <= most <= MOST_AT_ONCE:
+            raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
+        name = holder or holders.default_name()
+        with self._write() as tx:
+            found = queues.find(tx, queue)
+            duration = found.config.lease if lease is None else milliseconds(lease, "lease")
+            who = holders.of_this_process(tx, name, attached)
+            receiver = Receiver(tx, found, most, duration, who)
+            picked = receiver.receive()
+            freed = abandoned.free(tx, found) if len(picked) < most else 0
+            return view.leased(tx, found, picked, name), receiver.taken_out + freed
+
+    def ack(self, receipts: Sequence[str]) -> None:
+        """Say that messages are done with: they are deleted. Repeating it is no mistake.
+
+        Raises `LeaseLost` for a message that somebody else has leased since. Of several receipts
+        the good ones are settled all the same, except in a transaction; `error.failures` says
+        which were not, and why.
+        """
+        self._settle(receipts, settle.acknowledge)
+
+    def nack(
+        self, receipts: Sequence[str], delay: Seconds | None = None, error: str | None = None
+    ) -> None:
+        """Give messages back, after `delay` seconds, else as the queue's retry delays say."""
+        wait = None if delay is None else milliseconds(delay, "delay")
+        self._settle(receipts, settle.give_back(wait, error, "nacked"))
+
+    def reject(self, receipts: Sequence[str], error: str | None = None) -> None:
+        """Refuse messages for good: to the DLQ, or away where the queue has none."""
+        self._settle(receipts, settle.reject(error))
+
+    def extend(self, receipts: Sequence[str], duration: Seconds) -> None:
+        """Let leases last `duration` seconds from now; 0 gives the messages back at once."""
+        self._settle(receipts, settle.extend(milliseconds(duration, "duration")))
+
+    def _settle(self, receipts: Sequence[str], action: settle.Action) -> None:
+        texts = [receipts] if isinstance(receipts, str) else list(receipts)
+        with self._write() as tx:
+            refused = settle.settle(tx, texts, action)
+            if refused and self._all_or_nothing:
+                raise _refusal(texts, refused)
+        if refused:
+            raise _refusal(texts, refused)
+
+    def messages(self, queue: str, after: int = -1, limit: int = 1000) -> list[Message]:
+        """Look at messages of every state with a sequence above `after`; nothing is changed."""
+        with self._read() as tx:
+            return view.messages(tx, queues.find(tx, queue), after, limit)
+
+    def message(self, queue: str, sequence: int) -> Message:
+        """Look at one message; raises `NotFound`."""
+        with self._read() as tx:
+            found = view.messages(tx, queues.find(tx, queue), sequence - 1, 1)
+            if not found or found[0].sequence != sequence:
+                view.find_message(tx, queues.find(tx, queue), sequence)
+            return found[0]
+
+    def history(self, queue: str, sequence: int) -> list[Attempt]:
+        """The failed deliveries of a message in this queue, first to last."""
+        with self._read() as tx:
+            stored = view.find_message(tx, queues.find(tx, queue), sequence)
+            return attempts.history(tx, stored.slot.lease_id(sequence))
+
+    def leases(self, queue: str | None = None, *, expired: bool = False) -> list[LeaseStatus]:
+        """Who holds what, until when; with `expired`, the leases that lapsed."""
+        with self._read() as tx:
+            chosen = queues.names(tx) if queue is None else [queue]
+            return [
+                lease
+                for name in chosen
+                for lease in view.lease_list(tx, queues.find(tx, name), expired)
+            ]
+
+    def release(self, queue: str, sequence: int) -> None:
+        """Take a message from its holder and make it ready; `NotFound` when nobody holds it."""
+        with self._write() as tx:
+            found = queues.find(tx, queue)
+            stored = view.find_message(tx, found, sequence)
+            if not settle.release(tx, found, stored):
+                raise NotFound(f"nobody holds {queue}@{sequence}", hint=f"mq lease list {queue}")
+
+    def dead_letters(
+        self, queue: str, choice: Choice | None = None, limit: int | None = None
+    ) -> list[Message]:
+        """The dead letters of a DLQ, oldest first; a source queue stands for its DLQ."""
+        with self._read() as tx:
+            found = deadletters.dead_letter_queue(tx, queue)
+            return list(islice(deadletters.letters(tx, found, choice or _any), limit))
+
+    def dead_letter_queues(self) -> list[DeadLetterQueue]:
+        """The queues that are somebody's DLQ or hold dead letters, by name."""
+        with self._read() as tx:
+            return deadletters.queues_with_letters(tx)
+
+    def dead_letter_groups(
+        self, queue: str, field: letter_groups.Field, choice: Choice | None = None
+    ) -> list[LetterGroup]:
+        """The dead letters counted by `reason`, `source` or `error`, the largest group first.
+
+        Errors count as the same when they differ only in numbers, ids and quoted parts.
+        """
+        with self._read() as tx:
+            found = deadletters.dead_letter_queue(tx, queue)
+            return letter_groups.group(deadletters.letters(tx, found, choice or _any), field)
+
+    def redrive_preview(
+        self, queue: str, to: str | None = None, choice: Choice | None = None,
+        limit: int | None = None,
+    ) -> Redrive:  # fmt: skip
+        """What `redrive` would move, and where to."""
+        with self._read() as tx:
+            found = deadletters.dead_letter_queue(tx, queue)
+            chosen = deadletters.chosen(tx, found, choice or _any, limit)
+            return Redrive(None, deadletters.plan(tx, found, to, chosen))
+
+    def redrive(
+        self, queue: str, to: str | None = None, choice: Choice | None = None,
+        limit: int | None = None,
+    ) -> Redrive:  # fmt: skip
+        """Move dead letters back to their source queues, or to `to`, in one transaction."""
+        with self._write() as tx:
+            found = deadletters.dead_letter_queue(tx, queue)
+            chosen = deadletters.chosen(tx, found, choice or _any, limit)
+            return deadletters.redrive(tx, found, to, chosen)
+
+    def undo_redrive(self, batch: int | None = None) -> Redrive:
+        """Take a redrive back, by default the last: what is still there and unleased."""
+        with self._write() as tx:
+            return deadletters.undo(tx, batch)
+
+
+def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
+    first = next(iter(refused.values()))
+    if len(texts) > 1:
+        message = f"{len(refused)} of {len(texts)} receipts were refused: {first.message}"
+        first = type(first)(message, first.hint)
+    first.failures = refused
+    return first
+
+
+def _any(message: Message) -> bool:
+    return True
+
+
+def _encoded(settings: QueueSettings) -> dict[str, Any]:
+    given: dict[str, Any] = dict(settings)
+    for name in _TIMES:
+        if given.get(name) is not None:
+            given[name] = milliseconds(given[name], name)
+    if "retry_delays" in given:
+        delays = given["retry_delays"] or ()
+        given["retry_delays"] = tuple(milliseconds(delay, "retry delay") for delay in delays)
+    return given
+
+
+def _agreeing(present: queues.Queue, config: QueueConfig) -> queues.Queue:
+    for setting in QueueConfig.__dataclass_fields__:
+        theirs, ours = _as_text(setting, present.config), _as_text(setting, config)
+        if theirs != ours:
+            raise Exists(
+                f"queue {present.name} exists with another {setting}: {theirs}, not {ours}",
+                hint=f"change it: mq queue alter {present.name} --{setting.replace('_', '-')} …",
+            )
+    return present
+
+
+def _as_text(setting: str, config: QueueConfig) -> str:
+    value = getattr(config, setting)
+    return write_setting(QUEUE[setting], value) if setting in QUEUE else str(value)

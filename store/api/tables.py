@@ -1,0 +1,62 @@
+"""Calls that read a log as a table: the newest value per key, compaction, projections."""
+
+from __future__ import annotations
+
+from store.api.base import Calls
+from store.errors import BadInput
+from store.log import compaction, latest, projections, topics
+from store.log.encoding import encode_bytes
+from store.log.projections import Projection
+from store.models import CompactionResult, Record
+
+PROJECTED_AT_ONCE = 1_000
+
+
+class TableCalls(Calls):
+    """Logs as tables."""
+
+    def latest(self, topic: str, key: bytes | str | None = None) -> list[Record]:
+        """The newest record of every key, or of one, by key; deleted keys are left out."""
+        wanted = encode_bytes(key, "key")
+        with self._read() as tx:
+            found = topics.find(tx, topic)
+            if wanted is None:
+                return latest.latest(tx, found)
+            newest = latest.latest_of(tx, found, wanted)
+            return [] if newest is None else [newest]
+
+    def compact_topic(self, topic: str) -> list[CompactionResult]:
+        """Remove what newer records of the same key replace, in bounded steps; what was removed.
+
+        Raises `BadInput` for a topic whose cleanup does not include compact.
+        """
+        with self._read() as tx:
+            found, database = topics.find(tx, topic), tx.database
+            partitions = list(found.partitions)
+        if "compact" not in found.config.cleanup:
+            raise BadInput(
+                f"topic {topic} is not compacted",
+                hint=f"mq topic alter {topic} --cleanup compact",
+            )
+        return [compaction.compact(database, found, p) for p in partitions]
+
+    def project(self, topic: str, table: str, primary_key: str, *, rebuild: bool = False) -> int:
+        """Bring a plain table up to the end of a topic of JSON objects; how many records it took.
+
+        Each step stores rows and offsets together, so every record counts exactly once. A rebuild
+        fills a new table from the start, and swaps it in when it is complete.
+        """
+        with self._write() as tx:
+            target = projections.declare(tx, topic, table, primary_key)
+            again = projections.begin_rebuild(tx, target) if rebuild else target
+        taken = 0
+        while step := self._advance(again):
+            taken += step
+        if rebuild:
+            with self._write() as tx:
+                projections.finish_rebuild(tx, target)
+        return taken
+
+    def _advance(self, projection: Projection) -> int:
+        with self._write() as tx:
+            return projections.advance(tx, projection, PROJECTED_AT_ONCE)

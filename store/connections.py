@@ -1,0 +1,139 @@
+"""SQLite connections as a store opens them, and SQLite's errors in our own words."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from store import files
+from store.errors import Busy, Damaged, ForeignFile, MqError, StoreFull
+from store.lockfile import WriteLock
+
+LARGEST_VALUE = 64 << 20
+_LENGTH_LIMIT = LARGEST_VALUE + (1 << 20)
+_FOREIGN_READER_WAIT_MS = 500
+# A Python callback now and then lets Ctrl-C end a long statement.
+_OPCODES_BETWEEN_CALLBACKS = 200_000
+
+
+class ThreadConnections:
+    """What one thread has open: a read-only connection, and a writing one with its lock."""
+
+    __slots__ = ("lock", "reader", "thread", "writer")
+
+    def __init__(self) -> None:
+        self.thread = threading.current_thread()
+        self.reader: sqlite3.Connection | None = None
+        self.writer: sqlite3.Connection | None = None
+        self.lock: WriteLock | None = None
+
+    def close_writer(self) -> None:
+        """Close the writing connection, then give the lock's descriptor back."""
+        if self.writer is not None:
+            self.writer.close()
+        if self.lock is not None:
+            self.lock.close()
+
+    def close_reader(self) -> None:
+        """Close the read-only connection."""
+        if self.reader is not None:
+            self.reader.close()
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection."""
+    return _open(path, "ro", [f"busy_timeout = {_FOREIGN_READER_WAIT_MS}"])
+
+
+def open_writer(path: Path, durability: str, max_bytes: int | None) -> sqlite3.Connection:
+    """A writing connection; SQLite keeps `synchronous` and the size limit per connection."""
+    limit = [] if max_bytes is None else [f"max_page_count = {max_bytes // files.PAGE_SIZE}"]
+    pragmas = [
+        "busy_timeout = 0",
+        f"synchronous = {durability}",
+        "fullfsync = on",
+        "checkpoint_fullfsync = on",
+        "foreign_keys = on",
+        "wal_autocheckpoint = 1000",
+        f"journal_size_limit = {64 << 20}",
+    ]
+    return _open(path, "rw", pragmas + limit)
+
+
+_ALWAYS = (
+    "trusted_schema = off",
+    "cell_size_check = on",
+    "temp_store = memory",
+    "mmap_size = 0",
+    "cache_size = -16384",
+)
+
+
+def _open(path: Path, mode: str, pragmas: Iterable[str]) -> sqlite3.Connection:
+    with translated(path):
+        connection = sqlite3.connect(
+            files.uri(path, mode),
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+        )
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH_LIMIT)
+        connection.set_progress_handler(_keep_going, _OPCODES_BETWEEN_CALLBACKS)
+        try:
+            for pragma in (*_ALWAYS, *pragmas):
+                connection.execute(f"pragma {pragma}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _keep_going() -> int:
+    return 0
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn an SQLite error of the block into one of our own."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+
+
+def translate(error: sqlite3.Error, path: Path) -> BaseException:
+    """The error of our own that says what an SQLite error means."""
+    extended = getattr(error, "sqlite_errorcode", 0)
+    match extended & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return Busy(f"{path} is locked by another program", hint="try again")
+        case sqlite3.SQLITE_FULL:
+            return _full(path)
+        case sqlite3.SQLITE_IOERR if extended in _NO_SPACE:
+            return _full(path)
+        case sqlite3.SQLITE_NOTADB:
+            return ForeignFile(f"{path} is not an mq store", hint="choose another with -s")
+        case sqlite3.SQLITE_CORRUPT:
+            return Damaged(f"{path} is damaged: {error}", hint="mq verify")
+        case sqlite3.SQLITE_INTERRUPT:
+            return KeyboardInterrupt()
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return MqError(
+                f"{path} can't be opened for this: {error}",
+                hint="the store's file and its folder must be writable",
+            )
+    return MqError(f"{path}: {error}")
+
+
+_NO_SPACE = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
+
+
+def _full(path: Path) -> StoreFull:
+    return StoreFull(
+        f"no room left for {path}",
+        hint="free disk space, or let the file grow: mq store set max_bytes SIZE",
+    )

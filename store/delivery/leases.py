@@ -1,0 +1,213 @@
+"""Lease rows and the counts that slots keep of them: rows only, no policy.
+
+A lease row is a message that was delivered, or may not be delivered yet. `due` is when it may be
+delivered (again), so one index serves expiry, retry delays and delayed sends, without a sweeper.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from store.db import Snapshot, Write
+from store.delivery.readers import Reader
+
+OFFSET_BITS = 40
+_OFFSET_MASK = (1 << OFFSET_BITS) - 1
+
+
+@dataclass(slots=True)
+class Slot:
+    """Where a reader stands in one lane or partition: below the cursor all was handed out once."""
+
+    id: int
+    partition: int
+    number: int
+    cursor: int
+    next: int
+
+    def lease_id(self, offset: int) -> int:
+        """The id of the lease row of a message in this slot."""
+        return self.id << OFFSET_BITS | offset
+
+    def record_id(self, offset: int) -> int:
+        """The id of the record."""
+        return self.partition << OFFSET_BITS | offset
+
+
+@dataclass(slots=True)
+class Lease:
+    """One lease row. Without a token nobody holds it."""
+
+    id: int
+    priority: int
+    due: int
+    ends: int
+    deliveries: int
+    token: int | None
+    holder: int | None
+    started: int | None
+    record: int
+
+    @property
+    def slot(self) -> int:
+        """The slot the row counts in."""
+        return self.id >> OFFSET_BITS
+
+    @property
+    def offset(self) -> int:
+        """The sequence or offset of the message."""
+        return self.id & _OFFSET_MASK
+
+
+_COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record"
+
+
+def slots(tx: Snapshot, reader: Reader) -> list[Slot]:
+    """The reader's slots by lane or partition number."""
+    rows = tx.rows(
+        "select s.id, s.partition, p.number, s.cursor, p.next from mq_slots s"
+        " join mq_partitions p on p.id = s.partition where s.reader = :reader order by p.number",
+        {"reader": reader.id},
+    )
+    return [Slot(*row) for row in rows]
+
+
+def get(tx: Snapshot, id: int) -> Lease | None:
+    """One lease row."""
+    row = tx.row(f"select {_COLUMNS} from mq_leases where id = :id", {"id": id})
+    return None if row is None else Lease(*row)
+
+
+def insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
+    """Add rows and count them in their slots."""
+    if not leases:
+        return
+    tx.many(
+        "insert into mq_leases (id, reader, priority, due, ends, deliveries, token, holder,"
+        " started, record) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                lease.id,
+                reader.id,
+                lease.priority,
+                lease.due,
+                lease.ends,
+                lease.deliveries,
+                lease.token,
+                lease.holder,
+                lease.started,
+                lease.record,
+            )
+            for lease in leases
+        ],
+    )
+    _count(tx, reader, (), leases)
+
+
+def update(tx: Write, reader: Reader, before: Sequence[Lease], after: Sequence[Lease]) -> None:
+    """Replace rows by what they have become, and recount them."""
+    if not after:
+        return
+    tx.many(
+        "update mq_leases set due = ?, ends = ?, deliveries = ?, token = ?, holder = ?,"
+        " started = ? where id = ?",
+        [
+            (row.due, row.ends, row.deliveries, row.token, row.holder, row.started, row.id)
+            for row in after
+        ],
+    )
+    _count(tx, reader, before, after)
+
+
+def remove(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
+    """Delete rows and take them out of their slots' counts."""
+    tx.many("delete from mq_leases where id = ?", [(lease.id,) for lease in leases])
+    _count(tx, reader, leases, ())
+
+
+def _count(tx: Write, reader: Reader, gone: Iterable[Lease], come: Iterable[Lease]) -> None:
+    rows: Counter[int] = Counter()
+    held: Counter[int] = Counter()
+    waiting: Counter[int] = Counter()
+    for sign, leases in ((-1, gone), (1, come)):
+        for lease in leases:
+            rows[lease.slot] += sign
+            # What became due by the noticed time counts as neither: time alone made it ready.
+            if lease.due > reader.noticed:
+                (waiting if lease.token is None else held)[lease.slot] += sign
+    changes = [
+        (rows[slot], held[slot], waiting[slot], slot)
+        for slot in rows
+        if rows[slot] or held[slot] or waiting[slot]
+    ]
+    tx.many(
+        "update mq_slots set leases = leases + ?, held = held + ?, waiting = waiting + ?"
+        " where id = ?",
+        changes,
+    )
+
+
+# How many leases a writer lets pass the noticed time at once, so that no write takes long.
+_NOTICE_STEP = 100
+
+
+def notice(tx: Write, reader: Reader, priorities: Sequence[int]) -> Reader:
+    """Move the reader's noticed time on past leases that became due; the reader as it is then.
+
+    Counting from it keeps views cheap: they correct only for what lies between it and now.
+    """
+    passed = [_step_ends_at(tx, reader, priority) for priority in priorities]
+    until = min((due for due in passed if due is not None), default=None)
+    return reader if until is None else _notice_until(tx, reader, priorities, until)
+
+
+def _step_ends_at(tx: Snapshot, reader: Reader, priority: int) -> int | None:
+    due: int | None = tx.value(
+        "select due from mq_leases where reader = :reader and priority = :priority"
+        " and due > :noticed and due <= :now order by due limit 1 offset :step",
+        {
+            "reader": reader.id,
+            "priority": priority,
+            "noticed": reader.noticed,
+            "now": tx.now,
+            "step": _NOTICE_STEP - 1,
+        },
+    )
+    return due
+
+
+def _notice_until(tx: Write, reader: Reader, priorities: Sequence[int], until: int) -> Reader:
+    for slot, (held, waiting) in passed_between(tx, reader, priorities, until).items():
+        tx.execute(
+            "update mq_slots set held = held - :held, waiting = waiting - :waiting where id = :id",
+            {"held": held, "waiting": waiting, "id": slot},
+        )
+    tx.execute(
+        "update mq_readers set noticed = :until where id = :reader",
+        {"until": until, "reader": reader.id},
+    )
+    return replace(reader, noticed=until)
+
+
+def passed_between(
+    tx: Snapshot, reader: Reader, priorities: Sequence[int], until: int
+) -> dict[int, tuple[int, int]]:
+    """By slot: how many held and waiting rows became due after the noticed time, up to `until`."""
+    found: dict[int, tuple[int, int]] = {}
+    for priority in priorities:
+        for slot, held, waiting in tx.rows(
+            f"select id >> {OFFSET_BITS}, total(token not null), total(token is null)"
+            " from mq_leases where reader = :reader and priority = :priority"
+            " and due > :noticed and due <= :until group by 1",
+            {
+                "reader": reader.id,
+                "priority": priority,
+                "noticed": reader.noticed,
+                "until": until,
+            },
+        ):
+            before = found.get(slot, (0, 0))
+            found[slot] = (before[0] + int(held), before[1] + int(waiting))
+    return found

@@ -1,0 +1,196 @@
+"""The one function that moves a message out of its queue: dead-letter, redrive, undo, or drop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from store.db import Row, Snapshot, Write
+from store.delivery import attempts, enqueue, heads, leases, origins, queues
+from store.delivery.enqueue import Draft
+from store.delivery.leases import Lease, Slot
+from store.delivery.origins import Origin
+from store.delivery.queues import Queue
+from store.errors import NotFound
+from store.log.encoding import Encoded
+from store.messages import Reason
+
+
+@dataclass(slots=True)
+class Stored:
+    """A message where it stands: its record, its slot and, if it was handed out, its lease."""
+
+    record: int
+    slot: Slot
+    timestamp: int
+    message_group: str | None
+    key: bytes | None
+    headers: str | None
+    value: bytes | None
+    expires: int | None
+    checksum: int
+    lease: Lease | None
+
+    @property
+    def sequence(self) -> int:
+        """The message's sequence number."""
+        return self.record - self.slot.record_id(0)
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, headers and value together."""
+        return len(self.key or b"") + len(self.headers or "") + len(self.value or b"")
+
+
+RECORD_COLUMNS = (
+    "r.id, r.timestamp, r.message_group, r.key, r.headers, r.value, r.expires, r.checksum"
+)
+
+_LEASE_COLUMNS = (
+    "l.id, l.priority, l.due, l.ends, l.deliveries, l.token, l.holder, l.started, l.record"
+)
+
+WITH_LEASES = (
+    f"select {RECORD_COLUMNS}, {_LEASE_COLUMNS} from mq_records r"
+    " left join mq_leases l on l.id = :leases + (r.id - :records)"
+)
+
+LEASED = (
+    f"select {RECORD_COLUMNS}, {_LEASE_COLUMNS} from mq_leases l"
+    " cross join mq_records r on r.id = l.record"
+)
+
+
+def load(tx: Snapshot, slot: Slot, record: int) -> Stored | None:
+    """The message in a record; `None` when it is gone."""
+    row = tx.row(f"select {RECORD_COLUMNS} from mq_records r where r.id = :id", {"id": record})
+    if row is None:
+        return None
+    return from_row(row, slot, leases.get(tx, slot.lease_id(record - slot.record_id(0))))
+
+
+def load_leased(tx: Snapshot, slot: Slot, lease: int) -> Stored | None:
+    """The message of a lease row; `None` when there is no such row."""
+    row = tx.row(f"{LEASED} where l.id = :id", {"id": lease})
+    return None if row is None else with_lease(row, slot)
+
+
+def with_lease(row: Row, slot: Slot) -> Stored:
+    """A message from a row of `WITH_LEASES` or `LEASED`."""
+    return from_row(row[:8], slot, None if row[8] is None else Lease(*row[8:]))
+
+
+def from_row(row: Row, slot: Slot, lease: Lease | None) -> Stored:
+    """A message from its `RECORD_COLUMNS`."""
+    id, timestamp, group, key, headers, value, expires, checksum = row
+    return Stored(id, slot, timestamp, group, key, headers, value, expires, checksum, lease)
+
+
+def remove(tx: Write, queue: Queue, messages: list[Stored]) -> None:
+    """Take messages out of their queue: records, leases, origins, heads and every count of them."""
+    tx.many("delete from mq_records where id = ?", [(m.record,) for m in messages])
+    tx.many("delete from mq_origins where record = ?", [(m.record,) for m in messages])
+    leases.remove(tx, queue.reader, [m.lease for m in messages if m.lease is not None])
+    for lane in {m.slot.partition for m in messages}:
+        gone = [m for m in messages if m.slot.partition == lane]
+        tx.execute(
+            "update mq_partitions set records = records - :records, bytes = bytes - :bytes"
+            " where id = :lane",
+            {"records": len(gone), "bytes": sum(m.size for m in gone), "lane": lane},
+        )
+    if queue.config.fifo:
+        _refresh_heads(tx, queue, messages)
+
+
+def _refresh_heads(tx: Write, queue: Queue, messages: list[Stored]) -> None:
+    for group, removed in Counter(m.message_group for m in messages).items():
+        assert group is not None
+        heads.refresh(tx, queue, messages[0].slot, group, removed=removed)
+
+
+def count_gone(tx: Write, queue: Queue, *, acknowledged: int = 0, dropped: int = 0) -> None:
+    """Count messages that left the store for good."""
+    if acknowledged or dropped:
+        tx.execute(
+            "update mq_queues set acknowledged = acknowledged + :acknowledged,"
+            " dropped = dropped + :dropped where channel = :id",
+            {"acknowledged": acknowledged, "dropped": dropped, "id": queue.id},
+        )
+
+
+def dead_letter(
+    tx: Write, queue: Queue, message: Stored, reason: Reason, error: str | None = None
+) -> bool:
+    """Move a message to its queue's DLQ, or drop it; False when it has to stay where it is.
+
+    It stays when the DLQ has vanished, or when it has been there by the same cycle without
+    anybody rejecting it since: nothing is lost for want of a place.
+    """
+    target = _dead_letter_queue(tx, queue)
+    if target is None:
+        if queue.config.dlq is not None:
+            return False
+        remove(tx, queue, [message])
+        count_gone(tx, queue, dropped=1)
+        return True
+    origin = origins.get(tx, message.record, message.timestamp, message.slot.number >> 1)
+    if _is_cycle(origin, target.name, reason):
+        return False
+    transfer(tx, queue, message, target, _dead_origin(tx, queue, message, origin, reason, error))
+    return True
+
+
+def _dead_letter_queue(tx: Snapshot, queue: Queue) -> Queue | None:
+    if queue.config.dlq is None:
+        return None
+    try:
+        return queues.find(tx, queue.config.dlq)
+    except NotFound:
+        return None
+
+
+def _is_cycle(origin: Origin, target: str, reason: Reason) -> bool:
+    # RabbitMQ: a queue seen before, and no rejection since, means that it would go round for ever.
+    if reason == "rejected":
+        return False
+    for hop in origin.hops:
+        if hop.reason == "rejected":
+            return False
+        if hop.source == target:
+            return True
+    return False
+
+
+def _dead_origin(
+    tx: Write, queue: Queue, message: Stored, origin: Origin, reason: Reason, error: str | None
+) -> Origin:
+    lease = message.lease
+    here = 0 if lease is None else lease.deliveries
+    told = error or (None if lease is None else attempts.last_error(tx, lease.id))
+    return Origin(
+        message_id=origin.message_id,
+        sent=origin.sent,
+        source=f"{queue.name}@{message.sequence}",
+        reason=reason,
+        at=tx.wall,
+        deliveries=origin.deliveries + here,
+        error=told,
+        hops=origins.with_hop(origin.hops, queue.name, reason, tx.wall),
+        priority=origin.priority,
+    )
+
+
+def transfer(tx: Write, queue: Queue, message: Stored, target: Queue, origin: Origin) -> int:
+    """Move a message to another queue under a given origin; the record that it has there."""
+    remove(tx, queue, [message])
+    # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
+    began = tx.wall if target.config.fifo else origin.sent
+    draft = Draft(
+        Encoded(message.value, message.key, message.headers, None),
+        message_group=message.message_group,
+        level=min(origin.priority, target.config.priorities - 1),
+        expires=began + target.config.retention,
+    )
+    (record,) = enqueue.enqueue(tx, target, [draft])
+    origins.put(tx, record, origin)
+    return record

@@ -1,0 +1,136 @@
+"""What a message is called, and where one that was moved comes from."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from store.db import Row, Snapshot, Write
+from store.messages import Dead, Hop, Reason
+
+_HIGH_MASK = 0xFFFF_FFFF_FFFF_0000
+_LOW_BITS = 62
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a message brings along when it moves: it stays the same message."""
+
+    message_id: bytes
+    sent: int
+    source: str | None = None
+    reason: Reason | None = None
+    at: int | None = None
+    deliveries: int = 0
+    error: str | None = None
+    hops: tuple[Hop, ...] = ()
+    priority: int = 0
+
+    def dead(self) -> Dead | None:
+        """The dead letter's envelope, if it is one."""
+        if self.reason is None or self.source is None or self.at is None:
+            return None
+        return Dead(self.source, self.reason, self.at, self.deliveries, self.error, self.hops)
+
+
+def message_id(tx: Snapshot, record: int) -> bytes:
+    """The id of a message that was never moved: UUID-shaped, from the store's and the record's."""
+    store = tx.database.uuid
+    high = int.from_bytes(store[:8], "big") & _HIGH_MASK | 0x8000 | record >> _LOW_BITS
+    low = 0b10 << _LOW_BITS | record & (1 << _LOW_BITS) - 1
+    return (high << 64 | low).to_bytes(16, "big")
+
+
+def record_of(tx: Snapshot, id: str) -> int | None:
+    """The record that a message id stands for now; `None` when there is none."""
+    try:
+        wanted = uuid.UUID(id).bytes
+    except ValueError:
+        return None
+    moved: int | None = tx.value(
+        "select record from mq_origins where message_id = :id", {"id": wanted}
+    )
+    if moved is not None:
+        return moved
+    high, low = int.from_bytes(wanted[:8], "big"), int.from_bytes(wanted[8:], "big")
+    record = (high & 1) << _LOW_BITS | low & (1 << _LOW_BITS) - 1
+    if message_id(tx, record) != wanted:
+        return None
+    found: int | None = tx.value("select id from mq_records where id = :id", {"id": record})
+    return found
+
+
+def format_id(id: bytes) -> str:
+    """A message id as text."""
+    return str(uuid.UUID(bytes=id))
+
+
+def get(tx: Snapshot, record: int, timestamp: int, priority: int) -> Origin:
+    """Where a message comes from; for one that never moved, itself."""
+    return moved(tx, [record]).get(record) or unmoved(tx, record, timestamp, priority)
+
+
+def unmoved(tx: Snapshot, record: int, timestamp: int, priority: int) -> Origin:
+    """The origin of a message that never moved."""
+    return Origin(message_id(tx, record), timestamp, priority=priority)
+
+
+def moved(tx: Snapshot, records: Sequence[int]) -> dict[int, Origin]:
+    """The origins, by record, of those messages that were moved."""
+    rows = tx.rows(
+        "select record, message_id, sent, source, reason, at, deliveries, error, hops, priority"
+        " from mq_origins where record in (select value from json_each(:records))",
+        {"records": json.dumps(records)},
+    )
+    return {row[0]: _from_row(row[1:]) for row in rows}
+
+
+def _from_row(row: Row) -> Origin:
+    id, sent, source, reason, at, deliveries, error, hops, own = row
+    return Origin(id, sent, source, reason, at, deliveries, error, hops_from_json(hops), own)
+
+
+def put(tx: Write, record: int, origin: Origin) -> None:
+    """Note where a message that was just stored comes from."""
+    tx.execute(
+        "insert into mq_origins (record, message_id, sent, source, reason, at, deliveries, error,"
+        " hops, priority) values (:record, :message_id, :sent, :source, :reason, :at, :deliveries,"
+        " :error, :hops, :priority)",
+        {
+            "record": record,
+            "message_id": origin.message_id,
+            "sent": origin.sent,
+            "source": origin.source,
+            "reason": origin.reason,
+            "at": origin.at,
+            "deliveries": origin.deliveries,
+            "error": origin.error,
+            "hops": hops_to_json(origin.hops),
+            "priority": origin.priority,
+        },
+    )
+
+
+def remove(tx: Write, record: int) -> None:
+    """Forget the origin of a message that has left."""
+    tx.execute("delete from mq_origins where record = :record", {"record": record})
+
+
+def with_hop(hops: tuple[Hop, ...], source: str, reason: Reason, at: int) -> tuple[Hop, ...]:
+    """The history with one death more: newest first, one entry per queue and reason (x-death)."""
+    same = [hop for hop in hops if (hop.source, hop.reason) == (source, reason)]
+    others = tuple(hop for hop in hops if (hop.source, hop.reason) != (source, reason))
+    first = same[0] if same else Hop(source, reason, 0, at)
+    return (Hop(source, reason, first.count + 1, first.at), *others)
+
+
+def hops_to_json(hops: tuple[Hop, ...]) -> str:
+    """A history as it is stored."""
+    return json.dumps([[hop.source, hop.reason, hop.count, hop.at] for hop in hops])
+
+
+def hops_from_json(text: str) -> tuple[Hop, ...]:
+    """A stored history."""
+    return tuple(Hop(*hop) for hop in json.loads(text))

@@ -1,0 +1,48 @@
+"""Emptying a queue."""
+
+from __future__ import annotations
+
+from store.db import Write
+from store.delivery import leases, move, view
+from store.delivery.queues import Queue, add_lane, forget_places
+from store.log import retention
+
+_PAGE = 1_000
+
+
+def everything(tx: Write, queue: Queue) -> int:
+    """Remove every message, leased ones too; how many. Sequence numbers go on.
+
+    Dedup memory and group locks go with them (SQS: PurgeQueue).
+    """
+    removed = sum(lane.records for lane in queue.lanes.values())
+    forget_places(tx, queue)
+    tx.execute("delete from mq_deduplications where channel = :id", {"id": queue.id})
+    # The old lanes are left to be drained in steps; a fresh one goes on where they ended.
+    tx.execute("update mq_partitions set channel = null where channel = :id", {"id": queue.id})
+    fresh = add_lane(tx, queue.id, queue.reader.id, 0, queue.first_lane.next)
+    tx.execute(
+        "update mq_partitions set last_timestamp = :last where id = :id",
+        {"last": queue.first_lane.last_timestamp, "id": fresh.id},
+    )
+    move.count_gone(tx, queue, dropped=removed)
+    retention.drain(tx)
+    return removed
+
+
+def unleased(tx: Write, queue: Queue) -> int:
+    """Remove every message that nobody holds; how many. What is held comes back if it fails."""
+    removed = 0
+    for slot in leases.slots(tx, queue.reader):
+        after = -1
+        while page := view.stored(tx, slot, after, _PAGE):
+            after = page[-1].sequence
+            free = [m for m in page if view.state_of(tx, queue, m, False) != "leased"]
+            move.remove(tx, queue, free)
+            removed += len(free)
+        tx.execute(
+            "update mq_slots set cursor = max(cursor, :end) where id = :id",
+            {"end": slot.next, "id": slot.id},
+        )
+    move.count_gone(tx, queue, dropped=removed)
+    return removed

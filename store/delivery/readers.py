@@ -1,0 +1,44 @@
+"""How one reader handles what it leases: the only difference between a queue and a share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The rules by which messages are leased and settled, passed along instead of branches.
+
+    `on_ack` is the one decision: a queue deletes what was acknowledged, a share retains it.
+    `ordered` readers never deliver past a message of the same group that is in flight.
+    """
+
+    id: int
+    name: str
+    on_ack: Literal["delete", "retain"]
+    ordered: bool
+    lease: int
+    max_deliveries: int | None
+    dead_letter_to: str | None
+    drop_exhausted: bool
+    retry_delays: tuple[int, ...]
+    noticed: int
+
+    @property
+    def strict(self) -> bool:
+        """Whether a lapsed lease is lost at once, even while nobody else has taken the message."""
+        return self.ordered or self.on_ack == "retain"
+
+    def retry_delay(self, deliveries: int) -> int:
+        """What a message waits before its next delivery when so many have failed."""
+        if not self.retry_delays:
+            return 0
+        return self.retry_delays[min(deliveries, len(self.retry_delays)) - 1]
+
+    def given_back_at(self, now: int) -> int:
+        """The due time of a message that is given back without delay.
+
+        Zero returns it to its original place; an ordered reader's group goes behind its equals.
+        """
+        return now if self.ordered else 0

@@ -1,0 +1,290 @@
+"""Receiving: pick what is due, lease it, and take out what may not be delivered any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from store.db import Write
+from store.delivery import attempts, heads, leases, move, receipts
+from store.delivery.leases import Lease, Slot
+from store.delivery.move import (
+    LEASED,
+    RECORD_COLUMNS,
+    WITH_LEASES,
+    Stored,
+    from_row,
+    with_lease,
+)
+from store.delivery.queues import Queue
+from store.errors import Damaged
+from store.log.checksum import checksum
+from store.log.retention import MOST_JUMP
+
+# How many messages a receive takes out (exhausted or expired) before it leaves the rest for later.
+MOST_TAKEN_OUT = 100
+_MOST_EXPIRED = 1_000
+
+
+class Receiver:
+    """One receive from a queue, inside one transaction."""
+
+    def __init__(self, tx: Write, queue: Queue, most: int, lease: int, holder: int) -> None:
+        self._tx = tx
+        reader = leases.notice(tx, queue.reader, queue.levels)
+        self._queue = queue if reader is queue.reader else replace(queue, reader=reader)
+        self._most = most
+        self._lease = lease
+        self._holder = holder
+        self.taken_out = 0
+        self._picked: list[Stored] = []
+        self._damaged: list[Stored] = []
+        slots = leases.slots(tx, queue.reader)
+        self._slots = {slot.number: slot for slot in slots}
+        self._by_partition = {slot.partition: slot for slot in slots}
+
+    def receive(self) -> list[Stored]:
+        """The messages that are leased now, in the order in which they are to be worked on.
+
+        Raises `Damaged` when there are none but such as differ from their checksums.
+        """
+        if self._queue.reader.ordered:
+            self._pick_ordered()
+        else:
+            for level in self._queue.levels:
+                self._pick_due(level)
+                self._pick_fresh(level)
+        if self._damaged and not self._picked:
+            raise self._damage()
+        return self._picked
+
+    @property
+    def _wanted(self) -> int:
+        return self._most - len(self._picked)
+
+    def _pick_due(self, level: int) -> None:
+        # Held only at the end: with a lease of 0 a message is due again at once.
+        ready: list[Stored] = []
+        after = (-1, -1)
+        while len(ready) < self._wanted and self.taken_out < _MOST_EXPIRED:
+            messages = self._due(level, after, self._wanted - len(ready))
+            if not messages:
+                break
+            last = messages[-1].lease
+            assert last is not None
+            after = (last.due, last.id)
+            ready += [m for m in messages if not self._take_out(m)]
+        self._hold(ready)
+
+    def _due(self, level: int, after: tuple[int, int], limit: int) -> list[Stored]:
+        rows = self._tx.rows(
+            f"{LEASED} where l.reader = :reader and l.priority = :level and l.due <= :now"
+            " and (l.due, l.id) > (:due, :id) and (:below is null or l.deliveries < :below)"
+            " order by l.due, l.id limit :limit",
+            {
+                "reader": self._queue.reader.id,
+                "level": level,
+                "now": self._tx.now,
+                "due": after[0],
+                "id": after[1],
+                # Once enough were taken out, what is exhausted is passed over.
+                "below": self._queue.reader.max_deliveries if self._took_enough else None,
+                "limit": limit,
+            },
+        )
+        return [with_lease(row, self._by_partition[row[0] >> leases.OFFSET_BITS]) for row in rows]
+
+    @property
+    def _took_enough(self) -> bool:
+        return self.taken_out >= MOST_TAKEN_OUT
+
+    def _pick_fresh(self, level: int) -> None:
+        slot = self._slots.get(level << 1)
+        while slot is not None and self._wanted > 0 and self.taken_out < _MOST_EXPIRED:
+            messages = self._undelivered(slot, self._wanted)
+            if not messages:
+                return
+            ready = [m for m in messages if not self._take_out(m)]
+            slot.cursor = messages[-1].sequence + 1
+            self._hold(ready)
+            self._tx.execute(
+                "update mq_slots set cursor = :cursor where id = :id",
+                {"cursor": slot.cursor, "id": slot.id},
+            )
+
+    def _undelivered(self, slot: Slot, limit: int) -> list[Stored]:
+        rows = self._tx.rows(
+            f"select {RECORD_COLUMNS} from mq_records r where r.id >= :first and r.id < :end"
+            " order by r.id limit :limit",
+            {
+                "first": slot.record_id(slot.cursor),
+                "end": slot.record_id(slot.next),
+                "limit": limit,
+            },
+        )
+        return [from_row(row, slot, None) for row in rows]
+
+    def _pick_ordered(self) -> None:
+        slot = self._slots[0]
+        for head in heads.due(self._tx, self._queue, self._most):
+            if self._wanted <= 0 or self._took_enough:
+                return
+            self._pick_group(slot, head)
+
+    def _pick_group(self, slot: Slot, head: heads.Head) -> None:
+        # Walk the group in order, deliver what is visible, stop at the first in flight (SQS).
+        ready: list[Stored] = []
+        for message in self._walk(slot, head):
+            if not self._take_out(message):
+                ready.append(message)
+            if len(ready) == self._wanted or self._took_enough or self._is_in_flight(message):
+                break
+        self._hold(ready)
+        if ready:
+            self._advance(slot, ready[-1].sequence + 1)
+        heads.refresh(self._tx, self._queue, slot, head.message_group, served=True)
+
+    def _walk(self, slot: Slot, head: heads.Head) -> Iterator[Stored]:
+        first = head.first
+        while page := self._group(slot, head.message_group, first):
+            for message in page:
+                if self._is_in_flight(message) or self._is_delayed(message, head):
+                    return
+                yield message
+            first = page[-1].record + 1
+
+    def _group(self, slot: Slot, message_group: str, first: int) -> list[Stored]:
+        rows = self._tx.rows(
+            f"{WITH_LEASES} where r.message_group = :message_group and r.id >= :first"
+            " and r.id < :end order by r.id limit :limit",
+            {
+                "leases": slot.lease_id(0),
+                "records": slot.record_id(0),
+                "message_group": message_group,
+                "first": first,
+                "end": slot.record_id(slot.next),
+                "limit": self._wanted,
+            },
+        )
+        return [with_lease(row, slot) for row in rows]
+
+    def _is_in_flight(self, message: Stored) -> bool:
+        return message.lease is not None and message.lease.due > self._tx.now
+
+    def _is_delayed(self, message: Stored, head: heads.Head) -> bool:
+        # The head's own time stands in its row, which is due.
+        delay = self._queue.config.delay
+        if not delay or message.lease is not None or message.record == head.first:
+            return False
+        return message.timestamp + delay > self._tx.wall
+
+    def _advance(self, slot: Slot, cursor: int) -> None:
+        if cursor > slot.cursor:
+            slot.cursor = cursor
+            self._tx.execute(
+                "update mq_slots set cursor = :cursor where id = :id",
+                {"cursor": cursor, "id": slot.id},
+            )
+
+    def _take_out(self, message: Stored) -> bool:
+        """Whether the message left the queue, or may at least not be delivered."""
+        if self._is_expired(message):
+            self.taken_out += 1
+            move.remove(self._tx, self._queue, [message])
+            move.count_gone(self._tx, self._queue, dropped=1)
+            return True
+        if not self._is_sound(message):
+            self._damaged.append(message)
+            self.taken_out += 1
+            # It is never handed out, and holds nobody up but its own message group.
+            self._postpone(message)
+            return True
+        most = self._queue.reader.max_deliveries
+        if most is None or message.lease is None or message.lease.deliveries < most:
+            return False
+        attempts.note_lapsed(self._tx, message.lease)
+        self.taken_out += 1
+        if move.dead_letter(self._tx, self._queue, message, "max_deliveries"):
+            return True
+        # With nowhere to go it stays, and is looked at again only after another lease.
+        self._postpone(message)
+        return True
+
+    def _postpone(self, message: Stored) -> None:
+        due = self._tx.now + max(self._queue.reader.lease, 1000)
+        old = message.lease
+        if old is None:
+            message.lease = self._unheld(message, due)
+            leases.insert(self._tx, self._queue.reader, [message.lease])
+            self._advance(message.slot, message.sequence + 1)
+        else:
+            message.lease = replace(old, due=due, ends=due, token=None, holder=None, started=None)
+            leases.update(self._tx, self._queue.reader, [old], [message.lease])
+
+    def _unheld(self, message: Stored, due: int) -> Lease:
+        return Lease(
+            id=message.slot.lease_id(message.sequence),
+            priority=message.slot.number >> 1,
+            due=due,
+            ends=due,
+            deliveries=0,
+            token=None,
+            holder=None,
+            started=None,
+            record=message.record,
+        )
+
+    def _is_sound(self, message: Stored) -> bool:
+        m = message
+        found = checksum(m.record, m.timestamp, m.message_group, m.key, m.headers, m.value)
+        return found == m.checksum
+
+    def _damage(self) -> Damaged:
+        addresses = ", ".join(f"{self._queue.name}@{m.sequence}" for m in self._damaged[:3])
+        return Damaged(
+            f"{len(self._damaged)} damaged message(s) can't be delivered: {addresses}",
+            hint="find all damage: mq verify",
+        )
+
+    def _is_expired(self, message: Stored) -> bool:
+        until = message.expires
+        if until is None:
+            until = message.timestamp + self._queue.config.retention
+        # A wall clock so far ahead of the boot clock was set wrong: then nothing is too old.
+        return until <= self._tx.wall and self._tx.wall - self._tx.now <= MOST_JUMP
+
+    def _hold(self, messages: list[Stored]) -> None:
+        """Lease the messages to the holder of this receive."""
+        if not messages:
+            return
+        fresh: list[Lease] = []
+        before: list[Lease] = []
+        after: list[Lease] = []
+        for message in messages:
+            old = message.lease
+            message.lease = self._leased(message)
+            if old is None:
+                fresh.append(message.lease)
+            else:
+                attempts.note_lapsed(self._tx, old)
+                before.append(old)
+                after.append(message.lease)
+        leases.insert(self._tx, self._queue.reader, fresh)
+        leases.update(self._tx, self._queue.reader, before, after)
+        self._picked += messages
+
+    def _leased(self, message: Stored) -> Lease:
+        old = message.lease
+        deliveries = 1 if old is None else old.deliveries + 1
+        ends = self._tx.now + self._lease
+        return Lease(
+            id=message.slot.lease_id(message.sequence),
+            priority=message.slot.number >> 1,
+            due=ends + self._queue.reader.retry_delay(deliveries),
+            ends=ends,
+            deliveries=deliveries,
+            token=receipts.new_token(),
+            holder=self._holder,
+            started=self._tx.now,
+            record=message.record,
+        )

@@ -1,0 +1,221 @@
+"""Sending to a queue: what is given becomes drafts, duplicates are answered, the rest stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from store.db import Snapshot, Write
+from store.delivery import enqueue, origins
+from store.delivery.enqueue import Draft
+from store.delivery.queues import Queue
+from store.errors import BadInput, BadRecord
+from store.log import retention
+from store.log.append import LARGEST_BATCH
+from store.log.encoding import (
+    Encoded,
+    encode_bytes,
+    encode_headers,
+    encode_timestamp,
+    milliseconds,
+)
+from store.messages import MessageId, NewMessage
+
+# SQS remembers a deduplication id for five minutes.
+DEFAULT_WINDOW = 300_000
+LONGEST_ID = 128
+_FORGOTTEN_AT_ONCE = 20
+
+
+def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[MessageId]:
+    """Store messages, all or none; the ids are in the order given.
+
+    A message whose deduplication id was accepted within the window is not stored again and gets
+    the first one's id (SQS). Raises `BadRecord` for the first message that can't be stored.
+    """
+    given = list(messages)
+    drafts = [_draft(index, message, queue) for index, message in enumerate(given)]
+    _check_batch(drafts)
+    known = _Deduplication(tx, queue)
+    answers: list[MessageId | None] = []
+    pending: list[int] = []
+    for index, (message, draft) in enumerate(zip(given, drafts, strict=True)):
+        first = known.first(message, draft, index)
+        answers.append(first if isinstance(first, MessageId) else None)
+        if first is None:
+            pending.append(index)
+    records = enqueue.enqueue(tx, queue, [drafts[index] for index in pending])
+    for index, record in zip(pending, records, strict=True):
+        answers[index] = _answer(tx, queue, record)
+    retention.drain(tx)
+    return known.remember(answers)
+
+
+def _answer(tx: Snapshot, queue: Queue, record: int) -> MessageId:
+    sequence = record & enqueue.LAST_SEQUENCE
+    return MessageId(queue.name, origins.format_id(origins.message_id(tx, record)), sequence)
+
+
+def _draft(index: int, message: NewMessage, queue: Queue) -> Draft:
+    try:
+        _check_group(message, queue)
+        content = Encoded(
+            encode_bytes(message.value, "value"),
+            encode_bytes(message.key, "key"),
+            encode_headers(message.headers),
+            encode_timestamp(message.timestamp),
+        )
+        if content.size > queue.config.max_message:
+            raise BadInput(
+                f"the message has {content.size} bytes; queue {queue.name} takes at most"
+                f" {queue.config.max_message}",
+                hint="store the bulk elsewhere and send where it is",
+            )
+        return Draft(
+            content,
+            message.message_group,
+            level=_level(message, queue),
+            delay=_delay(message, queue),
+        )
+    except BadInput as error:
+        raise BadRecord(index, error.message, error.hint) from error
+
+
+def _check_group(message: NewMessage, queue: Queue) -> None:
+    if queue.config.fifo and message.message_group is None:
+        raise BadInput(
+            f"a message for the FIFO queue {queue.name} needs a message group",
+            hint="give one with --message-group",
+        )
+    if message.dedup_id is not None and not queue.config.fifo:
+        raise BadInput(
+            f"{queue.name} is not a FIFO queue and takes no deduplication id",
+            hint="create a queue with --fifo",
+        )
+    for what, text in (("group", message.message_group), ("dedup id", message.dedup_id)):
+        if text is not None and not _usable_id(text):
+            raise BadInput(
+                f"not a usable {what}: {text[:40]!r}",
+                hint="1 to 128 letters, digits and punctuation characters",
+            )
+
+
+def _usable_id(text: str) -> bool:
+    return (
+        1 <= len(text) <= LONGEST_ID and text.isascii() and text.isprintable() and " " not in text
+    )
+
+
+def _level(message: NewMessage, queue: Queue) -> int:
+    if message.priority < 0:
+        raise BadInput(f"a priority can't be negative: {message.priority}")
+    return min(message.priority, queue.config.priorities - 1)
+
+
+def _delay(message: NewMessage, queue: Queue) -> int:
+    if message.delay is None:
+        return queue.config.delay
+    delay = milliseconds(message.delay, "delay")
+    if queue.config.fifo and delay:
+        raise BadInput(
+            f"{queue.name} is a FIFO queue: a message has no delay of its own",
+            hint=f"delay the whole queue: mq queue alter {queue.name} --delay D",
+        )
+    return queue.config.delay if queue.config.fifo else delay
+
+
+def _check_batch(drafts: list[Draft]) -> None:
+    size = sum(draft.content.size for draft in drafts)
+    if len(drafts) > 1 and size > LARGEST_BATCH:
+        raise BadInput(
+            f"the batch has {size} bytes; one transaction takes at most {LARGEST_BATCH}",
+            hint="send it in several batches",
+        )
+
+
+class _Deduplication:
+    """What was sent already, before this batch or in it."""
+
+    def __init__(self, tx: Write, queue: Queue) -> None:
+        self._tx = tx
+        self._queue = queue
+        self._in_batch: dict[tuple[str, str], int] = {}
+        self._repeats: dict[int, int] = {}
+
+    def first(self, message: NewMessage, draft: Draft, index: int) -> MessageId | int | None:
+        """The first send of the same: its answer, or its index in the batch; `None` if new."""
+        place = self._place(message, draft)
+        if place is None:
+            return None
+        if place in self._in_batch:
+            self._repeats[index] = self._in_batch[place]
+            return self._in_batch[place]
+        stored = self._stored(place)
+        if stored is None:
+            self._in_batch[place] = index
+        return stored
+
+    def remember(self, answers: list[MessageId | None]) -> list[MessageId]:
+        """Write down what was new, and answer repeats within the batch with the first's id."""
+        window = self._queue.config.dedup or DEFAULT_WINDOW
+        for (scope, dedup_id), index in self._in_batch.items():
+            answer = answers[index]
+            assert answer is not None
+            self._write(scope, dedup_id, answer, self._tx.now + window)
+        for index, first in self._repeats.items():
+            original = answers[first]
+            assert original is not None
+            answers[index] = MessageId(original.queue, original.id, original.sequence, True)
+        if self._in_batch:
+            self._forget_some()
+        return [answer for answer in answers if answer is not None]
+
+    def _place(self, message: NewMessage, draft: Draft) -> tuple[str, str] | None:
+        config = self._queue.config
+        dedup_id = message.dedup_id
+        if dedup_id is None and config.content_dedup:
+            import hashlib
+
+            dedup_id = hashlib.sha256(draft.content.value or b"").hexdigest()
+        if dedup_id is None:
+            return None
+        return (message.message_group or "") if config.dedup_scope == "group" else "", dedup_id
+
+    def _stored(self, place: tuple[str, str]) -> MessageId | None:
+        row = self._tx.row(
+            "select record, message_id from mq_deduplications where channel = :channel"
+            " and scope = :scope and deduplication_id = :id and until > :now",
+            {
+                "channel": self._queue.id,
+                "scope": place[0],
+                "id": place[1],
+                "now": self._tx.now,
+            },
+        )
+        if row is None:
+            return None
+        sequence = row[0] & enqueue.LAST_SEQUENCE
+        return MessageId(self._queue.name, origins.format_id(row[1]), sequence, True)
+
+    def _write(self, scope: str, dedup_id: str, answer: MessageId, until: int) -> None:
+        import uuid
+
+        self._tx.execute(
+            "insert or replace into mq_deduplications (channel, scope, deduplication_id, record,"
+            " message_id, until) values (:channel, :scope, :id, :record, :message_id, :until)",
+            {
+                "channel": self._queue.id,
+                "scope": scope,
+                "id": dedup_id,
+                "record": self._queue.first_lane.base + answer.sequence,
+                "message_id": uuid.UUID(answer.id).bytes,
+                "until": until,
+            },
+        )
+
+    def _forget_some(self) -> None:
+        self._tx.execute(
+            "delete from mq_deduplications where (channel, scope, deduplication_id) in (select"
+            " channel, scope, deduplication_id from mq_deduplications where until <= :now"
+            " order by until limit :step)",
+            {"now": self._tx.now, "step": _FORGOTTEN_AT_ONCE},
+        )

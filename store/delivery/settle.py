@@ -1,0 +1,233 @@
+"""Settling deliveries: ack, nack, reject, extend, release. Here stands the one decision.
+
+When a message is acknowledged, a queue deletes it; a share, which reads a log, retains it and only
+forgets the lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from store.db import Snapshot, Write
+from store.delivery import attempts, heads, leases, move, queues, receipts
+from store.delivery.leases import Lease, Slot
+from store.delivery.move import Stored
+from store.delivery.queues import Queue
+from store.errors import Conflict, LeaseLost, MqError
+
+# SQS forgets a receipt twelve hours after the receive; a lease that is alive is never forgotten.
+RECEIPT_LIFE = 12 * 3_600_000
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A delivery that is being settled, and the receipt that asked for it."""
+
+    receipt: str
+    message: Stored
+    lease: Lease
+
+
+Refused = dict[str, MqError]
+Action = Callable[[Write, Queue, Sequence[Delivery]], Refused]
+
+
+def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
+    """Do something with the deliveries that the receipts stand for; the errors by receipt.
+
+    A receipt that is refused changes nothing and does not keep the others from being settled.
+    """
+    finder = _Finder(tx, repeatable=action is acknowledge)
+    refused: Refused = {}
+    found: dict[str, list[Delivery]] = {}
+    for text in dict.fromkeys(texts):
+        try:
+            delivery = finder.find(text)
+        except MqError as error:
+            refused[text] = error
+        else:
+            if delivery is not None:
+                found.setdefault(finder.queue(delivery).name, []).append(delivery)
+    for deliveries in found.values():
+        refused |= action(tx, finder.queue(deliveries[0]), deliveries)
+    return refused
+
+
+def acknowledge(tx: Write, queue: Queue, deliveries: Sequence[Delivery]) -> Refused:
+    """The messages are done with: a queue deletes them."""
+    if queue.reader.on_ack == "delete":
+        move.remove(tx, queue, [delivery.message for delivery in deliveries])
+        move.count_gone(tx, queue, acknowledged=len(deliveries))
+    else:
+        leases.remove(tx, queue.reader, [delivery.lease for delivery in deliveries])
+    return {}
+
+
+def give_back(delay: int | None, error: str | None, outcome: str) -> Action:
+    """The messages failed: they come back after `delay` milliseconds, or as the queue says.
+
+    One that has used up its deliveries is dead-lettered instead.
+    """
+
+    def act(tx: Write, queue: Queue, delivery: Delivery) -> None:
+        lease = delivery.lease
+        attempts.note(tx, lease, outcome, error)
+        most = queue.reader.max_deliveries
+        exhausted = most is not None and lease.deliveries >= most
+        if exhausted and move.dead_letter(tx, queue, delivery.message, "max_deliveries", error):
+            return
+        wait = queue.reader.retry_delay(lease.deliveries) if delay is None else delay
+        due = tx.now + wait if wait else queue.reader.given_back_at(tx.now)
+        after = replace(lease, due=due, ends=due, token=None, holder=None, started=None)
+        _change(tx, queue, delivery, after)
+
+    return _one_by_one(act)
+
+
+def reject(error: str | None) -> Action:
+    """The messages are refused for good: to the DLQ, or away where there is none."""
+
+    def act(tx: Write, queue: Queue, delivery: Delivery) -> None:
+        if not move.dead_letter(tx, queue, delivery.message, "rejected", error):
+            raise Conflict(
+                f"{queue.name}@{delivery.message.sequence} has nowhere to go:"
+                f" its DLQ {queue.config.dlq} is missing",
+                hint=f"mq queue create {queue.config.dlq}",
+            )
+        attempts.note(tx, delivery.lease, "rejected", error)
+
+    return _one_by_one(act)
+
+
+def extend(duration: int) -> Action:
+    """The leases last `duration` milliseconds from now; 0 gives the messages back at once."""
+
+    def act(tx: Write, queue: Queue, delivery: Delivery) -> None:
+        lease = delivery.lease
+        if duration:
+            ends = tx.now + duration
+            due = ends + queue.reader.retry_delay(lease.deliveries)
+        else:
+            ends = due = queue.reader.given_back_at(tx.now)
+        _change(tx, queue, delivery, replace(lease, ends=ends, due=due))
+
+    return _one_by_one(act)
+
+
+def release(tx: Write, queue: Queue, message: Stored) -> bool:
+    """Take a message from its holder and give it back; False when nobody holds it."""
+    lease = message.lease
+    if lease is None or lease.token is None or lease.ends <= tx.now:
+        return False
+    give_back(0, None, "released")(tx, queue, [Delivery("", message, lease)])
+    return True
+
+
+def lapse(tx: Write, queue: Queue, message: Stored) -> None:
+    """End a message's lease now, as time would have done it later."""
+    lease = message.lease
+    assert lease is not None
+    wait = queue.reader.retry_delay(lease.deliveries)
+    ends = tx.now if wait else queue.reader.given_back_at(tx.now)
+    _change(tx, queue, Delivery("", message, lease), replace(lease, ends=ends, due=ends + wait))
+
+
+def _one_by_one(act: Callable[[Write, Queue, Delivery], None]) -> Action:
+    def action(tx: Write, queue: Queue, deliveries: Sequence[Delivery]) -> Refused:
+        refused: Refused = {}
+        for delivery in deliveries:
+            try:
+                act(tx, queue, delivery)
+            except MqError as error:
+                refused[delivery.receipt] = error
+        return refused
+
+    return action
+
+
+def _change(tx: Write, queue: Queue, delivery: Delivery, after: Lease) -> None:
+    leases.update(tx, queue.reader, [delivery.lease], [after])
+    group = delivery.message.message_group
+    if queue.config.fifo and group is not None:
+        heads.refresh(tx, queue, delivery.message.slot, group)
+
+
+class _Finder:
+    """Finds the deliveries of receipts; each queue is looked up once."""
+
+    def __init__(self, tx: Write, repeatable: bool) -> None:
+        self._tx = tx
+        self._seal = receipts.seal(tx)
+        self._repeatable = repeatable
+        self._places: dict[int, tuple[Queue, Slot] | None] = {}
+
+    def queue(self, delivery: Delivery) -> Queue:
+        """The queue of a delivery that was found."""
+        place = self._place(delivery.lease.slot)
+        assert place is not None
+        return place[0]
+
+    def find(self, text: str) -> Delivery | None:
+        """The delivery of a receipt; `None` when acknowledging it once more is no mistake.
+
+        Raises `LeaseLost` when somebody else has leased the message since, when the lease ended
+        otherwise, and for FIFO queues and shares also when it merely lapsed.
+        """
+        receipt = receipts.read(self._seal, text)
+        place = self._place(receipt.lease >> leases.OFFSET_BITS)
+        if place is None:
+            raise _lost(receipt, "the message", "its queue was purged or deleted")
+        queue, slot = place
+        message = move.load_leased(self._tx, slot, receipt.lease)
+        if message is None or message.lease is None:
+            self._refuse_unless_acknowledged(receipt, queue)
+            return None
+        why = _why_lost(self._tx, queue, message.lease, receipt)
+        if why is not None:
+            raise _lost(receipt, queue.name, why)
+        return Delivery(text, message, message.lease)
+
+    def _refuse_unless_acknowledged(self, receipt: receipts.Receipt, queue: Queue) -> None:
+        # With no lease and no other end, saying again that it is done is no mistake.
+        if attempts.ended(self._tx, receipt.lease, receipt.token):
+            raise _lost(receipt, queue.name, "its lease ended before this")
+        if not self._repeatable:
+            raise _lost(receipt, queue.name, "it was acknowledged, or its retention has passed")
+
+    def _place(self, slot: int) -> tuple[Queue, Slot] | None:
+        if slot not in self._places:
+            self._places[slot] = _place_of(self._tx, slot)
+        return self._places[slot]
+
+
+def _place_of(tx: Snapshot, slot: int) -> tuple[Queue, Slot] | None:
+    name = tx.value(
+        "select r.name from mq_slots s join mq_readers r on r.id = s.reader"
+        " where s.id = :slot and r.kind = 'queue'",
+        {"slot": slot},
+    )
+    if name is None:
+        return None
+    queue = queues.find(tx, name)
+    return queue, next(one for one in leases.slots(tx, queue.reader) if one.id == slot)
+
+
+def _why_lost(tx: Write, queue: Queue, lease: Lease, receipt: receipts.Receipt) -> str | None:
+    if lease.token != receipt.token:
+        return "it was given back or leased again since"
+    lapsed = lease.ends <= tx.now
+    if lapsed and queue.reader.strict:
+        return "its lease has lapsed"
+    if lapsed and lease.started is not None and lease.started + RECEIPT_LIFE < tx.now:
+        return "it was received more than 12 hours ago"
+    return None
+
+
+def _lost(receipt: receipts.Receipt, name: str, why: str) -> LeaseLost:
+    offset = receipt.lease & (1 << leases.OFFSET_BITS) - 1
+    where = name if name == "the message" else f"{name}@{offset}"
+    return LeaseLost(
+        f"the lease on {where} is lost: {why}",
+        hint="the work may be done twice: receive again, and make it idempotent",
+    )

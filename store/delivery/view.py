@@ -1,0 +1,322 @@
+"""Looking at a queue: its messages in every state, its leases, its counts. Nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from store.db import Snapshot
+from store.delivery import leases, move, origins, queues, receipts
+from store.delivery.leases import Slot
+from store.delivery.move import WITH_LEASES, Stored, with_lease
+from store.delivery.origins import Origin
+from store.delivery.queues import Queue
+from store.errors import NotFound
+from store.log.encoding import decode_headers
+from store.log.read import offset_for_time
+from store.messages import LeaseStatus, Message, QueueStatus, State
+
+
+def _origins(tx: Snapshot, stored: Sequence[Stored]) -> list[Origin]:
+    moved = origins.moved(tx, [one.record for one in stored])
+    return [
+        moved.get(one.record)
+        or origins.unmoved(tx, one.record, one.timestamp, one.slot.number >> 1)
+        for one in stored
+    ]
+
+
+def _message(
+    queue: Queue,
+    one: Stored,
+    origin: Origin,
+    state: State,
+    receipt: str | None = None,
+    lease_expires: int | None = None,
+    holder: str | None = None,
+) -> Message:
+    """A message as callers see it; with a receipt if this call leased it."""
+    here = 0 if one.lease is None else one.lease.deliveries
+    return Message(
+        queue=queue.name,
+        id=origins.format_id(origin.message_id),
+        sequence=one.sequence,
+        timestamp=origin.sent,
+        message_group=one.message_group,
+        priority=one.slot.number >> 1,
+        headers=decode_headers(one.headers),
+        key=one.key,
+        value=one.value,
+        deliveries=origin.deliveries + here,
+        redelivered=here > 1 if state == "leased" else here > 0,
+        state=state,
+        receipt=receipt,
+        lease_expires=lease_expires,
+        holder=holder,
+        dead=origin.dead(),
+    )
+
+
+def state_of(tx: Snapshot, queue: Queue, stored: Stored, group_blocked: bool) -> State:
+    """The state of a message; `group_blocked` if an earlier one of its group is in flight."""
+    lease = stored.lease
+    if lease is not None and lease.token is not None and lease.ends > tx.now:
+        return "leased"
+    if lease is not None and lease.due > tx.now:
+        return "delayed"
+    delay = queue.config.delay if queue.config.fifo and lease is None else 0
+    if delay and stored.timestamp + delay > tx.wall:
+        return "delayed"
+    return "blocked" if group_blocked else "ready"
+
+
+def leased(tx: Snapshot, queue: Queue, picked: Sequence[Stored], holder: str) -> list[Message]:
+    """Messages that were just leased, with their receipts."""
+    seal, ahead = receipts.seal(tx), wall_time(tx, 0)
+    given = []
+    for one, origin in zip(picked, _origins(tx, picked), strict=True):
+        assert one.lease is not None
+        assert one.lease.token is not None
+        given.append(
+            _message(
+                queue,
+                one,
+                origin,
+                "leased",
+                receipts.write(seal, one.lease.id, one.lease.token),
+                ahead + one.lease.ends,
+                holder,
+            )
+        )
+    return given
+
+
+def wall_time(tx: Snapshot, store_time: int) -> int:
+    """Store time as Unix milliseconds."""
+    return tx.wall + store_time - tx.now
+
+
+def messages(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Message]:
+    """Up to `limit` messages with a sequence above `after`, in order, in every state."""
+    slots = {slot.partition: slot for slot in leases.slots(tx, queue.reader)}
+    found: list[Stored] = []
+    for slot in slots.values():
+        found += stored(tx, slot, after, limit)
+    found.sort(key=lambda one: one.sequence)
+    blocked = _BlockedGroups(tx, queue)
+    found = found[:limit]
+    return [
+        _message(queue, one, origin, state_of(tx, queue, one, blocked.before(one)))
+        for one, origin in zip(found, _origins(tx, found), strict=True)
+    ]
+
+
+def stored(tx: Snapshot, slot: Slot, after: int, limit: int) -> list[Stored]:
+    """Up to `limit` messages of one lane with a sequence above `after`, with their leases."""
+    rows = tx.rows(
+        f"{WITH_LEASES} where r.id > :after and r.id < :end order by r.id limit :limit",
+        {
+            "leases": slot.lease_id(0),
+            "records": slot.record_id(0),
+            "after": slot.record_id(0) + after,
+            "end": slot.record_id(slot.next),
+            "limit": limit,
+        },
+    )
+    return [with_lease(row, slot) for row in rows]
+
+
+def find_message(tx: Snapshot, queue: Queue, sequence: int) -> Stored:
+    """The message with that sequence number, in whichever lane; raises `NotFound`."""
+    for slot in leases.slots(tx, queue.reader):
+        found = move.load(tx, slot, slot.record_id(sequence))
+        if found is not None:
+            return found
+    raise NotFound(
+        f"message {queue.name}@{sequence} does not exist",
+        hint=f"it was acknowledged, moved or never sent; see mq peek {queue.name}",
+    )
+
+
+class _BlockedGroups:
+    """Whether something in front of a message of a FIFO group is in flight."""
+
+    def __init__(self, tx: Snapshot, queue: Queue) -> None:
+        self._first_in_flight: dict[str, int] = {}
+        if not queue.config.fifo:
+            return
+        for group, record in tx.rows(
+            "select r.message_group, min(r.id) from mq_leases l"
+            " join mq_records r on r.id = l.record where l.reader = :reader"
+            " and l.priority = 0 and l.due > :now group by 1",
+            {"reader": queue.reader.id, "now": tx.now},
+        ):
+            self._first_in_flight[group] = record
+
+    def before(self, stored: Stored) -> bool:
+        """Whether a delivery of this message has to wait for an earlier one."""
+        if stored.message_group is None:
+            return False
+        return self._first_in_flight.get(stored.message_group, stored.record) < stored.record
+
+
+def status(tx: Snapshot, queue: Queue) -> QueueStatus:
+    """The queue and how many messages are in each state, without counting the backlog."""
+    total = sum(lane.records for lane in queue.lanes.values())
+    in_hand, delayed = _held_and_waiting(tx, queue)
+    lapsing = _waiting_for_retry(tx, queue)
+    in_hand, delayed = in_hand - lapsing, delayed + lapsing
+    blocked = 0
+    if queue.config.fifo:
+        ready, delayed_heads = _fifo_ready(tx, queue)
+        delayed += delayed_heads
+        blocked = total - in_hand - delayed - ready
+    oldest = _oldest(tx, queue)
+    acknowledged, dropped = tx.row(  # type: ignore[misc]
+        "select acknowledged, dropped from mq_queues where channel = :id", {"id": queue.id}
+    )
+    return QueueStatus(
+        name=queue.name,
+        config=queue.config,
+        created=queue.created,
+        ready=total - in_hand - delayed - blocked,
+        leased=in_hand,
+        delayed=delayed,
+        blocked=blocked,
+        bytes=sum(lane.bytes for lane in queue.lanes.values()),
+        oldest_seconds=None if oldest is None else max(0, tx.wall - oldest) / 1000,
+        acknowledged=acknowledged,
+        dropped=dropped,
+        dead_letters=total if queues.sources_of(tx, queue.name) else 0,
+    )
+
+
+def _held_and_waiting(tx: Snapshot, queue: Queue) -> tuple[int, int]:
+    held, waiting = tx.row(  # type: ignore[misc]
+        "select total(held), total(waiting) from mq_slots where reader = :reader",
+        {"reader": queue.reader.id},
+    )
+    for gone_held, gone_waiting in leases.passed_between(
+        tx, queue.reader, queue.levels, tx.now
+    ).values():
+        held -= gone_held
+        waiting -= gone_waiting
+    return int(held), int(waiting)
+
+
+def _waiting_for_retry(tx: Snapshot, queue: Queue) -> int:
+    """Leases that have lapsed and whose retry delay still runs: delayed, and in nobody's hands."""
+    count: int = tx.value(
+        "select count(*) from mq_leases indexed by mq_leases_retry where reader = :reader"
+        " and due > :now and ends <= :now and ends < due and token not null",
+        {"reader": queue.reader.id, "now": tx.now},
+    )
+    return count
+
+
+# The queue's delay does not hold back what was handed out once.
+_HANDED_OUT = "exists (select 1 from mq_leases l where l.id = :leases + (r.id - :records))"
+
+
+def _fifo_ready(tx: Snapshot, queue: Queue) -> tuple[int, int]:
+    """How many messages are ready, and how many only the queue's delay holds back."""
+    slot = leases.slots(tx, queue.reader)[0]
+    where = {
+        "reader": queue.reader.id,
+        "now": tx.now,
+        "young": _first_young(tx, queue),
+        "leases": slot.lease_id(0),
+        "records": slot.record_id(0),
+        "end": queue.first_lane.base + queue.first_lane.next,
+    }
+    # Groups that wait are mostly the fewer ones.
+    in_due_groups: int = queue.first_lane.records - tx.value(
+        "select ifnull(sum(messages), 0) from mq_heads where reader = :reader and due > :now",
+        where,
+    )
+    # Of a due group, what stands at or behind the first one in flight is not ready.
+    behind: int = tx.value(
+        "select ifnull(sum((select count(*) from mq_records r where r.message_group = f.g"
+        f" and r.id >= f.record and r.id < :end and (r.id < :young or {_HANDED_OUT}))), 0) from"
+        " (select r.message_group as g, min(r.id) as record from mq_leases l"
+        "  join mq_records r on r.id = l.record"
+        "  join mq_heads h on h.reader = l.reader and h.message_group = r.message_group"
+        "  where l.reader = :reader and l.priority = 0 and l.due > :now and h.due <= :now"
+        "  group by 1) f",
+        where,
+    )
+    delayed, delayed_in_due_groups = tx.row(  # type: ignore[misc]
+        "select count(*), total(h.due <= :now) from mq_records r"
+        " cross join mq_heads h on h.reader = :reader and h.message_group = r.message_group"
+        f" where r.id >= :young and r.id < :end and not {_HANDED_OUT}",
+        where,
+    )
+    return in_due_groups - behind - int(delayed_in_due_groups), delayed
+
+
+def _first_young(tx: Snapshot, queue: Queue) -> int:
+    """The first record that the queue's delay still holds back; the end if none is.
+
+    Times never fall as sequences rise, so from there on all are held back.
+    """
+    lane, found = queue.first_lane, None
+    if queue.config.delay:
+        found = offset_for_time(tx, lane, tx.wall - queue.config.delay + 1)
+    return lane.base + (lane.next if found is None else found)
+
+
+def _oldest(tx: Snapshot, queue: Queue) -> int | None:
+    """When the oldest message was first sent."""
+    times = []
+    for lane in queue.lanes.values():
+        row = tx.row(
+            "select r.timestamp, o.sent from mq_records r left join mq_origins o on o.record = r.id"
+            " where r.id >= :first and r.id < :end order by r.id limit 1",
+            {"first": lane.base, "end": lane.base + lane.next},
+        )
+        if row is not None:
+            times.append(row[0] if row[1] is None else row[1])
+    return min(times, default=None)
+
+
+def seconds_until_due(tx: Snapshot, queue: Queue) -> float | None:
+    """How long until a lease or a delay ends by itself; `None` when nothing is waited for."""
+    if queue.config.fifo:
+        soonest = [_soonest(tx, "mq_heads", queue, "")]
+    else:
+        soonest = [
+            _soonest(tx, "mq_leases", queue, f" and priority = {int(level)}")
+            for level in queue.levels
+        ]
+    times = [due for due in soonest if due is not None]
+    return None if not times else max(0, min(times) - tx.now) / 1000
+
+
+def _soonest(tx: Snapshot, table: str, queue: Queue, further: str) -> int | None:
+    due: int | None = tx.value(
+        f"select min(due) from {table} where reader = :reader and due > :now{further}",
+        {"reader": queue.reader.id, "now": tx.now},
+    )
+    return due
+
+
+def lease_list(tx: Snapshot, queue: Queue, expired: bool) -> list[LeaseStatus]:
+    """The leases that run, or with `expired` those that lapsed and were not taken again."""
+    seal = receipts.seal(tx)
+    rows = tx.rows(
+        "select l.id, l.deliveries, l.ends, l.token, h.name from mq_leases l"
+        " join mq_holders h on h.id = l.holder where l.reader = :reader and l.token not null"
+        " and (l.ends <= :now) = :expired order by l.ends, l.id",
+        {"reader": queue.reader.id, "now": tx.now, "expired": int(expired)},
+    )
+    return [
+        LeaseStatus(
+            address=f"{queue.name}@{id & (1 << leases.OFFSET_BITS) - 1}",
+            reader=queue.name,
+            holder=holder,
+            deliveries=deliveries,
+            expires=wall_time(tx, ends),
+            seconds_left=max(0, ends - tx.now) / 1000,
+            receipt=receipts.write(seal, id, token),
+        )
+        for id, deliveries, ends, token, holder in rows
+    ]

@@ -1,0 +1,60 @@
+"""The one-record way out of a stall: pass over the record that blocks a group."""
+
+from __future__ import annotations
+
+from store.addresses import Address
+from store.db import Write
+from store.delivery import attempts, dead_records, queues
+from store.errors import BadInput, NotFound
+from store.groups import commit, groups, membership
+from store.groups.reset import committed_offset
+from store.log import read, topics
+from store.models import Record
+
+
+def skip(tx: Write, name: str, address: Address, to_queue: str | None) -> Record | None:
+    """Commit past one record, and copy it to a queue first if one is named; the record.
+
+    Works while the group has live members, but only on the record that comes next (else
+    `BadInput`). Whoever holds the partition is fenced and reads on behind the record.
+    """
+    group = groups.find(tx, name)
+    if address.partition is None or address.offset is None:
+        raise BadInput(f"{address} is not a record", hint="name it like orders/2@4711")
+    topic = topics.find(tx, address.name)
+    partition = topic.partition(address.partition)
+    slot = _slot(tx, group, partition.id, address)
+    place = committed_offset(tx, group.id, partition.id)
+    cursor = partition.start if place is None else max(place, partition.start)
+    if address.offset != cursor:
+        raise BadInput(
+            f"{address} is not what group {name} reads next: that is"
+            f" {address.name}/{address.partition}@{cursor}",
+            hint="to move further: mq group reset",
+        )
+    found = read.read(tx, topic, partition, cursor, 1)
+    record = found[0] if found and found[0].offset == cursor else None
+    if record is None and cursor >= partition.next:
+        raise NotFound(f"{address} does not exist yet: the partition ends at {partition.next}")
+    if record is not None and to_queue is not None:
+        _copy(tx, to_queue, record, slot)
+    commit.place_cursor(tx, group, partition.id, cursor + 1)
+    membership.next_generation(tx, group)
+    return record
+
+
+def _slot(tx: Write, group: groups.Group, partition: int, address: Address) -> int:
+    slot: int | None = tx.value(
+        "select id from mq_slots where reader = :reader and partition = :partition",
+        {"reader": group.id, "partition": partition},
+    )
+    if slot is None:
+        raise BadInput(f"group {group.name} does not read {address.name}/{address.partition}")
+    return slot
+
+
+def _copy(tx: Write, to_queue: str, record: Record, slot: int) -> None:
+    place = slot << 40 | record.offset
+    tries = len(attempts.history(tx, place))
+    error = attempts.last_error(tx, place)
+    dead_records.copy(tx, queues.find(tx, to_queue), record, tries, error, "rejected")

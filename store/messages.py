@@ -1,0 +1,215 @@
+"""The values that queues take and give. All are frozen; times are Unix milliseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+from store.models import Headers, HeaderValue, Seconds, Timestamp
+
+DAY = 86_400_000
+State = Literal["ready", "leased", "delayed", "blocked"]
+STATES: tuple[State, ...] = ("ready", "leased", "delayed", "blocked")
+Reason = Literal["max_deliveries", "rejected", "expired", "overflow"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to send; `delay` is in seconds, `None` means the queue's own."""
+
+    value: bytes | str | None
+    key: bytes | str | None = None
+    headers: Headers | None = None
+    timestamp: Timestamp | None = None
+    delay: Seconds | None = None
+    message_group: str | None = None
+    dedup_id: str | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageId:
+    """What a send was stored as; a `duplicate` has the id and sequence of the first send."""
+
+    queue: str
+    id: str
+    sequence: int
+    duplicate: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.queue}@{self.sequence}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One queue and reason in a dead letter's history: how often, and when first (as x-death)."""
+
+    source: str
+    reason: Reason
+    count: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Why a message is a dead letter; `hops` is its whole history, newest first."""
+
+    source: str
+    reason: Reason
+    at: int
+    deliveries: int
+    error: str | None
+    hops: tuple[Hop, ...]
+
+    @property
+    def source_name(self) -> str:
+        """Where it comes from, without the sequence number or offset."""
+        return self.source.partition("@")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a queue.
+
+    `deliveries` runs on through dead-lettering; `redelivered` says whether this queue delivered it
+    before. `receipt`, `lease_expires` and `holder` are set on messages leased by this call.
+    """
+
+    queue: str
+    id: str
+    sequence: int
+    timestamp: int
+    message_group: str | None
+    priority: int
+    headers: dict[str, HeaderValue]
+    key: bytes | None
+    value: bytes | None
+    deliveries: int
+    redelivered: bool
+    state: State
+    receipt: str | None = None
+    lease_expires: int | None = None
+    holder: str | None = None
+    dead: Dead | None = None
+
+    @property
+    def address(self) -> str:
+        """`queue@sequence`."""
+        return f"{self.queue}@{self.sequence}"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueConfig:
+    """The settings of a queue; lengths of time in milliseconds, sizes in bytes.
+
+    Names and defaults follow SQS where it has the setting. `priorities` N means levels 0 to N - 1.
+    """
+
+    fifo: bool = False
+    lease: int = 30_000
+    delay: int = 0
+    retention: int = 4 * DAY
+    max_message: int = 1 << 20
+    max_deliveries: int | None = None
+    dlq: str | None = None
+    drop_exhausted: bool = False
+    retry_delays: tuple[int, ...] = ()
+    dedup: int | None = None
+    content_dedup: bool = False
+    dedup_scope: str = "queue"
+    priorities: int = 1
+
+
+class QueueSettings(TypedDict, total=False):
+    """The settings of a queue as callers give them: lengths of time in seconds."""
+
+    fifo: bool
+    lease: Seconds
+    delay: Seconds
+    retention: Seconds
+    max_message: int
+    max_deliveries: int | None
+    dlq: str | None
+    drop_exhausted: bool
+    retry_delays: list[Seconds] | tuple[Seconds, ...]
+    dedup: Seconds | None
+    content_dedup: bool
+    dedup_scope: str
+    priorities: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """A queue with its settings and how many messages are in each state.
+
+    `oldest_seconds` is the age of the oldest message; `acknowledged` and `dropped` count what has
+    left for good since the queue was created.
+    """
+
+    name: str
+    config: QueueConfig
+    created: int
+    ready: int
+    leased: int
+    delayed: int
+    blocked: int
+    bytes: int
+    oldest_seconds: float | None
+    acknowledged: int
+    dropped: int
+    dead_letters: int
+    """How many messages the queues that dead-letter into this one have sent here and that wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseStatus:
+    """A message in somebody's hands; `expires` is Unix milliseconds."""
+
+    address: str
+    reader: str
+    holder: str
+    deliveries: int
+    expires: int
+    seconds_left: float
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A delivery that ended otherwise than by an ack."""
+
+    number: int
+    holder: str | None
+    started: int | None
+    ended: int
+    outcome: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A message that was moved from one queue to another."""
+
+    id: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterQueue:
+    """A queue that is somebody's DLQ or holds dead letters; `oldest` is when the first died."""
+
+    name: str
+    dead_letters: int
+    sources: tuple[str, ...]
+    oldest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterGroup:
+    """Dead letters with something in common, and when the first and the last of them died."""
+
+    value: str | None
+    count: int
+    first: int
+    last: int

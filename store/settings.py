@@ -1,0 +1,138 @@
+"""Settings of topics, groups and queues as text: one notation for options, files, output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from store.errors import BadInput
+from store.messages import QueueConfig
+from store.models import GroupConfig, TopicConfig
+from store.text import format_duration, format_size, parse_duration, parse_size
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """How a setting is written: `read` gives what calls take, `write` takes what configs hold.
+
+    `nothing` is the word for a setting that is absent, where it may be.
+    """
+
+    read: Callable[[str], Any]
+    write: Callable[[Any], str]
+    nothing: str | None = None
+
+
+def _read_duration(text: str) -> timedelta:
+    return timedelta(milliseconds=parse_duration(text))
+
+
+def _read_count(text: str) -> int:
+    if text.isascii() and text.isdecimal() and len(text) <= 15:
+        return int(text)
+    raise BadInput(f"{text!r} is not a number", hint="write it as a whole number, such as 1000")
+
+
+def _read_cleanup(text: str) -> str:
+    # Kafka takes the two policies in either order.
+    return "compact,delete" if text == "delete,compact" else text
+
+
+def _read_flag(text: str) -> bool:
+    if text in ("true", "false"):
+        return text == "true"
+    raise BadInput(f"{text!r} is neither true nor false")
+
+
+def _write_flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _read_durations(text: str) -> list[timedelta]:
+    return [_read_duration(part) for part in text.split(",")]
+
+
+def _write_durations(durations: Sequence[int]) -> str:
+    return ",".join(map(format_duration, durations)) or "none"
+
+
+def _duration(nothing: str | None = None) -> Notation:
+    return Notation(_read_duration, format_duration, nothing)
+
+
+def _size(nothing: str | None = None) -> Notation:
+    return Notation(parse_size, format_size, nothing)
+
+
+_COUNT = Notation(_read_count, str, "none")
+_WORD = Notation(str, str)
+_FLAG = Notation(_read_flag, _write_flag)
+
+TOPIC: Mapping[str, Notation] = {
+    "retention": _duration("forever"),
+    "retention_bytes": _size("none"),
+    "cleanup": Notation(_read_cleanup, str),
+    "tombstone_delay": _duration(),
+    "compaction_lag": _duration(),
+    "max_message": _size(),
+}
+GROUP: Mapping[str, Notation] = {
+    "assignor": _WORD,
+    "below_start": _WORD,
+    "retention": _duration(),
+    "max_lag": _COUNT,
+    "max_lag_time": _duration("none"),
+    "max_deliveries": _COUNT,
+    "dlq": Notation(str, str, "none"),
+}
+QUEUE: Mapping[str, Notation] = {
+    "fifo": _FLAG,
+    "lease": _duration(),
+    "delay": _duration(),
+    "retention": _duration(),
+    "max_deliveries": _COUNT,
+    "dlq": Notation(str, str, "none"),
+    "drop_exhausted": _FLAG,
+    "retry_delays": Notation(_read_durations, _write_durations, "none"),
+    "dedup": _duration("none"),
+    "content_dedup": _FLAG,
+    "dedup_scope": _WORD,
+    "priorities": Notation(_read_count, str),
+}
+_NOTATIONS = {TopicConfig: TOPIC, GroupConfig: GROUP, QueueConfig: QUEUE}
+
+
+def read_settings(
+    notations: Mapping[str, Notation], texts: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """The settings that are not `None`, as the calls that create and alter take them.
+
+    Raises `BadInput` naming the setting.
+    """
+    return {
+        name: _read(name, notations[name], text) for name, text in texts.items() if text is not None
+    }
+
+
+def _read(name: str, notation: Notation, text: str) -> Any:
+    if text == notation.nothing:
+        return None
+    try:
+        return notation.read(text)
+    except BadInput as error:
+        raise BadInput(f"{name}: {error.message}", hint=error.hint) from None
+
+
+def write_settings(config: TopicConfig | GroupConfig | QueueConfig) -> dict[str, str]:
+    """Every setting of a topic, group or queue as text, absent ones as the word for nothing."""
+    notations = _NOTATIONS[type(config)]
+    return {
+        name: write_setting(notation, getattr(config, name)) for name, notation in notations.items()
+    }
+
+
+def write_setting(notation: Notation, value: Any) -> str:
+    """One setting as text."""
+    return notation.nothing or "" if value is None else notation.write(value)
