@@ -19,6 +19,7 @@ COMPLETION_VARIABLE = "_MQ_COMPLETE"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; nothing is raised."""
+    _occupy_standard_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     context = start_context()
     code = _guarded(context, words)
@@ -91,6 +92,16 @@ def _format_in(words: list[str]) -> Format | None:
 def _os_message(error: OSError) -> str:
     reason = error.strerror or str(error)
     return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _occupy_standard_streams() -> None:
+    # A stream that the caller closed would leave its number to the next file that is opened, and
+    # what is printed would go into the store. Opened for reading, it refuses what is written.
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDONLY)
+            if number:
+                setattr(sys, name, os.fdopen(number, "w"))
 
 
 def _close_stdout(context: Context, code: int) -> int:

@@ -1,21 +1,25 @@
-"""`--where 'FIELD OP VALUE'`: conditions on a record, compiled once."""
+"""`--where 'FIELD OP VALUE'`: conditions on a record or a message, compiled once."""
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from operator import attrgetter
 from typing import Any
 
 from mq.json_text import MISSING, ValuePath, parse_json
 from mq.output import to_json
 from store.errors import BadInput
+from store.messages import Dead, Message
 from store.models import Record
 from store.text import parse_duration, parse_time
 
 Condition = Callable[[Record], bool]
-_Read = Callable[[Record], Any]
+MessageCondition = Callable[[Message], bool]
+_Read = Callable[[Any], Any]
+_Fields = Mapping[str, _Read]
 _FORM = re.compile(
     r"\s*(?P<field>[^\s=!~<>]+)\s*(?P<operator>!=|!~|<=|>=|[=~<>])\s?(?P<value>.*)", re.S
 )
@@ -27,14 +31,32 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_FIELDS: dict[str, _Read] = {
-    "topic": lambda record: record.topic,
-    "partition": lambda record: record.partition,
-    "offset": lambda record: record.offset,
-    "timestamp": lambda record: record.timestamp,
+_COMMON_FIELDS: _Fields = {
+    "timestamp": attrgetter("timestamp"),
     "key": lambda record: _text(record.key),
     "value": lambda record: _text(record.value),
 }
+
+
+def _attributes(*names: str) -> dict[str, _Read]:
+    return {name: attrgetter(name) for name in names}
+
+
+def _of_dead(read: Callable[[Dead], Any]) -> _Read:
+    return lambda message: None if message.dead is None else read(message.dead)
+
+
+_RECORD_FIELDS: _Fields = {**_attributes("topic", "partition", "offset"), **_COMMON_FIELDS}
+_MESSAGE_FIELDS: _Fields = {
+    **_attributes("queue", "id", "sequence", "message_group", "priority"),
+    **_attributes("deliveries", "redelivered", "state"),
+    **_COMMON_FIELDS,
+    **{
+        f"dead.{name}": _of_dead(attrgetter(name))
+        for name in ("source", "reason", "at", "deliveries", "error")
+    },
+}
+_TIMES = {"timestamp", "dead.at"}
 
 
 def parse_conditions(texts: Sequence[str], now: int) -> Condition:
@@ -43,11 +65,23 @@ def parse_conditions(texts: Sequence[str], now: int) -> Condition:
     A field that is missing or null equals only `null`. Numbers are compared as numbers, times
     and ages by their notation, everything else as text. Raises BadInput.
     """
-    conditions = [_parse_condition(text, now) for text in texts]
+    return _parse_all(texts, now, _RECORD_FIELDS)
+
+
+def parse_message_conditions(texts: Sequence[str], now: int) -> MessageCondition:
+    """The same for messages, which have other fields.
+
+    `dead.source` is an address; compared with a name, it is the name that the address begins with.
+    """
+    return _parse_all(texts, now, _MESSAGE_FIELDS)
+
+
+def _parse_all(texts: Sequence[str], now: int, fields: _Fields) -> Callable[[Any], bool]:
+    conditions = [_parse_condition(text, now, fields) for text in texts]
     return lambda record: all(condition(record) for condition in conditions)
 
 
-def _parse_condition(text: str, now: int) -> Condition:
+def _parse_condition(text: str, now: int, fields: _Fields) -> Callable[[Any], bool]:
     form = _FORM.fullmatch(text)
     if form is None:
         raise BadInput(
@@ -55,16 +89,19 @@ def _parse_condition(text: str, now: int) -> Condition:
             hint="write FIELD OP VALUE, with OP one of = != ~ !~ < <= > >=",
         )
     field, symbol, value = form["field"], form["operator"], form["value"].rstrip()
+    read = _reader(field, now, fields)
     if symbol in {"~", "!~"}:
-        return _pattern(_reader(field, now), value, wanted=symbol == "~")
-    if field == "timestamp":
-        return _comparison(_reader(field, now), symbol, str(parse_time(value, now)))
+        return _pattern(read, value, wanted=symbol == "~")
+    if field in _TIMES and value != "null":
+        return _comparison(read, symbol, str(parse_time(value, now)))
     if field == "age":
-        return _comparison(_reader(field, now), symbol, str(parse_duration(value)))
-    return _comparison(_reader(field, now), symbol, value)
+        return _comparison(read, symbol, str(parse_duration(value)))
+    if field == "dead.source" and "@" not in value:
+        return _comparison(_of_dead(attrgetter("source_name")), symbol, value)
+    return _comparison(read, symbol, value)
 
 
-def _reader(field: str, now: int) -> _Read:
+def _reader(field: str, now: int, fields: _Fields) -> _Read:
     if field == "age":
         return lambda record: now - record.timestamp
     if field.startswith("headers."):
@@ -73,15 +110,15 @@ def _reader(field: str, now: int) -> _Read:
     if field.startswith("value."):
         path = ValuePath(field)
         return lambda record: _found_in_value(record, path)
-    if field in _FIELDS:
-        return _FIELDS[field]
-    names = [*_FIELDS, "age", "headers.NAME", "value.PATH"]
+    if field in fields:
+        return fields[field]
+    names = [*fields, "age", "headers.NAME", "value.PATH"]
     near = get_close_matches(field, names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"fields are {', '.join(names)}"
     raise BadInput(f"a condition names an unknown field {field!r}", hint=hint)
 
 
-def _found_in_value(record: Record, path: ValuePath) -> Any:
+def _found_in_value(record: Record | Message, path: ValuePath) -> Any:
     if record.value is None:
         return None
     try:
@@ -92,24 +129,24 @@ def _found_in_value(record: Record, path: ValuePath) -> Any:
     return None if found is MISSING else found
 
 
-def _pattern(read: _Read, text: str, *, wanted: bool) -> Condition:
+def _pattern(read: _Read, text: str, *, wanted: bool) -> Callable[[Any], bool]:
     try:
         pattern = re.compile(text)
     except re.error as error:
         raise BadInput(f"{text!r} is not a regular expression: {error}") from None
 
-    def holds(record: Record) -> bool:
+    def holds(record: Any) -> bool:
         found = read(record)
         return (found is not None and pattern.search(_shown(found)) is not None) is wanted
 
     return holds
 
 
-def _comparison(read: _Read, symbol: str, value: str) -> Condition:
+def _comparison(read: _Read, symbol: str, value: str) -> Callable[[Any], bool]:
     compare = _ORDERS[symbol]
     number = _number(value)
 
-    def holds(record: Record) -> bool:
+    def holds(record: Any) -> bool:
         found = read(record)
         if found is None and value != "null":
             return symbol == "!="

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,24 +29,20 @@ class StoreLocation(NamedTuple):
     reason: str
 
 
-def _terminal_has_colour() -> bool:
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-@dataclass
 class Context:
     """The state of one run of the command line; the global options write into it."""
 
-    store: str | None = None
-    format: Format | None = None
-    quiet: bool = False
-    yes: bool = False
-    no_input: bool = False
-    timeout: float = DEFAULT_TIMEOUT
-    debug: bool = False
-    colour: bool = field(default_factory=_terminal_has_colour)
-    header: bool = True
-    allow_network_fs: bool = False
+    def __init__(self) -> None:
+        self.store: str | None = None
+        self.format: Format | None = None
+        self.quiet = False
+        self.yes = False
+        self.no_input = False
+        self.timeout = DEFAULT_TIMEOUT
+        self.debug = False
+        self.colour = _terminal_has_colour()
+        self.header = True
+        self.allow_network_fs = False
 
     @cached_property
     def output(self) -> Output:
@@ -185,3 +180,7 @@ def _user_store() -> Path:
     data = os.environ.get("XDG_DATA_HOME") or ""
     folder = Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share"
     return folder / "mq" / "store.db"
+
+
+def _terminal_has_colour() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

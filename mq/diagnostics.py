@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -58,13 +57,13 @@ def exit_code(error: MqError) -> ExitCode:
     return next(codes, ExitCode.FAILED)
 
 
-@dataclass
 class Diagnostics:
     """Says on stderr what is not data. `json` turns errors into one JSON object each."""
 
-    quiet: bool = False
-    json: bool = False
-    colour: bool = True
+    def __init__(self, *, quiet: bool = False, json: bool = False, colour: bool = True) -> None:
+        self.quiet = quiet
+        self.json = json
+        self.colour = colour
 
     @property
     def is_terminal(self) -> bool:
@@ -84,6 +83,11 @@ class Diagnostics:
     def warning(self, text: str) -> None:
         """Say what may turn out to be a mistake."""
         self._write(f"mq: warning: {text}")
+
+    def relay(self, line: str) -> None:
+        """Pass on what a command that was run for the person said; silent with -q."""
+        if not self.quiet:
+            self._write(line)
 
     def error(self, error: MqError) -> None:
         """Say what failed and, where known, the way out."""
@@ -166,4 +170,9 @@ def _error_document(error: MqError) -> str:
     document: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.hint:
         document["hint"] = error.hint
+    if error.failures:
+        document["failures"] = [
+            {"receipt": receipt, "code": failure.code, "message": failure.message}
+            for receipt, failure in error.failures.items()
+        ]
     return json.dumps({"error": document})

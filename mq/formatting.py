@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from mq.records import format_header
 from store.errors import BadInput
+from store.messages import Message
 from store.models import Record
 from store.text import printable, printable_bytes
 
-Field = Callable[[Record], bytes]
+Field = Callable[[Any], bytes]
+Fields = Mapping[str, Field]
 _ESCAPES = {"n": b"\n", "t": b"\t", "r": b"\r", "\\": b"\\"}
 _TOKEN = re.compile(r"%(?P<field>.?)|\\(?P<escape>x[0-9A-Fa-f]{2}|.?)|[^%\\]+", re.DOTALL)
 _HINT = r"there are %t %p %o %k %s %h %T %d %% and \n \t \r \\ \xHH"
 
 
-def compile_format(text: str, *, terminal: bool = False) -> Field:
+def compile_format(text: str, *, terminal: bool = False, fields: Fields | None = None) -> Field:
     """Compile a format to a function from a record to the bytes to write.
+
+    `fields` are those of records unless others are given.
 
     On a terminal what came from outside is made harmless; the format itself is written as given.
     Raises BadInput for what the notation does not know.
     """
-    fields = _terminal_fields() if terminal else _FIELDS
+    fields = fields or RECORD_FIELDS
+    if terminal:
+        fields = {**fields, **_TERMINAL_FIELDS}
     pieces: list[bytes | Field] = []
     for token in _TOKEN.finditer(text):
         if (field := token["field"]) is not None:
@@ -54,11 +61,11 @@ def _literal(token: re.Match[str]) -> bytes:
     raise BadInput(f"\\{escape} is an unknown escape", hint=_HINT)
 
 
-def _headers_text(record: Record) -> str:
+def _headers_text(record: Record | Message) -> str:
     return ",".join(format_header(name, value) for name, value in record.headers.items())
 
 
-_FIELDS: dict[str, Field] = {
+RECORD_FIELDS: Fields = {
     "t": lambda record: record.topic.encode(),
     "p": lambda record: b"%d" % record.partition,
     "o": lambda record: b"%d" % record.offset,
@@ -69,11 +76,16 @@ _FIELDS: dict[str, Field] = {
     # A cursor does not count deliveries.
     "d": lambda _record: b"-",
 }
-
-
-def _terminal_fields() -> dict[str, Field]:
-    return _FIELDS | {
-        "k": lambda record: printable_bytes(record.key or b"").encode(),
-        "s": lambda record: printable_bytes(record.value or b"", block=True).encode(),
-        "h": lambda record: printable(_headers_text(record)).encode(),
-    }
+MESSAGE_FIELDS: Fields = {
+    **RECORD_FIELDS,
+    "t": lambda message: message.queue.encode(),
+    # A queue has no partitions.
+    "p": lambda _message: b"-",
+    "o": lambda message: b"%d" % message.sequence,
+    "d": lambda message: b"%d" % message.deliveries,
+}
+_TERMINAL_FIELDS: Fields = {
+    "k": lambda record: printable_bytes(record.key or b"").encode(),
+    "s": lambda record: printable_bytes(record.value or b"", block=True).encode(),
+    "h": lambda record: printable(_headers_text(record)).encode(),
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
@@ -48,6 +48,7 @@ class InputForm:
     key_delimiter: bytes | None = None
     key_from: ValuePath | None = None
     timestamp_from: ValuePath | None = None
+    parse_envelope: Callable[[bytes], NewRecord] = parse_envelope
 
     def __post_init__(self) -> None:
         if self.key_delimiter is not None:
@@ -82,7 +83,7 @@ def read_records(stream: ByteStream, form: InputForm) -> Iterator[tuple[int, New
 
 def _draft(item: bytes, form: InputForm) -> NewRecord:
     if form.framing is Framing.NDJSON:
-        return parse_envelope(item)
+        return form.parse_envelope(item)
     if form.key_delimiter is not None:
         key, found, value = item.partition(form.key_delimiter)
         if found:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from select import PIPE_BUF, select
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from store.text import printable
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from rich.console import Console, RenderableType
+
+    class RawStream(Protocol):
+        """An unbuffered stream of bytes: `write` says how many of them it took."""
+
+        def write(self, data: memoryview, /) -> int | None:
+            """Write what fits now."""
+
 
 Row = TypeVar("Row")
 _CHUNK = 1 << 16
@@ -34,14 +43,6 @@ class ReaderGone(Exception):
     """Whoever read our stdout has closed the pipe."""
 
 
-class RawStream(Protocol):
-    """An unbuffered stream of bytes: `write` says how many of them it took."""
-
-    def write(self, data: memoryview, /) -> int | None:
-        """Write what fits now."""
-
-
-@dataclass(frozen=True)
 class Column(Generic[Row]):
     """One column of a listing.
 
@@ -49,15 +50,20 @@ class Column(Generic[Row]):
     person sees in a table, where that differs. `name` is the JSON field and the TSV header.
     """
 
-    name: str
-    value: Callable[[Row], Any]
-    text: Callable[[Row], str] | None = None
-    header: str = ""
-    right: bool = False
-
-    def title(self) -> str:
-        """The header in a table."""
-        return self.header or self.name.replace("_", " ").upper()
+    def __init__(
+        self,
+        name: str,
+        value: Callable[[Row], Any],
+        *,
+        text: Callable[[Row], str] | None = None,
+        header: str = "",
+        right: bool = False,
+    ) -> None:
+        self.name = name
+        self.value = value
+        self.text = text
+        self.header = header or name.replace("_", " ").upper()
+        self.right = right
 
     def shown(self, row: Row) -> str:
         """The cell as a person sees it."""
@@ -75,7 +81,8 @@ def cell(value: Any, *, empty: str = "") -> str:
 
 def to_json(value: Any) -> str:
     """A value as one line of ASCII-safe JSON."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    # JSON leaves this one control character as it is.
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("\x7f", "\\u007f")
 
 
 class Output:
@@ -142,24 +149,37 @@ class Output:
         """Write one object of an NDJSON stream at once."""
         self._lines([to_json(document)])
 
-    def text(self, text: str) -> None:
-        """Write text and a newline; made harmless on a terminal."""
-        self._lines([printable(text, block=True) if self.is_terminal else text])
+    def text(self, text: str, *, style: str = "") -> None:
+        """Write text and a newline; on a terminal made harmless, and in a rich style if given."""
+        shown = printable(text, block=True) if self.is_terminal else text
+        if style and self.is_terminal and self._colour:
+            from rich.text import Text
 
-    def records(self, chunks: Sequence[bytes]) -> int:
+            self._render(Text(shown, style=style))
+        else:
+            self._lines([shown])
+
+    def records(
+        self, chunks: Sequence[bytes], go_on: Callable[[bool], bool] = lambda begun: True
+    ) -> int:
         """Write chunks byte by byte as given; the number that went out whole.
 
         Fewer than given means that the reader has closed the pipe: settle those, then raise
-        `ReaderGone`.
+        `ReaderGone`. `go_on` is asked before each write, and told whether a chunk is half out;
+        once it says no, the rest stays unwritten. Small chunks are never cut in two in a pipe.
         """
-        sent = self._send(b"".join(chunks))
         whole = 0
-        for chunk in chunks:
-            sent -= len(chunk)
-            if sent < 0:
-                break
-            whole += 1
+        for piece in _pieces(chunks):
+            data = b"".join(piece)
+            sent = self._send(data, go_on)
+            if sent < len(data):
+                return whole + _whole_chunks(piece, sent)
+            whole += len(piece)
         return whole
+
+    def wait_until_writable(self, seconds: float | None = None) -> bool:
+        """Wait until stdout takes a few KiB at once; False when it did not within `seconds`."""
+        return bool(select([], [1], [], seconds)[1])
 
     def _table(self, columns: Sequence[Column[Row]], rows: Sequence[Row]) -> None:
         from rich.table import Table
@@ -168,7 +188,7 @@ class Output:
         table = Table(box=None, pad_edge=False, show_header=self._header, header_style="bold")
         for column in columns:
             table.add_column(
-                column.title(), justify="right" if column.right else "left", overflow="fold"
+                column.header, justify="right" if column.right else "left", overflow="fold"
             )
         for row in rows:
             table.add_row(*(Text(printable(column.shown(row))) for column in columns))
@@ -210,11 +230,12 @@ class Output:
     def _tsv(self, columns: Sequence[Column[Row]], rows: Iterable[Row]) -> None:
         if self._header:
             self._lines(["\t".join(column.name for column in columns)])
-        self._lines(
-            "\t".join(
-                self._cell(cell(column.value(row)).translate(_CELL_ESCAPES)) for column in columns
-            )
-            for row in rows
+        self._lines(self.tsv_line(columns, row) for row in rows)
+
+    def tsv_line(self, columns: Sequence[Column[Row]], row: Row) -> str:
+        """A row as cells between tabs, without a newline; made harmless on a terminal."""
+        return "\t".join(
+            self._cell(cell(column.value(row)).translate(_CELL_ESCAPES)) for column in columns
         )
 
     def _cell(self, value: Any) -> str:
@@ -248,11 +269,12 @@ class Output:
         if self._send(data) < len(data):
             raise ReaderGone
 
-    def _send(self, data: bytes) -> int:
+    def _send(self, data: bytes, go_on: Callable[[bool], bool] | None = None) -> int:
         rest = memoryview(data)
+        most = len(data) if go_on is None else PIPE_BUF
         try:
-            while rest:
-                rest = rest[self._stream.write(rest) or 0 :]
+            while rest and (go_on is None or go_on(len(rest) < len(data))):
+                rest = rest[self._stream.write(rest[:most]) or 0 :]
         except BrokenPipeError:
             pass
         return len(data) - len(rest)
@@ -263,6 +285,30 @@ class _Stdout:
 
     def write(self, data: memoryview, /) -> int:
         return os.write(1, data)
+
+
+def _pieces(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Chunks in lists that a pipe takes in one go, or not at all; a larger chunk stands alone."""
+    piece: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > PIPE_BUF and piece:
+            yield piece
+            piece, size = [], len(chunk)
+        piece.append(chunk)
+    if piece:
+        yield piece
+
+
+def _whole_chunks(chunks: Sequence[bytes], sent: int) -> int:
+    whole = 0
+    for chunk in chunks:
+        sent -= len(chunk)
+        if sent < 0:
+            break
+        whole += 1
+    return whole
 
 
 def _document(columns: Sequence[Column[Row]], row: Row) -> dict[str, Any]:

@@ -20,8 +20,22 @@ INPUT_FIELDS = frozenset(
 )
 # What our own output also says of a record or message, and what storing it again gives anew.
 _OUTPUT_ONLY_FIELDS = frozenset(
-    """topic offset queue id sequence message_group priority deliveries redelivered state receipt
-    lease_expires holder dead""".split()
+    [
+        "topic",
+        "offset",
+        "queue",
+        "id",
+        "sequence",
+        "message_group",
+        "priority",
+        "deliveries",
+        "redelivered",
+        "state",
+        "receipt",
+        "lease_expires",
+        "holder",
+        "dead",
+    ]
 )
 _INT64 = range(-(2**63), 2**63)
 _to_line = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -34,15 +48,16 @@ def to_document(record: Record) -> dict[str, Any]:
         "partition": record.partition,
         "offset": record.offset,
         "timestamp": format_time(record.timestamp),
-        **_text_field("key", record.key),
+        **text_field("key", record.key),
         "headers": record.headers,
-        **_text_field("value", record.value),
+        **text_field("value", record.value),
     }
 
 
 def to_ndjson(record: Record) -> bytes:
     """The envelope of a record as one ASCII-safe line."""
-    return _to_line(to_document(record)).encode() + b"\n"
+    # JSON leaves this one control character as it is.
+    return _to_line(to_document(record)).replace("\x7f", "\\u007f").encode() + b"\n"
 
 
 def parse_envelope(line: bytes) -> NewRecord:
@@ -51,11 +66,21 @@ def parse_envelope(line: bytes) -> NewRecord:
     An object, list, number or boolean as value is stored as its JSON text. Fields of our own
     output that say where a record was are ignored, unknown ones refused.
     """
+    return envelope_record(read_envelope(line), line)
+
+
+def read_envelope(line: bytes) -> Mapping[str, Any]:
+    """The fields of an envelope, all of them known; raises BadInput."""
     envelope = parse_json(line)
     if not isinstance(envelope, dict):
         raise BadInput("not an object", hint='an envelope is {"value": …}')
     if unknown := envelope.keys() - INPUT_FIELDS - _OUTPUT_ONLY_FIELDS:
         raise _unknown_field(min(unknown))
+    return envelope
+
+
+def envelope_record(envelope: Mapping[str, Any], line: bytes) -> NewRecord:
+    """The record that an envelope, read from this line, describes; raises BadInput."""
     timestamp = envelope.get("timestamp")
     return NewRecord(
         _value(envelope, line),
@@ -110,7 +135,8 @@ def format_header(name: str, value: HeaderValue) -> str:
     return f"{name}={value}" if isinstance(value, str) else f"{name}:={_to_line(value)}"
 
 
-def _text_field(name: str, data: bytes | None) -> dict[str, str | None]:
+def text_field(name: str, data: bytes | None) -> dict[str, str | None]:
+    """A key or value as a field of an envelope, named `NAME_base64` where it is not UTF-8."""
     if data is None:
         return {name: None}
     try:

@@ -119,6 +119,10 @@ class Command(TyperCommand):
         super().__init__(*arguments, **settings)
         self.params = [*self.params, *GLOBAL_OPTIONS]
 
+    def collect_usage_pieces(self, ctx: ClickContext) -> list[str]:
+        """The words of the usage line; a required argument is NAME, not Typer's {NAME}."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
     def format_options(self, ctx: ClickContext, formatter: HelpFormatter) -> None:
         """Write the options, each panel under its own heading."""
         _write_sections(formatter, _help_sections(self, ctx))

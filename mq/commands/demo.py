@@ -1,0 +1,78 @@
+"""`mq demo`: tell a story on real data, with real commands, in a temporary folder."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from mq.commands import SingleCommand
+from mq.context import Context, current_context
+from store.errors import NotFound
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from mq.output import Output
+
+    class Story(Protocol):
+        """What `demo.py` in the folder of a demo must offer."""
+
+        def tell(self, writer: Output, folder: Path, store: Path | None) -> None:
+            """Tell the story in an empty folder; with `store`, in that store."""
+
+
+app = SingleCommand()
+
+_SCRIPT = "demo.py"
+
+
+@app.command()
+def demo(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="flights, or single-active.")
+    ] = "flights",
+) -> None:
+    """Tell a story on real data in a temporary folder, or in the store that --store names."""
+    context = current_context()
+    story = _load(_find(name))
+    store = _given_store(context)
+    with TemporaryDirectory(prefix="mq-demo-") as folder:
+        story.tell(context.output, Path(folder), store)
+
+
+def _given_store(context: Context) -> Path | None:
+    # $MQ_STORE does not count: nobody wants a demo in the store of their work.
+    named = context.named_store() if context.store is not None else None
+    return None if named is None else named.path
+
+
+def _find(name: str) -> Path:
+    """The folder of a demo; raises NotFound with those there are."""
+    found = {script.parent.name: script.parent for script in _root().glob(f"*/{_SCRIPT}")}
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none"
+        raise NotFound(f"there is no demo {name!r}", hint=f"demos there are: {known}")
+    return found[name]
+
+
+def _root() -> Path:
+    """Where the demos are: in the package when installed, beside it in a clone."""
+    package = Path(__file__).parents[1]
+    installed = package / "demos"
+    return installed if installed.is_dir() else package.parent / "demos"
+
+
+def _load(folder: Path) -> Story:
+    """Import a demo by its path, as a package of its own, whatever sys.path says."""
+    package = f"mq_demo_{folder.name}"
+    spec = ModuleSpec(package, None, is_package=True)
+    spec.submodule_search_locations = [str(folder)]
+    sys.modules[package] = module_from_spec(spec)
+    return cast("Story", import_module(f"{package}.{_SCRIPT.removesuffix('.py')}"))

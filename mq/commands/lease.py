@@ -1,0 +1,77 @@
+"""`mq lease`: who holds which message until when, and taking one back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mq.commands import CommandGroup
+from mq.commands.reporting import report_document
+from mq.context import current_context
+from mq.output import Column
+from store.addresses import Address, parse_address
+from store.errors import BadInput
+from store.messages import LeaseStatus
+from store.text import describe_duration, format_time
+
+app = CommandGroup(help="Leases: messages in somebody's hands.")
+
+LEASES: list[Column[LeaseStatus]] = [
+    Column("address", lambda lease: lease.address),
+    Column("reader", lambda lease: lease.reader),
+    Column("holder", lambda lease: lease.holder),
+    Column("deliveries", lambda lease: lease.deliveries, right=True),
+    Column("expires", lambda lease: format_time(lease.expires)),
+    Column(
+        "seconds_left",
+        lambda lease: lease.seconds_left,
+        text=lambda lease: describe_duration(lease.seconds_left),
+        header="LEFT",
+        right=True,
+    ),
+    Column("receipt", lambda lease: lease.receipt),
+]
+
+
+@app.command("list")
+def list_leases(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A queue.")] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Those that lapsed and nobody has taken since.")
+    ] = False,
+) -> None:
+    """List leases, the next to lapse first within each queue."""
+    context = current_context()
+    with context.open_store() as store:
+        leases = store.leases(name, expired=expired)
+    context.output.listing(LEASES, leases)
+
+
+@app.command("release")
+def release(
+    what: Annotated[
+        str, typer.Argument(metavar="RECEIPT|ADDRESS", help="A receipt, or emails@12.")
+    ],
+) -> None:
+    """Take a message from whoever holds it; it is ready again at once.
+
+    Its receipt is worth nothing from then on.
+    """
+    context = current_context()
+    address = _message_address(what) if "@" in what else None
+    with context.open_store() as store:
+        if address is None:
+            store.nack([what], delay=0)
+        else:
+            store.release(*address)
+    report_document(context, {"released": what}, f"released {what}")
+
+
+def _message_address(text: str) -> tuple[str, int]:
+    address = parse_address(text)
+    if address.partition is not None or address.offset is None:
+        raise BadInput(
+            f"{text} is not a message of a queue", hint=f"as in {Address(address.name, None, 12)}"
+        )
+    return address.name, address.offset

@@ -1,0 +1,123 @@
+"""`mq peek`: look at records or messages; nothing is leased, committed or written."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Annotated
+
+import typer
+
+from mq.bounds import Until
+from mq.commands import SingleCommand
+from mq.commands.peek_queue import peek_queue
+from mq.conditions import Condition, parse_conditions
+from mq.context import Context, current_context
+from mq.output import Column, Format
+from mq.record_lines import RECORD_COLUMNS, cut
+from mq.records import to_document
+from mq.scan import Scan, record_address
+from store.addresses import Address, parse_address
+from store.errors import BadInput
+from store.models import Record
+from store.positions import Position, parse_position
+from store.text import format_time
+
+app = SingleCommand()
+
+_KEY_WIDTH = 24
+_LEAST_VALUE_WIDTH = 16
+
+
+@app.command()
+def peek(
+    address: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADDRESS",
+            help="A topic, a partition or a queue; or a record or message and those after it.",
+        ),
+    ],
+    number: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many.")] = 10,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="OFFSET-WORD",
+            help="Topic: where to begin: earliest (default), last, an offset, -N, 15m, a time.",
+        ),
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STATE,…", help="Queue: only ready, leased, delayed or blocked messages."
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="'FIELD OP VALUE'", help="Only these; repeatable (and)."),
+    ] = None,
+) -> None:
+    """Look at records or messages, the oldest first; nothing is leased, committed or written.
+
+    A table on a terminal, TSV in a pipe, and a stream of envelopes with -o json or ndjson.
+    """
+    context = current_context()
+    source = parse_address(address)
+    with context.open_store() as store:
+        if store.kind(source.name) == "queue":
+            if start is not None:
+                raise BadInput("--from is for a topic", hint=f"mq peek {source.name}@SEQUENCE")
+            peek_queue(context, store, source, number, states=state or [], where=where or [])
+            return
+        if state:
+            raise BadInput("only messages of a queue have a state", hint="leave out --state")
+        now = store.clock.wall()
+        scan = Scan(store, source, _start(record_address(source), start, now), Until())
+        condition = parse_conditions(where or [], now)
+        _show(context, islice(_matching(scan, condition), number))
+
+
+def _start(source: Address, word: str | None, now: int) -> Position:
+    if source.offset is not None:
+        if word is not None:
+            raise BadInput(f"{source} says where to begin", hint="leave out --from")
+        return Position("offset", source.offset)
+    if word == "committed":
+        raise BadInput("only a group has a committed offset", hint="mq group show GROUP")
+    return parse_position(word or "earliest", now)
+
+
+def _matching(scan: Scan, condition: Condition) -> Iterator[Record]:
+    return filter(condition, chain.from_iterable(scan.batches()))
+
+
+def _show(context: Context, records: Iterator[Record]) -> None:
+    output = context.output
+    if output.is_json:
+        for record in records:
+            output.json_line(to_document(record))
+    elif output.format is Format.TABLE:
+        found = list(records)
+        output.listing(_table_columns(found), found)
+    else:
+        output.listing(RECORD_COLUMNS, records)
+
+
+def _table_columns(records: list[Record]) -> list[Column[Record]]:
+    """Columns that fit the terminal: keys and values are cut."""
+    key = max((len(cut(record.key, _KEY_WIDTH)) for record in records), default=0)
+    address = max((len(record.address) for record in records), default=0)
+    rest = shutil.get_terminal_size().columns - address - key - len(format_time(0)) - 6
+    width = max(rest, _LEAST_VALUE_WIDTH)
+    return [
+        Column("address", lambda record: record.address),
+        Column("timestamp", lambda record: format_time(record.timestamp), header="TIME"),
+        Column("key", lambda record: record.key, text=lambda record: cut(record.key, _KEY_WIDTH)),
+        Column("value", lambda record: record.value, text=lambda record: _value(record, width)),
+    ]
+
+
+def _value(record: Record, width: int) -> str:
+    return "(tombstone)" if record.value is None else cut(record.value, width)

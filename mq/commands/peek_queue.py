@@ -1,0 +1,59 @@
+"""`mq peek QUEUE`: look at messages in every state; nothing is leased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from mq.conditions import parse_message_conditions
+from mq.context import Context
+from mq.message_records import MESSAGE_COLUMNS, show_messages
+from store.addresses import Address
+from store.errors import BadInput
+from store.messages import STATES, Message
+
+if TYPE_CHECKING:
+    from store import Store
+
+_PAGE = 500
+
+
+def peek_queue(
+    context: Context,
+    store: Store,
+    source: Address,
+    number: int,
+    *,
+    states: Sequence[str],
+    where: Sequence[str],
+) -> None:
+    """Show up to `number` messages, in the order they were sent, from the one addressed on.
+
+    `states` and `where` choose among them; raises BadInput, and NotFound for an addressed message
+    that is not there.
+    """
+    if source.partition is not None:
+        raise BadInput(f"{source.name} is a queue: it has no partitions", hint=source.name)
+    wanted = parse_states(states)
+    holds = parse_message_conditions(where, store.clock.wall())
+    if source.offset is not None:
+        store.message(source.name, source.offset)
+    messages = _from(store, source.name, source.offset or 0)
+    chosen = (message for message in messages if message.state in wanted and holds(message))
+    show_messages(context, islice(chosen, number), MESSAGE_COLUMNS)
+
+
+def parse_states(texts: Sequence[str]) -> set[str]:
+    """Read states, several of them between commas if so given; without any, all of them."""
+    states = {state for text in texts for state in text.split(",")}
+    if unknown := states - set(STATES):
+        raise BadInput(f"{min(unknown)!r} is not a state", hint="states are " + ", ".join(STATES))
+    return states or set(STATES)
+
+
+def _from(store: Store, queue: str, sequence: int) -> Iterator[Message]:
+    after = sequence - 1
+    while page := store.messages(queue, after, _PAGE):
+        yield from page
+        after = page[-1].sequence

@@ -1,0 +1,172 @@
+"""`mq pipe`: a filter between a topic or queue and another one, exactly once."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from mq.bounds import BATCH_RECORDS, Until
+from mq.commands import SingleCommand
+from mq.commands.consume import DEFAULT_SESSION_TIMEOUT, LONGEST_PRINTING
+from mq.commands.reporting import count, report_document
+from mq.context import Context, current_context
+from mq.filter import Filter
+from mq.group_reading import GroupReading
+from mq.interrupts import Interrupts
+from mq.piping import Pipe, QueueSource, Sink, TopicSource
+from store.addresses import check_name
+from store.broker import Store
+from store.errors import BadInput
+from store.messages import Message
+from store.models import Record
+from store.positions import parse_position
+from store.text import parse_duration
+
+app = SingleCommand()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; `session_timeout` in seconds."""
+
+    source: str
+    destination: str
+    group: str | None
+    member: str | None
+    session_timeout: float
+    start: str | None
+    batch: int
+    once: bool
+
+
+@app.command()
+def pipe(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A topic, with -g, or a queue.")],
+    destination: Annotated[str, typer.Argument(metavar="DEST", help="A topic or a queue.")],
+    command: Annotated[
+        list[str],
+        typer.Argument(metavar="-- COMMAND…", help="What to run; not in a shell."),
+    ],
+    group: Annotated[
+        str | None,
+        typer.Option("-g", "--group", metavar="GROUP", help="Read a topic as this group."),
+    ] = None,
+    batch: Annotated[
+        int,
+        typer.Option(min=1, max=10_000, metavar="N", help="How many values a run gets at most."),
+    ] = BATCH_RECORDS,
+    once: Annotated[
+        bool, typer.Option("--once", help="End at the end that was there at the start.")
+    ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="OFFSET-WORD",
+            help="Where a group begins that has committed nothing (earliest).",
+        ),
+    ] = None,
+    member: Annotated[
+        str | None, typer.Option(metavar="ID", help="The name to join the group under.")
+    ] = None,
+    session_timeout: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION", help="How long the group waits for a sign of life from us."
+        ),
+    ] = DEFAULT_SESSION_TIMEOUT,
+) -> None:
+    """Pass values through a command, and store its output exactly once.
+
+    COMMAND runs once per batch: values come in as lines, to the end of its stdin, and each line
+    that it prints becomes a record or message. If it ends with 0, its output and the group's
+    offsets (of a queue: the acknowledgements) are stored in one transaction. If not, nothing is
+    stored, and mq pipe ends with 1; the next run begins with the same values. A value with a
+    newline in it is refused. Follows until interrupted, unless --once says otherwise.
+    """
+    request = Request(
+        check_name(source, "topic or queue name"), check_name(destination, "topic or queue name"),
+        group, member, parse_duration(session_timeout) / 1000, start, batch, once,
+    )  # fmt: skip
+    context = current_context()
+    if source == destination:
+        raise BadInput(f"{source} would be read and written for ever", hint="choose another DEST")
+    with (
+        context.open_store() as store,
+        Interrupts(signal.SIGINT, signal.SIGTERM) as interrupts,
+    ):
+        run = _Run(context, store, request, command, interrupts)
+        try:
+            run.from_queue() if store.kind(source) == "queue" else run.from_topic()
+        except KeyboardInterrupt:
+            if interrupts.received != signal.SIGTERM:
+                raise
+    report_document(
+        context,
+        {"source": source, "destination": destination, "taken": run.taken, "stored": run.stored},
+        f"{run.taken:,} taken from {source}, {count(run.stored, 'line')} stored in {destination}",
+    )
+
+
+class _Run:
+    """One run of the command."""
+
+    def __init__(
+        self, context: Context, store: Store, request: Request, command: list[str],
+        interrupts: Interrupts,
+    ) -> None:  # fmt: skip
+        self.taken = 0
+        self.stored = 0
+        self._context = context
+        self._store = store
+        self._request = request
+        self._interrupts = interrupts
+        self._filter = Filter(command, store.path, context.diagnostics, interrupts)
+        self._sink = Sink(store, request.destination)
+
+    def from_topic(self) -> None:
+        """Read as a member of the group, and leave it at the end."""
+        request, store = self._request, self._store
+        topic = store.topic(request.source)
+        if request.group is None:
+            raise BadInput(f"{topic.name} is a topic: a group reads it", hint="name it with -g")
+        consumer = store.consumer(
+            request.group,
+            [request.source],
+            member=request.member,
+            session_timeout=request.session_timeout,
+            max_poll_interval=LONGEST_PRINTING,
+            start=parse_position(request.start or "earliest", store.clock.wall()),
+            timeout=self._context.timeout,
+        )
+        self._interrupts.hold()
+        with GroupReading(
+            store, consumer, request.source, Until(), follow=not request.once,
+            interrupts=self._interrupts, diagnostics=self._context.diagnostics,
+            batch=request.batch,
+        ) as reading:  # fmt: skip
+            source = TopicSource(reading, consumer, request.session_timeout)
+            self._run(Pipe[Record](store, source, self._filter, self._sink, self._interrupts))
+
+    def from_queue(self) -> None:
+        """Lease messages, and acknowledge them with the outputs."""
+        request = self._request
+        if request.group is not None or request.start is not None or request.member is not None:
+            raise BadInput(
+                f"{request.source} is a queue: each message goes to one reader",
+                hint="-g, --from and --member are for a topic",
+            )
+        self._interrupts.hold()
+        with QueueSource(self._store, request.source, request.batch, once=request.once) as source:
+            self._run(
+                Pipe[Message](self._store, source, self._filter, self._sink, self._interrupts)
+            )
+
+    def _run(self, pipe: Pipe[Record] | Pipe[Message]) -> None:
+        try:
+            pipe.run()
+        finally:
+            self.taken, self.stored = pipe.taken, pipe.stored

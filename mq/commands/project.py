@@ -1,0 +1,82 @@
+"""`mq project`: keep a plain table up to date with a topic of JSON objects."""
+
+from __future__ import annotations
+
+import signal
+from typing import Annotated
+
+import typer
+
+from mq.commands import SingleCommand
+from mq.commands.reporting import count, report_document
+from mq.context import current_context
+from mq.interrupts import Interrupts
+from store.broker import Store
+
+app = SingleCommand()
+
+_LONGEST_WAIT = 60.0
+
+
+@app.command()
+def project(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC")],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="A table of this projection only.")],
+    primary_key: Annotated[
+        str,
+        typer.Option("--pk", metavar="FIELD", help="The field whose value makes one row."),
+    ],
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Fill the table anew from the oldest record there is."),
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Go on with what is appended.")
+    ] = False,
+) -> None:
+    """Bring a plain SQL table in the store's file up to the end of a topic.
+
+    Each record is a JSON object: it replaces the row of its primary key, a field a column; a
+    tombstone deletes the row of its key. Rows and offset are stored together, so that every record
+    counts exactly once, whenever this is run again. While a table is rebuilt the old one stays.
+    """
+    context = current_context()
+    signals = [signal.SIGINT, signal.SIGTERM] if follow else [signal.SIGINT]
+    with context.open_store() as store, Interrupts(*signals) as interrupts:
+        projecting = _Projecting(store, topic, table, primary_key)
+        try:
+            projecting.catch_up(rebuild=rebuild)
+            if follow:
+                projecting.follow()
+        except KeyboardInterrupt:
+            if interrupts.received != signal.SIGTERM:
+                raise
+    report_document(
+        context,
+        {"table": table, "topic": topic, "records": projecting.taken},
+        f"table {table}: {count(projecting.taken, 'record')} of {topic} taken in",
+    )
+
+
+class _Projecting:
+    """Brings one table up to date; `taken` counts the records."""
+
+    def __init__(self, store: Store, topic: str, table: str, primary_key: str) -> None:
+        self.taken = 0
+        self._store = store
+        self._topic = topic
+        self._table = table
+        self._primary_key = primary_key
+
+    def catch_up(self, *, rebuild: bool = False) -> int:
+        """Take in what is there now; how many records that were."""
+        taken = self._store.project(self._topic, self._table, self._primary_key, rebuild=rebuild)
+        self.taken += taken
+        return taken
+
+    def follow(self) -> None:
+        """Take in what comes, until a signal."""
+        while True:
+            since = self._store.changed()
+            if not self.catch_up():
+                self._store.wait(since, _LONGEST_WAIT)

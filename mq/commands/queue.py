@@ -1,0 +1,196 @@
+"""`mq queue`: create, look at, empty and delete queues."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mq.commands import CommandGroup
+from mq.commands.queue_changes import alter
+from mq.commands.queue_columns import (
+    QUEUES,
+    messages_in,
+    queue_document,
+    show_queue,
+    type_of,
+)
+from mq.commands.queue_options import (
+    ContentDedup,
+    DeadLetterQueue,
+    Dedup,
+    DedupScope,
+    Delay,
+    DropExhausted,
+    Fifo,
+    Lease,
+    MaxDeliveries,
+    Priorities,
+    Retention,
+    RetryDelays,
+    queue_settings,
+)
+from mq.commands.reporting import DryRun, count, report_document, report_done, write_documents
+from mq.context import current_context
+from mq.output import Column, Format
+from store.addresses import check_name
+from store.messages import QueueStatus
+from store.settings import write_settings
+from store.text import describe_size
+
+if TYPE_CHECKING:
+    from store import Store
+
+app = CommandGroup(help="Queues: every message goes to one reader, until it is acknowledged.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
+
+
+@app.command("create")
+def create(
+    name: Name,
+    fifo: Fifo = None,
+    lease: Lease = None,
+    delay: Delay = None,
+    retention: Retention = None,
+    max_deliveries: MaxDeliveries = None,
+    dlq: DeadLetterQueue = None,
+    drop_exhausted: DropExhausted = None,
+    retry_delays: RetryDelays = None,
+    dedup: Dedup = None,
+    content_dedup: ContentDedup = None,
+    dedup_scope: DedupScope = None,
+    priorities: Priorities = None,
+    if_not_exists: Annotated[
+        bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
+    ] = False,
+) -> None:
+    """Create a queue, and the store if there is none.
+
+    A DLQ is a queue like any other, of the same type, and must be there first.
+    """
+    check_name(name, "queue name")
+    settings = queue_settings(
+        fifo=fifo, lease=lease, delay=delay, retention=retention, max_deliveries=max_deliveries,
+        dlq=dlq, drop_exhausted=drop_exhausted, retry_delays=retry_delays, dedup=dedup,
+        content_dedup=content_dedup, dedup_scope=dedup_scope, priorities=priorities,
+    )  # fmt: skip
+    context = current_context()
+    with context.open_store(create=True) as store:
+        queue = store.create_queue(name, if_not_exists=if_not_exists, **settings)
+    report_document(context, queue_document(queue), f"queue {name}: {_summary(queue)}")
+
+
+def _summary(queue: QueueStatus) -> str:
+    settings = write_settings(queue.config)
+    told = [type_of(queue.config), f"lease {settings['lease']}", f"kept {settings['retention']}"]
+    if queue.config.max_deliveries is not None:
+        told.append(f"max deliveries {queue.config.max_deliveries}")
+    if queue.config.dlq is not None:
+        told.append(f"then to {queue.config.dlq}")
+    return ", ".join(told)
+
+
+@app.command("list")
+def list_queues() -> None:
+    """List all queues."""
+    context = current_context()
+    with context.open_store() as store:
+        queues = store.queues()
+    context.output.listing(QUEUES, queues)
+
+
+@app.command("show")
+def show(names: Names) -> None:
+    """Show settings and counts of queues."""
+    context = current_context()
+    with context.open_store() as store:
+        queues = [store.queue(name) for name in dict.fromkeys(names)]
+    if context.output.is_json:
+        write_documents(context, [queue_document(queue) for queue in queues])
+    elif context.output.format is Format.TABLE:
+        for queue in queues:
+            show_queue(context, queue)
+    else:
+        context.output.listing(QUEUES, queues)
+
+
+DOOMED: list[Column[QueueStatus]] = [
+    QUEUES[0],
+    Column("messages", messages_in, text=lambda queue: f"{messages_in(queue):,}", right=True),
+    *QUEUES[2:6],
+    Column(
+        "bytes", lambda queue: queue.bytes, text=lambda q: describe_size(q.bytes), right=True
+    ),
+]  # fmt: skip
+
+
+@app.command("delete")
+def delete(names: Names, dry_run: DryRun = False) -> None:
+    """Delete queues with their messages, leased ones too.
+
+    All of them are looked up first; off a terminal it needs --yes. The DLQ of another queue is
+    refused.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        queues = [store.queue(name) for name in dict.fromkeys(names)]
+        if dry_run:
+            context.output.listing(DOOMED, queues)
+            return
+        for queue in queues:
+            context.confirm(f"This deletes {_described(queue)}.", name=queue.name)
+        for queue in queues:
+            store.delete_queue(queue.name)
+    report_done(context, DOOMED, queues, "deleted " + " and ".join(map(_described, queues)))
+
+
+def _described(queue: QueueStatus) -> str:
+    leased = f", {queue.leased:,} of them leased" if queue.leased else ""
+    return f"queue {queue.name} with {count(messages_in(queue), 'message')}{leased}"
+
+
+PURGED: list[Column[tuple[str, int]]] = [
+    Column("name", lambda row: row[0]),
+    Column("removed", lambda row: row[1], text=lambda row: f"{row[1]:,}", right=True),
+]
+
+
+@app.command("purge")
+def purge(
+    names: Names,
+    keep_leased: Annotated[
+        bool, typer.Option("--keep-leased", help="Leave what somebody works on at the moment.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Remove the messages of queues: ready, delayed, blocked and leased ones.
+
+    They do not go to a DLQ. Off a terminal it needs --yes.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        queues = [store.queue(name) for name in dict.fromkeys(names)]
+        counts = [(queue.name, _purgeable(queue, keep_leased)) for queue in queues]
+        if dry_run:
+            context.output.listing(PURGED, counts)
+            return
+        doomed = " and ".join(f"{count(number, 'message')} of {name}" for name, number in counts)
+        context.confirm(f"This removes {doomed}.")
+        removed = _purge(store, queues, keep_leased)
+    told = " and ".join(f"{count(number, 'message')} of {name}" for name, number in removed)
+    report_done(context, PURGED, removed, f"removed {told}")
+
+
+def _purge(store: Store, queues: list[QueueStatus], keep_leased: bool) -> list[tuple[str, int]]:
+    return [
+        (queue.name, store.purge_queue(queue.name, keep_leased=keep_leased)) for queue in queues
+    ]
+
+
+def _purgeable(queue: QueueStatus, keep_leased: bool) -> int:
+    return messages_in(queue) - (queue.leased if keep_leased else 0)
+
+
+app.command("alter")(alter)

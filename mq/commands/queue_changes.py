@@ -1,0 +1,109 @@
+"""`mq queue alter`: change settings, and say from what to what."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mq.commands.queue_options import (
+    ContentDedup,
+    DeadLetterQueue,
+    Dedup,
+    DedupScope,
+    Delay,
+    DropExhausted,
+    Fifo,
+    Lease,
+    MaxDeliveries,
+    Priorities,
+    Retention,
+    RetryDelays,
+    queue_settings,
+)
+from mq.commands.reporting import (
+    CHANGES,
+    Change,
+    DryRun,
+    changed_settings,
+    report_done,
+    sentence_of,
+)
+from mq.context import current_context
+from store.errors import BadInput
+from store.messages import QueueStatus
+
+if TYPE_CHECKING:
+    from store import Store
+
+
+def alter(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    fifo: Fifo = None,
+    lease: Lease = None,
+    delay: Delay = None,
+    retention: Retention = None,
+    max_deliveries: MaxDeliveries = None,
+    dlq: DeadLetterQueue = None,
+    drop_exhausted: DropExhausted = None,
+    retry_delays: RetryDelays = None,
+    dedup: Dedup = None,
+    content_dedup: ContentDedup = None,
+    dedup_scope: DedupScope = None,
+    priorities: Priorities = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Change settings of a queue; what is not given stays, and so do the messages.
+
+    Keeping messages for less time than before can't be taken back: it is asked about on a terminal
+    and needs --yes off it. Whether a queue is FIFO can't change.
+    """
+    settings = queue_settings(
+        fifo=fifo, lease=lease, delay=delay, retention=retention, max_deliveries=max_deliveries,
+        dlq=dlq, drop_exhausted=drop_exhausted, retry_delays=retry_delays, dedup=dedup,
+        content_dedup=content_dedup, dedup_scope=dedup_scope, priorities=priorities,
+    )  # fmt: skip
+    if not settings:
+        raise BadInput("there is nothing to change", hint=f"mq queue alter {name} --lease 1m")
+    context = current_context()
+    with context.open_store() as store:
+        changes = _changes(*_altered(store, name, settings, keep=False))
+        if not dry_run:
+            for change in changes:
+                if change.risk:
+                    context.confirm(
+                        f"This can't be taken back. Queue {name}, {change.setting} {change.old} ->"
+                        f" {change.new}: {change.risk}."
+                    )
+            _altered(store, name, settings, keep=True)
+    if dry_run:
+        context.output.listing(CHANGES, changes)
+    else:
+        report_done(context, CHANGES, changes, f"queue {name}: {sentence_of(changes)}")
+
+
+class _TakeBack(Exception):
+    """Ends a transaction that was only meant to show its outcome."""
+
+
+def _altered(
+    store: Store, name: str, settings: dict[str, Any], *, keep: bool
+) -> tuple[QueueStatus, QueueStatus]:
+    """The queue before and after; without `keep` nothing is stored."""
+    with suppress(_TakeBack), store.transaction() as tx:
+        before = tx.queue(name)
+        after = tx.alter_queue(name, **settings)
+        if not keep:
+            raise _TakeBack
+    return before, after
+
+
+def _changes(before: QueueStatus, after: QueueStatus) -> list[Change]:
+    changes = changed_settings(before.config, after.config)
+    if after.config.retention >= before.config.retention:
+        return changes
+    risk = "messages older than that may go now"
+    return [
+        change._replace(risk=risk if change.setting == "retention" else None) for change in changes
+    ]

@@ -1,0 +1,92 @@
+"""What is shown of a queue, as a row, as a document and for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mq.context import Context
+from mq.output import Column
+from store.messages import STATES, QueueConfig, QueueStatus
+from store.settings import write_settings
+from store.text import describe_duration, describe_size, format_duration, format_time
+
+
+def _count_column(name: str) -> Column[QueueStatus]:
+    return Column(
+        name,
+        lambda queue: getattr(queue, name),
+        text=lambda queue: f"{getattr(queue, name):,}",
+        right=True,
+    )
+
+
+def type_of(config: QueueConfig) -> str:
+    """The type of a queue, in SQS's words."""
+    return "fifo" if config.fifo else "standard"
+
+
+QUEUES: list[Column[QueueStatus]] = [
+    Column("name", lambda queue: queue.name),
+    Column("type", lambda queue: type_of(queue.config)),
+    *(_count_column(state) for state in STATES),
+    Column(
+        "oldest_seconds", lambda queue: queue.oldest_seconds, text=lambda queue: oldest_text(queue),
+        header="OLDEST", right=True,
+    ),
+    Column("dlq", lambda queue: queue.config.dlq),
+]  # fmt: skip
+
+
+def messages_in(queue: QueueStatus) -> int:
+    """How many messages a queue holds, in whatever state."""
+    return sum(getattr(queue, state) for state in STATES)
+
+
+def oldest_text(queue: QueueStatus) -> str:
+    """The age of the oldest message for people."""
+    return "-" if queue.oldest_seconds is None else describe_duration(queue.oldest_seconds)
+
+
+def queue_document(queue: QueueStatus) -> dict[str, Any]:
+    """A queue as JSON."""
+    return {
+        "name": queue.name,
+        "kind": "queue",
+        **{state: getattr(queue, state) for state in STATES},
+        "oldest_seconds": queue.oldest_seconds,
+        "config": _config_document(queue.config),
+        "bytes": queue.bytes,
+        "dead_letters": queue.dead_letters,
+        "acknowledged": queue.acknowledged,
+        "dropped": queue.dropped,
+        "created": format_time(queue.created),
+    }
+
+
+def _config_document(config: QueueConfig) -> dict[str, Any]:
+    """The settings as a topology file has them: lengths of time as text, the rest as it is."""
+    return {
+        name: _plain(getattr(config, name), text) for name, text in write_settings(config).items()
+    }
+
+
+def _plain(value: Any, text: str) -> Any:
+    if isinstance(value, tuple):
+        return [format_duration(duration) for duration in value]
+    # Only lengths of time are written otherwise than they are kept.
+    return value if value is None or isinstance(value, bool) or str(value) == text else text
+
+
+def show_queue(context: Context, queue: QueueStatus) -> None:
+    """Write a queue for people, a field per line."""
+    fields = {"queue": queue.name, "type": type_of(queue.config)}
+    fields["created"] = format_time(queue.created)
+    fields["messages"] = f"{messages_in(queue):,}, {describe_size(queue.bytes)}"
+    fields |= {state: f"{getattr(queue, state):,}" for state in STATES}
+    fields["oldest"] = oldest_text(queue)
+    fields["acknowledged"] = f"{queue.acknowledged:,}"
+    fields["dropped"] = f"{queue.dropped:,}"
+    for name, text in write_settings(queue.config).items():
+        fields.setdefault(name.replace("_", " "), text)
+    context.output.document(fields)
+    context.output.text("")

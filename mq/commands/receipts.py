@@ -1,0 +1,61 @@
+"""Receipts as they are given on a command line, or on stdin as `receive` printed them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from mq.commands.reporting import count, report_done
+from mq.context import Context
+from mq.json_text import parse_json
+from mq.output import Column
+from store.errors import BadInput
+
+Receipts = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RECEIPT…", help="From mq receive; - reads them, or its lines, from stdin."
+    ),
+]
+_SETTLED: list[Column[str]] = [Column("receipt", lambda receipt: receipt)]
+
+
+def read_receipts(words: Sequence[str]) -> list[str]:
+    """The receipts that the words give, each once; `-` stands for those on stdin.
+
+    A line of stdin is a receipt, or a message with one as `mq receive` prints it. Raises BadInput.
+    """
+    if words.count("-") > 1:
+        raise BadInput("stdin can be read once", hint="give - once")
+    given = (receipt for word in words for receipt in (_on_stdin() if word == "-" else [word]))
+    return list(dict.fromkeys(given))
+
+
+def _on_stdin() -> Iterator[str]:
+    if sys.stdin is None:
+        raise BadInput("there is no standard input", hint="give a RECEIPT")
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        if line.strip():
+            yield _receipt_in(line.strip(), number)
+
+
+def _receipt_in(line: bytes, number: int) -> str:
+    if not line.startswith(b"{"):
+        return line.decode(errors="backslashreplace")
+    try:
+        receipt = parse_json(line).get("receipt")
+    except BadInput as error:
+        raise BadInput(f"line {number}: {error.message}", hint=error.hint) from None
+    if not isinstance(receipt, str):
+        raise BadInput(
+            f"line {number}: the message has no receipt", hint="mq receive leases messages"
+        )
+    return receipt
+
+
+def report_settled(context: Context, receipts: Sequence[str], done: str) -> None:
+    """Say what was done with the messages of these receipts."""
+    report_done(context, _SETTLED, receipts, f"{count(len(receipts), 'message')} {done}")

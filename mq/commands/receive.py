@@ -1,0 +1,71 @@
+"""`mq receive`: lease messages of a queue and print them with their receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from mq.commands import SingleCommand
+from mq.context import Context, current_context
+from mq.diagnostics import ExitCode
+from mq.message_records import MESSAGE_COLUMNS, to_document
+from mq.output import Column, Format
+from store.addresses import check_name
+from store.messages import Message
+from store.text import format_time, parse_duration
+
+app = SingleCommand()
+
+RECEIVED: list[Column[Message]] = [
+    Column("receipt", lambda message: message.receipt),
+    *MESSAGE_COLUMNS[:5],
+    Column("lease_expires", lambda message: _lease_expires(message)),
+    *MESSAGE_COLUMNS[6:],
+]
+
+
+@app.command()
+def receive(
+    queue: Annotated[str, typer.Argument(metavar="QUEUE")],
+    number: Annotated[
+        int, typer.Option("-n", min=1, max=10_000, metavar="N", help="How many at most.")
+    ] = 1,
+    wait: Annotated[
+        str,
+        typer.Option(metavar="DURATION", help="How long to wait for a message if none is ready."),
+    ] = "0s",
+    lease: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="How long they are ours; else as the queue says."),
+    ] = None,
+    fail_empty: Annotated[
+        bool, typer.Option("--fail-empty", help="End with 10 if there was no message.")
+    ] = False,
+) -> ExitCode:
+    """Lease messages and print each as a line of JSON, with its receipt.
+
+    A message comes back unless it is acknowledged before its lease ends: mq ack RECEIPT. The lease
+    belongs to the receipt and outlives this process. -o name prints the receipts alone.
+    """
+    context = current_context()
+    check_name(queue, "queue name")
+    seconds = parse_duration(wait) / 1000
+    duration = None if lease is None else parse_duration(lease) / 1000
+    with context.open_store() as store:
+        messages = store.receive(queue, number, seconds, duration)
+    _write(context, messages)
+    return ExitCode.CONDITION_TRUE if fail_empty and not messages else ExitCode.OK
+
+
+def _write(context: Context, messages: Sequence[Message]) -> None:
+    if context.format in {None, Format.JSON, Format.NDJSON}:
+        for message in messages:
+            context.output.json_line(to_document(message))
+    else:
+        context.output.listing(RECEIVED, messages)
+
+
+def _lease_expires(message: Message) -> str | None:
+    return None if message.lease_expires is None else format_time(message.lease_expires)

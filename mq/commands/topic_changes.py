@@ -1,0 +1,213 @@
+"""`mq topic alter` and `mq topic trim`: changes that may cost records or the order of keys."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mq.commands.reporting import (
+    CHANGES,
+    Change,
+    DryRun,
+    changed_settings,
+    count,
+    report_done,
+    sentence_of,
+)
+from mq.commands.topic_options import (
+    Cleanup,
+    Compact,
+    CompactionLag,
+    MaxMessage,
+    Retention,
+    RetentionBytes,
+    TombstoneDelay,
+    topic_settings,
+)
+from mq.context import Context, current_context
+from mq.output import Column
+from store.addresses import parse_address
+from store.errors import BadInput
+from store.models import TopicConfig, TopicStatus, TrimResult
+from store.positions import Position, parse_position
+from store.text import describe_size
+
+if TYPE_CHECKING:
+    from store import Store
+
+
+def alter(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    partitions: Annotated[
+        int | None,
+        typer.Option("-p", "--partitions", metavar="N", help="More partitions; most keys move."),
+    ] = None,
+    retention: Retention = None,
+    retention_bytes: RetentionBytes = None,
+    cleanup: Cleanup = None,
+    compact: Compact = False,
+    tombstone_delay: TombstoneDelay = None,
+    compaction_lag: CompactionLag = None,
+    max_message: MaxMessage = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Change settings of a topic; what is not given stays.
+
+    More partitions, and keeping less than before, can't be taken back: they are asked about on a
+    terminal and need --yes off it.
+    """
+    settings = topic_settings(
+        cleanup, compact, retention=retention, retention_bytes=retention_bytes,
+        tombstone_delay=tombstone_delay, compaction_lag=compaction_lag, max_message=max_message,
+    )  # fmt: skip
+    if not settings and partitions is None:
+        raise BadInput("there is nothing to change", hint=f"mq topic alter {name} --retention 3d")
+    context = current_context()
+    with context.open_store() as store:
+        changes = _changes(store, *_altered(store, name, partitions, settings, keep=False))
+        if not dry_run:
+            _agree(context, name, changes)
+            _altered(store, name, partitions, settings, keep=True)
+    if dry_run:
+        context.output.listing(CHANGES, changes)
+    else:
+        report_done(context, CHANGES, changes, f"topic {name}: {sentence_of(changes)}")
+
+
+class _TakeBack(Exception):
+    """Ends a transaction that was only meant to show its outcome."""
+
+
+def _altered(
+    store: Store, name: str, partitions: int | None, settings: dict[str, Any], *, keep: bool
+) -> tuple[TopicStatus, TopicStatus]:
+    """The topic before and after; without `keep` nothing is stored."""
+    with suppress(_TakeBack), store.transaction() as tx:
+        before = tx.topic(name)
+        after = tx.alter_topic(name, partitions=partitions, **settings)
+        if not keep:
+            raise _TakeBack
+    return before, after
+
+
+def _changes(store: Store, before: TopicStatus, after: TopicStatus) -> list[Change]:
+    old, new = len(before.partitions), len(after.partitions)
+    grown = [] if old == new else [Change("partitions", str(old), str(new), _moved(store, after))]
+    risks = _risks(store, before, after.config)
+    return grown + [
+        change._replace(risk=risks.get(change.setting))
+        for change in changed_settings(before.config, after.config)
+    ]
+
+
+def _moved(store: Store, topic: TopicStatus) -> str:
+    moving, keys = store.moving_keys(topic.name, len(topic.partitions))
+    if not keys:
+        return "keys go to other partitions than before"
+    share = round(100 * moving / keys)
+    return (
+        f"{share} % of the keys go to other partitions than before ({moving:,} of the newest"
+        f" {keys:,}); order per key is kept only within a partition"
+    )
+
+
+def _risks(store: Store, before: TopicStatus, new: TopicConfig) -> dict[str, str]:
+    """Why a changed setting can't be taken back, by its name."""
+    old = before.config
+    risks = {}
+    if _less(_kept_for(new), _kept_for(old)):
+        removed = _older(store, before, new)
+        name = "retention" if old.retention != new.retention else "cleanup"
+        risks[name] = f"{count(removed, 'record')} may go now for being older than that"
+    if _less(_kept_bytes(new), _kept_bytes(old)):
+        limit = new.retention_bytes or 0
+        over = sum(max(0, partition.bytes - limit) for partition in before.partitions)
+        risks["retention_bytes"] = f"{describe_size(over)} may go now for being over that"
+    if "compact" in new.cleanup and "compact" not in old.cleanup:
+        risks["cleanup"] = "records without a key, and values replaced by newer ones, may go now"
+    return risks
+
+
+def _less(new: int | None, old: int | None) -> bool:
+    return new is not None and (old is None or new < old)
+
+
+def _kept_for(config: TopicConfig) -> int | None:
+    return config.retention if "delete" in config.cleanup else None
+
+
+def _kept_bytes(config: TopicConfig) -> int | None:
+    return config.retention_bytes if "delete" in config.cleanup else None
+
+
+def _older(store: Store, topic: TopicStatus, new: TopicConfig) -> int:
+    limit = max(0, store.clock.wall() - (new.retention or 0))
+    return sum(
+        store.resolve(topic.name, Position("time", limit), partition.partition) - partition.start
+        for partition in topic.partitions
+        if partition.records
+    )
+
+
+def _agree(context: Context, name: str, changes: list[Change]) -> None:
+    risks = [f"{c.setting} {c.old} -> {c.new}: {c.risk}" for c in changes if c.risk]
+    if risks:
+        context.confirm(f"This can't be taken back. Topic {name}, {'; '.join(risks)}.")
+
+
+TRIMMED: list[Column[TrimResult]] = [
+    Column("topic", lambda result: result.topic),
+    Column("partition", lambda result: result.partition, right=True),
+    Column("start_before", lambda result: result.start_before, right=True),
+    Column("start", lambda result: result.start, right=True),
+    Column("end", lambda result: result.end, right=True),
+    Column("removed", lambda r: r.removed, text=lambda r: f"{r.removed:,}", right=True),
+]
+
+
+def trim(
+    address: Annotated[str, typer.Argument(metavar="NAME[/P]")],
+    before: Annotated[
+        str,
+        typer.Option(metavar="OFFSET|TIME", help="The first record to keep: 4711, 2h, latest, …"),
+    ],
+    dry_run: DryRun = False,
+) -> None:
+    """Remove the oldest records of a topic or of one partition.
+
+    Off a terminal it needs --yes.
+    """
+    context = current_context()
+    place = parse_address(address)
+    if place.offset is not None:
+        raise BadInput(f"{address} is one record", hint=f"mq topic trim {place.name} --before …")
+    with context.open_store() as store:
+        position = parse_position(before, store.clock.wall())
+        if position.kind == "committed":
+            raise BadInput("--before committed names no group", hint="give an offset or a time")
+        planned = store.trim_preview(place.name, position, place.partition)
+        if dry_run:
+            context.output.listing(TRIMMED, planned)
+            return
+        removed = count(sum(result.removed for result in planned), "record")
+        context.confirm(f"This removes {removed} from {address}{_unread(store, planned)}.")
+        done = [result for plan in planned for result in _trim(store, plan)]
+    report_done(context, TRIMMED, done, f"removed {removed} from {address}")
+
+
+def _trim(store: Store, plan: TrimResult) -> list[TrimResult]:
+    # By its offset, so that no more goes than was shown, whatever was appended since.
+    return store.trim(plan.topic, Position("offset", plan.start), plan.partition)
+
+
+def _unread(store: Store, planned: list[TrimResult]) -> str:
+    """Which groups have not read what would go."""
+    starts = {plan.partition: plan.start for plan in planned}
+    unread: dict[str, int] = {}
+    for row in store.lag(topic=planned[0].topic):
+        position = max(row.start, row.end - row.lag)
+        if position < (start := starts.get(row.partition, 0)):
+            unread[row.group] = unread.get(row.group, 0) + start - position
+    return "".join(f"; group {group} has not read {n:,} of them" for group, n in unread.items())

@@ -1,0 +1,19 @@
+"""`mq vacuum`: give unused space back."""
+
+from __future__ import annotations
+
+from mq.commands import SingleCommand
+from mq.commands.reporting import report_document
+from mq.context import current_context
+from store.text import describe_size
+
+app = SingleCommand()
+
+
+@app.command()
+def vacuum() -> None:
+    """Give space that nothing uses any more back to the file system, in short steps."""
+    context = current_context()
+    with context.open_store() as store:
+        freed = store.vacuum()
+    report_document(context, {"freed_bytes": freed}, f"gave {describe_size(freed)} back")

@@ -1,0 +1,214 @@
+"""`mq work`: a command once per message of a queue, or once per record of a topic."""
+
+from __future__ import annotations
+
+import math
+import signal
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from mq.commands import SingleCommand
+from mq.commands.consume import DEFAULT_SESSION_TIMEOUT, LONGEST_PRINTING
+from mq.commands.reporting import count
+from mq.context import Context, current_context
+from mq.interrupts import Interrupts
+from mq.processes import require_command
+from mq.work_sources import QueueWork, TopicWork
+from mq.working import OnFailure, Policy, Worker
+from store.addresses import check_name
+from store.broker import Store
+from store.errors import BadInput, MqError, NotFound
+from store.messages import Message
+from store.models import Record
+from store.text import parse_duration
+
+app = SingleCommand()
+
+MOST_PREFETCHED = 2000
+DEFAULT_RETRY_DELAY = 1.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; times in seconds."""
+
+    source: str
+    group: str | None
+    command: list[str]
+    jobs: int
+    prefetch: int
+    timeout: float
+    retry_delay: float | None
+    on_failure: OnFailure
+    once: bool
+
+    def policy(self, *, has_own_delays: bool = False) -> Policy:
+        """How the work is done; a queue's own retry delays count unless one was given."""
+        delay = self.retry_delay
+        if delay is None and not has_own_delays:
+            delay = DEFAULT_RETRY_DELAY
+        return Policy(
+            self.command, self.jobs, self.prefetch, self.timeout, delay, self.on_failure, self.once
+        )
+
+
+@app.command()
+def work(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A queue, or a topic with -g.")],
+    command: Annotated[
+        list[str],
+        typer.Argument(metavar="-- COMMAND…", help="What to run; not in a shell."),
+    ],
+    group: Annotated[
+        str | None,
+        typer.Option("-g", "--group", metavar="GROUP", help="Read a topic as this group."),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many commands run at once.")
+    ] = 1,
+    prefetch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST_PREFETCHED,
+            metavar="N",
+            help="How many messages are leased at once; as many as jobs, unless given.",
+        ),
+    ] = None,
+    command_timeout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION", help="A command that runs longer is ended, and has failed."
+        ),
+    ] = None,
+    retry_delay: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="What is waited before the second try; doubled each time, to an hour at most."
+            " Else a queue's own retry delays, else 1s.",
+        ),
+    ] = None,
+    on_failure: Annotated[
+        OnFailure, typer.Option(help="What becomes of a message whose command failed.")
+    ] = OnFailure.RETRY,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="Try once what is there, and end with 1 if any of it failed."),
+    ] = False,
+) -> None:
+    """Run a command once per message of a queue, or per record of a topic; exit 0 acknowledges.
+
+    The value is the command's stdin; its environment has MQ_ADDRESS, MQ_QUEUE, MQ_ID and
+    MQ_RECEIPT or MQ_TOPIC, MQ_PARTITION and MQ_OFFSET, MQ_KEY, MQ_DELIVERIES, MQ_STORE and
+    MQ_HEADER_NAME for each header. A command that ends with anything but 0 has failed, and its last
+    line on stderr tells why: it is kept with the message. Leases are renewed while it runs.
+
+    A topic's records come one at a time per partition, in order: one that fails holds its partition
+    up until it succeeds, is skipped or goes to the group's DLQ; with --once, that partition ends
+    there.
+
+    Follows until interrupted, unless --once says otherwise. Ctrl-C or SIGTERM lets the commands
+    that run finish and gives everything else back; a second one ends the commands as well. After
+    kill -9 its messages are delivered again within seconds, but a command that was running goes on.
+    """
+    number = jobs if prefetch is None else prefetch
+    if number > MOST_PREFETCHED:
+        raise BadInput(f"--jobs is at most {MOST_PREFETCHED}, not {jobs}")
+    request = Request(
+        check_name(source, "topic or queue name"), group, command, jobs, number,
+        math.inf if command_timeout is None else _positive(command_timeout),
+        None if retry_delay is None else parse_duration(retry_delay) / 1000,
+        on_failure, once,
+    )  # fmt: skip
+    require_command(command)
+    context = current_context()
+    with (
+        context.open_store() as store,
+        Interrupts(signal.SIGINT, signal.SIGTERM) as interrupts,
+    ):
+        if store.kind(source) == "queue":
+            _work_on_queue(context, store, request, interrupts)
+        else:
+            _work_on_topic(context, store, request, interrupts)
+
+
+def _positive(duration: str) -> float:
+    milliseconds = parse_duration(duration)
+    if not milliseconds:
+        raise BadInput("--command-timeout can't be 0", hint="leave it out for no limit")
+    return milliseconds / 1000
+
+
+def _work_on_queue(
+    context: Context, store: Store, request: Request, interrupts: Interrupts
+) -> None:
+    config = store.queue(request.source).config
+    if request.group is not None:
+        raise BadInput(
+            f"{request.source} is a queue: each message goes to one reader",
+            hint="-g is for a topic",
+        )
+    if request.on_failure is OnFailure.DEAD_LETTER and config.dlq is None:
+        raise BadInput(
+            f"{request.source} has no DLQ",
+            hint=f"mq queue alter {request.source} --dlq QUEUE",
+        )
+    interrupts.hold()
+    source = QueueWork(store, request.source, once=request.once)
+    policy = request.policy(has_own_delays=bool(config.retry_delays))
+    _run(
+        context, Worker[Message](store, source, policy, interrupts, context.diagnostics),
+        request, interrupts,
+    )  # fmt: skip
+
+
+def _work_on_topic(
+    context: Context, store: Store, request: Request, interrupts: Interrupts
+) -> None:
+    topic = store.topic(request.source)
+    if request.group is None:
+        raise BadInput(f"{topic.name} is a topic: a group reads it", hint="name it with -g")
+    if request.on_failure is OnFailure.DEAD_LETTER and _dlq_of(store, request.group) is None:
+        raise BadInput(
+            f"group {request.group} has no DLQ",
+            hint=f"mq group create {request.group} --max-deliveries N --dlq QUEUE",
+        )
+    session_timeout = parse_duration(DEFAULT_SESSION_TIMEOUT) / 1000
+    consumer = store.consumer(
+        request.group,
+        [request.source],
+        session_timeout=session_timeout,
+        max_poll_interval=LONGEST_PRINTING,
+        timeout=context.timeout,
+    )
+    interrupts.hold()
+    source = TopicWork(
+        store, consumer, request.source, session_timeout, context.diagnostics, once=request.once
+    )
+    _run(
+        context, Worker[Record](store, source, request.policy(), interrupts, context.diagnostics),
+        request, interrupts,
+    )  # fmt: skip
+
+
+def _dlq_of(store: Store, group: str) -> str | None:
+    try:
+        return store.group(group).config.dlq
+    except NotFound:
+        return None
+
+
+def _run(
+    context: Context, worker: Worker[Message] | Worker[Record], request: Request,
+    interrupts: Interrupts,
+) -> None:  # fmt: skip
+    worker.run()
+    if interrupts.received == signal.SIGINT:
+        raise KeyboardInterrupt
+    tried = count(worker.succeeded + worker.failed, "run")
+    if request.once and worker.failed:
+        raise MqError(f"{worker.failed:,} of {tried} failed")
+    context.diagnostics.success(f"{tried} on {request.source}, {worker.failed:,} failed")

@@ -1,0 +1,173 @@
+"""Where `mq produce` stores what it reads: a topic or a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+from mq.commands.reporting import count
+from mq.message_input import GivenMessage, to_message
+from mq.record_input import Given, KnownPartitions, Named, changed
+from store.broker import Store
+from store.errors import BadInput, NotFound
+from store.messages import MessageId
+from store.models import NewRecord, RecordId
+from store.text import format_duration
+from store.transaction import Transaction
+
+Id = TypeVar("Id")
+
+
+class Destination(Protocol[Id]):
+    """What a `Loader` stores records in; `noun` is what one of them is called there.
+
+    `stored_before` counts records at the beginning of the input that are stored already,
+    `duplicates` those that turned out to be no new ones.
+    """
+
+    name: str
+    noun: str
+    stored_before: int
+    duplicates: int
+
+    def completed(self, records: Named) -> Named:
+        """The records with what the command line says of all of them."""
+
+    def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[Id]:
+        """Store records, the first of which has that number in the input; where they are."""
+
+    def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Id]) -> None:
+        """Note what was committed, for `warnings` and `duplicates`."""
+
+    def document(self, id: Id) -> dict[str, Any]:
+        """Where something was stored, as JSON."""
+
+    def warnings(self) -> Iterator[str]:
+        """What may turn out to be a mistake."""
+
+
+class TopicDestination:
+    """A topic. A named producer's records are counted, and those stored before are skipped.
+
+    `placed` says that records may come with the partition that they had elsewhere.
+    """
+
+    noun = "record"
+    duplicates = 0
+
+    def __init__(
+        self, store: Store, name: str, given: Given, producer: str | None, *, placed: bool
+    ) -> None:
+        topic = store.topic(name)
+        _check_partition(name, len(topic.partitions), given.partition)
+        self.name = name
+        self._given = given
+        self._producer = None if producer is None else store.producer(producer)
+        self.stored_before = self._producer.stored(name) if self._producer else 0
+        self._known = KnownPartitions(len(topic.partitions))
+        self._placed = placed and given.partition is None
+        kept = None if topic.config.cleanup == "compact" else topic.config.retention
+        self._old = _TooOld(store, kept)
+
+    def completed(self, records: Named) -> Named:
+        """The records, without partitions that the topic does not have."""
+        if self._placed:
+            records = changed(records, self._known.applied)
+        return changed(records, self._given.applied) if self._given else records
+
+    def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[RecordId]:
+        """Append records."""
+        if self._producer is None:
+            return tx.produce_many(self.name, records)
+        return tx.produce_in_sequence(self._producer, self.name, records, first)
+
+    def count_stored(self, records: Sequence[NewRecord], ids: Sequence[RecordId]) -> None:
+        """Count records that are older than the topic keeps them."""
+        self._old.count(records)
+
+    def document(self, id: RecordId) -> dict[str, Any]:
+        """Topic, partition and offset."""
+        return {"topic": id.topic, "partition": id.partition, "offset": id.offset}
+
+    def warnings(self) -> Iterator[str]:
+        """Records past the topic's retention, and in partitions that it does not have."""
+        if self._old.number:
+            yield (
+                f"{count(self._old.number, 'record')} older than {self.name} keeps records"
+                f" ({self._old.kept}); cleaning will remove them"
+            )
+        if self._known.moved:
+            yield (
+                f"{count(self._known.moved, 'record')} came from partitions that {self.name} does"
+                " not have; placed by key"
+            )
+
+
+class QueueDestination:
+    """A queue."""
+
+    noun = "message"
+    stored_before = 0
+
+    def __init__(self, store: Store, name: str, given: Given, message: GivenMessage) -> None:
+        if given.partition is not None:
+            raise BadInput(f"{name} is a queue: it has no partitions", hint="leave it out")
+        self.name = name
+        self._given = given
+        self._message = message
+        self.duplicates = 0
+        self._old = _TooOld(store, store.queue(name).config.retention)
+
+    def completed(self, records: Named) -> Named:
+        """The records with key and headers; the rest is for messages."""
+        return changed(records, self._given.applied) if self._given else records
+
+    def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[MessageId]:
+        """Send messages."""
+        return tx.send_many(self.name, [to_message(record, self._message) for record in records])
+
+    def count_stored(self, records: Sequence[NewRecord], ids: Sequence[MessageId]) -> None:
+        """Count duplicates, and messages that are older than the queue keeps them."""
+        self.duplicates += sum(id.duplicate for id in ids)
+        self._old.count(records)
+
+    def document(self, id: MessageId) -> dict[str, Any]:
+        """Queue, id and sequence, and whether an earlier message is meant by them."""
+        return {
+            "queue": id.queue,
+            "id": id.id,
+            "sequence": id.sequence,
+            "duplicate": id.duplicate,
+        }
+
+    def warnings(self) -> Iterator[str]:
+        """Messages past the queue's retention."""
+        if self._old.number:
+            yield (
+                f"{count(self._old.number, 'message')} older than {self.name} keeps messages"
+                f" ({self._old.kept}); they expire at once"
+            )
+
+
+class _TooOld:
+    """Counts records whose time lies further back than a destination keeps them."""
+
+    def __init__(self, store: Store, kept: int | None) -> None:
+        self.number = 0
+        self.kept = "" if kept is None else format_duration(kept)
+        self._store = store
+        self._kept = kept
+
+    def count(self, records: Sequence[NewRecord]) -> None:
+        if self._kept is not None:
+            oldest = self._store.clock.wall() - self._kept
+            times = (record.timestamp for record in records)
+            self.number += sum(isinstance(time, int) and time < oldest for time in times)
+
+
+def _check_partition(topic: str, partitions: int, wanted: int | None) -> None:
+    if wanted is not None and wanted >= partitions:
+        raise NotFound(
+            f"partition {topic}/{wanted} does not exist",
+            hint=f"{topic} has partitions 0 to {partitions - 1}",
+        )

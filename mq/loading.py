@@ -1,0 +1,85 @@
+"""Storing a stream of records in batches, each confirmed before the next begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Generic
+
+from mq.destinations import Destination, Id
+from mq.interrupts import Interrupts
+from mq.record_input import Named, named_error
+from store.broker import Store
+from store.errors import BadRecord, MqError
+from store.models import NewRecord
+
+BATCH_BYTES = 8 << 20
+
+
+class Loader(Generic[Id]):
+    """Stores records in a destination; `confirm` is called with what each transaction stored."""
+
+    def __init__(
+        self, store: Store, destination: Destination[Id], *,
+        batch: int, confirm: Callable[[list[Id]], None], interrupts: Interrupts,
+    ) -> None:  # fmt: skip
+        self.stored = 0
+        self.skipped = 0
+        self._store = store
+        self._destination = destination
+        self._batch = batch
+        self._confirm = confirm
+        self._interrupts = interrupts
+        self._pending: list[NewRecord] = []
+        self._names: list[str] = []
+        self._size = 0
+
+    def load(self, records: Named) -> None:
+        """Store all records, which come with what errors call them, such as `line 17`.
+
+        An error tells how many records are stored all the same.
+        """
+        try:
+            for name, record in records:
+                if self.skipped < self._destination.stored_before:
+                    self.skipped += 1
+                else:
+                    self._add(name, record)
+            self.flush()
+        except MqError as error:
+            if self.stored:
+                before = f"{self.stored:,} {self._destination.noun}s before it are stored"
+                error.args = (f"{error.message}; {before}",)
+            raise
+
+    def flush(self) -> None:
+        """Store what waits for its batch to fill up; then a signal waits for its confirmation."""
+        if not self._pending:
+            return
+        try:
+            # Nothing in here waits for anybody, so the transaction needs no deadline.
+            with self._store.transaction(timeout=math.inf) as tx:
+                self._interrupts.hold()
+                first = self._destination.stored_before + self.stored
+                ids = self._destination.write(tx, self._pending, first)
+            self._count_stored(ids)
+            self._confirm(ids)
+        except BadRecord as error:
+            raise named_error(self._names[error.index], error) from error
+        finally:
+            self._interrupts.release()
+
+    def _add(self, name: str, record: NewRecord) -> None:
+        size = len(record.value or b"") + len(record.key or b"")
+        if self._size + size > BATCH_BYTES:
+            self.flush()
+        self._pending.append(record)
+        self._names.append(name)
+        self._size += size
+        if len(self._pending) >= self._batch:
+            self.flush()
+
+    def _count_stored(self, ids: list[Id]) -> None:
+        self.stored += len(self._pending)
+        self._destination.count_stored(self._pending, ids)
+        self._pending, self._names, self._size = [], [], 0

@@ -1,0 +1,79 @@
+"""Messages as input describes them: a record, and what only a queue makes use of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mq.records import envelope_record, read_envelope
+from store.errors import BadInput
+from store.messages import NewMessage
+from store.models import NewRecord
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecord(NewRecord):
+    """A record from the envelope of a message."""
+
+    message_group: str | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GivenMessage:
+    """What the command line says of every message; it counts more than what the input says.
+
+    `delay` is in seconds.
+    """
+
+    delay: float | None = None
+    message_group: str | None = None
+    dedup_id: str | None = None
+    priority: int | None = None
+
+
+def parse_message_envelope(line: bytes) -> NewRecord:
+    """Read a record and the message's group and priority; raises BadInput like `parse_envelope`."""
+    envelope = read_envelope(line)
+    record = envelope_record(envelope, line)
+    return MessageRecord(
+        record.value,
+        record.key,
+        record.headers,
+        record.timestamp,
+        message_group=_group(envelope),
+        priority=_priority(envelope),
+    )
+
+
+def to_message(record: NewRecord, given: GivenMessage) -> NewMessage:
+    """The message to send for a record."""
+    group, priority = given.message_group, given.priority
+    if isinstance(record, MessageRecord):
+        group = record.message_group if group is None else group
+        priority = record.priority if priority is None else priority
+    return NewMessage(
+        record.value,
+        record.key,
+        record.headers,
+        record.timestamp,
+        delay=given.delay,
+        message_group=group,
+        dedup_id=given.dedup_id,
+        priority=priority or 0,
+    )
+
+
+def _group(envelope: Mapping[str, Any]) -> str | None:
+    group = envelope.get("message_group")
+    if group is None or isinstance(group, str):
+        return group
+    raise BadInput("the message_group is neither text nor null")
+
+
+def _priority(envelope: Mapping[str, Any]) -> int:
+    priority = envelope.get("priority", 0)
+    if isinstance(priority, int) and not isinstance(priority, bool) and priority >= 0:
+        return priority
+    raise BadInput(f"{priority!r} is not a priority", hint="a priority is a number from 0 on")

@@ -1,0 +1,233 @@
+"""Passing records or messages through a command: its outputs and our place commit together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import takewhile
+from types import TracebackType
+from typing import Generic, Protocol, TypeVar
+
+from mq.filter import Filter, FilterFailed
+from mq.group_reading import GroupReading
+from mq.interrupts import Interrupts
+from store.broker import Store
+from store.consumer import Consumer
+from store.crash import crash_point
+from store.errors import BadInput, MqError
+from store.messages import Message, NewMessage, QueueStatus
+from store.models import NewRecord, Record
+from store.transaction import Transaction
+
+Item = TypeVar("Item", Record, Message)
+
+_LONGEST_WAIT = 60.0
+
+
+class Source(Protocol[Item]):
+    """What a pipe reads; it needs a sign of life every `patience` seconds."""
+
+    patience: float
+
+    def batches(self) -> Iterator[list[Item]]:
+        """What is there to be passed on, a batch at a time."""
+
+    def settle(self, tx: Transaction, items: Sequence[Item]) -> None:
+        """Say, together with the outputs, that these are done with."""
+
+    def keep(self) -> None:
+        """Give a sign of life."""
+
+    def give_back(self, items: Sequence[Item], error: str) -> None:
+        """Say that these could not be passed on."""
+
+    def way_past(self, item: Item) -> str:
+        """The command that passes over something that can't be passed on."""
+
+
+class TopicSource:
+    """A topic, read as a member of a group."""
+
+    def __init__(self, reading: GroupReading, consumer: Consumer, session_timeout: float) -> None:
+        self._reading = reading
+        self._consumer = consumer
+        self.patience = session_timeout / 3
+
+    def batches(self) -> Iterator[list[Record]]:
+        """Records that the group has not committed yet."""
+        return self._reading.batches()
+
+    def settle(self, tx: Transaction, items: Sequence[Record]) -> None:
+        """Commit the group's offsets."""
+        offsets = {(record.topic, record.partition): record.offset + 1 for record in items}
+        tx.commit(self._consumer.group, offsets, self._consumer)
+
+    def keep(self) -> None:
+        """Stay in the group; raises `Fenced` when it has dropped us."""
+        self._reading.heartbeat()
+
+    def give_back(self, items: Sequence[Record], error: str) -> None:
+        """Nothing: what is not committed is read again."""
+
+    def way_past(self, item: Record) -> str:
+        """The group skips the record."""
+        return f"mq group skip {self._consumer.group} {item.address}"
+
+
+class QueueSource:
+    """A queue, whose messages are leased; what is left in hand is given back at the end.
+
+    With `once` it ends when none is ready, or after as many as were there when it was made.
+    """
+
+    def __init__(self, store: Store, queue: str, batch: int, *, once: bool) -> None:
+        status = store.queue(queue)
+        self._store = store
+        self._queue = queue
+        self._batch = batch
+        self._left: float = _present(status) if once else math.inf
+        self._wait = 0.0 if once else _LONGEST_WAIT
+        self._lease = status.config.lease / 1000
+        self._in_hand: list[str] = []
+        self.patience = max(self._lease / 3, 0.1)
+
+    def batches(self) -> Iterator[list[Message]]:
+        """Messages as they become ready."""
+        while self._left > 0:
+            most = int(min(self._batch, self._left))
+            messages = self._store.receive(self._queue, most, self._wait, attached=True)
+            self._in_hand = _receipts(messages)
+            self._left -= len(messages)
+            if messages:
+                yield messages
+            elif not self._wait:
+                return
+
+    def settle(self, tx: Transaction, items: Sequence[Message]) -> None:
+        """Acknowledge the messages; raises `LeaseLost` when somebody else has leased one."""
+        tx.ack(_receipts(items))
+
+    def keep(self) -> None:
+        """Extend the leases; what is lost all the same is told by the ack."""
+        with suppress(MqError):
+            self._store.extend(self._in_hand, self._lease)
+
+    def give_back(self, items: Sequence[Message], error: str) -> None:
+        """Note the failed attempt with each message."""
+        with suppress(MqError):
+            self._store.nack(_receipts(items), error=error)
+
+    def way_past(self, item: Message) -> str:
+        """Somebody takes the message and refuses it for good."""
+        return f"mq receive {self._queue} and mq nack --reject its receipt"
+
+    def __enter__(self) -> QueueSource:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with suppress(MqError):
+            self._store.extend(self._in_hand, 0)
+
+
+class Sink:
+    """The topic or queue that the output lines go to; they have no key."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._name = name
+        self._is_queue = store.kind(name) == "queue"
+        problem = _problem_of_queue(store, name) if self._is_queue else _problem(store, name)
+        if problem is not None:
+            raise BadInput(
+                f"{name} {problem}, and a line of output has none",
+                hint="choose another destination",
+            )
+
+    def write(self, tx: Transaction, lines: Sequence[bytes]) -> None:
+        """Store output lines."""
+        if self._is_queue:
+            tx.send_many(self._name, [NewMessage(line) for line in lines])
+        else:
+            tx.produce_many(self._name, [NewRecord(line) for line in lines])
+
+
+class Pipe(Generic[Item]):
+    """Passes batches from a source through a filter to a sink; counts what it took and stored."""
+
+    def __init__(
+        self, store: Store, source: Source[Item], filter: Filter, sink: Sink, interrupts: Interrupts
+    ) -> None:
+        self.taken = 0
+        self.stored = 0
+        self._store = store
+        self._source: Source[Item] = source
+        self._filter = filter
+        self._sink = sink
+        self._interrupts = interrupts
+
+    def run(self) -> None:
+        """Go on until the source ends. Raises `FilterFailed`; that batch is then not stored."""
+        batches = self._source.batches()
+        while True:
+            with self._interrupts.allowed():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            lines = list(takewhile(_is_a_line, batch))
+            if lines:
+                self._pass_on(lines)
+            if len(lines) < len(batch):
+                raise self._no_line(batch[len(lines)])
+
+    def _pass_on(self, items: Sequence[Item]) -> None:
+        crash_point("pipe.polled")
+        outputs = self._filtered(items)
+        crash_point("pipe.ran")
+        # Nothing in here waits for anybody, so the transaction needs no deadline.
+        with self._store.transaction(timeout=math.inf) as tx:
+            self._sink.write(tx, outputs)
+            self._source.settle(tx, items)
+        self.taken += len(items)
+        self.stored += len(outputs)
+
+    def _filtered(self, items: Sequence[Item]) -> list[bytes]:
+        values = [item.value or b"" for item in items]
+        try:
+            return self._filter.run(values, self._source.patience, self._source.keep)
+        except FilterFailed as error:
+            self._source.give_back(items, error.message)
+            raise
+
+    def _no_line(self, item: Item) -> BadInput:
+        return BadInput(
+            f"the value of {item.address} has a newline in it, and the command reads lines",
+            hint="store such values as JSON, where a newline is \\n; to pass over this one:"
+            f" {self._source.way_past(item)}",
+        )
+
+
+def _is_a_line(item: Record | Message) -> bool:
+    return b"\n" not in (item.value or b"")
+
+
+def _receipts(messages: Sequence[Message]) -> list[str]:
+    return [message.receipt for message in messages if message.receipt is not None]
+
+
+def _present(status: QueueStatus) -> int:
+    # Leased ones too: their holder may be dead.
+    return status.ready + status.leased + status.delayed + status.blocked
+
+
+def _problem_of_queue(store: Store, name: str) -> str | None:
+    return "is FIFO: its messages need a message group" if store.queue(name).config.fifo else None
+
+
+def _problem(store: Store, name: str) -> str | None:
+    compacted = "compact" in store.topic(name).config.cleanup
+    return "is compacted: its records need a key" if compacted else None

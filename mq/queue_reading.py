@@ -1,0 +1,79 @@
+"""Reading a queue: messages are leased, printed, and acknowledged once they are written."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+
+from mq.context import Context
+from mq.interrupts import Interrupts
+from mq.message_records import message_line
+from mq.record_printer import RecordPrinter
+from store.broker import Store
+from store.crash import crash_point
+from store.errors import LeaseLost, MqError
+from store.messages import Message
+
+_LONGEST_WAIT = 60.0
+# How many messages are kept from others while one batch is printed.
+_BATCH = 100
+
+
+class QueueReading:
+    """Prints a queue's messages until none is ready, or with `follow` until interrupted.
+
+    The leases end with this process, so what it did not print is delivered to somebody else.
+    """
+
+    def __init__(
+        self, context: Context, store: Store, queue: str, *, limit: int | None, follow: bool,
+        format: str | None, interrupts: Interrupts,
+    ) -> None:  # fmt: skip
+        self._store = store
+        self._queue = queue
+        self._limit = limit
+        self._wait = _LONGEST_WAIT if follow else 0.0
+        self._interrupts = interrupts
+        self._lease = store.queue(queue).config.lease / 1000
+        self._in_hand: list[str] = []
+        self._printer = RecordPrinter[Message](
+            context.output, interrupts, message_line(context, format), None, limit
+        )
+
+    def run(self) -> int:
+        """Print what was asked for, and return how many messages that were."""
+        self._interrupts.hold()
+        self._printer.while_waiting(max(self._lease / 3, 0.1), self._keep_leases)
+        try:
+            self._print_all()
+        except KeyboardInterrupt:
+            if self._interrupts.received != signal.SIGTERM:
+                raise
+        return self._printer.printed
+
+    def _print_all(self) -> None:
+        while not self._printer.is_done:
+            with self._interrupts.allowed():
+                messages = self._store.receive(self._queue, self._most(), self._wait, attached=True)
+            if messages:
+                self._print(messages)
+            elif not self._wait:
+                return
+
+    def _most(self) -> int:
+        return _BATCH if self._limit is None else min(_BATCH, self._limit - self._printer.printed)
+
+    def _print(self, messages: Sequence[Message]) -> None:
+        self._in_hand = [message.receipt for message in messages if message.receipt is not None]
+        written = self._printer.print(messages)
+        crash_point("consume.printed")
+        self._store.ack(self._in_hand[:written])
+        with suppress(LeaseLost):
+            self._store.extend(self._in_hand[written:], 0)
+        self._printer.check()
+
+    def _keep_leases(self) -> None:
+        # What is lost all the same is told by the ack.
+        with suppress(MqError):
+            self._store.extend(self._in_hand, self._lease)

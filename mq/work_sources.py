@@ -1,0 +1,254 @@
+"""Where work comes from: messages of a queue, or a topic's records as a member of a group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from types import TracebackType
+from typing import Generic, Protocol, TypeVar
+
+from mq.diagnostics import Diagnostics
+from mq.group_reading import report_losses
+from store.broker import Store
+from store.consumer import Consumer
+from store.errors import Fenced, MqError, Unavailable
+from store.messages import Message
+from store.models import Record
+
+Item = TypeVar("Item", Record, Message)
+
+# How long leaving a group waits for the store's lock, in seconds.
+_LAST_CHANCE = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task(Generic[Item]):
+    """Something to be done, and the how many-th try it is."""
+
+    item: Item
+    deliveries: int
+
+
+class Source(Protocol[Item]):
+    """Gives tasks and is told what became of them; needs a sign of life every `patience` seconds.
+
+    What it is told raises `Conflict` when somebody else has the record or message by now.
+    """
+
+    patience: float
+
+    def take(self, most: int, wait: float, until: Callable[[], bool]) -> list[Task[Item]]:
+        """Up to so many tasks, waiting up to `wait` seconds or `until` it is true."""
+
+    def keep(self, tasks: Sequence[Task[Item]]) -> list[Task[Item]]:
+        """Give the sign of life for what is in hand; those that somebody else has by now."""
+
+    def done(self, task: Task[Item]) -> None:
+        """It is done with."""
+
+    def retry(self, task: Task[Item], error: str, delay: float | None) -> None:
+        """It failed: again after so many seconds; `None` leaves that to the source."""
+
+    def reject(self, task: Task[Item], error: str) -> None:
+        """It failed for good: to the DLQ."""
+
+    def give_back(self, tasks: Sequence[Task[Item]]) -> None:
+        """These were not tried, or not to an end."""
+
+    def __enter__(self) -> Source[Item]: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class QueueWork:
+    """Messages of a queue, leased for as long as this process lives and keeps them.
+
+    With `once` it gives as many as there were when it was made, and keeps those that failed to the
+    end, so that none comes twice. Of a FIFO queue's message group one is in hand at a time.
+    """
+
+    def __init__(self, store: Store, queue: str, *, once: bool) -> None:
+        status = store.queue(queue)
+        self._store = store
+        self._queue = queue
+        self._once = once
+        # Leased ones too: their holder may be dead.
+        present = status.ready + status.leased + status.delayed + status.blocked
+        self._left: float = present if once else math.inf
+        self._most: float = 1 if status.config.fifo else math.inf
+        self._lease = status.config.lease / 1000
+        self._failed: dict[str, tuple[str, float | None]] = {}
+        self.patience = max(self._lease / 3, 0.1)
+
+    def take(self, most: int, wait: float, until: Callable[[], bool]) -> list[Task[Message]]:
+        """Lease messages."""
+        number = int(min(most, self._most, self._left))
+        if not number:
+            self._store.wait(self._store.changed(), wait, until)
+            return []
+        messages = self._store.receive(self._queue, number, wait, attached=True, until=until)
+        self._left -= len(messages)
+        return [Task(message, message.deliveries) for message in messages]
+
+    def keep(self, tasks: Sequence[Task[Message]]) -> list[Task[Message]]:
+        """Extend the leases."""
+        receipts = [*map(_receipt, tasks), *self._failed]
+        try:
+            if receipts:
+                self._store.extend(receipts, self._lease)
+        except Unavailable:
+            return []
+        except MqError as error:
+            for receipt in error.failures:
+                self._failed.pop(receipt, None)
+            return [task for task in tasks if _receipt(task) in error.failures]
+        return []
+
+    def done(self, task: Task[Message]) -> None:
+        """Acknowledge the message."""
+        self._store.ack([_receipt(task)])
+
+    def retry(self, task: Task[Message], error: str, delay: float | None) -> None:
+        """Give the message back, or at its last delivery away."""
+        if self._once:
+            self._failed[_receipt(task)] = (error, delay)
+        else:
+            self._store.nack([_receipt(task)], delay, error)
+
+    def reject(self, task: Task[Message], error: str) -> None:
+        """Refuse the message."""
+        self._store.reject([_receipt(task)], error)
+
+    def give_back(self, tasks: Sequence[Task[Message]]) -> None:
+        """End the leases; the messages return to their place."""
+        with suppress(MqError):
+            self._store.extend([_receipt(task) for task in tasks], 0)
+
+    def __enter__(self) -> QueueWork:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for receipt, (reason, delay) in self._failed.items():
+            with suppress(MqError):
+                self._store.nack([receipt], delay, reason)
+
+
+class TopicWork:
+    """Records of a topic, one of each partition at a time and in order; leaves the group at exit.
+
+    With `once` a partition ends where it ended at first, or at a record that failed: going on
+    behind it would commit it as well.
+    """
+
+    def __init__(
+        self, store: Store, consumer: Consumer, topic: str, session_timeout: float,
+        diagnostics: Diagnostics, *, once: bool,
+    ) -> None:  # fmt: skip
+        self._consumer = consumer
+        self._diagnostics = diagnostics
+        self._once = once
+        found = store.topic(topic).partitions
+        self._ends = {(topic, one.partition): one.end for one in found}
+        # Until when nothing is read of a partition, as a reading of monotonic().
+        self._paused: dict[tuple[str, int], float] = {}
+        self.patience = session_timeout / 3
+
+    def take(self, most: int, wait: float, until: Callable[[], bool]) -> list[Task[Record]]:
+        """The next record of partitions of which none is in hand."""
+        tasks: list[Task[Record]] = []
+        while len(tasks) < most:
+            records = self._poll(0.0 if tasks else wait, until)
+            if not records:
+                break
+            wanted = filter(self._is_wanted, records)
+            tasks += [Task(one, self._consumer.failures(one) + 1) for one in wanted]
+        return tasks
+
+    def keep(self, tasks: Sequence[Task[Record]]) -> list[Task[Record]]:
+        """Stay in the group; raises `Fenced` when it has dropped us."""
+        with suppress(Unavailable):
+            self._consumer.heartbeat()
+        return []
+
+    def done(self, task: Task[Record]) -> None:
+        """Commit the record."""
+        place = self._let_go(task)
+        self._consumer.commit({place: task.item.offset + 1})
+
+    def retry(self, task: Task[Record], error: str, delay: float | None) -> None:
+        """Note the failure; the record is read again, unless the group's DLQ has it now."""
+        place = self._let_go(task)
+        self._check_owned(place)
+        self._consumer.fail(task.item, error)
+        if self._consumer.position[place] == task.item.offset:
+            self._paused[place] = math.inf if self._once else monotonic() + (delay or 0.0)
+
+    def reject(self, task: Task[Record], error: str) -> None:
+        """Copy the record to the group's DLQ and pass over it."""
+        self._check_owned(self._let_go(task))
+        self._consumer.fail(task.item, error, final=True)
+
+    def give_back(self, tasks: Sequence[Task[Record]]) -> None:
+        """Nothing: what is not committed is read again."""
+
+    def __enter__(self) -> TopicWork:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Whoever joins next sees that our process is gone.
+        with suppress(Unavailable):
+            self._consumer.close(_LAST_CHANCE)
+
+    def _poll(self, wait: float, until: Callable[[], bool]) -> list[Record]:
+        now = monotonic()
+        self._paused = {place: time for place, time in self._paused.items() if time > now}
+        if self._once:
+            self._pause_ended()
+        pause = min([wait, *(time - now for time in self._paused.values())])
+        records = self._consumer.poll(1, pause, paused=self._paused, until=until)
+        report_losses(self._consumer, self._diagnostics)
+        for record in records:
+            self._paused[record.topic, record.partition] = math.inf
+        return records
+
+    def _pause_ended(self) -> None:
+        for place, offset in self._consumer.position.items():
+            if offset >= self._ends.get(place, 0):
+                self._paused[place] = math.inf
+
+    def _is_wanted(self, record: Record) -> bool:
+        # Compaction may have left nothing between here and what was appended since.
+        place = (record.topic, record.partition)
+        return not self._once or record.offset < self._ends.get(place, 0)
+
+    def _let_go(self, task: Task[Record]) -> tuple[str, int]:
+        place = (task.item.topic, task.item.partition)
+        self._paused.pop(place, None)
+        return place
+
+    def _check_owned(self, place: tuple[str, int]) -> None:
+        if place not in self._consumer.assignment:
+            raise Fenced(f"{place[0]}/{place[1]} is not assigned to {self._consumer.member} now")
+
+
+def _receipt(task: Task[Message]) -> str:
+    assert task.item.receipt is not None
+    return task.item.receipt
