@@ -1,0 +1,108 @@
+"""What all tests share: a store on a real file, a clock that stands still, a watch on open()."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+import pytest
+
+from store import NewRecord, Store
+from store.clock import ManualClock
+from store.db import Database
+
+_open_databases: WeakSet[Database] = WeakSet()
+_misdeeds: list[str] = []
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the nightly tests out unless they were asked for by `-m`."""
+    if config.getoption("markexpr"):
+        return
+    nightly = [item for item in items if item.get_closest_marker("nightly")]
+    if nightly:
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _watch_for_open() -> Iterator[None]:
+    """Note every open() of a store's files by Python while this process has that store open.
+
+    Closing such a descriptor would drop the locks that SQLite holds for the whole process.
+    """
+    connect, close = Database.read_only, Database.close
+
+    def read_only(database: Database) -> Any:
+        _open_databases.add(database)
+        return connect(database)
+
+    def closed(database: Database) -> None:
+        _open_databases.discard(database)
+        close(database)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "read_only", read_only)
+        patch.setattr(Database, "close", closed)
+        sys.addaudithook(_look_at)
+        yield
+        _open_databases.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_open_of_a_store_in_use(_watch_for_open: None) -> Iterator[None]:
+    _misdeeds.clear()
+    yield
+    assert _misdeeds == [], "store files were opened by other means than SQLite"
+
+
+def _look_at(event: str, arguments: tuple[Any, ...]) -> None:
+    if event != "open" or not _open_databases or not isinstance(arguments[0], str | bytes):
+        return
+    opened = os.path.realpath(os.fsdecode(arguments[0]))
+    for database in list(_open_databases):
+        if opened in {f"{database.path}{suffix}" for suffix in ("", "-wal", "-shm")}:
+            _misdeeds.append(opened)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the test's store is, or will be."""
+    return tmp_path / "store.db"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands still until the test moves it."""
+    return ManualClock()
+
+
+@pytest.fixture
+def open_store(path: Path, clock: ManualClock) -> Iterator[Callable[..., Store]]:
+    """Open the test's store once more, with its clock; all handles are closed at the end."""
+    with ExitStack() as opened:
+
+        def open_another(**settings: Any) -> Store:
+            known: dict[str, Any] = {"create": True, "durability": "normal", "clock": clock}
+            return opened.enter_context(Store.open(path, **known | settings))
+
+        yield open_another
+
+
+@pytest.fixture
+def store(open_store: Callable[..., Store]) -> Store:
+    """An open, empty store."""
+    return open_store()
+
+
+@pytest.fixture
+def orders(store: Store) -> Store:
+    """A store with the topic `orders`, one partition, ten records 0 to 9."""
+    store.create_topic("orders")
+    store.produce_many("orders", [NewRecord(b"%d" % n) for n in range(10)])
+    return store

@@ -1,0 +1,143 @@
+"""Random runs of queues against a model in memory, with the invariants after every step."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+from queue_machine import WHICH, QueueMachine
+from queue_model import as_if_new
+
+from store import Conflict, NotFound
+
+
+class Undone(Exception):
+    """Raised in a transaction that shall be rolled back."""
+
+
+class Queues(QueueMachine):
+    """With everything that is done to queues as a whole."""
+
+    @rule(what=WHICH, keep_leased=st.booleans(), often=st.integers(0, 3))
+    def purge(self, what: int, keep_leased: bool, often: int) -> None:
+        """Not at every call: an emptied queue shows little."""
+        queue = self._queue(what)
+        if often:
+            return
+        kept = {
+            sequence: message
+            for sequence, message in queue.messages.items()
+            if keep_leased and queue.state(message, self.now) == "leased"
+        }
+        removed = len(queue.messages) - len(kept)
+        assert self.store.purge_queue(queue.name, keep_leased=keep_leased) == removed
+        groups = [m.group for s, m in sorted(queue.messages.items()) if s not in kept]
+        queue.messages = kept
+        queue.dropped += removed
+        if not keep_leased:
+            queue.purges += 1
+            queue.duplicates.clear()
+        for group in dict.fromkeys(groups):
+            queue.refresh(group, self.now)
+
+    @rule(what=WHICH, limit=st.none() | st.integers(1, 2))
+    def redrive(self, what: int, limit: int | None) -> None:
+        # A queue that gets dead letters is meant itself, though it may have a DLQ too.
+        name = "fifo.dead" if self.fifo else self._queue(what).name
+        queue = self.model.queues[name]
+        letters = [m for _, m in sorted(queue.messages.items()) if m.dead is not None]
+        free = [m for m in letters if queue.state(m, self.now) != "leased"][:limit]
+        result = self.store.redrive(name, limit=limit)
+        assert [one.id for one in result.moved] == [m.id for m in free]
+        for letter, one in zip(free, result.moved, strict=True):
+            assert letter.dead is not None
+            source = self.model.queues[letter.dead[0].partition("@")[0]]
+            back = self.model.move(queue, letter, as_if_new(letter), source, self.now)
+            assert one.target == f"{source.name}@{back.sequence}"
+            self.model.batches.setdefault(result.batch, []).append(
+                (source.name, back.sequence, name, copy.copy(letter))
+            )
+
+    @rule()
+    def undo(self) -> None:
+        open_batches = [batch for batch, moves in self.model.batches.items() if moves]
+        if not open_batches:
+            with pytest.raises(NotFound):
+                self.store.undo_redrive()
+            return
+        batch = max(open_batches)
+        back, left = [], []
+        for move in self.model.batches[batch]:
+            place, sequence, _, letter = move
+            queue = self.model.queues[place]
+            found = queue.messages.get(sequence)
+            there = found is not None and found.id == letter.id
+            free = found is not None and queue.state(found, self.now) != "leased"
+            (back if there and free else left).append(move)
+        if not back:
+            with pytest.raises(Conflict):
+                self.store.undo_redrive()
+            return
+        assert [one.id for one in self.store.undo_redrive().moved] == [m[3].id for m in back]
+        for place, sequence, name, letter in back:
+            queue = self.model.queues[place]
+            after = copy.copy(letter)
+            after.before, after.lease = letter.before, None
+            found = queue.messages[sequence]
+            self.model.move(queue, found, after, self.model.queues[name], self.now)
+        self.model.batches[batch] = left
+
+    @rule(delay=st.sampled_from([0, 3, 20]), retry=st.sampled_from([(), (2,), (2, 20)]))
+    def alter(self, delay: int, retry: tuple[int, ...]) -> None:
+        for queue in (q for q in self.model.queues.values() if q.name in ("fifo", "loose")):
+            self.store.alter_queue(queue.name, delay=delay, retry_delays=retry)
+            queue.retry_delays = tuple(seconds * 1000 for seconds in retry)
+            if queue.fifo and queue.delay != delay * 1000:
+                queue.delay = delay * 1000
+                for group, (_, turn, first) in queue.turns.items():
+                    head = queue.messages[first]
+                    if head.lease is None:
+                        due = max(self.now, head.stored + queue.delay)
+                        queue.turns[group] = (due, turn, first)
+            queue.delay = delay * 1000
+
+    @rule(end=st.booleans(), to=WHICH, data=st.data())
+    def transaction(self, end: bool, to: int, data: Any) -> None:
+        """Several calls that are kept or undone together."""
+        before, sent = copy.deepcopy(self.model), self.sent
+        try:
+            with self.stores[0].transaction() as self.tx:
+                if self.fifo:
+                    self.send_in_order(to, [("a", None)])
+                else:
+                    self.send(to, [(1, None, None)])
+                self.receive(to, 2, None)
+                if self.model.receipts:
+                    which = data.draw(st.lists(st.integers(0, 11), min_size=1, max_size=3))
+                    self.ack(which)
+                if not end:
+                    raise Undone
+        except Undone:
+            self.model, self.sent = before, sent
+        finally:
+            self.tx = None
+
+
+_ALWAYS: dict[str, Any] = {
+    "deadline": None,
+    "print_blob": True,
+    "suppress_health_check": list(HealthCheck),
+}
+
+
+class TestQueuesAgainstModel(Queues.TestCase):
+    settings = settings(max_examples=150, stateful_step_count=50, **_ALWAYS)
+
+
+@pytest.mark.nightly
+class TestQueuesAgainstModelAtLength(Queues.TestCase):
+    settings = settings(max_examples=5_000, stateful_step_count=100, **_ALWAYS)

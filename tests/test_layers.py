@@ -1,0 +1,104 @@
+"""The three floors of the house, and what a start may cost."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"rich", "textual", "yaml", "sqlite_utils", "asyncio", "pydantic"}
+MAY_IMPORT = {"store": {"store"}, "tui": {"tui", "store"}, "mq": {"mq", "tui", "store"}}
+MOST_MODULES_AT_START = 250
+
+
+def sources(layer: str) -> list[Path]:
+    return sorted((ROOT / layer).rglob("*.py"))
+
+
+def modules_of(layer: str) -> list[str]:
+    names = (path.relative_to(ROOT).with_suffix("").parts for path in sources(layer))
+    return [".".join(parts).removesuffix(".__init__") for parts in names]
+
+
+def loaded_after(*modules: str) -> set[str]:
+    """The modules that a new interpreter has loaded after importing these."""
+    code = f"import sys, {', '.join(modules)}; print(*sys.modules, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def imported_names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0:
+        return [node.module or ""]
+    return []
+
+
+def imports_at_module_scope(path: Path) -> Iterator[str]:
+    for node in ast.parse(path.read_text()).body:
+        yield from imported_names(node)
+
+
+def imports_anywhere(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        yield from imported_names(node)
+
+
+def test_the_store_loads_without_a_terminal() -> None:
+    assert not loaded_after(*modules_of("store")) & (HEAVY | {"typer", "mq", "tui"})
+
+
+@pytest.mark.parametrize("package", ["mq", "store"])
+def test_importing_the_package_brings_nothing_heavy_and_no_command_line(package: str) -> None:
+    assert not loaded_after(package) & (HEAVY | {"typer", "tui"})
+
+
+def test_the_command_line_with_all_its_commands_loads_nothing_heavy() -> None:
+    assert not loaded_after(*modules_of("mq")) & (HEAVY | {"tui"})
+
+
+def test_the_dashboard_knows_nothing_of_the_command_line() -> None:
+    if modules := modules_of("tui"):
+        assert not loaded_after(*modules) & {"typer", "mq"}
+
+
+@pytest.mark.parametrize("layer", MAY_IMPORT)
+def test_no_import_points_up(layer: str) -> None:
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources(layer)
+        for name in imports_anywhere(path)
+        if name.partition(".")[0] in MAY_IMPORT.keys() - MAY_IMPORT[layer]
+    }
+    assert not wrong
+
+
+def test_the_store_needs_only_the_standard_library_at_module_scope() -> None:
+    allowed = sys.stdlib_module_names | {"store"}
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources("store")
+        for name in imports_at_module_scope(path)
+        if name.partition(".")[0] not in allowed
+    }
+    assert not wrong
+
+
+def test_only_the_dashboard_command_reaches_for_the_dashboard() -> None:
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources("mq")
+        for name in imports_anywhere(path)
+        if name.partition(".")[0] == "tui"
+    }
+    assert users <= {"mq/commands/dashboard.py"}
+
+
+def test_starting_the_command_line_stays_within_its_bound() -> None:
+    assert len(loaded_after("mq.__main__")) <= MOST_MODULES_AT_START
