@@ -1,0 +1,112 @@
+"""Writes docs/cli.md from the commands themselves: `python docs/generate_cli.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from mq.app import app
+from mq.commands import ALIASES, GLOBAL_PANEL, LazyCommand
+
+TARGET = Path(__file__).with_name("cli.md")
+
+_HEAD = """\
+# Commands
+
+Written by `python docs/generate_cli.py` from the commands themselves; do not edit.
+
+`mq --help`, `mq topic --help` and `mq topic create --help` say the same in the terminal.
+"""
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command by its full name, such as `mq topic create`, groups before their own."""
+    yield from _below("mq", typer.main.get_command(app))
+
+
+def _below(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    yield path, command
+    if isinstance(command, TyperGroup):
+        for name, child in command.commands.items():
+            if not child.hidden:
+                loaded = child.load() if isinstance(child, LazyCommand) else child
+                yield from _below(f"{path} {name}", loaded)
+
+
+def page() -> str:
+    """The text of docs/cli.md."""
+    found = dict(commands())
+    root = found.pop("mq")
+    sections = [_HEAD, _contents(found), _global_options(root)]
+    return "\n".join([*sections, *(_section(path, command) for path, command in found.items())])
+
+
+def _contents(found: dict[str, Any]) -> str:
+    lines = [
+        f"- [`{path}`](#{path.replace(' ', '-')}): {_first_sentence(command)}"
+        for path, command in found.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _first_sentence(command: Any) -> str:
+    return _prose(command).split("\n\n")[0].split(". ")[0].rstrip(".:") + "."
+
+
+def _global_options(root: Any) -> str:
+    shared = [option for option in root.params if _panel(option) == GLOBAL_PANEL]
+    own = [option for option in root.params if _panel(option) != GLOBAL_PANEL]
+    aliases = " and ".join(f"`{short}` for `{name}`" for short, name in ALIASES.items())
+    return (
+        "## Global options\n\n"
+        "They are accepted before and after the command. Every command also takes `-h`, `--help`.\n"
+        f"Short names: {aliases}.\n\n{_table(root, shared)}\n"
+        f"`mq` alone also takes:\n\n{_table(root, own)}"
+    )
+
+
+def _section(path: str, command: Any) -> str:
+    level = "##" if path.count(" ") == 1 else "###"
+    parts = [f"{level} {path}\n", _prose(command) + "\n"]
+    if not isinstance(command, TyperGroup):
+        pieces = command.collect_usage_pieces(_context(path, command))
+        parts.append(f"```\n{path} {' '.join(pieces)}\n```\n")
+    own = [p for p in command.params if _panel(p) != GLOBAL_PANEL and getattr(p, "help", None)]
+    if own:
+        parts.append(_table(command, own))
+    return "\n".join(parts)
+
+
+def _table(command: Any, parameters: list[Any]) -> str:
+    lines = ["| | |", "|---|---|"]
+    for parameter in parameters:
+        record = parameter.get_help_record(_context("", command))
+        if record is not None:
+            names, text = (_cell(part) for part in record)
+            lines.append(f"| `{names}` | {text} |")
+    return "\n".join(lines) + "\n"
+
+
+def _panel(parameter: Any) -> str:
+    return getattr(parameter, "rich_help_panel", None) or ""
+
+
+def _prose(command: Any) -> str:
+    paragraphs = (command.help or "").split("\f")[0].strip().split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _context(path: str, command: Any) -> typer.Context:
+    return typer.Context(command, info_name=path)
+
+
+if __name__ == "__main__":
+    TARGET.write_text(page(), encoding="utf-8")
