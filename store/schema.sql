@@ -270,7 +270,6 @@ create table mq_origins (
   hops text not null default '[]',
   priority integer not null default 0             -- as it was sent
 ) strict;
-create index mq_origins_message_id on mq_origins (message_id);
 
 -- The journal of redrives, for undo.
 create table mq_moves (

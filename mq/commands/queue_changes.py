@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,6 +30,7 @@ from mq.commands.reporting import (
     sentence_of,
 )
 from mq.context import current_context
+from mq.trial import trial
 from store.errors import BadInput
 from store.messages import QueueStatus
 
@@ -83,19 +83,13 @@ def alter(
         report_done(context, CHANGES, changes, f"queue {name}: {sentence_of(changes)}")
 
 
-class _TakeBack(Exception):
-    """Ends a transaction that was only meant to show its outcome."""
-
-
 def _altered(
     store: Store, name: str, settings: dict[str, Any], *, keep: bool
 ) -> tuple[QueueStatus, QueueStatus]:
     """The queue before and after; without `keep` nothing is stored."""
-    with suppress(_TakeBack), store.transaction() as tx:
+    with trial(store, keep=keep) as tx:
         before = tx.queue(name)
         after = tx.alter_queue(name, **settings)
-        if not keep:
-            raise _TakeBack
     return before, after
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Annotated, NamedTuple
 
 import typer
@@ -11,6 +10,7 @@ from mq.commands.reporting import DryRun, report_done
 from mq.context import current_context
 from mq.output import Column
 from mq.record_lines import cell_text, cut
+from mq.trial import trial
 from store.addresses import Address, parse_address
 from store.broker import Store
 from store.models import Record
@@ -77,15 +77,9 @@ def skip(
         report_done(context, SKIPPED, [skipped], f"group {name} skipped {skipped}")
 
 
-class _TakeBack(Exception):
-    """Ends a transaction that was only meant to show its outcome."""
-
-
 def _skipped(
     store: Store, group: str, place: Address, to_dlq: str | None, *, keep: bool
 ) -> Skipped:
-    with suppress(_TakeBack), store.transaction() as tx:
+    with trial(store, keep=keep) as tx:
         record = tx.skip(group, place, to_dlq)
-        if not keep:
-            raise _TakeBack
     return Skipped(group, place, record, to_dlq)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,6 +27,7 @@ from mq.commands.topic_options import (
 )
 from mq.context import Context, current_context
 from mq.output import Column
+from mq.trial import trial
 from store.addresses import parse_address
 from store.errors import BadInput
 from store.models import TopicConfig, TopicStatus, TrimResult
@@ -76,19 +76,13 @@ def alter(
         report_done(context, CHANGES, changes, f"topic {name}: {sentence_of(changes)}")
 
 
-class _TakeBack(Exception):
-    """Ends a transaction that was only meant to show its outcome."""
-
-
 def _altered(
     store: Store, name: str, partitions: int | None, settings: dict[str, Any], *, keep: bool
 ) -> tuple[TopicStatus, TopicStatus]:
     """The topic before and after; without `keep` nothing is stored."""
-    with suppress(_TakeBack), store.transaction() as tx:
+    with trial(store, keep=keep) as tx:
         before = tx.topic(name)
         after = tx.alter_topic(name, partitions=partitions, **settings)
-        if not keep:
-            raise _TakeBack
     return before, after
 
 

@@ -62,8 +62,9 @@ class QueueCalls(Calls):
         if config.dlq is not None and "max_deliveries" not in settings:
             config = replace(config, max_deliveries=DEFAULT_MAX_DELIVERIES)
         with self._write() as tx:
-            if if_not_exists and name in queues.names(tx):
-                return view.status(tx, _agreeing(queues.find(tx, name), config))
+            present = queues.find_or_none(tx, name) if if_not_exists else None
+            if present is not None:
+                return view.status(tx, _agreeing(present, config))
             return view.status(tx, queues.create(tx, name, config))
 
     def queues(self) -> list[QueueStatus]:

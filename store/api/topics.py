@@ -47,8 +47,9 @@ class TopicCalls(Calls):
         """
         config = replace(TopicConfig(), **_encoded(settings))
         with self._write() as tx:
-            if if_not_exists and name in topics.names(tx):
-                return _agreeing(topics.status(topics.find(tx, name)), partitions, config)
+            present = topics.find_or_none(tx, name) if if_not_exists else None
+            if present is not None:
+                return _agreeing(topics.status(present), partitions, config)
             return topics.status(topics.create(tx, name, partitions, config))
 
     def topics(self) -> list[TopicStatus]:

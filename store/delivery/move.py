@@ -11,7 +11,6 @@ from store.delivery.enqueue import Draft
 from store.delivery.leases import Lease, Slot
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
-from store.errors import NotFound
 from store.log.encoding import Encoded
 from store.messages import Reason
 
@@ -126,27 +125,18 @@ def dead_letter(
     It stays when the DLQ has vanished, or when it has been there by the same cycle without
     anybody rejecting it since: nothing is lost for want of a place.
     """
-    target = _dead_letter_queue(tx, queue)
-    if target is None:
-        if queue.config.dlq is not None:
-            return False
+    if queue.config.dlq is None:
         remove(tx, queue, [message])
         count_gone(tx, queue, dropped=1)
         return True
+    target = queues.find_or_none(tx, queue.config.dlq)
+    if target is None:
+        return False
     origin = origins.get(tx, message.record, message.timestamp, message.slot.number >> 1)
     if _is_cycle(origin, target.name, reason):
         return False
     transfer(tx, queue, message, target, _dead_origin(tx, queue, message, origin, reason, error))
     return True
-
-
-def _dead_letter_queue(tx: Snapshot, queue: Queue) -> Queue | None:
-    if queue.config.dlq is None:
-        return None
-    try:
-        return queues.find(tx, queue.config.dlq)
-    except NotFound:
-        return None
 
 
 def _is_cycle(origin: Origin, target: str, reason: Reason) -> bool:

@@ -43,25 +43,6 @@ def message_id(tx: Snapshot, record: int) -> bytes:
     return (high << 64 | low).to_bytes(16, "big")
 
 
-def record_of(tx: Snapshot, id: str) -> int | None:
-    """The record that a message id stands for now; `None` when there is none."""
-    try:
-        wanted = uuid.UUID(id).bytes
-    except ValueError:
-        return None
-    moved: int | None = tx.value(
-        "select record from mq_origins where message_id = :id", {"id": wanted}
-    )
-    if moved is not None:
-        return moved
-    high, low = int.from_bytes(wanted[:8], "big"), int.from_bytes(wanted[8:], "big")
-    record = (high & 1) << _LOW_BITS | low & (1 << _LOW_BITS) - 1
-    if message_id(tx, record) != wanted:
-        return None
-    found: int | None = tx.value("select id from mq_records where id = :id", {"id": record})
-    return found
-
-
 def format_id(id: bytes) -> str:
     """A message id as text."""
     return str(uuid.UUID(bytes=id))

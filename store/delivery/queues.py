@@ -238,9 +238,12 @@ def _missing(tx: Snapshot, name: str) -> NotFound:
     return NotFound(f"queue {name} does not exist", hint=f"mq queue create {name}")
 
 
-def of_reader(tx: Snapshot, reader: int) -> Queue:
-    """The queue that a reader belongs to."""
-    return find(tx, tx.value("select name from mq_readers where id = :id", {"id": reader}))
+def find_or_none(tx: Snapshot, name: str) -> Queue | None:
+    """The queue of that name, if there is one."""
+    try:
+        return find(tx, name)
+    except NotFound:
+        return None
 
 
 def names(tx: Snapshot) -> list[str]:
