@@ -13,7 +13,7 @@ from store.errors import BadInput, ForeignFile, MqError, NotFound, StoreUnusable
 from store.lockfile import WriteLock
 
 APPLICATION_ID = 0x6D717364  # "mqsd"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PAGE_SIZE = 4096
 
 _NETWORK_FILE_SYSTEMS = {
@@ -138,7 +138,11 @@ def _insert_first_rows(connection: sqlite3.Connection, durability: str, clock: C
 
 def schema_statements() -> list[str]:
     """The statements of schema.sql, in order."""
-    text = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    return split_statements(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
+
+
+def split_statements(text: str) -> list[str]:
+    """The statements of an SQL script, in order."""
     statements, current = [], ""
     for line in text.splitlines(keepends=True):
         current += line

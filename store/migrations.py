@@ -12,8 +12,20 @@ from store.lockfile import WriteLock
 
 Step = Callable[[sqlite3.Connection], None]
 
+_TO_SCHEMA_2 = """
+"""
+
+
+def _script(text: str) -> Step:
+    def run(connection: sqlite3.Connection) -> None:
+        for statement in files.split_statements(text):
+            connection.execute(statement)
+
+    return run
+
+
 # steps[n] leads from schema n to schema n + 1.
-steps: dict[int, Step] = {}
+steps: dict[int, Step] = {1: _script(_TO_SCHEMA_2)}
 
 
 def upgrade(path: Path, version: int, timeout: float) -> None:

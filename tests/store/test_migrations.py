@@ -1,0 +1,75 @@
+"""A store made by an older mq comes out the same as a new one."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from store import Store, files
+from store.clock import ManualClock
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture
+def old_store(path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store as schema 1 had it, with a topic and a queue."""
+    old = files.split_statements((DATA / "schema-1.sql").read_text())
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "SCHEMA_VERSION", 1)
+        patch.setattr(files, "schema_statements", lambda: old)
+        files.create(path, "normal", clock, 1.0)
+    with closing(sqlite3.connect(path)) as connection:
+        for name, kind in (("orders", "topic"), ("mails", "queue")):
+            connection.execute(
+                "insert into mq_channels (name, kind, created) values (?, ?, 0)", (name, kind)
+            )
+        connection.execute(
+            "insert into mq_queues (channel, fifo, delay, retention, max_message, retry_delays,"
+            " content_dedup, dedup_scope, priorities, overflow, single_active, fair)"
+            " values (2, 0, 0, 1000, 1000, '[]', 0, 'queue', 1, 'drop-head', 0, 0)"
+        )
+        connection.execute(
+            "insert into mq_readers (kind, name, channel, source, created, lease)"
+            " values ('queue', 'mails', 2, 2, 0, 30000)"
+        )
+        connection.execute("insert into mq_partitions (channel, number) values (2, 0)")
+        connection.execute("insert into mq_slots (reader, partition, cursor) values (1, 1, 0)")
+        connection.commit()
+    return path
+
+
+def objects(path: Path) -> dict[tuple[str, str], str]:
+    """Every index and every column of every table of a store, with its definition."""
+    with closing(sqlite3.connect(path)) as connection:
+        found = {
+            ("index", name): sql
+            for name, sql in connection.execute(
+                "select name, sql from sqlite_master where type = 'index' and sql not null"
+            )
+        }
+        for (table,) in connection.execute("select name from sqlite_master where type = 'table'"):
+            for column in connection.execute(f"pragma table_info({table})"):
+                found[table, column[1]] = repr(column[2:])
+    return found
+
+
+def test_an_old_store_has_the_tables_columns_and_indexes_of_a_new_one(
+    old_store: Path, tmp_path: Path, clock: ManualClock
+) -> None:
+    Store.open(old_store, clock=clock).close()
+    Store.open(tmp_path / "new.db", create=True, clock=clock).close()
+
+    assert objects(old_store) == objects(tmp_path / "new.db")
+
+
+def test_the_queues_of_an_old_store_go_on(old_store: Path, clock: ManualClock) -> None:
+    with Store.open(old_store, clock=clock) as store:
+        store.send("mails", "hello")
+        (message,) = store.receive("mails")
+        store.ack([message.receipt or ""])
+
+        assert store.queue("mails").acknowledged == 1
