@@ -31,6 +31,7 @@ from store.models import NewRecord, Record, RecordId
 from store.positions import Position, parse_position
 from store.producer import Producer
 from store.transaction import Transaction
+from store.watch.models import Overview, Stall, Subject
 
 __all__ = [
     "BadInput",
@@ -52,16 +53,19 @@ __all__ = [
     "NewerStore",
     "NotFound",
     "OutcomeUnknown",
+    "Overview",
     "Position",
     "Producer",
     "QueueFull",
     "Record",
     "RecordId",
     "Shift",
+    "Stall",
     "StalePlan",
     "Store",
     "StoreFull",
     "StoreUnusable",
+    "Subject",
     "Throttled",
     "TimedOut",
     "Transaction",

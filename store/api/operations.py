@@ -5,6 +5,8 @@ from __future__ import annotations
 from store import maintenance
 from store.api.base import Calls
 from store.models import Finding, StoreStatus
+from store.watch import overview
+from store.watch.models import Overview
 
 
 class OperationCalls(Calls):
@@ -14,6 +16,11 @@ class OperationCalls(Calls):
         """What is in the store, and how large it is."""
         with self._read() as tx:
             return maintenance.status(tx)
+
+    def snapshot(self) -> Overview:
+        """What the dashboard begins with: the store, its stalls and all that holds messages."""
+        with self._read() as tx:
+            return overview.overview(tx)
 
     def kind(self, name: str) -> str | None:
         """What a name stands for: `topic`, `queue`, `share`, or `None` for nothing."""
