@@ -18,25 +18,70 @@ class Field(StrEnum):
     ERROR = "error"
 
 
-_LONGEST_ERROR = 500
-# What differs from one failure to the next of the same kind; the order matters.
-_VARIABLE_PARTS = [
-    (re.compile(r"'[^'\n]*'(?![A-Za-z])|\"[^\"\n]*\"|`[^`\n]*`"), "'…'"),
-    (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.I), "ID"),
-    (re.compile(r"\b0x[0-9a-f]+\b", re.I), "HEX"),
-    (re.compile(r"\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{6,}\b", re.I), "HEX"),
-    (re.compile(r"\b(?=\w*[0-9])(?=\w*[A-Za-z])\w{12,}\b"), "ID"),
-    (re.compile(r"[0-9]+(?:[.,:][0-9]+)*"), "N"),
-    (re.compile(r"\s+"), " "),
-]
+_LONGEST_READ = 4_000
+_LONGEST_SHOWN = 500
+_VARIABLE = "…"
+
+_MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?"
+_CLOCK = (
+    r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?[ap]\.?m\b\.?)?"
+    r"(?:\s?(?:z|utc|gmt|(?:[ecmp]|we|ce|ee)[sd]?t|[bij]st)\b|\s?[+-]\d\d:?(?:\d\d)?\b)?"
+)
+_DATE = (
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}"
+    rf"|(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
+    rf"(?:\d{{1,2}}[\s/-]{_MONTH}(?:,?[\s/-]\d{{4}})?|{_MONTH}\s+\d{{1,2}}\b(?:,?\s\d{{4}})?))"
+)
+_UNIT = (
+    r"(?:[num\u00b5]?s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?"
+    r"|milliseconds?|microseconds?|nanoseconds?|weeks?|[kmgt]?i?b|bytes?)"
+)
+# What differs from one failure to the next of the same kind; at one place the first one counts.
+_VARIABLE_PART = re.compile(
+    "|".join(
+        [
+            # An apostrophe inside a word neither opens nor closes a quotation.
+            r"(?P<quoted>(?<![^\W_])[bru]{0,2}(?:'(?:\\.|[^'\\\n]|(?<=\w)'(?=\w))*'(?!\w)"
+            r"|\"(?:\\.|[^\"\\\n])*\")|`[^`\n]*`|\u201c[^\u201d\n]*\u201d|\u2018[^\u2019\n]*\u2019"
+            r"|\u00ab[^\u00bb\n]*\u00bb)",
+            rf"\b{_DATE}(?![\da-su-z-])(?:(?:t|,?\s+|:){_CLOCK}(?:\s\d{{4}}\b)?)?",
+            rf"\b{_CLOCK}",
+            # UUIDs and other hexadecimal ids in groups.
+            r"\b(?=[a-f-]*\d)[0-9a-f]{2,}(?:-[0-9a-f]{2,})+\b",
+            # IPv6 and MAC addresses.
+            r"\[(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}(?:%\w+)?\]",
+            r"(?<![\w:])(?=[:.]*[0-9a-f])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?(?![\w:])",
+            # Durations and sizes, whose unit changes with the number.
+            rf"\b\d+(?:[.,]\d+)*\s?{_UNIT}\b(?:,?\s?\d+(?:[.,]\d+)?\s?{_UNIT}\b)*",
+            r"[\w.+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+",
+            # Ids of random letters and digits, groups of them included.
+            r"\b(?=[\w-]*[a-z]\d)(?=[\w-]*\d[a-z])(?=[\w-]*(?-i:[A-Z]))(?=[\w-]*(?-i:[a-z]))"
+            r"[\w-]{16,}",
+            # Letters alone are a word, unless no word is made of them.
+            r"(?<![^\W_])[a-f]{7,}(?![^\W_])",
+            r"[^\W\d_]*\d[^\W_]*",
+        ]
+    ),
+    re.I,
+)
+_JOINED = re.compile(r"(?<![\w)\]])[+-](?=…)|(?<=…)(?:[.:+-]|,\s?)(?=[+-]?…)")
+_RUN = re.compile("…{2,}")
+_SPACE = re.compile(r"\s+")
 
 
 def normalise_error(error: str) -> str:
-    """An error without what differs each time: numbers, ids, hexadecimal and quoted parts."""
-    text = error[:_LONGEST_ERROR]
-    for pattern, stands_for in _VARIABLE_PARTS:
-        text = pattern.sub(stands_for, text)
-    return text.strip()
+    """An error with `…` for what differs each time: numbers, ids, times, sizes and quoted parts.
+
+    Whatever contains a digit is taken for a variable, to the end of the word: `30s` and `250ms`,
+    `6f96` and `face12` are the same. Lists of such are one, however long.
+    """
+    text = _VARIABLE_PART.sub(_stand_in, error[:_LONGEST_READ])
+    text = _RUN.sub(_VARIABLE, _JOINED.sub("", text))
+    return _SPACE.sub(" ", text).strip()[:_LONGEST_SHOWN]
+
+
+def _stand_in(found: re.Match[str]) -> str:
+    return _VARIABLE if found["quoted"] is None else f"'{_VARIABLE}'"
 
 
 def group(letters: Iterable[Message], field: Field) -> list[LetterGroup]:

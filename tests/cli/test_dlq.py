@@ -106,7 +106,7 @@ class TestPeek:
         groups = json.loads(call_mq("dlq", "peek", "emails", "--group-by", "error", "--json").out)
         assert [list(group) for group in groups] == [["value", "count", "first", "last"]] * 2
         assert [(group["value"], group["count"]) for group in groups] == [
-            ("timeout after Ns", 2),
+            ("timeout after …", 2),
             ("no user '…'", 1),
         ]
         assert groups[0]["first"] <= groups[0]["last"]
