@@ -1,0 +1,114 @@
+"""What RabbitMQ does, case by case: facts from its own tests and from watching a broker.
+
+The cases of area `stream` are about logs, and are driven beside Kafka's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rabbitmq_routing_cases import ROUTING_CASES
+from sqs_frame import Queues
+
+from store import Store
+from store.clock import ManualClock
+
+ALL_CASES = ROUTING_CASES
+DATA = Path(__file__).parent / "data" / "rabbitmq.json"
+KNOWN: dict[str, dict[str, Any]] = {
+    case["id"]: case for case in json.loads(DATA.read_text()) if case["area"] != "stream"
+}
+
+_EXPIRED_ANYWHERE = "an expired message goes wherever it stands, not only at the head"
+_OLD_VERSION = "what an old version did: mq follows the newer or classic answer"
+_NOTHING_DROPPED = "a DLQ must exist, and nothing is dropped for want of a target"
+_NO_DEFAULT_EXCHANGE = "there is no default exchange and no reserved name: produce sends directly"
+_NOT_OFFERED = {
+    "policy": "no policies: alter and apply change settings in place",
+    "cc": "no CC and BCC headers",
+    "hash": "no hash exchanges: a topic places by key",
+    "lifecycle": "nothing deletes itself",
+}
+
+DEPARTURES = {
+    "ttl-01": _EXPIRED_ANYWHERE,
+    "ttl-05": _EXPIRED_ANYWHERE,
+    "priority-07": _EXPIRED_ANYWHERE,
+    "maxlen-03": _OLD_VERSION,
+    "maxlen-07": "a publish is one transaction: refused by one queue means stored in none",
+    "priority-09": _OLD_VERSION,
+    "requeue-07": _OLD_VERSION,
+    "requeue-11": "looking never changes a message",
+    "dlx-13": _NOTHING_DROPPED,
+    "dlx-21": _NOTHING_DROPPED,
+    "dlx-23": _NOTHING_DROPPED,
+    "errors-01": _NO_DEFAULT_EXCHANGE,
+    "errors-03": _NO_DEFAULT_EXCHANGE,
+} | {
+    case["id"]: _NOT_OFFERED[case["area"]]
+    for case in KNOWN.values()
+    if case["area"] in _NOT_OFFERED
+}
+
+_ROUTING = {"topic", "routing", "e2e", "ae", "headers"}
+NOT_YET = {case["id"]: "routing" for case in KNOWN.values() if case["area"] in _ROUTING} | {
+    "dlx-01": "queues",
+    "dlx-03": "queues",
+    "dlx-05": "queues",
+    "dlx-07": "queues",
+    "dlx-09": "queues",
+    "dlx-11": "queues",
+    "dlx-15": "routing",
+    "dlx-17": "import",
+    "dlx-19": "queues",
+    "ttl-03": "queues",
+    "ttl-07": "queues",
+    "maxlen-01": "queues",
+    "maxlen-05": "queues",
+    "maxlen-09": "queues",
+    "priority-01": "queues",
+    "priority-03": "queues",
+    "priority-05": "queues",
+    "requeue-01": "queues",
+    "requeue-03": "queues",
+    "requeue-05": "queues",
+    "requeue-09": "queues",
+    "prefetch-01": "queues",
+    "prefetch-03": "queues",
+    "prefetch-05": "queues",
+    "sac-01": "queues",
+    "sac-03": "queues",
+    "sac-05": "queues",
+    "confirm-01": "routing",
+    "confirm-03": "routing",
+    "errors-05": "routing",
+    "errors-07": "queues",
+    "errors-09": "routing",
+    "declare-01": "queues",
+    "declare-03": "queues",
+    "declare-05": "queues",
+    "declare-07": "queues",
+    "declare-09": "routing",
+}
+
+
+@pytest.fixture
+def queues(store: Store, clock: ManualClock) -> Queues:
+    return Queues(store, clock)
+
+
+@pytest.mark.parametrize("id", sorted(ALL_CASES))
+def test_it_is_as_in_rabbitmq(id: str, queues: Queues) -> None:
+    drive: Callable[[Queues], None] = ALL_CASES[id]
+
+    drive(queues)
+
+
+def test_every_case_is_in_exactly_one_list() -> None:
+    listed = [*ALL_CASES, *DEPARTURES, *NOT_YET]
+
+    assert sorted(listed) == sorted(KNOWN)
