@@ -35,6 +35,7 @@ COMMANDS = {
     "backup": ("mq.commands.backup", _OPERATIONS, "Copy the store while it is in use."),
     "vacuum": ("mq.commands.vacuum", _OPERATIONS, "Give unused space back to the file system."),
     "store": ("mq.commands.store", _OPERATIONS, "Show and change the settings of the store."),
+    "bench": ("mq.commands.bench", _OPERATIONS, "Measure mq beside other queues on this machine."),
     "demo": ("mq.commands.demo", _OPERATIONS, "Tell a story on real data in a temporary folder."),
 }
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from importlib.machinery import ModuleSpec
-from importlib.util import module_from_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from mq.beside import folder_of, load
 from mq.commands import SingleCommand
 from mq.context import Context, current_context
 from store.errors import NotFound
@@ -41,7 +38,7 @@ def demo(
 ) -> None:
     """Tell a story on real data in a temporary folder, or in the store that --store names."""
     context = current_context()
-    story = _load(_find(name))
+    story = cast("Story", load(_find(name), _SCRIPT.removesuffix(".py")))
     store = _given_store(context)
     with TemporaryDirectory(prefix="mq-demo-") as folder:
         story.tell(context.output, Path(folder), store)
@@ -55,24 +52,10 @@ def _given_store(context: Context) -> Path | None:
 
 def _find(name: str) -> Path:
     """The folder of a demo; raises NotFound with those there are."""
-    found = {script.parent.name: script.parent for script in _root().glob(f"*/{_SCRIPT}")}
+    found = {
+        script.parent.name: script.parent for script in folder_of("demos").glob(f"*/{_SCRIPT}")
+    }
     if name not in found:
         known = ", ".join(sorted(found)) or "none"
         raise NotFound(f"there is no demo {name!r}", hint=f"demos there are: {known}")
     return found[name]
-
-
-def _root() -> Path:
-    """Where the demos are: in the package when installed, beside it in a clone."""
-    package = Path(__file__).parents[1]
-    installed = package / "demos"
-    return installed if installed.is_dir() else package.parent / "demos"
-
-
-def _load(folder: Path) -> Story:
-    """Import a demo by its path, as a package of its own, whatever sys.path says."""
-    package = f"mq_demo_{folder.name}"
-    spec = ModuleSpec(package, None, is_package=True)
-    spec.submodule_search_locations = [str(folder)]
-    sys.modules[package] = module_from_spec(spec)
-    return cast("Story", import_module(f"{package}.{_SCRIPT.removesuffix('.py')}"))

@@ -1,0 +1,1 @@
+"""mq beside what else a Python program can use on one machine: same messages, same run."""

@@ -1,0 +1,147 @@
+"""mq itself, and the bare SQLite table that bounds what it can reach."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from store import NewMessage, NewRecord, Store
+
+from .contenders import Contender, Log
+
+_ROWS_A_STATEMENT = 100
+
+
+class MqQueue(Contender):
+    """mq's queue through its public Python API."""
+
+    name = "mq"
+
+    def open(self, folder: Path, durability: str) -> None:
+        self._store = Store.open(folder / "mq.db", create=True, durability=durability)
+        self._store.create_queue("q")
+
+    def send(self, value: bytes) -> None:
+        self._store.send("q", value)
+
+    def take(self) -> None:
+        (message,) = self._store.receive("q")
+        self._store.ack([message.receipt or ""])
+
+    def send_batch(self, values: Sequence[bytes]) -> None:
+        self._store.send_many("q", [NewMessage(value) for value in values])
+
+    def take_batch(self, number: int) -> None:
+        messages = self._store.receive("q", number)
+        assert len(messages) == number
+        self._store.ack([message.receipt or "" for message in messages])
+
+    def close(self) -> None:
+        self._store.close()
+
+
+class MqTopic(Log):
+    """mq's topic through its public Python API."""
+
+    name = "mq"
+
+    def open(self, folder: Path, durability: str, partitions: int) -> None:
+        self._store = Store.open(folder / "mq.db", create=True, durability=durability)
+        self._store.create_topic("t", partitions=partitions)
+
+    def append(self, values: Sequence[bytes], keys: Sequence[bytes] | None) -> None:
+        if keys is None:
+            records = [NewRecord(value) for value in values]
+        else:
+            records = [NewRecord(value, key) for value, key in zip(values, keys, strict=True)]
+        self._store.produce_many("t", records)
+
+    def read(self, offset: int, number: int) -> int:
+        return len(self._store.read("t", offset=offset, limit=number))
+
+    def close(self) -> None:
+        self._store.close()
+
+
+class _Table:
+    """A connection to one table with an id and a value, as fast as SQLite goes."""
+
+    def __init__(self, folder: Path, durability: str) -> None:
+        self.connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
+        for pragma in ("journal_mode = wal", f"synchronous = {durability}", "temp_store = memory"):
+            self.connection.execute(f"pragma {pragma}")
+        self.connection.execute("create table t (id integer primary key, value blob)")
+
+    def insert_each(self, values: Sequence[bytes]) -> None:
+        self.connection.execute("begin immediate")
+        self.connection.executemany("insert into t (value) values (?)", [(v,) for v in values])
+        self.connection.execute("commit")
+
+    def insert_rows(self, values: Sequence[bytes]) -> None:
+        self.connection.execute("begin immediate")
+        for first in range(0, len(values), _ROWS_A_STATEMENT):
+            rows = values[first : first + _ROWS_A_STATEMENT]
+            marks = ",".join(["(?)"] * len(rows))
+            self.connection.execute(f"insert into t (value) values {marks}", rows)
+        self.connection.execute("commit")
+
+
+class BareQueue(Contender):
+    """A table from which whoever takes a row deletes it: no leases, no counts, nothing else."""
+
+    name = "bare table"
+    redelivers = False
+
+    def open(self, folder: Path, durability: str) -> None:
+        self._table = _Table(folder, durability)
+
+    def send(self, value: bytes) -> None:
+        self._table.connection.execute("insert into t (value) values (?)", (value,))
+
+    def take(self) -> None:
+        self._table.connection.execute(
+            "delete from t where id = (select min(id) from t) returning value"
+        ).fetchall()
+
+    def send_batch(self, values: Sequence[bytes]) -> None:
+        self._table.insert_each(values)
+
+    def take_batch(self, number: int) -> None:
+        self._table.connection.execute(
+            "delete from t where id in (select id from t order by id limit ?) returning value",
+            (number,),
+        ).fetchall()
+
+    def close(self) -> None:
+        self._table.connection.close()
+
+
+class BareLog(Log):
+    """A table filled by executemany and read by id; it has no partitions and ignores keys."""
+
+    name = "bare table"
+
+    def open(self, folder: Path, durability: str, partitions: int) -> None:
+        self._table = _Table(folder, durability)
+
+    def append(self, values: Sequence[bytes], keys: Sequence[bytes] | None) -> None:
+        self._table.insert_each(values)
+
+    def read(self, offset: int, number: int) -> int:
+        rows = self._table.connection.execute(
+            "select id, value from t where id > ? order by id limit ?", (offset, number)
+        )
+        return len(rows.fetchall())
+
+    def close(self) -> None:
+        self._table.connection.close()
+
+
+class BareLogInRows(BareLog):
+    """The same table filled by statements of a hundred rows each: the limit."""
+
+    name = "bare, 100 rows"
+
+    def append(self, values: Sequence[bytes], keys: Sequence[bytes] | None) -> None:
+        self._table.insert_rows(values)
