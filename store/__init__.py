@@ -1,4 +1,4 @@
-"""The broker: topics, groups and queues in one SQLite file, with no server."""
+"""The broker: topics, groups, queues and exchanges in one SQLite file, with no server."""
 
 from store.broker import Store
 from store.consumer import Consumer
@@ -24,23 +24,28 @@ from store.errors import (
     Throttled,
     TimedOut,
     Unavailable,
+    Unroutable,
 )
 from store.groups.reset import Shift
 from store.messages import Message, MessageId, NewMessage
 from store.models import NewRecord, Record, RecordId
 from store.positions import Position, parse_position
 from store.producer import Producer
+from store.routes import Binding, Exchange, Explanation, Route
 from store.transaction import Transaction
 from store.watch.models import Overview, Stall, Subject
 
 __all__ = [
     "BadInput",
     "BadRecord",
+    "Binding",
     "Busy",
     "Conflict",
     "Consumer",
     "Damaged",
+    "Exchange",
     "Exists",
+    "Explanation",
     "Fenced",
     "ForeignFile",
     "GroupActive",
@@ -59,6 +64,7 @@ __all__ = [
     "QueueFull",
     "Record",
     "RecordId",
+    "Route",
     "Shift",
     "StalePlan",
     "Stall",
@@ -70,5 +76,6 @@ __all__ = [
     "TimedOut",
     "Transaction",
     "Unavailable",
+    "Unroutable",
     "parse_position",
 ]

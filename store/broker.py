@@ -13,6 +13,7 @@ from store import files, maintenance, waiting
 from store.api.groups import GroupCalls
 from store.api.operations import OperationCalls
 from store.api.queues import QueueCalls
+from store.api.routing import RoutingCalls
 from store.api.tables import TableCalls
 from store.api.topics import TopicCalls
 from store.clock import Clock, SystemClock
@@ -31,7 +32,7 @@ from store.transaction import Transaction
 _PAGES_A_STEP = 500
 
 
-class Store(TopicCalls, TableCalls, QueueCalls, GroupCalls, OperationCalls):
+class Store(TopicCalls, TableCalls, QueueCalls, RoutingCalls, GroupCalls, OperationCalls):
     """An open store. It may be used by several threads, and must be opened again after fork."""
 
     def __init__(self, database: Database) -> None:

@@ -41,6 +41,12 @@ class NotFound(MqError):
     code = "not_found"
 
 
+class Unroutable(NotFound):
+    """No binding leads a message that was published as mandatory anywhere."""
+
+    code = "unroutable"
+
+
 class Conflict(MqError):
     """The state of the store forbids it."""
 

@@ -13,6 +13,32 @@ from store.lockfile import WriteLock
 Step = Callable[[sqlite3.Connection], None]
 
 _TO_SCHEMA_2 = """
+drop table mq_exchanges;
+create table mq_exchanges (
+  id integer primary key autoincrement,
+  name text not null unique check (length(name) between 1 and 249),
+  type text not null check (type in ('direct', 'topic', 'fanout', 'headers')),
+  alternate text check (length(alternate) between 1 and 249),
+  created integer not null,
+  label text
+) strict;
+create index mq_bindings_key on mq_bindings (exchange, key);
+create index mq_bindings_pattern on mq_bindings (exchange) where key glob '*[*#]*';
+create trigger mq_exchanges_created after insert on mq_exchanges begin
+  update mq_store set topology_generation = topology_generation + 1;
+end;
+create trigger mq_exchanges_altered after update on mq_exchanges begin
+  update mq_store set topology_generation = topology_generation + 1;
+end;
+create trigger mq_exchanges_deleted after delete on mq_exchanges begin
+  update mq_store set topology_generation = topology_generation + 1;
+end;
+create trigger mq_bindings_created after insert on mq_bindings begin
+  update mq_store set topology_generation = topology_generation + 1;
+end;
+create trigger mq_bindings_deleted after delete on mq_bindings begin
+  update mq_store set topology_generation = topology_generation + 1;
+end;
 """
 
 

@@ -316,7 +316,7 @@ create table mq_exchanges (
   id integer primary key autoincrement,
   name text not null unique check (length(name) between 1 and 249),
   type text not null check (type in ('direct', 'topic', 'fanout', 'headers')),
-  alternate integer references mq_exchanges,
+  alternate text check (length(alternate) between 1 and 249), -- an exchange, maybe not there yet
   created integer not null,                       -- wall
   label text                                      -- the topology file that owns it
 ) strict;
@@ -337,6 +337,27 @@ create unique index mq_bindings_identity on mq_bindings
   (exchange, ifnull(channel, 0), ifnull(to_exchange, 0), key, arguments, match);
 create index mq_bindings_channel on mq_bindings (channel) where channel is not null;
 create index mq_bindings_to_exchange on mq_bindings (to_exchange) where to_exchange is not null;
+-- A key that equals a binding key is looked up; only those with a * or # are loaded.
+create index mq_bindings_key on mq_bindings (exchange, key);
+create index mq_bindings_pattern on mq_bindings (exchange) where key glob '*[*#]*';
+
+-- Whoever remembers where keys lead forgets it when the generation is another one. Triggers,
+-- because bindings also go with their queue, topic or exchange.
+create trigger mq_exchanges_created after insert on mq_exchanges begin
+  update mq_store set topology_generation = topology_generation + 1;
+end;
+create trigger mq_exchanges_altered after update on mq_exchanges begin
+  update mq_store set topology_generation = topology_generation + 1;
+end;
+create trigger mq_exchanges_deleted after delete on mq_exchanges begin
+  update mq_store set topology_generation = topology_generation + 1;
+end;
+create trigger mq_bindings_created after insert on mq_bindings begin
+  update mq_store set topology_generation = topology_generation + 1;
+end;
+create trigger mq_bindings_deleted after delete on mq_bindings begin
+  update mq_store set topology_generation = topology_generation + 1;
+end;
 
 -- What an idempotent consumer has done already.
 create table mq_first_times (

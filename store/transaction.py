@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from store import first_times
 from store.api.groups import GroupCalls
 from store.api.queues import QueueCalls
+from store.api.routing import RoutingCalls
 from store.api.topics import TopicCalls
 from store.consumer import Consumer
 from store.db import Parameters, Row, Snapshot, Write, WriteBlock, translate
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from store.broker import Store
 
 
-class Transaction(TopicCalls, QueueCalls, GroupCalls):
+class Transaction(TopicCalls, QueueCalls, RoutingCalls, GroupCalls):
     """Outputs, offsets and the caller's own SQL in one commit; made by `Store.transaction`.
 
     It holds the store's only write lock, so it has a deadline: past it every call, and the commit,

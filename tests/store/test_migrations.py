@@ -43,12 +43,13 @@ def old_store(path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -
 
 
 def objects(path: Path) -> dict[tuple[str, str], str]:
-    """Every index and every column of every table of a store, with its definition."""
+    """Every index, trigger and column of a store, with its definition."""
     with closing(sqlite3.connect(path)) as connection:
         found = {
-            ("index", name): sql
-            for name, sql in connection.execute(
-                "select name, sql from sqlite_master where type = 'index' and sql not null"
+            (type, name): sql
+            for type, name, sql in connection.execute(
+                "select type, name, sql from sqlite_master"
+                " where type in ('index', 'trigger') and sql not null"
             )
         }
         for (table,) in connection.execute("select name from sqlite_master where type = 'table'"):

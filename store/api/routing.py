@@ -1,0 +1,150 @@
+"""Calls on exchanges and bindings, and publishing through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from store.api.base import Calls
+from store.delivery.publish import Placed, publish
+from store.errors import Exists, Unroutable
+from store.log.encoding import encode_bytes
+from store.messages import NewMessage
+from store.models import Headers, Seconds, Timestamp
+from store.routes import Binding, Exchange, Explanation, Route
+from store.routing import bindings, exchanges, explain, tables, walk
+
+
+class RoutingCalls(Calls):
+    """Exchanges: create, bind, ask where a key leads, publish."""
+
+    def create_exchange(
+        self, name: str, type: str, *, alternate: str | None = None, if_not_exists: bool = False
+    ) -> Exchange:
+        """Create an exchange: `direct`, `topic`, `fanout` or `headers`, as in RabbitMQ.
+
+        `alternate` is the exchange that gets what no binding matches; it may be created later.
+        Raises `Exists`, with `if_not_exists` only when the settings differ.
+        """
+        with self._write() as tx:
+            present = exchanges.find_or_none(tx, name) if if_not_exists else None
+            if present is not None:
+                return _agreeing(present, type, alternate)
+            return exchanges.create(tx, name, type, alternate)
+
+    def exchanges(self) -> list[Exchange]:
+        """Every exchange, by name."""
+        with self._read() as tx:
+            return exchanges.every(tx)
+
+    def exchange(self, name: str) -> Exchange:
+        """One exchange; raises `NotFound`."""
+        with self._read() as tx:
+            return exchanges.find(tx, name)
+
+    def alter_exchange(self, name: str, *, alternate: str | None) -> Exchange:
+        """Give an exchange another alternate, or none."""
+        with self._write() as tx:
+            return exchanges.alter(tx, name, alternate)
+
+    def delete_exchange(self, name: str, *, if_unused: bool = False) -> Exchange:
+        """Delete an exchange and every binding from and to it; the exchange as it was.
+
+        Raises `Conflict` while it is an alternate or gets a queue's dead letters, and with
+        `if_unused` while bindings lead out of it.
+        """
+        with self._write() as tx:
+            return exchanges.delete(tx, name, if_unused=if_unused)
+
+    def bind(
+        self, exchange: str, destination: str, *, key: str = "", headers: Headers | None = None,
+        match: str = "all",
+    ) -> bool:  # fmt: skip
+        """Bind a queue, a topic or `exchange:NAME`; False when it was bound so already.
+
+        A headers exchange compares `headers` as `match` says: all, any, all-with-x, any-with-x.
+        """
+        with self._write() as tx:
+            return bindings.bind(tx, exchange, destination, key, headers, match)
+
+    def unbind(
+        self, exchange: str, destination: str, *, key: str = "", headers: Headers | None = None,
+        match: str = "all",
+    ) -> None:  # fmt: skip
+        """Undo a binding, named by the same arguments; raises `NotFound`."""
+        with self._write() as tx:
+            bindings.unbind(tx, exchange, destination, key, headers, match)
+
+    def bindings(
+        self, exchange: str | None = None, destination: str | None = None
+    ) -> list[Binding]:
+        """The bindings, by exchange and in the order made; of one, or to one destination."""
+        with self._read() as tx:
+            return bindings.every(tx, exchange, destination)
+
+    def route(
+        self, exchange: str, key: bytes | str = "", headers: Headers | None = None
+    ) -> list[Route]:
+        """Where a message would go, and by which bindings; nothing is stored."""
+        return list(self.explain_route(exchange, key, headers).routes)
+
+    def explain_route(
+        self, exchange: str, key: bytes | str = "", headers: Headers | None = None
+    ) -> Explanation:
+        """`route`, with the bindings of every exchange on the way that did not match, and why."""
+        routing_key = tables.routing_key(encode_bytes(key, "key"))
+        with self._read() as tx:
+            steps = tables.current(tx).steps(tx, exchange, routing_key, headers or {})
+            missed = explain.unmatched(tx, exchange, steps, routing_key, headers or {})
+        return Explanation(walk.routes(steps), tuple(missed))
+
+    def publish(
+        self,
+        exchange: str,
+        key: bytes | str | None,
+        value: bytes | str | None,
+        *,
+        headers: Headers | None = None,
+        timestamp: Timestamp | None = None,
+        delay: Seconds | None = None,
+        message_group: str | None = None,
+        dedup_id: str | None = None,
+        priority: int = 0,
+        mandatory: bool = False,
+    ) -> list[Placed]:
+        """Publish one message; where it is stored when the call returns. See `publish_many`."""
+        message = NewMessage(
+            value, key, headers, timestamp, delay, message_group, dedup_id, priority
+        )
+        return self.publish_many(exchange, [message], mandatory=mandatory)[0]
+
+    def publish_many(
+        self, exchange: str, messages: Iterable[NewMessage], *, mandatory: bool = False
+    ) -> list[list[Placed]]:
+        """Route messages by their keys and headers and store each wherever that leads.
+
+        One transaction: every message in every destination, or nothing. Going nowhere is success
+        unless `mandatory`, which raises `Unroutable`. Raises `BadRecord` for a bad message.
+        """
+        with self._write() as tx:
+            given = list(messages)
+            placed = publish(tx, exchange, given, self._sticky)
+            if mandatory and not all(placed):
+                key = given[placed.index([])].key
+                raise Unroutable(
+                    f"no binding of exchange {exchange} leads the key {key!r} anywhere",
+                    hint=f"mq route {exchange} -k KEY --explain says why",
+                )
+            return placed
+
+
+def _agreeing(present: Exchange, type: str, alternate: str | None) -> Exchange:
+    for setting, theirs, ours in (
+        ("type", present.type, type),
+        ("alternate", present.alternate, alternate),
+    ):
+        if theirs != ours:
+            raise Exists(
+                f"exchange {present.name} exists with another {setting}: {theirs}, not {ours}",
+                hint=f"mq exchange show {present.name}",
+            )
+    return present

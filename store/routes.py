@@ -1,0 +1,76 @@
+"""The values that exchanges take and give. All are frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from store.models import HeaderValue
+
+ExchangeType = Literal["direct", "topic", "fanout", "headers"]
+EXCHANGE_TYPES: tuple[ExchangeType, ...] = get_args(ExchangeType)
+Match = Literal["all", "any", "all-with-x", "any-with-x"]
+MATCHES: tuple[Match, ...] = get_args(Match)
+EXCHANGE_PREFIX = "exchange:"
+"""What an exchange is written with where a destination may be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An exchange; `alternate` is where goes what none of its bindings matches.
+
+    `bindings` counts those that lead out of it, `created` is Unix milliseconds.
+    """
+
+    name: str
+    type: ExchangeType
+    alternate: str | None
+    created: int
+    bindings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One way out of an exchange, to a queue, a topic, or `exchange:NAME`.
+
+    `match` says how a headers exchange compares `headers`. An `alternate` step is no binding: it
+    leads to the exchange's alternate.
+    """
+
+    exchange: str
+    destination: str
+    kind: Literal["queue", "topic", "exchange"]
+    key: str = ""
+    headers: dict[str, HeaderValue] = field(default_factory=dict, hash=False)
+    match: Match = "all"
+    alternate: bool = False
+
+    @property
+    def name(self) -> str:
+        """The destination's name, without the prefix of an exchange."""
+        return self.destination.removeprefix(EXCHANGE_PREFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A queue or topic that is reached, and all bindings on the ways to it, in the order walked."""
+
+    destination: str
+    kind: Literal["queue", "topic"]
+    via: tuple[Binding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A binding of an exchange on the way that did not match, and why."""
+
+    binding: Binding
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where a message would go, and which bindings on the way keep it from going elsewhere."""
+
+    routes: tuple[Route, ...]
+    unmatched: tuple[Unmatched, ...]

@@ -1,0 +1,168 @@
+"""What exchanges need to route, read from the store once and kept until it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from weakref import WeakKeyDictionary
+
+from store.db import Database, Snapshot, Write
+from store.errors import BadInput
+from store.models import HeaderValue
+from store.routes import Binding, Exchange
+from store.routing import bindings, exchanges
+from store.routing.match import HeadersIndex, PatternTrie
+from store.routing.walk import ends, walk
+
+MOST_REMEMBERED = 65_536
+
+Headers = Mapping[str, HeaderValue]
+_Matcher = Callable[[Snapshot, str, Headers], Sequence[Binding]]
+
+
+class Tables:
+    """The exchanges of a store as of one topology generation, each read when it is first used.
+
+    Where a routing key leads is remembered, unless it depends on headers. A key that equals a
+    binding key is looked up in the store; what has wildcards is kept in a trie.
+    """
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self._exchanges: dict[str, Exchange | None] = {}
+        self._matchers: dict[str, _Matcher] = {}
+        self._ends: dict[tuple[str, str], Sequence[Binding]] = {}
+
+    def destinations(
+        self, tx: Snapshot, exchange: str, key: str, headers: Headers
+    ) -> Sequence[Binding]:
+        """A binding to each queue and topic that a message reaches; raises `NotFound`."""
+        found = self._ends.get((exchange, key))
+        if found is None:
+            steps = self.steps(tx, exchange, key, headers)
+            found = ends(steps)
+            passed = {exchange, *(step.name for step in steps if step.kind == "exchange")}
+            if not any(self._depends_on_headers(tx, name) for name in passed):
+                _remember(self._ends, (exchange, key), found)
+        return found
+
+    def steps(self, tx: Snapshot, exchange: str, key: str, headers: Headers) -> list[Binding]:
+        """Every step that a message takes from an exchange; raises `NotFound`."""
+        self._find(tx, exchange)
+
+        def matching(name: str) -> Sequence[Binding]:
+            return self._matching(tx, name, key, headers)
+
+        def alternate(name: str) -> str | None:
+            other = self._find(tx, name).alternate
+            return other if other and self._find_or_none(tx, other) else None
+
+        return walk(exchange, matching, alternate)
+
+    def _find(self, tx: Snapshot, name: str) -> Exchange:
+        return self._find_or_none(tx, name) or exchanges.find(tx, name)
+
+    def _find_or_none(self, tx: Snapshot, name: str) -> Exchange | None:
+        if name not in self._exchanges:
+            self._exchanges[name] = exchanges.find_or_none(tx, name)
+        return self._exchanges[name]
+
+    def _depends_on_headers(self, tx: Snapshot, name: str) -> bool:
+        return self._find(tx, name).type == "headers"
+
+    def _matching(self, tx: Snapshot, name: str, key: str, headers: Headers) -> Sequence[Binding]:
+        matcher = self._matchers.get(name)
+        if matcher is None:
+            matcher = self._matchers[name] = _MATCHERS[self._find(tx, name).type](tx, name)
+        return matcher(tx, key, headers)
+
+
+def _direct(tx: Snapshot, name: str) -> _Matcher:
+    return lambda tx, key, headers: _equal(tx, name, key)
+
+
+def _equal(tx: Snapshot, name: str, key: str) -> list[Binding]:
+    # A key that is not UTF-8 equals nothing, and must not be refused as a parameter.
+    rows = tx.rows(
+        f"{bindings.COLUMNS} where o.name = :name and b.key = cast(:key as text) order by b.id",
+        {"name": name, "key": key.encode(errors="surrogateescape")},
+    )
+    return [bindings.from_row(row) for row in rows]
+
+
+def _topic(tx: Snapshot, name: str) -> _Matcher:
+    trie: PatternTrie[Binding] = PatternTrie()
+    for row in tx.rows(
+        f"{bindings.COLUMNS} where o.name = :name and b.key glob '*[*#]*' order by b.id",
+        {"name": name},
+    ):
+        trie.add(row[3], bindings.from_row(row))
+    return lambda tx, key, headers: _equal_words(tx, name, key) + trie.match(key)
+
+
+def _equal_words(tx: Snapshot, name: str, key: str) -> list[Binding]:
+    # What has a * or # in it is in the trie.
+    return [] if "*" in key or "#" in key else _equal(tx, name, key)
+
+
+def _fanout(tx: Snapshot, name: str) -> _Matcher:
+    found = _of(tx, name)
+    return lambda tx, key, headers: found
+
+
+def _headers(tx: Snapshot, name: str) -> _Matcher:
+    index: HeadersIndex[Binding] = HeadersIndex()
+    for binding in _of(tx, name):
+        index.add(binding.headers, binding.match, binding)
+    return lambda tx, key, headers: index.match(headers)
+
+
+def _of(tx: Snapshot, name: str) -> list[Binding]:
+    rows = tx.rows(f"{bindings.COLUMNS} where o.name = :name order by b.id", {"name": name})
+    return [bindings.from_row(row) for row in rows]
+
+
+_MATCHERS: dict[str, Callable[[Snapshot, str], _Matcher]] = {
+    "direct": _direct,
+    "topic": _topic,
+    "fanout": _fanout,
+    "headers": _headers,
+}
+
+
+def _remember(
+    memory: dict[tuple[str, str], Sequence[Binding]],
+    place: tuple[str, str],
+    found: Sequence[Binding],
+) -> None:
+    if len(memory) >= MOST_REMEMBERED:
+        memory.clear()
+    memory[place] = found
+
+
+_tables: WeakKeyDictionary[Database, Tables] = WeakKeyDictionary()
+
+
+def current(tx: Snapshot) -> Tables:
+    """The tables as of this transaction, shared by all of one open store while nothing changes."""
+    generation: int = tx.value("select topology_generation from mq_store")
+    tables = _tables.get(tx.database)
+    if tables is None or tables.generation != generation:
+        tables = Tables(generation)
+        if not isinstance(tx, Write) or _is_committed(tx, generation):
+            _tables[tx.database] = tables
+    return tables
+
+
+def _is_committed(tx: Write, generation: int) -> bool:
+    # A change of this very transaction may be undone, and its number be taken by another.
+    committed = tx.database.read_only().execute("select topology_generation from mq_store")
+    return bool(committed.fetchone()[0] == generation)
+
+
+def routing_key(key: bytes | None) -> str:
+    """A message's key as a routing key: none is the empty one; raises `BadInput` over 255 bytes."""
+    if key is None:
+        return ""
+    if len(key) > bindings.LONGEST_KEY:
+        raise BadInput(f"a routing key has at most {bindings.LONGEST_KEY} bytes, not {len(key)}")
+    return key.decode(errors="surrogateescape")
