@@ -29,6 +29,7 @@ COMMANDS = {
     "ack": ("mq.commands.ack", _DATA, "Say that received messages are done with."),
     "nack": ("mq.commands.nack", _DATA, "Give received messages back, or refuse them for good."),
     "extend": ("mq.commands.extend", _DATA, "Keep received messages for longer."),
+    "validate": ("mq.commands.validate", _OPERATIONS, "Check topology files, without a store."),
     "status": ("mq.commands.status", _OPERATIONS, "Show which store is used and what is in it."),
     "lag": ("mq.commands.lag", _OPERATIONS, "Show how far each group is behind."),
     "verify": ("mq.commands.verify", _OPERATIONS, "Check every record and counter of the store."),

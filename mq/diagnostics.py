@@ -84,6 +84,10 @@ class Diagnostics:
         """Say what may turn out to be a mistake."""
         self._write(f"mq: warning: {text}")
 
+    def problem(self, text: str) -> None:
+        """Say what is wrong at a place in a file; the text begins with the place."""
+        self._write(text)
+
     def relay(self, line: str) -> None:
         """Pass on what a command that was run for the person said; silent with -q."""
         if not self.quiet:
@@ -94,6 +98,8 @@ class Diagnostics:
         if self.json:
             self._write(_error_document(error))
             return
+        for problem in getattr(error, "problems", ()):
+            self._write(str(problem))
         self._write(f"mq: error: {error.message}")
         if error.hint:
             self._write(f"hint: {error.hint}")
@@ -175,4 +181,6 @@ def _error_document(error: MqError) -> str:
             {"receipt": receipt, "code": failure.code, "message": failure.message}
             for receipt, failure in error.failures.items()
         ]
+    if problems := getattr(error, "problems", ()):
+        document["problems"] = [problem.document() for problem in problems]
     return json.dumps({"error": document})

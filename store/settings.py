@@ -17,12 +17,14 @@ from store.text import format_duration, format_size, parse_duration, parse_size
 class Notation:
     """How a setting is written: `read` gives what calls take, `write` takes what configs hold.
 
-    `nothing` is the word for a setting that is absent, where it may be.
+    `nothing` is the word for a setting that is absent, where it may be; `many` says that it is a
+    list, whose text has commas.
     """
 
     read: Callable[[str], Any]
     write: Callable[[Any], str]
     nothing: str | None = None
+    many: bool = False
 
 
 def _read_duration(text: str) -> timedelta:
@@ -73,7 +75,7 @@ _FLAG = Notation(_read_flag, _write_flag)
 TOPIC: Mapping[str, Notation] = {
     "retention": _duration("forever"),
     "retention_bytes": _size("none"),
-    "cleanup": Notation(_read_cleanup, str),
+    "cleanup": Notation(_read_cleanup, str, many=True),
     "tombstone_delay": _duration(),
     "compaction_lag": _duration(),
     "max_message": _size(),
@@ -95,7 +97,7 @@ QUEUE: Mapping[str, Notation] = {
     "max_deliveries": _COUNT,
     "dlq": Notation(str, str, "none"),
     "drop_exhausted": _FLAG,
-    "retry_delays": Notation(_read_durations, _write_durations, "none"),
+    "retry_delays": Notation(_read_durations, _write_durations, "none", many=True),
     "dedup": _duration("none"),
     "content_dedup": _FLAG,
     "dedup_scope": _WORD,
@@ -114,6 +116,17 @@ def read_settings(
     return {
         name: _read(name, notations[name], text) for name, text in texts.items() if text is not None
     }
+
+
+def config_value(notation: Notation, text: str) -> Any:
+    """One setting as configs hold it: lengths of time in milliseconds; raises `BadInput`."""
+    return _as_held(None if text == notation.nothing else notation.read(text))
+
+
+def _as_held(given: Any) -> Any:
+    if isinstance(given, timedelta):
+        return given // timedelta(milliseconds=1)
+    return tuple(map(_as_held, given)) if isinstance(given, list) else given
 
 
 def _read(name: str, notation: Notation, text: str) -> Any:

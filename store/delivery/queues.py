@@ -112,6 +112,13 @@ def add_lane(tx: Write, channel: int, reader: int, number: int, begin: int = 0) 
 
 def check_config(tx: Snapshot, name: str, config: QueueConfig) -> None:
     """Raise `BadInput` for settings that can't work, `NotFound` for a DLQ that is not there."""
+    check_settings(name, config)
+    if config.dlq is not None:
+        _check_dlq(tx, name, config, config.dlq)
+
+
+def check_settings(name: str, config: QueueConfig) -> None:
+    """Raise `BadInput` for settings that can't work, whatever else is in the store."""
     for setting in ("lease", "delay", "retention"):
         if not 0 <= getattr(config, setting) <= LONGEST_TIME:
             raise BadInput(f"{setting} is out of range", hint="from 0s to 3650d")
@@ -127,7 +134,7 @@ def check_config(tx: Snapshot, name: str, config: QueueConfig) -> None:
     if config.max_deliveries is not None and config.max_deliveries < 1:
         raise BadInput("max_deliveries must be at least 1")
     _check_fifo(config)
-    _check_dead_letters(tx, name, config)
+    _check_limit(name, config)
 
 
 def _check_fifo(config: QueueConfig) -> None:
@@ -142,22 +149,22 @@ def _check_fifo(config: QueueConfig) -> None:
         )
 
 
-def _check_dead_letters(tx: Snapshot, name: str, config: QueueConfig) -> None:
+def _check_limit(name: str, config: QueueConfig) -> None:
     if config.max_deliveries is not None and not (config.dlq or config.drop_exhausted):
         raise BadInput(
             "a delivery limit needs a place for what exceeds it",
             hint="--dlq QUEUE keeps it, --drop-exhausted loses it on purpose",
         )
-    if config.dlq is None:
-        return
     if config.dlq == name:
         raise BadInput(f"queue {name} can't be its own DLQ")
-    target = find(tx, config.dlq)
+
+
+def _check_dlq(tx: Snapshot, name: str, config: QueueConfig, dlq: str) -> None:
+    target = find(tx, dlq)
     if target.config.fifo != config.fifo:
         kinds = {True: "a FIFO queue", False: "a standard queue"}
         raise BadInput(
-            f"{name} is {kinds[config.fifo]} and its DLQ {config.dlq} is"
-            f" {kinds[target.config.fifo]}",
+            f"{name} is {kinds[config.fifo]} and its DLQ {dlq} is {kinds[target.config.fifo]}",
             hint="a queue and its DLQ must be of one type",
         )
 

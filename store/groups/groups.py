@@ -84,7 +84,7 @@ def complete(tx: Snapshot, config: GroupConfig, present: str | None = None) -> G
     """
     if config.dlq is not None and config.max_deliveries is None:
         config = replace(config, max_deliveries=MAX_DELIVERIES)
-    _check_config(config)
+    check_config(config)
     if config.dlq is not None and config.dlq != present:
         _check_queue(tx, config.dlq)
     return config
@@ -98,7 +98,8 @@ def _check_queue(tx: Snapshot, name: str) -> None:
         raise NotFound(what, hint="" if kind else f"mq queue create {name}")
 
 
-def _check_config(config: GroupConfig) -> None:
+def check_config(config: GroupConfig) -> None:
+    """Raise `BadInput` for settings that can't work together or at all."""
     if config.assignor not in ASSIGNORS:
         raise BadInput(f"not an assignor: {config.assignor!r}", "one of " + ", ".join(ASSIGNORS))
     if config.below_start not in BELOW_START:

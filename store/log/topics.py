@@ -99,7 +99,7 @@ def create(tx: Write, name: str, partitions: int, config: TopicConfig) -> Topic:
     """Create a topic; raises `Exists` when anything of that name does."""
     check_name(name, "topic name")
     check_config(config)
-    _check_partitions(partitions)
+    check_partitions(partitions)
     kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
     if kind is not None:
         raise Exists(f"{kind} {name} exists already", hint=f"look at it: mq {kind} show {name}")
@@ -139,7 +139,8 @@ def check_config(config: TopicConfig) -> None:
         raise BadInput("max_message must be between 1 byte and 64MiB")
 
 
-def _check_partitions(partitions: int) -> None:
+def check_partitions(partitions: int) -> None:
+    """Raise `BadInput` for a number of partitions that a topic can't have."""
     if not 1 <= partitions <= MOST_PARTITIONS:
         raise BadInput(
             f"a topic has 1 to {MOST_PARTITIONS} partitions, not {partitions}",
@@ -208,7 +209,7 @@ def alter(tx: Write, name: str, partitions: int | None, settings: dict[str, obje
 
 
 def _grow(tx: Write, topic: Topic, partitions: int) -> None:
-    _check_partitions(partitions)
+    check_partitions(partitions)
     present = len(topic.partitions)
     if partitions <= present:
         raise BadInput(

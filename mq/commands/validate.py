@@ -1,0 +1,42 @@
+"""`mq validate`: check topology files without a store."""
+
+from __future__ import annotations
+
+from mq.commands import SingleCommand
+from mq.commands.reporting import count
+from mq.context import current_context
+from mq.diagnostics import ExitCode
+from mq.output import Column
+from mq.topology_files import Files, read_sources
+from store.topology.checks import validate as validate_sources
+from store.topology.problems import InvalidTopology, Problem
+
+app = SingleCommand()
+
+PROBLEMS: list[Column[Problem]] = [
+    Column("file", lambda problem: problem.place.file),
+    Column("line", lambda problem: problem.place.line, right=True),
+    Column("column", lambda problem: problem.place.column, right=True),
+    Column("severity", lambda problem: problem.severity),
+    Column("message", lambda problem: problem.message),
+]
+
+
+@app.command()
+def validate(files: Files) -> int:
+    """Check topology files, all together, and show everything that is wrong; exit code 2 if so.
+
+    No store is needed: whatever is referred to must be declared in one of the files.
+    """
+    context = current_context()
+    problems = validate_sources(read_sources(files))
+    wrong = any(problem.severity == "error" for problem in problems)
+    if context.format is not None:
+        context.output.listing(PROBLEMS, problems)
+        return ExitCode.BAD_INPUT if wrong else ExitCode.OK
+    if wrong:
+        raise InvalidTopology(problems)
+    for problem in problems:
+        context.diagnostics.problem(str(problem))
+    context.diagnostics.success(f"{count(len(files), 'file')}, no errors")
+    return ExitCode.OK

@@ -1,0 +1,37 @@
+"""The files that topology commands are given, `-` for standard input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from store.errors import BadInput, NotFound
+from store.topology.documents import LARGEST
+from store.topology.reading import STANDARD_INPUT, Source
+
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE…", help="Topology files; - reads standard input.")
+]
+
+
+def read_sources(files: list[str]) -> list[Source]:
+    """The files' contents; raises `NotFound` for one that is not there."""
+    if len(set(files)) < len(files):
+        raise BadInput("a file is named twice")
+    return [_source(file) for file in files]
+
+
+def _source(file: str) -> Source:
+    # One byte too many is enough to refuse a file for its size.
+    if file == "-":
+        return Source(STANDARD_INPUT, sys.stdin.buffer.read(LARGEST + 1))
+    try:
+        with Path(file).open("rb") as opened:
+            return Source(file, opened.read(LARGEST + 1))
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {file}") from None
+    except OSError as error:
+        raise BadInput(f"{file} can't be read: {error.strerror}") from None

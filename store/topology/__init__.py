@@ -1,0 +1,1 @@
+"""Topologies: files of what there shall be, compared with what there is, and applied."""

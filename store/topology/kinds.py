@@ -1,0 +1,209 @@
+"""The kinds of things that a topology declares, and how each is written.
+
+The keys of a file are the notations of `store.settings`: a setting added there is a key here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from store.addresses import check_name
+from store.delivery import queues
+from store.errors import BadInput
+from store.groups import groups
+from store.log import topics
+from store.messages import QueueConfig
+from store.models import GroupConfig, TopicConfig
+from store.positions import parse_position
+from store.settings import GROUP, QUEUE, TOPIC, Notation, config_value, write_settings
+
+Settings = Mapping[str, str]
+# Where a delivery limit is left out and a DLQ is not, as in every other way to create a thing.
+LIMIT_WITH_DLQ = "5"
+EXCHANGE_TYPES = ("direct", "topic", "fanout", "headers")
+MATCHES = ("all", "any", "all-with-x", "any-with-x")
+LONGEST_KEY = 255
+EXCHANGE_PREFIX = "exchange:"
+# For judging the form of a time: every time ago lies after 1970.
+_SOME_NOW = 32_503_680_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of thing: the section it stands in, its settings as text, and what checks them.
+
+    `defaults` hold every setting that may be left out.
+    """
+
+    name: str
+    section: str
+    notations: Mapping[str, Notation]
+    defaults: Settings
+    check: Callable[[str, Settings], None]
+
+    @property
+    def required(self) -> list[str]:
+        """The settings that have no default."""
+        return [setting for setting in self.notations if setting not in self.defaults]
+
+    def complete(self, given: Settings) -> dict[str, str]:
+        """All settings of a thing: the given ones, and what follows where the rest is left out."""
+        settings = {**self.defaults, **given}
+        if given.get("dlq", "none") != "none" and "max_deliveries" not in given:
+            settings["max_deliveries"] = LIMIT_WITH_DLQ
+        return {name: settings[name] for name in self.notations if name in settings}
+
+    def values(self, settings: Settings) -> dict[str, Any]:
+        """Settings as configs hold them."""
+        return {name: config_value(self.notations[name], text) for name, text in settings.items()}
+
+    def canonical(self, name: str, text: str) -> str:
+        """The one way to write a setting; raises `BadInput`."""
+        notation = self.notations[name]
+        value = config_value(notation, text)
+        return notation.nothing or "" if value is None else notation.write(value)
+
+
+def topic_config(settings: Settings) -> TopicConfig:
+    """The settings of a topic other than its number of partitions."""
+    values = TOPIC_KIND.values(settings)
+    del values["partitions"]
+    return replace(TopicConfig(), **values)
+
+
+def queue_config(settings: Settings) -> QueueConfig:
+    """The settings of a queue."""
+    return replace(QueueConfig(), **QUEUE_KIND.values(settings))
+
+
+def group_config(settings: Settings) -> GroupConfig:
+    """The settings of a consumer group other than its topics."""
+    values = GROUP_KIND.values(settings)
+    del values["topics"]
+    return replace(GroupConfig(), **values)
+
+
+def names_in(text: str) -> list[str]:
+    """The names in a setting that lists names."""
+    return [] if text == "none" else text.split(",")
+
+
+def _read_names(text: str) -> list[str]:
+    return [check_name(name.strip()) for name in text.split(",")]
+
+
+def _read_number(text: str) -> int:
+    if text.isascii() and text.isdecimal() and len(text) <= 9:
+        return int(text)
+    raise BadInput(f"{text!r} is not a number")
+
+
+def _read_type(text: str) -> str:
+    return _one_of(EXCHANGE_TYPES, text, "an exchange type")
+
+
+def _read_match(text: str) -> str:
+    return _one_of(MATCHES, text, "a way to match headers")
+
+
+def _read_start(text: str) -> str:
+    parse_position(text, _SOME_NOW)
+    return text
+
+
+def _one_of(words: tuple[str, ...], text: str, what: str) -> str:
+    if text in words:
+        return text
+    raise BadInput(f"{text!r} is not {what}", hint="one of " + ", ".join(words))
+
+
+def _check_exchange(name: str, settings: Settings) -> None:
+    check_name(name, "exchange name")
+
+
+def _check_share(name: str, settings: Settings) -> None:
+    check_name(name, "share name")
+
+
+def _check_binding(name: str, settings: Settings) -> None:
+    if len(settings["key"].encode()) > LONGEST_KEY:
+        raise BadInput(f"the key is longer than {LONGEST_KEY} bytes")
+
+
+def _check_topic(name: str, settings: Settings) -> None:
+    check_name(name, "topic name")
+    topics.check_partitions(int(settings["partitions"]))
+    topics.check_config(topic_config(settings))
+
+
+def _check_queue(name: str, settings: Settings) -> None:
+    check_name(name, "queue name")
+    queues.check_settings(name, queue_config(settings))
+
+
+def _check_group(name: str, settings: Settings) -> None:
+    check_name(name, "group name")
+    groups.check_config(group_config(settings))
+
+
+TOPIC_KIND = Kind(
+    "topic",
+    "topics",
+    {"partitions": Notation(_read_number, str), **TOPIC},
+    {"partitions": "1", **write_settings(TopicConfig())},
+    _check_topic,
+)
+QUEUE_KIND = Kind("queue", "queues", QUEUE, write_settings(QueueConfig()), _check_queue)
+GROUP_KIND = Kind(
+    "group",
+    "groups",
+    {"topics": Notation(_read_names, ",".join, "none", many=True), **GROUP},
+    {"topics": "none", **write_settings(GroupConfig())},
+    _check_group,
+)
+EXCHANGE_KIND = Kind(
+    "exchange",
+    "exchanges",
+    {"type": Notation(_read_type, str), "alternate": Notation(check_name, str, "none")},
+    {"alternate": "none"},
+    _check_exchange,
+)
+BINDING_KIND = Kind(
+    "binding",
+    "bindings",
+    {
+        "from": Notation(check_name, str),
+        "to": Notation(str, str),
+        "key": Notation(str, str),
+        "headers": Notation(str, str),
+        "match": Notation(_read_match, str),
+    },
+    {"key": "", "headers": "{}", "match": "all"},
+    _check_binding,
+)
+SHARE_KIND = Kind(
+    "share",
+    "shares",
+    {
+        "topic": Notation(check_name, str),
+        "lease": QUEUE["lease"],
+        "max_deliveries": QUEUE["max_deliveries"],
+        "max_in_flight": Notation(_read_number, str),
+        "dlq": QUEUE["dlq"],
+        "from": Notation(_read_start, str),
+    },
+    {
+        "lease": "30s",
+        "max_deliveries": "5",
+        "max_in_flight": "2000",
+        "dlq": "none",
+        "from": "earliest",
+    },
+    _check_share,
+)
+KINDS = {
+    kind.name: kind
+    for kind in (TOPIC_KIND, QUEUE_KIND, EXCHANGE_KIND, BINDING_KIND, GROUP_KIND, SHARE_KIND)
+}

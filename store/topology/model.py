@@ -1,0 +1,56 @@
+"""A topology: every thing that shall be, or that is, with its settings as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+
+from store.topology.kinds import Settings
+from store.topology.problems import Place
+
+NOWHERE = Place("the store", 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A topic, queue, group or the like with all its settings, in the notation of files.
+
+    `label` names the topology that owns it; `places` say where its settings stand in a file.
+    """
+
+    kind: str
+    name: str
+    settings: Settings
+    label: str | None = None
+    place: Place = NOWHERE
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+    def place_of(self, setting: str) -> Place:
+        """Where a setting stands; the thing's own place for one that is left out."""
+        return self.places.get(setting, self.place)
+
+
+class Topology:
+    """Things by kind and name. `labels` are those of the files that it was read from."""
+
+    def __init__(self, things: Iterable[Thing] = (), labels: Iterable[str] = ()) -> None:
+        self.labels = frozenset(labels)
+        self._things: dict[str, dict[str, Thing]] = {}
+        for thing in things:
+            self._things.setdefault(thing.kind, {})[thing.name] = thing
+
+    def __iter__(self) -> Iterator[Thing]:
+        return chain.from_iterable(things.values() for things in self._things.values())
+
+    def get(self, kind: str, name: str) -> Thing | None:
+        """One thing, if it is there."""
+        return self._things.get(kind, {}).get(name)
+
+    def of(self, kind: str) -> Iterable[Thing]:
+        """The things of one kind, in order."""
+        return self._things.get(kind, {}).values()
+
+    def over(self, other: Topology) -> Topology:
+        """The things of both; where both have one, this one's."""
+        return Topology([*other, *self], self.labels)

@@ -1,0 +1,106 @@
+"""What is wrong with a topology, where, and all of it at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from operator import attrgetter
+from typing import Literal
+
+from store.errors import BadInput
+
+_MOST_SUGGESTIONS = 100
+_MOST_COMPARED = 200
+_OPTION = re.compile(r"--([a-z][a-z-]*)")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands in a file; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong (`error`), or that may turn out to be a mistake (`warning`)."""
+
+    place: Place
+    severity: Literal["error", "warning"]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.severity}: {self.message}"
+
+    def document(self) -> dict[str, str | int]:
+        """The problem as fields."""
+        return {
+            "file": self.place.file,
+            "line": self.place.line,
+            "column": self.place.column,
+            "severity": self.severity,
+            "message": self.message,
+        }
+
+
+class InvalidTopology(BadInput):
+    """A topology can't be used; `problems` says everything that is wrong with it, in order."""
+
+    code = "invalid_topology"
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(problems, key=attrgetter("place"))
+        errors = [problem for problem in self.problems if problem.severity == "error"]
+        number = f"{len(errors)} errors" if len(errors) > 1 else "1 error"
+        files = ", ".join(dict.fromkeys(error.place.file for error in errors))
+        super().__init__(f"{number} in {files}")
+
+
+@dataclass(slots=True)
+class Problems:
+    """Collects what is wrong, so that a person sees all of it after one run."""
+
+    found: list[Problem] = field(default_factory=list)
+
+    def error(self, place: Place, message: str) -> None:
+        """Note something that must be mended."""
+        self.found.append(Problem(place, "error", message))
+
+    def warning(self, place: Place, message: str) -> None:
+        """Note something that may be meant."""
+        self.found.append(Problem(place, "warning", message))
+
+    def refuse(self, place: Place, error: BadInput) -> None:
+        """Note what a check of the store itself refused, with its way out in terms of files."""
+        hint = _OPTION.sub(lambda option: option[1].replace("-", "_"), error.hint)
+        self.error(place, f"{error.message}: {hint}" if hint else error.message)
+
+    @property
+    def errors(self) -> bool:
+        """Whether anything must be mended."""
+        return any(problem.severity == "error" for problem in self.found)
+
+    def suggestion(self, word: str, known: Iterable[str]) -> str:
+        """What follows an unknown word: the nearest known one, if one is near.
+
+        Nothing once so much is wrong that looking for near words would take long.
+        """
+        if len(self.found) > _MOST_SUGGESTIONS:
+            return ""
+        names = list(known)
+        if len(names) > _MOST_COMPARED:
+            names = [name for name in names if name[:2] == word[:2]][:_MOST_COMPARED]
+        near = get_close_matches(word, names, n=1)
+        return f": did you mean '{near[0]}'?" if near else ""
+
+    def raise_errors(self) -> None:
+        """Raise `InvalidTopology` when there are errors."""
+        if self.errors:
+            raise InvalidTopology(self.found)
