@@ -1,0 +1,150 @@
+"""How `mq produce` and `mq publish` store their input, and tell what was stored."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+
+from mq.commands.reporting import count
+from mq.context import Context
+from mq.destinations import Destination, Id
+from mq.formatting import parse_delimiter
+from mq.framing import Framing, InputForm
+from mq.interrupts import Interrupts
+from mq.json_text import ValuePath
+from mq.loading import Loader
+from mq.message_input import GivenMessage
+from mq.output import Format, ReaderGone, to_json
+from mq.record_input import Given, Named, from_file, from_values, opened
+from store.broker import Store
+from store.errors import BadInput
+from store.models import NewRecord
+from store.text import parse_duration
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    destination: str
+    given: Given
+    message: GivenMessage
+    form: InputForm
+    values: Sequence[str]
+    file: str | None
+    tombstone: bool
+    batch: int
+    producer: str | None
+
+
+def given_message(
+    delay: str | None, message_group: str | None, dedup_id: str | None, priority: int | None
+) -> GivenMessage:
+    """What options say of every message; raises BadInput."""
+    seconds = None if delay is None else parse_duration(delay) / 1000
+    return GivenMessage(seconds, message_group, dedup_id, priority)
+
+
+def input_form(
+    framing: Framing, key_delimiter: str | None, key_from: str | None, timestamp_from: str | None
+) -> InputForm:
+    """How the input is to be read; raises BadInput."""
+    return InputForm(
+        framing,
+        None if key_delimiter is None else parse_delimiter(key_delimiter),
+        None if key_from is None else ValuePath(key_from),
+        None if timestamp_from is None else ValuePath(timestamp_from),
+    )
+
+
+def check(context: Context, request: Request) -> None:
+    """Raise BadInput for options that contradict each other."""
+    if context.format in {Format.TABLE, Format.TSV}:
+        raise BadInput("addresses of stored records are not a table", hint="-o ndjson or name")
+    keyed_by_input = request.form.key_delimiter is not None or request.form.key_from is not None
+    if request.given.key is not None and keyed_by_input:
+        raise BadInput("the key comes from one place", hint="give -k, -K or --key-from")
+    if request.values and request.file is not None:
+        raise BadInput("records come from one place", hint="give VALUEs, or a FILE with -f")
+    if request.tombstone:
+        if request.values or request.file is not None:
+            raise BadInput("a tombstone has no value", hint="leave out VALUE and -f")
+        if request.given.key is None:
+            raise BadInput("a tombstone needs the key that it deletes", hint="give it with -k")
+
+
+def store_input(
+    context: Context, store: Store, request: Request, destination: Destination[Id]
+) -> None:
+    """Store everything in a destination, confirming each batch, and say how much it was."""
+    with Interrupts(signal.SIGINT) as interrupts, _progress(context, request) as advance:
+        confirm = partial(_confirm, context, interrupts, advance, destination)
+        loader = Loader(
+            store, destination, batch=request.batch, confirm=confirm, interrupts=interrupts
+        )
+        try:
+            with _records(context, request, loader) as records:
+                loader.load(destination.completed(records))
+        except KeyboardInterrupt:
+            context.diagnostics.note(f"interrupted; {_stored(loader, destination)}")
+            raise
+        finally:
+            for warning in destination.warnings():
+                context.diagnostics.warning(warning)
+    if loader.skipped:
+        skipped = count(loader.skipped, "record")
+        context.diagnostics.note(f"skipped {skipped} that {request.producer} stored before")
+    if destination.duplicates:
+        told = count(destination.duplicates, "duplicate")
+        context.diagnostics.note(f"{told} of messages sent before; not stored again")
+    context.diagnostics.success(f"{_stored(loader, destination)} in {destination.name}")
+
+
+def _stored(loader: Loader[Id], destination: Destination[Id]) -> str:
+    return f"{count(loader.stored - destination.duplicates, destination.noun)} stored"
+
+
+@contextmanager
+def _records(context: Context, request: Request, loader: Loader[Id]) -> Iterator[Named]:
+    if request.tombstone:
+        yield iter([("", NewRecord(None))])
+    elif request.values:
+        yield from_values(request.values, request.form)
+    else:
+        with opened(request.file) as file:
+            if file.isatty():
+                context.diagnostics.success("reading records from the terminal; Ctrl-D ends them")
+            yield from_file(file, request.form, loader.flush)
+
+
+def _confirm(
+    context: Context,
+    interrupts: Interrupts,
+    advance: Callable[[int], None],
+    destination: Destination[Id],
+    ids: list[Id],
+) -> None:
+    """Print where records were stored, whole even when a signal comes meanwhile."""
+    advance(len(ids))
+    if context.format is None:
+        return
+    lines = b"".join(_address_line(context.format, destination, id) for id in ids)
+    wait = partial(interrupts.wait_to_write, context.output.wait_until_writable, True)
+    if not context.output.records([lines], lambda _begun: wait()) and interrupts.received is None:
+        raise ReaderGone
+
+
+def _address_line(format: Format, destination: Destination[Id], id: Id) -> bytes:
+    text = f"{id}" if format is Format.NAME else to_json(destination.document(id))
+    return text.encode() + b"\n"
+
+
+def _progress(context: Context, request: Request) -> AbstractContextManager[Callable[[int], None]]:
+    typed = request.file is None and sys.stdin is not None and sys.stdin.isatty()
+    if typed or context.format is not None:
+        return nullcontext(lambda _count: None)
+    return context.diagnostics.progress(f"storing in {request.destination}")
