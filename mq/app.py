@@ -32,6 +32,7 @@ COMMANDS = {
     "validate": ("mq.commands.validate", _OPERATIONS, "Check topology files, without a store."),
     "status": ("mq.commands.status", _OPERATIONS, "Show which store is used and what is in it."),
     "lag": ("mq.commands.lag", _OPERATIONS, "Show how far each group is behind."),
+    "advise": ("mq.commands.advise", _OPERATIONS, "Judge whether it wants a log or a queue."),
     "verify": ("mq.commands.verify", _OPERATIONS, "Check every record and counter of the store."),
     "backup": ("mq.commands.backup", _OPERATIONS, "Copy the store while it is in use."),
     "vacuum": ("mq.commands.vacuum", _OPERATIONS, "Give unused space back to the file system."),
