@@ -11,10 +11,9 @@ from store import holders
 from store.api.base import Calls
 from store.delivery import (
     abandoned,
+    altering,
     attempts,
     deadletters,
-    heads,
-    leases,
     letter_groups,
     purge,
     queues,
@@ -84,10 +83,7 @@ class QueueCalls(Calls):
             before = queues.find(tx, name).config
             if encoded.get("dlq") and before.max_deliveries is None:
                 encoded.setdefault("max_deliveries", DEFAULT_MAX_DELIVERIES)
-            queue = queues.alter(tx, name, encoded)
-            if queue.config.fifo and queue.config.delay != before.delay:
-                heads.redelay(tx, queue, leases.slots(tx, queue.reader)[0])
-            return view.status(tx, queue)
+            return view.status(tx, altering.alter(tx, name, encoded))
 
     def delete_queue(self, name: str) -> QueueStatus:
         """Delete a queue with its messages; the queue as it was."""

@@ -169,19 +169,26 @@ def _check_dlq(tx: Snapshot, name: str, config: QueueConfig, dlq: str) -> None:
         )
 
 
+_COLUMNS = (
+    "select c.name, c.id, c.created, r.id, r.noticed, q.fifo, r.lease, q.delay, q.retention,"
+    " q.max_message, r.max_deliveries, r.dead_letter_to, r.drop_exhausted, q.retry_delays,"
+    " q.dedup_window, q.content_dedup, q.dedup_scope, q.priorities"
+    " from mq_channels c join mq_queues q on q.channel = c.id"
+    " join mq_readers r on r.channel = c.id"
+)
+
+
+def configs(tx: Snapshot) -> dict[str, QueueConfig]:
+    """The settings of every queue, by name."""
+    return {row[0]: _config(list(row[5:])) for row in tx.rows(f"{_COLUMNS} order by c.name")}
+
+
 def find(tx: Snapshot, name: str) -> Queue:
     """The queue of that name; raises `NotFound`, naming what the name is instead."""
-    row = tx.row(
-        "select c.id, c.created, r.id, r.noticed, q.fifo, r.lease, q.delay, q.retention,"
-        " q.max_message, r.max_deliveries, r.dead_letter_to, r.drop_exhausted, q.retry_delays,"
-        " q.dedup_window, q.content_dedup, q.dedup_scope, q.priorities"
-        " from mq_channels c join mq_queues q on q.channel = c.id"
-        " join mq_readers r on r.channel = c.id where c.name = :name",
-        {"name": name},
-    )
+    row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
     if row is None:
         raise _missing(tx, name)
-    channel, created, reader, noticed, *settings = row
+    _, channel, created, reader, noticed, *settings = row
     config = _config(settings)
     return Queue(
         channel, name, created, config, _reader(reader, name, noticed, config), _lanes(tx, channel)

@@ -76,6 +76,21 @@ def declare_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
         )
 
 
+def withdraw_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
+    """Take back that a group is for topics; where it has committed or has members, it stays."""
+    for name in topic_names:
+        parameters = {"reader": reader, "channel": topics.find(tx, name).id}
+        tx.execute(
+            "delete from mq_group_topics where reader = :reader and channel = :channel", parameters
+        )
+        tx.execute(
+            "delete from mq_slots where reader = :reader and committed = 0 and member is null"
+            " and wanted is null"
+            " and partition in (select id from mq_partitions where channel = :channel)",
+            parameters,
+        )
+
+
 def complete(tx: Snapshot, config: GroupConfig, present: str | None = None) -> GroupConfig:
     """Settings with what follows from them: a DLQ alone sets a limit of 5 deliveries.
 
@@ -153,16 +168,33 @@ def forget_stale_offsets(tx: Write, group: Group) -> None:
         tx.execute("update mq_slots set committed = 0 where reader = :reader", {"reader": group.id})
 
 
+_COLUMNS = (
+    "select r.name, r.id, g.generation, g.assignor, g.below_start, g.retention, g.max_lag,"
+    " g.max_lag_time, r.max_deliveries, r.dead_letter_to"
+    " from mq_readers r join mq_groups g on g.reader = r.id where r.kind = 'group'"
+)
+
+
 def find_or_none(tx: Snapshot, name: str) -> Group | None:
     """The group of that name, if there is one."""
-    row = tx.row(
-        "select r.id, g.generation, g.assignor, g.below_start, g.retention, g.max_lag,"
-        " g.max_lag_time, r.max_deliveries, r.dead_letter_to"
-        " from mq_readers r join mq_groups g on g.reader = r.id"
-        " where r.kind = 'group' and r.name = :name",
-        {"name": name},
-    )
-    return None if row is None else Group(row[0], name, row[1], GroupConfig(*row[2:]))
+    row = tx.row(f"{_COLUMNS} and r.name = :name", {"name": name})
+    return None if row is None else Group(row[1], name, row[2], GroupConfig(*row[3:]))
+
+
+def configs(tx: Snapshot) -> dict[str, GroupConfig]:
+    """The settings of every group, by name."""
+    return {row[0]: GroupConfig(*row[3:]) for row in tx.rows(f"{_COLUMNS} order by r.name")}
+
+
+def declared_topics(tx: Snapshot) -> dict[str, list[str]]:
+    """The topics that groups were declared for, in order, by the group's name."""
+    declared: dict[str, list[str]] = {}
+    for group, topic in tx.rows(
+        "select r.name, c.name from mq_group_topics t join mq_readers r on r.id = t.reader"
+        " join mq_channels c on c.id = t.channel order by c.name"
+    ):
+        declared.setdefault(group, []).append(topic)
+    return declared
 
 
 def names(tx: Snapshot) -> list[str]:

@@ -155,17 +155,33 @@ def _add_partitions(tx: Write, channel: int, numbers: range) -> None:
     )
 
 
+_COLUMNS = (
+    "select c.name, c.id, c.created, t.retention, t.retention_bytes, t.cleanup, t.tombstone_delay,"
+    " t.compaction_lag, t.max_message from mq_channels c join mq_topics t on t.channel = c.id"
+)
+
+
+def configs(tx: Snapshot) -> dict[str, TopicConfig]:
+    """The settings of every topic, by name."""
+    return {row[0]: TopicConfig(*row[3:]) for row in tx.rows(f"{_COLUMNS} order by c.name")}
+
+
+def partition_counts(tx: Snapshot) -> dict[str, int]:
+    """How many partitions every topic has, by name."""
+    rows = tx.rows(
+        "select c.name, count(*) from mq_channels c join mq_partitions p on p.channel = c.id"
+        " where c.kind = 'topic' group by c.id"
+    )
+    return dict(rows)
+
+
 def find(tx: Snapshot, name: str) -> Topic:
     """The topic of that name; raises `NotFound`, naming what the name is instead."""
-    row = tx.row(
-        "select c.id, c.created, t.retention, t.retention_bytes, t.cleanup, t.tombstone_delay,"
-        " t.compaction_lag, t.max_message"
-        " from mq_channels c join mq_topics t on t.channel = c.id where c.name = :name",
-        {"name": name},
-    )
+    row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
     if row is None:
         raise missing(tx, name)
-    return Topic(row[0], name, row[1], TopicConfig(*row[2:]), Partitions(tx, row[0]))
+    _, channel, created, *settings = row
+    return Topic(channel, name, created, TopicConfig(*settings), Partitions(tx, channel))
 
 
 def find_or_none(tx: Snapshot, name: str) -> Topic | None:

@@ -119,6 +119,13 @@ def _exchange_id(tx: Snapshot, name: str) -> int:
     return id
 
 
+def check(key: str, headers: Headers | None, match: str) -> None:
+    """Raise `BadInput` for what no binding can be made of."""
+    _checked_key(key)
+    _arguments(headers)
+    _checked_match(match)
+
+
 def _checked_key(key: str) -> str:
     if not isinstance(key, str):
         raise BadInput(f"a binding key must be text, not {type(key).__name__}")

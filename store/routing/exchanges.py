@@ -22,7 +22,7 @@ def create(tx: Write, name: str, type: str, alternate: str | None) -> Exchange:
         )
     if find_or_none(tx, name) is not None:
         raise Exists(f"exchange {name} exists already", hint=f"mq exchange show {name}")
-    _check_alternate(name, alternate)
+    check_alternate(name, alternate)
     tx.execute(
         "insert into mq_exchanges (name, type, alternate, created)"
         " values (:name, :type, :alternate, :created)",
@@ -31,7 +31,8 @@ def create(tx: Write, name: str, type: str, alternate: str | None) -> Exchange:
     return find(tx, name)
 
 
-def _check_alternate(name: str, alternate: str | None) -> None:
+def check_alternate(name: str, alternate: str | None) -> None:
+    """Raise `BadInput` for an alternate that an exchange can't have."""
     if alternate is None:
         return
     check_name(alternate, "exchange name")
@@ -68,7 +69,7 @@ def _from_row(row: Row) -> Exchange:
 def alter(tx: Write, name: str, alternate: str | None) -> Exchange:
     """Give an exchange another alternate, or none; its type can't change."""
     find(tx, name)
-    _check_alternate(name, alternate)
+    check_alternate(name, alternate)
     tx.execute(
         "update mq_exchanges set alternate = :alternate where name = :name",
         {"alternate": alternate, "name": name},

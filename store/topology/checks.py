@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
-from store.topology.kinds import EXCHANGE_PREFIX, names_in
+from store.routes import EXCHANGE_PREFIX
+from store.topology.kinds import names_in
 from store.topology.model import Thing, Topology
 from store.topology.problems import Problem, Problems
 from store.topology.reading import Source, read

@@ -5,7 +5,8 @@ The keys of a file are the notations of `store.settings`: a setting added there 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,15 +18,13 @@ from store.log import topics
 from store.messages import QueueConfig
 from store.models import GroupConfig, TopicConfig
 from store.positions import parse_position
+from store.routes import EXCHANGE_TYPES, MATCHES
+from store.routing import bindings, exchanges
 from store.settings import GROUP, QUEUE, TOPIC, Notation, config_value, write_settings
 
 Settings = Mapping[str, str]
 # Where a delivery limit is left out and a DLQ is not, as in every other way to create a thing.
 LIMIT_WITH_DLQ = "5"
-EXCHANGE_TYPES = ("direct", "topic", "fanout", "headers")
-MATCHES = ("all", "any", "all-with-x", "any-with-x")
-LONGEST_KEY = 255
-EXCHANGE_PREFIX = "exchange:"
 # For judging the form of a time: every time ago lies after 1970.
 _SOME_NOW = 32_503_680_000_000
 
@@ -113,7 +112,7 @@ def _read_start(text: str) -> str:
     return text
 
 
-def _one_of(words: tuple[str, ...], text: str, what: str) -> str:
+def _one_of(words: Sequence[str], text: str, what: str) -> str:
     if text in words:
         return text
     raise BadInput(f"{text!r} is not {what}", hint="one of " + ", ".join(words))
@@ -121,6 +120,7 @@ def _one_of(words: tuple[str, ...], text: str, what: str) -> str:
 
 def _check_exchange(name: str, settings: Settings) -> None:
     check_name(name, "exchange name")
+    exchanges.check_alternate(name, EXCHANGE_KIND.values(settings)["alternate"])
 
 
 def _check_share(name: str, settings: Settings) -> None:
@@ -128,8 +128,7 @@ def _check_share(name: str, settings: Settings) -> None:
 
 
 def _check_binding(name: str, settings: Settings) -> None:
-    if len(settings["key"].encode()) > LONGEST_KEY:
-        raise BadInput(f"the key is longer than {LONGEST_KEY} bytes")
+    bindings.check(settings["key"], json.loads(settings["headers"]), settings["match"])
 
 
 def _check_topic(name: str, settings: Settings) -> None:
