@@ -15,7 +15,7 @@ Reason = Literal["max_deliveries", "rejected", "expired", "overflow"]
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to send; `delay` is in seconds, `None` means the queue's own."""
+    """A message to send; `delay` and `ttl` are in seconds, `None` means the queue's own."""
 
     value: bytes | str | None
     key: bytes | str | None = None
@@ -25,6 +25,7 @@ class NewMessage:
     message_group: str | None = None
     dedup_id: str | None = None
     priority: int = 0
+    ttl: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,9 @@ class Message:
 class QueueConfig:
     """The settings of a queue; lengths of time in milliseconds, sizes in bytes.
 
-    Names and defaults follow SQS where it has the setting. `priorities` N means levels 0 to N - 1.
+    Names and defaults follow SQS where it has the setting, else RabbitMQ. `priorities` N means
+    levels 0 to N - 1. `wait` is how long a receive waits that does not say so itself.
+    `redrive_allow` says whose DLQ this queue may be: all, none, or names with commas.
     """
 
     fifo: bool = False
@@ -118,6 +121,15 @@ class QueueConfig:
     content_dedup: bool = False
     dedup_scope: str = "queue"
     priorities: int = 1
+    ttl: int | None = None
+    max_length: int | None = None
+    max_bytes: int | None = None
+    overflow: str = "drop-head"
+    single_active: bool = False
+    fair: bool = False
+    redrive_allow: str = "all"
+    chaos: str | None = None
+    wait: int = 0
 
 
 class QueueSettings(TypedDict, total=False):
@@ -136,6 +148,15 @@ class QueueSettings(TypedDict, total=False):
     content_dedup: bool
     dedup_scope: str
     priorities: int
+    ttl: Seconds | None
+    max_length: int | None
+    max_bytes: int | None
+    overflow: str
+    single_active: bool
+    fair: bool
+    redrive_allow: str
+    chaos: str | None
+    wait: Seconds
 
 
 @dataclass(frozen=True, slots=True)

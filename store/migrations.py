@@ -39,6 +39,8 @@ end;
 create trigger mq_bindings_deleted after delete on mq_bindings begin
   update mq_store set topology_generation = topology_generation + 1;
 end;
+alter table mq_queues add column wait integer not null default 0 check (wait >= 0);
+alter table mq_queues add column chaos_calls integer not null default 0;
 """
 
 

@@ -64,6 +64,8 @@ create table mq_queues (
   chaos text,
   acknowledged integer not null default 0,        -- ever: for rates, and for "sent = present + gone"
   dropped integer not null default 0,
+  wait integer not null default 0 check (wait >= 0), -- of a receive that does not say
+  chaos_calls integer not null default 0,         -- where a queue under chaos is in its trace
   check (fifo = 0 or (priorities = 1 and fair = 0))
 ) strict;
 

@@ -102,6 +102,15 @@ QUEUE: Mapping[str, Notation] = {
     "content_dedup": _FLAG,
     "dedup_scope": _WORD,
     "priorities": Notation(_read_count, str),
+    "ttl": _duration("none"),
+    "max_length": _COUNT,
+    "max_bytes": _size("none"),
+    "overflow": _WORD,
+    "single_active": _FLAG,
+    "fair": _FLAG,
+    "redrive_allow": _WORD,
+    "chaos": Notation(str, str, "none"),
+    "wait": _duration(),
 }
 _NOTATIONS = {TopicConfig: TOPIC, GroupConfig: GROUP, QueueConfig: QUEUE}
 
