@@ -24,13 +24,14 @@ class MessageRecord(NewRecord):
 class GivenMessage:
     """What the command line says of every message; it counts more than what the input says.
 
-    `delay` is in seconds.
+    `delay` and `ttl` are in seconds.
     """
 
     delay: float | None = None
     message_group: str | None = None
     dedup_id: str | None = None
     priority: int | None = None
+    ttl: float | None = None
 
 
 def parse_message_envelope(line: bytes) -> NewRecord:
@@ -62,6 +63,7 @@ def to_message(record: NewRecord, given: GivenMessage) -> NewMessage:
         message_group=group,
         dedup_id=given.dedup_id,
         priority=priority or 0,
+        ttl=given.ttl,
     )
 
 

@@ -72,6 +72,10 @@ DedupId = Annotated[
     str | None,
     typer.Option(metavar="ID", help="FIFO queue: what is sent again with it is not stored."),
 ]
+TimeToLive = Annotated[
+    str | None,
+    typer.Option("--ttl", metavar="DURATION", help="Queue: how long the messages may wait."),
+]
 Priority = Annotated[
     int | None, typer.Option(min=0, metavar="N", help="Queue: higher ones are delivered first.")
 ]

@@ -22,6 +22,7 @@ from mq.commands.input_options import (
     MessageGroup,
     Priority,
     TimestampFrom,
+    TimeToLive,
     Tombstone,
     Values,
 )
@@ -61,6 +62,7 @@ def produce(
     message_group: MessageGroup = None,
     dedup_id: DedupId = None,
     priority: Priority = None,
+    ttl: TimeToLive = None,
     producer: Annotated[
         str | None,
         typer.Option(
@@ -76,7 +78,7 @@ def produce(
     stored the command ends: nothing of its batch is stored, the batches before it are.
     """
     name, given = _given(parse_address(destination), key, partition, header or [])
-    message = given_message(delay, message_group, dedup_id, priority)
+    message = given_message(delay, message_group, dedup_id, priority, ttl)
     form = input_form(framing, key_delimiter, key_from, timestamp_from)
     request = Request(name, given, message, form, values or [], file, tombstone, batch, producer)
     context = current_context()
@@ -107,7 +109,7 @@ def _topic(store: Store, request: Request) -> TopicDestination:
         store.topic(request.destination)
         raise BadInput(
             f"{request.destination} is a topic",
-            hint="--delay, --message-group, --dedup-id and --priority are for a queue",
+            hint="--delay, --message-group, --dedup-id, --priority and --ttl are for a queue",
         )
     placed = request.form.framing is FramingKind.NDJSON
     return TopicDestination(

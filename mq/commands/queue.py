@@ -22,12 +22,20 @@ from mq.commands.queue_options import (
     DedupScope,
     Delay,
     DropExhausted,
+    Fair,
     Fifo,
     Lease,
+    MaxBytes,
     MaxDeliveries,
+    MaxLength,
+    Overflow,
     Priorities,
+    RedriveAllow,
     Retention,
     RetryDelays,
+    SingleActive,
+    Ttl,
+    Wait,
     queue_settings,
 )
 from mq.commands.reporting import DryRun, count, report_document, report_done, write_documents
@@ -62,6 +70,14 @@ def create(
     content_dedup: ContentDedup = None,
     dedup_scope: DedupScope = None,
     priorities: Priorities = None,
+    ttl: Ttl = None,
+    max_length: MaxLength = None,
+    max_bytes: MaxBytes = None,
+    overflow: Overflow = None,
+    single_active: SingleActive = None,
+    fair: Fair = None,
+    redrive_allow: RedriveAllow = None,
+    wait: Wait = None,
     if_not_exists: Annotated[
         bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
     ] = False,
@@ -75,6 +91,8 @@ def create(
         fifo=fifo, lease=lease, delay=delay, retention=retention, max_deliveries=max_deliveries,
         dlq=dlq, drop_exhausted=drop_exhausted, retry_delays=retry_delays, dedup=dedup,
         content_dedup=content_dedup, dedup_scope=dedup_scope, priorities=priorities,
+        ttl=ttl, max_length=max_length, max_bytes=max_bytes, overflow=overflow,
+        single_active=single_active, fair=fair, redrive_allow=redrive_allow, wait=wait,
     )  # fmt: skip
     context = current_context()
     with context.open_store(create=True) as store:

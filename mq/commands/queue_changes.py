@@ -7,18 +7,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mq.commands.queue_options import (
+    Chaos,
     ContentDedup,
     DeadLetterQueue,
     Dedup,
     DedupScope,
     Delay,
     DropExhausted,
+    Fair,
     Fifo,
     Lease,
+    MaxBytes,
     MaxDeliveries,
+    MaxLength,
+    Overflow,
     Priorities,
+    RedriveAllow,
     Retention,
     RetryDelays,
+    SingleActive,
+    Ttl,
+    Wait,
     queue_settings,
 )
 from mq.commands.reporting import (
@@ -52,6 +61,15 @@ def alter(
     content_dedup: ContentDedup = None,
     dedup_scope: DedupScope = None,
     priorities: Priorities = None,
+    ttl: Ttl = None,
+    max_length: MaxLength = None,
+    max_bytes: MaxBytes = None,
+    overflow: Overflow = None,
+    single_active: SingleActive = None,
+    fair: Fair = None,
+    redrive_allow: RedriveAllow = None,
+    wait: Wait = None,
+    chaos: Chaos = None,
     dry_run: DryRun = False,
 ) -> None:
     """Change settings of a queue; what is not given stays, and so do the messages.
@@ -63,6 +81,8 @@ def alter(
         fifo=fifo, lease=lease, delay=delay, retention=retention, max_deliveries=max_deliveries,
         dlq=dlq, drop_exhausted=drop_exhausted, retry_delays=retry_delays, dedup=dedup,
         content_dedup=content_dedup, dedup_scope=dedup_scope, priorities=priorities,
+        ttl=ttl, max_length=max_length, max_bytes=max_bytes, overflow=overflow,
+        single_active=single_active, fair=fair, redrive_allow=redrive_allow, wait=wait, chaos=chaos,
     )  # fmt: skip
     if not settings:
         raise BadInput("there is nothing to change", hint=f"mq queue alter {name} --lease 1m")

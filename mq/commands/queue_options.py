@@ -67,6 +67,60 @@ Priorities = Annotated[
     typer.Option(metavar="N", help="Levels 0 to N-1, the highest is delivered first."),
 ]
 
+Ttl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION|none",
+        help="How long a message may wait; then it is dead-lettered or, without a DLQ, dropped.",
+    ),
+]
+MaxLength = Annotated[
+    str | None,
+    typer.Option(metavar="N|none", help="How many messages may wait, leased ones aside."),
+]
+MaxBytes = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE|none", help="How many bytes may wait, leased ones aside."),
+]
+Overflow = Annotated[
+    str | None,
+    typer.Option(
+        metavar="drop-head|reject|dead-letter",
+        help="Past that: the next to be delivered goes (to the DLQ if there is one), the new one is"
+        " refused, or the new one goes to the DLQ (drop-head).",
+    ),
+]
+SingleActive = Annotated[
+    bool | None,
+    typer.Option(
+        "--single-active/--no-single-active",
+        help="One reader at a time receives; the next takes over when it is gone.",
+    ),
+]
+Fair = Annotated[
+    bool | None,
+    typer.Option(
+        "--fair/--no-fair",
+        help="A message group with much in flight does not hold up the others.",
+    ),
+]
+RedriveAllow = Annotated[
+    str | None,
+    typer.Option(metavar="all|none|QUEUE,…", help="Which queues may have this one as DLQ (all)."),
+]
+Wait = Annotated[
+    str | None,
+    typer.Option(metavar="DURATION", help="How long a receive waits that does not say so (0s)."),
+]
+Chaos = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND=…,…|none",
+        help="Misbehave as SQS may, to test consumers:"
+        " duplicate=5%,reorder=10,delay=200ms,throttle=300/s,seed=N.",
+    ),
+]
+
 
 def queue_settings(**given: str | bool | None) -> dict[str, Any]:
     """The settings that were given, as `create_queue` and `alter_queue` take them.

@@ -42,11 +42,18 @@ class Request:
 
 
 def given_message(
-    delay: str | None, message_group: str | None, dedup_id: str | None, priority: int | None
+    delay: str | None,
+    message_group: str | None,
+    dedup_id: str | None,
+    priority: int | None,
+    ttl: str | None,
 ) -> GivenMessage:
     """What options say of every message; raises BadInput."""
-    seconds = None if delay is None else parse_duration(delay) / 1000
-    return GivenMessage(seconds, message_group, dedup_id, priority)
+    return GivenMessage(_seconds(delay), message_group, dedup_id, priority, _seconds(ttl))
+
+
+def _seconds(duration: str | None) -> float | None:
+    return None if duration is None else parse_duration(duration) / 1000
 
 
 def input_form(

@@ -42,7 +42,7 @@ from store.models import Headers, Seconds, Timestamp
 from store.settings import QUEUE, write_setting
 
 DEFAULT_MAX_DELIVERIES = 5
-_TIMES = ("lease", "delay", "retention", "dedup")
+_TIMES = ("lease", "delay", "retention", "dedup", "ttl", "wait")
 MOST_AT_ONCE = 10_000
 
 
@@ -114,10 +114,11 @@ class QueueCalls(Calls):
         message_group: str | None = None,
         dedup_id: str | None = None,
         priority: int = 0,
+        ttl: Seconds | None = None,
     ) -> MessageId:
         """Send one message; it is stored when the call returns. See `send_many`."""
         message = NewMessage(
-            value, key, headers, timestamp, delay, message_group, dedup_id, priority
+            value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
         )
         return self.send_many(queue, [message])[0]
 

@@ -8,14 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 from store.addresses import check_name
-from store.db import LARGEST_VALUE, Snapshot, Write
+from store.db import Snapshot, Write
+from store.delivery import queue_rules
 from store.delivery.readers import Reader
 from store.errors import BadInput, Conflict, Exists, NotFound
 from store.log.topics import Partition
 from store.messages import QueueConfig
-
-LONGEST_TIME = 10 * 365 * 86_400_000
-SCOPES = ("queue", "group")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,11 @@ def create(tx: Write, name: str, config: QueueConfig) -> Queue:
     )
     tx.execute(
         "insert into mq_queues (channel, fifo, delay, retention, max_message, retry_delays,"
-        " dedup_window, content_dedup, dedup_scope, priorities, overflow, single_active, fair)"
+        " dedup_window, content_dedup, dedup_scope, priorities, ttl, max_length, max_bytes,"
+        " overflow, single_active, fair, redrive_allow, chaos, wait)"
         " values (:channel, :fifo, :delay, :retention, :max_message, :retry_delays, :dedup,"
-        " :content_dedup, :dedup_scope, :priorities, 'drop-head', 0, 0)",
+        " :content_dedup, :dedup_scope, :priorities, :ttl, :max_length, :max_bytes,"
+        " :overflow, :single_active, :fair, :redrive_allow, :chaos, :wait)",
         {**_queue_columns(config), "channel": channel},
     )
     reader = tx.insert(
@@ -84,6 +84,15 @@ def _queue_columns(config: QueueConfig) -> dict[str, Any]:
         "content_dedup": int(config.content_dedup),
         "dedup_scope": config.dedup_scope,
         "priorities": config.priorities,
+        "ttl": config.ttl,
+        "max_length": config.max_length,
+        "max_bytes": config.max_bytes,
+        "overflow": config.overflow,
+        "single_active": int(config.single_active),
+        "fair": int(config.fair),
+        "redrive_allow": config.redrive_allow,
+        "chaos": config.chaos,
+        "wait": config.wait,
     }
 
 
@@ -111,52 +120,14 @@ def add_lane(tx: Write, channel: int, reader: int, number: int, begin: int = 0) 
 
 
 def check_config(tx: Snapshot, name: str, config: QueueConfig) -> None:
-    """Raise `BadInput` for settings that can't work, `NotFound` for a DLQ that is not there."""
-    check_settings(name, config)
+    """Raise `BadInput` for settings that can't work, `NotFound` for a DLQ that is not there.
+
+    Raises `Conflict` for a DLQ that does not admit this queue (SQS: RedriveAllowPolicy).
+    """
+    queue_rules.check_settings(name, config)
     if config.dlq is not None:
         _check_dlq(tx, name, config, config.dlq)
-
-
-def check_settings(name: str, config: QueueConfig) -> None:
-    """Raise `BadInput` for settings that can't work, whatever else is in the store."""
-    for setting in ("lease", "delay", "retention"):
-        if not 0 <= getattr(config, setting) <= LONGEST_TIME:
-            raise BadInput(f"{setting} is out of range", hint="from 0s to 3650d")
-    for setting in ("max_message", "priorities", "max_deliveries"):
-        if not isinstance(getattr(config, setting), int | None):
-            raise BadInput(f"{setting} must be a number: {getattr(config, setting)!r}")
-    if config.retention == 0:
-        raise BadInput("retention must be more than 0")
-    if not 1 <= config.max_message <= LARGEST_VALUE:
-        raise BadInput("max_message must be between 1 byte and 64MiB")
-    if not 1 <= config.priorities <= 256:
-        raise BadInput("priorities must be 1 to 256", hint="--priorities 5 gives levels 0 to 4")
-    if config.max_deliveries is not None and config.max_deliveries < 1:
-        raise BadInput("max_deliveries must be at least 1")
-    _check_fifo(config)
-    _check_limit(name, config)
-
-
-def _check_fifo(config: QueueConfig) -> None:
-    if config.dedup_scope not in SCOPES:
-        raise BadInput(f"not a dedup scope: {config.dedup_scope!r}", "one of " + ", ".join(SCOPES))
-    if config.dedup is not None and config.dedup < 1:
-        raise BadInput("dedup must be more than 0")
-    if config.fifo and config.priorities > 1:
-        raise BadInput(
-            "a FIFO queue has no priorities: they would break its order",
-            hint="leave out --fifo or --priorities",
-        )
-
-
-def _check_limit(name: str, config: QueueConfig) -> None:
-    if config.max_deliveries is not None and not (config.dlq or config.drop_exhausted):
-        raise BadInput(
-            "a delivery limit needs a place for what exceeds it",
-            hint="--dlq QUEUE keeps it, --drop-exhausted loses it on purpose",
-        )
-    if config.dlq == name:
-        raise BadInput(f"queue {name} can't be its own DLQ")
+        _check_admission(tx, name, config.dlq)
 
 
 def _check_dlq(tx: Snapshot, name: str, config: QueueConfig, dlq: str) -> None:
@@ -169,10 +140,28 @@ def _check_dlq(tx: Snapshot, name: str, config: QueueConfig, dlq: str) -> None:
         )
 
 
+def _check_admission(tx: Snapshot, name: str, dlq: str) -> None:
+    # Only when the DLQ is chosen: whoever uses it already goes on, as in SQS.
+    if name in sources_of(tx, dlq):
+        return
+    target = find(tx, dlq)
+    allowed = target.config.redrive_allow
+    if allowed != "all" and name not in allowed.split(","):
+        raise Conflict(
+            f"queue {dlq} does not let {name} dead-letter into it: redrive_allow is {allowed}",
+            hint=f"mq queue alter {dlq} --redrive-allow {_with_source(allowed, name)}",
+        )
+
+
+def _with_source(allowed: str, name: str) -> str:
+    return name if allowed == "none" else f"{allowed},{name}"
+
+
 _COLUMNS = (
     "select c.name, c.id, c.created, r.id, r.noticed, q.fifo, r.lease, q.delay, q.retention,"
     " q.max_message, r.max_deliveries, r.dead_letter_to, r.drop_exhausted, q.retry_delays,"
-    " q.dedup_window, q.content_dedup, q.dedup_scope, q.priorities"
+    " q.dedup_window, q.content_dedup, q.dedup_scope, q.priorities, q.ttl, q.max_length,"
+    " q.max_bytes, q.overflow, q.single_active, q.fair, q.redrive_allow, q.chaos, q.wait"
     " from mq_channels c join mq_queues q on q.channel = c.id"
     " join mq_readers r on r.channel = c.id"
 )
@@ -196,8 +185,9 @@ def find(tx: Snapshot, name: str) -> Queue:
 
 
 def _config(settings: list[Any]) -> QueueConfig:
-    fifo, lease, delay, retention, size, most, dlq, drop, retries, *deduplication, levels = settings
-    window, by_content, scope = deduplication
+    fifo, lease, delay, retention, size, most, dlq, drop, retries, *more = settings
+    window, by_content, scope, levels, ttl, length, size_limit, overflow, *rest = more
+    single_active, fair, redrive_allow, chaos, wait = rest
     return QueueConfig(
         fifo=bool(fifo),
         lease=lease,
@@ -212,6 +202,15 @@ def _config(settings: list[Any]) -> QueueConfig:
         content_dedup=bool(by_content),
         dedup_scope=scope,
         priorities=levels,
+        ttl=ttl,
+        max_length=length,
+        max_bytes=size_limit,
+        overflow=overflow,
+        single_active=bool(single_active),
+        fair=bool(fair),
+        redrive_allow=redrive_allow,
+        chaos=chaos,
+        wait=wait,
     )
 
 
@@ -280,18 +279,16 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
     """Change settings in place; whether a queue is FIFO can't change."""
     queue = find(tx, name)
     config = replace(queue.config, **settings)
-    if config.fifo != queue.config.fifo:
-        raise BadInput(
-            f"{name} can't be turned {'into' if config.fifo else 'from'} a FIFO queue",
-            hint="create another queue and move the messages",
-        )
-    if config.priorities < queue.config.priorities:
-        raise BadInput(f"{name} has {queue.config.priorities} priorities; they only grow")
+    messages = sum(lane.records for lane in queue.lanes.values())
+    queue_rules.check_change(name, queue.config, config, messages)
     check_config(tx, name, config)
     tx.execute(
         "update mq_queues set delay = :delay, retention = :retention, max_message = :max_message,"
         " retry_delays = :retry_delays, dedup_window = :dedup, content_dedup = :content_dedup,"
-        " dedup_scope = :dedup_scope, priorities = :priorities where channel = :channel",
+        " dedup_scope = :dedup_scope, priorities = :priorities, ttl = :ttl,"
+        " max_length = :max_length, max_bytes = :max_bytes, overflow = :overflow,"
+        " single_active = :single_active, fair = :fair, redrive_allow = :redrive_allow,"
+        " chaos = :chaos, wait = :wait where channel = :channel",
         {**_queue_columns(config), "channel": queue.id},
     )
     tx.execute(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from store.addresses import check_name
-from store.delivery import queues
+from store.delivery import queue_rules
 from store.errors import BadInput
 from store.groups import groups
 from store.log import topics
@@ -139,7 +139,7 @@ def _check_topic(name: str, settings: Settings) -> None:
 
 def _check_queue(name: str, settings: Settings) -> None:
     check_name(name, "queue name")
-    queues.check_settings(name, queue_config(settings))
+    queue_rules.check_settings(name, queue_config(settings))
 
 
 def _check_group(name: str, settings: Settings) -> None:

@@ -29,6 +29,15 @@ DEFAULTS = {
     "content_dedup": False,
     "dedup_scope": "queue",
     "priorities": 1,
+    "ttl": None,
+    "max_length": None,
+    "max_bytes": None,
+    "overflow": "drop-head",
+    "single_active": False,
+    "fair": False,
+    "redrive_allow": "all",
+    "chaos": None,
+    "wait": "0s",
 }
 
 

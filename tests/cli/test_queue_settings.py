@@ -1,0 +1,111 @@
+"""What `mq queue` does with the settings of the queue end: limits, times, readers, sources."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunMq
+
+GIVEN = [
+    "--ttl", "1m", "--max-length", "100", "--max-bytes", "1MiB", "--overflow", "reject",
+    "--single-active", "--redrive-allow", "a,b", "--wait", "5s",
+]  # fmt: skip
+STORED = {
+    "ttl": "1m", "max_length": 100, "max_bytes": "1MiB", "overflow": "reject",
+    "single_active": True, "redrive_allow": "a,b", "wait": "5s",
+}  # fmt: skip
+
+
+def config(call_mq: RunMq, name: str = "q") -> dict[str, Any]:
+    shown: dict[str, Any] = json.loads(call_mq("queue", "show", name, "--json").out)["config"]
+    return shown
+
+
+def test_settings_are_shown_as_they_were_given(call_mq: RunMq) -> None:
+    assert call_mq("queue", "create", "q", *GIVEN).code == 0
+
+    assert STORED.items() <= config(call_mq).items()
+
+
+def test_they_can_be_changed_in_place(call_mq: RunMq) -> None:
+    call_mq("queue", "create", "q")
+    assert call_mq("queue", "alter", "q", *GIVEN).code == 0
+
+    assert STORED.items() <= config(call_mq).items()
+
+
+def test_a_limit_can_be_taken_away(call_mq: RunMq) -> None:
+    call_mq("queue", "create", "q", *GIVEN)
+    call_mq("queue", "alter", "q", "--ttl", "none", "--max-length", "none", "--max-bytes", "none")
+
+    found = config(call_mq)
+    assert (found["ttl"], found["max_length"], found["max_bytes"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--overflow", "explode"],
+        ["--ttl", "soon"],
+        ["--max-length", "-1"],
+        ["--fair", "--fifo"],
+        ["--fair", "--priorities", "3"],
+        ["--redrive-allow", "a,,b"],
+        ["--redrive-allow", ",".join(f"q{n}" for n in range(11))],
+    ],
+)
+def test_what_can_not_work_is_refused(call_mq: RunMq, options: list[str]) -> None:
+    assert call_mq("queue", "create", "q", *options).code == 2
+
+
+@pytest.mark.parametrize(
+    "chaos",
+    [
+        "duplicate=5",
+        "reorder=11",
+        "delay=soon",
+        "throttle=0/s",
+        "louder=1",
+        "seed",
+        "seed=1,seed=2",
+    ],
+)
+def test_chaos_that_nobody_understands_is_refused(call_mq: RunMq, chaos: str) -> None:
+    call_mq("queue", "create", "q")
+
+    assert call_mq("queue", "alter", "q", "--chaos", chaos).code == 2
+
+
+def test_a_dlq_that_admits_nobody_is_refused_with_the_way_out(call_mq: RunMq) -> None:
+    call_mq("queue", "create", "dead", "--redrive-allow", "none")
+    run = call_mq("queue", "create", "q", "--dlq", "dead")
+
+    assert run.code == 4
+    assert "mq queue alter dead --redrive-allow q" in run.err
+
+
+def test_a_dlq_admits_the_sources_that_it_names(call_mq: RunMq) -> None:
+    call_mq("queue", "create", "dead", "--redrive-allow", "q,other")
+
+    assert call_mq("queue", "create", "q", "--dlq", "dead").code == 0
+
+
+def test_who_uses_a_dlq_already_can_still_be_altered(call_mq: RunMq) -> None:
+    call_mq("queue", "create", "dead")
+    call_mq("queue", "create", "q", "--dlq", "dead")
+    call_mq("queue", "alter", "dead", "--redrive-allow", "none")
+
+    assert call_mq("queue", "alter", "q", "--lease", "1m").code == 0
+
+
+def test_fair_changes_only_while_the_queue_is_empty(call_mq: RunMq) -> None:
+    call_mq("queue", "create", "q")
+    call_mq("produce", "q", "hello")
+    run = call_mq("queue", "alter", "q", "--fair")
+
+    assert run.code == 2
+    assert "empty" in run.err
