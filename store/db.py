@@ -11,7 +11,7 @@ import os
 import random
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -33,6 +33,7 @@ from store.errors import (
     Unavailable,
 )
 from store.lockfile import LONGEST_PAUSE, WriteLock
+from store.statements import Parameters, Row, Snapshot, Write
 
 __all__ = [
     "LARGEST_VALUE",
@@ -44,77 +45,6 @@ __all__ = [
     "WriteBlock",
     "translate",
 ]
-
-Parameters = Mapping[str, object] | Sequence[object]
-Row = tuple[Any, ...]
-
-
-class Snapshot:
-    """A read transaction: all its statements see the same state of the store."""
-
-    __slots__ = ("_now", "_wall", "connection", "database")
-
-    def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
-        self.database = database
-        self.connection = connection
-        self._now: int | None = None
-        self._wall: int | None = None
-
-    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """All rows of a query, fetched whole: an open cursor would pin the WAL."""
-        return self.connection.execute(sql, parameters).fetchall()
-
-    def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        """The first row of a query, if there is one."""
-        row: Row | None = self.connection.execute(sql, parameters).fetchone()
-        return row
-
-    def value(self, sql: str, parameters: Parameters = ()) -> Any:
-        """The first column of the first row; `None` without a row."""
-        row = self.connection.execute(sql, parameters).fetchone()
-        return None if row is None else row[0]
-
-    @property
-    def now(self) -> int:
-        """Store time in milliseconds, the same throughout the transaction."""
-        if self._now is None:
-            self._now = self.database.store_time(self)
-        return self._now
-
-    @property
-    def wall(self) -> int:
-        """Unix time in milliseconds, the same throughout the transaction."""
-        if self._wall is None:
-            self._wall = self.database.clock.wall()
-        return self._wall
-
-
-class Write(Snapshot):
-    """A write transaction: it is stored whole or not at all.
-
-    `afterwards` is what it made due but what needs transactions of its own; it runs once this one
-    is stored and the lock is free.
-    """
-
-    __slots__ = ("afterwards",)
-
-    def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
-        super().__init__(database, connection)
-        self.afterwards: list[Callable[[], object]] = []
-
-    def execute(self, sql: str, parameters: Parameters = ()) -> int:
-        """Run one statement and return how many rows it changed."""
-        return self.connection.execute(sql, parameters).rowcount
-
-    def insert(self, sql: str, parameters: Parameters = ()) -> int:
-        """Run one insert and return the new row's id."""
-        identifier = self.connection.execute(sql, parameters).lastrowid
-        assert identifier is not None
-        return identifier
-
-    def many(self, sql: str, parameters: Iterator[Parameters] | Sequence[Parameters]) -> None:
-        """Run one statement once per set of parameters."""
-        self.connection.executemany(sql, parameters)
 
 
 class Database:

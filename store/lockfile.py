@@ -37,7 +37,9 @@ class WriteLock:
         """Take the lock within `timeout` seconds, else raise `Busy` naming the holder's pid."""
         if not self._try():
             self._wait(monotonic() + timeout, timeout)
-        os.pwrite(self._descriptor, self._pid, 0)
+        # Only when it changes: a dirty lock file would have to be written with each synced commit.
+        if os.pread(self._descriptor, _PID_WIDTH, 0) != self._pid:
+            os.pwrite(self._descriptor, self._pid, 0)
 
     def release(self) -> None:
         """Let the next one in."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 HeaderValue = str | int | float | bool | None
 Headers = Mapping[str, HeaderValue]
@@ -26,8 +26,7 @@ class NewRecord:
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordId:
+class RecordId(NamedTuple):
     """Where a record stands, for ever."""
 
     topic: str
@@ -38,8 +37,7 @@ class RecordId:
         return f"{self.topic}/{self.partition}@{self.offset}"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record as it is stored in a partition of a topic; `timestamp` is Unix milliseconds."""
 
     topic: str

@@ -23,7 +23,7 @@ def copy(
     """Put a copy of a record, with its origin, into a queue."""
     key = record.key or b""
     draft = Draft(
-        Encoded(record.value, record.key, encode_headers(record.headers), None),
+        Encoded.stored(record.value, record.key, encode_headers(record.headers)),
         message_group=key.hex() or record.address if target.config.fifo else None,
     )
     (stored,) = enqueue.enqueue(tx, target, [draft])

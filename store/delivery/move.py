@@ -176,7 +176,7 @@ def transfer(tx: Write, queue: Queue, message: Stored, target: Queue, origin: Or
     # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
     began = tx.wall if target.config.fifo else origin.sent
     draft = Draft(
-        Encoded(message.value, message.key, message.headers, None),
+        Encoded.stored(message.value, message.key, message.headers),
         message_group=message.message_group,
         level=min(origin.priority, target.config.priorities - 1),
         expires=began + target.config.retention,

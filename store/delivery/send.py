@@ -11,13 +11,7 @@ from store.delivery.queues import Queue
 from store.errors import BadInput, BadRecord
 from store.log import retention
 from store.log.append import LARGEST_BATCH
-from store.log.encoding import (
-    Encoded,
-    encode_bytes,
-    encode_headers,
-    encode_timestamp,
-    milliseconds,
-)
+from store.log.encoding import encode, milliseconds
 from store.messages import MessageId, NewMessage
 
 # SQS remembers a deduplication id for five minutes.
@@ -58,12 +52,7 @@ def _answer(tx: Snapshot, queue: Queue, record: int) -> MessageId:
 def _draft(index: int, message: NewMessage, queue: Queue) -> Draft:
     try:
         _check_group(message, queue)
-        content = Encoded(
-            encode_bytes(message.value, "value"),
-            encode_bytes(message.key, "key"),
-            encode_headers(message.headers),
-            encode_timestamp(message.timestamp),
-        )
+        content = encode(message.value, message.key, message.headers, message.timestamp)
         if content.size > queue.config.max_message:
             raise BadInput(
                 f"the message has {content.size} bytes; queue {queue.name} takes at most"

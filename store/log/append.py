@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
+from typing import cast
 
 from store.db import Row, Write
 from store.errors import BadInput, BadRecord
 from store.log import compaction, retention
 from store.log.checksum import checksum
-from store.log.encoding import Encoded, encode_bytes, encode_headers, encode_timestamp
+from store.log.encoding import Encoded, encode
 from store.log.placement import StickyPlacement, partition_for_key
 from store.log.topics import Partition, Topic
 from store.models import NewRecord, RecordId
@@ -27,23 +28,27 @@ def produce(
     A record that can't be stored raises `BadRecord`, and the transaction stores none of them
     (Kafka: INVALID_RECORD refuses the whole batch).
     """
-    encoded = [_encode(index, record, topic) for index, record in enumerate(records)]
-    _check_batch(encoded)
-    placed = _place(topic, encoded, sticky)
-    offsets: dict[int, int] = {}
+    given = list(records)
+    encoded = _encode(given)
+    _check(topic, given, encoded)
+    placed = _place(topic, given, encoded, sticky)
+    ids: list[RecordId | None] = [None] * len(given)
     for number, members in placed.items():
-        partition = topic.partitions[number]
-        first = append(tx, partition, [encoded[index][0] for index in members])
-        offsets.update(zip(members, range(first, first + len(members)), strict=True))
-    for number in placed:
+        first = append(tx, topic.partitions[number], [encoded[index] for index in members])
+        for offset, index in enumerate(members, first):
+            ids[index] = RecordId(topic.name, number, offset)
+    _keep_up(tx, topic, placed)
+    return cast("list[RecordId]", ids)
+
+
+def _keep_up(tx: Write, topic: Topic, written: Collection[int]) -> None:
+    for number in written:
         partition = topic.partitions[number]
         retention.enforce(tx, topic, partition)
         if compaction.is_dirty(tx, topic, partition):
             tx.afterwards.append(partial(compaction.compact, tx.database, topic, partition))
-    retention.enforce_idle(tx, {topic.partitions[number].id for number in placed})
+    retention.enforce_idle(tx, {topic.partitions[number].id for number in written})
     retention.drain(tx)
-    where = {index: number for number, members in placed.items() for index in members}
-    return [RecordId(topic.name, where[i], offsets[i]) for i in range(len(encoded))]
 
 
 def append(tx: Write, partition: Partition, records: Sequence[Encoded]) -> int:
@@ -57,27 +62,27 @@ def append(tx: Write, partition: Partition, records: Sequence[Encoded]) -> int:
         raise BadInput(f"partition {partition.number} has no offsets left")
     latest, now = partition.last_timestamp, tx.wall
     rows: list[Row] = []
-    for id, record in enumerate(records, partition.base + first):
-        latest = max(latest, now if record.timestamp is None else record.timestamp)
-        key, headers, value = record.key, record.headers, record.value
+    size, plain = 0, True
+    for id, (value, key, headers, given, bytes) in enumerate(records, partition.base + first):
+        timestamp = now if given is None else given
+        if timestamp > latest:
+            latest = timestamp
+        plain = plain and key is None and headers is None
+        size += bytes
         crc = checksum(id, latest, None, key, headers, value)
         rows.append((id, latest, crc, value, key, headers))
-    _insert(tx, rows)
-    _count(tx, partition, len(rows), sum(record.size for record in records), latest)
+    _insert(tx, rows, plain)
+    _count(tx, partition, len(rows), size, latest)
     return first
 
 
-def _insert(tx: Write, rows: list[Row]) -> None:
+def _insert(tx: Write, rows: list[Row], plain: bool) -> None:
     # A column that is left out costs nothing; one that is bound to null does.
-    if all(row[4] is None and row[5] is None for row in rows):
-        sql = "insert into mq_records (id, timestamp, checksum, value) values (?, ?, ?, ?)"
-        tx.many(sql, [row[:4] for row in rows])
+    if plain:
+        rows = [row[:4] for row in rows]
+        tx.insert_rows("mq_records (id, timestamp, checksum, value)", rows)
     else:
-        sql = (
-            "insert into mq_records (id, timestamp, checksum, value, key, headers)"
-            " values (?, ?, ?, ?, ?, ?)"
-        )
-        tx.many(sql, rows)
+        tx.insert_rows("mq_records (id, timestamp, checksum, value, key, headers)", rows)
 
 
 def _count(tx: Write, partition: Partition, records: int, size: int, latest: int) -> None:
@@ -98,60 +103,63 @@ def _count(tx: Write, partition: Partition, records: int, size: int, latest: int
     )
 
 
-def _encode(index: int, record: NewRecord, topic: Topic) -> tuple[Encoded, int | None]:
+def _encode(given: Sequence[NewRecord]) -> list[Encoded]:
+    encoded: list[Encoded] = []
     try:
-        encoded = Encoded(
-            encode_bytes(record.value, "value"),
-            encode_bytes(record.key, "key"),
-            encode_headers(record.headers),
-            encode_timestamp(record.timestamp),
-        )
-        _check(topic, encoded, record.partition)
+        for record in given:
+            encoded.append(encode(record.value, record.key, record.headers, record.timestamp))
     except BadInput as error:
-        raise BadRecord(index, error.message, error.hint) from error
-    return encoded, record.partition
+        raise BadRecord(len(encoded), error.message, error.hint) from error
+    return encoded
 
 
-def _check(topic: Topic, record: Encoded, partition: int | None) -> None:
-    if record.size > topic.config.max_message:
-        raise BadInput(
-            f"the record has {record.size} bytes; topic {topic.name} takes at most"
-            f" {topic.config.max_message}",
-            hint=f"mq topic alter {topic.name} --max-message SIZE",
-        )
-    if record.key is None and topic.config.cleanup != "delete":
-        raise BadInput(
-            f"a record for the compacted topic {topic.name} needs a key",
-            hint="give one with -k, -K or --key-from",
-        )
-    if partition is not None and not 0 <= partition < len(topic.partitions):
-        raise BadInput(
-            f"partition {topic.name}/{partition} does not exist",
-            hint=f"{topic.name} has partitions 0 to {len(topic.partitions) - 1}",
-        )
-
-
-def _check_batch(records: list[tuple[Encoded, int | None]]) -> None:
-    if len(records) < 2:
-        return
-    size = sum(record.size for record, _ in records)
-    if size > LARGEST_BATCH:
+def _check(topic: Topic, given: Sequence[NewRecord], encoded: Sequence[Encoded]) -> None:
+    partitions = len(topic.partitions)
+    needs_key = topic.config.cleanup != "delete"
+    for index, (record, (_, key, _, _, size)) in enumerate(zip(given, encoded, strict=True)):
+        if size > topic.config.max_message:
+            raise _too_large(topic, index, size)
+        if needs_key and key is None:
+            raise BadRecord(
+                index,
+                f"a record for the compacted topic {topic.name} needs a key",
+                hint="give one with -k, -K or --key-from",
+            )
+        if record.partition is not None and not 0 <= record.partition < partitions:
+            raise BadRecord(
+                index,
+                f"partition {topic.name}/{record.partition} does not exist",
+                hint=f"{topic.name} has partitions 0 to {partitions - 1}",
+            )
+    size = sum(record.size for record in encoded)
+    if size > LARGEST_BATCH and len(encoded) > 1:
         raise BadInput(
             f"the batch has {size} bytes; one transaction takes at most {LARGEST_BATCH}",
             hint="produce it in several batches",
         )
 
 
+def _too_large(topic: Topic, index: int, size: int) -> BadRecord:
+    return BadRecord(
+        index,
+        f"the record has {size} bytes; topic {topic.name} takes at most {topic.config.max_message}",
+        hint=f"mq topic alter {topic.name} --max-message SIZE",
+    )
+
+
 def _place(
-    topic: Topic, records: list[tuple[Encoded, int | None]], sticky: StickyPlacement
-) -> dict[int, list[int]]:
+    topic: Topic, given: list[NewRecord], encoded: list[Encoded], sticky: StickyPlacement
+) -> dict[int, Sequence[int]]:
     """The indexes of the records that go to each partition, in order."""
     partitions = len(topic.partitions)
+    if partitions == 1:
+        return {0: range(len(given))} if given else {}
     placed: dict[int, list[int]] = defaultdict(list)
-    for index, (record, number) in enumerate(records):
+    for index, record in enumerate(encoded):
+        number = given[index].partition
         if number is None and record.key is not None:
             number = partition_for_key(record.key, partitions)
         elif number is None:
             number = sticky.choose(partitions, record.size)
         placed[number].append(index)
-    return placed
+    return dict(placed)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from store.errors import BadInput
 from store.models import Headers, HeaderValue, Seconds, Timestamp
@@ -16,19 +16,45 @@ LARGEST_HEADER = 8 << 10
 _DISTANT_FUTURE = 253_402_300_800_000  # the year 10000
 
 
-@dataclass(slots=True)
-class Encoded:
-    """A record in the form of its columns; `timestamp` `None` means now."""
+class Encoded(NamedTuple):
+    """A record in the form of its columns; `timestamp` `None` means now.
+
+    `size` is the bytes of key, headers and value together.
+    """
 
     value: bytes | None
     key: bytes | None
     headers: str | None
     timestamp: int | None
+    size: int
 
-    @property
-    def size(self) -> int:
-        """Bytes of key, headers and value together."""
-        return len(self.value or b"") + len(self.key or b"") + len(self.headers or "")
+    @classmethod
+    def stored(cls, value: bytes | None, key: bytes | None, headers: str | None) -> Encoded:
+        """A record from the columns of another one, to be stored anew at the present time."""
+        size = len(value or b"") + len(key or b"") + len(headers or "")
+        return cls(value, key, headers, None, size)
+
+
+def encode(
+    value: bytes | str | None,
+    key: bytes | str | None,
+    headers: Headers | None,
+    timestamp: Timestamp | None,
+) -> Encoded:
+    """A record as its columns hold it; raises `BadInput` for what they can't."""
+    if type(value) is not bytes:
+        value = encode_bytes(value, "value")
+    size = 0 if value is None else len(value)
+    if key is not None:
+        key = encode_bytes(key, "key")
+        size += len(key or b"")
+    text = None
+    if headers:
+        text = encode_headers(headers)
+        size += len(text or "")
+    if timestamp is not None:
+        timestamp = encode_timestamp(timestamp)
+    return Encoded(value, key, text, timestamp, size)
 
 
 def encode_bytes(given: bytes | str | None, what: str) -> bytes | None:

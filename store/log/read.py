@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store.db import Row, Snapshot
+from store.db import Snapshot
 from store.errors import Damaged
 from store.log.checksum import checksum
 from store.log.encoding import decode_headers
@@ -38,21 +38,29 @@ def read(
         },
     )
     records: list[Record] = []
+    name, number, base = topic.name, partition.number, partition.base
     size = 0
-    for row in rows:
-        try:
-            record = _record(topic, partition, row)
-        except Damaged:
+    for id, timestamp, message_group, key, headers, value, stored in rows:
+        if checksum(id, timestamp, message_group, key, headers, value) != stored:
             # What lies before it is good; the next call begins here and raises.
             if records:
                 break
-            raise
-        records.append(record)
-        size += len(record.value or b"") + len(record.key or b"")
-        if most_bytes is not None and size >= most_bytes:
-            break
+            raise _damage(topic, partition, id - base)
+        fields = {} if headers is None else decode_headers(headers)
+        records.append(Record(name, number, id - base, timestamp, key, fields, value))
+        if most_bytes is not None:
+            size += len(value or b"") + len(key or b"")
+            if size >= most_bytes:
+                break
     rows.close()
     return records
+
+
+def _damage(topic: Topic, partition: Partition, offset: int) -> Damaged:
+    return Damaged(
+        f"record {topic.name}/{partition.number}@{offset} is damaged: its checksum does not match",
+        hint=f"find all damage: mq verify; read on after it: --from {offset + 1}",
+    )
 
 
 def offset_for_time(tx: Snapshot, partition: Partition, timestamp: int) -> int | None:
@@ -102,22 +110,3 @@ def _first_from(tx: Snapshot, partition: Partition, offset: int) -> tuple[int, i
         {"first": partition.base + offset, "end": partition.base + partition.next},
     )
     return None if row is None else (row[0] - partition.base, row[1])
-
-
-def _record(topic: Topic, partition: Partition, row: Row) -> Record:
-    id, timestamp, message_group, key, headers, value, stored = row
-    if checksum(id, timestamp, message_group, key, headers, value) != stored:
-        where = f"{topic.name}/{partition.number}@{id - partition.base}"
-        raise Damaged(
-            f"record {where} is damaged: its checksum does not match",
-            hint=f"find all damage: mq verify; read on after it: --from {id - partition.base + 1}",
-        )
-    return Record(
-        topic.name,
-        partition.number,
-        id - partition.base,
-        timestamp,
-        key,
-        decode_headers(headers),
-        value,
-    )
