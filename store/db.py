@@ -61,6 +61,8 @@ class Database:
         self._opening = threading.Lock()
         self._boot_base: tuple[int, int] | None = None
         self._unusable = ""
+        # The bucket in which this handle last sampled each counter.
+        self.sampled: dict[tuple[str, int], int] = {}
         try:
             self._check_format()
             with translated(path):

@@ -41,6 +41,28 @@ create trigger mq_bindings_deleted after delete on mq_bindings begin
 end;
 alter table mq_queues add column wait integer not null default 0 check (wait >= 0);
 alter table mq_queues add column chaos_calls integer not null default 0;
+alter table mq_slots add column taken integer not null default 0;
+alter table mq_slots add column moved_epoch integer not null default 0;
+update mq_slots set taken = moved, moved_epoch = epoch;
+drop table mq_samples;
+create table mq_samples (
+  subject text not null check (subject in ('partition', 'slot', 'channel', 'queue')),
+  subject_id integer not null,
+  bucket integer not null check (bucket between 0 and 59),
+  at integer not null,
+  counter integer not null,
+  primary key (subject, subject_id, bucket)
+) strict, without rowid;
+create index mq_samples_at on mq_samples (subject, at);
+create trigger mq_partitions_samples after delete on mq_partitions begin
+  delete from mq_samples where subject = 'partition' and subject_id = old.id;
+end;
+create trigger mq_slots_samples after delete on mq_slots begin
+  delete from mq_samples where subject = 'slot' and subject_id = old.id;
+end;
+create trigger mq_channels_samples after delete on mq_channels begin
+  delete from mq_samples where subject in ('channel', 'queue') and subject_id = old.id;
+end;
 """
 
 

@@ -187,10 +187,12 @@ create table mq_slots (
   member integer,                                 -- the incarnation that owns it
   epoch integer not null default 0,
   wanted integer,                                 -- the incarnation that shall own it
-  moved integer not null default 0,               -- store time of the last commit or hand-over
+  moved integer not null default 0,               -- store time at which its cursor last moved
   leases integer not null default 0 check (leases >= 0),
   held integer not null default 0 check (held >= 0),
   waiting integer not null default 0 check (waiting >= 0),
+  taken integer not null default 0,               -- store time at which its member took it
+  moved_epoch integer not null default 0,         -- the epoch under which its cursor last moved
   unique (reader, partition),
   check (held + waiting <= leases)
 ) strict;
@@ -382,12 +384,22 @@ create table mq_projection_offsets (
   primary key (target, partition)
 ) strict, without rowid;
 
--- The last minutes of every counter, in a ring: for rates and trends.
+-- What counters were at their first change in each ten seconds, in a ring: for rates and trends.
 create table mq_samples (
-  subject text not null check (subject in ('partition', 'slot', 'queue')),
+  subject text not null check (subject in ('partition', 'slot', 'channel', 'queue')),
   subject_id integer not null,
   bucket integer not null check (bucket between 0 and 59),
   at integer not null,                            -- store time
   counter integer not null,
   primary key (subject, subject_id, bucket)
 ) strict, without rowid;
+create index mq_samples_at on mq_samples (subject, at);
+create trigger mq_partitions_samples after delete on mq_partitions begin
+  delete from mq_samples where subject = 'partition' and subject_id = old.id;
+end;
+create trigger mq_slots_samples after delete on mq_slots begin
+  delete from mq_samples where subject = 'slot' and subject_id = old.id;
+end;
+create trigger mq_channels_samples after delete on mq_channels begin
+  delete from mq_samples where subject in ('channel', 'queue') and subject_id = old.id;
+end;

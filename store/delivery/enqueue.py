@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from store import samples
 from store.db import Write
 from store.delivery import heads, leases
 from store.delivery.leases import Lease, Slot
@@ -31,6 +32,7 @@ class Draft:
 def enqueue(tx: Write, queue: Queue, drafts: Sequence[Draft]) -> list[int]:
     """Store messages under the next sequence numbers and return their record ids, in order."""
     first = queue.first_lane
+    samples.note(tx, "channel", queue.id, first.next)
     sequence, clock = first.next, first.last_timestamp
     stored: dict[int, list[tuple[int, int, Draft]]] = defaultdict(list)
     records = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from store import samples
 from store.db import Row, Snapshot, Write
 from store.delivery import attempts, enqueue, heads, leases, origins, queues
 from store.delivery.enqueue import Draft
@@ -87,6 +88,7 @@ def from_row(row: Row, slot: Slot, lease: Lease | None) -> Stored:
 
 def remove(tx: Write, queue: Queue, messages: list[Stored]) -> None:
     """Take messages out of their queue: records, leases, origins, heads and every count of them."""
+    samples.note_leaving(tx, queue.id)
     tx.many("delete from mq_records where id = ?", [(m.record,) for m in messages])
     tx.many("delete from mq_origins where record = ?", [(m.record,) for m in messages])
     leases.remove(tx, queue.reader, [m.lease for m in messages if m.lease is not None])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from store import samples
 from store.db import Write
 from store.errors import BadInput, Fenced
 from store.groups.groups import Group
@@ -21,11 +22,15 @@ def commit_owned(tx: Write, membership: Membership, owned: Mapping[tuple[str, in
         mine = owned.get(place)
         if mine is None:
             raise _fenced(membership.name, place, "it is not assigned to it")
-        _check_commit(tx, membership, mine, offset)
-        tx.execute(
-            "update mq_slots set cursor = :offset, committed = 1, moved = :now where id = :slot",
-            {"offset": offset, "now": tx.now, "slot": mine.slot},
-        )
+        cursor = _check_commit(tx, membership, mine, offset)
+        # What is committed again has not moved.
+        if offset != cursor:
+            samples.note(tx, "slot", mine.slot, mine.cursor if cursor is None else cursor)
+            tx.execute(
+                "update mq_slots set cursor = :offset, committed = 1, moved = :now,"
+                " moved_epoch = epoch where id = :slot",
+                {"offset": offset, "now": tx.now, "slot": mine.slot},
+            )
 
 
 def commit_unowned(tx: Write, group: Group, offsets: Offsets) -> None:
@@ -41,6 +46,7 @@ def commit_unowned(tx: Write, group: Group, offsets: Offsets) -> None:
     for (name, number), offset in offsets.items():
         partition = topics.find(tx, name).partition(number)
         _check_inside(f"{name}/{number}", offset, partition.next)
+        _note_pace(tx, group, partition)
         place_cursor(tx, group, partition.id, offset)
 
 
@@ -49,7 +55,8 @@ def place_cursor(tx: Write, group: Group, partition: int, offset: int) -> None:
     tx.execute(
         "insert into mq_slots (reader, partition, cursor, committed, moved)"
         " values (:reader, :partition, :offset, 1, :now) on conflict (reader, partition)"
-        " do update set cursor = :offset, committed = 1, moved = :now, epoch = epoch + 1",
+        " do update set cursor = :offset, committed = 1, moved = :now, epoch = epoch + 1,"
+        " moved_epoch = epoch + 1",
         {"reader": group.id, "partition": partition, "offset": offset, "now": tx.now},
     )
 
@@ -57,8 +64,8 @@ def place_cursor(tx: Write, group: Group, partition: int, offset: int) -> None:
 def forget_commit(tx: Write, group: Group, partition: Partition) -> None:
     """Leave a group without a commit in a partition, as it was before its first one."""
     tx.execute(
-        "update mq_slots set cursor = :start, committed = 0, moved = :now, epoch = epoch + 1"
-        " where reader = :reader and partition = :partition",
+        "update mq_slots set cursor = :start, committed = 0, moved = :now, epoch = epoch + 1,"
+        " moved_epoch = epoch + 1 where reader = :reader and partition = :partition",
         {
             "start": partition.start,
             "now": tx.now,
@@ -68,7 +75,17 @@ def forget_commit(tx: Write, group: Group, partition: Partition) -> None:
     )
 
 
-def _check_commit(tx: Write, membership: Membership, mine: Owned, offset: int) -> None:
+def _note_pace(tx: Write, group: Group, partition: Partition) -> None:
+    row = tx.row(
+        "select id, cursor from mq_slots where reader = :reader and partition = :partition",
+        {"reader": group.id, "partition": partition.id},
+    )
+    if row is not None:
+        samples.note(tx, "slot", *row)
+
+
+def _check_commit(tx: Write, membership: Membership, mine: Owned, offset: int) -> int | None:
+    """Raise when the commit may not be; what is committed so far."""
     place = (mine.topic, mine.partition)
     row = tx.row(
         "select s.member, s.epoch, s.cursor, s.committed, p.next from mq_slots s"
@@ -88,6 +105,7 @@ def _check_commit(tx: Write, membership: Membership, mine: Owned, offset: int) -
             f"commit of {where}@{offset} would go back from {cursor}",
             hint=f"to read again, reset the group: mq group reset GROUP --topic {where} --to …",
         )
+    return cursor if committed else None
 
 
 def _check_inside(where: str, offset: int, end: int) -> None:

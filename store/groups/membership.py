@@ -194,11 +194,11 @@ def hand_over(tx: Write, membership: Membership) -> None:
     """Let go of what others should own, and take what is free and should be this member's."""
     mine = {"me": membership.incarnation, "group": membership.group, "now": tx.now}
     tx.execute(
-        "update mq_slots set member = null, moved = :now where member = :me and wanted is not :me",
+        "update mq_slots set member = null where member = :me and wanted is not :me",
         mine,
     )
     tx.execute(
-        "update mq_slots set member = :me, epoch = epoch + 1, moved = :now"
+        "update mq_slots set member = :me, epoch = epoch + 1, taken = :now"
         " where reader = :group and wanted = :me and member is null",
         mine,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from store import samples
 from store.db import Snapshot, Write
 from store.errors import BadInput
 from store.groups import groups, membership
@@ -52,6 +53,7 @@ def apply(
         membership.fence_everybody(tx, group)
     groups.refuse_active(group, membership.live_members(tx, group))
     for partition, change in planned:
+        samples.forget_place(tx, group.id, partition.id)
         if change.new is None:
             forget_commit(tx, group, partition)
         else:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import cast
 
+from store import samples
 from store.db import Row, Write
 from store.errors import BadInput, BadRecord
 from store.log import compaction, retention
@@ -34,7 +35,9 @@ def produce(
     placed = _place(topic, given, encoded, sticky)
     ids: list[RecordId | None] = [None] * len(given)
     for number, members in placed.items():
-        first = append(tx, topic.partitions[number], [encoded[index] for index in members])
+        partition = topic.partitions[number]
+        samples.note_produced(tx, topic.id, partition.id, partition.next)
+        first = append(tx, partition, [encoded[index] for index in members])
         for offset, index in enumerate(members, first):
             ids[index] = RecordId(topic.name, number, offset)
     _keep_up(tx, topic, placed)
