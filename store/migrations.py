@@ -42,8 +42,8 @@ end;
 alter table mq_queues add column wait integer not null default 0 check (wait >= 0);
 alter table mq_queues add column chaos_calls integer not null default 0;
 alter table mq_slots add column taken integer not null default 0;
-alter table mq_slots add column moved_epoch integer not null default 0;
-update mq_slots set taken = moved, moved_epoch = epoch;
+alter table mq_slots add column tries integer not null default 0 check (tries >= 0);
+update mq_slots set taken = moved, tries = member not null;
 drop table mq_samples;
 create table mq_samples (
   subject text not null check (subject in ('partition', 'slot', 'channel', 'queue')),

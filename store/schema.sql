@@ -192,7 +192,7 @@ create table mq_slots (
   held integer not null default 0 check (held >= 0),
   waiting integer not null default 0 check (waiting >= 0),
   taken integer not null default 0,               -- store time at which its member took it
-  moved_epoch integer not null default 0,         -- the epoch under which its cursor last moved
+  tries integer not null default 0 check (tries >= 0), -- members that had it since it moved
   unique (reader, partition),
   check (held + waiting <= leases)
 ) strict;

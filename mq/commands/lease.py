@@ -54,7 +54,7 @@ def release(
         str, typer.Argument(metavar="RECEIPT|ADDRESS", help="A receipt, or emails@12.")
     ],
 ) -> None:
-    """Take a message from whoever holds it; it is ready again at once.
+    """Take a message from whoever holds it, or end its delay; it is ready at once.
 
     Its receipt is worth nothing from then on.
     """

@@ -5,8 +5,9 @@ from __future__ import annotations
 from store import maintenance
 from store.api.base import Calls
 from store.models import Finding, StoreStatus
-from store.watch import overview
-from store.watch.models import Overview
+from store.watch import overview, stalls
+from store.watch.models import Overview, Stall
+from store.watch.terms import IDLE_AFTER, OVER, Terms
 
 
 class OperationCalls(Calls):
@@ -17,10 +18,22 @@ class OperationCalls(Calls):
         with self._read() as tx:
             return maintenance.status(tx)
 
-    def snapshot(self) -> Overview:
-        """What the dashboard begins with: the store, its stalls and all that holds messages."""
+    def snapshot(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> Overview:
+        """What the dashboard begins with: the store, its stalls and all that holds messages.
+
+        `over` and `idle_after` are seconds, as for `stalls`.
+        """
         with self._read() as tx:
-            return overview.overview(tx)
+            return overview.overview(tx, Terms(tx, over, idle_after))
+
+    def stalls(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Stall]:
+        """What has been stuck for `over` seconds, worst first, and how to get it going.
+
+        A partition that no member reads counts when its oldest unread record is older than
+        `idle_after` seconds.
+        """
+        with self._read() as tx:
+            return stalls.stalls(tx, Terms(tx, over, idle_after))
 
     def kind(self, name: str) -> str | None:
         """What a name stands for: `topic`, `queue`, `share`, or `None` for nothing."""

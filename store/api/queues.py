@@ -209,12 +209,15 @@ class QueueCalls(Calls):
             ]
 
     def release(self, queue: str, sequence: int) -> None:
-        """Take a message from its holder and make it ready; `NotFound` when nobody holds it."""
+        """Make a message ready that somebody holds, or that waits; else raises `NotFound`."""
         with self._write() as tx:
             found = queues.find(tx, queue)
             stored = view.find_message(tx, found, sequence)
             if not settle.release(tx, found, stored):
-                raise NotFound(f"nobody holds {queue}@{sequence}", hint=f"mq lease list {queue}")
+                raise NotFound(
+                    f"nobody holds {queue}@{sequence}, and it waits for nothing",
+                    hint=f"mq lease list {queue}",
+                )
 
     def dead_letters(
         self, queue: str, choice: Choice | None = None, limit: int | None = None

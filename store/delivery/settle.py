@@ -116,11 +116,16 @@ def extend(duration: int) -> Action:
 
 
 def release(tx: Write, queue: Queue, message: Stored) -> bool:
-    """Take a message from its holder and give it back; False when nobody holds it."""
+    """Make a message ready that somebody holds, or that waits; False when neither is so."""
     lease = message.lease
-    if lease is None or lease.token is None or lease.ends <= tx.now:
+    if lease is None or lease.due <= tx.now:
         return False
-    give_back(0, None, "released")(tx, queue, [Delivery("", message, lease)])
+    delivery = Delivery("", message, lease)
+    if lease.token is not None and lease.ends > tx.now:
+        give_back(0, None, "released")(tx, queue, [delivery])
+    else:
+        due = queue.reader.given_back_at(tx.now)
+        _change(tx, queue, delivery, replace(lease, due=due, ends=min(lease.ends, due)))
     return True
 
 

@@ -28,7 +28,7 @@ def commit_owned(tx: Write, membership: Membership, owned: Mapping[tuple[str, in
             samples.note(tx, "slot", mine.slot, mine.cursor if cursor is None else cursor)
             tx.execute(
                 "update mq_slots set cursor = :offset, committed = 1, moved = :now,"
-                " moved_epoch = epoch where id = :slot",
+                " tries = 1 where id = :slot",
                 {"offset": offset, "now": tx.now, "slot": mine.slot},
             )
 
@@ -56,7 +56,7 @@ def place_cursor(tx: Write, group: Group, partition: int, offset: int) -> None:
         "insert into mq_slots (reader, partition, cursor, committed, moved)"
         " values (:reader, :partition, :offset, 1, :now) on conflict (reader, partition)"
         " do update set cursor = :offset, committed = 1, moved = :now, epoch = epoch + 1,"
-        " moved_epoch = epoch + 1",
+        " tries = 0",
         {"reader": group.id, "partition": partition, "offset": offset, "now": tx.now},
     )
 
@@ -65,7 +65,7 @@ def forget_commit(tx: Write, group: Group, partition: Partition) -> None:
     """Leave a group without a commit in a partition, as it was before its first one."""
     tx.execute(
         "update mq_slots set cursor = :start, committed = 0, moved = :now, epoch = epoch + 1,"
-        " moved_epoch = epoch + 1 where reader = :reader and partition = :partition",
+        " tries = 0 where reader = :reader and partition = :partition",
         {
             "start": partition.start,
             "now": tx.now,

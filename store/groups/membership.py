@@ -197,8 +197,10 @@ def hand_over(tx: Write, membership: Membership) -> None:
         "update mq_slots set member = null where member = :me and wanted is not :me",
         mine,
     )
+    # Who takes a partition in which nothing waits is not stuck at what comes later.
     tx.execute(
-        "update mq_slots set member = :me, epoch = epoch + 1, taken = :now"
+        "update mq_slots set member = :me, epoch = epoch + 1, taken = :now, tries = 1 + iif("
+        " cursor < (select p.next from mq_partitions p where p.id = partition), tries, 0)"
         " where reader = :group and wanted = :me and member is null",
         mine,
     )

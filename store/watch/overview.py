@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from store import maintenance
 from store.db import Snapshot
 from store.delivery import deadletters, queues, view
-from store.watch.models import Overview, Stall, Subject, SubjectState
+from store.watch import stalls
+from store.watch.models import Overview, Subject, SubjectState
+from store.watch.terms import Terms
 
 # Worst first.
 STATES: tuple[SubjectState, ...] = ("stalled", "dead letters", "lagging", "ok", "idle")
+MOST_STALLS = 100
 LAGGING_SECONDS = 60.0
 """From what age of the oldest waiting message on a queue counts as lagging."""
 
 
-def overview(tx: Snapshot) -> Overview:
+def overview(tx: Snapshot, terms: Terms) -> Overview:
     """The whole store at one moment."""
-    stalls: tuple[Stall, ...] = ()
-    subjects = [*_topics(tx, stalls), *_queues(tx, stalls)]
+    found = stalls.find(tx, terms)
+    stalled = {candidate.source for candidate in found}
+    subjects = [*_topics(tx, stalled), *_queues(tx, stalled)]
     subjects.sort(key=_badness)
     return Overview(
         taken=tx.wall,
@@ -26,8 +30,8 @@ def overview(tx: Snapshot) -> Overview:
         in_rate=sum(subject.in_rate for subject in subjects),
         out_rate=sum(subject.out_rate for subject in subjects),
         dead_letters=sum(queue.dead_letters for queue in deadletters.queues_with_letters(tx)),
-        stall_count=len(stalls),
-        stalls=stalls,
+        stall_count=len(found),
+        stalls=tuple(candidate.stall() for candidate in found[:MOST_STALLS]),
         subjects=tuple(subjects),
     )
 
@@ -45,9 +49,8 @@ class _Behind:
     is_over: bool
 
 
-def _topics(tx: Snapshot, stalls: tuple[Stall, ...]) -> list[Subject]:
+def _topics(tx: Snapshot, stalled: set[str]) -> list[Subject]:
     behind = _furthest_behind(tx)
-    stalled = {stall.source for stall in stalls}
     rows = tx.rows(
         "select c.id, c.name, sum(p.records), min((select r.timestamp from mq_records r"
         "  where r.id >= (p.id << 40) + p.start and r.id < (p.id << 40) + p.next"
@@ -96,8 +99,7 @@ def _furthest_behind(tx: Snapshot) -> dict[int, _Behind]:
     return {channel: _Behind(group, lag, bool(over)) for channel, group, lag, over in rows}
 
 
-def _queues(tx: Snapshot, stalls: tuple[Stall, ...]) -> list[Subject]:
-    stalled = {stall.source for stall in stalls}
+def _queues(tx: Snapshot, stalled: set[str]) -> list[Subject]:
     found = []
     for name in queues.names(tx):
         status = view.status(tx, queues.find(tx, name))

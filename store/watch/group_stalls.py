@@ -1,0 +1,254 @@
+"""Head-of-line stalls of consumer groups: the record at the committed offset blocks the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from store import holders
+from store.db import Row, Snapshot
+from store.text import describe_duration
+from store.watch import evidence, remedies
+from store.watch.models import Cause, Remedy, Stall
+from store.watch.terms import Terms
+
+_QUERY = """
+select s.id, r.name, r.dead_letter_to, r.max_deliveries, c.name, t.retention, p.id, p.number,
+       max(s.cursor, p.start), p.next, iif(s.committed, s.cursor, null), s.member, s.tries,
+       s.moved, s.taken,
+       (select q.timestamp from mq_records q
+          where q.id >= (p.id << 40) + max(s.cursor, p.start) and q.id < (p.id << 40) + p.next
+          order by q.id limit 1) as oldest
+from mq_readers r
+join mq_slots s on s.reader = r.id
+join mq_partitions p on p.id = s.partition
+join mq_channels c on c.id = p.channel
+join mq_topics t on t.channel = c.id
+where r.kind = 'group' and p.next > max(s.cursor, p.start) and oldest not null
+  and (s.moved <= :before or s.member is null)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The member that has a partition; `seen` is store time."""
+
+    name: str
+    host: str
+    pid: int
+    seen: int
+    is_alive: bool
+
+
+class Owners:
+    """The members by incarnation, each looked at once."""
+
+    def __init__(self, tx: Snapshot) -> None:
+        self._tx = tx
+        self._known: dict[int, Owner | None] = {}
+
+    def get(self, incarnation: int | None) -> Owner | None:
+        """The member; `None` where there is none."""
+        if incarnation is None:
+            return None
+        if incarnation not in self._known:
+            self._known[incarnation] = self._load(incarnation)
+        return self._known[incarnation]
+
+    def _load(self, incarnation: int) -> Owner | None:
+        row = self._tx.row(
+            "select m.name, h.host, h.pid, m.seen, h.id,"
+            " min(m.seen + m.session_timeout, m.polled + m.max_poll_interval)"
+            " from mq_members m join mq_holders h on h.id = m.holder"
+            " where m.incarnation = :incarnation",
+            {"incarnation": incarnation},
+        )
+        if row is None:
+            return None
+        name, host, pid, seen, holder, deadline = row
+        is_alive = self._tx.now < deadline and not holders.is_gone(self._tx, holder)
+        return Owner(name, host, pid, seen, is_alive)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a group stands in a partition in which it is behind; times are store time."""
+
+    slot: int
+    group: str
+    dlq: str | None
+    max_deliveries: int | None
+    topic: str
+    retention: int | None
+    partition: int
+    number: int
+    offset: int
+    end: int
+    committed: int | None
+    member: int | None
+    tries: int
+    moved: int
+    taken: int
+    oldest: int
+    """Wall time of the oldest unread record."""
+
+
+class GroupCandidate:
+    """A partition in which a group is behind and has not moved lately."""
+
+    kind = "group"
+
+    def __init__(self, tx: Snapshot, terms: Terms, place: Place, owners: Owners) -> None:
+        self._tx = tx
+        self._terms = terms
+        self._place = place
+        self._base = place.partition << 40
+        self._owner = owners.get(place.member)
+        self.source = place.topic
+
+    @property
+    def blocked(self) -> int:
+        """How many records wait behind the one that is read next."""
+        return self._place.end - self._place.offset - 1
+
+    @cached_property
+    def _failures(self) -> evidence.Failures:
+        return evidence.failures(self._tx, self._place.slot << 40 | self._place.offset)
+
+    @cached_property
+    def deliveries(self) -> int:
+        """How often the record was handed out: by failures noted, or by members that had it."""
+        return max(self._failures.count, self._place.tries)
+
+    @cached_property
+    def cause(self) -> Cause:
+        """Which of the four it is."""
+        if self._failures.show_poison or self._is_lost_again_and_again:
+            return "poison"
+        if self._owner is None:
+            return "unassigned"
+        return "held" if self._owner.is_alive else "abandoned"
+
+    @property
+    def _is_lost_again_and_again(self) -> bool:
+        return self._failures.count == 0 and self.deliveries >= evidence.LOST_DELIVERIES
+
+    @cached_property
+    def seconds(self) -> float:
+        """For how long it has not moved although there was something to read."""
+        since = max(self._place.moved, self._arrived)
+        if self.cause == "unassigned":
+            since = self._oldest_in_store_time
+        elif self.cause != "poison":
+            # A member that has just taken the partition gets its time.
+            since = max(since, self._place.taken)
+        return max(0, self._tx.now - since) / 1000
+
+    @property
+    def _oldest_in_store_time(self) -> int:
+        return self._tx.now - (self._tx.wall - self._place.oldest)
+
+    @cached_property
+    def _arrived(self) -> int:
+        # A producer may give old timestamps; what was not there at a sample came after it.
+        sampled: int | None = self._tx.value(
+            "select max(at) from mq_samples where subject = 'partition' and subject_id = :id"
+            " and counter <= :offset",
+            {"id": self._place.partition, "offset": self._place.offset},
+        )
+        return max(self._oldest_in_store_time, sampled or 0)
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether that is too long."""
+        return self.seconds * 1000 >= self._terms.threshold(self.cause)
+
+    def stall(self) -> Stall:
+        """The stall with everything that its card shows."""
+        place, owner = self._place, self._owner
+        address = f"{place.topic}/{place.number}"
+        first = self._base + place.offset + 1
+        keys, exact = evidence.keys_between(self._tx, first, self._base + place.end)
+        key, size, timestamp = self._record()
+        return Stall(
+            kind="group",
+            source=place.topic,
+            partition=place.number,
+            reader=place.group,
+            blocker=f"{address}@{place.offset}",
+            key=key,
+            blocked=self.blocked,
+            keys=keys,
+            keys_exact=exact,
+            seconds=self.seconds,
+            threshold=self._terms.threshold(self.cause) / 1000,
+            deliveries=self.deliveries,
+            holder=self._failures.last_holder if owner is None else owner.name,
+            holder_host=None if owner is None else owner.host,
+            holder_pid=None if owner is None else owner.pid,
+            holder_seen=None if owner is None else (self._tx.now - owner.seen) / 1000,
+            error=self._failures.error,
+            same_errors=self._failures.same,
+            cause=self.cause,
+            why=self._why(),
+            committed=place.committed,
+            offset=place.offset,
+            end=place.end,
+            size=size,
+            produced=timestamp,
+            oldest_seconds=max(0, self._tx.wall - place.oldest) / 1000,
+            growth=self._terms.arriving("partition", place.partition, place.end),
+            retention_seconds=self._retention_left(timestamp),
+            remedies=tuple(self._remedies(address)),
+        )
+
+    def _record(self) -> Row:
+        row = self._tx.row(
+            "select key, ifnull(length(key), 0) + ifnull(length(headers), 0)"
+            " + ifnull(length(value), 0), timestamp from mq_records where id = :id",
+            {"id": self._base + self._place.offset},
+        )
+        return row or (None, None, None)
+
+    def _retention_left(self, timestamp: int | None) -> float | None:
+        if timestamp is None or self._place.retention is None:
+            return None
+        return max(0, timestamp + self._place.retention - self._tx.wall) / 1000
+
+    def _why(self) -> str:
+        match self.cause:
+            case "poison":
+                return self._why_poison()
+            case "held":
+                assert self._owner is not None
+                return f"{self._owner.name} is alive, has it and does not commit"
+            case "abandoned":
+                assert self._owner is not None
+                ago = describe_duration((self._tx.now - self._owner.seen) / 1000)
+                return f"{self._owner.name} had it and is gone, last seen {ago} ago"
+            case "unassigned":
+                return "no member of the group reads this partition"
+
+    def _why_poison(self) -> str:
+        what = (
+            f"{self.deliveries} members had it and none got past it"
+            if self._is_lost_again_and_again
+            else f"it failed {self._failures.count} times"
+        )
+        policy = "; there is no limit of deliveries" if self._place.max_deliveries is None else ""
+        offset = self._place.offset
+        return f"{what}, and nothing after {offset} can be committed before it is{policy}"
+
+    def _remedies(self, address: str) -> list[Remedy]:
+        place = self._place
+        if self.cause in {"unassigned", "abandoned"}:
+            return remedies.of_idle_group(place.group, address)
+        return remedies.of_group(self._tx, place.group, address, place.offset, place.dlq)
+
+
+def find(tx: Snapshot, terms: Terms) -> list[GroupCandidate]:
+    """The partitions in which a group is stalled."""
+    owners = Owners(tx)
+    rows = tx.rows(_QUERY, {"before": tx.now - terms.over})
+    candidates = (GroupCandidate(tx, terms, Place(*row), owners) for row in rows)
+    return [candidate for candidate in candidates if candidate.is_stalled]

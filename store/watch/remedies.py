@@ -1,0 +1,89 @@
+"""The ways out of a stall, as commands that can be run as they are."""
+
+from __future__ import annotations
+
+from store.db import Snapshot
+from store.watch.models import Remedy
+
+_POLICY_DELIVERIES = 5
+
+
+def of_group(tx: Snapshot, group: str, place: str, offset: int, dlq: str | None) -> list[Remedy]:
+    """For a record that a live or failing group does not get past; `dlq` is the group's own."""
+    record = f"{place}@{offset}"
+    topic = place.partition("/")[0]
+    skip = f"mq group skip {group} {record}"
+    target, missing = _dead_letter_queue(tx, topic, dlq)
+    found = []
+    if missing is None:
+        effect = f"copy {record} to {target} and go on behind it"
+        found.append(Remedy("dead-letter", f"{skip} --to-dlq {target}", effect))
+    found += [
+        Remedy("skip", skip, f"go on behind {record}, which stays in the log"),
+        Remedy(
+            "release",
+            f"mq group reset {group} --topic {place} --to committed --force --apply",
+            "fence the members; whoever joins again reads on from the committed record",
+        ),
+    ]
+    if dlq is None:
+        found += [missing] if missing else []
+        found.append(_policy(f"mq group alter {group}", target))
+    return found
+
+
+def of_idle_group(group: str, place: str) -> list[Remedy]:
+    """For a partition that nobody reads."""
+    topic = place.partition("/")[0]
+    return [
+        Remedy("read", f"mq consume {topic} -g {group}", "read on, print and commit it"),
+        Remedy(
+            "reset",
+            f"mq group reset {group} --topic {place} --to latest --apply",
+            "go on with what comes from now on",
+        ),
+        Remedy("delete", f"mq group delete {group} --yes", "forget the group, if it is not needed"),
+    ]
+
+
+def of_message(
+    tx: Snapshot, queue: str, message: str, dlq: str | None, receipt: str | None, *,
+    can_release: bool,
+) -> list[Remedy]:  # fmt: skip
+    """For the first message of a FIFO group; with a `receipt` if somebody has it."""
+    found = []
+    if can_release:
+        found.append(
+            Remedy("release", f"mq lease release {message}", f"{message} is ready at once")
+        )
+    target, missing = _dead_letter_queue(tx, queue, dlq)
+    if dlq is not None and missing is None and receipt is not None:
+        found.append(
+            Remedy("dead-letter", f"mq nack {receipt} --reject", f"move {message} to {target}")
+        )
+    if dlq is None or missing is not None:
+        found += [missing] if missing else []
+        found.append(_policy(f"mq queue alter {queue}", target))
+    return found
+
+
+def _policy(command: str, target: str) -> Remedy:
+    return Remedy(
+        "policy",
+        f"{command} --max-deliveries {_POLICY_DELIVERIES} --dlq {target}",
+        f"from now on, what fails {_POLICY_DELIVERIES} times goes to {target}",
+    )
+
+
+def _dead_letter_queue(tx: Snapshot, source: str, dlq: str | None) -> tuple[str, Remedy | None]:
+    """The queue for dead letters, and how to create it where it is missing."""
+    target = dlq or f"{source}.dlq"
+    fifo = tx.value(
+        "select q.fifo from mq_channels c join mq_queues q on q.channel = c.id"
+        " where c.name = :source",
+        {"source": source},
+    )
+    if tx.value("select 1 from mq_channels where name = :name", {"name": target}):
+        return target, None
+    command = f"mq queue create {target}" + (" --fifo" if fifo else "")
+    return target, Remedy("create", command, f"make {target} for what can't be processed")
