@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from store import maintenance
+from store.addresses import Address
 from store.api.base import Calls
 from store.models import Finding, StoreStatus
-from store.watch import overview, stalls
-from store.watch.models import Overview, Stall
+from store.watch import explain, overview, stalls
+from store.watch.models import Explanation, Overview, Stall
 from store.watch.terms import IDLE_AFTER, OVER, Terms
 
 
@@ -34,6 +35,16 @@ class OperationCalls(Calls):
         """
         with self._read() as tx:
             return stalls.stalls(tx, Terms(tx, over, idle_after))
+
+    def explain(
+        self, address: Address, over: float = OVER, idle_after: float = IDLE_AFTER
+    ) -> list[Explanation]:
+        """What a partition, record or message blocks, what blocks it, or that nothing does.
+
+        One answer for each reader that it concerns; raises `NotFound`.
+        """
+        with self._read() as tx:
+            return explain.explain(tx, Terms(tx, over, idle_after), address)
 
     def kind(self, name: str) -> str | None:
         """What a name stands for: `topic`, `queue`, `share`, or `None` for nothing."""

@@ -32,13 +32,11 @@ _MOST_LEASED = 100
 class FifoCandidate:
     """A message group whose first message is in flight, or waits for its next delivery."""
 
-    kind = "fifo"
-
     def __init__(self, tx: Snapshot, terms: Terms, queue: Queue, row: Row) -> None:
         self._tx = tx
         self._terms = terms
         self._queue = queue
-        (self._lease, self._record, self._group, self._messages, self._ends, self._due,
+        (self._lease, self._record, self.message_group, self._messages, self._ends, self._due,
          self._deliveries, self._token, self._holder, self._started) = row  # fmt: skip
         self.source = self.reader = queue.name
         self.offset = self._lease & (1 << OFFSET_BITS) - 1
@@ -115,7 +113,7 @@ class FifoCandidate:
             partition=None,
             reader=self.reader,
             blocker=f"{self.source}@{self.offset}",
-            key=str(self._group).encode(),
+            key=self.message_group.encode(),
             blocked=self._blocked_now(),
             keys=1,
             keys_exact=True,
@@ -149,7 +147,7 @@ class FifoCandidate:
             " and id > :first and id < :end order by id limit :most) r"
             " join mq_leases l on l.id = :leases + (r.id - :records) where l.due > :now",
             {
-                "group": self._group,
+                "group": self.message_group,
                 "first": self._record,
                 "end": self._queue.first_lane.base + self._queue.first_lane.next,
                 "most": _MOST_LEASED,
@@ -177,7 +175,7 @@ class FifoCandidate:
 
     def _why(self, holder: str | None) -> str:
         if self._is_damaged:
-            return "it is damaged and never handed out; its message group waits for it"
+            return "it is damaged and never handed out; its message group waits until it expires"
         if self._is_exhausted:
             return (
                 f"it has used up its {self._deliveries} deliveries and has nowhere to go:"
@@ -193,6 +191,8 @@ class FifoCandidate:
         return f"{holder} has it for another {until}; ordered delivery"
 
     def _remedies(self) -> list[Remedy]:
+        if self._is_damaged:
+            return []
         receipt = None
         if self._is_held:
             receipt = receipts.write(receipts.seal(self._tx), self._lease, self._token)
@@ -202,16 +202,17 @@ class FifoCandidate:
             f"{self.source}@{self.offset}",
             self._queue.config.dlq,
             receipt,
-            can_release=not (self._is_damaged or self._is_exhausted),
+            can_release=not self._is_exhausted,
         )
 
 
-def find(tx: Snapshot, terms: Terms) -> list[FifoCandidate]:
-    """The message groups that are stalled."""
+def find(tx: Snapshot, terms: Terms, only: str | None = None) -> list[FifoCandidate]:
+    """The message groups that are stalled, in all FIFO queues or in one."""
     found = []
     for (name,) in tx.rows(
         "select c.name from mq_queues q join mq_channels c on c.id = q.channel where q.fifo = 1"
-        " order by c.name"
+        " and (:only is null or c.name = :only) order by c.name",
+        {"only": only},
     ):
         queue = queues.find(tx, name)
         rows = tx.rows(

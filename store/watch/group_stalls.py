@@ -26,6 +26,7 @@ join mq_channels c on c.id = p.channel
 join mq_topics t on t.channel = c.id
 where r.kind = 'group' and p.next > max(s.cursor, p.start) and oldest not null
   and (s.moved <= :before or s.member is null)
+  and (:partition is null or p.id = :partition)
 """
 
 
@@ -96,8 +97,6 @@ class Place:
 class GroupCandidate:
     """A partition in which a group is behind and has not moved lately."""
 
-    kind = "group"
-
     def __init__(self, tx: Snapshot, terms: Terms, place: Place, owners: Owners) -> None:
         self._tx = tx
         self._terms = terms
@@ -105,6 +104,7 @@ class GroupCandidate:
         self._base = place.partition << 40
         self._owner = owners.get(place.member)
         self.source = place.topic
+        self.reader = place.group
 
     @property
     def blocked(self) -> int:
@@ -174,7 +174,7 @@ class GroupCandidate:
             kind="group",
             source=place.topic,
             partition=place.number,
-            reader=place.group,
+            reader=self.reader,
             blocker=f"{address}@{place.offset}",
             key=key,
             blocked=self.blocked,
@@ -249,6 +249,13 @@ class GroupCandidate:
 def find(tx: Snapshot, terms: Terms) -> list[GroupCandidate]:
     """The partitions in which a group is stalled."""
     owners = Owners(tx)
-    rows = tx.rows(_QUERY, {"before": tx.now - terms.over})
+    rows = tx.rows(_QUERY, {"before": tx.now - terms.over, "partition": None})
     candidates = (GroupCandidate(tx, terms, Place(*row), owners) for row in rows)
     return [candidate for candidate in candidates if candidate.is_stalled]
+
+
+def behind(tx: Snapshot, terms: Terms, partition: int) -> list[GroupCandidate]:
+    """How every group stands that is behind in one partition, stalled or not."""
+    owners = Owners(tx)
+    rows = tx.rows(_QUERY, {"before": tx.now, "partition": partition})
+    return [GroupCandidate(tx, terms, Place(*row), owners) for row in rows]

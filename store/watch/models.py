@@ -10,6 +10,7 @@ from store.models import Lag, StoreStatus, TopicStatus
 
 StallKind = Literal["group", "fifo", "share"]
 Cause = Literal["held", "abandoned", "poison", "unassigned"]
+Verdict = Literal["blocks", "blocked", "waits", "next", "done", "free"]
 SubjectKind = Literal["topic", "queue", "share"]
 SubjectState = Literal["stalled", "dead letters", "lagging", "ok", "idle"]
 Action = Literal["dead-letter", "release", "skip", "read", "reset", "delete", "policy", "create"]
@@ -168,3 +169,19 @@ class LetterRow:
     first: int
     last: int
     sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What an address is to one reader.
+
+    It blocks others, is blocked by `blocker`, waits its turn, is read next, is done with, or is
+    free. `stall` is the stall that it causes or suffers from.
+    """
+
+    address: str
+    reader: str | None
+    verdict: Verdict
+    blocker: str | None
+    why: str
+    stall: Stall | None

@@ -1,0 +1,123 @@
+"""What a record, message or partition blocks, what blocks it, or that nothing does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from store.addresses import Address
+from store.db import Snapshot
+from store.delivery import queues, view
+from store.delivery.queues import Queue
+from store.errors import BadInput, NotFound
+from store.log import topics
+from store.log.topics import Partition, Topic
+from store.text import describe_duration
+from store.watch import fifo_stalls, group_stalls, stalls
+from store.watch.group_stalls import GroupCandidate
+from store.watch.models import Explanation, Stall, Verdict
+from store.watch.terms import Terms
+
+
+def explain(tx: Snapshot, terms: Terms, address: Address) -> list[Explanation]:
+    """One answer for each reader that the address concerns; raises `NotFound`."""
+    kind = tx.value("select kind from mq_channels where name = :name", {"name": address.name})
+    if kind == "queue":
+        return list(_of_queue(tx, terms, queues.find(tx, address.name), address))
+    topic = topics.find(tx, address.name)
+    if address.partition is None:
+        return _of_whole(tx, terms, address)
+    return _of_partition(tx, terms, topic, topic.partition(address.partition), address)
+
+
+def _of_whole(tx: Snapshot, terms: Terms, address: Address) -> list[Explanation]:
+    if address.offset is not None:
+        raise BadInput(f"{address} names no partition", hint=f"as in {address.name}/0@12")
+    found = [stall for stall in stalls.stalls(tx, terms) if stall.source == address.name]
+    answers = [_blocked(address, stall) for stall in found]
+    return answers or [_answer(address, None, "free", f"nothing is stalled in {address.name}")]
+
+
+def _of_partition(
+    tx: Snapshot, terms: Terms, topic: Topic, partition: Partition, address: Address
+) -> list[Explanation]:
+    offset = address.offset
+    if offset is not None and offset >= partition.next:
+        raise NotFound(f"{address} does not exist yet: the partition ends at {partition.next}")
+    behind = {one.reader: one for one in group_stalls.behind(tx, terms, partition.id)}
+    answers = []
+    for group, cursor in tx.rows(
+        "select r.name, s.cursor from mq_slots s join mq_readers r on r.id = s.reader"
+        " where s.partition = :partition and r.kind = 'group' order by r.name",
+        {"partition": partition.id},
+    ):
+        place = max(cursor, partition.start)
+        answers.append(_of_group(address, group, place, behind.get(group)))
+    return answers or [_answer(address, None, "free", f"no group reads {topic.name}")]
+
+
+def _of_group(
+    address: Address, group: str, place: int, candidate: GroupCandidate | None
+) -> Explanation:
+    offset = address.offset
+    if offset is not None and offset < place:
+        reads = Address(address.name, address.partition, place)
+        return _answer(address, group, "done", f"group {group} is past it: it reads {reads}")
+    if candidate is None:
+        return _answer(address, group, "free", f"group {group} has read everything")
+    if candidate.is_stalled:
+        stall = candidate.stall()
+        return _blocks(address, stall) if offset == place else _blocked(address, stall)
+    moved = f"{describe_duration(candidate.seconds)} is not long enough for a stall"
+    if offset is None or offset == place:
+        return _answer(address, group, "next", f"group {group} reads it next; {moved}")
+    why = f"{offset - place:,} records come before it in group {group}; {moved}"
+    return _answer(address, group, "waits", why)
+
+
+def _of_queue(tx: Snapshot, terms: Terms, queue: Queue, address: Address) -> Iterator[Explanation]:
+    if address.partition is not None:
+        raise BadInput(f"queue {queue.name} has no partitions", hint=f"as in {queue.name}@12")
+    found = fifo_stalls.find(tx, terms, queue.name)
+    if address.offset is None:
+        yield from (_blocked(address, candidate.stall()) for candidate in found)
+        if not found:
+            yield _answer(address, queue.name, "free", f"nothing is stalled in {queue.name}")
+        return
+    message = view.find_message(tx, queue, address.offset)
+    for candidate in found:
+        if candidate.message_group == message.message_group:
+            stall = candidate.stall()
+            is_head = candidate.offset == address.offset
+            yield _blocks(address, stall) if is_head else _blocked(address, stall)
+            return
+    yield _of_message(tx, queue, address)
+
+
+def _of_message(tx: Snapshot, queue: Queue, address: Address) -> Explanation:
+    assert address.offset is not None
+    (message,) = view.messages(tx, queue, address.offset - 1, 1)
+    match message.state:
+        case "ready":
+            return _answer(address, queue.name, "free", "it is ready: the next receive may take it")
+        case "delayed":
+            return _answer(address, queue.name, "waits", "it is delayed, and comes by itself")
+        case "leased":
+            return _answer(address, queue.name, "next", "it is leased, and not for too long")
+        case "blocked":
+            why = "an earlier message of its group is in flight, and not for too long"
+            return _answer(address, queue.name, "waits", why)
+
+
+def _blocks(address: Address, stall: Stall) -> Explanation:
+    why = f"it blocks {stall.blocked:,} behind it: {stall.why}"
+    return Explanation(str(address), stall.reader, "blocks", stall.blocker, why, stall)
+
+
+def _blocked(address: Address, stall: Stall) -> Explanation:
+    return Explanation(
+        str(address), stall.reader, "blocked", stall.blocker, f"{stall.cause}: {stall.why}", stall
+    )
+
+
+def _answer(address: Address, reader: str | None, verdict: Verdict, why: str) -> Explanation:
+    return Explanation(str(address), reader, verdict, None, why, None)

@@ -1,0 +1,242 @@
+"""`mq stalls`: fields, explanations, exit codes, and that each way out is one."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from store import NewRecord, Store
+from store.clock import ManualClock
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import RunMq
+
+FIELDS = [
+    "kind", "source", "reader", "blocker", "key", "blocked", "seconds", "deliveries", "holder",
+    "error", "cause", "do",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _same_clock(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands of this test tell the time from the test's clock."""
+    monkeypatch.setattr("store.broker.SystemClock", lambda: clock)
+
+
+@pytest.fixture
+def poisoned(store: Store, clock: ManualClock) -> Store:
+    """Group billing fails at orders/0@3 of ten for ten minutes, and its member is alive."""
+    store.create_topic("orders", retention=None)
+    store.produce_many("orders", [NewRecord(b"%d" % n, key=f"k{n}") for n in range(10)])
+    store.create_queue("orders.dlq")
+    consumer = store.consumer("billing", ["orders"], member="worker-7", session_timeout=9000)
+    consumer.poll(timeout=0)
+    consumer.commit({("orders", 0): 3})
+    consumer.seek("orders", 0, 3)
+    (record,) = consumer.poll(1, timeout=0)
+    for _ in range(6):
+        clock.advance(100)
+        consumer.fail(record, "card_api 502")
+    return store
+
+
+@pytest.fixture
+def idle(store: Store, clock: ManualClock) -> Store:
+    """Group billing has ten unread records, two hours old, and no member."""
+    store.create_topic("orders", retention=None)
+    store.produce_many("orders", [NewRecord(b"%d" % n) for n in range(10)])
+    store.create_group("billing", topics=["orders"])
+    clock.advance(7200)
+    return store
+
+
+@pytest.fixture
+def fifo(store: Store, clock: ManualClock) -> Store:
+    """A FIFO queue whose group a waits for its first message, which was leased a minute ago."""
+    store.create_queue("mails.dlq", fifo=True)
+    store.create_queue("mails", fifo=True, lease=600, dlq="mails.dlq", max_deliveries=9)
+    for number in range(4):
+        store.send("mails", str(number), message_group="a")
+    store.receive("mails", holder="worker-7")
+    clock.advance(60)
+    return store
+
+
+def rows(call_mq: RunMq, *words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(call_mq("stalls", *words, "-o", "json").out)
+    return found
+
+
+def commands(call_mq: RunMq, verb: str) -> list[list[str]]:
+    """The commands that the one stall names and that contain `verb`, as words after `mq`."""
+    (row,) = rows(call_mq)
+    found = [shlex.split(command)[1:] for command in row["do"] if verb in command]
+    assert found
+    return found
+
+
+class TestRows:
+    def test_they_begin_with_the_fields_of_the_contract(
+        self, call_mq: RunMq, poisoned: Store
+    ) -> None:
+        (row,) = rows(call_mq)
+        assert list(row)[: len(FIELDS)] == FIELDS
+        assert {name: row[name] for name in FIELDS[:-1]} == {
+            "kind": "group",
+            "source": "orders/0",
+            "reader": "billing",
+            "blocker": "orders/0@3",
+            "key": "k3",
+            "blocked": 6,
+            "seconds": 600.0,
+            "deliveries": 6,
+            "holder": "worker-7",
+            "error": "card_api 502",
+            "cause": "poison",
+        }
+        assert row["do"][0] == "mq group skip billing orders/0@3 --to-dlq orders.dlq"
+
+    def test_people_read_the_story_and_the_way_out(self, call_mq: RunMq, poisoned: Store) -> None:
+        text = call_mq("stalls", "-o", "table").text
+        assert text.startswith(
+            "■ STALLED 10m00s  orders/0 → billing   orders/0@3"
+            ' (key=k3, 6 deliveries, "card_api 502")  blocks 6 messages · 6 keys\n'
+        )
+        assert "POISON" in text
+        assert "DO      mq group skip billing orders/0@3 --to-dlq orders.dlq " in text
+
+    def test_a_healthy_store_has_none(self, call_mq: RunMq, orders: Store) -> None:
+        assert rows(call_mq) == []
+        assert call_mq("stalls", "-o", "table").out == b""
+
+
+class TestExitCode:
+    def test_it_is_10_if_anything_is_stalled(self, call_mq: RunMq, poisoned: Store) -> None:
+        assert call_mq("stalls").code == 0
+        assert call_mq("stalls", "--exit-code").code == 10
+        assert call_mq("stalls", "--exit-code", "--over", "11m").code == 0
+
+    def test_it_is_0_if_nothing_is(self, call_mq: RunMq, orders: Store) -> None:
+        assert call_mq("stalls", "--exit-code").code == 0
+
+    @pytest.mark.parametrize("words", ["--over soon", "--idle-after 1", "--explain a//b", "extra"])
+    def test_bad_input_is_2(self, call_mq: RunMq, orders: Store, words: str) -> None:
+        assert call_mq("stalls", *words.split()).is_refused(2)
+
+    @pytest.mark.parametrize("address", ["nothing", "orders/7", "orders/0@99"])
+    def test_an_address_that_is_not_there_is_3(
+        self, call_mq: RunMq, orders: Store, address: str
+    ) -> None:
+        assert call_mq("stalls", "--explain", address).is_refused(3)
+
+
+class TestWaysOut:
+    @pytest.mark.parametrize("verb", ["--to-dlq", "skip", "reset"])
+    def test_of_a_poisoned_group(self, call_mq: RunMq, poisoned: Store, verb: str) -> None:
+        for command in commands(call_mq, verb)[:1]:
+            assert call_mq(*command).code == 0
+        assert rows(call_mq) == []
+
+    def test_a_policy_moves_the_record_at_its_next_failure(
+        self, call_mq: RunMq, poisoned: Store
+    ) -> None:
+        (command,) = commands(call_mq, "alter")
+        assert call_mq(*command).code == 0
+        with poisoned.consumer("billing", ["orders"], member="worker-7") as consumer:
+            consumer.fail(consumer.poll(1, timeout=0)[0], "card_api 502")
+        assert rows(call_mq) == []
+        assert poisoned.queue("orders.dlq").ready == 1
+
+    @pytest.mark.parametrize("verb", ["consume", "reset", "delete"])
+    def test_of_a_group_without_members(self, call_mq: RunMq, idle: Store, verb: str) -> None:
+        (command,) = commands(call_mq, verb)
+        assert call_mq(*command).code == 0
+        assert rows(call_mq) == []
+
+    @pytest.mark.parametrize("verb", ["consume", "reset", "delete"])
+    def test_of_an_abandoned_partition(
+        self, call_mq: RunMq, store: Store, clock: ManualClock, verb: str
+    ) -> None:
+        store.create_topic("orders", retention=None)
+        store.produce("orders", "v")
+        store.consumer("billing", ["orders"], session_timeout=10)
+        clock.advance(60)
+        (command,) = commands(call_mq, verb)
+        assert call_mq(*command).code == 0
+        assert rows(call_mq) == []
+
+    @pytest.mark.parametrize("verb", ["release", "--reject"])
+    def test_of_a_leased_head(self, call_mq: RunMq, fifo: Store, verb: str) -> None:
+        (command,) = commands(call_mq, verb)
+        assert call_mq(*command).code == 0
+        assert rows(call_mq) == []
+
+    def test_of_a_head_that_waits(self, call_mq: RunMq, fifo: Store, clock: ManualClock) -> None:
+        fifo.release("mails", 0)
+        fifo.nack([fifo.receive("mails")[0].receipt or ""], delay=500)
+        (command,) = commands(call_mq, "release")
+        assert call_mq(*command).code == 0
+        assert rows(call_mq) == []
+
+    def test_where_a_dlq_is_missing_the_first_step_makes_it(
+        self, call_mq: RunMq, poisoned: Store
+    ) -> None:
+        poisoned.delete_queue("orders.dlq")
+        for verb in ("create", "alter"):
+            (command,) = commands(call_mq, verb)
+            assert call_mq(*command).code == 0
+
+
+class TestExplain:
+    @pytest.mark.parametrize(
+        ("address", "verdict", "blocker"),
+        [
+            ("orders/0@2", "done", None),
+            ("orders/0@3", "blocks", "orders/0@3"),
+            ("orders/0@9", "blocked", "orders/0@3"),
+            ("orders/0", "blocked", "orders/0@3"),
+            ("orders", "blocked", "orders/0@3"),
+        ],
+    )
+    def test_of_a_stalled_partition(
+        self, call_mq: RunMq, poisoned: Store, address: str, verdict: str, blocker: str | None
+    ) -> None:
+        (row,) = rows(call_mq, "--explain", address)
+        assert (row["reader"], row["verdict"], row["blocker"]) == ("billing", verdict, blocker)
+        assert bool(row["do"]) == (blocker is not None)
+
+    @pytest.mark.parametrize(
+        ("address", "verdict"),
+        [
+            ("mails@0", "blocks"),
+            ("mails@2", "blocked"),
+            ("mails", "blocked"),
+            ("mails.dlq", "free"),
+        ],
+    )
+    def test_of_a_fifo_queue(self, call_mq: RunMq, fifo: Store, address: str, verdict: str) -> None:
+        (row,) = rows(call_mq, "--explain", address)
+        assert row["verdict"] == verdict
+
+    @pytest.mark.parametrize(
+        ("address", "verdict"),
+        [("orders/0@2", "done"), ("orders/0@3", "next"), ("orders/0@5", "waits")],
+    )
+    def test_of_a_group_that_moves(
+        self, call_mq: RunMq, read_three: Store, address: str, verdict: str
+    ) -> None:
+        (row,) = rows(call_mq, "--explain", address)
+        assert (row["verdict"], row["do"]) == (verdict, [])
+
+    def test_nothing_blocks_a_topic_that_nobody_reads(self, call_mq: RunMq, orders: Store) -> None:
+        (row,) = rows(call_mq, "--explain", "orders/0@3")
+        assert (row["reader"], row["verdict"]) == (None, "free")
+
+    def test_only_what_blocks_or_is_blocked_counts_for_the_exit_code(
+        self, call_mq: RunMq, poisoned: Store
+    ) -> None:
+        assert call_mq("stalls", "--explain", "orders/0@2", "--exit-code").code == 0
+        assert call_mq("stalls", "--explain", "orders/0@9", "--exit-code").code == 10
