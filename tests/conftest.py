@@ -106,3 +106,12 @@ def orders(store: Store) -> Store:
     store.create_topic("orders")
     store.produce_many("orders", [NewRecord(b"%d" % n) for n in range(10)])
     return store
+
+
+@pytest.fixture
+def read_three(orders: Store) -> Store:
+    """A store whose group `billing` committed three records of ten, and left."""
+    with orders.consumer("billing", ["orders"]) as consumer:
+        consumer.poll(3, timeout=0)
+        consumer.commit()
+    return orders
