@@ -13,6 +13,7 @@ from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.errors import BadInput, Conflict, NotFound
 from store.messages import DeadLetterQueue, Message, Moved
+from store.routes import EXCHANGE_PREFIX
 
 _PAGE = 500
 
@@ -32,6 +33,11 @@ def dead_letter_queue(tx: Snapshot, name: str) -> Queue:
     queue = queues.find(tx, name)
     if queue.config.dlq is None or queues.sources_of(tx, name) or _deaths(tx, queue)[0]:
         return queue
+    if queue.config.dlq.startswith(EXCHANGE_PREFIX):
+        raise BadInput(
+            f"{name} sends its dead letters to {queue.config.dlq}, which may lead anywhere",
+            hint="name the one to look at: mq dlq list",
+        )
     return queues.find(tx, queue.config.dlq)
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from store import samples
 from store.db import Row, Snapshot, Write
-from store.delivery import attempts, enqueue, heads, leases, origins, queues
+from store.delivery import attempts, dead_targets, enqueue, heads, leases, origins
 from store.delivery.enqueue import Draft
 from store.delivery.leases import Lease, Slot
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
-from store.log.encoding import Encoded
+from store.log import append
+from store.log.encoding import Encoded, decode_headers
+from store.log.placement import StickyPlacement
+from store.log.topics import Topic
 from store.messages import Reason
+from store.models import NewRecord
 
 
 @dataclass(slots=True)
@@ -35,6 +40,11 @@ class Stored:
     def sequence(self) -> int:
         """The message's sequence number."""
         return self.record - self.slot.record_id(0)
+
+    @property
+    def content(self) -> Encoded:
+        """What it says, to be stored anew under the time of that."""
+        return Encoded.stored(self.value, self.key, self.headers)
 
     @property
     def size(self) -> int:
@@ -124,28 +134,43 @@ def dead_letter(
 ) -> bool:
     """Move a message to its queue's DLQ, or drop it; False when it has to stay where it is.
 
-    It stays when the DLQ has vanished, or when it has been there by the same cycle without
-    anybody rejecting it since: nothing is lost for want of a place.
+    It stays when the DLQ has vanished or its exchange leads nowhere, or when it has been there by
+    the same cycle without anybody rejecting it since: nothing is lost for want of a place. Where an
+    exchange leads to several queues each gets a copy: the first keeps the id, the others are new.
     """
     if queue.config.dlq is None:
         remove(tx, queue, [message])
         count_gone(tx, queue, dropped=1)
         return True
-    target = queues.find_or_none(tx, queue.config.dlq)
-    if target is None:
-        return False
     origin = origins.get(tx, message.record, message.timestamp, message.slot.number >> 1)
-    if _is_cycle(origin, target.name, reason):
-        return False
-    transfer(tx, queue, message, target, _dead_origin(tx, queue, message, origin, reason, error))
-    return True
+    letter = _dead_origin(tx, queue, message, origin, reason, error)
+    targets = [
+        target
+        for target in dead_targets.find(tx, queue.config.dlq, None, message.content)
+        if not _is_cycle(letter, target.name)
+    ]
+    if targets:
+        remove(tx, queue, [message])
+        _copy(tx, message, targets, letter)
+    return bool(targets)
 
 
-def _is_cycle(origin: Origin, target: str, reason: Reason) -> bool:
+def _copy(tx: Write, message: Stored, targets: Sequence[Queue | Topic], letter: Origin) -> None:
+    moved = False
+    for target in targets:
+        if isinstance(target, Queue):
+            _store(tx, message, target, letter, keeps_id=not moved)
+            moved = True
+        else:
+            # A log has no place for a history: its records are not messages.
+            headers = decode_headers(message.headers)
+            record = NewRecord(message.value, message.key, headers)
+            append.produce(tx, target, [record], StickyPlacement())
+
+
+def _is_cycle(letter: Origin, target: str) -> bool:
     # RabbitMQ: a queue seen before, and no rejection since, means that it would go round for ever.
-    if reason == "rejected":
-        return False
-    for hop in origin.hops:
+    for hop in letter.hops:
         if hop.reason == "rejected":
             return False
         if hop.source == target:
@@ -175,14 +200,25 @@ def _dead_origin(
 def transfer(tx: Write, queue: Queue, message: Stored, target: Queue, origin: Origin) -> int:
     """Move a message to another queue under a given origin; the record that it has there."""
     remove(tx, queue, [message])
+    return _store(tx, message, target, origin)
+
+
+def _store(
+    tx: Write, message: Stored, target: Queue, origin: Origin, *, keeps_id: bool = True
+) -> int:
     # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
     began = tx.wall if target.config.fifo else origin.sent
+    group = message.message_group
+    if group is None and target.config.fifo:
+        group = (message.key or b"").hex() or str(origin.source)
     draft = Draft(
-        Encoded.stored(message.value, message.key, message.headers),
-        message_group=message.message_group,
+        message.content,
+        message_group=group,
         level=min(origin.priority, target.config.priorities - 1),
         expires=began + target.config.retention,
     )
     (record,) = enqueue.enqueue(tx, target, [draft])
+    if not keeps_id:
+        origin = replace(origin, message_id=origins.message_id(tx, record))
     origins.put(tx, record, origin)
     return record

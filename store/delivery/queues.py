@@ -14,6 +14,8 @@ from store.delivery.readers import Reader
 from store.errors import BadInput, Conflict, Exists, NotFound
 from store.log.topics import Partition
 from store.messages import QueueConfig
+from store.routes import EXCHANGE_PREFIX
+from store.routing import exchanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,9 @@ def check_config(tx: Snapshot, name: str, config: QueueConfig) -> None:
 
 
 def _check_dlq(tx: Snapshot, name: str, config: QueueConfig, dlq: str) -> None:
+    if dlq.startswith(EXCHANGE_PREFIX):
+        exchanges.find(tx, dlq.removeprefix(EXCHANGE_PREFIX))
+        return
     target = find(tx, dlq)
     if target.config.fifo != config.fifo:
         kinds = {True: "a FIFO queue", False: "a standard queue"}

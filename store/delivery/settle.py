@@ -15,6 +15,7 @@ from store.delivery.leases import Lease, Slot
 from store.delivery.move import Stored
 from store.delivery.queues import Queue
 from store.errors import Conflict, LeaseLost, MqError
+from store.routes import EXCHANGE_PREFIX
 
 # SQS forgets a receipt twelve hours after the receive; a lease that is alive is never forgotten.
 RECEIPT_LIFE = 12 * 3_600_000
@@ -90,14 +91,23 @@ def reject(error: str | None) -> Action:
 
     def act(tx: Write, queue: Queue, delivery: Delivery) -> None:
         if not move.dead_letter(tx, queue, delivery.message, "rejected", error):
-            raise Conflict(
-                f"{queue.name}@{delivery.message.sequence} has nowhere to go:"
-                f" its DLQ {queue.config.dlq} is missing",
-                hint=f"mq queue create {queue.config.dlq}",
-            )
+            raise _nowhere_to_go(queue, delivery)
         attempts.note(tx, delivery.lease, "rejected", error)
 
     return _one_by_one(act)
+
+
+def _nowhere_to_go(queue: Queue, delivery: Delivery) -> Conflict:
+    address, dlq = f"{queue.name}@{delivery.message.sequence}", queue.config.dlq or ""
+    if dlq.startswith(EXCHANGE_PREFIX):
+        exchange = dlq.removeprefix(EXCHANGE_PREFIX)
+        return Conflict(
+            f"{address} has nowhere to go: no binding of exchange {exchange} leads it on",
+            hint=f"mq route {exchange} -k KEY --explain",
+        )
+    return Conflict(
+        f"{address} has nowhere to go: its DLQ {dlq} is missing", hint=f"mq queue create {dlq}"
+    )
 
 
 def extend(duration: int) -> Action:

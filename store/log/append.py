@@ -116,6 +116,12 @@ def _encode(given: Sequence[NewRecord]) -> list[Encoded]:
     return encoded
 
 
+def accepts(topic: Topic, record: Encoded) -> bool:
+    """Whether a topic would store a record, whatever partition it goes to."""
+    is_placeable = record.key is not None or topic.config.cleanup == "delete"
+    return is_placeable and record.size <= topic.config.max_message
+
+
 def _check(topic: Topic, given: Sequence[NewRecord], encoded: Sequence[Encoded]) -> None:
     partitions = len(topic.partitions)
     needs_key = topic.config.cleanup != "delete"
