@@ -105,7 +105,8 @@ class QueueConfig:
 
     Names and defaults follow SQS where it has the setting, else RabbitMQ. `priorities` N means
     levels 0 to N - 1. `wait` is how long a receive waits that does not say so itself.
-    `redrive_allow` says whose DLQ this queue may be: all, none, or names with commas.
+    `dlq` is a queue or `exchange:NAME`, to which `dlq_key` is the routing key instead of the
+    message's own. `redrive_allow` says whose DLQ this queue may be: all, none, or names.
     """
 
     fifo: bool = False
@@ -115,6 +116,7 @@ class QueueConfig:
     max_message: int = 1 << 20
     max_deliveries: int | None = None
     dlq: str | None = None
+    dlq_key: str | None = None
     drop_exhausted: bool = False
     retry_delays: tuple[int, ...] = ()
     dedup: int | None = None
@@ -142,6 +144,7 @@ class QueueSettings(TypedDict, total=False):
     max_message: int
     max_deliveries: int | None
     dlq: str | None
+    dlq_key: str | None
     drop_exhausted: bool
     retry_delays: list[Seconds] | tuple[Seconds, ...]
     dedup: Seconds | None

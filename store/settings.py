@@ -96,6 +96,7 @@ QUEUE: Mapping[str, Notation] = {
     "retention": _duration(),
     "max_deliveries": _COUNT,
     "dlq": Notation(str, str, "none"),
+    "dlq_key": Notation(str, str, "none"),
     "drop_exhausted": _FLAG,
     "retry_delays": Notation(_read_durations, _write_durations, "none", many=True),
     "dedup": _duration("none"),

@@ -17,6 +17,7 @@ from mq.commands.queue_columns import (
 )
 from mq.commands.queue_options import (
     ContentDedup,
+    DeadLetterKey,
     DeadLetterQueue,
     Dedup,
     DedupScope,
@@ -64,6 +65,7 @@ def create(
     retention: Retention = None,
     max_deliveries: MaxDeliveries = None,
     dlq: DeadLetterQueue = None,
+    dlq_key: DeadLetterKey = None,
     drop_exhausted: DropExhausted = None,
     retry_delays: RetryDelays = None,
     dedup: Dedup = None,
@@ -89,8 +91,8 @@ def create(
     check_name(name, "queue name")
     settings = queue_settings(
         fifo=fifo, lease=lease, delay=delay, retention=retention, max_deliveries=max_deliveries,
-        dlq=dlq, drop_exhausted=drop_exhausted, retry_delays=retry_delays, dedup=dedup,
-        content_dedup=content_dedup, dedup_scope=dedup_scope, priorities=priorities,
+        dlq=dlq, dlq_key=dlq_key, drop_exhausted=drop_exhausted, retry_delays=retry_delays,
+        dedup=dedup, content_dedup=content_dedup, dedup_scope=dedup_scope, priorities=priorities,
         ttl=ttl, max_length=max_length, max_bytes=max_bytes, overflow=overflow,
         single_active=single_active, fair=fair, redrive_allow=redrive_allow, wait=wait,
     )  # fmt: skip

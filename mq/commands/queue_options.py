@@ -31,7 +31,19 @@ MaxDeliveries = Annotated[
 ]
 DeadLetterQueue = Annotated[
     str | None,
-    typer.Option("--dlq", metavar="QUEUE|none", help="Where messages go that used that up."),
+    typer.Option(
+        "--dlq",
+        metavar="QUEUE|exchange:NAME|none",
+        help="Where messages go that used that up, or that are rejected.",
+    ),
+]
+DeadLetterKey = Annotated[
+    str | None,
+    typer.Option(
+        "--dlq-key",
+        metavar="KEY|none",
+        help="The key by which the exchange routes them, instead of their own.",
+    ),
 ]
 DropExhausted = Annotated[
     bool | None,

@@ -13,30 +13,34 @@ from store.routes import EXCHANGE_PREFIX
 from store.routing import tables
 
 
-def find(tx: Snapshot, dlq: str, key: str | None, letter: Encoded) -> list[Queue | Topic]:
-    """The queues and topics that a DLQ stands for, for one letter; none when they have vanished.
+def find(tx: Snapshot, queue: Queue, letter: Encoded) -> list[Queue | Topic]:
+    """The queues and topics that a queue's DLQ stands for, for one letter.
 
-    An exchange routes by `key`, else by the letter's own key (RabbitMQ: dead-letter-routing-key).
-    Topics that could not store the letter are left out.
+    An exchange routes by the queue's own key if it has one, else by the letter's (RabbitMQ:
+    dead-letter-routing-key). What has vanished, does not admit the queue's letters, or could not
+    store this one, is left out.
     """
+    dlq = queue.config.dlq or ""
     if not dlq.startswith(EXCHANGE_PREFIX):
         target = queues.find_or_none(tx, dlq)
         return [] if target is None else [target]
     found: list[Queue | Topic] = []
-    for name, kind in _ends(tx, dlq.removeprefix(EXCHANGE_PREFIX), key, letter):
-        if kind == "queue":
-            found.append(queues.find(tx, name))
-        elif append.accepts(topic := topics.find(tx, name), letter):
-            found.append(topic)
+    for name, kind in _ends(tx, queue, dlq.removeprefix(EXCHANGE_PREFIX), letter):
+        if kind == "topic":
+            topic = topics.find(tx, name)
+            found += [topic] if append.accepts(topic, letter) else []
+        else:
+            target = queues.find(tx, name)
+            found += [target] if queues.admits(target, queue.name) else []
     return found
 
 
-def _ends(tx: Snapshot, exchange: str, key: str | None, letter: Encoded) -> list[tuple[str, str]]:
+def _ends(tx: Snapshot, queue: Queue, exchange: str, letter: Encoded) -> list[tuple[str, str]]:
+    own = queue.config.dlq_key
     try:
-        routing_key = tables.routing_key(letter.key) if key is None else key
-        ends = tables.current(tx).destinations(
-            tx, exchange, routing_key, decode_headers(letter.headers)
-        )
+        key = tables.routing_key(letter.key if own is None else own.encode())
+        headers = decode_headers(letter.headers)
+        ends = tables.current(tx).destinations(tx, exchange, key, headers)
     except (NotFound, BadInput):
         return []
     return [(end.destination, end.kind) for end in ends]

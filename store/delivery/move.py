@@ -146,7 +146,7 @@ def dead_letter(
     letter = _dead_origin(tx, queue, message, origin, reason, error)
     targets = [
         target
-        for target in dead_targets.find(tx, queue.config.dlq, None, message.content)
+        for target in dead_targets.find(tx, queue, message.content)
         if not _is_cycle(letter, target.name)
     ]
     if targets:

@@ -6,7 +6,10 @@ from store.addresses import check_name
 from store.db import LARGEST_VALUE
 from store.delivery import chaos
 from store.errors import BadInput
+from store.log.encoding import encode_bytes
 from store.messages import QueueConfig
+from store.routes import EXCHANGE_PREFIX
+from store.routing import tables
 
 LONGEST_TIME = 10 * 365 * 86_400_000
 SCOPES = ("queue", "group")
@@ -86,6 +89,18 @@ def _check_delivery_limit(name: str, config: QueueConfig) -> None:
         )
     if config.dlq == name:
         raise BadInput(f"queue {name} can't be its own DLQ")
+    _check_dead_letter_key(config)
+
+
+def _check_dead_letter_key(config: QueueConfig) -> None:
+    if config.dlq_key is None:
+        return
+    tables.routing_key(encode_bytes(config.dlq_key, "dead-letter key"))
+    if not (config.dlq or "").startswith(EXCHANGE_PREFIX):
+        raise BadInput(
+            "a dead-letter key is for an exchange to route by",
+            hint="--dlq exchange:NAME, or --dlq-key none",
+        )
 
 
 def _check_fair(config: QueueConfig) -> None:

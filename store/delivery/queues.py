@@ -67,8 +67,8 @@ def create(tx: Write, name: str, config: QueueConfig) -> Queue:
     )
     reader = tx.insert(
         "insert into mq_readers (kind, name, channel, source, created, lease, max_deliveries,"
-        " dead_letter_to, drop_exhausted) values ('queue', :name, :channel, :channel, :created,"
-        " :lease, :max_deliveries, :dlq, :drop_exhausted)",
+        " dead_letter_to, dead_letter_key, drop_exhausted) values ('queue', :name, :channel,"
+        " :channel, :created, :lease, :max_deliveries, :dlq, :dlq_key, :drop_exhausted)",
         {**_reader_columns(config), "name": name, "channel": channel, "created": tx.wall},
     )
     add_lane(tx, channel, reader, 0)
@@ -103,6 +103,7 @@ def _reader_columns(config: QueueConfig) -> dict[str, Any]:
         "lease": config.lease,
         "max_deliveries": config.max_deliveries,
         "dlq": config.dlq,
+        "dlq_key": config.dlq_key,
         "drop_exhausted": int(config.drop_exhausted),
     }
 
@@ -127,15 +128,16 @@ def check_config(tx: Snapshot, name: str, config: QueueConfig) -> None:
     Raises `Conflict` for a DLQ that does not admit this queue (SQS: RedriveAllowPolicy).
     """
     queue_rules.check_settings(name, config)
-    if config.dlq is not None:
+    if config.dlq is None:
+        return
+    if config.dlq.startswith(EXCHANGE_PREFIX):
+        exchanges.find(tx, config.dlq.removeprefix(EXCHANGE_PREFIX))
+    else:
         _check_dlq(tx, name, config, config.dlq)
         _check_admission(tx, name, config.dlq)
 
 
 def _check_dlq(tx: Snapshot, name: str, config: QueueConfig, dlq: str) -> None:
-    if dlq.startswith(EXCHANGE_PREFIX):
-        exchanges.find(tx, dlq.removeprefix(EXCHANGE_PREFIX))
-        return
     target = find(tx, dlq)
     if target.config.fifo != config.fifo:
         kinds = {True: "a FIFO queue", False: "a standard queue"}
@@ -150,12 +152,18 @@ def _check_admission(tx: Snapshot, name: str, dlq: str) -> None:
     if name in sources_of(tx, dlq):
         return
     target = find(tx, dlq)
-    allowed = target.config.redrive_allow
-    if allowed != "all" and name not in allowed.split(","):
+    if not admits(target, name):
+        allowed = target.config.redrive_allow
         raise Conflict(
             f"queue {dlq} does not let {name} dead-letter into it: redrive_allow is {allowed}",
             hint=f"mq queue alter {dlq} --redrive-allow {_with_source(allowed, name)}",
         )
+
+
+def admits(queue: Queue, source: str) -> bool:
+    """Whether a queue may be the DLQ of another one (SQS: RedriveAllowPolicy)."""
+    allowed = queue.config.redrive_allow
+    return allowed == "all" or source in allowed.split(",")
 
 
 def _with_source(allowed: str, name: str) -> str:
@@ -164,9 +172,9 @@ def _with_source(allowed: str, name: str) -> str:
 
 _COLUMNS = (
     "select c.name, c.id, c.created, r.id, r.noticed, q.fifo, r.lease, q.delay, q.retention,"
-    " q.max_message, r.max_deliveries, r.dead_letter_to, r.drop_exhausted, q.retry_delays,"
-    " q.dedup_window, q.content_dedup, q.dedup_scope, q.priorities, q.ttl, q.max_length,"
-    " q.max_bytes, q.overflow, q.single_active, q.fair, q.redrive_allow, q.chaos, q.wait"
+    " q.max_message, r.max_deliveries, r.dead_letter_to, r.dead_letter_key, r.drop_exhausted,"
+    " q.retry_delays, q.dedup_window, q.content_dedup, q.dedup_scope, q.priorities, q.ttl,"
+    " q.max_length, q.max_bytes, q.overflow, q.single_active, q.fair, q.redrive_allow, q.chaos, q.wait"
     " from mq_channels c join mq_queues q on q.channel = c.id"
     " join mq_readers r on r.channel = c.id"
 )
@@ -190,8 +198,8 @@ def find(tx: Snapshot, name: str) -> Queue:
 
 
 def _config(settings: list[Any]) -> QueueConfig:
-    fifo, lease, delay, retention, size, most, dlq, drop, retries, *more = settings
-    window, by_content, scope, levels, ttl, length, size_limit, overflow, *rest = more
+    fifo, lease, delay, retention, size, most, dlq, dlq_key, drop, *more = settings
+    retries, window, by_content, scope, levels, ttl, length, size_limit, overflow, *rest = more
     single_active, fair, redrive_allow, chaos, wait = rest
     return QueueConfig(
         fifo=bool(fifo),
@@ -201,6 +209,7 @@ def _config(settings: list[Any]) -> QueueConfig:
         max_message=size,
         max_deliveries=most,
         dlq=dlq,
+        dlq_key=dlq_key,
         drop_exhausted=bool(drop),
         retry_delays=_read_delays(retries),
         dedup=window,
@@ -298,7 +307,8 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
     )
     tx.execute(
         "update mq_readers set lease = :lease, max_deliveries = :max_deliveries,"
-        " dead_letter_to = :dlq, drop_exhausted = :drop_exhausted where id = :reader",
+        " dead_letter_to = :dlq, dead_letter_key = :dlq_key, drop_exhausted = :drop_exhausted"
+        " where id = :reader",
         {**_reader_columns(config), "reader": queue.reader.id},
     )
     return find(tx, name)

@@ -23,6 +23,7 @@ DEFAULTS = {
     "retention": "4d",
     "max_deliveries": None,
     "dlq": None,
+    "dlq_key": None,
     "drop_exhausted": False,
     "retry_delays": [],
     "dedup": None,

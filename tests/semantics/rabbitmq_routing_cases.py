@@ -216,3 +216,17 @@ def an_exchange_of_another_type_is_another_exchange(q: Queues) -> None:
     q.store.create_exchange("x", "direct")
     with pytest.raises(Exists):
         q.store.create_exchange("x", "topic", if_not_exists=True)
+
+
+@case("dlx-15")
+def the_key_of_the_queue_is_the_only_one_that_a_dead_letter_is_routed_by(q: Queues) -> None:
+    q.store.create_exchange("dead", "direct")
+    for name in ("own", "cc", "set"):
+        q.standard(name=name)
+        q.store.bind("dead", name, key=name)
+    q.standard(dlq="exchange:dead", dlq_key="set")
+    q.store.send("q", "m", key="own", headers={"CC": "cc"})
+    q.store.reject(list(q.in_hand().values()))
+    (letter,) = q.receive(name="set")
+    assert letter.headers == {"CC": "cc"}
+    assert (q.counts("own"), q.counts("cc")) == ((0, 0, 0), (0, 0, 0))

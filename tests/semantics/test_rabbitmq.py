@@ -63,7 +63,6 @@ NOT_YET = {
     "dlx-07": "queues",
     "dlx-09": "queues",
     "dlx-11": "queues",
-    "dlx-15": "routing",
     "dlx-17": "import",
     "dlx-19": "queues",
     "ttl-03": "queues",

@@ -43,6 +43,34 @@ def test_a_dead_letter_goes_where_its_own_key_leads(post: Store) -> None:
     )
 
 
+def test_the_key_of_the_queue_takes_the_place_of_the_letters_own(post: Store) -> None:
+    post.alter_queue("jobs", dlq_key="refused.jobs")
+    for name, key in (("own", "k"), ("refused", "refused.*")):
+        post.create_queue(name)
+        post.bind("dead", name, key=key)
+    post.send("jobs", "m", key="k")
+    reject(post)
+
+    (letter,) = post.receive("refused")
+    assert letter.key == b"k"
+    assert post.receive("own") == []
+
+
+def test_a_key_without_an_exchange_is_refused(store: Store) -> None:
+    store.create_queue("letters")
+    with pytest.raises(BadInput, match="for an exchange"):
+        store.create_queue("jobs", dlq="letters", dlq_key="k")
+
+
+def test_a_queue_that_does_not_admit_the_source_is_no_destination(post: Store) -> None:
+    post.create_queue("closed", redrive_allow="none")
+    post.bind("dead", "closed", key="#")
+    post.send("jobs", "m")
+
+    with pytest.raises(Conflict):
+        reject(post)
+
+
 def test_every_copy_has_the_history_and_only_the_first_keeps_the_id(post: Store) -> None:
     for name in ("a", "b"):
         post.create_queue(name)
