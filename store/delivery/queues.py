@@ -174,8 +174,8 @@ _COLUMNS = (
     "select c.name, c.id, c.created, r.id, r.noticed, q.fifo, r.lease, q.delay, q.retention,"
     " q.max_message, r.max_deliveries, r.dead_letter_to, r.dead_letter_key, r.drop_exhausted,"
     " q.retry_delays, q.dedup_window, q.content_dedup, q.dedup_scope, q.priorities, q.ttl,"
-    " q.max_length, q.max_bytes, q.overflow, q.single_active, q.fair, q.redrive_allow, q.chaos, q.wait"
-    " from mq_channels c join mq_queues q on q.channel = c.id"
+    " q.max_length, q.max_bytes, q.overflow, q.single_active, q.fair, q.redrive_allow, q.chaos,"
+    " q.wait from mq_channels c join mq_queues q on q.channel = c.id"
     " join mq_readers r on r.channel = c.id"
 )
 
