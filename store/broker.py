@@ -10,6 +10,7 @@ from time import monotonic
 from types import TracebackType
 
 from store import files, maintenance, waiting
+from store.api.dead_letters import DeadLetterCalls
 from store.api.groups import GroupCalls
 from store.api.operations import OperationCalls
 from store.api.queues import QueueCalls
@@ -32,7 +33,9 @@ from store.transaction import Transaction
 _PAGES_A_STEP = 500
 
 
-class Store(TopicCalls, TableCalls, QueueCalls, RoutingCalls, GroupCalls, OperationCalls):
+class Store(
+    TopicCalls, TableCalls, QueueCalls, DeadLetterCalls, RoutingCalls, GroupCalls, OperationCalls
+):
     """An open store. It may be used by several threads, and must be opened again after fork."""
 
     def __init__(self, database: Database) -> None:

@@ -53,7 +53,10 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """Why a message is a dead letter; `hops` is its whole history, newest first."""
+    """Why a message is a dead letter; `hops` is its whole history, newest first.
+
+    `priority` is the one it was sent with, which its DLQ may not have.
+    """
 
     source: str
     reason: Reason
@@ -61,6 +64,7 @@ class Dead:
     deliveries: int
     error: str | None
     hops: tuple[Hop, ...]
+    priority: int = 0
 
     @property
     def source_name(self) -> str:
@@ -217,6 +221,36 @@ class Moved:
     id: str
     source: str
     target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """What became of a message that was redriven: dead again at `dead_letter`, there, or gone."""
+
+    id: str
+    is_present: bool
+    dead_letter: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a message or record at an address; what nobody noted is `None`.
+
+    `what` is `sent`, `dead-lettered`, `redriven`, `leased`, `unknown` or how a delivery ended.
+    `reader` is who read it there: a queue, a group or a share. Times are Unix milliseconds.
+    """
+
+    at: int | None
+    address: str
+    what: str
+    reader: str | None = None
+    delivery: int | None = None
+    holder: str | None = None
+    started: int | None = None
+    error: str | None = None
+    reason: Reason | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,9 @@ end;
 create trigger mq_channels_samples after delete on mq_channels begin
   delete from mq_samples where subject in ('channel', 'queue') and subject_id = old.id;
 end;
+alter table mq_moves add column edited integer not null default 0 check (edited in (0, 1));
+alter table mq_moves add column value blob;
+create index mq_moves_record on mq_moves (record);
 """
 
 

@@ -275,7 +275,7 @@ create table mq_origins (
   priority integer not null default 0             -- as it was sent
 ) strict;
 
--- The journal of redrives, for undo.
+-- The journal of redrives and edits of dead letters, for undo. An edit keeps the value before it.
 create table mq_moves (
   id integer primary key autoincrement,
   batch integer not null,
@@ -284,9 +284,12 @@ create table mq_moves (
   moved_from text not null,
   moved_from_record integer not null,
   origin text not null,
-  undone integer not null default 0 check (undone in (0, 1))
+  undone integer not null default 0 check (undone in (0, 1)),
+  edited integer not null default 0 check (edited in (0, 1)),
+  value blob
 ) strict;
 create index mq_moves_batch on mq_moves (batch);
+create index mq_moves_record on mq_moves (record);
 
 -- Sends to a queue that count as duplicates when repeated.
 create table mq_deduplications (

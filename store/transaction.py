@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from store import first_times
+from store.api.dead_letters import DeadLetterCalls
 from store.api.groups import GroupCalls
 from store.api.queues import QueueCalls
 from store.api.routing import RoutingCalls
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from store.broker import Store
 
 
-class Transaction(TopicCalls, QueueCalls, RoutingCalls, GroupCalls):
+class Transaction(TopicCalls, QueueCalls, DeadLetterCalls, RoutingCalls, GroupCalls):
     """Outputs, offsets and the caller's own SQL in one commit; made by `Store.transaction`.
 
     It holds the store's only write lock, so it has a deadline: past it every call, and the commit,

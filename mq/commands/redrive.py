@@ -12,7 +12,7 @@ from mq.commands.reporting import DryRun, count
 from mq.conditions import parse_message_conditions
 from mq.context import Context, current_context
 from mq.output import Column
-from store.delivery.deadletters import Redrive
+from store.delivery.redrive import Redrive
 from store.errors import NotFound
 from store.messages import Message, Moved
 

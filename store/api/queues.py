@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any, Unpack
 
 from store import holders
@@ -13,24 +12,19 @@ from store.delivery import (
     abandoned,
     altering,
     attempts,
-    deadletters,
-    letter_groups,
     purge,
     queues,
     send,
     settle,
     view,
 )
-from store.delivery.deadletters import Choice, Redrive
 from store.delivery.receive import Receiver
 from store.errors import BadInput, Exists, MqError, NotFound
 from store.log import retention
 from store.log.encoding import milliseconds
 from store.messages import (
     Attempt,
-    DeadLetterQueue,
     LeaseStatus,
-    LetterGroup,
     Message,
     MessageId,
     NewMessage,
@@ -219,55 +213,6 @@ class QueueCalls(Calls):
                     hint=f"mq lease list {queue}",
                 )
 
-    def dead_letters(
-        self, queue: str, choice: Choice | None = None, limit: int | None = None
-    ) -> list[Message]:
-        """The dead letters of a DLQ, oldest first; a source queue stands for its DLQ."""
-        with self._read() as tx:
-            found = deadletters.dead_letter_queue(tx, queue)
-            return list(islice(deadletters.letters(tx, found, choice or _any), limit))
-
-    def dead_letter_queues(self) -> list[DeadLetterQueue]:
-        """The queues that are somebody's DLQ or hold dead letters, by name."""
-        with self._read() as tx:
-            return deadletters.queues_with_letters(tx)
-
-    def dead_letter_groups(
-        self, queue: str, field: letter_groups.Field, choice: Choice | None = None
-    ) -> list[LetterGroup]:
-        """The dead letters counted by `reason`, `source` or `error`, the largest group first.
-
-        Errors count as the same when they differ only in numbers, ids and quoted parts.
-        """
-        with self._read() as tx:
-            found = deadletters.dead_letter_queue(tx, queue)
-            return letter_groups.group(deadletters.letters(tx, found, choice or _any), field)
-
-    def redrive_preview(
-        self, queue: str, to: str | None = None, choice: Choice | None = None,
-        limit: int | None = None,
-    ) -> Redrive:  # fmt: skip
-        """What `redrive` would move, and where to."""
-        with self._read() as tx:
-            found = deadletters.dead_letter_queue(tx, queue)
-            chosen = deadletters.chosen(tx, found, choice or _any, limit)
-            return Redrive(None, deadletters.plan(tx, found, to, chosen))
-
-    def redrive(
-        self, queue: str, to: str | None = None, choice: Choice | None = None,
-        limit: int | None = None,
-    ) -> Redrive:  # fmt: skip
-        """Move dead letters back to their source queues, or to `to`, in one transaction."""
-        with self._write() as tx:
-            found = deadletters.dead_letter_queue(tx, queue)
-            chosen = deadletters.chosen(tx, found, choice or _any, limit)
-            return deadletters.redrive(tx, found, to, chosen)
-
-    def undo_redrive(self, batch: int | None = None) -> Redrive:
-        """Take a redrive back, by default the last: what is still there and unleased."""
-        with self._write() as tx:
-            return deadletters.undo(tx, batch)
-
 
 def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
     first = next(iter(refused.values()))
@@ -276,10 +221,6 @@ def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
         first = type(first)(message, first.hint)
     first.failures = refused
     return first
-
-
-def _any(message: Message) -> bool:
-    return True
 
 
 def _encoded(settings: QueueSettings) -> dict[str, Any]:

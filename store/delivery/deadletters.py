@@ -1,31 +1,20 @@
-"""Dead letters: look at them, group them, send them back, and take that back."""
+"""Dead letters, looked at: which queues have them, and which they are."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from store.db import Snapshot, Write
-from store.delivery import attempts, leases, move, origins, queues, view
-from store.delivery.origins import Origin
+from store.db import Snapshot
+from store.delivery import queues, view
 from store.delivery.queues import Queue
-from store.errors import BadInput, Conflict, NotFound
-from store.messages import DeadLetterQueue, Message, Moved
+from store.errors import BadInput
+from store.messages import DeadLetterQueue, Message
 from store.routes import EXCHANGE_PREFIX
 
 _PAGE = 500
 
 Choice = Callable[[Message], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Redrive:
-    """What a redrive did, or would do; `batch` is what `undo` takes, `None` for a dry run."""
-
-    batch: int | None
-    moved: list[Moved]
 
 
 def dead_letter_queue(tx: Snapshot, name: str) -> Queue:
@@ -70,9 +59,9 @@ def _deaths(tx: Snapshot, queue: Queue) -> tuple[int, int | None]:
     return count, min(times, default=None)
 
 
-def letters(tx: Snapshot, queue: Queue, choice: Choice) -> Iterator[Message]:
-    """The dead letters that are chosen, oldest first, in whatever state."""
-    return (one for one in _all(tx, queue) if one.dead is not None and choice(one))
+def letters(tx: Snapshot, queue: Queue, choice: Choice, after: int = -1) -> Iterator[Message]:
+    """The chosen dead letters with a sequence above `after`, oldest first, in whatever state."""
+    return (one for one in _all(tx, queue, after) if one.dead is not None and choice(one))
 
 
 def chosen(tx: Snapshot, queue: Queue, choice: Choice, limit: int | None) -> list[Message]:
@@ -81,156 +70,21 @@ def chosen(tx: Snapshot, queue: Queue, choice: Choice, limit: int | None) -> lis
     return list(islice(free, limit))
 
 
-def _all(tx: Snapshot, queue: Queue) -> Iterator[Message]:
-    after = -1
+def among(tx: Snapshot, queue: Queue, sequences: Sequence[int]) -> list[Message]:
+    """Those of the sequences that are still dead letters here, and in nobody's hands."""
+    found = [view.messages(tx, queue, sequence - 1, 1) for sequence in sequences]
+    return [
+        page[0]
+        for page, sequence in zip(found, sequences, strict=True)
+        if page and page[0].sequence == sequence
+        if page[0].dead is not None and page[0].state != "leased"
+    ]
+
+
+def _all(tx: Snapshot, queue: Queue, after: int) -> Iterator[Message]:
     while True:
         page = view.messages(tx, queue, after, _PAGE)
         yield from page
         if len(page) < _PAGE:
             return
         after = page[-1].sequence
-
-
-def plan(tx: Snapshot, queue: Queue, to: str | None, moving: list[Message]) -> list[Moved]:
-    """Where each dead letter would go: to `to`, else where it came from; raises `NotFound`."""
-    planned = []
-    for letter in moving:
-        target = to or _source_queue(letter)
-        if target == queue.name:
-            raise BadInput(f"{letter.address} is in {target} already", hint="--to another queue")
-        if queues.find(tx, target).config.fifo != queue.config.fifo:
-            raise BadInput(
-                f"{letter.address} can't go to {target}: a FIFO and a standard queue don't mix",
-                hint="redrive to a queue of the same type: --to QUEUE",
-            )
-        planned.append(Moved(letter.id, letter.address, target))
-    return planned
-
-
-def _source_queue(letter: Message) -> str:
-    assert letter.dead is not None
-    source = letter.dead.source_name
-    if "/" in source:
-        raise BadInput(
-            f"{letter.address} came from {letter.dead.source}, and a topic takes nothing back",
-            hint="name the queue to move it to: --to QUEUE",
-        )
-    return source
-
-
-def redrive(tx: Write, queue: Queue, to: str | None, moving: list[Message]) -> Redrive:
-    """Move dead letters back: same id, first time and headers, a new delivery count.
-
-    It bypasses deduplication, and is written down so that `undo` can take it back.
-    """
-    batch: int = tx.value("select ifnull(max(batch), 0) + 1 from mq_moves")
-    moved = []
-    for one in plan(tx, queue, to, moving):
-        message = view.find_message(tx, queue, int(one.source.rpartition("@")[2]))
-        origin = origins.get(tx, message.record, message.timestamp, message.slot.number >> 1)
-        back = Origin(origin.message_id, origin.sent, hops=origin.hops, priority=origin.priority)
-        target = queues.find(tx, one.target)
-        # Else a late ack would be taken for a repeated one.
-        attempts.note_lapsed(tx, message.lease)
-        record = move.transfer(tx, queue, message, target, back)
-        _journal(tx, batch, record, one.source, message.record, origin)
-        address = f"{target.name}@{record & (1 << leases.OFFSET_BITS) - 1}"
-        moved.append(Moved(one.id, one.source, address))
-    return Redrive(batch, moved)
-
-
-def _journal(
-    tx: Write, batch: int, record: int, source: str, source_record: int, origin: Origin
-) -> None:
-    tx.execute(
-        "insert into mq_moves (batch, at, record, moved_from, moved_from_record, origin)"
-        " values (:batch, :at, :record, :source, :source_record, :origin)",
-        {
-            "batch": batch,
-            "at": tx.wall,
-            "record": record,
-            "source": source,
-            "source_record": source_record,
-            "origin": _origin_to_json(origin),
-        },
-    )
-
-
-def undo(tx: Write, batch: int | None) -> Redrive:
-    """Take a redrive back, by default the last one: what is still there and in nobody's hands.
-
-    Each message is a dead letter again as it was, with its id, reason and history. Raises
-    `NotFound` when there is nothing to undo.
-    """
-    if batch is None:
-        batch = tx.value("select max(batch) from mq_moves where not undone")
-    rows = tx.rows(
-        "select id, record, moved_from, origin from mq_moves where batch = :batch and not undone"
-        " order by id",
-        {"batch": batch},
-    )
-    if not rows:
-        raise NotFound("there is no redrive to undo", hint="a redrive can be undone once")
-    moved = [_take_back(tx, *row) for row in rows]
-    done = [one for one in moved if one is not None]
-    if not done:
-        raise Conflict(
-            f"nothing of redrive {batch} is left to take back",
-            hint="its messages were acknowledged, or are leased at the moment",
-        )
-    return Redrive(batch, done)
-
-
-def _take_back(tx: Write, id: int, record: int, source: str, origin: str) -> Moved | None:
-    channel = tx.value(
-        "select c.name from mq_partitions p join mq_channels c on c.id = p.channel"
-        " where p.id = :partition",
-        {"partition": record >> leases.OFFSET_BITS},
-    )
-    if channel is None:
-        return None
-    queue = queues.find(tx, channel)
-    slots = [s for s in leases.slots(tx, queue.reader) if s.partition == record >> 40]
-    message = move.load(tx, slots[0], record)
-    if message is None or view.state_of(tx, queue, message, False) == "leased":
-        return None
-    before = origin_from_json(origin)
-    address = f"{queue.name}@{message.sequence}"
-    target = queues.find(tx, source.partition("@")[0])
-    attempts.note_lapsed(tx, message.lease)
-    placed = move.transfer(tx, queue, message, target, before)
-    tx.execute("update mq_moves set undone = 1 where id = :id", {"id": id})
-    sequence = placed & (1 << leases.OFFSET_BITS) - 1
-    return Moved(origins.format_id(before.message_id), address, f"{target.name}@{sequence}")
-
-
-def _origin_to_json(origin: Origin) -> str:
-    return json.dumps(
-        {
-            "message_id": origin.message_id.hex(),
-            "sent": origin.sent,
-            "source": origin.source,
-            "reason": origin.reason,
-            "at": origin.at,
-            "deliveries": origin.deliveries,
-            "error": origin.error,
-            "hops": json.loads(origins.hops_to_json(origin.hops)),
-            "priority": origin.priority,
-        }
-    )
-
-
-def origin_from_json(text: str) -> Origin:
-    """An origin as the journal keeps it."""
-    fields = json.loads(text)
-    return Origin(
-        message_id=bytes.fromhex(fields["message_id"]),
-        sent=fields["sent"],
-        source=fields["source"],
-        reason=fields["reason"],
-        at=fields["at"],
-        deliveries=fields["deliveries"],
-        error=fields["error"],
-        hops=origins.hops_from_json(json.dumps(fields["hops"])),
-        priority=fields["priority"],
-    )

@@ -14,7 +14,7 @@ from store.db import Snapshot, Write
 from store.delivery.readers import Reader
 
 OFFSET_BITS = 40
-_OFFSET_MASK = (1 << OFFSET_BITS) - 1
+OFFSET_MASK = (1 << OFFSET_BITS) - 1
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Lease:
     @property
     def offset(self) -> int:
         """The sequence or offset of the message."""
-        return self.id & _OFFSET_MASK
+        return self.id & OFFSET_MASK
 
 
 _COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
+from functools import cache
 
 from store.messages import Dead, LetterGroup, Message
 
@@ -37,36 +38,35 @@ _UNIT = (
     r"|milliseconds?|microseconds?|nanoseconds?|weeks?|[kmgt]?i?b|bytes?)"
 )
 # What differs from one failure to the next of the same kind; at one place the first one counts.
-_VARIABLE_PART = re.compile(
-    "|".join(
-        [
-            # An apostrophe inside a word neither opens nor closes a quotation.
-            r"(?P<quoted>(?<![^\W_])[bru]{0,2}(?:'(?:\\.|[^'\\\n]|(?<=\w)'(?=\w))*'(?!\w)"
-            r"|\"(?:\\.|[^\"\\\n])*\")|`[^`\n]*`|\u201c[^\u201d\n]*\u201d|\u2018[^\u2019\n]*\u2019"
-            r"|\u00ab[^\u00bb\n]*\u00bb)",
-            rf"\b{_DATE}(?![\da-su-z-])(?:(?:t|,?\s+|:){_CLOCK}(?:\s\d{{4}}\b)?)?",
-            rf"\b{_CLOCK}",
-            # UUIDs and other hexadecimal ids in groups.
-            r"\b(?=[a-f-]*\d)[0-9a-f]{2,}(?:-[0-9a-f]{2,})+\b",
-            # IPv6 and MAC addresses.
-            r"\[(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}(?:%\w+)?\]",
-            r"(?<![\w:])(?=[:.]*[0-9a-f])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?(?![\w:])",
-            # Durations and sizes, whose unit changes with the number.
-            rf"\b\d+(?:[.,]\d+)*\s?{_UNIT}\b(?:,?\s?\d+(?:[.,]\d+)?\s?{_UNIT}\b)*",
-            r"[\w.+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+",
-            # Ids of random letters and digits, groups of them included.
-            r"\b(?=[\w-]*[a-z]\d)(?=[\w-]*\d[a-z])(?=[\w-]*(?-i:[A-Z]))(?=[\w-]*(?-i:[a-z]))"
-            r"[\w-]{16,}",
-            # Letters alone are a word, unless no word is made of them.
-            r"(?<![^\W_])[a-f]{7,}(?![^\W_])",
-            r"[^\W\d_]*\d[^\W_]*",
-        ]
-    ),
-    re.I,
-)
-_JOINED = re.compile(r"(?<![\w)\]])[+-](?=…)|(?<=…)(?:[.:+-]|,\s?)(?=[+-]?…)")
-_RUN = re.compile("…{2,}")
-_SPACE = re.compile(r"\s+")
+_VARIABLE_PARTS = [
+    # An apostrophe inside a word neither opens nor closes a quotation.
+    r"(?P<quoted>(?<![^\W_])[bru]{0,2}(?:'(?:\\.|[^'\\\n]|(?<=\w)'(?=\w))*'(?!\w)"
+    r"|\"(?:\\.|[^\"\\\n])*\")|`[^`\n]*`|\u201c[^\u201d\n]*\u201d|\u2018[^\u2019\n]*\u2019"
+    r"|\u00ab[^\u00bb\n]*\u00bb)",
+    rf"\b{_DATE}(?![\da-su-z-])(?:(?:t|,?\s+|:){_CLOCK}(?:\s\d{{4}}\b)?)?",
+    rf"\b{_CLOCK}",
+    # UUIDs and other hexadecimal ids in groups.
+    r"\b(?=[a-f-]*\d)[0-9a-f]{2,}(?:-[0-9a-f]{2,})+\b",
+    # IPv6 and MAC addresses.
+    r"\[(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}(?:%\w+)?\]",
+    r"(?<![\w:])(?=[:.]*[0-9a-f])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?(?![\w:])",
+    # Durations and sizes, whose unit changes with the number.
+    rf"\b\d+(?:[.,]\d+)*\s?{_UNIT}\b(?:,?\s?\d+(?:[.,]\d+)?\s?{_UNIT}\b)*",
+    r"[\w.+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+",
+    # Ids of random letters and digits, groups of them included.
+    r"\b(?=[\w-]*[a-z]\d)(?=[\w-]*\d[a-z])(?=[\w-]*(?-i:[A-Z]))(?=[\w-]*(?-i:[a-z]))"
+    r"[\w-]{16,}",
+    # Letters alone are a word, unless no word is made of them.
+    r"(?<![^\W_])[a-f]{7,}(?![^\W_])",
+    r"[^\W\d_]*\d[^\W_]*",
+]
+_JOINED = r"(?<![\w)\]])[+-](?=…)|(?<=…)(?:[.:+-]|,\s?)(?=[+-]?…)"
+
+
+@cache
+def _variable_part() -> re.Pattern[str]:
+    # Compiling it takes as long as all else that a start of mq does in the store.
+    return re.compile("|".join(_VARIABLE_PARTS), re.I)
 
 
 def normalise_error(error: str) -> str:
@@ -75,9 +75,9 @@ def normalise_error(error: str) -> str:
     Whatever contains a digit is taken for a variable, to the end of the word: `30s` and `250ms`,
     `6f96` and `face12` are the same. Lists of such are one, however long.
     """
-    text = _VARIABLE_PART.sub(_stand_in, error[:_LONGEST_READ])
-    text = _RUN.sub(_VARIABLE, _JOINED.sub("", text))
-    return _SPACE.sub(" ", text).strip()[:_LONGEST_SHOWN]
+    text = _variable_part().sub(_stand_in, error[:_LONGEST_READ])
+    text = re.sub("…{2,}", _VARIABLE, re.sub(_JOINED, "", text))
+    return re.sub(r"\s+", " ", text).strip()[:_LONGEST_SHOWN]
 
 
 def _stand_in(found: re.Match[str]) -> str:

@@ -159,7 +159,7 @@ def _copy(tx: Write, message: Stored, targets: Sequence[Queue | Topic], letter: 
     moved = False
     for target in targets:
         if isinstance(target, Queue):
-            _store(tx, message, target, letter, keeps_id=not moved)
+            _store(tx, message, target, letter, kept_since=letter.sent, keeps_id=not moved)
             moved = True
         else:
             # A log has no place for a history: its records are not messages.
@@ -198,16 +198,20 @@ def _dead_origin(
 
 
 def transfer(tx: Write, queue: Queue, message: Stored, target: Queue, origin: Origin) -> int:
-    """Move a message to another queue under a given origin; the record that it has there."""
+    """Move a message by hand to another queue under a given origin; the record it has there.
+
+    Its retention begins anew: counted from the first send, it could be over on arrival.
+    """
     remove(tx, queue, [message])
-    return _store(tx, message, target, origin)
+    return _store(tx, message, target, origin, kept_since=tx.wall)
 
 
 def _store(
-    tx: Write, message: Stored, target: Queue, origin: Origin, *, keeps_id: bool = True
-) -> int:
+    tx: Write, message: Stored, target: Queue, origin: Origin, *, kept_since: int,
+    keeps_id: bool = True,
+) -> int:  # fmt: skip
     # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
-    began = tx.wall if target.config.fifo else origin.sent
+    began = tx.wall if target.config.fifo else kept_since
     group = message.message_group
     if group is None and target.config.fifo:
         group = (message.key or b"").hex() or str(origin.source)

@@ -32,7 +32,9 @@ class Origin:
         """The dead letter's envelope, if it is one."""
         if self.reason is None or self.source is None or self.at is None:
             return None
-        return Dead(self.source, self.reason, self.at, self.deliveries, self.error, self.hops)
+        return Dead(
+            self.source, self.reason, self.at, self.deliveries, self.error, self.hops, self.priority
+        )
 
 
 def message_id(tx: Snapshot, record: int) -> bytes:

@@ -250,11 +250,13 @@ class QueuesModel:
         after: MessageModel,
         target: QueueModel,
         now: int,
+        *,
+        by_hand: bool = False,
     ) -> MessageModel:
-        """Move a message to another queue, where it is `after`."""
+        """Move a message to another queue, where it is `after`; by hand its time begins anew."""
         self._end(message.lease)
         self.remove(queue, message, now)
-        began = now if target.fifo else int(self.sent(message))
+        began = now if target.fifo or by_hand else int(self.sent(message))
         level = min(message.priority, target.priorities - 1)
         moved = replace(
             after, lease=None, delayed=False, level=level, expires=began + target.retention

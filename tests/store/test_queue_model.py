@@ -56,7 +56,7 @@ class Queues(QueueMachine):
         for letter, one in zip(free, result.moved, strict=True):
             assert letter.dead is not None
             source = self.model.queues[letter.dead[0].partition("@")[0]]
-            back = self.model.move(queue, letter, as_if_new(letter), source, self.now)
+            back = self.model.move(queue, letter, as_if_new(letter), source, self.now, by_hand=True)
             assert one.target == f"{source.name}@{back.sequence}"
             self.model.batches.setdefault(result.batch, []).append(
                 (source.name, back.sequence, name, copy.copy(letter))
@@ -88,7 +88,8 @@ class Queues(QueueMachine):
             after = copy.copy(letter)
             after.before, after.lease = letter.before, None
             found = queue.messages[sequence]
-            self.model.move(queue, found, after, self.model.queues[name], self.now)
+            target = self.model.queues[name]
+            self.model.move(queue, found, after, target, self.now, by_hand=True)
         self.model.batches[batch] = left
 
     @rule(delay=st.sampled_from([0, 3, 20]), retry=st.sampled_from([(), (2,), (2, 20)]))
