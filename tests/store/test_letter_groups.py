@@ -11,9 +11,10 @@ from string import ascii_letters
 
 import pytest
 
-from store import NewMessage, Store
+from store import Message, NewMessage, Store
 from store.clock import ManualClock
 from store.delivery.letter_groups import Field, normalise_error
+from store.messages import Dead
 
 
 @pytest.mark.parametrize(
@@ -140,16 +141,22 @@ def _duration(random: Random) -> str:
     return random.choice(["", " "]).join(parts) or f"{random.randint(1, 9)} seconds"
 
 
+def _letter(clock: ManualClock, error: str) -> Message:
+    now = clock.wall()
+    return Message(
+        queue="graves", id=str(uuid.uuid4()), sequence=0, timestamp=now, message_group=None,
+        priority=0, headers={}, key=None, value=b"x", deliveries=1, redelivered=False,
+        state="ready", dead=Dead("emails@0", "rejected", now, 1, error, ()),
+    )  # fmt: skip
+
+
 def test_ten_thousand_dead_letters_of_seven_kinds_are_seven_groups(
     store: Store, clock: ManualClock
 ) -> None:
     store.create_queue("graves")
-    store.create_queue("emails", dlq="graves")
     random = Random(7)
-    store.send_many("emails", [NewMessage(b"x")] * 10_000)
-    with store.transaction() as tx:
-        for number, message in enumerate(tx.receive("emails", 10_000)):
-            tx.reject([message.receipt or ""], error=SHAPES[number % 7](random))
+    errors = [SHAPES[number % 7](random) for number in range(10_000)]
+    store.restore_dead_letters("graves", [_letter(clock, error) for error in errors])
     groups = store.dead_letter_groups("graves", Field.ERROR)
     assert [group.count for group in groups] == [1429] * 4 + [1428] * 3, [g.value for g in groups]
 
