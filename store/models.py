@@ -142,7 +142,8 @@ class Lag:
 
     `committed` is the next offset to read, `None` before the first commit. `lag_seconds` is the
     age of the oldest unread record. `lag_bytes` is exact for short lags and an estimate from the
-    partition's mean record size for long ones.
+    partition's mean record size for long ones. `trend` is by how many records per second the lag
+    grew during the last minute; below 0 it shrank.
     """
 
     group: str
@@ -154,7 +155,7 @@ class Lag:
     lag: int
     lag_seconds: float
     lag_bytes: int
-    trend: float | None
+    trend: float
     member: str | None
     state: str
 

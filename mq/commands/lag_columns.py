@@ -8,10 +8,11 @@ from typing import Any
 from mq.output import Column, Format, Output
 from store.models import Lag
 from store.text import describe_duration, describe_size
+from store.watch.trends import describe_growth
 
 
 def _trend(row: Lag) -> str:
-    return "-" if row.trend is None else f"{row.trend:+.1f}/s"
+    return describe_growth(row.trend, row.lag) if row.lag else "-"
 
 
 _GROUP: list[Column[Lag]] = [Column("group", lambda row: row.group)]

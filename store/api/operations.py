@@ -6,8 +6,8 @@ from store import maintenance
 from store.addresses import Address
 from store.api.base import Calls
 from store.models import Finding, StoreStatus
-from store.watch import explain, overview, stalls
-from store.watch.models import Explanation, Overview, Stall
+from store.watch import details, explain, overview, stalls
+from store.watch.models import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
 from store.watch.terms import IDLE_AFTER, OVER, Terms
 
 
@@ -45,6 +45,21 @@ class OperationCalls(Calls):
         """
         with self._read() as tx:
             return explain.explain(tx, Terms(tx, over, idle_after), address)
+
+    def topic_detail(self, name: str, group: str | None = None, limit: int = 500) -> TopicDetail:
+        """A topic's partitions and where groups stand in them, up to `limit` each."""
+        with self._read() as tx:
+            return details.topic(tx, name, group, limit)
+
+    def queue_detail(self, name: str, limit: int = 500) -> QueueDetail:
+        """A queue with up to `limit` leases and waiting messages, the next to change first."""
+        with self._read() as tx:
+            return details.queue(tx, name, limit)
+
+    def letter_rows(self, queue: str | None = None, limit: int = 500) -> list[LetterRow]:
+        """Dead letters counted by source, reason and what is alike in their errors, most first."""
+        with self._read() as tx:
+            return details.letters(tx, queue, limit)
 
     def kind(self, name: str) -> str | None:
         """What a name stands for: `topic`, `queue`, `share`, or `None` for nothing."""

@@ -7,6 +7,7 @@ from store.groups import groups, membership
 from store.groups.groups import Group
 from store.log import topics
 from store.models import GroupStatus, Lag
+from store.watch.trends import Rates
 
 # Up to so many unread records are summed exactly in one call; beyond that the partition's mean
 # record size has to do, since a sum over a long backlog would take as long as reading it.
@@ -14,7 +15,7 @@ _EXACT_RECORDS = 20_000
 
 _QUERY = """
 select g.name, c.name, p.number, s.cursor, s.committed, p.start, p.next, p.records, p.bytes,
-       p.id << 40,
+       p.id, s.id,
        iif(s.cursor < p.next, (select r.timestamp from mq_records r
           where r.id >= (p.id << 40) + max(s.cursor, p.start) and r.id < (p.id << 40) + p.next
           order by r.id limit 1), null),
@@ -41,8 +42,9 @@ def lag(tx: Snapshot, group: str | None = None, topic: str | None = None) -> lis
     if topic is not None:
         topics.find(tx, topic)
     rows = tx.rows(_QUERY, {"group": group, "topic": topic})
+    paces = Rates(tx, "partition"), Rates(tx, "slot")
     sizes = _Sizes(tx)
-    return [_row(tx, row, sizes) for row in rows]
+    return [_row(tx, row, sizes, *paces) for row in rows]
 
 
 def status(tx: Snapshot, group: Group) -> GroupStatus:
@@ -58,8 +60,9 @@ def status(tx: Snapshot, group: Group) -> GroupStatus:
     )
 
 
-def _row(tx: Snapshot, row: Row, sizes: _Sizes) -> Lag:
-    (group, topic, number, cursor, committed, start, end, records, size, base, oldest, member) = row
+def _row(tx: Snapshot, row: Row, sizes: _Sizes, incoming: Rates, read: Rates) -> Lag:
+    (group, topic, number, cursor, committed, start, end, records, size, partition, slot, oldest,
+     member) = row  # fmt: skip
     behind = end - cursor
     return Lag(
         group=group,
@@ -70,8 +73,8 @@ def _row(tx: Snapshot, row: Row, sizes: _Sizes) -> Lag:
         end=end,
         lag=behind,
         lag_seconds=0.0 if oldest is None else max(0, tx.wall - oldest) / 1000,
-        lag_bytes=sizes.between(base, max(cursor, start), end, records, size),
-        trend=None,
+        lag_bytes=sizes.between(partition << 40, max(cursor, start), end, records, size),
+        trend=round(incoming.rate(partition, end) - read.rate(slot, cursor), 3),
         member=member,
         state="lost" if committed and cursor < start else "behind" if behind else "current",
     )

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from store import maintenance
 from store.db import Snapshot
-from store.delivery import deadletters, queues, view
+from store.delivery import queues, view
 from store.watch import stalls
 from store.watch.models import Overview, Subject, SubjectState
 from store.watch.terms import Terms
+from store.watch.trends import Rates, Trends, describe_growth
 
 # Worst first.
 STATES: tuple[SubjectState, ...] = ("stalled", "dead letters", "lagging", "ok", "idle")
 MOST_STALLS = 100
-LAGGING_SECONDS = 60.0
-"""From what age of the oldest waiting message on a queue counts as lagging."""
+LAGGING = 60.0
+"""From what age in seconds the oldest waiting message counts as lagging, if nothing else is set."""
 
 
 def overview(tx: Snapshot, terms: Terms) -> Overview:
     """The whole store at one moment."""
     found = stalls.find(tx, terms)
     stalled = {candidate.source for candidate in found}
-    subjects = [*_topics(tx, stalled), *_queues(tx, stalled)]
+    subjects = [
+        replace(subject, state="stalled") if subject.name in stalled else subject
+        for subject in [*_topics(tx), *_queues(tx)]
+    ]
     subjects.sort(key=_badness)
     return Overview(
         taken=tx.wall,
         status=maintenance.status(tx),
         in_rate=sum(subject.in_rate for subject in subjects),
         out_rate=sum(subject.out_rate for subject in subjects),
-        dead_letters=sum(queue.dead_letters for queue in deadletters.queues_with_letters(tx)),
+        dead_letters=tx.value("select count(*) from mq_origins where reason not null"),
         stall_count=len(found),
         stalls=tuple(candidate.stall() for candidate in found[:MOST_STALLS]),
         subjects=tuple(subjects),
@@ -42,94 +46,138 @@ def _badness(subject: Subject) -> tuple[int, float, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Behind:
-    """The group that is furthest behind in a topic."""
+    """How far one group is behind in a topic; `oldest` is when its oldest unread record came."""
 
+    reader: int
     group: str
     lag: int
-    is_over: bool
+    oldest: int | None
+    most_lag: int | None
+    most_time: int | None
+    worst_lag: int
+
+    def is_over(self, now: int) -> bool:
+        """Whether that is more than the group allows, or than is usual where it says nothing."""
+        if self.oldest is None:
+            return False
+        age = now - self.oldest
+        if self.most_lag is None and self.most_time is None:
+            return age > LAGGING * 1000
+        return (self.most_lag is not None and self.worst_lag > self.most_lag) or (
+            self.most_time is not None and age > self.most_time
+        )
 
 
-def _topics(tx: Snapshot, stalled: set[str]) -> list[Subject]:
-    behind = _furthest_behind(tx)
-    rows = tx.rows(
-        "select c.id, c.name, sum(p.records), min((select r.timestamp from mq_records r"
-        "  where r.id >= (p.id << 40) + p.start and r.id < (p.id << 40) + p.next"
-        "  order by r.id limit 1))"
+def _topics(tx: Snapshot) -> list[Subject]:
+    behind, read = _furthest_behind(tx), _read_per_second(tx)
+    incoming, trends = Rates(tx, "channel"), Trends(tx, "channel")
+    found = []
+    for channel, name, records, taken in tx.rows(
+        "select c.id, c.name, sum(p.records), sum(p.next)"
         " from mq_channels c join mq_partitions p on p.channel = c.id"
         " where c.kind = 'topic' group by c.id"
-    )
-    found = []
-    for channel, name, records, oldest in rows:
-        worst = behind.get(channel)
-        lag = None if worst is None else worst.lag
-        state: SubjectState = "idle" if records == 0 else "ok"
-        if worst is not None and worst.is_over:
-            state = "lagging"
-        if name in stalled:
-            state = "stalled"
-        found.append(
-            Subject(
-                name=name,
-                kind="topic",
-                state=state,
-                depth=records,
-                ready=None,
-                leased=None,
-                delayed=None,
-                blocked=None,
-                lag=lag,
-                oldest_seconds=_age(tx, oldest),
-                in_rate=0.0,
-                out_rate=0.0,
-                trend=(),
-                note=f"{worst.group} {worst.lag:,} behind" if worst and worst.lag else "",
-            )
+    ):
+        topic = Subject(
+            name=name,
+            kind="topic",
+            state="ok",
+            depth=records,
+            ready=None,
+            leased=None,
+            delayed=None,
+            blocked=None,
+            lag=None,
+            oldest_seconds=None,
+            in_rate=incoming.rate(channel, taken),
+            out_rate=sum(read.get(channel, {}).values()),
+            trend=trends.trend(channel, taken),
+            note="",
         )
+        worst = behind.get(channel)
+        pace = 0.0 if worst is None else read.get(channel, {}).get(worst.reader, 0.0)
+        found.append(_topic(tx, topic, worst, pace))
     return found
+
+
+def _topic(tx: Snapshot, topic: Subject, worst: _Behind | None, pace: float) -> Subject:
+    """The topic as the group that is furthest behind sees it; it reads `pace` per second."""
+    if worst is None or worst.lag == 0:
+        state: SubjectState = "ok" if topic.trend else "idle"
+        return replace(topic, state=state, lag=None if worst is None else 0)
+    growth = describe_growth(topic.in_rate - pace, worst.lag)
+    return replace(
+        topic,
+        state="lagging" if worst.is_over(tx.wall) else "ok",
+        lag=worst.lag,
+        oldest_seconds=_age(tx, worst.oldest),
+        note=f"{worst.group} {worst.lag:,} behind, {growth}",
+    )
 
 
 def _furthest_behind(tx: Snapshot) -> dict[int, _Behind]:
     rows = tx.rows(
-        "select p.channel, r.name, sum(p.next - max(s.cursor, p.start)) as lag,"
-        " ifnull(max(p.next - max(s.cursor, p.start) > g.max_lag), 0)"
+        "select p.channel, r.id, r.name, sum(max(p.next - s.cursor, 0)) as lag,"
+        " min(iif(s.cursor < p.next, (select q.timestamp from mq_records q"
+        "  where q.id >= (p.id << 40) + max(s.cursor, p.start) and q.id < (p.id << 40) + p.next"
+        "  order by q.id limit 1), null)),"
+        " g.max_lag, g.max_lag_time, max(p.next - s.cursor)"
         " from mq_groups g join mq_readers r on r.id = g.reader"
         " join mq_slots s on s.reader = r.id join mq_partitions p on p.id = s.partition"
         " group by p.channel, r.id order by lag"
     )
-    return {channel: _Behind(group, lag, bool(over)) for channel, group, lag, over in rows}
+    return {channel: _Behind(*behind) for channel, *behind in rows}
 
 
-def _queues(tx: Snapshot, stalled: set[str]) -> list[Subject]:
+def _read_per_second(tx: Snapshot) -> dict[int, dict[int, float]]:
+    """What groups read per second, by topic and group."""
+    rates = Rates(tx, "slot")
+    found: dict[int, dict[int, float]] = {}
+    for channel, reader, slot, cursor in tx.rows(
+        "select p.channel, s.reader, s.id, s.cursor from mq_slots s"
+        " join mq_partitions p on p.id = s.partition"
+        " where s.id in (select subject_id from mq_samples where subject = 'slot' and at > :since)",
+        {"since": rates.since},
+    ):
+        paces = found.setdefault(channel, {})
+        paces[reader] = paces.get(reader, 0.0) + rates.rate(slot, cursor)
+    return found
+
+
+def _queues(tx: Snapshot) -> list[Subject]:
+    incoming, trends, leaving = Rates(tx, "channel"), Trends(tx, "channel"), Rates(tx, "queue")
     found = []
     for name in queues.names(tx):
-        status = view.status(tx, queues.find(tx, name))
+        queue = queues.find(tx, name)
+        status = view.status(tx, queue)
         depth = status.ready + status.leased + status.delayed + status.blocked
-        state: SubjectState = "ok" if depth else "idle"
-        if status.ready and (status.oldest_seconds or 0) > LAGGING_SECONDS:
-            state = "lagging"
-        if status.dead_letters:
-            state = "dead letters"
-        if name in stalled:
-            state = "stalled"
-        found.append(
-            Subject(
-                name=name,
-                kind="queue",
-                state=state,
-                depth=depth,
-                ready=status.ready,
-                leased=status.leased,
-                delayed=status.delayed,
-                blocked=status.blocked,
-                lag=None,
-                oldest_seconds=status.oldest_seconds,
-                in_rate=0.0,
-                out_rate=0.0,
-                trend=(),
-                note="",
-            )
+        sent = queue.first_lane.next
+        subject = Subject(
+            name=name,
+            kind="queue",
+            state="ok",
+            depth=depth,
+            ready=status.ready,
+            leased=status.leased,
+            delayed=status.delayed,
+            blocked=status.blocked,
+            lag=None,
+            oldest_seconds=status.oldest_seconds,
+            in_rate=incoming.rate(queue.id, sent),
+            out_rate=leaving.rate(queue.id, sent - depth),
+            trend=trends.trend(queue.id, sent),
+            note="",
         )
+        found.append(_queue(subject, status.dead_letters))
     return found
+
+
+def _queue(queue: Subject, dead_letters: int) -> Subject:
+    if dead_letters:
+        return replace(queue, state="dead letters", note=f"{dead_letters:,} dead letters")
+    if queue.ready and (queue.oldest_seconds or 0) > LAGGING:
+        growth = describe_growth(queue.in_rate - queue.out_rate, queue.depth)
+        return replace(queue, state="lagging", note=f"{queue.ready:,} ready, {growth}")
+    return replace(queue, state="ok" if queue.depth or queue.trend else "idle")
 
 
 def _age(tx: Snapshot, timestamp: int | None) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from store.db import Snapshot
 from store.samples import BUCKET, BUCKETS, Counter
+from store.text import describe_duration
 
 WINDOW = 60_000
 
@@ -13,13 +14,14 @@ class Rates:
 
     def __init__(self, tx: Snapshot, counter: Counter) -> None:
         self._now = tx.now
+        self.since = tx.now - WINDOW
         # With min() SQLite takes the other columns from the row that has the minimum.
         self._first: dict[int, tuple[int, int]] = {
             id: (at, before)
             for id, at, before in tx.rows(
                 "select subject_id, min(at), counter from mq_samples"
                 " where subject = :counter and at > :since group by subject_id",
-                {"counter": counter, "since": tx.now - WINDOW},
+                {"counter": counter, "since": self.since},
             )
         }
 
@@ -56,3 +58,12 @@ class Trends:
             moved[bucket - self._last - 1] = max(0, after - before)
             after = before
         return tuple(moved)
+
+
+def describe_growth(growth: float, lag: int) -> str:
+    """What becomes of a lag that changes by so many messages per second, in a few words."""
+    if growth >= 0.05:
+        return f"growing {growth:.3g}/s"
+    if growth <= -0.05 and lag:
+        return f"caught up in {describe_duration(lag / -growth)}"
+    return "steady"

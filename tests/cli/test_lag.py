@@ -79,6 +79,7 @@ class TestRows:
         first, *_ = rows(call_mq)
         assert list(first) == LAG_FIELDS
         assert isinstance(first.pop("lag_seconds"), float)
+        assert isinstance(first.pop("trend"), float)
         assert first == {
             "group": "billing",
             "topic": "orders",
@@ -87,7 +88,6 @@ class TestRows:
             "end": 10,
             "lag": 6,
             "lag_bytes": 18,
-            "trend": None,
             "member": None,
             "state": "behind",
         }

@@ -1,0 +1,94 @@
+"""What a screen shows of one topic, one queue or the dead letters: bounded, filtered in SQL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from store.db import Row, Snapshot
+from store.delivery import queues, view
+from store.delivery.leases import OFFSET_BITS
+from store.delivery.letter_groups import normalise_error
+from store.delivery.queues import Queue
+from store.log import topics
+from store.log.topics import Topic
+from store.models import TopicStatus
+from store.watch import lag
+from store.watch.models import LeaseRow, LetterRow, QueueDetail, TopicDetail
+
+
+def topic(tx: Snapshot, name: str, group: str | None, limit: int) -> TopicDetail:
+    """A topic with up to `limit` partitions, and the bars of a group, or of all, in them."""
+    found = topics.find(tx, name)
+    status = topics.status(found)
+    status = TopicStatus(status.name, status.config, status.created, status.partitions[:limit])
+    return TopicDetail(
+        status,
+        _retention_edges(tx, found, limit),
+        tuple(lag.lag(tx, group, name)[:limit]),
+    )
+
+
+def _retention_edges(tx: Snapshot, found: Topic, limit: int) -> dict[int, float]:
+    retention = found.config.retention
+    if retention is None or "delete" not in found.config.cleanup:
+        return {}
+    rows = tx.rows(
+        "select p.number, (select r.timestamp from mq_records r"
+        "  where r.id >= (p.id << 40) + p.start and r.id < (p.id << 40) + p.next"
+        "  order by r.id limit 1) as oldest"
+        " from mq_partitions p where p.channel = :topic and oldest not null"
+        " order by p.number limit :limit",
+        {"topic": found.id, "limit": limit},
+    )
+    return {number: max(0, oldest + retention - tx.wall) / 1000 for number, oldest in rows}
+
+
+def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:
+    """A queue with up to `limit` leases and waiting messages, the next to change first."""
+    found = queues.find(tx, name)
+    rows = tx.rows(
+        "select l.id, r.message_group, h.name, l.started, l.token, l.ends, l.due, l.deliveries"
+        " from mq_leases l join mq_records r on r.id = l.record"
+        " left join mq_holders h on h.id = l.holder"
+        " where l.reader = :reader and l.due > :now order by l.due, l.id limit :limit",
+        {"reader": found.reader.id, "now": tx.now, "limit": limit},
+    )
+    return QueueDetail(view.status(tx, found), tuple(_lease(tx, found, row) for row in rows))
+
+
+def _lease(tx: Snapshot, found: Queue, row: Row) -> LeaseRow:
+    id, message_group, holder, started, token, ends, due, deliveries = row
+    is_held = token is not None and ends > tx.now
+    return LeaseRow(
+        address=f"{found.name}@{id & (1 << OFFSET_BITS) - 1}",
+        message_group=message_group,
+        holder=holder if is_held else None,
+        held_seconds=(tx.now - started) / 1000 if is_held else None,
+        seconds_left=((ends if is_held else due) - tx.now) / 1000,
+        deliveries=deliveries,
+    )
+
+
+def letters(tx: Snapshot, name: str | None, limit: int) -> list[LetterRow]:
+    """The dead letters of one queue or of all, by source, reason and error, most first."""
+    rows = tx.rows(
+        "select c.name, substr(o.source, 1, instr(o.source || '@', '@') - 1), o.reason, o.error,"
+        " count(*), min(o.at), max(o.at), max(o.record)"
+        " from mq_origins o join mq_partitions p on p.id = o.record >> 40"
+        " join mq_channels c on c.id = p.channel"
+        " where o.reason not null and (:name is null or c.name = :name) group by 1, 2, 3, 4",
+        {"name": name},
+    )
+    merged: dict[tuple[str, str, str, str | None], LetterRow] = {}
+    for holds, source, reason, error, count, first, last, record in rows:
+        alike = None if error is None else normalise_error(error)
+        sample = f"{holds}@{record & (1 << OFFSET_BITS) - 1}"
+        row = LetterRow(holds, source, reason, alike, count, first, last, sample)
+        known = merged.get((holds, source, reason, alike))
+        merged[holds, source, reason, alike] = row if known is None else _merged(known, row)
+    return sorted(merged.values(), key=lambda row: (-row.count, row.first))[:limit]
+
+
+def _merged(one: LetterRow, other: LetterRow) -> LetterRow:
+    newest = max(one, other, key=lambda row: row.last)
+    return replace(newest, count=one.count + other.count, first=min(one.first, other.first))
