@@ -20,7 +20,7 @@ from store.api.topics import TopicCalls
 from store.clock import Clock, SystemClock
 from store.consumer import Consumer, joining
 from store.db import Database, Snapshot, Write
-from store.delivery import abandoned, queues, view
+from store.delivery import abandoned, expiry, queues, view
 from store.errors import NotFound
 from store.log.encoding import milliseconds
 from store.log.placement import StickyPlacement
@@ -144,7 +144,7 @@ class Store(
         # Whatever comes first: somebody's commit, or a lease or delay that ends by itself.
         with self._read() as tx:
             found = queues.find(tx, queue)
-            pauses = [view.seconds_until_due(tx, found)]
+            pauses = [view.seconds_until_due(tx, found), expiry.seconds_until_next(tx)]
             if abandoned.is_possible(tx, found):
                 pauses.append(abandoned.CHECK_SECONDS)
         deadline = min([deadline, *(monotonic() + pause for pause in pauses if pause is not None)])

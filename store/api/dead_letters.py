@@ -24,13 +24,13 @@ class DeadLetterCalls(Calls):
         self, queue: str, choice: Choice | None = None, limit: int | None = None, *, after: int = -1
     ) -> list[Message]:
         """The dead letters of a DLQ with a sequence above `after`, oldest first."""
-        with self._read() as tx:
+        with self._looking() as tx:
             found = deadletters.dead_letter_queue(tx, queue)
             return list(islice(deadletters.letters(tx, found, choice or _any, after), limit))
 
     def dead_letter_queues(self) -> list[DeadLetterQueue]:
         """The queues that are somebody's DLQ or hold dead letters, by name."""
-        with self._read() as tx:
+        with self._looking() as tx:
             return deadletters.queues_with_letters(tx)
 
     def dead_letter_groups(
@@ -40,7 +40,7 @@ class DeadLetterCalls(Calls):
 
         Errors count as the same when they differ only in numbers, ids, times and quoted parts.
         """
-        with self._read() as tx:
+        with self._looking() as tx:
             found = deadletters.dead_letter_queue(tx, queue)
             return letter_groups.group(deadletters.letters(tx, found, choice or _any), field)
 

@@ -12,10 +12,12 @@ from store.delivery import (
     abandoned,
     altering,
     attempts,
+    move,
     purge,
     queues,
     send,
     settle,
+    sweep,
     view,
 )
 from store.delivery.receive import Receiver
@@ -62,12 +64,12 @@ class QueueCalls(Calls):
 
     def queues(self) -> list[QueueStatus]:
         """Every queue, by name."""
-        with self._read() as tx:
+        with self._looking() as tx:
             return [view.status(tx, queues.find(tx, name)) for name in queues.names(tx)]
 
     def queue(self, name: str) -> QueueStatus:
         """One queue; raises `NotFound`."""
-        with self._read() as tx:
+        with self._looking() as tx:
             return view.status(tx, queues.find(tx, name))
 
     def alter_queue(self, name: str, **settings: Unpack[QueueSettings]) -> QueueStatus:
@@ -132,13 +134,15 @@ class QueueCalls(Calls):
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
         name = holder or holders.default_name()
         with self._write() as tx:
+            swept = sweep.sweep(tx)
             found = queues.find(tx, queue)
+            move.keep_within_limits(tx, found)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
             who = holders.of_this_process(tx, name, attached)
             receiver = Receiver(tx, found, most, duration, who)
             picked = receiver.receive()
             freed = abandoned.free(tx, found) if len(picked) < most else 0
-            return view.leased(tx, found, picked, name), receiver.taken_out + freed
+            return view.leased(tx, found, picked, name), receiver.taken_out + freed + swept
 
     def ack(self, receipts: Sequence[str]) -> None:
         """Say that messages are done with: they are deleted. Repeating it is no mistake.
@@ -175,7 +179,7 @@ class QueueCalls(Calls):
 
     def messages(self, queue: str, after: int = -1, limit: int = 1000) -> list[Message]:
         """Look at messages of every state with a sequence above `after`; nothing is changed."""
-        with self._read() as tx:
+        with self._looking() as tx:
             return view.messages(tx, queues.find(tx, queue), after, limit)
 
     def message(self, queue: str, sequence: int) -> Message:

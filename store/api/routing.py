@@ -109,11 +109,12 @@ class RoutingCalls(Calls):
         message_group: str | None = None,
         dedup_id: str | None = None,
         priority: int = 0,
+        ttl: Seconds | None = None,
         mandatory: bool = False,
     ) -> list[Placed]:
         """Publish one message; where it is stored when the call returns. See `publish_many`."""
         message = NewMessage(
-            value, key, headers, timestamp, delay, message_group, dedup_id, priority
+            value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
         )
         return self.publish_many(exchange, [message], mandatory=mandatory)[0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from store.db import Write
-from store.delivery import heads, leases, queues
+from store.delivery import expiry, heads, leases, move, queues
 from store.delivery.queues import Queue
 
 
@@ -15,4 +15,23 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
     queue = queues.alter(tx, name, settings)
     if queue.config.fifo and queue.config.delay != before.delay:
         heads.redelay(tx, queue, leases.slots(tx, queue.reader)[0])
-    return queue
+    if queue.config.dlq != before.dlq:
+        _try_again(tx, queue)
+    # A lower limit applies to what is there (RabbitMQ); what one pass leaves, later writers take.
+    move.keep_within_limits(tx, queue)
+    return queues.find(tx, name)
+
+
+def _try_again(tx: Write, queue: Queue) -> None:
+    """What expired and had nowhere to go may have a place now."""
+    for lane in queue.lanes.values():
+        tx.execute(
+            "update mq_records set expires = :wall where expires = :stays"
+            " and id >= :first and id < :end",
+            {
+                "wall": tx.wall,
+                "stays": expiry.STAYS,
+                "first": lane.base,
+                "end": lane.base + lane.next,
+            },
+        )

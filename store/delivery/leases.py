@@ -191,6 +191,18 @@ def _notice_until(tx: Write, reader: Reader, priorities: Sequence[int], until: i
     return replace(reader, noticed=until)
 
 
+def held_and_waiting(tx: Snapshot, reader: Reader, priorities: Sequence[int]) -> tuple[int, int]:
+    """How many messages are in hand or wait for a retry, and how many wait for their time."""
+    held, waiting = tx.row(  # type: ignore[misc]
+        "select total(held), total(waiting) from mq_slots where reader = :reader",
+        {"reader": reader.id},
+    )
+    for gone_held, gone_waiting in passed_between(tx, reader, priorities, tx.now).values():
+        held -= gone_held
+        waiting -= gone_waiting
+    return int(held), int(waiting)
+
+
 def passed_between(
     tx: Snapshot, reader: Reader, priorities: Sequence[int], until: int
 ) -> dict[int, tuple[int, int]]:

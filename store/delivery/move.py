@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 
 from store import samples
 from store.db import Row, Snapshot, Write
-from store.delivery import attempts, dead_targets, enqueue, heads, leases, origins
+from store.delivery import (
+    attempts,
+    dead_targets,
+    enqueue,
+    expiry,
+    heads,
+    leases,
+    limits,
+    origins,
+    queues,
+)
 from store.delivery.enqueue import Draft
 from store.delivery.leases import Lease, Slot
 from store.delivery.origins import Origin
@@ -50,6 +60,10 @@ class Stored:
     def size(self) -> int:
         """Bytes of key, headers and value together."""
         return len(self.key or b"") + len(self.headers or "") + len(self.value or b"")
+
+    def is_held(self, now: int) -> bool:
+        """Whether it is in somebody's hands."""
+        return self.lease is not None and self.lease.token is not None and self.lease.ends > now
 
 
 RECORD_COLUMNS = (
@@ -219,10 +233,95 @@ def _store(
         message.content,
         message_group=group,
         level=min(origin.priority, target.config.priorities - 1),
-        expires=began + target.config.retention,
+        expires=_expires(tx, target, began),
     )
     (record,) = enqueue.enqueue(tx, target, [draft])
     if not keeps_id:
         origin = replace(origin, message_id=origins.message_id(tx, record))
     origins.put(tx, record, origin)
+    keep_within_limits(tx, target, [record])
     return record
+
+
+def _expires(tx: Write, target: Queue, began: int) -> int:
+    # What a message's own time to live was does not count any more (RabbitMQ: it is removed).
+    until, ttl = began + target.config.retention, target.config.ttl
+    return until if ttl is None else min(until, tx.wall + ttl)
+
+
+def expire(tx: Write, queue: Queue, message: Stored) -> bool:
+    """A message's time is over: False when it has to stay, because it has nowhere to go.
+
+    What its time to live ended is dead-lettered; what has passed the queue's retention is dropped.
+    """
+    origin = origins.get(tx, message.record, message.timestamp, message.slot.number >> 1)
+    began = message.timestamp if queue.config.fifo else origin.sent
+    if began + queue.config.retention <= tx.wall:
+        remove(tx, queue, [message])
+        count_gone(tx, queue, dropped=1)
+        return True
+    attempts.note_lapsed(tx, message.lease)
+    if dead_letter(tx, queue, message, "expired"):
+        return True
+    tx.execute(
+        "update mq_records set expires = :stays where id = :id",
+        {"stays": expiry.STAYS, "id": message.record},
+    )
+    return False
+
+
+# How many messages one pass takes out of a queue that is far over its limits.
+_MOST_OVERFLOWING = 1_000
+_PAGE = 100
+
+
+def keep_within_limits(tx: Write, queue: Queue, added: Sequence[int] = ()) -> None:
+    """Take out what is over a queue's length limits, reason `overflow` (RabbitMQ: maxlength).
+
+    With drop-head that is what would be delivered next; with dead-letter the last of what was just
+    added. A queue that rejects may be over: what it has is never taken out.
+    """
+    if not limits.are_set(queue) or queue.config.overflow == "reject":
+        return
+    queue = queues.find(tx, queue.name)
+    messages, size = limits.excess(tx, queue)
+    if queue.config.overflow == "dead-letter":
+        _refuse_last(tx, queue, added, messages, size)
+        return
+    tried: list[limits.Place] = []
+    for _ in range(0, _MOST_OVERFLOWING + len(added), _PAGE):
+        page = limits.next_out(tx, queue, min(max(messages, 1), _PAGE))
+        if (messages <= 0 and size <= 0) or page == tried:
+            return
+        for place in page:
+            if messages > 0 or size > 0:
+                less, smaller = _drop_head(tx, queue, *place)
+                messages, size = messages - less, size - smaller
+        tried = page
+
+
+def _drop_head(tx: Write, queue: Queue, record: int, slot: Slot) -> tuple[int, int]:
+    """Take out the message that would be next; how many messages and bytes fewer now wait."""
+    message = load(tx, slot, record)
+    if message is None:
+        return 0, 0
+    if expiry.is_over(tx, message.expires):
+        # It did not count, so it makes no room.
+        expire(tx, queue, message)
+        return 0, 0
+    attempts.note_lapsed(tx, message.lease)
+    return (1, message.size) if dead_letter(tx, queue, message, "overflow") else (0, 0)
+
+
+def _refuse_last(tx: Write, queue: Queue, added: Sequence[int], messages: int, size: int) -> None:
+    slots = {slot.partition: slot for slot in leases.slots(tx, queue.reader)}
+    refused = []
+    for record in reversed(added):
+        if messages <= 0 and size <= 0:
+            break
+        message = load(tx, slots[record >> leases.OFFSET_BITS], record)
+        if message is not None:
+            refused.append(message)
+            messages, size = messages - 1, size - message.size
+    for message in reversed(refused):
+        dead_letter(tx, queue, message, "overflow")

@@ -79,7 +79,11 @@ def _append(
 
 def _record(index: int, message: NewMessage, topic: str) -> NewRecord:
     """The record for a topic, which has neither groups nor levels, but can't be made to wait."""
-    for what, given in (("delay", message.delay), ("deduplication id", message.dedup_id)):
+    for what, given in (
+        ("delay", message.delay),
+        ("time to live", message.ttl),
+        ("deduplication id", message.dedup_id),
+    ):
         if given is not None:
             raise BadRecord(
                 index,

@@ -121,6 +121,11 @@ def _check_fair(config: QueueConfig) -> None:
 def _check_length_limits(config: QueueConfig) -> None:
     if config.overflow not in OVERFLOWS:
         raise BadInput(f"not an overflow: {config.overflow!r}", "one of " + ", ".join(OVERFLOWS))
+    if config.overflow == "dead-letter" and config.dlq is None:
+        raise BadInput(
+            "overflow dead-letter needs a DLQ for what exceeds the limit",
+            hint="give --dlq QUEUE, or --overflow reject",
+        )
     for setting in ("max_length", "max_bytes"):
         if (getattr(config, setting) or 0) < 0:
             raise BadInput(f"{setting} can't be negative")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from store.db import Write
-from store.delivery import attempts, heads, leases, move, receipts
+from store.delivery import attempts, expiry, heads, leases, move, receipts
 from store.delivery.leases import Lease, Slot
 from store.delivery.move import (
     LEASED,
@@ -19,7 +19,6 @@ from store.delivery.move import (
 from store.delivery.queues import Queue
 from store.errors import Damaged
 from store.log.checksum import checksum
-from store.log.retention import MOST_JUMP
 
 # How many messages a receive takes out (exhausted or expired) before it leaves the rest for later.
 MOST_TAKEN_OUT = 100
@@ -190,8 +189,8 @@ class Receiver:
         """Whether the message left the queue, or may at least not be delivered."""
         if self._is_expired(message):
             self.taken_out += 1
-            move.remove(self._tx, self._queue, [message])
-            move.count_gone(self._tx, self._queue, dropped=1)
+            if not move.expire(self._tx, self._queue, message):
+                self._postpone(message)
             return True
         if not self._is_sound(message):
             self._damaged.append(message)
@@ -247,11 +246,10 @@ class Receiver:
         )
 
     def _is_expired(self, message: Stored) -> bool:
-        until = message.expires
-        if until is None:
-            until = message.timestamp + self._queue.config.retention
-        # A wall clock so far ahead of the boot clock was set wrong: then nothing is too old.
-        return until <= self._tx.wall and self._tx.wall - self._tx.now <= MOST_JUMP
+        until = message.timestamp + self._queue.config.retention
+        if message.expires is not None:
+            until = min(until, message.expires)
+        return expiry.is_over(self._tx, until)
 
     def _hold(self, messages: list[Stored]) -> None:
         """Lease the messages to the holder of this receive."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from store.db import Snapshot, Write
-from store.delivery import enqueue, origins
+from store.delivery import enqueue, limits, move, origins, sweep
 from store.delivery.enqueue import Draft
 from store.delivery.queues import Queue
 from store.errors import BadInput, BadRecord
@@ -23,11 +23,13 @@ _FORGOTTEN_AT_ONCE = 20
 def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[MessageId]:
     """Store messages, all or none; the ids are in the order given.
 
+    Raises `QueueFull` where they would go over the limit of a queue that rejects.
+
     A message whose deduplication id was accepted within the window is not stored again and gets
     the first one's id (SQS). Raises `BadRecord` for the first message that can't be stored.
     """
     given = list(messages)
-    drafts = [_draft(index, message, queue) for index, message in enumerate(given)]
+    drafts = [_draft(tx, index, message, queue) for index, message in enumerate(given)]
     _check_batch(drafts)
     known = _Deduplication(tx, queue)
     answers: list[MessageId | None] = []
@@ -37,9 +39,13 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[Messag
         answers.append(first if isinstance(first, MessageId) else None)
         if first is None:
             pending.append(index)
-    records = enqueue.enqueue(tx, queue, [drafts[index] for index in pending])
+    new = [drafts[index] for index in pending]
+    limits.check(tx, queue, new)
+    records = enqueue.enqueue(tx, queue, new)
     for index, record in zip(pending, records, strict=True):
         answers[index] = _answer(tx, queue, record)
+    move.keep_within_limits(tx, queue, records)
+    sweep.sweep(tx)
     retention.drain(tx)
     return known.remember(answers)
 
@@ -49,7 +55,7 @@ def _answer(tx: Snapshot, queue: Queue, record: int) -> MessageId:
     return MessageId(queue.name, origins.format_id(origins.message_id(tx, record)), sequence)
 
 
-def _draft(index: int, message: NewMessage, queue: Queue) -> Draft:
+def _draft(tx: Snapshot, index: int, message: NewMessage, queue: Queue) -> Draft:
     try:
         _check_group(message, queue)
         content = encode(message.value, message.key, message.headers, message.timestamp)
@@ -64,6 +70,7 @@ def _draft(index: int, message: NewMessage, queue: Queue) -> Draft:
             message.message_group,
             level=_level(message, queue),
             delay=_delay(message, queue),
+            expires=_expires(tx, message, queue),
         )
     except BadInput as error:
         raise BadRecord(index, error.message, error.hint) from error
@@ -110,6 +117,14 @@ def _delay(message: NewMessage, queue: Queue) -> int:
             hint=f"delay the whole queue: mq queue alter {queue.name} --delay D",
         )
     return queue.config.delay if queue.config.fifo else delay
+
+
+def _expires(tx: Snapshot, message: NewMessage, queue: Queue) -> int | None:
+    # RabbitMQ: of the queue's time to live and the message's the smaller counts.
+    times = [] if queue.config.ttl is None else [queue.config.ttl]
+    if message.ttl is not None:
+        times.append(milliseconds(message.ttl, "ttl"))
+    return tx.wall + min(times) if times else None
 
 
 def _check_batch(drafts: list[Draft]) -> None:

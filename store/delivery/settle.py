@@ -51,7 +51,10 @@ def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
             if delivery is not None:
                 found.setdefault(finder.queue(delivery).name, []).append(delivery)
     for deliveries in found.values():
-        refused |= action(tx, finder.queue(deliveries[0]), deliveries)
+        queue = finder.queue(deliveries[0])
+        refused |= action(tx, queue, deliveries)
+        # What was given back may be over a limit again.
+        move.keep_within_limits(tx, queue)
     return refused
 
 

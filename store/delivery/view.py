@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from store.db import Snapshot
-from store.delivery import leases, move, origins, queues, receipts
+from store.delivery import expiry, leases, move, origins, queues, receipts
 from store.delivery.leases import Slot
 from store.delivery.move import WITH_LEASES, Stored, with_lease
 from store.delivery.origins import Origin
@@ -59,8 +59,10 @@ def _message(
 def state_of(tx: Snapshot, queue: Queue, stored: Stored, group_blocked: bool) -> State:
     """The state of a message; `group_blocked` if an earlier one of its group is in flight."""
     lease = stored.lease
-    if lease is not None and lease.token is not None and lease.ends > tx.now:
+    if stored.is_held(tx.now):
         return "leased"
+    if stored.expires == expiry.STAYS:
+        return "blocked"
     if lease is not None and lease.due > tx.now:
         return "delayed"
     delay = queue.config.delay if queue.config.fifo and lease is None else 0
@@ -102,12 +104,18 @@ def messages(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Message
     for slot in slots.values():
         found += stored(tx, slot, after, limit)
     found.sort(key=lambda one: one.sequence)
+    found = [one for one in found if not _is_unswept(tx, one)]
     blocked = _BlockedGroups(tx, queue)
     found = found[:limit]
     return [
         _message(queue, one, origin, state_of(tx, queue, one, blocked.before(one)))
         for one, origin in zip(found, _origins(tx, found), strict=True)
     ]
+
+
+def _is_unswept(tx: Snapshot, one: Stored) -> bool:
+    over = expiry.is_over(tx, one.expires)
+    return over and one.expires != expiry.STAYS and not one.is_held(tx.now)
 
 
 def stored(tx: Snapshot, slot: Slot, after: int, limit: int) -> list[Stored]:
@@ -162,7 +170,7 @@ class _BlockedGroups:
 def status(tx: Snapshot, queue: Queue) -> QueueStatus:
     """The queue and how many messages are in each state, without counting the backlog."""
     total = sum(lane.records for lane in queue.lanes.values())
-    in_hand, delayed = _held_and_waiting(tx, queue)
+    in_hand, delayed = leases.held_and_waiting(tx, queue.reader, queue.levels)
     lapsing = _waiting_for_retry(tx, queue)
     in_hand, delayed = in_hand - lapsing, delayed + lapsing
     blocked = 0
@@ -170,6 +178,9 @@ def status(tx: Snapshot, queue: Queue) -> QueueStatus:
         ready, delayed_heads = _fifo_ready(tx, queue)
         delayed += delayed_heads
         blocked = total - in_hand - delayed - ready
+    ready = total - in_hand - delayed - blocked
+    gone = expiry.unswept(tx, queue)
+    total -= gone["ready"] + gone["delayed"] + gone["blocked"]
     oldest = _oldest(tx, queue)
     acknowledged, dropped = tx.row(  # type: ignore[misc]
         "select acknowledged, dropped from mq_queues where channel = :id", {"id": queue.id}
@@ -178,29 +189,16 @@ def status(tx: Snapshot, queue: Queue) -> QueueStatus:
         name=queue.name,
         config=queue.config,
         created=queue.created,
-        ready=total - in_hand - delayed - blocked,
+        ready=ready - gone["ready"],
         leased=in_hand,
-        delayed=delayed,
-        blocked=blocked,
-        bytes=sum(lane.bytes for lane in queue.lanes.values()),
+        delayed=delayed - gone["delayed"],
+        blocked=blocked - gone["blocked"],
+        bytes=sum(lane.bytes for lane in queue.lanes.values()) - gone["bytes"],
         oldest_seconds=None if oldest is None else max(0, tx.wall - oldest) / 1000,
         acknowledged=acknowledged,
         dropped=dropped,
         dead_letters=total if queues.sources_of(tx, queue.name) else 0,
     )
-
-
-def _held_and_waiting(tx: Snapshot, queue: Queue) -> tuple[int, int]:
-    held, waiting = tx.row(  # type: ignore[misc]
-        "select total(held), total(waiting) from mq_slots where reader = :reader",
-        {"reader": queue.reader.id},
-    )
-    for gone_held, gone_waiting in leases.passed_between(
-        tx, queue.reader, queue.levels, tx.now
-    ).values():
-        held -= gone_held
-        waiting -= gone_waiting
-    return int(held), int(waiting)
 
 
 def _waiting_for_retry(tx: Snapshot, queue: Queue) -> int:

@@ -1,0 +1,94 @@
+"""Messages whose time is over: which they are, and how many a view has to leave out.
+
+They leave when a writer passes. Until then nobody is given them and no view shows them; what
+somebody has leased is left alone. In a record, `expires` 0 says that it had to stay: its time is
+over, and it had nowhere to go.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from store.db import Snapshot
+from store.delivery import leases
+from store.delivery.queues import Queue
+from store.log.retention import MOST_JUMP
+
+STAYS = 0
+
+
+def clock_is_right(tx: Snapshot) -> bool:
+    """Whether anything may be too old: a wall clock far ahead of the boot clock was set wrong."""
+    return tx.wall - tx.now <= MOST_JUMP
+
+
+def is_over(tx: Snapshot, expires: int | None) -> bool:
+    """Whether a message with this expiry may not be delivered any more."""
+    return expires is not None and expires <= tx.wall and clock_is_right(tx)
+
+
+def due(tx: Snapshot, limit: int) -> list[int]:
+    """The records whose time is over and that no writer has moved yet, longest over first."""
+    if not clock_is_right(tx):
+        return []
+    rows = tx.rows(
+        "select id from mq_records where expires > 0 and expires <= :wall"
+        " order by expires, id limit :limit",
+        {"wall": tx.wall, "limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
+def seconds_until_next(tx: Snapshot) -> float | None:
+    """How long until the next message of the store expires; `None` when none will."""
+    expires = tx.value(
+        "select min(expires) from mq_records where expires > :wall", {"wall": tx.wall}
+    )
+    return None if expires is None else (expires - tx.wall) / 1000
+
+
+def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
+    """By the state they would be in: how many messages have expired and are still there.
+
+    Those that have to stay are blocked instead. `bytes` are those of the ones that will go.
+    """
+    found: Counter[str] = Counter()
+    if not _any_unswept(tx):
+        return found
+    for slot in leases.slots(tx, queue.reader):
+        for state, stays, count, size in tx.rows(
+            "with in_flight as (select r.message_group, min(r.id) as first from mq_leases l"
+            " join mq_records r on r.id = l.record where :fifo and l.reader = :reader"
+            " and l.priority = 0 and l.due > :now group by 1)"
+            " select case when l.due > :now then 'delayed'"
+            " when l.id is null and :fifo and r.timestamp + :delay > :wall then 'delayed'"
+            " when f.first < r.id then 'blocked' else 'ready' end, r.expires = 0, count(*),"
+            " sum(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
+            " + ifnull(length(r.value), 0)) from mq_records r"
+            " left join mq_leases l on l.id = :leases + (r.id - :records)"
+            " left join in_flight f on f.message_group = r.message_group"
+            " where r.expires <= :wall and r.id >= :records and r.id < :end"
+            " and not (l.token is not null and l.ends > :now) group by 1, 2",
+            {
+                "fifo": int(queue.config.fifo),
+                "delay": queue.config.delay,
+                "reader": queue.reader.id,
+                "now": tx.now,
+                "wall": tx.wall,
+                "leases": slot.lease_id(0),
+                "records": slot.record_id(0),
+                "end": slot.record_id(slot.next),
+            },
+        ):
+            found[state] += count
+            found["blocked"] -= count if stays else 0
+            found["bytes"] += 0 if stays else size
+    return found
+
+
+def _any_unswept(tx: Snapshot) -> bool:
+    return clock_is_right(tx) and bool(
+        tx.value(
+            "select exists(select 1 from mq_records where expires <= :wall)", {"wall": tx.wall}
+        )
+    )

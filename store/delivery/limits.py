@@ -1,0 +1,128 @@
+"""Length limits: how far a queue is over, and what would be delivered next (RabbitMQ: maxlength).
+
+What counts is what waits: leased and delayed messages stand aside. Nothing is counted for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from store.db import Snapshot
+from store.delivery import expiry, leases
+from store.delivery.enqueue import Draft
+from store.delivery.leases import Slot
+from store.delivery.queues import Queue
+from store.errors import QueueFull
+
+Place = tuple[int, Slot]
+
+
+def are_set(queue: Queue) -> bool:
+    """Whether the queue has a length limit."""
+    return queue.config.max_length is not None or queue.config.max_bytes is not None
+
+
+def check(tx: Snapshot, queue: Queue, drafts: Sequence[Draft]) -> None:
+    """Raise `QueueFull` where new messages would go over the limit of a queue that rejects."""
+    if not are_set(queue) or queue.config.overflow != "reject" or not drafts:
+        return
+    added = sum(draft.content.size for draft in drafts)
+    if excess(tx, queue, len(drafts), added) != (0, 0):
+        raise QueueFull(
+            f"queue {queue.name} is full: {_limit(queue)}",
+            hint=f"receive from it, or mq queue alter {queue.name} --overflow drop-head",
+        )
+
+
+def _limit(queue: Queue) -> str:
+    config = queue.config
+    told = [] if config.max_length is None else [f"at most {config.max_length} messages wait"]
+    if config.max_bytes is not None:
+        told.append(f"at most {config.max_bytes} bytes wait")
+    return ", ".join(told)
+
+
+def excess(tx: Snapshot, queue: Queue, added: int = 0, added_bytes: int = 0) -> tuple[int, int]:
+    """By how many messages and bytes a queue is over its limits, with what is to be added."""
+    config = queue.config
+    messages = added + sum(lane.records for lane in queue.lanes.values())
+    size = added_bytes + sum(lane.bytes for lane in queue.lanes.values())
+    if not _is_over(messages, config.max_length) and not _is_over(size, config.max_bytes):
+        return 0, 0
+    gone = expiry.unswept(tx, queue)
+    messages -= sum(leases.held_and_waiting(tx, queue.reader, queue.levels))
+    messages -= gone["ready"] + gone["blocked"]
+    if _is_over(size, config.max_bytes):
+        # Only past the limit is what stands aside added up: it is mostly the lesser part.
+        size -= _bytes_aside(tx, queue) + gone["bytes"]
+    over = 0 if config.max_length is None else max(0, messages - config.max_length)
+    return over, 0 if config.max_bytes is None else max(0, size - config.max_bytes)
+
+
+def _is_over(number: int, limit: int | None) -> bool:
+    return limit is not None and number > limit
+
+
+def _bytes_aside(tx: Snapshot, queue: Queue) -> int:
+    return sum(
+        tx.value(
+            "select ifnull(sum(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
+            " + ifnull(length(r.value), 0)), 0) from mq_leases l join mq_records r"
+            " on r.id = l.record where l.reader = :reader and l.priority = :level"
+            " and l.due > :now",
+            {"reader": queue.reader.id, "level": level, "now": tx.now},
+        )
+        for level in queue.levels
+    )
+
+
+def next_out(tx: Snapshot, queue: Queue, limit: int) -> list[Place]:
+    """The messages that would be delivered next: of the highest priority, oldest first."""
+    slots = {slot.partition: slot for slot in leases.slots(tx, queue.reader)}
+    if queue.config.fifo:
+        return _oldest(tx, queue, next(iter(slots.values())), limit)
+    found: list[Place] = []
+    for level in queue.levels:
+        due = tx.rows(
+            "select record from mq_leases where reader = :reader and priority = :level"
+            " and due <= :now order by due, id limit :limit",
+            {
+                "reader": queue.reader.id,
+                "level": level,
+                "now": tx.now,
+                "limit": limit - len(found),
+            },
+        )
+        found += [(record, slots[record >> leases.OFFSET_BITS]) for (record,) in due]
+        for slot in slots.values():
+            if slot.number == level << 1 and len(found) < limit:
+                found += _undelivered(tx, slot, limit - len(found))
+    return found
+
+
+def _undelivered(tx: Snapshot, slot: Slot, limit: int) -> list[Place]:
+    rows = tx.rows(
+        "select id from mq_records where id >= :first and id < :end order by id limit :limit",
+        {
+            "first": slot.record_id(slot.cursor),
+            "end": slot.record_id(slot.next),
+            "limit": limit,
+        },
+    )
+    return [(record, slot) for (record,) in rows]
+
+
+def _oldest(tx: Snapshot, queue: Queue, slot: Slot, limit: int) -> list[Place]:
+    rows = tx.rows(
+        "select r.id from mq_records r left join mq_leases l"
+        " on l.id = :leases + (r.id - :records) where r.id >= :records and r.id < :end"
+        " and (l.id is null or l.due <= :now) order by r.id limit :limit",
+        {
+            "leases": slot.lease_id(0),
+            "records": slot.record_id(0),
+            "end": slot.record_id(slot.next),
+            "now": tx.now,
+            "limit": limit,
+        },
+    )
+    return [(record, slot) for (record,) in rows]

@@ -1,0 +1,51 @@
+"""Whoever writes takes along a few messages whose time is over, whichever queue they are in."""
+
+from __future__ import annotations
+
+from store.db import Snapshot, Write
+from store.delivery import expiry, leases, move, queues
+from store.delivery.leases import Slot
+from store.delivery.queues import Queue
+
+# At most so many move in one pass, so that no write takes long.
+MOST_MOVED = 20
+# Some of the first are in somebody's hands: so many are looked at.
+_LOOKED_AT = 100
+
+
+def sweep(tx: Write) -> int:
+    """Take up to `MOST_MOVED` expired messages out of their queues; how many.
+
+    What its time to live ended goes to the DLQ, reason `expired`; what was kept for its retention
+    is dropped.
+    """
+    places: dict[int, tuple[Queue, Slot] | None] = {}
+    moved = 0
+    for record in expiry.due(tx, _LOOKED_AT):
+        lane = record >> leases.OFFSET_BITS
+        if lane not in places:
+            places[lane] = _place(tx, lane)
+        place = places[lane]
+        if place is not None and moved < MOST_MOVED:
+            moved += _expire(tx, *place, record)
+    return moved
+
+
+def _place(tx: Snapshot, lane: int) -> tuple[Queue, Slot] | None:
+    name = tx.value(
+        "select c.name from mq_partitions p join mq_channels c on c.id = p.channel"
+        " where p.id = :lane and c.kind = 'queue'",
+        {"lane": lane},
+    )
+    if name is None:
+        return None
+    queue = queues.find(tx, name)
+    slots = leases.slots(tx, queue.reader)
+    return queue, next(slot for slot in slots if slot.partition == lane)
+
+
+def _expire(tx: Write, queue: Queue, slot: Slot, record: int) -> bool:
+    message = move.load(tx, slot, record)
+    if message is None or message.is_held(tx.now):
+        return False
+    return move.expire(tx, queue, message)
