@@ -1,8 +1,9 @@
-"""Where `mq produce` stores what it reads: a topic or a queue."""
+"""Where `mq produce` and `mq publish` store what they read: a topic, a queue, an exchange."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from mq.commands.reporting import count
@@ -38,6 +39,9 @@ class Destination(Protocol[Id]):
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Id]) -> None:
         """Note what was committed, for `warnings` and `duplicates`."""
+
+    def unstored(self) -> int:
+        """How many of the records are not stored by this: duplicates, or what led nowhere."""
 
     def document(self, id: Id) -> dict[str, Any]:
         """Where something was stored, as JSON."""
@@ -85,9 +89,13 @@ class TopicDestination:
         """Count records that are older than the topic keeps them."""
         self._old.count(records)
 
+    def unstored(self) -> int:
+        """None: each has an offset of its own."""
+        return 0
+
     def document(self, id: RecordId) -> dict[str, Any]:
         """Topic, partition and offset."""
-        return {"topic": id.topic, "partition": id.partition, "offset": id.offset}
+        return place_document(id)
 
     def warnings(self) -> Iterator[str]:
         """Records past the topic's retention, and in partitions that it does not have."""
@@ -131,14 +139,13 @@ class QueueDestination:
         self.duplicates += sum(id.duplicate for id in ids)
         self._old.count(records)
 
+    def unstored(self) -> int:
+        """The duplicates."""
+        return self.duplicates
+
     def document(self, id: MessageId) -> dict[str, Any]:
         """Queue, id and sequence, and whether an earlier message is meant by them."""
-        return {
-            "queue": id.queue,
-            "id": id.id,
-            "sequence": id.sequence,
-            "duplicate": id.duplicate,
-        }
+        return place_document(id)
 
     def warnings(self) -> Iterator[str]:
         """Messages past the queue's retention."""
@@ -147,6 +154,83 @@ class QueueDestination:
                 f"{count(self._old.number, 'message')} older than {self.name} keeps messages"
                 f" ({self._old.kept}); they expire at once"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where one message went; `returned` when it had to go somewhere and could not."""
+
+    places: Sequence[RecordId | MessageId]
+    returned: bool
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.places))
+
+
+class ExchangeDestination:
+    """Whatever queues and topics an exchange leads to.
+
+    `returned` counts messages that were `mandatory` and led nowhere; `lost` those that were not.
+    """
+
+    noun = "message"
+    stored_before = 0
+    duplicates = 0
+
+    def __init__(
+        self, store: Store, name: str, given: Given, message: GivenMessage, *, mandatory: bool
+    ) -> None:
+        self.name = store.exchange(name).name
+        self._given = given
+        self._message = message
+        self._mandatory = mandatory
+        self.returned = 0
+        self.lost = 0
+
+    def completed(self, records: Named) -> Named:
+        """The records with key and headers; the rest is for messages."""
+        return changed(records, self._given.applied) if self._given else records
+
+    def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[Published]:
+        """Publish messages."""
+        messages = [to_message(record, self._message) for record in records]
+        return [
+            Published(places, returned=self._mandatory and not places)
+            for places in tx.publish_many(self.name, messages)
+        ]
+
+    def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Published]) -> None:
+        """Count messages that went nowhere."""
+        nowhere = sum(not id.places for id in ids)
+        if self._mandatory:
+            self.returned += nowhere
+        else:
+            self.lost += nowhere
+
+    def unstored(self) -> int:
+        """What went nowhere."""
+        return self.lost + self.returned
+
+    def document(self, id: Published) -> dict[str, Any]:
+        """Each place as `produce` would tell it, and whether the message was returned."""
+        return {"routed": [place_document(place) for place in id.places], "returned": id.returned}
+
+    def warnings(self) -> Iterator[str]:
+        """Messages that no binding led anywhere."""
+        if self.lost:
+            yield (f"{count(self.lost, 'message')} went nowhere: no binding of {self.name} matched")
+
+
+def place_document(place: RecordId | MessageId) -> dict[str, Any]:
+    """Where something was stored, as JSON."""
+    if isinstance(place, RecordId):
+        return {"topic": place.topic, "partition": place.partition, "offset": place.offset}
+    return {
+        "queue": place.queue,
+        "id": place.id,
+        "sequence": place.sequence,
+        "duplicate": place.duplicate,
+    }
 
 
 class _TooOld:

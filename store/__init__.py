@@ -31,7 +31,7 @@ from store.messages import Message, MessageId, NewMessage
 from store.models import NewRecord, Record, RecordId
 from store.positions import Position, parse_position
 from store.producer import Producer
-from store.routes import Binding, Exchange, Explanation, Route
+from store.routes import Binding, Exchange, Route, RouteExplanation
 from store.transaction import Transaction
 from store.watch.models import Overview, Stall, Subject
 
@@ -45,7 +45,6 @@ __all__ = [
     "Damaged",
     "Exchange",
     "Exists",
-    "Explanation",
     "Fenced",
     "ForeignFile",
     "GroupActive",
@@ -65,6 +64,7 @@ __all__ = [
     "Record",
     "RecordId",
     "Route",
+    "RouteExplanation",
     "Shift",
     "StalePlan",
     "Stall",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -45,10 +46,18 @@ class Binding:
     match: Match = "all"
     alternate: bool = False
 
+    def is_same(self, key: str, headers: Mapping[str, HeaderValue], match: str) -> bool:
+        """Whether it compares the same; headers that differ in type, as 1 and true, do not."""
+        return (self.key, self.match, _typed(self.headers)) == (key, match, _typed(headers))
+
     @property
     def name(self) -> str:
         """The destination's name, without the prefix of an exchange."""
         return self.destination.removeprefix(EXCHANGE_PREFIX)
+
+
+def _typed(headers: Mapping[str, HeaderValue]) -> dict[str, tuple[type, HeaderValue]]:
+    return {name: (type(value), value) for name, value in headers.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ class Unmatched:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class RouteExplanation:
     """Where a message would go, and which bindings on the way keep it from going elsewhere."""
 
     routes: tuple[Route, ...]

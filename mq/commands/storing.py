@@ -112,7 +112,7 @@ def store_input(
 
 
 def _stored(loader: Loader[Id], destination: Destination[Id]) -> str:
-    return f"{count(loader.stored - destination.duplicates, destination.noun)} stored"
+    return f"{count(loader.stored - destination.unstored(), destination.noun)} stored"
 
 
 @contextmanager

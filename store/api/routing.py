@@ -10,7 +10,7 @@ from store.errors import Exists, Unroutable
 from store.log.encoding import encode_bytes
 from store.messages import NewMessage
 from store.models import Headers, Seconds, Timestamp
-from store.routes import Binding, Exchange, Explanation, Route
+from store.routes import Binding, Exchange, Route, RouteExplanation
 from store.routing import bindings, exchanges, explain, tables, walk
 
 
@@ -89,13 +89,13 @@ class RoutingCalls(Calls):
 
     def explain_route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
-    ) -> Explanation:
+    ) -> RouteExplanation:
         """`route`, with the bindings of every exchange on the way that did not match, and why."""
         routing_key = tables.routing_key(encode_bytes(key, "key"))
         with self._read() as tx:
             steps = tables.current(tx).steps(tx, exchange, routing_key, headers or {})
             missed = explain.unmatched(tx, exchange, steps, routing_key, headers or {})
-        return Explanation(walk.routes(steps), tuple(missed))
+        return RouteExplanation(walk.routes(steps), tuple(missed))
 
     def publish(
         self,

@@ -78,11 +78,11 @@ def _append(
 
 
 def _record(index: int, message: NewMessage, topic: str) -> NewRecord:
-    """The record for a topic, which has neither groups nor levels, but can't be made to wait."""
+    """The record for a topic, which has no groups and levels, and keeps to its own times."""
     for what, given in (
         ("delay", message.delay),
-        ("time to live", message.ttl),
         ("deduplication id", message.dedup_id),
+        ("time to live", message.ttl),
     ):
         if given is not None:
             raise BadRecord(

@@ -22,9 +22,13 @@ def unmatched(
     for name in passed:
         type = exchanges.find(tx, name).type
         for binding in bindings.every(tx, name):
-            if binding not in steps:
+            if not any(_is_step(binding, step) for step in steps):
                 found.append(Unmatched(binding, why_not(binding, type, key, headers)))
     return found
+
+
+def _is_step(binding: Binding, step: Binding) -> bool:
+    return binding == step and binding.is_same(step.key, step.headers, step.match)
 
 
 def why_not(binding: Binding, type: ExchangeType, key: str, headers: Headers) -> str:

@@ -1,0 +1,38 @@
+"""`mq bind`: lead an exchange to a queue, a topic or another exchange."""
+
+from __future__ import annotations
+
+from mq.commands import SingleCommand
+from mq.commands.binding_columns import arrow, binding_document
+from mq.commands.binding_options import Destination, ExchangeName, Headers, Key, Match
+from mq.commands.reporting import report_document
+from mq.context import current_context
+from mq.records import parse_headers
+
+app = SingleCommand()
+
+
+@app.command()
+def bind(
+    exchange: ExchangeName,
+    destination: Destination,
+    key: Key = "",
+    header: Headers = None,
+    match: Match = "all",
+) -> None:
+    """Bind: what matches is stored there too. Binding the same again changes nothing.
+
+    A direct exchange compares the key, a topic exchange its words (* is one, # any number; quote
+    them), a headers exchange the headers; a fanout exchange takes everything.
+    """
+    context = current_context()
+    headers = parse_headers(header or [])
+    with context.open_store() as store:
+        is_new = store.bind(exchange, destination, key=key, headers=headers, match=match)
+        (binding,) = [
+            found
+            for found in store.bindings(exchange, destination)
+            if found.is_same(key, headers, match)
+        ]
+    told = "" if is_new else "; it was bound so already"
+    report_document(context, binding_document(binding), f"{arrow(binding)}{told}")

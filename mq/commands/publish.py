@@ -1,0 +1,95 @@
+"""`mq publish`: store messages wherever an exchange leads them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from mq.commands import SingleCommand
+from mq.commands.input_options import (
+    Batch,
+    DedupId,
+    Delay,
+    File,
+    Framing,
+    Headers,
+    KeyDelimiter,
+    KeyFrom,
+    MessageGroup,
+    Priority,
+    TimestampFrom,
+    TimeToLive,
+    Tombstone,
+    Values,
+)
+from mq.commands.reporting import count
+from mq.commands.storing import Request, check, given_message, input_form, store_input
+from mq.context import current_context
+from mq.destinations import ExchangeDestination
+from mq.framing import Framing as FramingKind
+from mq.message_input import parse_message_envelope
+from mq.record_input import Given
+from mq.records import parse_headers
+from store.errors import BadInput, Unroutable
+
+app = SingleCommand()
+
+
+@app.command()
+def publish(
+    exchange: Annotated[str, typer.Argument(metavar="EXCHANGE")],
+    values: Values = None,
+    key: Annotated[
+        str | None, typer.Option("-k", "--key", help="The routing key, and the key stored.")
+    ] = None,
+    header: Headers = None,
+    file: File = None,
+    key_delimiter: KeyDelimiter = None,
+    key_from: KeyFrom = None,
+    timestamp_from: TimestampFrom = None,
+    tombstone: Tombstone = False,
+    framing: Framing = FramingKind.LINES,
+    batch: Batch = 1000,
+    delay: Delay = None,
+    message_group: MessageGroup = None,
+    dedup_id: DedupId = None,
+    priority: Priority = None,
+    ttl: TimeToLive = None,
+    mandatory: Annotated[
+        bool, typer.Option("--mandatory", help="Exit 3 if a message has nowhere to go.")
+    ] = False,
+    producer: Annotated[
+        str | None, typer.Option(metavar="NAME", hidden=True, help="Only for a topic.")
+    ] = None,
+) -> None:
+    """Publish each VALUE, or each line of FILE or stdin: route by key and headers, then store.
+
+    A message is stored in every queue and topic that it reaches, once each, or in none. With
+    -o ndjson a line per message tells where. What reaches nothing is dropped; with --mandatory it
+    is returned: the rest is stored, and the exit code is 3.
+    """
+    if producer is not None:
+        raise BadInput(
+            "a load through an exchange can't be resumed: --producer counts the records of a topic",
+            hint="mq produce TOPIC --producer NAME",
+        )
+    given = Given(None if key is None else os.fsencode(key), parse_headers(header or []), None)
+    message = given_message(delay, message_group, dedup_id, priority, ttl)
+    form = replace(
+        input_form(framing, key_delimiter, key_from, timestamp_from),
+        parse_envelope=parse_message_envelope,
+    )
+    request = Request(exchange, given, message, form, values or [], file, tombstone, batch, None)
+    context = current_context()
+    check(context, request)
+    with context.open_store() as store:
+        destination = ExchangeDestination(store, exchange, given, message, mandatory=mandatory)
+        store_input(context, store, request, destination)
+    if destination.returned:
+        raise Unroutable(
+            f"{count(destination.returned, 'message')} had nowhere to go from {exchange}",
+            hint=f"mq route {exchange} -k KEY --explain",
+        )

@@ -1,0 +1,34 @@
+"""`mq unbind`: undo a binding."""
+
+from __future__ import annotations
+
+from mq.commands import SingleCommand
+from mq.commands.binding_options import Destination, ExchangeName, Headers, Key, Match
+from mq.commands.reporting import report_document
+from mq.context import current_context
+from mq.records import parse_headers
+
+app = SingleCommand()
+
+
+@app.command()
+def unbind(
+    exchange: ExchangeName,
+    destination: Destination,
+    key: Key = "",
+    header: Headers = None,
+    match: Match = "all",
+) -> None:
+    """Undo a binding, named by the same arguments that made it; what is stored stays.
+
+    Exit code 3 when there is no such binding.
+    """
+    context = current_context()
+    headers = parse_headers(header or [])
+    with context.open_store() as store:
+        store.unbind(exchange, destination, key=key, headers=headers, match=match)
+    document = {
+        "exchange": exchange, "destination": destination, "key": key, "headers": headers,
+        "match": match,
+    }  # fmt: skip
+    report_document(context, document, f"{exchange} no longer leads to {destination} by that")
