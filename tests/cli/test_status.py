@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store import Store
+from store.files import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq
@@ -27,7 +28,7 @@ class TestStatus:
         assert status == {
             "path": str(path),
             "reason": "named by $MQ_STORE",
-            "schema": 1,
+            "schema": SCHEMA_VERSION,
             "sqlite_version": sqlite3.sqlite_version,
             "durability": "normal",
             "max_bytes": None,
