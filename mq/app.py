@@ -44,6 +44,7 @@ COMMANDS = {
     "lag": ("mq.commands.lag", _OPERATIONS, "Show how far each group is behind."),
     "advise": ("mq.commands.advise", _OPERATIONS, "Judge whether it wants a log or a queue."),
     "stalls": ("mq.commands.stalls", _OPERATIONS, "Show what blocks what, why, and the way out."),
+    "doctor": ("mq.commands.doctor", _OPERATIONS, "Find what is wrong, and what mends it."),
     "verify": ("mq.commands.verify", _OPERATIONS, "Check every record and counter of the store."),
     "backup": ("mq.commands.backup", _OPERATIONS, "Copy the store while it is in use."),
     "vacuum": ("mq.commands.vacuum", _OPERATIONS, "Give unused space back to the file system."),

@@ -33,6 +33,7 @@ from store.positions import Position, parse_position
 from store.producer import Producer
 from store.routes import Binding, Exchange, Route, RouteExplanation
 from store.transaction import Transaction
+from store.watch.doctor.diagnosis import Diagnosis, Severity
 from store.watch.models import Overview, Stall, Subject
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Conflict",
     "Consumer",
     "Damaged",
+    "Diagnosis",
     "Exchange",
     "Exists",
     "Fenced",
@@ -65,6 +67,7 @@ __all__ = [
     "RecordId",
     "Route",
     "RouteExplanation",
+    "Severity",
     "Shift",
     "StalePlan",
     "Stall",

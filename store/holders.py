@@ -76,6 +76,23 @@ def is_gone(tx: Snapshot, holder: int) -> bool:
     return bool(attached) and here and (started is None or start_time(pid) != started)
 
 
+def command_line(tx: Snapshot, holder: int) -> list[str]:
+    """The words by which a live holder's process was started; none where we can't see them."""
+    row = tx.row(
+        "select pid, started, boot_id, pid_namespace from mq_holders where id = :id",
+        {"id": holder},
+    )
+    if row is None:
+        return []
+    pid, started, boot_id, namespace = row
+    if not _same_place(tx.database.clock, boot_id, namespace) or start_time(pid) != started:
+        return []
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
 def default_name() -> str:
     """What this process is called when it was given no name: host and pid."""
     return f"{os.uname().nodename.partition('.')[0]}-{os.getpid()}"

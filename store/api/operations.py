@@ -7,6 +7,8 @@ from store.addresses import Address
 from store.api.base import Calls
 from store.models import Finding, StoreStatus
 from store.watch import details, explain, overview, stalls
+from store.watch.doctor import examination
+from store.watch.doctor.diagnosis import Diagnosis
 from store.watch.models import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
 from store.watch.terms import IDLE_AFTER, OVER, Terms
 
@@ -35,6 +37,15 @@ class OperationCalls(Calls):
         """
         with self._read() as tx:
             return stalls.stalls(tx, Terms(tx, over, idle_after))
+
+    def doctor(self, *, thorough: bool = False) -> list[Diagnosis]:
+        """What is wrong, or may go wrong, and what mends it: the worst first.
+
+        At the end stands what was looked at and is in order. `thorough` reads the whole file for
+        damage too.
+        """
+        with self._read() as tx:
+            return examination.examine(tx, thorough=thorough)
 
     def explain(
         self, address: Address, over: float = OVER, idle_after: float = IDLE_AFTER

@@ -26,7 +26,7 @@ _PRIORITIES = 3
 _LEASE = 30_000
 # As AWS advises for a queue whose consumer has a known time limit.
 _LEASE_FACTOR = 6
-_RETRY_DELAYS = ["5s", "1m", "10m"]
+_RETRY_DELAYS = ("5s", "1m", "10m")
 _OBJECTIVE = 300_000
 _DEAD_LETTERS_STAY = 14 * DAY
 _EXCHANGE_TYPES = {Routing.NONE: "fanout", Routing.KEY: "topic", Routing.HEADERS: "headers"}
@@ -108,7 +108,7 @@ class _Plan:
         if self._fifo:
             settings |= {"fifo": True, "dedup": "5m"}
         if Control.RETRY in self._workload.per_message:
-            settings["retry_delays"] = _RETRY_DELAYS
+            settings["retry_delays"] = list(_RETRY_DELAYS)
         if Control.PRIORITY in self._workload.per_message:
             settings["priorities"] = _PRIORITIES
         return settings

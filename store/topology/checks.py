@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 
 from store.routes import EXCHANGE_PREFIX
@@ -10,6 +10,7 @@ from store.topology.kinds import names_in
 from store.topology.model import Thing, Topology
 from store.topology.problems import Problem, Problems
 from store.topology.reading import Source, read
+from store.watch.doctor.plumbing import circles
 
 CHANNELS = ("topic", "queue", "share")
 
@@ -115,7 +116,7 @@ class _Checks:
             for queue in self._all.of("queue")
             if queue.settings["dlq"] != "none"
         }
-        for cycle in _cycles(leads_to):
+        for cycle in circles(leads_to):
             queue = self._declared.get("queue", cycle[0])
             if queue is not None:
                 self._problems.warning(
@@ -123,20 +124,6 @@ class _Checks:
                     f"dead letters go in a circle: {' -> '.join([*cycle, cycle[0]])};"
                     " a message that would go round stays where it is",
                 )
-
-
-def _cycles(leads_to: dict[str, str]) -> Iterator[list[str]]:
-    """The circles in a graph in which every node has at most one way out."""
-    seen: set[str] = set()
-    for start in leads_to:
-        path: list[str] = []
-        at: str | None = start
-        while at is not None and at not in seen:
-            seen.add(at)
-            path.append(at)
-            at = leads_to.get(at)
-        if at in path:
-            yield path[path.index(at) :]
 
 
 def _type(queue: Thing) -> str:

@@ -7,7 +7,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from store.judgement.advice import Advice, advise
+from store.judgement.creation import yaml_text
 from store.judgement.questions import read_workload
+from store.topology.checks import validate
+from store.topology.examination import examine
+from store.topology.reading import Source
 
 
 class Case(NamedTuple):
@@ -167,3 +171,16 @@ def test_what_cant_be_undone_is_said(described: tuple[Case, Advice]) -> None:
     expected, advice = described
 
     assert expected.doors <= {door.choice for door in advice.one_way_doors}
+
+
+def test_what_to_create_is_a_topology_without_fault(described: tuple[Case, Advice]) -> None:
+    _, advice = described
+
+    assert validate([Source("advice.yaml", yaml_text(advice.topology).encode())]) == []
+
+
+def test_the_doctor_has_no_warning_about_what_to_create(described: tuple[Case, Advice]) -> None:
+    _, advice = described
+    source = Source("advice.yaml", yaml_text(advice.topology).encode())
+
+    assert [one for one in examine([source]) if one.is_alarm] == []

@@ -7,11 +7,12 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from store.errors import BadInput
 from store.judgement.advice import Advice, advise
+from store.judgement.creation import yaml_text
 from store.judgement.places import (
     TABLE,
     Audience,
@@ -25,6 +26,8 @@ from store.judgement.places import (
 from store.judgement.questions import QUESTIONS, read_workload
 from store.judgement.sizing import MOST_PARTITIONS, divisor_rich
 from store.judgement.workload import Control, Operations, Order, Routing, Workload, check
+from store.topology.checks import validate
+from store.topology.reading import Source
 
 YES_NO = {
     "replay": ("no", "yes"),
@@ -149,9 +152,9 @@ def test_every_dead_letter_queue_exists_and_is_of_its_sources_kind(workload: Wor
     advice = advise(workload)
     queues = queues_of(advice)
 
-    for settings in queues.values():
-        if "dlq" in settings:
-            assert queues[settings["dlq"]].get("fifo") == settings.get("fifo")
+    for queue in queues.values():
+        if "dlq" in queue:
+            assert queues[queue["dlq"]].get("fifo") == queue.get("fifo")
 
 
 @given(workloads())
@@ -162,6 +165,14 @@ def test_nothing_is_bound_that_is_not_created(workload: Workload) -> None:
     for binding in topology.get("bindings", ()):
         assert binding["from"] in topology["exchanges"]
         assert binding["to"] in channels
+
+
+@settings(max_examples=50)
+@given(workloads())
+def test_what_to_create_is_always_a_topology_without_fault(workload: Workload) -> None:
+    text = yaml_text(advise(workload).topology)
+
+    assert validate([Source("advice.yaml", text.encode())]) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What the doctor looks at: plumbing (also of files), readers, queues, and the store's file."""
