@@ -143,7 +143,7 @@ class Store(
     ) -> None:
         # Whatever comes first: somebody's commit, or a lease or delay that ends by itself.
         with self._read() as tx:
-            found = queues.find(tx, queue)
+            found = queues.find(tx, queue).reader
             pauses = [view.seconds_until_due(tx, found), expiry.seconds_until_next(tx)]
             if abandoned.is_possible(tx, found):
                 pauses.append(abandoned.CHECK_SECONDS)

@@ -136,12 +136,12 @@ class QueueCalls(Calls):
         with self._write() as tx:
             swept = sweep.sweep(tx)
             found = queues.find(tx, queue)
-            move.keep_within_limits(tx, found)
+            move.keep_within_limits(tx, found.reader)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
             who = holders.of_this_process(tx, name, attached)
-            receiver = Receiver(tx, found, most, duration, who)
+            receiver = Receiver(tx, found.reader, most, duration, who)
             picked = receiver.receive()
-            freed = abandoned.free(tx, found) if len(picked) < most else 0
+            freed = abandoned.free(tx, found.reader) if len(picked) < most else 0
             return view.leased(tx, found, picked, name), receiver.taken_out + freed + swept
 
     def ack(self, receipts: Sequence[str]) -> None:
@@ -203,7 +203,7 @@ class QueueCalls(Calls):
             return [
                 lease
                 for name in chosen
-                for lease in view.lease_list(tx, queues.find(tx, name), expired)
+                for lease in view.lease_list(tx, queues.find(tx, name).reader, expired)
             ]
 
     def release(self, queue: str, sequence: int) -> None:
@@ -211,7 +211,7 @@ class QueueCalls(Calls):
         with self._write() as tx:
             found = queues.find(tx, queue)
             stored = view.find_message(tx, found, sequence)
-            if not settle.release(tx, found, stored):
+            if not settle.release(tx, found.reader, stored):
                 raise NotFound(
                     f"nobody holds {queue}@{sequence}, and it waits for nothing",
                     hint=f"mq lease list {queue}",

@@ -5,39 +5,39 @@ from __future__ import annotations
 from store import holders
 from store.db import Snapshot, Write
 from store.delivery import leases, move, settle
-from store.delivery.queues import Queue
+from store.delivery.readers import Reader
 
 # How often somebody who waits for a message looks whether a holder is gone; nothing tells.
 CHECK_SECONDS = 1.0
 
 
-def is_possible(tx: Snapshot, queue: Queue) -> bool:
-    """Whether anybody holds a message of the queue who may lose it by dying."""
-    return bool(_attached_holders(tx, queue))
+def is_possible(tx: Snapshot, reader: Reader) -> bool:
+    """Whether anybody holds a message of the reader who may lose it by dying."""
+    return bool(_attached_holders(tx, reader))
 
 
-def free(tx: Write, queue: Queue) -> int:
+def free(tx: Write, reader: Reader) -> int:
     """Let the leases of holders that are gone lapse; how many those were."""
     freed = 0
-    slots = {slot.id: slot for slot in leases.slots(tx, queue.reader)}
-    for holder in _attached_holders(tx, queue):
+    slots = {slot.id: slot for slot in leases.slots(tx, reader)}
+    for holder in _attached_holders(tx, reader):
         if holders.is_gone(tx, holder):
             for (lease,) in tx.rows(
                 "select id from mq_leases where holder = :holder and reader = :reader"
                 " and ends > :now",
-                {"holder": holder, "reader": queue.reader.id, "now": tx.now},
+                {"holder": holder, "reader": reader.id, "now": tx.now},
             ):
                 message = move.load_leased(tx, slots[lease >> leases.OFFSET_BITS], lease)
                 if message is not None:
-                    settle.lapse(tx, queue, message)
+                    settle.lapse(tx, reader, message)
                     freed += 1
     return freed
 
 
-def _attached_holders(tx: Snapshot, queue: Queue) -> list[int]:
+def _attached_holders(tx: Snapshot, reader: Reader) -> list[int]:
     rows = tx.rows(
         "select h.id from mq_holders h where h.attached = 1 and exists (select 1 from mq_leases l"
         " where l.holder = h.id and l.reader = :reader and l.ends > :now)",
-        {"reader": queue.reader.id, "now": tx.now},
+        {"reader": reader.id, "now": tx.now},
     )
     return [row[0] for row in rows]

@@ -14,11 +14,11 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
     before = queues.find(tx, name).config
     queue = queues.alter(tx, name, settings)
     if queue.config.fifo and queue.config.delay != before.delay:
-        heads.redelay(tx, queue, leases.slots(tx, queue.reader)[0])
+        heads.redelay(tx, queue.reader, leases.slots(tx, queue.reader)[0])
     if queue.config.dlq != before.dlq:
         _try_again(tx, queue)
     # A lower limit applies to what is there (RabbitMQ); what one pass leaves, later writers take.
-    move.keep_within_limits(tx, queue)
+    move.keep_within_limits(tx, queue.reader)
     return queues.find(tx, name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from store.db import Snapshot
 from store.delivery import queues
 from store.delivery.queues import Queue
+from store.delivery.readers import Reader
 from store.errors import BadInput, NotFound
 from store.log import append, topics
 from store.log.encoding import Encoded, decode_headers
@@ -13,30 +14,30 @@ from store.routes import EXCHANGE_PREFIX
 from store.routing import tables
 
 
-def find(tx: Snapshot, queue: Queue, letter: Encoded) -> list[Queue | Topic]:
-    """The queues and topics that a queue's DLQ stands for, for one letter.
+def find(tx: Snapshot, reader: Reader, letter: Encoded) -> list[Queue | Topic]:
+    """The queues and topics that a reader's DLQ stands for, for one letter.
 
-    An exchange routes by the queue's own key if it has one, else by the letter's (RabbitMQ:
-    dead-letter-routing-key). What has vanished, does not admit the queue's letters, or could not
+    An exchange routes by the reader's own key if it has one, else by the letter's (RabbitMQ:
+    dead-letter-routing-key). What has vanished, does not admit the reader's letters, or could not
     store this one, is left out.
     """
-    dlq = queue.config.dlq or ""
+    dlq = reader.dead_letter_to or ""
     if not dlq.startswith(EXCHANGE_PREFIX):
         target = queues.find_or_none(tx, dlq)
         return [] if target is None else [target]
     found: list[Queue | Topic] = []
-    for name, kind in _ends(tx, queue, dlq.removeprefix(EXCHANGE_PREFIX), letter):
+    for name, kind in _ends(tx, reader, dlq.removeprefix(EXCHANGE_PREFIX), letter):
         if kind == "topic":
             topic = topics.find(tx, name)
             found += [topic] if append.accepts(topic, letter) else []
         else:
             target = queues.find(tx, name)
-            found += [target] if queues.admits(target, queue.name) else []
+            found += [target] if queues.admits(target, reader.name) else []
     return found
 
 
-def _ends(tx: Snapshot, queue: Queue, exchange: str, letter: Encoded) -> list[tuple[str, str]]:
-    own = queue.config.dlq_key
+def _ends(tx: Snapshot, reader: Reader, exchange: str, letter: Encoded) -> list[tuple[str, str]]:
+    own = reader.dead_letter_key
     try:
         key = tables.routing_key(letter.key if own is None else own.encode())
         headers = decode_headers(letter.headers)

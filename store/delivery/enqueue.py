@@ -116,7 +116,7 @@ def _make_deliverable(
         if queue.config.fifo:
             for sequence, timestamp, draft in members:
                 assert draft.message_group is not None
-                heads.add(tx, queue, draft.message_group, lane.base + sequence, timestamp)
+                heads.add(tx, queue.reader, draft.message_group, lane.base + sequence, timestamp)
         elif number & 1:
             slot = _slot_of(tx, queue, lane)
             rows = [_waiting(tx, slot, seq, draft) for seq, _, draft in members]
@@ -128,7 +128,7 @@ def _slot_of(tx: Write, queue: Queue, lane: Partition) -> Slot:
         "select id, cursor from mq_slots where reader = :reader and partition = :partition",
         {"reader": queue.reader.id, "partition": lane.id},
     )
-    return Slot(id, lane.id, lane.number, cursor, lane.next)
+    return leases.slot_of(queue.reader, id, lane.id, lane.number, cursor, lane.next)
 
 
 def _waiting(tx: Write, slot: Slot, sequence: int, draft: Draft) -> Lease:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from store.db import Row, Snapshot, Write
 from store.delivery.leases import Slot
-from store.delivery.queues import Queue
+from store.delivery.readers import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +22,26 @@ class Head:
     first: int
 
 
-def due(tx: Snapshot, queue: Queue, limit: int) -> list[Head]:
+def due(tx: Snapshot, reader: Reader, limit: int) -> list[Head]:
     """Groups whose head may be delivered now, in the order in which they are served."""
     rows = tx.rows(
         "select id, message_group, due, first from mq_heads where reader = :reader and due <= :now"
         " order by due, id limit :limit",
-        {"reader": queue.reader.id, "now": tx.now, "limit": limit},
+        {"reader": reader.id, "now": tx.now, "limit": limit},
     )
     return [Head(*row) for row in rows]
 
 
-def add(tx: Write, queue: Queue, message_group: str, record: int, timestamp: int) -> None:
+def add(tx: Write, reader: Reader, message_group: str, record: int, timestamp: int) -> None:
     """Count a new message of a group; it becomes the head of an empty one."""
     tx.execute(
         "insert into mq_heads (reader, message_group, due, first, messages)"
         " values (:reader, :message_group, :due, :record, 1)"
         " on conflict (reader, message_group) do update set messages = messages + 1",
         {
-            "reader": queue.reader.id,
+            "reader": reader.id,
             "message_group": message_group,
-            "due": _undelivered_due(tx, queue, timestamp),
+            "due": _undelivered_due(tx, reader, timestamp),
             "record": record,
         },
     )
@@ -49,7 +49,7 @@ def add(tx: Write, queue: Queue, message_group: str, record: int, timestamp: int
 
 def refresh(
     tx: Write,
-    queue: Queue,
+    reader: Reader,
     slot: Slot,
     message_group: str,
     *,
@@ -64,7 +64,7 @@ def refresh(
     old = tx.row(
         "select id, due, first, messages from mq_heads"
         " where reader = :reader and message_group = :message_group",
-        {"reader": queue.reader.id, "message_group": message_group},
+        {"reader": reader.id, "message_group": message_group},
     )
     if old is None:
         return
@@ -73,13 +73,13 @@ def refresh(
     if first is None:
         return
     record, timestamp, lease_due = first
-    due = _due(tx, queue, old, record, timestamp, lease_due)
+    due = _due(tx, reader, old, record, timestamp, lease_due)
     tx.execute(
         "insert into mq_heads (id, reader, message_group, due, first, messages)"
         " values (:id, :reader, :message_group, :due, :record, :messages)",
         {
             "id": None if served or (due, record) != (old[1], old[2]) else old[0],
-            "reader": queue.reader.id,
+            "reader": reader.id,
             "message_group": message_group,
             "due": due,
             "record": record,
@@ -89,12 +89,12 @@ def refresh(
 
 
 def _due(
-    tx: Write, queue: Queue, old: Row, record: int, timestamp: int, lease_due: int | None
+    tx: Write, reader: Reader, old: Row, record: int, timestamp: int, lease_due: int | None
 ) -> int:
     if lease_due is not None:
         return lease_due
     # A head that stays the same, and was never leased, keeps the group's turn.
-    return int(old[1]) if record == old[2] else _undelivered_due(tx, queue, timestamp)
+    return int(old[1]) if record == old[2] else _undelivered_due(tx, reader, timestamp)
 
 
 def _first_of(
@@ -116,13 +116,13 @@ def _first_of(
     return None if row is None else (row[0], row[1], row[2])
 
 
-def _undelivered_due(tx: Snapshot, queue: Queue, timestamp: int) -> int:
+def _undelivered_due(tx: Snapshot, reader: Reader, timestamp: int) -> int:
     # Never longer than the delay, whatever time was given and wherever the wall clock jumped.
-    left = timestamp + queue.config.delay - tx.wall
-    return tx.now + min(max(left, 0), queue.config.delay)
+    left = timestamp + reader.delay - tx.wall
+    return tx.now + min(max(left, 0), reader.delay)
 
 
-def redelay(tx: Write, queue: Queue, slot: Slot) -> None:
+def redelay(tx: Write, reader: Reader, slot: Slot) -> None:
     """Apply a changed queue delay to the heads that wait (SQS: on FIFO it is retroactive)."""
     tx.execute(
         "update mq_heads set due = :now + min(:delay, max(0, (select r.timestamp"
@@ -133,7 +133,7 @@ def redelay(tx: Write, queue: Queue, slot: Slot) -> None:
             "records": slot.record_id(0),
             "now": tx.now,
             "wall": tx.wall,
-            "delay": queue.config.delay,
-            "reader": queue.reader.id,
+            "delay": reader.delay,
+            "reader": reader.id,
         },
     )

@@ -35,7 +35,7 @@ def of_message(tx: Snapshot, queue: Queue, sequence: int) -> list[Event]:
     """
     message = view.find_message(tx, queue, sequence)
     here = 0 if message.lease is None else message.lease.deliveries
-    origin = origins.get(tx, message.record, message.timestamp, message.slot.number >> 1)
+    origin = origins.get(tx, message.record, message.timestamp, message.slot.level)
     place: _Place | None = _Place(
         Address(queue.name, offset=sequence), [message.record], origin, None, here
     )

@@ -26,6 +26,8 @@ class Slot:
     number: int
     cursor: int
     next: int
+    level: int = 0
+    delayed: bool = False
 
     def lease_id(self, offset: int) -> int:
         """The id of the lease row of a message in this slot."""
@@ -71,7 +73,14 @@ def slots(tx: Snapshot, reader: Reader) -> list[Slot]:
         " join mq_partitions p on p.id = s.partition where s.reader = :reader order by p.number",
         {"reader": reader.id},
     )
-    return [Slot(*row) for row in rows]
+    return [slot_of(reader, *row) for row in rows]
+
+
+def slot_of(reader: Reader, id: int, partition: int, number: int, cursor: int, next: int) -> Slot:
+    """A slot of a reader; the number of a queue's lane tells its level, and whether it waits."""
+    if reader.retains:
+        return Slot(id, partition, number, cursor, next)
+    return Slot(id, partition, number, cursor, next, number >> 1, bool(number & 1))
 
 
 def get(tx: Snapshot, id: int) -> Lease | None:
@@ -153,14 +162,14 @@ def _count(tx: Write, reader: Reader, gone: Iterable[Lease], come: Iterable[Leas
 _NOTICE_STEP = 100
 
 
-def notice(tx: Write, reader: Reader, priorities: Sequence[int]) -> Reader:
+def notice(tx: Write, reader: Reader) -> Reader:
     """Move the reader's noticed time on past leases that became due; the reader as it is then.
 
     Counting from it keeps views cheap: they correct only for what lies between it and now.
     """
-    passed = [_step_ends_at(tx, reader, priority) for priority in priorities]
+    passed = [_step_ends_at(tx, reader, level) for level in reader.levels]
     until = min((due for due in passed if due is not None), default=None)
-    return reader if until is None else _notice_until(tx, reader, priorities, until)
+    return reader if until is None else _notice_until(tx, reader, until)
 
 
 def _step_ends_at(tx: Snapshot, reader: Reader, priority: int) -> int | None:
@@ -178,8 +187,8 @@ def _step_ends_at(tx: Snapshot, reader: Reader, priority: int) -> int | None:
     return due
 
 
-def _notice_until(tx: Write, reader: Reader, priorities: Sequence[int], until: int) -> Reader:
-    for slot, (held, waiting) in passed_between(tx, reader, priorities, until).items():
+def _notice_until(tx: Write, reader: Reader, until: int) -> Reader:
+    for slot, (held, waiting) in passed_between(tx, reader, until).items():
         tx.execute(
             "update mq_slots set held = held - :held, waiting = waiting - :waiting where id = :id",
             {"held": held, "waiting": waiting, "id": slot},
@@ -191,24 +200,22 @@ def _notice_until(tx: Write, reader: Reader, priorities: Sequence[int], until: i
     return replace(reader, noticed=until)
 
 
-def held_and_waiting(tx: Snapshot, reader: Reader, priorities: Sequence[int]) -> tuple[int, int]:
+def held_and_waiting(tx: Snapshot, reader: Reader) -> tuple[int, int]:
     """How many messages are in hand or wait for a retry, and how many wait for their time."""
     held, waiting = tx.row(  # type: ignore[misc]
         "select total(held), total(waiting) from mq_slots where reader = :reader",
         {"reader": reader.id},
     )
-    for gone_held, gone_waiting in passed_between(tx, reader, priorities, tx.now).values():
+    for gone_held, gone_waiting in passed_between(tx, reader, tx.now).values():
         held -= gone_held
         waiting -= gone_waiting
     return int(held), int(waiting)
 
 
-def passed_between(
-    tx: Snapshot, reader: Reader, priorities: Sequence[int], until: int
-) -> dict[int, tuple[int, int]]:
+def passed_between(tx: Snapshot, reader: Reader, until: int) -> dict[int, tuple[int, int]]:
     """By slot: how many held and waiting rows became due after the noticed time, up to `until`."""
     found: dict[int, tuple[int, int]] = {}
-    for priority in priorities:
+    for priority in reader.levels:
         for slot, held, waiting in tx.rows(
             f"select id >> {OFFSET_BITS}, total(token not null), total(token is null)"
             " from mq_leases where reader = :reader and priority = :priority"

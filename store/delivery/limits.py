@@ -50,7 +50,7 @@ def excess(tx: Snapshot, queue: Queue, added: int = 0, added_bytes: int = 0) -> 
     if not _is_over(messages, config.max_length) and not _is_over(size, config.max_bytes):
         return 0, 0
     gone = expiry.unswept(tx, queue)
-    messages -= sum(leases.held_and_waiting(tx, queue.reader, queue.levels))
+    messages -= sum(leases.held_and_waiting(tx, queue.reader))
     messages -= gone["ready"] + gone["blocked"]
     if _is_over(size, config.max_bytes):
         # Only past the limit is what stands aside added up: it is mostly the lesser part.
@@ -72,7 +72,7 @@ def _bytes_aside(tx: Snapshot, queue: Queue) -> int:
             " and l.due > :now",
             {"reader": queue.reader.id, "level": level, "now": tx.now},
         )
-        for level in queue.levels
+        for level in queue.reader.levels
     )
 
 
@@ -82,7 +82,7 @@ def next_out(tx: Snapshot, queue: Queue, limit: int) -> list[Place]:
     if queue.config.fifo:
         return _oldest(tx, queue, next(iter(slots.values())), limit)
     found: list[Place] = []
-    for level in queue.levels:
+    for level in queue.reader.levels:
         due = tx.rows(
             "select record from mq_leases where reader = :reader and priority = :level"
             " and due <= :now order by due, id limit :limit",

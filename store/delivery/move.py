@@ -23,6 +23,7 @@ from store.delivery.enqueue import Draft
 from store.delivery.leases import Lease, Slot
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
+from store.delivery.readers import Reader
 from store.log import append
 from store.log.encoding import Encoded, decode_headers
 from store.log.placement import StickyPlacement
@@ -110,12 +111,12 @@ def from_row(row: Row, slot: Slot, lease: Lease | None) -> Stored:
     return Stored(id, slot, timestamp, group, key, headers, value, expires, checksum, lease)
 
 
-def remove(tx: Write, queue: Queue, messages: list[Stored]) -> None:
+def remove(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
     """Take messages out of their queue: records, leases, origins, heads and every count of them."""
-    samples.note_leaving(tx, queue.id)
+    samples.note_leaving(tx, reader.channel)
     tx.many("delete from mq_records where id = ?", [(m.record,) for m in messages])
     tx.many("delete from mq_origins where record = ?", [(m.record,) for m in messages])
-    leases.remove(tx, queue.reader, [m.lease for m in messages if m.lease is not None])
+    leases.remove(tx, reader, [m.lease for m in messages if m.lease is not None])
     for lane in {m.slot.partition for m in messages}:
         gone = [m for m in messages if m.slot.partition == lane]
         tx.execute(
@@ -123,57 +124,82 @@ def remove(tx: Write, queue: Queue, messages: list[Stored]) -> None:
             " where id = :lane",
             {"records": len(gone), "bytes": sum(m.size for m in gone), "lane": lane},
         )
-    if queue.config.fifo:
-        _refresh_heads(tx, queue, messages)
+    if reader.ordered:
+        _refresh_heads(tx, reader, messages)
 
 
-def _refresh_heads(tx: Write, queue: Queue, messages: list[Stored]) -> None:
+def _refresh_heads(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
     for group, removed in Counter(m.message_group for m in messages).items():
         assert group is not None
-        heads.refresh(tx, queue, messages[0].slot, group, removed=removed)
+        heads.refresh(tx, reader, messages[0].slot, group, removed=removed)
 
 
-def count_gone(tx: Write, queue: Queue, *, acknowledged: int = 0, dropped: int = 0) -> None:
+def count_gone(tx: Write, reader: Reader, *, acknowledged: int = 0, dropped: int = 0) -> None:
     """Count messages that left the store for good."""
     if acknowledged or dropped:
         tx.execute(
             "update mq_queues set acknowledged = acknowledged + :acknowledged,"
             " dropped = dropped + :dropped where channel = :id",
-            {"acknowledged": acknowledged, "dropped": dropped, "id": queue.id},
+            {"acknowledged": acknowledged, "dropped": dropped, "id": reader.channel},
         )
 
 
+def finish(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
+    """A reader is done with messages, and here stands the one decision.
+
+    A queue deletes them; a share, which reads a log, retains them and only forgets its leases.
+    """
+    if reader.on_ack == "delete":
+        remove(tx, reader, messages)
+    else:
+        leases.remove(tx, reader, [one.lease for one in messages if one.lease is not None])
+
+
+def drop(tx: Write, reader: Reader, message: Stored) -> None:
+    """A message is gone for good without having been done."""
+    finish(tx, reader, [message])
+    count_gone(tx, reader, dropped=1)
+
+
 def dead_letter(
-    tx: Write, queue: Queue, message: Stored, reason: Reason, error: str | None = None
+    tx: Write, reader: Reader, message: Stored, reason: Reason, error: str | None = None
 ) -> bool:
-    """Move a message to its queue's DLQ, or drop it; False when it has to stay where it is.
+    """Move a message to its reader's DLQ, or drop it; False when it has to stay where it is.
 
     It stays when the DLQ has vanished or its exchange leads nowhere, or when it has been there by
     the same cycle without anybody rejecting it since: nothing is lost for want of a place. Where an
-    exchange leads to several queues each gets a copy: the first keeps the id, the others are new.
+    exchange leads to several queues each gets a copy. The first keeps the id of a message that its
+    queue deletes; the others, and what a share sends away while the log keeps it, are new.
     """
-    if queue.config.dlq is None:
-        remove(tx, queue, [message])
-        count_gone(tx, queue, dropped=1)
+    if reader.dead_letter_to is None:
+        drop(tx, reader, message)
         return True
-    origin = origins.get(tx, message.record, message.timestamp, message.slot.number >> 1)
-    letter = _dead_origin(tx, queue, message, origin, reason, error)
+    origin = origins.get(tx, message.record, message.timestamp, message.slot.level)
+    letter = _dead_origin(tx, reader, message, origin, reason, error)
     targets = [
         target
-        for target in dead_targets.find(tx, queue, message.content)
+        for target in dead_targets.find(tx, reader, message.content)
         if not _is_cycle(letter, target.name)
     ]
     if targets:
-        remove(tx, queue, [message])
-        _copy(tx, message, targets, letter)
+        finish(tx, reader, [message])
+        _copy(tx, message, targets, letter, moved=reader.retains)
     return bool(targets)
 
 
-def _copy(tx: Write, message: Stored, targets: Sequence[Queue | Topic], letter: Origin) -> None:
-    moved = False
+def _copy(
+    tx: Write, message: Stored, targets: Sequence[Queue | Topic], letter: Origin, *, moved: bool
+) -> None:
     for target in targets:
         if isinstance(target, Queue):
-            _store(tx, message, target, letter, kept_since=letter.sent, keeps_id=not moved)
+            _store(
+                tx,
+                message,
+                target,
+                letter,
+                kept_since=tx.wall if moved else letter.sent,
+                keeps_id=not moved,
+            )
             moved = True
         else:
             # A log has no place for a history: its records are not messages.
@@ -193,7 +219,7 @@ def _is_cycle(letter: Origin, target: str) -> bool:
 
 
 def _dead_origin(
-    tx: Write, queue: Queue, message: Stored, origin: Origin, reason: Reason, error: str | None
+    tx: Write, reader: Reader, message: Stored, origin: Origin, reason: Reason, error: str | None
 ) -> Origin:
     lease = message.lease
     here = 0 if lease is None else lease.deliveries
@@ -201,12 +227,12 @@ def _dead_origin(
     return Origin(
         message_id=origin.message_id,
         sent=origin.sent,
-        source=f"{queue.name}@{message.sequence}",
+        source=reader.address(message.slot.number, message.sequence),
         reason=reason,
         at=tx.wall,
         deliveries=origin.deliveries + here,
         error=told,
-        hops=origins.with_hop(origin.hops, queue.name, reason, tx.wall),
+        hops=origins.with_hop(origin.hops, reader.place(message.slot.number), reason, tx.wall),
         priority=origin.priority,
     )
 
@@ -216,7 +242,7 @@ def transfer(tx: Write, queue: Queue, message: Stored, target: Queue, origin: Or
 
     Its retention begins anew: counted from the first send, it could be over on arrival.
     """
-    remove(tx, queue, [message])
+    remove(tx, queue.reader, [message])
     return _store(tx, message, target, origin, kept_since=tx.wall)
 
 
@@ -226,12 +252,9 @@ def _store(
 ) -> int:  # fmt: skip
     # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
     began = tx.wall if target.config.fifo else kept_since
-    group = message.message_group
-    if group is None and target.config.fifo:
-        group = (message.key or b"").hex() or str(origin.source)
     draft = Draft(
         message.content,
-        message_group=group,
+        message_group=_group_in(target, message, origin),
         level=min(origin.priority, target.config.priorities - 1),
         expires=_expires(tx, target, began),
     )
@@ -239,8 +262,15 @@ def _store(
     if not keeps_id:
         origin = replace(origin, message_id=origins.message_id(tx, record))
     origins.put(tx, record, origin)
-    keep_within_limits(tx, target, [record])
+    keep_within_limits(tx, target.reader, [record])
     return record
+
+
+def _group_in(target: Queue, message: Stored, origin: Origin) -> str | None:
+    if message.message_group is None and target.config.fifo:
+        # Records of one key keep their order.
+        return (message.key or b"").hex() or origin.source
+    return message.message_group
 
 
 def _expires(tx: Write, target: Queue, began: int) -> int:
@@ -249,19 +279,18 @@ def _expires(tx: Write, target: Queue, began: int) -> int:
     return until if ttl is None else min(until, tx.wall + ttl)
 
 
-def expire(tx: Write, queue: Queue, message: Stored) -> bool:
+def expire(tx: Write, reader: Reader, message: Stored) -> bool:
     """A message's time is over: False when it has to stay, because it has nowhere to go.
 
     What its time to live ended is dead-lettered; what has passed the queue's retention is dropped.
     """
-    origin = origins.get(tx, message.record, message.timestamp, message.slot.number >> 1)
-    began = message.timestamp if queue.config.fifo else origin.sent
-    if began + queue.config.retention <= tx.wall:
-        remove(tx, queue, [message])
-        count_gone(tx, queue, dropped=1)
+    origin = origins.get(tx, message.record, message.timestamp, message.slot.level)
+    began = message.timestamp if reader.ordered else origin.sent
+    if reader.retention is not None and began + reader.retention <= tx.wall:
+        drop(tx, reader, message)
         return True
     attempts.note_lapsed(tx, message.lease)
-    if dead_letter(tx, queue, message, "expired"):
+    if dead_letter(tx, reader, message, "expired"):
         return True
     tx.execute(
         "update mq_records set expires = :stays where id = :id",
@@ -275,15 +304,15 @@ _MOST_OVERFLOWING = 1_000
 _PAGE = 100
 
 
-def keep_within_limits(tx: Write, queue: Queue, added: Sequence[int] = ()) -> None:
+def keep_within_limits(tx: Write, reader: Reader, added: Sequence[int] = ()) -> None:
     """Take out what is over a queue's length limits, reason `overflow` (RabbitMQ: maxlength).
 
     With drop-head that is what would be delivered next; with dead-letter the last of what was just
     added. A queue that rejects may be over: what it has is never taken out.
     """
-    if not limits.are_set(queue) or queue.config.overflow == "reject":
+    if not reader.sheds:
         return
-    queue = queues.find(tx, queue.name)
+    queue = queues.find(tx, reader.name)
     messages, size = limits.excess(tx, queue)
     if queue.config.overflow == "dead-letter":
         _refuse_last(tx, queue, added, messages, size)
@@ -307,10 +336,10 @@ def _drop_head(tx: Write, queue: Queue, record: int, slot: Slot) -> tuple[int, i
         return 0, 0
     if expiry.is_over(tx, message.expires):
         # It did not count, so it makes no room.
-        expire(tx, queue, message)
+        expire(tx, queue.reader, message)
         return 0, 0
     attempts.note_lapsed(tx, message.lease)
-    return (1, message.size) if dead_letter(tx, queue, message, "overflow") else (0, 0)
+    return (1, message.size) if dead_letter(tx, queue.reader, message, "overflow") else (0, 0)
 
 
 def _refuse_last(tx: Write, queue: Queue, added: Sequence[int], messages: int, size: int) -> None:
@@ -324,4 +353,4 @@ def _refuse_last(tx: Write, queue: Queue, added: Sequence[int], messages: int, s
             refused.append(message)
             messages, size = messages - 1, size - message.size
     for message in reversed(refused):
-        dead_letter(tx, queue, message, "overflow")
+        dead_letter(tx, queue.reader, message, "overflow")

@@ -25,7 +25,7 @@ def everything(tx: Write, queue: Queue) -> int:
         "update mq_partitions set last_timestamp = :last where id = :id",
         {"last": queue.first_lane.last_timestamp, "id": fresh.id},
     )
-    move.count_gone(tx, queue, dropped=removed)
+    move.count_gone(tx, queue.reader, dropped=removed)
     retention.drain(tx)
     return removed
 
@@ -38,11 +38,11 @@ def unleased(tx: Write, queue: Queue) -> int:
         while page := view.stored(tx, slot, after, _PAGE):
             after = page[-1].sequence
             free = [m for m in page if view.state_of(tx, queue, m, False) != "leased"]
-            move.remove(tx, queue, free)
+            move.remove(tx, queue.reader, free)
             removed += len(free)
         tx.execute(
             "update mq_slots set cursor = max(cursor, :end) where id = :id",
             {"end": slot.next, "id": slot.id},
         )
-    move.count_gone(tx, queue, dropped=removed)
+    move.count_gone(tx, queue.reader, dropped=removed)
     return removed

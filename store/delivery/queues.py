@@ -34,11 +34,6 @@ class Queue:
         """The lane that keeps the sequence and the clock of all lanes."""
         return self.lanes[0]
 
-    @property
-    def levels(self) -> list[int]:
-        """The priorities that have lanes, highest first."""
-        return sorted({number >> 1 for number in self.lanes}, reverse=True)
-
 
 def lane_number(level: int, delayed: bool) -> int:
     """The partition number of a lane."""
@@ -191,10 +186,9 @@ def find(tx: Snapshot, name: str) -> Queue:
     if row is None:
         raise _missing(tx, name)
     _, channel, created, reader, noticed, *settings = row
-    config = _config(settings)
-    return Queue(
-        channel, name, created, config, _reader(reader, name, noticed, config), _lanes(tx, channel)
-    )
+    config, lanes = _config(settings), _lanes(tx, channel)
+    rules = _reader(reader, name, channel, noticed, config, lanes)
+    return Queue(channel, name, created, config, rules, lanes)
 
 
 def _config(settings: list[Any]) -> QueueConfig:
@@ -233,18 +227,27 @@ def _read_delays(text: str) -> tuple[int, ...]:
     return tuple(json.loads(text))
 
 
-def _reader(id: int, name: str, noticed: int, config: QueueConfig) -> Reader:
+def _reader(
+    id: int, name: str, channel: int, noticed: int, config: QueueConfig,
+    lanes: dict[int, Partition],
+) -> Reader:  # fmt: skip
     return Reader(
         id=id,
         name=name,
+        channel=channel,
+        source=name,
         on_ack="delete",
         ordered=config.fifo,
         lease=config.lease,
         max_deliveries=config.max_deliveries,
         dead_letter_to=config.dlq,
-        drop_exhausted=config.drop_exhausted,
+        dead_letter_key=config.dlq_key,
         retry_delays=config.retry_delays,
         noticed=noticed,
+        levels=tuple(sorted({number >> 1 for number in lanes}, reverse=True)),
+        delay=config.delay,
+        retention=config.retention,
+        sheds=config.overflow != "reject" and (config.max_length, config.max_bytes) != (None, None),
     )
 
 

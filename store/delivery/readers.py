@@ -11,24 +11,46 @@ class Reader:
     """The rules by which messages are leased and settled, passed along instead of branches.
 
     `on_ack` is the one decision: a queue deletes what was acknowledged, a share retains it.
-    `ordered` readers never deliver past a message of the same group that is in flight.
+    `ordered` readers never deliver past a message of the same group that is in flight. Lengths of
+    time are in milliseconds; no `retention` leaves it to the log that is read. One that `sheds` has
+    length limits, and takes out what is over them.
     """
 
     id: int
     name: str
+    channel: int
+    source: str
     on_ack: Literal["delete", "retain"]
     ordered: bool
     lease: int
     max_deliveries: int | None
     dead_letter_to: str | None
-    drop_exhausted: bool
+    dead_letter_key: str | None
     retry_delays: tuple[int, ...]
     noticed: int
+    levels: tuple[int, ...]
+    delay: int
+    retention: int | None
+    sheds: bool = False
+    window: int | None = None
+
+    @property
+    def retains(self) -> bool:
+        """Whether what it reads is a log, which keeps its records whatever becomes of them here."""
+        return self.on_ack == "retain"
 
     @property
     def strict(self) -> bool:
         """Whether a lapsed lease is lost at once, even while nobody else has taken the message."""
-        return self.ordered or self.on_ack == "retain"
+        return self.ordered or self.retains
+
+    def place(self, number: int) -> str:
+        """The address of the queue, or of one partition of the topic, that it reads."""
+        return f"{self.source}/{number}" if self.retains else self.source
+
+    def address(self, number: int, offset: int) -> str:
+        """The address of one message or record."""
+        return f"{self.place(number)}@{offset}"
 
     def retry_delay(self, deliveries: int) -> int:
         """What a message waits before its next delivery when so many have failed."""

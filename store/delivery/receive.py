@@ -16,7 +16,7 @@ from store.delivery.move import (
     from_row,
     with_lease,
 )
-from store.delivery.queues import Queue
+from store.delivery.readers import Reader
 from store.errors import Damaged
 from store.log.checksum import checksum
 
@@ -26,31 +26,30 @@ _MOST_EXPIRED = 1_000
 
 
 class Receiver:
-    """One receive from a queue, inside one transaction."""
+    """One receive by a reader, inside one transaction."""
 
-    def __init__(self, tx: Write, queue: Queue, most: int, lease: int, holder: int) -> None:
+    def __init__(self, tx: Write, reader: Reader, most: int, lease: int, holder: int) -> None:
         self._tx = tx
-        reader = leases.notice(tx, queue.reader, queue.levels)
-        self._queue = queue if reader is queue.reader else replace(queue, reader=reader)
+        self._reader = leases.notice(tx, reader)
         self._most = most
         self._lease = lease
         self._holder = holder
         self.taken_out = 0
         self._picked: list[Stored] = []
         self._damaged: list[Stored] = []
-        slots = leases.slots(tx, queue.reader)
-        self._slots = {slot.number: slot for slot in slots}
-        self._by_partition = {slot.partition: slot for slot in slots}
+        slots = leases.slots(tx, reader)
+        self._slots = slots
+        self._by_id = {slot.id: slot for slot in slots}
 
     def receive(self) -> list[Stored]:
         """The messages that are leased now, in the order in which they are to be worked on.
 
         Raises `Damaged` when there are none but such as differ from their checksums.
         """
-        if self._queue.reader.ordered:
+        if self._reader.ordered:
             self._pick_ordered()
         else:
-            for level in self._queue.levels:
+            for level in self._reader.levels:
                 self._pick_due(level)
                 self._pick_fresh(level)
         if self._damaged and not self._picked:
@@ -81,25 +80,29 @@ class Receiver:
             " and (l.due, l.id) > (:due, :id) and (:below is null or l.deliveries < :below)"
             " order by l.due, l.id limit :limit",
             {
-                "reader": self._queue.reader.id,
+                "reader": self._reader.id,
                 "level": level,
                 "now": self._tx.now,
                 "due": after[0],
                 "id": after[1],
                 # Once enough were taken out, what is exhausted is passed over.
-                "below": self._queue.reader.max_deliveries if self._took_enough else None,
+                "below": self._reader.max_deliveries if self._took_enough else None,
                 "limit": limit,
             },
         )
-        return [with_lease(row, self._by_partition[row[0] >> leases.OFFSET_BITS]) for row in rows]
+        return [with_lease(row, self._by_id[row[8] >> leases.OFFSET_BITS]) for row in rows]
 
     @property
     def _took_enough(self) -> bool:
         return self.taken_out >= MOST_TAKEN_OUT
 
     def _pick_fresh(self, level: int) -> None:
-        slot = self._slots.get(level << 1)
-        while slot is not None and self._wanted > 0 and self.taken_out < _MOST_EXPIRED:
+        for slot in self._slots:
+            if slot.level == level and not slot.delayed:
+                self._pick_undelivered(slot)
+
+    def _pick_undelivered(self, slot: Slot) -> None:
+        while self._wanted > 0 and self.taken_out < _MOST_EXPIRED:
             messages = self._undelivered(slot, self._wanted)
             if not messages:
                 return
@@ -125,7 +128,7 @@ class Receiver:
 
     def _pick_ordered(self) -> None:
         slot = self._slots[0]
-        for head in heads.due(self._tx, self._queue, self._most):
+        for head in heads.due(self._tx, self._reader, self._most):
             if self._wanted <= 0 or self._took_enough:
                 return
             self._pick_group(slot, head)
@@ -141,7 +144,7 @@ class Receiver:
         self._hold(ready)
         if ready:
             self._advance(slot, ready[-1].sequence + 1)
-        heads.refresh(self._tx, self._queue, slot, head.message_group, served=True)
+        heads.refresh(self._tx, self._reader, slot, head.message_group, served=True)
 
     def _walk(self, slot: Slot, head: heads.Head) -> Iterator[Stored]:
         first = head.first
@@ -172,7 +175,7 @@ class Receiver:
 
     def _is_delayed(self, message: Stored, head: heads.Head) -> bool:
         # The head's own time stands in its row, which is due.
-        delay = self._queue.config.delay
+        delay = self._reader.delay
         if not delay or message.lease is not None or message.record == head.first:
             return False
         return message.timestamp + delay > self._tx.wall
@@ -189,7 +192,7 @@ class Receiver:
         """Whether the message left the queue, or may at least not be delivered."""
         if self._is_expired(message):
             self.taken_out += 1
-            if not move.expire(self._tx, self._queue, message):
+            if not move.expire(self._tx, self._reader, message):
                 self._postpone(message)
             return True
         if not self._is_sound(message):
@@ -198,32 +201,32 @@ class Receiver:
             # It is never handed out, and holds nobody up but its own message group.
             self._postpone(message)
             return True
-        most = self._queue.reader.max_deliveries
+        most = self._reader.max_deliveries
         if most is None or message.lease is None or message.lease.deliveries < most:
             return False
         attempts.note_lapsed(self._tx, message.lease)
         self.taken_out += 1
-        if move.dead_letter(self._tx, self._queue, message, "max_deliveries"):
+        if move.dead_letter(self._tx, self._reader, message, "max_deliveries"):
             return True
         # With nowhere to go it stays, and is looked at again only after another lease.
         self._postpone(message)
         return True
 
     def _postpone(self, message: Stored) -> None:
-        due = self._tx.now + max(self._queue.reader.lease, 1000)
+        due = self._tx.now + max(self._reader.lease, 1000)
         old = message.lease
         if old is None:
             message.lease = self._unheld(message, due)
-            leases.insert(self._tx, self._queue.reader, [message.lease])
+            leases.insert(self._tx, self._reader, [message.lease])
             self._advance(message.slot, message.sequence + 1)
         else:
             message.lease = replace(old, due=due, ends=due, token=None, holder=None, started=None)
-            leases.update(self._tx, self._queue.reader, [old], [message.lease])
+            leases.update(self._tx, self._reader, [old], [message.lease])
 
     def _unheld(self, message: Stored, due: int) -> Lease:
         return Lease(
             id=message.slot.lease_id(message.sequence),
-            priority=message.slot.number >> 1,
+            priority=message.slot.level,
             due=due,
             ends=due,
             deliveries=0,
@@ -239,14 +242,18 @@ class Receiver:
         return found == m.checksum
 
     def _damage(self) -> Damaged:
-        addresses = ", ".join(f"{self._queue.name}@{m.sequence}" for m in self._damaged[:3])
+        addresses = ", ".join(
+            self._reader.address(m.slot.number, m.sequence) for m in self._damaged[:3]
+        )
         return Damaged(
             f"{len(self._damaged)} damaged message(s) can't be delivered: {addresses}",
             hint="find all damage: mq verify",
         )
 
     def _is_expired(self, message: Stored) -> bool:
-        until = message.timestamp + self._queue.config.retention
+        if self._reader.retention is None:
+            return False
+        until = message.timestamp + self._reader.retention
         if message.expires is not None:
             until = min(until, message.expires)
         return expiry.is_over(self._tx, until)
@@ -267,8 +274,8 @@ class Receiver:
                 attempts.note_lapsed(self._tx, old)
                 before.append(old)
                 after.append(message.lease)
-        leases.insert(self._tx, self._queue.reader, fresh)
-        leases.update(self._tx, self._queue.reader, before, after)
+        leases.insert(self._tx, self._reader, fresh)
+        leases.update(self._tx, self._reader, before, after)
         self._picked += messages
 
     def _leased(self, message: Stored) -> Lease:
@@ -277,8 +284,8 @@ class Receiver:
         ends = self._tx.now + self._lease
         return Lease(
             id=message.slot.lease_id(message.sequence),
-            priority=message.slot.number >> 1,
-            due=ends + self._queue.reader.retry_delay(deliveries),
+            priority=message.slot.level,
+            due=ends + self._reader.retry_delay(deliveries),
             ends=ends,
             deliveries=deliveries,
             token=receipts.new_token(),

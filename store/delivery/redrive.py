@@ -82,7 +82,7 @@ def redrive(
 
 
 def _origin(tx: Snapshot, message: Stored) -> Origin:
-    return origins.get(tx, message.record, message.timestamp, message.slot.number >> 1)
+    return origins.get(tx, message.record, message.timestamp, message.slot.level)
 
 
 def _transfer(tx: Write, queue: Queue, message: Stored, target: Queue, origin: Origin) -> int:

@@ -44,7 +44,7 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[Messag
     records = enqueue.enqueue(tx, queue, new)
     for index, record in zip(pending, records, strict=True):
         answers[index] = _answer(tx, queue, record)
-    move.keep_within_limits(tx, queue, records)
+    move.keep_within_limits(tx, queue.reader, records)
     sweep.sweep(tx)
     retention.drain(tx)
     return known.remember(answers)

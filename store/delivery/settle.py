@@ -1,8 +1,4 @@
-"""Settling deliveries: ack, nack, reject, extend, release. Here stands the one decision.
-
-When a message is acknowledged, a queue deletes it; a share, which reads a log, retains it and only
-forgets the lease.
-"""
+"""Settling deliveries: ack, nack, reject, extend, release."""
 
 from __future__ import annotations
 
@@ -10,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from store.db import Snapshot, Write
-from store.delivery import attempts, heads, leases, move, queues, receipts
+from store.delivery import attempts, heads, leases, lookup, move, receipts
 from store.delivery.leases import Lease, Slot
 from store.delivery.move import Stored
-from store.delivery.queues import Queue
+from store.delivery.readers import Reader
 from store.errors import Conflict, LeaseLost, MqError
 from store.routes import EXCHANGE_PREFIX
 
@@ -31,7 +27,7 @@ class Delivery:
 
 
 Refused = dict[str, MqError]
-Action = Callable[[Write, Queue, Sequence[Delivery]], Refused]
+Action = Callable[[Write, Reader, Sequence[Delivery]], Refused]
 
 
 def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
@@ -41,7 +37,7 @@ def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
     """
     finder = _Finder(tx, repeatable=action is acknowledge)
     refused: Refused = {}
-    found: dict[str, list[Delivery]] = {}
+    found: dict[int, list[Delivery]] = {}
     for text in dict.fromkeys(texts):
         try:
             delivery = finder.find(text)
@@ -49,22 +45,19 @@ def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
             refused[text] = error
         else:
             if delivery is not None:
-                found.setdefault(finder.queue(delivery).name, []).append(delivery)
+                found.setdefault(finder.reader(delivery).id, []).append(delivery)
     for deliveries in found.values():
-        queue = finder.queue(deliveries[0])
-        refused |= action(tx, queue, deliveries)
+        reader = finder.reader(deliveries[0])
+        refused |= action(tx, reader, deliveries)
         # What was given back may be over a limit again.
-        move.keep_within_limits(tx, queue)
+        move.keep_within_limits(tx, reader)
     return refused
 
 
-def acknowledge(tx: Write, queue: Queue, deliveries: Sequence[Delivery]) -> Refused:
-    """The messages are done with: a queue deletes them."""
-    if queue.reader.on_ack == "delete":
-        move.remove(tx, queue, [delivery.message for delivery in deliveries])
-        move.count_gone(tx, queue, acknowledged=len(deliveries))
-    else:
-        leases.remove(tx, queue.reader, [delivery.lease for delivery in deliveries])
+def acknowledge(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
+    """The messages are done with."""
+    move.finish(tx, reader, [delivery.message for delivery in deliveries])
+    move.count_gone(tx, reader, acknowledged=len(deliveries))
     return {}
 
 
@@ -74,17 +67,17 @@ def give_back(delay: int | None, error: str | None, outcome: str) -> Action:
     One that has used up its deliveries is dead-lettered instead.
     """
 
-    def act(tx: Write, queue: Queue, delivery: Delivery) -> None:
+    def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
         lease = delivery.lease
         attempts.note(tx, lease, outcome, error)
-        most = queue.reader.max_deliveries
+        most = reader.max_deliveries
         exhausted = most is not None and lease.deliveries >= most
-        if exhausted and move.dead_letter(tx, queue, delivery.message, "max_deliveries", error):
+        if exhausted and move.dead_letter(tx, reader, delivery.message, "max_deliveries", error):
             return
-        wait = queue.reader.retry_delay(lease.deliveries) if delay is None else delay
-        due = tx.now + wait if wait else queue.reader.given_back_at(tx.now)
+        wait = reader.retry_delay(lease.deliveries) if delay is None else delay
+        due = tx.now + wait if wait else reader.given_back_at(tx.now)
         after = replace(lease, due=due, ends=due, token=None, holder=None, started=None)
-        _change(tx, queue, delivery, after)
+        _change(tx, reader, delivery, after)
 
     return _one_by_one(act)
 
@@ -92,16 +85,17 @@ def give_back(delay: int | None, error: str | None, outcome: str) -> Action:
 def reject(error: str | None) -> Action:
     """The messages are refused for good: to the DLQ, or away where there is none."""
 
-    def act(tx: Write, queue: Queue, delivery: Delivery) -> None:
-        if not move.dead_letter(tx, queue, delivery.message, "rejected", error):
-            raise _nowhere_to_go(queue, delivery)
+    def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
+        if not move.dead_letter(tx, reader, delivery.message, "rejected", error):
+            raise _nowhere_to_go(reader, delivery)
         attempts.note(tx, delivery.lease, "rejected", error)
 
     return _one_by_one(act)
 
 
-def _nowhere_to_go(queue: Queue, delivery: Delivery) -> Conflict:
-    address, dlq = f"{queue.name}@{delivery.message.sequence}", queue.config.dlq or ""
+def _nowhere_to_go(reader: Reader, delivery: Delivery) -> Conflict:
+    address = reader.address(delivery.message.slot.number, delivery.message.sequence)
+    dlq = reader.dead_letter_to or ""
     if dlq.startswith(EXCHANGE_PREFIX):
         exchange = dlq.removeprefix(EXCHANGE_PREFIX)
         return Conflict(
@@ -116,47 +110,47 @@ def _nowhere_to_go(queue: Queue, delivery: Delivery) -> Conflict:
 def extend(duration: int) -> Action:
     """The leases last `duration` milliseconds from now; 0 gives the messages back at once."""
 
-    def act(tx: Write, queue: Queue, delivery: Delivery) -> None:
+    def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
         lease = delivery.lease
         if duration:
             ends = tx.now + duration
-            due = ends + queue.reader.retry_delay(lease.deliveries)
+            due = ends + reader.retry_delay(lease.deliveries)
         else:
-            ends = due = queue.reader.given_back_at(tx.now)
-        _change(tx, queue, delivery, replace(lease, ends=ends, due=due))
+            ends = due = reader.given_back_at(tx.now)
+        _change(tx, reader, delivery, replace(lease, ends=ends, due=due))
 
     return _one_by_one(act)
 
 
-def release(tx: Write, queue: Queue, message: Stored) -> bool:
+def release(tx: Write, reader: Reader, message: Stored) -> bool:
     """Make a message ready that somebody holds, or that waits; False when neither is so."""
     lease = message.lease
     if lease is None or lease.due <= tx.now:
         return False
     delivery = Delivery("", message, lease)
     if lease.token is not None and lease.ends > tx.now:
-        give_back(0, None, "released")(tx, queue, [delivery])
+        give_back(0, None, "released")(tx, reader, [delivery])
     else:
-        due = queue.reader.given_back_at(tx.now)
-        _change(tx, queue, delivery, replace(lease, due=due, ends=min(lease.ends, due)))
+        due = reader.given_back_at(tx.now)
+        _change(tx, reader, delivery, replace(lease, due=due, ends=min(lease.ends, due)))
     return True
 
 
-def lapse(tx: Write, queue: Queue, message: Stored) -> None:
+def lapse(tx: Write, reader: Reader, message: Stored) -> None:
     """End a message's lease now, as time would have done it later."""
     lease = message.lease
     assert lease is not None
-    wait = queue.reader.retry_delay(lease.deliveries)
-    ends = tx.now if wait else queue.reader.given_back_at(tx.now)
-    _change(tx, queue, Delivery("", message, lease), replace(lease, ends=ends, due=ends + wait))
+    wait = reader.retry_delay(lease.deliveries)
+    ends = tx.now if wait else reader.given_back_at(tx.now)
+    _change(tx, reader, Delivery("", message, lease), replace(lease, ends=ends, due=ends + wait))
 
 
-def _one_by_one(act: Callable[[Write, Queue, Delivery], None]) -> Action:
-    def action(tx: Write, queue: Queue, deliveries: Sequence[Delivery]) -> Refused:
+def _one_by_one(act: Callable[[Write, Reader, Delivery], None]) -> Action:
+    def action(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
         refused: Refused = {}
         for delivery in deliveries:
             try:
-                act(tx, queue, delivery)
+                act(tx, reader, delivery)
             except MqError as error:
                 refused[delivery.receipt] = error
         return refused
@@ -164,24 +158,24 @@ def _one_by_one(act: Callable[[Write, Queue, Delivery], None]) -> Action:
     return action
 
 
-def _change(tx: Write, queue: Queue, delivery: Delivery, after: Lease) -> None:
-    leases.update(tx, queue.reader, [delivery.lease], [after])
+def _change(tx: Write, reader: Reader, delivery: Delivery, after: Lease) -> None:
+    leases.update(tx, reader, [delivery.lease], [after])
     group = delivery.message.message_group
-    if queue.config.fifo and group is not None:
-        heads.refresh(tx, queue, delivery.message.slot, group)
+    if reader.ordered and group is not None:
+        heads.refresh(tx, reader, delivery.message.slot, group)
 
 
 class _Finder:
-    """Finds the deliveries of receipts; each queue is looked up once."""
+    """Finds the deliveries of receipts; each reader is looked up once."""
 
     def __init__(self, tx: Write, repeatable: bool) -> None:
         self._tx = tx
         self._seal = receipts.seal(tx)
         self._repeatable = repeatable
-        self._places: dict[int, tuple[Queue, Slot] | None] = {}
+        self._places: dict[int, tuple[Reader, Slot] | None] = {}
 
-    def queue(self, delivery: Delivery) -> Queue:
-        """The queue of a delivery that was found."""
+    def reader(self, delivery: Delivery) -> Reader:
+        """The reader of a delivery that was found."""
         place = self._place(delivery.lease.slot)
         assert place is not None
         return place[0]
@@ -195,47 +189,50 @@ class _Finder:
         receipt = receipts.read(self._seal, text)
         place = self._place(receipt.lease >> leases.OFFSET_BITS)
         if place is None:
-            raise _lost(receipt, "the message", "its queue was purged or deleted")
-        queue, slot = place
+            raise _lost(receipt, "the message", "where it stood was purged, reset or deleted")
+        reader, slot = place
         message = move.load_leased(self._tx, slot, receipt.lease)
         if message is None or message.lease is None:
-            self._refuse_unless_acknowledged(receipt, queue)
+            self._refuse_unless_acknowledged(receipt, reader, slot)
             return None
-        why = _why_lost(self._tx, queue, message.lease, receipt)
+        why = _why_lost(self._tx, reader, message.lease, receipt)
         if why is not None:
-            raise _lost(receipt, queue.name, why)
+            raise _lost(receipt, reader.place(slot.number), why)
         return Delivery(text, message, message.lease)
 
-    def _refuse_unless_acknowledged(self, receipt: receipts.Receipt, queue: Queue) -> None:
+    def _refuse_unless_acknowledged(
+        self, receipt: receipts.Receipt, reader: Reader, slot: Slot
+    ) -> None:
         # With no lease and no other end, saying again that it is done is no mistake.
         if attempts.ended(self._tx, receipt.lease, receipt.token):
-            raise _lost(receipt, queue.name, "its lease ended before this")
+            raise _lost(receipt, reader.place(slot.number), "its lease ended before this")
         if not self._repeatable:
-            raise _lost(receipt, queue.name, "it was acknowledged, or its retention has passed")
+            why = "it was acknowledged, or its retention has passed"
+            raise _lost(receipt, reader.place(slot.number), why)
 
-    def _place(self, slot: int) -> tuple[Queue, Slot] | None:
+    def _place(self, slot: int) -> tuple[Reader, Slot] | None:
         if slot not in self._places:
             self._places[slot] = _place_of(self._tx, slot)
         return self._places[slot]
 
 
-def _place_of(tx: Snapshot, slot: int) -> tuple[Queue, Slot] | None:
+def _place_of(tx: Snapshot, slot: int) -> tuple[Reader, Slot] | None:
     name = tx.value(
-        "select r.name from mq_slots s join mq_readers r on r.id = s.reader"
-        " where s.id = :slot and r.kind = 'queue'",
+        "select c.name from mq_slots s join mq_readers r on r.id = s.reader"
+        " join mq_channels c on c.id = r.channel where s.id = :slot",
         {"slot": slot},
     )
     if name is None:
         return None
-    queue = queues.find(tx, name)
-    return queue, next(one for one in leases.slots(tx, queue.reader) if one.id == slot)
+    reader = lookup.find_reader(tx, name)
+    return reader, next(one for one in leases.slots(tx, reader) if one.id == slot)
 
 
-def _why_lost(tx: Write, queue: Queue, lease: Lease, receipt: receipts.Receipt) -> str | None:
+def _why_lost(tx: Write, reader: Reader, lease: Lease, receipt: receipts.Receipt) -> str | None:
     if lease.token != receipt.token:
         return "it was given back or leased again since"
     lapsed = lease.ends <= tx.now
-    if lapsed and queue.reader.strict:
+    if lapsed and reader.strict:
         return "its lease has lapsed"
     if lapsed and lease.started is not None and lease.started + RECEIPT_LIFE < tx.now:
         return "it was received more than 12 hours ago"

@@ -48,4 +48,4 @@ def _expire(tx: Write, queue: Queue, slot: Slot, record: int) -> bool:
     message = move.load(tx, slot, record)
     if message is None or message.is_held(tx.now):
         return False
-    return move.expire(tx, queue, message)
+    return move.expire(tx, queue.reader, message)

@@ -10,6 +10,7 @@ from store.delivery.leases import Slot
 from store.delivery.move import WITH_LEASES, Stored, with_lease
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
+from store.delivery.readers import Reader
 from store.errors import NotFound
 from store.log.encoding import decode_headers
 from store.log.read import offset_for_time
@@ -19,8 +20,7 @@ from store.messages import LeaseStatus, Message, QueueStatus, State
 def _origins(tx: Snapshot, stored: Sequence[Stored]) -> list[Origin]:
     moved = origins.moved(tx, [one.record for one in stored])
     return [
-        moved.get(one.record)
-        or origins.unmoved(tx, one.record, one.timestamp, one.slot.number >> 1)
+        moved.get(one.record) or origins.unmoved(tx, one.record, one.timestamp, one.slot.level)
         for one in stored
     ]
 
@@ -42,7 +42,7 @@ def _message(
         sequence=one.sequence,
         timestamp=origin.sent,
         message_group=one.message_group,
-        priority=one.slot.number >> 1,
+        priority=one.slot.level,
         headers=decode_headers(one.headers),
         key=one.key,
         value=one.value,
@@ -170,7 +170,7 @@ class _BlockedGroups:
 def status(tx: Snapshot, queue: Queue) -> QueueStatus:
     """The queue and how many messages are in each state, without counting the backlog."""
     total = sum(lane.records for lane in queue.lanes.values())
-    in_hand, delayed = leases.held_and_waiting(tx, queue.reader, queue.levels)
+    in_hand, delayed = leases.held_and_waiting(tx, queue.reader)
     lapsing = _waiting_for_retry(tx, queue)
     in_hand, delayed = in_hand - lapsing, delayed + lapsing
     blocked = 0
@@ -276,40 +276,43 @@ def _oldest(tx: Snapshot, queue: Queue) -> int | None:
     return min(times, default=None)
 
 
-def seconds_until_due(tx: Snapshot, queue: Queue) -> float | None:
+def seconds_until_due(tx: Snapshot, reader: Reader) -> float | None:
     """How long until a lease or a delay ends by itself; `None` when nothing is waited for."""
-    if queue.config.fifo:
-        soonest = [_soonest(tx, "mq_heads", queue, "")]
+    if reader.ordered:
+        soonest = [_soonest(tx, "mq_heads", reader, "")]
     else:
         soonest = [
-            _soonest(tx, "mq_leases", queue, f" and priority = {int(level)}")
-            for level in queue.levels
+            _soonest(tx, "mq_leases", reader, f" and priority = {int(level)}")
+            for level in reader.levels
         ]
     times = [due for due in soonest if due is not None]
     return None if not times else max(0, min(times) - tx.now) / 1000
 
 
-def _soonest(tx: Snapshot, table: str, queue: Queue, further: str) -> int | None:
+def _soonest(tx: Snapshot, table: str, reader: Reader, further: str) -> int | None:
     due: int | None = tx.value(
         f"select min(due) from {table} where reader = :reader and due > :now{further}",
-        {"reader": queue.reader.id, "now": tx.now},
+        {"reader": reader.id, "now": tx.now},
     )
     return due
 
 
-def lease_list(tx: Snapshot, queue: Queue, expired: bool) -> list[LeaseStatus]:
+def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[LeaseStatus]:
     """The leases that run, or with `expired` those that lapsed and were not taken again."""
     seal = receipts.seal(tx)
+    numbers = {slot.id: slot.number for slot in leases.slots(tx, reader)}
     rows = tx.rows(
         "select l.id, l.deliveries, l.ends, l.token, h.name from mq_leases l"
         " join mq_holders h on h.id = l.holder where l.reader = :reader and l.token not null"
         " and (l.ends <= :now) = :expired order by l.ends, l.id",
-        {"reader": queue.reader.id, "now": tx.now, "expired": int(expired)},
+        {"reader": reader.id, "now": tx.now, "expired": int(expired)},
     )
     return [
         LeaseStatus(
-            address=f"{queue.name}@{id & (1 << leases.OFFSET_BITS) - 1}",
-            reader=queue.name,
+            address=reader.address(
+                numbers[id >> leases.OFFSET_BITS], id & (1 << leases.OFFSET_BITS) - 1
+            ),
+            reader=reader.name,
             holder=holder,
             deliveries=deliveries,
             expires=wall_time(tx, ends),
