@@ -16,6 +16,13 @@ Files = Annotated[
     list[str], typer.Argument(metavar="FILE…", help="Topology files; - reads standard input.")
 ]
 
+Prune = Annotated[
+    bool,
+    typer.Option(
+        "--prune", help="Also delete what these files created and no longer have; see mq plan."
+    ),
+]
+
 
 def read_sources(files: list[str]) -> list[Source]:
     """The files' contents; raises `NotFound` for one that is not there."""

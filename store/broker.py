@@ -17,6 +17,7 @@ from store.api.queues import QueueCalls
 from store.api.routing import RoutingCalls
 from store.api.tables import TableCalls
 from store.api.topics import TopicCalls
+from store.api.topology import TopologyCalls
 from store.clock import Clock, SystemClock
 from store.consumer import Consumer, joining
 from store.db import Database, Snapshot, Write
@@ -34,7 +35,14 @@ _PAGES_A_STEP = 500
 
 
 class Store(
-    TopicCalls, TableCalls, QueueCalls, DeadLetterCalls, RoutingCalls, GroupCalls, OperationCalls
+    TopicCalls,
+    TableCalls,
+    QueueCalls,
+    DeadLetterCalls,
+    RoutingCalls,
+    GroupCalls,
+    TopologyCalls,
+    OperationCalls,
 ):
     """An open store. It may be used by several threads, and must be opened again after fork."""
 

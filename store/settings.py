@@ -18,13 +18,14 @@ class Notation:
     """How a setting is written: `read` gives what calls take, `write` takes what configs hold.
 
     `nothing` is the word for a setting that is absent, where it may be; `many` says that it is a
-    list, whose text has commas.
+    list, whose text has commas, `whole` that it is a number.
     """
 
     read: Callable[[str], Any]
     write: Callable[[Any], str]
     nothing: str | None = None
     many: bool = False
+    whole: bool = False
 
 
 def _read_duration(text: str) -> timedelta:
@@ -68,7 +69,7 @@ def _size(nothing: str | None = None) -> Notation:
     return Notation(parse_size, format_size, nothing)
 
 
-_COUNT = Notation(_read_count, str, "none")
+_COUNT = Notation(_read_count, str, "none", whole=True)
 _WORD = Notation(str, str)
 _FLAG = Notation(_read_flag, _write_flag)
 
@@ -102,14 +103,14 @@ QUEUE: Mapping[str, Notation] = {
     "dedup": _duration("none"),
     "content_dedup": _FLAG,
     "dedup_scope": _WORD,
-    "priorities": Notation(_read_count, str),
+    "priorities": Notation(_read_count, str, whole=True),
     "ttl": _duration("none"),
     "max_length": _COUNT,
     "max_bytes": _size("none"),
     "overflow": _WORD,
     "single_active": _FLAG,
     "fair": _FLAG,
-    "redrive_allow": _WORD,
+    "redrive_allow": Notation(str, str, many=True),
     "chaos": Notation(str, str, "none"),
     "wait": _duration(),
 }
@@ -130,7 +131,9 @@ def read_settings(
 
 def config_value(notation: Notation, text: str) -> Any:
     """One setting as configs hold it: lengths of time in milliseconds; raises `BadInput`."""
-    return _as_held(None if text == notation.nothing else notation.read(text))
+    if text == notation.nothing:
+        return () if notation.many else None
+    return _as_held(notation.read(text))
 
 
 def _as_held(given: Any) -> Any:

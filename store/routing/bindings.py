@@ -60,6 +60,15 @@ def unbind(
         )
 
 
+def label(
+    tx: Write, exchange: str, destination: str, key: str, headers: Headers | None, match: str,
+    label: str,
+) -> None:  # fmt: skip
+    """Note which topology owns a binding, which is named by its arguments."""
+    columns = _columns(tx, exchange, destination, key, headers, match)
+    tx.execute(f"update mq_bindings set label = :label{_IDENTITY}", {**columns, "label": label})
+
+
 def every(
     tx: Snapshot, exchange: str | None = None, destination: str | None = None
 ) -> list[Binding]:

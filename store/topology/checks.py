@@ -27,6 +27,26 @@ def check(topology: Topology, present: Topology, problems: Problems) -> None:
     _Checks(topology, topology.over(present), problems).run()
 
 
+def references(thing: Thing) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """What a thing refers to: the setting, the name, and the kinds that it may be of."""
+    for setting, kinds in _REFERENCES.get(thing.kind, {}).items():
+        # A required setting can be missing here; that was told.
+        for name in names_in(thing.settings.get(setting, "none")):
+            if name.startswith(EXCHANGE_PREFIX):
+                yield setting, name.removeprefix(EXCHANGE_PREFIX), ("exchange",)
+            else:
+                yield setting, name, kinds
+
+
+_REFERENCES: dict[str, dict[str, tuple[str, ...]]] = {
+    "queue": {"dlq": ("queue",)},
+    "exchange": {"alternate": ("exchange",)},
+    "binding": {"from": ("exchange",), "to": ("queue", "topic")},
+    "group": {"topics": ("topic",), "dlq": ("queue",)},
+    "share": {"topic": ("topic",), "dlq": ("queue",)},
+}
+
+
 class _Checks:
     """The checks; `_all` is everything that may be referred to."""
 
@@ -39,18 +59,12 @@ class _Checks:
         for thing in self._declared:
             if thing.kind in CHANNELS:
                 self._one_name_space(thing)
-            match thing.kind:
-                case "queue":
-                    self._queue(thing)
-                case "exchange":
-                    self._named(thing, "alternate", ["exchange"])
-                case "binding":
-                    self._binding(thing)
-                case "group":
-                    self._group(thing)
-                case "share":
-                    self._named(thing, "topic", ["topic"])
-                    self._named(thing, "dlq", ["queue"])
+            found = {
+                setting: self._find(thing, setting, name, kinds)
+                for setting, name, kinds in references(thing)
+            }
+            if thing.kind == "queue":
+                self._one_type(thing, found.get("dlq"))
         self._dead_letter_cycles()
 
     def _one_name_space(self, thing: Thing) -> None:
@@ -64,8 +78,7 @@ class _Checks:
                     " have one name space",
                 )
 
-    def _queue(self, queue: Thing) -> None:
-        dlq = self._destination(queue, "dlq", ["queue"])
+    def _one_type(self, queue: Thing, dlq: Thing | None) -> None:
         if dlq and dlq.kind == "queue" and dlq.settings["fifo"] != queue.settings["fifo"]:
             self._problems.error(
                 queue.place_of("dlq"),
@@ -73,34 +86,14 @@ class _Checks:
                 " a queue and its DLQ must be of one type",
             )
 
-    def _group(self, group: Thing) -> None:
-        for name in names_in(group.settings["topics"]):
-            self._find(group, "topics", name, ["topic"])
-        self._named(group, "dlq", ["queue"])
-
-    def _binding(self, binding: Thing) -> None:
-        self._named(binding, "from", ["exchange"])
-        self._destination(binding, "to", ["queue", "topic"])
-
-    def _named(self, thing: Thing, setting: str, kinds: list[str]) -> Thing | None:
-        # A required setting can be missing here; that was told.
-        name = thing.settings.get(setting, "none")
-        return None if name == "none" else self._find(thing, setting, name, kinds)
-
-    def _destination(self, thing: Thing, setting: str, kinds: list[str]) -> Thing | None:
-        name = thing.settings[setting]
-        if name.startswith(EXCHANGE_PREFIX):
-            return self._find(thing, setting, name.removeprefix(EXCHANGE_PREFIX), ["exchange"])
-        return self._named(thing, setting, kinds)
-
-    def _find(self, thing: Thing, setting: str, name: str, kinds: list[str]) -> Thing | None:
+    def _find(self, thing: Thing, setting: str, name: str, kinds: tuple[str, ...]) -> Thing | None:
         for kind in kinds:
             if found := self._all.get(kind, name):
                 return found
         self._problems.error(thing.place_of(setting), self._missing(setting, name, kinds))
         return None
 
-    def _missing(self, setting: str, name: str, kinds: list[str]) -> str:
+    def _missing(self, setting: str, name: str, kinds: tuple[str, ...]) -> str:
         others = [kind for kind in (*CHANNELS, "exchange") if self._all.get(kind, name)]
         if others == ["exchange"] and "queue" in kinds:
             return f"{setting}: {name} is an exchange: write {EXCHANGE_PREFIX}{name}"

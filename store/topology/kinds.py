@@ -16,7 +16,7 @@ from store.errors import BadInput
 from store.groups import groups
 from store.log import topics
 from store.messages import QueueConfig
-from store.models import GroupConfig, TopicConfig
+from store.models import GroupConfig, Headers, TopicConfig
 from store.positions import parse_position
 from store.routes import EXCHANGE_TYPES, MATCHES
 from store.routing import bindings, exchanges
@@ -54,6 +54,14 @@ class Kind:
             settings["max_deliveries"] = LIMIT_WITH_DLQ
         return {name: settings[name] for name in self.notations if name in settings}
 
+    def named(self, settings: Settings) -> dict[str, str]:
+        """The settings that a file must name so that it means these."""
+        named = {name: text for name, text in settings.items() if self.defaults.get(name) != text}
+        # A setting can follow from another one that is named.
+        implied = self.complete(named)
+        named |= {name: text for name, text in settings.items() if implied.get(name, text) != text}
+        return {name: named[name] for name in self.notations if name in named}
+
     def values(self, settings: Settings) -> dict[str, Any]:
         """Settings as configs hold them."""
         return {name: config_value(self.notations[name], text) for name, text in settings.items()}
@@ -89,8 +97,29 @@ def names_in(text: str) -> list[str]:
     return [] if text == "none" else text.split(",")
 
 
+def headers_text(headers: Headers) -> str:
+    """Headers to match as text, the same for the same headers."""
+    return json.dumps(dict(headers), separators=(",", ":"), sort_keys=True)
+
+
+def binding_name(settings: Settings) -> str:
+    """What a binding is called: all that it consists of, since it has no name."""
+    told = [f"{settings['from']} -> {settings['to']}"]
+    if settings["key"]:
+        told.append(f"key {settings['key']}")
+    if settings["headers"] != "{}":
+        told.append(f"headers {settings['headers']}")
+    if settings["match"] != "all":
+        told.append(f"match {settings['match']}")
+    return " ".join(told)
+
+
 def _read_names(text: str) -> list[str]:
     return [check_name(name.strip()) for name in text.split(",")]
+
+
+def _write_names(names: Sequence[str]) -> str:
+    return ",".join(names) or "none"
 
 
 def _read_number(text: str) -> int:
@@ -150,7 +179,7 @@ def _check_group(name: str, settings: Settings) -> None:
 TOPIC_KIND = Kind(
     "topic",
     "topics",
-    {"partitions": Notation(_read_number, str), **TOPIC},
+    {"partitions": Notation(_read_number, str, whole=True), **TOPIC},
     {"partitions": "1", **write_settings(TopicConfig())},
     _check_topic,
 )
@@ -158,7 +187,7 @@ QUEUE_KIND = Kind("queue", "queues", QUEUE, write_settings(QueueConfig()), _chec
 GROUP_KIND = Kind(
     "group",
     "groups",
-    {"topics": Notation(_read_names, ",".join, "none", many=True), **GROUP},
+    {"topics": Notation(_read_names, _write_names, "none", many=True), **GROUP},
     {"topics": "none", **write_settings(GroupConfig())},
     _check_group,
 )
@@ -189,7 +218,7 @@ SHARE_KIND = Kind(
         "topic": Notation(check_name, str),
         "lease": QUEUE["lease"],
         "max_deliveries": QUEUE["max_deliveries"],
-        "max_in_flight": Notation(_read_number, str),
+        "max_in_flight": Notation(_read_number, str, whole=True),
         "dlq": QUEUE["dlq"],
         "from": Notation(_read_start, str),
     },

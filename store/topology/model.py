@@ -54,3 +54,10 @@ class Topology:
     def over(self, other: Topology) -> Topology:
         """The things of both; where both have one, this one's."""
         return Topology([*other, *self], self.labels)
+
+    def without(self, others: Iterable[Thing]) -> Topology:
+        """The things that are not among the others."""
+        gone = {(thing.kind, thing.name) for thing in others}
+        return Topology(
+            (thing for thing in self if (thing.kind, thing.name) not in gone), self.labels
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +13,7 @@ from store.log.encoding import encode_headers
 from store.models import HeaderValue
 from store.topology import documents
 from store.topology.documents import Mapping, Node, Scalar
-from store.topology.kinds import BINDING_KIND, KINDS, Kind
+from store.topology.kinds import BINDING_KIND, KINDS, Kind, binding_name, headers_text
 from store.topology.model import Thing, Topology
 from store.topology.problems import Place, Problems
 
@@ -254,23 +253,6 @@ def _integer(text: str) -> int:
         raise BadInput(f"a number of {len(text)} digits is too large")
     # YAML 1.2 has 0o17 for octal numbers; 017 is seventeen.
     return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-
-
-def headers_text(headers: dict[str, HeaderValue]) -> str:
-    """Headers to match as text, the same for the same headers."""
-    return json.dumps(headers, separators=(",", ":"), sort_keys=True)
-
-
-def binding_name(settings: dict[str, str]) -> str:
-    """What a binding is called: all that it consists of, since it has no name."""
-    told = [f"{settings['from']} -> {settings['to']}"]
-    if settings["key"]:
-        told.append(f"key {settings['key']}")
-    if settings["headers"] != "{}":
-        told.append(f"headers {settings['headers']}")
-    if settings["match"] != "all":
-        told.append(f"match {settings['match']}")
-    return " ".join(told)
 
 
 def _is_nothing(node: Node) -> bool:

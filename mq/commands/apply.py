@@ -1,0 +1,61 @@
+"""`mq apply`: make the store what topology files say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mq.commands import SingleCommand
+from mq.commands.plan_steps import STEPS, line, show, summary, warn
+from mq.commands.reporting import DryRun, report_done
+from mq.context import Context, current_context
+from mq.topology_files import Files, Prune, read_sources
+from store.topology.checks import validate
+from store.topology.problems import InvalidTopology
+
+if TYPE_CHECKING:
+    from store.topology.reading import Source
+    from store.topology.steps import Plan
+
+app = SingleCommand()
+
+
+@app.command()
+def apply(files: Files, prune: Prune = False, dry_run: DryRun = False) -> None:
+    """Make the store what topology files say, in one transaction; create it if there is none.
+
+    All of it is done or nothing, and doing it again does nothing. Steps that `mq plan` marks with !
+    and --prune are asked about on a terminal and need --yes off it.
+    """
+    context = current_context()
+    sources = read_sources(files)
+    if not context.store_location().path.exists():
+        _refuse_unusable(sources)
+    with context.open_store(create=not dry_run) as store:
+        planned = store.plan(sources, prune=prune)
+        warn(context, planned)
+        if dry_run:
+            show(context, planned)
+            return
+        _agree(context, planned, prune)
+        # Who agrees to everything in advance has seen no plan that could be out of date.
+        done = store.apply(sources, prune=prune, expected=None if context.yes else planned)
+    report_done(context, STEPS, done.steps, summary(done, done=True))
+
+
+def _refuse_unusable(sources: list[Source]) -> None:
+    # Else a file that can't be applied would leave an empty store behind.
+    problems = validate(sources)
+    if any(problem.severity == "error" for problem in problems):
+        raise InvalidTopology(problems)
+
+
+def _agree(context: Context, planned: Plan, prune: bool) -> None:
+    risky = [step for step in planned.steps if step.risks]
+    if not risky and not prune:
+        return
+    if context.diagnostics.is_terminal and not context.yes:
+        for step in planned.steps:
+            context.diagnostics.relay(line(step))
+    told = "; ".join(line(step) for step in risky[:3]) or "nothing is deleted"
+    more = f"; and {len(risky) - 3} more" if len(risky) > 3 else ""
+    context.confirm(f"This can't be undone: {told}{more}.")

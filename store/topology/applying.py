@@ -1,0 +1,176 @@
+"""A plan carried out, in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from store.db import Write
+from store.delivery import altering, queues
+from store.groups import groups, membership
+from store.log import topics
+from store.messages import QueueConfig
+from store.routing import bindings, exchanges
+from store.topology.kinds import KINDS, group_config, names_in, queue_config, topic_config
+from store.topology.model import Thing
+from store.topology.steps import Plan, Step
+
+
+def carry_out(tx: Write, plan: Plan) -> None:
+    """Do every step, in an order in which whatever is referred to is there."""
+    for step in plan.steps:
+        if step.action == "create":
+            _CREATE[step.kind](tx, step.thing)
+            _label(tx, step.thing)
+    _connect(tx, [step.thing for step in plan.steps if step.action == "create"])
+    for step in plan.steps:
+        if step.action == "change":
+            _change(tx, step)
+    doomed = [step for step in plan.steps if step.action == "delete"]
+    _disconnect(tx, doomed)
+    for step in doomed:
+        _DELETE[step.kind](tx, step.thing)
+
+
+def _connect(tx: Write, created: Iterable[Thing]) -> None:
+    # Queues may dead-letter into one another, so they are all there before any names its DLQ.
+    for thing in created:
+        if thing.kind == "queue" and thing.settings["dlq"] != "none":
+            values = KINDS["queue"].values(thing.settings)
+            del values["fifo"]
+            altering.alter(tx, thing.name, values)
+
+
+def _disconnect(tx: Write, doomed: Iterable[Step]) -> None:
+    # Else a circle of dead letters could not be deleted at all.
+    for step in doomed:
+        if step.kind == "queue" and step.thing.settings["dlq"] != "none":
+            queues.alter(tx, step.name, {"dlq": None, "max_deliveries": None})
+
+
+def _create_topic(tx: Write, thing: Thing) -> None:
+    partitions = int(thing.settings["partitions"])
+    topics.create(tx, thing.name, partitions, topic_config(thing.settings))
+
+
+def _create_queue(tx: Write, thing: Thing) -> None:
+    config = queue_config(thing.settings)
+    queues.create(tx, thing.name, config if config.dlq is None else QueueConfig(fifo=config.fifo))
+
+
+def _create_exchange(tx: Write, thing: Thing) -> None:
+    values = KINDS["exchange"].values(thing.settings)
+    exchanges.create(tx, thing.name, values["type"], values["alternate"])
+
+
+def _create_binding(tx: Write, thing: Thing) -> None:
+    bindings.bind(tx, *_arguments(thing))
+
+
+def _arguments(binding: Thing) -> tuple[str, str, str, dict[str, Any], str]:
+    settings = binding.settings
+    headers = json.loads(settings["headers"])
+    return settings["from"], settings["to"], settings["key"], headers, settings["match"]
+
+
+def _create_group(tx: Write, thing: Thing) -> None:
+    groups.create(tx, thing.name, group_config(thing.settings), names_in(thing.settings["topics"]))
+
+
+_CREATE: dict[str, Callable[[Write, Thing], None]] = {
+    "topic": _create_topic,
+    "queue": _create_queue,
+    "exchange": _create_exchange,
+    "binding": _create_binding,
+    "group": _create_group,
+}
+
+
+def _change(tx: Write, step: Step) -> None:
+    changed = {change.setting: change.new for change in step.changes}
+    if changed.pop("label", None) is not None:
+        _label(tx, step.thing)
+    if changed:
+        values = KINDS[step.kind].values(changed)
+        _CHANGE[step.kind](tx, step.thing, values)
+
+
+def _change_topic(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
+    topics.alter(tx, thing.name, values.pop("partitions", None), values)
+
+
+def _change_queue(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
+    altering.alter(tx, thing.name, values)
+
+
+def _change_exchange(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
+    exchanges.alter(tx, thing.name, values["alternate"])
+
+
+def _change_group(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
+    group = groups.find(tx, thing.name)
+    wanted = names_in(thing.settings["topics"])
+    declared = groups.declared_topics(tx).get(thing.name, [])
+    if "topics" in values:
+        groups.withdraw_topics(tx, group.id, [name for name in declared if name not in wanted])
+        del values["topics"]
+    groups.alter(tx, thing.name, replace(group.config, **values), wanted)
+
+
+_CHANGE: dict[str, Callable[[Write, Thing, dict[str, Any]], None]] = {
+    "topic": _change_topic,
+    "queue": _change_queue,
+    "exchange": _change_exchange,
+    "group": _change_group,
+}
+
+
+def _delete_topic(tx: Write, thing: Thing) -> None:
+    topics.delete(tx, thing.name)
+
+
+def _delete_queue(tx: Write, thing: Thing) -> None:
+    queues.delete(tx, thing.name)
+
+
+def _delete_exchange(tx: Write, thing: Thing) -> None:
+    exchanges.delete(tx, thing.name)
+
+
+def _delete_binding(tx: Write, thing: Thing) -> None:
+    bindings.unbind(tx, *_arguments(thing))
+
+
+def _delete_group(tx: Write, thing: Thing) -> None:
+    group = groups.find(tx, thing.name)
+    groups.delete(tx, group, membership.live_members(tx, group))
+
+
+_DELETE: dict[str, Callable[[Write, Thing], None]] = {
+    "topic": _delete_topic,
+    "queue": _delete_queue,
+    "exchange": _delete_exchange,
+    "binding": _delete_binding,
+    "group": _delete_group,
+}
+
+
+def _label(tx: Write, thing: Thing) -> None:
+    """Note which topology owns a thing."""
+    if thing.label is None:
+        return
+    parameters = {"label": thing.label, "name": thing.name}
+    match thing.kind:
+        case "binding":
+            bindings.label(tx, *_arguments(thing), thing.label)
+        case "exchange":
+            tx.execute("update mq_exchanges set label = :label where name = :name", parameters)
+        case "group":
+            tx.execute(
+                "update mq_readers set label = :label where kind = 'group' and name = :name",
+                parameters,
+            )
+        case _:
+            tx.execute("update mq_channels set label = :label where name = :name", parameters)

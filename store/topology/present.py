@@ -1,0 +1,76 @@
+"""What there is in a store, as a topology. Each kind is read with a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from store.db import Snapshot
+from store.delivery import queues
+from store.groups import groups
+from store.log import topics
+from store.routing import bindings, exchanges
+from store.settings import write_settings
+from store.topology.kinds import Settings, binding_name, headers_text
+from store.topology.model import Thing, Topology
+
+
+def read(tx: Snapshot) -> Topology:
+    """Everything that is in the store, by kind and name."""
+    labels = {
+        **_labels(tx, "select kind, name, label from mq_channels where label not null"),
+        **_labels(tx, "select 'exchange', name, label from mq_exchanges where label not null"),
+        **_labels(tx, "select kind, name, label from mq_readers where kind = 'group'"),
+    }
+    named = (*_topics(tx), *_queues(tx), *_exchanges(tx), *_groups(tx))
+    things = [
+        Thing(kind, name, settings, labels.get((kind, name))) for kind, name, settings in named
+    ]
+    return Topology([*things, *_bindings(tx)])
+
+
+_Described = Iterator[tuple[str, str, Settings]]
+
+
+def _labels(tx: Snapshot, sql: str) -> dict[tuple[str, str], str | None]:
+    return {(kind, name): label for kind, name, label in tx.rows(sql)}
+
+
+def _topics(tx: Snapshot) -> _Described:
+    partitions = topics.partition_counts(tx)
+    for name, config in topics.configs(tx).items():
+        yield "topic", name, {"partitions": str(partitions[name]), **write_settings(config)}
+
+
+def _queues(tx: Snapshot) -> _Described:
+    for name, config in queues.configs(tx).items():
+        yield "queue", name, write_settings(config)
+
+
+def _groups(tx: Snapshot) -> _Described:
+    declared = groups.declared_topics(tx)
+    for name, config in groups.configs(tx).items():
+        read = ",".join(declared.get(name, ())) or "none"
+        yield "group", name, {"topics": read, **write_settings(config)}
+
+
+def _exchanges(tx: Snapshot) -> _Described:
+    for found in exchanges.every(tx):
+        yield "exchange", found.name, {"type": found.type, "alternate": found.alternate or "none"}
+
+
+def _bindings(tx: Snapshot) -> list[Thing]:
+    labels = tx.rows(
+        "select b.label from mq_bindings b join mq_exchanges o on o.id = b.exchange"
+        " order by o.name, b.id"
+    )
+    found = []
+    for binding, (label,) in zip(bindings.every(tx), labels, strict=True):
+        settings = {
+            "from": binding.exchange,
+            "to": binding.destination,
+            "key": binding.key,
+            "headers": headers_text(binding.headers),
+            "match": binding.match,
+        }
+        found.append(Thing("binding", binding_name(settings), settings, label))
+    return sorted(found, key=lambda thing: thing.name)

@@ -1,0 +1,149 @@
+"""What a step costs: why it can't be undone, and what depends on it at the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from math import lcm
+
+from store.db import Snapshot
+from store.settings import QUEUE, TOPIC, Notation, config_value
+from store.topology.model import Thing, Topology
+from store.topology.steps import Step
+
+Facts = Mapping[str, int]
+_FOREVER = float("inf")
+
+
+def judged(tx: Snapshot, steps: Iterable[Step], there: Topology) -> Iterator[Step]:
+    """The steps with their risks and facts; what they count is read once for all of them."""
+    facts = _Counted(tx)
+    for step in steps:
+        if step.action == "create":
+            yield step
+            continue
+        counted = facts.of(step.thing)
+        if step.action == "delete":
+            risks = [_loss(step.thing, counted)]
+        else:
+            before = there.get(step.kind, step.name)
+            assert before is not None
+            risks = list(_change_risks(before, step.thing))
+        yield replace(step, risks=tuple(risks), facts=counted)
+
+
+def moving_share(old: int, new: int) -> float:
+    """The share of keys that go to another partition, where hash modulo partitions decides."""
+    return 1 - min(old, new) / lcm(old, new)
+
+
+def _loss(thing: Thing, facts: Facts) -> str:
+    match thing.kind:
+        case "queue":
+            return f"{_count(facts, 'messages')} lost"
+        case "topic":
+            return f"{_count(facts, 'records')} lost, and every group's place in it"
+        case "group":
+            return "its offsets are lost"
+        case "share":
+            return "what it has finished is forgotten"
+        case "exchange":
+            return "its bindings go with it"
+    return "what is published meanwhile does not get there"
+
+
+def _count(facts: Facts, noun: str) -> str:
+    number = facts.get(noun, 0)
+    return f"{number:,} {noun.removesuffix('s') if number == 1 else noun}"
+
+
+def _change_risks(before: Thing, after: Thing) -> Iterator[str]:
+    if before.kind == "topic":
+        yield from _topic_risks(before, after)
+    elif before.kind == "queue":
+        yield from _queue_risks(before, after)
+
+
+def _topic_risks(before: Thing, after: Thing) -> Iterator[str]:
+    old, new = int(before.settings["partitions"]), int(after.settings["partitions"])
+    if old != new:
+        share = round(100 * moving_share(old, new))
+        yield f"{share} % of the keys go to other partitions, and lose their order there"
+    cleanup, was = after.settings["cleanup"], before.settings["cleanup"]
+    for setting in ("retention", "retention_bytes"):
+        limit = _limit(TOPIC, after, setting) if "delete" in cleanup else _FOREVER
+        previous = _limit(TOPIC, before, setting) if "delete" in was else _FOREVER
+        if limit < previous:
+            yield f"records past {setting} {after.settings[setting]} may go at once"
+    if "compact" in cleanup and "compact" not in was:
+        yield "values that newer ones of their key replace may go at once"
+
+
+def _queue_risks(before: Thing, after: Thing) -> Iterator[str]:
+    for setting in ("retention", "ttl", "max_length", "max_bytes"):
+        if setting in QUEUE and _limit(QUEUE, after, setting) < _limit(QUEUE, before, setting):
+            yield f"messages past {setting} {after.settings[setting]} may go at once"
+
+
+def _limit(notations: Mapping[str, Notation], thing: Thing, setting: str) -> float:
+    value = config_value(notations[setting], thing.settings[setting])
+    return _FOREVER if value is None else value
+
+
+class _Counted:
+    """Live counts by kind and name, each kind read when it is first asked for."""
+
+    def __init__(self, tx: Snapshot) -> None:
+        self._tx = tx
+        self._known: dict[str, dict[str, Facts]] = {}
+
+    def of(self, thing: Thing) -> Facts:
+        """What is in a thing, and who uses it, at the moment."""
+        count = _COUNTS.get(thing.kind)
+        if count is None:
+            return {}
+        if thing.kind not in self._known:
+            self._known[thing.kind] = count(self._tx)
+        return self._known[thing.kind].get(thing.name, {})
+
+
+def _topic_facts(tx: Snapshot) -> dict[str, Facts]:
+    rows = tx.rows(
+        "select c.name, sum(p.records),"
+        " (select count(distinct s.reader) from mq_partitions q join mq_slots s"
+        " on s.partition = q.id where q.channel = c.id)"
+        " from mq_channels c join mq_partitions p on p.channel = c.id"
+        " where c.kind = 'topic' group by c.id"
+    )
+    return {name: {"records": records, "readers": readers} for name, records, readers in rows}
+
+
+def _queue_facts(tx: Snapshot) -> dict[str, Facts]:
+    rows = tx.rows(
+        "select c.name, sum(p.records),"
+        " (select count(*) from mq_readers r join mq_leases l on l.reader = r.id"
+        " where r.channel = c.id and l.token not null and l.ends > :now)"
+        " from mq_channels c join mq_partitions p on p.channel = c.id"
+        " where c.kind = 'queue' group by c.id",
+        {"now": tx.now},
+    )
+    return {name: {"messages": messages, "in_flight": held} for name, messages, held in rows}
+
+
+def _group_facts(tx: Snapshot) -> dict[str, Facts]:
+    rows = tx.rows(
+        "select r.name, (select count(*) from mq_members m where m.reader = r.id"
+        " and m.seen + m.session_timeout > :now),"
+        " (select ifnull(sum(p.next - max(s.cursor, p.start)), 0) from mq_slots s"
+        " join mq_partitions p on p.id = s.partition where s.reader = r.id)"
+        " from mq_readers r where r.kind = 'group'",
+        {"now": tx.now},
+    )
+    return {name: {"members": members, "lag": lag} for name, members, lag in rows}
+
+
+_COUNTS: dict[str, Callable[[Snapshot], dict[str, Facts]]] = {
+    "topic": _topic_facts,
+    "queue": _queue_facts,
+    "group": _group_facts,
+}
