@@ -63,9 +63,13 @@ def show(context: Context, plan: Plan) -> None:
 
 
 def warn(context: Context, plan: Plan) -> None:
-    """Tell what may turn out to be a mistake."""
+    """Tell what may turn out to be a mistake, and what passes from one topology to another."""
     for problem in plan.warnings:
         context.diagnostics.problem(str(problem))
+    if plan.taken_over:
+        names = ", ".join(dict.fromkeys(str(thing.label) for thing in plan.taken_over))
+        taken = count(len(plan.taken_over), "thing")
+        context.diagnostics.note(f"{taken} of other topologies will belong to {names}")
 
 
 def summary(plan: Plan, *, done: bool) -> str:

@@ -28,6 +28,8 @@ def carry_out(tx: Write, plan: Plan) -> None:
     for step in plan.steps:
         if step.action == "change":
             _change(tx, step)
+    for thing in plan.taken_over:
+        _label(tx, thing)
     doomed = [step for step in plan.steps if step.action == "delete"]
     _disconnect(tx, doomed)
     for step in doomed:
@@ -44,8 +46,10 @@ def _connect(tx: Write, created: Iterable[Thing]) -> None:
 
 
 def _disconnect(tx: Write, doomed: Iterable[Step]) -> None:
-    # Else a circle of dead letters could not be deleted at all.
+    # Else a circle, of dead letters or of alternates, could not be deleted at all.
     for step in doomed:
+        if step.kind == "exchange":
+            exchanges.alter(tx, step.name, None)
         if step.kind == "queue" and step.thing.settings["dlq"] != "none":
             queues.alter(tx, step.name, {"dlq": None, "max_deliveries": None})
 
@@ -90,11 +94,7 @@ _CREATE: dict[str, Callable[[Write, Thing], None]] = {
 
 def _change(tx: Write, step: Step) -> None:
     changed = {change.setting: change.new for change in step.changes}
-    if changed.pop("label", None) is not None:
-        _label(tx, step.thing)
-    if changed:
-        values = KINDS[step.kind].values(changed)
-        _CHANGE[step.kind](tx, step.thing, values)
+    _CHANGE[step.kind](tx, step.thing, KINDS[step.kind].values(changed))
 
 
 def _change_topic(tx: Write, thing: Thing, values: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from store.routes import EXCHANGE_PREFIX
 from store.topology.kinds import names_in
-from store.topology.model import Thing, Topology
+from store.topology.model import NOWHERE, Thing, Topology
 from store.topology.problems import Problem, Problems
 from store.topology.reading import Source, read
 from store.watch.doctor.plumbing import circles
@@ -70,12 +70,15 @@ class _Checks:
     def _one_name_space(self, thing: Thing) -> None:
         for kind in CHANNELS:
             other = self._all.get(kind, thing.name)
+            if other is None or kind == thing.kind:
+                continue
             # Of two in files, the later one is told.
-            if other and kind != thing.kind and not (thing.place < other.place):
+            if other.place is NOWHERE or other.place < thing.place:
+                where = "in the store" if other.place is NOWHERE else str(other.place)
                 self._problems.error(
                     thing.place,
-                    f"{thing.name} is a {kind} already ({other.place}): topics, queues and shares"
-                    " have one name space",
+                    f"{thing.name} is a {kind} already ({where}): topics, queues and shares have"
+                    " one name space",
                 )
 
     def _one_type(self, queue: Thing, dlq: Thing | None) -> None:

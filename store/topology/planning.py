@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from store.db import Snapshot
-from store.topology import present, risks
+from store.delivery import queue_rules
+from store.errors import BadInput
+from store.topology import present
 from store.topology.checks import check, references
-from store.topology.kinds import KINDS
+from store.topology.kinds import KINDS, queue_config
 from store.topology.model import NOWHERE, Thing, Topology
 from store.topology.problems import Problems
+from store.topology.risks import Counted, judged
 from store.topology.steps import Change, Plan, Step
 
 
@@ -23,11 +26,13 @@ def plan(tx: Snapshot, wanted: Topology, problems: Problems, *, prune: bool) -> 
     doomed = _doomed(wanted, there) if prune else []
     staying = there.without(doomed)
     check(wanted, staying, problems)
-    _refuse_impossible(wanted, there, problems)
+    counted = Counted(tx)
+    _refuse_impossible(wanted, there, counted, problems)
     _refuse_needed(doomed, staying.without(wanted), problems)
     problems.raise_errors()
     steps = [*_creations(wanted, there), *_changes(wanted, there), *_deletions(doomed)]
-    return Plan(tuple(risks.judged(tx, steps, there)), tuple(problems.found))
+    taken_over = tuple(_taken_over(wanted, there))
+    return Plan(tuple(judged(steps, there, counted)), taken_over, tuple(problems.found))
 
 
 def _creations(wanted: Topology, there: Topology) -> Iterator[Step]:
@@ -45,15 +50,19 @@ def _changes(wanted: Topology, there: Topology) -> Iterator[Step]:
 
 
 def _differences(before: Thing, after: Thing) -> tuple[Change, ...]:
-    changes = [
+    return tuple(
         Change(setting, before.settings[setting], new)
         for setting, new in after.settings.items()
         # What holds at the creation only is no setting of the thing.
         if setting in before.settings and before.settings[setting] != new
-    ]
-    if before.label and after.label and before.label != after.label:
-        changes.append(Change("label", before.label, after.label))
-    return tuple(changes)
+    )
+
+
+def _taken_over(wanted: Topology, there: Topology) -> Iterator[Thing]:
+    for thing in wanted:
+        before = there.get(thing.kind, thing.name)
+        if before and before.label and thing.label and before.label != thing.label:
+            yield thing
 
 
 def _deletions(doomed: Iterable[Thing]) -> Iterator[Step]:
@@ -76,39 +85,41 @@ def _doomed(wanted: Topology, there: Topology) -> list[Thing]:
     ]
 
 
-def _refuse_impossible(wanted: Topology, there: Topology, problems: Problems) -> None:
+def _refuse_impossible(
+    wanted: Topology, there: Topology, counted: Counted, problems: Problems
+) -> None:
     for thing in wanted:
         before = there.get(thing.kind, thing.name)
         for change in _differences(before, thing) if before else ():
-            if reason := _impossible(thing.kind, change):
-                problems.error(
-                    thing.place_of(change.setting),
-                    f"{thing.kind} {thing.name}, {change.setting} {change.old} → {change.new}:"
-                    f" {reason}",
-                )
+            assert before is not None
+            try:
+                _check_change(before, thing, change, counted)
+            except BadInput as error:
+                problems.refuse(thing.place_of(change.setting), error)
 
 
-def _impossible(kind: str, change: Change) -> str | None:
-    """Why a change can't be made in place, and the way out."""
-    match kind, change.setting:
-        case "queue", "fifo":
-            return (
-                "a queue can't be turned into or from a FIFO queue; declare a new queue and move"
-                " the messages"
+def _check_change(before: Thing, after: Thing, change: Change, counted: Counted) -> None:
+    """Raise `BadInput`, with the way out, for a change that can't be made in place."""
+    name = after.name
+    match after.kind, change.setting:
+        case "queue", "fifo" | "priorities" | "fair":
+            old, new = queue_config(before.settings), queue_config(after.settings)
+            queue_rules.check_change(name, old, new, counted.of(before)["messages"])
+        case "topic", "partitions" if int(change.new) < int(change.old or 0):
+            raise BadInput(
+                f"topic {name} has {change.old} partitions, and they only grow",
+                hint="for fewer, declare another topic and copy the records",
             )
-        case "topic", "partitions" if _falls(change):
-            return "partitions only grow; for fewer, declare another topic and copy the records"
-        case "queue", "priorities" if _falls(change):
-            return "priorities only grow; for fewer, declare a new queue and move the messages"
         case "exchange", "type":
-            return "the type of an exchange can't change; declare a new exchange and bind it"
+            raise BadInput(
+                f"exchange {name} is of type {change.old}, which can't change",
+                hint="declare another exchange and bind it",
+            )
         case "share", "topic":
-            return "a share can't read another topic; declare a new share"
-    return None
-
-
-def _falls(change: Change) -> bool:
-    return int(change.new) < int(change.old or 0)
+            raise BadInput(
+                f"share {name} reads {change.old}, and can't read another topic",
+                hint="declare another share",
+            )
 
 
 def _refuse_needed(doomed: list[Thing], staying: Topology, problems: Problems) -> None:

@@ -15,9 +15,8 @@ Facts = Mapping[str, int]
 _FOREVER = float("inf")
 
 
-def judged(tx: Snapshot, steps: Iterable[Step], there: Topology) -> Iterator[Step]:
-    """The steps with their risks and facts; what they count is read once for all of them."""
-    facts = _Counted(tx)
+def judged(steps: Iterable[Step], there: Topology, facts: Counted) -> Iterator[Step]:
+    """The steps with their risks and facts."""
     for step in steps:
         if step.action == "create":
             yield step
@@ -90,7 +89,7 @@ def _limit(notations: Mapping[str, Notation], thing: Thing, setting: str) -> flo
     return _FOREVER if value is None else value
 
 
-class _Counted:
+class Counted:
     """Live counts by kind and name, each kind read when it is first asked for."""
 
     def __init__(self, tx: Snapshot) -> None:

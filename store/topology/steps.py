@@ -53,9 +53,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps in the order in which they are done, and what may turn out to be a mistake."""
+    """The steps in the order in which they are done, and what may turn out to be a mistake.
+
+    `taken_over` are things of another topology, which from then on belong to the one that declares
+    them now; nothing else about them changes for that.
+    """
 
     steps: tuple[Step, ...]
+    taken_over: tuple[Thing, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
     @property

@@ -37,10 +37,10 @@ def yaml(topology: Topology) -> str:
             lines.append(f"version: {content}")
         elif isinstance(content, list):
             lines.append(f"{section}:")
-            lines += [f"  - {_flow(item)}" for item in content]
+            lines += [f"  - {flow(item)}" for item in content]
         else:
             lines.append(f"{section}:")
-            lines += [f"  {_text(name)}: {_flow(item)}" for name, item in content.items()]
+            lines += [f"  {_text(name)}: {flow(item)}" for name, item in content.items()]
     return "\n".join(lines)
 
 
@@ -59,11 +59,12 @@ def _value(kind: Kind, setting: str, text: str) -> Any:
     return int(text) if notation.whole and text != notation.nothing else text
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
+    """Plain values as YAML in one line, which every reader of YAML takes for the same values."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_text(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_text(key)}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(flow, value)) + "]"
     return _text(value) if isinstance(value, str) else _scalar(value)
 
 
