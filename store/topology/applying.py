@@ -11,11 +11,21 @@ from store.db import Write
 from store.delivery import altering, queues
 from store.groups import groups, membership
 from store.log import topics
-from store.messages import QueueConfig
 from store.routing import bindings, exchanges
 from store.topology.kinds import KINDS, group_config, names_in, queue_config, topic_config
 from store.topology.model import Thing
 from store.topology.steps import Plan, Step
+
+# What a queue does with dead letters refers to other queues and exchanges, which may refer back: it
+# is set once all of them are there and are otherwise what they shall be.
+_UNCONNECTED: dict[str, Any] = {
+    "dlq": None,
+    "dlq_key": None,
+    "max_deliveries": None,
+    "drop_exhausted": False,
+    "overflow": "drop-head",
+}
+_CONNECTING = frozenset(_UNCONNECTED)
 
 
 def carry_out(tx: Write, plan: Plan) -> None:
@@ -24,10 +34,12 @@ def carry_out(tx: Write, plan: Plan) -> None:
         if step.action == "create":
             _CREATE[step.kind](tx, step.thing)
             _label(tx, step.thing)
-    _connect(tx, [step.thing for step in plan.steps if step.action == "create"])
     for step in plan.steps:
         if step.action == "change":
             _change(tx, step)
+    for step in plan.steps:
+        if step.kind == "queue" and step.action != "delete":
+            _connect(tx, step.thing, [change.setting for change in step.changes])
     for thing in plan.taken_over:
         _label(tx, thing)
     doomed = [step for step in plan.steps if step.action == "delete"]
@@ -36,13 +48,12 @@ def carry_out(tx: Write, plan: Plan) -> None:
         _DELETE[step.kind](tx, step.thing)
 
 
-def _connect(tx: Write, created: Iterable[Thing]) -> None:
-    # Queues may dead-letter into one another, so they are all there before any names its DLQ.
-    for thing in created:
-        if thing.kind == "queue" and thing.settings["dlq"] != "none":
-            values = KINDS["queue"].values(thing.settings)
-            del values["fifo"]
-            altering.alter(tx, thing.name, values)
+def _connect(tx: Write, queue: Thing, settings: Iterable[str]) -> None:
+    values = KINDS["queue"].values(
+        {name: queue.settings[name] for name in settings if name in _CONNECTING}
+    )
+    if values:
+        altering.alter(tx, queue.name, values)
 
 
 def _disconnect(tx: Write, doomed: Iterable[Step]) -> None:
@@ -50,8 +61,8 @@ def _disconnect(tx: Write, doomed: Iterable[Step]) -> None:
     for step in doomed:
         if step.kind == "exchange":
             exchanges.alter(tx, step.name, None)
-        if step.kind == "queue" and step.thing.settings["dlq"] != "none":
-            queues.alter(tx, step.name, {"dlq": None, "max_deliveries": None})
+        elif step.kind == "queue":
+            altering.alter(tx, step.name, _UNCONNECTED)
 
 
 def _create_topic(tx: Write, thing: Thing) -> None:
@@ -60,8 +71,7 @@ def _create_topic(tx: Write, thing: Thing) -> None:
 
 
 def _create_queue(tx: Write, thing: Thing) -> None:
-    config = queue_config(thing.settings)
-    queues.create(tx, thing.name, config if config.dlq is None else QueueConfig(fifo=config.fifo))
+    queues.create(tx, thing.name, replace(queue_config(thing.settings), **_UNCONNECTED))
 
 
 def _create_exchange(tx: Write, thing: Thing) -> None:
@@ -93,8 +103,13 @@ _CREATE: dict[str, Callable[[Write, Thing], None]] = {
 
 
 def _change(tx: Write, step: Step) -> None:
-    changed = {change.setting: change.new for change in step.changes}
-    _CHANGE[step.kind](tx, step.thing, KINDS[step.kind].values(changed))
+    changed = {
+        change.setting: change.new
+        for change in step.changes
+        if step.kind != "queue" or change.setting not in _CONNECTING
+    }
+    if changed:
+        _CHANGE[step.kind](tx, step.thing, KINDS[step.kind].values(changed))
 
 
 def _change_topic(tx: Write, thing: Thing, values: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ class _Checks:
                 for setting, name, kinds in references(thing)
             }
             if thing.kind == "queue":
-                self._one_type(thing, found.get("dlq"))
+                self._dead_letter_queue(thing, found.get("dlq"))
         self._dead_letter_cycles()
 
     def _one_name_space(self, thing: Thing) -> None:
@@ -81,12 +81,21 @@ class _Checks:
                     " one name space",
                 )
 
-    def _one_type(self, queue: Thing, dlq: Thing | None) -> None:
-        if dlq and dlq.kind == "queue" and dlq.settings["fifo"] != queue.settings["fifo"]:
+    def _dead_letter_queue(self, queue: Thing, dlq: Thing | None) -> None:
+        if dlq is None or dlq.kind != "queue":
+            return
+        if dlq.settings["fifo"] != queue.settings["fifo"]:
             self._problems.error(
                 queue.place_of("dlq"),
                 f"{queue.name} is {_type(queue)} and its DLQ {dlq.name} is {_type(dlq)}:"
                 " a queue and its DLQ must be of one type",
+            )
+        allowed = dlq.settings["redrive_allow"]
+        if allowed != "all" and queue.name not in allowed.split(","):
+            self._problems.error(
+                queue.place_of("dlq"),
+                f"queue {dlq.name} does not let {queue.name} dead-letter into it: its redrive_allow"
+                f" is {allowed}",
             )
 
     def _find(self, thing: Thing, setting: str, name: str, kinds: tuple[str, ...]) -> Thing | None:

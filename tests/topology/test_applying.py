@@ -46,6 +46,21 @@ def test_queues_may_dead_letter_in_a_circle(store: Store) -> None:
     assert store.queues() == []
 
 
+def test_what_a_queue_may_do_is_judged_by_what_all_queues_shall_be(store: Store) -> None:
+    apply(store, "queues: {a: {drop_exhausted: true, max_deliveries: 3}, b: {redrive_allow: none}}")
+    apply(store, "queues: {a: {dlq: b}, b: {redrive_allow: a}}")
+    assert store.queue("a").config.dlq == "b"
+
+
+def test_dead_letters_may_go_through_an_exchange(store: Store) -> None:
+    text = "exchanges: {e: {type: direct}}\nqueues: {a: {dlq: 'exchange:e', dlq_key: k}, b: {}}"
+    apply(store, f"{text}\nbindings: [{{from: e, to: b, key: k}}]")
+    store.send("a", b"1")
+    store.reject([message.receipt or "" for message in store.receive("a")])
+    assert [message.value for message in store.messages("b")] == [b"1"]
+    assert apply(store, f"{text}\nbindings: [{{from: e, to: b, key: k}}]") == []
+
+
 def test_a_change_keeps_the_messages(store: Store) -> None:
     store.create_queue("emails")
     store.send("emails", b"1")

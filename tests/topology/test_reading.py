@@ -77,6 +77,10 @@ WRONG = {
         "2:31: error: a is a FIFO queue and its DLQ b is a standard queue: a queue and its DLQ must"
         " be of one type",
     ),
+    "a DLQ that lets another queue in": (
+        "queues: {a: {dlq: b}, b: {redrive_allow: [c]}}",
+        "2:19: error: queue b does not let a dead-letter into it: its redrive_allow is c",
+    ),
     "an exchange without a type": (
         "exchanges: {e: {}}",
         "2:13: error: exchange e needs type",

@@ -55,6 +55,8 @@ def topologies(draw: st.DrawFn) -> dict[str, Any]:
         if targets and draw(st.booleans()):
             declared["queues"][name]["dlq"] = draw(st.sampled_from(targets))
             if draw(st.booleans()):
+                declared["queues"][name]["overflow"] = "dead-letter"
+            if draw(st.booleans()):
                 limit = draw(st.sampled_from(["none", "1", "5", "7"]))
                 declared["queues"][name]["max_deliveries"] = limit
     declared["exchanges"] = {
