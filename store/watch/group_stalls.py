@@ -24,7 +24,7 @@ join mq_slots s on s.reader = r.id
 join mq_partitions p on p.id = s.partition
 join mq_channels c on c.id = p.channel
 join mq_topics t on t.channel = c.id
-where r.kind = 'group' and p.next > max(s.cursor, p.start) and oldest not null
+where r.kind = 'group' and p.next > max(s.cursor, p.start) and oldest <= :arrived
   and (s.moved <= :before or s.member is null)
   and (:partition is null or p.id = :partition)
 """
@@ -136,12 +136,12 @@ class GroupCandidate:
     @cached_property
     def seconds(self) -> float:
         """For how long it has not moved although there was something to read."""
-        since = max(self._place.moved, self._arrived)
         if self.cause == "unassigned":
             since = self._oldest_in_store_time
-        elif self.cause != "poison":
+        else:
             # A member that has just taken the partition gets its time.
-            since = max(since, self._place.taken)
+            taken = 0 if self.cause == "poison" else self._place.taken
+            since = max(self._place.moved, self._arrived, taken)
         return max(0, self._tx.now - since) / 1000
 
     @property
@@ -249,7 +249,12 @@ class GroupCandidate:
 def find(tx: Snapshot, terms: Terms) -> list[GroupCandidate]:
     """The partitions in which a group is stalled."""
     owners = Owners(tx)
-    rows = tx.rows(_QUERY, {"before": tx.now - terms.over, "partition": None})
+    # Nothing has been stuck for longer than its oldest record has been there.
+    shortest = min(terms.over, terms.idle_after)
+    rows = tx.rows(
+        _QUERY,
+        {"before": tx.now - terms.over, "arrived": tx.wall - shortest, "partition": None},
+    )
     candidates = (GroupCandidate(tx, terms, Place(*row), owners) for row in rows)
     return [candidate for candidate in candidates if candidate.is_stalled]
 
@@ -257,5 +262,6 @@ def find(tx: Snapshot, terms: Terms) -> list[GroupCandidate]:
 def behind(tx: Snapshot, terms: Terms, partition: int) -> list[GroupCandidate]:
     """How every group stands that is behind in one partition, stalled or not."""
     owners = Owners(tx)
-    rows = tx.rows(_QUERY, {"before": tx.now, "partition": partition})
+    whenever = (1 << 63) - 1
+    rows = tx.rows(_QUERY, {"before": tx.now, "arrived": whenever, "partition": partition})
     return [GroupCandidate(tx, terms, Place(*row), owners) for row in rows]
