@@ -38,6 +38,7 @@ def _forget_some(tx: Write) -> None:
         "delete from mq_holders where id in (select h.id from mq_holders h"
         " where not exists (select 1 from mq_leases l where l.holder = h.id)"
         " and not exists (select 1 from mq_members m where m.holder = h.id)"
+        " and not exists (select 1 from mq_consumers c where c.holder = h.id)"
         " order by h.id limit :step)",
         {"step": _FORGOTTEN_AT_ONCE},
     )
@@ -59,21 +60,42 @@ def of_this_process(tx: Write, name: str, attached: bool) -> int:
     return register(tx, name, attached) if found is None else found
 
 
+def named_in_this_process(tx: Snapshot, name: str) -> list[int]:
+    """The holders of that name that stand for this process, attached and not."""
+    rows = tx.rows(
+        "select id from mq_holders where pid = :pid and name = :name and boot_id = :boot_id"
+        " and started is :started",
+        {
+            "pid": os.getpid(),
+            "name": name,
+            "boot_id": tx.database.clock.boot_id(),
+            "started": _our_start_time(),
+        },
+    )
+    return [row[0] for row in rows]
+
+
 def is_gone(tx: Snapshot, holder: int) -> bool:
-    """Whether an attached holder's process has ended.
+    """Whether an attached holder's process has ended: then what it holds is free."""
+    attached = tx.value("select attached from mq_holders where id = :id", {"id": holder})
+    return attached is None or (bool(attached) and has_ended(tx, holder))
+
+
+def has_ended(tx: Snapshot, holder: int) -> bool:
+    """Whether a holder's process has ended.
 
     A pid means something only in our own boot and pid namespace; elsewhere only time can tell,
     and the answer is False.
     """
     row = tx.row(
-        "select pid, started, boot_id, pid_namespace, attached from mq_holders where id = :id",
+        "select pid, started, boot_id, pid_namespace from mq_holders where id = :id",
         {"id": holder},
     )
     if row is None:
         return True
-    pid, started, boot_id, namespace, attached = row
+    pid, started, boot_id, namespace = row
     here = _same_place(tx.database.clock, boot_id, namespace)
-    return bool(attached) and here and (started is None or start_time(pid) != started)
+    return here and (started is None or start_time(pid) != started)
 
 
 def command_line(tx: Snapshot, holder: int) -> list[str]:

@@ -41,6 +41,25 @@ create trigger mq_bindings_deleted after delete on mq_bindings begin
 end;
 alter table mq_queues add column wait integer not null default 0 check (wait >= 0);
 alter table mq_queues add column chaos_calls integer not null default 0;
+alter table mq_queues add column busy_until integer not null default 0;
+create table mq_consumers (
+  id integer primary key autoincrement,
+  reader integer not null references mq_readers on delete cascade,
+  holder integer not null references mq_holders,
+  seen integer not null,
+  unique (reader, holder)
+) strict;
+create index mq_consumers_holder on mq_consumers (holder);
+create table mq_tenants (
+  reader integer not null references mq_readers on delete cascade,
+  name text not null,
+  first integer,
+  in_flight integer not null default 0 check (in_flight >= 0),
+  sent integer not null,
+  primary key (reader, name)
+) strict, without rowid;
+create index mq_tenants_first on mq_tenants (reader, first) where first is not null;
+create index mq_tenants_in_flight on mq_tenants (reader, in_flight) where in_flight >= 30;
 alter table mq_slots add column taken integer not null default 0;
 alter table mq_slots add column tries integer not null default 0 check (tries >= 0);
 update mq_slots set taken = moved, tries = member not null;

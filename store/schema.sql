@@ -66,6 +66,7 @@ create table mq_queues (
   dropped integer not null default 0,
   wait integer not null default 0 check (wait >= 0), -- of a receive that does not say
   chaos_calls integer not null default 0,         -- where a queue under chaos is in its trace
+  busy_until integer not null default 0,          -- store time in microseconds, for its throttle
   check (fifo = 0 or (priorities = 1 and fair = 0))
 ) strict;
 
@@ -260,6 +261,28 @@ create table mq_holders (
   seen integer not null                           -- store time
 ) strict;
 create index mq_holders_pid on mq_holders (pid, name);
+
+-- Who stands in line for a queue with a single active consumer; the first is the active one.
+create table mq_consumers (
+  id integer primary key autoincrement,
+  reader integer not null references mq_readers on delete cascade,
+  holder integer not null references mq_holders,
+  seen integer not null,                          -- store time of the last call
+  unique (reader, holder)
+) strict;
+create index mq_consumers_holder on mq_consumers (holder);
+
+-- A message group of a fair queue that has messages nobody was given yet, or some in flight.
+create table mq_tenants (
+  reader integer not null references mq_readers on delete cascade,
+  name text not null,
+  first integer,                                  -- its oldest undelivered record
+  in_flight integer not null default 0 check (in_flight >= 0),
+  sent integer not null,                          -- store time of its last send
+  primary key (reader, name)
+) strict, without rowid;
+create index mq_tenants_first on mq_tenants (reader, first) where first is not null;
+create index mq_tenants_in_flight on mq_tenants (reader, in_flight) where in_flight >= 30;
 
 -- Where a message that was moved or imported comes from.
 create table mq_origins (

@@ -34,6 +34,7 @@ QUEUES: list[Column[QueueStatus]] = [
         header="OLDEST", right=True,
     ),
     Column("dlq", lambda queue: queue.config.dlq),
+    Column("chaos", lambda queue: queue.config.chaos),
 ]  # fmt: skip
 
 
@@ -54,6 +55,7 @@ def queue_document(queue: QueueStatus) -> dict[str, Any]:
         "kind": "queue",
         **{state: getattr(queue, state) for state in STATES},
         "oldest_seconds": queue.oldest_seconds,
+        "chaos": queue.config.chaos,
         "config": _config_document(queue.config),
         "bytes": queue.bytes,
         "dead_letters": queue.dead_letters,
@@ -80,6 +82,8 @@ def _plain(value: Any, text: str) -> Any:
 def show_queue(context: Context, queue: QueueStatus) -> None:
     """Write a queue for people, a field per line."""
     fields = {"queue": queue.name, "type": type_of(queue.config)}
+    if queue.config.chaos is not None:
+        fields["chaos"] = f"ON: {queue.config.chaos} (for tests; --chaos none ends it)"
     fields["created"] = format_time(queue.created)
     fields["messages"] = f"{messages_in(queue):,}, {describe_size(queue.bytes)}"
     fields |= {state: f"{getattr(queue, state):,}" for state in STATES}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from store.db import Snapshot, Write
 from store.delivery import enqueue, limits, move, origins, sweep
 from store.delivery.enqueue import Draft
+from store.delivery.mischief import Mischief
 from store.delivery.queues import Queue
 from store.errors import BadInput, BadRecord
 from store.log import retention
@@ -41,6 +42,8 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[Messag
             pending.append(index)
     new = [drafts[index] for index in pending]
     limits.check(tx, queue, new)
+    if queue.config.chaos is not None:
+        Mischief(tx, queue).hold_up(new)
     records = enqueue.enqueue(tx, queue, new)
     for index, record in zip(pending, records, strict=True):
         answers[index] = _answer(tx, queue, record)

@@ -1,0 +1,136 @@
+"""What a queue under chaos does to a call: refuse it, hold up, stir and double its messages.
+
+It goes by the seed and the number of the call, which the file keeps. Without chaos nothing here
+is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from store.db import Write
+from store.delivery import chaos, enqueue, leases, origins
+from store.delivery.enqueue import Draft
+from store.delivery.leases import Lease, Slot
+from store.delivery.move import Stored
+from store.delivery.queues import Queue
+from store.errors import Throttled
+
+# So long a throttled queue lets a burst go on, in microseconds.
+_BURST = 1_000_000
+
+
+class Mischief:
+    """What one call has to suffer; raises `Throttled` when it comes too soon."""
+
+    def __init__(self, tx: Write, queue: Queue) -> None:
+        assert queue.config.chaos is not None
+        self._tx = tx
+        self._queue = queue
+        self._chaos = chaos.parse(queue.config.chaos)
+        self._refuse_when_busy()
+        call = tx.value(
+            "update mq_queues set chaos_calls = chaos_calls + 1 where channel = :id"
+            " returning chaos_calls",
+            {"id": queue.id},
+        )
+        self._random = Random(f"{self._chaos.seed} {call}")
+
+    def _refuse_when_busy(self) -> None:
+        # The time at which all calls so far would be done at the allowed rate (GCRA).
+        if self._chaos.throttle is None:
+            return
+        now = self._tx.now * 1_000
+        done: int = self._tx.value(
+            "select max(busy_until, :now) from mq_queues where channel = :id",
+            {"now": now, "id": self._queue.id},
+        )
+        done += 1_000_000 // self._chaos.throttle
+        if done > now + _BURST:
+            raise Throttled(
+                f"queue {self._queue.name} is throttled to {self._chaos.throttle} calls a second",
+                hint=f"it is under chaos; mq queue alter {self._queue.name} --chaos none ends it",
+            )
+        self._tx.execute(
+            "update mq_queues set busy_until = :done where channel = :id",
+            {"done": done, "id": self._queue.id},
+        )
+
+    def hold_up(self, drafts: Sequence[Draft]) -> None:
+        """Let new messages be seen later than they were sent."""
+        if self._chaos.delay:
+            for draft in drafts:
+                draft.delay += self._random.randrange(self._chaos.delay + 1)
+
+    def stir(self) -> None:
+        """Change the order of the next messages, a window at a time."""
+        if self._chaos.reorder < 2:
+            return
+        for slot in leases.slots(self._tx, self._queue.reader):
+            if not slot.number & 1:
+                self._stir(slot)
+
+    def _stir(self, slot: Slot) -> None:
+        level = slot.number >> 1
+        if self._tx.value(
+            "select exists(select 1 from mq_leases where reader = :reader and priority = :level"
+            " and due <= :window)",
+            {"reader": self._queue.reader.id, "level": level, "window": self._chaos.reorder},
+        ):
+            return
+        ids = [
+            id
+            for (id,) in self._tx.rows(
+                "select id from mq_records where id >= :first and id < :end"
+                " order by id limit :window",
+                {
+                    "first": slot.record_id(slot.cursor),
+                    "end": slot.record_id(slot.next),
+                    "window": self._chaos.reorder,
+                },
+            )
+        ]
+        # Due so long ago that only their order matters.
+        places = self._random.sample(range(1, len(ids) + 1), len(ids))
+        leases.insert(
+            self._tx,
+            self._queue.reader,
+            [_due_at(slot, id, place) for id, place in zip(ids, places, strict=True)],
+        )
+        if ids:
+            self._tx.execute(
+                "update mq_slots set cursor = :cursor where id = :id",
+                {"cursor": ids[-1] - slot.record_id(0) + 1, "id": slot.id},
+            )
+
+    def double(self, delivered: Sequence[Stored]) -> None:
+        """Keep a copy of some of what was delivered: another receive gets the same message."""
+        for message in delivered:
+            if self._random.random() < self._chaos.duplicate:
+                self._copy(message)
+
+    def _copy(self, message: Stored) -> None:
+        origin = origins.get(self._tx, message.record, message.timestamp, message.slot.number >> 1)
+        draft = Draft(
+            message.content,
+            message_group=message.message_group,
+            level=message.slot.number >> 1,
+            expires=message.expires,
+        )
+        (record,) = enqueue.enqueue(self._tx, self._queue, [draft])
+        origins.put(self._tx, record, origin)
+
+
+def _due_at(slot: Slot, record: int, due: int) -> Lease:
+    return Lease(
+        id=slot.lease_id(record - slot.record_id(0)),
+        priority=slot.number >> 1,
+        due=due,
+        ends=due,
+        deliveries=0,
+        token=None,
+        holder=None,
+        started=None,
+        record=record,
+    )
