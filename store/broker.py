@@ -123,37 +123,52 @@ class Store(
         self,
         queue: str,
         max_messages: int = 1,
-        wait: float = 0.0,
+        wait: float | None = None,
         lease: Seconds | None = None,
         *,
         holder: str | None = None,
         attached: bool = False,
+        prefetch: int | None = None,
         until: Callable[[], bool] | None = None,
     ) -> list[Message]:
         """Lease up to `max_messages` messages, waiting up to `wait` seconds for the first.
+
+        Without `wait` the queue's own counts (SQS: ReceiveMessageWaitTimeSeconds). With `prefetch`
+        the holder never has more than so many messages of the queue in hand.
 
         Each comes with its receipt, and comes back unless it is acknowledged within `lease`
         seconds, by default the queue's. The leases of an `attached` holder also end with its
         process. The wait ends early when `until`, which is called often, returns True.
         """
-        deadline = monotonic() + wait
+        began = monotonic()
         while True:
             since = self._database.changed()
-            messages, taken_out = self._receive(queue, max_messages, lease, holder, attached)
-            is_over = monotonic() >= deadline or (until is not None and until())
-            if messages or (is_over and not taken_out):
+            messages, taken_out = self._receive(
+                queue, max_messages, lease, holder, attached, prefetch
+            )
+            if messages:
                 return messages
+            wait = self._own_wait(queue) if wait is None else wait
+            is_over = monotonic() >= began + wait or (until is not None and until())
+            if is_over and not taken_out:
+                return []
             if not taken_out:
-                self._wait_for_message(queue, since, deadline, until)
+                self._wait_for_message(queue, since, began + wait, until)
+
+    def _own_wait(self, queue: str) -> float:
+        with self._read() as tx:
+            return queues.find(tx, queue).config.wait / 1000
 
     def _wait_for_message(
         self, queue: str, since: int, deadline: float, until: Callable[[], bool] | None
     ) -> None:
         # Whatever comes first: somebody's commit, or a lease or delay that ends by itself.
         with self._read() as tx:
-            found = queues.find(tx, queue).reader
-            pauses = [view.seconds_until_due(tx, found), expiry.seconds_until_next(tx)]
-            if abandoned.is_possible(tx, found):
+            found = queues.find(tx, queue)
+            reader = found.reader
+            pauses = [view.seconds_until_due(tx, reader), expiry.seconds_until_next(tx)]
+            # Who stands in line looks whether those in front are still there, and is seen itself.
+            if found.config.single_active or abandoned.is_possible(tx, reader):
                 pauses.append(abandoned.CHECK_SECONDS)
         deadline = min([deadline, *(monotonic() + pause for pause in pauses if pause is not None)])
         waiting.wait_for_commit(self._database, since, deadline, until)

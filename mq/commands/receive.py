@@ -33,9 +33,12 @@ def receive(
         int, typer.Option("-n", min=1, max=10_000, metavar="N", help="How many at most.")
     ] = 1,
     wait: Annotated[
-        str,
-        typer.Option(metavar="DURATION", help="How long to wait for a message if none is ready."),
-    ] = "0s",
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="How long to wait for a message if none is ready; else as the queue says.",
+        ),
+    ] = None,
     lease: Annotated[
         str | None,
         typer.Option(metavar="DURATION", help="How long they are ours; else as the queue says."),
@@ -51,7 +54,7 @@ def receive(
     """
     context = current_context()
     check_name(queue, "queue name")
-    seconds = parse_duration(wait) / 1000
+    seconds = None if wait is None else parse_duration(wait) / 1000
     duration = None if lease is None else parse_duration(lease) / 1000
     with context.open_store() as store:
         messages = store.receive(queue, number, seconds, duration)

@@ -8,18 +8,22 @@ from typing import Any, Unpack
 
 from store import holders
 from store.api.base import Calls
+from store.db import Write
 from store.delivery import (
     abandoned,
     altering,
     attempts,
+    leases,
     move,
     purge,
     queues,
     send,
     settle,
+    single_active,
     sweep,
     view,
 )
+from store.delivery.mischief import Mischief
 from store.delivery.receive import Receiver
 from store.errors import BadInput, Exists, MqError, NotFound
 from store.log import retention
@@ -124,8 +128,9 @@ class QueueCalls(Calls):
             return send.send(tx, queues.find(tx, queue), messages)
 
     def _receive(
-        self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool
-    ) -> tuple[list[Message], int]:
+        self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
+        prefetch: int | None = None,
+    ) -> tuple[list[Message], int]:  # fmt: skip
         """Lease what is due now; the messages, and for how many others it is worth a new try.
 
         Those were taken out of the way, or belonged to a holder that is gone.
@@ -139,10 +144,26 @@ class QueueCalls(Calls):
             move.keep_within_limits(tx, found.reader)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
             who = holders.of_this_process(tx, name, attached)
-            receiver = Receiver(tx, found.reader, most, duration, who)
-            picked = receiver.receive()
+            mischief = None if found.config.chaos is None else Mischief(tx, found)
+            if mischief is not None:
+                mischief.stir()
+            picked, taken_out = [], 0
+            room = _room(tx, found, who, most, prefetch)
+            if room:
+                receiver = Receiver(tx, found.reader, room, duration, who)
+                picked, taken_out = receiver.receive(), receiver.taken_out
+            if mischief is not None:
+                mischief.double(picked)
             freed = abandoned.free(tx, found.reader) if len(picked) < most else 0
-            return view.leased(tx, found, picked, name), receiver.taken_out + freed + swept
+            return view.leased(tx, found, picked, name), taken_out + freed + swept
+
+    def leave(self, queue: str, holder: str | None = None) -> None:
+        """Stand back from a queue with a single active consumer: the next in line takes over.
+
+        What the holder has received it may still settle (RabbitMQ: basic.cancel).
+        """
+        with self._write() as tx:
+            single_active.leave(tx, queues.find(tx, queue), holder or holders.default_name())
 
     def ack(self, receipts: Sequence[str]) -> None:
         """Say that messages are done with: they are deleted. Repeating it is no mistake.
@@ -216,6 +237,15 @@ class QueueCalls(Calls):
                     f"nobody holds {queue}@{sequence}, and it waits for nothing",
                     hint=f"mq lease list {queue}",
                 )
+
+
+def _room(tx: Write, queue: queues.Queue, holder: int, most: int, prefetch: int | None) -> int:
+    """How many messages a holder may be given now."""
+    if queue.config.single_active and not single_active.admit(tx, queue, holder):
+        return 0
+    if prefetch is None:
+        return most
+    return max(0, min(most, prefetch - leases.in_hand(tx, queue.reader, holder)))
 
 
 def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:

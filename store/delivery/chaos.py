@@ -40,13 +40,18 @@ def parse(text: str) -> Chaos:
     return Chaos(**given)  # type: ignore[arg-type]
 
 
-def check(text: str, *, fifo: bool) -> None:
+def check(text: str, *, fifo: bool, fair: bool) -> None:
     """Raise `BadInput` for what is no chaos, or none that a queue of that type may show."""
     found = parse(text)
     if fifo and (found.duplicate or found.reorder or found.delay):
         raise BadInput(
             "a FIFO queue keeps its order and delivers once: only throttle may happen to it",
             hint="throttle=300/s is what SQS does to a FIFO queue",
+        )
+    if fair and found.reorder:
+        raise BadInput(
+            "a fair queue has an order of its own, which reorder can't change",
+            hint="leave out reorder",
         )
 
 

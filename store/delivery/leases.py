@@ -200,6 +200,16 @@ def _notice_until(tx: Write, reader: Reader, until: int) -> Reader:
     return replace(reader, noticed=until)
 
 
+def in_hand(tx: Snapshot, reader: Reader, holder: int) -> int:
+    """How many of the reader's messages one holder has in hand."""
+    count: int = tx.value(
+        "select count(*) from mq_leases where holder = :holder and reader = :reader"
+        " and ends > :now",
+        {"holder": holder, "reader": reader.id, "now": tx.now},
+    )
+    return count
+
+
 def held_and_waiting(tx: Snapshot, reader: Reader) -> tuple[int, int]:
     """How many messages are in hand or wait for a retry, and how many wait for their time."""
     held, waiting = tx.row(  # type: ignore[misc]

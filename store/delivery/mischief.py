@@ -68,15 +68,14 @@ class Mischief:
         if self._chaos.reorder < 2:
             return
         for slot in leases.slots(self._tx, self._queue.reader):
-            if not slot.number & 1:
+            if not slot.delayed:
                 self._stir(slot)
 
     def _stir(self, slot: Slot) -> None:
-        level = slot.number >> 1
         if self._tx.value(
             "select exists(select 1 from mq_leases where reader = :reader and priority = :level"
             " and due <= :window)",
-            {"reader": self._queue.reader.id, "level": level, "window": self._chaos.reorder},
+            {"reader": self._queue.reader.id, "level": slot.level, "window": self._chaos.reorder},
         ):
             return
         ids = [
@@ -111,11 +110,11 @@ class Mischief:
                 self._copy(message)
 
     def _copy(self, message: Stored) -> None:
-        origin = origins.get(self._tx, message.record, message.timestamp, message.slot.number >> 1)
+        origin = origins.get(self._tx, message.record, message.timestamp, message.slot.level)
         draft = Draft(
             message.content,
             message_group=message.message_group,
-            level=message.slot.number >> 1,
+            level=message.slot.level,
             expires=message.expires,
         )
         (record,) = enqueue.enqueue(self._tx, self._queue, [draft])
@@ -125,7 +124,7 @@ class Mischief:
 def _due_at(slot: Slot, record: int, due: int) -> Lease:
     return Lease(
         id=slot.lease_id(record - slot.record_id(0)),
-        priority=slot.number >> 1,
+        priority=slot.level,
         due=due,
         ends=due,
         deliveries=0,

@@ -28,7 +28,7 @@ def check_settings(name: str, config: QueueConfig) -> None:
     _check_length_limits(config)
     _check_redrive_allow(config)
     if config.chaos is not None:
-        chaos.check(config.chaos, fifo=config.fifo)
+        chaos.check(config.chaos, fifo=config.fifo, fair=config.fair)
 
 
 def check_change(name: str, before: QueueConfig, after: QueueConfig, messages: int) -> None:
