@@ -23,6 +23,7 @@ from store.delivery import (
     sweep,
     view,
 )
+from store.delivery.fair_receive import FairReceiver
 from store.delivery.mischief import Mischief
 from store.delivery.receive import Receiver
 from store.errors import BadInput, Exists, MqError, NotFound
@@ -150,7 +151,8 @@ class QueueCalls(Calls):
             picked, taken_out = [], 0
             room = _room(tx, found, who, most, prefetch)
             if room:
-                receiver = Receiver(tx, found.reader, room, duration, who)
+                kind = FairReceiver if found.config.fair else Receiver
+                receiver = kind(tx, found.reader, room, duration, who)
                 picked, taken_out = receiver.receive(), receiver.taken_out
             if mischief is not None:
                 mischief.double(picked)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from store import samples
 from store.db import Write
-from store.delivery import heads, leases
+from store.delivery import heads, leases, tenants
 from store.delivery.leases import Lease, Slot
 from store.delivery.queues import Queue, add_lane, lane_number
+from store.delivery.tenants import Place
 from store.log.checksum import checksum
 from store.log.encoding import Encoded
 from store.log.topics import Partition
@@ -121,6 +122,10 @@ def _make_deliverable(
             slot = _slot_of(tx, queue, lane)
             rows = [_waiting(tx, slot, seq, draft) for seq, _, draft in members]
             leases.insert(tx, queue.reader, rows)
+        if queue.config.fair:
+            for sequence, _, draft in members:
+                place = Place(draft.message_group, lane.base + sequence)
+                tenants.add(tx, queue.reader, place, delayed=bool(number & 1))
 
 
 def _slot_of(tx: Write, queue: Queue, lane: Partition) -> Slot:

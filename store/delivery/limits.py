@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from store.db import Snapshot
-from store.delivery import expiry, leases
+from store.delivery import expiry, leases, tenants
 from store.delivery.enqueue import Draft
 from store.delivery.leases import Slot
 from store.delivery.queues import Queue
@@ -95,8 +95,11 @@ def next_out(tx: Snapshot, queue: Queue, limit: int) -> list[Place]:
         )
         found += [(record, slots[record >> leases.OFFSET_BITS]) for (record,) in due]
         for slot in slots.values():
-            if slot.number == level << 1 and len(found) < limit:
+            if slot.number == level << 1 and len(found) < limit and not queue.config.fair:
                 found += _undelivered(tx, slot, limit - len(found))
+    if queue.config.fair:
+        undelivered = tenants.oldest(tx, queue.reader, limit - len(found))
+        found += [(record, slots[record >> leases.OFFSET_BITS]) for record in undelivered]
     return found
 
 

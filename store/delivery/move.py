@@ -18,12 +18,14 @@ from store.delivery import (
     limits,
     origins,
     queues,
+    tenants,
 )
 from store.delivery.enqueue import Draft
 from store.delivery.leases import Lease, Slot
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.delivery.readers import Reader
+from store.delivery.tenants import Place
 from store.log import append
 from store.log.encoding import Encoded, decode_headers
 from store.log.placement import StickyPlacement
@@ -61,6 +63,11 @@ class Stored:
     def size(self) -> int:
         """Bytes of key, headers and value together."""
         return len(self.key or b"") + len(self.headers or "") + len(self.value or b"")
+
+    @property
+    def tenant(self) -> Place:
+        """Whose it is in a fair queue."""
+        return Place(self.message_group, self.record)
 
     def is_held(self, now: int) -> bool:
         """Whether it is in somebody's hands."""
@@ -126,6 +133,10 @@ def remove(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
         )
     if reader.ordered:
         _refresh_heads(tx, reader, messages)
+    if reader.fair:
+        for one in messages:
+            in_flight = one.lease is not None and one.lease.token is not None
+            tenants.refresh(tx, reader, one.slot, one.tenant, -int(in_flight))
 
 
 def _refresh_heads(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:

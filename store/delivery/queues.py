@@ -247,6 +247,7 @@ def _reader(
         levels=tuple(sorted({number >> 1 for number in lanes}, reverse=True)),
         delay=config.delay,
         retention=config.retention,
+        fair=config.fair,
         sheds=config.overflow != "reject" and (config.max_length, config.max_bytes) != (None, None),
     )
 
@@ -336,4 +337,5 @@ def forget_places(tx: Write, queue: Queue) -> None:
     reader = {"reader": queue.reader.id}
     tx.execute("delete from mq_leases where reader = :reader", reader)
     tx.execute("delete from mq_heads where reader = :reader", reader)
+    tx.execute("delete from mq_tenants where reader = :reader", reader)
     tx.execute("delete from mq_slots where reader = :reader", reader)

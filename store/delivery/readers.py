@@ -13,7 +13,7 @@ class Reader:
     `on_ack` is the one decision: a queue deletes what was acknowledged, a share retains it.
     `ordered` readers never deliver past a message of the same group that is in flight. Lengths of
     time are in milliseconds; no `retention` leaves it to the log that is read. One that `sheds` has
-    length limits, and takes out what is over them.
+    length limits, and takes out what is over them. A `fair` one delivers by tenant.
     """
 
     id: int
@@ -32,6 +32,7 @@ class Reader:
     delay: int
     retention: int | None
     sheds: bool = False
+    fair: bool = False
     window: int | None = None
 
     @property

@@ -46,15 +46,18 @@ class Receiver:
 
         Raises `Damaged` when there are none but such as differ from their checksums.
         """
-        if self._reader.ordered:
-            self._pick_ordered()
-        else:
-            for level in self._reader.levels:
-                self._pick_due(level)
-                self._pick_fresh(level)
+        self._pick_all()
         if self._damaged and not self._picked:
             raise self._damage()
         return self._picked
+
+    def _pick_all(self) -> None:
+        if self._reader.ordered:
+            self._pick_ordered()
+            return
+        for level in self._reader.levels:
+            self._pick_due(level)
+            self._pick_fresh(level)
 
     @property
     def _wanted(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from store.db import Snapshot, Write
-from store.delivery import attempts, heads, leases, lookup, move, receipts
+from store.delivery import attempts, heads, leases, lookup, move, receipts, tenants
 from store.delivery.leases import Lease, Slot
 from store.delivery.move import Stored
 from store.delivery.readers import Reader
@@ -163,6 +163,9 @@ def _change(tx: Write, reader: Reader, delivery: Delivery, after: Lease) -> None
     group = delivery.message.message_group
     if reader.ordered and group is not None:
         heads.refresh(tx, reader, delivery.message.slot, group)
+    if reader.fair:
+        more = int(after.token is not None) - int(delivery.lease.token is not None)
+        tenants.refresh(tx, reader, delivery.message.slot, delivery.message.tenant, more)
 
 
 class _Finder:

@@ -1,0 +1,69 @@
+"""Receiving from a fair queue: who is not noisy goes first, oldest message first."""
+
+from __future__ import annotations
+
+from store.db import Write
+from store.delivery import leases, tenants
+from store.delivery.move import LEASED, Stored, load, with_lease
+from store.delivery.readers import Reader
+from store.delivery.receive import Receiver
+
+
+class FairReceiver(Receiver):
+    """One receive from a fair queue.
+
+    What comes back or was delayed goes before what was never delivered, as everywhere, unless it
+    belongs to a noisy tenant while others wait.
+    """
+
+    def __init__(self, tx: Write, reader: Reader, most: int, lease: int, holder: int) -> None:
+        super().__init__(tx, reader, most, lease, holder)
+        self._slot = next(slot for slot in self._slots if slot.number == 0)
+        self._in_flight = leases.held_and_waiting(tx, self._reader)[0]
+
+    def _pick_all(self) -> None:
+        if not self._is_due_noisy():
+            self._pick_due(0)
+        self._pick_tenants(noisy_too=False)
+        self._pick_due(0)
+        self._pick_tenants(noisy_too=True)
+
+    def _noisy(self) -> list[str]:
+        return tenants.noisy(self._tx, self._reader, self._in_flight + len(self._picked))
+
+    def _is_due_noisy(self) -> bool:
+        rows = self._tx.rows(
+            f"{LEASED} where l.reader = :reader and l.priority = 0 and l.due <= :now"
+            " order by l.due, l.id limit 1",
+            {"reader": self._reader.id, "now": self._tx.now},
+        )
+        first = [with_lease(row, self._slot).message_group for row in rows]
+        return bool(first) and first[0] in self._noisy()
+
+    def _pick_tenants(self, *, noisy_too: bool) -> None:
+        while self._wanted > 0 and not self._took_enough:
+            noisy = self._noisy()
+            record = tenants.next_undelivered(self._tx, self._reader, noisy)
+            if record is None and noisy_too:
+                record = tenants.next_noisy(self._tx, self._reader, noisy)
+            if record is None:
+                return
+            message = load(self._tx, self._slot, record)
+            assert message is not None
+            if not self._take_out(message):
+                self._deliver(message)
+
+    def _hold(self, messages: list[Stored]) -> None:
+        were_free = [m.lease is None or m.lease.token is None for m in messages]
+        super()._hold(messages)
+        for message, was_free in zip(messages, were_free, strict=True):
+            tenants.refresh(self._tx, self._reader, message.slot, message.tenant, int(was_free))
+
+    def _postpone(self, message: Stored) -> None:
+        was_free = message.lease is None or message.lease.token is None
+        super()._postpone(message)
+        tenants.refresh(self._tx, self._reader, message.slot, message.tenant, int(was_free) - 1)
+
+    def _deliver(self, message: Stored) -> None:
+        self._advance(self._slot, message.sequence + 1)
+        self._hold([message])
