@@ -67,6 +67,7 @@ def _dead_document(dead: Dead) -> dict[str, Any]:
                 "reason": hop.reason,
                 "count": hop.count,
                 "at": format_time(hop.at),
+                "ttl": None if hop.ttl is None else format_duration(hop.ttl),
             }
             for hop in dead.hops
         ],

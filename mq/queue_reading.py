@@ -13,11 +13,20 @@ from mq.record_printer import RecordPrinter
 from store.broker import Store
 from store.crash import crash_point
 from store.errors import LeaseLost, MqError
-from store.messages import Message
+from store.messages import Message, QueueConfig
 
 _LONGEST_WAIT = 60.0
 # How many messages are kept from others while one batch is printed.
 _BATCH = 100
+
+
+def warn_of_chaos(context: Context, queue: str, config: QueueConfig) -> None:
+    """Say that a queue misbehaves on purpose, so that nobody takes it for a fault."""
+    if config.chaos is not None:
+        context.diagnostics.warning(
+            f"queue {queue} is under chaos: {config.chaos}; mq queue alter {queue} --chaos none"
+            " ends it"
+        )
 
 
 class QueueReading:
@@ -35,7 +44,9 @@ class QueueReading:
         self._limit = limit
         self._wait = _LONGEST_WAIT if follow else 0.0
         self._interrupts = interrupts
-        self._lease = store.queue(queue).config.lease / 1000
+        config = store.queue(queue).config
+        warn_of_chaos(context, queue, config)
+        self._lease = config.lease / 1000
         self._in_hand: list[str] = []
         self._printer = RecordPrinter[Message](
             context.output, interrupts, message_line(context, format), None, limit

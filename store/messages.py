@@ -43,12 +43,16 @@ class MessageId:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One queue and reason in a dead letter's history: how often, and when first (as x-death)."""
+    """One queue and reason in a dead letter's history: how often, and when first (as x-death).
+
+    `ttl` is the time to live that the message had there, in milliseconds, if that ended it.
+    """
 
     source: str
     reason: Reason
     count: int
     at: int
+    ttl: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

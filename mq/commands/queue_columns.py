@@ -55,13 +55,13 @@ def queue_document(queue: QueueStatus) -> dict[str, Any]:
         "kind": "queue",
         **{state: getattr(queue, state) for state in STATES},
         "oldest_seconds": queue.oldest_seconds,
-        "chaos": queue.config.chaos,
         "config": _config_document(queue.config),
         "bytes": queue.bytes,
         "dead_letters": queue.dead_letters,
         "acknowledged": queue.acknowledged,
         "dropped": queue.dropped,
         "created": format_time(queue.created),
+        "chaos": queue.config.chaos,
     }
 
 

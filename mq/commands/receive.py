@@ -12,6 +12,7 @@ from mq.context import Context, current_context
 from mq.diagnostics import ExitCode
 from mq.message_records import MESSAGE_COLUMNS, to_document
 from mq.output import Column, Format
+from mq.queue_reading import warn_of_chaos
 from store.addresses import check_name
 from store.messages import Message
 from store.text import format_time, parse_duration
@@ -57,6 +58,8 @@ def receive(
     seconds = None if wait is None else parse_duration(wait) / 1000
     duration = None if lease is None else parse_duration(lease) / 1000
     with context.open_store() as store:
+        if store.kind(queue) == "queue":
+            warn_of_chaos(context, queue, store.queue(queue).config)
         messages = store.receive(queue, number, seconds, duration)
     _write(context, messages)
     return ExitCode.CONDITION_TRUE if fail_empty and not messages else ExitCode.OK

@@ -15,6 +15,7 @@ from mq.commands.reporting import count
 from mq.context import Context, current_context
 from mq.interrupts import Interrupts
 from mq.processes import require_command
+from mq.queue_reading import warn_of_chaos
 from mq.work_sources import QueueWork, TopicWork
 from mq.working import OnFailure, Policy, Worker
 from store.addresses import check_name
@@ -146,6 +147,7 @@ def _work_on_queue(
     context: Context, store: Store, request: Request, interrupts: Interrupts
 ) -> None:
     config = store.queue(request.source).config
+    warn_of_chaos(context, request.source, config)
     if request.group is not None:
         raise BadInput(
             f"{request.source} is a queue: each message goes to one reader",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from random import Random
 
 from store.db import Write
-from store.delivery import chaos, enqueue, leases, origins
+from store.delivery import chaos, enqueue, leases, origins, queues
 from store.delivery.enqueue import Draft
 from store.delivery.leases import Lease, Slot
 from store.delivery.move import Stored
@@ -105,9 +105,12 @@ class Mischief:
 
     def double(self, delivered: Sequence[Stored]) -> None:
         """Keep a copy of some of what was delivered: another receive gets the same message."""
-        for message in delivered:
-            if self._random.random() < self._chaos.duplicate:
-                self._copy(message)
+        doubled = [one for one in delivered if self._random.random() < self._chaos.duplicate]
+        if doubled:
+            # Its counters have changed since.
+            self._queue = queues.find(self._tx, self._queue.name)
+        for message in doubled:
+            self._copy(message)
 
     def _copy(self, message: Stored) -> None:
         origin = origins.get(self._tx, message.record, message.timestamp, message.slot.level)

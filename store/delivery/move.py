@@ -206,7 +206,8 @@ def _copy(
             _store(
                 tx,
                 message,
-                target,
+                # Its counters have changed if it is the queue it leaves, or got what overflowed.
+                queues.find(tx, target.name),
                 letter,
                 kept_since=tx.wall if moved else letter.sent,
                 keeps_id=not moved,
@@ -234,6 +235,8 @@ def _dead_origin(
 ) -> Origin:
     lease = message.lease
     here = 0 if lease is None else lease.deliveries
+    ttl = message.expires - message.timestamp if message.expires and reason == "expired" else None
+    place = reader.place(message.slot.number)
     told = error or (None if lease is None else attempts.last_error(tx, lease.id))
     return Origin(
         message_id=origin.message_id,
@@ -243,7 +246,7 @@ def _dead_origin(
         at=tx.wall,
         deliveries=origin.deliveries + here,
         error=told,
-        hops=origins.with_hop(origin.hops, reader.place(message.slot.number), reason, tx.wall),
+        hops=origins.with_hop(origin.hops, place, reason, tx.wall, ttl),
         priority=origin.priority,
     )
 

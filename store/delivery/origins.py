@@ -101,17 +101,19 @@ def remove(tx: Write, record: int) -> None:
     tx.execute("delete from mq_origins where record = :record", {"record": record})
 
 
-def with_hop(hops: tuple[Hop, ...], source: str, reason: Reason, at: int) -> tuple[Hop, ...]:
+def with_hop(
+    hops: tuple[Hop, ...], source: str, reason: Reason, at: int, ttl: int | None = None
+) -> tuple[Hop, ...]:
     """The history with one death more: newest first, one entry per queue and reason (x-death)."""
     same = [hop for hop in hops if (hop.source, hop.reason) == (source, reason)]
     others = tuple(hop for hop in hops if (hop.source, hop.reason) != (source, reason))
-    first = same[0] if same else Hop(source, reason, 0, at)
-    return (Hop(source, reason, first.count + 1, first.at), *others)
+    first = same[0] if same else Hop(source, reason, 0, at, ttl)
+    return (Hop(source, reason, first.count + 1, first.at, first.ttl), *others)
 
 
 def hops_to_json(hops: tuple[Hop, ...]) -> str:
     """A history as it is stored."""
-    return json.dumps([[hop.source, hop.reason, hop.count, hop.at] for hop in hops])
+    return json.dumps([[hop.source, hop.reason, hop.count, hop.at, hop.ttl] for hop in hops])
 
 
 def hops_from_json(text: str) -> tuple[Hop, ...]:

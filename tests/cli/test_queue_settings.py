@@ -109,3 +109,46 @@ def test_fair_changes_only_while_the_queue_is_empty(call_mq: RunMq) -> None:
 
     assert run.code == 2
     assert "empty" in run.err
+
+
+class TestChaos:
+    @pytest.fixture(autouse=True)
+    def under_chaos(self, call_mq: RunMq) -> None:
+        call_mq("queue", "create", "q")
+        call_mq("queue", "alter", "q", "--chaos", "duplicate=5%,throttle=3/s,seed=1")
+
+    def test_every_listing_shows_it(self, call_mq: RunMq) -> None:
+        for arguments in (["list"], ["show", "q"]):
+            for form in ([], ["--json"], ["-o", "table"]):
+                assert "duplicate=5%" in call_mq("queue", *arguments, *form).text
+
+    def test_who_receives_is_warned(self, call_mq: RunMq) -> None:
+        call_mq("produce", "q", "m")
+
+        assert "under chaos" in call_mq("receive", "q").err
+
+    def test_a_refused_call_ends_with_5(self, call_mq: RunMq) -> None:
+        codes = {call_mq("produce", "q", "m").code for _ in range(10)}
+
+        assert codes == {0, 5}
+
+    def test_it_ends_on_request(self, call_mq: RunMq) -> None:
+        call_mq("queue", "alter", "q", "--chaos", "none")
+
+        assert config(call_mq)["chaos"] is None
+        assert call_mq("receive", "q").err == ""
+
+
+def test_a_full_queue_refuses_with_5(call_mq: RunMq) -> None:
+    call_mq("queue", "create", "q", "--max-length", "1", "--overflow", "reject")
+    assert call_mq("produce", "q", "a").code == 0
+    assert call_mq("produce", "q", "b").code == 5
+
+
+def test_a_message_may_have_a_time_to_live(call_mq: RunMq) -> None:
+    call_mq("queue", "create", "dead")
+    call_mq("queue", "create", "q", "--dlq", "dead")
+    call_mq("produce", "q", "m", "--ttl", "0s")
+
+    (line,) = call_mq("receive", "dead").out.splitlines()
+    assert json.loads(line)["dead"]["reason"] == "expired"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rabbitmq_queue_cases import QUEUE_CASES
 from rabbitmq_routing_cases import ROUTING_CASES
 from sqs_frame import Queues
 
@@ -18,7 +19,7 @@ from store import Store
 from store.clock import ManualClock
 from store.routing.match import PatternTrie
 
-ALL_CASES = ROUTING_CASES
+ALL_CASES = ROUTING_CASES | QUEUE_CASES
 DATA = Path(__file__).parent / "data" / "rabbitmq.json"
 KNOWN: dict[str, dict[str, Any]] = {
     case["id"]: case for case in json.loads(DATA.read_text()) if case["area"] != "stream"
@@ -29,6 +30,7 @@ _EXPIRED_ANYWHERE = "an expired message goes wherever it stands, not only at the
 _OLD_VERSION = "what an old version did: mq follows the newer or classic answer"
 _NOTHING_DROPPED = "a DLQ must exist, and nothing is dropped for want of a target"
 _NO_DEFAULT_EXCHANGE = "there is no default exchange and no reserved name: produce sends directly"
+_NO_CONSUMER_PRIORITY = "consumers have no priorities: whoever asks first receives"
 _NOT_OFFERED = {
     "policy": "no policies: alter and apply change settings in place",
     "cc": "no CC and BCC headers",
@@ -48,6 +50,8 @@ DEPARTURES = {
     "dlx-13": _NOTHING_DROPPED,
     "dlx-21": _NOTHING_DROPPED,
     "dlx-23": _NOTHING_DROPPED,
+    "prefetch-05": _NO_CONSUMER_PRIORITY,
+    "sac-05": _NO_CONSUMER_PRIORITY,
     "errors-01": _NO_DEFAULT_EXCHANGE,
     "errors-03": _NO_DEFAULT_EXCHANGE,
 } | {
@@ -57,37 +61,7 @@ DEPARTURES = {
 }
 
 NOT_YET = {
-    "dlx-01": "queues",
-    "dlx-03": "queues",
-    "dlx-05": "queues",
-    "dlx-07": "queues",
-    "dlx-09": "queues",
-    "dlx-11": "queues",
     "dlx-17": "import",
-    "dlx-19": "queues",
-    "ttl-03": "queues",
-    "ttl-07": "queues",
-    "maxlen-01": "queues",
-    "maxlen-05": "queues",
-    "maxlen-09": "queues",
-    "priority-01": "queues",
-    "priority-03": "queues",
-    "priority-05": "queues",
-    "requeue-01": "queues",
-    "requeue-03": "queues",
-    "requeue-05": "queues",
-    "requeue-09": "queues",
-    "prefetch-01": "queues",
-    "prefetch-03": "queues",
-    "prefetch-05": "queues",
-    "sac-01": "queues",
-    "sac-03": "queues",
-    "sac-05": "queues",
-    "errors-07": "queues",
-    "declare-01": "queues",
-    "declare-03": "queues",
-    "declare-05": "queues",
-    "declare-07": "queues",
 }
 
 

@@ -191,3 +191,15 @@ def test_the_exchange_of_a_dlq_is_not_deleted(post: Store) -> None:
 def test_a_queue_does_not_stand_for_a_dlq_that_may_be_many(post: Store) -> None:
     with pytest.raises(BadInput, match="may lead anywhere"):
         list(post.dead_letters("jobs"))
+
+
+def test_a_queue_that_gets_its_own_dead_letters_back_counts_them_once(store: Store) -> None:
+    store.create_exchange("x", "fanout")
+    store.create_queue("q", dlq="exchange:x")
+    store.bind("x", "q")
+    store.send("q", "m")
+    (message,) = store.receive("q")
+    store.reject([message.receipt or ""])
+
+    assert store.queue("q").ready == 1
+    assert list(store.verify()) == []
