@@ -12,7 +12,7 @@ from mq.output import Column, Format, to_json
 from mq.record_lines import Line, cell_text, cut, stream_line
 from mq.records import text_field
 from store.messages import Dead, Message
-from store.text import format_time
+from store.text import format_duration, format_time
 
 _KEY_WIDTH = 24
 _ERROR_WIDTH = 40
