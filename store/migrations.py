@@ -63,6 +63,8 @@ create index mq_tenants_in_flight on mq_tenants (reader, in_flight) where in_fli
 alter table mq_slots add column taken integer not null default 0;
 alter table mq_slots add column tries integer not null default 0 check (tries >= 0);
 update mq_slots set taken = moved, tries = member not null;
+create index mq_readers_dead_letters on mq_readers (dead_letter_to)
+  where dead_letter_to is not null;
 drop table mq_samples;
 create table mq_samples (
   subject text not null check (subject in ('partition', 'slot', 'channel', 'queue')),

@@ -134,6 +134,8 @@ create table mq_readers (
   check ((kind = 'group') = (lease is null))
 ) strict;
 create index mq_readers_source on mq_readers (source) where source is not null;
+create index mq_readers_dead_letters on mq_readers (dead_letter_to)
+  where dead_letter_to is not null;
 
 -- The settings of a consumer group.
 create table mq_groups (

@@ -21,11 +21,12 @@ LAGGING = 60.0
 
 def overview(tx: Snapshot, terms: Terms) -> Overview:
     """The whole store at one moment."""
+    incoming, trends = Rates(tx, "channel"), Trends(tx, "channel")
     found = stalls.find(tx, terms)
     stalled = {candidate.source for candidate in found}
     subjects = [
         replace(subject, state="stalled") if subject.name in stalled else subject
-        for subject in [*_topics(tx), *_queues(tx)]
+        for subject in [*_topics(tx, incoming, trends), *_queues(tx, incoming, trends)]
     ]
     subjects.sort(key=_badness)
     return Overview(
@@ -68,9 +69,8 @@ class _Behind:
         )
 
 
-def _topics(tx: Snapshot) -> list[Subject]:
+def _topics(tx: Snapshot, incoming: Rates, trends: Trends) -> list[Subject]:
     behind, read = _furthest_behind(tx), _read_per_second(tx)
-    incoming, trends = Rates(tx, "channel"), Trends(tx, "channel")
     found = []
     for channel, name, records, taken in tx.rows(
         "select c.id, c.name, sum(p.records), sum(p.next)"
@@ -143,8 +143,8 @@ def _read_per_second(tx: Snapshot) -> dict[int, dict[int, float]]:
     return found
 
 
-def _queues(tx: Snapshot) -> list[Subject]:
-    incoming, trends, leaving = Rates(tx, "channel"), Trends(tx, "channel"), Rates(tx, "queue")
+def _queues(tx: Snapshot, incoming: Rates, trends: Trends) -> list[Subject]:
+    leaving = Rates(tx, "queue")
     found = []
     for name in queues.names(tx):
         queue = queues.find(tx, name)
