@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store import Store
+from store import NewRecord, Store
+from store.clock import ManualClock
 from store.files import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class TestStatus:
         assert status.pop("created").endswith("Z")
         assert status.pop("bytes") % 4096 == 0
         assert status.pop("wal_bytes") > 0
+        assert status.pop("in_per_second") > 0
         assert status == {
             "path": str(path),
             "reason": "named by $MQ_STORE",
@@ -39,7 +41,25 @@ class TestStatus:
             "exchanges": 0,
             "groups": 1,
             "records": 30,
+            "out_per_second": 0,
+            "dead_letters": 0,
+            "stalls": 0,
+            "worst_stall": None,
         }
+
+    def test_it_tells_of_stalls_and_exits_with_10_for_them(
+        self, call_mq: RunMq, store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("store.broker.SystemClock", lambda: clock)
+        store.create_topic("orders", retention=None)
+        assert call_mq("status", "--exit-code").code == 0
+        store.produce_many("orders", [NewRecord(b"v")] * 3)
+        store.create_group("billing", topics=["orders"])
+        clock.advance(7200)
+        status = json.loads(call_mq("status", "-o", "json").out)
+        assert (status["stalls"], status["worst_stall"]) == (1, "orders/0@0")
+        assert "■ STALLED 2h00m  orders/0 → billing" in call_mq("status", "-o", "table").text
+        assert call_mq("status", "--exit-code").code == 10
 
     @pytest.mark.parametrize(
         ("words", "reason"),
