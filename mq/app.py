@@ -48,6 +48,7 @@ COMMANDS = {
     "advise": ("mq.commands.advise", _OPERATIONS, "Judge whether it wants a log or a queue."),
     "stalls": ("mq.commands.stalls", _OPERATIONS, "Show what blocks what, why, and the way out."),
     "doctor": ("mq.commands.doctor", _OPERATIONS, "Find what is wrong, and what mends it."),
+    "metrics": ("mq.commands.metrics", _OPERATIONS, "Write the store's state as OpenMetrics."),
     "verify": ("mq.commands.verify", _OPERATIONS, "Check every record and counter of the store."),
     "backup": ("mq.commands.backup", _OPERATIONS, "Copy the store while it is in use."),
     "vacuum": ("mq.commands.vacuum", _OPERATIONS, "Give unused space back to the file system."),

@@ -6,9 +6,10 @@ from store import maintenance
 from store.addresses import Address
 from store.api.base import Calls
 from store.models import Finding, StoreStatus
-from store.watch import details, explain, overview, stalls
+from store.watch import details, explain, metrics, overview, stalls
 from store.watch.doctor import examination
 from store.watch.doctor.diagnosis import Diagnosis
+from store.watch.metrics import Family
 from store.watch.models import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
 from store.watch.terms import IDLE_AFTER, OVER, Terms
 
@@ -56,6 +57,11 @@ class OperationCalls(Calls):
         """
         with self._read() as tx:
             return explain.explain(tx, Terms(tx, over, idle_after), address)
+
+    def metrics(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Family]:
+        """Depths, lags, ages, stalls and sizes; `store.watch.metrics` writes them as text."""
+        with self._read() as tx:
+            return metrics.families(tx, Terms(tx, over, idle_after))
 
     def topic_detail(self, name: str, group: str | None = None, limit: int = 500) -> TopicDetail:
         """A topic's partitions and where groups stand in them, up to `limit` each."""

@@ -1,0 +1,165 @@
+"""The store as metrics for monitoring, in names that say thing, measure and unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from store import maintenance
+from store.db import Snapshot
+from store.delivery import queues, view
+from store.messages import STATES
+from store.watch import lag, stalls
+from store.watch.terms import Terms
+
+CAUSES = ("held", "abandoned", "poison", "unassigned")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One number, and what of."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(slots=True)
+class Family:
+    """A metric with its samples; a counter's name has no `_total`, its samples' names do."""
+
+    name: str
+    type: Literal["gauge", "counter"]
+    help: str
+    unit: str = ""
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def sample_name(self) -> str:
+        """What the samples are called."""
+        return f"{self.name}_total" if self.type == "counter" else self.name
+
+    def add(self, value: float | None, **labels: str) -> None:
+        """Add a sample; what is not known has none."""
+        if value is not None:
+            self.samples.append(Sample(labels, value))
+
+
+def families(tx: Snapshot, terms: Terms) -> list[Family]:
+    """Every metric of the store, also those that have no samples at the moment."""
+    return [*_store(tx), *_topics(tx), *_queues(tx), *_groups(tx), *_stalls(tx, terms)]
+
+
+def _store(tx: Snapshot) -> Iterator[Family]:
+    status = maintenance.status(tx)
+    info = Family("mq_store_info", "gauge", "The store and how it is set; always 1.")
+    info.add(1, path=status.path, durability=status.durability, schema=str(status.schema))
+    yield info
+    for name, help, value in (
+        ("mq_store_bytes", "Size of the store's file.", status.bytes),
+        ("mq_store_free_bytes", "Unused bytes inside the store's file.", status.free_bytes),
+        ("mq_store_wal_bytes", "Size of the write-ahead log.", status.wal_bytes),
+        ("mq_store_limit_bytes", "Size that the file may not exceed.", status.max_bytes),
+    ):
+        one = Family(name, "gauge", help, "bytes")
+        one.add(value)
+        yield one
+
+
+def _topics(tx: Snapshot) -> Iterable[Family]:
+    records = Family("mq_topic_records", "gauge", "Records that a partition holds.")
+    size = Family("mq_topic_bytes", "gauge", "Bytes of a partition's records.", "bytes")
+    appended = Family("mq_topic_appended_records", "counter", "Records ever appended.")
+    for topic, number, end, held, held_bytes in tx.rows(
+        "select c.name, p.number, p.next, p.records, p.bytes from mq_channels c"
+        " join mq_partitions p on p.channel = c.id where c.kind = 'topic'"
+        " order by c.name, p.number"
+    ):
+        place = {"topic": topic, "partition": str(number)}
+        records.add(held, **place)
+        size.add(held_bytes, **place)
+        appended.add(end, **place)
+    return records, size, appended
+
+
+def _queues(tx: Snapshot) -> Iterable[Family]:
+    messages = Family("mq_queue_messages", "gauge", "Messages in a queue, by state.")
+    size = Family("mq_queue_bytes", "gauge", "Bytes of a queue's messages.", "bytes")
+    oldest = Family("mq_queue_oldest_seconds", "gauge", "Age of the oldest message.", "seconds")
+    letters = Family("mq_queue_dead_letters", "gauge", "Dead letters that a queue holds.")
+    sent = Family("mq_queue_sent_messages", "counter", "Messages ever sent to a queue.")
+    acked = Family("mq_queue_acknowledged_messages", "counter", "Messages ever acknowledged.")
+    dropped = Family("mq_queue_dropped_messages", "counter", "Messages ever dropped.")
+    for name in queues.names(tx):
+        queue = queues.find(tx, name)
+        status = view.status(tx, queue)
+        for state in STATES:
+            messages.add(getattr(status, state), queue=name, state=state)
+        size.add(status.bytes, queue=name)
+        oldest.add(status.oldest_seconds, queue=name)
+        letters.add(status.dead_letters, queue=name)
+        sent.add(queue.first_lane.next, queue=name)
+        acked.add(status.acknowledged, queue=name)
+        dropped.add(status.dropped, queue=name)
+    return messages, size, oldest, letters, sent, acked, dropped
+
+
+def _groups(tx: Snapshot) -> Iterable[Family]:
+    records = Family("mq_group_lag_records", "gauge", "Records that a group has not read.")
+    seconds = Family(
+        "mq_group_lag_seconds", "gauge", "Age of the oldest record it has not read.", "seconds"
+    )
+    size = Family("mq_group_lag_bytes", "gauge", "Bytes that a group has not read.", "bytes")
+    committed = Family("mq_group_committed_offset", "gauge", "Offset that a group reads next.")
+    for row in lag.lag(tx):
+        place = {"group": row.group, "topic": row.topic, "partition": str(row.partition)}
+        records.add(row.lag, **place)
+        seconds.add(row.lag_seconds, **place)
+        size.add(row.lag_bytes, **place)
+        committed.add(row.committed, **place)
+    members = Family("mq_group_members", "gauge", "Members that a group has.")
+    for group, count in tx.rows(
+        "select r.name, count(m.incarnation) from mq_readers r"
+        " left join mq_members m on m.reader = r.id where r.kind = 'group' group by r.id order by 1"
+    ):
+        members.add(count, group=group)
+    return records, seconds, size, committed, members
+
+
+def _stalls(tx: Snapshot, terms: Terms) -> Iterable[Family]:
+    count = Family("mq_stalls", "gauge", "Stalls, by cause.")
+    blocked = Family("mq_stall_blocked_messages", "gauge", "Messages behind what is stuck.")
+    seconds = Family("mq_stall_seconds", "gauge", "For how long nothing has moved.", "seconds")
+    causes = dict.fromkeys(CAUSES, 0)
+    worst: dict[tuple[str, str, str, str], tuple[int, float]] = {}
+    # Message groups come and go: one series for a queue, not for each of them.
+    for one in stalls.stalls(tx, terms):
+        causes[one.cause] += 1
+        place = (one.kind, one.place, one.reader, one.cause)
+        behind, longest = worst.get(place, (0, 0.0))
+        worst[place] = behind + one.blocked, max(longest, one.seconds)
+    for cause, number in causes.items():
+        count.add(number, cause=cause)
+    for (kind, source, reader, cause), (behind, longest) in worst.items():
+        blocked.add(behind, kind=kind, source=source, reader=reader, cause=cause)
+        seconds.add(longest, kind=kind, source=source, reader=reader, cause=cause)
+    return count, blocked, seconds
+
+
+def to_openmetrics(metrics: Iterable[Family]) -> str:
+    """The metrics as OpenMetrics text, which Prometheus and its textfile collector read."""
+    return "\n".join([*(line for family in metrics for line in _lines(family)), "# EOF\n"])
+
+
+def _lines(family: Family) -> Iterator[str]:
+    yield f"# TYPE {family.name} {family.type}"
+    if family.unit:
+        yield f"# UNIT {family.name} {family.unit}"
+    yield f"# HELP {family.name} {_escaped(family.help)}"
+    for sample in family.samples:
+        labels = ",".join(f'{name}="{_escaped(text)}"' for name, text in sample.labels.items())
+        yield f"{family.sample_name}{f'{{{labels}}}' if labels else ''} {sample.value}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
