@@ -1,4 +1,4 @@
-"""`mq dlq`: look at dead letters, and remove them."""
+"""`mq dlq`: look at dead letters, and remove them; what else is done with them stands beside."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from mq.commands import CommandGroup
+from mq.commands.letter_edit import edit
+from mq.commands.letter_files import export_letters, import_letters
 from mq.commands.redrive import redrive, undo
 from mq.commands.reporting import DryRun, count, report_done
 from mq.conditions import parse_message_conditions
@@ -127,3 +129,6 @@ def _dead_letters_in(known: list[DeadLetterQueue], queue: str, dlq: str | None) 
 
 app.command("redrive")(redrive)
 app.command("undo")(undo)
+app.command("edit")(edit)
+app.command("export")(export_letters)
+app.command("import")(import_letters)

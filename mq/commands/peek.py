@@ -11,6 +11,7 @@ import typer
 
 from mq.bounds import Until
 from mq.commands import SingleCommand
+from mq.commands.peek_history import show_history
 from mq.commands.peek_queue import peek_queue
 from mq.conditions import Condition, parse_conditions
 from mq.context import Context, current_context
@@ -58,14 +59,24 @@ def peek(
         list[str] | None,
         typer.Option(metavar="'FIELD OP VALUE'", help="Only these; repeatable (and)."),
     ] = None,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="What happened to one message or record, first to last."),
+    ] = False,
 ) -> None:
     """Look at records or messages, the oldest first; nothing is leased, committed or written.
+
+    --history tells of one message or record, as in emails@12 --history: the deliveries that failed,
+    who had them, when, and why, and the ways between queues; they are kept for 14 days.
 
     A table on a terminal, TSV in a pipe, and a stream of envelopes with -o json or ndjson.
     """
     context = current_context()
     source = parse_address(address)
     with context.open_store() as store:
+        if history:
+            show_history(context, store, source)
+            return
         if store.kind(source.name) == "queue":
             if start is not None:
                 raise BadInput("--from is for a topic", hint=f"mq peek {source.name}@SEQUENCE")

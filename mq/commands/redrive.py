@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,13 @@ import typer
 from mq.commands.reporting import DryRun, count
 from mq.conditions import parse_message_conditions
 from mq.context import Context, current_context
+from mq.interrupts import Interrupts
 from mq.output import Column
+from mq.redriving import PacedRedrive, parse_rate
 from store.delivery.redrive import Redrive
-from store.errors import NotFound
+from store.errors import MqError, NotFound
 from store.messages import Message, Moved
+from store.text import parse_duration
 
 if TYPE_CHECKING:
     from store import Store
@@ -64,17 +68,38 @@ def redrive(
         list[str] | None,
         typer.Option(metavar="'FIELD OP VALUE'", help="Only these; repeatable (and)."),
     ] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(metavar="N/s", help="At most so many a second (/m, /h), each step committed."),
+    ] = None,
+    canary: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="First N only; the others when all of them are done with and none came back.",
+        ),
+    ] = None,
+    canary_timeout: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long canaries are waited for; then exit 5.")
+    ] = "5m",
     dry_run: DryRun = False,
 ) -> None:
-    """Move dead letters back to their queues, all of them unless told otherwise, or none.
+    """Move dead letters back to their queues, all of them unless told otherwise.
 
-    They keep id, first time and headers, and their delivery count starts again. mq dlq undo takes
-    it back. Dead letters that somebody has leased stay.
+    They keep id, first time and headers; their delivery count and their retention start again. mq
+    dlq undo takes it back. Dead letters that somebody has leased stay. It is all of them or none,
+    except with --rate and --canary: those move what was there at the start, step by step, as one
+    batch for undo, and Ctrl-C stops between two steps.
+
+    A canary that becomes a dead letter again ends the redrive with 1.
     """
     context = current_context()
+    pace = None if rate is None else parse_rate(rate)
+    patience = parse_duration(canary_timeout) / 1000
     with context.open_store() as store:
         choice = _Choice(store, ids or [], where or [])
-        if dry_run:
+        if dry_run or pace is not None or canary is not None:
             done = store.redrive_preview(queue, to, choice, number)
             choice.check(queue, done)
         else:
@@ -82,7 +107,51 @@ def redrive(
             with store.transaction(timeout=math.inf) as tx:
                 done = tx.redrive(queue, to, choice, number)
                 choice.check(queue, done)
+        if not dry_run and (pace is not None or canary is not None):
+            _redrive_in_steps(context, store, queue, to, done.moved, pace, canary, patience)
+            return
     _report(context, done)
+    _sum_up(context, done, dry_run=dry_run)
+
+
+def _redrive_in_steps(
+    context: Context, store: Store, queue: str, to: str | None, planned: Sequence[Moved],
+    rate: float | None, canary: int | None, patience: float,
+) -> None:  # fmt: skip
+    number = 0 if canary is None else canary
+    with Interrupts(signal.SIGINT, signal.SIGTERM) as interrupts:
+        interrupts.hold()
+        run = PacedRedrive(
+            store, store.dead_letter_queue(queue), to, interrupts, context.diagnostics
+        )
+        try:
+            run.try_out(planned[:number], patience)
+            run.move(planned[number:], rate)
+        except (MqError, KeyboardInterrupt) as stopped:
+            done = Redrive(run.batch, run.moved)
+            _report(context, done)
+            raise _with_way_out(context, stopped, done, len(planned), queue) from None
+    _report(context, Redrive(run.batch, run.moved))
+    _sum_up(context, Redrive(run.batch, run.moved))
+
+
+def _with_way_out(
+    context: Context, stopped: MqError | KeyboardInterrupt, done: Redrive, planned: int, queue: str
+) -> BaseException:
+    """Say how far it came, and how to take it back or go on."""
+    told = f"{len(done.moved):,} of {count(planned, 'dead letter')} moved"
+    undo = f"undo with: mq dlq undo {done.batch}"
+    if isinstance(stopped, MqError):
+        error = type(stopped)(f"{stopped.message}; {told}")
+        error.hint = undo if not stopped.hint else f"{stopped.hint}; {undo}"
+        return error
+    context.diagnostics.note(f"stopped: {told}")
+    if done.moved:
+        context.diagnostics.note(f"{undo}; go on with: the same command again")
+    return stopped
+
+
+def _sum_up(context: Context, done: Redrive, *, dry_run: bool = False) -> None:
     told = f"{'would be ' if dry_run else ''}moved"
     context.diagnostics.success(f"{count(len(done.moved), 'dead letter')} {told}")
     if done.moved and done.batch is not None:
@@ -92,15 +161,18 @@ def redrive(
 def undo(
     batch: Annotated[
         int | None,
-        typer.Argument(metavar="[BATCH]", help="The number that redrive told; else the last one."),
+        typer.Argument(metavar="[BATCH]", help="The number that was told; else the last one."),
     ] = None,
 ) -> None:
-    """Take a redrive back: what is still there and in nobody's hands is a dead letter again."""
+    """Take a redrive or an edit back: what is still there and in nobody's hands.
+
+    It is a dead letter again as it was, with its id, value, reason and history.
+    """
     context = current_context()
     with context.open_store() as store:
         done = store.undo_redrive(batch)
     _report(context, done)
-    told = f"redrive {done.batch} undone: {count(len(done.moved), 'message')} moved back"
+    told = f"batch {done.batch} undone: {count(len(done.moved), 'message')} as before"
     context.diagnostics.success(told)
 
 

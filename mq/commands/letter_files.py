@@ -1,0 +1,110 @@
+"""`mq dlq export` and `mq dlq import`: dead letters out of a store and back, as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mq.commands.reporting import count, report_document
+from mq.conditions import parse_message_conditions
+from mq.context import current_context
+from mq.letter_lines import parse_letter, to_letter_document
+from mq.record_input import opened
+from store.errors import BadInput, BadRecord
+from store.messages import Message
+
+if TYPE_CHECKING:
+    from store import Store
+
+_PAGE = 500
+_MOST_NAMED = 10
+
+
+def export_letters(
+    queue: Annotated[
+        str, typer.Argument(metavar="QUEUE", help="A DLQ; a queue that has one stands for it.")
+    ],
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="'FIELD OP VALUE'", help="Only these; repeatable (and)."),
+    ] = None,
+) -> None:
+    """Write dead letters as lines of JSON, the oldest first; nothing is leased or removed.
+
+    mq dlq import reads them: bytes, headers and their types, id, first time, reason and history
+    come back as they were. It is always NDJSON, whatever -o says.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        choice = parse_message_conditions(where or [], store.clock.wall())
+        for letter in _letters(store, store.dead_letter_queue(queue)):
+            if choice(letter):
+                context.output.json_line(to_letter_document(letter))
+
+
+def _letters(store: Store, queue: str) -> Iterator[Message]:
+    after = -1
+    while page := store.dead_letters(queue, limit=_PAGE, after=after):
+        yield from page
+        after = page[-1].sequence
+
+
+def import_letters(
+    queue: Annotated[
+        str, typer.Argument(metavar="QUEUE", help="A DLQ; a queue that has one stands for it.")
+    ],
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE]", help="What mq dlq export wrote; stdin without it."),
+    ] = None,
+) -> None:
+    """Bring exported dead letters back, all of them or none.
+
+    A bad line is named by its number. Letters that the store has already, in whatever queue, are
+    passed over and counted. Their retention begins anew.
+    """
+    context = current_context()
+    numbers, letters = _read(file)
+    with context.open_store() as store:
+        try:
+            stored = store.restore_dead_letters(queue, letters)
+        except BadRecord as error:
+            raise BadInput(f"line {numbers[error.index]}: {error.message}", error.hint) from None
+        target = store.dead_letter_queue(queue)
+    present = len(letters) - len(stored)
+    if present:
+        context.diagnostics.note(f"{count(present, 'dead letter')} passed over: there already")
+    report_document(
+        context,
+        {"queue": target, "imported": len(stored), "present": present},
+        f"{count(len(stored), 'dead letter')} imported into {target}",
+    )
+
+
+def _read(file: str | None) -> tuple[list[int], list[Message]]:
+    """The letters of a file and their line numbers; raises BadInput that names every bad line."""
+    numbers: list[int] = []
+    letters: list[Message] = []
+    bad: list[tuple[str, str]] = []
+    with opened(file) as stream:
+        lines = stream.read().split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            letters.append(parse_letter(line))
+            numbers.append(number)
+        except BadInput as error:
+            bad.append((f"line {number}: {error.message}", error.hint))
+    if bad:
+        raise _bad_lines(bad)
+    return numbers, letters
+
+
+def _bad_lines(bad: list[tuple[str, str]]) -> BadInput:
+    named = "; ".join(text for text, _ in bad[:_MOST_NAMED])
+    more = f"; and {len(bad) - _MOST_NAMED:,} more" if len(bad) > _MOST_NAMED else ""
+    hint = bad[0][1] if len(bad) == 1 and bad[0][1] else "nothing was imported"
+    return BadInput(named + more, hint=hint)
