@@ -87,6 +87,12 @@ end;
 alter table mq_moves add column edited integer not null default 0 check (edited in (0, 1));
 alter table mq_moves add column value blob;
 create index mq_moves_record on mq_moves (record);
+create table mq_processing_times (
+  reader integer not null references mq_readers on delete cascade,
+  bucket integer not null check (bucket between 0 and 255),
+  count integer not null check (count > 0),
+  primary key (reader, bucket)
+) strict, without rowid;
 """
 
 

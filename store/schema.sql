@@ -431,3 +431,11 @@ end;
 create trigger mq_channels_samples after delete on mq_channels begin
   delete from mq_samples where subject in ('channel', 'queue') and subject_id = old.id;
 end;
+
+-- How long a sample of the acknowledged deliveries took.
+create table mq_processing_times (
+  reader integer not null references mq_readers on delete cascade,
+  bucket integer not null check (bucket between 0 and 255), -- four to each doubling of the time
+  count integer not null check (count > 0),
+  primary key (reader, bucket)
+) strict, without rowid;

@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from store.db import Snapshot, Write
-from store.delivery import attempts, heads, leases, lookup, move, receipts, tenants
+from store.delivery import (
+    attempts,
+    heads,
+    leases,
+    lookup,
+    move,
+    processing_times,
+    receipts,
+    tenants,
+)
 from store.delivery.leases import Lease, Slot
 from store.delivery.move import Stored
 from store.delivery.readers import Reader
@@ -58,6 +67,7 @@ def acknowledge(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Re
     """The messages are done with."""
     move.finish(tx, reader, [delivery.message for delivery in deliveries])
     move.count_gone(tx, reader, acknowledged=len(deliveries))
+    processing_times.note(tx, reader.id, [delivery.lease for delivery in deliveries])
     return {}
 
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from math import ceil
 
 from store.db import Snapshot
+from store.delivery import processing_times
 from store.text import describe_duration, format_duration
 from store.watch.doctor.diagnosis import Diagnosis, advice, command, warning
 from store.watch.doctor.reading import NEAR
 
 _ENOUGH_MESSAGES = 100
 _MOSTLY = 0.8
+_ENOUGH_TIMES = 20
 _RECENT = 3_600_000
 # One lapse is somebody's crash; several are a habit.
 _ENOUGH_LAPSES = 3
@@ -21,6 +23,7 @@ def examine(tx: Snapshot) -> Iterator[Diagnosis]:
     """Everything that is wrong with those who lease."""
     yield from _one_group(tx)
     yield from _expiring(tx)
+    yield from _short_leases(tx)
     yield from _lapsing(tx)
     yield from _chaos(tx)
 
@@ -62,6 +65,23 @@ def _expiring(tx: Snapshot) -> Iterator[Diagnosis]:
             "what retention removes before it is done is lost",
             command("queue", "alter", name, "--retention", format_duration(retention * 2)),
             command("peek", name),
+        )  # fmt: skip
+
+
+def _short_leases(tx: Snapshot) -> Iterator[Diagnosis]:
+    """Readers that take longer over a message than they may keep it."""
+    for times in processing_times.every(tx):
+        if times.samples < _ENOUGH_TIMES or times.p99 <= times.lease:
+            continue
+        alter = _longer(times.reader, times.p99 * 2)
+        yield warning(
+            "short_lease", times.reader,
+            f"1 message in 100 takes {describe_duration(times.p99 / 1000)} or longer, the middle"
+            f" one {describe_duration(times.median / 1000)} ({times.samples} timed); the lease is"
+            f" {format_duration(times.lease)}",
+            "a lease that ends before the work gives the message to another: it is done twice",
+            *([alter] if times.kind == "queue" else []),
+            command("lease", "list", times.reader),
         )  # fmt: skip
 
 
