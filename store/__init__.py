@@ -27,7 +27,7 @@ from store.errors import (
     Unroutable,
 )
 from store.groups.reset import Shift
-from store.messages import Message, MessageId, NewMessage
+from store.messages import Message, MessageId, NewMessage, SharedRecord
 from store.models import NewRecord, Record, RecordId
 from store.positions import Position, parse_position
 from store.producer import Producer
@@ -68,6 +68,7 @@ __all__ = [
     "Route",
     "RouteExplanation",
     "Severity",
+    "SharedRecord",
     "Shift",
     "StalePlan",
     "Stall",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
+from typing import TypeVar
 
 from store import files, maintenance, waiting
 from store.api.dead_letters import DeadLetterCalls
@@ -15,17 +17,18 @@ from store.api.groups import GroupCalls
 from store.api.operations import OperationCalls
 from store.api.queues import QueueCalls
 from store.api.routing import RoutingCalls
+from store.api.shares import ShareCalls
 from store.api.tables import TableCalls
 from store.api.topics import TopicCalls
 from store.api.topology import TopologyCalls
 from store.clock import Clock, SystemClock
 from store.consumer import Consumer, joining
 from store.db import Database, Snapshot, Write
-from store.delivery import abandoned, expiry, queues, view
+from store.delivery import abandoned, expiry, lookup, queues, view
 from store.errors import NotFound
 from store.log.encoding import milliseconds
 from store.log.placement import StickyPlacement
-from store.messages import Message
+from store.messages import Message, SharedRecord
 from store.models import Seconds
 from store.positions import Position, parse_position
 from store.producer import Producer
@@ -33,11 +36,14 @@ from store.transaction import Transaction
 
 _PAGES_A_STEP = 500
 
+Taken = TypeVar("Taken")
+
 
 class Store(
     TopicCalls,
     TableCalls,
     QueueCalls,
+    ShareCalls,
     DeadLetterCalls,
     RoutingCalls,
     GroupCalls,
@@ -140,35 +146,58 @@ class Store(
         seconds, by default the queue's. The leases of an `attached` holder also end with its
         process. The wait ends early when `until`, which is called often, returns True.
         """
+        take = partial(self._receive, queue, max_messages, lease, holder, attached, prefetch)
+        return self._take(queue, take, wait, until)
+
+    def acquire(
+        self,
+        share: str,
+        max_records: int = 1,
+        wait: float = 0.0,
+        lease: Seconds | None = None,
+        *,
+        holder: str | None = None,
+        attached: bool = False,
+        until: Callable[[], bool] | None = None,
+    ) -> list[SharedRecord]:
+        """Lease up to `max_records` records through a share, as `receive` does through a queue.
+
+        Settle them by their receipts: ack accepts, nack releases, reject archives, extend renews
+        (KIP-932). A lease that lapsed is lost at once.
+        """
+        take = partial(self._acquire, share, max_records, lease, holder, attached)
+        return self._take(share, take, wait, until)
+
+    def _take(
+        self, name: str, take: Callable[[], tuple[list[Taken], int]], wait: float | None,
+        until: Callable[[], bool] | None,
+    ) -> list[Taken]:  # fmt: skip
         began = monotonic()
         while True:
             since = self._database.changed()
-            messages, taken_out = self._receive(
-                queue, max_messages, lease, holder, attached, prefetch
-            )
-            if messages:
-                return messages
-            wait = self._own_wait(queue) if wait is None else wait
+            taken, others = take()
+            if taken:
+                return taken
+            wait = self._own_wait(name) if wait is None else wait
             is_over = monotonic() >= began + wait or (until is not None and until())
-            if is_over and not taken_out:
+            if is_over and not others:
                 return []
-            if not taken_out:
-                self._wait_for_message(queue, since, began + wait, until)
+            if not others:
+                self._wait_for_message(name, since, began + wait, until)
 
     def _own_wait(self, queue: str) -> float:
         with self._read() as tx:
             return queues.find(tx, queue).config.wait / 1000
 
     def _wait_for_message(
-        self, queue: str, since: int, deadline: float, until: Callable[[], bool] | None
+        self, name: str, since: int, deadline: float, until: Callable[[], bool] | None
     ) -> None:
         # Whatever comes first: somebody's commit, or a lease or delay that ends by itself.
         with self._read() as tx:
-            found = queues.find(tx, queue)
-            reader = found.reader
+            reader = lookup.find_reader(tx, name)
             pauses = [view.seconds_until_due(tx, reader), expiry.seconds_until_next(tx)]
             # Who stands in line looks whether those in front are still there, and is seen itself.
-            if found.config.single_active or abandoned.is_possible(tx, reader):
+            if reader.single_active or abandoned.is_possible(tx, reader):
                 pauses.append(abandoned.CHECK_SECONDS)
         deadline = min([deadline, *(monotonic() + pause for pause in pauses if pause is not None)])
         waiting.wait_for_commit(self._database, since, deadline, until)

@@ -56,6 +56,13 @@ def note_produced(tx: Write, topic: int, partition: int, before: int) -> None:
         note(tx, "channel", topic, taken)
 
 
+def note_finishing(tx: Write, slot: int) -> None:
+    """Keep how many records a share had finished in a partition before the next ones."""
+    if is_due(tx, "slot", slot):
+        done = tx.value("select cursor - leases from mq_slots where id = :slot", {"slot": slot})
+        note(tx, "slot", slot, max(0, done))
+
+
 def note_leaving(tx: Write, queue: int) -> None:
     """Keep how many messages had left a queue, in whatever way, before the next ones do."""
     if is_due(tx, "queue", queue):

@@ -14,6 +14,7 @@ from store.api.dead_letters import DeadLetterCalls
 from store.api.groups import GroupCalls
 from store.api.queues import QueueCalls
 from store.api.routing import RoutingCalls
+from store.api.shares import ShareCalls
 from store.api.topics import TopicCalls
 from store.consumer import Consumer
 from store.db import Parameters, Row, Snapshot, Write, WriteBlock, translate
@@ -21,7 +22,7 @@ from store.errors import BadInput, Fenced, MqError, TimedOut
 from store.groups import groups
 from store.groups.commit import Offsets, commit_unowned
 from store.log.placement import StickyPlacement
-from store.messages import Message
+from store.messages import Message, SharedRecord
 from store.models import NewRecord, RecordId, Seconds
 from store.producer import Producer
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from store.broker import Store
 
 
-class Transaction(TopicCalls, QueueCalls, DeadLetterCalls, RoutingCalls, GroupCalls):
+class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCalls, GroupCalls):
     """Outputs, offsets and the caller's own SQL in one commit; made by `Store.transaction`.
 
     It holds the store's only write lock, so it has a deadline: past it every call, and the commit,
@@ -70,6 +71,12 @@ class Transaction(TopicCalls, QueueCalls, DeadLetterCalls, RoutingCalls, GroupCa
     ) -> list[Message]:
         """Lease what is due now; see `Store.receive`. A transaction does not wait for messages."""
         return self._receive(queue, max_messages, lease, None, False)[0]
+
+    def acquire(
+        self, share: str, max_records: int = 1, lease: Seconds | None = None
+    ) -> list[SharedRecord]:
+        """Lease records through a share; see `Store.acquire`. A transaction does not wait."""
+        return self._acquire(share, max_records, lease, None, False)[0]
 
     def execute(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Run one statement of the caller's own and return all its rows.

@@ -14,6 +14,7 @@ from store.delivery import (
     altering,
     attempts,
     leases,
+    lookup,
     move,
     purge,
     queues,
@@ -219,15 +220,11 @@ class QueueCalls(Calls):
             stored = view.find_message(tx, queues.find(tx, queue), sequence)
             return attempts.history(tx, stored.slot.lease_id(sequence))
 
-    def leases(self, queue: str | None = None, *, expired: bool = False) -> list[LeaseStatus]:
-        """Who holds what, until when; with `expired`, the leases that lapsed."""
+    def leases(self, name: str | None = None, *, expired: bool = False) -> list[LeaseStatus]:
+        """Who holds what of a queue or share, until when; with `expired`, what lapsed."""
         with self._read() as tx:
-            chosen = queues.names(tx) if queue is None else [queue]
-            return [
-                lease
-                for name in chosen
-                for lease in view.lease_list(tx, queues.find(tx, name).reader, expired)
-            ]
+            chosen = lookup.all_readers(tx) if name is None else [lookup.find_reader(tx, name)]
+            return [lease for one in chosen for lease in view.lease_list(tx, one, expired)]
 
     def release(self, queue: str, sequence: int) -> None:
         """Make a message ready that somebody holds, or that waits; else raises `NotFound`."""

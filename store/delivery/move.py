@@ -163,6 +163,8 @@ def finish(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
     if reader.on_ack == "delete":
         remove(tx, reader, messages)
     else:
+        for slot in {one.slot.id for one in messages}:
+            samples.note_finishing(tx, slot)
         leases.remove(tx, reader, [one.lease for one in messages if one.lease is not None])
 
 

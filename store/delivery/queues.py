@@ -248,6 +248,7 @@ def _reader(
         delay=config.delay,
         retention=config.retention,
         fair=config.fair,
+        single_active=config.single_active,
         sheds=config.overflow != "reject" and (config.max_length, config.max_bytes) != (None, None),
     )
 
@@ -321,11 +322,15 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
 def delete(tx: Write, name: str) -> Queue:
     """Delete a queue with its messages; `Conflict` while it is another queue's DLQ."""
     queue = find(tx, name)
-    sources = sources_of(tx, name)
+    sources = tx.rows(
+        "select kind, name from mq_readers where dead_letter_to = :name order by 1, 2",
+        {"name": name},
+    )
     if sources:
+        told = ", ".join(f"{kind} {source}" for kind, source in sources[:3])
+        kind, source = sources[0]
         raise Conflict(
-            f"queue {name} is the DLQ of {', '.join(sources[:3])}",
-            hint=f"mq queue alter {sources[0]} --dlq OTHER",
+            f"queue {name} is the DLQ of {told}", hint=f"mq {kind} alter {source} --dlq OTHER"
         )
     forget_places(tx, queue)
     tx.execute("delete from mq_channels where id = :id", {"id": queue.id})

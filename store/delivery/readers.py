@@ -13,7 +13,9 @@ class Reader:
     `on_ack` is the one decision: a queue deletes what was acknowledged, a share retains it.
     `ordered` readers never deliver past a message of the same group that is in flight. Lengths of
     time are in milliseconds; no `retention` leaves it to the log that is read. One that `sheds` has
-    length limits, and takes out what is over them. A `fair` one delivers by tenant.
+    length limits, and takes out what is over them. A `fair` one delivers by tenant, a
+    `single_active` one to one holder at a time. No more than `window` offsets of a partition are in
+    flight, and `turn` is the partition whose turn it is.
     """
 
     id: int
@@ -33,7 +35,9 @@ class Reader:
     retention: int | None
     sheds: bool = False
     fair: bool = False
+    single_active: bool = False
     window: int | None = None
+    turn: int = 0
 
     @property
     def retains(self) -> bool:
@@ -44,6 +48,15 @@ class Reader:
     def strict(self) -> bool:
         """Whether a lapsed lease is lost at once, even while nobody else has taken the message."""
         return self.ordered or self.retains
+
+    @property
+    def isolates_from(self) -> int | None:
+        """How many deliveries make a record suspect, so that it is handed out with few others.
+
+        KIP-932: half of what is allowed, and at least 2.
+        """
+        most = self.max_deliveries
+        return max(2, -(-most // 2)) if self.retains and most is not None else None
 
     def place(self, number: int) -> str:
         """The address of the queue, or of one partition of the topic, that it reads."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from store.db import Write
-from store.delivery import attempts, expiry, heads, leases, move, receipts
+from store.delivery import attempts, expiry, heads, leases, move, receipts, window
 from store.delivery.leases import Lease, Slot
 from store.delivery.move import (
     LEASED,
@@ -37,6 +37,7 @@ class Receiver:
         self.taken_out = 0
         self._picked: list[Stored] = []
         self._damaged: list[Stored] = []
+        self._is_isolating = False
         slots = leases.slots(tx, reader)
         self._slots = slots
         self._by_id = {slot.id: slot for slot in slots}
@@ -75,7 +76,9 @@ class Receiver:
             assert last is not None
             after = (last.due, last.id)
             ready += [m for m in messages if not self._take_out(m)]
-        self._hold(ready)
+        together = window.isolated(self._reader, ready)
+        self._is_isolating = len(together) < len(ready)
+        self._hold(together)
 
     def _due(self, level: int, after: tuple[int, int], limit: int) -> list[Stored]:
         rows = self._tx.rows(
@@ -100,13 +103,16 @@ class Receiver:
         return self.taken_out >= MOST_TAKEN_OUT
 
     def _pick_fresh(self, level: int) -> None:
-        for slot in self._slots:
-            if slot.level == level and not slot.delayed:
+        turn = self._reader.turn
+        for slot in sorted(self._slots, key=lambda slot: (slot.number < turn, slot.number)):
+            if slot.level == level and not slot.delayed and not self._is_isolating:
                 self._pick_undelivered(slot)
 
     def _pick_undelivered(self, slot: Slot) -> None:
-        while self._wanted > 0 and self.taken_out < _MOST_EXPIRED:
-            messages = self._undelivered(slot, self._wanted)
+        while self._wanted > 0 and self.taken_out < _MOST_EXPIRED and slot.cursor < slot.next:
+            room = window.room(self._tx, self._reader, slot)
+            most = self._wanted if room is None else min(room, self._wanted)
+            messages = self._undelivered(slot, most)
             if not messages:
                 return
             ready = [m for m in messages if not self._take_out(m)]

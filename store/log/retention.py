@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 
 from store.db import Snapshot, Write
-from store.log import topics
+from store.log import topics, unfinished
 from store.log.read import offset_for_time
 from store.log.topics import Partition, Topic
 
@@ -73,6 +73,7 @@ def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
     )
     for statement in _FORGET:
         tx.execute(statement, span)
+    unfinished.forget_below(tx, partition, first, end)
     tx.execute(
         "update mq_partitions set start = :start, records = records - :count,"
         " bytes = bytes - :size where id = :id",
@@ -95,6 +96,7 @@ def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[i
             f"delete from {table} where {column} in (select value from json_each(:ids))",
             {"ids": ids},
         )
+    unfinished.forget(tx, partition, offsets)
     tx.execute(
         "update mq_partitions set records = records - :count, bytes = bytes - :size where id = :id",
         {"count": count, "size": int(size), "id": partition},

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from store.addresses import check_name
 from store.db import Snapshot, Write
-from store.errors import BadInput, Exists, NotFound
+from store.errors import BadInput, Conflict, Exists, NotFound
 from store.models import PartitionStatus, TopicConfig, TopicStatus
 
 MOST_PARTITIONS = 10_000
@@ -233,11 +233,10 @@ def _grow(tx: Write, topic: Topic, partitions: int) -> None:
             hint="partitions only grow: for fewer, create another topic and copy",
         )
     _add_partitions(tx, topic.id, range(present, partitions))
-    # A group that reads the topic reads all of it, so its lag counts the new partitions at once.
+    # Who reads the topic reads all of it, so a group's or share's lag counts what is new at once.
     tx.execute(
         "insert into mq_slots (reader, partition, cursor) select distinct s.reader, new.id, 0"
         " from mq_partitions old join mq_slots s on s.partition = old.id"
-        " join mq_groups g on g.reader = s.reader"
         " join mq_partitions new on new.channel = old.channel and new.number >= :present"
         " where old.channel = :channel and old.number < :present",
         {"channel": topic.id, "present": present},
@@ -255,11 +254,12 @@ def _tell_groups(tx: Write, topic: Topic) -> None:
 
 
 def delete(tx: Write, name: str) -> TopicStatus:
-    """Delete a topic and every bookmark in it; the topic as it was.
+    """Delete a topic and every group's bookmark in it; the topic as it was.
 
-    Its records are drained afterwards, in steps.
+    Its records are drained afterwards, in steps. Raises `Conflict` while it has shares.
     """
     topic = find(tx, name)
+    _refuse_shared(tx, topic)
     before = status(topic)
     _tell_groups(tx, topic)
     tx.execute(
@@ -269,6 +269,21 @@ def delete(tx: Write, name: str) -> TopicStatus:
     )
     tx.execute("delete from mq_channels where id = :channel", {"channel": topic.id})
     return before
+
+
+def _refuse_shared(tx: Snapshot, topic: Topic) -> None:
+    shares = [
+        row[0]
+        for row in tx.rows(
+            "select name from mq_readers where source = :topic and kind = 'share' order by 1",
+            {"topic": topic.id},
+        )
+    ]
+    if shares:
+        raise Conflict(
+            f"topic {topic.name} is what share {', '.join(shares[:3])} reads",
+            hint=f"delete that first: mq share delete {shares[0]}",
+        )
 
 
 def status(topic: Topic) -> TopicStatus:

@@ -1,8 +1,9 @@
-"""How far groups are behind: in records, in time and in bytes."""
+"""How far groups and shares are behind: in records, in time and in bytes."""
 
 from __future__ import annotations
 
 from store.db import Row, Snapshot
+from store.delivery import shares
 from store.groups import groups, membership
 from store.groups.groups import Group
 from store.log import topics
@@ -14,34 +15,47 @@ from store.watch.trends import Rates
 _EXACT_RECORDS = 20_000
 
 _QUERY = """
-select g.name, c.name, p.number, s.cursor, s.committed, p.start, p.next, p.records, p.bytes,
-       p.id, s.id,
-       iif(s.cursor < p.next, (select r.timestamp from mq_records r
-          where r.id >= (p.id << 40) + max(s.cursor, p.start) and r.id < (p.id << 40) + p.next
+with places as (
+  select g.name as name, g.kind as kind, s.partition as partition, s.id as slot, s.cursor as cursor,
+         s.committed as committed, s.member as member,
+         iif(g.kind = 'share', s.leases, 0) as unfinished,
+         iif(g.kind = 'share', ifnull((select min(l.id) - (s.id << 40) from mq_leases l
+            where l.id >= s.id << 40 and l.id < s.id + 1 << 40), s.cursor), s.cursor) as first
+  from mq_readers g join mq_slots s on s.reader = g.id
+  where g.kind in (:group_kind, :share_kind) and (:name is null or g.name = :name)
+)
+select g.name, c.name, p.number, g.kind, g.cursor, g.first, g.unfinished, g.committed, p.start,
+       p.next, p.records, p.bytes, p.id, g.slot,
+       iif(g.first < p.next, (select r.timestamp from mq_records r
+          where r.id >= (p.id << 40) + max(g.first, p.start) and r.id < (p.id << 40) + p.next
           order by r.id limit 1), null),
        m.name
-from mq_readers g
-join mq_slots s on s.reader = g.id
-join mq_partitions p on p.id = s.partition
+from places g
+join mq_partitions p on p.id = g.partition
 join mq_channels c on c.id = p.channel
-left join mq_members m on m.incarnation = s.member
-where g.kind = 'group' and (:group is null or g.name = :group)
-  and (:topic is null or c.name = :topic)
-order by g.name, c.name, p.number
+left join mq_members m on m.incarnation = g.member
+where :topic is null or c.name = :topic
+order by g.name, g.kind, c.name, p.number
 """
 
 
 def lag(tx: Snapshot, group: str | None = None, topic: str | None = None) -> list[Lag]:
-    """One row per group and partition; lag is end minus committed offset, as Kafka's tool has it.
+    """One row per group or share and partition, as Kafka's tools have it.
 
-    The state is `current`, `behind`, or `lost` when retention or a trim removed records that the
-    group had not read. Raises `NotFound` for a group or a topic that does not exist.
+    A group's lag is the end minus the committed offset, a share's the end minus the start of its
+    window and what is finished in that (KIP-1226). The state is `current`, `behind`, or `lost` when
+    retention or a trim removed records that the group had not read. Raises `NotFound` for a name
+    that neither has, and for a topic that does not exist.
     """
-    if group is not None:
+    if group is not None and shares.find_or_none(tx, group) is None:
         groups.find(tx, group)
     if topic is not None:
         topics.find(tx, topic)
-    rows = tx.rows(_QUERY, {"group": group, "topic": topic})
+    return _rows(tx, group, topic, {"group_kind": "group", "share_kind": "share"})
+
+
+def _rows(tx: Snapshot, name: str | None, topic: str | None, kinds: dict[str, str]) -> list[Lag]:
+    rows = tx.rows(_QUERY, {"name": name, "topic": topic, **kinds})
     paces = Rates(tx, "partition"), Rates(tx, "slot")
     sizes = _Sizes(tx)
     return [_row(tx, row, sizes, *paces) for row in rows]
@@ -56,25 +70,26 @@ def status(tx: Snapshot, group: Group) -> GroupStatus:
         group.generation,
         group.config,
         members,
-        lag(tx, group.name),
+        _rows(tx, group.name, None, {"group_kind": "group", "share_kind": "group"}),
     )
 
 
 def _row(tx: Snapshot, row: Row, sizes: _Sizes, incoming: Rates, read: Rates) -> Lag:
-    (group, topic, number, cursor, committed, start, end, records, size, partition, slot, oldest,
-     member) = row  # fmt: skip
-    behind = end - cursor
+    (group, topic, number, kind, cursor, first, unfinished, committed, start, end, records, size,
+     partition, slot, oldest, member) = row  # fmt: skip
+    behind = end - cursor + unfinished
     return Lag(
         group=group,
         topic=topic,
         partition=number,
-        committed=cursor if committed else None,
+        committed=first if committed or kind == "share" else None,
         start=start,
         end=end,
         lag=behind,
         lag_seconds=0.0 if oldest is None else max(0, tx.wall - oldest) / 1000,
-        lag_bytes=sizes.between(partition << 40, max(cursor, start), end, records, size),
-        trend=round(incoming.rate(partition, end) - read.rate(slot, cursor), 3),
+        lag_bytes=sizes.between(partition << 40, max(cursor, start), end, records, size)
+        + (sizes.in_flight(slot) if unfinished else 0),
+        trend=round(incoming.rate(partition, end) - read.rate(slot, cursor - unfinished), 3),
         member=member,
         state="lost" if committed and cursor < start else "behind" if behind else "current",
     )
@@ -86,6 +101,17 @@ class _Sizes:
     def __init__(self, tx: Snapshot) -> None:
         self._tx = tx
         self._budget = _EXACT_RECORDS
+
+    def in_flight(self, slot: int) -> int:
+        """Bytes of the records that a share handed out and that are not finished."""
+        return int(
+            self._tx.value(
+                "select total(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
+                " + ifnull(length(r.value), 0)) from mq_leases l join mq_records r"
+                " on r.id = l.record where l.id >= :slot << 40 and l.id < :slot + 1 << 40",
+                {"slot": slot},
+            )
+        )
 
     def between(self, base: int, first: int, end: int, records: int, size: int) -> int:
         unread = end - first

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from kafka_drivers import DRIVERS, SPECIAL
+from share_drivers import SHARES
 
 from store import NewRecord, NotFound, Position, Shift, Store
 from store.clock import ManualClock
@@ -43,27 +44,22 @@ DEPARTURES = {
     "stream-07": "no prefetch to set: a reader asks for as much as it wants",
 }
 
-NOT_YET = {
-    id: "share groups come later" for id, case in KNOWN.items() if case["area"] == "share-group"
-}
-
 CASES = KNOWN | STREAMS
-PASSING = sorted(CASES.keys() - DEPARTURES.keys() - NOT_YET.keys())
+PASSING = sorted(CASES.keys() - DEPARTURES.keys())
 
 
 @pytest.mark.parametrize("id", PASSING)
 def test_it_is_as_in_the_other_system(id: str, store: Store, clock: ManualClock) -> None:
     case = CASES[id]
-    drive = SPECIAL.get(id) or DRIVERS[case["area"]]
+    drive = (SPECIAL | SHARES).get(id) or DRIVERS[case["area"]]
 
     drive(case, store, clock)
 
 
 def test_every_case_is_in_exactly_one_list() -> None:
-    driven = {id for id, case in CASES.items() if id in SPECIAL or case["area"] in DRIVERS}
+    driven = {id for id, case in CASES.items() if id in SPECIAL | SHARES or case["area"] in DRIVERS}
 
-    assert DEPARTURES.keys() | NOT_YET.keys() <= CASES.keys()
-    assert not DEPARTURES.keys() & NOT_YET.keys()
+    assert DEPARTURES.keys() <= CASES.keys()
     assert set(PASSING) <= driven
 
 

@@ -1,0 +1,126 @@
+"""Calls on shares: consumers that work on the records of a topic one by one (KIP-932)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Unpack
+
+from store import holders
+from store.addresses import Address
+from store.api.base import Calls
+from store.api.queues import MOST_AT_ONCE
+from store.delivery import abandoned, release, share_view, shares
+from store.delivery.receive import Receiver
+from store.errors import BadInput, Exists
+from store.log.encoding import milliseconds
+from store.messages import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
+from store.models import OffsetChange, Seconds
+from store.positions import Position, parse_position
+
+
+class ShareCalls(Calls):
+    """Shares: create, change, acquire, reset, and look."""
+
+    def create_share(
+        self, name: str, topic: str, *, start: str | Position = "earliest",
+        if_not_exists: bool = False, **settings: Unpack[ShareSettings],
+    ) -> ShareStatus:  # fmt: skip
+        """Create a share of a topic; settings are the fields of `ShareConfig`, times in seconds.
+
+        It begins at `start` in each partition. Raises `Exists`, with `if_not_exists` only when
+        topic or settings differ.
+        """
+        config = replace(ShareConfig(), **_encoded(settings))
+        with self._write() as tx:
+            place = parse_position(start, tx.wall) if isinstance(start, str) else start
+            present = shares.find_or_none(tx, name) if if_not_exists else None
+            if present is not None:
+                return share_view.status(tx, _agreeing(present, topic, config))
+            return share_view.status(tx, shares.create(tx, name, topic, config, place))
+
+    def shares(self) -> list[ShareStatus]:
+        """Every share, by name."""
+        with self._read() as tx:
+            return [share_view.status(tx, share) for share in shares.every(tx)]
+
+    def share(self, name: str) -> ShareStatus:
+        """One share; raises `NotFound`."""
+        with self._read() as tx:
+            return share_view.status(tx, shares.find(tx, name))
+
+    def in_flight(self, share: str) -> list[InFlight]:
+        """The records that a share handed out and that are not finished, in order."""
+        with self._read() as tx:
+            return share_view.in_flight(tx, shares.find(tx, share))
+
+    def alter_share(self, name: str, **settings: Unpack[ShareSettings]) -> ShareStatus:
+        """Change what is given and keep the rest; what is in flight stays so."""
+        with self._write() as tx:
+            return share_view.status(tx, shares.alter(tx, name, _encoded(settings)))
+
+    def delete_share(self, name: str, *, force: bool = False) -> ShareStatus:
+        """Delete a share; its topic stays. The share as it was.
+
+        Raises `GroupActive` while somebody holds a record of it, unless `force` takes it away.
+        """
+        with self._write() as tx:
+            before = share_view.status(tx, shares.find(tx, name))
+            shares.delete(tx, name, force=force)
+            return before
+
+    def release_record(self, record: Address) -> None:
+        """Make a record ready that somebody holds through a share, or that waits.
+
+        Raises `NotFound` when there is none, `BadInput` when several shares have it in flight.
+        """
+        with self._write() as tx:
+            release.release(tx, record)
+
+    def plan_share_reset(self, name: str, target: Position) -> list[OffsetChange]:
+        """What `reset_share` would do; nothing is changed."""
+        with self._read() as tx:
+            return shares.plan_reset(tx, name, target)
+
+    def reset_share(
+        self, name: str, target: Position, *, force: bool = False
+    ) -> list[OffsetChange]:
+        """Let a share begin anew at a place in each partition, whatever it had finished.
+
+        Raises `GroupActive` while somebody holds a record of it, unless `force` takes it away.
+        """
+        with self._write() as tx:
+            return shares.reset(tx, name, target, force=force)
+
+    def _acquire(
+        self, share: str, most: int, lease: Seconds | None, holder: str | None, attached: bool
+    ) -> tuple[list[SharedRecord], int]:
+        """Lease what is due now; the records, and for how many others it is worth a new try."""
+        if not 1 <= most <= MOST_AT_ONCE:
+            raise BadInput(f"one call acquires 1 to {MOST_AT_ONCE} records, not {most}")
+        name = holder or holders.default_name()
+        with self._write() as tx:
+            found = shares.find(tx, share)
+            duration = found.config.lease if lease is None else milliseconds(lease, "lease")
+            who = holders.of_this_process(tx, name, attached)
+            receiver = Receiver(tx, found.reader, most, duration, who)
+            picked = receiver.receive()
+            if picked:
+                shares.keep_turn(tx, found, picked[-1].slot.number + 1)
+            freed = abandoned.free(tx, found.reader) if len(picked) < most else 0
+            return share_view.acquired(tx, found, picked, name), receiver.taken_out + freed
+
+
+def _encoded(settings: ShareSettings) -> dict[str, Any]:
+    given: dict[str, Any] = dict(settings)
+    if given.get("lease") is not None:
+        given["lease"] = milliseconds(given["lease"], "lease")
+    return given
+
+
+def _agreeing(present: shares.Share, topic: str, config: ShareConfig) -> shares.Share:
+    if (present.topic, present.config) != (topic, config):
+        raise Exists(
+            f"share {present.name} exists with other settings, or of another topic",
+            hint=f"mq share show {present.name}",
+        )
+    return present

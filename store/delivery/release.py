@@ -1,0 +1,47 @@
+"""Taking a record back from whoever holds it through a share."""
+
+from __future__ import annotations
+
+from store.addresses import Address
+from store.db import Snapshot, Write
+from store.delivery import leases, move, settle, shares
+from store.delivery.move import Stored
+from store.delivery.shares import Share
+from store.errors import BadInput, NotFound
+from store.log import topics
+
+
+def release(tx: Write, record: Address) -> None:
+    """Make a record ready again; raises `NotFound` when no share has it in flight.
+
+    Raises `BadInput` when several have it: then its receipt says which is meant.
+    """
+    if record.partition is None or record.offset is None:
+        raise BadInput(f"{record} is not a record", hint="name it like orders/2@4711")
+    topics.find(tx, record.name).partition(record.partition)
+    found = _in_flight(tx, record.name, record.partition, record.offset)
+    if not found:
+        raise NotFound(f"no share has {record} in flight", hint="mq lease list")
+    if len(found) > 1:
+        names = ", ".join(share.name for share, _ in found)
+        raise BadInput(
+            f"{record} is in flight in several shares: {names}",
+            hint=f"name its receipt instead: mq lease list {found[0][0].name}",
+        )
+    share, stored = found[0]
+    if not settle.release(tx, share.reader, stored):
+        raise NotFound(
+            f"nobody holds {record}, and it waits for nothing", hint=f"mq lease list {share.name}"
+        )
+
+
+def _in_flight(tx: Snapshot, topic: str, partition: int, offset: int) -> list[tuple[Share, Stored]]:
+    found = []
+    for share in shares.every(tx):
+        if share.topic != topic:
+            continue
+        slot = next(one for one in leases.slots(tx, share.reader) if one.number == partition)
+        stored = move.load_leased(tx, slot, slot.lease_id(offset))
+        if stored is not None:
+            found.append((share, stored))
+    return found

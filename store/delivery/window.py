@@ -1,0 +1,58 @@
+"""The window of a share: from its first unfinished record to the last one it handed out.
+
+Below the cursor a lease row means unfinished, and no row finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from store.db import Snapshot
+from store.delivery.leases import OFFSET_BITS, Slot
+from store.delivery.move import Stored
+from store.delivery.readers import Reader
+
+
+def start(tx: Snapshot, slot: Slot) -> int:
+    """The first offset that is not finished (Kafka: SPSO)."""
+    first = tx.value(
+        "select min(id) from mq_leases where id >= :first and id < :end",
+        {"first": slot.id << OFFSET_BITS, "end": slot.id + 1 << OFFSET_BITS},
+    )
+    return slot.cursor if first is None else first - slot.lease_id(0)
+
+
+def room(tx: Snapshot, reader: Reader, slot: Slot) -> int | None:
+    """How many more offsets may be handed out; `None` for a reader without a bound."""
+    if reader.window is None:
+        return None
+    return max(0, reader.window - (slot.cursor - start(tx, slot)))
+
+
+def isolated(reader: Reader, due: Sequence[Stored]) -> list[Stored]:
+    """What of the records that are due is handed out together (KIP-932: poison isolation).
+
+    A record that failed often may take its worker down, and all that was handed out with it. It is
+    not put behind others; the more often it failed the fewer go with it, at the last time none.
+    """
+    suspect = reader.isolates_from
+    if suspect is None:
+        return list(due)
+    for index, record in enumerate(due):
+        if _failures(record) >= suspect:
+            return list(due[: index or _with_few(reader, suspect, due)])
+    return list(due)
+
+
+def _with_few(reader: Reader, suspect: int, due: Sequence[Stored]) -> int:
+    failures, first = _failures(due[0]), due[0].record
+    run = 0
+    while run < len(due) and (due[run].record - run, _failures(due[run])) == (first, failures):
+        run += 1
+    most = reader.max_deliveries
+    is_last = most is not None and most > 2 and failures == most - 1
+    return 1 if is_last else max(1, run >> (failures - suspect + 1))
+
+
+def _failures(record: Stored) -> int:
+    return 0 if record.lease is None else record.lease.deliveries
