@@ -11,7 +11,7 @@ from mq.records import envelope_record, read_envelope
 from store.errors import BadInput
 from store.log.encoding import encode_bytes
 from store.messages import Dead, Hop, Message, Reason
-from store.text import parse_time
+from store.text import parse_duration, parse_time
 
 _REASONS: tuple[Reason, ...] = get_args(Reason)
 
@@ -57,11 +57,19 @@ def _dead(dead: Mapping[str, Any], priority: int) -> Dead:
         at=_time(dead, "at"),
         deliveries=_number(dead, "deliveries"),
         error=_text_or_null(dead, "error"),
-        hops=tuple(
-            Hop(_text(hop, "source"), _reason(hop), _number(hop, "count"), _time(hop, "at"))
-            for hop in hops
-        ),
+        hops=tuple(map(_hop, hops)),
         priority=priority,
+    )
+
+
+def _hop(hop: Mapping[str, Any]) -> Hop:
+    ttl = _text_or_null(hop, "ttl")
+    return Hop(
+        _text(hop, "source"),
+        _reason(hop),
+        _number(hop, "count"),
+        _time(hop, "at"),
+        None if ttl is None else parse_duration(ttl),
     )
 
 

@@ -190,6 +190,24 @@ class TestExportAndImport:
         assert facts[0] == facts[1]
         assert [str(m.headers) for m in before] == [str(m.headers) for m in after]
 
+    def test_the_time_that_ended_a_letter_comes_back(
+        self, call_mq: RunMq, path: Path, tmp_path: Path
+    ) -> None:
+        with Store.open(path, create=True, durability="normal") as store:
+            store.create_queue("graves")
+            store.create_queue("notices", dlq="graves", ttl=0.001)
+            store.send("notices", b"x")
+            before = store.dead_letters("graves")
+            while not before:
+                store.receive("notices")
+                before = store.dead_letters("graves")
+            (tmp_path / "letters").write_bytes(call_mq("dlq", "export", "graves").out)
+            store.purge_queue("graves")
+            assert call_mq("dlq", "import", "graves", "letters").code == 0
+            assert [one.dead for one in store.dead_letters("graves")] == [before[0].dead]
+            assert before[0].dead is not None
+            assert before[0].dead.hops[0].ttl == 1
+
     def test_the_same_letters_again_are_noticed(
         self, call_mq: RunMq, post: Store, tmp_path: Path
     ) -> None:

@@ -326,6 +326,20 @@ def test_no_more_is_leased_than_prefetch_says(start_mq: StartMq, store: Store, p
     assert running.end().code == 0
 
 
+def test_unless_told_no_more_is_leased_than_jobs_run(
+    start_mq: StartMq, store: Store, path: Path
+) -> None:
+    script = "echo yes >> begun; exec sleep 60"
+    running = start_mq("work", "jobs", "--jobs", "2", "--", "sh", "-c", script)
+    wait_for_lines(path.with_name("begun"), 2)
+    found = sizes(path)
+    # The second one ends the commands as well.
+    running.interrupt(signal.SIGTERM)
+    running.interrupt(signal.SIGINT)
+    running.end()
+    assert found == (1, 2, 0)
+
+
 def test_a_lease_is_renewed_while_the_command_runs(
     start_mq: StartMq, store: Store, path: Path
 ) -> None:
