@@ -99,6 +99,9 @@ def _create_locked(path: Path, durability: str, clock: Clock) -> None:
     draft = _draft(path)
     try:
         _fill(draft, durability, clock)
+        # Those of a store that was removed: SQLite would take their pages for the new one's.
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
         os.rename(draft, path)
         _sync(path.parent)
     except BaseException:

@@ -72,6 +72,15 @@ def test_a_new_store_is_sound(store: Store) -> None:
     check_all(store)
 
 
+def test_a_new_store_has_nothing_of_one_that_was_removed(path: Path) -> None:
+    with Store.open(path, create=True) as removed:
+        removed.create_topic("orders")
+    path.unlink()
+
+    with Store.open(path, create=True) as new:
+        assert new.topics() == []
+
+
 @pytest.mark.parametrize("umask", [0o000, 0o077])
 def test_every_file_of_a_store_is_for_its_owner_only(path: Path, umask: int) -> None:
     before = os.umask(umask)
