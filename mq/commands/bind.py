@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mq.commands import SingleCommand
-from mq.commands.binding_columns import arrow, binding_document
+from mq.commands.binding_columns import given_document
 from mq.commands.binding_options import Destination, ExchangeName, Headers, Key, Match
 from mq.commands.reporting import report_document
 from mq.context import current_context
@@ -29,10 +29,8 @@ def bind(
     headers = parse_headers(header or [])
     with context.open_store() as store:
         is_new = store.bind(exchange, destination, key=key, headers=headers, match=match)
-        (binding,) = [
-            found
-            for found in store.bindings(exchange, destination)
-            if found.is_same(key, headers, match)
-        ]
-    told = "" if is_new else "; it was bound so already"
-    report_document(context, binding_document(binding), f"{arrow(binding)}{told}")
+    document = given_document(exchange, destination, key, headers, match)
+    told = "" if is_new else ", and did so already"
+    report_document(
+        context, {**document, "created": is_new}, f"{exchange} leads to {destination}{told}"
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from mq.output import Column
 from mq.records import format_header
+from store.models import Headers
 from store.routes import Binding
 
 BINDINGS: Sequence[Column[Binding]] = [
@@ -33,6 +34,19 @@ def binding_document(binding: Binding) -> dict[str, Any]:
             "alternate": True,
         }
     return {column.name: column.value(binding) for column in BINDINGS}
+
+
+def given_document(
+    exchange: str, destination: str, key: str, headers: Headers, match: str
+) -> dict[str, Any]:
+    """What names a binding, as JSON."""
+    return {
+        "exchange": exchange,
+        "destination": destination,
+        "key": key,
+        "headers": headers,
+        "match": match,
+    }
 
 
 def arrow(binding: Binding) -> str:

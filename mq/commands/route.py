@@ -13,7 +13,7 @@ from mq.commands.binding_columns import arrow, binding_document
 from mq.context import current_context
 from mq.output import Column
 from mq.records import parse_headers
-from store.routes import Binding, RouteExplanation
+from store.routes import Binding, Route, RouteExplanation
 
 app = SingleCommand()
 
@@ -66,15 +66,16 @@ def route(
     context = current_context()
     headers = parse_headers(header or [])
     with context.open_store() as store:
-        found = store.explain_route(exchange, os.fsencode(key), headers)
-    if explain:
-        context.output.listing(EXPLAINED, _reached(found) + _missed(found))
-    else:
-        context.output.listing(ROUTES, _reached(found))
+        if explain:
+            found = store.explain_route(exchange, os.fsencode(key), headers)
+            context.output.listing(EXPLAINED, [*map(_reached, found.routes), *_missed(found)])
+        else:
+            routes = store.route(exchange, os.fsencode(key), headers)
+            context.output.listing(ROUTES, [*map(_reached, routes)])
 
 
-def _reached(found: RouteExplanation) -> list[Way]:
-    return [Way(route.destination, route.kind, route.via) for route in found.routes]
+def _reached(route: Route) -> Way:
+    return Way(route.destination, route.kind, route.via)
 
 
 def _missed(found: RouteExplanation) -> list[Way]:

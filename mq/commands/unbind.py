@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mq.commands import SingleCommand
+from mq.commands.binding_columns import given_document
 from mq.commands.binding_options import Destination, ExchangeName, Headers, Key, Match
 from mq.commands.reporting import report_document
 from mq.context import current_context
@@ -27,8 +28,5 @@ def unbind(
     headers = parse_headers(header or [])
     with context.open_store() as store:
         store.unbind(exchange, destination, key=key, headers=headers, match=match)
-    document = {
-        "exchange": exchange, "destination": destination, "key": key, "headers": headers,
-        "match": match,
-    }  # fmt: skip
+    document = given_document(exchange, destination, key, headers, match)
     report_document(context, document, f"{exchange} no longer leads to {destination} by that")

@@ -85,7 +85,10 @@ class RoutingCalls(Calls):
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> list[Route]:
         """Where a message would go, and by which bindings; nothing is stored."""
-        return list(self.explain_route(exchange, key, headers).routes)
+        routing_key = tables.routing_key(encode_bytes(key, "key"))
+        with self._read() as tx:
+            steps = tables.current(tx).steps(tx, exchange, routing_key, headers or {})
+        return list(walk.routes(steps))
 
     def explain_route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None

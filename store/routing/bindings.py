@@ -74,7 +74,7 @@ def every(
 ) -> list[Binding]:
     """The bindings, by exchange and in the order made, of one exchange or to one destination."""
     if exchange is not None:
-        exchanges.find(tx, exchange)
+        exchanges.find_id(tx, exchange)
     channel, to_exchange = (None, None) if destination is None else _target(tx, destination)
     rows = tx.rows(
         f"{COLUMNS} where (:exchange is null or o.name = :exchange)"
@@ -88,10 +88,10 @@ def every(
 def _columns(
     tx: Snapshot, exchange: str, destination: str, key: str, headers: Headers | None, match: str
 ) -> dict[str, Any]:
-    exchanges.find(tx, exchange)
+    id = exchanges.find_id(tx, exchange)
     channel, to_exchange = _target(tx, destination)
     return {
-        "exchange": _exchange_id(tx, exchange),
+        "exchange": id,
         "channel": channel,
         "to_exchange": to_exchange,
         "key": _checked_key(key),
@@ -103,9 +103,7 @@ def _columns(
 def _target(tx: Snapshot, destination: str) -> tuple[int | None, int | None]:
     """The channel or the exchange that a destination stands for; raises `NotFound`."""
     if destination.startswith(EXCHANGE_PREFIX):
-        name = destination.removeprefix(EXCHANGE_PREFIX)
-        exchanges.find(tx, name)
-        return None, _exchange_id(tx, name)
+        return None, exchanges.find_id(tx, destination.removeprefix(EXCHANGE_PREFIX))
     row = tx.row("select id, kind from mq_channels where name = :name", {"name": destination})
     if row is None:
         is_exchange = exchanges.find_or_none(tx, destination) is not None
@@ -121,11 +119,6 @@ def _target(tx: Snapshot, destination: str) -> tuple[int | None, int | None]:
             f"{destination} is a share, which reads a topic", hint="bind the topic that it reads"
         )
     return id, None
-
-
-def _exchange_id(tx: Snapshot, name: str) -> int:
-    id: int = tx.value("select id from mq_exchanges where name = :name", {"name": name})
-    return id
 
 
 def check(key: str, headers: Headers | None, match: str) -> None:

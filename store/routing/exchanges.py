@@ -40,14 +40,22 @@ def check_alternate(name: str, alternate: str | None) -> None:
         raise BadInput(f"exchange {name} can't be its own alternate")
 
 
-def find(tx: Snapshot, name: str) -> Exchange:
-    """The exchange of that name; raises `NotFound`."""
-    found = find_or_none(tx, name)
-    if found is None:
+def find_id(tx: Snapshot, name: str) -> int:
+    """What an exchange is called in other tables; raises `NotFound`. Counts no bindings."""
+    id: int | None = tx.value("select id from mq_exchanges where name = :name", {"name": name})
+    if id is None:
         check_name(name, "exchange name")
         raise NotFound(
             f"exchange {name} does not exist", hint=f"mq exchange create {name} -t topic"
         )
+    return id
+
+
+def find(tx: Snapshot, name: str) -> Exchange:
+    """The exchange of that name; raises `NotFound`."""
+    find_id(tx, name)
+    found = find_or_none(tx, name)
+    assert found is not None
     return found
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
 
 from store.models import HeaderValue
 from store.routes import Match
@@ -18,78 +18,67 @@ def split_words(key: str) -> list[str]:
     return key.split(".") if key else []
 
 
-class _Node(Generic[T]):
-    """A place in a pattern trie; at `any_words` any number of words may pass."""
+class _Node(dict[str, "_Node"]):
+    """A place in a pattern trie: what follows by the pattern's next word, `*` and `#` included."""
 
-    __slots__ = ("any_word", "any_words", "is_loop", "values", "words")
-
-    def __init__(self, is_loop: bool = False) -> None:
-        self.words: dict[str, _Node[T]] = {}
-        self.any_word: _Node[T] | None = None
-        self.any_words: _Node[T] | None = None
-        self.is_loop = is_loop
-        self.values: list[T] = []
-
-    def child(self, word: str) -> _Node[T]:
-        """The place after one more word of a pattern, made if it is not there."""
-        if word == "*":
-            self.any_word = self.any_word or _Node()
-            return self.any_word
-        if word == "#":
-            self.any_words = self.any_words or _Node(is_loop=True)
-            return self.any_words
-        node = self.words.get(word)
-        if node is None:
-            node = self.words[word] = _Node()
-        return node
+    __slots__ = ("ends",)
+    ends: tuple[Any, ...]
 
 
 class PatternTrie(Generic[T]):
     """Topic patterns (`*` one word, `#` any number of words) with a value each.
 
     A key is followed through all patterns at once, so its cost depends on its words and on the
-    places they reach, not on how many patterns there are; a place is visited once per word,
-    whatever number of `#` leads to it.
+    places they reach, not on how many patterns there are. A `#` leads to itself, and a place is
+    visited once per word: so any number of `#` stays bounded.
     """
 
     def __init__(self) -> None:
-        self._root: _Node[T] = _Node()
+        self._root = _new_node()
 
     def add(self, pattern: str, value: T) -> None:
         """Add a pattern."""
         node = self._root
         for word in split_words(pattern):
-            node = node.child(word)
-        node.values.append(value)
+            following = node.get(word)
+            if following is None:
+                following = node[word] = _new_node()
+                if word == "#":
+                    following["#"] = following
+            node = following
+        node.ends = (*node.ends, value)
 
     def match(self, key: str) -> list[T]:
         """The values of the patterns that match a routing key."""
-        places = _closed([self._root])
+        places = _with_no_words_between([self._root])
         for word in split_words(key):
-            places = _closed(_steps(places, word))
-        return [value for place in places for value in place.values]
+            places = _with_no_words_between(
+                [
+                    following
+                    for place in places
+                    for by in (word, "*")
+                    if (following := place.get(by)) is not None
+                ]
+                + [place for place in places if place.get("#") is place]
+            )
+        return [value for place in places for value in place.ends]
 
 
-def _steps(places: list[_Node[T]], word: str) -> Iterator[_Node[T]]:
-    for place in places:
-        if place.is_loop:
-            yield place
-        if place.any_word is not None:
-            yield place.any_word
-        node = place.words.get(word)
-        if node is not None:
-            yield node
+def _new_node() -> _Node:
+    node = _Node()
+    node.ends = ()
+    return node
 
 
-def _closed(places: Iterator[_Node[T]] | list[_Node[T]]) -> list[_Node[T]]:
+def _with_no_words_between(places: list[_Node]) -> list[_Node]:
     """The places, each once, with those that lie behind a `#` that stands for no words."""
-    seen: dict[_Node[T], None] = {}
+    found: dict[int, _Node] = {}
     for place in places:
-        node: _Node[T] | None = place
-        while node is not None and node not in seen:
-            seen[node] = None
-            node = node.any_words
-    return list(seen)
+        node: _Node | None = place
+        while node is not None and id(node) not in found:
+            found[id(node)] = node
+            node = node.get("#")
+    return list(found.values())
 
 
 def typed(value: HeaderValue) -> Typed:

@@ -77,31 +77,44 @@ class Tables:
 
 
 def _direct(tx: Snapshot, name: str) -> _Matcher:
-    return lambda tx, key, headers: _equal(tx, name, key)
+    exchange = exchanges.find_id(tx, name)
+    return lambda tx, key, headers: _equal(tx, exchange, key)
 
 
-def _equal(tx: Snapshot, name: str, key: str) -> list[Binding]:
+def _equal(tx: Snapshot, exchange: int, key: str) -> list[Binding]:
     # A key that is not UTF-8 equals nothing, and must not be refused as a parameter.
     rows = tx.rows(
-        f"{bindings.COLUMNS} where o.name = :name and b.key = cast(:key as text) order by b.id",
-        {"name": name, "key": key.encode(errors="surrogateescape")},
+        f"{bindings.COLUMNS} where b.exchange = :exchange and b.key = cast(:key as text)"
+        " order by b.id",
+        {"exchange": exchange, "key": key.encode(errors="surrogateescape")},
     )
     return [bindings.from_row(row) for row in rows]
 
 
 def _topic(tx: Snapshot, name: str) -> _Matcher:
-    trie: PatternTrie[Binding] = PatternTrie()
-    for row in tx.rows(
-        f"{bindings.COLUMNS} where o.name = :name and b.key glob '*[*#]*' order by b.id",
-        {"name": name},
+    exchange = exchanges.find_id(tx, name)
+    trie: PatternTrie[int] = PatternTrie()
+    # Only what an index holds in order is read here: a binding is read once it has matched.
+    for key, id in tx.rows(
+        "select key, id from mq_bindings where exchange = :exchange and key glob '*[*#]*'",
+        {"exchange": exchange},
     ):
-        trie.add(row[3], bindings.from_row(row))
-    return lambda tx, key, headers: _equal_words(tx, name, key) + trie.match(key)
+        trie.add(key, id)
+    known: dict[int, Binding] = {}
+
+    def match(tx: Snapshot, key: str, headers: Headers) -> Sequence[Binding]:
+        ids = sorted(trie.match(key))
+        known.update((id, _by_id(tx, id)) for id in ids if id not in known)
+        # A key with a * or # in it equals only patterns, which are in the trie.
+        equal = [] if "*" in key or "#" in key else _equal(tx, exchange, key)
+        return equal + [known[id] for id in ids]
+
+    return match
 
 
-def _equal_words(tx: Snapshot, name: str, key: str) -> list[Binding]:
-    # What has a * or # in it is in the trie.
-    return [] if "*" in key or "#" in key else _equal(tx, name, key)
+def _by_id(tx: Snapshot, id: int) -> Binding:
+    (row,) = tx.rows(f"{bindings.COLUMNS} where b.id = :id", {"id": id})
+    return bindings.from_row(row)
 
 
 def _fanout(tx: Snapshot, name: str) -> _Matcher:
