@@ -54,6 +54,7 @@ def edit(
             raise Conflict(f"{address} is leased by somebody", hint="mq lease list shows by whom")
         path, new = _new_value(letter, value, file)
         if new == letter.value:
+            _remove(path)
             context.diagnostics.note(f"{address}: nothing was changed")
             return
         try:
@@ -64,16 +65,16 @@ def edit(
                 raise
             kept = f"your text is kept: mq dlq edit {address} --file {shlex.quote(str(path))}"
             raise type(error)(error.message, kept) from None
-    if path is not None:
-        path.unlink()
-        path.parent.rmdir()
+    _remove(path)
     report_document(
         context, {"batch": done.batch, "id": letter.id, "address": address},
         f"{address} edited; undo with: mq dlq undo {done.batch}",
     )  # fmt: skip
 
 
-def _new_value(letter: Message, value: str | None, file: str | None) -> tuple[Path | None, bytes]:
+def _new_value(
+    letter: Message, value: str | None, file: str | None
+) -> tuple[Path | None, bytes | None]:
     """The new value, and the file that an editor left it in."""
     if value is not None:
         return None, os.fsencode(value)
@@ -83,7 +84,7 @@ def _new_value(letter: Message, value: str | None, file: str | None) -> tuple[Pa
     return _edited(letter)
 
 
-def _edited(letter: Message) -> tuple[Path, bytes]:
+def _edited(letter: Message) -> tuple[Path, bytes | None]:
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not command:
         raise BadInput("no editor is set", hint="set $EDITOR, or give --value or --file")
@@ -105,7 +106,14 @@ def _edited(letter: Message) -> tuple[Path, bytes]:
     after = path.read_bytes()
     if after.endswith(b"\n") and not before.endswith(b"\n"):
         after = after[:-1]
-    return path, after
+    # An editor can't tell an empty value from none.
+    return path, letter.value if after == before else after
+
+
+def _remove(path: Path | None) -> None:
+    if path is not None:
+        path.unlink()
+        path.parent.rmdir()
 
 
 def _is_text(value: bytes) -> bool:
@@ -115,7 +123,7 @@ def _is_text(value: bytes) -> bool:
         return False
 
 
-def _ask(context: Context, letter: Message, new: bytes) -> None:
+def _ask(context: Context, letter: Message, new: bytes | None) -> None:
     """Show a person what would change, and ask; a script that gives no answer means it."""
     if context.yes or context.no_input:
         return

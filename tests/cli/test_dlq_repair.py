@@ -134,6 +134,17 @@ class TestEdit:
         assert call_mq("dlq", "edit", "graves@0").code == 0
         assert post.message("graves", 0).value == b"better"
 
+    @pytest.mark.parametrize("sequence", [0, 2, 3])
+    def test_what_an_editor_leaves_alone_is_no_edit(
+        self, call_mq: RunMq, post: Store, monkeypatch: pytest.MonkeyPatch, sequence: int
+    ) -> None:
+        monkeypatch.setenv("VISUAL", "true")
+        before = post.message("graves", sequence)
+        run = call_mq("dlq", "edit", f"graves@{sequence}")
+        assert (run.code, "nothing was changed" in run.err) == (0, True)
+        assert post.message("graves", sequence) == before
+        assert call_mq("dlq", "undo").is_refused(3)
+
     def test_what_was_written_is_kept_when_it_can_not_be_stored(
         self, call_mq: RunMq, post: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
