@@ -83,7 +83,9 @@ def _dead_letter_queue(tx: Snapshot, source: str, dlq: str | None) -> tuple[str,
         " where c.name = :source",
         {"source": source},
     )
-    if tx.value("select 1 from mq_channels where name = :name", {"name": target}):
+    if target.startswith("exchange:") or tx.value(
+        "select 1 from mq_channels where name = :name", {"name": target}
+    ):
         return target, None
     command = f"mq queue create {target}" + (" --fifo" if fifo else "")
     return target, Remedy("create", command, f"make {target} for what can't be processed")

@@ -1,0 +1,120 @@
+"""A message that blocks others while it is leased, or waits for its next delivery."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from store import holders
+from store.db import Row, Snapshot
+from store.delivery import receipts
+from store.delivery.leases import OFFSET_BITS
+from store.text import describe_duration
+from store.watch import evidence
+from store.watch.models import Cause
+
+COLUMNS = "l.id, l.record, l.ends, l.due, l.deliveries, l.token, l.holder, l.started"
+
+
+class Leased:
+    """The message of a lease row, why it is not done with, and since when; from `COLUMNS`."""
+
+    def __init__(self, tx: Snapshot, row: Row, most: int | None) -> None:
+        self._tx = tx
+        self._most = most
+        (self.lease, self.record, self._ends, self._due, self.deliveries, self._token,
+         self._holder, self._started) = row  # fmt: skip
+        self.offset = self.lease & (1 << OFFSET_BITS) - 1
+
+    @cached_property
+    def failures(self) -> evidence.Failures:
+        """Its failed deliveries."""
+        return evidence.failures(self._tx, self.lease)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody has it now."""
+        return self._token is not None and self._ends > self._tx.now
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether it differs from its checksum: nothing else keeps what was never delivered."""
+        return bool(self.deliveries == 0)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether it may not be delivered again, and could not be moved away either."""
+        return not self.is_held and self._most is not None and self.deliveries >= self._most
+
+    @cached_property
+    def cause(self) -> Cause:
+        """Which of the four it is."""
+        lost = self.deliveries >= evidence.LOST_DELIVERIES and self.failures.error is None
+        if self.failures.show_poison or lost or self.is_damaged or self.is_exhausted:
+            return "poison"
+        if self._token is None:
+            return "held"
+        is_there = self.is_held and not holders.is_gone(self._tx, self._holder)
+        return "held" if is_there else "abandoned"
+
+    @cached_property
+    def seconds(self) -> float:
+        """For how long it has been in flight, failed deliveries included."""
+        since = self._tx.now if self._started is None else self._started
+        began = self.contents[3] if self.is_damaged else self.failures.since
+        if began is not None:
+            since = min(since, self._tx.now - (self._tx.wall - began))
+        return max(0, self._tx.now - since) / 1000
+
+    @cached_property
+    def contents(self) -> Row:
+        """Key, size in bytes, own expiry and timestamp."""
+        row = self._tx.row(
+            "select key, length(ifnull(key, '')) + length(ifnull(headers, ''))"
+            " + length(ifnull(value, '')), expires, timestamp from mq_records where id = :id",
+            {"id": self.record},
+        )
+        assert row is not None
+        return row
+
+    @property
+    def receipt(self) -> str | None:
+        """The receipt of whoever has it."""
+        if not self.is_held:
+            return None
+        return receipts.write(receipts.seal(self._tx), self.lease, self._token)
+
+    @property
+    def error(self) -> str | None:
+        """What is known to be wrong with it."""
+        if self.is_damaged:
+            return "it is damaged: its checksum does not match"
+        return self.failures.error
+
+    def who(self) -> tuple[str | None, str | None, int | None, float | None]:
+        """Name, host and pid of its holder, and how many seconds ago that was last seen."""
+        row = self._tx.row(
+            "select name, host, pid, seen from mq_holders where id = :id", {"id": self._holder}
+        )
+        if row is None:
+            return self.failures.last_holder, None, None, None
+        name, host, pid, seen = row
+        # Taking the message was a sign of life, too.
+        return name, host, pid, (self._tx.now - max(seen, self._started or 0)) / 1000
+
+    def why(self, holder: str | None, dlq: str | None) -> str:
+        """What holds it up, in a sentence."""
+        if self.is_damaged:
+            return "it is damaged and never handed out; others wait until it expires"
+        if self.is_exhausted:
+            return (
+                f"it has used up its {self.deliveries} deliveries and has nowhere to go:"
+                f" its DLQ {dlq} does not take it"
+            )
+        until = describe_duration((self._due - self._tx.now) / 1000)
+        if self.cause == "poison":
+            return f"it was delivered {self.deliveries} times and never done"
+        if self.cause == "abandoned":
+            return f"{holder} had it and is gone; it comes back in {until}"
+        if self._token is None:
+            return f"it failed and waits {until} for its next delivery"
+        return f"{holder} has it for another {until}"
