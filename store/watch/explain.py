@@ -6,15 +6,16 @@ from collections.abc import Iterator
 
 from store.addresses import Address
 from store.db import Snapshot
-from store.delivery import queues, view
+from store.delivery import leases, queues, view
 from store.delivery.queues import Queue
 from store.errors import BadInput, NotFound
 from store.log import topics
 from store.log.topics import Partition, Topic
 from store.text import describe_duration
-from store.watch import fifo_stalls, group_stalls, stalls
+from store.watch import fifo_stalls, group_stalls, share_stalls, stalls
 from store.watch.group_stalls import GroupCandidate
 from store.watch.models import Explanation, Stall, Verdict
+from store.watch.share_stalls import ShareCandidate
 from store.watch.terms import Terms
 
 
@@ -44,15 +45,20 @@ def _of_partition(
     if offset is not None and offset >= partition.next:
         raise NotFound(f"{address} does not exist yet: the partition ends at {partition.next}")
     behind = {one.reader: one for one in group_stalls.behind(tx, terms, partition.id)}
+    pinned = {one.reader: one for one in share_stalls.find(tx, terms, partition.id)}
     answers = []
-    for group, cursor in tx.rows(
-        "select r.name, s.cursor from mq_slots s join mq_readers r on r.id = s.reader"
-        " where s.partition = :partition and r.kind = 'group' order by r.name",
+    for name, kind, slot, cursor in tx.rows(
+        "select r.name, r.kind, s.id, s.cursor from mq_slots s join mq_readers r on r.id = s.reader"
+        " where s.partition = :partition order by r.kind, r.name",
         {"partition": partition.id},
     ):
-        place = max(cursor, partition.start)
-        answers.append(_of_group(address, group, place, behind.get(group)))
-    return answers or [_answer(address, None, "free", f"no group reads {topic.name}")]
+        if kind == "share":
+            is_open = offset is not None and leases.get(tx, slot << 40 | offset) is not None
+            answers.append(_of_share(address, name, cursor, is_open, pinned.get(name)))
+        else:
+            place = max(cursor, partition.start)
+            answers.append(_of_group(address, name, place, behind.get(name)))
+    return answers or [_answer(address, None, "free", f"nobody reads {topic.name}")]
 
 
 def _of_group(
@@ -72,6 +78,24 @@ def _of_group(
         return _answer(address, group, "next", f"group {group} reads it next; {moved}")
     why = f"{offset - place:,} records come before it in group {group}; {moved}"
     return _answer(address, group, "waits", why)
+
+
+def _of_share(
+    address: Address, share: str, cursor: int, is_open: bool, candidate: ShareCandidate | None
+) -> Explanation:
+    offset = address.offset
+    if candidate is not None and (offset is None or offset >= cursor):
+        return _blocked(address, candidate.stall())
+    if candidate is not None and offset == candidate.offset:
+        return _blocks(address, candidate.stall())
+    if offset is None:
+        return _answer(address, share, "free", f"nothing is stalled in share {share}")
+    if is_open:
+        return _answer(address, share, "next", f"share {share} handed it out; it holds up nothing")
+    if offset < cursor:
+        return _answer(address, share, "done", f"share {share} is done with it")
+    why = f"{offset - cursor:,} records come before it in share {share}"
+    return _answer(address, share, "waits", why)
 
 
 def _of_queue(tx: Snapshot, terms: Terms, queue: Queue, address: Address) -> Iterator[Explanation]:

@@ -35,6 +35,7 @@ class FifoCandidate:
         *lease, self.message_group, self._messages = row
         self._head = Leased(tx, tuple(lease), queue.reader.max_deliveries)
         self.source = queue.name
+        self.subjects = (queue.name,)
         self.offset = self._head.offset
 
     @property

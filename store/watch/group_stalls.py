@@ -103,7 +103,7 @@ class GroupCandidate:
         self._place = place
         self._base = place.partition << 40
         self._owner = owners.get(place.member)
-        self.source = place.topic
+        self.subjects = (place.topic,)
         self.reader = place.group
 
     @property

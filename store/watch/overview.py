@@ -15,6 +15,8 @@ from store.watch.trends import Rates, Trends, describe_growth
 # Worst first.
 STATES: tuple[SubjectState, ...] = ("stalled", "dead letters", "lagging", "ok", "idle")
 MOST_STALLS = 100
+Paces = dict[int, dict[int, float]]
+"""What is read per second, by topic and reader."""
 LAGGING = 60.0
 """From what age in seconds the oldest waiting message counts as lagging, if nothing else is set."""
 
@@ -23,10 +25,15 @@ def overview(tx: Snapshot, terms: Terms) -> Overview:
     """The whole store at one moment."""
     incoming, trends = Rates(tx, "channel"), Trends(tx, "channel")
     found = stalls.find(tx, terms)
-    stalled = {candidate.source for candidate in found}
+    stalled = {name for candidate in found for name in candidate.subjects}
+    read = _read_per_second(tx)
     subjects = [
         replace(subject, state="stalled") if subject.name in stalled else subject
-        for subject in [*_topics(tx, incoming, trends), *_queues(tx, incoming, trends)]
+        for subject in [
+            *_topics(tx, incoming, trends, read),
+            *_queues(tx, incoming, trends),
+            *_shares(tx, incoming, trends, read),
+        ]
     ]
     subjects.sort(key=_badness)
     return Overview(
@@ -69,8 +76,8 @@ class _Behind:
         )
 
 
-def _topics(tx: Snapshot, incoming: Rates, trends: Trends) -> list[Subject]:
-    behind, read = _furthest_behind(tx), _read_per_second(tx)
+def _topics(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[Subject]:
+    behind = _furthest_behind(tx)
     found = []
     for channel, name, records, taken in tx.rows(
         "select c.id, c.name, sum(p.records), sum(p.next)"
@@ -128,18 +135,18 @@ def _furthest_behind(tx: Snapshot) -> dict[int, _Behind]:
     return {channel: _Behind(*behind) for channel, *behind in rows}
 
 
-def _read_per_second(tx: Snapshot) -> dict[int, dict[int, float]]:
-    """What groups read per second, by topic and group."""
+def _read_per_second(tx: Snapshot) -> Paces:
     rates = Rates(tx, "slot")
     found: dict[int, dict[int, float]] = {}
-    for channel, reader, slot, cursor in tx.rows(
-        "select p.channel, s.reader, s.id, s.cursor from mq_slots s"
-        " join mq_partitions p on p.id = s.partition"
+    for channel, reader, slot, done in tx.rows(
+        "select p.channel, s.reader, s.id, s.cursor - iif(r.kind = 'share', s.leases, 0)"
+        " from mq_slots s join mq_partitions p on p.id = s.partition"
+        " join mq_readers r on r.id = s.reader"
         " where s.id in (select subject_id from mq_samples where subject = 'slot' and at > :since)",
         {"since": rates.since},
     ):
         paces = found.setdefault(channel, {})
-        paces[reader] = paces.get(reader, 0.0) + rates.rate(slot, cursor)
+        paces[reader] = paces.get(reader, 0.0) + rates.rate(slot, done)
     return found
 
 
@@ -178,6 +185,58 @@ def _queue(queue: Subject, dead_letters: int) -> Subject:
         growth = describe_growth(queue.in_rate - queue.out_rate, queue.depth)
         return replace(queue, state="lagging", note=f"{queue.ready:,} ready, {growth}")
     return replace(queue, state="ok" if queue.depth or queue.trend else "idle")
+
+
+def _shares(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[Subject]:
+    in_flight = {
+        reader: (int(leased), int(delayed))
+        for reader, leased, delayed in tx.rows(
+            "select l.reader, total(l.token not null and l.ends > :now),"
+            " total(l.due > :now and (l.token is null or l.ends <= :now))"
+            " from mq_shares w join mq_leases l on l.reader = w.reader group by 1",
+            {"now": tx.now},
+        )
+    }
+    found = []
+    for reader, name, topic, unfinished, taken, oldest in tx.rows(_UNFINISHED):
+        leased, delayed = in_flight.get(reader, (0, 0))
+        in_rate, pace = incoming.rate(topic, taken), read.get(topic, {}).get(reader, 0.0)
+        age = _age(tx, oldest)
+        share = Subject(
+            name=name,
+            kind="share",
+            state="lagging" if unfinished and (age or 0) > LAGGING else "ok",
+            depth=unfinished,
+            ready=unfinished - leased - delayed,
+            leased=leased,
+            delayed=delayed,
+            blocked=None,
+            lag=unfinished,
+            oldest_seconds=age,
+            in_rate=in_rate,
+            out_rate=pace,
+            trend=trends.trend(topic, taken),
+            note=describe_growth(in_rate - pace, unfinished) if unfinished else "",
+        )
+        is_idle = not unfinished and not share.trend
+        found.append(replace(share, state="idle") if is_idle else share)
+    return found
+
+
+# What a share has not finished: what it has in flight, and what it never handed out.
+_UNFINISHED = """
+select w.reader, r.name, p.channel, sum(p.next - s.cursor + s.leases), sum(p.next),
+       min((select q.timestamp from mq_records q
+            where q.id >= (p.id << 40) + max(p.start, ifnull(
+                    (select min(l.id) - (s.id << 40) from mq_leases l
+                     where l.id >= s.id << 40 and l.id < s.id + 1 << 40), s.cursor))
+              and q.id < (p.id << 40) + p.next order by q.id limit 1))
+from mq_shares w
+join mq_readers r on r.id = w.reader
+join mq_slots s on s.reader = r.id
+join mq_partitions p on p.id = s.partition
+group by w.reader
+"""
 
 
 def _age(tx: Snapshot, timestamp: int | None) -> float | None:

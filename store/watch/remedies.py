@@ -89,3 +89,16 @@ def _dead_letter_queue(tx: Snapshot, source: str, dlq: str | None) -> tuple[str,
         return target, None
     command = f"mq queue create {target}" + (" --fifo" if fifo else "")
     return target, Remedy("create", command, f"make {target} for what can't be processed")
+
+
+def of_shared_record(record: str, dlq: str | None, receipt: str | None) -> list[Remedy]:
+    """For the first unfinished record of a share's window; with a `receipt` if somebody has it."""
+    if receipt is None:
+        return [Remedy("release", f"mq lease release {record}", f"{record} is ready at once")]
+    # The receipt says which share is meant; several may read the topic.
+    found = [Remedy("release", f"mq lease release {receipt}", f"{record} is ready at once")]
+    reject = f"mq nack {receipt} --reject"
+    if dlq is None:
+        effect = f"be done with {record}, which stays in the log"
+        return [*found, Remedy("skip", reject, effect)]
+    return [*found, Remedy("dead-letter", reject, f"copy {record} to {dlq} and be done with it")]

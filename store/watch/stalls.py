@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from store.db import Snapshot
-from store.watch import fifo_stalls, group_stalls
+from store.watch import fifo_stalls, group_stalls, share_stalls
 from store.watch.models import Stall
 from store.watch.terms import Terms
 
@@ -14,8 +14,8 @@ class Candidate(Protocol):
     """A stall that was found, not yet looked at more closely."""
 
     @property
-    def source(self) -> str:
-        """The topic or queue that it is in."""
+    def subjects(self) -> tuple[str, ...]:
+        """The topic, queue or share that it is in."""
 
     @property
     def blocked(self) -> int:
@@ -31,7 +31,11 @@ class Candidate(Protocol):
 
 def find(tx: Snapshot, terms: Terms) -> list[Candidate]:
     """All stalls, worst first, at the price of those that there are and not of the backlog."""
-    found: list[Candidate] = [*group_stalls.find(tx, terms), *fifo_stalls.find(tx, terms)]
+    found: list[Candidate] = [
+        *group_stalls.find(tx, terms),
+        *fifo_stalls.find(tx, terms),
+        *share_stalls.find(tx, terms),
+    ]
     found.sort(key=lambda candidate: -candidate.blocked * candidate.seconds)
     return found
 
