@@ -42,6 +42,11 @@ COMMANDS = {
     "plan": ("mq.commands.plan", _OPERATIONS, "Show what applying topology files would do."),
     "apply": ("mq.commands.apply", _OPERATIONS, "Make the store what topology files say."),
     "export": ("mq.commands.export", _OPERATIONS, "Write the store as a topology file."),
+    "import": (
+        "mq.commands.import_definitions",
+        _OPERATIONS,
+        "Turn a definitions file of RabbitMQ into a topology.",
+    ),
     "validate": ("mq.commands.validate", _OPERATIONS, "Check topology files, without a store."),
     "status": ("mq.commands.status", _OPERATIONS, "Show which store is used and what is in it."),
     "lag": ("mq.commands.lag", _OPERATIONS, "Show how far each group is behind."),

@@ -28,16 +28,17 @@ def read_sources(files: list[str]) -> list[Source]:
     """The files' contents; raises `NotFound` for one that is not there."""
     if len(set(files)) < len(files):
         raise BadInput("a file is named twice")
-    return [_source(file) for file in files]
+    return [read_source(file, LARGEST) for file in files]
 
 
-def _source(file: str) -> Source:
+def read_source(file: str, most: int) -> Source:
+    """One file, of which no more than `most` bytes and one are read; raises `NotFound`."""
     # One byte too many is enough to refuse a file for its size.
     if file == "-":
-        return Source(STANDARD_INPUT, sys.stdin.buffer.read(LARGEST + 1))
+        return Source(STANDARD_INPUT, sys.stdin.buffer.read(most + 1))
     try:
         with Path(file).open("rb") as opened:
-            return Source(file, opened.read(LARGEST + 1))
+            return Source(file, opened.read(most + 1))
     except FileNotFoundError:
         raise NotFound(f"there is no file {file}") from None
     except OSError as error:

@@ -26,8 +26,13 @@ def apply(files: Files, prune: Prune = False, dry_run: DryRun = False) -> None:
     All of it is done or nothing, and doing it again does nothing. Steps that `mq plan` marks with !
     and --prune are asked about on a terminal and need --yes off it.
     """
-    context = current_context()
-    sources = read_sources(files)
+    apply_sources(current_context(), read_sources(files), prune=prune, dry_run=dry_run)
+
+
+def apply_sources(
+    context: Context, sources: list[Source], *, prune: bool = False, dry_run: bool = False
+) -> None:
+    """Apply topologies, asking about what can't be undone, and say what was done."""
     if not context.store_location().path.exists():
         _refuse_unusable(sources)
     with context.open_store(create=not dry_run) as store:

@@ -1,0 +1,1 @@
+"""RabbitMQ's definitions files, turned into topologies."""

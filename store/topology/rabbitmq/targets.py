@@ -1,0 +1,41 @@
+"""Where a dead-letter exchange leads, as far as that can be told beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from store.routing.match import PatternTrie
+from store.topology.kinds import Settings
+from store.topology.model import Thing
+
+
+class Targets:
+    """Tells where exchanges lead; `queues` are the names of what can be a DLQ."""
+
+    def __init__(self, bindings: Iterable[Thing], queues: Collection[str]) -> None:
+        self._queues = queues
+        self._ways: dict[str, list[Settings]] = {}
+        for binding in bindings:
+            self._ways.setdefault(binding.settings["from"], []).append(binding.settings)
+
+    def sole_queue(self, exchange: str, type: str, key: str | None) -> str | None:
+        """The one queue that every dead letter gets to; `None` where it may be another.
+
+        `key` is the routing key that dead letters get; without one they keep their own.
+        """
+        if type == "headers" or (key is None and type != "fanout"):
+            return None
+        ways = self._ways.get(exchange, ())
+        reached = {way["to"] for way in ways if _matches(type, way["key"], key or "")}
+        target = reached.pop() if len(reached) == 1 else None
+        return target if target in self._queues else None
+
+
+def _matches(type: str, pattern: str, key: str) -> bool:
+    if type == "fanout":
+        return True
+    if type == "direct":
+        return pattern == key
+    trie: PatternTrie[bool] = PatternTrie()
+    trie.add(pattern, True)
+    return bool(trie.match(key))
