@@ -62,6 +62,7 @@ def advise(
     workload = read_workload(given)
     advice = judge(workload)
     if yaml:
+        context.output.text(f"# {workload.name}: {advice.title}")
         context.output.text(yaml_text(advice.topology).rstrip("\n"))
     elif context.output.format is Format.TABLE:
         for style, line in advice_lines(workload, advice, assumed(given)):
@@ -86,6 +87,11 @@ def _command() -> Any:
 def _from_elsewhere(context: Context, file: str | None) -> dict[str, Any]:
     if file is None and sys.stdin is not None and sys.stdin.isatty():
         return _ask(context)
+    if file in {"yes", "no"}:
+        raise BadInput(
+            f"{file!r} is not a file: a question of yes or no is a flag",
+            hint="--replay is yes, --no-replay is no",
+        )
     with opened(file) as source:
         text = source.read()
     answers = parse_json(text) if text.strip() else {}

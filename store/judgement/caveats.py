@@ -16,6 +16,8 @@ _QUEUES = {Place.QUEUE, Place.FIFO_QUEUE, Place.LOG_AND_QUEUE}
 _KEYS_FOR_A_PARTITION = 10
 # One commit for each message on a disk that is busy with other work.
 _COMMITS = 200.0
+# Batches of a thousand on one core, generously.
+_ONE_WRITER = 100_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def head_of_line(workload: Workload, place: Place, sizing: Sizing) -> str:
     if workload.order is Order.ALL:
         return "everywhere: order over everything means that one bad message holds all others"
     if place is Place.LOG:
-        share = f"1 in {sizing.partitions}" if sizing.partitions != 1 else "every"
+        share = f"1 in {sizing.partitions:,}" if sizing.partitions != 1 else "every"
         return (
             f"in a partition: a record that fails or takes long holds everything behind it, {share}"
             f" of all keys. Give the group a limit and a DLQ; `mq stalls` names the record,"
@@ -147,14 +149,9 @@ def warnings(workload: Workload, place: Place, sizing: Sizing) -> tuple[str, ...
 
 def _order_warnings(workload: Workload, place: Place, sizing: Sizing) -> Iterator[str]:
     if sizing.shortfall:
-        way = (
-            "order over everything can't be spread"
-            if workload.order is Order.ALL
-            else "one key can't be spread"
-        )
         yield (
-            f"{sizing.shortfall:,.0f}/s of the peak can't be done in order: {way}. Make the work"
-            " faster, split the key further, or give up its order"
+            f"{_bottleneck(workload)}: {sizing.shortfall:,.0f}/s of the peak can't be done in"
+            " order. Make the work faster, split the key further, or give up its order"
         )
     partitions = sizing.partitions
     few = (partitions or 0) * _KEYS_FOR_A_PARTITION
@@ -167,12 +164,28 @@ def _order_warnings(workload: Workload, place: Place, sizing: Sizing) -> Iterato
         yield "competing workers can't compete: order over everything keeps one busy at a time"
 
 
+def _bottleneck(workload: Workload) -> str:
+    one = f"one consumer does {workload.consumer_rate:,.10g}/s"
+    if workload.order is Order.ALL:
+        return f"order over everything can't be spread, and {one}"
+    share = max(workload.hottest_share or 0, 1 / (workload.keys or 1))
+    return (
+        f"one key can't be spread: the busiest has {share * workload.future_rate:,.0f}/s, and {one}"
+    )
+
+
 def _rate_warnings(workload: Workload, place: Place, sizing: Sizing) -> Iterator[str]:
     rate = workload.future_rate
-    if rate > _COMMITS:
+    if rate > _ONE_WRITER:
         yield (
-            f"mq has one writer at a time: {rate:,.0f}/s need batches, of sends and of"
-            " acknowledgements (--batch, send_many, produce_many, prefetch); measure with mq bench"
+            f"{rate:,.0f}/s are more than one writer on one file does: try it out here with less,"
+            " and run it on a log over several brokers"
+        )
+    elif rate > _COMMITS:
+        yield (
+            "mq has one writer, and each send and each acknowledgement is a commit: a busy disk"
+            f" does 200/s, a fast one 3,000/s. {rate:,.0f}/s want batches (--batch, send_many,"
+            " produce_many, prefetch); measure with mq bench"
         )
     if rate > HIGH_RATE and place is Place.QUEUE:
         yield (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from store.judgement.places import Place
 from store.judgement.sizing import Sizing
@@ -25,10 +25,15 @@ class Product:
 def products_for(workload: Workload, place: Place, sizing: Sizing) -> tuple[Product, ...]:
     """The products for a place; the one to take first, for who would have to run it, leads."""
     found = _PLACES[place](workload, sizing)
-    if workload.operations is Operations.TEAM:
+    if workload.operations is not Operations.NONE:
         return found
-    rank = {"Amazon SQS": 0, "RabbitMQ": 1} if workload.operations is Operations.NONE else {}
-    return tuple(sorted(found, key=lambda one: rank.get(one.product, 2)))
+    hosted = [replace(one, feature=f"{one.feature}, {_hosting(one)}") for one in found]
+    return tuple(sorted(hosted, key=lambda one: one.product != "Amazon SQS"))
+
+
+def _hosting(product: Product) -> str:
+    """Who runs it for those who would rather not."""
+    return "which nobody has to run" if product.product == "Amazon SQS" else "run by a provider"
 
 
 def _log(workload: Workload, sizing: Sizing) -> tuple[Product, ...]:

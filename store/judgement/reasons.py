@@ -88,8 +88,9 @@ def _said(workload: Workload, factor: str) -> tuple[str, str, str]:
         case _:
             return (
                 "peak_rate",
-                f"{workload.peak_rate:g}/s × {workload.growth:g}",
-                f"{workload.future_rate:,.0f}/s to build for; a row per message bears 3,000/s",
+                f"{workload.peak_rate:,.10g}/s × {workload.growth:.10g}",
+                f"{workload.future_rate:,.0f}/s to build for. Up to 3,000/s, what a FIFO queue of"
+                " SQS takes in batches, a row for each message is no burden",
             )
 
 

@@ -50,7 +50,7 @@ def size(workload: Workload, place: Place) -> Sizing:
     if fifo:
         shown = "as many as keys" if groups is None else f"{groups:,}"
         more.append(Step("message groups", "one for each thing that keeps its order", shown))
-    busy = min(filter(None, (needed, parallel, partitions if place is Place.LOG else None)))
+    busy = needed if parallel is None else min(needed, parallel)
     most = None if parallel is None else _most(workload)
     shortfall = 0.0 if most is None else max(0.0, workload.future_rate - most)
     return Sizing(busy, partitions, groups, parallel, shortfall, (*steps, *limits, *more))
@@ -80,17 +80,17 @@ def _workers(workload: Workload) -> tuple[int, list[Step]]:
     return needed, [
         Step(
             "peak to build for",
-            f"{workload.peak_rate:g}/s × {workload.growth:g}",
-            f"{peak:g}/s",
+            f"{workload.peak_rate:,.10g}/s × {workload.growth:.10g}",
+            f"{peak:,.10g}/s",
         ),
         Step(
             "with headroom",
-            f"× (1 + {outage} outage ÷ {level} to catch up) = × {headroom:g}",
-            f"{peak * headroom:g}/s",
+            f"× (1 + {outage} outage ÷ {level} to catch up) = × {headroom:.3g}",
+            f"{peak * headroom:,.10g}/s",
         ),
         Step(
             "consumers",
-            f"{peak * headroom:g}/s ÷ {workload.consumer_rate:g}/s each, rounded up",
+            f"{peak * headroom:,.10g}/s ÷ {workload.consumer_rate:,.10g}/s each, rounded up",
             f"{needed:,}",
         ),
     ]

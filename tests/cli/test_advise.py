@@ -57,8 +57,8 @@ def test_the_arithmetic_is_shown(call_mq: RunMq) -> None:
     advice = json.loads(call_mq("advise", *words, "--json").out)
 
     assert [(step["what"], step["result"]) for step in advice["arithmetic"]] == [
-        ("peak to build for", "1000/s"),
-        ("with headroom", "1500/s"),
+        ("peak to build for", "1,000/s"),
+        ("with headroom", "1,500/s"),
         ("consumers", "30"),
         ("partitions", "30"),
     ]
@@ -67,6 +67,7 @@ def test_the_arithmetic_is_shown(call_mq: RunMq) -> None:
 def test_yaml_prints_what_to_create_and_nothing_else(call_mq: RunMq) -> None:
     run = call_mq("advise", "--name", "orders", "--replay", "--readers", "billing", "--yaml")
 
+    assert run.text.startswith("# orders: a log, read by consumer groups\n")
     assert yaml.safe_load(run.out) == {
         "version": 1,
         "topics": {"orders": {"partitions": 1, "retention": "7d"}},
@@ -98,6 +99,13 @@ def test_a_table_is_a_page_for_people(call_mq: RunMq) -> None:
 
 def test_a_contradiction_is_refused(call_mq: RunMq) -> None:
     assert call_mq("advise", "--order", "key", "--per-message", "priority").is_refused(2)
+
+
+def test_a_yes_behind_a_flag_is_refused_with_the_flag_for_no(call_mq: RunMq) -> None:
+    run = call_mq("advise", "--replay", "yes")
+
+    assert run.is_refused(2)
+    assert "--no-replay" in run.err
 
 
 def test_nothing_at_all_is_refused(run_mq: RunMq) -> None:

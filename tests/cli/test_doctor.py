@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from store import Store
-from tests.cli.conftest import RunMq
+from tests.cli.conftest import RunMq, StartMq
 
 FIELDS = ["severity", "code", "address", "evidence", "why", "do"]
 FAULTY = """\
@@ -125,3 +125,17 @@ def test_a_file_that_errs_is_refused_before_it_is_judged(call_mq: RunMq, tmp_pat
 
 def test_a_missing_file_is_not_found(call_mq: RunMq) -> None:
     assert call_mq("doctor", "nowhere.yaml").is_refused(3)
+
+
+def test_who_acknowledges_what_was_only_printed_is_told(
+    call_mq: RunMq, start_mq: StartMq, shop: Store
+) -> None:
+    with shop.consumer("audit", ["orders"]):
+        following = start_mq("consume", "orders", "-g", "billing", "--follow")
+        assert following.stdout.readline()
+
+        findings = json.loads(call_mq("doctor", "--json").out)
+
+    printing = [one for one in findings if one["code"] == "acked_after_processing"]
+    assert [(one["severity"], one["address"]) for one in printing] == [("advice", "billing")]
+    assert printing[0]["do"] == ["mq work orders -g billing -- COMMAND"]

@@ -39,6 +39,9 @@ YES_NO = {
     "survive_machine_loss": ("no", "yes"),
 }
 
+# A busy machine is no failure.
+CALM = settings(deadline=None, max_examples=60)
+
 
 @st.composite
 def workloads(draw: st.DrawFn) -> Workload:
@@ -95,6 +98,7 @@ def test_seven_answers_of_yes_or_no_are_enough(answers: tuple[str, ...]) -> None
     assert advice.reasons[0].decides
 
 
+@CALM
 @given(workloads(), st.floats(1, 1000))
 def test_a_higher_peak_never_takes_fewer_workers_or_partitions(
     workload: Workload, times: float
@@ -106,6 +110,7 @@ def test_a_higher_peak_never_takes_fewer_workers_or_partitions(
     assert (after.partitions or 0) >= (before.partitions or 0)
 
 
+@CALM
 @given(workloads())
 def test_what_must_be_kept_is_never_put_where_an_acknowledgement_deletes_it(
     workload: Workload,
@@ -115,6 +120,7 @@ def test_what_must_be_kept_is_never_put_where_an_acknowledgement_deletes_it(
     assert not (workload.kept and place in {Place.QUEUE, Place.FIFO_QUEUE})
 
 
+@CALM
 @given(workloads())
 def test_order_is_never_put_where_none_is_promised(workload: Workload) -> None:
     place = advise(workload).place
@@ -122,6 +128,7 @@ def test_order_is_never_put_where_none_is_promised(workload: Workload) -> None:
     assert not (workload.order is not Order.NONE and place in {Place.QUEUE, Place.SHARE})
 
 
+@CALM
 @given(workloads())
 def test_delays_and_priorities_always_get_a_queue_without_order(workload: Workload) -> None:
     advice = advise(workload)
@@ -131,6 +138,7 @@ def test_delays_and_priorities_always_get_a_queue_without_order(workload: Worklo
     assert not own_time or not any(queue.get("fifo") for queue in queues_of(advice).values())
 
 
+@CALM
 @given(workloads())
 def test_partitions_bear_the_peak_unless_something_is_said_to_limit_them(
     workload: Workload,
@@ -147,6 +155,7 @@ def test_partitions_bear_the_peak_unless_something_is_said_to_limit_them(
         assert partitions * workload.consumer_rate >= workload.future_rate * 1.5 * (1 - 1e-6)
 
 
+@CALM
 @given(workloads())
 def test_every_dead_letter_queue_exists_and_is_of_its_sources_kind(workload: Workload) -> None:
     advice = advise(workload)
@@ -157,6 +166,7 @@ def test_every_dead_letter_queue_exists_and_is_of_its_sources_kind(workload: Wor
             assert queues[queue["dlq"]].get("fifo") == queue.get("fifo")
 
 
+@CALM
 @given(workloads())
 def test_nothing_is_bound_that_is_not_created(workload: Workload) -> None:
     topology = advise(workload).topology
@@ -167,7 +177,7 @@ def test_nothing_is_bound_that_is_not_created(workload: Workload) -> None:
         assert binding["to"] in channels
 
 
-@settings(max_examples=50)
+@CALM
 @given(workloads())
 def test_what_to_create_is_always_a_topology_without_fault(workload: Workload) -> None:
     text = yaml_text(advise(workload).topology)
