@@ -170,7 +170,8 @@ class Published:
 class ExchangeDestination:
     """Whatever queues and topics an exchange leads to.
 
-    `returned` counts messages that were `mandatory` and led nowhere; `lost` those that were not.
+    `returned` counts messages that were `mandatory` and led nowhere, `lost` those that were not;
+    `first_key` is the key of the first of them.
     """
 
     noun = "message"
@@ -186,6 +187,7 @@ class ExchangeDestination:
         self._mandatory = mandatory
         self.returned = 0
         self.lost = 0
+        self.first_key: bytes | str | None = None
 
     def completed(self, records: Named) -> Named:
         """The records with key and headers; the rest is for messages."""
@@ -201,11 +203,11 @@ class ExchangeDestination:
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Published]) -> None:
         """Count messages that went nowhere."""
-        nowhere = sum(not id.places for id in ids)
-        if self._mandatory:
-            self.returned += nowhere
-        else:
-            self.lost += nowhere
+        for record, id in zip(records, ids, strict=True):
+            if not id.places:
+                self.first_key = self.first_key or record.key
+                self.returned += self._mandatory
+                self.lost += not self._mandatory
 
     def unstored(self) -> int:
         """What went nowhere."""

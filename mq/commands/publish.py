@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -89,7 +90,8 @@ def publish(
         destination = ExchangeDestination(store, exchange, given, message, mandatory=mandatory)
         store_input(context, store, request, destination)
     if destination.returned:
+        key = quote(os.fsdecode(destination.first_key or ""))
         raise Unroutable(
             f"{count(destination.returned, 'message')} had nowhere to go from {exchange}",
-            hint=f"mq route {exchange} -k KEY --explain",
+            hint=f"mq route {exchange} -k {key} --explain",
         )

@@ -133,10 +133,10 @@ class RoutingCalls(Calls):
             given = list(messages)
             placed = publish(tx, exchange, given, self._sticky)
             if mandatory and not all(placed):
-                key = given[placed.index([])].key
+                key = tables.routing_key(encode_bytes(given[placed.index([])].key, "key"))
                 raise Unroutable(
                     f"no binding of exchange {exchange} leads the key {key!r} anywhere",
-                    hint=f"mq route {exchange} -k KEY --explain says why",
+                    hint=explain.command(exchange, key),
                 )
             return placed
 

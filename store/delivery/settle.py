@@ -21,6 +21,7 @@ from store.delivery.move import Stored
 from store.delivery.readers import Reader
 from store.errors import Conflict, LeaseLost, MqError
 from store.routes import EXCHANGE_PREFIX
+from store.routing import explain
 
 # SQS forgets a receipt twelve hours after the receive; a lease that is alive is never forgotten.
 RECEIPT_LIFE = 12 * 3_600_000
@@ -110,11 +111,15 @@ def _nowhere_to_go(reader: Reader, delivery: Delivery) -> Conflict:
         exchange = dlq.removeprefix(EXCHANGE_PREFIX)
         return Conflict(
             f"{address} has nowhere to go: no binding of exchange {exchange} leads it on",
-            hint=f"mq route {exchange} -k KEY --explain",
+            hint=explain.command(exchange, reader.dead_letter_key or _key(delivery)),
         )
     return Conflict(
         f"{address} has nowhere to go: its DLQ {dlq} is missing", hint=f"mq queue create {dlq}"
     )
+
+
+def _key(delivery: Delivery) -> str:
+    return (delivery.message.key or b"").decode(errors="replace")
 
 
 def extend(duration: int) -> Action:

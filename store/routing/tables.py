@@ -94,19 +94,25 @@ def _equal(tx: Snapshot, exchange: int, key: str) -> list[Binding]:
 def _topic(tx: Snapshot, name: str) -> _Matcher:
     exchange = exchanges.find_id(tx, name)
     trie: PatternTrie[int] = PatternTrie()
-    # Only what an index holds in order is read here: a binding is read once it has matched.
-    for key, id in tx.rows(
+    # Only what an index holds is read here: a binding is read once it has matched.
+    patterns = tx.rows(
         "select key, id from mq_bindings where exchange = :exchange and key glob '*[*#]*'",
         {"exchange": exchange},
-    ):
+    )
+    for key, id in patterns:
         trie.add(key, id)
+    bound = tx.value(
+        "select count(*) from mq_bindings where exchange = :exchange", {"exchange": exchange}
+    )
+    has_plain_keys = bound > len(patterns)
     known: dict[int, Binding] = {}
 
     def match(tx: Snapshot, key: str, headers: Headers) -> Sequence[Binding]:
         ids = sorted(trie.match(key))
         known.update((id, _by_id(tx, id)) for id in ids if id not in known)
         # A key with a * or # in it equals only patterns, which are in the trie.
-        equal = [] if "*" in key or "#" in key else _equal(tx, exchange, key)
+        is_plain = has_plain_keys and "*" not in key and "#" not in key
+        equal = _equal(tx, exchange, key) if is_plain else []
         return equal + [known[id] for id in ids]
 
     return match
