@@ -1,4 +1,4 @@
-"""Settings of topics, groups and queues as text: one notation for options, files, output."""
+"""Settings of all things as text: one notation for options, files and output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from store.errors import BadInput
-from store.messages import QueueConfig
+from store.messages import QueueConfig, ShareConfig
 from store.models import GroupConfig, TopicConfig
 from store.text import format_duration, format_size, parse_duration, parse_size
 
@@ -114,7 +114,13 @@ QUEUE: Mapping[str, Notation] = {
     "chaos": Notation(str, str, "none"),
     "wait": _duration(),
 }
-_NOTATIONS = {TopicConfig: TOPIC, GroupConfig: GROUP, QueueConfig: QUEUE}
+SHARE: Mapping[str, Notation] = {
+    "lease": _duration(),
+    "max_deliveries": _COUNT,
+    "max_in_flight": Notation(_read_count, str, whole=True),
+    "dlq": Notation(str, str, "none"),
+}
+_NOTATIONS = {TopicConfig: TOPIC, GroupConfig: GROUP, QueueConfig: QUEUE, ShareConfig: SHARE}
 
 
 def read_settings(
@@ -151,8 +157,8 @@ def _read(name: str, notation: Notation, text: str) -> Any:
         raise BadInput(f"{name}: {error.message}", hint=error.hint) from None
 
 
-def write_settings(config: TopicConfig | GroupConfig | QueueConfig) -> dict[str, str]:
-    """Every setting of a topic, group or queue as text, absent ones as the word for nothing."""
+def write_settings(config: TopicConfig | GroupConfig | QueueConfig | ShareConfig) -> dict[str, str]:
+    """Every setting of a thing as text, absent ones as the word for nothing."""
     notations = _NOTATIONS[type(config)]
     return {
         name: write_setting(notation, getattr(config, name)) for name, notation in notations.items()

@@ -76,14 +76,19 @@ def _reader_columns(config: ShareConfig) -> dict[str, Any]:
 
 def check_config(tx: Snapshot, config: ShareConfig) -> None:
     """Raise `BadInput` for settings that can't work, `NotFound` for a DLQ that is not there."""
+    check_settings(config)
+    if config.dlq is not None:
+        queues.find(tx, config.dlq)
+
+
+def check_settings(config: ShareConfig) -> None:
+    """Raise `BadInput` for settings that can't work, whatever else is in the store."""
     if not 0 <= config.lease <= LONGEST_LEASE:
         raise BadInput("lease is out of range", hint="from 0s to 3650d")
     if config.max_in_flight < 1:
         raise BadInput("max_in_flight must be at least 1")
     if config.max_deliveries is not None and config.max_deliveries < 1:
         raise BadInput("max_deliveries must be at least 1")
-    if config.dlq is not None:
-        queues.find(tx, config.dlq)
 
 
 _COLUMNS = (

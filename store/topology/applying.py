@@ -8,11 +8,19 @@ from dataclasses import replace
 from typing import Any
 
 from store.db import Write
-from store.delivery import altering, queues
+from store.delivery import altering, queues, shares
 from store.groups import groups, membership
 from store.log import topics
+from store.positions import parse_position
 from store.routing import bindings, exchanges
-from store.topology.kinds import KINDS, group_config, names_in, queue_config, topic_config
+from store.topology.kinds import (
+    KINDS,
+    group_config,
+    names_in,
+    queue_config,
+    share_config,
+    topic_config,
+)
 from store.topology.model import Thing
 from store.topology.steps import Plan, Step
 
@@ -93,12 +101,19 @@ def _create_group(tx: Write, thing: Thing) -> None:
     groups.create(tx, thing.name, group_config(thing.settings), names_in(thing.settings["topics"]))
 
 
+def _create_share(tx: Write, thing: Thing) -> None:
+    settings = thing.settings
+    start = parse_position(settings["from"], tx.wall)
+    shares.create(tx, thing.name, settings["topic"], share_config(settings), start)
+
+
 _CREATE: dict[str, Callable[[Write, Thing], None]] = {
     "topic": _create_topic,
     "queue": _create_queue,
     "exchange": _create_exchange,
     "binding": _create_binding,
     "group": _create_group,
+    "share": _create_share,
 }
 
 
@@ -134,11 +149,16 @@ def _change_group(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
     groups.alter(tx, thing.name, replace(group.config, **values), wanted)
 
 
+def _change_share(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
+    shares.alter(tx, thing.name, values)
+
+
 _CHANGE: dict[str, Callable[[Write, Thing, dict[str, Any]], None]] = {
     "topic": _change_topic,
     "queue": _change_queue,
     "exchange": _change_exchange,
     "group": _change_group,
+    "share": _change_share,
 }
 
 
@@ -163,12 +183,17 @@ def _delete_group(tx: Write, thing: Thing) -> None:
     groups.delete(tx, group, membership.live_members(tx, group))
 
 
+def _delete_share(tx: Write, thing: Thing) -> None:
+    shares.delete(tx, thing.name)
+
+
 _DELETE: dict[str, Callable[[Write, Thing], None]] = {
     "topic": _delete_topic,
     "queue": _delete_queue,
     "exchange": _delete_exchange,
     "binding": _delete_binding,
     "group": _delete_group,
+    "share": _delete_share,
 }
 
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from store.addresses import check_name
-from store.delivery import queue_rules
+from store.delivery import queue_rules, shares
 from store.errors import BadInput
 from store.groups import groups
 from store.log import topics
-from store.messages import QueueConfig
+from store.messages import QueueConfig, ShareConfig
 from store.models import GroupConfig, Headers, TopicConfig
 from store.positions import parse_position
 from store.routes import EXCHANGE_TYPES, MATCHES
 from store.routing import bindings, exchanges
-from store.settings import GROUP, QUEUE, TOPIC, Notation, config_value, write_settings
+from store.settings import GROUP, QUEUE, SHARE, TOPIC, Notation, config_value, write_settings
 
 Settings = Mapping[str, str]
 # Where a delivery limit is left out and a DLQ is not, as in every other way to create a thing.
@@ -92,6 +92,12 @@ def group_config(settings: Settings) -> GroupConfig:
     return replace(GroupConfig(), **values)
 
 
+def share_config(settings: Settings) -> ShareConfig:
+    """The settings of a share other than its topic and where it begins."""
+    values = SHARE_KIND.values(settings)
+    return replace(ShareConfig(), **{name: values[name] for name in SHARE})
+
+
 def names_in(text: str) -> list[str]:
     """The names in a setting that lists names."""
     return [] if text == "none" else text.split(",")
@@ -154,6 +160,7 @@ def _check_exchange(name: str, settings: Settings) -> None:
 
 def _check_share(name: str, settings: Settings) -> None:
     check_name(name, "share name")
+    shares.check_settings(share_config(settings))
 
 
 def _check_binding(name: str, settings: Settings) -> None:
@@ -214,21 +221,8 @@ BINDING_KIND = Kind(
 SHARE_KIND = Kind(
     "share",
     "shares",
-    {
-        "topic": Notation(check_name, str),
-        "lease": QUEUE["lease"],
-        "max_deliveries": QUEUE["max_deliveries"],
-        "max_in_flight": Notation(_read_number, str, whole=True),
-        "dlq": QUEUE["dlq"],
-        "from": Notation(_read_start, str),
-    },
-    {
-        "lease": "30s",
-        "max_deliveries": "5",
-        "max_in_flight": "2000",
-        "dlq": "none",
-        "from": "earliest",
-    },
+    {"topic": Notation(check_name, str), **SHARE, "from": Notation(_read_start, str)},
+    {**write_settings(ShareConfig()), "from": "earliest"},
     _check_share,
 )
 KINDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from store.db import Snapshot
-from store.delivery import queues
+from store.delivery import queues, shares
 from store.groups import groups
 from store.log import topics
 from store.routing import bindings, exchanges
@@ -21,7 +21,7 @@ def read(tx: Snapshot) -> Topology:
         **_labels(tx, "select 'exchange', name, label from mq_exchanges where label not null"),
         **_labels(tx, "select kind, name, label from mq_readers where kind = 'group'"),
     }
-    named = (*_topics(tx), *_queues(tx), *_exchanges(tx), *_groups(tx))
+    named = (*_topics(tx), *_queues(tx), *_exchanges(tx), *_groups(tx), *_shares(tx))
     things = [
         Thing(kind, name, settings, labels.get((kind, name))) for kind, name, settings in named
     ]
@@ -51,6 +51,12 @@ def _groups(tx: Snapshot) -> _Described:
     for name, config in groups.configs(tx).items():
         read = ",".join(declared.get(name, ())) or "none"
         yield "group", name, {"topics": read, **write_settings(config)}
+
+
+def _shares(tx: Snapshot) -> _Described:
+    # Where it began holds at its creation only, so it is no setting of what there is.
+    for share in shares.every(tx):
+        yield "share", share.name, {"topic": share.topic, **write_settings(share.config)}
 
 
 def _exchanges(tx: Snapshot) -> _Described:

@@ -141,8 +141,22 @@ def _group_facts(tx: Snapshot) -> dict[str, Facts]:
     return {name: {"members": members, "lag": lag} for name, members, lag in rows}
 
 
+def _share_facts(tx: Snapshot) -> dict[str, Facts]:
+    # Below the cursor a lease row is a record that is not finished.
+    rows = tx.rows(
+        "select r.name, (select count(*) from mq_leases l where l.reader = r.id"
+        " and l.token not null and l.ends > :now),"
+        " (select ifnull(sum(p.next - max(s.cursor, p.start) + s.leases), 0) from mq_slots s"
+        " join mq_partitions p on p.id = s.partition where s.reader = r.id)"
+        " from mq_readers r where r.kind = 'share'",
+        {"now": tx.now},
+    )
+    return {name: {"in_flight": held, "lag": lag} for name, held, lag in rows}
+
+
 _COUNTS: dict[str, Callable[[Snapshot], dict[str, Facts]]] = {
     "topic": _topic_facts,
     "queue": _queue_facts,
     "group": _group_facts,
+    "share": _share_facts,
 }

@@ -9,7 +9,6 @@ from store.errors import GroupActive
 from tests.topology.conftest import EXAMPLE, source
 
 HEAD = "version: 1\nname: shop\n"
-WITHOUT_SHARES = EXAMPLE[: EXAMPLE.index("shares:")]
 
 
 def apply(store: Store, text: str, *, prune: bool = False) -> list[tuple[str, str]]:
@@ -18,7 +17,7 @@ def apply(store: Store, text: str, *, prune: bool = False) -> list[tuple[str, st
 
 
 def test_it_makes_what_the_file_says(store: Store) -> None:
-    store.apply([source(WITHOUT_SHARES)])
+    store.apply([source(EXAMPLE)])
     assert len(store.topic("orders").partitions) == 6
     emails = store.queue("emails").config
     assert (emails.lease, emails.max_deliveries, emails.dlq) == (45_000, 5, "emails.dlq")
@@ -32,11 +31,15 @@ def test_it_makes_what_the_file_says(store: Store) -> None:
     ]
     assert store.bindings("audit")[0].headers == {"region": "eu", "attempts": 1}
     assert store.group("analytics").config.max_lag == 1000
+    packers = store.share("packers")
+    assert (packers.topic, packers.config.lease, packers.config.dlq) == (
+        "orders", 60_000, "emails.dlq",
+    )  # fmt: skip
 
 
 def test_applying_twice_does_nothing(store: Store) -> None:
-    store.apply([source(WITHOUT_SHARES)])
-    assert store.apply([source(WITHOUT_SHARES)]).steps == ()
+    store.apply([source(EXAMPLE)])
+    assert store.apply([source(EXAMPLE)]).steps == ()
 
 
 def test_queues_may_dead_letter_in_a_circle(store: Store) -> None:
@@ -113,6 +116,15 @@ def test_a_group_that_gives_a_topic_up_keeps_its_offsets_there(store: Store) -> 
     assert [(row.topic, row.committed) for row in store.lag("g")] == [("a", 2)]
 
 
+def test_a_share_begins_where_its_file_says_and_only_then(store: Store) -> None:
+    store.create_topic("t")
+    store.produce_many("t", [NewRecord(b"%d" % n) for n in range(3)])
+    apply(store, "topics: {t: {}}\nshares: {s: {topic: t, from: latest}}")
+    store.produce("t", b"new")
+    assert apply(store, "topics: {t: {}}\nshares: {s: {topic: t, lease: 1m}}") == [("change", "s")]
+    assert [record.value for record in store.acquire("s", 10)] == [b"new"]
+
+
 def test_a_pruned_topic_is_drained(store: Store) -> None:
     apply(store, "topics: {t: {}}")
     store.produce_many("t", [NewRecord(b"1")] * 10)
@@ -121,7 +133,7 @@ def test_a_pruned_topic_is_drained(store: Store) -> None:
 
 
 def test_everything_that_was_created_can_be_pruned(store: Store) -> None:
-    files = [source(WITHOUT_SHARES)]
+    files = [source(EXAMPLE)]
     store.apply(files)
     store.apply([source("version: 1\n")], prune=True)
     assert store.export() == "version: 1"

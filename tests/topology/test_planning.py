@@ -116,6 +116,18 @@ class TestRisks:
             (step,) = steps(store, "groups: {analytics: {topics: [orders], max_lag: 10}}")
             assert step.facts == {"members": 1, "lag": 3}
 
+    def test_a_share_that_is_changed_shows_what_is_in_flight_and_its_lag(
+        self, store: Store
+    ) -> None:
+        store.create_topic("orders")
+        store.create_share("packers", "orders")
+        store.produce_many("orders", [NewRecord(b"1")] * 5)
+        store.acquire("packers", 2)
+        (step,) = steps(
+            store, "topics: {orders: {}}\nshares: {packers: {topic: orders, lease: 1m}}"
+        )
+        assert step.facts == {"in_flight": 2, "lag": 5}
+
 
 class TestImpossible:
     def test_fifo_is_decided_at_the_creation(self, store: Store) -> None:
@@ -144,6 +156,12 @@ class TestImpossible:
         text = "exchanges: {events: {type: direct}}"
         assert "declare another exchange" in refusal(store, text)
 
+    def test_a_share_reads_one_topic(self, store: Store) -> None:
+        store.create_topic("a")
+        store.create_topic("b")
+        store.create_share("s", "a")
+        assert "declare another share" in refusal(store, "shares: {s: {topic: b}}")
+
     def test_a_name_that_is_something_else_in_the_store_is_refused(self, store: Store) -> None:
         store.create_topic("orders")
         assert "orders is a topic already (in the store)" in refusal(store, "queues: {orders: {}}")
@@ -157,6 +175,12 @@ class TestReferences:
     def test_what_is_nowhere_may_not(self, store: Store) -> None:
         text = "queues: {emails: {dlq: dead}}"
         assert "there is no queue dead" in refusal(store, text)
+
+
+def test_a_topic_that_a_share_reads_is_not_pruned(store: Store) -> None:
+    apply(store, "topics: {t: {}}")
+    store.create_share("s", "t")
+    assert "topic t can't be deleted: it is the topic of share s" in refusal(store, "", prune=True)
 
 
 class TestPrune:
