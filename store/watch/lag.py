@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from store.db import Row, Snapshot
 from store.delivery import shares
 from store.groups import groups, membership
@@ -52,6 +54,11 @@ def lag(tx: Snapshot, group: str | None = None, topic: str | None = None) -> lis
     if topic is not None:
         topics.find(tx, topic)
     return _rows(tx, group, topic, {"group_kind": "group", "share_kind": "share"})
+
+
+def of_kind(tx: Snapshot, kind: Literal["group", "share"]) -> list[Lag]:
+    """The lag of all groups, or of all shares: a group and a share may have one name."""
+    return _rows(tx, None, None, {"group_kind": kind, "share_kind": kind})
 
 
 def _rows(tx: Snapshot, name: str | None, topic: str | None, kinds: dict[str, str]) -> list[Lag]:

@@ -47,7 +47,16 @@ class Family:
 
 def families(tx: Snapshot, terms: Terms) -> list[Family]:
     """Every metric of the store, also those that have no samples at the moment."""
-    return [*_store(tx), *_topics(tx), *_queues(tx), *_groups(tx), *_stalls(tx, terms)]
+    return [
+        *_store(tx),
+        *_topics(tx),
+        *_queues(tx),
+        *_readers(tx, "group"),
+        _members(tx),
+        *_readers(tx, "share"),
+        _in_flight(tx),
+        *_stalls(tx, terms),
+    ]
 
 
 def _store(tx: Snapshot) -> Iterator[Family]:
@@ -104,26 +113,42 @@ def _queues(tx: Snapshot) -> Iterable[Family]:
     return messages, size, oldest, letters, sent, acked, dropped
 
 
-def _groups(tx: Snapshot) -> Iterable[Family]:
-    records = Family("mq_group_lag_records", "gauge", "Records that a group has not read.")
+def _readers(tx: Snapshot, kind: Literal["group", "share"]) -> Iterable[Family]:
+    begin = f"mq_{kind}"
+    records = Family(f"{begin}_lag_records", "gauge", f"Records that a {kind} has not finished.")
     seconds = Family(
-        "mq_group_lag_seconds", "gauge", "Age of the oldest record it has not read.", "seconds"
+        f"{begin}_lag_seconds", "gauge", "Age of the oldest record not finished.", "seconds"
     )
-    size = Family("mq_group_lag_bytes", "gauge", "Bytes that a group has not read.", "bytes")
-    committed = Family("mq_group_committed_offset", "gauge", "Offset that a group reads next.")
-    for row in lag.lag(tx):
-        place = {"group": row.group, "topic": row.topic, "partition": str(row.partition)}
+    size = Family(f"{begin}_lag_bytes", "gauge", "Bytes of the records not finished.", "bytes")
+    committed = Family(f"{begin}_committed_offset", "gauge", "First offset not finished.")
+    for row in lag.of_kind(tx, kind):
+        place = {kind: row.group, "topic": row.topic, "partition": str(row.partition)}
         records.add(row.lag, **place)
         seconds.add(row.lag_seconds, **place)
         size.add(row.lag_bytes, **place)
         committed.add(row.committed, **place)
+    return records, seconds, size, committed
+
+
+def _members(tx: Snapshot) -> Family:
     members = Family("mq_group_members", "gauge", "Members that a group has.")
     for group, count in tx.rows(
         "select r.name, count(m.incarnation) from mq_readers r"
         " left join mq_members m on m.reader = r.id where r.kind = 'group' group by r.id order by 1"
     ):
         members.add(count, group=group)
-    return records, seconds, size, committed, members
+    return members
+
+
+def _in_flight(tx: Snapshot) -> Family:
+    in_flight = Family("mq_share_in_flight_records", "gauge", "Records handed out, not finished.")
+    for share, topic, number, count in tx.rows(
+        "select r.name, c.name, p.number, s.leases from mq_readers r"
+        " join mq_slots s on s.reader = r.id join mq_partitions p on p.id = s.partition"
+        " join mq_channels c on c.id = p.channel where r.kind = 'share' order by 1, 2, 3"
+    ):
+        in_flight.add(count, share=share, topic=topic, partition=str(number))
+    return in_flight
 
 
 def _stalls(tx: Snapshot, terms: Terms) -> Iterable[Family]:

@@ -31,6 +31,8 @@ def busy(store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> S
     with store.transaction() as tx:
         tx.commit("billing", {("orders", 0): 2})
     clock.advance(7200)
+    store.create_share("packers", "orders")
+    store.acquire("packers", max_records=2)
     store.create_queue("mails", lease=60, dlq=None)
     for delay in (0, 0, 0, 600):
         store.send("mails", "v", delay=delay)
@@ -74,6 +76,12 @@ def value(found: Values, name: str, **labels: str) -> float:
         ("mq_group_lag_seconds", {"group": "billing", "topic": "orders", "partition": "0"}, 7205),
         ("mq_group_lag_bytes", {"group": "billing", "topic": "orders", "partition": "0"}, 3),
         ("mq_group_members", {"group": "billing"}, 0),
+        ("mq_share_lag_records", {"share": "packers", "topic": "orders", "partition": "0"}, 5),
+        (
+            "mq_share_in_flight_records",
+            {"share": "packers", "topic": "orders", "partition": "0"},
+            2,
+        ),
         ("mq_stalls", {"cause": "unassigned"}, 1),
         ("mq_stalls", {"cause": "poison"}, 0),
         (

@@ -174,6 +174,19 @@ class TestWaysOut:
         assert call_mq(*command).code == 0
         assert rows(call_mq) == []
 
+    @pytest.mark.parametrize("verb", ["release", "--reject"])
+    def test_of_a_pinned_window(
+        self, call_mq: RunMq, store: Store, clock: ManualClock, verb: str
+    ) -> None:
+        store.create_topic("orders")
+        store.produce_many("orders", [NewRecord(b"v")] * 5)
+        store.create_share("packers", "orders", max_in_flight=2, lease=600)
+        store.acquire("packers", max_records=2)
+        clock.advance(60)
+        (command,) = commands(call_mq, verb)
+        assert call_mq(*command).code == 0
+        assert rows(call_mq) == []
+
     def test_of_a_head_that_waits(self, call_mq: RunMq, fifo: Store, clock: ManualClock) -> None:
         fifo.release("mails", 0)
         fifo.nack([fifo.receive("mails")[0].receipt or ""], delay=500)
