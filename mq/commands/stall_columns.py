@@ -42,11 +42,7 @@ EXPLANATIONS: list[Column[Explanation]] = [
     Column("verdict", lambda answer: answer.verdict),
     Column("blocker", lambda answer: answer.blocker),
     Column("why", lambda answer: answer.why),
-    Column(
-        "do",
-        lambda answer: answer.stall.do if answer.stall else [],
-        text=lambda answer: "\n".join(answer.stall.do) if answer.stall else "",
-    ),
+    Column("do", lambda answer: answer.stall.do if answer.stall else []),
 ]
 
 
@@ -83,10 +79,30 @@ def _deliveries(number: int) -> str:
     return "1 delivery" if number == 1 else f"{number:,} deliveries"
 
 
+def write_explanations(output: Output, answers: Sequence[Explanation]) -> None:
+    """Write what an address is to each reader; people see a paragraph each."""
+    if output.format is not Format.TABLE:
+        output.listing(EXPLANATIONS, answers)
+        return
+    for answer in answers:
+        by = f" by {answer.blocker}" if answer.verdict == "blocked" else ""
+        reader = "" if answer.reader is None else f" → {answer.reader}"
+        output.text(f"{answer.address}{reader}  {answer.verdict.upper()}{by}  {answer.why}")
+        if answer.stall is not None:
+            for line in _ways_out(answer.stall, "DO"):
+                output.text(f"  {line}")
+
+
 def _lines(stall: Stall) -> Iterator[str]:
+    cause = stall.cause.upper()
     yield headline(stall)
-    yield f"  {stall.cause.upper()}  {stall.why}"
+    yield f"  {cause}  {stall.why}"
+    for line in _ways_out(stall, f"{'DO':<{len(cause)}}"):
+        yield f"  {line}"
+
+
+def _ways_out(stall: Stall, word: str) -> Iterator[str]:
     width = max((len(command) for command in stall.do), default=0)
     for number, remedy in enumerate(stall.remedies):
-        word = "DO" if number == 0 else ""
-        yield f"  {word:<{len(stall.cause)}}  {remedy.command:<{width}}  # {remedy.effect}"
+        margin = " " * len(word) if number else word
+        yield f"{margin}  {remedy.command:<{width}}  # {remedy.effect}"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mq.commands import SingleCommand
-from mq.commands.stall_columns import EXPLANATIONS, write_stalls
+from mq.commands.stall_columns import write_explanations, write_stalls
 from mq.commands.watching import Watch, repeat
 from mq.context import current_context
 from mq.diagnostics import ExitCode
@@ -60,7 +60,7 @@ def stalls(
             write_stalls(context.output, found)
         else:
             answers = store.explain(address, longest, longest_idle)
-            context.output.listing(EXPLANATIONS, answers)
+            write_explanations(context.output, answers)
             found = [answer.stall for answer in answers if answer.stall is not None]
         return ExitCode.CONDITION_TRUE if found and exit_code else ExitCode.OK
 

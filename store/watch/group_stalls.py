@@ -244,7 +244,10 @@ class GroupCandidate:
         place = self._place
         if self.cause in {"unassigned", "abandoned"}:
             return remedies.of_idle_group(place.group, address)
-        return remedies.of_group(self._tx, place.group, address, place.offset, place.dlq)
+        is_owned = self._owner is not None and self._owner.is_alive
+        return remedies.of_group(
+            self._tx, place.group, address, place.offset, place.dlq, is_owned=is_owned
+        )
 
 
 def find(tx: Snapshot, terms: Terms) -> list[GroupCandidate]:

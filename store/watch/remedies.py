@@ -8,24 +8,22 @@ from store.watch.models import Remedy
 _POLICY_DELIVERIES = 5
 
 
-def of_group(tx: Snapshot, group: str, place: str, offset: int, dlq: str | None) -> list[Remedy]:
-    """For a record that a live or failing group does not get past; `dlq` is the group's own."""
+def of_group(
+    tx: Snapshot, group: str, place: str, offset: int, dlq: str | None, *, is_owned: bool
+) -> list[Remedy]:
+    """For a record that a group does not get past; `dlq` is the group's own."""
     record = f"{place}@{offset}"
-    topic = place.partition("/")[0]
     skip = f"mq group skip {group} {record}"
-    target, missing = _dead_letter_queue(tx, topic, dlq)
+    target, missing = _dead_letter_queue(tx, place.partition("/")[0], dlq)
     found = []
     if missing is None:
         effect = f"copy {record} to {target} and go on behind it"
         found.append(Remedy("dead-letter", f"{skip} --to-dlq {target}", effect))
-    found += [
-        Remedy("skip", skip, f"go on behind {record}, which stays in the log"),
-        Remedy(
-            "release",
-            f"mq group reset {group} --topic {place} --to committed --force --apply",
-            "fence the members; whoever joins again reads on from the committed record",
-        ),
-    ]
+    found.append(Remedy("skip", skip, f"go on behind {record}, which stays in the log"))
+    if is_owned:
+        release = f"mq group reset {group} --topic {place} --to committed --force --apply"
+        effect = "fence the members; whoever joins again reads on from the committed record"
+        found.append(Remedy("release", release, effect))
     if dlq is None:
         found += [missing] if missing else []
         found.append(_policy(f"mq group alter {group}", target))

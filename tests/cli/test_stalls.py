@@ -248,6 +248,15 @@ class TestExplain:
         (row,) = rows(call_mq, "--explain", "orders/0@3")
         assert (row["reader"], row["verdict"]) == (None, "free")
 
+    def test_people_read_what_blocks_it_and_the_way_out(
+        self, call_mq: RunMq, poisoned: Store
+    ) -> None:
+        first, second, *_ = call_mq("stalls", "--explain", "orders/0@9", "-o", "table").text.split(
+            "\n"
+        )
+        assert first.startswith("orders/0@9 → billing  BLOCKED by orders/0@3  poison: it failed 6")
+        assert second.startswith("  DO  mq group skip billing orders/0@3 --to-dlq orders.dlq")
+
     def test_only_what_blocks_or_is_blocked_counts_for_the_exit_code(
         self, call_mq: RunMq, poisoned: Store
     ) -> None:
