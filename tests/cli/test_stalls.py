@@ -32,7 +32,9 @@ def poisoned(store: Store, clock: ManualClock) -> Store:
     store.create_topic("orders", retention=None)
     store.produce_many("orders", [NewRecord(b"%d" % n, key=f"k{n}") for n in range(10)])
     store.create_queue("orders.dlq")
-    consumer = store.consumer("billing", ["orders"], member="worker-7", session_timeout=9000)
+    consumer = store.consumer(
+        "billing", ["orders"], member="worker-7", session_timeout=9000, max_poll_interval=9000
+    )
     consumer.poll(timeout=0)
     consumer.commit({("orders", 0): 3})
     consumer.seek("orders", 0, 3)
