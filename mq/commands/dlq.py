@@ -19,6 +19,7 @@ from mq.output import Column
 from store.delivery.letter_groups import Field
 from store.errors import BadInput
 from store.messages import DeadLetterQueue, LetterGroup
+from store.routes import EXCHANGE_PREFIX
 from store.text import format_time
 
 app = CommandGroup(help="Dead letters: messages that were delivered too often, or rejected.")
@@ -123,7 +124,12 @@ def _dead_letters_in(known: list[DeadLetterQueue], queue: str, dlq: str | None) 
     for found in known:
         if found.name == queue:
             return found.dead_letters
-    hint = f"mq queue purge {queue}" if dlq is None else f"its DLQ is {dlq}: mq dlq purge {dlq}"
+    if dlq is None:
+        hint = f"mq queue purge {queue}"
+    elif dlq.startswith(EXCHANGE_PREFIX):
+        hint = "its dead letters may go to several queues: mq dlq list"
+    else:
+        hint = f"its DLQ is {dlq}: mq dlq purge {dlq}"
     raise BadInput(f"{queue} is nobody's DLQ and holds no dead letters", hint=hint)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,14 @@ class TestStoring:
         call_mq("publish", "audit", "-H", "n=1", "text")
         call_mq("publish", "audit", "-H", "n:=1", "number")
         assert emails(post) == [b"number"]
+
+    def test_what_is_killed_before_its_commit_is_stored_nowhere(
+        self, run_mq: RunMq, post: Store, path: Path
+    ) -> None:
+        words = ("publish", "events", "-k", "order.1", "a")
+        run = run_mq(*words, MQ_STORE=str(path), MQ_CRASH_AT="commit.before:1")
+        assert run.code == -signal.SIGKILL
+        assert (emails(post), post.read("orders")) == ([], [])
 
 
 class TestNowhere:
