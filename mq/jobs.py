@@ -17,7 +17,7 @@ from typing import IO
 from mq.context import STORE_VARIABLE
 from mq.output import to_json
 from mq.processes import LAST_WORDS, describe_end, signal_group, start
-from store.messages import Message
+from store.messages import Message, SharedRecord
 from store.models import HeaderValue, Record
 from store.text import format_duration
 
@@ -109,21 +109,23 @@ def environment(store: Path) -> dict[str, str]:
     return kept | {STORE_VARIABLE: str(store)}
 
 
-def variables(item: Record | Message, deliveries: int) -> dict[str, str | bytes]:
+def variables(item: Record | SharedRecord | Message, deliveries: int) -> dict[str, str | bytes]:
     """What the environment tells of one record or message; a NUL can't be in there."""
     found: dict[str, str | bytes | None] = {
         "MQ_ADDRESS": item.address,
         "MQ_KEY": item.key,
         "MQ_DELIVERIES": str(deliveries),
     }
-    if isinstance(item, Record):
+    if isinstance(item, Record | SharedRecord):
         found |= {
             "MQ_TOPIC": item.topic,
             "MQ_PARTITION": str(item.partition),
             "MQ_OFFSET": str(item.offset),
         }
     else:
-        found |= {"MQ_QUEUE": item.queue, "MQ_ID": item.id, "MQ_RECEIPT": item.receipt}
+        found |= {"MQ_QUEUE": item.queue, "MQ_ID": item.id}
+    if not isinstance(item, Record):
+        found["MQ_RECEIPT"] = item.receipt
     for name, value in item.headers.items():
         found[_HEADER_PREFIX + re.sub("[^A-Z0-9]", "_", name.upper())] = _header_text(value)
     return {name: text for name, text in found.items() if text is not None and not _has_nul(text)}

@@ -1,4 +1,4 @@
-"""Where work comes from: messages of a queue, or a topic's records as a member of a group."""
+"""Where work comes from: a queue, a share, or a topic as a member of a group reads it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from mq.group_reading import report_losses
 from store.broker import Store
 from store.consumer import Consumer
 from store.errors import Fenced, MqError, Unavailable
-from store.messages import Message
+from store.messages import Message, SharedRecord
 from store.models import Record
 
-Item = TypeVar("Item", Record, Message)
+Item = TypeVar("Item", Record, Message, SharedRecord)
+Leased = TypeVar("Leased", Message, SharedRecord)
 
 # How long leaving a group waits for the store's lock, in seconds.
 _LAST_CHANCE = 2.0
@@ -68,37 +69,38 @@ class Source(Protocol[Item]):
     ) -> None: ...
 
 
-class QueueWork:
-    """Messages of a queue, leased for as long as this process lives and keeps them.
+class LeasedWork(Generic[Leased]):
+    """What is leased for as long as this process lives and keeps it.
 
-    With `once` it gives as many as there were when it was made, and keeps those that failed to the
-    end, so that none comes twice. Of a FIFO queue's message group one is in hand at a time.
+    With `once` it gives as many as were `present` when it was made, and keeps those that failed to
+    the end, so that none comes twice. `most` are in hand at a time; `lease` is in milliseconds.
     """
 
-    def __init__(self, store: Store, queue: str, *, once: bool) -> None:
-        status = store.queue(queue)
+    def __init__(
+        self, store: Store, lease: int, present: int, *, once: bool, most: float = math.inf
+    ) -> None:
         self._store = store
-        self._queue = queue
         self._once = once
-        # Leased ones too: their holder may be dead.
-        present = status.ready + status.leased + status.delayed + status.blocked
         self._left: float = present if once else math.inf
-        self._most: float = 1 if status.config.fifo else math.inf
-        self._lease = status.config.lease / 1000
+        self._most = most
+        self._lease = lease / 1000
         self._failed: dict[str, tuple[str, float | None]] = {}
         self.patience = max(self._lease / 3, 0.1)
 
-    def take(self, most: int, wait: float, until: Callable[[], bool]) -> list[Task[Message]]:
-        """Lease messages."""
+    def _receive(self, number: int, wait: float, until: Callable[[], bool]) -> list[Leased]:
+        raise NotImplementedError
+
+    def take(self, most: int, wait: float, until: Callable[[], bool]) -> list[Task[Leased]]:
+        """Lease some."""
         number = int(min(most, self._most, self._left))
         if not number:
             self._store.wait(self._store.changed(), wait, until)
             return []
-        messages = self._store.receive(self._queue, number, wait, attached=True, until=until)
-        self._left -= len(messages)
-        return [Task(message, message.deliveries) for message in messages]
+        found = self._receive(number, wait, until)
+        self._left -= len(found)
+        return [Task(one, one.deliveries) for one in found]
 
-    def keep(self, tasks: Sequence[Task[Message]]) -> list[Task[Message]]:
+    def keep(self, tasks: Sequence[Task[Leased]]) -> list[Task[Leased]]:
         """Extend the leases."""
         receipts = [*map(_receipt, tasks), *self._failed]
         try:
@@ -112,27 +114,27 @@ class QueueWork:
             return [task for task in tasks if _receipt(task) in error.failures]
         return []
 
-    def done(self, task: Task[Message]) -> None:
-        """Acknowledge the message."""
+    def done(self, task: Task[Leased]) -> None:
+        """Acknowledge it."""
         self._store.ack([_receipt(task)])
 
-    def retry(self, task: Task[Message], error: str, delay: float | None) -> None:
-        """Give the message back, or at its last delivery away."""
+    def retry(self, task: Task[Leased], error: str, delay: float | None) -> None:
+        """Give it back, or at its last delivery away."""
         if self._once:
             self._failed[_receipt(task)] = (error, delay)
         else:
             self._store.nack([_receipt(task)], delay, error)
 
-    def reject(self, task: Task[Message], error: str) -> None:
-        """Refuse the message."""
+    def reject(self, task: Task[Leased], error: str) -> None:
+        """Refuse it."""
         self._store.reject([_receipt(task)], error)
 
-    def give_back(self, tasks: Sequence[Task[Message]]) -> None:
-        """End the leases; the messages return to their place."""
+    def give_back(self, tasks: Sequence[Task[Leased]]) -> None:
+        """End the leases; all returns to its place."""
         with suppress(MqError):
             self._store.extend([_receipt(task) for task in tasks], 0)
 
-    def __enter__(self) -> QueueWork:
+    def __enter__(self) -> LeasedWork[Leased]:
         return self
 
     def __exit__(
@@ -144,6 +146,34 @@ class QueueWork:
         for receipt, (reason, delay) in self._failed.items():
             with suppress(MqError):
                 self._store.nack([receipt], delay, reason)
+
+
+class QueueWork(LeasedWork[Message]):
+    """Messages of a queue. Of a FIFO queue's message group one is in hand at a time."""
+
+    def __init__(self, store: Store, queue: str, *, once: bool) -> None:
+        status = store.queue(queue)
+        # Leased ones too: their holder may be dead.
+        present = status.ready + status.leased + status.delayed + status.blocked
+        most = 1 if status.config.fifo else math.inf
+        super().__init__(store, status.config.lease, present, once=once, most=most)
+        self._queue = queue
+
+    def _receive(self, number: int, wait: float, until: Callable[[], bool]) -> list[Message]:
+        return self._store.receive(self._queue, number, wait, attached=True, until=until)
+
+
+class ShareWork(LeasedWork[SharedRecord]):
+    """Records of a topic through a share, from any number of its partitions."""
+
+    def __init__(self, store: Store, share: str, *, once: bool) -> None:
+        status = store.share(share)
+        present = sum(partition.lag for partition in status.partitions)
+        super().__init__(store, status.config.lease, present, once=once)
+        self._share = share
+
+    def _receive(self, number: int, wait: float, until: Callable[[], bool]) -> list[SharedRecord]:
+        return self._store.acquire(self._share, number, wait, attached=True, until=until)
 
 
 class TopicWork:
@@ -249,6 +279,6 @@ class TopicWork:
             raise Fenced(f"{place[0]}/{place[1]} is not assigned to {self._consumer.member} now")
 
 
-def _receipt(task: Task[Message]) -> str:
+def _receipt(task: Task[Leased]) -> str:
     assert task.item.receipt is not None
     return task.item.receipt

@@ -1,4 +1,4 @@
-"""`mq lag`: how far groups are behind."""
+"""`mq lag`: how far groups and shares are behind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Judge = Callable[[Lag], bool]
 
 @app.command()
 def lag(
-    group: Annotated[str | None, typer.Argument(metavar="GROUP")] = None,
+    group: Annotated[str | None, typer.Argument(metavar="GROUP|SHARE")] = None,
     topic: Annotated[str | None, typer.Option(metavar="T", help="Only this topic.")] = None,
     over: Annotated[
         str | None,
@@ -41,10 +41,11 @@ def lag(
     ] = False,
     watch: Watch = None,
 ) -> ExitCode:
-    """Show how far each group is behind in each partition.
+    """Show how far each group and share is behind in each partition.
 
     The lag is the end of the partition minus the committed offset; its age is that of the oldest
-    record not yet read.
+    record not yet read. A share's is the end minus what it has finished (KIP-1226), and `committed`
+    is where its window starts: its first unfinished record.
     """
     context = current_context()
     limit = None if over is None else _limit(over)
@@ -80,16 +81,10 @@ def _limit(text: str) -> Judge:
 
 def _judged(store: Store, group: str | None, topic: str | None) -> tuple[list[Lag], bool]:
     """All rows, and whether one of them is over what its group allows."""
-    if topic is not None:
-        store.topic(topic)
-    groups = store.groups() if group is None else [store.group(group)]
-    judged = [
-        (row, _is_over(row, status.config))
-        for status in groups
-        for row in status.offsets
-        if topic in {None, row.topic}
-    ]
-    return [row for row, _ in judged], any(over for _, over in judged)
+    rows = store.lag(group, topic)
+    objectives = {status.name: status.config for status in store.groups()}
+    is_alarm = any(_is_over(row, objectives[row.group]) for row in rows if row.group in objectives)
+    return rows, is_alarm
 
 
 def _is_over(row: Lag, objectives: GroupConfig) -> bool:

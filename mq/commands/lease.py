@@ -1,4 +1,4 @@
-"""`mq lease`: who holds which message until when, and taking one back."""
+"""`mq lease`: who holds which message or record until when, and taking one back."""
 
 from __future__ import annotations
 
@@ -36,12 +36,14 @@ LEASES: list[Column[LeaseStatus]] = [
 
 @app.command("list")
 def list_leases(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A queue.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A queue or a share.")
+    ] = None,
     expired: Annotated[
         bool, typer.Option("--expired", help="Those that lapsed and nobody has taken since.")
     ] = False,
 ) -> None:
-    """List leases, the next to lapse first within each queue."""
+    """List leases, the next to lapse first within each queue and share."""
     context = current_context()
     with context.open_store() as store:
         leases = store.leases(name, expired=expired)
@@ -51,27 +53,29 @@ def list_leases(
 @app.command("release")
 def release(
     what: Annotated[
-        str, typer.Argument(metavar="RECEIPT|ADDRESS", help="A receipt, or emails@12.")
+        str,
+        typer.Argument(metavar="RECEIPT|ADDRESS", help="A receipt, emails@12 or orders/2@4711."),
     ],
 ) -> None:
     """Take a message from whoever holds it, or end its delay; it is ready at once.
 
-    Its receipt is worth nothing from then on.
+    Its receipt is worth nothing from then on. A record that several shares have in flight is named
+    by its receipt.
     """
     context = current_context()
     address = _message_address(what) if "@" in what else None
     with context.open_store() as store:
         if address is None:
             store.nack([what], delay=0)
+        elif address.partition is not None:
+            store.release_record(address)
         else:
-            store.release(*address)
+            store.release(address.name, address.offset or 0)
     report_document(context, {"released": what}, f"released {what}")
 
 
-def _message_address(text: str) -> tuple[str, int]:
+def _message_address(text: str) -> Address:
     address = parse_address(text)
-    if address.partition is not None or address.offset is None:
-        raise BadInput(
-            f"{text} is not a message of a queue", hint=f"as in {Address(address.name, None, 12)}"
-        )
-    return address.name, address.offset
+    if address.offset is None:
+        raise BadInput(f"{text} is not a message or record", hint="as in emails@12, orders/2@4711")
+    return address

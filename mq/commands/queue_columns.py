@@ -6,7 +6,7 @@ from typing import Any
 
 from mq.context import Context
 from mq.output import Column
-from store.messages import STATES, QueueConfig, QueueStatus
+from store.messages import STATES, QueueConfig, QueueStatus, ShareConfig
 from store.settings import write_settings
 from store.text import describe_duration, describe_size, format_duration, format_time
 
@@ -55,7 +55,7 @@ def queue_document(queue: QueueStatus) -> dict[str, Any]:
         "kind": "queue",
         **{state: getattr(queue, state) for state in STATES},
         "oldest_seconds": queue.oldest_seconds,
-        "config": _config_document(queue.config),
+        "config": config_document(queue.config),
         "bytes": queue.bytes,
         "dead_letters": queue.dead_letters,
         "acknowledged": queue.acknowledged,
@@ -65,7 +65,7 @@ def queue_document(queue: QueueStatus) -> dict[str, Any]:
     }
 
 
-def _config_document(config: QueueConfig) -> dict[str, Any]:
+def config_document(config: QueueConfig | ShareConfig) -> dict[str, Any]:
     """The settings as a topology file has them: lengths of time as text, the rest as it is."""
     return {
         name: _plain(getattr(config, name), text) for name, text in write_settings(config).items()

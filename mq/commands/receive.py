@@ -1,18 +1,20 @@
-"""`mq receive`: lease messages of a queue and print them with their receipts."""
+"""`mq receive`: lease what a queue or a share has, and print it with its receipts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
 
+from mq import shared_records
 from mq.commands import SingleCommand
 from mq.context import Context, current_context
 from mq.diagnostics import ExitCode
 from mq.message_records import MESSAGE_COLUMNS, to_document
-from mq.output import Column, Format
+from mq.output import Column, Format, Row
 from mq.queue_reading import warn_of_chaos
+from mq.shared_records import SHARED_COLUMNS
 from store.addresses import check_name
 from store.messages import Message
 from store.text import format_time, parse_duration
@@ -29,7 +31,7 @@ RECEIVED: list[Column[Message]] = [
 
 @app.command()
 def receive(
-    queue: Annotated[str, typer.Argument(metavar="QUEUE")],
+    source: Annotated[str, typer.Argument(metavar="QUEUE|SHARE")],
     number: Annotated[
         int, typer.Option("-n", min=1, max=10_000, metavar="N", help="How many at most.")
     ] = 1,
@@ -42,7 +44,9 @@ def receive(
     ] = None,
     lease: Annotated[
         str | None,
-        typer.Option(metavar="DURATION", help="How long they are ours; else as the queue says."),
+        typer.Option(
+            metavar="DURATION", help="How long they are ours; else as the queue or share says."
+        ),
     ] = None,
     fail_empty: Annotated[
         bool, typer.Option("--fail-empty", help="End with 10 if there was no message.")
@@ -54,23 +58,33 @@ def receive(
     belongs to the receipt and outlives this process. -o name prints the receipts alone.
     """
     context = current_context()
-    check_name(queue, "queue name")
+    check_name(source, "queue name")
     seconds = None if wait is None else parse_duration(wait) / 1000
     duration = None if lease is None else parse_duration(lease) / 1000
     with context.open_store() as store:
-        if store.kind(queue) == "queue":
-            warn_of_chaos(context, queue, store.queue(queue).config)
-        messages = store.receive(queue, number, seconds, duration)
-    _write(context, messages)
-    return ExitCode.CONDITION_TRUE if fail_empty and not messages else ExitCode.OK
+        if store.kind(source) == "share":
+            records = store.acquire(source, number, seconds or 0.0, duration)
+            _write(context, records, shared_records.to_document, SHARED_COLUMNS)
+            return _exit_code(records, fail_empty)
+        warn_of_chaos(context, source, store.queue(source).config)
+        messages = store.receive(source, number, seconds, duration)
+    _write(context, messages, to_document, RECEIVED)
+    return _exit_code(messages, fail_empty)
 
 
-def _write(context: Context, messages: Sequence[Message]) -> None:
+def _exit_code(found: Sequence[object], fail_empty: bool) -> ExitCode:
+    return ExitCode.CONDITION_TRUE if fail_empty and not found else ExitCode.OK
+
+
+def _write(
+    context: Context, found: Sequence[Row], envelope: Callable[[Row], dict[str, Any]],
+    columns: Sequence[Column[Row]],
+) -> None:  # fmt: skip
     if context.format in {None, Format.JSON, Format.NDJSON}:
-        for message in messages:
-            context.output.json_line(to_document(message))
+        for one in found:
+            context.output.json_line(envelope(one))
     else:
-        context.output.listing(RECEIVED, messages)
+        context.output.listing(columns, found)
 
 
 def _lease_expires(message: Message) -> str | None:

@@ -10,12 +10,12 @@ import typer
 
 from mq.context import Context
 from mq.output import Column, Format
-from store.messages import QueueConfig
+from store.messages import QueueConfig, ShareConfig
 from store.models import GroupConfig, TopicConfig
 from store.settings import write_settings
 
 Row = TypeVar("Row")
-Config = TopicConfig | GroupConfig | QueueConfig
+Config = TopicConfig | GroupConfig | QueueConfig | ShareConfig
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would happen, and change nothing.")

@@ -1,4 +1,4 @@
-"""`mq work`: a command once per message of a queue, or once per record of a topic."""
+"""`mq work`: a command once per message of a queue, or per record of a share or topic."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mq.context import Context, current_context
 from mq.interrupts import Interrupts
 from mq.processes import require_command
 from mq.queue_reading import warn_of_chaos
-from mq.work_sources import QueueWork, TopicWork
+from mq.work_sources import QueueWork, ShareWork, TopicWork
 from mq.working import OnFailure, Policy, Worker
 from store.addresses import check_name
 from store.broker import Store
 from store.errors import BadInput, MqError, NotFound
-from store.messages import Message
+from store.messages import Message, SharedRecord
 from store.models import Record
 from store.text import parse_duration
 
@@ -57,7 +57,9 @@ class Request:
 
 @app.command()
 def work(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A queue, or a topic with -g.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A queue, a share, or a topic with -g.")
+    ],
     command: Annotated[
         list[str],
         typer.Argument(metavar="-- COMMAND…", help="What to run; not in a shell."),
@@ -100,14 +102,16 @@ def work(
         typer.Option("--once", help="Try once what is there, and end with 1 if any of it failed."),
     ] = False,
 ) -> None:
-    """Run a command once per message of a queue, or per record of a topic; exit 0 acknowledges.
+    """Run a command once per message of a queue, or record of a topic; exit 0 acknowledges.
 
-    The value is the command's stdin; its environment has MQ_ADDRESS, MQ_QUEUE, MQ_ID and
-    MQ_RECEIPT or MQ_TOPIC, MQ_PARTITION and MQ_OFFSET, MQ_KEY, MQ_DELIVERIES, MQ_STORE and
-    MQ_HEADER_NAME for each header. A command that ends with anything but 0 has failed, and its last
-    line on stderr tells why: it is kept with the message. Leases are renewed while it runs.
+    The value is the command's stdin; its environment has MQ_ADDRESS, MQ_QUEUE and MQ_ID or
+    MQ_TOPIC, MQ_PARTITION and MQ_OFFSET, MQ_RECEIPT of a queue or share, MQ_KEY, MQ_DELIVERIES,
+    MQ_STORE and MQ_HEADER_NAME for each header. A command that ends with anything but 0 has failed,
+    and its last line on stderr tells why: it is kept with the message. Leases are renewed while it
+    runs.
 
-    A topic's records come one at a time per partition, in order: one that fails holds its partition
+    A share's records come like a queue's messages, to any number of workers. To a group a topic's
+    records come one at a time per partition, in order: one that fails holds its partition
     up until it succeeds, is skipped or goes to the group's DLQ; with --once, that partition ends
     there.
 
@@ -130,8 +134,11 @@ def work(
         context.open_store() as store,
         Interrupts(signal.SIGINT, signal.SIGTERM) as interrupts,
     ):
-        if store.kind(source) == "queue":
+        kind = store.kind(source)
+        if kind == "queue":
             _work_on_queue(context, store, request, interrupts)
+        elif kind == "share":
+            _work_on_share(context, store, request, interrupts)
         else:
             _work_on_topic(context, store, request, interrupts)
 
@@ -148,16 +155,7 @@ def _work_on_queue(
 ) -> None:
     config = store.queue(request.source).config
     warn_of_chaos(context, request.source, config)
-    if request.group is not None:
-        raise BadInput(
-            f"{request.source} is a queue: each message goes to one reader",
-            hint="-g is for a topic",
-        )
-    if request.on_failure is OnFailure.DEAD_LETTER and config.dlq is None:
-        raise BadInput(
-            f"{request.source} has no DLQ",
-            hint=f"mq queue alter {request.source} --dlq QUEUE",
-        )
+    _check_leasing(request, "queue", config.dlq)
     interrupts.hold()
     source = QueueWork(store, request.source, once=request.once)
     policy = request.policy(has_own_delays=bool(config.retry_delays))
@@ -165,6 +163,30 @@ def _work_on_queue(
         context, Worker[Message](store, source, policy, interrupts, context.diagnostics),
         request, interrupts,
     )  # fmt: skip
+
+
+def _work_on_share(
+    context: Context, store: Store, request: Request, interrupts: Interrupts
+) -> None:
+    _check_leasing(request, "share", store.share(request.source).config.dlq)
+    interrupts.hold()
+    source = ShareWork(store, request.source, once=request.once)
+    _run(
+        context,
+        Worker[SharedRecord](store, source, request.policy(), interrupts, context.diagnostics),
+        request, interrupts,
+    )  # fmt: skip
+
+
+def _check_leasing(request: Request, kind: str, dlq: str | None) -> None:
+    name = request.source
+    if request.group is not None:
+        raise BadInput(
+            f"{name} is a {kind}: it gives each message to one of its readers",
+            hint="-g is for a topic",
+        )
+    if request.on_failure is OnFailure.DEAD_LETTER and dlq is None:
+        raise BadInput(f"{name} has no DLQ", hint=f"mq {kind} alter {name} --dlq QUEUE")
 
 
 def _work_on_topic(
@@ -204,8 +226,8 @@ def _dlq_of(store: Store, group: str) -> str | None:
 
 
 def _run(
-    context: Context, worker: Worker[Message] | Worker[Record], request: Request,
-    interrupts: Interrupts,
+    context: Context, worker: Worker[Message] | Worker[SharedRecord] | Worker[Record],
+    request: Request, interrupts: Interrupts,
 ) -> None:  # fmt: skip
     worker.run()
     if interrupts.received == signal.SIGINT:
