@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
@@ -20,6 +21,7 @@ from store.models import Record
 
 Item = TypeVar("Item", Record, Message, SharedRecord)
 Leased = TypeVar("Leased", Message, SharedRecord)
+Leased_co = TypeVar("Leased_co", covariant=True)
 
 # How long leaving a group waits for the store's lock, in seconds.
 _LAST_CHANCE = 2.0
@@ -69,17 +71,28 @@ class Source(Protocol[Item]):
     ) -> None: ...
 
 
+class Receive(Protocol[Leased_co]):
+    """Leases up to `number`, waiting for the first up to `wait` seconds or `until` it is true."""
+
+    def __call__(
+        self, number: int, wait: float, *, attached: bool, until: Callable[[], bool]
+    ) -> Sequence[Leased_co]:
+        """Those that are leased now."""
+
+
 class LeasedWork(Generic[Leased]):
     """What is leased for as long as this process lives and keeps it.
 
     With `once` it gives as many as were `present` when it was made, and keeps those that failed to
-    the end, so that none comes twice. `most` are in hand at a time; `lease` is in milliseconds.
+    the end, so that none comes twice. `most` are taken at a time; `lease` is in milliseconds.
     """
 
     def __init__(
-        self, store: Store, lease: int, present: int, *, once: bool, most: float = math.inf
-    ) -> None:
+        self, store: Store, receive: Receive[Leased], lease: int, present: int, *,
+        once: bool, most: float = math.inf,
+    ) -> None:  # fmt: skip
         self._store = store
+        self._receive: Receive[Leased] = receive
         self._once = once
         self._left: float = present if once else math.inf
         self._most = most
@@ -87,16 +100,13 @@ class LeasedWork(Generic[Leased]):
         self._failed: dict[str, tuple[str, float | None]] = {}
         self.patience = max(self._lease / 3, 0.1)
 
-    def _receive(self, number: int, wait: float, until: Callable[[], bool]) -> list[Leased]:
-        raise NotImplementedError
-
     def take(self, most: int, wait: float, until: Callable[[], bool]) -> list[Task[Leased]]:
         """Lease some."""
         number = int(min(most, self._most, self._left))
         if not number:
             self._store.wait(self._store.changed(), wait, until)
             return []
-        found = self._receive(number, wait, until)
+        found = self._receive(number, wait, attached=True, until=until)
         self._left -= len(found)
         return [Task(one, one.deliveries) for one in found]
 
@@ -156,11 +166,8 @@ class QueueWork(LeasedWork[Message]):
         # Leased ones too: their holder may be dead.
         present = status.ready + status.leased + status.delayed + status.blocked
         most = 1 if status.config.fifo else math.inf
-        super().__init__(store, status.config.lease, present, once=once, most=most)
-        self._queue = queue
-
-    def _receive(self, number: int, wait: float, until: Callable[[], bool]) -> list[Message]:
-        return self._store.receive(self._queue, number, wait, attached=True, until=until)
+        receive = partial(store.receive, queue)
+        super().__init__(store, receive, status.config.lease, present, once=once, most=most)
 
 
 class ShareWork(LeasedWork[SharedRecord]):
@@ -169,11 +176,9 @@ class ShareWork(LeasedWork[SharedRecord]):
     def __init__(self, store: Store, share: str, *, once: bool) -> None:
         status = store.share(share)
         present = sum(partition.lag for partition in status.partitions)
-        super().__init__(store, status.config.lease, present, once=once)
-        self._share = share
-
-    def _receive(self, number: int, wait: float, until: Callable[[], bool]) -> list[SharedRecord]:
-        return self._store.acquire(self._share, number, wait, attached=True, until=until)
+        super().__init__(
+            store, partial(store.acquire, share), status.config.lease, present, once=once
+        )
 
 
 class TopicWork:

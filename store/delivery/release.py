@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store.addresses import Address
 from store.db import Snapshot, Write
-from store.delivery import leases, move, settle, shares
+from store.delivery import leases, move, queues, settle, shares
 from store.delivery.move import Stored
 from store.delivery.shares import Share
 from store.errors import BadInput, NotFound
@@ -18,6 +18,11 @@ def release(tx: Write, record: Address) -> None:
     """
     if record.partition is None or record.offset is None:
         raise BadInput(f"{record} is not a record", hint="name it like orders/2@4711")
+    if queues.find_or_none(tx, record.name) is not None:
+        raise BadInput(
+            f"{record.name} is a queue: it has no partitions",
+            hint=f"as in {Address(record.name, None, record.offset)}",
+        )
     topics.find(tx, record.name).partition(record.partition)
     found = _in_flight(tx, record.name, record.partition, record.offset)
     if not found:
