@@ -9,9 +9,9 @@ from textwrap import wrap
 from typing import Any
 
 from store.judgement.advice import Advice
-from store.judgement.creation import yaml_text
 from store.judgement.places import Place
 from store.judgement.workload import Workload
+from store.topology.writing import yaml_of
 
 _WIDEST = 100
 _LABEL = 14
@@ -63,7 +63,7 @@ def advice_lines(
         yield from _section("ASSUMED", [", ".join(assumed)])
     yield "", ""
     yield "bold", "CREATE        mq advise … --yaml | mq apply -"
-    for line in yaml_text(advice.topology).splitlines():
+    for line in yaml_of(advice.topology).splitlines():
         yield "", f"  {line}"
 
 

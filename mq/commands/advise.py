@@ -17,8 +17,8 @@ from mq.output import Format
 from mq.record_input import opened
 from store.errors import BadInput
 from store.judgement.advice import advise as judge
-from store.judgement.creation import yaml_text
 from store.judgement.questions import QUESTIONS, Question, assumed, read_answer, read_workload
+from store.topology.writing import yaml_of
 
 app = SingleCommand()
 
@@ -63,7 +63,7 @@ def advise(
     advice = judge(workload)
     if yaml:
         context.output.text(f"# {workload.name}: {advice.title}")
-        context.output.text(yaml_text(advice.topology).rstrip("\n"))
+        context.output.text(yaml_of(advice.topology))
     elif context.output.format is Format.TABLE:
         for style, line in advice_lines(workload, advice, assumed(given)):
             context.output.text(line, style=style)

@@ -176,10 +176,3 @@ def _lease(workload: Workload) -> str:
     """Six times what a message takes, 30 seconds at least, in whole seconds."""
     seconds = max(_LEASE, round(workload.processing * _LEASE_FACTOR)) // 1000
     return format_duration(seconds * 1000)
-
-
-def yaml_text(topology: Topology) -> str:
-    """The topology as a file that `mq apply` takes."""
-    import yaml
-
-    return yaml.safe_dump(dict(topology), sort_keys=False, default_flow_style=None, width=100)

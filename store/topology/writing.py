@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from store.models import HeaderValue
@@ -30,9 +31,14 @@ def document(topology: Topology) -> dict[str, Any]:
 
 
 def yaml(topology: Topology) -> str:
-    """The file as YAML, with a line for each thing; the same for the same topology."""
+    """The file as YAML; the same for the same topology."""
+    return yaml_of(document(topology))
+
+
+def yaml_of(document: Mapping[str, Any]) -> str:
+    """Sections as a file has them, as YAML with a line for each thing."""
     lines = []
-    for section, content in document(topology).items():
+    for section, content in document.items():
         if section == "version":
             lines.append(f"version: {content}")
         elif isinstance(content, list):

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from store.errors import BadInput
 from store.judgement.advice import Advice, advise
-from store.judgement.creation import yaml_text
 from store.judgement.places import (
     TABLE,
     Audience,
@@ -28,6 +27,7 @@ from store.judgement.sizing import MOST_PARTITIONS, divisor_rich
 from store.judgement.workload import Control, Operations, Order, Routing, Workload, check
 from store.topology.checks import validate
 from store.topology.reading import Source
+from store.topology.writing import yaml_of
 
 YES_NO = {
     "replay": ("no", "yes"),
@@ -180,7 +180,7 @@ def test_nothing_is_bound_that_is_not_created(workload: Workload) -> None:
 @CALM
 @given(workloads())
 def test_what_to_create_is_always_a_topology_without_fault(workload: Workload) -> None:
-    text = yaml_text(advise(workload).topology)
+    text = yaml_of(advise(workload).topology)
 
     assert validate([Source("advice.yaml", text.encode())]) == []
 

@@ -102,7 +102,7 @@ def _without_dlq(ending: Ending) -> Iterator[Diagnosis]:
         yield warning(
             "no_dlq", ending.name, f"{ending.max_deliveries} deliveries at most, and no DLQ",
             "a record that fails so often is passed over, and nobody is told",
-            create,
+            create, command("share", "alter", ending.name, "--dlq", dlq),
         )  # fmt: skip
     elif ending.drop_exhausted:
         yield advice(

@@ -73,23 +73,23 @@ def _short_leases(tx: Snapshot) -> Iterator[Diagnosis]:
     for times in processing_times.every(tx):
         if times.samples < _ENOUGH_TIMES or times.p99 <= times.lease:
             continue
-        alter = _longer(times.reader, times.p99 * 2)
         yield warning(
             "short_lease", times.reader,
             f"1 message in 100 takes {describe_duration(times.p99 / 1000)} or longer, the middle"
             f" one {describe_duration(times.median / 1000)} ({times.samples} timed); the lease is"
             f" {format_duration(times.lease)}",
             "a lease that ends before the work gives the message to another: it is done twice",
-            *([alter] if times.kind == "queue" else []),
+            _longer(times.kind, times.reader, times.p99 * 2),
             command("lease", "list", times.reader),
         )  # fmt: skip
 
 
 def _lapsing(tx: Snapshot) -> Iterator[Diagnosis]:
     """Readers whose leases end by time."""
-    for name, lease, times in tx.rows(
-        "select r.name, r.lease, a.times from (select lease >> 40 as slot, count(*) as times"
-        "  from mq_attempts where ended >= :since and outcome = 'expired' group by 1) a"
+    for kind, name, lease, times in tx.rows(
+        "select r.kind, r.name, r.lease, a.times from"
+        " (select lease >> 40 as slot, count(*) as times from mq_attempts"
+        "  where ended >= :since and outcome = 'expired' group by 1) a"
         " join mq_slots s on s.id = a.slot join mq_readers r on r.id = s.reader"
         " where r.kind <> 'group' and a.times >= :enough order by r.name",
         {"since": tx.wall - _RECENT, "enough": _ENOUGH_LAPSES},
@@ -98,7 +98,7 @@ def _lapsing(tx: Snapshot) -> Iterator[Diagnosis]:
             "leases_lapse", name,
             f"{times:,} leases of {format_duration(lease)} ended by time in the last hour",
             "whoever held them died, or is still at work while another has the same message",
-            command("lease", "list", name), _longer(name, lease * 2),
+            command("lease", "list", name), _longer(kind, name, lease * 2),
         )  # fmt: skip
 
 
@@ -113,6 +113,6 @@ def _chaos(tx: Snapshot) -> Iterator[Diagnosis]:
         )  # fmt: skip
 
 
-def _longer(name: str, lease: float) -> str:
+def _longer(kind: str, name: str, lease: float) -> str:
     seconds = ceil(lease / 1000)
-    return command("queue", "alter", name, "--lease", format_duration(seconds * 1000))
+    return command(kind, "alter", name, "--lease", format_duration(seconds * 1000))
