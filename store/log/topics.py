@@ -198,6 +198,11 @@ def missing(tx: Snapshot, name: str) -> NotFound:
     if kind is not None:
         return NotFound(f"{name} is a {kind}, not a topic", hint=f"mq {kind} show {name}")
     check_name(name, "topic name")
+    if tx.value("select 1 from mq_exchanges where name = :name", {"name": name}):
+        return NotFound(
+            f"{name} is an exchange, which stores nothing itself",
+            hint=f"publish through it: mq publish {name} -k KEY",
+        )
     return NotFound(f"topic {name} does not exist", hint=f"mq topic create {name}")
 
 

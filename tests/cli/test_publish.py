@@ -115,6 +115,13 @@ class TestNowhere:
 
 
 class TestRefused:
+    def test_produce_to_an_exchange_names_the_command_for_it(
+        self, call_mq: RunMq, post: Store
+    ) -> None:
+        run = call_mq("produce", "events", "a")
+        assert run.is_refused(3)
+        assert "mq publish events -k KEY" in run.err
+
     def test_a_fifo_destination_without_a_group_is_named_and_nothing_is_stored(
         self, call_mq: RunMq, post: Store
     ) -> None:

@@ -12,6 +12,7 @@ from sqs_frame import Driver, Queues, register_in
 
 from store import Binding, Conflict, Exists, NotFound
 from store.models import HeaderValue
+from store.topology.rabbitmq.conversion import convert
 
 ROUTING_CASES: dict[str, Driver] = {}
 case = register_in(ROUTING_CASES)
@@ -230,3 +231,27 @@ def the_key_of_the_queue_is_the_only_one_that_a_dead_letter_is_routed_by(q: Queu
     (letter,) = q.receive(name="set")
     assert letter.headers == {"CC": "cc"}
     assert (q.counts("own"), q.counts("cc")) == ((0, 0, 0), (0, 0, 0))
+
+
+@case("dlx-17")
+def an_argument_says_more_than_a_policy(q: Queues) -> None:
+    queue = {"vhost": "/", "durable": True, "auto_delete": False}
+    own = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "argument"}
+    policy = {"dead-letter-exchange": "", "dead-letter-routing-key": "policy"}
+    definitions = {
+        "vhosts": [{"name": "/"}],
+        "queues": [
+            {**queue, "name": "src", "arguments": own},
+            {**queue, "name": "argument", "arguments": {}},
+            {**queue, "name": "policy", "arguments": {}},
+        ],
+        "policies": [
+            {
+                "vhost": "/", "name": "p", "pattern": "src", "apply-to": "queues", "priority": 1,
+                "definition": policy,
+            }
+        ],
+    }  # fmt: skip
+    topology, _ = convert(json.dumps(definitions).encode())
+    (source,) = [thing for thing in topology.of("queue") if thing.name == "src"]
+    assert source.settings["dlq"] == "argument"

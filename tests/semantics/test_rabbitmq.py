@@ -60,10 +60,6 @@ DEPARTURES = {
     if case["area"] in _NOT_OFFERED
 }
 
-NOT_YET = {
-    "dlx-17": "import",
-}
-
 
 @pytest.fixture
 def queues(store: Store, clock: ManualClock) -> Queues:
@@ -78,7 +74,7 @@ def test_it_is_as_in_rabbitmq(id: str, queues: Queues) -> None:
 
 
 def test_every_case_is_in_exactly_one_list() -> None:
-    listed = [*ALL_CASES, *DEPARTURES, *NOT_YET]
+    listed = [*ALL_CASES, *DEPARTURES]
 
     assert sorted(listed) == sorted(KNOWN)
 
