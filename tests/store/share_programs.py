@@ -1,0 +1,55 @@
+"""Programs that share tests run as processes: `python share_programs.py NAME ARGUMENT…`."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+from store import LeaseLost, Store
+
+ROOT = Path(__file__).parents[2]
+POISON = b"poison"
+
+
+def start(name: str, *arguments: object, **variables: str) -> subprocess.Popen[str]:
+    """Run one of these programs, with a pipe as stdout."""
+    return subprocess.Popen(
+        [sys.executable, __file__, name, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
+    )
+
+
+def work(path: str, share: str, seed: str) -> None:
+    """Work on a share until nothing is left; the poison fails every time. Tell what was done."""
+    chance = random.Random(int(seed))
+    with Store.open(path) as store:
+        while any(row.lag for row in store.lag(share)):
+            for record in store.acquire(share, chance.randint(1, 9), 0.05, attached=True):
+                print("worked", record.address, record.deliveries, flush=True)
+                try:
+                    if record.value == POISON:
+                        store.nack([record.receipt], error="poisoned")
+                    else:
+                        store.ack([record.receipt])
+                        print("acked", record.address, flush=True)
+                except LeaseLost:
+                    print("lost", record.address, flush=True)
+
+
+def hold(path: str, share: str, most: str) -> None:
+    """Acquire so many records, tell which, and keep them until the end of the process."""
+    with Store.open(path) as store:
+        held = store.acquire(share, int(most), 5.0, attached=True)
+        print(*(record.address for record in held), flush=True)
+        store.wait(store.changed(), 60.0, lambda: False)
+
+
+if __name__ == "__main__":
+    # The folder of this file must not come before the packages that it imports.
+    sys.path.remove(str(Path(__file__).parent))
+    globals()[sys.argv[1]](*sys.argv[2:])
