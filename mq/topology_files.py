@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from store.errors import BadInput, NotFound
+from store.errors import BadInput
 from store.topology.documents import LARGEST
 from store.topology.reading import STANDARD_INPUT, Source
 
@@ -33,13 +32,6 @@ def read_sources(files: list[str]) -> list[Source]:
 
 def read_source(file: str, most: int) -> Source:
     """One file, of which no more than `most` bytes and one are read; raises `NotFound`."""
-    # One byte too many is enough to refuse a file for its size.
     if file == "-":
         return Source(STANDARD_INPUT, sys.stdin.buffer.read(most + 1))
-    try:
-        with Path(file).open("rb") as opened:
-            return Source(file, opened.read(most + 1))
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {file}") from None
-    except OSError as error:
-        raise BadInput(f"{file} can't be read: {error.strerror}") from None
+    return Source.of(file, most)

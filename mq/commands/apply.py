@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mq.commands import SingleCommand
 from mq.commands.plan_steps import STEPS, line, show, summary, warn
-from mq.commands.reporting import DryRun, report_done
+from mq.commands.reporting import DryRun, count, report_done
 from mq.context import Context, current_context
 from mq.topology_files import Files, Prune, read_sources
 from store.topology.checks import validate
@@ -14,9 +15,10 @@ from store.topology.problems import InvalidTopology
 
 if TYPE_CHECKING:
     from store.topology.reading import Source
-    from store.topology.steps import Plan
+    from store.topology.steps import Plan, Step
 
 app = SingleCommand()
+_MOST_TOLD = 3
 
 
 @app.command()
@@ -61,6 +63,17 @@ def _agree(context: Context, planned: Plan, prune: bool) -> None:
     if context.diagnostics.is_terminal and not context.yes:
         for step in planned.steps:
             context.diagnostics.relay(line(step))
-    told = "; ".join(line(step) for step in risky[:3]) or "nothing is deleted"
-    more = f"; and {len(risky) - 3} more" if len(risky) > 3 else ""
-    context.confirm(f"This can't be undone: {told}{more}.")
+        context.confirm(f"{count(len(risky), 'step')} can't be undone.", name=_severe(risky))
+        return
+    told = "; ".join(line(step) for step in risky[:_MOST_TOLD]) or "it may delete things"
+    more = f"; and {len(risky) - _MOST_TOLD} more" if len(risky) > _MOST_TOLD else ""
+    context.confirm(f"this can't be undone: {told}{more}")
+
+
+def _severe(risky: Sequence[Step]) -> str | None:
+    """What is to be typed before messages or records are deleted: the topology's name."""
+    for step in risky:
+        content = step.facts.get("messages", 0) + step.facts.get("records", 0)
+        if step.action == "delete" and content:
+            return step.thing.label
+    return None

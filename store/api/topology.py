@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from store.api.base import Calls
 from store.errors import StalePlan
@@ -14,17 +15,22 @@ if TYPE_CHECKING:
     from store.topology.reading import Source
     from store.topology.steps import Plan
 
+    File: TypeAlias = Source | str | os.PathLike[str]
+
 
 class TopologyCalls(Calls):
     """Topologies: plan, apply, export. What they need is loaded when it is first called."""
 
-    def plan(self, sources: Sequence[Source], *, prune: bool = False) -> Plan:
-        """What `apply` would do; raises `InvalidTopology` with everything that is wrong."""
+    def plan(self, sources: Sequence[File], *, prune: bool = False) -> Plan:
+        """What applying topology files would do; raises `InvalidTopology` with all that is wrong.
+
+        A source is a path, or a `Source` with a name and bytes.
+        """
         with self._read() as tx:
             return _plan(tx, sources, prune)
 
     def apply(
-        self, sources: Sequence[Source], *, prune: bool = False, expected: Plan | None = None
+        self, sources: Sequence[File], *, prune: bool = False, expected: Plan | None = None
     ) -> Plan:
         """Make the store what the files say, in one transaction; the steps that were done.
 
@@ -59,10 +65,11 @@ class TopologyCalls(Calls):
             return writing.document(present.read(tx))
 
 
-def _plan(tx: Snapshot, sources: Sequence[Source], prune: bool) -> Plan:
+def _plan(tx: Snapshot, sources: Sequence[File], prune: bool) -> Plan:
     from store.topology import planning
     from store.topology.problems import Problems
-    from store.topology.reading import read
+    from store.topology.reading import Source, read
 
     problems = Problems()
-    return planning.plan(tx, read(sources, problems), problems, prune=prune)
+    wanted = read([Source.of(source) for source in sources], problems)
+    return planning.plan(tx, wanted, problems, prune=prune)

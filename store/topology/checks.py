@@ -63,6 +63,8 @@ class _Checks:
                 setting: self._find(thing, setting, name, kinds)
                 for setting, name, kinds in references(thing)
             }
+            if thing.kind == "binding":
+                self._headers(thing, found.get("from"))
             if thing.kind == "queue":
                 self._dead_letter_queue(thing, found.get("dlq"))
         self._dead_letter_cycles()
@@ -79,6 +81,17 @@ class _Checks:
                     thing.place,
                     f"{thing.name} is a {kind} already ({where}): topics, queues and shares have"
                     " one name space",
+                )
+
+    def _headers(self, binding: Thing, exchange: Thing | None) -> None:
+        if exchange is None or exchange.settings.get("type") in (None, "headers"):
+            return
+        for setting in ("headers", "match"):
+            if setting in binding.places:
+                self._problems.warning(
+                    binding.place_of(setting),
+                    f"{exchange.name} is a {exchange.settings['type']} exchange, which does not"
+                    f" look at {setting}",
                 )
 
     def _dead_letter_queue(self, queue: Thing, dlq: Thing | None) -> None:

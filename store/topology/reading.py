@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from store.errors import BadInput
+from store.errors import BadInput, NotFound
 from store.log.encoding import encode_headers
 from store.models import HeaderValue
 from store.topology import documents
@@ -33,6 +34,21 @@ class Source:
 
     file: str
     content: bytes
+
+    @classmethod
+    def of(cls, given: Source | str | os.PathLike[str], most: int = documents.LARGEST) -> Source:
+        """A source as it is, or the file at a path, of which `most` bytes can be used."""
+        if isinstance(given, Source):
+            return given
+        path = os.fspath(given)
+        try:
+            with open(path, "rb") as opened:
+                # One byte too many is enough to refuse a file for its size.
+                return cls(path, opened.read(most + 1))
+        except FileNotFoundError:
+            raise NotFound(f"there is no file {path}") from None
+        except OSError as error:
+            raise BadInput(f"{path} can't be read: {error.strerror}") from None
 
     @property
     def label(self) -> str | None:

@@ -13,6 +13,7 @@ from store.topology.steps import Step
 
 Facts = Mapping[str, int]
 _FOREVER = float("inf")
+_GONE = "it is empty; what is sent to it meanwhile is refused"
 
 
 def judged(steps: Iterable[Step], there: Topology, facts: Counted) -> Iterator[Step]:
@@ -39,7 +40,7 @@ def moving_share(old: int, new: int) -> float:
 def _loss(thing: Thing, facts: Facts) -> str:
     match thing.kind:
         case "queue":
-            return f"{_count(facts, 'messages')} lost"
+            return f"{_count(facts, 'messages')} lost" if facts.get("messages") else _GONE
         case "topic":
             return f"{_count(facts, 'records')} lost, and every group's place in it"
         case "group":

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,8 +64,10 @@ class TestPlan:
         write_file(HEAD + "topics: {orders: {}}\n")
         assert call_mq("plan", applied).out == b""
         assert call_mq("plan", applied, "--prune").text.splitlines() == [
-            "- delete queue emails (messages 0, in flight 0) ! 0 messages lost",
-            "- delete queue dead (messages 0, in flight 0) ! 0 messages lost",
+            "- delete queue emails (messages 0, in flight 0) ! it is empty; what is sent to it"
+            " meanwhile is refused",
+            "- delete queue dead (messages 0, in flight 0) ! it is empty; what is sent to it"
+            " meanwhile is refused",
         ]
 
     def test_json_has_every_field_of_a_step(
@@ -169,6 +175,50 @@ class TestApply:
         assert "~ change topic orders: partitions 1 → 4" in refused.text
         assert run_mq_on_terminal("apply", applied, typed="y\n", MQ_STORE=str(path)).code == 0
         assert call_mq("plan", applied, "--exit-code").code == 0
+
+    def test_deleting_messages_takes_the_name_of_the_topology(
+        self, run_mq_on_terminal: RunMq, call_mq: RunMq, applied: str, write_file: WriteFile,
+        path: Path,
+    ) -> None:  # fmt: skip
+        call_mq("produce", "emails", "hello")
+        write_file(HEAD)
+        words = ("apply", applied, "--prune")
+        refused = run_mq_on_terminal(*words, typed="y\n", MQ_STORE=str(path))
+        assert refused.code == 1
+        assert "3 steps can't be undone. Type shop to go on:" in refused.text
+        assert run_mq_on_terminal(*words, typed="shop\n", MQ_STORE=str(path)).code == 0
+        assert call_mq("queue", "list", "-o", "name").out == b""
+
+    def test_a_kill_before_the_commit_leaves_nothing_of_it(
+        self, run_mq: RunMq, call_mq: RunMq, write_file: WriteFile, path: Path
+    ) -> None:
+        file = write_file(SHOP)
+        killed = run_mq("apply", file, MQ_STORE=str(path), MQ_CRASH_AT="commit.before:1")
+        assert killed.code == -9
+        assert call_mq("export").text == "version: 1\n"
+        assert call_mq("apply", file).code == 0
+
+    def test_a_store_that_changed_while_a_person_thought_is_left_alone(
+        self, applied: str, write_file: WriteFile, path: Path, tmp_path: Path,
+        environment: dict[str, str],
+    ) -> None:  # fmt: skip
+        write_file(GROWN)
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-m", "mq", "-s", str(path), "apply", applied],
+            stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path, env=environment,
+        ) as process:  # fmt: skip
+            shown = b""
+            while b"Go on?" not in shown:
+                shown += os.read(ours, 4096)
+            with Store.open(path) as store:
+                store.alter_queue("emails", lease=90)
+            os.write(ours, b"y\n")
+            assert process.wait(60) == 4
+        os.close(theirs)
+        os.close(ours)
+        with Store.open(path) as store:
+            assert len(store.topic("orders").partitions) == 1
 
     def test_several_files_are_applied_together(
         self, call_mq: RunMq, write_file: WriteFile, tmp_path: Path

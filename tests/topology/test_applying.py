@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from store import NewRecord, StalePlan, Store
-from store.errors import GroupActive
+from store.errors import GroupActive, NotFound
 from tests.topology.conftest import EXAMPLE, source
 
 HEAD = "version: 1\nname: shop\n"
@@ -35,6 +37,13 @@ def test_it_makes_what_the_file_says(store: Store) -> None:
     assert (packers.topic, packers.config.lease, packers.config.dlq) == (
         "orders", 60_000, "emails.dlq",
     )  # fmt: skip
+
+
+def test_a_file_can_be_named_by_its_path(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(HEAD + "queues: {emails: {}}")
+    assert [step.name for step in store.apply([tmp_path / "shop.yaml"]).steps] == ["emails"]
+    with pytest.raises(NotFound):
+        store.plan(["none.yaml"])
 
 
 def test_applying_twice_does_nothing(store: Store) -> None:

@@ -108,7 +108,7 @@ WRONG = {
         " space",
     ),
     "the same binding twice": (
-        "queues: {a: {}}\nexchanges: {e: {type: fanout}}\n"
+        "queues: {a: {}}\nexchanges: {e: {type: headers}}\n"
         "bindings:\n- {from: e, to: a, headers: {x: 1, y: 2}}\n"
         "- {from: e, to: a, headers: {y: 2, x: 1}}",
         '6:3: error: binding e -> a headers {"x":1,"y":2} is declared twice; first at a.yaml:5:3',
@@ -169,6 +169,13 @@ def test_dead_letters_in_a_circle_are_a_warning() -> None:
     assert told(HEAD + "queues: {x: {dlq: a}, a: {dlq: b}, b: {dlq: a}}") == [
         "a.yaml:2:32: warning: dead letters go in a circle: a -> b -> a; a message that would go"
         " round stays where it is"
+    ]
+
+
+def test_headers_where_nothing_looks_at_them_are_a_warning() -> None:
+    text = "queues: {a: {}}\nexchanges: {e: {type: topic}}\n"
+    assert told(HEAD + text + "bindings: [{from: e, to: a, key: k, headers: {x: 1}}]") == [
+        "a.yaml:4:46: warning: e is a topic exchange, which does not look at headers"
     ]
 
 
