@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from store.db import Snapshot
-from store.delivery import queues, view
+from store.delivery import queues, shares, view
 from store.delivery.queues import Queue
 from store.errors import BadInput
 from store.messages import DeadLetterQueue, Message
@@ -18,7 +18,13 @@ Choice = Callable[[Message], bool]
 
 
 def dead_letter_queue(tx: Snapshot, name: str) -> Queue:
-    """The queue itself if others dead-letter into it or it holds dead letters, else its DLQ."""
+    """The queue itself if others dead-letter into it or it holds dead letters, else its DLQ.
+
+    A share stands for its DLQ.
+    """
+    share = shares.find_or_none(tx, name)
+    if share is not None and share.config.dlq is not None:
+        return queues.find(tx, share.config.dlq)
     queue = queues.find(tx, name)
     if queue.config.dlq is None or queues.sources_of(tx, name) or _deaths(tx, queue)[0]:
         return queue

@@ -219,6 +219,22 @@ def orders_end() -> Any:
     return Position("latest")
 
 
+class TestDeadLetters:
+    def test_a_share_stands_for_its_dlq(self, orders: Store, call_mq: RunMq) -> None:
+        orders.reject([orders.acquire("packers")[0].receipt], error="bad size")
+
+        (letter,) = call_mq("dlq", "peek", "packers", "-o", "ndjson").text.splitlines()
+        assert json.loads(letter)["dead"]["source"] == "orders/0@0"
+
+    def test_they_are_sent_on_to_a_queue_that_is_named(self, orders: Store, call_mq: RunMq) -> None:
+        orders.create_queue("by-hand")
+        orders.reject([orders.acquire("packers")[0].receipt])
+
+        assert call_mq("dlq", "redrive", "packers").is_refused(2)
+        assert call_mq("dlq", "redrive", "packers", "--to", "by-hand").code == 0
+        assert [message.value for message in orders.messages("by-hand")] == [b"0"]
+
+
 class TestLeases:
     def test_they_are_listed_by_the_address_of_the_record(
         self, orders: Store, call_mq: RunMq
