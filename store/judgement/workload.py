@@ -97,9 +97,10 @@ class Workload:
 
 def check(workload: Workload) -> None:
     """Raise `BadInput` where a number is out of range, or two answers contradict each other."""
-    for wrong, message, hint in (*_out_of_range(workload), *_contradictions(workload)):
-        if wrong:
-            raise BadInput(message, hint=hint)
+    for rules in (_out_of_range, _contradictions):
+        for wrong, message, hint in rules(workload):
+            if wrong:
+                raise BadInput(message, hint=hint)
 
 
 _Rule = tuple[bool, str, str]

@@ -12,7 +12,7 @@ import pytest
 from store import NewMessage, NewRecord, Store, parse_position
 from store.clock import ManualClock
 from store.watch.doctor.file import Facts, examine
-from tests.test_docs import unknown
+from tests.test_docs import ROOT, unknown
 
 DAY = 86_400
 
@@ -70,3 +70,9 @@ def test_every_prescribed_command_is_one_of_mq(sick: Store) -> None:
 
     assert len({one.code for one in diagnoses}) >= 28
     assert [line for line in commands if unknown(line)] == []
+
+
+def test_every_code_is_on_the_page_about_the_doctor(sick: Store) -> None:
+    page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+
+    assert [one.code for one in sick.doctor() if f"`{one.code}`" not in page] == []

@@ -210,6 +210,7 @@ def test_what_is_assumed_is_what_the_question_shows(question: Any) -> None:
         ({"processing": "2s", "latency": "1s"}, "longer than the latency"),
         ({"processing": "20ms", "consumer_rate": "10/s"}, "contradict each other"),
         ({"readers": 0}, "without a reader"),
+        ({"consumer_rate": 0}, "a consumer must do more than 0/s"),
         ({"readers": "dlq"}, "no reader may be called dlq"),
         ({"replays": True}, "no question 'replays'"),
         ({"peak_rate": "fast"}, "not a rate"),
