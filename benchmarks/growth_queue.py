@@ -28,6 +28,7 @@ BLOCKED = 500_000
 BATCH = 10_000
 LONG = 10_000_000
 VALUE = b"x" * 100
+GROUPED = {"FIFO groups", "FIFO blocked", "fair", "one tenant"}
 CALLS = ("send", "receive", "ack", "show")
 
 
@@ -77,9 +78,10 @@ def levels(store: Store, count: int) -> None:
 
 
 def groups(store: Store, count: int) -> None:
-    """A FIFO queue with a group for every ten messages."""
+    """A FIFO queue with a group for every ten messages, up to 100,000."""
     store.create_queue("q", fifo=True)
-    fill(store, count, lambda n: NewMessage(VALUE, message_group=f"g{n % max(1, count // 10)}"))
+    several = min(100_000, max(1, count // 10))
+    fill(store, count, lambda n: NewMessage(VALUE, message_group=f"g{n % several}"))
 
 
 def blocked(store: Store, count: int) -> None:
@@ -89,6 +91,32 @@ def blocked(store: Store, count: int) -> None:
     store.receive("q", lease=LONG)
 
 
+def expiring(store: Store, count: int) -> None:
+    """Every message has a time to live of its own."""
+    store.create_queue("q")
+    fill(store, count, lambda n: NewMessage(VALUE, ttl=LONG + n % 1000))
+
+
+def limited(store: Store, count: int) -> None:
+    """At its length limit: every send drops the oldest."""
+    store.create_queue("q", max_length=count, max_bytes=1000 * count)
+    fill(store, count, lambda n: NewMessage(VALUE))
+
+
+def fair(store: Store, count: int) -> None:
+    """A fair queue with a tenant for every ten messages, up to 100,000."""
+    store.create_queue("q", fair=True)
+    tenants = min(100_000, max(1, count // 10))
+    fill(store, count, lambda n: NewMessage(VALUE, message_group=f"g{n % tenants}"))
+
+
+def one_tenant(store: Store, count: int) -> None:
+    """A fair queue that one tenant has filled, with a thousand of its messages in flight."""
+    store.create_queue("q", fair=True)
+    fill(store, count, lambda n: NewMessage(VALUE, message_group="noisy"))
+    store.receive("q", min(1000, count // 2), lease=LONG)
+
+
 BACKLOGS = {
     "ready": ready,
     "leased": leased,
@@ -96,6 +124,10 @@ BACKLOGS = {
     "10 levels": levels,
     "FIFO groups": groups,
     "FIFO blocked": blocked,
+    "expiring": expiring,
+    "limited": limited,
+    "fair": fair,
+    "one tenant": one_tenant,
 }
 
 
@@ -117,7 +149,7 @@ def measure(backlog: str, sizes: list[int], trials: int) -> list[Row]:
 
 
 def _trial(store: Store, backlog: str, trial: int) -> list[float]:
-    message = NewMessage(VALUE, message_group=f"own{trial}" if "FIFO" in backlog else None)
+    message = NewMessage(VALUE, message_group=f"own{trial}" if backlog in GROUPED else None)
     taken: list[Message] = []
     calls: list[Callable[[], object]] = [
         lambda: store.send_many("q", [message]),

@@ -327,6 +327,20 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """What was done to dead letters in one go; `number` is what `undo_redrive` takes.
+
+    `undone` says how many of the messages were taken back, `edited` tells an edit from a redrive.
+    """
+
+    number: int
+    at: int
+    messages: int
+    undone: int
+    edited: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Redriven:
     """What became of a message that was redriven: dead again at `dead_letter`, there, or gone."""
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import islice
 
 from store.api.base import Calls
-from store.delivery import deadletters, history, letter_groups, queues, redrive, restore
+from store.delivery import deadletters, history, journal, letter_groups, queues, redrive, restore
 from store.delivery.deadletters import Choice
 from store.delivery.redrive import Redrive
-from store.messages import DeadLetterQueue, Event, LetterGroup, Message, Redriven
+from store.messages import Batch, DeadLetterQueue, Event, LetterGroup, Message, Redriven
 
 
 class DeadLetterCalls(Calls):
@@ -80,6 +80,11 @@ class DeadLetterCalls(Calls):
         """What became of the messages of a redrive: still there, dead again, or done with."""
         with self._read() as tx:
             return redrive.became_of(tx, batch)
+
+    def redrives(self, limit: int = 10) -> list[Batch]:
+        """The last redrives and edits of dead letters, newest first."""
+        with self._read() as tx:
+            return journal.batches(tx, limit)
 
     def undo_redrive(self, batch: int | None = None) -> Redrive:
         """Take a redrive or an edit back, by default the last: what is still there and unleased."""

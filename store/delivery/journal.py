@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from store.db import Snapshot, Write
 from store.delivery import origins
 from store.delivery.origins import Origin
+from store.messages import Batch
 
 KEEP = 30 * 86_400_000
 _PRUNED_AT_ONCE = 20
@@ -62,6 +63,19 @@ def last_batch(tx: Snapshot) -> int | None:
     """The last batch of which something was not undone."""
     batch: int | None = tx.value("select max(batch) from mq_moves where not undone")
     return batch
+
+
+def batches(tx: Snapshot, limit: int) -> list[Batch]:
+    """The last batches, newest first (SQS: ListMessageMoveTasks)."""
+    rows = tx.rows(
+        "select batch, min(at), count(*), sum(undone), max(edited) from mq_moves"
+        " group by batch order by batch desc limit :limit",
+        {"limit": limit},
+    )
+    return [
+        Batch(number, at, messages, undone, bool(edited))
+        for number, at, messages, undone, edited in rows
+    ]
 
 
 def entries(tx: Snapshot, batch: int | None, *, all: bool = False) -> list[Entry]:

@@ -11,11 +11,12 @@ import pytest
 from sqs_cases import CASES
 from sqs_frame import Queues
 from sqs_order_cases import ORDER_CASES
+from sqs_sharing_cases import SHARING_CASES
 
 from store import Store
 from store.clock import ManualClock
 
-ALL_CASES = CASES | ORDER_CASES
+ALL_CASES = CASES | ORDER_CASES | SHARING_CASES
 DATA = Path(__file__).parent / "data" / "sqs.json"
 KNOWN: dict[str, dict[str, Any]] = {case["id"]: case for case in json.loads(DATA.read_text())}
 
@@ -50,13 +51,6 @@ DEPARTURES = {
     case["id"]: _GATEWAY for case in KNOWN.values() if case["area"] in {"wire", "md5", "attributes"}
 }
 
-NOT_YET = {
-    "sqs-030": "a queue's own default wait",
-    "sqs-109": "a list of past redrives",
-    "sqs-172": "fair queues",
-    "sqs-173": "the redrive-allow policy",
-}
-
 
 @pytest.fixture
 def queues(store: Store, clock: ManualClock) -> Queues:
@@ -71,6 +65,6 @@ def test_it_is_as_in_sqs(id: str, queues: Queues) -> None:
 
 
 def test_every_case_is_in_exactly_one_list() -> None:
-    listed = [*ALL_CASES, *DEPARTURES, *NOT_YET]
+    listed = [*ALL_CASES, *DEPARTURES]
 
     assert sorted(listed) == sorted(KNOWN)
