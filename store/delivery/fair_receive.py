@@ -22,11 +22,16 @@ class FairReceiver(Receiver):
         self._in_flight = leases.held_and_waiting(tx, self._reader)[0]
 
     def _pick_all(self) -> None:
-        if not self._is_due_noisy():
-            self._pick_due(0)
-        self._pick_tenants(noisy_too=False)
+        if self._is_due_noisy():
+            self._pick_tenants(noisy_too=False)
         self._pick_due(0)
         self._pick_tenants(noisy_too=True)
+
+    def _due(self, level: int, after: tuple[int, int], limit: int) -> list[Stored]:
+        # With a lease of 0 what was picked just now is due again.
+        picked = {message.record for message in self._picked}
+        found = super()._due(level, after, limit + len(picked))
+        return [message for message in found if message.record not in picked][:limit]
 
     def _noisy(self) -> list[str]:
         return tenants.noisy(self._tx, self._reader, self._in_flight + len(self._picked))

@@ -300,9 +300,7 @@ def expire(tx: Write, reader: Reader, message: Stored) -> bool:
 
     What its time to live ended is dead-lettered; what has passed the queue's retention is dropped.
     """
-    origin = origins.get(tx, message.record, message.timestamp, message.slot.level)
-    began = message.timestamp if reader.ordered else origin.sent
-    if reader.retention is not None and began + reader.retention <= tx.wall:
+    if _is_past_retention(tx, reader, message):
         drop(tx, reader, message)
         return True
     attempts.note_lapsed(tx, message.lease)
@@ -313,6 +311,15 @@ def expire(tx: Write, reader: Reader, message: Stored) -> bool:
         {"stays": expiry.STAYS, "id": message.record},
     )
     return False
+
+
+def _is_past_retention(tx: Snapshot, reader: Reader, message: Stored) -> bool:
+    if reader.retention is None:
+        return False
+    origin = origins.get(tx, message.record, message.timestamp, message.slot.level)
+    # Of one that moved, `expires` may stand for the retention since its first send.
+    over = message.timestamp + reader.retention <= tx.wall
+    return over or message.expires == origin.sent + reader.retention
 
 
 # How many messages one pass takes out of a queue that is far over its limits.

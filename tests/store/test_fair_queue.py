@@ -157,3 +157,10 @@ def test_its_length_can_be_limited(store: Store) -> None:
         send(store, group, number)
 
     assert receive(store, 5) == ["A2", "C3"]
+
+
+def test_a_lease_of_nothing_gives_each_message_once(fair: Store) -> None:
+    send(fair, "A", 0, 1)
+
+    taken = fair.receive("q", 5, lease=0)
+    assert [message.value for message in taken] == [b"A0", b"A1"]

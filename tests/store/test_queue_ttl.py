@@ -234,3 +234,15 @@ def test_retention_drops_a_dead_letter_by_its_first_send(
 
     found = store.queue("dead")
     assert (found.ready, found.dropped) == (0, 1)
+
+
+def test_a_message_redriven_late_has_a_time_to_live_of_its_own_again(
+    store: Store, queue: str, clock: ManualClock
+) -> None:
+    store.alter_queue(queue, ttl=10, retention=100)
+    store.send(queue, "m")
+    clock.advance(95)
+    store.redrive("dead")
+    clock.advance(10)
+
+    assert peek(store, "dead") == [b"m"]
