@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from itertools import islice
 
 from store.api.base import Calls
-from store.delivery import deadletters, history, journal, letter_groups, queues, redrive, restore
+from store.delivery import (
+    deadletters,
+    history,
+    journal,
+    letter_groups,
+    queues,
+    redrive,
+    restore,
+    sweep,
+)
 from store.delivery.deadletters import Choice
 from store.delivery.redrive import Redrive
 from store.messages import Batch, DeadLetterQueue, Event, LetterGroup, Message, Redriven
@@ -49,7 +58,7 @@ class DeadLetterCalls(Calls):
         limit: int | None = None,
     ) -> Redrive:  # fmt: skip
         """What `redrive` would move, and where to."""
-        with self._read() as tx:
+        with self._looking() as tx:
             found = deadletters.dead_letter_queue(tx, queue)
             chosen = deadletters.chosen(tx, found, choice or _any, limit)
             return Redrive(None, redrive.plan(tx, found, to, chosen))
@@ -60,6 +69,7 @@ class DeadLetterCalls(Calls):
     ) -> Redrive:  # fmt: skip
         """Move dead letters back to their source queues, or to `to`, in one transaction."""
         with self._write() as tx:
+            sweep.sweep(tx)
             found = deadletters.dead_letter_queue(tx, queue)
             chosen = deadletters.chosen(tx, found, choice or _any, limit)
             return redrive.redrive(tx, found, to, chosen)
