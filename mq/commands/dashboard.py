@@ -1,0 +1,49 @@
+"""`mq dashboard`: what is stuck, why, since when, and what to do, live on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mq.commands import SingleCommand
+from mq.context import current_context
+from store.errors import BadInput
+from store.text import parse_duration
+
+app = SingleCommand()
+
+_LONGEST_WAIT = 0.5
+_SHORTEST_REFRESH = 0.25
+
+
+@app.command()
+def dashboard(
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Turn off every key that would change the store.")
+    ] = False,
+    refresh: Annotated[
+        str,
+        typer.Option(metavar="DURATION", help="Look at least so often; changes show at once."),
+    ] = "1s",
+) -> None:
+    """Watch the store live: what is stuck, why, since when, and what to do about it.
+
+    `?` shows the keys, `1` to `6` are the screens, `q` quits. What changes the store shows a
+    preview and the exact command first.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadInput(
+            "the dashboard needs a terminal", hint="mq status and mq stalls tell the same in text"
+        )
+    seconds = parse_duration(refresh) / 1000
+    if seconds < _SHORTEST_REFRESH:
+        raise BadInput(f"--refresh {refresh} is too often", hint="250ms is the least")
+    context = current_context()
+    # Whoever quits waits for a write that is under way, so that wait is short.
+    context.timeout = min(context.timeout, _LONGEST_WAIT)
+    with context.open_store() as store:
+        from tui.app import Dashboard
+
+        Dashboard(store, read_only=read_only, refresh=seconds).run()

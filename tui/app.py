@@ -1,0 +1,383 @@
+"""The dashboard: a header, the stall strip, a view, and the keys; all of it follows one poller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal
+from textual.notifications import SeverityLevel
+from textual.widgets import Input, Static
+
+from store import MqError, Overview, Stall, Store
+from store.text import printable
+from tui.bands import footer_line, header_line
+from tui.dialogs import Confirm, Deed
+from tui.help import Help
+from tui.keys import BY_ID, KEYS, SCREENS, footer_keys
+from tui.painted import Band
+from tui.palette import Palette
+from tui.places import find_place, make_screen
+from tui.poller import Polled, Poller, PollFailed
+from tui.asking import ask_publish
+from tui.screens.records import MessagesView, RecordsView
+from tui.screens.stall import StallView
+from tui.strip import StallStrip
+from tui.themes import THEMES, theme_after
+from tui.view import View
+
+_SHORTEST, _LONGEST = 0.25, 60.0
+
+
+class Dashboard(App[None]):
+    """`mq dashboard`: what is stuck, why, since when, and what to do about it."""
+
+    CSS_PATH = "app.tcss"
+    COMMANDS = {Palette}  # noqa: RUF012 (as Textual declares it)
+    TITLE = "mq"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key.key, f"press('{key.id}')", key.help, id=key.id, show=False) for key in KEYS
+    ]
+
+    def __init__(
+        self, store: Store, *, read_only: bool = False, refresh: float = 1.0, ticking: bool = True
+    ) -> None:
+        super().__init__()
+        self.store = store
+        self.read_only = read_only
+        self.filter_text = ""
+        self.faults_only = False
+        self.overview: Overview | None = None
+        self.poller = Poller(store, refresh, ticking=ticking)
+        self._views: list[View] = []
+        self._prompt_for: Callable[[str], None] | None = None
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="write")
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+
+    def compose(self) -> ComposeResult:
+        """Header, strip, body, prompt, footer."""
+        yield Band(id="header")
+        yield StallStrip(id="strip")
+        yield Container(id="body")
+        with Horizontal(id="prompt-row"):
+            yield Static("", id="prompt-sign", markup=False)
+            yield Input(id="prompt")
+        yield Band(id="footer")
+        yield self.poller
+
+    async def on_mount(self) -> None:
+        """Begin with the overview."""
+        await self.show_screen("overview")
+
+    async def on_unmount(self) -> None:
+        """End the threads."""
+        self._writer.shutdown(wait=False, cancel_futures=True)
+
+    # What is on screen
+
+    @property
+    def view(self) -> View:
+        """The view in the body."""
+        return self._views[-1]
+
+    async def open_view(self, view: View) -> None:
+        """Put a view over the present one; escape goes back."""
+        if self._views:
+            self.view.display = False
+        self._views.append(view)
+        await self.query_one("#body").mount(view)
+        self._arrived()
+
+    async def go_back(self) -> None:
+        """Close the view and show the one below."""
+        if len(self._views) > 1:
+            await self._views.pop().remove()
+            self.view.display = True
+            self._arrived()
+
+    async def show_screen(self, id: str) -> None:
+        """Show one of the six screens; what was over the present one is closed."""
+        if self._views and self._views[0].title == id:
+            while len(self._views) > 1:
+                await self.go_back()
+            return
+        for view in self._views:
+            await view.remove()
+        self._views.clear()
+        await self.open_view(make_screen(id))
+
+    def _arrived(self) -> None:
+        self.poller.question = self.view.question()
+        self.view.refocus()
+        if self.overview is not None:
+            self.view.show_known(self.overview)
+        self.poller.look()
+        self._paint_bands()
+
+    @on(Polled)
+    def _polled(self, event: Polled) -> None:
+        if event.question is not self.poller.question:
+            return
+        self.overview = event.sight.overview
+        with self.batch_update():
+            self.view.receive(event.sight.overview, event.sight.detail)
+            self._paint_bands()
+
+    @on(PollFailed)
+    def _poll_failed(self, event: PollFailed) -> None:
+        self.report(event.error)
+
+    def ask_again(self) -> None:
+        """The view asks something else now."""
+        self.poller.question = self.view.question()
+        self.poller.look()
+
+    def _paint_bands(self) -> None:
+        width = self.size.width
+        keys = footer_keys(("back", *self.view.KEYS) if len(self._views) > 1 else self.view.KEYS)
+        footer = footer_line(keys, width, read_only=self.read_only)
+        self.query_one("#footer", Band).show_lines([footer])
+        if self.overview is None:
+            return
+        header = header_line(
+            self.overview, width, is_paused=self.poller.is_paused, read_only=self.read_only
+        )
+        self.query_one("#header", Band).show_lines([header])
+        self.query_one(StallStrip).show_stalls(self.overview.stalls, self.overview.stall_count)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay everything out for the new size."""
+        if self._views and self.overview is not None:
+            self._paint_bands()
+            self.poller.look()
+
+    # Keys
+
+    async def action_press(self, id: str) -> None:
+        """Do what a key of the registry says: the view's way, else the dashboard's."""
+        if not self.may_write(id):
+            return
+        for owner in (self.view, self):
+            handler = getattr(owner, f"press_{id}", None)
+            if handler is not None:
+                result = handler()
+                if asyncio.iscoroutine(result):
+                    await result
+                return
+        self.say(f"{BY_ID[id].cap} does nothing here")
+
+    def may_write(self, id: str) -> bool:
+        """Whether this key may be used; if it may not, say why."""
+        if BY_ID[id].writes and self.read_only:
+            self.say(f"{BY_ID[id].cap} writes, and this is mq dashboard --read-only", "warning")
+            return False
+        return True
+
+    def press_help(self) -> None:
+        """Show all keys."""
+        self.push_screen(Help(read_only=self.read_only))
+
+    async def press_back(self) -> None:
+        """Drop the filter first, then go back a view."""
+        if self.filter_text:
+            self._set_filter("")
+        else:
+            await self.go_back()
+
+    def press_filter(self) -> None:
+        """Ask for a text that rows must contain, and follow as it is typed."""
+        self._prompt("/", self.filter_text, self._set_filter)
+
+    def press_jump(self) -> None:
+        """Ask where to go."""
+        self._prompt(":", "", self.jump)
+
+    def press_stall(self) -> None:
+        """Choose the next stall on the strip."""
+        self.query_one(StallStrip).choose_next()
+
+    def press_faults(self) -> None:
+        """Show only what is not well, or everything again."""
+        self.faults_only = not self.faults_only
+        self.say("only what is not well; z shows all" if self.faults_only else "everything")
+        self.show_again()
+
+    def press_copy(self) -> None:
+        """Copy the command for what is selected, through the terminal (OSC 52)."""
+        command = self.view.command()
+        if command is None:
+            self.say("nothing is selected")
+            return
+        self.copy_to_clipboard(command)
+        self.say(f"copied: {command}")
+
+    def press_pause(self) -> None:
+        """Stand still, or go on."""
+        self.poller.is_paused = not self.poller.is_paused
+        if not self.poller.is_paused:
+            self.poller.look()
+        self._paint_bands()
+
+    def press_slower(self) -> None:
+        """Look half as often."""
+        self._set_pace(min(self.poller.interval * 2, _LONGEST))
+
+    def press_faster(self) -> None:
+        """Look twice as often."""
+        self._set_pace(max(self.poller.interval / 2, _SHORTEST))
+
+    def _set_pace(self, interval: float) -> None:
+        self.poller.set_pace(interval)
+        self.say(f"looks every {interval:g} s, and when something changes")
+
+    def press_theme(self) -> None:
+        """Go on to the next theme."""
+        self.theme = theme_after(self.theme).name
+
+    def press_quit(self) -> None:
+        """Leave."""
+        self.exit()
+
+    async def press_overview(self) -> None:
+        """Screen 1."""
+        await self.show_screen("overview")
+
+    async def press_topics(self) -> None:
+        """Screen 2."""
+        await self.show_screen("topics")
+
+    async def press_queues(self) -> None:
+        """Screen 3."""
+        await self.show_screen("queues")
+
+    async def press_letters(self) -> None:
+        """Screen 4."""
+        await self.show_screen("letters")
+
+    async def press_topology(self) -> None:
+        """Screen 5."""
+        await self.show_screen("topology")
+
+    async def press_advice(self) -> None:
+        """Screen 6."""
+        await self.show_screen("advice")
+
+    def press_publish(self) -> None:
+        """Ask what to publish, and where to."""
+        self.run_worker(ask_publish(self, self.view.destination()))
+
+    # Going places
+
+    def jump(self, place: str) -> None:
+        """Go to a screen, a name or an address."""
+        if place:
+            self.run_worker(self._jump(place))
+
+    async def _jump(self, place: str) -> None:
+        screen = next((id for id in SCREENS if id.startswith(place.casefold())), None)
+        try:
+            view = await self.poller.ask(lambda store: find_place(store, place))
+        except MqError as error:
+            if screen is None:
+                self.report(error)
+            else:
+                await self.show_screen(screen)
+            return
+        await self.open_view(view)
+
+    @on(StallStrip.Opened)
+    async def _open_stall(self, event: StallStrip.Opened) -> None:
+        await self.open_stall(event.stall)
+
+    async def open_stall(self, stall: Stall) -> None:
+        """Open a stall's card, or show it on the one that is open."""
+        if isinstance(self.view, StallView):
+            self.view.follow(stall)
+            self.show_again()
+        else:
+            await self.open_view(StallView(stall))
+
+    async def open_records(self, topic: str, partition: int, group: str = "") -> None:
+        """Open the records of a partition, from where a group stands."""
+        await self.open_view(RecordsView(topic, partition, group))
+
+    async def open_messages(self, queue: str) -> None:
+        """Open the messages of a queue."""
+        await self.open_view(MessagesView(queue))
+
+    # The prompt at the foot
+
+    def _prompt(self, sign: str, value: str, then: Callable[[str], None]) -> None:
+        self._prompt_for = then
+        self.query_one("#prompt-sign", Static).update(sign)
+        self.query_one("#prompt-row").display = True
+        prompt = self.query_one("#prompt", Input)
+        prompt.value = value
+        prompt.focus()
+
+    @on(Input.Changed, "#prompt")
+    def _prompt_changed(self, event: Input.Changed) -> None:
+        if self._prompt_for == self._set_filter:
+            self._set_filter(event.value)
+
+    @on(Input.Submitted, "#prompt")
+    def _prompt_answered(self, event: Input.Submitted) -> None:
+        then, self._prompt_for = self._prompt_for, None
+        self._close_prompt()
+        if then is not None:
+            then(event.value.strip())
+
+    def _close_prompt(self) -> None:
+        self._prompt_for = None
+        self.query_one("#prompt-row").display = False
+        self.view.refocus()
+
+    def on_key(self, event: events.Key) -> None:
+        """Leave the prompt with escape."""
+        if event.key == "escape" and self.query_one("#prompt", Input).has_focus:
+            event.stop()
+            event.prevent_default()
+            self._close_prompt()
+
+    def _set_filter(self, text: str) -> None:
+        self.filter_text = text
+        self.show_again()
+
+    def show_again(self) -> None:
+        """Show what is known once more, after a change of the filter or of a form."""
+        if self.overview is not None:
+            self.view.show_known(self.overview)
+            self._paint_bands()
+
+    # Doing things
+
+    def propose(self, prepare: Callable[[Store], Deed]) -> None:
+        """Prepare a deed, show its preview and its command, and do it if the person agrees."""
+        self.run_worker(self._propose(prepare), group="deed")
+
+    async def _propose(self, prepare: Callable[[Store], Deed]) -> None:
+        try:
+            deed = await self.poller.ask(prepare)
+            if not await self.push_screen_wait(Confirm(deed)):
+                return
+            loop = asyncio.get_running_loop()
+            self.say(await loop.run_in_executor(self._writer, deed.run, self.store))
+        except MqError as error:
+            self.report(error)
+        self.poller.look()
+
+    def say(self, text: str, severity: SeverityLevel = "information") -> None:
+        """Say something in a toast."""
+        self.notify(printable(text), severity=severity, timeout=4, markup=False)
+
+    def report(self, error: MqError) -> None:
+        """Say what went wrong, and the way out."""
+        hint = f"\n{printable(error.hint)}" if error.hint else ""
+        self.notify(printable(error.message) + hint, severity="error", timeout=8, markup=False)

@@ -1,0 +1,188 @@
+"""What the dashboard can do besides ending stalls: each a call of the store with its preview."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+
+from store import BadInput, NewMessage, NotFound, Store
+from store.groups.reset import Scope
+from store.models import OffsetChange
+from store.positions import parse_position
+from store.text import describe_size, printable_bytes
+from tui.dialogs import Deed
+from tui.figures import plural
+from tui.spans import Line, Tone, line, toned
+
+Prepare = Callable[[Store], Deed]
+_MOST_ROWS = 12
+
+
+def prepare_release(queue: str, sequence: int) -> Prepare:
+    """Take a message from its holder, or end its wait."""
+    address = f"{queue}@{sequence}"
+
+    def run(store: Store) -> str:
+        store.release(queue, sequence)
+        return f"{address} is ready"
+
+    def deed(store: Store) -> Deed:
+        held = {lease.address: lease for lease in store.leases(queue)}.get(address)
+        who = "nobody holds it; its wait ends" if held is None else f"{held.holder} loses it"
+        preview = [
+            line(toned(address, Tone.STRONG), " is ready at once"),
+            toned(f"{who}, and its receipt no longer acknowledges once it is taken", Tone.DIM),
+        ]
+        return Deed(f"release {address}", preview, f"mq lease release {address}", run)
+
+    return deed
+
+
+def prepare_dead_letter(queue: str, sequence: int) -> Prepare:
+    """Refuse a leased message for good."""
+    address = f"{queue}@{sequence}"
+
+    def deed(store: Store) -> Deed:
+        held = {lease.address: lease for lease in store.leases(queue)}.get(address)
+        if held is None:
+            raise NotFound(
+                f"nobody holds {address}, and only a leased message is refused",
+                hint=f"mq receive {queue}",
+            )
+        target = store.queue(queue).config.dlq
+        to = f"goes to {target}" if target else "is deleted: the queue has no DLQ"
+
+        def run(store: Store) -> str:
+            store.reject([held.receipt])
+            return f"{address} {to.partition(':')[0]}"
+
+        preview = [
+            line(toned(address, Tone.STRONG), f" {to}"),
+            toned(f"held by {held.holder}, {plural(held.deliveries, 'delivery')}", Tone.DIM),
+        ]
+        command = f"mq nack {held.receipt} --reject"
+        return Deed(f"refuse {address}", preview, command, run)
+
+    return deed
+
+
+def prepare_purge(queue: str) -> Prepare:
+    """Remove every message of a queue."""
+
+    def run(store: Store) -> str:
+        return f"{plural(store.purge_queue(queue), 'message')} removed from {queue}"
+
+    def deed(store: Store) -> Deed:
+        status = store.queue(queue)
+        counts = [
+            (status.ready, "ready"), (status.leased, "leased"),
+            (status.delayed, "delayed"), (status.blocked, "blocked"),
+        ]  # fmt: skip
+        total = sum(number for number, _ in counts)
+        states = " · ".join(f"{number:,} {word}" for number, word in counts if number)
+        preview = [
+            line(toned(plural(total, "message"), Tone.STALLED), " will be gone for good"),
+            toned(states or "the queue is empty", Tone.DIM),
+        ]
+        return Deed(f"purge {queue}", preview, f"mq queue purge {queue} --yes", run, name=queue)
+
+    return deed
+
+
+def prepare_publish(destination: str, key: str, value: str) -> Prepare:
+    """Store one message in a topic or queue, or route it through an exchange."""
+    exchange = destination.removeprefix("exchange:")
+    is_exchange = exchange != destination
+
+    def run(store: Store) -> str:
+        if is_exchange:
+            placed = store.publish(exchange, key, value)
+            return (
+                "stored: " + ", ".join(str(place) for place in placed)
+                if placed
+                else "it was routed nowhere"
+            )
+        if store.kind(destination) == "topic":
+            return f"stored as {store.produce(destination, value, key=key or None)}"
+        sent = store.send_many(destination, [_message(store, destination, key, value)])
+        return f"stored as {sent[0]}"
+
+    def deed(store: Store) -> Deed:
+        if not destination:
+            raise BadInput("nothing says where to", hint="a topic, a queue, or exchange:NAME")
+        if is_exchange:
+            routes = [route.destination for route in store.route(exchange, key)]
+            where = (
+                "goes to " + ", ".join(routes) if routes else "matches no binding: it goes nowhere"
+            )
+        elif (kind := store.kind(destination)) in {"topic", "queue"}:
+            where = f"goes to the {kind} {destination}"
+        else:
+            raise NotFound(
+                f"there is no topic or queue {destination}", hint=f"mq queue create {destination}"
+            )
+        preview = [
+            line(toned(describe_size(len(value.encode())), Tone.STRONG), f" {where}"),
+            line(toned("key    ", Tone.DIM), key or "none"),
+            line(toned("value  ", Tone.DIM), value[:300]),
+        ]
+        given = f" -k {shlex.quote(key)}" if key or is_exchange else ""
+        verb = f"publish {exchange}" if is_exchange else f"produce {destination}"
+        return Deed(
+            f"publish to {destination}", preview, f"mq {verb}{given} {shlex.quote(value)}", run
+        )
+
+    return deed
+
+
+def _message(store: Store, queue: str, key: str, value: str) -> NewMessage:
+    is_fifo = store.queue(queue).config.fifo
+    return NewMessage(value, key=key or None, message_group=(key or "default") if is_fifo else None)
+
+
+def prepare_reset(group: str, topic: str, partition: int | None, word: str) -> Prepare:
+    """Move a group's offsets to an offset word; live members are fenced."""
+    scope: Scope = [(topic, partition)]
+    place = topic if partition is None else f"{topic}/{partition}"
+
+    def deed(store: Store) -> Deed:
+        target = parse_position(word, store.clock.wall())
+        changes = store.plan_reset(group, target, scope)
+        live = store.group(group).members
+        force = " --force" if live else ""
+
+        def run(store: Store) -> str:
+            done = store.reset_group(group, target, scope, force=bool(live))
+            moved = sum(1 for change in done if change.change)
+            return f"{group}: {plural(moved, 'partition')} of {topic} moved to {word}"
+
+        fenced = (
+            [toned(f"{plural(len(live), 'live member')} will be fenced", Tone.LAGGING)]
+            if live
+            else []
+        )
+        rows = [_change_line(change) for change in changes[:_MOST_ROWS]]
+        if len(changes) > _MOST_ROWS:
+            rows.append(toned(f"and {len(changes) - _MOST_ROWS:,} more partitions", Tone.DIM))
+        command = f"mq group reset {group} --topic {place} --to {shlex.quote(word)}{force} --apply"
+        return Deed(f"reset {group} in {place}", [*fenced, *rows], command, run)
+
+    return deed
+
+
+def _change_line(change: OffsetChange) -> Line:
+    current = "none" if change.current is None else f"{change.current:,}"
+    new = "none" if change.new is None else f"{change.new:,}"
+    moved = change.change or 0
+    effect = f"{moved:,} skipped" if moved > 0 else f"{-moved:,} read again" if moved else "stays"
+    return line(
+        toned(f"{change.topic}/{change.partition}  ", Tone.STRONG),
+        f"{current} → {new}",
+        toned(f"   {effect}", Tone.LAGGING if moved else Tone.DIM),
+        toned("   moved into the log" if change.clamped else "", Tone.DIM),
+    )
+
+
+def excerpt(value: bytes | None, width: int = 200) -> str:
+    """The beginning of a value in one harmless line."""
+    return "" if value is None else printable_bytes(value[:width])

@@ -1,0 +1,110 @@
+"""The one registry of keys: what each does, whether it writes, and the command that does it too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Danger = Literal["none", "writes", "severe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of the dashboard.
+
+    `command` is what does the same on the command line. `severe` keys ask for a name to be typed.
+    `label` is what the footer calls it, where it is shown in the footer.
+    """
+
+    id: str
+    key: str
+    help: str
+    danger: Danger = "none"
+    command: str = ""
+    label: str = ""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes the store, so that it is out of reach with `--read-only`."""
+        return self.danger != "none"
+
+    @property
+    def cap(self) -> str:
+        """The key as people write it."""
+        return _CAPS.get(self.key, self.key)
+
+
+_CAPS = {
+    "question_mark": "?",
+    "colon": ":",
+    "slash": "/",
+    "full_stop": ".",
+    "plus": "+",
+    "minus": "-",
+    "space": "space",
+    "escape": "esc",
+}
+
+KEYS = (
+    Key("overview", "1", "Everything that holds messages, worst first", command="mq status"),
+    Key("topics", "2", "Topics: partitions and where groups stand", command="mq lag"),
+    Key("queues", "3", "Queues and who holds which message", command="mq lease list"),
+    Key("letters", "4", "Dead letters by source, reason and error", command="mq dlq list"),
+    Key("topology", "5", "Exchanges, bindings and destinations", command="mq binding list"),
+    Key("advice", "6", "What mq doctor finds", command="mq doctor"),
+    Key("help", "question_mark", "These keys", label="help"),
+    Key("back", "escape", "Back to where you came from", label="back"),
+    Key("jump", "colon", "Jump to a name, an address or a screen", label="jump"),
+    Key("filter", "slash", "Show only rows with this text; !text shows the others", label="filter"),
+    Key("stall", "n", "Next stall", command="mq stalls", label="stall"),
+    Key("faults", "z", "Only what is not well", label="faults"),
+    Key("mark", "space", "Mark the row", label="mark"),
+    Key("peek", "p", "Look at the message", command="mq peek ADDRESS", label="peek"),
+    Key("body", "b", "The body as text, JSON or hex", label="form"),
+    Key("publish", "P", "Publish a message", "writes", "mq produce DEST VALUE", "publish"),
+    Key(
+        "release", "r", "Redrive dead letters; release what is held", "writes",
+        "mq dlq redrive QUEUE · mq lease release ADDRESS", "release",
+    ),
+    Key(
+        "reset", "R", "Reset a group's offsets, after a preview", "writes",
+        "mq group reset GROUP --topic TOPIC --to WORD --apply", "reset",
+    ),
+    Key(
+        "dead_letter", "d", "To the DLQ, and go on", "writes",
+        "mq group skip GROUP RECORD --to-dlq QUEUE · mq nack RECEIPT --reject", "to DLQ",
+    ),
+    Key("skip", "k", "Go on behind the record", "writes", "mq group skip GROUP RECORD", "skip"),
+    Key(
+        "policy", "o", "Set a policy so that it can't recur", "writes",
+        "mq group alter GROUP --max-deliveries 5 --dlq QUEUE", "policy",
+    ),
+    Key(
+        "create", "c", "Create the queue for dead letters", "writes",
+        "mq queue create NAME", "create",
+    ),
+    Key(
+        "edit", "e", "Edit a dead letter and send it back", "writes",
+        "mq dlq edit QUEUE@SEQ", "edit",
+    ),
+    Key(
+        "purge", "x", "Remove every message; asks for the name", "severe",
+        "mq queue purge NAME --yes", "purge",
+    ),
+    Key("copy", "y", "Copy the command for what is selected", label="copy"),
+    Key("pause", "full_stop", "Pause, and go on", label="pause"),
+    Key("slower", "plus", "Look less often"),
+    Key("faster", "minus", "Look more often"),
+    Key("theme", "t", "The next theme", label="theme"),
+    Key("quit", "q", "Quit", label="quit"),
+)  # fmt: skip
+
+BY_ID = {key.id: key for key in KEYS}
+SCREENS = ("overview", "topics", "queues", "letters", "topology", "advice")
+
+
+def footer_keys(of_view: Iterable[str]) -> list[Key]:
+    """The keys for the footer: those of the view, then those that work everywhere."""
+    everywhere = ("stall", "filter", "jump", "help", "quit")
+    return [BY_ID[id] for id in (*of_view, *everywhere)]

@@ -1,0 +1,46 @@
+"""From a name, an address or a screen's id to the view that shows it."""
+
+from __future__ import annotations
+
+from store import NotFound, Store
+from store.addresses import parse_address
+from tui.screens.message import MessageView
+from tui.screens.overview import OverviewView
+from tui.screens.queues import QueuesView
+from tui.screens.records import RecordsView
+from tui.screens.topics import TopicsView
+from tui.view import View
+
+_SCREENS: dict[str, type[View]] = {
+    "overview": OverviewView,
+    "topics": TopicsView,
+    "queues": QueuesView,
+}
+
+
+def make_screen(id: str) -> View:
+    """The view of one of the six screens."""
+    return _SCREENS[id]()
+
+
+def find_place(store: Store, text: str) -> View:
+    """The view of a topic, partition, record, queue, message or group; raises `NotFound`."""
+    address = parse_address(text)
+    kind = store.kind(address.name)
+    if kind is None:
+        return _group_place(store, text)
+    if address.offset is not None:
+        return MessageView(address)
+    if address.partition is not None:
+        return RecordsView(address.name, address.partition)
+    return TopicsView(address.name) if kind == "topic" else QueuesView(address.name)
+
+
+def _group_place(store: Store, name: str) -> View:
+    for group in store.groups():
+        if group.name == name and group.offsets:
+            return TopicsView(group.offsets[0].topic)
+    raise NotFound(
+        f"there is nothing called {name}",
+        hint="a topic, queue, group or address; or a screen's name",
+    )

@@ -1,0 +1,1 @@
+"""The views that the dashboard's body shows, a module each."""

@@ -1,0 +1,261 @@
+"""Screen 2: topics, their partitions, and where groups stand in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+
+from store import MqError, Overview, Stall, Store, Subject
+from store.models import Lag, PartitionStatus
+from store.text import describe_size
+from store.watch.models import TopicDetail
+from tui.asking import ask_reset
+from tui.figures import (
+    age_cell,
+    count_cell,
+    progress_bar,
+    rate_cell,
+    short_count,
+    state_cell,
+    trend_cell,
+)
+from tui.live_table import LiveTable, TableColumn, TableRow
+from tui.painted import Band
+from tui.poller import Question
+from tui.spans import EMPTY, Line, Tone, line, toned
+from tui.view import View
+
+_MOST_PARTITIONS = 5_000
+_TOPICS = (
+    TableColumn("ST", 9),
+    TableColumn("TOPIC", 16, grows=3),
+    TableColumn("RECORDS", 8, right=True),
+    TableColumn("LAG", 7, right=True),
+    TableColumn("OLDEST", 7, right=True),
+    TableColumn("IN/s", 6, right=True),
+    TableColumn("OUT/s", 6, right=True, drop=1),
+    TableColumn("TREND", 12, drop=2),
+)
+_PARTITIONS = (
+    TableColumn("", 1),
+    TableColumn("P", 4, right=True),
+    TableColumn("GROUP", 10, grows=2),
+    TableColumn("COMMITTED", 9, right=True),
+    TableColumn("READ", 12, grows=2),
+    TableColumn("END", 9),
+    TableColumn("LAG", 7, right=True),
+    TableColumn("TIME LAG", 8, right=True, drop=1),
+    TableColumn("OWNER", 14, grows=1, drop=2),
+    TableColumn("START", 9, right=True, drop=6),
+    TableColumn("RECORDS", 8, right=True, drop=3),
+    TableColumn("BYTES", 9, right=True, drop=4),
+    TableColumn("RETAINED", 8, right=True, drop=5),
+)
+
+
+def topic_rows(subjects: Sequence[Subject]) -> list[TableRow]:
+    """A row per topic."""
+    return [TableRow(topic.name, _topic_cells(topic)) for topic in subjects]
+
+
+def _topic_cells(topic: Subject) -> tuple[Line, ...]:
+    return (
+        state_cell(topic.state, 9),
+        toned(topic.name, Tone.STRONG),
+        count_cell(topic.depth),
+        count_cell(topic.lag),
+        age_cell(topic.oldest_seconds),
+        rate_cell(topic.in_rate),
+        rate_cell(topic.out_rate),
+        trend_cell(topic.trend, 12),
+    )
+
+
+def partition_rows(detail: TopicDetail, stalls: Sequence[Stall], bar: int) -> list[TableRow]:
+    """A row per partition and group that reads it; a partition that none reads has one row."""
+    by_partition: dict[int, list[Lag]] = {}
+    for each in detail.lags:
+        by_partition.setdefault(each.partition, []).append(each)
+    stalled = {(stall.place, stall.reader) for stall in stalls}
+    rows = []
+    for status in detail.status.partitions:
+        edge = detail.retention_seconds.get(status.partition)
+        facts = _partition_cells(status, edge)
+        lags: list[Lag | None] = [*by_partition.get(status.partition, [])] or [None]
+        for at, lag in enumerate(lags):
+            place = f"{detail.status.name}/{status.partition}"
+            is_stalled = lag is not None and (place, lag.group) in stalled
+            key = f"{status.partition} {lag.group if lag else ''}"
+            number = toned(str(status.partition), Tone.STRONG if at == 0 else Tone.DIM)
+            reader = _reader_cells(status, lag, bar, is_stalled=is_stalled)
+            own = facts if at == 0 else (EMPTY,) * len(facts)
+            rows.append(TableRow(key, (_sign(lag, is_stalled), number, *reader, *own)))
+    return rows
+
+
+def _sign(lag: Lag | None, is_stalled: bool) -> Line:
+    if is_stalled:
+        return toned("■", Tone.STALLED)
+    return toned("○", Tone.IDLE) if lag is None else toned("●", Tone.OK)
+
+
+def _reader_cells(
+    status: PartitionStatus, lag: Lag | None, bar: int, *, is_stalled: bool
+) -> tuple[Line, ...]:
+    end = toned(short_count(status.end), Tone.DIM)
+    if lag is None:
+        return toned("no group", Tone.DIM), EMPTY, EMPTY, end, EMPTY, EMPTY, EMPTY
+    tone = Tone.STALLED if is_stalled else Tone.LAGGING if lag.lag else Tone.OK
+    committed = "-" if lag.committed is None else short_count(lag.committed)
+    return (
+        line(lag.group),
+        toned(committed, Tone.TEXT),
+        progress_bar(status.start, lag.committed or 0, status.end, bar, tone),
+        end,
+        count_cell(lag.lag, Tone.STALLED if is_stalled else Tone.TEXT),
+        age_cell(lag.lag_seconds if lag.lag else None),
+        toned(lag.member or ("nobody" if lag.lag else "-"), Tone.TEXT if lag.member else Tone.DIM),
+    )
+
+
+def _partition_cells(status: PartitionStatus, edge: float | None) -> tuple[Line, ...]:
+    return (
+        toned(short_count(status.start), Tone.DIM),
+        count_cell(status.records),
+        toned(describe_size(status.bytes), Tone.DIM),
+        age_cell(edge, Tone.DIM) if edge is not None else toned("-", Tone.DIM),
+    )
+
+
+class TopicsView(View):
+    """Topics above, the partitions of the selected one below."""
+
+    KEYS = ("peek", "reset", "publish", "copy")
+    title = "topics"
+
+    def __init__(self, selected: str | None = None) -> None:
+        super().__init__()
+        self._wanted = selected
+
+    def compose(self) -> ComposeResult:
+        """Two tables."""
+        yield LiveTable(_TOPICS, "no topics yet: mq topic create NAME", id="topics")
+        yield Band(id="topic-caption", classes="caption")
+        yield LiveTable(_PARTITIONS, "no partitions", id="partitions")
+
+    def on_mount(self) -> None:
+        """The upper table is as tall as it needs to be."""
+        self.query_one("#topics").add_class("masters")
+
+    def question(self) -> Question | None:
+        """The details of the selected topic."""
+        name = self.selected()
+        if name is None:
+            return None
+        return lambda store: _detail(store, name)
+
+    def selected(self) -> str | None:
+        """The topic whose partitions are shown."""
+        return self._wanted
+
+    def show(self, overview: Overview, detail: Any) -> None:
+        """Show the topics, and the partitions of the selected one."""
+        topics = [subject for subject in overview.subjects if subject.kind == "topic"]
+        well = {topic.name for topic in topics if topic.state in {"ok", "idle"}}
+        table = self.query_one("#topics", LiveTable)
+        rows = topic_rows(topics)
+        table.show_rows(rows if self._is_below() else self.chosen_rows(rows, well))
+        table.styles.height = min(len(table.rows), max(3, self.size.height // 3)) + 1
+        if self._wanted is None and table.key is not None:
+            self._wanted = table.key
+            self.dashboard.ask_again()
+        elif self._wanted is not None and table.key != self._wanted:
+            table.move_to(self._wanted)
+        if isinstance(detail, TopicDetail) and detail.status.name == self._wanted:
+            self._show_partitions(detail, overview.stalls)
+
+    def _show_partitions(self, detail: TopicDetail, stalls: Sequence[Stall]) -> None:
+        table = self.query_one("#partitions", LiveTable)
+        rows = partition_rows(detail, stalls, table.width_for("READ"))
+        is_well = {f"{lag.partition} {lag.group}" for lag in detail.lags if not lag.lag}
+        table.show_rows(self.chosen_rows(rows, is_well) if self._is_below() else rows)
+        partitions = detail.status.partitions
+        groups = len({lag.group for lag in detail.lags})
+        cleanup = detail.status.config.cleanup
+        said = f"{len(partitions):,} partitions · {groups} groups · cleanup {cleanup}"
+        caption = line(" ", toned(detail.status.name, Tone.TITLE), toned(f"  {said}", Tone.DIM))
+        self.query_one("#topic-caption", Band).show_lines([caption])
+
+    def _is_below(self) -> bool:
+        return self.query_one("#partitions").has_focus
+
+    def show_error(self, error: MqError) -> None:
+        """The topic is gone: show what there is."""
+        self._wanted = None
+        self._detail = None
+        self.dashboard.ask_again()
+
+    @on(LiveTable.Moved, "#topics")
+    def _select(self, event: LiveTable.Moved) -> None:
+        if (
+            event.key is not None
+            and event.key != self._wanted
+            and self.query_one("#topics").has_focus
+        ):
+            self._wanted = event.key
+            self.dashboard.ask_again()
+
+    @on(LiveTable.Chosen, "#topics")
+    def _enter(self) -> None:
+        self.query_one("#partitions").focus()
+
+    @on(LiveTable.Chosen, "#partitions")
+    async def _open(self) -> None:
+        partition, group = self._place()
+        place = f"{self._wanted}/{partition}"
+        overview = self.dashboard.overview
+        for stall in overview.stalls if overview else ():
+            if (stall.place, stall.reader) == (place, group):
+                await self.dashboard.open_stall(stall)
+                return
+        await self.press_peek()
+
+    def _place(self) -> tuple[int | None, str]:
+        key = self.query_one("#partitions", LiveTable).key
+        if key is None:
+            return None, ""
+        number, _, group = key.partition(" ")
+        return int(number), group
+
+    async def press_peek(self) -> None:
+        """Look at the records of the partition, from where the group stands."""
+        partition, group = self._place()
+        if self._wanted is not None and partition is not None:
+            await self.dashboard.open_records(self._wanted, partition, group)
+
+    def press_reset(self) -> None:
+        """Ask where a group shall go on."""
+        partition, group = self._place()
+        if self._wanted is not None:
+            only = partition if self._is_below() else None
+            self.dashboard.run_worker(ask_reset(self.dashboard, group, self._wanted, only))
+
+    def destination(self) -> str:
+        """The topic."""
+        return self._wanted or ""
+
+    def command(self) -> str | None:
+        """The command that shows the same."""
+        if self._wanted is None:
+            return None
+        _, group = self._place()
+        if self._is_below() and group:
+            return f"mq lag {group} --topic {self._wanted}"
+        return f"mq topic show {self._wanted}"
+
+
+def _detail(store: Store, name: str) -> TopicDetail:
+    return store.topic_detail(name, limit=_MOST_PARTITIONS)

@@ -1,0 +1,93 @@
+"""What every view of the body has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.containers import Vertical
+
+from store import MqError, Overview
+from tui.live_table import LiveTable, TableRow
+from tui.poller import Question
+from tui.spans import Line, plain
+
+if TYPE_CHECKING:
+    from tui.app import Dashboard
+
+
+class View(Vertical):
+    """A view: what it asks the store, how it shows the answer, and what it does with keys.
+
+    A key of the registry with the id `peek` calls the view's `press_peek`, if it has one.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ()
+    """The ids of the keys that do something here, for the footer."""
+
+    title = ""
+    _detail: Any = None
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """The app that the view is part of."""
+        return cast("Dashboard", self.app)
+
+    def question(self) -> Question | None:
+        """What to ask the store besides the overview: a function of the store, or nothing."""
+        return None
+
+    def show(self, overview: Overview, detail: Any) -> None:
+        """Show what a look at the store found; `detail` is `None` before the first answer."""
+
+    def receive(self, overview: Overview, detail: Any) -> None:
+        """Take the answer to the question and show it; an error stands for one."""
+        if isinstance(detail, MqError):
+            self.show_error(detail)
+            return
+        self._detail = detail
+        self.show(overview, detail)
+
+    def show_known(self, overview: Overview) -> None:
+        """Show once more what was answered last."""
+        self.show(overview, self._detail)
+
+    def show_error(self, error: MqError) -> None:
+        """Say that the question can't be answered, such as for a queue that is gone."""
+        self.dashboard.report(error)
+
+    def destination(self) -> str:
+        """Where a message that is published here would go, or nothing."""
+        return ""
+
+    def command(self) -> str | None:
+        """The command line for what is selected."""
+        return None
+
+    def refocus(self) -> None:
+        """Let the keys go to the view's table."""
+        tables = self.query(LiveTable)
+        if tables:
+            tables.first().focus()
+
+    def chosen_rows(
+        self, rows: Sequence[TableRow], is_well: set[str] | None = None
+    ) -> list[TableRow]:
+        """The rows that filter and `faults only` leave over; `is_well` are keys without fault."""
+        dashboard = self.dashboard
+        return [
+            row
+            for row in rows
+            if matches(row.cells, dashboard.filter_text)
+            and not (dashboard.faults_only and is_well is not None and row.key in is_well)
+        ]
+
+
+def matches(cells: Sequence[Line], wanted: str) -> bool:
+    """Whether a row contains the text, in any letter case; `!text`: whether it does not."""
+    inverted = wanted.startswith("!")
+    text = wanted.removeprefix("!").casefold()
+    if not text:
+        return True
+    found = any(text in plain(cell).casefold() for cell in cells)
+    return found != inverted
