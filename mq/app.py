@@ -52,6 +52,7 @@ COMMANDS = {
     "status": ("mq.commands.status", _OPERATIONS, "Show which store is used and what is in it."),
     "lag": ("mq.commands.lag", _OPERATIONS, "Show how far each group and share is behind."),
     "advise": ("mq.commands.advise", _OPERATIONS, "Judge whether it wants a log or a queue."),
+    "dashboard": ("mq.commands.dashboard", _OPERATIONS, "Watch it all live, and end stalls."),
     "stalls": ("mq.commands.stalls", _OPERATIONS, "Show what blocks what, why, and the way out."),
     "doctor": ("mq.commands.doctor", _OPERATIONS, "Find what is wrong, and what mends it."),
     "metrics": ("mq.commands.metrics", _OPERATIONS, "Write the store's state as OpenMetrics."),

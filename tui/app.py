@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 
 from store import MqError, Overview, Stall, Store
 from store.text import printable
+from tui.asking import ask_publish
 from tui.bands import footer_line, header_line
 from tui.dialogs import Confirm, Deed
 from tui.help import Help
@@ -24,7 +25,6 @@ from tui.painted import Band
 from tui.palette import Palette
 from tui.places import find_place, make_screen
 from tui.poller import Polled, Poller, PollFailed
-from tui.asking import ask_publish
 from tui.screens.records import MessagesView, RecordsView
 from tui.screens.stall import StallView
 from tui.strip import StallStrip

@@ -33,7 +33,7 @@ def dashboard(
     `?` shows the keys, `1` to `6` are the screens, `q` quits. What changes the store shows a
     preview and the exact command first.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise BadInput(
             "the dashboard needs a terminal", hint="mq status and mq stalls tell the same in text"
         )
