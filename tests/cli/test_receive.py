@@ -103,7 +103,7 @@ class TestReceive:
         assert list(dead) == ["source", "reason", "at", "deliveries", "error", "hops"]
         assert (dead["source"], dead["reason"]) == ("emails@0", "rejected")
         assert (dead["deliveries"], dead["error"]) == (1, "no such user")
-        assert list(dead["hops"][0]) == ["source", "reason", "count", "at"]
+        assert list(dead["hops"][0]) == ["source", "reason", "count", "at", "ttl"]
 
     def test_nothing_is_no_failure_unless_asked_for(self, call_mq: RunMq, post: Store) -> None:
         assert call_mq("receive", "graves").code == 0
