@@ -64,9 +64,9 @@ class Shares(RuleBasedStateMachine):
         self.store.create_topic("t", partitions=2)
         self.store.create_queue("dead")
         self.store.create_share("s", "t", dlq="dead", max_deliveries=LIMIT, max_in_flight=window)
+        self._produce((5, 5))
 
-    @rule(counts=st.tuples(st.integers(0, 5), st.integers(0, 5)))
-    def produce(self, counts: tuple[int, int]) -> None:
+    def _produce(self, counts: tuple[int, int]) -> None:
         for partition, count in enumerate(counts):
             records = [
                 NewRecord(f"{partition}:{self.ends[partition] + n}", partition=partition)
@@ -75,8 +75,9 @@ class Shares(RuleBasedStateMachine):
             self.store.produce_many("t", records)
             self.ends[partition] += count
 
-    @rule(most=st.sampled_from([1, 3, 100]))
-    def acquire(self, most: int) -> None:
+    @rule(most=st.sampled_from([1, 3, 100]), after=st.sampled_from([0, 1, 31]))
+    def acquire(self, most: int, after: int) -> None:
+        self.clock.advance(after)
         now = self.now
         found = self.store.acquire("s", most)
         self._note_exhausted(now)
@@ -116,28 +117,31 @@ class Shares(RuleBasedStateMachine):
         places = sorted(self.flying)
         return None if not places else (chosen := places[which % len(places)], self.flying[chosen])
 
-    @rule(which=WHICH)
-    def ack(self, which: int) -> None:
+    # Few rules, each for many things: Hypothesis leaves out some rules of every run.
+    @rule(which=WHICH, how=st.sampled_from(["ack", "ack", "nack", "nack", "reject", "extend"]))
+    def settle(self, which: int, how: str) -> None:
         if (picked := self._pick(which)) is None:
             return
         place, one = picked
-        if one.is_held(self.now):
-            self.store.ack([one.record.receipt])
-            self.store.ack([one.record.receipt])
-            self._finish(place)
-        else:
+        if not one.is_held(self.now):
             self._is_refused(one)
-
-    def _is_refused(self, one: Delivery) -> None:
-        for settle in (self.store.ack, self.store.nack, self.store.reject):
-            with pytest.raises(LeaseLost):
-                settle([one.record.receipt])
-
-    @rule(which=WHICH)
-    def nack(self, which: int) -> None:
-        if (picked := self._pick(which)) is None or not picked[1].is_held(self.now):
             return
-        place, one = picked
+        receipts = [one.record.receipt]
+        match how:
+            case "ack":
+                self.store.ack(receipts)
+                self.store.ack(receipts)
+                self._finish(place)
+            case "nack":
+                self._nack(place, one)
+            case "reject":
+                self.store.reject(receipts)
+                self._finish(place, dead=True)
+            case "extend":
+                self.store.extend(receipts, 90)
+                one.ends = self.now + 90_000
+
+    def _nack(self, place: Place, one: Delivery) -> None:
         self.store.nack([one.record.receipt])
         if one.record.deliveries == LIMIT:
             self._finish(place, dead=True)
@@ -145,42 +149,42 @@ class Shares(RuleBasedStateMachine):
             one.ends = None
             self._is_refused(one)
 
-    @rule(which=WHICH)
-    def reject(self, which: int) -> None:
-        if (picked := self._pick(which)) is not None and picked[1].is_held(self.now):
-            self.store.reject([picked[1].record.receipt])
-            self._finish(picked[0], dead=True)
+    def _is_refused(self, one: Delivery) -> None:
+        for settle in (self.store.ack, self.store.nack, self.store.reject):
+            with pytest.raises(LeaseLost):
+                settle([one.record.receipt])
 
-    @rule(which=WHICH, seconds=st.sampled_from([5, 90]))
-    def extend(self, which: int, seconds: int) -> None:
-        if (picked := self._pick(which)) is not None and picked[1].is_held(self.now):
-            self.store.extend([picked[1].record.receipt], seconds)
-            picked[1].ends = self.now + seconds * 1000
-
-    @rule(seconds=st.sampled_from([1, 29, 31, 100]))
+    @rule(seconds=st.sampled_from([1, 29, 31, 31, 100]))
     def time_passes(self, seconds: int) -> None:
         self.clock.advance(seconds)
 
-    @rule(partition=st.integers(0, 1), share=st.floats(0, 1))
-    def trim(self, partition: int, share: float) -> None:
-        before = round(self.ends[partition] * share)
+    @rule(
+        what=st.sampled_from(["produce", "produce", "trim", "reset", "reopen"]),
+        counts=st.tuples(st.integers(0, 5), st.integers(0, 5)),
+        often=st.integers(0, 2),
+    )
+    def something_else(self, what: str, counts: tuple[int, int], often: int) -> None:
+        """What is trimmed or reset shows little, so not at every call."""
+        match what:
+            case "produce":
+                self._produce(counts)
+            case "reopen":
+                self.store.close()
+                self.store = Store.open(self.path, clock=self.clock)
+            case "trim" if not often:
+                self._trim(*counts)
+            case "reset" if not often:
+                self.store.reset_share("s", Position("earliest"), force=True)
+                self.flying.clear()
+                self.finished.clear()
+
+    def _trim(self, partition: int, count: int) -> None:
+        partition %= 2
+        before = min(self.starts[partition] + count, self.ends[partition])
         self.store.trim("t", Position("offset", before), partition)
-        self.starts[partition] = max(self.starts[partition], before)
+        self.starts[partition] = before
         for place in [one for one in self.flying if one[0] == partition and one[1] < before]:
             del self.flying[place]
-
-    @rule(often=st.integers(0, 3))
-    def reset(self, often: int) -> None:
-        """Not at every call: what was just reset shows little."""
-        if not often:
-            self.store.reset_share("s", Position("earliest"), force=True)
-            self.flying.clear()
-            self.finished.clear()
-
-    @rule()
-    def reopen(self) -> None:
-        self.store.close()
-        self.store = Store.open(self.path, clock=self.clock)
 
     @invariant()
     def all_is_well(self) -> None:
@@ -208,8 +212,8 @@ class Shares(RuleBasedStateMachine):
 
 TestShares = Shares.TestCase
 TestShares.settings = settings(
-    max_examples=30,
-    stateful_step_count=30,
+    max_examples=50,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
