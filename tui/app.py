@@ -141,7 +141,8 @@ class Dashboard(App[None]):
 
     def _paint_bands(self) -> None:
         width = self.size.width
-        keys = footer_keys(("back", *self.view.KEYS) if len(self._views) > 1 else self.view.KEYS)
+        ids = ("back", *self.view.KEYS) if len(self._views) > 1 else self.view.KEYS
+        keys = footer_keys(ids, self.view.LABELS)
         footer = footer_line(keys, width, read_only=self.read_only)
         self.query_one("#footer", Band).show_lines([footer])
         if self.overview is None:

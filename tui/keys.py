@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Danger = Literal["none", "writes", "severe"]
@@ -104,7 +104,8 @@ BY_ID = {key.id: key for key in KEYS}
 SCREENS = ("overview", "topics", "queues", "letters", "topology", "advice")
 
 
-def footer_keys(of_view: Iterable[str]) -> list[Key]:
-    """The keys for the footer: those of the view, then those that work everywhere."""
+def footer_keys(of_view: Iterable[str], labels: Mapping[str, str]) -> list[Key]:
+    """The keys for the footer: those of the view under its labels, then those of everywhere."""
     everywhere = ("stall", "filter", "jump", "help", "quit")
-    return [BY_ID[id] for id in (*of_view, *everywhere)]
+    keys = (BY_ID[id] for id in (*of_view, *everywhere))
+    return [replace(key, label=labels.get(key.id, key.label)) for key in keys]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from store import NotFound, Store
 from store.addresses import parse_address
+from tui.screens.letters import LettersView
 from tui.screens.message import MessageView
 from tui.screens.overview import OverviewView
 from tui.screens.queues import QueuesView
@@ -15,6 +16,7 @@ _SCREENS: dict[str, type[View]] = {
     "overview": OverviewView,
     "topics": TopicsView,
     "queues": QueuesView,
+    "letters": LettersView,
 }
 
 

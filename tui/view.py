@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.containers import Vertical
@@ -24,6 +24,8 @@ class View(Vertical):
 
     KEYS: ClassVar[tuple[str, ...]] = ()
     """The ids of the keys that do something here, for the footer."""
+    LABELS: ClassVar[Mapping[str, str]] = {}
+    """What the footer calls a key here, where that is something else than elsewhere."""
 
     title = ""
     _detail: Any = None

@@ -1,0 +1,266 @@
+"""Screen 4: dead letters, counted by source, reason and error; and the letters of one group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+
+from store import Message, Overview, Store
+from store.watch.models import LetterRow
+from tui.deeds import excerpt, prepare_purge
+from tui.figures import age_cell, count_cell, plural, short_count
+from tui.letter_choices import Alike, by_ids, letters_alike, redrive_command
+from tui.letter_deeds import ask_redrive
+from tui.letter_editor import ask_edit
+from tui.live_table import LiveTable, TableColumn, TableRow
+from tui.painted import Band
+from tui.poller import Question
+from tui.spans import Line, Tone, line, toned
+from tui.view import View
+
+_MOST = 500
+_GROUPS = (
+    TableColumn("COUNT", 7, right=True),
+    TableColumn("SOURCE", 14, grows=1),
+    TableColumn("REASON", 14),
+    TableColumn("ERROR", 22, grows=4),
+    TableColumn("DLQ", 12, grows=1, drop=3),
+    TableColumn("FIRST", 8, right=True, drop=4),
+    TableColumn("LAST", 8, right=True),
+    TableColumn("SAMPLE", 16, grows=1, drop=2),
+)
+_LETTERS = (
+    TableColumn("ADDRESS", 16),
+    TableColumn("DIED", 8, right=True),
+    TableColumn("FROM", 14, grows=1),
+    TableColumn("DELIVERIES", 10, right=True, drop=2),
+    TableColumn("KEY", 10, grows=1, drop=3),
+    TableColumn("ERROR", 18, grows=3, drop=1),
+    TableColumn("VALUE", 18, grows=3),
+)
+
+
+def group_rows(groups: Sequence[LetterRow], now: int) -> list[TableRow]:
+    """A row per source, reason and error, most first."""
+    return [TableRow(str(Alike.of(group)), _group_cells(group, now)) for group in groups]
+
+
+def _group_cells(group: LetterRow, now: int) -> tuple[Line, ...]:
+    return (
+        toned(short_count(group.count), Tone.DEAD),
+        toned(group.source, Tone.STRONG),
+        line(group.reason),
+        error_cell(group.error),
+        toned(group.queue, Tone.DIM),
+        _ago(group.first, now),
+        _ago(group.last, now),
+        line(group.sample),
+    )
+
+
+def _ago(milliseconds: int, now: int) -> Line:
+    return age_cell((now - milliseconds) / 1000, Tone.DIM)
+
+
+def error_cell(error: str | None) -> Line:
+    """What an error says; of those that nobody reported nothing is known."""
+    return toned("unknown", Tone.DIM) if error is None else line(error)
+
+
+def letter_rows(letters: Sequence[Message], now: int) -> list[TableRow]:
+    """A row per dead letter."""
+    return [TableRow(letter.address, _letter_cells(letter, now)) for letter in letters]
+
+
+def _letter_cells(letter: Message, now: int) -> tuple[Line, ...]:
+    dead = letter.dead
+    assert dead is not None
+    is_held = letter.state == "leased"
+    return (
+        line(toned(letter.address, Tone.STRONG), toned(" leased" if is_held else "", Tone.KEY)),
+        _ago(dead.at, now),
+        line(dead.source),
+        count_cell(dead.deliveries),
+        line(excerpt(letter.key)),
+        error_cell(dead.error),
+        line("(tombstone)" if letter.value is None else excerpt(letter.value)),
+    )
+
+
+class LettersView(View):
+    """Dead letters in groups; enter opens the letters of one."""
+
+    KEYS = ("release", "mark", "purge", "copy")
+    LABELS: ClassVar = {"release": "redrive"}
+    title = "letters"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._groups: dict[str, LetterRow] = {}
+
+    def compose(self) -> ComposeResult:
+        """A caption and a table."""
+        yield Band(id="groups-caption", classes="caption")
+        yield LiveTable(_GROUPS, "● no dead letters", id="letter-groups")
+
+    def question(self) -> Question:
+        """The groups."""
+        return _groups
+
+    def show(self, overview: Overview, detail: Any) -> None:
+        """Show the groups, most letters first."""
+        if detail is None:
+            return
+        self._groups = {str(Alike.of(group)): group for group in detail}
+        rows = self.chosen_rows(group_rows(detail, overview.taken))
+        self.query_one("#letter-groups", LiveTable).show_rows(rows)
+        self._show_caption()
+
+    def _show_caption(self) -> None:
+        letters = sum(group.count for group in self._groups.values())
+        queues = len({group.queue for group in self._groups.values()})
+        said = f"  {plural(letters, 'letter')} in {plural(queues, 'queue')}"
+        caption = line(toned(" dead letters", Tone.TITLE), toned(said, Tone.DIM))
+        marked = self.query_one("#letter-groups", LiveTable).marked
+        chosen = sum(self._groups[key].count for key in marked if key in self._groups)
+        if marked:
+            caption = line(caption, toned(f" · {plural(chosen, 'letter')} marked", Tone.KEY))
+        self.query_one("#groups-caption", Band).show_lines([caption])
+
+    def _selected(self) -> LetterRow | None:
+        key = self.query_one("#letter-groups", LiveTable).key
+        return None if key is None else self._groups.get(key)
+
+    def chosen(self) -> list[Alike]:
+        """The marked groups, or the one under the cursor."""
+        table = self.query_one("#letter-groups", LiveTable)
+        marked = [row.key for row in table.rows if row.key in table.marked]
+        keys = marked or ([] if table.key is None else [table.key])
+        return [Alike.of(self._groups[key]) for key in keys if key in self._groups]
+
+    @on(LiveTable.Chosen)
+    async def _open(self) -> None:
+        group = self._selected()
+        if group is not None:
+            await self.dashboard.open_view(LetterGroupView(Alike.of(group)))
+
+    def press_mark(self) -> None:
+        """Mark the group, or take its mark away."""
+        self.query_one("#letter-groups", LiveTable).toggle_mark()
+        self._show_caption()
+
+    def press_release(self) -> None:
+        """Send the letters of the marked groups back, or of the one under the cursor."""
+        chosen = self.chosen()
+        if not chosen:
+            self.dashboard.say("there are no dead letters")
+        elif len({alike.queue for alike in chosen}) > 1:
+            self.dashboard.say("the marked groups lie in several queues: mark those of one")
+        else:
+            self.dashboard.run_worker(ask_redrive(self.dashboard, chosen))
+
+    def press_purge(self) -> None:
+        """Remove every message of the DLQ of the group under the cursor."""
+        group = self._selected()
+        if group is not None:
+            self.dashboard.propose(prepare_purge(group.queue))
+
+    async def press_peek(self) -> None:
+        """Look at the sample of the group."""
+        group = self._selected()
+        if group is not None:
+            self.dashboard.jump(group.sample)
+
+    def press_edit(self) -> None:
+        """Edit the sample of the group."""
+        group = self._selected()
+        if group is not None:
+            self.dashboard.run_worker(ask_edit(self.dashboard, group.sample))
+
+    def command(self) -> str | None:
+        """The command that sends them back."""
+        chosen = self.chosen()
+        return redrive_command(chosen, self._groups.values()) if chosen else None
+
+
+def _groups(store: Store) -> list[LetterRow]:
+    return store.letter_rows(limit=_MOST)
+
+
+class LetterGroupView(View):
+    """The letters of one group, oldest first; enter opens one."""
+
+    KEYS = ("release", "edit", "mark", "peek", "copy")
+    LABELS: ClassVar = {"release": "redrive"}
+    title = "letter group"
+
+    def __init__(self, alike: Alike) -> None:
+        super().__init__()
+        self._alike = alike
+
+    def compose(self) -> ComposeResult:
+        """What they have in common, and a table."""
+        yield Band(id="letters-caption", classes="caption")
+        yield LiveTable(_LETTERS, "these dead letters are gone", id="dead-letters")
+
+    def question(self) -> Callable[[Store], list[Message]]:
+        """The letters of the group."""
+        return lambda store: letters_alike(store, [self._alike], _MOST)
+
+    def show(self, overview: Overview, detail: Any) -> None:
+        """Show them."""
+        if detail is None:
+            return
+        table = self.query_one("#dead-letters", LiveTable)
+        table.show_rows(self.chosen_rows(letter_rows(detail, overview.taken)))
+        self._show_caption()
+
+    def _show_caption(self) -> None:
+        alike, table = self._alike, self.query_one("#dead-letters", LiveTable)
+        is_cut = len(table.rows) == _MOST
+        shown = f"the oldest {_MOST}" if is_cut else plural(len(table.rows), "letter")
+        caption = line(
+            toned(f" {alike.queue}", Tone.TITLE),
+            toned(f"  {shown} from {alike.source} · {alike.reason} · ", Tone.DIM),
+            error_cell(alike.error),
+            toned(f" · {len(table.marked)} marked" if table.marked else "", Tone.KEY),
+        )
+        self.query_one("#letters-caption", Band).show_lines([caption])
+
+    def _chosen(self) -> list[str]:
+        """The addresses of the marked letters, or of the one under the cursor."""
+        table = self.query_one("#dead-letters", LiveTable)
+        marked = [row.key for row in table.rows if row.key in table.marked]
+        return marked or ([table.key] if table.key is not None else [])
+
+    @on(LiveTable.Chosen)
+    def press_peek(self) -> None:
+        """Look at the letter under the cursor."""
+        key = self.query_one("#dead-letters", LiveTable).key
+        if key is not None:
+            self.dashboard.jump(key)
+
+    def press_mark(self) -> None:
+        """Mark the letter, or take its mark away."""
+        self.query_one("#dead-letters", LiveTable).toggle_mark()
+        self._show_caption()
+
+    def press_release(self) -> None:
+        """Send the marked letters back, or the one under the cursor."""
+        if chosen := self._chosen():
+            self.dashboard.run_worker(ask_redrive(self.dashboard, [self._alike], chosen))
+
+    def press_edit(self) -> None:
+        """Edit the letter under the cursor."""
+        key = self.query_one("#dead-letters", LiveTable).key
+        if key is not None:
+            self.dashboard.run_worker(ask_edit(self.dashboard, key))
+
+    def command(self) -> str | None:
+        """The command that sends the chosen letters back."""
+        wanted = set(self._chosen())
+        ids = [letter.id for letter in self._detail or () if letter.address in wanted]
+        return by_ids(self._alike.queue, ids)
