@@ -61,6 +61,8 @@ class Database:
         self._opening = threading.Lock()
         self._boot_base: tuple[int, int] | None = None
         self._unusable = ""
+        # By reader: when this process last looked whether a holder of its leases is gone.
+        self.looked_for_the_dead: dict[int, int] = {}
         # The bucket in which this handle last sampled each counter.
         self.sampled: dict[tuple[str, int], int] = {}
         try:

@@ -24,12 +24,17 @@ class Step(NamedTuple):
 
 
 def steps(text: str) -> list[Step]:
-    """The `$ command` lines of the console blocks with the lines that follow them."""
+    """The `$ command` lines of the console blocks with the lines that follow them.
+
+    As a shell shows it, a command goes on in lines that begin with `> `.
+    """
     found: list[Step] = []
     for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         for line in block.splitlines():
             if line.startswith("$ "):
                 found.append(Step(line[2:], []))
+            elif line.startswith("> ") and not found[-1].expected:
+                found[-1] = Step(f"{found[-1].command}\n{line[2:]}", [])
             else:
                 found[-1].expected.append(line)
     return found

@@ -60,14 +60,20 @@ IN_FLIGHT: list[Column[InFlight]] = [
         header="LEFT",
         right=True,
     ),
-    Column("since", lambda one: _time(one.since)),
+    Column("since", lambda one: _time(one.since), text=lambda one: _clock(one.since)),
     Column("error", lambda one: one.error),
     Column("receipt", lambda one: one.receipt),
 ]
 
+_FOR_PEOPLE = [column for column in IN_FLIGHT if column.name not in {"expires", "receipt"}]
+
 
 def _time(time: int | None) -> str | None:
     return None if time is None else format_time(time)
+
+
+def _clock(time: int | None) -> str:
+    return "-" if time is None else format_time(time).partition("T")[2].partition(".")[0] + "Z"
 
 
 def share_document(share: ShareStatus, in_flight: list[InFlight] | None = None) -> dict[str, Any]:
@@ -109,7 +115,7 @@ def show_share(context: Context, share: ShareStatus, in_flight: list[InFlight]) 
     context.output.listing(PARTITIONS[:-1], share.partitions)
     if in_flight:
         context.output.text("")
-        context.output.listing(IN_FLIGHT[:-1], in_flight)
+        context.output.listing(_FOR_PEOPLE, in_flight)
     context.output.text("")
 
 

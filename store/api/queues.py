@@ -157,7 +157,7 @@ class QueueCalls(Calls):
                 picked, taken_out = receiver.receive(), receiver.taken_out
             if mischief is not None:
                 mischief.double(picked)
-            freed = abandoned.free(tx, found.reader) if len(picked) < most else 0
+            freed = abandoned.free_if_due(tx, found.reader, wanting=len(picked) < most)
             return view.leased(tx, found, picked, name), taken_out + freed + swept
 
     def leave(self, queue: str, holder: str | None = None) -> None:

@@ -106,7 +106,7 @@ class ShareCalls(Calls):
             picked = receiver.receive()
             if picked:
                 shares.keep_turn(tx, found, picked[-1].slot.number + 1)
-            freed = abandoned.free(tx, found.reader) if len(picked) < most else 0
+            freed = abandoned.free_if_due(tx, found.reader, wanting=len(picked) < most)
             return share_view.acquired(tx, found, picked, name), receiver.taken_out + freed
 
 

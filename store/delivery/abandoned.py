@@ -16,6 +16,18 @@ def is_possible(tx: Snapshot, reader: Reader) -> bool:
     return bool(_attached_holders(tx, reader))
 
 
+def free_if_due(tx: Write, reader: Reader, *, wanting: bool) -> int:
+    """Free what the dead hold when more is `wanting`, and else about once a second.
+
+    So it comes back soon though others always find enough to do.
+    """
+    looked = tx.database.looked_for_the_dead
+    if not wanting and tx.now - looked.get(reader.id, 0) < CHECK_SECONDS * 1000:
+        return 0
+    looked[reader.id] = tx.now
+    return free(tx, reader)
+
+
 def free(tx: Write, reader: Reader) -> int:
     """Let the leases of holders that are gone lapse; how many those were."""
     freed = 0

@@ -42,6 +42,17 @@ def test_what_a_dead_process_held_is_delivered_again_in_order(
     assert {(message.deliveries, message.redelivered) for message in messages} == {(2, True)}
 
 
+def test_what_a_dead_process_held_comes_back_though_there_is_enough_else_to_do(
+    post: Store, path: Path
+) -> None:
+    die_holding(path, "emails")
+    post.send_many("emails", [NewMessage(b"later")] * 100)
+
+    first = [post.receive("emails")[0].value for _ in range(4)]
+
+    assert first == [b"later", b"0", b"1", b"2"]
+
+
 def test_a_lease_that_is_not_attached_outlives_its_process(post: Store, path: Path) -> None:
     die_holding(path, "emails", "detached")
     assert post.receive("emails", 10) == []
