@@ -272,7 +272,7 @@ class Dashboard(App[None]):
 
     def press_publish(self) -> None:
         """Ask what to publish, and where to."""
-        self.run_worker(ask_publish(self, self.view.destination()))
+        self.run_worker(ask_publish(self, self.view.destination()), group="deed")
 
     # Going places
 

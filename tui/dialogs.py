@@ -35,6 +35,7 @@ class Deed:
 class Confirm(ModalScreen[bool]):
     """Shows what would change and the command, and asks; severe deeds want the name typed."""
 
+    AUTO_FOCUS = "Input"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(False)", "Leave"),
         Binding("enter", "agree", "Do it"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
@@ -93,11 +93,18 @@ class Poller(Widget):
     def tick(self) -> None:
         """Look if something may have changed, unless a look is under way or all is paused."""
         if not self._is_looking and not self.is_paused:
-            self.run_worker(self._look(unless_unchanged=True), group="poll", exclusive=True)
+            self._begin(unless_unchanged=True)
 
     def look(self) -> None:
         """Look now, whatever was seen before."""
-        self.run_worker(self._look(unless_unchanged=False), group="poll", exclusive=True)
+        self._begin(unless_unchanged=False)
+
+    def _begin(self, *, unless_unchanged: bool) -> None:
+        # A function rather than a coroutine, which nobody would await if a newer look came first.
+        def look() -> Coroutine[None, None, None]:
+            return self._look(unless_unchanged=unless_unchanged)
+
+        self.run_worker(look, group="poll", exclusive=True)
 
     async def ask(self, question: Callable[[Store], Answer]) -> Answer:
         """The answer to a question, from the poller's thread."""

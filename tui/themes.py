@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = Theme(
     name="mq-dark",
@@ -48,7 +48,12 @@ ANSI = Theme(
     error="ansi_red",
     dark=True,
     ansi=True,
-    variables={"quiet": "ansi_bright_black", "dead": "ansi_magenta", "cursor-row": "ansi_default"},
+    variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
+        "quiet": "ansi_bright_black",
+        "dead": "ansi_magenta",
+        "cursor-row": "ansi_default",
+    },
 )
 THEMES = (DARK, LIGHT, ANSI)
 

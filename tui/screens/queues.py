@@ -118,7 +118,7 @@ class QueuesView(View):
             self._wanted = table.key
             self.dashboard.ask_again()
         elif self._wanted is not None and table.key != self._wanted:
-            table.move_to(self._wanted)
+            self._follow(table, self._wanted)
         if isinstance(detail, QueueDetail) and detail.status.name == self._wanted:
             self._show_leases(detail, overview.stalls)
 
@@ -135,6 +135,13 @@ class QueuesView(View):
             said += f" · DLQ {config.dlq}"
         caption = line(" ", toned(status.name, Tone.TITLE), toned(f"  {said}", Tone.DIM))
         self.query_one("#queue-caption", Band).show_lines([caption])
+
+    def _follow(self, table: LiveTable, name: str) -> None:
+        """Put the cursor on the selected row; where the filter hides it, select what it shows."""
+        table.move_to(name)
+        if table.key not in {None, name}:
+            self._wanted = table.key
+            self.dashboard.ask_again()
 
     def _is_below(self) -> bool:
         return self.query_one("#leases").has_focus

@@ -173,7 +173,7 @@ class TopicsView(View):
             self._wanted = table.key
             self.dashboard.ask_again()
         elif self._wanted is not None and table.key != self._wanted:
-            table.move_to(self._wanted)
+            self._follow(table, self._wanted)
         if isinstance(detail, TopicDetail) and detail.status.name == self._wanted:
             self._show_partitions(detail, overview.stalls)
 
@@ -188,6 +188,13 @@ class TopicsView(View):
         said = f"{len(partitions):,} partitions · {groups} groups · cleanup {cleanup}"
         caption = line(" ", toned(detail.status.name, Tone.TITLE), toned(f"  {said}", Tone.DIM))
         self.query_one("#topic-caption", Band).show_lines([caption])
+
+    def _follow(self, table: LiveTable, name: str) -> None:
+        """Put the cursor on the selected row; where the filter hides it, select what it shows."""
+        table.move_to(name)
+        if table.key not in {None, name}:
+            self._wanted = table.key
+            self.dashboard.ask_again()
 
     def _is_below(self) -> bool:
         return self.query_one("#partitions").has_focus
@@ -241,7 +248,8 @@ class TopicsView(View):
         partition, group = self._place()
         if self._wanted is not None:
             only = partition if self._is_below() else None
-            self.dashboard.run_worker(ask_reset(self.dashboard, group, self._wanted, only))
+            asking = ask_reset(self.dashboard, group, self._wanted, only)
+            self.dashboard.run_worker(asking, group="deed")
 
     def destination(self) -> str:
         """The topic."""

@@ -1,0 +1,182 @@
+"""Errands of people at the dashboard, from the first key to what has changed in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from store import Store
+from store.clock import ManualClock
+from tests.tui.conftest import Person
+
+Run = Callable[..., None]
+
+
+def test_a_stuck_group_is_seen_understood_and_sent_on_its_way(stalled: Store, run: Run) -> None:
+    stalled.create_queue("orders.dlq")
+
+    async def errand(person: Person) -> None:
+        assert "■ STALLED 1m00s" in person.screen()
+        await person.press("n", "enter")
+        assert "BLOCKER  key cust-88" in person.screen()
+        await person.press("d")
+        assert "mq group skip billing orders/0@0 --to-dlq orders.dlq" in person.screen()
+        await person.press("enter")
+        assert person.toasts == ["orders/0@0 is in orders.dlq; billing goes on behind it"]
+
+    run(stalled, errand)
+    assert [letter.dead.source for letter in stalled.dead_letters("orders.dlq") if letter.dead] == [
+        "orders/0@0"
+    ]
+    assert next(lag.committed for lag in stalled.lag("billing") if lag.partition == 0) == 1
+
+
+def test_saying_no_changes_nothing(stalled: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("n", "enter", "k", "escape")
+        assert "mq group skip" not in person.screen().splitlines()[-1]
+
+    run(stalled, errand)
+    assert all(lag.committed in {0, None} for lag in stalled.lag("billing"))
+
+
+def test_a_policy_creates_the_queue_it_needs(stalled: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("n", "enter", "o")
+        assert "mq queue create orders.dlq" in person.screen()
+        assert "mq group alter billing --max-deliveries 5 --dlq orders.dlq" in person.screen()
+        await person.press("enter")
+
+    run(stalled, errand)
+    config = stalled.group("billing").config
+    assert (config.max_deliveries, config.dlq) == (5, "orders.dlq")
+
+
+def test_the_head_of_a_message_group_is_taken_from_its_holder(stalled: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("n", "n", "enter")
+        assert "message group acct-1" in person.screen()
+        await person.press("r", "enter")
+
+    run(stalled, errand)
+    assert stalled.message("invoices", 0).state == "ready"
+
+
+def test_a_queue_is_purged_only_after_its_name_is_typed(shop: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("3", "slash")
+        await person.type("invoices")
+        await person.press("enter", "x")
+        await person.type("emails")
+        await person.press("enter")
+        assert "that is not the name" in person.screen()
+        assert shop.queue("invoices").ready == 4
+        await person.press(*["backspace"] * 6)
+        await person.type("invoices")
+        await person.press("enter")
+
+    run(shop, errand)
+    status = shop.queue("invoices")
+    assert status.ready + status.blocked == 0
+
+
+def test_a_message_is_published_after_a_preview(shop: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("colon")
+        await person.type("emails")
+        await person.press("enter", "P", "tab")
+        await person.type("hello there")
+        await person.press("enter")
+        assert "mq produce emails 'hello there'" in person.screen()
+        await person.press("enter")
+
+    run(shop, errand)
+    assert shop.messages("emails")[-1].value == b"hello there"
+
+
+def test_offsets_are_reset_after_a_preview(stalled: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("2", "enter", "R")
+        await person.type("latest")
+        await person.press("enter")
+        assert "30 skipped" in person.screen()
+        assert "mq group reset billing --topic orders/0 --to latest --force" in person.screen()
+        await person.press("enter")
+
+    run(stalled, errand)
+    assert next(lag.lag for lag in stalled.lag("billing") if lag.partition == 0) == 0
+
+
+def test_read_only_greys_what_writes_and_says_why(stalled: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("n", "enter", "d", "P")
+        assert [toast for toast in person.toasts if "--read-only" in toast] != []
+        assert "read-only" in person.screen().splitlines()[0]
+
+    run(stalled, errand, read_only=True)
+
+
+def test_the_strip_is_gone_when_nothing_is_stuck(
+    stalled: Store, run: Run, clock: ManualClock
+) -> None:
+    async def errand(person: Person) -> None:
+        assert "+" not in person.screen().splitlines()[1]
+        await person.press("n", "enter")
+        stalled.skip("billing", _address("orders/0@0"))
+        stalled.release("invoices", 0)
+        await person.look()
+        assert "■ STALLED" not in person.screen()
+        assert "orders/0@0 blocks nothing any more" in person.screen()
+
+    run(stalled, errand)
+
+
+def test_a_pause_stands_still_until_it_ends(shop: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("full_stop")
+        assert "○ PAUSED" in person.screen()
+        shop.create_queue("later")
+        person.app.poller.tick()
+        await person.settle()
+        assert "later" not in person.screen()
+        await person.press("full_stop")
+        assert "later" in person.screen()
+
+    run(shop, errand)
+
+
+def test_the_copied_command_shows_what_is_selected(shop: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("colon")
+        await person.type("emails@0")
+        await person.press("enter", "y")
+        assert person.app.clipboard == "mq peek emails@0 -n 1"
+
+    run(shop, errand)
+
+
+@pytest.mark.parametrize("theme", ["mq-dark", "mq-light", "mq-ansi"])
+def test_hostile_text_stays_in_its_cell_on_every_screen(
+    stalled: Store, run: Run, theme: str
+) -> None:
+    async def errand(person: Person) -> None:
+        person.app.theme = theme
+        await person.press("2", "enter", "p")
+        seen = person.screen()
+        await person.press("enter")
+        seen += person.screen()
+        await person.press("1", "colon")
+        await person.type("emails@0")
+        await person.press("enter")
+        seen += person.screen()
+        assert r"[/x] [bold]\x1b[31m\x9b2J\u202eevil\x07" in seen
+        assert all(char.isprintable() or char == "\n" for char in seen)
+
+    run(stalled, errand)
+
+
+def _address(text: str) -> object:
+    from store.addresses import parse_address
+
+    return parse_address(text)
