@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar
 
+from textual import work
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
@@ -93,24 +94,18 @@ class Poller(Widget):
     def tick(self) -> None:
         """Look if something may have changed, unless a look is under way or all is paused."""
         if not self._is_looking and not self.is_paused:
-            self._begin(unless_unchanged=True)
+            self._look(unless_unchanged=True)
 
     def look(self) -> None:
         """Look now, whatever was seen before."""
-        self._begin(unless_unchanged=False)
-
-    def _begin(self, *, unless_unchanged: bool) -> None:
-        # A function rather than a coroutine, which nobody would await if a newer look came first.
-        def look() -> Coroutine[None, None, None]:
-            return self._look(unless_unchanged=unless_unchanged)
-
-        self.run_worker(look, group="poll", exclusive=True)
+        self._look(unless_unchanged=False)
 
     async def ask(self, question: Callable[[Store], Answer]) -> Answer:
         """The answer to a question, from the poller's thread."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, question, self._store)
 
+    @work(group="poll", exclusive=True)
     async def _look(self, *, unless_unchanged: bool) -> None:
         self._is_looking = True
         question = self.question
