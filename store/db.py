@@ -33,6 +33,7 @@ from store.errors import (
     Unavailable,
 )
 from store.lockfile import LONGEST_PAUSE, WriteLock
+from store.memory import Memory
 from store.statements import Parameters, Row, Snapshot, Write
 
 __all__ = [
@@ -63,6 +64,8 @@ class Database:
         self._unusable = ""
         # By reader: when this process last looked whether a holder of its leases is gone.
         self.looked_for_the_dead: dict[int, int] = {}
+        self._memory = Memory(0)
+        self._checked_generation = 0
         # The bucket in which this handle last sampled each counter.
         self.sampled: dict[tuple[str, int], int] = {}
         try:
@@ -173,6 +176,24 @@ class Database:
             )
         return now
 
+    def memory(self, generation: int) -> Memory:
+        """What is remembered of the settings of a committed generation."""
+        memory = self._memory
+        if memory.generation != generation:
+            memory = self._memory = Memory(generation)
+        return memory
+
+    def memory_for_writing(self, connection: sqlite3.Connection) -> Memory:
+        """What is remembered at the beginning of a write transaction.
+
+        Raises `NewerStore` when a newer program has upgraded the store, which changes settings.
+        """
+        generation = connection.execute("select generation from mq_store").fetchone()[0]
+        if generation != self._checked_generation:
+            self.check_version(connection.execute("pragma user_version").fetchone()[0])
+            self._checked_generation = generation
+        return self.memory(generation)
+
     def close(self) -> None:
         """Close every connection of every thread, read-only ones last; no call works after it."""
         self._close_connections()
@@ -254,9 +275,8 @@ class WriteBlock:
             database.check_same_file()
             with translated(database.path):
                 _begin(self._connection, deadline, self._timeout)
-                version = self._connection.execute("pragma user_version").fetchone()[0]
-            database.check_version(version)
-            self._tx = Write(database, self._connection)
+                memory = database.memory_for_writing(self._connection)
+            self._tx = Write(database, self._connection, memory)
             return self._tx
         except BaseException:
             self._abandon()

@@ -13,6 +13,7 @@ from store.lockfile import WriteLock
 Step = Callable[[sqlite3.Connection], None]
 
 _TO_SCHEMA_2 = """
+alter table mq_store rename column topology_generation to generation;
 drop table mq_exchanges;
 create table mq_exchanges (
   id integer primary key autoincrement,
@@ -24,21 +25,6 @@ create table mq_exchanges (
 ) strict;
 create index mq_bindings_key on mq_bindings (exchange, key);
 create index mq_bindings_pattern on mq_bindings (exchange) where key glob '*[*#]*';
-create trigger mq_exchanges_created after insert on mq_exchanges begin
-  update mq_store set topology_generation = topology_generation + 1;
-end;
-create trigger mq_exchanges_altered after update on mq_exchanges begin
-  update mq_store set topology_generation = topology_generation + 1;
-end;
-create trigger mq_exchanges_deleted after delete on mq_exchanges begin
-  update mq_store set topology_generation = topology_generation + 1;
-end;
-create trigger mq_bindings_created after insert on mq_bindings begin
-  update mq_store set topology_generation = topology_generation + 1;
-end;
-create trigger mq_bindings_deleted after delete on mq_bindings begin
-  update mq_store set topology_generation = topology_generation + 1;
-end;
 alter table mq_queues add column wait integer not null default 0 check (wait >= 0);
 alter table mq_queues add column chaos_calls integer not null default 0;
 alter table mq_queues add column busy_until integer not null default 0;
@@ -93,6 +79,54 @@ create table mq_processing_times (
   count integer not null check (count > 0),
   primary key (reader, bucket)
 ) strict, without rowid;
+create trigger mq_channels_created after insert on mq_channels begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_channels_altered after update on mq_channels begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_channels_deleted after delete on mq_channels begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_exchanges_created after insert on mq_exchanges begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_exchanges_altered after update on mq_exchanges begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_exchanges_deleted after delete on mq_exchanges begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_bindings_created after insert on mq_bindings begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_bindings_deleted after delete on mq_bindings begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_partitions_created after insert on mq_partitions begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_partitions_left after update of channel on mq_partitions begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_partitions_deleted after delete on mq_partitions begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_topics_altered after update on mq_topics begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_queues_altered after update of fifo, delay, retention,
+  max_message, retry_delays, dedup_window, content_dedup, dedup_scope, priorities, ttl, max_length,
+  max_bytes, overflow, single_active, fair, redrive_allow, chaos, wait on mq_queues begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_readers_altered after update of lease, max_deliveries,
+  dead_letter_to, dead_letter_key, drop_exhausted on mq_readers begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_shares_altered after update of max_in_flight on mq_shares begin
+  update mq_store set generation = generation + 1;
+end;
 """
 
 
@@ -138,5 +172,7 @@ def _upgrade_locked(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("begin immediate")
     for step in range(version, files.SCHEMA_VERSION):
         steps[step](connection)
+    # So that whoever has the store open notices, and looks at the version.
+    connection.execute("update mq_store set generation = generation + 1")
     connection.execute(f"pragma user_version = {files.SCHEMA_VERSION}")
     connection.execute("commit")

@@ -11,7 +11,7 @@ create table mq_store (
   created integer not null,                       -- wall
   durability text not null check (durability in ('full', 'normal')),
   max_bytes integer check (max_bytes > 0),        -- the file may not grow beyond this
-  topology_generation integer not null default 0  -- raised by every change of exchanges or bindings
+  generation integer not null default 0           -- raised by every change of settings
 ) strict;
 
 -- One row: which instant of the boot clock is which instant of store time.
@@ -373,22 +373,56 @@ create index mq_bindings_to_exchange on mq_bindings (to_exchange) where to_excha
 create index mq_bindings_key on mq_bindings (exchange, key);
 create index mq_bindings_pattern on mq_bindings (exchange) where key glob '*[*#]*';
 
--- Whoever remembers where keys lead forgets it when the generation is another one. Triggers,
--- because bindings also go with their queue, topic or exchange.
+-- Whoever remembers settings forgets them when the generation is another one. Triggers, because
+-- much goes with its topic, queue or exchange, and so that no writer can forget it. Counters that
+-- stand beside settings raise nothing.
+create trigger mq_channels_created after insert on mq_channels begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_channels_altered after update on mq_channels begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_channels_deleted after delete on mq_channels begin
+  update mq_store set generation = generation + 1;
+end;
 create trigger mq_exchanges_created after insert on mq_exchanges begin
-  update mq_store set topology_generation = topology_generation + 1;
+  update mq_store set generation = generation + 1;
 end;
 create trigger mq_exchanges_altered after update on mq_exchanges begin
-  update mq_store set topology_generation = topology_generation + 1;
+  update mq_store set generation = generation + 1;
 end;
 create trigger mq_exchanges_deleted after delete on mq_exchanges begin
-  update mq_store set topology_generation = topology_generation + 1;
+  update mq_store set generation = generation + 1;
 end;
 create trigger mq_bindings_created after insert on mq_bindings begin
-  update mq_store set topology_generation = topology_generation + 1;
+  update mq_store set generation = generation + 1;
 end;
 create trigger mq_bindings_deleted after delete on mq_bindings begin
-  update mq_store set topology_generation = topology_generation + 1;
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_partitions_created after insert on mq_partitions begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_partitions_left after update of channel on mq_partitions begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_partitions_deleted after delete on mq_partitions begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_topics_altered after update on mq_topics begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_queues_altered after update of fifo, delay, retention,
+  max_message, retry_delays, dedup_window, content_dedup, dedup_scope, priorities, ttl, max_length,
+  max_bytes, overflow, single_active, fair, redrive_allow, chaos, wait on mq_queues begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_readers_altered after update of lease, max_deliveries,
+  dead_letter_to, dead_letter_key, drop_exhausted on mq_readers begin
+  update mq_store set generation = generation + 1;
+end;
+create trigger mq_shares_altered after update of max_in_flight on mq_shares begin
+  update mq_store set generation = generation + 1;
 end;
 
 -- What an idempotent consumer has done already.

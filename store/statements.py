@@ -8,6 +8,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from store.memory import Memory
+
 if TYPE_CHECKING:
     from store.db import Database
 
@@ -20,13 +22,25 @@ _ROWS_A_STATEMENT = 64
 class Snapshot:
     """A read transaction: all its statements see the same state of the store."""
 
-    __slots__ = ("_now", "_wall", "connection", "database")
+    __slots__ = ("_memory", "_now", "_wall", "connection", "database")
 
     def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
         self.database = database
         self.connection = connection
+        self._memory: Memory | None = None
         self._now: int | None = None
         self._wall: int | None = None
+
+    def memory(self) -> Memory:
+        """What is remembered of the settings as they are in this transaction."""
+        if self._memory is None:
+            self._memory = self.database.memory(self.generation())
+        return self._memory
+
+    def generation(self) -> int:
+        """The number that every change of settings raises."""
+        number: int = self.value("select generation from mq_store")
+        return number
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a query, fetched whole: an open cursor would pin the WAL."""
@@ -64,11 +78,27 @@ class Write(Snapshot):
     is stored and the lock is free.
     """
 
-    __slots__ = ("afterwards",)
+    __slots__ = ("_changes", "_committed", "afterwards")
 
-    def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, database: Database, connection: sqlite3.Connection, committed: Memory
+    ) -> None:
         super().__init__(database, connection)
         self.afterwards: list[Callable[[], object]] = []
+        self._committed = committed
+        self._changes = connection.total_changes
+
+    def memory(self) -> Memory:
+        """What is remembered of the settings; nothing once this transaction has changed any.
+
+        Its changes may be undone, and their number be taken by others.
+        """
+        changes = self.connection.total_changes
+        if changes != self._changes:
+            if self.generation() != self._committed.generation:
+                return Memory(0)
+            self._changes = changes
+        return self._committed
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement and return how many rows it changed."""

@@ -119,21 +119,13 @@ def _make_deliverable(
                 assert draft.message_group is not None
                 heads.add(tx, queue.reader, draft.message_group, lane.base + sequence, timestamp)
         elif number & 1:
-            slot = _slot_of(tx, queue, lane)
+            slot = leases.slot_in(tx, queue.reader, lane.id)
             rows = [_waiting(tx, slot, seq, draft) for seq, _, draft in members]
             leases.insert(tx, queue.reader, rows)
         if queue.config.fair:
             for sequence, _, draft in members:
                 place = Place(draft.message_group, lane.base + sequence)
                 tenants.add(tx, queue.reader, place, delayed=bool(number & 1))
-
-
-def _slot_of(tx: Write, queue: Queue, lane: Partition) -> Slot:
-    id, cursor = tx.row(  # type: ignore[misc]
-        "select id, cursor from mq_slots where reader = :reader and partition = :partition",
-        {"reader": queue.reader.id, "partition": lane.id},
-    )
-    return leases.slot_of(queue.reader, id, lane.id, lane.number, cursor, lane.next)
 
 
 def _waiting(tx: Write, slot: Slot, sequence: int, draft: Draft) -> Lease:

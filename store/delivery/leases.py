@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from store.db import Snapshot, Write
+from store.db import Row, Snapshot, Write
 from store.delivery.readers import Reader
 
 OFFSET_BITS = 40
@@ -19,13 +19,17 @@ OFFSET_MASK = (1 << OFFSET_BITS) - 1
 
 @dataclass(slots=True)
 class Slot:
-    """Where a reader stands in one lane or partition: below the cursor all was handed out once."""
+    """Where a reader stands in one lane or partition: below the cursor all was handed out once.
+
+    `has_moved` says whether any of its messages was moved there, and so has an origin.
+    """
 
     id: int
     partition: int
     number: int
     cursor: int
     next: int
+    has_moved: bool
     level: int = 0
     delayed: bool = False
 
@@ -69,18 +73,33 @@ _COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record"
 def slots(tx: Snapshot, reader: Reader) -> list[Slot]:
     """The reader's slots by lane or partition number."""
     rows = tx.rows(
-        "select s.id, s.partition, p.number, s.cursor, p.next from mq_slots s"
-        " join mq_partitions p on p.id = s.partition where s.reader = :reader order by p.number",
-        {"reader": reader.id},
+        f"select {SLOTS} where s.reader = :reader order by p.number", {"reader": reader.id}
     )
-    return [slot_of(reader, *row) for row in rows]
+    return [slot_from_row(reader, row) for row in rows]
 
 
-def slot_of(reader: Reader, id: int, partition: int, number: int, cursor: int, next: int) -> Slot:
-    """A slot of a reader; the number of a queue's lane tells its level, and whether it waits."""
-    if reader.retains:
-        return Slot(id, partition, number, cursor, next)
-    return Slot(id, partition, number, cursor, next, number >> 1, bool(number & 1))
+SLOTS = (
+    "s.id, s.partition, p.number, s.cursor, p.next, exists (select 1 from mq_origins"
+    f" where record >= s.partition << {OFFSET_BITS} and record < s.partition + 1 << {OFFSET_BITS})"
+    " from mq_slots s join mq_partitions p on p.id = s.partition"
+)
+
+
+def slot_from_row(reader: Reader, row: Row) -> Slot:
+    """A slot from a row of `SLOTS`: a queue's lane tells its level, and whether it waits."""
+    slot = Slot(*row)
+    if not reader.retains:
+        slot.level, slot.delayed = slot.number >> 1, bool(slot.number & 1)
+    return slot
+
+
+def slot_in(tx: Snapshot, reader: Reader, partition: int) -> Slot:
+    """Where the reader stands in one lane or partition."""
+    (row,) = tx.rows(
+        f"select {SLOTS} where s.reader = :reader and s.partition = :partition",
+        {"reader": reader.id, "partition": partition},
+    )
+    return slot_from_row(reader, row)
 
 
 def get(tx: Snapshot, id: int) -> Lease | None:
@@ -197,7 +216,7 @@ def _notice_until(tx: Write, reader: Reader, until: int) -> Reader:
         "update mq_readers set noticed = :until where id = :reader",
         {"until": until, "reader": reader.id},
     )
-    return replace(reader, noticed=until)
+    return reader.noticing(until)
 
 
 def in_hand(tx: Snapshot, reader: Reader, holder: int) -> int:

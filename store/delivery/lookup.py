@@ -1,10 +1,12 @@
-"""Finding a reader by its name: a queue or a share, whichever the name is."""
+"""Finding a reader, a queue or a share, by its name or by one of its slots."""
 
 from __future__ import annotations
 
 from store.db import Snapshot
-from store.delivery import queues, shares
+from store.delivery import leases, queues, shares
+from store.delivery.leases import Slot
 from store.delivery.readers import Reader
+from store.memory import remembered
 
 
 def find_reader(tx: Snapshot, name: str) -> Reader:
@@ -17,3 +19,28 @@ def all_readers(tx: Snapshot) -> list[Reader]:
     """The rules of every queue and every share: the queues first, each by name."""
     found = [queues.find(tx, name).reader for name in queues.names(tx)]
     return found + [share.reader for share in shares.every(tx)]
+
+
+def place(tx: Snapshot, slot: int) -> tuple[Reader, Slot] | None:
+    """A slot of a queue or share, and whose it is; `None` when there is no such slot."""
+    reader = _reader_of(tx, slot)
+    if reader is None:
+        return None
+    noticed, *row = tx.row(  # type: ignore[misc]
+        f"select r.noticed, {leases.SLOTS} join mq_readers r on r.id = s.reader where s.id = :slot",
+        {"slot": slot},
+    )
+    return reader.noticing(noticed), leases.slot_from_row(reader, tuple(row))
+
+
+@remembered
+def _reader_of(tx: Snapshot, slot: int) -> Reader | None:
+    row = tx.row(
+        "select c.name, c.kind from mq_slots s join mq_readers r on r.id = s.reader"
+        " join mq_channels c on c.id = r.channel where s.id = :slot",
+        {"slot": slot},
+    )
+    if row is None:
+        return None
+    name, kind = row
+    return queues.reader(tx, name) if kind == "queue" else shares.reader(tx, name)

@@ -122,7 +122,9 @@ def remove(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
     """Take messages out of their queue: records, leases, origins, heads and every count of them."""
     samples.note_leaving(tx, reader.channel)
     tx.many("delete from mq_records where id = ?", [(m.record,) for m in messages])
-    tx.many("delete from mq_origins where record = ?", [(m.record,) for m in messages])
+    moved = [(m.record,) for m in messages if m.slot.has_moved]
+    if moved:
+        tx.many("delete from mq_origins where record = ?", moved)
     leases.remove(tx, reader, [m.lease for m in messages if m.lease is not None])
     for lane in {m.slot.partition for m in messages}:
         gone = [m for m in messages if m.slot.partition == lane]

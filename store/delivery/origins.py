@@ -62,6 +62,8 @@ def unmoved(tx: Snapshot, record: int, timestamp: int, priority: int) -> Origin:
 
 def moved(tx: Snapshot, records: Sequence[int]) -> dict[int, Origin]:
     """The origins, by record, of those messages that were moved."""
+    if not records:
+        return {}
     rows = tx.rows(
         "select record, message_id, sent, source, reason, at, deliveries, error, hops, priority"
         " from mq_origins where record in (select value from json_each(:records))",

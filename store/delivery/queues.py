@@ -13,6 +13,7 @@ from store.delivery import queue_rules
 from store.delivery.readers import Reader
 from store.errors import BadInput, Conflict, Exists, NotFound
 from store.log.topics import Partition
+from store.memory import remembered
 from store.messages import QueueConfig
 from store.routes import EXCHANGE_PREFIX
 from store.routing import exchanges
@@ -166,7 +167,7 @@ def _with_source(allowed: str, name: str) -> str:
 
 
 _COLUMNS = (
-    "select c.name, c.id, c.created, r.id, r.noticed, q.fifo, r.lease, q.delay, q.retention,"
+    "select c.name, c.id, c.created, r.id, q.fifo, r.lease, q.delay, q.retention,"
     " q.max_message, r.max_deliveries, r.dead_letter_to, r.dead_letter_key, r.drop_exhausted,"
     " q.retry_delays, q.dedup_window, q.content_dedup, q.dedup_scope, q.priorities, q.ttl,"
     " q.max_length, q.max_bytes, q.overflow, q.single_active, q.fair, q.redrive_allow, q.chaos,"
@@ -177,18 +178,29 @@ _COLUMNS = (
 
 def configs(tx: Snapshot) -> dict[str, QueueConfig]:
     """The settings of every queue, by name."""
-    return {row[0]: _config(list(row[5:])) for row in tx.rows(f"{_COLUMNS} order by c.name")}
+    return {row[0]: _config(list(row[4:])) for row in tx.rows(f"{_COLUMNS} order by c.name")}
 
 
 def find(tx: Snapshot, name: str) -> Queue:
     """The queue of that name; raises `NotFound`, naming what the name is instead."""
+    channel, created, config, reader = _settings(tx, name)
+    noticed, lanes = _lanes(tx, reader)
+    return Queue(channel, name, created, config, reader.noticing(noticed), lanes)
+
+
+@remembered
+def _settings(tx: Snapshot, name: str) -> tuple[int, int, QueueConfig, Reader]:
     row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
     if row is None:
         raise _missing(tx, name)
-    _, channel, created, reader, noticed, *settings = row
-    config, lanes = _config(settings), _lanes(tx, channel)
-    rules = _reader(reader, name, channel, noticed, config, lanes)
-    return Queue(channel, name, created, config, rules, lanes)
+    _, channel, created, reader, *settings = row
+    config = _config(settings)
+    return channel, created, config, _reader(tx, reader, name, channel, config)
+
+
+def reader(tx: Snapshot, name: str) -> Reader:
+    """The rules of a queue's readers, noticed at any time; raises `NotFound`."""
+    return _settings(tx, name)[3]
 
 
 def _config(settings: list[Any]) -> QueueConfig:
@@ -227,10 +239,11 @@ def _read_delays(text: str) -> tuple[int, ...]:
     return tuple(json.loads(text))
 
 
-def _reader(
-    id: int, name: str, channel: int, noticed: int, config: QueueConfig,
-    lanes: dict[int, Partition],
-) -> Reader:  # fmt: skip
+def _reader(tx: Snapshot, id: int, name: str, channel: int, config: QueueConfig) -> Reader:
+    levels = tx.rows(
+        "select distinct number >> 1 from mq_partitions where channel = :channel order by 1 desc",
+        {"channel": channel},
+    )
     return Reader(
         id=id,
         name=name,
@@ -243,8 +256,8 @@ def _reader(
         dead_letter_to=config.dlq,
         dead_letter_key=config.dlq_key,
         retry_delays=config.retry_delays,
-        noticed=noticed,
-        levels=tuple(sorted({number >> 1 for number in lanes}, reverse=True)),
+        noticed=0,
+        levels=tuple(level for (level,) in levels),
         delay=config.delay,
         retention=config.retention,
         fair=config.fair,
@@ -253,13 +266,15 @@ def _reader(
     )
 
 
-def _lanes(tx: Snapshot, channel: int) -> dict[int, Partition]:
+def _lanes(tx: Snapshot, reader: Reader) -> tuple[int, dict[int, Partition]]:
+    """The reader's noticed time, and the lanes by number."""
     rows = tx.rows(
-        "select id, number, start, next, records, bytes, last_timestamp"
-        " from mq_partitions where channel = :channel order by number",
-        {"channel": channel},
+        "select r.noticed, p.id, p.number, p.start, p.next, p.records, p.bytes, p.last_timestamp"
+        " from mq_readers r join mq_partitions p on p.channel = r.channel where r.id = :reader"
+        " order by p.number",
+        {"reader": reader.id},
     )
-    return {row[1]: Partition(*row) for row in rows}
+    return rows[0][0], {row[2]: Partition(*row[1:]) for row in rows}
 
 
 def _missing(tx: Snapshot, name: str) -> NotFound:

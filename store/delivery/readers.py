@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """The rules by which messages are leased and settled, passed along instead of branches.
 
     `on_ack` is the one decision: a queue deletes what was acknowledged, a share retains it.
@@ -38,6 +36,10 @@ class Reader:
     single_active: bool = False
     window: int | None = None
     turn: int = 0
+
+    def noticing(self, noticed: int) -> Reader:
+        """The reader as it is when leases due up to a store time count as ready again."""
+        return self if noticed == self.noticed else self._replace(noticed=noticed)
 
     @property
     def retains(self) -> bool:

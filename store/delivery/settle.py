@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from store.db import Snapshot, Write
+from store.db import Write
 from store.delivery import (
     attempts,
     heads,
@@ -230,20 +230,8 @@ class _Finder:
 
     def _place(self, slot: int) -> tuple[Reader, Slot] | None:
         if slot not in self._places:
-            self._places[slot] = _place_of(self._tx, slot)
+            self._places[slot] = lookup.place(self._tx, slot)
         return self._places[slot]
-
-
-def _place_of(tx: Snapshot, slot: int) -> tuple[Reader, Slot] | None:
-    name = tx.value(
-        "select c.name from mq_slots s join mq_readers r on r.id = s.reader"
-        " join mq_channels c on c.id = r.channel where s.id = :slot",
-        {"slot": slot},
-    )
-    if name is None:
-        return None
-    reader = lookup.find_reader(tx, name)
-    return reader, next(one for one in leases.slots(tx, reader) if one.id == slot)
 
 
 def _why_lost(tx: Write, reader: Reader, lease: Lease, receipt: receipts.Receipt) -> str | None:

@@ -12,6 +12,7 @@ from store.delivery.leases import Slot
 from store.delivery.readers import Reader
 from store.errors import BadInput, Exists, GroupActive, NotFound
 from store.log import topics
+from store.memory import remembered
 from store.messages import ShareConfig
 from store.models import OffsetChange
 from store.positions import Position, clamp, resolve
@@ -92,7 +93,7 @@ def check_settings(config: ShareConfig) -> None:
 
 
 _COLUMNS = (
-    "select c.name, c.id, c.created, t.name, r.id, r.noticed, s.turn, r.lease, r.max_deliveries,"
+    "select c.name, c.id, c.created, t.name, r.id, r.lease, r.max_deliveries,"
     " s.max_in_flight, r.dead_letter_to from mq_channels c join mq_readers r on r.channel = c.id"
     " join mq_shares s on s.reader = r.id join mq_channels t on t.id = r.source"
 )
@@ -100,14 +101,30 @@ _COLUMNS = (
 
 def find(tx: Snapshot, name: str) -> Share:
     """The share of that name; raises `NotFound`, naming what the name is instead."""
+    share = _settings(tx, name)
+    noticed, turn = tx.row(  # type: ignore[misc]
+        "select r.noticed, s.turn from mq_readers r join mq_shares s on s.reader = r.id"
+        " where r.id = :reader",
+        {"reader": share.reader.id},
+    )
+    return replace(share, reader=share.reader._replace(noticed=noticed, turn=turn))
+
+
+@remembered
+def _settings(tx: Snapshot, name: str) -> Share:
     row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
     if row is None:
         raise _missing(tx, name)
     return _share(row)
 
 
+def reader(tx: Snapshot, name: str) -> Reader:
+    """The rules by which a share is read, noticed at any time; raises `NotFound`."""
+    return _settings(tx, name).reader
+
+
 def _share(row: Row) -> Share:
-    name, channel, created, topic, reader, noticed, turn, *settings = row
+    name, channel, created, topic, reader, *settings = row
     config = ShareConfig(*settings)
     rules = Reader(
         id=reader,
@@ -121,12 +138,11 @@ def _share(row: Row) -> Share:
         dead_letter_to=config.dlq,
         dead_letter_key=None,
         retry_delays=(),
-        noticed=noticed,
+        noticed=0,
         levels=(0,),
         delay=0,
         retention=None,
         window=config.max_in_flight,
-        turn=turn,
     )
     return Share(channel, name, topic, created, config, rules)
 
@@ -149,7 +165,8 @@ def find_or_none(tx: Snapshot, name: str) -> Share | None:
 
 def every(tx: Snapshot) -> list[Share]:
     """All shares, by name."""
-    return [_share(row) for row in tx.rows(f"{_COLUMNS} order by c.name")]
+    rows = tx.rows("select name from mq_channels where kind = 'share' order by 1")
+    return [find(tx, name) for (name,) in rows]
 
 
 def alter(tx: Write, name: str, settings: dict[str, Any]) -> Share:

@@ -18,7 +18,7 @@ from store.messages import LeaseStatus, Message, QueueStatus, State
 
 
 def _origins(tx: Snapshot, stored: Sequence[Stored]) -> list[Origin]:
-    moved = origins.moved(tx, [one.record for one in stored])
+    moved = origins.moved(tx, [one.record for one in stored if one.slot.has_moved])
     return [
         moved.get(one.record) or origins.unmoved(tx, one.record, one.timestamp, one.slot.level)
         for one in stored

@@ -9,6 +9,7 @@ from store.db import Snapshot, Write
 from store.log import topics, unfinished
 from store.log.read import offset_for_time
 from store.log.topics import Partition, Topic
+from store.memory import remembered
 
 # 5,000 rows hold the write lock for about a millisecond.
 STEP = 5_000
@@ -26,7 +27,7 @@ _FORGET = [
 
 def drain(tx: Write) -> bool:
     """Remove up to `STEP` records of deleted channels; False when none are left."""
-    partition = tx.value("select id from mq_partitions where channel is null limit 1")
+    partition = _left_over(tx)
     if partition is None:
         return False
     last = tx.value(
@@ -40,6 +41,13 @@ def drain(tx: Write) -> bool:
     if last is None:
         tx.execute("delete from mq_partitions where id = :id", {"id": partition})
     return True
+
+
+@remembered
+def _left_over(tx: Snapshot) -> int | None:
+    """A partition without a channel: there is another one only after a change of settings."""
+    partition: int | None = tx.value("select id from mq_partitions where channel is null limit 1")
+    return partition
 
 
 def trim_step(tx: Write, partition: int, before: int) -> int | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from store.addresses import check_name
 from store.db import Snapshot, Write
 from store.errors import BadInput, Conflict, Exists, NotFound
+from store.memory import remembered
 from store.models import PartitionStatus, TopicConfig, TopicStatus
 
 MOST_PARTITIONS = 10_000
@@ -41,15 +42,11 @@ class Partitions:
     So a topic of a thousand partitions costs an append to one of them no more than another.
     """
 
-    def __init__(self, tx: Snapshot, channel: int) -> None:
+    def __init__(self, tx: Snapshot, channel: int, count: int) -> None:
         self._tx = tx
         self._channel = channel
+        self._count = count
         self._loaded: dict[int, Partition] = {}
-        # Numbers count from 0 without gaps, so the last one tells how many there are.
-        self._count: int = tx.value(
-            "select max(number) + 1 from mq_partitions where channel = :channel",
-            {"channel": channel},
-        )
 
     def __len__(self) -> int:
         return self._count
@@ -177,11 +174,22 @@ def partition_counts(tx: Snapshot) -> dict[str, int]:
 
 def find(tx: Snapshot, name: str) -> Topic:
     """The topic of that name; raises `NotFound`, naming what the name is instead."""
+    channel, created, config, partitions = _settings(tx, name)
+    return Topic(channel, name, created, config, Partitions(tx, channel, partitions))
+
+
+@remembered
+def _settings(tx: Snapshot, name: str) -> tuple[int, int, TopicConfig, int]:
     row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
     if row is None:
         raise missing(tx, name)
     _, channel, created, *settings = row
-    return Topic(channel, name, created, TopicConfig(*settings), Partitions(tx, channel))
+    # Numbers count from 0 without gaps, so the last one tells how many there are.
+    partitions: int = tx.value(
+        "select max(number) + 1 from mq_partitions where channel = :channel",
+        {"channel": channel},
+    )
+    return channel, created, TopicConfig(*settings), partitions
 
 
 def find_or_none(tx: Snapshot, name: str) -> Topic | None:

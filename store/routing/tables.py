@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from weakref import WeakKeyDictionary
 
-from store.db import Database, Snapshot, Write
+from store.db import Snapshot
 from store.errors import BadInput
+from store.memory import remembered
 from store.models import HeaderValue
 from store.routes import Binding, Exchange
 from store.routing import bindings, exchanges
@@ -20,14 +20,13 @@ _Matcher = Callable[[Snapshot, str, Headers], Sequence[Binding]]
 
 
 class Tables:
-    """The exchanges of a store as of one topology generation, each read when it is first used.
+    """The exchanges of a store as of one generation of settings, each read when it is first used.
 
     Where a routing key leads is remembered, unless it depends on headers. A key that equals a
     binding key is looked up in the store; what has wildcards is kept in a trie.
     """
 
-    def __init__(self, generation: int) -> None:
-        self.generation = generation
+    def __init__(self) -> None:
         self._exchanges: dict[str, Exchange | None] = {}
         self._matchers: dict[str, _Matcher] = {}
         self._ends: dict[tuple[str, str], Sequence[Binding]] = {}
@@ -158,24 +157,10 @@ def _remember(
     memory[place] = found
 
 
-_tables: WeakKeyDictionary[Database, Tables] = WeakKeyDictionary()
-
-
+@remembered
 def current(tx: Snapshot) -> Tables:
     """The tables as of this transaction, shared by all of one open store while nothing changes."""
-    generation: int = tx.value("select topology_generation from mq_store")
-    tables = _tables.get(tx.database)
-    if tables is None or tables.generation != generation:
-        tables = Tables(generation)
-        if not isinstance(tx, Write) or _is_committed(tx, generation):
-            _tables[tx.database] = tables
-    return tables
-
-
-def _is_committed(tx: Write, generation: int) -> bool:
-    # A change of this very transaction may be undone, and its number be taken by another.
-    committed = tx.database.read_only().execute("select topology_generation from mq_store")
-    return bool(committed.fetchone()[0] == generation)
+    return Tables()
 
 
 def routing_key(key: bytes | None) -> str:

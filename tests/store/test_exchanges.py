@@ -52,7 +52,7 @@ def undone(store: Store) -> Iterator[Transaction]:
 def generation(store: Store) -> int:
     with store._read() as tx:
         assert isinstance(tx, Snapshot)
-        number: int = tx.value("select topology_generation from mq_store")
+        number: int = tx.value("select generation from mq_store")
     return number
 
 
