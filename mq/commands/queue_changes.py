@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mq.commands.queue_columns import messages_in
 from mq.commands.queue_options import (
     Chaos,
     ContentDedup,
@@ -42,6 +43,7 @@ from mq.commands.reporting import (
 from mq.context import current_context
 from mq.trial import trial
 from store.errors import BadInput
+from store.keeping import queue_keeps_less
 from store.messages import QueueStatus
 
 if TYPE_CHECKING:
@@ -76,8 +78,8 @@ def alter(
 ) -> None:
     """Change settings of a queue; what is not given stays, and so do the messages.
 
-    Keeping messages for less time than before can't be taken back: it is asked about on a terminal
-    and needs --yes off it. Whether a queue is FIFO can't change.
+    Keeping messages for less time than before, or fewer of them, can't be taken back: it is asked
+    about on a terminal and needs --yes off it. Whether a queue is FIFO can't change.
     """
     settings = queue_settings(
         fifo=fifo, lease=lease, delay=delay, retention=retention, max_deliveries=max_deliveries,
@@ -116,10 +118,8 @@ def _altered(
 
 
 def _changes(before: QueueStatus, after: QueueStatus) -> list[Change]:
-    changes = changed_settings(before.config, after.config)
-    if after.config.retention >= before.config.retention:
-        return changes
-    risk = "messages older than that may go now"
+    risks = queue_keeps_less(before.config, after.config, messages_in(before), before.bytes)
     return [
-        change._replace(risk=risk if change.setting == "retention" else None) for change in changes
+        change._replace(risk=risks.get(change.setting))
+        for change in changed_settings(before.config, after.config)
     ]

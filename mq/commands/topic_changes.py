@@ -30,6 +30,7 @@ from mq.output import Column
 from mq.trial import trial
 from store.addresses import parse_address
 from store.errors import BadInput
+from store.keeping import topic_keeps_less
 from store.models import TopicConfig, TopicStatus, TrimResult
 from store.positions import Position, parse_position
 from store.text import describe_size
@@ -108,32 +109,16 @@ def _moved(store: Store, topic: TopicStatus) -> str:
 
 
 def _risks(store: Store, before: TopicStatus, new: TopicConfig) -> dict[str, str]:
-    """Why a changed setting can't be taken back, by its name."""
-    old = before.config
-    risks = {}
-    if _less(_kept_for(new), _kept_for(old)):
-        removed = _older(store, before, new)
-        name = "retention" if old.retention != new.retention else "cleanup"
-        risks[name] = f"{count(removed, 'record')} may go now for being older than that"
-    if _less(_kept_bytes(new), _kept_bytes(old)):
+    """Why a changed setting can't be taken back, by its name; where it can be counted, counted."""
+    risks = topic_keeps_less(before.config, new)
+    if "retention" in risks:
+        removed = count(_older(store, before, new), "record")
+        risks["retention"] = f"{removed} may go now for being older than that"
+    if "retention_bytes" in risks:
         limit = new.retention_bytes or 0
         over = sum(max(0, partition.bytes - limit) for partition in before.partitions)
         risks["retention_bytes"] = f"{describe_size(over)} may go now for being over that"
-    if "compact" in new.cleanup and "compact" not in old.cleanup:
-        risks["cleanup"] = "records without a key, and values replaced by newer ones, may go now"
     return risks
-
-
-def _less(new: int | None, old: int | None) -> bool:
-    return new is not None and (old is None or new < old)
-
-
-def _kept_for(config: TopicConfig) -> int | None:
-    return config.retention if "delete" in config.cleanup else None
-
-
-def _kept_bytes(config: TopicConfig) -> int | None:
-    return config.retention_bytes if "delete" in config.cleanup else None
 
 
 def _older(store: Store, topic: TopicStatus, new: TopicConfig) -> int:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from math import lcm
 
 from store.db import Snapshot
-from store.settings import QUEUE, TOPIC, Notation, config_value
+from store.keeping import queue_keeps_less, topic_keeps_less
+from store.topology.kinds import queue_config, topic_config
 from store.topology.model import Thing, Topology
 from store.topology.steps import Step
 
 Facts = Mapping[str, int]
-_FOREVER = float("inf")
 _GONE = "it is empty; what is sent to it meanwhile is refused"
 
 
@@ -28,7 +28,7 @@ def judged(steps: Iterable[Step], there: Topology, facts: Counted) -> Iterator[S
         else:
             before = there.get(step.kind, step.name)
             assert before is not None
-            risks = list(_change_risks(before, step.thing))
+            risks = list(_change_risks(before, step.thing, counted))
         yield replace(step, risks=tuple(risks), facts=counted)
 
 
@@ -57,37 +57,24 @@ def _count(facts: Facts, noun: str) -> str:
     return f"{number:,} {noun.removesuffix('s') if number == 1 else noun}"
 
 
-def _change_risks(before: Thing, after: Thing) -> Iterator[str]:
+def _change_risks(before: Thing, after: Thing, facts: Facts) -> Iterator[str]:
+    old, new = before.settings, after.settings
+    less: dict[str, str] = {}
     if before.kind == "topic":
-        yield from _topic_risks(before, after)
+        yield from _moving_keys(int(old["partitions"]), int(new["partitions"]))
+        less = topic_keeps_less(topic_config(old), topic_config(new))
     elif before.kind == "queue":
-        yield from _queue_risks(before, after)
+        less = queue_keeps_less(
+            queue_config(old), queue_config(new), facts["messages"], facts["bytes"]
+        )
+    for setting, reason in less.items():
+        yield f"{setting}: {reason}"
 
 
-def _topic_risks(before: Thing, after: Thing) -> Iterator[str]:
-    old, new = int(before.settings["partitions"]), int(after.settings["partitions"])
+def _moving_keys(old: int, new: int) -> Iterator[str]:
     if old != new:
         share = round(100 * moving_share(old, new))
         yield f"{share} % of the keys go to other partitions, and lose their order there"
-    cleanup, was = after.settings["cleanup"], before.settings["cleanup"]
-    for setting in ("retention", "retention_bytes"):
-        limit = _limit(TOPIC, after, setting) if "delete" in cleanup else _FOREVER
-        previous = _limit(TOPIC, before, setting) if "delete" in was else _FOREVER
-        if limit < previous:
-            yield f"records past {setting} {after.settings[setting]} may go at once"
-    if "compact" in cleanup and "compact" not in was:
-        yield "values that newer ones of their key replace may go at once"
-
-
-def _queue_risks(before: Thing, after: Thing) -> Iterator[str]:
-    for setting in ("retention", "ttl", "max_length", "max_bytes"):
-        if setting in QUEUE and _limit(QUEUE, after, setting) < _limit(QUEUE, before, setting):
-            yield f"messages past {setting} {after.settings[setting]} may go at once"
-
-
-def _limit(notations: Mapping[str, Notation], thing: Thing, setting: str) -> float:
-    value = config_value(notations[setting], thing.settings[setting])
-    return _FOREVER if value is None else value
 
 
 class Counted:
@@ -120,14 +107,17 @@ def _topic_facts(tx: Snapshot) -> dict[str, Facts]:
 
 def _queue_facts(tx: Snapshot) -> dict[str, Facts]:
     rows = tx.rows(
-        "select c.name, sum(p.records),"
+        "select c.name, sum(p.records), sum(p.bytes),"
         " (select count(*) from mq_readers r join mq_leases l on l.reader = r.id"
         " where r.channel = c.id and l.token not null and l.ends > :now)"
         " from mq_channels c join mq_partitions p on p.channel = c.id"
         " where c.kind = 'queue' group by c.id",
         {"now": tx.now},
     )
-    return {name: {"messages": messages, "in_flight": held} for name, messages, held in rows}
+    return {
+        name: {"messages": messages, "bytes": size, "in_flight": held}
+        for name, messages, size, held in rows
+    }
 
 
 def _group_facts(tx: Snapshot) -> dict[str, Facts]:

@@ -48,7 +48,8 @@ class Step:
     @property
     def what(self) -> tuple[object, ...]:
         """What tells two steps apart, whatever the numbers of the moment are."""
-        return self.action, self.kind, self.name, self.changes, self.thing.settings
+        risky = bool(self.risks)
+        return self.action, self.kind, self.name, self.changes, self.thing.settings, risky
 
 
 @dataclass(frozen=True, slots=True)

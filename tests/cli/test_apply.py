@@ -55,7 +55,7 @@ class TestPlan:
             "+ create queue new",
             "~ change topic orders: partitions 1 → 4 (records 0, readers 0) ! 75 % of the keys go"
             " to other partitions, and lose their order there",
-            "~ change queue emails: lease 45s → 1m (messages 0, in flight 0)",
+            "~ change queue emails: lease 45s → 1m (messages 0, bytes 0, in flight 0)",
         ]
 
     def test_pruning_shows_what_would_be_deleted(
@@ -64,10 +64,10 @@ class TestPlan:
         write_file(HEAD + "topics: {orders: {}}\n")
         assert call_mq("plan", applied).out == b""
         assert call_mq("plan", applied, "--prune").text.splitlines() == [
-            "- delete queue emails (messages 0, in flight 0) ! it is empty; what is sent to it"
-            " meanwhile is refused",
-            "- delete queue dead (messages 0, in flight 0) ! it is empty; what is sent to it"
-            " meanwhile is refused",
+            "- delete queue emails (messages 0, bytes 0, in flight 0) ! it is empty; what is sent to"
+            " it meanwhile is refused",
+            "- delete queue dead (messages 0, bytes 0, in flight 0) ! it is empty; what is sent to"
+            " it meanwhile is refused",
         ]
 
     def test_json_has_every_field_of_a_step(
@@ -82,7 +82,7 @@ class TestPlan:
                 "changes": [{"setting": "lease", "old": "45s", "new": "1m"}],
                 "irreversible": False,
                 "risks": [],
-                "facts": {"messages": 0, "in_flight": 0},
+                "facts": {"messages": 0, "bytes": 0, "in_flight": 0},
             }
         ]
 

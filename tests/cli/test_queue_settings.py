@@ -152,3 +152,11 @@ def test_a_message_may_have_a_time_to_live(call_mq: RunMq) -> None:
 
     (line,) = call_mq("receive", "dead").out.splitlines()
     assert json.loads(line)["dead"]["reason"] == "expired"
+
+
+def test_a_limit_that_drops_messages_needs_yes(call_mq: RunMq) -> None:
+    call_mq("queue", "create", "q")
+    call_mq("produce", "q", "1", "2")
+    assert call_mq("queue", "alter", "q", "--max-length", "2").code == 0
+    assert call_mq("queue", "alter", "q", "--max-length", "1").is_refused(2)
+    assert call_mq("queue", "alter", "q", "--max-length", "1", "--yes").code == 0

@@ -115,6 +115,17 @@ def test_a_plan_stays_good_while_only_messages_come_and_go(store: Store) -> None
     assert store.queue("emails").config.lease == 60_000
 
 
+def test_a_plan_that_would_lose_messages_by_now_is_refused(store: Store) -> None:
+    store.create_queue("emails")
+    files = [source(HEAD + "queues: {emails: {max_length: 1}}")]
+    plan = store.plan(files)
+    assert not plan.risky
+    store.send("emails", b"1")
+    store.send("emails", b"2")
+    with pytest.raises(StalePlan):
+        store.apply(files, expected=plan)
+
+
 def test_a_group_that_gives_a_topic_up_keeps_its_offsets_there(store: Store) -> None:
     apply(store, "topics: {a: {}, b: {}}\ngroups: {g: {topics: [a, b]}}")
     store.produce_many("a", [NewRecord(b"1")] * 3)

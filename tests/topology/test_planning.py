@@ -49,7 +49,7 @@ def test_a_change_says_from_what_to_what_and_how_much_is_there(store: Store) -> 
     store.receive("emails")
     (step,) = steps(store, "queues: {emails: {lease: 1m}}")
     assert changes(step) == {"lease": ("30s", "1m")}
-    assert step.facts == {"messages": 3, "in_flight": 1}
+    assert step.facts == {"messages": 3, "bytes": 3, "in_flight": 1}
     assert not step.risks
 
 
@@ -101,11 +101,22 @@ class TestRisks:
         (step,) = steps(store, f"topics: {{orders: {{{setting}}}}}")
         assert not step.risks
 
-    @pytest.mark.parametrize("setting", ["retention: 1h", "ttl: 1h", "max_length: 10"])
+    @pytest.mark.parametrize("setting", ["retention: 1h", "max_bytes: 10B", "max_length: 1"])
     def test_keeping_less_of_a_queue_is_marked(self, store: Store, setting: str) -> None:
         store.create_queue("emails")
+        store.send_many("emails", [NewMessage(b"a message")] * 2)
         (step,) = steps(store, f"queues: {{emails: {{{setting}}}}}")
         assert step.risks
+
+    @pytest.mark.parametrize(
+        "settings",
+        ["ttl: 1h", "max_length: 1, overflow: reject", "max_length: 2", "retention: 30d"],
+    )
+    def test_what_takes_no_message_away_is_not(self, store: Store, settings: str) -> None:
+        store.create_queue("emails")
+        store.send_many("emails", [NewMessage(b"a message")] * 2)
+        (step,) = steps(store, f"queues: {{emails: {{{settings}}}}}")
+        assert not step.risks
 
     def test_a_group_that_is_changed_shows_its_members_and_lag(self, store: Store) -> None:
         store.create_topic("orders")
@@ -213,7 +224,7 @@ class TestPrune:
         store.send("a", b"1")
         (step,) = steps(store, "", prune=True)
         assert step.risks == ("1 message lost",)
-        assert step.facts == {"messages": 1, "in_flight": 0}
+        assert step.facts == {"messages": 1, "bytes": 1, "in_flight": 0}
 
     def test_what_something_else_needs_is_not_deleted(self, store: Store) -> None:
         apply(store, "queues: {dead: {}}")
