@@ -127,18 +127,15 @@ def main() -> None:
     given = parser.parse_args()
     rows: list[Row] = []
     if not given.json:
-        print(
-            f"{'each':>5}  {'':8}{'calls/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'fairness':>10}"
-        )
+        heads = ("calls/s", "p50 ms", "p99 ms", "max ms", "fairness")
+        print(f"{'each':>5}  {'':8}" + "".join(f"{head:>10}" for head in heads))
     for number in given.number:
         found = measure(number, given.seconds, given.durability)
         rows += found
         for one in found if not given.json else ():
             times = f"{one.p50:>10.2f}{one.p99:>10.2f}{one.longest:>10.1f}"
-            print(
-                f"{one.processes:>5}  {one.role:8}{one.per_second:>10,}{times}{one.fairness:>10.2f}",
-                flush=True,
-            )
+            begin = f"{one.processes:>5}  {one.role:8}{one.per_second:>10,}"
+            print(f"{begin}{times}{one.fairness:>10.2f}", flush=True)
     if given.json:
         print(json.dumps([asdict(one) for one in rows]))
 
