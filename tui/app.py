@@ -32,6 +32,7 @@ from tui.themes import THEMES, theme_after
 from tui.view import View
 
 _SHORTEST, _LONGEST = 0.25, 60.0
+_PROMPTS = {"/": "text that rows contain, or !text", ":": "a name, an address, or a screen"}
 
 
 class Dashboard(App[None]):
@@ -141,7 +142,9 @@ class Dashboard(App[None]):
 
     def _paint_bands(self) -> None:
         width = self.size.width
-        ids = ("back", *self.view.KEYS) if len(self._views) > 1 else self.view.KEYS
+        ids = self.view.key_ids()
+        if len(self._views) > 1:
+            ids = ("back", *ids)
         keys = footer_keys(ids, self.view.LABELS)
         footer = footer_line(keys, width, read_only=self.read_only)
         self.query_one("#footer", Band).show_lines([footer])
@@ -321,7 +324,8 @@ class Dashboard(App[None]):
         self.query_one("#prompt-row").display = True
         prompt = self.query_one("#prompt", Input)
         prompt.value = value
-        prompt.focus()
+        prompt.placeholder = _PROMPTS[sign]
+        self.screen.set_focus(prompt)
 
     @on(Input.Changed, "#prompt")
     def _prompt_changed(self, event: Input.Changed) -> None:

@@ -88,7 +88,9 @@ def stall_line(stall: Stall, width: int, *, is_chosen: bool = False) -> Line:
     blocker = toned(stall.blocker, Tone.STALLED)
     room = width - width_of(head) - width_of(tail)
     if room < width_of(blocker):
-        return fit(line(toned(f"{mark}■ STALLED {age}", Tone.STALLED), " ", blocker, tail), width)
+        reader = line(toned(" → ", Tone.DIM), stall.reader) if stall.partition is not None else ""
+        short = line(toned(f"{mark}■ STALLED {age:<6}", Tone.STALLED), "  ", blocker, reader, tail)
+        return fit(short, width)
     full = line(blocker, toned(details(stall), Tone.DIM))
     if width_of(full) + width_of(enter) <= room:
         return line(fit(line(head, full, tail), width - width_of(enter)), enter)

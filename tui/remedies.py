@@ -15,7 +15,7 @@ from tui.bands import behind
 from tui.dialogs import Deed
 from tui.spans import Line, Tone, line, toned
 
-KEYS: dict[Action, str] = {
+KEY_IDS: dict[Action, str] = {
     "dead-letter": "dead_letter",
     "release": "release",
     "skip": "skip",

@@ -58,6 +58,10 @@ class View(Vertical):
         """Say that the question can't be answered, such as for a queue that is gone."""
         self.dashboard.report(error)
 
+    def key_ids(self) -> tuple[str, ...]:
+        """The ids of the keys for the footer, as things stand."""
+        return self.KEYS
+
     def destination(self) -> str:
         """Where a message that is published here would go, or nothing."""
         return ""

@@ -16,7 +16,7 @@ from tui.figures import moment_text, plural
 from tui.keys import BY_ID
 from tui.live_table import LiveTable, TableColumn, TableRow
 from tui.painted import Band
-from tui.remedies import KEYS, prepare, remedy_for
+from tui.remedies import KEY_IDS, prepare, remedy_for
 from tui.spans import EMPTY, Line, Tone, fit, joined, line, toned, width_of
 from tui.view import View
 
@@ -138,7 +138,7 @@ def remedy_rows(stall: Stall) -> list[TableRow]:
 
 
 def _remedy_cells(remedy: Remedy) -> tuple[Line, ...]:
-    id = KEYS.get(remedy.action)
+    id = KEY_IDS.get(remedy.action)
     cap = toned(BY_ID[id].cap, Tone.KEY) if id else toned("y", Tone.DIM)
     return cap, line(remedy.effect), toned(remedy.command, Tone.DIM)
 
@@ -146,7 +146,7 @@ def _remedy_cells(remedy: Remedy) -> tuple[Line, ...]:
 class StallView(View):
     """A stall with its ways out; each asks before it does anything."""
 
-    KEYS = ("dead_letter", "release", "skip", "policy", "peek", "copy")
+    KEYS = ("peek", "copy")
     title = "stall"
 
     def __init__(self, stall: Stall) -> None:
@@ -159,6 +159,12 @@ class StallView(View):
         yield Band(id="card")
         yield LiveTable(_COLUMNS, "no way out is known", id="remedies")
         yield Band(id="remedy-command", classes="caption")
+
+    def key_ids(self) -> tuple[str, ...]:
+        """The keys of the ways out that there are."""
+        ways = () if self._is_over else self.stall.remedies
+        ids = (KEY_IDS[remedy.action] for remedy in ways if remedy.action in KEY_IDS)
+        return (*ids, *self.KEYS)
 
     def follow(self, stall: Stall) -> None:
         """Show another stall."""
@@ -194,9 +200,9 @@ class StallView(View):
     @on(LiveTable.Chosen)
     def _choose(self, event: LiveTable.Chosen) -> None:
         remedy = next(remedy for remedy in self.stall.remedies if remedy.command == event.key)
-        if remedy.action not in KEYS:
+        if remedy.action not in KEY_IDS:
             self.dashboard.press_copy()
-        elif self.dashboard.may_write(KEYS[remedy.action]):
+        elif self.dashboard.may_write(KEY_IDS[remedy.action]):
             self.dashboard.propose(prepare(self.stall, remedy))
 
     def _propose(self, action: Action) -> None:

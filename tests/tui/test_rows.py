@@ -1,0 +1,165 @@
+"""Lines and rows as pure functions: alignment, cutting, states, bars, and hostile text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from store import Stall, Store, Subject
+from store.clock import ManualClock
+from tests.tui.conftest import HOSTILE
+from tui.bands import footer_line, stall_line, strip_lines
+from tui.figures import progress_bar, short_count, short_rate, state_cell, trend_cell
+from tui.keys import BY_ID, KEYS, SCREENS
+from tui.live_table import TableColumn, layout
+from tui.remedies import KEY_IDS
+from tui.screens.message import body_lines, usual_form
+from tui.screens.overview import overview_rows
+from tui.screens.stall import card_lines, remedy_rows
+from tui.spans import Tone, fit, line, plain, toned, width_of
+
+SUBJECT = Subject(
+    "orders", "topic", "lagging", 12_345, None, None, None, None, 1204, 842.0, 8.13, 0.0,
+    (0,) * 59 + (3,), "billing 1,204 behind",
+)  # fmt: skip
+
+
+def stall_of(stalled: Store) -> Stall:
+    return stalled.stalls()[0]
+
+
+def test_a_line_is_padded_or_cut_to_its_width() -> None:
+    assert plain(fit(line("ab"), 4)) == "ab  "
+    assert plain(fit(line("ab"), 4, right=True)) == "  ab"
+    assert plain(fit(line("abcdef"), 4)) == "abc…"
+
+
+def test_a_wide_character_counts_as_two_cells() -> None:
+    assert width_of(line("日本")) == 4
+    assert width_of(fit(line("日本語"), 4)) == 4
+
+
+def test_text_from_outside_is_made_visible_when_a_span_is_made() -> None:
+    assert plain(line(HOSTILE.decode())) == r"[/x] [bold]\x1b[31m\x9b2J\u202eevil\x07"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (99_999, "99,999"), (123_456, "123k"), (1_234_567, "1.2M"), (5 * 10**9, "5.0G")],
+)
+def test_a_count_takes_at_most_seven_cells(number: int, text: str) -> None:
+    assert short_count(number) == text
+
+
+@pytest.mark.parametrize(("rate", "text"), [(0.01, "0"), (8.13, "8.1"), (1204.4, "1,204")])
+def test_a_rate_is_as_exact_as_it_is_small(rate: float, text: str) -> None:
+    assert short_rate(rate) == text
+
+
+def test_a_state_is_a_glyph_and_a_word() -> None:
+    assert plain(state_cell("stalled")) == "■ STALLED"
+    assert plain(state_cell("dead letters")) == "◆ dead letters"
+    assert plain(state_cell("dead letters", 9)) == "◆ dead"
+
+
+def test_a_bar_never_looks_finished_while_something_is_unread() -> None:
+    assert plain(progress_bar(0, 999, 1000, 10, Tone.TEXT)) == "▓▓▓▓▓▓▓▓▓░"
+    assert plain(progress_bar(0, 1000, 1000, 10, Tone.TEXT)) == "▓" * 10
+    assert plain(progress_bar(0, 0, 1000, 10, Tone.TEXT)) == "░" * 10
+
+
+def test_a_trend_is_drawn_from_zero_to_its_most() -> None:
+    assert plain(trend_cell((0, 5, 10, 10), 4)) == " ▄██"
+
+
+def test_columns_are_dropped_by_rank_and_the_rest_grow() -> None:
+    columns = (TableColumn("a", 10, grows=1), TableColumn("b", 10, drop=1), TableColumn("c", 5))
+    assert layout(columns, 40) == [(0, 21), (1, 10), (2, 5)]
+    assert layout(columns, 20) == [(0, 13), (2, 5)]
+
+
+def test_a_row_of_the_overview_tells_state_name_lag_and_rates() -> None:
+    (row,) = overview_rows([SUBJECT])
+    cells = [plain(cell) for cell in row.cells]
+    assert cells[:4] == ["▲ lagging", "orders", "topic", "12,345"]
+    assert cells[6:10] == ["1,204", "14m02s", "8.1", "0"]
+
+
+def test_a_stall_fits_in_one_line_however_narrow(stalled: Store) -> None:
+    stall = stall_of(stalled)
+    for width in (40, 80, 120, 200):
+        assert width_of(stall_line(stall, width)) == width
+    assert "orders/0@0" in plain(stall_line(stall, 80))
+    assert "[enter]" in plain(stall_line(stall, 200))
+
+
+def test_the_strip_has_no_line_when_all_is_well() -> None:
+    assert strip_lines([], 0, 80) == []
+
+
+def test_the_strip_counts_what_it_does_not_show(stalled: Store) -> None:
+    stall = stall_of(stalled)
+    lines = [plain(shown) for shown in strip_lines([stall] * 6, 6, 120)]
+    assert len(lines) == 4
+    assert "+3 more" in lines[-1]
+
+
+def test_the_strip_always_shows_the_chosen_stall(stalled: Store) -> None:
+    stalls = [replace(stall_of(stalled), blocker=f"orders/0@{at}") for at in range(9)]
+    lines = [plain(shown) for shown in strip_lines(stalls, 9, 120, chosen=7)]
+    assert next(text for text in lines if text.startswith("▸")).count("orders/0@7") == 1
+
+
+def test_the_card_says_what_blocks_what_and_why(stalled: Store, clock: ManualClock) -> None:
+    text = [plain(shown) for shown in card_lines(stall_of(stalled), clock.wall(), 120)]
+    assert text[0].strip().startswith("orders · partition 0 · group billing")
+    assert "│■0│ 1 2 3 4" in text[2]
+    assert any(shown.startswith(" BLOCKER  key cust-88 · 35 B") for shown in text)
+    assert any("card_api 502 [/x] (the same 6 times)" in shown for shown in text)
+    assert any("POISON" in shown for shown in text)
+
+
+def test_no_line_of_the_card_is_wider_than_the_terminal(stalled: Store, clock: ManualClock) -> None:
+    for stall in stalled.stalls():
+        for width in (80, 120, 200):
+            lines = card_lines(stall, clock.wall(), width)
+            assert max(map(width_of, lines)) <= width
+
+
+def test_every_way_out_has_a_key_but_reading_on(stalled: Store) -> None:
+    for stall in stalled.stalls():
+        assert {remedy.action for remedy in stall.remedies} - KEY_IDS.keys() <= {"read"}
+        assert len(remedy_rows(stall)) == len(stall.remedies)
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [(b'{"a": 1}', "json"), (b"plain", "text"), (b"\xff\x00", "hex"), (b"{broken", "text")],
+)
+def test_a_body_is_shown_in_the_form_that_suits_it(value: bytes, form: str) -> None:
+    assert usual_form(value) == form
+
+
+def test_a_body_in_hex_shows_bytes_beside_what_is_printable() -> None:
+    assert plain(body_lines(b"\x1bAB", "hex")[1]).endswith(".AB")
+
+
+def test_keys_and_their_ids_are_given_once() -> None:
+    assert len({key.key for key in KEYS}) == len(KEYS) == len(BY_ID)
+    assert set(SCREENS) <= BY_ID.keys()
+
+
+def test_keys_that_write_name_the_command_that_does_the_same() -> None:
+    assert [key.id for key in KEYS if key.writes and not key.command] == []
+
+
+def test_the_footer_is_cut_between_keys() -> None:
+    text = plain(footer_line([BY_ID["help"], BY_ID["quit"]], 9, read_only=False))
+    assert text == " ? help  "
+
+
+def test_writing_keys_are_dim_where_nothing_may_be_written() -> None:
+    content = footer_line([BY_ID["publish"]], 40, read_only=True)
+    assert {piece.tone for piece in content if piece.text.strip()} == {Tone.DIM}
+    assert toned("P", Tone.DIM)[0] in content
