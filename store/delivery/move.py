@@ -210,8 +210,7 @@ def _copy(
             _store(
                 tx,
                 message,
-                # Its counters have changed if it is the queue it leaves, or got what overflowed.
-                queues.find(tx, target.name),
+                target,
                 letter,
                 kept_since=tx.wall if moved else letter.sent,
                 keeps_id=not moved,
@@ -276,6 +275,8 @@ def _store(
         level=min(origin.priority, target.config.priorities - 1),
         expires=_expires(tx, target, began),
     )
+    # Its counters have changed if it is the queue it leaves, or lost or got what overflowed.
+    target = queues.find(tx, target.name)
     (record,) = enqueue.enqueue(tx, target, [draft])
     if not keeps_id:
         origin = replace(origin, message_id=origins.message_id(tx, record))

@@ -70,7 +70,11 @@ def redrive(
     targets: dict[str, Queue] = {}
     moved = []
     for one in plan(tx, queue, to, moving):
-        message = view.find_message(tx, queue, int(one.source.rpartition("@")[2]))
+        try:
+            message = view.find_message(tx, queue, int(one.source.rpartition("@")[2]))
+        except NotFound:
+            # What went before it to a full queue has pushed it out of this one.
+            continue
         origin = _origin(tx, message)
         back = Origin(origin.message_id, origin.sent, hops=origin.hops, priority=origin.priority)
         if one.target not in targets:

@@ -11,7 +11,7 @@ from store.clock import Clock
 
 _LANES = (
     "select s.id as slot, s.cursor, s.leases, s.held, s.waiting, r.id as reader, r.noticed,"
-    " q.fifo, q.delay, p.id as lane, p.number, p.next from mq_slots s"
+    " q.fifo, q.fair, q.delay, p.id as lane, p.number, p.next from mq_slots s"
     " join mq_readers r on r.id = s.reader and r.kind = 'queue'"
     " join mq_queues q on q.channel = r.channel join mq_partitions p on p.id = s.partition"
 )
@@ -32,6 +32,8 @@ def check_queue_invariants(path: Path, clock: Clock | None = None) -> None:
             _check_leases(connection, lane)
             if lane["fifo"]:
                 _check_heads(connection, lane, clock)
+            if lane["fair"] and not lane["number"]:
+                _check_tenants(connection, lane)
         _check_sequences(connection)
         _check_nothing_dangles(connection)
         _check_ids(connection)
@@ -65,7 +67,7 @@ def _check_leases(connection: sqlite3.Connection, lane: sqlite3.Row) -> None:
     assert leased <= records, "every lease has its message"
     if lane["number"] & 1:
         assert leased == records, "every message of a delayed lane has a lease row"
-    elif not lane["fifo"]:
+    elif not lane["fifo"] and not lane["fair"]:
         assert leased == {offset for offset in records if offset < lane["cursor"]}
     assert lane["number"] & 1 or all(offset < lane["cursor"] for offset in leased)
 
@@ -91,6 +93,31 @@ def _check_heads(connection: sqlite3.Connection, lane: sqlite3.Row, clock: Clock
             assert due == lease_due, "a leased head is due when its lease is"
         elif clock is not None:
             _check_delay(connection, clock, due, timestamp + lane["delay"])
+
+
+def _check_tenants(connection: sqlite3.Connection, lane: sqlite3.Row) -> None:
+    """A tenant's row says where its undelivered messages begin, and how many are in flight."""
+    undelivered = dict(
+        connection.execute(
+            "select ifnull(message_group, ' ' || r.id), min(r.id) from mq_records r"
+            " where r.id >> 40 = :lane and not exists (select 1 from mq_leases l"
+            " where l.record = r.id and l.reader = :reader) group by 1",
+            dict(lane),
+        ).fetchall()
+    )
+    in_flight = dict(
+        connection.execute(
+            "select r.message_group, count(*) from mq_leases l join mq_records r"
+            " on r.id = l.record where l.reader = :reader and l.token not null"
+            " and r.message_group not null group by 1",
+            dict(lane),
+        ).fetchall()
+    )
+    tenants = connection.execute(
+        "select name, first, in_flight from mq_tenants where reader = :reader", dict(lane)
+    ).fetchall()
+    assert {name: first for name, first, _ in tenants if first is not None} == undelivered
+    assert {name: number for name, _, number in tenants if number} == in_flight
 
 
 def _check_delay(connection: sqlite3.Connection, clock: Clock, due: int, ready: int) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import queue_shedding as shedding
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from invariants import check_invariants
 from queue_invariants import check_queue_invariants
 from queue_model import (
+    TOGETHER,
     Lease,
     MessageModel,
     QueueModel,
@@ -25,8 +27,11 @@ from queue_model import (
 
 from store import LeaseLost, NewMessage, Store
 from store.clock import ManualClock
+from store.holders import default_name
 
-FOCUS = st.sampled_from([("std", "dead"), ("loose",), ("fifo", "fifo.dead")])
+FOCUS = st.sampled_from(TOGETHER)
+HOLDERS = st.sampled_from("ab")
+TIMES = st.none() | st.sampled_from([0.0, 5.0, 40.0])
 # The first queue of the focus more often than the second.
 WHICH = st.integers(0, 2)
 SHORT = st.sampled_from([None, 0.0, 10.0])
@@ -66,6 +71,10 @@ class QueueMachine(RuleBasedStateMachine):
                 retention=queue.retention / 1000,
                 priorities=queue.priorities,
                 retry_delays=[delay / 1000 for delay in queue.retry_delays],
+                ttl=None if queue.ttl is None else queue.ttl / 1000,
+                max_length=queue.max_length,
+                fair=queue.fair,
+                single_active=queue.single_active,
             )
         for queue in self.model.queues.values():
             self.store.alter_queue(
@@ -94,12 +103,32 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def all_is_well(self) -> None:
+        # Whoever looks has what expired moved first.
+        self.store.queues()
+        while self.sweep():
+            pass
         check_invariants(self.path)
         check_queue_invariants(self.path, self.clock)
 
         self._messages_are_where_they_should_be()
         self._counts_are_the_models()
         self._nothing_is_lost_or_doubled()
+
+    def sweep(self) -> int:
+        """What one passing writer moves, in the model."""
+        return shedding.sweep(self.model, self.now, self._lane_of)
+
+    def _lane_of(self, queue: QueueModel, message: MessageModel) -> int:
+        """The number of the lane a message is in, by which equals are ordered."""
+        sql = (
+            "select p.id from mq_partitions p join mq_channels c on c.id = p.channel"
+            " where c.name = :name and p.number = :number"
+        )
+        where = {"name": queue.name, "number": message.level << 1 | message.delayed}
+        if self.tx is not None:
+            return int(self.tx.execute(sql, where)[0][0])
+        with self.store.transaction() as tx:
+            return int(tx.execute(sql, where)[0][0])
 
     def _messages_are_where_they_should_be(self) -> None:
         for name, queue in self.model.queues.items():
@@ -127,10 +156,13 @@ class QueueMachine(RuleBasedStateMachine):
             min_size=1,
             max_size=5,
         ),
+        ttl=TIMES,
     )
-    def send(self, to: int, batch: list[tuple[int, float | None, str | None]]) -> None:
+    def send(
+        self, to: int, batch: list[tuple[int, float | None, str | None]], ttl: float | None = None
+    ) -> None:
         messages = [
-            NewMessage(self._value(), priority=priority, delay=delay, message_group=group)
+            NewMessage(self._value(), priority=priority, delay=delay, message_group=group, ttl=ttl)
             for priority, delay, group in batch
         ]
         queue = self._queue(to)
@@ -141,12 +173,16 @@ class QueueMachine(RuleBasedStateMachine):
                 due = self.now + delay
                 stored.delayed = True
                 stored.lease = Lease(due, due, 0)
+        shedding.keep_within(self.model, queue, self.now)
+        self.sweep()
 
     def _value(self) -> bytes:
         return b"sent %d" % self.now
 
     def _put(self, queue: QueueModel, id: str, sequence: int, new: NewMessage) -> MessageModel:
         assert isinstance(new.value, bytes)
+        mark = shedding.mark(queue, new.ttl, self.now)
+        kept = self.now + queue.retention
         assert sequence == queue.next
         self.sent += 1
         return self.model.put(
@@ -156,10 +192,11 @@ class QueueMachine(RuleBasedStateMachine):
                 new.value,
                 sequence,
                 self.now,
-                self.now + queue.retention,
+                kept if mark is None else min(kept, mark),
                 level=min(new.priority, queue.priorities - 1),
                 priority=min(new.priority, queue.priorities - 1),
                 group=new.message_group,
+                mark=mark,
             ),
             self.now,
         )
@@ -170,10 +207,14 @@ class QueueMachine(RuleBasedStateMachine):
         batch=st.lists(
             st.tuples(GROUPS, st.none() | st.sampled_from("xy")), min_size=1, max_size=5
         ),
+        ttl=TIMES,
     )
-    def send_in_order(self, to: int, batch: list[tuple[str, str | None]]) -> None:
+    def send_in_order(
+        self, to: int, batch: list[tuple[str, str | None]], ttl: float | None = None
+    ) -> None:
         messages = [
-            NewMessage(self._value(), message_group=group, dedup_id=dedup) for group, dedup in batch
+            NewMessage(self._value(), message_group=group, dedup_id=dedup, ttl=ttl)
+            for group, dedup in batch
         ]
         queue = self._queue(to)
         known: dict[str, tuple[int, str]] = {}
@@ -189,15 +230,22 @@ class QueueMachine(RuleBasedStateMachine):
             if dedup is not None:
                 queue.duplicates[dedup] = (self.now + WINDOW, stored.sequence)
                 known[dedup] = (stored.sequence, id.id)
+        self.sweep()
 
-    @rule(source=WHICH, most=st.integers(1, 6), lease=st.none() | SECONDS)
-    def receive(self, source: int, most: int, lease: float | None) -> None:
+    @rule(source=WHICH, most=st.integers(1, 6), lease=st.none() | SECONDS, holder=HOLDERS)
+    def receive(self, source: int, most: int, lease: float | None, holder: str = "a") -> None:
         queue = self._queue(source)
         name = queue.name
-        expected = self.model.receive(
-            name, most, None if lease is None else round(lease * 1000), self.now
-        )
-        found = self.store.receive(name, most, lease=lease)
+        duration = None if lease is None else round(lease * 1000)
+        if self.tx is None:
+            found = self.store.receive(name, most, lease=lease, holder=holder)
+        else:
+            holder = default_name()
+            found = self.tx.receive(name, most, lease=lease)
+        expected, taken_out = self._pass(queue, most, duration, holder)
+        # A receive that only moved something out of the way tries again.
+        while taken_out and not expected and self.tx is None:
+            expected, taken_out = self._pass(queue, most, duration, holder)
         assert [(m.sequence, m.id, m.value, m.deliveries) for m in found] == [
             (m.sequence, m.id, m.value, m.deliveries) for m in expected
         ]
@@ -209,6 +257,17 @@ class QueueMachine(RuleBasedStateMachine):
             self.model.receipts.append(
                 Receipt(message.receipt, name, model.sequence, queue.purges, model.lease.token)
             )
+
+    def _pass(
+        self, queue: QueueModel, most: int, lease: int | None, holder: str
+    ) -> tuple[list[MessageModel], int]:
+        """What one pass of a receive leases, and how many it takes out."""
+        self.model.taken_out, self.model.holder = self.sweep(), holder
+        shedding.keep_within(self.model, queue, self.now)
+        if not shedding.admit(queue, holder, self.now):
+            return [], self.model.taken_out
+        picked = self.model.receive(queue.name, most, lease, self.now)
+        return picked, self.model.taken_out
 
     def _chosen(self, which: list[int]) -> list[Receipt]:
         latest = self.model.receipts[:-13:-1]
@@ -241,10 +300,14 @@ class QueueMachine(RuleBasedStateMachine):
         for name in dict.fromkeys(queue.name for queue, _ in groups):
             for group in dict.fromkeys(g for q, g in groups if q.name == name):
                 self.model.queues[name].refresh(group, self.now)
+        for name in dict.fromkeys(queue.name for queue, _ in groups):
+            shedding.keep_within(self.model, self.model.queues[name], self.now)
 
-    def _by_queue(self, settled: list[Receipt]) -> list[Receipt]:
-        names = list(dict.fromkeys(r.queue for r in settled))
-        return sorted(settled, key=lambda r: names.index(r.queue))
+    def _by_queue(self, settled: list[Receipt]) -> Iterator[Receipt]:
+        """Receipt by receipt and queue by queue; after each queue its limit counts again."""
+        for name in dict.fromkeys(r.queue for r in settled):
+            yield from (r for r in settled if r.queue == name)
+            shedding.keep_within(self.model, self.model.queues[name], self.now)
 
     @precondition(lambda self: self.model.receipts)
     @rule(which=st.lists(st.integers(0, 11), min_size=1, max_size=4), delay=st.none() | SECONDS)

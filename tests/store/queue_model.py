@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+import queue_shedding as shedding
 
 from store import Message
 
 Hops = tuple[tuple[str, str], ...]
+# Its time is over, and it had nowhere to go.
+STAYS = 0
 
 
 @dataclass
@@ -19,6 +24,7 @@ class Lease:
     ends: int
     deliveries: int
     token: int | None = None
+    holder: str = ""
 
 
 @dataclass
@@ -38,6 +44,12 @@ class MessageModel:
     before: int = 0
     dead: tuple[str, str] | None = None
     hops: Hops = ()
+    mark: int | None = None
+    """What `expires` of its record is: of a time to live, or of a retention since another time."""
+
+    def is_held(self, now: int) -> bool:
+        """Whether it is in somebody's hands."""
+        return self.lease is not None and self.lease.token is not None and self.lease.ends > now
 
     @property
     def deliveries(self) -> int:
@@ -69,6 +81,11 @@ class QueueModel:
     dlq: str | None = None
     retry_delays: tuple[int, ...] = ()
     priorities: int = 1
+    ttl: int | None = None
+    max_length: int | None = None
+    fair: bool = False
+    single_active: bool = False
+    line: list[list[Any]] = field(default_factory=list)
     messages: dict[int, MessageModel] = field(default_factory=dict)
     next: int = 0
     purges: int = 0
@@ -115,9 +132,10 @@ class QueueModel:
 
     def state(self, message: MessageModel, now: int) -> str:
         """ready, leased, delayed or blocked."""
-        lease = message.lease
-        if lease is not None and lease.token is not None and lease.ends > now:
+        if message.is_held(now):
             return "leased"
+        if message.mark == STAYS:
+            return "blocked"
         if self.in_flight(message, now):
             return "delayed"
         earlier = (m for m in self.in_order(message.group) if m.sequence < message.sequence)
@@ -143,6 +161,8 @@ class QueuesModel:
         self.receipts: list[Receipt] = []
         self.ended: set[int] = set()
         self.tokens = 0
+        self.holder = ""
+        self.taken_out = 0
         self.batches: dict[int, list[tuple[str, int, str, MessageModel]]] = {}
 
     def put(self, queue: QueueModel, message: MessageModel, now: int) -> MessageModel:
@@ -193,7 +213,7 @@ class QueuesModel:
         self, queue: QueueModel, level: int, fresh: bool, most: int, lease: int | None, now: int
     ) -> list[MessageModel]:
         picked: list[MessageModel] = []
-        waiting = list(_due(queue, level, fresh, now))
+        waiting = list(due(queue, level, fresh, now))
         while waiting and len(picked) < most:
             step = most - len(picked)
             page, waiting = waiting[:step], waiting[step:]
@@ -204,25 +224,29 @@ class QueuesModel:
         return picked
 
     def _hold(self, queue: QueueModel, message: MessageModel, lease: int | None, now: int) -> None:
-        self._end(message.lease)
+        self.end(message.lease)
         self.tokens += 1
         deliveries = 1 + (message.lease.deliveries if message.lease else 0)
         ends = now + (queue.lease if lease is None else lease)
         due = ends + queue.retry_delay(deliveries)
-        message.lease = Lease(due, ends, deliveries, self.tokens)
+        message.lease = Lease(due, ends, deliveries, self.tokens, self.holder)
 
-    def _end(self, lease: Lease | None) -> None:
+    def end(self, lease: Lease | None) -> None:
         if lease is not None and lease.token is not None:
             self.ended.add(lease.token)
 
     def _take_out(self, queue: QueueModel, message: MessageModel, now: int) -> bool:
         if message.expires <= now:
-            self.remove(queue, message, now)
-            queue.dropped += 1
+            self.taken_out += 1
+            if not shedding.expire(self, queue, message, now):
+                deliveries = message.lease.deliveries if message.lease else 0
+                due = now + max(queue.lease, 1000)
+                message.lease = Lease(due, due, deliveries)
             return True
         if queue.most is None or not message.lease or message.lease.deliveries < queue.most:
             return False
-        self._end(message.lease)
+        self.end(message.lease)
+        self.taken_out += 1
         if not self.dead_letter(queue, message, "max_deliveries", now):
             due = now + max(queue.lease, 1000)
             message.lease = Lease(due, due, message.lease.deliveries)
@@ -254,14 +278,17 @@ class QueuesModel:
         by_hand: bool = False,
     ) -> MessageModel:
         """Move a message to another queue, where it is `after`; by hand its time begins anew."""
-        self._end(message.lease)
+        self.end(message.lease)
         self.remove(queue, message, now)
         began = now if target.fifo or by_hand else int(self.sent(message))
         level = min(message.priority, target.priorities - 1)
-        moved = replace(
-            after, lease=None, delayed=False, level=level, expires=began + target.retention
-        )
-        return self.put(target, moved, now)
+        mark = began + target.retention
+        if target.ttl is not None:
+            mark = min(mark, now + target.ttl)
+        moved = replace(after, lease=None, delayed=False, level=level, expires=mark, mark=mark)
+        placed = self.put(target, moved, now)
+        shedding.keep_within(self, target, now)
+        return placed
 
     def sent(self, message: MessageModel) -> int:
         """When it was first sent: the value says so."""
@@ -287,7 +314,7 @@ class QueuesModel:
         queue, message = self.queues[receipt.queue], self.message(receipt)
         assert message is not None
         assert message.lease is not None
-        self._end(message.lease)
+        self.end(message.lease)
         deliveries = message.lease.deliveries
         exhausted = queue.most is not None and deliveries >= queue.most
         if exhausted and self.dead_letter(queue, message, "max_deliveries", now):
@@ -315,7 +342,7 @@ class QueuesModel:
         return now if queue.fifo else 0
 
 
-def _due(queue: QueueModel, level: int, fresh: bool, now: int) -> Iterator[MessageModel]:
+def due(queue: QueueModel, level: int, fresh: bool, now: int) -> Iterator[MessageModel]:
     """What may be delivered at a level: what was handed out or delayed by due time, then the rest.
 
     A delayed lane is younger than its undelayed sibling, so its messages lose a tie.
@@ -354,6 +381,16 @@ def queues() -> list[QueueModel]:
         QueueModel("dead", most=2, dlq="std"),
         QueueModel("std", most=2, dlq="dead", priorities=3),
         QueueModel("loose", most=2, retry_delays=(2_000, 20_000)),
+        QueueModel("full", ttl=100_000, max_length=3),
+        QueueModel("limited", most=2, dlq="full", ttl=15_000, max_length=4),
+        QueueModel("fair", most=3, fair=True),
+        QueueModel("single", most=3, single_active=True),
         QueueModel("fifo.dead", fifo=True),
         QueueModel("fifo", fifo=True, most=2, dlq="fifo.dead", delay=0),
     ]
+
+
+# The queues of one run: what matters seldom meets among more.
+TOGETHER = [
+    ("std", "dead"), ("loose",), ("limited", "full"), ("fair",), ("single",), ("fifo", "fifo.dead"),
+]  # fmt: skip

@@ -177,3 +177,22 @@ class TestDeadLetter:
     def test_it_needs_a_dlq(self, store: Store) -> None:
         with pytest.raises(BadInput, match="needs a DLQ"):
             store.create_queue("q", max_length=1, overflow="dead-letter")
+
+
+def test_a_redrive_into_a_full_queue_counts_what_overflows_back(store: Store) -> None:
+    limited(store, "a", "b", "c", max_length=1)
+    store.redrive("dead")
+
+    assert peek(store) == ["b"]
+    assert list(store.verify()) == []
+
+
+def test_a_redrive_passes_over_what_it_pushed_out_itself(store: Store) -> None:
+    store.create_queue("dead", max_length=2)
+    store.create_queue("q", dlq="dead", max_length=1)
+    for value in "abcd":
+        store.send("q", value)
+    store.redrive("dead")
+
+    assert store.queue("q").ready == 1
+    assert list(store.verify()) == []
