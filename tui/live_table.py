@@ -108,6 +108,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         self.marked: set[str] = set()
         self._empty = empty
         self._rows: tuple[TableRow, ...] = ()
+        self._is_known = False
 
     @property
     def rows(self) -> tuple[TableRow, ...]:
@@ -123,6 +124,8 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         """Show these rows; the cursor and the marks stay with their keys."""
         before, key = self._rows, self.key
         self._rows = tuple(rows)
+        is_news = not self._is_known
+        self._is_known = True
         self.marked &= {row.key for row in rows}
         self._size_to_rows()
         if key is None or not (self.cursor < len(rows) and rows[self.cursor].key == key):
@@ -130,7 +133,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
             self.cursor = min(self.cursor, max(0, len(rows) - 1)) if at is None else at
         if self.key != key:
             self.post_message(self.Moved(self, self.key))
-        if len(before) != len(rows):
+        if is_news or len(before) != len(rows):
             self.refresh()
             return
         top = self.scroll_offset.y
@@ -201,7 +204,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         if y == 0:
             return self.paint(self._header(width), width, self._style("table--header"))
         at = y - 1 + self.scroll_offset.y
-        if not self._rows and y == 2:
+        if self._is_known and not self._rows and y == 2:
             return self.paint(toned(f"  {self._empty}", Tone.DIM), width, self.rich_style)
         if at >= len(self._rows):
             return self.paint(EMPTY, width, self.rich_style)

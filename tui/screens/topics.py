@@ -16,6 +16,7 @@ from tui.asking import ask_reset
 from tui.figures import (
     age_cell,
     count_cell,
+    plural,
     progress_bar,
     rate_cell,
     short_count,
@@ -185,7 +186,8 @@ class TopicsView(View):
         partitions = detail.status.partitions
         groups = len({lag.group for lag in detail.lags})
         cleanup = detail.status.config.cleanup
-        said = f"{len(partitions):,} partitions · {groups} groups · cleanup {cleanup}"
+        counts = f"{plural(len(partitions), 'partition')} · {plural(groups, 'group')}"
+        said = f"{counts} · cleanup {cleanup}"
         caption = line(" ", toned(detail.status.name, Tone.TITLE), toned(f"  {said}", Tone.DIM))
         self.query_one("#topic-caption", Band).show_lines([caption])
 
