@@ -62,6 +62,10 @@ KEYS = (
     Key("mark", "space", "Mark the row", label="mark"),
     Key("peek", "p", "Look at the message", command="mq peek ADDRESS", label="peek"),
     Key("body", "b", "The body as text, JSON or hex", label="form"),
+    Key(
+        "route", "w", "Where a routing key leads",
+        command="mq route EXCHANGE -k KEY --explain", label="where",
+    ),
     Key("publish", "P", "Publish a message", "writes", "mq produce DEST VALUE", "publish"),
     Key(
         "release", "r", "Redrive dead letters; release what is held", "writes",

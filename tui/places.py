@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from store import NotFound, Store
 from store.addresses import parse_address
+from tui.screens.advice import AdviceView
 from tui.screens.letters import LettersView
 from tui.screens.message import MessageView
 from tui.screens.overview import OverviewView
 from tui.screens.queues import QueuesView
 from tui.screens.records import RecordsView
 from tui.screens.topics import TopicsView
+from tui.screens.topology import TopologyView
 from tui.view import View
 
 _SCREENS: dict[str, type[View]] = {
@@ -17,6 +19,8 @@ _SCREENS: dict[str, type[View]] = {
     "topics": TopicsView,
     "queues": QueuesView,
     "letters": LettersView,
+    "topology": TopologyView,
+    "advice": AdviceView,
 }
 
 

@@ -1,0 +1,190 @@
+"""Screen 6: what the doctor finds, why it matters, and what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+
+from store import Diagnosis, Overview, Severity, Store
+from tui.live_table import LiveTable, TableColumn, TableRow
+from tui.painted import Band
+from tui.poller import Question
+from tui.seldom import Seldom
+from tui.spans import EMPTY, Line, Tone, joined, line, toned
+from tui.view import View
+
+_EVERY_SECONDS = 5.0
+_FINDINGS = (
+    TableColumn("SEVERITY", 10),
+    TableColumn("WHERE", 14, grows=1),
+    TableColumn("WHAT", 36, grows=4),
+    TableColumn("DO", 30, grows=3, drop=1),
+)
+_COMMANDS = (TableColumn("DO", 60, grows=1),)
+SEVERITIES: dict[Severity, tuple[str, Tone]] = {
+    Severity.CRITICAL: ("■", Tone.STALLED),
+    Severity.WARNING: ("▲", Tone.LAGGING),
+    Severity.ADVICE: ("◇", Tone.KEY),
+    Severity.OK: ("●", Tone.OK),
+}
+"""Glyph and tone of a severity; its word stands beside them."""
+
+
+def severity_cell(severity: Severity) -> Line:
+    """A severity as glyph, word and colour."""
+    glyph, tone = SEVERITIES[severity]
+    return toned(f"{glyph} {severity}", tone)
+
+
+def finding_rows(findings: Sequence[Diagnosis]) -> list[TableRow]:
+    """A row per finding, worst first."""
+    return [TableRow(_key(finding), _cells(finding)) for finding in findings]
+
+
+def _key(finding: Diagnosis) -> str:
+    return f"{finding.code} {finding.address}"
+
+
+def _cells(finding: Diagnosis) -> tuple[Line, ...]:
+    more = f"  +{len(finding.do) - 1}" if len(finding.do) > 1 else ""
+    do = line(finding.do[0], toned(more, Tone.DIM)) if finding.do else EMPTY
+    is_well = finding.severity is Severity.OK
+    return (
+        severity_cell(finding.severity),
+        toned(finding.address, Tone.DIM if is_well else Tone.STRONG),
+        toned(finding.evidence, Tone.DIM if is_well else Tone.TEXT),
+        do,
+    )
+
+
+def finding_lines(finding: Diagnosis, width: int) -> list[Line]:
+    """The whole finding: what, by which numbers, and why it matters."""
+    head = line(
+        " ", severity_cell(finding.severity), "  ", toned(finding.address, Tone.STRONG),
+        toned(f"  {finding.code}", Tone.DIM),
+    )  # fmt: skip
+    return [
+        head,
+        EMPTY,
+        *_paragraph("WHAT", finding.evidence, width),
+        *_paragraph("WHY", finding.why, width),
+        EMPTY,
+    ]
+
+
+def _paragraph(name: str, text: str, width: int) -> list[Line]:
+    lines = wrap(line(text)[0].text if text else "", max(20, width - 9))
+    return [
+        line(toned(f" {name if at == 0 else '':<6} ", Tone.DIM), one)
+        for at, one in enumerate(lines)
+    ]
+
+
+def summary_line(findings: Sequence[Diagnosis]) -> Line:
+    """How many there are of each severity."""
+    counts = [(severity, sum(f.severity is severity for f in findings)) for severity in Severity]
+    told = [
+        toned(f"{SEVERITIES[severity][0]} {number} {severity}", SEVERITIES[severity][1])
+        for severity, number in counts
+        if number
+    ]
+    return line(toned(" mq doctor  ", Tone.TITLE), joined(told, "  "))
+
+
+class AdviceView(View):
+    """The findings, worst first; enter shows one with all its commands."""
+
+    KEYS = ("faults", "copy")
+    title = "advice"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._findings: dict[str, Diagnosis] = {}
+        self._question: Question = Seldom(_findings, _EVERY_SECONDS)
+
+    def compose(self) -> ComposeResult:
+        """A caption, the table, and why the selected finding matters."""
+        yield Band(id="advice-caption", classes="caption")
+        yield LiveTable(_FINDINGS, "the doctor looks…", id="findings")
+        yield Band(id="finding", classes="details")
+
+    def question(self) -> Question:
+        """What the doctor finds, not more often than every few seconds."""
+        return self._question
+
+    def show(self, overview: Overview, detail: Any) -> None:
+        """Show the findings."""
+        if detail is None:
+            return
+        self._findings = {_key(finding): finding for finding in detail}
+        well = {key for key, one in self._findings.items() if one.severity is Severity.OK}
+        table = self.query_one("#findings", LiveTable)
+        table.show_rows(self.chosen_rows(finding_rows(detail), well))
+        self.query_one("#advice-caption", Band).show_lines([summary_line(detail)])
+        self._show_selected()
+
+    def _selected(self) -> Diagnosis | None:
+        key = self.query_one("#findings", LiveTable).key
+        return None if key is None else self._findings.get(key)
+
+    @on(LiveTable.Moved)
+    def _show_selected(self) -> None:
+        finding = self._selected()
+        lines: list[Line] = []
+        if finding is not None:
+            lines = _paragraph("WHY", finding.why, self.app.size.width)
+            if finding.do:
+                lines.append(line(toned(" DO     ", Tone.DIM), toned(finding.do[0], Tone.STRONG)))
+        self.query_one("#finding", Band).show_lines(lines)
+
+    @on(LiveTable.Chosen)
+    async def _open(self) -> None:
+        finding = self._selected()
+        if finding is not None:
+            await self.dashboard.open_view(FindingView(finding))
+
+    def command(self) -> str | None:
+        """The command that mends the selected finding, or that shows it."""
+        finding = self._selected()
+        if finding is None:
+            return None
+        return finding.do[0] if finding.do else "mq doctor --explain"
+
+
+def _findings(store: Store) -> list[Diagnosis]:
+    return store.doctor()
+
+
+class FindingView(View):
+    """One finding with every command that helps; enter or y copies one."""
+
+    KEYS = ("copy",)
+    title = "finding"
+
+    def __init__(self, finding: Diagnosis) -> None:
+        super().__init__()
+        self._finding = finding
+
+    def compose(self) -> ComposeResult:
+        """The finding, and its commands."""
+        yield Band(id="finding-page")
+        yield LiveTable(_COMMANDS, "there is nothing to do", id="finding-commands")
+
+    def show(self, overview: Overview, detail: Any) -> None:
+        """Show it."""
+        lines = finding_lines(self._finding, self.app.size.width)
+        self.query_one("#finding-page", Band).show_lines([EMPTY, *lines])
+        rows = [TableRow(command, (line(command),)) for command in self._finding.do]
+        self.query_one("#finding-commands", LiveTable).show_rows(rows)
+
+    @on(LiveTable.Chosen)
+    def _copy(self) -> None:
+        self.dashboard.press_copy()
+
+    def command(self) -> str | None:
+        """The selected command."""
+        return self.query_one("#finding-commands", LiveTable).key

@@ -1,0 +1,300 @@
+"""Screen 5: where exchanges lead, which way a key takes, and how far the files are from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Input
+
+from store import Binding, Exchange, NotFound, Overview, RouteExplanation, Store, Subject
+from tui.branches import Asked, Branch, Ways, branches, header_text, parse_asked
+from tui.drift import Drift, drift_of, step_texts
+from tui.figures import count_cell, plural, state_cell
+from tui.live_table import LiveTable, TableColumn, TableRow
+from tui.painted import Band
+from tui.seldom import Seldom
+from tui.spans import EMPTY, Line, Tone, line, toned, width_of
+from tui.view import View
+
+_MOST = 500
+_DRIFT_SECONDS = 5.0
+_TREE = (
+    TableColumn("", 1),
+    TableColumn("EXCHANGE · BINDING → DESTINATION", 38, grows=3),
+    TableColumn("KIND", 8, drop=2),
+    TableColumn("DEPTH", 7, right=True),
+    TableColumn("ST", 9, drop=1),
+    TableColumn("", 18, grows=3),
+)
+_DRIFT = (TableColumn("", 1), TableColumn("TOPOLOGY FILES", 60, grows=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What the screen shows: exchanges, bindings, where the asked message goes, and drift."""
+
+    exchanges: Sequence[Exchange]
+    bindings: Sequence[Binding]
+    asked: Asked | None
+    found: RouteExplanation | None
+    drift: Sequence[Drift]
+
+
+def tree_rows(
+    tree: Sequence[Branch], subjects: Mapping[str, Subject], ways: Ways | None
+) -> list[TableRow]:
+    """A row per exchange and binding; with `ways`, what the message does not pass is dim."""
+    return [TableRow(branch.key, _tree_cells(branch, subjects, ways)) for branch in tree]
+
+
+def _tree_cells(
+    branch: Branch, subjects: Mapping[str, Subject], ways: Ways | None
+) -> tuple[Line, ...]:
+    subject = None if branch.binding is None else subjects.get(branch.binding.name)
+    is_taken = ways is not None and ways.takes(branch)
+    sign, tone = EMPTY, Tone.STRONG
+    if ways is not None:
+        sign, tone = (toned("●", Tone.OK), Tone.OK) if is_taken else (EMPTY, Tone.DIM)
+    why = "" if ways is None else ways.why_not(branch)
+    return (
+        sign,
+        line(toned(branch.rail, Tone.DIM), _named(branch, tone)),
+        toned(branch.binding.kind if branch.binding else "exchange", Tone.DIM),
+        EMPTY if subject is None else count_cell(subject.depth),
+        EMPTY if subject is None else state_cell(subject.state, 9),
+        toned(why, Tone.LAGGING) if why else toned(_note(branch), Tone.DIM),
+    )
+
+
+def _named(branch: Branch, tone: Tone) -> Line:
+    binding = branch.binding
+    if binding is None:
+        return toned(branch.exchange.name if branch.exchange else "", tone)
+    return line(
+        toned(binding_text(binding), Tone.KEY if tone is Tone.STRONG else tone),
+        toned(" → ", Tone.DIM),
+        toned(binding.name, tone),
+    )
+
+
+def binding_text(binding: Binding) -> str:
+    """What a binding asks of a message: its key, or its headers."""
+    if binding.alternate:
+        return "(else)"
+    told = [binding.key] if binding.key else []
+    if binding.headers:
+        headers = (header_text(name, value) for name, value in binding.headers.items())
+        told.append(f"{binding.match}: {' '.join(headers)}")
+    return " ".join(told) or "(any)"
+
+
+def _note(branch: Branch) -> str:
+    if branch.seen:
+        return "↑ above"
+    if branch.exchange is None:
+        return ""
+    return f"{branch.exchange.type} exchange"
+
+
+def drift_rows(drift: Sequence[Drift]) -> list[TableRow]:
+    """A line per file that is applied and per step, and one for the files that are not."""
+    rows: list[TableRow] = []
+    for one in drift:
+        if one.error is not None:
+            rows.append(_drift_row(one.file, "■", Tone.STALLED, f"{one.file}: {one.error}"))
+        elif one.is_applied and not one.steps:
+            rows.append(_drift_row(one.file, "●", Tone.OK, f"in step with {one.file}"))
+        elif one.is_applied:
+            steps = plural(len(one.steps), "step")
+            rows.append(_drift_row(one.file, "▲", Tone.LAGGING, f"{steps} from {one.file}"))
+            rows += [
+                TableRow(f"{one.file} {at}", (EMPTY, line(toned(f"{sign} ", Tone.KEY), text)))
+                for at, (sign, text) in enumerate(step_texts(one.steps))
+            ]
+    if others := [one.file for one in drift if one.error is None and not one.is_applied]:
+        rows.append(_drift_row(others[0], "○", Tone.IDLE, f"not applied: {', '.join(others)}"))
+    return rows
+
+
+def _drift_row(key: str, sign: str, tone: Tone, text: str) -> TableRow:
+    is_quiet = tone is Tone.IDLE
+    return TableRow(key, (toned(sign, tone), toned(text, tone if is_quiet else Tone.TEXT)))
+
+
+class TopologyView(View):
+    """The tree of exchanges, with a key to try on it, and the drift from files below."""
+
+    KEYS = ("route", "publish", "faults", "copy")
+    title = "topology"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked: Asked | None = None
+        self._drift = Seldom(drift_of(Path.cwd()), _DRIFT_SECONDS)
+        self._tree: dict[str, Branch] = {}
+
+    def compose(self) -> ComposeResult:
+        """A caption, the question, the tree, and the drift."""
+        yield Band(id="topology-caption", classes="caption")
+        with Horizontal(id="route-row", classes="ask-row"):
+            yield Band(id="route-label")
+            yield Input(id="route", placeholder="order.eu.created   header=text")
+        yield LiveTable(
+            _TREE,
+            "no exchanges yet: mq exchange create events -t topic, and mq bind events QUEUE",
+            id="tree",
+        )
+        yield LiveTable(
+            _DRIFT,
+            "none beside the store or here: mq export > topology.yaml writes one",
+            id="drift",
+        )
+
+    def question(self) -> Callable[[Store], Wiring]:
+        """Exchanges and bindings, the way of the message that is asked about, and the drift."""
+        asked = self._asked
+
+        def look(store: Store) -> Wiring:
+            found = None
+            if asked is not None:
+                found = _explained(store, asked)
+            return Wiring(store.exchanges(), store.bindings(), asked, found, self._drift(store))
+
+        return look
+
+    def show(self, overview: Overview, detail: Any) -> None:
+        """Show the tree with the way lit up, and the drift."""
+        if detail is None:
+            return
+        tree = branches(detail.exchanges, detail.bindings, _MOST)
+        self._tree = {branch.key: branch for branch in tree}
+        subjects = {subject.name: subject for subject in overview.subjects}
+        ways = None
+        if detail.asked is not None and detail.found is not None:
+            ways = Ways(detail.asked, detail.found)
+        rows = tree_rows(tree, subjects, ways)
+        self.query_one("#tree", LiveTable).show_rows(self.chosen_rows(rows, _well(tree, subjects)))
+        drift = self.query_one("#drift", LiveTable)
+        drift.show_rows(drift_rows(detail.drift))
+        drift.styles.height = min(max(2, len(drift.rows)), max(3, self.size.height // 3)) + 1
+        caption = _caption(detail, ways)
+        self.query_one("#topology-caption", Band).show_lines([caption])
+
+    def _selected(self) -> Branch | None:
+        key = self.query_one("#tree", LiveTable).key
+        return None if key is None else self._tree.get(key)
+
+    @on(LiveTable.Chosen, "#tree")
+    def _open(self) -> None:
+        branch = self._selected()
+        if branch is not None and branch.binding is not None and branch.exchange is None:
+            self.dashboard.jump(branch.binding.name)
+        elif branch is not None and branch.exchange is not None:
+            self._ask(branch.exchange.name)
+
+    @on(LiveTable.Chosen, "#drift")
+    def _copy_plan(self) -> None:
+        self.dashboard.press_copy()
+
+    def press_route(self) -> None:
+        """Ask for a routing key, and see where it leads from the selected exchange."""
+        branch = self._selected()
+        if branch is None:
+            self.dashboard.say("there is no exchange yet: mq exchange create events -t topic")
+        else:
+            self._ask(branch.starts_at)
+
+    def _ask(self, exchange: str) -> None:
+        label = line(toned(f" {exchange}", Tone.STRONG), toned(" key ", Tone.DIM))
+        band, entry = self.query_one("#route-label", Band), self.query_one("#route", Input)
+        band.styles.width = width_of(label)
+        band.show_lines([label])
+        self.query_one("#route-row").display = True
+        self._asked = parse_asked(exchange, entry.value)
+        self.dashboard.ask_again()
+        entry.focus()
+
+    @on(Input.Changed, "#route")
+    def _follow(self, event: Input.Changed) -> None:
+        if self._asked is not None:
+            self._asked = parse_asked(self._asked.exchange, event.value)
+            self.dashboard.ask_again()
+
+    @on(Input.Submitted, "#route")
+    def _keep(self) -> None:
+        self.query_one("#route-row").display = False
+        self.refocus()
+
+    async def press_back(self) -> None:
+        """Forget the key that was asked about, or go back."""
+        if self._asked is None:
+            await self.dashboard.press_back()
+            return
+        self._asked = None
+        self.query_one("#route-row").display = False
+        self.query_one("#route", Input).value = ""
+        self.refocus()
+        self.dashboard.ask_again()
+
+    def destination(self) -> str:
+        """The selected exchange."""
+        branch = self._selected()
+        return "" if branch is None else f"exchange:{branch.starts_at}"
+
+    def command(self) -> str | None:
+        """The command that shows the same."""
+        drift = self.query_one("#drift", LiveTable)
+        if drift.has_focus and drift.key is not None:
+            return f"mq plan {_file_of(drift.key, self._detail)}"
+        if self._asked is not None:
+            return self._asked.command
+        branch = self._selected()
+        return None if branch is None else f"mq exchange show {branch.starts_at}"
+
+
+def _explained(store: Store, asked: Asked) -> RouteExplanation | None:
+    try:
+        return store.explain_route(asked.exchange, asked.key, asked.headers)
+    except NotFound:
+        # The exchange was deleted meanwhile.
+        return None
+
+
+def _well(tree: Sequence[Branch], subjects: Mapping[str, Subject]) -> set[str]:
+    states = {name: subject.state for name, subject in subjects.items()}
+    return {
+        branch.key
+        for branch in tree
+        if branch.binding is not None
+        if branch.exchange is None and states.get(branch.binding.name, "ok") in {"ok", "idle"}
+    }
+
+
+def _file_of(key: str, wiring: Wiring | None) -> str:
+    from shlex import quote
+
+    files = [drift.file for drift in wiring.drift] if wiring else []
+    return quote(next((file for file in files if key == file or key.startswith(f"{file} ")), key))
+
+
+def _caption(wiring: Wiring, ways: Ways | None) -> Line:
+    if wiring.asked is None or ways is None:
+        exchanges = plural(len(wiring.exchanges), "exchange")
+        bindings = plural(len(wiring.bindings), "binding")
+        more = "" if len(wiring.bindings) < _MOST else f" · the first {_MOST} lines"
+        said = toned(f"  {exchanges} · {bindings}{more}", Tone.DIM)
+        return line(toned(" topology", Tone.TITLE), said)
+    asked = wiring.asked
+    headers = " ".join(header_text(*pair) for pair in asked.headers.items())
+    told = " ".join(part for part in (asked.key or "(no key)", headers) if part)
+    if ways.destinations:
+        goes = toned(f"reaches {', '.join(ways.destinations)}", Tone.OK)
+    else:
+        goes = toned("goes nowhere: no binding leads it to a queue or topic", Tone.LAGGING)
+    return line(toned(f" {asked.exchange} ", Tone.TITLE), toned(told, Tone.KEY), "  ", goes)

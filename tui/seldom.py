@@ -1,0 +1,26 @@
+"""Questions whose answer may be some seconds old, since it costs more than a look should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from store import Store
+
+Answer = TypeVar("Answer")
+
+
+class Seldom(Generic[Answer]):
+    """Asks the store again once the answer is so many seconds old; called in the poll thread."""
+
+    def __init__(self, question: Callable[[Store], Answer], seconds: float) -> None:
+        self._question = question
+        self._seconds = seconds
+        self._answered: tuple[int, Answer] | None = None
+
+    def __call__(self, store: Store) -> Answer:
+        """The answer, at most that old."""
+        now = store.clock.boot()
+        if self._answered is None or now - self._answered[0] >= 1000 * self._seconds:
+            self._answered = (now, self._question(store))
+        return self._answered[1]
