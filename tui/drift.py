@@ -11,7 +11,7 @@ from store import BadInput, Store
 from store.topology.documents import LARGEST
 from store.topology.problems import Problems
 from store.topology.reading import Source, read
-from store.topology.steps import Plan, Step
+from store.topology.steps import Step
 
 _MOST_FILES = 20
 _VERSION = re.compile(rb"^version:\s*1\s*(#.*)?$", re.M)
@@ -23,7 +23,8 @@ _SIGNS = {"create": "+", "change": "~", "delete": "-"}
 class Drift:
     """A topology file and the steps from the store to what it says.
 
-    `is_applied` is false when the store has nothing of it; `error` says why it can't be applied.
+    `is_applied` is false when nothing in the store belongs to it; `error` says why no step can be
+    told.
     """
 
     file: str
@@ -57,25 +58,29 @@ def drift_of(working: Path) -> Callable[[Store], list[Drift]]:
     """The question how far the store is from each file; those that are applied come first."""
 
     def look(store: Store) -> list[Drift]:
-        found = [_drift(store, file, working) for file in topology_files(store, working)]
+        applied = store.topologies()
+        files = topology_files(store, working)
+        found = [_drift(store, file, _name(file, working), applied) for file in files]
         return sorted(found, key=lambda drift: (not drift.is_applied, not drift.steps, drift.file))
 
     return look
 
 
-def _drift(store: Store, file: Path, working: Path) -> Drift:
-    name = str(file.relative_to(working) if file.is_relative_to(working) else file)
+def _name(file: Path, working: Path) -> str:
+    return str(file.relative_to(working) if file.is_relative_to(working) else file)
+
+
+def _drift(store: Store, file: Path, name: str, applied: set[str]) -> Drift:
     try:
         source = Source(name, file.read_bytes())
-        plan = store.plan([source])
-    except (BadInput, OSError) as error:
-        return Drift(name, error=error.message if isinstance(error, BadInput) else str(error))
-    return Drift(name, plan.steps, is_applied=not _is_new(plan, source))
-
-
-def _is_new(plan: Plan, source: Source) -> bool:
-    things = len(list(read([source], Problems())))
-    return sum(step.action == "create" for step in plan.steps) == things > 0
+    except OSError as error:
+        return Drift(name, error=error.strerror)
+    is_applied = bool(read([source], Problems()).labels & applied)
+    try:
+        steps = store.plan([source]).steps
+    except BadInput as error:
+        return Drift(name, is_applied=is_applied, error=error.message)
+    return Drift(name, steps, is_applied=is_applied or not steps)
 
 
 def step_texts(steps: Sequence[Step]) -> Iterator[tuple[str, str]]:

@@ -50,6 +50,13 @@ class TopologyCalls(Calls):
         self._in_steps(retention.drain)
         return plan
 
+    def topologies(self) -> set[str]:
+        """The names of the topologies that something in the store belongs to."""
+        from store.topology import present
+
+        with self._read() as tx:
+            return {thing.label for thing in present.read(tx) if thing.label is not None}
+
     def export(self) -> str:
         """Everything in the store as a topology file in YAML, the same for the same store."""
         from store.topology import present, writing

@@ -106,18 +106,20 @@ def drift_rows(drift: Sequence[Drift]) -> list[TableRow]:
     """A line per file that is applied and per step, and one for the files that are not."""
     rows: list[TableRow] = []
     for one in drift:
+        if not one.is_applied:
+            continue
         if one.error is not None:
             rows.append(_drift_row(one.file, "■", Tone.STALLED, f"{one.file}: {one.error}"))
-        elif one.is_applied and not one.steps:
+        elif not one.steps:
             rows.append(_drift_row(one.file, "●", Tone.OK, f"in step with {one.file}"))
-        elif one.is_applied:
+        else:
             steps = plural(len(one.steps), "step")
             rows.append(_drift_row(one.file, "▲", Tone.LAGGING, f"{steps} from {one.file}"))
             rows += [
                 TableRow(f"{one.file} {at}", (EMPTY, line(toned(f"{sign} ", Tone.KEY), text)))
                 for at, (sign, text) in enumerate(step_texts(one.steps))
             ]
-    if others := [one.file for one in drift if one.error is None and not one.is_applied]:
+    if others := [one.file for one in drift if not one.is_applied]:
         rows.append(_drift_row(others[0], "○", Tone.IDLE, f"not applied: {', '.join(others)}"))
     return rows
 
