@@ -160,7 +160,7 @@ class LettersView(View):
         elif len({alike.queue for alike in chosen}) > 1:
             self.dashboard.say("the marked groups lie in several queues: mark those of one")
         else:
-            self.dashboard.run_worker(ask_redrive(self.dashboard, chosen))
+            self.dashboard.run_worker(ask_redrive(self.dashboard, chosen), group="deed")
 
     def press_purge(self) -> None:
         """Remove every message of the DLQ of the group under the cursor."""
@@ -178,7 +178,7 @@ class LettersView(View):
         """Edit the sample of the group."""
         group = self._selected()
         if group is not None:
-            self.dashboard.run_worker(ask_edit(self.dashboard, group.sample))
+            self.dashboard.run_worker(ask_edit(self.dashboard, group.sample), group="deed")
 
     def command(self) -> str | None:
         """The command that sends them back."""
@@ -251,13 +251,15 @@ class LetterGroupView(View):
     def press_release(self) -> None:
         """Send the marked letters back, or the one under the cursor."""
         if chosen := self._chosen():
-            self.dashboard.run_worker(ask_redrive(self.dashboard, [self._alike], chosen))
+            self.dashboard.run_worker(
+                ask_redrive(self.dashboard, [self._alike], chosen), group="deed"
+            )
 
     def press_edit(self) -> None:
         """Edit the letter under the cursor."""
         key = self.query_one("#dead-letters", LiveTable).key
         if key is not None:
-            self.dashboard.run_worker(ask_edit(self.dashboard, key))
+            self.dashboard.run_worker(ask_edit(self.dashboard, key), group="deed")
 
     def command(self) -> str | None:
         """The command that sends the chosen letters back."""
