@@ -66,6 +66,10 @@ class Database:
         self.looked_for_the_dead: dict[int, int] = {}
         self._memory = Memory(0)
         self._checked_generation = 0
+        # Store time before which nobody need look for partitions that are to be checked.
+        self.idle_until = 0
+        # Wall time at which this handle last saw that nothing has expired.
+        self.swept = 0
         # The bucket in which this handle last sampled each counter.
         self.sampled: dict[tuple[str, int], int] = {}
         try:

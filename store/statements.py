@@ -119,7 +119,8 @@ class Write(Snapshot):
 
         It takes half the time of `many` for short rows.
         """
-        if not rows:
+        if len(rows) == 1:
+            self.connection.execute(_insert_statement(into, 1, len(rows[0])), rows[0])
             return
         for first in range(0, len(rows), _ROWS_A_STATEMENT):
             chunk = rows[first : first + _ROWS_A_STATEMENT]

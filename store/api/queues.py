@@ -141,7 +141,7 @@ class QueueCalls(Calls):
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
         name = holder or holders.default_name()
         with self._write() as tx:
-            swept = sweep.sweep(tx)
+            swept = sweep.sweep(tx) if sweep.is_due(tx) else 0
             found = queues.find(tx, queue)
             move.keep_within_limits(tx, found.reader)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")

@@ -110,11 +110,25 @@ def get(tx: Snapshot, id: int) -> Lease | None:
 
 def insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
     """Add rows and count them in their slots."""
-    if not leases:
-        return
-    tx.many(
-        "insert into mq_leases (id, reader, priority, due, ends, deliveries, token, holder,"
-        " started, record) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    _insert(tx, reader, leases)
+    _count(tx, reader, (), leases)
+
+
+def advance(tx: Write, reader: Reader, slot: Slot, cursor: int, leases: Sequence[Lease]) -> None:
+    """Move a slot's cursor on past messages, of which some are leased now."""
+    _insert(tx, reader, leases)
+    slot.cursor = cursor
+    held = sum(lease.due > reader.noticed for lease in leases)
+    tx.execute(
+        "update mq_slots set cursor = :cursor, leases = leases + :leases, held = held + :held"
+        " where id = :id",
+        {"cursor": cursor, "leases": len(leases), "held": held, "id": slot.id},
+    )
+
+
+def _insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
+    tx.insert_rows(
+        "mq_leases (id, reader, priority, due, ends, deliveries, token, holder, started, record)",
         [
             (
                 lease.id,
@@ -131,7 +145,6 @@ def insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
             for lease in leases
         ],
     )
-    _count(tx, reader, (), leases)
 
 
 def update(tx: Write, reader: Reader, before: Sequence[Lease], after: Sequence[Lease]) -> None:
@@ -165,36 +178,34 @@ def _count(tx: Write, reader: Reader, gone: Iterable[Lease], come: Iterable[Leas
             # What became due by the noticed time counts as neither: time alone made it ready.
             if lease.due > reader.noticed:
                 (waiting if lease.token is None else held)[lease.slot] += sign
-    changes = [
-        (rows[slot], held[slot], waiting[slot], slot)
-        for slot in rows
-        if rows[slot] or held[slot] or waiting[slot]
-    ]
-    tx.many(
-        "update mq_slots set leases = leases + ?, held = held + ?, waiting = waiting + ?"
-        " where id = ?",
-        changes,
-    )
+    for slot in rows:
+        if rows[slot] or held[slot] or waiting[slot]:
+            tx.execute(
+                "update mq_slots set leases = leases + ?, held = held + ?, waiting = waiting + ?"
+                " where id = ?",
+                (rows[slot], held[slot], waiting[slot], slot),
+            )
 
 
 # How many leases a writer lets pass the noticed time at once, so that no write takes long.
 _NOTICE_STEP = 100
 
 
-def notice(tx: Write, reader: Reader) -> Reader:
-    """Move the reader's noticed time on past leases that became due; the reader as it is then.
+def notice(tx: Write, reader: Reader) -> None:
+    """Move the reader's noticed time on past leases that became due, as the last thing done.
 
     Counting from it keeps views cheap: they correct only for what lies between it and now.
     """
     passed = [_step_ends_at(tx, reader, level) for level in reader.levels]
     until = min((due for due in passed if due is not None), default=None)
-    return reader if until is None else _notice_until(tx, reader, until)
+    if until is not None:
+        _notice_until(tx, reader, until)
 
 
 def _step_ends_at(tx: Snapshot, reader: Reader, priority: int) -> int | None:
     due: int | None = tx.value(
         "select due from mq_leases where reader = :reader and priority = :priority"
-        " and due > :noticed and due <= :now order by due limit 1 offset :step",
+        " and due > :noticed and due < :now order by due limit 1 offset :step",
         {
             "reader": reader.id,
             "priority": priority,
@@ -206,7 +217,7 @@ def _step_ends_at(tx: Snapshot, reader: Reader, priority: int) -> int | None:
     return due
 
 
-def _notice_until(tx: Write, reader: Reader, until: int) -> Reader:
+def _notice_until(tx: Write, reader: Reader, until: int) -> None:
     for slot, (held, waiting) in passed_between(tx, reader, until).items():
         tx.execute(
             "update mq_slots set held = held - :held, waiting = waiting - :waiting where id = :id",
@@ -216,7 +227,6 @@ def _notice_until(tx: Write, reader: Reader, until: int) -> Reader:
         "update mq_readers set noticed = :until where id = :reader",
         {"until": until, "reader": reader.id},
     )
-    return reader.noticing(until)
 
 
 def in_hand(tx: Snapshot, reader: Reader, holder: int) -> int:

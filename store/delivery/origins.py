@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,7 +46,8 @@ def message_id(tx: Snapshot, record: int) -> bytes:
 
 def format_id(id: bytes) -> str:
     """A message id as text."""
-    return str(uuid.UUID(bytes=id))
+    digits = id.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def get(tx: Snapshot, record: int, timestamp: int, priority: int) -> Origin:

@@ -30,7 +30,7 @@ class Receiver:
 
     def __init__(self, tx: Write, reader: Reader, most: int, lease: int, holder: int) -> None:
         self._tx = tx
-        self._reader = leases.notice(tx, reader)
+        self._reader = reader
         self._most = most
         self._lease = lease
         self._holder = holder
@@ -38,6 +38,7 @@ class Receiver:
         self._picked: list[Stored] = []
         self._damaged: list[Stored] = []
         self._is_isolating = False
+        self._may_be_due = True
         slots = leases.slots(tx, reader)
         self._slots = slots
         self._by_id = {slot.id: slot for slot in slots}
@@ -48,6 +49,8 @@ class Receiver:
         Raises `Damaged` when there are none but such as differ from their checksums.
         """
         self._pick_all()
+        if self._may_be_due:
+            leases.notice(self._tx, self._reader)
         if self._damaged and not self._picked:
             raise self._damage()
         return self._picked
@@ -56,6 +59,7 @@ class Receiver:
         if self._reader.ordered:
             self._pick_ordered()
             return
+        self._may_be_due = False
         for level in self._reader.levels:
             self._pick_due(level)
             self._pick_fresh(level)
@@ -65,6 +69,7 @@ class Receiver:
         return self._most - len(self._picked)
 
     def _pick_due(self, level: int) -> None:
+        self._may_be_due |= self._wanted <= 0
         # Held only at the end: with a lease of 0 a message is due again at once.
         ready: list[Stored] = []
         after = (-1, -1)
@@ -72,6 +77,7 @@ class Receiver:
             messages = self._due(level, after, self._wanted - len(ready))
             if not messages:
                 break
+            self._may_be_due = True
             last = messages[-1].lease
             assert last is not None
             after = (last.due, last.id)
@@ -116,12 +122,9 @@ class Receiver:
             if not messages:
                 return
             ready = [m for m in messages if not self._take_out(m)]
-            slot.cursor = messages[-1].sequence + 1
-            self._hold(ready)
-            self._tx.execute(
-                "update mq_slots set cursor = :cursor where id = :id",
-                {"cursor": slot.cursor, "id": slot.id},
-            )
+            fresh = [self._lease_to_holder(m) for m in ready]
+            leases.advance(self._tx, self._reader, slot, messages[-1].sequence + 1, fresh)
+            self._picked += ready
 
     def _undelivered(self, slot: Slot, limit: int) -> list[Stored]:
         rows = self._tx.rows(
@@ -276,22 +279,22 @@ class Receiver:
         after: list[Lease] = []
         for message in messages:
             old = message.lease
-            message.lease = self._leased(message)
+            now = self._lease_to_holder(message)
             if old is None:
-                fresh.append(message.lease)
+                fresh.append(now)
             else:
                 attempts.note_lapsed(self._tx, old)
                 before.append(old)
-                after.append(message.lease)
+                after.append(now)
         leases.insert(self._tx, self._reader, fresh)
         leases.update(self._tx, self._reader, before, after)
         self._picked += messages
 
-    def _leased(self, message: Stored) -> Lease:
+    def _lease_to_holder(self, message: Stored) -> Lease:
         old = message.lease
         deliveries = 1 if old is None else old.deliveries + 1
         ends = self._tx.now + self._lease
-        return Lease(
+        message.lease = Lease(
             id=message.slot.lease_id(message.sequence),
             priority=message.slot.level,
             due=ends + self._reader.retry_delay(deliveries),
@@ -302,3 +305,4 @@ class Receiver:
             started=self._tx.now,
             record=message.record,
         )
+        return message.lease

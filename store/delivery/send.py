@@ -29,6 +29,7 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[Messag
     A message whose deduplication id was accepted within the window is not stored again and gets
     the first one's id (SQS). Raises `BadRecord` for the first message that can't be stored.
     """
+    retention.drain(tx)
     given = list(messages)
     drafts = [_draft(tx, index, message, queue) for index, message in enumerate(given)]
     _check_batch(drafts)
@@ -48,8 +49,8 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[Messag
     for index, record in zip(pending, records, strict=True):
         answers[index] = _answer(tx, queue, record)
     move.keep_within_limits(tx, queue.reader, records)
-    sweep.sweep(tx)
-    retention.drain(tx)
+    if sweep.is_due(tx) or any(draft.expires is not None for draft in new):
+        sweep.sweep(tx)
     return known.remember(answers)
 
 

@@ -13,6 +13,15 @@ MOST_MOVED = 20
 _LOOKED_AT = 100
 
 
+# How long an open store does not look again in passing when it found nothing, in milliseconds.
+_PAUSE = 10
+
+
+def is_due(tx: Write) -> bool:
+    """Whether it is time to look again; nobody is given what has expired meanwhile."""
+    return not 0 <= tx.wall - tx.database.swept < _PAUSE
+
+
 def sweep(tx: Write) -> int:
     """Take up to `MOST_MOVED` expired messages out of their queues; how many.
 
@@ -21,7 +30,9 @@ def sweep(tx: Write) -> int:
     """
     places: dict[int, tuple[Queue, Slot] | None] = {}
     moved = 0
-    for record in expiry.due(tx, _LOOKED_AT):
+    overdue = expiry.due(tx, _LOOKED_AT)
+    tx.database.swept = -_PAUSE if overdue else tx.wall
+    for record in overdue:
         lane = record >> leases.OFFSET_BITS
         if lane not in places:
             places[lane] = _place(tx, lane)

@@ -29,6 +29,7 @@ def produce(
     A record that can't be stored raises `BadRecord`, and the transaction stores none of them
     (Kafka: INVALID_RECORD refuses the whole batch).
     """
+    retention.drain(tx)
     given = list(records)
     encoded = _encode(given)
     _check(topic, given, encoded)
@@ -51,7 +52,6 @@ def _keep_up(tx: Write, topic: Topic, written: Collection[int]) -> None:
         if compaction.is_dirty(tx, topic, partition):
             tx.afterwards.append(partial(compaction.compact, tx.database, topic, partition))
     retention.enforce_idle(tx, {topic.partitions[number].id for number in written})
-    retention.drain(tx)
 
 
 def append(tx: Write, partition: Partition, records: Sequence[Encoded]) -> int:

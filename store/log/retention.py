@@ -16,6 +16,8 @@ STEP = 5_000
 # Kafka looks for old records every five minutes (log.retention.check.interval.ms): what was just
 # stored with an old timestamp can be read for that long.
 CHECK_INTERVAL = 300_000
+# How long an open store does not look again when nothing was overdue.
+_PAUSE = 1_000
 # A wall clock so far ahead of the boot clock was set wrong: then nothing is too old.
 MOST_JUMP = 3_600_000
 
@@ -138,12 +140,16 @@ def enforce_idle(tx: Write, written: Collection[int]) -> None:
 
     `written` are partitions that were looked at already.
     """
+    if tx.now < tx.database.idle_until:
+        return
     row = tx.row(
         "select p.id, p.number, c.name, c.kind from mq_partitions p"
         " join mq_channels c on c.id = p.channel where p.channel is not null"
         " and p.checked <= :due order by p.checked limit 1",
         {"due": tx.now - CHECK_INTERVAL},
     )
+    if row is None:
+        tx.database.idle_until = tx.now + _PAUSE
     if row is None or row[0] in written:
         return
     id, number, name, kind = row
