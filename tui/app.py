@@ -27,6 +27,7 @@ from tui.places import find_place, make_screen
 from tui.poller import Polled, Poller, PollFailed
 from tui.screens.records import MessagesView, RecordsView
 from tui.screens.stall import StallView
+from tui.spans import Tone, line, toned
 from tui.strip import StallStrip
 from tui.themes import THEMES, theme_after
 from tui.view import View
@@ -133,7 +134,9 @@ class Dashboard(App[None]):
 
     @on(PollFailed)
     def _poll_failed(self, event: PollFailed) -> None:
-        self.report(event.error)
+        # In the header, where it stays until a look succeeds: every look would bring a toast.
+        trouble = line(" ", toned("■ can't look: ", Tone.STALLED), event.error.message)
+        self.query_one("#header", Band).show_lines([trouble])
 
     def ask_again(self) -> None:
         """The view asks something else now."""
