@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 from unittest.mock import patch
 
@@ -29,8 +30,10 @@ from store import Consumer, Diagnosis, NewRecord, Overview, Store  # noqa: E402
 from store.clock import ManualClock  # noqa: E402
 from store.topology.reading import Source  # noqa: E402
 from tui.app import Dashboard  # noqa: E402
+from tui.keys import KEYS  # noqa: E402
 
 TARGET = ROOT / "docs" / "captures"
+PAGE = ROOT / "docs" / "dashboard.md"
 SIZES = ((80, 24), (140, 40))
 NOON = 1_767_268_800_000
 """The story's clock begins at 2026-01-01 12:00 UTC."""
@@ -41,7 +44,7 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "queues": ("3",),
     "message": ("4", "enter", "enter"),
     "letters": ("4",),
-    "topology": ("5", "w", *"order.17.paid", "enter"),
+    "topology": ("5", "w", *"order.7.paid", "enter"),
     "advice": ("6",),
 }
 """The keys that lead to each picture."""
@@ -185,7 +188,9 @@ def story() -> Iterator[Store]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         _pin(stack, folder)
         (folder / "orders.yaml").write_bytes(TOPOLOGY)
-        store = stack.enter_context(Store.open(folder / "shop.db", create=True, clock=clock))
+        store = stack.enter_context(
+            Store.open(folder / "shop.db", create=True, clock=clock, durability="normal")
+        )
         for consumer in tell(store, clock):
             stack.callback(consumer.close)
         _steady(stack, store)
@@ -198,6 +203,7 @@ def _pin(stack: ExitStack, folder: Path) -> None:
     os.chdir(folder)
     stack.enter_context(patch.dict(os.environ, {"TZ": "UTC", "COLORTERM": "truecolor"}))
     stack.enter_context(patch("store.files.os.urandom", lambda size: bytes(range(size))))
+    stack.enter_context(patch("store.delivery.receipts.random", Random(7)))
     time.tzset()
     stack.callback(time.tzset)
 
@@ -219,17 +225,23 @@ def _steady(stack: ExitStack, store: Store) -> None:
     stack.enter_context(patch.object(store, "doctor", found, create=True))
 
 
-def take(store: Store, picture: str, size: tuple[int, int]) -> tuple[str, str]:
-    """A picture of the dashboard, as text and as SVG."""
+def take(store: Store, size: tuple[int, int]) -> dict[str, tuple[str, str]]:
+    """All pictures of the dashboard at one size, as text and as SVG."""
 
-    async def at_the_dashboard() -> tuple[str, str]:
+    async def at_the_dashboard() -> dict[str, tuple[str, str]]:
         app = Dashboard(store, ticking=False)
+        taken = {}
         async with app.run_test(size=size) as pilot:
             await _settle(app, pilot)
-            for key in PICTURES[picture]:
-                await pilot.press("full_stop" if key == "." else key)
+            for picture, keys in PICTURES.items():
+                for key in keys:
+                    await pilot.press("full_stop" if key == "." else key)
+                    await _settle(app, pilot)
+                # What follows the width of a table is right from the second look on.
+                app.poller.look()
                 await _settle(app, pilot)
-            return _text(app), _calm(app.export_screenshot(title="mq dashboard"))
+                taken[picture] = _text(app), _calm(app.export_screenshot(title="mq dashboard"))
+        return taken
 
     return asyncio.run(at_the_dashboard())
 
@@ -254,20 +266,48 @@ def _calm(svg: str) -> str:
 
 def texts(store: Store) -> dict[str, str]:
     """Every picture as text, by the name of its file."""
-    return {_name(p, size, "txt"): take(store, p, size)[0] for size in SIZES for p in PICTURES}
+    return {
+        _name(picture, size, "txt"): text
+        for size in SIZES
+        for picture, (text, _) in take(store, size).items()
+    }
 
 
 def _name(picture: str, size: tuple[int, int], suffix: str) -> str:
     return f"{picture}-{size[0]}x{size[1]}.{suffix}"
 
 
+def keys_table() -> str:
+    """The registry of keys as a table."""
+    rows = [
+        f"| `{key.cap}` | {key.help} | {_DANGERS[key.danger]} | {_commands(key.command)} |"
+        for key in KEYS
+    ]
+    return "\n".join(["| Key | What it does | Writes | The same by |", "|---|---|---|---|", *rows])
+
+
+def _commands(text: str) -> str:
+    return ", ".join(f"`{command}`" for command in text.split(" · ")) if text else ""
+
+
+_DANGERS = {"none": "", "writes": "yes", "severe": "asks for the name"}
+
+
+def page(text: str) -> str:
+    """The page of the dashboard with the keys as they are."""
+    head, rest = text.split("<!-- keys", 1)
+    first, rest = rest.split("-->\n", 1)
+    _, tail = rest.split("<!-- end of keys -->", 1)
+    return f"{head}<!-- keys{first}-->\n\n{keys_table()}\n\n<!-- end of keys -->{tail}"
+
+
 def main() -> None:
-    """Write all pictures."""
+    """Write all pictures, and the keys into the page."""
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     TARGET.mkdir(exist_ok=True)
     with story() as store:
         for size in SIZES:
-            for picture in PICTURES:
-                text, svg = take(store, picture, size)
+            for picture, (text, svg) in take(store, size).items():
                 (TARGET / _name(picture, size, "txt")).write_text(text, encoding="utf-8")
                 (TARGET / _name(picture, size, "svg")).write_text(svg, encoding="utf-8")
 

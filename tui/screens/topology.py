@@ -56,7 +56,9 @@ def tree_rows(
 def _tree_cells(
     branch: Branch, subjects: Mapping[str, Subject], ways: Ways | None
 ) -> tuple[Line, ...]:
-    subject = None if branch.binding is None else subjects.get(branch.binding.name)
+    subject = None
+    if branch.binding is not None and branch.binding.kind != "exchange":
+        subject = subjects.get(branch.binding.name)
     is_taken = ways is not None and ways.takes(branch)
     sign, tone = EMPTY, Tone.STRONG
     if ways is not None:

@@ -1,0 +1,57 @@
+"""The pictures and keys in the manual are those of the dashboard."""
+
+from __future__ import annotations
+
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+HINT = "run: python docs/capture_dashboard.py"
+
+
+def load_script() -> Any:
+    spec = spec_from_file_location("capture_dashboard", DOCS / "capture_dashboard.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SCRIPT = load_script()
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, str]:
+    with SCRIPT.story() as store:
+        taken: dict[str, str] = SCRIPT.texts(store)
+    return taken
+
+
+@pytest.mark.parametrize("size", SCRIPT.SIZES)
+@pytest.mark.parametrize("picture", SCRIPT.PICTURES)
+def test_a_picture_in_the_manual_is_what_the_dashboard_shows(
+    pictures: dict[str, str], picture: str, size: tuple[int, int]
+) -> None:
+    name = f"{picture}-{size[0]}x{size[1]}.txt"
+
+    assert pictures[name] == (DOCS / "captures" / name).read_text(encoding="utf-8"), HINT
+
+
+def test_a_picture_fits_its_terminal_and_holds_nothing_that_a_terminal_obeys(
+    pictures: dict[str, str],
+) -> None:
+    for name, text in pictures.items():
+        width, height = map(int, name.removesuffix(".txt").rpartition("-")[2].split("x"))
+        lines = text.removesuffix("\n").split("\n")
+        assert len(lines) == height
+        assert all(len(line) <= width and line.isprintable() for line in lines)
+
+
+def test_the_manual_names_every_key_as_the_registry_does() -> None:
+    text = SCRIPT.PAGE.read_text(encoding="utf-8")
+
+    assert text == SCRIPT.page(text), HINT
