@@ -257,8 +257,8 @@ class Store(
     def _read(self) -> AbstractContextManager[Snapshot]:
         return self._database.read()
 
-    def _write(self) -> AbstractContextManager[Write]:
-        return self._database.write()
+    def _write(self, timeout: float | None = None) -> AbstractContextManager[Write]:
+        return self._database.write(timeout)
 
     def _sticky(self, topic: str) -> StickyPlacement:
         return self._placements.setdefault(topic, StickyPlacement())

@@ -139,7 +139,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         return self._write()
 
     @contextmanager
-    def _write(self) -> Iterator[Write]:
+    def _write(self, timeout: float | None = None) -> Iterator[Write]:
         tx = self._open()
         # A savepoint each, so that a call that is refused half-way leaves nothing behind.
         tx.execute("savepoint mq_call")

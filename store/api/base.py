@@ -12,6 +12,8 @@ from store.log.placement import StickyPlacement
 
 # So many times twenty expired messages move before somebody looks.
 _MOST_PASSES = 50
+# How long somebody who only looks waits for the write lock, in seconds.
+_LOOKING_WAIT = 0.05
 
 
 class Calls:
@@ -23,7 +25,7 @@ class Calls:
     def _read(self) -> AbstractContextManager[Snapshot]:
         raise TypeError("calls are made on a Store or a Transaction")
 
-    def _write(self) -> AbstractContextManager[Write]:
+    def _write(self, timeout: float | None = None) -> AbstractContextManager[Write]:
         raise TypeError("calls are made on a Store or a Transaction")
 
     @contextmanager
@@ -34,7 +36,7 @@ class Calls:
         # Whoever can't write sees it where it stood: in no count, and not yet in the DLQ.
         with suppress(MqError):
             for _ in range(_MOST_PASSES if is_late else 0):
-                with self._write() as tx:
+                with self._write(_LOOKING_WAIT) as tx:
                     if not sweep.sweep(tx):
                         break
         with self._read() as tx:

@@ -16,6 +16,7 @@ import pytest
 from processes import PATIENCE, finish, hear, kill, start
 
 from store import Busy, MqError, Store, StoreUnusable
+from store.clock import ManualClock
 
 
 @pytest.fixture
@@ -60,6 +61,22 @@ def test_readers_read_while_a_stopped_process_holds_the_lock(
 ) -> None:
     assert len(orders.read("orders")) == 10
     assert orders.lag() == []
+
+
+def test_who_looks_at_what_has_expired_does_not_wait_for_a_stopped_process(
+    orders: Store, path: Path, clock: ManualClock
+) -> None:
+    orders.create_queue("mails")
+    orders.send("mails", "m", ttl=1)
+    clock.advance(1)
+    with start("hold", path) as process:
+        assert hear(process) == "held"
+        os.kill(process.pid, signal.SIGSTOP)
+        began = monotonic()
+
+        assert orders.queue("mails").ready == 0
+        assert monotonic() - began < PATIENCE / 2
+        kill(process)
 
 
 def test_what_the_stopped_holder_has_not_committed_is_not_seen(
