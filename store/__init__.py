@@ -1,5 +1,8 @@
 """The broker: topics, groups, queues and exchanges in one SQLite file, with no server."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from store.broker import Store
 from store.consumer import Consumer
 from store.errors import (
@@ -33,8 +36,10 @@ from store.positions import Position, parse_position
 from store.producer import Producer
 from store.routes import Binding, Exchange, Route, RouteExplanation
 from store.transaction import Transaction
-from store.watch.doctor.diagnosis import Diagnosis, Severity
-from store.watch.models import Overview, Stall, Subject
+
+if TYPE_CHECKING:
+    from store.watch.doctor.diagnosis import Diagnosis, Severity
+    from store.watch.models import Overview, Stall, Subject
 
 __all__ = [
     "BadInput",
@@ -83,3 +88,18 @@ __all__ = [
     "Unroutable",
     "parse_position",
 ]
+
+# What only those need who watch a store is imported when they ask for it.
+_LATER = {
+    "Diagnosis": "store.watch.doctor.diagnosis",
+    "Overview": "store.watch.models",
+    "Severity": "store.watch.doctor.diagnosis",
+    "Stall": "store.watch.models",
+    "Subject": "store.watch.models",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store.errors import BadInput
 
@@ -12,8 +12,7 @@ _FIRST = frozenset(string.ascii_letters + string.digits)
 _OTHERS = _FIRST | frozenset("._-")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """A channel, one of its partitions, or one record; what was not named is `None`."""
 
     name: str

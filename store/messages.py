@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
 from store.models import Headers, HeaderValue, Seconds, Timestamp
 
@@ -13,8 +13,7 @@ STATES: tuple[State, ...] = ("ready", "leased", "delayed", "blocked")
 Reason = Literal["max_deliveries", "rejected", "expired", "overflow"]
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
+class NewMessage(NamedTuple):
     """A message to send; `delay` and `ttl` are in seconds, `None` means the queue's own."""
 
     value: bytes | str | None
@@ -28,8 +27,7 @@ class NewMessage:
     ttl: Seconds | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MessageId:
+class MessageId(NamedTuple):
     """What a send was stored as; a `duplicate` has the id and sequence of the first send."""
 
     queue: str
@@ -55,8 +53,7 @@ class Hop:
     ttl: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Dead:
+class Dead(NamedTuple):
     """Why a message is a dead letter; `hops` is its whole history, newest first.
 
     `priority` is the one it was sent with, which its DLQ may not have.
@@ -76,8 +73,7 @@ class Dead:
         return self.source.partition("@")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message of a queue.
 
     `deliveries` runs on through dead-lettering; `redelivered` says whether this queue delivered it
@@ -170,8 +166,7 @@ class QueueSettings(TypedDict, total=False):
     wait: Seconds
 
 
-@dataclass(frozen=True, slots=True)
-class QueueStatus:
+class QueueStatus(NamedTuple):
     """A queue with its settings and how many messages are in each state.
 
     `oldest_seconds` is the age of the oldest message; `acknowledged` and `dropped` count what has
@@ -216,8 +211,7 @@ class ShareSettings(TypedDict, total=False):
     dlq: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SharedRecord:
+class SharedRecord(NamedTuple):
     """A record that was leased through a share, with the receipt to settle it by."""
 
     topic: str
@@ -239,8 +233,7 @@ class SharedRecord:
         return f"{self.topic}/{self.partition}@{self.offset}"
 
 
-@dataclass(frozen=True, slots=True)
-class SharePartition:
+class SharePartition(NamedTuple):
     """Where a share stands in one partition.
 
     The window is from `start`, the first unfinished offset, to `next`, the first that was never
@@ -262,8 +255,7 @@ class SharePartition:
     pinned_since: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ShareStatus:
+class ShareStatus(NamedTuple):
     """A share with its settings and where it stands in each partition of its topic."""
 
     name: str
@@ -273,8 +265,7 @@ class ShareStatus:
     partitions: list[SharePartition]
 
 
-@dataclass(frozen=True, slots=True)
-class InFlight:
+class InFlight(NamedTuple):
     """A record that a share handed out and that is not finished.
 
     `since` is when it was handed out first, `error` what its last failure told. Holder, expiry and
@@ -292,8 +283,7 @@ class InFlight:
     receipt: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseStatus:
+class LeaseStatus(NamedTuple):
     """A message in somebody's hands; `expires` is Unix milliseconds."""
 
     address: str
@@ -305,8 +295,7 @@ class LeaseStatus:
     receipt: str
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """A delivery that ended otherwise than by an ack."""
 
     number: int
@@ -317,8 +306,7 @@ class Attempt:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """A message that was moved from one queue to another."""
 
     id: str
@@ -326,8 +314,7 @@ class Moved:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """What was done to dead letters in one go; `number` is what `undo_redrive` takes.
 
     `undone` says how many of the messages were taken back, `edited` tells an edit from a redrive.
@@ -340,8 +327,7 @@ class Batch:
     edited: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Redriven:
+class Redriven(NamedTuple):
     """What became of a message that was redriven: dead again at `dead_letter`, there, or gone."""
 
     id: str
@@ -350,8 +336,7 @@ class Redriven:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened to a message or record at an address; what nobody noted is `None`.
 
     `what` is `sent`, `dead-lettered`, `redriven`, `leased`, `unknown` or how a delivery ended.
@@ -370,8 +355,7 @@ class Event:
     target: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetterQueue:
+class DeadLetterQueue(NamedTuple):
     """A queue that is somebody's DLQ or holds dead letters; `oldest` is when the first died."""
 
     name: str

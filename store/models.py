@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypedDict
 
@@ -114,8 +114,7 @@ class GroupSettings(TypedDict, total=False):
     dlq: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionStatus:
+class PartitionStatus(NamedTuple):
     """One partition: records have offsets `start` to `end - 1`; `bytes` counts what they hold."""
 
     partition: int
@@ -126,18 +125,16 @@ class PartitionStatus:
     last_timestamp: int
 
 
-@dataclass(frozen=True, slots=True)
-class TopicStatus:
+class TopicStatus(NamedTuple):
     """A topic with its settings and its partitions, in order."""
 
     name: str
     config: TopicConfig
     created: int
-    partitions: list[PartitionStatus] = field(default_factory=list)
+    partitions: list[PartitionStatus]
 
 
-@dataclass(frozen=True, slots=True)
-class Lag:
+class Lag(NamedTuple):
     """How far one group is behind in one partition.
 
     `committed` is the next offset to read, `None` before the first commit. `lag_seconds` is the
@@ -160,8 +157,7 @@ class Lag:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A live member of a consumer group; it is idle when it owns no partition.
 
     A static member has a name of its own choice. Times are store time in milliseconds.
@@ -177,8 +173,7 @@ class Member:
     session_timeout: int
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(NamedTuple):
     """Records `first` to `end - 1` of a partition, which were removed before a group read them."""
 
     topic: str
@@ -187,8 +182,7 @@ class Loss:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class GroupStatus:
+class GroupStatus(NamedTuple):
     """A consumer group: its state is `stable`, `rebalancing` or `empty`."""
 
     name: str
@@ -199,8 +193,7 @@ class GroupStatus:
     offsets: list[Lag]
 
 
-@dataclass(frozen=True, slots=True)
-class TrimResult:
+class TrimResult(NamedTuple):
     """What trimming did, or would do, to one partition."""
 
     topic: str
@@ -211,8 +204,7 @@ class TrimResult:
     removed: int
 
 
-@dataclass(frozen=True, slots=True)
-class CompactionResult:
+class CompactionResult(NamedTuple):
     """What compacting removed from one partition; `end` is how far the compaction saw."""
 
     topic: str
@@ -222,8 +214,7 @@ class CompactionResult:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoreStatus:
+class StoreStatus(NamedTuple):
     """The store as a whole; sizes in bytes. `wal_bytes` is what the write-ahead log takes."""
 
     path: str
@@ -243,16 +234,14 @@ class StoreStatus:
     sqlite_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something that `verify` found wrong: where, and what."""
 
     address: str
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class OffsetChange:
+class OffsetChange(NamedTuple):
     """One row of a reset: where a group stands in a partition, and where it would stand.
 
     `None` is no commit.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from store.db import Snapshot
 from store.errors import BadInput
@@ -23,8 +22,7 @@ _WORDS: dict[str, Kind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A place in a partition. `number` is an offset, Unix milliseconds, or how many from the end.
 
     `latest` is after the newest record, `last` the newest record itself (RabbitMQ Streams: next

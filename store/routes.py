@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from store.models import HeaderValue
 
@@ -16,8 +16,7 @@ EXCHANGE_PREFIX = "exchange:"
 """What an exchange is written with where a destination may be one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """An exchange; `alternate` is where goes what none of its bindings matches.
 
     `bindings` counts those that lead out of it, `created` is Unix milliseconds.
@@ -60,8 +59,7 @@ def _typed(headers: Mapping[str, HeaderValue]) -> dict[str, tuple[type, HeaderVa
     return {name: (type(value), value) for name, value in headers.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """A queue or topic that is reached, and all bindings on the ways to it, in the order walked."""
 
     destination: str
@@ -69,16 +67,14 @@ class Route:
     via: tuple[Binding, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Unmatched:
+class Unmatched(NamedTuple):
     """A binding of an exchange on the way that did not match, and why."""
 
     binding: Binding
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class RouteExplanation:
+class RouteExplanation(NamedTuple):
     """Where a message would go, and which bindings on the way keep it from going elsewhere."""
 
     routes: tuple[Route, ...]

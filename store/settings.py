@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from store.errors import BadInput
 from store.messages import QueueConfig, ShareConfig
@@ -13,8 +12,7 @@ from store.models import GroupConfig, TopicConfig
 from store.text import format_duration, format_size, parse_duration, parse_size
 
 
-@dataclass(frozen=True, slots=True)
-class Notation:
+class Notation(NamedTuple):
     """How a setting is written: `read` gives what calls take, `write` takes what configs hold.
 
     `nothing` is the word for a setting that is absent, where it may be; `many` says that it is a

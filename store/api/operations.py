@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from store import maintenance
 from store.addresses import Address
 from store.api.base import Calls
 from store.models import Finding, StoreStatus
-from store.watch import details, explain, metrics, overview, stalls
-from store.watch.doctor import examination
-from store.watch.doctor.diagnosis import Diagnosis
-from store.watch.metrics import Family
-from store.watch.models import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
 from store.watch.terms import IDLE_AFTER, OVER, Terms
+
+# What is watched is large, and no part of what has to start fast.
+if TYPE_CHECKING:
+    from store.watch.doctor.diagnosis import Diagnosis
+    from store.watch.metrics import Family
+    from store.watch.models import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
 
 
 class OperationCalls(Calls):
@@ -27,6 +30,8 @@ class OperationCalls(Calls):
 
         `over` and `idle_after` are seconds, as for `stalls`.
         """
+        from store.watch import overview
+
         with self._read() as tx:
             return overview.overview(tx, Terms(tx, over, idle_after))
 
@@ -36,6 +41,8 @@ class OperationCalls(Calls):
         A partition that no member reads counts when its oldest unread record is older than
         `idle_after` seconds.
         """
+        from store.watch import stalls
+
         with self._read() as tx:
             return stalls.stalls(tx, Terms(tx, over, idle_after))
 
@@ -45,6 +52,8 @@ class OperationCalls(Calls):
         At the end stands what was looked at and is in order. `thorough` reads the whole file for
         damage too.
         """
+        from store.watch.doctor import examination
+
         with self._read() as tx:
             return examination.examine(tx, thorough=thorough)
 
@@ -55,26 +64,36 @@ class OperationCalls(Calls):
 
         One answer for each reader that it concerns; raises `NotFound`.
         """
+        from store.watch import explain
+
         with self._read() as tx:
             return explain.explain(tx, Terms(tx, over, idle_after), address)
 
     def metrics(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Family]:
         """Depths, lags, ages, stalls and sizes; `store.watch.metrics` writes them as text."""
+        from store.watch import metrics
+
         with self._read() as tx:
             return metrics.families(tx, Terms(tx, over, idle_after))
 
     def topic_detail(self, name: str, group: str | None = None, limit: int = 500) -> TopicDetail:
         """A topic's partitions and where groups stand in them, up to `limit` each."""
+        from store.watch import details
+
         with self._read() as tx:
             return details.topic(tx, name, group, limit)
 
     def queue_detail(self, name: str, limit: int = 500) -> QueueDetail:
         """A queue with up to `limit` leases and waiting messages, the next to change first."""
+        from store.watch import details
+
         with self._read() as tx:
             return details.queue(tx, name, limit)
 
     def letter_rows(self, queue: str | None = None, limit: int = 500) -> list[LetterRow]:
         """Dead letters counted by source, reason and what is alike in their errors, most first."""
+        from store.watch import details
+
         with self._read() as tx:
             return details.letters(tx, queue, limit)
 

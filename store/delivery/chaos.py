@@ -6,8 +6,8 @@ What it does follows from its seed and the sequence of calls alone, so a failure
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from store.errors import BadInput
 from store.text import parse_duration
@@ -17,8 +17,7 @@ WIDEST_WINDOW = 10
 _HINT = "write it as duplicate=5%,reorder=10,delay=200ms,throttle=300/s,seed=7, or as none"
 
 
-@dataclass(frozen=True, slots=True)
-class Chaos:
+class Chaos(NamedTuple):
     """How a queue misbehaves: a share of 1, a number of messages, milliseconds, calls a second."""
 
     duplicate: float = 0.0

@@ -5,15 +5,14 @@ A receive looks at due heads only, so a blocked group of any length costs nothin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store.db import Row, Snapshot, Write
 from store.delivery.leases import Slot
 from store.delivery.readers import Reader
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """A message group's first message and when it may be delivered."""
 
     id: int

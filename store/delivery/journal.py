@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store.db import Snapshot, Write
 from store.delivery import origins
@@ -14,8 +14,7 @@ KEEP = 30 * 86_400_000
 _PRUNED_AT_ONCE = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One dead letter that was moved from an address, or edited there; `record` is where it is.
 
     `origin` is what it was before, and after an edit `value` the value before.

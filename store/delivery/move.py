@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from store import samples
 from store.db import Row, Snapshot, Write
@@ -279,7 +279,7 @@ def _store(
     target = queues.find(tx, target.name)
     (record,) = enqueue.enqueue(tx, target, [draft])
     if not keeps_id:
-        origin = replace(origin, message_id=origins.message_id(tx, record))
+        origin = origin._replace(message_id=origins.message_id(tx, record))
     origins.put(tx, record, origin)
     keep_within_limits(tx, target.reader, [record])
     return record

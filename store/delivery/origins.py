@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store.db import Row, Snapshot, Write
 from store.messages import Dead, Hop, Reason
@@ -13,8 +13,7 @@ _HIGH_MASK = 0xFFFF_FFFF_FFFF_0000
 _LOW_BITS = 62
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """What a message brings along when it moves: it stays the same message."""
 
     message_id: bytes

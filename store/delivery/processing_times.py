@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import ceil, log2
+from typing import NamedTuple
 
 from store.db import Snapshot, Write
 from store.delivery.leases import Lease
@@ -22,8 +22,7 @@ _HIGHEST_BUCKET = 255
 _FULL = 256
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessingTimes:
+class ProcessingTimes(NamedTuple):
     """What a reader's messages took from lease to ack, in milliseconds, and how many were timed."""
 
     reader: str

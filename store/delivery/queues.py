@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from store.addresses import check_name
 from store.db import Snapshot, Write
@@ -19,8 +19,7 @@ from store.routes import EXCHANGE_PREFIX
 from store.routing import exchanges
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(NamedTuple):
     """A queue as its module functions pass it along. A lane is a level, delayed or not."""
 
     id: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from typing import NamedTuple
 from zlib import crc32
 
 from store.db import Snapshot
@@ -12,8 +12,7 @@ from store.errors import BadInput
 TOKEN_BITS = 62
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """One delivery of one message: its lease row and the token of that delivery."""
 
     lease: int

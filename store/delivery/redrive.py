@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store.db import Snapshot, Write
 from store.delivery import attempts, journal, leases, move, origins, queues, view
@@ -17,8 +17,7 @@ from store.log.checksum import checksum
 from store.messages import Message, Moved, Redriven
 
 
-@dataclass(frozen=True, slots=True)
-class Redrive:
+class Redrive(NamedTuple):
     """What a redrive did, or would do.
 
     `batch` is what `undo` takes; `None` for a dry run, and where nothing was moved.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from store.addresses import check_name
 from store.db import Row, Snapshot, Write
@@ -20,8 +20,7 @@ from store.positions import Position, clamp, resolve
 LONGEST_LEASE = 10 * 365 * 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """A share as its module functions pass it along."""
 
     id: int
@@ -107,7 +106,7 @@ def find(tx: Snapshot, name: str) -> Share:
         " where r.id = :reader",
         {"reader": share.reader.id},
     )
-    return replace(share, reader=share.reader._replace(noticed=noticed, turn=turn))
+    return share._replace(reader=share.reader._replace(noticed=noticed, turn=turn))
 
 
 @remembered

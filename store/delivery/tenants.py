@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store.db import Snapshot, Write
 from store.delivery.leases import Slot
@@ -21,8 +21,7 @@ _ONE_IN = 10
 _NOISY_FOR = 300_000
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What a tenant is known by: its group, or the record of a message that has none."""
 
     message_group: str | None

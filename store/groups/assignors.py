@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Place = tuple[str, int]
 """A partition: topic and number."""
 Assignment = dict[str, list[Place]]
 
 
-@dataclass(frozen=True, slots=True)
-class Subscriber:
+class Subscriber(NamedTuple):
     """A member with the topics it subscribes to and the partitions it owns now."""
 
     name: str

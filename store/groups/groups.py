@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from store.addresses import check_name
 from store.db import Snapshot, Write
@@ -16,8 +17,7 @@ BELOW_START = ("earliest", "latest", "error")
 MAX_DELIVERIES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """A consumer group as its module functions pass it along."""
 
     id: int

@@ -10,7 +10,7 @@ incarnation or epoch is refused.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store import holders
 from store.db import Snapshot, Write
@@ -21,8 +21,7 @@ from store.models import Member
 from store.positions import Position, clamp, resolve
 
 
-@dataclass(frozen=True, slots=True)
-class Owned:
+class Owned(NamedTuple):
     """A partition that a member owns: commits must show `epoch`; reading begins at `cursor`."""
 
     topic: str
@@ -32,8 +31,7 @@ class Owned:
     cursor: int
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(NamedTuple):
     """One incarnation of a member in a group."""
 
     group: int
@@ -41,8 +39,7 @@ class Membership:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Joining:
+class Joining(NamedTuple):
     """How a member wants to take part; times in milliseconds.
 
     `start` is where it begins in partitions of which nothing is committed. A static member has a

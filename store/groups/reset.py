@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store import samples
 from store.db import Snapshot, Write
@@ -17,8 +17,7 @@ from store.models import GroupConfig, OffsetChange
 from store.positions import Position, clamp, resolve
 
 
-@dataclass(frozen=True, slots=True)
-class Shift:
+class Shift(NamedTuple):
     """So many offsets forward, or back when negative, from what is committed."""
 
     by: int

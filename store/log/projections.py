@@ -6,8 +6,7 @@ The table lies in the same file and belongs to the user, who may query and index
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from store.addresses import check_name
 from store.db import Snapshot, Write
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 _REBUILT = "__rebuild"
 
 
-@dataclass(frozen=True, slots=True)
-class Projection:
+class Projection(NamedTuple):
     """A table that follows a topic, and the field that is its primary key."""
 
     target: str

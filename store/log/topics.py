@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from store.addresses import check_name
 from store.db import Snapshot, Write
@@ -72,8 +73,7 @@ _PARTITIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(NamedTuple):
     """A topic as its module functions pass it along."""
 
     id: int

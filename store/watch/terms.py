@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from store.db import Snapshot
 from store.samples import Counter
-from store.watch.models import Cause
 from store.watch.trends import Rates
+
+if TYPE_CHECKING:
+    from store.watch.models import Cause
 
 OVER = 30.0
 IDLE_AFTER = 3600.0
