@@ -8,6 +8,7 @@ so the pictures are the same on every machine.
 from __future__ import annotations
 
 import asyncio
+import html
 import os
 import re
 import sys
@@ -24,6 +25,7 @@ from unittest.mock import patch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from rich.cells import cell_len  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 
 from store import Consumer, Diagnosis, NewRecord, Overview, Store  # noqa: E402
@@ -213,7 +215,7 @@ def _steady(stack: ExitStack, store: Store) -> None:
 
     def shown(*arguments: Any, **named: Any) -> Overview:
         seen = snapshot(*arguments, **named)
-        status = replace(seen.status, path=Path("/srv/shop/shop.db"), wal_bytes=4 << 20)
+        status = seen.status._replace(path="/srv/shop/shop.db", wal_bytes=4 << 20)
         stalls = tuple(replace(s, holder_pid=s.holder_pid and 8812) for s in seen.stalls)
         return replace(seen, status=status, stalls=stalls)
 
@@ -261,7 +263,27 @@ def _text(app: Dashboard) -> str:
 def _calm(svg: str) -> str:
     # Rich names styles after a random number, and takes its font from a server far away.
     svg = re.sub(r"terminal-\d+", "terminal", svg)
-    return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.S)
+    svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.S)
+    return _RUN.sub(_without_margins, svg)
+
+
+# Some programs drop spaces at the ends of a run of text, so runs begin and end with a character.
+_RUN = re.compile(
+    r'<text class="([^"]*)" x="([^"]*)" (y="[^"]*") textLength="([^"]*)"([^>]*)>(.*?)</text>'
+)
+
+
+def _without_margins(found: re.Match[str]) -> str:
+    classes, x, y, length, rest, shown = found.groups()
+    text = html.unescape(shown)
+    kept = text.strip("\N{NO-BREAK SPACE}")
+    if not kept:
+        return ""
+    cell = float(length) / cell_len(text)
+    left = float(x) + cell * (len(text) - len(text.lstrip("\N{NO-BREAK SPACE}")))
+    wide = cell * cell_len(kept)
+    inner = html.escape(kept, quote=False).replace("\N{NO-BREAK SPACE}", "&#160;")
+    return f'<text class="{classes}" x="{left:g}" {y} textLength="{wide:g}"{rest}>{inner}</text>'
 
 
 def texts(store: Store) -> dict[str, str]:

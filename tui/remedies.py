@@ -95,10 +95,20 @@ def _skip(store: Store, stall: Stall, words: list[str]) -> str:
 
 def _release(store: Store, stall: Stall, words: list[str]) -> str:
     if words[1] == "lease":
-        store.release(stall.source, stall.offset)
+        _release_lease(store, stall, words[3])
         return f"{stall.blocker} is ready again"
     store.reset_group(stall.reader, _position(store, "committed"), _scope(stall), force=True)
     return f"the members of {stall.reader} were fenced; {stall.place} is read again"
+
+
+def _release_lease(store: Store, stall: Stall, named: str) -> None:
+    if stall.kind == "fifo":
+        store.release(stall.source, stall.offset)
+    elif named == stall.blocker:
+        store.release_record(parse_address(stall.blocker))
+    else:
+        # Several shares have the record, and a receipt says which one is meant.
+        store.nack([named], delay=0)
 
 
 def _reset(store: Store, stall: Stall, words: list[str]) -> str:

@@ -1,0 +1,157 @@
+"""What the dashboard costs on a large store: a refresh, its share of a core, quitting.
+
+Run it as `python benchmarks/dashboard.py [--seconds N]`. The store is that of snapshot.py: 1,000
+partitions with 50 stalls, 200 queues, 10,000 leases, 100,000 FIFO message groups. Refreshes are
+timed without a terminal at 140×40; the shares are those of `mq dashboard` on a terminal of its own,
+first on a store that is left alone, then with four producers and four consumers at work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import pty
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import snapshot  # noqa: E402
+from store import Store  # noqa: E402
+from store.clock import ManualClock, SystemClock  # noqa: E402
+from tui.app import Dashboard  # noqa: E402
+
+TRIALS = 20
+SCREENS = ("1", "2", "3", "4", "5", "6")
+AT_WORK = """
+import sys, time
+from store import Store
+what, path, queue = sys.argv[1:]
+with Store.open(path) as store:
+    while True:
+        if what == "produce":
+            store.send(queue, "x" * 100)
+            time.sleep(0.02)
+        else:
+            store.ack([m.receipt for m in store.receive(queue, 10, wait=1)])
+"""
+
+
+class PastClock(ManualClock):
+    """A clock that the story of the store moves from the past to now, where it runs."""
+
+    def __init__(self) -> None:
+        self._real = SystemClock()
+        self._back = 3_600_000
+
+    def wall(self) -> int:
+        return self._real.wall() - self._back
+
+    def boot(self) -> int:
+        return self._real.boot() - self._back
+
+    def boot_id(self) -> str:
+        return self._real.boot_id()
+
+    def advance(self, seconds: float) -> None:
+        self._back -= round(seconds * 1000)
+
+    def arrive(self) -> None:
+        self._back = 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    seconds = parser.parse_args().seconds
+    clock = PastClock()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        path = Path(folder, "store.db")
+        store = stack.enter_context(Store.open(path, create=True, durability="normal", clock=clock))
+        snapshot._fill_topics(store, 100)
+        snapshot._fill_queues(store)
+        snapshot._stall(store, clock)
+        clock.arrive()
+        for screen, times in asyncio.run(_refreshes(store)).items():
+            told = f"median {median(times):.0f} ms, longest {max(times):.0f} ms"
+            print(f"refresh of screen {screen}: {told}")
+        _live(path, seconds, store, stack)
+
+
+async def _refreshes(store: Store) -> dict[str, list[float]]:
+    app = Dashboard(store, ticking=False)
+    found: dict[str, list[float]] = {}
+    async with app.run_test(size=(140, 40)) as pilot:
+        for screen in SCREENS:
+            await pilot.press(screen)
+            await pilot.pause(0.5)
+            found[screen] = [await _refresh(app) for _ in range(TRIALS)]
+    return found
+
+
+async def _refresh(app: Dashboard) -> float:
+    """From a look at the store to the screen being told, in milliseconds."""
+    before, began = app.overview, time.perf_counter()
+    app.poller.look()
+    while app.overview is before:
+        # Not 0: a loop that spins takes the interpreter from the thread that looks.
+        await asyncio.sleep(0.001)
+    return (time.perf_counter() - began) * 1000
+
+
+def _live(path: Path, seconds: float, store: Store, stack: ExitStack) -> None:
+    for number in range(4):
+        store.create_queue(f"live{number}")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ |= {"TERM": "xterm-256color", "COLUMNS": "140", "LINES": "40"}
+        os.execv(sys.executable, [sys.executable, "-m", "mq", "-s", str(path), "dashboard"])
+    _read_for(terminal, 5)
+    print(f"idle: {_share(pid, terminal, seconds):.1%} of a core")
+    for number in range(4):
+        for what in ("produce", "consume"):
+            command = [sys.executable, "-c", AT_WORK, what, str(path), f"live{number}"]
+            worker = subprocess.Popen(command, cwd=ROOT)
+            stack.callback(worker.kill)
+    _read_for(terminal, 3)
+    print(f"busy: {_share(pid, terminal, seconds):.1%} of a core")
+    began = time.perf_counter()
+    os.write(terminal, b"q")
+    _read_for(terminal, 10)
+    _, status = os.waitpid(pid, 0)
+    print(f"quit: {time.perf_counter() - began:.2f} s, exit {os.waitstatus_to_exitcode(status)}")
+
+
+def _share(pid: int, terminal: int, seconds: float) -> float:
+    before, began = _cpu(pid), time.perf_counter()
+    _read_for(terminal, seconds)
+    return (_cpu(pid) - before) / (time.perf_counter() - began)
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _read_for(terminal: int, seconds: float) -> None:
+    """Take what the dashboard draws, until the time is over or it is gone."""
+    until = time.perf_counter() + seconds
+    while (left := until - time.perf_counter()) > 0:
+        ready, _, _ = select.select([terminal], [], [], left)
+        try:
+            if ready and not os.read(terminal, 65_536):
+                return
+        except OSError:
+            return
+
+
+if __name__ == "__main__":
+    main()
