@@ -66,7 +66,7 @@ class MembershipStorm:
         if blow == "freeze":
             member.send_signal(signal.SIGSTOP)
             # A thread thaws it, since we may be waiting for the lock that it holds.
-            seconds = self.random.uniform(0.2, 2 * SESSION_TIMEOUT)
+            seconds = self.random.choice((0.2, 1.5, 2.5)) * SESSION_TIMEOUT
             self.frozen[member.pid] = Timer(seconds, self._thaw, [member.pid])
             self.frozen[member.pid].start()
         else:
