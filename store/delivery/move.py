@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,6 +106,14 @@ def load_leased(tx: Snapshot, slot: Slot, lease: int) -> Stored | None:
     """The message of a lease row; `None` when there is no such row."""
     row = tx.row(f"{LEASED} where l.id = :id", {"id": lease})
     return None if row is None else with_lease(row, slot)
+
+
+def leased(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
+    """Rows of `LEASED` by the ids of the lease rows that are there."""
+    rows = tx.rows(
+        f"{LEASED} where l.id in (select value from json_each(:ids))", {"ids": json.dumps(ids)}
+    )
+    return {row[8]: row for row in rows}
 
 
 def with_lease(row: Row, slot: Slot) -> Stored:

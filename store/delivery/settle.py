@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from store.db import Write
@@ -45,12 +45,19 @@ def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
 
     A receipt that is refused changes nothing and does not keep the others from being settled.
     """
-    finder = _Finder(tx, repeatable=action is acknowledge)
+    seal = receipts.seal(tx)
+    asked: dict[str, receipts.Receipt] = {}
     refused: Refused = {}
-    found: dict[int, list[Delivery]] = {}
     for text in dict.fromkeys(texts):
         try:
-            delivery = finder.find(text)
+            asked[text] = receipts.read(seal, text)
+        except MqError as error:
+            refused[text] = error
+    finder = _Finder(tx, asked.values(), repeatable=action is acknowledge)
+    found: dict[int, list[Delivery]] = {}
+    for text, receipt in asked.items():
+        try:
+            delivery = finder.find(text, receipt)
         except MqError as error:
             refused[text] = error
         else:
@@ -61,7 +68,7 @@ def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
         refused |= action(tx, reader, deliveries)
         # What was given back may be over a limit again.
         move.keep_within_limits(tx, reader)
-    return refused
+    return {text: refused[text] for text in texts if text in refused}
 
 
 def acknowledge(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
@@ -184,11 +191,11 @@ def _change(tx: Write, reader: Reader, delivery: Delivery, after: Lease) -> None
 
 
 class _Finder:
-    """Finds the deliveries of receipts; each reader is looked up once."""
+    """Finds the deliveries of receipts, all of them at once; each reader is looked up once."""
 
-    def __init__(self, tx: Write, repeatable: bool) -> None:
+    def __init__(self, tx: Write, asked: Iterable[receipts.Receipt], repeatable: bool) -> None:
         self._tx = tx
-        self._seal = receipts.seal(tx)
+        self._leased = move.leased(tx, [receipt.lease for receipt in asked])
         self._repeatable = repeatable
         self._places: dict[int, tuple[Reader, Slot] | None] = {}
 
@@ -198,21 +205,22 @@ class _Finder:
         assert place is not None
         return place[0]
 
-    def find(self, text: str) -> Delivery | None:
+    def find(self, text: str, receipt: receipts.Receipt) -> Delivery | None:
         """The delivery of a receipt; `None` when acknowledging it once more is no mistake.
 
         Raises `LeaseLost` when somebody else has leased the message since, when the lease ended
         otherwise, and for FIFO queues and shares also when it merely lapsed.
         """
-        receipt = receipts.read(self._seal, text)
         place = self._place(receipt.lease >> leases.OFFSET_BITS)
         if place is None:
             raise _lost(receipt, "the message", "where it stood was purged, reset or deleted")
         reader, slot = place
-        message = move.load_leased(self._tx, slot, receipt.lease)
-        if message is None or message.lease is None:
+        row = self._leased.get(receipt.lease)
+        if row is None:
             self._refuse_unless_acknowledged(receipt, reader, slot)
             return None
+        message = move.with_lease(row, slot)
+        assert message.lease is not None
         why = _why_lost(self._tx, reader, message.lease, receipt)
         if why is not None:
             raise _lost(receipt, reader.place(slot.number), why)
