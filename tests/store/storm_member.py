@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from threading import Event
 
 from store import Consumer, Fenced, Store
 
@@ -43,6 +44,8 @@ def follow(consumer: Consumer, owner: str, written: int) -> list[str]:
         f"committed {place[1]} {owned.epoch} {owner} {consumer.position[place]}"
         for place, owned in consumer._owned.items()
     ]
+    # Work takes a moment, so that a freeze mostly finds its member with records in hand.
+    Event().wait(0.02)
     consumer.commit()
     return lines
 

@@ -175,11 +175,6 @@ def padded(storm: MembershipStorm) -> list[list[str]]:
     return [line for line in storm.lines() if len(line) > 2]
 
 
-def test_who_was_frozen_too_long_was_refused(storm: MembershipStorm) -> None:
-    if storm.blows["freeze"] > 5:
-        assert ["fenced"] in storm.lines()
-
-
 def test_the_file_is_sound_after_the_storm(storm: MembershipStorm) -> None:
     with Store.open(storm.folder / "store.db") as store:
         check_all(store)
