@@ -112,12 +112,13 @@ class TopicDestination:
 
 
 class QueueDestination:
-    """A queue."""
+    """A queue. A named producer's messages are counted, and those stored before are skipped."""
 
     noun = "message"
-    stored_before = 0
 
-    def __init__(self, store: Store, name: str, given: Given, message: GivenMessage) -> None:
+    def __init__(
+        self, store: Store, name: str, given: Given, message: GivenMessage, producer: str | None
+    ) -> None:
         if given.partition is not None:
             raise BadInput(f"{name} is a queue: it has no partitions", hint="leave it out")
         self.name = name
@@ -125,6 +126,8 @@ class QueueDestination:
         self._message = message
         self.duplicates = 0
         self._old = _TooOld(store, store.queue(name).config.retention)
+        self._producer = None if producer is None else store.producer(producer)
+        self.stored_before = self._producer.stored(name) if self._producer else 0
 
     def completed(self, records: Named) -> Named:
         """The records with key and headers; the rest is for messages."""
@@ -132,7 +135,10 @@ class QueueDestination:
 
     def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[MessageId]:
         """Send messages."""
-        return tx.send_many(self.name, [to_message(record, self._message) for record in records])
+        messages = [to_message(record, self._message) for record in records]
+        if self._producer is None:
+            return tx.send_many(self.name, messages)
+        return tx.send_in_sequence(self._producer, self.name, messages, first)
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[MessageId]) -> None:
         """Count duplicates, and messages that are older than the queue keeps them."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from store.db import Database, Write
+from store.delivery import queues, send
 from store.log import append, producers, topics
 from store.log.placement import StickyPlacement
+from store.messages import MessageId, NewMessage
 from store.models import NewRecord, RecordId
 
 
@@ -22,10 +24,10 @@ class Producer:
         with database.write() as tx:
             self.epoch = producers.register(tx, name)
 
-    def stored(self, topic: str) -> int:
-        """How many records of this producer's input are stored in the topic."""
+    def stored(self, destination: str) -> int:
+        """How many records of this producer's input are stored in the topic or queue."""
         with self._database.read() as tx:
-            return producers.stored(tx, self.name, topics.find(tx, topic).id)
+            return producers.stored(tx, self.name, destination)
 
     def produce_many(
         self, topic: str, records: Sequence[NewRecord], first_sequence: int
@@ -44,7 +46,16 @@ class Producer:
     ) -> list[RecordId]:
         """What `produce_many` does, as part of an open transaction."""
         found = topics.find(tx, topic)
-        present = producers.advance(
-            tx, self.name, self.epoch, found.id, first_sequence, len(records)
-        )
+        present = self._advance(tx, topic, first_sequence, len(records))
         return append.produce(tx, found, records[present:], self._sticky(topic))
+
+    def send_in(
+        self, tx: Write, queue: str, messages: Sequence[NewMessage], first_sequence: int
+    ) -> list[MessageId]:
+        """Send to a queue what is not stored yet, numbered as for `produce_many`."""
+        found = queues.find(tx, queue)
+        present = self._advance(tx, queue, first_sequence, len(messages))
+        return send.send(tx, found, messages[present:])
+
+    def _advance(self, tx: Write, destination: str, first_sequence: int, records: int) -> int:
+        return producers.advance(tx, self.name, self.epoch, destination, first_sequence, records)

@@ -22,7 +22,7 @@ from store.errors import BadInput, Fenced, MqError, TimedOut
 from store.groups import groups
 from store.groups.commit import Offsets, commit_unowned
 from store.log.placement import StickyPlacement
-from store.messages import Message, SharedRecord
+from store.messages import Message, MessageId, NewMessage, SharedRecord
 from store.models import NewRecord, RecordId, Seconds
 from store.producer import Producer
 
@@ -103,6 +103,13 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         """What the producer's own `produce_many` does, together with everything else in here."""
         with self._write() as tx:
             return producer.produce_in(tx, topic, records, first_sequence)
+
+    def send_in_sequence(
+        self, producer: Producer, queue: str, messages: Sequence[NewMessage], first_sequence: int
+    ) -> list[MessageId]:
+        """Send what the producer's input has beyond what it stored; the ids of that."""
+        with self._write() as tx:
+            return producer.send_in(tx, queue, messages, first_sequence)
 
     def commit(self, group: str, offsets: Offsets, consumer: Consumer | None = None) -> None:
         """Commit a group's next offsets, by (topic, partition), with everything else in here.

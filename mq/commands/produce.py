@@ -67,8 +67,7 @@ def produce(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Topic: make the load resumable: run again on the same input, it skips what"
-            " is stored.",
+            help="Make the load resumable: run again on the same input, it skips what is stored.",
         ),
     ] = None,
 ) -> None:
@@ -118,8 +117,8 @@ def _topic(store: Store, request: Request) -> TopicDestination:
 
 
 def _queue(store: Store, request: Request) -> QueueDestination:
-    if request.tombstone or request.producer is not None:
-        raise BadInput(
-            f"{request.destination} is a queue", hint="--tombstone and --producer are for a topic"
-        )
-    return QueueDestination(store, request.destination, request.given, request.message)
+    if request.tombstone:
+        raise BadInput(f"{request.destination} is a queue", hint="--tombstone is for a topic")
+    return QueueDestination(
+        store, request.destination, request.given, request.message, request.producer
+    )

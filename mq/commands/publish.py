@@ -63,7 +63,7 @@ def publish(
         bool, typer.Option("--mandatory", help="Exit 3 if a message has nowhere to go.")
     ] = False,
     producer: Annotated[
-        str | None, typer.Option(metavar="NAME", hidden=True, help="Only for a topic.")
+        str | None, typer.Option(metavar="NAME", hidden=True, help="Only for mq produce.")
     ] = None,
 ) -> None:
     """Publish each VALUE, or each line of FILE or stdin: route by key and headers, then store.
@@ -74,8 +74,8 @@ def publish(
     """
     if producer is not None:
         raise BadInput(
-            "a load through an exchange can't be resumed: --producer counts the records of a topic",
-            hint="mq produce TOPIC --producer NAME",
+            "--producer counts what one topic or queue stores, not what an exchange spreads",
+            hint="mq produce DEST --producer NAME",
         )
     given = Given(None if key is None else os.fsencode(key), parse_headers(header or []), None)
     message = given_message(delay, message_group, dedup_id, priority, ttl)

@@ -195,11 +195,8 @@ def _work_on_topic(
     topic = store.topic(request.source)
     if request.group is None:
         raise BadInput(f"{topic.name} is a topic: a group reads it", hint="name it with -g")
-    if request.on_failure is OnFailure.DEAD_LETTER and _dlq_of(store, request.group) is None:
-        raise BadInput(
-            f"group {request.group} has no DLQ",
-            hint=f"mq group create {request.group} --max-deliveries N --dlq QUEUE",
-        )
+    if request.on_failure is OnFailure.DEAD_LETTER:
+        _check_dlq_of_group(store, request.group)
     session_timeout = parse_duration(DEFAULT_SESSION_TIMEOUT) / 1000
     consumer = store.consumer(
         request.group,
@@ -218,11 +215,16 @@ def _work_on_topic(
     )  # fmt: skip
 
 
-def _dlq_of(store: Store, group: str) -> str | None:
+def _check_dlq_of_group(store: Store, group: str) -> None:
     try:
-        return store.group(group).config.dlq
+        dlq, verb = store.group(group).config.dlq, "alter"
     except NotFound:
-        return None
+        dlq, verb = None, "create"
+    if dlq is None:
+        raise BadInput(
+            f"group {group} has no DLQ",
+            hint=f"mq group {verb} {group} --max-deliveries N --dlq QUEUE",
+        )
 
 
 def _run(

@@ -24,18 +24,18 @@ def register(tx: Write, name: str) -> int:
     return epoch
 
 
-def stored(tx: Snapshot, name: str, channel: int) -> int:
-    """How many input records of the producer are stored in the channel."""
+def stored(tx: Snapshot, name: str, channel: str) -> int:
+    """How many input records of the producer are stored in the channel of that name."""
     count: int | None = tx.value(
         "select s.stored from mq_producers p join mq_sequences s on s.producer = p.id"
-        " where p.name = :name and s.channel = :channel",
+        " join mq_channels c on c.id = s.channel where p.name = :name and c.name = :channel",
         {"name": name, "channel": channel},
     )
     return count or 0
 
 
 def advance(
-    tx: Write, name: str, epoch: int, channel: int, first_sequence: int, records: int
+    tx: Write, name: str, epoch: int, channel: str, first_sequence: int, records: int
 ) -> int:
     """Note that records `first_sequence …` are being stored; how many of them are stored already.
 
@@ -54,7 +54,8 @@ def advance(
         return 0
     present = stored(tx, name, channel)
     tx.execute(
-        "insert into mq_sequences (producer, channel, stored) values (:producer, :channel, :stored)"
+        "insert into mq_sequences (producer, channel, stored)"
+        " select :producer, id, :stored from mq_channels where name = :channel"
         " on conflict (producer, channel) do update set stored = max(stored, excluded.stored)",
         {"producer": row[0], "channel": channel, "stored": first_sequence + records},
     )

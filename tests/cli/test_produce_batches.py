@@ -165,6 +165,35 @@ class TestNamedProducer:
         assert call_mq(*words).code == 0
         assert stored(path) == lines
 
+    @pytest.mark.parametrize("point", ["commit.before:4", "commit.after:4"])
+    def test_a_killed_load_into_a_queue_is_resumed_where_it_stopped(
+        self, start_mq: StartMq, call_mq: RunMq, path: Path, point: str
+    ) -> None:
+        with Store.open(path, create=True) as opened:
+            opened.create_queue("emails")
+        lines = [b"%d" % n for n in range(1000)]
+        path.with_name("lines").write_bytes(b"\n".join(lines))
+        words = ["produce", "emails", "-f", "lines", "--batch", "100", "--producer", "load"]
+
+        assert start_mq(*words, MQ_CRASH_AT=point).end().code == -signal.SIGKILL
+        run = call_mq(*words)
+
+        assert run.err.startswith("mq: skipped ")
+        with Store.open(path) as opened:
+            found = opened.receive("emails", max_messages=2000, wait=0)
+        assert [message.value for message in found] == lines
+
+    def test_a_load_counts_each_queue_by_itself(self, call_mq: RunMq, path: Path) -> None:
+        with Store.open(path, create=True) as opened:
+            opened.create_queue("emails")
+            opened.create_queue("letters")
+        call_mq("produce", "emails", "a", "b", "--producer", "load")
+
+        run = call_mq("produce", "letters", "a", "--producer", "load", "-o", "name")
+
+        assert run.text == "letters@0\n"
+        assert run.err == ""
+
     def test_a_bad_line_in_a_resumed_load_is_named_by_its_place_in_the_input(
         self, call_mq: RunMq, path: Path, tmp_path: Path
     ) -> None:

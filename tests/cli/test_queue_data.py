@@ -175,7 +175,6 @@ class TestProduce:
             ("emails/0 a", 2),
             ("emails@0 a", 2),
             ("emails --tombstone -k k", 2),
-            ("emails a --producer load", 2),
             ("billing a --group g --delay 1s", 2),
             ("billing a --group g\u00e9", 2),
             ("emails --framing ndjson {}", 2),
