@@ -376,10 +376,11 @@ def test_a_timeout_ends_what_the_command_started_too(
 
 @pytest.mark.parametrize(("exists", "verb"), [(False, "create"), (True, "alter")])
 def test_dead_letters_of_a_group_without_a_dlq_are_refused_with_the_command_that_gives_it_one(
-    call_mq: RunMq, store: Store, exists: bool, verb: str
+    call_mq: RunMq, store: Store, path: Path, exists: bool, verb: str
 ) -> None:
     if exists:
-        store.create_group("g", topics=["orders"])
+        with Store.open(path) as again:
+            again.create_group("g", topics=["orders"])
 
     run = call_mq("work", "orders", "-g", "g", "--on-failure", "dead-letter", "--", "true")
 
