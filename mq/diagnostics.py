@@ -183,4 +183,4 @@ def _error_document(error: MqError) -> str:
         ]
     if problems := getattr(error, "problems", ()):
         document["problems"] = [problem.document() for problem in problems]
-    return json.dumps({"error": document})
+    return json.dumps({"error": document}, separators=(",", ":"))

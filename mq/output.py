@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 _CHUNK = 1 << 16
+_GAP = 2
+# The width up to which a cell without spaces is kept in one piece (a receipt, a message's id), and
+# that to which text is folded at most.
+_LONGEST_WORD = 40
+_NARROWEST_TEXT = 16
 _CELL_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n"})
 
 
@@ -186,13 +191,23 @@ class Output:
         from rich.text import Text
 
         table = Table(box=None, pad_edge=False, show_header=self._header, header_style="bold")
-        for column in columns:
+        lines = [[printable(column.shown(row)) for column in columns] for row in rows]
+        needed = -_GAP
+        for index, column in enumerate(columns):
+            cells = [line[index] for line in lines]
+            longest = max(map(len, [column.header, *cells]))
+            whole = longest <= _LONGEST_WORD and not any(" " in text for text in cells)
+            needed += _GAP + (longest if whole else min(longest, _NARROWEST_TEXT))
             table.add_column(
-                column.header, justify="right" if column.right else "left", overflow="fold"
+                column.header,
+                justify="right" if column.right else "left",
+                overflow="fold",
+                no_wrap=whole,
             )
-        for row in rows:
-            table.add_row(*(Text(printable(column.shown(row))) for column in columns))
-        self._render(table)
+        for line in lines:
+            table.add_row(*map(Text, line))
+        # What is copied, as an address or a receipt, stays in one piece; a terminal wraps lines.
+        self._render(table, at_least=needed)
 
     def _fields(self, fields: Mapping[str, str]) -> None:
         from rich.table import Table
@@ -203,14 +218,14 @@ class Output:
             table.add_row(Text(name, style="bold"), Text(printable(value, block=True)))
         self._render(table)
 
-    def _render(self, renderable: RenderableType) -> None:
-        console = self._console()
+    def _render(self, renderable: RenderableType, at_least: int = 0) -> None:
+        console = self._console(at_least)
         with console.capture() as capture:
             console.print(renderable)
         lines = capture.get().splitlines()
         self._lines(line.rstrip() for line in lines)
 
-    def _console(self) -> Console:
+    def _console(self, at_least: int) -> Console:
         import io
         import shutil
 
@@ -218,6 +233,7 @@ class Output:
 
         # A table that is asked for in a pipe is not cut to a width nobody has.
         width = shutil.get_terminal_size().columns if self.is_terminal else 10_000
+        width = max(width, at_least)
         colour = self._colour and self.is_terminal
         return Console(
             file=io.StringIO(),

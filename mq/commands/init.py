@@ -25,15 +25,25 @@ def init(
         Literal["full", "normal"],
         typer.Option(help="full survives a power cut; normal may lose the latest confirmations."),
     ] = "full",
+    if_not_exists: Annotated[
+        bool, typer.Option("--if-not-exists", help="Succeed if it exists with this durability.")
+    ] = False,
 ) -> None:
     """Create a store: here in .mq/store.db, unless a PATH, --store or $MQ_STORE says where."""
     context = current_context()
     place = _place(context, path)
     if place.exists():
+        if if_not_exists and _durability(context, place) == durability:
+            return
         raise Exists(f"{place} exists already", hint="mq store set durability, to change it")
     make_folder(place.parent)
     context.open_store_at(place, create=True, durability=durability).close()
     context.diagnostics.success(f"created {place} (durability {durability})")
+
+
+def _durability(context: Context, place: Path) -> str:
+    with context.open_store_at(place) as store:
+        return store.status().durability
 
 
 def _place(context: Context, path: str | None) -> Path:

@@ -99,7 +99,12 @@ def create(
     context = current_context()
     with context.open_store(create=True) as store:
         queue = store.create_queue(name, if_not_exists=if_not_exists, **settings)
-    report_document(context, queue_document(queue), f"queue {name}: {_summary(queue)}")
+    report_document(
+        context,
+        queue_document(queue),
+        f"queue {name}: {_summary(queue)}",
+        lambda: show_queue(context, queue),
+    )
 
 
 def _summary(queue: QueueStatus) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -65,9 +65,16 @@ def report_done(
     context.diagnostics.success(sentence)
 
 
-def report_document(context: Context, document: Mapping[str, Any], sentence: str) -> None:
-    """Like `report_done`, for what is one thing and not rows."""
-    if context.format is not None:
+def report_document(
+    context: Context,
+    document: Mapping[str, Any],
+    sentence: str,
+    show: Callable[[], None] | None = None,
+) -> None:
+    """Like `report_done`, for what is one thing and not rows; `show` writes it for a person."""
+    if context.format is Format.TABLE and show:
+        show()
+    elif context.format is not None:
         context.output.document(document)
     context.diagnostics.success(sentence)
 

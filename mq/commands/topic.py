@@ -77,7 +77,9 @@ def create(
         topic = store.create_topic(
             name, partitions=partitions, if_not_exists=if_not_exists, **settings
         )
-    report_document(context, _document(topic), f"topic {name}: {_summary(topic)}")
+    report_document(
+        context, _document(topic), f"topic {name}: {_summary(topic)}", lambda: _show(context, topic)
+    )
 
 
 def _summary(topic: TopicStatus) -> str:

@@ -13,7 +13,7 @@ from store.errors import BadInput, BadRecord
 from store.log import retention
 from store.log.append import LARGEST_BATCH
 from store.log.encoding import encode, milliseconds
-from store.messages import MessageId, NewMessage
+from store.messages import MessageId, NewMessage, QueueConfig
 
 # SQS remembers a deduplication id for five minutes.
 DEFAULT_WINDOW = 300_000
@@ -86,10 +86,10 @@ def _check_group(message: NewMessage, queue: Queue) -> None:
             f"a message for the FIFO queue {queue.name} needs a message group",
             hint="give one with --message-group",
         )
-    if message.dedup_id is not None and not queue.config.fifo:
+    if message.dedup_id is not None and not _deduplicates(queue.config):
         raise BadInput(
-            f"{queue.name} is not a FIFO queue and takes no deduplication id",
-            hint="create a queue with --fifo",
+            f"{queue.name} is a standard queue without dedup and takes no deduplication id",
+            hint=f"mq queue alter {queue.name} --dedup 5m",
         )
     for what, text in (("group", message.message_group), ("dedup id", message.dedup_id)):
         if text is not None and not _usable_id(text):
@@ -97,6 +97,10 @@ def _check_group(message: NewMessage, queue: Queue) -> None:
                 f"not a usable {what}: {text[:40]!r}",
                 hint="1 to 128 letters, digits and punctuation characters",
             )
+
+
+def _deduplicates(config: QueueConfig) -> bool:
+    return config.fifo or config.dedup is not None or config.content_dedup
 
 
 def _usable_id(text: str) -> bool:

@@ -120,3 +120,19 @@ class TestRecords:
     def test_a_listing_into_a_closed_pipe_says_so(self) -> None:
         with pytest.raises(ReaderGone):
             Output(stream=ClosingPipe(5), terminal=False).listing(COLUMNS, ROWS)
+
+
+def test_a_table_wider_than_the_terminal_keeps_receipts_and_times_in_one_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    row = ("2026-11-25T00:50:30.617Z", "r20000000001.422ff298a2b07b2.eeea51d7", "timed out " * 9)
+    columns = [Column[tuple[str, ...]](f"c{n}", lambda row, n=n: row[n]) for n in range(3)]
+    stream = io.BytesIO()
+
+    Output(None, stream=stream, terminal=True, header=False).listing(columns, [row])
+
+    text = stream.getvalue().decode()
+    assert row[0] in text
+    assert row[1] in text
+    assert max(map(len, text.splitlines())) == len(f"{row[0]}  {row[1]}  ") + 16

@@ -204,7 +204,15 @@ def test_a_duplicate_outlives_its_message_but_not_a_purge(store: Store) -> None:
     assert not store.send("jobs", "a", message_group="g", dedup_id="d").duplicate
 
 
-def test_a_dedup_id_on_a_standard_queue_is_refused(store: Store) -> None:
+def test_a_standard_queue_with_dedup_takes_deduplication_ids(store: Store) -> None:
+    store.create_queue("jobs", dedup=60.0)
+
+    first = store.send("jobs", "a", dedup_id="d")
+
+    assert store.send("jobs", "b", dedup_id="d") == first._replace(duplicate=True)
+
+
+def test_a_dedup_id_on_a_standard_queue_without_dedup_is_refused(store: Store) -> None:
     store.create_queue("jobs")
 
     with pytest.raises(BadInput, match="deduplication"):
