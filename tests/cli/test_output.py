@@ -135,4 +135,4 @@ def test_a_table_wider_than_the_terminal_keeps_receipts_and_times_in_one_piece(
     text = stream.getvalue().decode()
     assert row[0] in text
     assert row[1] in text
-    assert max(map(len, text.splitlines())) == len(f"{row[0]}  {row[1]}  ") + 16
+    assert max(map(len, text.splitlines())) <= len(f"{row[0]}  {row[1]}  ") + 16
