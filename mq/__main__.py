@@ -70,7 +70,7 @@ def _report(context: Context, error: MqError, code: ExitCode, words: list[str]) 
 
 
 def _usage_error(error: typer.TyperException) -> BadInput:
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".").replace("a valid int range", "a whole number")
     invocation = getattr(error, "ctx", None)
     path = invocation.command_path if invocation else "mq"
     return BadInput(message[:1].lower() + message[1:], hint=f"{path} --help")

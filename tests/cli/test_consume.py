@@ -298,3 +298,10 @@ class TestRefusals:
         run = call_mq("consume", "nosuch", "-o", "ndjson")
 
         assert json.loads(run.err)["error"]["code"] == "not_found"
+
+
+def test_a_number_that_is_none_is_refused_in_plain_words(call_mq: RunMq) -> None:
+    run = call_mq("consume", "orders", "-n", "few")
+
+    assert run.is_refused(2)
+    assert "'few' is not a whole number" in run.err
