@@ -1,4 +1,7 @@
-"""Writes docs/cli.md from the commands themselves: `python docs/generate_cli.py`."""
+"""Writes docs/cli.md from the commands, and the keys of files into docs/topology.md.
+
+`python docs/generate_cli.py`
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,28 @@ from typer.core import TyperGroup
 
 from mq.app import app
 from mq.commands import ALIASES, GLOBAL_PANEL, LazyCommand
+from store.topology.kinds import KINDS, Kind
 
 TARGET = Path(__file__).with_name("cli.md")
+TOPOLOGY = Path(__file__).with_name("topology.md")
+_FIRST, _LAST = "<!-- keys: written by docs/generate_cli.py -->\n", "<!-- end of keys -->"
+# Where the options stand that keys are called after. All of a queue's are those of alter.
+_COMMANDS = {
+    "topic": "mq topic create",
+    "queue": "mq queue alter",
+    "exchange": "mq exchange create",
+    "binding": "mq bind",
+    "group": "mq group create",
+    "share": "mq share create",
+}
+# What the command takes as arguments, or one by one.
+_TOLD = {
+    ("group", "topics"): "The topics that the group reads.",
+    ("binding", "headers"): "What a headers exchange wants; null wants a name with any value.",
+    ("binding", "from"): "The exchange.",
+    ("binding", "to"): "A queue, a topic, or exchange:NAME.",
+    ("share", "topic"): "What it reads.",
+}
 
 _HEAD = """\
 # Commands
@@ -108,5 +131,31 @@ def _context(path: str, command: Any) -> typer.Context:
     return typer.Context(command, info_name=path)
 
 
+def with_keys(text: str) -> str:
+    """The page of topology files with the keys as they are."""
+    head, rest = text.split(_FIRST, 1)
+    _, tail = rest.split(_LAST, 1)
+    found = dict(commands())
+    tables = [_keys(kind, found[_COMMANDS[kind.name]]) for kind in KINDS.values()]
+    return "\n".join([head + _FIRST, *tables, _LAST + tail])
+
+
+def _keys(kind: Kind, command: Any) -> str:
+    lines = [f"| `{kind.section}` | default | |", "|---|---|---|"]
+    for key in kind.notations:
+        default = kind.defaults.get(key)
+        told = f"`{default}`" if default else "" if default is None else '`""`'
+        lines.append(f"| `{key}` | {told} | {_cell(_help_of(kind, key, command))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _help_of(kind: Kind, key: str, command: Any) -> str:
+    if told := _TOLD.get((kind.name, key)):
+        return told
+    option = f"--{key.replace('_', '-')}"
+    return next(str(each.help) for each in command.params if option in each.opts)
+
+
 if __name__ == "__main__":
     TARGET.write_text(page(), encoding="utf-8")
+    TOPOLOGY.write_text(with_keys(TOPOLOGY.read_text(encoding="utf-8")), encoding="utf-8")

@@ -44,6 +44,12 @@ def test_the_page_of_commands_is_up_to_date() -> None:
     assert GENERATOR.TARGET.read_text(encoding="utf-8") == GENERATOR.page(), hint
 
 
+def test_the_keys_of_topology_files_are_up_to_date() -> None:
+    text = GENERATOR.TOPOLOGY.read_text(encoding="utf-8")
+
+    assert text == GENERATOR.with_keys(text), "run: python docs/generate_cli.py"
+
+
 @pytest.mark.parametrize("path", COMMANDS)
 def test_every_command_and_every_option_has_help(path: str) -> None:
     command = COMMANDS[path]
@@ -65,6 +71,14 @@ def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_to_a_heading_finds_it(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    targets = [(page.parent / path if path else page, anchor) for path, anchor in links]
+
+    assert [(str(path), anchor) for path, anchor in targets if anchor not in anchors(path)] == []
 
 
 def test_the_python_of_the_readme_runs_as_it_stands(
@@ -122,6 +136,12 @@ def python_in(page: Path, number: int = 0) -> str:
     blocks = FENCE.findall(page.read_text(encoding="utf-8"))
     found: list[str] = [text for language, text in blocks if language == "python"]
     return found[number]
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called in links, as forges make it of their text."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def command_lines(text: str) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""The tour in the README is real: its commands are typed in order, and say what stands there."""
+"""The tours are real: their commands are typed in order, and say what stands there.
+
+There is one in the README and one on some pages of the manual.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,14 @@ from pathlib import Path
 from threading import Timer
 from typing import NamedTuple
 
-README = Path(__file__).parents[1] / "README.md"
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MANUAL = ROOT / "docs"
+TOURS = [
+    ROOT / "README.md",
+    *(MANUAL / f"{page}.md" for page in ("concepts", "queues", "routing", "topology")),
+]
 ANYTHING = "..."
 LONGEST = 60.0  # seconds for one command
 
@@ -40,12 +50,22 @@ def steps(text: str) -> list[Step]:
     return found
 
 
-def test_every_command_of_the_tour_prints_what_the_readme_says(tmp_path: Path) -> None:
-    tour = steps(README.read_text(encoding="utf-8"))
+def files(text: str) -> dict[str, str]:
+    """The `yaml` blocks that begin with a comment with the name of a file."""
+    blocks = re.findall(r"^```yaml\n# (\S+\.yaml)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return dict(blocks)
+
+
+@pytest.mark.parametrize("page", TOURS, ids=lambda page: page.name)
+def test_every_command_of_a_tour_prints_what_the_page_says(page: Path, tmp_path: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    tour = steps(text)
+    for name, content in files(text).items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
 
     printed = [Step(step.command, typed(step.command, tmp_path)) for step in tour]
 
-    assert len(tour) >= 10
+    assert len(tour) >= 5
     assert [shown for shown, step in zip(printed, tour, strict=True) if differs(shown, step)] == []
 
 
