@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
@@ -76,7 +77,14 @@ class Dashboard(App[None]):
 
     async def on_mount(self) -> None:
         """Begin with the overview."""
+        if not self.is_headless:
+            self.set_interval(1.0, self._leave_without_terminal)
         await self.show_screen("overview")
+
+    def _leave_without_terminal(self) -> None:
+        # Else it would wait for keys, at the cost of a core, from a terminal that is gone.
+        if not os.isatty(0):
+            self.exit()
 
     async def on_unmount(self) -> None:
         """End the threads."""

@@ -64,6 +64,24 @@ def test_it_starts_resizes_and_leaves_the_terminal_as_it_was(store: Store) -> No
     assert "\u202e".encode() not in seen
 
 
+def test_it_ends_when_its_terminal_is_gone(store: Store) -> None:
+    store.create_queue("mails")
+    ours, theirs = pty.openpty()
+    _resize(ours, 80, 24)
+    with subprocess.Popen(
+        [sys.executable, "-m", "mq", "-s", str(store.path), "dashboard"],
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        env=os.environ | {"TERM": "xterm-256color"},
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        try:
+            _read_until(ours, b"mails", bytearray())
+            os.close(ours)
+            process.wait(_PATIENCE)
+        finally:
+            process.kill()
+
+
 def test_without_a_terminal_it_says_so_in_one_line_and_exits_2(store: Store) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mq", "-s", str(store.path), "dashboard"],
