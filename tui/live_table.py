@@ -70,6 +70,9 @@ def layout(columns: Sequence[TableColumn], width: int) -> list[tuple[int, int]]:
 class LiveTable(ScrollView, Painted, can_focus=True):
     """A table of lines of spans with a cursor and marks, kept by the keys of its rows."""
 
+    class Resized(Message):
+        """The columns have other widths, as when a scroll bar comes or goes."""
+
     COMPONENT_CLASSES = Painted.COMPONENT_CLASSES | {"table--header", "table--cursor"}
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -195,8 +198,9 @@ class LiveTable(ScrollView, Painted, can_focus=True):
             self.action_choose()
 
     def on_resize(self) -> None:
-        """Lay the columns out anew."""
+        """Lay the columns out anew, and tell whoever fits its cells to them."""
         self._size_to_rows()
+        self.post_message(self.Resized())
 
     def render_line(self, y: int) -> Strip:
         """The header, which stays, or one of the rows in view."""
