@@ -140,7 +140,6 @@ class TopicsView(View):
     def __init__(self, selected: str | None = None) -> None:
         super().__init__()
         self._wanted = selected
-        self._partitions: tuple[TopicDetail, Sequence[Stall]] | None = None
 
     def compose(self) -> ComposeResult:
         """Two tables."""
@@ -177,13 +176,13 @@ class TopicsView(View):
         elif self._wanted is not None and table.key != self._wanted:
             self._follow(table, self._wanted)
         if isinstance(detail, TopicDetail) and detail.status.name == self._wanted:
-            self._partitions = detail, overview.stalls
-            self._show_partitions(*self._partitions)
+            self._show_partitions(detail, overview.stalls)
 
     def on_live_table_resized(self) -> None:
         """Draw the bars as wide as their column is now."""
-        if self._partitions is not None:
-            self._show_partitions(*self._partitions)
+        overview = self.dashboard.overview
+        if overview is not None:
+            self.show_known(overview)
 
     def _show_partitions(self, detail: TopicDetail, stalls: Sequence[Stall]) -> None:
         table = self.query_one("#partitions", LiveTable)
