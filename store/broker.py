@@ -173,8 +173,8 @@ class Store(
         until: Callable[[], bool] | None,
     ) -> list[Taken]:  # fmt: skip
         began = monotonic()
+        since = None
         while True:
-            since = self._database.changed()
             taken, others = take()
             if taken:
                 return taken
@@ -182,8 +182,10 @@ class Store(
             is_over = monotonic() >= began + wait or (until is not None and until())
             if is_over and not others:
                 return []
-            if not others:
+            # Waiting is for commits after a try, and so begins with another try.
+            if since is not None and not others:
                 self._wait_for_message(name, since, began + wait, until)
+            since = self._database.changed()
 
     def _own_wait(self, queue: str) -> float:
         with self._read() as tx:

@@ -53,6 +53,8 @@ class Database:
 
     def __init__(self, path: Path, clock: Clock, timeout: float) -> None:
         self.path = path
+        # `os.stat` takes a string in half the time.
+        self._path_text = str(path)
         self.clock = clock
         self.timeout = timeout
         self._pid = os.getpid()
@@ -109,16 +111,16 @@ class Database:
 
     def writer(self) -> tuple[sqlite3.Connection, WriteLock]:
         """This thread's writing connection and its lock, not yet taken."""
-        # The read-only connection stays open to the end, so that closing the writing one is never
-        # the last close of the file: that would checkpoint outside the lock.
-        self.read_only()
+        self._refuse_after_fork()
         mine = self._mine()
-        if mine.writer is None:
+        if mine.writer is None or mine.lock is None:
+            # The read-only connection stays open to the end, so that closing the writing one is
+            # never the last close of the file: that would checkpoint outside the lock.
+            self.read_only()
             mine.lock = WriteLock(self.path)
             mine.writer = connections.open_writer(
                 self.path, self.durability, self._setting("max_bytes")
             )
-        assert mine.lock is not None
         return mine.writer, mine.lock
 
     def refuse_inside_transaction(self) -> None:
@@ -144,7 +146,7 @@ class Database:
     def check_same_file(self) -> None:
         """Raise when the path no longer leads to the file that was opened."""
         try:
-            status = os.stat(self.path)
+            status = os.stat(self._path_text)
         except OSError:
             status = None
         if status is None or (status.st_dev, status.st_ino) != self._identity:
@@ -277,11 +279,13 @@ class WriteBlock:
         self._lock.acquire(self._timeout)
         try:
             database.check_same_file()
-            with translated(database.path):
-                _begin(self._connection, deadline, self._timeout)
-                memory = database.memory_for_writing(self._connection)
+            _begin(self._connection, deadline, self._timeout)
+            memory = database.memory_for_writing(self._connection)
             self._tx = Write(database, self._connection, memory)
             return self._tx
+        except sqlite3.Error as error:
+            self._abandon()
+            raise translate(error, database.path) from error
         except BaseException:
             self._abandon()
             raise
@@ -303,6 +307,10 @@ class WriteBlock:
             crash_point("commit.after")
         finally:
             self._abandon()
+        if self._tx.afterwards:
+            self._keep_up()
+
+    def _keep_up(self) -> None:
         # What was asked for is stored; upkeep that can't be done now is left to a later writer.
         with suppress(Unavailable):
             for call in self._tx.afterwards:

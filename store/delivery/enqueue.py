@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from store import samples
 from store.db import Row, Write
 from store.delivery import heads, leases, tenants
-from store.delivery.leases import Lease, Slot
 from store.delivery.queues import Queue, add_lane, lane_number
 from store.delivery.tenants import Place
 from store.log.checksum import checksum
@@ -31,51 +29,61 @@ class Draft:
     expires: int | None = None
 
 
+# By lane number: each message's record id, its timestamp and what it says.
+Placed = dict[int, list[tuple[int, int, Draft]]]
+
+
 def enqueue(tx: Write, queue: Queue, drafts: Sequence[Draft]) -> list[int]:
     """Store messages under the next sequence numbers and return their record ids, in order."""
     first = queue.first_lane
     samples.note(tx, "channel", queue.id, first.next)
-    sequence, clock = first.next, first.last_timestamp
-    stored: dict[int, list[tuple[int, int, Draft]]] = defaultdict(list)
-    records = []
-    for draft in drafts:
-        given = draft.content.timestamp
-        clock = max(clock, tx.wall if given is None else given)
-        lane = _lane(tx, queue, draft)
-        records.append(lane.base + sequence)
-        stored[lane.number].append((sequence, clock, draft))
-        sequence += 1
-    first.next = sequence
-    first.last_timestamp = clock
-    for number, members in stored.items():
+    records, placed = _place(tx, queue, drafts)
+    for number, members in placed.items():
         _store(tx, queue.lanes[number], members)
-    _write_counters(tx, queue, stored)
-    _make_deliverable(tx, queue, stored)
+    _write_counters(tx, queue, placed)
+    _make_deliverable(tx, queue, placed)
     return records
 
 
-def _lane(tx: Write, queue: Queue, draft: Draft) -> Partition:
+def _place(tx: Write, queue: Queue, drafts: Sequence[Draft]) -> tuple[list[int], Placed]:
+    first, now = queue.first_lane, tx.wall
+    clock = first.last_timestamp
     # A FIFO queue has one lane: its delay is the queue's own, and makes no lease row.
-    number = lane_number(draft.level, bool(draft.delay) and not queue.config.fifo)
+    is_delayable = not queue.config.fifo
+    records: list[int] = []
+    placed: Placed = {}
+    for sequence, draft in enumerate(drafts, first.next):
+        given = draft.content.timestamp
+        clock = max(clock, now if given is None else given)
+        number = lane_number(draft.level, is_delayable and draft.delay > 0)
+        if number not in placed:
+            _require_lanes(tx, queue, number)
+            placed[number] = []
+        record = queue.lanes[number].base + sequence
+        records.append(record)
+        placed[number].append((record, clock, draft))
+    first.next += len(drafts)
+    first.last_timestamp = clock
+    return records, placed
+
+
+def _require_lanes(tx: Write, queue: Queue, number: int) -> None:
     # A delayed lane comes with its undelayed sibling, whose level the receivers look for.
     for needed in (number & ~1, number):
         if needed not in queue.lanes:
             queue.lanes[needed] = add_lane(tx, queue.id, queue.reader.id, needed)
-    return queue.lanes[number]
 
 
 def _store(tx: Write, lane: Partition, members: list[tuple[int, int, Draft]]) -> None:
     rows: list[Row] = []
     is_plain = True
-    for sequence, timestamp, draft in members:
-        id, content = lane.base + sequence, draft.content
-        crc = checksum(
-            id, timestamp, draft.message_group, content.key, content.headers, content.value
-        )
-        plain = (id, timestamp, crc, content.value)
-        more = (content.key, content.headers, draft.message_group, draft.expires)
-        is_plain = is_plain and more == _NOTHING
-        rows.append(plain + more)
+    for record, timestamp, draft in members:
+        value, key, headers, _, size = draft.content
+        group, expires = draft.message_group, draft.expires
+        crc = checksum(record, timestamp, group, key, headers, value)
+        rows.append((record, timestamp, crc, value, key, headers, group, expires))
+        is_plain = is_plain and (key, headers, group, expires) == _NOTHING
+        lane.bytes += size
     # A column that is left out costs nothing; one that is bound to null does.
     if is_plain:
         tx.insert_rows("mq_records (id, timestamp, checksum, value)", [row[:4] for row in rows])
@@ -85,17 +93,15 @@ def _store(tx: Write, lane: Partition, members: list[tuple[int, int, Draft]]) ->
             rows,
         )
     lane.records += len(rows)
-    lane.bytes += sum(draft.content.size for _, _, draft in members)
 
 
-def _write_counters(
-    tx: Write, queue: Queue, stored: dict[int, list[tuple[int, int, Draft]]]
-) -> None:
-    for number, members in stored.items():
+def _write_counters(tx: Write, queue: Queue, placed: Placed) -> None:
+    for number, members in placed.items():
         if number:
-            queue.lanes[number].next = members[-1][0] + 1
-            queue.lanes[number].last_timestamp = members[-1][1]
-    for lane in (queue.lanes[number] for number in {0, *stored}):
+            record, timestamp, _ = members[-1]
+            queue.lanes[number].next = (record & LAST_SEQUENCE) + 1
+            queue.lanes[number].last_timestamp = timestamp
+    for lane in (queue.lanes[number] for number in {0, *placed}):
         tx.execute(
             "update mq_partitions set next = ?, records = ?, bytes = ?, last_timestamp = ?"
             " where id = ?",
@@ -103,35 +109,20 @@ def _write_counters(
         )
 
 
-def _make_deliverable(
-    tx: Write, queue: Queue, stored: dict[int, list[tuple[int, int, Draft]]]
-) -> None:
-    for number, members in stored.items():
-        lane = queue.lanes[number]
+def _make_deliverable(tx: Write, queue: Queue, placed: Placed) -> None:
+    for number, members in placed.items():
         if queue.config.fifo:
-            for sequence, timestamp, draft in members:
+            for record, timestamp, draft in members:
                 assert draft.message_group is not None
-                heads.add(tx, queue.reader, draft.message_group, lane.base + sequence, timestamp)
+                heads.add(tx, queue.reader, draft.message_group, record, timestamp)
         elif number & 1:
-            slot = leases.slot_in(tx, queue.reader, lane.id)
-            rows = [_waiting(tx, slot, seq, draft) for seq, _, draft in members]
+            slot = leases.slot_in(tx, queue.reader, queue.lanes[number].id)
+            rows = [
+                leases.waiting(slot, record & LAST_SEQUENCE, tx.now + draft.delay)
+                for record, _, draft in members
+            ]
             leases.insert(tx, queue.reader, rows)
         if queue.config.fair:
-            for sequence, _, draft in members:
-                place = Place(draft.message_group, lane.base + sequence)
+            for record, _, draft in members:
+                place = Place(draft.message_group, record)
                 tenants.add(tx, queue.reader, place, delayed=bool(number & 1))
-
-
-def _waiting(tx: Write, slot: Slot, sequence: int, draft: Draft) -> Lease:
-    due = tx.now + draft.delay
-    return Lease(
-        id=slot.lease_id(sequence),
-        priority=draft.level,
-        due=due,
-        ends=due,
-        deliveries=0,
-        token=None,
-        holder=None,
-        started=None,
-        record=slot.record_id(sequence),
-    )

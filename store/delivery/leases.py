@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from store.db import Row, Snapshot, Write
 from store.delivery.readers import Reader
@@ -42,8 +43,7 @@ class Slot:
         return self.partition << OFFSET_BITS | offset
 
 
-@dataclass(slots=True)
-class Lease:
+class Lease(NamedTuple):
     """One lease row. Without a token nobody holds it."""
 
     id: int
@@ -65,6 +65,16 @@ class Lease:
     def offset(self) -> int:
         """The sequence or offset of the message."""
         return self.id & OFFSET_MASK
+
+    def unheld(self, due: int) -> Lease:
+        """The row when nobody holds the message any more, and it may be delivered from `due`."""
+        return self._replace(due=due, ends=due, token=None, holder=None, started=None)
+
+
+def waiting(slot: Slot, offset: int, due: int) -> Lease:
+    """The row of a message that nobody has been given, and that may be delivered from `due`."""
+    id, record = slot.lease_id(offset), slot.record_id(offset)
+    return Lease(id, slot.level, due, due, 0, None, None, None, record)
 
 
 _COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record"
@@ -118,7 +128,7 @@ def advance(tx: Write, reader: Reader, slot: Slot, cursor: int, leases: Sequence
     """Move a slot's cursor on past messages, of which some are leased now."""
     _insert(tx, reader, leases)
     slot.cursor = cursor
-    held = sum(lease.due > reader.noticed for lease in leases)
+    held = sum(_is_counted(tx, reader, lease) for lease in leases)
     tx.execute(
         "update mq_slots set cursor = :cursor, leases = leases + :leases, held = held + :held"
         " where id = :id",
@@ -127,24 +137,7 @@ def advance(tx: Write, reader: Reader, slot: Slot, cursor: int, leases: Sequence
 
 
 def _insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
-    tx.insert_rows(
-        "mq_leases (id, reader, priority, due, ends, deliveries, token, holder, started, record)",
-        [
-            (
-                lease.id,
-                reader.id,
-                lease.priority,
-                lease.due,
-                lease.ends,
-                lease.deliveries,
-                lease.token,
-                lease.holder,
-                lease.started,
-                lease.record,
-            )
-            for lease in leases
-        ],
-    )
+    tx.insert_rows(f"mq_leases ({_COLUMNS}, reader)", [(*lease, reader.id) for lease in leases])
 
 
 def update(tx: Write, reader: Reader, before: Sequence[Lease], after: Sequence[Lease]) -> None:
@@ -175,8 +168,7 @@ def _count(tx: Write, reader: Reader, gone: Iterable[Lease], come: Iterable[Leas
     for sign, leases in ((-1, gone), (1, come)):
         for lease in leases:
             rows[lease.slot] += sign
-            # What became due by the noticed time counts as neither: time alone made it ready.
-            if lease.due > reader.noticed:
+            if _is_counted(tx, reader, lease):
                 (waiting if lease.token is None else held)[lease.slot] += sign
     for slot in rows:
         if rows[slot] or held[slot] or waiting[slot]:
@@ -185,6 +177,17 @@ def _count(tx: Write, reader: Reader, gone: Iterable[Lease], come: Iterable[Leas
                 " where id = ?",
                 (rows[slot], held[slot], waiting[slot], slot),
             )
+
+
+def _is_counted(tx: Snapshot, reader: Reader, lease: Lease) -> bool:
+    # What became due by the noticed time counts as neither held nor waiting: time alone made it
+    # ready. That time is never ahead of now.
+    return lease.due > tx.now or lease.due > _noticed(tx, reader)
+
+
+def _noticed(tx: Snapshot, reader: Reader) -> int:
+    until: int = tx.value("select noticed from mq_readers where id = :id", {"id": reader.id})
+    return until
 
 
 # How many leases a writer lets pass the noticed time at once, so that no write takes long.
@@ -196,20 +199,21 @@ def notice(tx: Write, reader: Reader) -> None:
 
     Counting from it keeps views cheap: they correct only for what lies between it and now.
     """
-    passed = [_step_ends_at(tx, reader, level) for level in reader.levels]
+    noticed = _noticed(tx, reader)
+    passed = [_step_ends_at(tx, reader, level, noticed) for level in reader.levels]
     until = min((due for due in passed if due is not None), default=None)
     if until is not None:
         _notice_until(tx, reader, until)
 
 
-def _step_ends_at(tx: Snapshot, reader: Reader, priority: int) -> int | None:
+def _step_ends_at(tx: Snapshot, reader: Reader, priority: int, noticed: int) -> int | None:
     due: int | None = tx.value(
         "select due from mq_leases where reader = :reader and priority = :priority"
         " and due > :noticed and due < :now order by due limit 1 offset :step",
         {
             "reader": reader.id,
             "priority": priority,
-            "noticed": reader.noticed,
+            "noticed": noticed,
             "now": tx.now,
             "step": _NOTICE_STEP - 1,
         },
@@ -254,6 +258,7 @@ def held_and_waiting(tx: Snapshot, reader: Reader) -> tuple[int, int]:
 def passed_between(tx: Snapshot, reader: Reader, until: int) -> dict[int, tuple[int, int]]:
     """By slot: how many held and waiting rows became due after the noticed time, up to `until`."""
     found: dict[int, tuple[int, int]] = {}
+    noticed = _noticed(tx, reader)
     for priority in reader.levels:
         for slot, held, waiting in tx.rows(
             f"select id >> {OFFSET_BITS}, total(token not null), total(token is null)"
@@ -262,7 +267,7 @@ def passed_between(tx: Snapshot, reader: Reader, until: int) -> dict[int, tuple[
             {
                 "reader": reader.id,
                 "priority": priority,
-                "noticed": reader.noticed,
+                "noticed": noticed,
                 "until": until,
             },
         ):

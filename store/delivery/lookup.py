@@ -26,11 +26,9 @@ def place(tx: Snapshot, slot: int) -> tuple[Reader, Slot] | None:
     reader = _reader_of(tx, slot)
     if reader is None:
         return None
-    noticed, *row = tx.row(  # type: ignore[misc]
-        f"select r.noticed, {leases.SLOTS} join mq_readers r on r.id = s.reader where s.id = :slot",
-        {"slot": slot},
-    )
-    return reader.noticing(noticed), leases.slot_from_row(reader, tuple(row))
+    row = tx.row(f"select {leases.SLOTS} where s.id = :slot", {"slot": slot})
+    assert row is not None
+    return reader, leases.slot_from_row(reader, row)
 
 
 @remembered

@@ -12,7 +12,7 @@ from random import Random
 from store.db import Write
 from store.delivery import chaos, enqueue, leases, origins, queues
 from store.delivery.enqueue import Draft
-from store.delivery.leases import Lease, Slot
+from store.delivery.leases import Slot
 from store.delivery.move import Stored
 from store.delivery.queues import Queue
 from store.errors import Throttled
@@ -95,7 +95,10 @@ class Mischief:
         leases.insert(
             self._tx,
             self._queue.reader,
-            [_due_at(slot, id, place) for id, place in zip(ids, places, strict=True)],
+            [
+                leases.waiting(slot, id - slot.record_id(0), place)
+                for id, place in zip(ids, places, strict=True)
+            ],
         )
         if ids:
             self._tx.execute(
@@ -122,17 +125,3 @@ class Mischief:
         )
         (record,) = enqueue.enqueue(self._tx, self._queue, [draft])
         origins.put(self._tx, record, origin)
-
-
-def _due_at(slot: Slot, record: int, due: int) -> Lease:
-    return Lease(
-        id=slot.lease_id(record - slot.record_id(0)),
-        priority=slot.level,
-        due=due,
-        ends=due,
-        deliveries=0,
-        token=None,
-        holder=None,
-        started=None,
-        record=record,
-    )

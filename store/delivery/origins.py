@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from store.db import Row, Snapshot, Write
@@ -11,6 +12,8 @@ from store.messages import Dead, Hop, Reason
 
 _HIGH_MASK = 0xFFFF_FFFF_FFFF_0000
 _LOW_BITS = 62
+_NODE_BITS = 48
+_NODE = (1 << _NODE_BITS) - 1
 
 
 class Origin(NamedTuple):
@@ -37,10 +40,24 @@ class Origin(NamedTuple):
 
 def message_id(tx: Snapshot, record: int) -> bytes:
     """The id of a message that was never moved: UUID-shaped, from the store's and the record's."""
-    store = tx.database.uuid
+    return _id(tx.database.uuid, record)
+
+
+def _id(store: bytes, record: int) -> bytes:
     high = int.from_bytes(store[:8], "big") & _HIGH_MASK | 0x8000 | record >> _LOW_BITS
     low = 0b10 << _LOW_BITS | record & (1 << _LOW_BITS) - 1
     return (high << 64 | low).to_bytes(16, "big")
+
+
+def own_id(tx: Snapshot, record: int) -> str:
+    """The `message_id` of a message that was never moved, as text."""
+    lane = _lane_part(tx.database.uuid, record >> _NODE_BITS)
+    return f"{lane}-{record & _NODE:012x}"
+
+
+@lru_cache
+def _lane_part(store: bytes, lane: int) -> str:
+    return format_id(_id(store, lane << _NODE_BITS))[:-13]
 
 
 def format_id(id: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from store.addresses import check_name
 from store.db import Snapshot, Write
@@ -19,15 +19,28 @@ from store.routes import EXCHANGE_PREFIX
 from store.routing import exchanges
 
 
-class Queue(NamedTuple):
-    """A queue as its module functions pass it along. A lane is a level, delayed or not."""
+class Queue:
+    """A queue as its module functions pass it along."""
 
-    id: int
-    name: str
-    created: int
-    config: QueueConfig
-    reader: Reader
-    lanes: dict[int, Partition]
+    __slots__ = ("_lanes", "_tx", "config", "created", "id", "name", "reader")
+
+    def __init__(
+        self, tx: Snapshot, id: int, name: str, created: int, config: QueueConfig, reader: Reader
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.created = created
+        self.config = config
+        self.reader = reader
+        self._tx = tx
+        self._lanes: dict[int, Partition] | None = None
+
+    @property
+    def lanes(self) -> dict[int, Partition]:
+        """A lane is a level, delayed or not. Their counters are read when first looked at."""
+        if self._lanes is None:
+            self._lanes = _lanes(self._tx, self.id)
+        return self._lanes
 
     @property
     def first_lane(self) -> Partition:
@@ -183,8 +196,7 @@ def configs(tx: Snapshot) -> dict[str, QueueConfig]:
 def find(tx: Snapshot, name: str) -> Queue:
     """The queue of that name; raises `NotFound`, naming what the name is instead."""
     channel, created, config, reader = _settings(tx, name)
-    noticed, lanes = _lanes(tx, reader)
-    return Queue(channel, name, created, config, reader.noticing(noticed), lanes)
+    return Queue(tx, channel, name, created, config, reader)
 
 
 @remembered
@@ -198,7 +210,7 @@ def _settings(tx: Snapshot, name: str) -> tuple[int, int, QueueConfig, Reader]:
 
 
 def reader(tx: Snapshot, name: str) -> Reader:
-    """The rules of a queue's readers, noticed at any time; raises `NotFound`."""
+    """The rules of a queue's readers; raises `NotFound`."""
     return _settings(tx, name)[3]
 
 
@@ -255,7 +267,6 @@ def _reader(tx: Snapshot, id: int, name: str, channel: int, config: QueueConfig)
         dead_letter_to=config.dlq,
         dead_letter_key=config.dlq_key,
         retry_delays=config.retry_delays,
-        noticed=0,
         levels=tuple(level for (level,) in levels),
         delay=config.delay,
         retention=config.retention,
@@ -265,15 +276,13 @@ def _reader(tx: Snapshot, id: int, name: str, channel: int, config: QueueConfig)
     )
 
 
-def _lanes(tx: Snapshot, reader: Reader) -> tuple[int, dict[int, Partition]]:
-    """The reader's noticed time, and the lanes by number."""
+def _lanes(tx: Snapshot, channel: int) -> dict[int, Partition]:
     rows = tx.rows(
-        "select r.noticed, p.id, p.number, p.start, p.next, p.records, p.bytes, p.last_timestamp"
-        " from mq_readers r join mq_partitions p on p.channel = r.channel where r.id = :reader"
-        " order by p.number",
-        {"reader": reader.id},
+        "select number, id, start, next, records, bytes, last_timestamp from mq_partitions"
+        " where channel = :channel order by number",
+        {"channel": channel},
     )
-    return rows[0][0], {row[2]: Partition(*row[1:]) for row in rows}
+    return {number: Partition(id, number, *counters) for number, id, *counters in rows}
 
 
 def _missing(tx: Snapshot, name: str) -> NotFound:

@@ -27,7 +27,6 @@ class Reader(NamedTuple):
     dead_letter_to: str | None
     dead_letter_key: str | None
     retry_delays: tuple[int, ...]
-    noticed: int
     levels: tuple[int, ...]
     delay: int
     retention: int | None
@@ -36,10 +35,6 @@ class Reader(NamedTuple):
     single_active: bool = False
     window: int | None = None
     turn: int = 0
-
-    def noticing(self, noticed: int) -> Reader:
-        """The reader as it is when leases due up to a store time count as ready again."""
-        return self if noticed == self.noticed else self._replace(noticed=noticed)
 
     @property
     def retains(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from store.db import Write
 from store.delivery import attempts, expiry, heads, leases, move, receipts, window
@@ -228,25 +227,12 @@ class Receiver:
         due = self._tx.now + max(self._reader.lease, 1000)
         old = message.lease
         if old is None:
-            message.lease = self._unheld(message, due)
+            message.lease = leases.waiting(message.slot, message.sequence, due)
             leases.insert(self._tx, self._reader, [message.lease])
             self._advance(message.slot, message.sequence + 1)
         else:
-            message.lease = replace(old, due=due, ends=due, token=None, holder=None, started=None)
+            message.lease = old.unheld(due)
             leases.update(self._tx, self._reader, [old], [message.lease])
-
-    def _unheld(self, message: Stored, due: int) -> Lease:
-        return Lease(
-            id=message.slot.lease_id(message.sequence),
-            priority=message.slot.level,
-            due=due,
-            ends=due,
-            deliveries=0,
-            token=None,
-            holder=None,
-            started=None,
-            record=message.record,
-        )
 
     def _is_sound(self, message: Stored) -> bool:
         m = message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from store.db import Snapshot, Write
 from store.delivery import enqueue, limits, move, origins, sweep
@@ -31,8 +31,9 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[Messag
     """
     retention.drain(tx)
     given = list(messages)
-    drafts = [_draft(tx, index, message, queue) for index, message in enumerate(given)]
-    _check_batch(drafts)
+    drafts = _drafts(tx, queue, given)
+    if not _deduplicates(queue.config):
+        return _store(tx, queue, drafts)
     known = _Deduplication(tx, queue)
     answers: list[MessageId | None] = []
     pending: list[int] = []
@@ -41,43 +42,69 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[Messag
         answers.append(first if isinstance(first, MessageId) else None)
         if first is None:
             pending.append(index)
-    new = [drafts[index] for index in pending]
-    limits.check(tx, queue, new)
-    if queue.config.chaos is not None:
-        Mischief(tx, queue).hold_up(new)
-    records = enqueue.enqueue(tx, queue, new)
-    for index, record in zip(pending, records, strict=True):
-        answers[index] = _answer(tx, queue, record)
-    move.keep_within_limits(tx, queue.reader, records)
-    if sweep.is_due(tx) or any(draft.expires is not None for draft in new):
-        sweep.sweep(tx)
+    stored = _store(tx, queue, [drafts[index] for index in pending])
+    for index, answer in zip(pending, stored, strict=True):
+        answers[index] = answer
     return known.remember(answers)
 
 
-def _answer(tx: Snapshot, queue: Queue, record: int) -> MessageId:
-    sequence = record & enqueue.LAST_SEQUENCE
-    return MessageId(queue.name, origins.format_id(origins.message_id(tx, record)), sequence)
+def _store(tx: Write, queue: Queue, drafts: Sequence[Draft]) -> list[MessageId]:
+    limits.check(tx, queue, drafts)
+    if queue.config.chaos is not None:
+        Mischief(tx, queue).hold_up(drafts)
+    records = enqueue.enqueue(tx, queue, drafts)
+    move.keep_within_limits(tx, queue.reader, records)
+    if sweep.is_due(tx) or any(draft.expires is not None for draft in drafts):
+        sweep.sweep(tx)
+    name = queue.name
+    return [
+        MessageId(name, origins.own_id(tx, record), record & enqueue.LAST_SEQUENCE)
+        for record in records
+    ]
 
 
-def _draft(tx: Snapshot, index: int, message: NewMessage, queue: Queue) -> Draft:
+def _drafts(tx: Snapshot, queue: Queue, messages: Sequence[NewMessage]) -> list[Draft]:
+    drafts: list[Draft] = []
+    size = 0
     try:
-        _check_group(message, queue)
-        content = encode(message.value, message.key, message.headers, message.timestamp)
-        if content.size > queue.config.max_message:
-            raise BadInput(
-                f"the message has {content.size} bytes; queue {queue.name} takes at most"
-                f" {queue.config.max_message}",
-                hint="store the bulk elsewhere and send where it is",
-            )
-        return Draft(
-            content,
-            message.message_group,
-            level=_level(message, queue),
-            delay=_delay(message, queue),
-            expires=_expires(tx, message, queue),
-        )
+        for message in messages:
+            draft = _draft(tx, queue, message)
+            drafts.append(draft)
+            size += draft.content.size
     except BadInput as error:
-        raise BadRecord(index, error.message, error.hint) from error
+        raise BadRecord(len(drafts), error.message, error.hint) from error
+    if size > LARGEST_BATCH and len(drafts) > 1:
+        raise BadInput(
+            f"the batch has {size} bytes; one transaction takes at most {LARGEST_BATCH}",
+            hint="send it in several batches",
+        )
+    return drafts
+
+
+def _draft(tx: Snapshot, queue: Queue, message: NewMessage) -> Draft:
+    value, key, headers, timestamp, *terms = message
+    content = encode(value, key, headers, timestamp)
+    config = queue.config
+    if content.size > config.max_message:
+        raise BadInput(
+            f"the message has {content.size} bytes; queue {queue.name} takes at most"
+            f" {config.max_message}",
+            hint="store the bulk elsewhere and send where it is",
+        )
+    if terms == _ASKS_NOTHING and not config.fifo and config.ttl is None:
+        return Draft(content, delay=config.delay)
+    _check_group(message, queue)
+    return Draft(
+        content,
+        message.message_group,
+        level=_level(message, queue),
+        delay=_delay(message, queue),
+        expires=_expires(tx, message, queue),
+    )
+
+
+# No delay, message group, deduplication id, priority or time to live of its own.
+_ASKS_NOTHING = list(NewMessage(None)[4:])
 
 
 def _check_group(message: NewMessage, queue: Queue) -> None:
@@ -133,15 +160,6 @@ def _expires(tx: Snapshot, message: NewMessage, queue: Queue) -> int | None:
     if message.ttl is not None:
         times.append(milliseconds(message.ttl, "ttl"))
     return tx.wall + min(times) if times else None
-
-
-def _check_batch(drafts: list[Draft]) -> None:
-    size = sum(draft.content.size for draft in drafts)
-    if len(drafts) > 1 and size > LARGEST_BATCH:
-        raise BadInput(
-            f"the batch has {size} bytes; one transaction takes at most {LARGEST_BATCH}",
-            hint="send it in several batches",
-        )
 
 
 class _Deduplication:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from store.db import Write
 from store.delivery import (
@@ -94,8 +94,7 @@ def give_back(delay: int | None, error: str | None, outcome: str) -> Action:
             return
         wait = reader.retry_delay(lease.deliveries) if delay is None else delay
         due = tx.now + wait if wait else reader.given_back_at(tx.now)
-        after = replace(lease, due=due, ends=due, token=None, holder=None, started=None)
-        _change(tx, reader, delivery, after)
+        _change(tx, reader, delivery, lease.unheld(due))
 
     return _one_by_one(act)
 
@@ -139,7 +138,7 @@ def extend(duration: int) -> Action:
             due = ends + reader.retry_delay(lease.deliveries)
         else:
             ends = due = reader.given_back_at(tx.now)
-        _change(tx, reader, delivery, replace(lease, ends=ends, due=due))
+        _change(tx, reader, delivery, lease._replace(ends=ends, due=due))
 
     return _one_by_one(act)
 
@@ -154,7 +153,7 @@ def release(tx: Write, reader: Reader, message: Stored) -> bool:
         give_back(0, None, "released")(tx, reader, [delivery])
     else:
         due = reader.given_back_at(tx.now)
-        _change(tx, reader, delivery, replace(lease, due=due, ends=min(lease.ends, due)))
+        _change(tx, reader, delivery, lease._replace(due=due, ends=min(lease.ends, due)))
     return True
 
 
@@ -164,7 +163,7 @@ def lapse(tx: Write, reader: Reader, message: Stored) -> None:
     assert lease is not None
     wait = reader.retry_delay(lease.deliveries)
     ends = tx.now if wait else reader.given_back_at(tx.now)
-    _change(tx, reader, Delivery("", message, lease), replace(lease, ends=ends, due=ends + wait))
+    _change(tx, reader, Delivery("", message, lease), lease._replace(ends=ends, due=ends + wait))
 
 
 def _one_by_one(act: Callable[[Write, Reader, Delivery], None]) -> Action:

@@ -101,12 +101,10 @@ _COLUMNS = (
 def find(tx: Snapshot, name: str) -> Share:
     """The share of that name; raises `NotFound`, naming what the name is instead."""
     share = _settings(tx, name)
-    noticed, turn = tx.row(  # type: ignore[misc]
-        "select r.noticed, s.turn from mq_readers r join mq_shares s on s.reader = r.id"
-        " where r.id = :reader",
-        {"reader": share.reader.id},
+    turn = tx.value(
+        "select turn from mq_shares where reader = :reader", {"reader": share.reader.id}
     )
-    return share._replace(reader=share.reader._replace(noticed=noticed, turn=turn))
+    return share._replace(reader=share.reader._replace(turn=turn))
 
 
 @remembered
@@ -118,7 +116,7 @@ def _settings(tx: Snapshot, name: str) -> Share:
 
 
 def reader(tx: Snapshot, name: str) -> Reader:
-    """The rules by which a share is read, noticed at any time; raises `NotFound`."""
+    """The rules by which a share is read, whosever turn it is; raises `NotFound`."""
     return _settings(tx, name).reader
 
 
@@ -137,7 +135,6 @@ def _share(row: Row) -> Share:
         dead_letter_to=config.dlq,
         dead_letter_key=None,
         retry_delays=(),
-        noticed=0,
         levels=(0,),
         delay=0,
         retention=None,
