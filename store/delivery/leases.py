@@ -6,7 +6,6 @@ delivered (again), so one index serves expiry, retry delays and delayed sends, w
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -157,25 +156,24 @@ def update(tx: Write, reader: Reader, before: Sequence[Lease], after: Sequence[L
 
 def remove(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
     """Delete rows and take them out of their slots' counts."""
-    tx.many("delete from mq_leases where id = ?", [(lease.id,) for lease in leases])
+    tx.delete_rows("mq_leases", [lease.id for lease in leases])
     _count(tx, reader, leases, ())
 
 
 def _count(tx: Write, reader: Reader, gone: Iterable[Lease], come: Iterable[Lease]) -> None:
-    rows: Counter[int] = Counter()
-    held: Counter[int] = Counter()
-    waiting: Counter[int] = Counter()
+    changes: dict[int, list[int]] = {}
     for sign, leases in ((-1, gone), (1, come)):
         for lease in leases:
-            rows[lease.slot] += sign
+            change = changes.setdefault(lease.slot, [0, 0, 0])
+            change[0] += sign
             if _is_counted(tx, reader, lease):
-                (waiting if lease.token is None else held)[lease.slot] += sign
-    for slot in rows:
-        if rows[slot] or held[slot] or waiting[slot]:
+                change[2 if lease.token is None else 1] += sign
+    for slot, change in changes.items():
+        if any(change):
             tx.execute(
                 "update mq_slots set leases = leases + ?, held = held + ?, waiting = waiting + ?"
                 " where id = ?",
-                (rows[slot], held[slot], waiting[slot], slot),
+                (*change, slot),
             )
 
 

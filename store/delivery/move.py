@@ -39,8 +39,9 @@ from store.models import NewRecord
 class Stored:
     """A message where it stands: its record, its slot and, if it was handed out, its lease."""
 
-    record: int
     slot: Slot
+    lease: Lease | None
+    record: int
     timestamp: int
     message_group: str | None
     key: bytes | None
@@ -48,12 +49,11 @@ class Stored:
     value: bytes | None
     expires: int | None
     checksum: int
-    lease: Lease | None
 
     @property
     def sequence(self) -> int:
         """The message's sequence number."""
-        return self.record - self.slot.record_id(0)
+        return self.record & leases.OFFSET_MASK
 
     @property
     def content(self) -> Encoded:
@@ -99,7 +99,7 @@ def load(tx: Snapshot, slot: Slot, record: int) -> Stored | None:
     row = tx.row(f"select {RECORD_COLUMNS} from mq_records r where r.id = :id", {"id": record})
     if row is None:
         return None
-    return from_row(row, slot, leases.get(tx, slot.lease_id(record - slot.record_id(0))))
+    return Stored(slot, leases.get(tx, slot.lease_id(record & leases.OFFSET_MASK)), *row)
 
 
 def load_leased(tx: Snapshot, slot: Slot, lease: int) -> Stored | None:
@@ -110,27 +110,24 @@ def load_leased(tx: Snapshot, slot: Slot, lease: int) -> Stored | None:
 
 def leased(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
     """Rows of `LEASED` by the ids of the lease rows that are there."""
-    rows = tx.rows(
-        f"{LEASED} where l.id in (select value from json_each(:ids))", {"ids": json.dumps(ids)}
-    )
+    if len(ids) == 1:
+        rows = tx.rows(f"{LEASED} where l.id = ?", ids)
+    else:
+        rows = tx.rows(
+            f"{LEASED} where l.id in (select value from json_each(?))", (json.dumps(ids),)
+        )
     return {row[8]: row for row in rows}
 
 
 def with_lease(row: Row, slot: Slot) -> Stored:
     """A message from a row of `WITH_LEASES` or `LEASED`."""
-    return from_row(row[:8], slot, None if row[8] is None else Lease(*row[8:]))
-
-
-def from_row(row: Row, slot: Slot, lease: Lease | None) -> Stored:
-    """A message from its `RECORD_COLUMNS`."""
-    id, timestamp, group, key, headers, value, expires, checksum = row
-    return Stored(id, slot, timestamp, group, key, headers, value, expires, checksum, lease)
+    return Stored(slot, None if row[8] is None else Lease(*row[8:]), *row[:8])
 
 
 def remove(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
     """Take messages out of their queue: records, leases, origins, heads and every count of them."""
     samples.note_leaving(tx, reader.channel)
-    tx.many("delete from mq_records where id = ?", [(m.record,) for m in messages])
+    tx.delete_rows("mq_records", [m.record for m in messages])
     moved = [(m.record,) for m in messages if m.slot.has_moved]
     if moved:
         tx.many("delete from mq_origins where record = ?", moved)

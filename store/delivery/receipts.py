@@ -24,22 +24,22 @@ def new_token() -> int:
     return random.getrandbits(TOKEN_BITS)
 
 
-def seal(tx: Snapshot) -> bytes:
+def seal(tx: Snapshot) -> int:
     """What marks a store's receipts as its own."""
-    return tx.database.uuid
+    return crc32(tx.database.uuid)
 
 
-def write(seal: bytes, lease: int, token: int) -> str:
+def write(seal: int, lease: int, token: int) -> str:
     """A receipt as text; it begins with a letter."""
     body = f"r{lease:x}.{token:x}"
-    return f"{body}.{crc32(body.encode(), crc32(seal)):08x}"
+    return f"{body}.{crc32(body.encode(), seal):08x}"
 
 
-def read(seal: bytes, text: str) -> Receipt:
+def read(seal: int, text: str) -> Receipt:
     """Read a receipt; raises `BadInput` for one that this store never issued."""
     body, _, check = text.rpartition(".")
     plain = text.isascii() and body.startswith("r")
-    if not plain or f"{crc32(body.encode(), crc32(seal)):08x}" != check:
+    if not plain or f"{crc32(body.encode(), seal):08x}" != check:
         raise BadInput(
             f"not a receipt of this store: {text[:60]!r}",
             hint="receipts come from mq receive",

@@ -12,7 +12,6 @@ from store.delivery.move import (
     RECORD_COLUMNS,
     WITH_LEASES,
     Stored,
-    from_row,
     with_lease,
 )
 from store.delivery.readers import Reader
@@ -135,7 +134,7 @@ class Receiver:
                 "limit": limit,
             },
         )
-        return [from_row(row, slot, None) for row in rows]
+        return [Stored(slot, None, *row) for row in rows]
 
     def _pick_ordered(self) -> None:
         slot = self._slots[0]
@@ -254,7 +253,7 @@ class Receiver:
         until = message.timestamp + self._reader.retention
         if message.expires is not None:
             until = min(until, message.expires)
-        return expiry.is_over(self._tx, until)
+        return until <= self._tx.wall and expiry.is_over(self._tx, until)
 
     def _hold(self, messages: list[Stored]) -> None:
         """Lease the messages to the holder of this receive."""
@@ -277,18 +276,18 @@ class Receiver:
         self._picked += messages
 
     def _lease_to_holder(self, message: Stored) -> Lease:
-        old = message.lease
+        old, now = message.lease, self._tx.now
         deliveries = 1 if old is None else old.deliveries + 1
-        ends = self._tx.now + self._lease
+        ends = now + self._lease
         message.lease = Lease(
-            id=message.slot.lease_id(message.sequence),
-            priority=message.slot.level,
-            due=ends + self._reader.retry_delay(deliveries),
-            ends=ends,
-            deliveries=deliveries,
-            token=receipts.new_token(),
-            holder=self._holder,
-            started=self._tx.now,
-            record=message.record,
+            message.slot.lease_id(message.sequence),
+            message.slot.level,
+            ends + self._reader.retry_delay(deliveries),
+            ends,
+            deliveries,
+            receipts.new_token(),
+            self._holder,
+            now,
+            message.record,
         )
         return message.lease

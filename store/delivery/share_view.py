@@ -21,7 +21,7 @@ def acquired(
     return [_shared(tx, share, one, seal, holder) for one in picked]
 
 
-def _shared(tx: Snapshot, share: Share, one: Stored, seal: bytes, holder: str) -> SharedRecord:
+def _shared(tx: Snapshot, share: Share, one: Stored, seal: int, holder: str) -> SharedRecord:
     lease = one.lease
     assert lease is not None
     assert lease.token is not None
@@ -106,7 +106,7 @@ def in_flight(tx: Snapshot, share: Share) -> list[InFlight]:
     ]
 
 
-def _in_flight(tx: Snapshot, share: Share, slot: Slot, row: Row, seal: bytes) -> InFlight:
+def _in_flight(tx: Snapshot, share: Share, slot: Slot, row: Row, seal: int) -> InFlight:
     id, deliveries, token, due, ends, holder = row
     is_held = token is not None and ends > tx.now
     state: State = "leased" if is_held else "delayed" if due > tx.now else "ready"

@@ -17,18 +17,16 @@ from store.log.read import offset_for_time
 from store.messages import LeaseStatus, Message, QueueStatus, State
 
 
-def _origins(tx: Snapshot, stored: Sequence[Stored]) -> list[Origin]:
-    moved = origins.moved(tx, [one.record for one in stored if one.slot.has_moved])
-    return [
-        moved.get(one.record) or origins.unmoved(tx, one.record, one.timestamp, one.slot.level)
-        for one in stored
-    ]
+def _moved(tx: Snapshot, stored: Sequence[Stored]) -> dict[int, Origin]:
+    """The origins, by record, of those messages that were moved."""
+    return origins.moved(tx, [one.record for one in stored if one.slot.has_moved])
 
 
 def _message(
+    tx: Snapshot,
     queue: Queue,
     one: Stored,
-    origin: Origin,
+    origin: Origin | None,
     state: State,
     receipt: str | None = None,
     lease_expires: int | None = None,
@@ -36,22 +34,31 @@ def _message(
 ) -> Message:
     """A message as callers see it; with a receipt if this call leased it."""
     here = 0 if one.lease is None else one.lease.deliveries
-    return Message(
-        queue=queue.name,
+    message = Message(
+        queue.name,
+        origins.own_id(tx, one.record),
+        one.sequence,
+        one.timestamp,
+        one.message_group,
+        one.slot.level,
+        {} if one.headers is None else decode_headers(one.headers),
+        one.key,
+        one.value,
+        here,
+        here > 1 if state == "leased" else here > 0,
+        state,
+        receipt,
+        lease_expires,
+        holder,
+    )
+    return message if origin is None else _as_moved(message, origin)
+
+
+def _as_moved(message: Message, origin: Origin) -> Message:
+    return message._replace(
         id=origins.format_id(origin.message_id),
-        sequence=one.sequence,
         timestamp=origin.sent,
-        message_group=one.message_group,
-        priority=one.slot.level,
-        headers=decode_headers(one.headers),
-        key=one.key,
-        value=one.value,
-        deliveries=origin.deliveries + here,
-        redelivered=here > 1 if state == "leased" else here > 0,
-        state=state,
-        receipt=receipt,
-        lease_expires=lease_expires,
-        holder=holder,
+        deliveries=origin.deliveries + message.deliveries,
         dead=origin.dead(),
     )
 
@@ -73,22 +80,14 @@ def state_of(tx: Snapshot, queue: Queue, stored: Stored, group_blocked: bool) ->
 
 def leased(tx: Snapshot, queue: Queue, picked: Sequence[Stored], holder: str) -> list[Message]:
     """Messages that were just leased, with their receipts."""
-    seal, ahead = receipts.seal(tx), wall_time(tx, 0)
+    seal, ahead, moved = receipts.seal(tx), wall_time(tx, 0), _moved(tx, picked)
     given = []
-    for one, origin in zip(picked, _origins(tx, picked), strict=True):
+    for one in picked:
         assert one.lease is not None
         assert one.lease.token is not None
-        given.append(
-            _message(
-                queue,
-                one,
-                origin,
-                "leased",
-                receipts.write(seal, one.lease.id, one.lease.token),
-                ahead + one.lease.ends,
-                holder,
-            )
-        )
+        receipt = receipts.write(seal, one.lease.id, one.lease.token)
+        origin, expires = moved.get(one.record), ahead + one.lease.ends
+        given.append(_message(tx, queue, one, origin, "leased", receipt, expires, holder))
     return given
 
 
@@ -107,9 +106,12 @@ def messages(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Message
     found = [one for one in found if not _is_unswept(tx, one)]
     blocked = _BlockedGroups(tx, queue)
     found = found[:limit]
+    moved = _moved(tx, found)
     return [
-        _message(queue, one, origin, state_of(tx, queue, one, blocked.before(one)))
-        for one, origin in zip(found, _origins(tx, found), strict=True)
+        _message(
+            tx, queue, one, moved.get(one.record), state_of(tx, queue, one, blocked.before(one))
+        )
+        for one in found
     ]
 
 
