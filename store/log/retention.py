@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 
 from store.db import Snapshot, Write
 from store.log import topics, unfinished
@@ -186,17 +187,26 @@ def _end_by_size(tx: Snapshot, topic: Topic, partition: Partition) -> int:
     if limit is None or partition.bytes <= limit:
         return 0
     excess, end = partition.bytes - limit, 0
-    for id, size in tx.rows(
-        "select id, ifnull(length(key), 0) + ifnull(length(headers), 0) + ifnull(length(value), 0)"
-        " from mq_records where id >= :first and id < :end order by id limit :step",
-        {
-            "first": partition.base + partition.start,
-            "end": partition.base + partition.next,
-            "step": STEP,
-        },
-    ):
+    for id, size in islice(_oldest(tx, partition), STEP):
         excess -= size
         if excess < 0:
             break
         end = id - partition.base + 1
     return end
+
+
+def _oldest(tx: Snapshot, partition: Partition) -> Iterator[tuple[int, int]]:
+    """Id and bytes of each record from the oldest on."""
+    # An append of one record looks at a few, the first one after a limit was set at many.
+    first, page = partition.base + partition.start, 4
+    while True:
+        rows = tx.rows(
+            "select id, ifnull(length(key), 0) + ifnull(length(headers), 0)"
+            " + ifnull(length(value), 0) from mq_records where id >= :first and id < :end"
+            " order by id limit :page",
+            {"first": first, "end": partition.base + partition.next, "page": page},
+        )
+        yield from rows
+        if len(rows) < page:
+            return
+        first, page = rows[-1][0] + 1, 4 * page

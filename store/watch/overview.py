@@ -188,12 +188,13 @@ def _queue(queue: Subject, dead_letters: int) -> Subject:
 
 
 def _shares(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[Subject]:
+    # Shares first, hence the cross join: most leases are not theirs but of queues.
     in_flight = {
         reader: (int(leased), int(delayed))
         for reader, leased, delayed in tx.rows(
             "select l.reader, total(l.token not null and l.ends > :now),"
             " total(l.due > :now and (l.token is null or l.ends <= :now))"
-            " from mq_shares w join mq_leases l on l.reader = w.reader group by 1",
+            " from mq_shares w cross join mq_leases l on l.reader = w.reader group by 1",
             {"now": tx.now},
         )
     }

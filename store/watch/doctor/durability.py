@@ -54,13 +54,14 @@ def _acknowledged(tx: Snapshot) -> Iterator[Diagnosis]:
 
 
 def _printing(tx: Snapshot) -> Iterator[tuple[str, str, str, int]]:
+    # Holders first, hence the cross join: most leases are of holders that are not attached.
     rows = tx.rows(
         "select distinct r.name, c.name, h.name, h.pid, h.id from mq_holders h"
         " join mq_members m on m.holder = h.id join mq_readers r on r.id = m.reader"
         " join mq_slots s on s.member = m.incarnation join mq_partitions p on p.id = s.partition"
         " join mq_channels c on c.id = p.channel where h.attached"
         " union select distinct r.name, r.name, h.name, h.pid, h.id from mq_holders h"
-        " join mq_leases l on l.holder = h.id join mq_readers r on r.id = l.reader"
+        " cross join mq_leases l on l.holder = h.id join mq_readers r on r.id = l.reader"
         " where h.attached order by 1, 2"
     )
     for reader, source, name, pid, holder in rows:
