@@ -21,14 +21,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import harness
+import snapshot
 
-from benchmarks import snapshot  # noqa: E402
-from store import Store  # noqa: E402
-from store.clock import ManualClock, SystemClock  # noqa: E402
-from tui.app import Dashboard  # noqa: E402
+from store import Store
+from store.clock import ManualClock, SystemClock
+from tui.app import Dashboard
 
+RECORDS = 5_000
 TRIALS = 20
 SCREENS = ("1", "2", "3", "4", "5", "6")
 AT_WORK = """
@@ -76,9 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         path = Path(folder, "store.db")
         store = stack.enter_context(Store.open(path, create=True, durability="normal", clock=clock))
-        snapshot._fill_topics(store, 100)
-        snapshot._fill_queues(store)
-        snapshot._stall(store, clock)
+        snapshot.fill(store, RECORDS)
         clock.arrive()
         for screen, times in asyncio.run(_refreshes(store)).items():
             told = f"median {median(times):.0f} ms, longest {max(times):.0f} ms"
@@ -119,7 +117,7 @@ def _live(path: Path, seconds: float, store: Store, stack: ExitStack) -> None:
     for number in range(4):
         for what in ("produce", "consume"):
             command = [sys.executable, "-c", AT_WORK, what, str(path), f"live{number}"]
-            worker = subprocess.Popen(command, cwd=ROOT)
+            worker = subprocess.Popen(command)
             stack.callback(worker.kill)
     _read_for(terminal, 3)
     print(f"busy: {_share(pid, terminal, seconds):.1%} of a core")
@@ -131,14 +129,9 @@ def _live(path: Path, seconds: float, store: Store, stack: ExitStack) -> None:
 
 
 def _share(pid: int, terminal: int, seconds: float) -> float:
-    before, began = _cpu(pid), time.perf_counter()
+    before, began = harness.cpu_seconds(pid), time.perf_counter()
     _read_for(terminal, seconds)
-    return (_cpu(pid) - before) / (time.perf_counter() - began)
-
-
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return (harness.cpu_seconds(pid) - before) / (time.perf_counter() - began)
 
 
 def _read_for(terminal: int, seconds: float) -> None:

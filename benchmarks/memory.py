@@ -1,33 +1,48 @@
 """How much memory mq takes while a lot of data passes through its pipes.
 
-Run it as `python benchmarks/memory.py [--size 10GB] [--line 4KiB]`. It pipes so many bytes through
-`mq produce` into a topic, then reads them all with `mq consume`, and prints the peak of each
-process. A peak over 100 MB is a fault. The store lies in a temporary folder and needs the room.
+    python benchmarks/memory.py [--size 10GB] [--line 4KiB]
+
+It pipes so many bytes through `mq produce` into a topic, then reads them all with `mq consume`, and
+tells the peak of each process. The store lies in a temporary folder and needs the room; 10 GB take
+4 minutes. A peak over 100 MB is a fault, and the exit status says so.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import harness
 
-from store.text import describe_size, parse_size  # noqa: E402
+from store.text import parse_size
+
+MOST_MEGABYTES = 100.0
 
 
-def feed(process: subprocess.Popen[bytes], size: int, line: int) -> None:
-    """Write lines of that length until so many bytes are through."""
+@dataclass(frozen=True)
+class Row:
+    """One command: what passed through, and the most memory it had at once."""
+
+    command: str
+    megabytes: float
+    seconds: float
+    megabytes_per_second: float
+    peak_megabytes: float
+
+
+def feed(process: subprocess.Popen[bytes], size: int, line: int) -> int:
+    """Write lines of that length, a megabyte at once, up to so many bytes; how many that were."""
     assert process.stdin is not None
     block = (b"x" * (line - 1) + b"\n") * max(1, (1 << 20) // line)
     for _ in range(size // len(block)):
         process.stdin.write(block)
     process.stdin.close()
+    return size // len(block) * len(block)
 
 
 def drain(process: subprocess.Popen[bytes]) -> int:
@@ -39,40 +54,46 @@ def drain(process: subprocess.Popen[bytes]) -> int:
     return total
 
 
-def report(name: str, process: subprocess.Popen[bytes], bytes: int, began: float) -> bool:
-    """Wait for the end and print its peak; whether that is small enough."""
+def ended(name: str, process: subprocess.Popen[bytes], size: int, began: float) -> Row:
+    """Wait for the end; what it took."""
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{name} failed with {status}")
-    took, peak = monotonic() - began, usage.ru_maxrss * 1024
-    print(
-        f"{name:8}{describe_size(bytes):>10} in {took:6.0f} s, {bytes / took / 1e6:6.0f} MB/s,"
-        f" peak {peak / 1e6:6.1f} MB",
-        flush=True,
-    )
-    return peak < 100e6
+    took = monotonic() - began
+    megabytes, peak = size / 1e6, usage.ru_maxrss * 1024 / 1e6
+    return Row(name, megabytes, round(took, 1), round(megabytes / took, 1), round(peak, 1))
+
+
+def measure(folder: str, size: int, line: int) -> list[Row]:
+    """Pass the data in and out again."""
+    mq = [sys.executable, "-m", "mq", "-s", str(Path(folder) / "store.db"), "-q"]
+    subprocess.run([*mq, "init", "--durability", "normal"], check=True)
+    subprocess.run([*mq, "topic", "create", "t"], check=True)
+    began = monotonic()
+    producing = subprocess.Popen([*mq, "produce", "t"], stdin=subprocess.PIPE)
+    total = feed(producing, size, line)
+    produced = ended("produce", producing, total, began)
+    began = monotonic()
+    consuming = subprocess.Popen([*mq, "consume", "t"], stdout=subprocess.PIPE)
+    total = drain(consuming)
+    return [produced, ended("consume", consuming, total, began)]
 
 
 def main() -> int:
-    """Pass the data in and out again."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure both directions; 1 when one took too much."""
+    parser = harness.options(__doc__)
     parser.add_argument("--size", default="10GB")
     parser.add_argument("--line", default="4KiB")
     given = parser.parse_args()
-    size, line = parse_size(given.size), parse_size(given.line)
+    where = harness.machine()
     with tempfile.TemporaryDirectory() as folder:
-        mq = [sys.executable, "-m", "mq", "-s", str(Path(folder) / "store.db"), "-q"]
-        subprocess.run([*mq, "init", "--durability", "normal"], cwd=ROOT, check=True)
-        subprocess.run([*mq, "topic", "create", "t"], cwd=ROOT, check=True)
-        began = monotonic()
-        producing = subprocess.Popen([*mq, "produce", "t"], cwd=ROOT, stdin=subprocess.PIPE)
-        feed(producing, size, line)
-        good = report("produce", producing, size, began)
-        began = monotonic()
-        consuming = subprocess.Popen([*mq, "consume", "t"], cwd=ROOT, stdout=subprocess.PIPE)
-        total = drain(consuming)
-        good = report("consume", consuming, total, began) and good
-    return 0 if good else 1
+        rows = measure(folder, parse_size(given.size), parse_size(given.line))
+    heads = ("", "MB", "seconds", "MB/s", "peak MB")
+    lines = [
+        (r.command, r.megabytes, r.seconds, r.megabytes_per_second, r.peak_megabytes) for r in rows
+    ]
+    harness.publish(given, harness.columns(heads, lines), {"machine": where, "rows": rows})
+    return int(any(row.peak_megabytes > MOST_MEGABYTES for row in rows))
 
 
 if __name__ == "__main__":

@@ -1,28 +1,29 @@
 """What routing costs: a key among many bindings, and publishing beside sending directly.
 
-The first table is about a topic exchange, each of whose keys is new and matches one binding:
-microseconds for a key in the trie alone, and in everything that a publish does to find its
-destinations. The sizes take turns, the best round counts, and `ratio` compares with the fewest
-bindings. `first` is what the first key costs a new process: the reading of the bindings.
+    python benchmarks/routing.py [SIZE …]
 
-The second is microseconds per message, sent to a queue and published through a topic exchange that
-leads to that queue only, in transactions of one and of a thousand messages.
-
-    python benchmarks/routing.py
+The first table is about a topic exchange with so many bindings, each of whose keys is new and
+matches one: microseconds for a key in the trie alone, and for all that a publish does to find its
+destinations; the sizes take turns, the best of 9 rounds of 2,000 keys counts. The second is what
+the first key costs a new process, which reads the bindings: milliseconds. The third is microseconds
+a message, sent to a queue and published through a topic exchange that leads to that queue only, in
+transactions of one and of a thousand. The default takes 20 seconds. A ratio over 1.5 in the first
+table is a fault, and the exit status says so.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
+import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+
+import harness
+from growth import GOAL, Row, picture, table
 
 from store import NewMessage, Store
 from store.db import Snapshot
@@ -37,22 +38,13 @@ VALUE = b"x" * 100
 
 
 @dataclass(frozen=True)
-class Match:
-    """Microseconds per key, and milliseconds for the first one."""
-
-    bindings: int
-    trie: float
-    whole: float
-    first: float
-
-
-@dataclass(frozen=True)
 class Publish:
-    """Microseconds per message."""
+    """Microseconds a message, by the messages of a transaction."""
 
     messages: int
     send: float
     publish: float
+    ratio: float
 
 
 def patterns(number: int) -> list[str]:
@@ -61,29 +53,40 @@ def patterns(number: int) -> list[str]:
     return [forms[customer % 4].format(customer) for customer in range(number)]
 
 
-def keys(number: int, round: int) -> list[str]:
+def keys(number: int, turn: int) -> list[str]:
     """Keys of customers spread over all, no key twice."""
     step = max(1, number // KEYS)
-    return [f"order.c{n * step % number}.{round}-{n}" for n in range(KEYS)]
+    return [f"order.c{n * step % number}.{turn}-{n}" for n in range(KEYS)]
 
 
-def match(folder: Path, sizes: Sequence[int]) -> list[Match]:
-    """Measure one key in exchanges of so many bindings."""
+def match(folder: Path, sizes: Sequence[int], rounds: int) -> tuple[list[Row], dict[int, float]]:
+    """Measure one key in exchanges of so many bindings, and the first key in milliseconds."""
     with ExitStack() as stack:
         stores = {size: stack.enter_context(bound(folder, size)) for size in sizes}
-        firsts = {size: _timed(partial(s.route, "x", "order.c1.k")) for size, s in stores.items()}
+        firsts = {
+            size: round(harness.microseconds(partial(store.route, "x", "order.c1.k")) / 1000, 1)
+            for size, store in stores.items()
+        }
         tries = {size: trie_of(size) for size in sizes}
         alone: dict[int, list[float]] = {size: [] for size in sizes}
         whole: dict[int, list[float]] = {size: [] for size in sizes}
-        for round in range(ROUNDS):
+        for turn in range(rounds):
             for size, store in stores.items():
-                chosen = keys(size, round)
-                alone[size].append(_timed(partial(_match_all, tries[size], chosen)))
+                chosen = keys(size, turn)
+                call = partial(_match_all, tries[size], chosen)
+                alone[size].append(harness.microseconds(call) / KEYS)
                 with store._read() as tx:
-                    whole[size].append(_timed(partial(_route_all, tx, chosen)))
+                    call = partial(_route_all, tx, chosen)
+                    whole[size].append(harness.microseconds(call) / KEYS)
+    return [*_rows("trie", alone), *_rows("publish", whole)], firsts
+
+
+def _rows(call: str, times: dict[int, list[float]]) -> list[Row]:
+    best = {size: min(taken) for size, taken in times.items()}
+    least = best[min(best)]
     return [
-        Match(size, min(alone[size]) / KEYS, min(whole[size]) / KEYS, firsts[size] / 1e3)
-        for size in sizes
+        Row("bindings", call, size, round(found, 2), round(found / least, 3))
+        for size, found in best.items()
     ]
 
 
@@ -118,7 +121,7 @@ def _route_all(tx: Snapshot, chosen: Sequence[str]) -> None:
         tables.destinations(tx, "x", key, {})
 
 
-def publish(folder: Path, messages: int) -> Publish:
+def publish(folder: Path, messages: int, calls: int) -> Publish:
     """Measure transactions of so many messages, sent and published in turn."""
     with Store.open(folder / f"publish{messages}.db", create=True, durability="normal") as store:
         store.create_exchange("x", "topic")
@@ -126,44 +129,41 @@ def publish(folder: Path, messages: int) -> Publish:
         store.bind("x", "q", key="order.#")
         batch = [NewMessage(VALUE, key=f"order.{n}") for n in range(messages)]
         sent, published = [], []
-        for _ in range(max(20, 2_000 // messages)):
-            sent.append(_timed(lambda: store.send_many("q", batch)) / messages)
-            published.append(_timed(lambda: store.publish_many("x", batch)) / messages)
-    return Publish(messages, median(sent), median(published))
+        for _ in range(calls):
+            sent.append(harness.microseconds(lambda: store.send_many("q", batch)) / messages)
+            took = harness.microseconds(lambda: store.publish_many("x", batch))
+            published.append(took / messages)
+    send, publishing = median(sent), median(published)
+    return Publish(messages, round(send, 1), round(publishing, 1), round(publishing / send, 3))
 
 
-def _timed(call: Callable[[], object]) -> float:
-    began = perf_counter()
-    call()
-    return (perf_counter() - began) * 1e6
-
-
-def main() -> None:
-    """Measure and print tables, or the rows as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print rows as JSON")
+def main() -> int:
+    """Measure everything; 1 when a key takes longer among more bindings."""
+    parser = harness.options(__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of each ({ROUNDS})")
     parser.add_argument("size", type=int, nargs="*", default=SIZES)
     given = parser.parse_args()
+    where = harness.machine()
     with tempfile.TemporaryDirectory() as name:
-        matches = match(Path(name), given.size)
-        publishes = [publish(Path(name), messages) for messages in (1, BATCH)]
-    if given.json:
-        print(json.dumps([asdict(row) for row in [*matches, *publishes]]))
-        return
-    print(
-        f"{'bindings':>10}{'trie us':>10}{'ratio':>8}{'whole us':>10}{'ratio':>8}{'first ms':>10}"
-    )
-    for row in matches:
-        alone, whole = row.trie / matches[0].trie, row.whole / matches[0].whole
-        print(
-            f"{row.bindings:>10}{row.trie:>10.2f}{alone:>8.2f}{row.whole:>10.2f}{whole:>8.2f}"
-            f"{row.first:>10.1f}"
-        )
-    print(f"\n{'messages':>10}{'send us':>10}{'publish us':>12}{'ratio':>8}")
-    for each in publishes:
-        ratio = each.publish / each.send
-        print(f"{each.messages:>10}{each.send:>10.1f}{each.publish:>12.1f}{ratio:>8.2f}")
+        rows, firsts = match(Path(name), sorted(set(given.size)), given.rounds)
+        publishes = [
+            publish(Path(name), 1, 200 * given.rounds),
+            publish(Path(name), BATCH, 3 * given.rounds),
+        ]
+    tables = [
+        table(rows),
+        harness.columns(("bindings", "first key ms"), list(firsts.items())),
+        harness.columns(
+            ("messages", "send us", "publish us", "ratio"),
+            [(p.messages, p.send, p.publish, p.ratio) for p in publishes],
+        ),
+    ]
+    document = {
+        "machine": where, "goal": GOAL, "rows": rows, "first_key_ms": firsts, "publish": publishes,
+    }  # fmt: skip
+    harness.publish(given, "\n\n".join(tables), document, picture(rows))
+    return int(any(row.ratio > GOAL for row in rows))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,26 +1,23 @@
 """How long a large topology takes: to validate, plan, apply, plan again and export.
 
-Run it as `python benchmarks/topology.py [--json] [SIZE …]`, sizes in objects. It prints seconds,
-the best of three for what changes nothing. Planning 5,000 objects has to stay under 2 seconds.
+    python benchmarks/topology.py [SIZE …]
+
+Sizes are in objects; it prints seconds, the best of three for what changes nothing. The default
+takes 15 seconds. Planning 5,000 objects has to stay under 2 seconds.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import harness
 
-from store import Store  # noqa: E402
-from store.topology.checks import validate  # noqa: E402
-from store.topology.reading import Source  # noqa: E402
+from store import Store
+from store.topology.checks import validate
+from store.topology.reading import Source
 
 SIZES = [50, 500, 5_000]
 TRIALS = 3
@@ -59,12 +56,7 @@ def topology(objects: int, lease: str = "1m") -> Source:
 
 def seconds(call: Callable[[], object], trials: int = TRIALS) -> float:
     """The best of some trials."""
-    times = []
-    for _ in range(trials):
-        start = perf_counter()
-        call()
-        times.append(perf_counter() - start)
-    return round(min(times), 3)
+    return round(min(harness.microseconds(call) for _ in range(trials)) / 1e6, 3)
 
 
 def measure(objects: int, folder: Path) -> Row:
@@ -84,18 +76,16 @@ def measure(objects: int, folder: Path) -> Row:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sizes", nargs="*", type=int, default=SIZES)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+    """Measure every size."""
+    parser = harness.options(__doc__)
+    parser.add_argument("size", nargs="*", type=int, default=SIZES)
+    given = parser.parse_args()
+    where = harness.machine()
     with tempfile.TemporaryDirectory() as folder:
-        rows = [measure(size, Path(folder)) for size in arguments.sizes]
-    if arguments.json:
-        print(json.dumps([asdict(row) for row in rows]))
-        return
-    print("\t".join(asdict(rows[0])))
-    for row in rows:
-        print("\t".join(map(str, asdict(row).values())))
+        rows = [measure(size, Path(folder)) for size in given.size]
+    lines = [tuple(asdict(row).values()) for row in rows]
+    table = harness.columns([name.replace("_", " ") for name in asdict(rows[0])], lines)
+    harness.publish(given, table, {"machine": where, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
-"""How long after a commit in one process another one that follows the topic has the record.
+"""How soon after a commit another process that waits has it, and what the waiting costs.
 
-Run it as `python benchmarks/wakeup.py [TRIALS]`; it prints milliseconds, through the Python API
-and through `mq consume --follow`.
+    python benchmarks/wakeup.py [--trials N] [--idle S]
+
+Three wait: a Python program that follows a topic, one that receives from a queue, and `mq consume
+--follow`. Milliseconds from the commit until each has the record, and, while nothing is sent, its
+share of a core. By default 200 trials and 10 seconds of idling, half a minute for each. A median
+over 10 ms, or 1 % of a core or more, is a fault, and the exit status says so.
 """
 
 from __future__ import annotations
@@ -10,15 +14,19 @@ import random
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 from threading import Event
 from time import monotonic
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import harness
 
-from store import Store  # noqa: E402
+from store import Store
+
+MOST_MILLISECONDS, MOST_IDLE = 10.0, 0.01
+WARMING = 5
 
 FOLLOW = """
 import sys
@@ -35,49 +43,102 @@ with Store.open(sys.argv[1]) as store:
             break
         store.wait(since, 60)
 """
+RECEIVE = """
+import sys
+from time import monotonic
+from store import Store
+with Store.open(sys.argv[1]) as store:
+    for _ in range(int(sys.argv[2])):
+        (message,) = store.receive("q", wait=60)
+        print(monotonic(), flush=True)
+        store.ack([message.receipt])
+"""
 
 
-def main(trials: int) -> None:
-    """Measure both ways and print a line for each."""
-    print(f"{'':12}{'median':>9}{'p95':>9}{'max':>9}   ms, {trials} trials")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "python.db"
-        report("Python API", measure(path, trials, [sys.executable, "-c", FOLLOW, path, trials]))
-        path = Path(folder) / "command.db"
-        follow = [sys.executable, "-m", "mq", "-s", path, "consume", "t", "--follow"]
-        report("command line", measure(path, trials, [*follow, "-n", trials], own_clock=False))
+@dataclass(frozen=True)
+class Row:
+    """Milliseconds until the one that waits has it, and its share of a core while idle."""
+
+    waits: str
+    p50: float
+    p95: float
+    longest: float
+    idle: float
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it wakes too late, or costs too much."""
+        return self.p50 > MOST_MILLISECONDS or self.idle >= MOST_IDLE
 
 
-def measure(
-    path: Path, trials: int, command: list[object], *, own_clock: bool = True
-) -> list[float]:
-    """Milliseconds from each commit until the follower has said a line about it.
+def measure(name: str, command: Sequence[object], path: Path, trials: int, idle: float) -> Row:
+    """Let a process wait on a new store, leave it alone, then send it one thing at a time.
 
-    The first trial is the follower's start and does not count. A follower with a clock of its own
-    says when it had the record; of another one the arrival of its line counts.
+    The first trials are its start and do not count. A Python program says when it had the
+    record; of the command the arrival of its line counts.
     """
     with Store.open(path, create=True) as store:
         store.create_topic("t")
-        with subprocess.Popen(
-            list(map(str, command)), stdout=subprocess.PIPE, cwd=ROOT
-        ) as follower:
-            assert follower.stdout is not None
-            took = []
-            for _ in range(trials):
-                # An idle time of its own, so that the follower is found in any state of waiting.
-                Event().wait(random.random() * 0.1)
-                store.produce("t", "x")
-                began = monotonic()
-                line = follower.stdout.readline()
-                ended = float(line) if own_clock else monotonic()
-                took.append(max(0.0, ended - began) * 1000)
-    return took[1:]
+        store.create_queue("q")
+        with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE) as waiting:
+            took = [_trial(store, name, waiting) for _ in range(WARMING)]
+            share = _idle_share(waiting.pid, idle)
+            took = [_trial(store, name, waiting) for _ in range(trials)]
+    return Row(
+        name,
+        round(median(took), 2),
+        round(quantiles(took, n=20)[-1], 2),
+        round(max(took), 2),
+        round(share, 4),
+    )
 
 
-def report(name: str, took: list[float]) -> None:
-    """Print median, 95th percentile and maximum."""
-    print(f"{name:12}{median(took):9.2f}{quantiles(took, n=20)[-1]:9.2f}{max(took):9.2f}")
+def _trial(store: Store, name: str, waiting: subprocess.Popen[bytes]) -> float:
+    assert waiting.stdout is not None
+    # A pause of its own length, so that each finds the other in another state of waiting.
+    Event().wait(random.random() * 0.1)
+    if name == "receive":
+        store.send("q", "x")
+    else:
+        store.produce("t", "x")
+    began = monotonic()
+    line = waiting.stdout.readline()
+    ended = monotonic() if name == "mq consume --follow" else float(line)
+    return max(0.0, ended - began) * 1000
+
+
+def _idle_share(pid: int, seconds: float) -> float:
+    before, began = harness.cpu_seconds(pid), monotonic()
+    Event().wait(seconds)
+    return (harness.cpu_seconds(pid) - before) / (monotonic() - began)
+
+
+def main() -> int:
+    """Measure the three; 1 when one wakes too late or costs too much."""
+    parser = harness.options(__doc__)
+    parser.add_argument("--trials", type=int, default=200, help="records to wake up for (200)")
+    parser.add_argument("--idle", type=float, default=10.0, help="seconds of waiting for none (10)")
+    given = parser.parse_args()
+    where, number = harness.machine(), WARMING + given.trials
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{name}.db" for name in ("follow", "receive", "command")]
+        commands = {
+            "follow": [sys.executable, "-c", FOLLOW, paths[0], number],
+            "receive": [sys.executable, "-c", RECEIVE, paths[1], number],
+            "mq consume --follow": [
+                sys.executable, "-m", "mq", "-s", paths[2],
+                "consume", "t", "--follow", "-n", number,
+            ],
+        }  # fmt: skip
+        rows = [
+            measure(name, command, path, given.trials, given.idle)
+            for path, (name, command) in zip(paths, commands.items(), strict=True)
+        ]
+    lines = [(r.waits, r.p50, r.p95, r.longest, f"{r.idle:.2%}") for r in rows]
+    heads = ("", "p50 ms", "p95 ms", "max ms", "of a core while idle")
+    harness.publish(given, harness.columns(heads, lines), {"machine": where, "rows": rows})
+    return int(any(row.is_fault for row in rows))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    sys.exit(main())

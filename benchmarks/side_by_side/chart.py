@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
+from . import svg
 from .measuring import Figure
 
 _WIDTH = 40
 _ROW, _LABEL, _BARS, _MARGIN = 18, 150, 420, 90
-_OURS, _THEIRS, _INK, _DIM = "#2f6fde", "#a9b4c2", "#1f2933", "#6b7785"
 
 
 def in_terminal(figures: Sequence[Figure]) -> list[str]:
@@ -31,34 +30,24 @@ def _of(figures: Sequence[Figure], workload: str) -> list[Figure]:
 
 def as_svg(figures: Sequence[Figure], note: str) -> str:
     """A picture of the same bars; each workload has a scale of its own."""
-    parts: list[str] = []
+    parts: list[str] = [svg.text(12, 18, note, colour=svg.DIM)]
     y = 40
     for workload in dict.fromkeys(figure.workload for figure in figures):
         rows = _of(figures, workload)
-        parts.append(_text(12, y, workload, weight="bold"))
+        parts.append(svg.text(12, y, workload, weight="bold"))
         most = max(row.rate for row in rows)
         for row in rows:
             y += _ROW
             parts += _bar(y, row, row.rate / most)
         y += 2 * _ROW
-    width = _LABEL + _BARS + _MARGIN
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y}"'
-        f' viewBox="0 0 {width} {y}" font-family="system-ui, sans-serif" font-size="12">'
-        f'<rect width="{width}" height="{y}" fill="#ffffff"/>'
-    )
-    return "\n".join([head, _text(12, 18, note, colour=_DIM), *parts, "</svg>", ""])
+    return svg.picture(_LABEL + _BARS + _MARGIN, y, parts)
 
 
 def _bar(y: int, row: Figure, share: float) -> list[str]:
     length = max(1, round(share * _BARS))
-    colour = _OURS if row.contender == "mq" else _THEIRS
+    colour = svg.OURS if row.contender == "mq" else svg.THEIRS
     return [
-        _text(24, y, row.contender),
-        f'<rect x="{_LABEL}" y="{y - 11}" width="{length}" height="13" rx="2" fill="{colour}"/>',
-        _text(_LABEL + length + 6, y, f"{row.rate:,.0f}/s", colour=_DIM),
+        svg.text(24, y, row.contender),
+        svg.bar(_LABEL, y - 11, length, 13, colour),
+        svg.text(_LABEL + length + 6, y, f"{row.rate:,.0f}/s", colour=svg.DIM),
     ]
-
-
-def _text(x: int, y: int, text: str, *, colour: str = _INK, weight: str = "normal") -> str:
-    return f'<text x="{x}" y="{y}" fill="{colour}" font-weight="{weight}">{escape(text)}</text>'
