@@ -98,7 +98,6 @@ class Database:
 
     def write(self, timeout: float | None = None) -> WriteBlock:
         """A `with` block for one write transaction; `Busy` after `timeout` seconds of waiting."""
-        self.refuse_inside_transaction()
         return WriteBlock(self, self.timeout if timeout is None else timeout)
 
     def read_only(self) -> sqlite3.Connection:
@@ -127,10 +126,7 @@ class Database:
         """Raise when this thread has a write transaction open: it would wait for itself."""
         mine = self._mine()
         if mine.writer is not None and mine.writer.in_transaction:
-            raise MqError(
-                "this thread has a transaction open",
-                hint="call the transaction's own methods: tx.produce(…), tx.read(…)",
-            )
+            raise _inside_transaction()
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file and empty it, as far as readers allow."""
@@ -275,6 +271,8 @@ class WriteBlock:
     def __enter__(self) -> Write:
         database = self._database
         self._connection, self._lock = database.writer()
+        if self._connection.in_transaction:
+            raise _inside_transaction()
         deadline = monotonic() + self._timeout
         self._lock.acquire(self._timeout)
         try:
@@ -322,6 +320,13 @@ class WriteBlock:
                 self._connection.execute("rollback")
         finally:
             self._lock.release()
+
+
+def _inside_transaction() -> MqError:
+    return MqError(
+        "this thread has a transaction open",
+        hint="call the transaction's own methods: tx.produce(…), tx.read(…)",
+    )
 
 
 class _PerThread(threading.local):

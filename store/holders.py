@@ -9,6 +9,7 @@ from pathlib import Path
 
 from store.clock import Clock
 from store.db import Snapshot, Write
+from store.memory import remembered
 
 _FORGOTTEN_AT_ONCE = 20
 
@@ -46,18 +47,28 @@ def _forget_some(tx: Write) -> None:
 
 def of_this_process(tx: Write, name: str, attached: bool) -> int:
     """The holder that stands for this process, noted at its first use."""
+    try:
+        return _noted(tx, os.getpid(), name, attached, tx.database.clock.boot_id())
+    except LookupError:
+        return register(tx, name, attached)
+
+
+@remembered
+def _noted(tx: Snapshot, pid: int, name: str, attached: bool, boot_id: str) -> int:
     found: int | None = tx.value(
         "select id from mq_holders where pid = :pid and name = :name and attached = :attached"
         " and boot_id = :boot_id and started is :started order by id limit 1",
         {
-            "pid": os.getpid(),
+            "pid": pid,
             "name": name,
             "attached": int(attached),
-            "boot_id": tx.database.clock.boot_id(),
+            "boot_id": boot_id,
             "started": _our_start_time(),
         },
     )
-    return register(tx, name, attached) if found is None else found
+    if found is None:
+        raise LookupError(name)
+    return found
 
 
 def named_in_this_process(tx: Snapshot, name: str) -> list[int]:
@@ -117,7 +128,12 @@ def command_line(tx: Snapshot, holder: int) -> list[str]:
 
 def default_name() -> str:
     """What this process is called when it was given no name: host and pid."""
-    return f"{os.uname().nodename.partition('.')[0]}-{os.getpid()}"
+    return _default_name(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _default_name(pid: int) -> str:
+    return f"{os.uname().nodename.partition('.')[0]}-{pid}"
 
 
 def start_time(pid: int) -> int | None:

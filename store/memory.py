@@ -1,7 +1,8 @@
 """What an open store remembers of settings, for as long as nobody changes any.
 
 Every change of a topic, queue, share, reader, exchange or binding raises one number in the file,
-whoever makes it: triggers do. Counters are no settings, and are never remembered.
+whoever makes it: triggers do. So does forgetting a process that held messages. Counters are no
+settings, and are never remembered.
 """
 
 from __future__ import annotations

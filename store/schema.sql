@@ -424,6 +424,9 @@ end;
 create trigger mq_shares_altered after update of max_in_flight on mq_shares begin
   update mq_store set generation = generation + 1;
 end;
+create trigger mq_holders_forgotten after delete on mq_holders begin
+  update mq_store set generation = generation + 1;
+end;
 
 -- What an idempotent consumer has done already.
 create table mq_first_times (

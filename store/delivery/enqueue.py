@@ -52,14 +52,17 @@ def _place(tx: Write, queue: Queue, drafts: Sequence[Draft]) -> tuple[list[int],
     is_delayable = not queue.config.fifo
     records: list[int] = []
     placed: Placed = {}
+    bases: dict[int, int] = {}
     for sequence, draft in enumerate(drafts, first.next):
         given = draft.content.timestamp
-        clock = max(clock, now if given is None else given)
+        timestamp = now if given is None else given
+        if timestamp > clock:
+            clock = timestamp
         number = lane_number(draft.level, is_delayable and draft.delay > 0)
-        if number not in placed:
-            _require_lanes(tx, queue, number)
+        if number not in bases:
+            bases[number] = _lane(tx, queue, number).base
             placed[number] = []
-        record = queue.lanes[number].base + sequence
+        record = bases[number] + sequence
         records.append(record)
         placed[number].append((record, clock, draft))
     first.next += len(drafts)
@@ -67,11 +70,12 @@ def _place(tx: Write, queue: Queue, drafts: Sequence[Draft]) -> tuple[list[int],
     return records, placed
 
 
-def _require_lanes(tx: Write, queue: Queue, number: int) -> None:
+def _lane(tx: Write, queue: Queue, number: int) -> Partition:
     # A delayed lane comes with its undelayed sibling, whose level the receivers look for.
     for needed in (number & ~1, number):
         if needed not in queue.lanes:
             queue.lanes[needed] = add_lane(tx, queue.id, queue.reader.id, needed)
+    return queue.lanes[number]
 
 
 def _store(tx: Write, lane: Partition, members: list[tuple[int, int, Draft]]) -> None:

@@ -21,7 +21,8 @@ OFFSET_MASK = (1 << OFFSET_BITS) - 1
 class Slot:
     """Where a reader stands in one lane or partition: below the cursor all was handed out once.
 
-    `has_moved` says whether any of its messages was moved there, and so has an origin.
+    `leases` counts its lease rows. `has_moved` says whether any of its messages was moved there,
+    and so has an origin.
     """
 
     id: int
@@ -29,6 +30,7 @@ class Slot:
     number: int
     cursor: int
     next: int
+    leases: int
     has_moved: bool
     level: int = 0
     delayed: bool = False
@@ -88,7 +90,7 @@ def slots(tx: Snapshot, reader: Reader) -> list[Slot]:
 
 
 SLOTS = (
-    "s.id, s.partition, p.number, s.cursor, p.next, exists (select 1 from mq_origins"
+    "s.id, s.partition, p.number, s.cursor, p.next, s.leases, exists (select 1 from mq_origins"
     f" where record >= s.partition << {OFFSET_BITS} and record < s.partition + 1 << {OFFSET_BITS})"
     " from mq_slots s join mq_partitions p on p.id = s.partition"
 )

@@ -59,7 +59,8 @@ class Receiver:
             return
         self._may_be_due = False
         for level in self._reader.levels:
-            self._pick_due(level)
+            if any(slot.leases for slot in self._slots if slot.level == level):
+                self._pick_due(level)
             self._pick_fresh(level)
 
     @property

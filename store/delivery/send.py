@@ -82,8 +82,7 @@ def _drafts(tx: Snapshot, queue: Queue, messages: Sequence[NewMessage]) -> list[
 
 
 def _draft(tx: Snapshot, queue: Queue, message: NewMessage) -> Draft:
-    value, key, headers, timestamp, *terms = message
-    content = encode(value, key, headers, timestamp)
+    content = encode(*message[:4])
     config = queue.config
     if content.size > config.max_message:
         raise BadInput(
@@ -91,7 +90,7 @@ def _draft(tx: Snapshot, queue: Queue, message: NewMessage) -> Draft:
             f" {config.max_message}",
             hint="store the bulk elsewhere and send where it is",
         )
-    if terms == _ASKS_NOTHING and not config.fifo and config.ttl is None:
+    if message[4:] == _ASKS_NOTHING and not config.fifo and config.ttl is None:
         return Draft(content, delay=config.delay)
     _check_group(message, queue)
     return Draft(
@@ -104,7 +103,7 @@ def _draft(tx: Snapshot, queue: Queue, message: NewMessage) -> Draft:
 
 
 # No delay, message group, deduplication id, priority or time to live of its own.
-_ASKS_NOTHING = list(NewMessage(None)[4:])
+_ASKS_NOTHING = NewMessage(None)[4:]
 
 
 def _check_group(message: NewMessage, queue: Queue) -> None:
