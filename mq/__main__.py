@@ -1,119 +1,23 @@
-"""Runs the command line: what goes wrong becomes one line on stderr and an exit code."""
+"""The process of one command line, and when it looks for garbage."""
 
 from __future__ import annotations
 
-import os
+import gc
 import sys
-from collections.abc import Sequence
 
-import typer
-
-from mq.app import app
-from mq.context import Context, start_context
-from mq.diagnostics import ExitCode, exit_code
-from mq.output import Format, ReaderGone
-from store.errors import BadInput, MqError
-
-COMPLETION_VARIABLE = "_MQ_COMPLETE"
+# A start makes some 40,000 objects and keeps them all: to search them for garbage again and again
+# would take a tenth of a short command.
+_OBJECTS_OF_A_START = 50_000
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit code; nothing is raised."""
-    _occupy_standard_streams()
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    context = start_context()
-    code = _guarded(context, words)
-    return _close_stdout(context, code)
+def main() -> int:
+    """Run the words of this process and return its exit code."""
+    gc.set_threshold(_OBJECTS_OF_A_START)
+    from mq.command_line import run
 
-
-def _guarded(context: Context, words: list[str]) -> int:
-    try:
-        return _run([*words])
-    except MqError as error:
-        return _report(context, error, exit_code(error), words)
-    except typer.TyperException as error:
-        return _report(context, _usage_error(error), ExitCode.BAD_INPUT, words)
-    except (ReaderGone, BrokenPipeError):
-        return ExitCode.READER_GONE
-    except (KeyboardInterrupt, typer.Abort):
-        return ExitCode.INTERRUPTED
-    except OSError as error:
-        return _report(context, MqError(_os_message(error)), ExitCode.FAILED, words)
-    except Exception as error:
-        problem = MqError(
-            f"{type(error).__name__}: {error}", hint="this is a bug in mq; --debug shows where"
-        )
-        return _report(context, problem, ExitCode.FAILED, words)
-
-
-def _run(words: list[str]) -> int:
-    command = typer.main.get_command(app)
-    if COMPLETION_VARIABLE in os.environ:
-        command.main(args=words, prog_name="mq")
-    try:
-        # Not command.main(): it would turn a closed pipe into exit code 1.
-        with command.make_context("mq", words) as invocation:
-            result = command.invoke(invocation)
-    except typer.Exit as finished:
-        return finished.exit_code
-    return result if isinstance(result, int) else ExitCode.OK
-
-
-def _report(context: Context, error: MqError, code: ExitCode, words: list[str]) -> int:
-    if context.format is None:
-        # The words after a usage error were never parsed.
-        context.format = _format_in(words)
-    if context.debug or "--debug" in words:
-        context.diagnostics.traceback()
-    context.diagnostics.error(error)
-    return code
-
-
-def _usage_error(error: typer.TyperException) -> BadInput:
-    message = error.format_message().rstrip(".").replace("a valid int range", "a whole number")
-    invocation = getattr(error, "ctx", None)
-    path = invocation.command_path if invocation else "mq"
-    return BadInput(message[:1].lower() + message[1:], hint=f"{path} --help")
-
-
-def _format_in(words: list[str]) -> Format | None:
-    """The JSON format that the words ask for, if they do."""
-    given = words[: words.index("--")] if "--" in words else words
-    for word, following in zip(given, [*given[1:], ""], strict=False):
-        value = word.removeprefix("--output=") if word.startswith("--output=") else word[2:]
-        wanted = following if word in {"-o", "--output"} else value
-        if word == "--json" or (word.startswith(("-o", "--output")) and wanted == Format.JSON):
-            return Format.JSON
-        if word.startswith(("-o", "--output")) and wanted == Format.NDJSON:
-            return Format.NDJSON
-    return None
-
-
-def _os_message(error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return f"{error.filename}: {reason}" if error.filename else reason
-
-
-def _occupy_standard_streams() -> None:
-    # A stream that the caller closed would leave its number to the next file that is opened, and
-    # what is printed would go into the store. Opened for reading, it refuses what is written.
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            os.open(os.devnull, os.O_RDONLY)
-            if number:
-                setattr(sys, name, os.fdopen(number, "w"))
-
-
-def _close_stdout(context: Context, code: int) -> int:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Else the interpreter's own flush at exit would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.READER_GONE if code == ExitCode.OK else code
-    except OSError as error:
-        context.diagnostics.error(MqError(f"can't write to standard output: {error.strerror}"))
-        return ExitCode.FAILED
+    code = run(sys.argv[1:])
+    # All is flushed and closed: what is left needs no last search either.
+    gc.freeze()
     return code
 
 

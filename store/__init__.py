@@ -3,8 +3,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from store.broker import Store
-from store.consumer import Consumer
 from store.errors import (
     BadInput,
     BadRecord,
@@ -29,15 +27,17 @@ from store.errors import (
     Unavailable,
     Unroutable,
 )
-from store.groups.reset import Shift
-from store.messages import Message, MessageId, NewMessage, SharedRecord
-from store.models import NewRecord, Record, RecordId
-from store.positions import Position, parse_position
-from store.producer import Producer
-from store.routes import Binding, Exchange, Route, RouteExplanation
-from store.transaction import Transaction
 
 if TYPE_CHECKING:
+    from store.broker import Store
+    from store.consumer import Consumer
+    from store.groups.reset import Shift
+    from store.messages import Message, MessageId, NewMessage, SharedRecord
+    from store.models import NewRecord, Record, RecordId
+    from store.positions import Position, parse_position
+    from store.producer import Producer
+    from store.routes import Binding, Exchange, Route, RouteExplanation
+    from store.transaction import Transaction
     from store.watch.doctor.diagnosis import Diagnosis, Severity
     from store.watch.models import Overview, Stall, Subject
 
@@ -89,13 +89,31 @@ __all__ = [
     "parse_position",
 ]
 
-# What only those need who watch a store is imported when they ask for it.
+# Imported when asked for: who needs an error only does not wait for the broker.
 _LATER = {
+    "Binding": "store.routes",
+    "Consumer": "store.consumer",
     "Diagnosis": "store.watch.doctor.diagnosis",
+    "Exchange": "store.routes",
+    "Message": "store.messages",
+    "MessageId": "store.messages",
+    "NewMessage": "store.messages",
+    "NewRecord": "store.models",
     "Overview": "store.watch.models",
+    "Position": "store.positions",
+    "Producer": "store.producer",
+    "Record": "store.models",
+    "RecordId": "store.models",
+    "Route": "store.routes",
+    "RouteExplanation": "store.routes",
     "Severity": "store.watch.doctor.diagnosis",
+    "SharedRecord": "store.messages",
+    "Shift": "store.groups.reset",
     "Stall": "store.watch.models",
+    "Store": "store.broker",
     "Subject": "store.watch.models",
+    "Transaction": "store.transaction",
+    "parse_position": "store.positions",
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mq.__main__ import main
+from mq.command_line import run
 from store import NewRecord, Store
 
 TIMEOUT = 60
@@ -140,7 +140,7 @@ def call_mq(
     monkeypatch.chdir(tmp_path)
 
     def call(*words: str) -> Run:
-        code = main(words)
+        code = run(words)
         out, err = capfdbinary.readouterr()
         return Run(code, out, err.decode())
 

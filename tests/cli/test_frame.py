@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mq.__main__ import main
 from mq.app import COMMANDS
+from mq.command_line import run
 from mq.commands import CommandGroup
 from mq.context import current_context, make_folder, start_context
 from mq.diagnostics import Diagnostics, ExitCode, exit_code
@@ -64,18 +64,18 @@ class TestGlobalOptions:
         ],
     )
     def test_they_hold_before_and_after_the_command(self, sample: list[Any], words: str) -> None:
-        assert main(words.split()) == 0
+        assert run(words.split()) == 0
         context = sample[0]
         assert (context.format, context.timeout) == (Format.JSON, 300)
         assert (context.quiet, context.yes, context.header) == (True, True, True)
 
     def test_the_one_nearest_to_the_command_wins(self, sample: list[Any]) -> None:
-        assert main(["-s", "a.db", "sample", "-s", "b.db", "list", "--no-header"]) == 0
+        assert run(["-s", "a.db", "sample", "-s", "b.db", "list", "--no-header"]) == 0
         assert (sample[0].store, sample[0].header) == ("b.db", False)
 
     def test_a_run_forgets_what_an_earlier_one_set(self, sample: list[Any]) -> None:
-        main(["sample", "list", "--json"])
-        main(["sample", "list"])
+        run(["sample", "list", "--json"])
+        run(["sample", "list"])
         assert [context.format for context in sample] == [Format.JSON, None]
 
     @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
@@ -89,25 +89,25 @@ class TestGlobalOptions:
     def test_help_has_them_in_a_section_of_their_own(
         self, sample: list[Any], capfd: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(["sample", "list", "--help"]) == 0
+        assert run(["sample", "list", "--help"]) == 0
         assert "--timeout" in capfd.readouterr().out.partition("Global options:")[2]
 
 
 class TestCommands:
     def test_ls_is_list(self, sample: list[Any]) -> None:
-        assert main(["sample", "ls"]) == 0
+        assert run(["sample", "ls"]) == 0
         assert len(sample) == 1
 
     def test_a_typo_is_answered_with_the_nearest_command(
         self, sample: list[Any], capfd: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(["sample", "lsit"]) == 2
+        assert run(["sample", "lsit"]) == 2
         assert capfd.readouterr().err == (
             "mq: error: mq sample has no command 'lsit'\nhint: did you mean list?\n"
         )
 
     def test_a_command_may_return_its_exit_code(self, sample: list[Any]) -> None:
-        assert main(["sample", "condition"]) == 10
+        assert run(["sample", "condition"]) == 10
 
     def test_no_words_at_all_show_the_help(self, run_mq: RunMq) -> None:
         run = run_mq()
@@ -121,7 +121,7 @@ class TestCommands:
         assert run_mq("--version").text == f"mq {project['project']['version']}\n"
 
     def test_help_imports_no_command(self) -> None:
-        code = "import sys, mq.__main__ as m; m.main(['--help']); print(sorted(sys.modules))"
+        code = "import sys, mq.command_line as m; m.run(['--help']); print(sorted(sys.modules))"
         root = Path(__file__).parents[2]
         out = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
         assert out.returncode == 0
@@ -202,7 +202,7 @@ class TestErrors:
     def test_a_bug_is_one_line_without_a_traceback(
         self, sample: list[Any], capfd: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(["sample", "fail"]) == 1
+        assert run(["sample", "fail"]) == 1
         assert capfd.readouterr().err.startswith(
             "mq: error: RuntimeError: broken\\x1b[31m\\x0aline\nhint: "
         )
@@ -210,7 +210,7 @@ class TestErrors:
     def test_debug_shows_the_traceback(
         self, sample: list[Any], capfd: pytest.CaptureFixture[str]
     ) -> None:
-        main(["sample", "fail", "--debug"])
+        run(["sample", "fail", "--debug"])
         assert "Traceback" in capfd.readouterr().err
 
     def test_a_closed_pipe_is_quietly_141(self, environment: dict[str, str]) -> None:
@@ -240,8 +240,8 @@ class TestErrors:
         def interrupt(*_words: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("mq.__main__._run", interrupt)
-        assert main(["sample", "list"]) == 130
+        monkeypatch.setattr("mq.command_line._run", interrupt)
+        assert run(["sample", "list"]) == 130
 
 
 class TestDiagnostics:
