@@ -21,8 +21,7 @@ from store.errors import (
 from store.text import printable
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+    from rich.progress import Progress as RichProgress, TaskID
 
 
 class ExitCode(IntEnum):

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from store import files, maintenance, waiting
+from store import delivery, files, log, maintenance, waiting
 from store.api.dead_letters import DeadLetterCalls
 from store.api.groups import GroupCalls
 from store.api.operations import OperationCalls
@@ -21,18 +21,21 @@ from store.api.shares import ShareCalls
 from store.api.tables import TableCalls
 from store.api.topics import TopicCalls
 from store.api.topology import TopologyCalls
-from store.clock import Clock, SystemClock
+from store.clock import SystemClock
 from store.consumer import Consumer, joining
-from store.db import Database, Snapshot, Write
-from store.delivery import abandoned, expiry, lookup, queues, view
+from store.db import Database
 from store.errors import NotFound
 from store.log.encoding import milliseconds
-from store.log.placement import StickyPlacement
-from store.messages import Message, SharedRecord
-from store.models import Seconds
-from store.positions import Position, parse_position
+from store.positions import parse_position
 from store.producer import Producer
 from store.transaction import Transaction
+
+if TYPE_CHECKING:
+    from store.clock import Clock
+    from store.db import Snapshot, Write
+    from store.messages import Message, SharedRecord
+    from store.models import Seconds
+    from store.positions import Position
 
 _PAGES_A_STEP = 500
 
@@ -54,7 +57,7 @@ class Store(
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._placements: dict[str, StickyPlacement] = {}
+        self._placements: dict[str, log.placement.StickyPlacement] = {}
 
     @classmethod
     def open(
@@ -189,18 +192,21 @@ class Store(
 
     def _own_wait(self, queue: str) -> float:
         with self._read() as tx:
-            return queues.find(tx, queue).config.wait / 1000
+            return delivery.queues.find(tx, queue).config.wait / 1000
 
     def _wait_for_message(
         self, name: str, since: int, deadline: float, until: Callable[[], bool] | None
     ) -> None:
         # Whatever comes first: somebody's commit, or a lease or delay that ends by itself.
         with self._read() as tx:
-            reader = lookup.find_reader(tx, name)
-            pauses = [view.seconds_until_due(tx, reader), expiry.seconds_until_next(tx)]
+            reader = delivery.lookup.find_reader(tx, name)
+            pauses = [
+                delivery.view.seconds_until_due(tx, reader),
+                delivery.expiry.seconds_until_next(tx),
+            ]
             # Who stands in line looks whether those in front are still there, and is seen itself.
-            if reader.single_active or abandoned.is_possible(tx, reader):
-                pauses.append(abandoned.CHECK_SECONDS)
+            if reader.single_active or delivery.abandoned.is_possible(tx, reader):
+                pauses.append(delivery.abandoned.CHECK_SECONDS)
         deadline = min([deadline, *(monotonic() + pause for pause in pauses if pause is not None)])
         waiting.wait_for_commit(self._database, since, deadline, until)
 
@@ -262,8 +268,8 @@ class Store(
     def _write(self, timeout: float | None = None) -> AbstractContextManager[Write]:
         return self._database.write(timeout)
 
-    def _sticky(self, topic: str) -> StickyPlacement:
-        return self._placements.setdefault(topic, StickyPlacement())
+    def _sticky(self, topic: str) -> log.placement.StickyPlacement:
+        return self._placements.setdefault(topic, log.placement.StickyPlacement())
 
 
 def _require_folder(folder: Path) -> None:

@@ -6,19 +6,20 @@ from collections.abc import Callable, Container, Sequence
 from itertools import count
 from time import monotonic
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from store import holders, waiting
+from store import delivery, groups, holders, log, waiting
 from store.crash import crash_point
-from store.db import Database, Snapshot, Write
-from store.delivery import attempts
 from store.errors import BadInput, Damaged, Fenced, NotFound, TimedOut
-from store.groups import failures, groups, membership
-from store.groups.commit import Offsets, commit_owned
-from store.groups.membership import Joining, Owned
-from store.log import read, topics
-from store.log.topics import Partition
-from store.models import Loss, Record
-from store.positions import Position
+from store.models import Loss
+
+if TYPE_CHECKING:
+    from store.db import Database, Snapshot, Write
+    from store.groups.commit import Offsets
+    from store.groups.membership import Owned
+    from store.log.topics import Partition
+    from store.models import Record
+    from store.positions import Position
 
 Place = tuple[str, int]
 
@@ -36,7 +37,7 @@ class Consumer:
     or does not poll for the longest poll interval; then its calls raise `Fenced`.
     """
 
-    def __init__(self, database: Database, group: str, joining: Joining) -> None:
+    def __init__(self, database: Database, group: str, joining: groups.membership.Joining) -> None:
         self._database = database
         self.group = group
         self.member = joining.name
@@ -49,9 +50,9 @@ class Consumer:
         self._generation = 0
         self._beaten = self._looked = database.clock.boot()
         with database.write() as tx:
-            found = groups.find_or_create(tx, group)
-            groups.forget_stale_offsets(tx, found)
-            self._membership = membership.join(tx, found, joining)
+            found = groups.groups.find_or_create(tx, group)
+            groups.groups.forget_stale_offsets(tx, found)
+            self._membership = groups.membership.join(tx, found, joining)
             self._settle(tx)
 
     def poll(
@@ -100,8 +101,8 @@ class Consumer:
 
     def commit_in(self, tx: Write, offsets: Offsets) -> None:
         """Commit as part of an open transaction."""
-        commit_owned(tx, self._membership, self._owned, offsets)
-        membership.heartbeat(tx, self._membership, polled=False)
+        groups.commit.commit_owned(tx, self._membership, self._owned, offsets)
+        groups.membership.heartbeat(tx, self._membership, polled=False)
 
     def heartbeat(self) -> None:
         """Keep the session alive during work that takes longer than the session timeout.
@@ -109,7 +110,7 @@ class Consumer:
         Raises `Fenced` when the group has dropped this member.
         """
         with self._database.write() as tx:
-            if not membership.heartbeat(tx, self._membership, polled=False):
+            if not groups.membership.heartbeat(tx, self._membership, polled=False):
                 raise self._dropped()
 
     @property
@@ -131,7 +132,7 @@ class Consumer:
         """How many failed attempts at a record were noted."""
         owned = self._own(record.topic, record.partition)
         with self._database.read() as tx:
-            return attempts.failures(tx, owned.slot, record.offset)
+            return delivery.attempts.failures(tx, owned.slot, record.offset)
 
     def fail(self, record: Record, error: str, *, final: bool = False) -> int:
         """Note a failed attempt at a record, which the next poll returns again; how many so far.
@@ -143,8 +144,8 @@ class Consumer:
         owned = self._own(record.topic, record.partition)
         place = (record.topic, record.partition)
         with self._database.write() as tx:
-            group = groups.find(tx, self.group)
-            number, is_dead = failures.note(
+            group = groups.groups.find(tx, self.group)
+            number, is_dead = groups.failures.note(
                 tx, group, owned.slot, record, self.member, error, final=final
             )
             if is_dead:
@@ -158,9 +159,9 @@ class Consumer:
         Waits `timeout` seconds, by default the store's, for the write lock.
         """
         with self._database.write(timeout) as tx:
-            group = groups.find_or_none(tx, self.group)
+            group = groups.groups.find_or_none(tx, self.group)
             if group is not None:
-                membership.leave(tx, group, self._membership)
+                groups.membership.leave(tx, group, self._membership)
         self._owned, self._position = {}, {}
 
     def __enter__(self) -> Consumer:
@@ -183,7 +184,7 @@ class Consumer:
     def _gave_up(self, timeout: float) -> TimedOut:
         self.close()
         with self._database.read() as tx:
-            others = membership.live_members(tx, groups.find(tx, self.group))
+            others = groups.membership.live_members(tx, groups.groups.find(tx, self.group))
         return TimedOut(
             f"group {self.group} is read by {', '.join(others)}; no partition became free"
             f" within {timeout:g} s",
@@ -202,26 +203,26 @@ class Consumer:
         if now - self._beaten < self._beat and self._is_settled(now):
             return
         with self._database.write() as tx:
-            if not membership.heartbeat(tx, self._membership, polled=True):
+            if not groups.membership.heartbeat(tx, self._membership, polled=True):
                 raise self._dropped()
             self._settle(tx)
 
     def _is_settled(self, now: int) -> bool:
         with self._database.read() as tx:
-            if not membership.is_settled(tx, self._membership, self._generation):
+            if not groups.membership.is_settled(tx, self._membership, self._generation):
                 return False
             if now - self._looked < LOOK_INTERVAL:
                 return True
             self._looked = now
-            return not membership.has_dead_members(tx, groups.find(tx, self.group))
+            return not groups.membership.has_dead_members(tx, groups.groups.find(tx, self.group))
 
     def _settle(self, tx: Write) -> None:
-        group = groups.find(tx, self.group)
-        if membership.needs_rebalance(tx, group):
-            membership.rebalance(tx, group)
-        membership.hand_over(tx, self._membership)
-        self._adopt(membership.owned(tx, self._membership))
-        self._generation = groups.find(tx, self.group).generation
+        group = groups.groups.find(tx, self.group)
+        if groups.membership.needs_rebalance(tx, group):
+            groups.membership.rebalance(tx, group)
+        groups.membership.hand_over(tx, self._membership)
+        self._adopt(groups.membership.owned(tx, self._membership))
+        self._generation = groups.groups.find(tx, self.group).generation
         self._below_start = group.config.below_start
         self._beaten = self._looked = self._database.clock.boot()
 
@@ -258,12 +259,12 @@ class Consumer:
         return records
 
     def _read_partition(self, tx: Snapshot, place: Place, most: int) -> list[Record]:
-        topic = topics.find(tx, place[0])
+        topic = log.topics.find(tx, place[0])
         partition = topic.partition(place[1])
         position = self._position[place]
         if position < partition.start:
             position = self._after_loss(place, partition)
-        found = read.read(tx, topic, partition, position, most, read.MOST_BYTES)
+        found = log.read.read(tx, topic, partition, position, most, log.read.MOST_BYTES)
         self._position[place] = found[-1].offset + 1 if found else position
         return found
 
@@ -287,9 +288,9 @@ def joining(
     session_timeout: int,
     max_poll_interval: int,
     start: Position,
-) -> Joining:
+) -> groups.membership.Joining:
     """How a consumer takes part; without a name it is called by host and pid."""
-    return Joining(
+    return groups.membership.Joining(
         name=member or f"{holders.default_name()}-{next(_numbers)}",
         static=member is not None,
         topic_names=tuple(topic_names),

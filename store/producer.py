@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from store.db import Database, Write
-from store.delivery import queues, send
-from store.log import append, producers, topics
-from store.log.placement import StickyPlacement
-from store.messages import MessageId, NewMessage
-from store.models import NewRecord, RecordId
+from store import delivery, log
+
+if TYPE_CHECKING:
+    from store.db import Database, Write
+    from store.log.placement import StickyPlacement
+    from store.messages import MessageId, NewMessage
+    from store.models import NewRecord, RecordId
 
 
 class Producer:
@@ -22,12 +24,12 @@ class Producer:
         self._sticky = sticky
         self.name = name
         with database.write() as tx:
-            self.epoch = producers.register(tx, name)
+            self.epoch = log.producers.register(tx, name)
 
     def stored(self, destination: str) -> int:
         """How many records of this producer's input are stored in the topic or queue."""
         with self._database.read() as tx:
-            return producers.stored(tx, self.name, destination)
+            return log.producers.stored(tx, self.name, destination)
 
     def produce_many(
         self, topic: str, records: Sequence[NewRecord], first_sequence: int
@@ -45,17 +47,19 @@ class Producer:
         self, tx: Write, topic: str, records: Sequence[NewRecord], first_sequence: int
     ) -> list[RecordId]:
         """What `produce_many` does, as part of an open transaction."""
-        found = topics.find(tx, topic)
+        found = log.topics.find(tx, topic)
         present = self._advance(tx, topic, first_sequence, len(records))
-        return append.produce(tx, found, records[present:], self._sticky(topic))
+        return log.append.produce(tx, found, records[present:], self._sticky(topic))
 
     def send_in(
         self, tx: Write, queue: str, messages: Sequence[NewMessage], first_sequence: int
     ) -> list[MessageId]:
         """Send to a queue what is not stored yet, numbered as for `produce_many`."""
-        found = queues.find(tx, queue)
+        found = delivery.queues.find(tx, queue)
         present = self._advance(tx, queue, first_sequence, len(messages))
-        return send.send(tx, found, messages[present:])
+        return delivery.send.send(tx, found, messages[present:])
 
     def _advance(self, tx: Write, destination: str, first_sequence: int, records: int) -> int:
-        return producers.advance(tx, self.name, self.epoch, destination, first_sequence, records)
+        return log.producers.advance(
+            tx, self.name, self.epoch, destination, first_sequence, records
+        )

@@ -9,22 +9,24 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from store import first_times
+from store import first_times, groups
 from store.api.dead_letters import DeadLetterCalls
 from store.api.groups import GroupCalls
 from store.api.queues import QueueCalls
 from store.api.routing import RoutingCalls
 from store.api.shares import ShareCalls
 from store.api.topics import TopicCalls
-from store.consumer import Consumer
-from store.db import Parameters, Row, Snapshot, Write, WriteBlock, translate
+from store.db import translate
 from store.errors import BadInput, Fenced, MqError, TimedOut
-from store.groups import groups
-from store.groups.commit import Offsets, commit_unowned
-from store.log.placement import StickyPlacement
-from store.messages import Message, MessageId, NewMessage, SharedRecord
-from store.models import NewRecord, RecordId, Seconds
-from store.producer import Producer
+
+if TYPE_CHECKING:
+    from store.consumer import Consumer
+    from store.db import Parameters, Row, Snapshot, Write, WriteBlock
+    from store.groups.commit import Offsets
+    from store.log.placement import StickyPlacement
+    from store.messages import Message, MessageId, NewMessage, SharedRecord
+    from store.models import NewRecord, RecordId, Seconds
+    from store.producer import Producer
 
 if TYPE_CHECKING:
     from store.broker import Store
@@ -118,7 +120,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         """
         with self._write() as tx:
             if consumer is None:
-                commit_unowned(tx, groups.find(tx, group), offsets)
+                groups.commit.commit_unowned(tx, groups.groups.find(tx, group), offsets)
             elif consumer.group != group:
                 raise Fenced(f"the consumer belongs to group {consumer.group}, not {group}")
             else:

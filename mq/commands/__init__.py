@@ -15,9 +15,12 @@ from mq.output import Format
 from store.errors import BadInput
 
 if TYPE_CHECKING:
-    from typer._click import Command as ClickCommand
-    from typer._click import Context as ClickContext
-    from typer._click import HelpFormatter, Parameter
+    from typer._click import (
+        Command as ClickCommand,
+        Context as ClickContext,
+        HelpFormatter,
+        Parameter,
+    )
 
 GLOBAL_PANEL = "Global options"
 ALIASES = {"ls": "list", "rm": "delete"}

@@ -25,8 +25,7 @@ from mq.commands.topic_options import (
     TombstoneDelay,
     topic_settings,
 )
-from mq.commands.topic_tables import compact as compact_now
-from mq.commands.topic_tables import latest
+from mq.commands.topic_tables import compact as compact_now, latest
 from mq.context import Context, current_context
 from mq.output import Column, Format
 from store.addresses import check_name

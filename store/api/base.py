@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import TYPE_CHECKING
 
-from store.db import Snapshot, Write
-from store.delivery import expiry, sweep
+from store import delivery
 from store.errors import MqError
-from store.log.placement import StickyPlacement
+
+if TYPE_CHECKING:
+    from store.db import Snapshot, Write
+    from store.log.placement import StickyPlacement
 
 # So many times twenty expired messages move before somebody looks.
 _MOST_PASSES = 50
@@ -32,12 +35,12 @@ class Calls:
     def _looking(self) -> Iterator[Snapshot]:
         """A read. What expired moves first, so that it is seen in its DLQ at once."""
         with self._read() as tx:
-            is_late = bool(expiry.due(tx, 1))
+            is_late = bool(delivery.expiry.due(tx, 1))
         # Whoever can't write sees it where it stood: in no count, and not yet in the DLQ.
         with suppress(MqError):
             for _ in range(_MOST_PASSES if is_late else 0):
                 with self._write(_LOOKING_WAIT) as tx:
-                    if not sweep.sweep(tx):
+                    if not delivery.sweep.sweep(tx):
                         break
         with self._read() as tx:
             yield tx

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from store.addresses import Address
+from store import groups, watch
 from store.api.base import Calls
 from store.errors import Exists
-from store.groups import groups, membership, reset, skip
-from store.groups.reset import Scope, Target
 from store.log.encoding import milliseconds
-from store.models import GroupConfig, GroupSettings, GroupStatus, Lag, OffsetChange, Record
-from store.watch import lag
+from store.models import GroupConfig
+
+if TYPE_CHECKING:
+    from store.addresses import Address
+    from store.groups.reset import Scope, Target
+    from store.models import GroupSettings, GroupStatus, Lag, OffsetChange, Record
 
 _TIMES = ("retention", "max_lag_time")
 
@@ -32,44 +34,47 @@ class GroupCalls(Calls):
         """
         config = replace(GroupConfig(), **_encoded(settings))
         with self._write() as tx:
-            config = groups.complete(tx, config)
-            present = groups.find_or_none(tx, name) if if_not_exists else None
+            config = groups.groups.complete(tx, config)
+            present = groups.groups.find_or_none(tx, name) if if_not_exists else None
             if present is not None and present.config != config:
                 raise Exists(f"group {name} exists with other settings", f"mq group show {name}")
-            created = present or groups.create(tx, name, config, list(topics))
-            return lag.status(tx, created)
+            created = present or groups.groups.create(tx, name, config, list(topics))
+            return watch.lag.status(tx, created)
 
     def alter_group(
         self, name: str, *, topics: Iterable[str] = (), **settings: Unpack[GroupSettings]
     ) -> GroupStatus:
         """Change what is given and keep the rest; topics are added."""
         with self._write() as tx:
-            config = groups.find(tx, name).config
+            config = groups.groups.find(tx, name).config
             changed = replace(config, **_encoded(settings))
-            return lag.status(tx, groups.alter(tx, name, changed, list(topics)))
+            return watch.lag.status(tx, groups.groups.alter(tx, name, changed, list(topics)))
 
     def groups(self) -> list[GroupStatus]:
         """Every group, by name."""
         with self._read() as tx:
-            return [lag.status(tx, groups.find(tx, name)) for name in groups.names(tx)]
+            return [
+                watch.lag.status(tx, groups.groups.find(tx, name))
+                for name in groups.groups.names(tx)
+            ]
 
     def group(self, name: str) -> GroupStatus:
         """One group; raises `NotFound`."""
         with self._read() as tx:
-            return lag.status(tx, groups.find(tx, name))
+            return watch.lag.status(tx, groups.groups.find(tx, name))
 
     def delete_group(self, name: str) -> None:
         """Delete a group with its offsets; raises `GroupActive` while it has members."""
         with self._write() as tx:
-            group = groups.find(tx, name)
-            groups.delete(tx, group, membership.live_members(tx, group))
+            group = groups.groups.find(tx, name)
+            groups.groups.delete(tx, group, groups.membership.live_members(tx, group))
 
     def plan_reset(
         self, group: str, target: Target, scope: Scope | None = None
     ) -> list[OffsetChange]:
         """What `reset_group` would do; nothing is changed."""
         with self._read() as tx:
-            return reset.plan(tx, group, target, scope)
+            return groups.reset.plan(tx, group, target, scope)
 
     def reset_group(
         self, group: str, target: Target, scope: Scope | None = None, *, force: bool = False
@@ -79,7 +84,7 @@ class GroupCalls(Calls):
         Raises `GroupActive` while it has live members, unless `force` fences them.
         """
         with self._write() as tx:
-            return reset.apply(tx, group, target, scope, force)
+            return groups.reset.apply(tx, group, target, scope, force)
 
     def skip(self, group: str, record: Address, to_queue: str | None = None) -> Record | None:
         """Pass over the record that a group reads next, copying it to a queue if one is named.
@@ -87,12 +92,12 @@ class GroupCalls(Calls):
         Works while the group is read; raises `BadInput` for any other record.
         """
         with self._write() as tx:
-            return skip.skip(tx, group, record, to_queue)
+            return groups.skip.skip(tx, group, record, to_queue)
 
     def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
         """How far groups are behind, one row per group and partition."""
         with self._read() as tx:
-            return lag.lag(tx, group, topic)
+            return watch.lag.lag(tx, group, topic)
 
 
 def _encoded(settings: GroupSettings) -> dict[str, Any]:

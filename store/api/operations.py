@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from store import maintenance
+from store import maintenance, watch
 from store.addresses import Address
 from store.api.base import Calls
 from store.models import Finding, StoreStatus
 from store.watch.terms import IDLE_AFTER, OVER, Terms
 
-# What is watched is large, and no part of what has to start fast.
 if TYPE_CHECKING:
     from store.watch.doctor.diagnosis import Diagnosis
     from store.watch.metrics import Family
@@ -30,10 +29,8 @@ class OperationCalls(Calls):
 
         `over` and `idle_after` are seconds, as for `stalls`.
         """
-        from store.watch import overview
-
         with self._read() as tx:
-            return overview.overview(tx, Terms(tx, over, idle_after))
+            return watch.overview.overview(tx, Terms(tx, over, idle_after))
 
     def stalls(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Stall]:
         """What has been stuck for `over` seconds, worst first, and how to get it going.
@@ -41,10 +38,8 @@ class OperationCalls(Calls):
         A partition that no member reads counts when its oldest unread record is older than
         `idle_after` seconds.
         """
-        from store.watch import stalls
-
         with self._read() as tx:
-            return stalls.stalls(tx, Terms(tx, over, idle_after))
+            return watch.stalls.stalls(tx, Terms(tx, over, idle_after))
 
     def doctor(self, *, thorough: bool = False) -> list[Diagnosis]:
         """What is wrong, or may go wrong, and what mends it: the worst first.
@@ -52,10 +47,8 @@ class OperationCalls(Calls):
         At the end stands what was looked at and is in order. `thorough` reads the whole file for
         damage too.
         """
-        from store.watch.doctor import examination
-
         with self._read() as tx:
-            return examination.examine(tx, thorough=thorough)
+            return watch.doctor.examination.examine(tx, thorough=thorough)
 
     def explain(
         self, address: Address, over: float = OVER, idle_after: float = IDLE_AFTER
@@ -64,38 +57,28 @@ class OperationCalls(Calls):
 
         One answer for each reader that it concerns; raises `NotFound`.
         """
-        from store.watch import explain
-
         with self._read() as tx:
-            return explain.explain(tx, Terms(tx, over, idle_after), address)
+            return watch.explain.explain(tx, Terms(tx, over, idle_after), address)
 
     def metrics(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Family]:
         """Depths, lags, ages, stalls and sizes; `store.watch.metrics` writes them as text."""
-        from store.watch import metrics
-
         with self._read() as tx:
-            return metrics.families(tx, Terms(tx, over, idle_after))
+            return watch.metrics.families(tx, Terms(tx, over, idle_after))
 
     def topic_detail(self, name: str, group: str | None = None, limit: int = 500) -> TopicDetail:
         """A topic's partitions and where groups stand in them, up to `limit` each."""
-        from store.watch import details
-
         with self._read() as tx:
-            return details.topic(tx, name, group, limit)
+            return watch.details.topic(tx, name, group, limit)
 
     def queue_detail(self, name: str, limit: int = 500) -> QueueDetail:
         """A queue with up to `limit` leases and waiting messages, the next to change first."""
-        from store.watch import details
-
         with self._read() as tx:
-            return details.queue(tx, name, limit)
+            return watch.details.queue(tx, name, limit)
 
     def letter_rows(self, queue: str | None = None, limit: int = 500) -> list[LetterRow]:
         """Dead letters counted by source, reason and what is alike in their errors, most first."""
-        from store.watch import details
-
         with self._read() as tx:
-            return details.letters(tx, queue, limit)
+            return watch.details.letters(tx, queue, limit)
 
     def kind(self, name: str) -> str | None:
         """What a name stands for: `topic`, `queue`, `share`, or `None` for nothing."""

@@ -4,44 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from store import holders
+from store import delivery, holders, log
 from store.api.base import Calls
-from store.db import Write
-from store.delivery import (
-    abandoned,
-    altering,
-    attempts,
-    leases,
-    lookup,
-    move,
-    purge,
-    queues,
-    send,
-    settle,
-    single_active,
-    sweep,
-    view,
-)
-from store.delivery.fair_receive import FairReceiver
-from store.delivery.mischief import Mischief
-from store.delivery.receive import Receiver
 from store.errors import BadInput, Exists, MqError, NotFound
-from store.log import retention
 from store.log.encoding import milliseconds
-from store.messages import (
-    Attempt,
-    LeaseStatus,
-    Message,
-    MessageId,
-    NewMessage,
-    QueueConfig,
-    QueueSettings,
-    QueueStatus,
-)
-from store.models import Headers, Seconds, Timestamp
+from store.messages import NewMessage, QueueConfig
 from store.settings import QUEUE, write_setting
+
+if TYPE_CHECKING:
+    from store.db import Write
+    from store.messages import Attempt, LeaseStatus, Message, MessageId, QueueSettings, QueueStatus
+    from store.models import Headers, Seconds, Timestamp
 
 DEFAULT_MAX_DELIVERIES = 5
 _TIMES = ("lease", "delay", "retention", "dedup", "ttl", "wait")
@@ -63,45 +38,48 @@ class QueueCalls(Calls):
         if config.dlq is not None and "max_deliveries" not in settings:
             config = replace(config, max_deliveries=DEFAULT_MAX_DELIVERIES)
         with self._write() as tx:
-            present = queues.find_or_none(tx, name) if if_not_exists else None
+            present = delivery.queues.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
-                return view.status(tx, _agreeing(present, config))
-            return view.status(tx, queues.create(tx, name, config))
+                return delivery.view.status(tx, _agreeing(present, config))
+            return delivery.view.status(tx, delivery.queues.create(tx, name, config))
 
     def queues(self) -> list[QueueStatus]:
         """Every queue, by name."""
         with self._looking() as tx:
-            return [view.status(tx, queues.find(tx, name)) for name in queues.names(tx)]
+            return [
+                delivery.view.status(tx, delivery.queues.find(tx, name))
+                for name in delivery.queues.names(tx)
+            ]
 
     def queue(self, name: str) -> QueueStatus:
         """One queue; raises `NotFound`."""
         with self._looking() as tx:
-            return view.status(tx, queues.find(tx, name))
+            return delivery.view.status(tx, delivery.queues.find(tx, name))
 
     def alter_queue(self, name: str, **settings: Unpack[QueueSettings]) -> QueueStatus:
         """Change what is given and keep the rest; messages stay."""
         encoded = _encoded(settings)
         with self._write() as tx:
-            before = queues.find(tx, name).config
+            before = delivery.queues.find(tx, name).config
             if encoded.get("dlq") and before.max_deliveries is None:
                 encoded.setdefault("max_deliveries", DEFAULT_MAX_DELIVERIES)
-            return view.status(tx, altering.alter(tx, name, encoded))
+            return delivery.view.status(tx, delivery.altering.alter(tx, name, encoded))
 
     def delete_queue(self, name: str) -> QueueStatus:
         """Delete a queue with its messages; the queue as it was."""
         with self._write() as tx:
-            before = view.status(tx, queues.find(tx, name))
-            queues.delete(tx, name)
-        self._in_steps(retention.drain)
+            before = delivery.view.status(tx, delivery.queues.find(tx, name))
+            delivery.queues.delete(tx, name)
+        self._in_steps(log.retention.drain)
         return before
 
     def purge_queue(self, name: str, *, keep_leased: bool = False) -> int:
         """Remove the messages, leased ones too unless `keep_leased`; how many."""
         with self._write() as tx:
             if keep_leased:
-                return purge.unleased(tx, queues.find(tx, name))
-            removed = purge.everything(tx, queues.find(tx, name))
-        self._in_steps(retention.drain)
+                return delivery.purge.unleased(tx, delivery.queues.find(tx, name))
+            removed = delivery.purge.everything(tx, delivery.queues.find(tx, name))
+        self._in_steps(log.retention.drain)
         return removed
 
     def send(
@@ -127,7 +105,7 @@ class QueueCalls(Calls):
     def send_many(self, queue: str, messages: Iterable[NewMessage]) -> list[MessageId]:
         """Send messages in one transaction, all or none; raises `BadRecord` for a bad one."""
         with self._write() as tx:
-            return send.send(tx, queues.find(tx, queue), messages)
+            return delivery.send.send(tx, delivery.queues.find(tx, queue), messages)
 
     def _receive(
         self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
@@ -141,24 +119,28 @@ class QueueCalls(Calls):
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
         name = holder or holders.default_name()
         with self._write() as tx:
-            swept = sweep.sweep(tx) if sweep.is_due(tx) else 0
-            found = queues.find(tx, queue)
-            move.keep_within_limits(tx, found.reader)
+            swept = delivery.sweep.sweep(tx) if delivery.sweep.is_due(tx) else 0
+            found = delivery.queues.find(tx, queue)
+            delivery.move.keep_within_limits(tx, found.reader)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
             who = holders.of_this_process(tx, name, attached)
-            mischief = None if found.config.chaos is None else Mischief(tx, found)
+            mischief = None if found.config.chaos is None else delivery.mischief.Mischief(tx, found)
             if mischief is not None:
                 mischief.stir()
             picked, taken_out = [], 0
             room = _room(tx, found, who, most, prefetch)
             if room:
-                kind = FairReceiver if found.config.fair else Receiver
+                kind = (
+                    delivery.fair_receive.FairReceiver
+                    if found.config.fair
+                    else delivery.receive.Receiver
+                )
                 receiver = kind(tx, found.reader, room, duration, who)
                 picked, taken_out = receiver.receive(), receiver.taken_out
             if mischief is not None:
                 mischief.double(picked)
-            freed = abandoned.free_if_due(tx, found.reader, wanting=len(picked) < most)
-            return view.leased(tx, found, picked, name), taken_out + freed + swept
+            freed = delivery.abandoned.free_if_due(tx, found.reader, wanting=len(picked) < most)
+            return delivery.view.leased(tx, found, picked, name), taken_out + freed + swept
 
     def leave(self, queue: str, holder: str | None = None) -> None:
         """Stand back from a queue with a single active consumer: the next in line takes over.
@@ -166,7 +148,9 @@ class QueueCalls(Calls):
         What the holder has received it may still settle (RabbitMQ: basic.cancel).
         """
         with self._write() as tx:
-            single_active.leave(tx, queues.find(tx, queue), holder or holders.default_name())
+            delivery.single_active.leave(
+                tx, delivery.queues.find(tx, queue), holder or holders.default_name()
+            )
 
     def ack(self, receipts: Sequence[str]) -> None:
         """Say that messages are done with: they are deleted. Repeating it is no mistake.
@@ -175,27 +159,27 @@ class QueueCalls(Calls):
         the good ones are settled all the same, except in a transaction; `error.failures` says
         which were not, and why.
         """
-        self._settle(receipts, settle.acknowledge)
+        self._settle(receipts, delivery.settle.acknowledge)
 
     def nack(
         self, receipts: Sequence[str], delay: Seconds | None = None, error: str | None = None
     ) -> None:
         """Give messages back, after `delay` seconds, else as the queue's retry delays say."""
         wait = None if delay is None else milliseconds(delay, "delay")
-        self._settle(receipts, settle.give_back(wait, error, "nacked"))
+        self._settle(receipts, delivery.settle.give_back(wait, error, "nacked"))
 
     def reject(self, receipts: Sequence[str], error: str | None = None) -> None:
         """Refuse messages for good: to the DLQ, or away where the queue has none."""
-        self._settle(receipts, settle.reject(error))
+        self._settle(receipts, delivery.settle.reject(error))
 
     def extend(self, receipts: Sequence[str], duration: Seconds) -> None:
         """Let leases last `duration` seconds from now; 0 gives the messages back at once."""
-        self._settle(receipts, settle.extend(milliseconds(duration, "duration")))
+        self._settle(receipts, delivery.settle.extend(milliseconds(duration, "duration")))
 
-    def _settle(self, receipts: Sequence[str], action: settle.Action) -> None:
+    def _settle(self, receipts: Sequence[str], action: delivery.settle.Action) -> None:
         texts = [receipts] if isinstance(receipts, str) else list(receipts)
         with self._write() as tx:
-            refused = settle.settle(tx, texts, action)
+            refused = delivery.settle.settle(tx, texts, action)
             if refused and self._all_or_nothing:
                 raise _refusal(texts, refused)
         if refused:
@@ -204,47 +188,53 @@ class QueueCalls(Calls):
     def messages(self, queue: str, after: int = -1, limit: int = 1000) -> list[Message]:
         """Look at messages of every state with a sequence above `after`; nothing is changed."""
         with self._looking() as tx:
-            return view.messages(tx, queues.find(tx, queue), after, limit)
+            return delivery.view.messages(tx, delivery.queues.find(tx, queue), after, limit)
 
     def message(self, queue: str, sequence: int) -> Message:
         """Look at one message; raises `NotFound`."""
         with self._read() as tx:
-            found = view.messages(tx, queues.find(tx, queue), sequence - 1, 1)
+            found = delivery.view.messages(tx, delivery.queues.find(tx, queue), sequence - 1, 1)
             if not found or found[0].sequence != sequence:
-                view.find_message(tx, queues.find(tx, queue), sequence)
+                delivery.view.find_message(tx, delivery.queues.find(tx, queue), sequence)
             return found[0]
 
     def history(self, queue: str, sequence: int) -> list[Attempt]:
         """The failed deliveries of a message in this queue, first to last."""
         with self._read() as tx:
-            stored = view.find_message(tx, queues.find(tx, queue), sequence)
-            return attempts.history(tx, stored.slot.lease_id(sequence))
+            stored = delivery.view.find_message(tx, delivery.queues.find(tx, queue), sequence)
+            return delivery.attempts.history(tx, stored.slot.lease_id(sequence))
 
     def leases(self, name: str | None = None, *, expired: bool = False) -> list[LeaseStatus]:
         """Who holds what of a queue or share, until when; with `expired`, what lapsed."""
         with self._read() as tx:
-            chosen = lookup.all_readers(tx) if name is None else [lookup.find_reader(tx, name)]
-            return [lease for one in chosen for lease in view.lease_list(tx, one, expired)]
+            chosen = (
+                delivery.lookup.all_readers(tx)
+                if name is None
+                else [delivery.lookup.find_reader(tx, name)]
+            )
+            return [lease for one in chosen for lease in delivery.view.lease_list(tx, one, expired)]
 
     def release(self, queue: str, sequence: int) -> None:
         """Make a message ready that somebody holds, or that waits; else raises `NotFound`."""
         with self._write() as tx:
-            found = queues.find(tx, queue)
-            stored = view.find_message(tx, found, sequence)
-            if not settle.release(tx, found.reader, stored):
+            found = delivery.queues.find(tx, queue)
+            stored = delivery.view.find_message(tx, found, sequence)
+            if not delivery.settle.release(tx, found.reader, stored):
                 raise NotFound(
                     f"nobody holds {queue}@{sequence}, and it waits for nothing",
                     hint=f"mq lease list {queue}",
                 )
 
 
-def _room(tx: Write, queue: queues.Queue, holder: int, most: int, prefetch: int | None) -> int:
+def _room(
+    tx: Write, queue: delivery.queues.Queue, holder: int, most: int, prefetch: int | None
+) -> int:
     """How many messages a holder may be given now."""
-    if queue.config.single_active and not single_active.admit(tx, queue, holder):
+    if queue.config.single_active and not delivery.single_active.admit(tx, queue, holder):
         return 0
     if prefetch is None:
         return most
-    return max(0, min(most, prefetch - leases.in_hand(tx, queue.reader, holder)))
+    return max(0, min(most, prefetch - delivery.leases.in_hand(tx, queue.reader, holder)))
 
 
 def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
@@ -267,7 +257,7 @@ def _encoded(settings: QueueSettings) -> dict[str, Any]:
     return given
 
 
-def _agreeing(present: queues.Queue, config: QueueConfig) -> queues.Queue:
+def _agreeing(present: delivery.queues.Queue, config: QueueConfig) -> delivery.queues.Queue:
     for setting in QueueConfig.__dataclass_fields__:
         theirs, ours = _as_text(setting, present.config), _as_text(setting, config)
         if theirs != ours:

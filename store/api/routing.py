@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+from store import delivery, routing
 from store.api.base import Calls
-from store.delivery.publish import Placed, publish
 from store.errors import Exists, Unroutable
 from store.log.encoding import encode_bytes
 from store.messages import NewMessage
-from store.models import Headers, Seconds, Timestamp
-from store.routes import Binding, Exchange, Route, RouteExplanation
-from store.routing import bindings, exchanges, explain, tables, walk
+from store.routes import RouteExplanation
+
+if TYPE_CHECKING:
+    from store.delivery.publish import Placed
+    from store.models import Headers, Seconds, Timestamp
+    from store.routes import Binding, Exchange, Route
 
 
 class RoutingCalls(Calls):
@@ -26,25 +30,25 @@ class RoutingCalls(Calls):
         Raises `Exists`, with `if_not_exists` only when the settings differ.
         """
         with self._write() as tx:
-            present = exchanges.find_or_none(tx, name) if if_not_exists else None
+            present = routing.exchanges.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
                 return _agreeing(present, type, alternate)
-            return exchanges.create(tx, name, type, alternate)
+            return routing.exchanges.create(tx, name, type, alternate)
 
     def exchanges(self) -> list[Exchange]:
         """Every exchange, by name."""
         with self._read() as tx:
-            return exchanges.every(tx)
+            return routing.exchanges.every(tx)
 
     def exchange(self, name: str) -> Exchange:
         """One exchange; raises `NotFound`."""
         with self._read() as tx:
-            return exchanges.find(tx, name)
+            return routing.exchanges.find(tx, name)
 
     def alter_exchange(self, name: str, *, alternate: str | None) -> Exchange:
         """Give an exchange another alternate, or none."""
         with self._write() as tx:
-            return exchanges.alter(tx, name, alternate)
+            return routing.exchanges.alter(tx, name, alternate)
 
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> Exchange:
         """Delete an exchange and every binding from and to it; the exchange as it was.
@@ -53,7 +57,7 @@ class RoutingCalls(Calls):
         `if_unused` while bindings lead out of it.
         """
         with self._write() as tx:
-            return exchanges.delete(tx, name, if_unused=if_unused)
+            return routing.exchanges.delete(tx, name, if_unused=if_unused)
 
     def bind(
         self, exchange: str, destination: str, *, key: str = "", headers: Headers | None = None,
@@ -64,7 +68,7 @@ class RoutingCalls(Calls):
         A headers exchange compares `headers` as `match` says: all, any, all-with-x, any-with-x.
         """
         with self._write() as tx:
-            return bindings.bind(tx, exchange, destination, key, headers, match)
+            return routing.bindings.bind(tx, exchange, destination, key, headers, match)
 
     def unbind(
         self, exchange: str, destination: str, *, key: str = "", headers: Headers | None = None,
@@ -72,33 +76,33 @@ class RoutingCalls(Calls):
     ) -> None:  # fmt: skip
         """Undo a binding, named by the same arguments; raises `NotFound`."""
         with self._write() as tx:
-            bindings.unbind(tx, exchange, destination, key, headers, match)
+            routing.bindings.unbind(tx, exchange, destination, key, headers, match)
 
     def bindings(
         self, exchange: str | None = None, destination: str | None = None
     ) -> list[Binding]:
         """The bindings, by exchange and in the order made; of one, or to one destination."""
         with self._read() as tx:
-            return bindings.every(tx, exchange, destination)
+            return routing.bindings.every(tx, exchange, destination)
 
     def route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> list[Route]:
         """Where a message would go, and by which bindings; nothing is stored."""
-        routing_key = tables.routing_key(encode_bytes(key, "key"))
+        routing_key = routing.tables.routing_key(encode_bytes(key, "key"))
         with self._read() as tx:
-            steps = tables.current(tx).steps(tx, exchange, routing_key, headers or {})
-        return list(walk.routes(steps))
+            steps = routing.tables.current(tx).steps(tx, exchange, routing_key, headers or {})
+        return list(routing.walk.routes(steps))
 
     def explain_route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> RouteExplanation:
         """`route`, with the bindings of every exchange on the way that did not match, and why."""
-        routing_key = tables.routing_key(encode_bytes(key, "key"))
+        routing_key = routing.tables.routing_key(encode_bytes(key, "key"))
         with self._read() as tx:
-            steps = tables.current(tx).steps(tx, exchange, routing_key, headers or {})
-            missed = explain.unmatched(tx, exchange, steps, routing_key, headers or {})
-        return RouteExplanation(walk.routes(steps), tuple(missed))
+            steps = routing.tables.current(tx).steps(tx, exchange, routing_key, headers or {})
+            missed = routing.explain.unmatched(tx, exchange, steps, routing_key, headers or {})
+        return RouteExplanation(routing.walk.routes(steps), tuple(missed))
 
     def publish(
         self,
@@ -131,12 +135,12 @@ class RoutingCalls(Calls):
         """
         with self._write() as tx:
             given = list(messages)
-            placed = publish(tx, exchange, given, self._sticky)
+            placed = delivery.publish.publish(tx, exchange, given, self._sticky)
             if mandatory and not all(placed):
-                key = tables.routing_key(encode_bytes(given[placed.index([])].key, "key"))
+                key = routing.tables.routing_key(encode_bytes(given[placed.index([])].key, "key"))
                 raise Unroutable(
                     f"no binding of exchange {exchange} leads the key {key!r} anywhere",
-                    hint=explain.command(exchange, key),
+                    hint=routing.explain.command(exchange, key),
                 )
             return placed
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from store import holders
-from store.addresses import Address
+from store import delivery, holders
 from store.api.base import Calls
 from store.api.queues import MOST_AT_ONCE
-from store.delivery import abandoned, release, share_view, shares
-from store.delivery.receive import Receiver
 from store.errors import BadInput, Exists
 from store.log.encoding import milliseconds
-from store.messages import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
-from store.models import OffsetChange, Seconds
-from store.positions import Position, parse_position
+from store.messages import ShareConfig
+from store.positions import parse_position
+
+if TYPE_CHECKING:
+    from store.addresses import Address
+    from store.messages import InFlight, SharedRecord, ShareSettings, ShareStatus
+    from store.models import OffsetChange, Seconds
+    from store.positions import Position
 
 
 class ShareCalls(Calls):
@@ -33,30 +35,34 @@ class ShareCalls(Calls):
         config = replace(ShareConfig(), **_encoded(settings))
         with self._write() as tx:
             place = parse_position(start, tx.wall) if isinstance(start, str) else start
-            present = shares.find_or_none(tx, name) if if_not_exists else None
+            present = delivery.shares.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
-                return share_view.status(tx, _agreeing(present, topic, config))
-            return share_view.status(tx, shares.create(tx, name, topic, config, place))
+                return delivery.share_view.status(tx, _agreeing(present, topic, config))
+            return delivery.share_view.status(
+                tx, delivery.shares.create(tx, name, topic, config, place)
+            )
 
     def shares(self) -> list[ShareStatus]:
         """Every share, by name."""
         with self._read() as tx:
-            return [share_view.status(tx, share) for share in shares.every(tx)]
+            return [delivery.share_view.status(tx, share) for share in delivery.shares.every(tx)]
 
     def share(self, name: str) -> ShareStatus:
         """One share; raises `NotFound`."""
         with self._read() as tx:
-            return share_view.status(tx, shares.find(tx, name))
+            return delivery.share_view.status(tx, delivery.shares.find(tx, name))
 
     def in_flight(self, share: str) -> list[InFlight]:
         """The records that a share handed out and that are not finished, in order."""
         with self._read() as tx:
-            return share_view.in_flight(tx, shares.find(tx, share))
+            return delivery.share_view.in_flight(tx, delivery.shares.find(tx, share))
 
     def alter_share(self, name: str, **settings: Unpack[ShareSettings]) -> ShareStatus:
         """Change what is given and keep the rest; what is in flight stays so."""
         with self._write() as tx:
-            return share_view.status(tx, shares.alter(tx, name, _encoded(settings)))
+            return delivery.share_view.status(
+                tx, delivery.shares.alter(tx, name, _encoded(settings))
+            )
 
     def delete_share(self, name: str, *, force: bool = False) -> ShareStatus:
         """Delete a share; its topic stays. The share as it was.
@@ -64,8 +70,8 @@ class ShareCalls(Calls):
         Raises `GroupActive` while somebody holds a record of it, unless `force` takes it away.
         """
         with self._write() as tx:
-            before = share_view.status(tx, shares.find(tx, name))
-            shares.delete(tx, name, force=force)
+            before = delivery.share_view.status(tx, delivery.shares.find(tx, name))
+            delivery.shares.delete(tx, name, force=force)
             return before
 
     def release_record(self, record: Address) -> None:
@@ -74,12 +80,12 @@ class ShareCalls(Calls):
         Raises `NotFound` when there is none, `BadInput` when several shares have it in flight.
         """
         with self._write() as tx:
-            release.release(tx, record)
+            delivery.release.release(tx, record)
 
     def plan_share_reset(self, name: str, target: Position) -> list[OffsetChange]:
         """What `reset_share` would do; nothing is changed."""
         with self._read() as tx:
-            return shares.plan_reset(tx, name, target)
+            return delivery.shares.plan_reset(tx, name, target)
 
     def reset_share(
         self, name: str, target: Position, *, force: bool = False
@@ -89,7 +95,7 @@ class ShareCalls(Calls):
         Raises `GroupActive` while somebody holds a record of it, unless `force` takes it away.
         """
         with self._write() as tx:
-            return shares.reset(tx, name, target, force=force)
+            return delivery.shares.reset(tx, name, target, force=force)
 
     def _acquire(
         self, share: str, most: int, lease: Seconds | None, holder: str | None, attached: bool
@@ -99,15 +105,15 @@ class ShareCalls(Calls):
             raise BadInput(f"one call acquires 1 to {MOST_AT_ONCE} records, not {most}")
         name = holder or holders.default_name()
         with self._write() as tx:
-            found = shares.find(tx, share)
+            found = delivery.shares.find(tx, share)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
             who = holders.of_this_process(tx, name, attached)
-            receiver = Receiver(tx, found.reader, most, duration, who)
+            receiver = delivery.receive.Receiver(tx, found.reader, most, duration, who)
             picked = receiver.receive()
             if picked:
-                shares.keep_turn(tx, found, picked[-1].slot.number + 1)
-            freed = abandoned.free_if_due(tx, found.reader, wanting=len(picked) < most)
-            return share_view.acquired(tx, found, picked, name), receiver.taken_out + freed
+                delivery.shares.keep_turn(tx, found, picked[-1].slot.number + 1)
+            freed = delivery.abandoned.free_if_due(tx, found.reader, wanting=len(picked) < most)
+            return delivery.share_view.acquired(tx, found, picked, name), receiver.taken_out + freed
 
 
 def _encoded(settings: ShareSettings) -> dict[str, Any]:
@@ -117,7 +123,9 @@ def _encoded(settings: ShareSettings) -> dict[str, Any]:
     return given
 
 
-def _agreeing(present: shares.Share, topic: str, config: ShareConfig) -> shares.Share:
+def _agreeing(
+    present: delivery.shares.Share, topic: str, config: ShareConfig
+) -> delivery.shares.Share:
     if (present.topic, present.config) != (topic, config):
         raise Exists(
             f"share {present.name} exists with other settings, or of another topic",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from store import log
 from store.api.base import Calls
 from store.errors import BadInput
-from store.log import compaction, latest, projections, topics
 from store.log.encoding import encode_bytes
-from store.log.projections import Projection
-from store.models import CompactionResult, Record
+
+if TYPE_CHECKING:
+    from store.log.projections import Projection
+    from store.models import CompactionResult, Record
 
 PROJECTED_AT_ONCE = 1_000
 
@@ -19,10 +23,10 @@ class TableCalls(Calls):
         """The newest record of every key, or of one, by key; deleted keys are left out."""
         wanted = encode_bytes(key, "key")
         with self._read() as tx:
-            found = topics.find(tx, topic)
+            found = log.topics.find(tx, topic)
             if wanted is None:
-                return latest.latest(tx, found)
-            newest = latest.latest_of(tx, found, wanted)
+                return log.latest.latest(tx, found)
+            newest = log.latest.latest_of(tx, found, wanted)
             return [] if newest is None else [newest]
 
     def compact_topic(self, topic: str) -> list[CompactionResult]:
@@ -31,14 +35,14 @@ class TableCalls(Calls):
         Raises `BadInput` for a topic whose cleanup does not include compact.
         """
         with self._read() as tx:
-            found, database = topics.find(tx, topic), tx.database
+            found, database = log.topics.find(tx, topic), tx.database
             partitions = list(found.partitions)
         if "compact" not in found.config.cleanup:
             raise BadInput(
                 f"topic {topic} is not compacted",
                 hint=f"mq topic alter {topic} --cleanup compact",
             )
-        return [compaction.compact(database, found, p) for p in partitions]
+        return [log.compaction.compact(database, found, p) for p in partitions]
 
     def project(self, topic: str, table: str, primary_key: str, *, rebuild: bool = False) -> int:
         """Bring a plain table up to the end of a topic of JSON objects; how many records it took.
@@ -47,16 +51,16 @@ class TableCalls(Calls):
         fills a new table from the start, and swaps it in when it is complete.
         """
         with self._write() as tx:
-            target = projections.declare(tx, topic, table, primary_key)
-            again = projections.begin_rebuild(tx, target) if rebuild else target
+            target = log.projections.declare(tx, topic, table, primary_key)
+            again = log.projections.begin_rebuild(tx, target) if rebuild else target
         taken = 0
         while step := self._advance(again):
             taken += step
         if rebuild:
             with self._write() as tx:
-                projections.finish_rebuild(tx, target)
+                log.projections.finish_rebuild(tx, target)
         return taken
 
     def _advance(self, projection: Projection) -> int:
         with self._write() as tx:
-            return projections.advance(tx, projection, PROJECTED_AT_ONCE)
+            return log.projections.advance(tx, projection, PROJECTED_AT_ONCE)

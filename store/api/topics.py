@@ -5,28 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
+from store import groups, log
 from store.api.base import Calls
-from store.db import Snapshot, Write
 from store.errors import BadInput, Exists
-from store.groups import groups, reset
-from store.log import append, placement, retention, topics
-from store.log import read as reading
 from store.log.encoding import encode_bytes, milliseconds
-from store.models import (
-    Headers,
-    NewRecord,
-    Record,
-    RecordId,
-    Timestamp,
-    TopicConfig,
-    TopicSettings,
-    TopicStatus,
-    TrimResult,
-)
-from store.positions import Position, clamp, resolve
+from store.models import NewRecord, TopicConfig, TrimResult
+from store.positions import clamp, resolve
 from store.settings import TOPIC, write_setting
+
+if TYPE_CHECKING:
+    from store.db import Snapshot, Write
+    from store.models import Headers, Record, RecordId, Timestamp, TopicSettings, TopicStatus
+    from store.positions import Position
 
 
 class TopicCalls(Calls):
@@ -47,33 +39,33 @@ class TopicCalls(Calls):
         """
         config = replace(TopicConfig(), **_encoded(settings))
         with self._write() as tx:
-            present = topics.find_or_none(tx, name) if if_not_exists else None
+            present = log.topics.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
-                return _agreeing(topics.status(present), partitions, config)
-            return topics.status(topics.create(tx, name, partitions, config))
+                return _agreeing(log.topics.status(present), partitions, config)
+            return log.topics.status(log.topics.create(tx, name, partitions, config))
 
     def topics(self) -> list[TopicStatus]:
         """Every topic, by name."""
         with self._read() as tx:
-            return [topics.status(topics.find(tx, name)) for name in topics.names(tx)]
+            return [log.topics.status(log.topics.find(tx, name)) for name in log.topics.names(tx)]
 
     def topic(self, name: str) -> TopicStatus:
         """One topic; raises `NotFound`."""
         with self._read() as tx:
-            return topics.status(topics.find(tx, name))
+            return log.topics.status(log.topics.find(tx, name))
 
     def alter_topic(
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicStatus:
         """Change what is given and keep the rest. More partitions place most keys elsewhere."""
         with self._write() as tx:
-            return topics.status(topics.alter(tx, name, partitions, _encoded(settings)))
+            return log.topics.status(log.topics.alter(tx, name, partitions, _encoded(settings)))
 
     def delete_topic(self, name: str) -> TopicStatus:
         """Delete a topic, its records and every group's place in it; the topic as it was."""
         with self._write() as tx:
-            before = topics.delete(tx, name)
-        self._in_steps(retention.drain)
+            before = log.topics.delete(tx, name)
+        self._in_steps(log.retention.drain)
         return before
 
     def trim(self, topic: str, before: Position, partition: int | None = None) -> list[TrimResult]:
@@ -83,7 +75,7 @@ class TopicCalls(Calls):
         """
         planned = self.trim_preview(topic, before, partition)
         with self._read() as tx:
-            ids = [p.id for p in topics.find(tx, topic).partitions]
+            ids = [p.id for p in log.topics.find(tx, topic).partitions]
         for result in planned:
             step = partial(_trim_step, partition=ids[result.partition], before=result.start)
             self._in_steps(step)
@@ -94,7 +86,7 @@ class TopicCalls(Calls):
     ) -> list[TrimResult]:
         """What `trim` would remove."""
         with self._read() as tx:
-            found = topics.find(tx, topic)
+            found = log.topics.find(tx, topic)
             if found.config.cleanup == "compact":
                 raise BadInput(
                     f"topic {topic} is only compacted; trimming it would lose the newest values",
@@ -123,8 +115,8 @@ class TopicCalls(Calls):
         together. A timestamp older than the partition's last is raised to it.
         """
         with self._write() as tx:
-            found = topics.find(tx, topic)
-            return append.produce(tx, found, records, self._sticky(topic))
+            found = log.topics.find(tx, topic)
+            return log.append.produce(tx, found, records, self._sticky(topic))
 
     def read(
         self, topic: str, partition: int = 0, offset: int = 0, limit: int = 1000,
@@ -132,23 +124,25 @@ class TopicCalls(Calls):
     ) -> list[Record]:  # fmt: skip
         """Up to `limit` records from `offset` on; nothing is remembered. Raises `Damaged`."""
         with self._read() as tx:
-            found = topics.find(tx, topic)
-            return reading.read(tx, found, found.partition(partition), offset, limit, max_bytes)
+            found = log.topics.find(tx, topic)
+            return log.read.read(tx, found, found.partition(partition), offset, limit, max_bytes)
 
     def resolve(
         self, topic: str, position: Position, partition: int = 0, group: str | None = None
     ) -> int:
         """The offset that a position stands for in a partition, moved into the log."""
         with self._read() as tx:
-            found = topics.find(tx, topic).partition(partition)
-            reader = None if group is None else groups.find(tx, group).id
-            committed = None if reader is None else reset.committed_offset(tx, reader, found.id)
+            found = log.topics.find(tx, topic).partition(partition)
+            reader = None if group is None else groups.groups.find(tx, group).id
+            committed = (
+                None if reader is None else groups.reset.committed_offset(tx, reader, found.id)
+            )
             return clamp(found, resolve(tx, found, position, committed))
 
     def resolve_all(self, topic: str, position: Position) -> list[int]:
         """`resolve` for every partition of a topic, in order, as of one moment."""
         with self._read() as tx:
-            partitions = topics.find(tx, topic).partitions
+            partitions = log.topics.find(tx, topic).partitions
             return [clamp(found, resolve(tx, found, position)) for found in partitions]
 
     def partition_for(self, topic: str, key: bytes | str) -> int:
@@ -156,7 +150,9 @@ class TopicCalls(Calls):
         encoded = encode_bytes(key, "key")
         assert encoded is not None
         with self._read() as tx:
-            return placement.partition_for_key(encoded, len(topics.find(tx, topic).partitions))
+            return log.placement.partition_for_key(
+                encoded, len(log.topics.find(tx, topic).partitions)
+            )
 
     def moving_keys(self, topic: str, partitions: int) -> tuple[int, int]:
         """How many keys another number of partitions would place elsewhere, and out of how many.
@@ -164,24 +160,24 @@ class TopicCalls(Calls):
         Counted among the keys of the newest 1,000 or so records.
         """
         with self._read() as tx:
-            found = topics.find(tx, topic)
-            keys = reading.newest_keys(tx, found)
+            found = log.topics.find(tx, topic)
+            keys = log.read.newest_keys(tx, found)
         before = len(found.partitions)
         moving = [
             key
             for key in keys
-            if placement.partition_for_key(key, partitions)
-            != placement.partition_for_key(key, before)
+            if log.placement.partition_for_key(key, partitions)
+            != log.placement.partition_for_key(key, before)
         ]
         return len(moving), len(keys)
 
 
 def _trim_step(tx: Write, partition: int, before: int) -> bool:
-    return retention.trim_step(tx, partition, before) is not None
+    return log.retention.trim_step(tx, partition, before) is not None
 
 
 def _trim_plan(
-    tx: Snapshot, topic: topics.Topic, partition: topics.Partition, before: Position
+    tx: Snapshot, topic: log.topics.Topic, partition: log.topics.Partition, before: Position
 ) -> TrimResult:
     target = resolve(tx, partition, before)
     address = f"{topic.name}/{partition.number}"
@@ -214,7 +210,7 @@ def _agreeing(present: TopicStatus, partitions: int, config: TopicConfig) -> Top
             f" not {partitions}",
             hint=f"mq topic show {present.name}",
         )
-    for setting in topics.config_columns(config):
+    for setting in log.topics.config_columns(config):
         notation = TOPIC[setting]
         theirs = write_setting(notation, getattr(present.config, setting))
         ours = write_setting(notation, getattr(config, setting))

@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from store import log, topology
 from store.api.base import Calls
 from store.errors import StalePlan
-from store.log import retention
 
 if TYPE_CHECKING:
     from store.db import Snapshot
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TopologyCalls(Calls):
-    """Topologies: plan, apply, export. What they need is loaded when it is first called."""
+    """Topologies: plan, apply, export."""
 
     def plan(self, sources: Sequence[File], *, prune: bool = False) -> Plan:
         """What applying topology files would do; raises `InvalidTopology` with all that is wrong.
@@ -37,8 +37,6 @@ class TopologyCalls(Calls):
         With `prune`, what the files' topologies created and the files have no more is deleted.
         Raises `InvalidTopology`, and `StalePlan` when the steps are no longer the `expected` ones.
         """
-        from store.topology.applying import carry_out
-
         with self._write() as tx:
             plan = _plan(tx, sources, prune)
             if expected is not None and not plan.is_same_as(expected):
@@ -46,37 +44,29 @@ class TopologyCalls(Calls):
                     "the store has changed since the plan was made; nothing was applied",
                     hint="look at the new plan: mq plan FILE…",
                 )
-            carry_out(tx, plan)
-        self._in_steps(retention.drain)
+            topology.applying.carry_out(tx, plan)
+        self._in_steps(log.retention.drain)
         return plan
 
     def topologies(self) -> set[str]:
         """The names of the topologies that something in the store belongs to."""
-        from store.topology import present
-
         with self._read() as tx:
-            return {thing.label for thing in present.read(tx) if thing.label is not None}
+            return {thing.label for thing in topology.present.read(tx) if thing.label is not None}
 
     def export(self) -> str:
         """Everything in the store as a topology file in YAML, the same for the same store."""
-        from store.topology import present, writing
-
         with self._read() as tx:
-            return writing.yaml(present.read(tx))
+            return topology.writing.yaml(topology.present.read(tx))
 
     def export_document(self) -> dict[str, Any]:
         """The same as plain values."""
-        from store.topology import present, writing
-
         with self._read() as tx:
-            return writing.document(present.read(tx))
+            return topology.writing.document(topology.present.read(tx))
 
 
 def _plan(tx: Snapshot, sources: Sequence[File], prune: bool) -> Plan:
-    from store.topology import planning
-    from store.topology.problems import Problems
-    from store.topology.reading import Source, read
-
-    problems = Problems()
-    wanted = read([Source.of(source) for source in sources], problems)
-    return planning.plan(tx, wanted, problems, prune=prune)
+    problems = topology.problems.Problems()
+    wanted = topology.reading.read(
+        [topology.reading.Source.of(source) for source in sources], problems
+    )
+    return topology.planning.plan(tx, wanted, problems, prune=prune)

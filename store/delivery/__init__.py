@@ -1,1 +1,38 @@
 """The readers that keep leases."""
+
+from typing import TYPE_CHECKING
+
+from store.rooms import on_demand
+
+if TYPE_CHECKING:
+    from store.delivery import (
+        abandoned as abandoned,
+        altering as altering,
+        attempts as attempts,
+        deadletters as deadletters,
+        expiry as expiry,
+        fair_receive as fair_receive,
+        history as history,
+        journal as journal,
+        leases as leases,
+        letter_groups as letter_groups,
+        lookup as lookup,
+        mischief as mischief,
+        move as move,
+        publish as publish,
+        purge as purge,
+        queues as queues,
+        receive as receive,
+        redrive as redrive,
+        release as release,
+        restore as restore,
+        send as send,
+        settle as settle,
+        share_view as share_view,
+        shares as shares,
+        single_active as single_active,
+        sweep as sweep,
+        view as view,
+    )
+else:
+    __getattr__ = on_demand(__name__)

@@ -1,1 +1,20 @@
 """The primitive: records appended in order to partitions, which keep them."""
+
+from typing import TYPE_CHECKING
+
+from store.rooms import on_demand
+
+if TYPE_CHECKING:
+    from store.log import (
+        append as append,
+        compaction as compaction,
+        latest as latest,
+        placement as placement,
+        producers as producers,
+        projections as projections,
+        read as read,
+        retention as retention,
+        topics as topics,
+    )
+else:
+    __getattr__ = on_demand(__name__)

@@ -1,1 +1,17 @@
 """Topologies: files of what there shall be, compared with what there is, and applied."""
+
+from typing import TYPE_CHECKING
+
+from store.rooms import on_demand
+
+if TYPE_CHECKING:
+    from store.topology import (
+        applying as applying,
+        planning as planning,
+        present as present,
+        problems as problems,
+        reading as reading,
+        writing as writing,
+    )
+else:
+    __getattr__ = on_demand(__name__)

@@ -5,8 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mq.conditions import parse_conditions
 from mq.formatting import compile_format, parse_delimiter

@@ -6,8 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from store import Damaged, NewRecord, Store
 from store.log.checksum import checksum

@@ -6,8 +6,7 @@ import random
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from invariants import check_invariants
 
 from store import BadInput, BadRecord, Conflict, Message, NewMessage, NotFound, Store

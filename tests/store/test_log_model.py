@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 from group_machine import SMALL, TOPICS, GroupMachine
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 from invariants import check_all
 from log_model import Handle, LogModel, PartitionModel, Stored

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from store import BadRecord, NewRecord, Store
 from store.log.placement import STICKY_BYTES, StickyPlacement, murmur2, partition_for_key
