@@ -1,7 +1,5 @@
 """The values that queues take and give. All are frozen; times are Unix milliseconds."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypedDict
 
@@ -103,8 +101,7 @@ class Message(NamedTuple):
         return f"{self.queue}@{self.sequence}"
 
 
-@dataclass(frozen=True, slots=True)
-class QueueConfig:
+class QueueConfig(NamedTuple):
     """The settings of a queue; lengths of time in milliseconds, sizes in bytes.
 
     Names and defaults follow SQS where it has the setting, else RabbitMQ. `priorities` N means
@@ -188,8 +185,7 @@ class QueueStatus(NamedTuple):
     """How many messages the queues that dead-letter into this one have sent here and that wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShareConfig:
+class ShareConfig(NamedTuple):
     """The settings of a share; lengths of time in milliseconds.
 
     Names and defaults follow Kafka's share groups (KIP-932). `max_in_flight` bounds, per partition,

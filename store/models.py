@@ -1,7 +1,5 @@
 """The values that a store takes and gives. All are frozen; times are Unix milliseconds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -59,8 +57,7 @@ class Record(NamedTuple):
         return datetime.fromtimestamp(self.timestamp / 1000, UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class TopicConfig:
+class TopicConfig(NamedTuple):
     """The settings of a topic; lengths of time in milliseconds, sizes in bytes, `None` for ever.
 
     Names, meanings and defaults follow Kafka's topic configuration (retention.ms and the rest).
@@ -85,8 +82,7 @@ class TopicSettings(TypedDict, total=False):
     max_message: int
 
 
-@dataclass(frozen=True, slots=True)
-class GroupConfig:
+class GroupConfig(NamedTuple):
     """The settings of a consumer group; lengths of time in milliseconds.
 
     `below_start` is what happens when retention removed the committed offset (Kafka:

@@ -1,7 +1,5 @@
 """The values that exchanges take and give. All are frozen."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args

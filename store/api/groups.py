@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from store import groups, watch
@@ -32,7 +31,7 @@ class GroupCalls(Calls):
         Lengths of time are seconds or timedeltas. Raises `Exists`, with `if_not_exists` only when
         the settings differ.
         """
-        config = replace(GroupConfig(), **_encoded(settings))
+        config = GroupConfig(**_encoded(settings))
         with self._write() as tx:
             config = groups.groups.complete(tx, config)
             present = groups.groups.find_or_none(tx, name) if if_not_exists else None
@@ -47,7 +46,7 @@ class GroupCalls(Calls):
         """Change what is given and keep the rest; topics are added."""
         with self._write() as tx:
             config = groups.groups.find(tx, name).config
-            changed = replace(config, **_encoded(settings))
+            changed = config._replace(**_encoded(settings))
             return watch.lag.status(tx, groups.groups.alter(tx, name, changed, list(topics)))
 
     def groups(self) -> list[GroupStatus]:

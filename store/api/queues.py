@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from store import delivery, holders, log
@@ -34,9 +33,9 @@ class QueueCalls(Calls):
         A DLQ alone sets a limit of five deliveries. Raises `Exists`, with `if_not_exists` only
         when the settings differ.
         """
-        config = replace(QueueConfig(), **_encoded(settings))
+        config = QueueConfig(**_encoded(settings))
         if config.dlq is not None and "max_deliveries" not in settings:
-            config = replace(config, max_deliveries=DEFAULT_MAX_DELIVERIES)
+            config = config._replace(max_deliveries=DEFAULT_MAX_DELIVERIES)
         with self._write() as tx:
             present = delivery.queues.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
@@ -258,7 +257,7 @@ def _encoded(settings: QueueSettings) -> dict[str, Any]:
 
 
 def _agreeing(present: delivery.queues.Queue, config: QueueConfig) -> delivery.queues.Queue:
-    for setting in QueueConfig.__dataclass_fields__:
+    for setting in QueueConfig._fields:
         theirs, ours = _as_text(setting, present.config), _as_text(setting, config)
         if theirs != ours:
             raise Exists(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from store import delivery, holders
@@ -32,7 +31,7 @@ class ShareCalls(Calls):
         It begins at `start` in each partition. Raises `Exists`, with `if_not_exists` only when
         topic or settings differ.
         """
-        config = replace(ShareConfig(), **_encoded(settings))
+        config = ShareConfig(**_encoded(settings))
         with self._write() as tx:
             place = parse_position(start, tx.wall) if isinstance(start, str) else start
             present = delivery.shares.find_or_none(tx, name) if if_not_exists else None

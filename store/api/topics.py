@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -37,7 +36,7 @@ class TopicCalls(Calls):
         `retention` is 7 days unless given; `None` keeps records for ever. Raises `Exists`, with
         `if_not_exists` only when the settings differ.
         """
-        config = replace(TopicConfig(), **_encoded(settings))
+        config = TopicConfig(**_encoded(settings))
         with self._write() as tx:
             present = log.topics.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
@@ -210,7 +209,7 @@ def _agreeing(present: TopicStatus, partitions: int, config: TopicConfig) -> Top
             f" not {partitions}",
             hint=f"mq topic show {present.name}",
         )
-    for setting in log.topics.config_columns(config):
+    for setting in TopicConfig._fields:
         notation = TOPIC[setting]
         theirs = write_setting(notation, getattr(present.config, setting))
         ours = write_setting(notation, getattr(config, setting))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -320,7 +319,7 @@ def sources_of(tx: Snapshot, name: str) -> list[str]:
 def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
     """Change settings in place; whether a queue is FIFO can't change."""
     queue = find(tx, name)
-    config = replace(queue.config, **settings)
+    config = queue.config._replace(**settings)
     messages = sum(lane.records for lane in queue.lanes.values())
     queue_rules.check_change(name, queue.config, config, messages)
     check_config(tx, name, config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from store.addresses import check_name
@@ -168,7 +167,7 @@ def every(tx: Snapshot) -> list[Share]:
 def alter(tx: Write, name: str, settings: dict[str, Any]) -> Share:
     """Change settings in place; what is in flight stays as it is."""
     share = find(tx, name)
-    config = replace(share.config, **settings)
+    config = share.config._replace(**settings)
     check_config(tx, config)
     tx.execute(
         "update mq_readers set lease = :lease, max_deliveries = :max_deliveries,"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from store.addresses import check_name
@@ -98,7 +97,7 @@ def complete(tx: Snapshot, config: GroupConfig, present: str | None = None) -> G
     it is the `present` one.
     """
     if config.dlq is not None and config.max_deliveries is None:
-        config = replace(config, max_deliveries=MAX_DELIVERIES)
+        config = config._replace(max_deliveries=MAX_DELIVERIES)
     check_config(config)
     if config.dlq is not None and config.dlq != present:
         _check_queue(tx, config.dlq)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from store.addresses import check_name
@@ -108,15 +108,10 @@ def create(tx: Write, name: str, partitions: int, config: TopicConfig) -> Topic:
         "insert into mq_topics (channel, retention, retention_bytes, cleanup, tombstone_delay,"
         " compaction_lag, max_message) values (:channel, :retention, :retention_bytes, :cleanup,"
         " :tombstone_delay, :compaction_lag, :max_message)",
-        {"channel": channel, **config_columns(config)},
+        {"channel": channel, **config._asdict()},
     )
     _add_partitions(tx, channel, range(partitions))
     return find(tx, name)
-
-
-def config_columns(config: TopicConfig) -> dict[str, object]:
-    """The settings by column name."""
-    return {column: getattr(config, column) for column in TopicConfig.__dataclass_fields__}
 
 
 def check_config(config: TopicConfig) -> None:
@@ -226,13 +221,13 @@ def alter(tx: Write, name: str, partitions: int | None, settings: dict[str, obje
     topic = find(tx, name)
     if partitions is not None:
         _grow(tx, topic, partitions)
-    config = replace(topic.config, **settings)  # type: ignore[arg-type]
+    config = topic.config._replace(**settings)  # type: ignore[arg-type]
     check_config(config)
     tx.execute(
         "update mq_topics set retention = :retention, retention_bytes = :retention_bytes,"
         " cleanup = :cleanup, tombstone_delay = :tombstone_delay,"
         " compaction_lag = :compaction_lag, max_message = :max_message where channel = :channel",
-        {"channel": topic.id, **config_columns(config)},
+        {"channel": topic.id, **config._asdict()},
     )
     return find(tx, name)
 

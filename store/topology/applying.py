@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from store.db import Write
@@ -79,7 +78,7 @@ def _create_topic(tx: Write, thing: Thing) -> None:
 
 
 def _create_queue(tx: Write, thing: Thing) -> None:
-    queues.create(tx, thing.name, replace(queue_config(thing.settings), **_UNCONNECTED))
+    queues.create(tx, thing.name, queue_config(thing.settings)._replace(**_UNCONNECTED))
 
 
 def _create_exchange(tx: Write, thing: Thing) -> None:
@@ -146,7 +145,7 @@ def _change_group(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
     if "topics" in values:
         groups.withdraw_topics(tx, group.id, [name for name in declared if name not in wanted])
         del values["topics"]
-    groups.alter(tx, thing.name, replace(group.config, **values), wanted)
+    groups.alter(tx, thing.name, group.config._replace(**values), wanted)
 
 
 def _change_share(tx: Write, thing: Thing, values: dict[str, Any]) -> None:

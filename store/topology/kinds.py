@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from store.addresses import check_name
@@ -77,25 +77,25 @@ def topic_config(settings: Settings) -> TopicConfig:
     """The settings of a topic other than its number of partitions."""
     values = TOPIC_KIND.values(settings)
     del values["partitions"]
-    return replace(TopicConfig(), **values)
+    return TopicConfig(**values)
 
 
 def queue_config(settings: Settings) -> QueueConfig:
     """The settings of a queue."""
-    return replace(QueueConfig(), **QUEUE_KIND.values(settings))
+    return QueueConfig(**QUEUE_KIND.values(settings))
 
 
 def group_config(settings: Settings) -> GroupConfig:
     """The settings of a consumer group other than its topics."""
     values = GROUP_KIND.values(settings)
     del values["topics"]
-    return replace(GroupConfig(), **values)
+    return GroupConfig(**values)
 
 
 def share_config(settings: Settings) -> ShareConfig:
     """The settings of a share other than its topic and where it begins."""
     values = SHARE_KIND.values(settings)
-    return replace(ShareConfig(), **{name: values[name] for name in SHARE})
+    return ShareConfig(**{name: values[name] for name in SHARE})
 
 
 def names_in(text: str) -> list[str]:
