@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import string
 from typing import NamedTuple
 
 from store.errors import BadInput
 
 LONGEST_NAME = 249
-_FIRST = frozenset(string.ascii_letters + string.digits)
+EXCHANGE_PREFIX = "exchange:"
+"""What an exchange is written with where a destination may be one."""
+_FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _OTHERS = _FIRST | frozenset("._-")
 
 

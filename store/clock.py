@@ -7,6 +7,9 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+# A wall clock so far ahead of the boot clock was set wrong: then nothing is too old.
+MOST_JUMP = 3_600_000
+
 
 class Clock(Protocol):
     """The three readings a store needs; all numbers are milliseconds."""

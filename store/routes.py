@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
+from store.addresses import EXCHANGE_PREFIX
 from store.models import HeaderValue
 
 ExchangeType = Literal["direct", "topic", "fanout", "headers"]
 EXCHANGE_TYPES: tuple[ExchangeType, ...] = get_args(ExchangeType)
 Match = Literal["all", "any", "all-with-x", "any-with-x"]
 MATCHES: tuple[Match, ...] = get_args(Match)
-EXCHANGE_PREFIX = "exchange:"
-"""What an exchange is written with where a destination may be one."""
 
 
 class Exchange(NamedTuple):

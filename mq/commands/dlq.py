@@ -16,10 +16,10 @@ from mq.conditions import parse_message_conditions
 from mq.context import current_context
 from mq.message_records import DEAD_LETTER_COLUMNS, show_messages
 from mq.output import Column
+from store.addresses import EXCHANGE_PREFIX
 from store.delivery.letter_groups import Field
 from store.errors import BadInput
 from store.messages import DeadLetterQueue, LetterGroup
-from store.routes import EXCHANGE_PREFIX
 from store.text import format_time
 
 app = CommandGroup(help="Dead letters: messages that were delivered too often, or rejected.")

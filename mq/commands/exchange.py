@@ -11,8 +11,8 @@ from mq.commands.binding_columns import arrow, binding_document
 from mq.commands.reporting import DryRun, count, report_document, report_done, write_documents
 from mq.context import Context, current_context
 from mq.output import Column, Format
-from store.addresses import check_name
-from store.routes import EXCHANGE_PREFIX, EXCHANGE_TYPES, Binding, Exchange
+from store.addresses import EXCHANGE_PREFIX, check_name
+from store.routes import EXCHANGE_TYPES, Binding, Exchange
 from store.text import format_time
 
 if TYPE_CHECKING:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from store import log, routing
+from store.addresses import EXCHANGE_PREFIX
 from store.db import Snapshot
 from store.delivery import queues
 from store.delivery.queues import Queue
 from store.delivery.readers import Reader
 from store.errors import BadInput, NotFound
-from store.log import append, topics
 from store.log.encoding import Encoded, decode_headers
 from store.log.topics import Topic
-from store.routes import EXCHANGE_PREFIX
-from store.routing import tables
 
 
 def find(tx: Snapshot, reader: Reader, letter: Encoded) -> list[Queue | Topic]:
@@ -28,8 +27,8 @@ def find(tx: Snapshot, reader: Reader, letter: Encoded) -> list[Queue | Topic]:
     found: list[Queue | Topic] = []
     for name, kind in _ends(tx, reader, dlq.removeprefix(EXCHANGE_PREFIX), letter):
         if kind == "topic":
-            topic = topics.find(tx, name)
-            found += [topic] if append.accepts(topic, letter) else []
+            topic = log.topics.find(tx, name)
+            found += [topic] if log.append.accepts(topic, letter) else []
         else:
             target = queues.find(tx, name)
             found += [target] if queues.admits(target, reader.name) else []
@@ -39,9 +38,9 @@ def find(tx: Snapshot, reader: Reader, letter: Encoded) -> list[Queue | Topic]:
 def _ends(tx: Snapshot, reader: Reader, exchange: str, letter: Encoded) -> list[tuple[str, str]]:
     own = reader.dead_letter_key
     try:
-        key = tables.routing_key(letter.key if own is None else own.encode())
+        key = routing.tables.routing_key(letter.key if own is None else own.encode())
         headers = decode_headers(letter.headers)
-        ends = tables.current(tx).destinations(tx, exchange, key, headers)
+        ends = routing.tables.current(tx).destinations(tx, exchange, key, headers)
     except (NotFound, BadInput):
         return []
     return [(end.destination, end.kind) for end in ends]

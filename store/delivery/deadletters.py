@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
+from store.addresses import EXCHANGE_PREFIX
 from store.db import Snapshot
 from store.delivery import queues, shares, view
 from store.delivery.queues import Queue
 from store.errors import BadInput
 from store.messages import DeadLetterQueue, Message
-from store.routes import EXCHANGE_PREFIX
 
 _PAGE = 500
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from store.clock import MOST_JUMP
 from store.db import Snapshot
 from store.delivery import leases
 from store.delivery.queues import Queue
-from store.log.retention import MOST_JUMP
 
 STAYS = 0
 

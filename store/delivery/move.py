@@ -6,33 +6,28 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from store import samples
+from store import delivery, log, samples
 from store.db import Row, Snapshot, Write
 from store.delivery import (
     attempts,
-    dead_targets,
-    enqueue,
-    expiry,
     heads,
     leases,
-    limits,
-    origins,
     queues,
     tenants,
 )
-from store.delivery.enqueue import Draft
 from store.delivery.leases import Lease, Slot
-from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.delivery.readers import Reader
 from store.delivery.tenants import Place
-from store.log import append
 from store.log.encoding import Encoded, decode_headers
-from store.log.placement import StickyPlacement
-from store.log.topics import Topic
-from store.messages import Reason
 from store.models import NewRecord
+
+if TYPE_CHECKING:
+    from store.delivery.origins import Origin
+    from store.log.topics import Topic
+    from store.messages import Reason
 
 
 @dataclass(slots=True)
@@ -195,11 +190,11 @@ def dead_letter(
     if reader.dead_letter_to is None:
         drop(tx, reader, message)
         return True
-    origin = origins.get(tx, message.record, message.timestamp, message.slot.level)
+    origin = delivery.origins.get(tx, message.record, message.timestamp, message.slot.level)
     letter = _dead_origin(tx, reader, message, origin, reason, error)
     targets = [
         target
-        for target in dead_targets.find(tx, reader, message.content)
+        for target in delivery.dead_targets.find(tx, reader, message.content)
         if not _is_cycle(letter, target.name)
     ]
     if targets:
@@ -226,7 +221,7 @@ def _copy(
             # A log has no place for a history: its records are not messages.
             headers = decode_headers(message.headers)
             record = NewRecord(message.value, message.key, headers)
-            append.produce(tx, target, [record], StickyPlacement())
+            log.append.produce(tx, target, [record], log.placement.StickyPlacement())
 
 
 def _is_cycle(letter: Origin, target: str) -> bool:
@@ -247,7 +242,7 @@ def _dead_origin(
     ttl = message.expires - message.timestamp if message.expires and reason == "expired" else None
     place = reader.place(message.slot.number)
     told = error or (None if lease is None else attempts.last_error(tx, lease.id))
-    return Origin(
+    return delivery.origins.Origin(
         message_id=origin.message_id,
         sent=origin.sent,
         source=reader.address(message.slot.number, message.sequence),
@@ -255,7 +250,7 @@ def _dead_origin(
         at=tx.wall,
         deliveries=origin.deliveries + here,
         error=told,
-        hops=origins.with_hop(origin.hops, place, reason, tx.wall, ttl),
+        hops=delivery.origins.with_hop(origin.hops, place, reason, tx.wall, ttl),
         priority=origin.priority,
     )
 
@@ -275,7 +270,7 @@ def _store(
 ) -> int:  # fmt: skip
     # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
     began = tx.wall if target.config.fifo else kept_since
-    draft = Draft(
+    draft = delivery.enqueue.Draft(
         message.content,
         message_group=_group_in(target, message, origin),
         level=min(origin.priority, target.config.priorities - 1),
@@ -283,10 +278,10 @@ def _store(
     )
     # Its counters have changed if it is the queue it leaves, or lost or got what overflowed.
     target = queues.find(tx, target.name)
-    (record,) = enqueue.enqueue(tx, target, [draft])
+    (record,) = delivery.enqueue.enqueue(tx, target, [draft])
     if not keeps_id:
-        origin = origin._replace(message_id=origins.message_id(tx, record))
-    origins.put(tx, record, origin)
+        origin = origin._replace(message_id=delivery.origins.message_id(tx, record))
+    delivery.origins.put(tx, record, origin)
     keep_within_limits(tx, target.reader, [record])
     return record
 
@@ -317,7 +312,7 @@ def expire(tx: Write, reader: Reader, message: Stored) -> bool:
         return True
     tx.execute(
         "update mq_records set expires = :stays where id = :id",
-        {"stays": expiry.STAYS, "id": message.record},
+        {"stays": delivery.expiry.STAYS, "id": message.record},
     )
     return False
 
@@ -325,7 +320,7 @@ def expire(tx: Write, reader: Reader, message: Stored) -> bool:
 def _is_past_retention(tx: Snapshot, reader: Reader, message: Stored) -> bool:
     if reader.retention is None:
         return False
-    origin = origins.get(tx, message.record, message.timestamp, message.slot.level)
+    origin = delivery.origins.get(tx, message.record, message.timestamp, message.slot.level)
     # Of one that moved, `expires` may stand for the retention since its first send.
     over = message.timestamp + reader.retention <= tx.wall
     return over or message.expires == origin.sent + reader.retention
@@ -345,13 +340,13 @@ def keep_within_limits(tx: Write, reader: Reader, added: Sequence[int] = ()) -> 
     if not reader.sheds:
         return
     queue = queues.find(tx, reader.name)
-    messages, size = limits.excess(tx, queue)
+    messages, size = delivery.limits.excess(tx, queue)
     if queue.config.overflow == "dead-letter":
         _refuse_last(tx, queue, added, messages, size)
         return
-    tried: list[limits.Place] = []
+    tried: list[delivery.limits.Place] = []
     for _ in range(0, _MOST_OVERFLOWING + len(added), _PAGE):
-        page = limits.next_out(tx, queue, min(max(messages, 1), _PAGE))
+        page = delivery.limits.next_out(tx, queue, min(max(messages, 1), _PAGE))
         if (messages <= 0 and size <= 0) or page == tried:
             return
         for place in page:
@@ -366,7 +361,7 @@ def _drop_head(tx: Write, queue: Queue, record: int, slot: Slot) -> tuple[int, i
     message = load(tx, slot, record)
     if message is None:
         return 0, 0
-    if expiry.is_over(tx, message.expires):
+    if delivery.expiry.is_over(tx, message.expires):
         # It did not count, so it makes no room.
         expire(tx, queue.reader, message)
         return 0, 0

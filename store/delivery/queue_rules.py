@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from store.addresses import check_name
+from store import routing
+from store.addresses import EXCHANGE_PREFIX, check_name
 from store.db import LARGEST_VALUE
 from store.delivery import chaos
 from store.errors import BadInput
 from store.log.encoding import encode_bytes
 from store.messages import QueueConfig
-from store.routes import EXCHANGE_PREFIX
-from store.routing import tables
 
 LONGEST_TIME = 10 * 365 * 86_400_000
 SCOPES = ("queue", "group")
@@ -95,7 +94,7 @@ def _check_delivery_limit(name: str, config: QueueConfig) -> None:
 def _check_dead_letter_key(config: QueueConfig) -> None:
     if config.dlq_key is None:
         return
-    tables.routing_key(encode_bytes(config.dlq_key, "dead-letter key"))
+    routing.tables.routing_key(encode_bytes(config.dlq_key, "dead-letter key"))
     if not (config.dlq or "").startswith(EXCHANGE_PREFIX):
         raise BadInput(
             "a dead-letter key is for an exchange to route by",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from store.addresses import check_name
+from store import log, routing
+from store.addresses import EXCHANGE_PREFIX, check_name
 from store.db import Snapshot, Write
 from store.delivery import queue_rules
 from store.delivery.readers import Reader
 from store.errors import BadInput, Conflict, Exists, NotFound
-from store.log.topics import Partition
 from store.memory import remembered
 from store.messages import QueueConfig
-from store.routes import EXCHANGE_PREFIX
-from store.routing import exchanges
+
+if TYPE_CHECKING:
+    from store.log.topics import Partition
 
 
 class Queue:
@@ -126,7 +127,7 @@ def add_lane(tx: Write, channel: int, reader: int, number: int, begin: int = 0) 
         "insert into mq_slots (reader, partition, cursor) values (:reader, :partition, :begin)",
         {"reader": reader, "partition": partition, "begin": begin},
     )
-    return Partition(partition, number, begin, begin, 0, 0, 0)
+    return log.topics.Partition(partition, number, begin, begin, 0, 0, 0)
 
 
 def check_config(tx: Snapshot, name: str, config: QueueConfig) -> None:
@@ -138,7 +139,7 @@ def check_config(tx: Snapshot, name: str, config: QueueConfig) -> None:
     if config.dlq is None:
         return
     if config.dlq.startswith(EXCHANGE_PREFIX):
-        exchanges.find(tx, config.dlq.removeprefix(EXCHANGE_PREFIX))
+        routing.exchanges.find(tx, config.dlq.removeprefix(EXCHANGE_PREFIX))
     else:
         _check_dlq(tx, name, config, config.dlq)
         _check_admission(tx, name, config.dlq)
@@ -281,7 +282,7 @@ def _lanes(tx: Snapshot, channel: int) -> dict[int, Partition]:
         " where channel = :channel order by number",
         {"channel": channel},
     )
-    return {number: Partition(id, number, *counters) for number, id, *counters in rows}
+    return {number: log.topics.Partition(id, number, *counters) for number, id, *counters in rows}
 
 
 def _missing(tx: Snapshot, name: str) -> NotFound:

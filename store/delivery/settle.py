@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from store import routing
+from store.addresses import EXCHANGE_PREFIX
 from store.db import Write
 from store.delivery import (
     attempts,
@@ -20,8 +22,6 @@ from store.delivery.leases import Lease, Slot
 from store.delivery.move import Stored
 from store.delivery.readers import Reader
 from store.errors import Conflict, LeaseLost, MqError
-from store.routes import EXCHANGE_PREFIX
-from store.routing import explain
 
 # SQS forgets a receipt twelve hours after the receive; a lease that is alive is never forgotten.
 RECEIPT_LIFE = 12 * 3_600_000
@@ -117,7 +117,7 @@ def _nowhere_to_go(reader: Reader, delivery: Delivery) -> Conflict:
         exchange = dlq.removeprefix(EXCHANGE_PREFIX)
         return Conflict(
             f"{address} has nowhere to go: no binding of exchange {exchange} leads it on",
-            hint=explain.command(exchange, reader.dead_letter_key or _key(delivery)),
+            hint=routing.explain.command(exchange, reader.dead_letter_key or _key(delivery)),
         )
     return Conflict(
         f"{address} has nowhere to go: its DLQ {dlq} is missing", hint=f"mq queue create {dlq}"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
+from store.clock import MOST_JUMP
 from store.db import Snapshot, Write
 from store.log import topics, unfinished
 from store.log.read import offset_for_time
@@ -19,8 +20,6 @@ STEP = 5_000
 CHECK_INTERVAL = 300_000
 # How long an open store does not look again when nothing was overdue.
 _PAUSE = 1_000
-# A wall clock so far ahead of the boot clock was set wrong: then nothing is too old.
-MOST_JUMP = 3_600_000
 
 _TABLES = (("mq_records", "id"), ("mq_tombstones", "record"), ("mq_origins", "record"))
 _FORGET = [

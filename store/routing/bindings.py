@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from store.addresses import EXCHANGE_PREFIX
 from store.db import Row, Snapshot, Write
 from store.errors import BadInput, NotFound
 from store.log.encoding import encode_headers
 from store.models import Headers
-from store.routes import EXCHANGE_PREFIX, MATCHES, Binding
+from store.routes import MATCHES, Binding
 from store.routing import exchanges
 
 LONGEST_KEY = 255

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from store.addresses import check_name
+from store.addresses import EXCHANGE_PREFIX, check_name
 from store.db import Row, Snapshot, Write
 from store.errors import BadInput, Conflict, Exists, NotFound
-from store.routes import EXCHANGE_PREFIX, EXCHANGE_TYPES, Exchange
+from store.routes import EXCHANGE_TYPES, Exchange
 
 _COLUMNS = (
     "select name, type, alternate, created,"

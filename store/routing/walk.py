@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from store.routes import EXCHANGE_PREFIX, Binding, Route
+from store.addresses import EXCHANGE_PREFIX
+from store.routes import Binding, Route
 
 
 def walk(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
-from store.routes import EXCHANGE_PREFIX
+from store.addresses import EXCHANGE_PREFIX
 from store.topology.kinds import names_in
 from store.topology.model import NOWHERE, Thing, Topology
 from store.topology.problems import Problem, Problems

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from store.routes import EXCHANGE_PREFIX, Binding, Exchange
+from store.addresses import EXCHANGE_PREFIX
+from store.routes import Binding, Exchange
 from store.topology.checks import check
 from store.topology.kinds import KINDS, names_in
 from store.topology.model import Thing, Topology

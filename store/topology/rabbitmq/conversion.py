@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from store.addresses import EXCHANGE_PREFIX
 from store.models import HeaderValue
-from store.routes import EXCHANGE_PREFIX, EXCHANGE_TYPES, MATCHES
+from store.routes import EXCHANGE_TYPES, MATCHES
 from store.topology.kinds import KINDS, Settings, binding_name, headers_text
 from store.topology.model import Thing, Topology
 from store.topology.rabbitmq.arguments import Arguments, queue_settings, topic_settings

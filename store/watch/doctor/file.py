@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from store import files, maintenance
+from store.clock import MOST_JUMP
 from store.db import Snapshot
-from store.log.retention import MOST_JUMP
 from store.text import describe_duration, describe_size, format_size
 from store.watch.doctor.diagnosis import STORE, Diagnosis, advice, command, critical, warning
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from store.routes import EXCHANGE_PREFIX, Binding, Exchange
+from store.addresses import EXCHANGE_PREFIX
+from store.routes import Binding, Exchange
 from store.routing.match import PatternTrie
 from store.routing.walk import ends, walk
 from store.text import format_duration
