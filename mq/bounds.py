@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from store.errors import BadInput, MqError
+from store.log.positions import parse_position
 from store.models import Record
-from store.positions import parse_position
 
 BATCH_RECORDS = 500
 BATCH_BYTES = 1 << 20

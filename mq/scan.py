@@ -10,8 +10,8 @@ from mq.bounds import BATCH_BYTES, BATCH_RECORDS, Until, in_batches
 from store.addresses import Address
 from store.broker import Store
 from store.errors import BadInput, NotFound
+from store.log.positions import Position
 from store.models import PartitionStatus, Record
-from store.positions import Position
 
 # All pages together, of however many partitions.
 _MOST_RECORDS = 20_000

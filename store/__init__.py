@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from store.broker import Store
     from store.consumer import Consumer
     from store.groups.reset import Shift
+    from store.log.positions import Position, parse_position
     from store.messages import Message, MessageId, NewMessage, SharedRecord
     from store.models import NewRecord, Record, RecordId
-    from store.positions import Position, parse_position
     from store.producer import Producer
     from store.routes import Binding, Exchange, Route, RouteExplanation
     from store.transaction import Transaction
@@ -100,7 +100,7 @@ _LATER = {
     "NewMessage": "store.messages",
     "NewRecord": "store.models",
     "Overview": "store.watch.models",
-    "Position": "store.positions",
+    "Position": "store.log.positions",
     "Producer": "store.producer",
     "Record": "store.models",
     "RecordId": "store.models",
@@ -113,7 +113,7 @@ _LATER = {
     "Store": "store.broker",
     "Subject": "store.watch.models",
     "Transaction": "store.transaction",
-    "parse_position": "store.positions",
+    "parse_position": "store.log.positions",
 }
 
 

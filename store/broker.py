@@ -22,20 +22,19 @@ from store.api.tables import TableCalls
 from store.api.topics import TopicCalls
 from store.api.topology import TopologyCalls
 from store.clock import SystemClock
-from store.consumer import Consumer, joining
 from store.db import Database
 from store.errors import NotFound
 from store.log.encoding import milliseconds
-from store.positions import parse_position
-from store.producer import Producer
-from store.transaction import Transaction
 
 if TYPE_CHECKING:
     from store.clock import Clock
+    from store.consumer import Consumer
     from store.db import Snapshot, Write
+    from store.log.positions import Position
     from store.messages import Message, SharedRecord
     from store.models import Seconds
-    from store.positions import Position
+    from store.producer import Producer
+    from store.transaction import Transaction
 
 _PAGES_A_STEP = 500
 
@@ -112,7 +111,13 @@ class Store(
         With `timeout`, waits so many seconds for partitions, then raises `TimedOut`; without it, a
         member for whom none is left is idle until one becomes free.
         """
-        position = parse_position(start, self.clock.wall()) if isinstance(start, str) else start
+        from store.consumer import Consumer, joining
+
+        position = (
+            log.positions.parse_position(start, self.clock.wall())
+            if isinstance(start, str)
+            else start
+        )
         consumer = Consumer(
             self._database,
             group,
@@ -212,6 +217,8 @@ class Store(
 
     def producer(self, name: str) -> Producer:
         """Begin a new incarnation of a named producer; older ones are fenced."""
+        from store.producer import Producer
+
         return Producer(self._database, name, self._sticky)
 
     def transaction(self, timeout: float = 5.0) -> Transaction:
@@ -219,6 +226,8 @@ class Store(
 
         Other writers wait meanwhile, so it must end within `timeout` seconds.
         """
+        from store.transaction import Transaction
+
         return Transaction(self, self._database.write(), timeout)
 
     def changed(self) -> int:

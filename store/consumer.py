@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from store.db import Database, Snapshot, Write
     from store.groups.commit import Offsets
     from store.groups.membership import Owned
+    from store.log.positions import Position
     from store.log.topics import Partition
     from store.models import Record
-    from store.positions import Position
 
 Place = tuple[str, int]
 

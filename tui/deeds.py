@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from store import BadInput, NewMessage, NotFound, Store
 from store.groups.reset import Scope
+from store.log.positions import parse_position
 from store.models import OffsetChange
-from store.positions import parse_position
 from store.text import describe_size, printable_bytes
 from tui.dialogs import Deed
 from tui.figures import plural

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from store import Stall, Store
 from store.addresses import parse_address
 from store.groups.reset import Scope
-from store.positions import Position, parse_position
+from store.log.positions import Position, parse_position
 from store.text import printable_bytes
 from store.watch.models import Action, Remedy
 from tui.bands import behind

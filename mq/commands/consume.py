@@ -24,8 +24,8 @@ from mq.scan import Scan
 from store.addresses import Address, parse_address
 from store.broker import Store
 from store.errors import BadInput
+from store.log.positions import parse_position
 from store.models import Record
-from store.positions import parse_position
 from store.text import parse_duration
 
 app = SingleCommand()

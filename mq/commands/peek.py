@@ -21,8 +21,8 @@ from mq.records import to_document
 from mq.scan import Scan, record_address
 from store.addresses import Address, parse_address
 from store.errors import BadInput
+from store.log.positions import Position, parse_position
 from store.models import Record
-from store.positions import Position, parse_position
 from store.text import format_time
 
 app = SingleCommand()

@@ -20,9 +20,9 @@ from mq.piping import Pipe, QueueSource, Sink, TopicSource
 from store.addresses import check_name
 from store.broker import Store
 from store.errors import BadInput
+from store.log.positions import parse_position
 from store.messages import Message
 from store.models import Record
-from store.positions import parse_position
 from store.text import parse_duration
 
 app = SingleCommand()

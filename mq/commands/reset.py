@@ -14,8 +14,8 @@ from mq.context import Context, current_context
 from mq.output import Column
 from store.addresses import check_name, parse_address
 from store.errors import BadInput
+from store.log.positions import Position, parse_position
 from store.models import OffsetChange
-from store.positions import Position, parse_position
 from store.text import parse_duration
 
 if TYPE_CHECKING:

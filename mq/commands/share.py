@@ -28,7 +28,7 @@ from mq.output import Format
 from mq.trial import trial
 from store.addresses import check_name
 from store.errors import BadInput
-from store.positions import parse_position
+from store.log.positions import parse_position
 from store.settings import SHARE, read_settings, write_settings
 
 app = CommandGroup(

@@ -31,8 +31,8 @@ from mq.trial import trial
 from store.addresses import parse_address
 from store.errors import BadInput
 from store.keeping import topic_keeps_less
+from store.log.positions import Position, parse_position
 from store.models import TopicConfig, TopicStatus, TrimResult
-from store.positions import Position, parse_position
 from store.text import describe_size
 
 if TYPE_CHECKING:

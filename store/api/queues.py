@@ -10,7 +10,6 @@ from store.api.base import Calls
 from store.errors import BadInput, Exists, MqError, NotFound
 from store.log.encoding import milliseconds
 from store.messages import NewMessage, QueueConfig
-from store.settings import QUEUE, write_setting
 
 if TYPE_CHECKING:
     from store.db import Write
@@ -268,5 +267,7 @@ def _agreeing(present: delivery.queues.Queue, config: QueueConfig) -> delivery.q
 
 
 def _as_text(setting: str, config: QueueConfig) -> str:
+    from store.settings import QUEUE, write_setting
+
     value = getattr(config, setting)
     return write_setting(QUEUE[setting], value) if setting in QUEUE else str(value)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from store import delivery, holders
+from store import delivery, holders, log
 from store.api.base import Calls
 from store.api.queues import MOST_AT_ONCE
 from store.errors import BadInput, Exists
 from store.log.encoding import milliseconds
 from store.messages import ShareConfig
-from store.positions import parse_position
 
 if TYPE_CHECKING:
     from store.addresses import Address
+    from store.log.positions import Position
     from store.messages import InFlight, SharedRecord, ShareSettings, ShareStatus
     from store.models import OffsetChange, Seconds
-    from store.positions import Position
 
 
 class ShareCalls(Calls):
@@ -33,7 +32,9 @@ class ShareCalls(Calls):
         """
         config = ShareConfig(**_encoded(settings))
         with self._write() as tx:
-            place = parse_position(start, tx.wall) if isinstance(start, str) else start
+            place = (
+                log.positions.parse_position(start, tx.wall) if isinstance(start, str) else start
+            )
             present = delivery.shares.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
                 return delivery.share_view.status(tx, _agreeing(present, topic, config))

@@ -11,13 +11,11 @@ from store.api.base import Calls
 from store.errors import BadInput, Exists
 from store.log.encoding import encode_bytes, milliseconds
 from store.models import NewRecord, TopicConfig, TrimResult
-from store.positions import clamp, resolve
-from store.settings import TOPIC, write_setting
 
 if TYPE_CHECKING:
     from store.db import Snapshot, Write
+    from store.log.positions import Position
     from store.models import Headers, Record, RecordId, Timestamp, TopicSettings, TopicStatus
-    from store.positions import Position
 
 
 class TopicCalls(Calls):
@@ -136,13 +134,16 @@ class TopicCalls(Calls):
             committed = (
                 None if reader is None else groups.reset.committed_offset(tx, reader, found.id)
             )
-            return clamp(found, resolve(tx, found, position, committed))
+            return log.positions.clamp(found, log.positions.resolve(tx, found, position, committed))
 
     def resolve_all(self, topic: str, position: Position) -> list[int]:
         """`resolve` for every partition of a topic, in order, as of one moment."""
         with self._read() as tx:
             partitions = log.topics.find(tx, topic).partitions
-            return [clamp(found, resolve(tx, found, position)) for found in partitions]
+            return [
+                log.positions.clamp(found, log.positions.resolve(tx, found, position))
+                for found in partitions
+            ]
 
     def partition_for(self, topic: str, key: bytes | str) -> int:
         """The partition that records with this key go to."""
@@ -178,14 +179,14 @@ def _trim_step(tx: Write, partition: int, before: int) -> bool:
 def _trim_plan(
     tx: Snapshot, topic: log.topics.Topic, partition: log.topics.Partition, before: Position
 ) -> TrimResult:
-    target = resolve(tx, partition, before)
+    target = log.positions.resolve(tx, partition, before)
     address = f"{topic.name}/{partition.number}"
     if before.kind == "offset" and target > partition.next:
         raise BadInput(
             f"{address} ends at {partition.next}; it can't be trimmed before {target}",
             hint=f"to remove everything: mq topic trim {address} --before latest",
         )
-    start = clamp(partition, target)
+    start = log.positions.clamp(partition, target)
     removed = tx.value(
         "select count(*) from mq_records where id >= :first and id < :end",
         {"first": partition.base + partition.start, "end": partition.base + start},
@@ -209,6 +210,8 @@ def _agreeing(present: TopicStatus, partitions: int, config: TopicConfig) -> Top
             f" not {partitions}",
             hint=f"mq topic show {present.name}",
         )
+    from store.settings import TOPIC, write_setting
+
     for setting in TopicConfig._fields:
         notation = TOPIC[setting]
         theirs = write_setting(notation, getattr(present.config, setting))

@@ -11,10 +11,10 @@ from store.delivery.leases import Slot
 from store.delivery.readers import Reader
 from store.errors import BadInput, Exists, GroupActive, NotFound
 from store.log import topics
+from store.log.positions import Position, clamp, resolve
 from store.memory import remembered
 from store.messages import ShareConfig
 from store.models import OffsetChange
-from store.positions import Position, clamp, resolve
 
 LONGEST_LEASE = 10 * 365 * 86_400_000
 

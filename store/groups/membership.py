@@ -17,8 +17,8 @@ from store.db import Snapshot, Write
 from store.groups.assignors import Subscriber, assign
 from store.groups.groups import Group
 from store.log import topics
+from store.log.positions import Position, clamp, resolve
 from store.models import Member
-from store.positions import Position, clamp, resolve
 
 
 class Owned(NamedTuple):

@@ -12,9 +12,9 @@ from store.groups import groups, membership
 from store.groups.commit import forget_commit, place_cursor
 from store.groups.groups import Group
 from store.log import topics
+from store.log.positions import Position, clamp, resolve
 from store.log.topics import Partition
 from store.models import GroupConfig, OffsetChange
-from store.positions import Position, clamp, resolve
 
 
 class Shift(NamedTuple):

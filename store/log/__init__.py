@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         compaction as compaction,
         latest as latest,
         placement as placement,
+        positions as positions,
         producers as producers,
         projections as projections,
         read as read,

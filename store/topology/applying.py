@@ -10,7 +10,7 @@ from store.db import Write
 from store.delivery import altering, queues, shares
 from store.groups import groups, membership
 from store.log import topics
-from store.positions import parse_position
+from store.log.positions import parse_position
 from store.routing import bindings, exchanges
 from store.topology.kinds import (
     KINDS,

@@ -15,9 +15,9 @@ from store.delivery import queue_rules, shares
 from store.errors import BadInput
 from store.groups import groups
 from store.log import topics
+from store.log.positions import parse_position
 from store.messages import QueueConfig, ShareConfig
 from store.models import GroupConfig, Headers, TopicConfig
-from store.positions import parse_position
 from store.routes import EXCHANGE_TYPES, MATCHES
 from store.routing import bindings, exchanges
 from store.settings import GROUP, QUEUE, SHARE, TOPIC, Notation, config_value, write_settings
