@@ -48,6 +48,12 @@ def calls(store: Store, records: int, partitions: int) -> Sequence[Call]:
         offset = number // partitions + 1
         return consumer.commit({("t", number % partitions): offset})
 
+    # Steady work is what counts: the first change of a partition, and of a group's place in it,
+    # in ten seconds notes a sample besides.
+    for number in range(partitions):
+        store.produce("t", VALUE, partition=number)
+        commit()
+
     return [
         Call("append", lambda: store.produce("t", VALUE, partition=any_of.randrange(partitions))),
         Call("fetch on", lambda: store.read("t", 0, next(places) % furthest, FETCHED)),
