@@ -1,14 +1,15 @@
 """What the dashboard costs on a large store: a refresh, its share of a core, quitting.
 
-Run it as `python benchmarks/dashboard.py [--seconds N]`. The store is that of snapshot.py: 1,000
-partitions with 50 stalls, 200 queues, 10,000 leases, 100,000 FIFO message groups. Refreshes are
-timed without a terminal at 140×40; the shares are those of `mq dashboard` on a terminal of its own,
-first on a store that is left alone, then with four producers and four consumers at work.
+    python benchmarks/dashboard.py [--seconds N]
+
+The store is that of snapshot.py: 1,000 partitions with 50 stalls, 200 queues, 10,000 leases and
+100,000 FIFO message groups. Refreshes are timed without a terminal at 140×40; the shares are those
+of `mq dashboard` on a terminal of its own, first on a store that is left alone, then with four
+producers and four consumers at work. The default takes a minute.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import pty
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
@@ -45,6 +47,25 @@ with Store.open(path) as store:
 """
 
 
+@dataclass(frozen=True)
+class Row:
+    """A refresh of one screen, in milliseconds."""
+
+    screen: str
+    median: float
+    longest: float
+
+
+@dataclass(frozen=True)
+class Live:
+    """Shares of a core, left alone and with others at work, and how it ended, in seconds."""
+
+    idle: float
+    busy: float
+    quit: float
+    status: int
+
+
 class PastClock(ManualClock):
     """A clock that the story of the store moves from the past to now, where it runs."""
 
@@ -69,29 +90,37 @@ class PastClock(ManualClock):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    seconds = parser.parse_args().seconds
-    clock = PastClock()
+    """Measure refreshes, then the command on a terminal."""
+    parser = harness.options(__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each share (10)")
+    given = parser.parse_args()
+    where, clock = harness.machine(), PastClock()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         path = Path(folder, "store.db")
         store = stack.enter_context(Store.open(path, create=True, durability="normal", clock=clock))
         snapshot.fill(store, RECORDS)
         clock.arrive()
-        for screen, times in asyncio.run(_refreshes(store)).items():
-            told = f"median {median(times):.0f} ms, longest {max(times):.0f} ms"
-            print(f"refresh of screen {screen}: {told}")
-        _live(path, seconds, store, stack)
+        rows = asyncio.run(_refreshes(store))
+        live = _live(path, given.seconds, store, stack)
+    heads = ("refresh of screen", "median ms", "longest ms")
+    table = harness.columns(heads, [(row.screen, row.median, row.longest) for row in rows])
+    told = (
+        f"idle {live.idle:.1%}, busy {live.busy:.1%} of a core;"
+        f" quit after {live.quit:.2f} s, exit {live.status}"
+    )
+    document = {"machine": where, "rows": rows, "live": asdict(live)}
+    harness.publish(given, f"{table}\n\n{told}", document)
 
 
-async def _refreshes(store: Store) -> dict[str, list[float]]:
+async def _refreshes(store: Store) -> list[Row]:
     app = Dashboard(store, ticking=False)
-    found: dict[str, list[float]] = {}
+    found = []
     async with app.run_test(size=(140, 40)) as pilot:
         for screen in SCREENS:
             await pilot.press(screen)
             await pilot.pause(0.5)
-            found[screen] = [await _refresh(app) for _ in range(TRIALS)]
+            times = [await _refresh(app) for _ in range(TRIALS)]
+            found.append(Row(screen, round(median(times), 1), round(max(times), 1)))
     return found
 
 
@@ -105,7 +134,7 @@ async def _refresh(app: Dashboard) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def _live(path: Path, seconds: float, store: Store, stack: ExitStack) -> None:
+def _live(path: Path, seconds: float, store: Store, stack: ExitStack) -> Live:
     for number in range(4):
         store.create_queue(f"live{number}")
     pid, terminal = pty.fork()
@@ -113,19 +142,20 @@ def _live(path: Path, seconds: float, store: Store, stack: ExitStack) -> None:
         os.environ |= {"TERM": "xterm-256color", "COLUMNS": "140", "LINES": "40"}
         os.execv(sys.executable, [sys.executable, "-m", "mq", "-s", str(path), "dashboard"])
     _read_for(terminal, 5)
-    print(f"idle: {_share(pid, terminal, seconds):.1%} of a core")
+    idle = _share(pid, terminal, seconds)
     for number in range(4):
         for what in ("produce", "consume"):
             command = [sys.executable, "-c", AT_WORK, what, str(path), f"live{number}"]
             worker = subprocess.Popen(command)
             stack.callback(worker.kill)
     _read_for(terminal, 3)
-    print(f"busy: {_share(pid, terminal, seconds):.1%} of a core")
+    busy = _share(pid, terminal, seconds)
     began = time.perf_counter()
     os.write(terminal, b"q")
     _read_for(terminal, 10)
     _, status = os.waitpid(pid, 0)
-    print(f"quit: {time.perf_counter() - began:.2f} s, exit {os.waitstatus_to_exitcode(status)}")
+    took = time.perf_counter() - began
+    return Live(round(idle, 4), round(busy, 4), round(took, 2), os.waitstatus_to_exitcode(status))
 
 
 def _share(pid: int, terminal: int, seconds: float) -> float:

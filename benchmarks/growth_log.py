@@ -3,10 +3,10 @@
     python benchmarks/growth_log.py [--only SUBJECT] [--trials N] [SIZE …]
 
 First a topic of one partition grows by its records, then one with 20 records in each partition by
-those. `fetch on` reads 10 records where it ended before, `fetch` 10 from anywhere, `tail` the last
-10. Of lag and snapshot, which tell of every partition, it is a partition that counts. Filling takes
-4 seconds per million records; 1,000 to 10,000,000 a minute and a half. A ratio over 1.5 is a fault,
-and the exit status says so.
+those, then one that keeps to a limit of bytes by that. `fetch on` reads 10 records where it ended
+before, `fetch` 10 from anywhere, `tail` the last 10. Of lag and snapshot, which tell of every
+partition, it is a partition that counts. Filling takes 4 seconds per million records; 1,000 to
+10,000,000 a minute and a half. A ratio over 1.5 is a fault, and the exit status says so.
 """
 
 from __future__ import annotations
@@ -65,6 +65,18 @@ def calls(store: Store, records: int, partitions: int) -> Sequence[Call]:
     ]
 
 
+def bounded(store: Store, records: int) -> None:
+    """A topic at its size limit, which every append keeps."""
+    store.create_topic("t", retention_bytes=records * len(VALUE))
+    for _ in range(0, records, BATCH):
+        store.produce_many("t", [NewRecord(VALUE)] * min(BATCH, records))
+
+
+def appends(store: Store, records: int) -> Sequence[Call]:
+    """The call that retention is a part of."""
+    return [Call("append", lambda: store.produce("t", VALUE))]
+
+
 SUBJECTS = [
     Subject("records", lambda s, size: fill(s, size, 1), lambda s, size: calls(s, size, 1)),
     Subject(
@@ -73,6 +85,7 @@ SUBJECTS = [
         lambda s, size: calls(s, RECORDS * size, size),
         sizes=(1, 100, 1_000),
     ),
+    Subject("at size limit", bounded, appends, most=1_000_000),
 ]
 
 if __name__ == "__main__":

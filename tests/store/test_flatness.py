@@ -58,6 +58,7 @@ def queue_calls(store: Store) -> Calls:
         "show": lambda: store.queue("q"),
         "snapshot": store.snapshot,
         "stalls": store.stalls,
+        "metrics": store.metrics,
     }
 
 
