@@ -161,7 +161,7 @@ def _by_sizes(rows: Sequence[Row]) -> dict[tuple[int, ...], list[str]]:
     return found
 
 
-_CELL, _LINE, _LEFT, _TOP = 104, 84, 132, 62
+_CELL, _LINE, _LEFT, _TOP, _NARROWEST = 104, 84, 132, 62, 500
 _BAR, _GAP, _GOAL_HEIGHT, _HIGHEST = 18, 3, 42, 1.75
 
 
@@ -184,7 +184,8 @@ def picture(rows: Sequence[Row]) -> str:
         for column, call in enumerate(calls):
             cell = [row for row in own if row.call == call]
             parts += _cell(_LEFT + column * _CELL, base, cell) if cell else []
-    return svg.picture(_LEFT + len(calls) * _CELL + 12, _TOP + len(subjects) * _LINE + 8, parts)
+    width = max(_NARROWEST, _LEFT + len(calls) * _CELL + 12)
+    return svg.picture(width, _TOP + len(subjects) * _LINE + 8, parts)
 
 
 def _cell(x: int, base: int, rows: Sequence[Row]) -> list[str]:
