@@ -1,16 +1,16 @@
 """What starting `mq` costs, beside a program of one command written with the same typer.
 
-Run it as `python benchmarks/startup.py [--runs 21] [-o json]`. Each command of mq takes turns with
-the reference program, each as a whole process with compiled bytecode, and the CPU time that the
-system counted for the process is compared: the best of the runs and the middle one. More than 1.3
-times the reference's best is a fault. The store lies in a temporary folder.
+    python benchmarks/startup.py [--runs 21]
+
+Each command of mq takes turns with the reference program, each as a whole process with compiled
+bytecode, and the CPU time that the system counted for the process is compared: the best of the runs
+and the middle one. The default takes half a minute. More than 1.3 times the reference's best is a
+fault, and the exit status says so.
 """
 
 from __future__ import annotations
 
-import argparse
 import compileall
-import json
 import os
 import statistics
 import sys
@@ -19,10 +19,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import harness
+from harness import ROOT
 
-from store import NewMessage, Store  # noqa: E402
+from store import NewMessage, Store
 
 GOAL = 1.3
 REFERENCE = """\
@@ -106,36 +106,25 @@ def measure(folder: Path, runs: int) -> list[Cost]:
     return costs
 
 
-def as_document(costs: list[Cost]) -> list[dict[str, object]]:
-    """The figures by name, for `-o json`."""
-    return [{**c._asdict(), "ratio": c.ratio, "median_ratio": c.median_ratio} for c in costs]
-
-
-def write_table(costs: list[Cost]) -> None:
-    """A line for each command: milliseconds of it and of the reference, and the two ratios."""
-    print(f"{'':24}{'best':>8}{'typer':>8}{'ratio':>7}{'median':>9}{'typer':>8}{'ratio':>7}")
-    for cost in costs:
-        print(
-            f"{cost.command:24}{cost.best:8.1f}{cost.reference_best:8.1f}{cost.ratio:7.2f}"
-            f"{cost.median:9.1f}{cost.reference_median:8.1f}{cost.median_ratio:7.2f}"
-        )
-
-
 def main() -> int:
-    """Measure, print, and fail where a command costs more than the goal."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure, tell, and fail where a command costs more than the goal."""
+    parser = harness.options(__doc__)
     parser.add_argument("--runs", type=int, default=21)
-    parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
-    arguments = parser.parse_args()
+    given = parser.parse_args()
     for layer in ("mq", "store"):
         compileall.compile_dir(ROOT / layer, quiet=2)
+    where = harness.machine()
     with tempfile.TemporaryDirectory() as folder:
-        costs = measure(Path(folder), arguments.runs)
-    if arguments.output == "json":
-        print(json.dumps(as_document(costs), indent=1))
-    else:
-        write_table(costs)
-    return 0 if all(cost.ratio <= GOAL for cost in costs) else 1
+        costs = measure(Path(folder), given.runs)
+    rows = [{**c._asdict(), "ratio": c.ratio, "median_ratio": c.median_ratio} for c in costs]
+    heads = ("CPU ms", "best", "typer's", "ratio", "median", "typer's", "ratio")
+    lines = [
+        (c.command, c.best, c.reference_best, c.ratio, c.median, c.reference_median, c.median_ratio)
+        for c in costs
+    ]
+    document = {"machine": where, "goal": GOAL, "rows": rows}
+    harness.publish(given, harness.columns(heads, lines), document)
+    return int(any(cost.ratio > GOAL for cost in costs))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ FIELDS: dict[str, tuple[list[str], set[str]]] = {
         ["--records", "10000", "--rounds", "1"],
         {"place", "records", "per_second", "least", "most", "from_disk"},
     ),
+    "startup": (["--runs", "1"], {"command", "best", "reference_best", "ratio", "median_ratio"}),
     "memory": (["--size", "2MB"], {"command", "megabytes", "seconds", "peak_megabytes"}),
 }
 
