@@ -1,53 +1,52 @@
-"""Where `mq produce` and `mq publish` store what they read: a topic, a queue, an exchange."""
+"""Where `mq produce` and `mq publish` store what they read, and a topic as such a place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mq.commands.reporting import count
-from mq.message_input import GivenMessage, to_message
 from mq.record_input import Given, KnownPartitions, Named, changed
-from store.broker import Store
-from store.errors import BadInput, NotFound
-from store.messages import MessageId
+from store.errors import NotFound
 from store.models import NewRecord, RecordId
 from store.text import format_duration
-from store.transaction import Transaction
 
 Id = TypeVar("Id")
 
+if TYPE_CHECKING:
+    from typing import Protocol
 
-class Destination(Protocol[Id]):
-    """What a `Loader` stores records in; `noun` is what one of them is called there.
+    from store import MessageId, Store, Transaction
 
-    `stored_before` counts records at the beginning of the input that are stored already,
-    `duplicates` those that turned out to be no new ones.
-    """
+    class Destination(Protocol[Id]):
+        """What a `Loader` stores records in; `noun` is what one of them is called there.
 
-    name: str
-    noun: str
-    stored_before: int
-    duplicates: int
+        `stored_before` counts records at the beginning of the input that are stored already,
+        `duplicates` those that turned out to be no new ones.
+        """
 
-    def completed(self, records: Named) -> Named:
-        """The records with what the command line says of all of them."""
+        name: str
+        noun: str
+        stored_before: int
+        duplicates: int
 
-    def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[Id]:
-        """Store records, the first of which has that number in the input; where they are."""
+        def completed(self, records: Named) -> Named:
+            """The records with what the command line says of all of them."""
 
-    def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Id]) -> None:
-        """Note what was committed, for `warnings` and `duplicates`."""
+        def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[Id]:
+            """Store records, the first of which has that number in the input; where they are."""
 
-    def unstored(self) -> int:
-        """How many of the records are not stored by this: duplicates, or what led nowhere."""
+        def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Id]) -> None:
+            """Note what was committed, for `warnings` and `duplicates`."""
 
-    def document(self, id: Id) -> dict[str, Any]:
-        """Where something was stored, as JSON."""
+        def unstored(self) -> int:
+            """How many of the records are not stored by this: duplicates, or what led nowhere."""
 
-    def warnings(self) -> Iterator[str]:
-        """What may turn out to be a mistake."""
+        def document(self, id: Id) -> dict[str, Any]:
+            """Where something was stored, as JSON."""
+
+        def warnings(self) -> Iterator[str]:
+            """What may turn out to be a mistake."""
 
 
 class TopicDestination:
@@ -71,7 +70,7 @@ class TopicDestination:
         self._known = KnownPartitions(len(topic.partitions))
         self._placed = placed and given.partition is None
         kept = None if topic.config.cleanup == "compact" else topic.config.retention
-        self._old = _TooOld(store, kept)
+        self._old = TooOld(store, kept)
 
     def completed(self, records: Named) -> Named:
         """The records, without partitions that the topic does not have."""
@@ -111,124 +110,6 @@ class TopicDestination:
             )
 
 
-class QueueDestination:
-    """A queue. A named producer's messages are counted, and those stored before are skipped."""
-
-    noun = "message"
-
-    def __init__(
-        self, store: Store, name: str, given: Given, message: GivenMessage, producer: str | None
-    ) -> None:
-        if given.partition is not None:
-            raise BadInput(f"{name} is a queue: it has no partitions", hint="leave it out")
-        self.name = name
-        self._given = given
-        self._message = message
-        self.duplicates = 0
-        self._old = _TooOld(store, store.queue(name).config.retention)
-        self._producer = None if producer is None else store.producer(producer)
-        self.stored_before = self._producer.stored(name) if self._producer else 0
-
-    def completed(self, records: Named) -> Named:
-        """The records with key and headers; the rest is for messages."""
-        return changed(records, self._given.applied) if self._given else records
-
-    def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[MessageId]:
-        """Send messages."""
-        messages = [to_message(record, self._message) for record in records]
-        if self._producer is None:
-            return tx.send_many(self.name, messages)
-        return tx.send_in_sequence(self._producer, self.name, messages, first)
-
-    def count_stored(self, records: Sequence[NewRecord], ids: Sequence[MessageId]) -> None:
-        """Count duplicates, and messages that are older than the queue keeps them."""
-        self.duplicates += sum(id.duplicate for id in ids)
-        self._old.count(records)
-
-    def unstored(self) -> int:
-        """The duplicates."""
-        return self.duplicates
-
-    def document(self, id: MessageId) -> dict[str, Any]:
-        """Queue, id and sequence, and whether an earlier message is meant by them."""
-        return place_document(id)
-
-    def warnings(self) -> Iterator[str]:
-        """Messages past the queue's retention."""
-        if self._old.number:
-            yield (
-                f"{count(self._old.number, 'message')} older than {self.name} keeps messages"
-                f" ({self._old.kept}); they expire at once"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Where one message went; `returned` when it had to go somewhere and could not."""
-
-    places: Sequence[RecordId | MessageId]
-    returned: bool
-
-    def __str__(self) -> str:
-        return " ".join(map(str, self.places))
-
-
-class ExchangeDestination:
-    """Whatever queues and topics an exchange leads to.
-
-    `returned` counts messages that were `mandatory` and led nowhere, `lost` those that were not;
-    `first_key` is the key of the first of them.
-    """
-
-    noun = "message"
-    stored_before = 0
-    duplicates = 0
-
-    def __init__(
-        self, store: Store, name: str, given: Given, message: GivenMessage, *, mandatory: bool
-    ) -> None:
-        self.name = store.exchange(name).name
-        self._given = given
-        self._message = message
-        self._mandatory = mandatory
-        self.returned = 0
-        self.lost = 0
-        self.first_key: bytes | str | None = None
-
-    def completed(self, records: Named) -> Named:
-        """The records with key and headers; the rest is for messages."""
-        return changed(records, self._given.applied) if self._given else records
-
-    def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[Published]:
-        """Publish messages."""
-        messages = [to_message(record, self._message) for record in records]
-        return [
-            Published(places, returned=self._mandatory and not places)
-            for places in tx.publish_many(self.name, messages)
-        ]
-
-    def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Published]) -> None:
-        """Count messages that went nowhere."""
-        for record, id in zip(records, ids, strict=True):
-            if not id.places:
-                self.first_key = self.first_key or record.key
-                self.returned += self._mandatory
-                self.lost += not self._mandatory
-
-    def unstored(self) -> int:
-        """What went nowhere."""
-        return self.lost + self.returned
-
-    def document(self, id: Published) -> dict[str, Any]:
-        """Each place as `produce` would tell it, and whether the message was returned."""
-        return {"routed": [place_document(place) for place in id.places], "returned": id.returned}
-
-    def warnings(self) -> Iterator[str]:
-        """Messages that no binding led anywhere."""
-        if self.lost:
-            yield (f"{count(self.lost, 'message')} went nowhere: no binding of {self.name} matched")
-
-
 def place_document(place: RecordId | MessageId) -> dict[str, Any]:
     """Where something was stored, as JSON."""
     if isinstance(place, RecordId):
@@ -241,7 +122,7 @@ def place_document(place: RecordId | MessageId) -> dict[str, Any]:
     }
 
 
-class _TooOld:
+class TooOld:
     """Counts records whose time lies further back than a destination keeps them."""
 
     def __init__(self, store: Store, kept: int | None) -> None:
@@ -251,6 +132,7 @@ class _TooOld:
         self._kept = kept
 
     def count(self, records: Sequence[NewRecord]) -> None:
+        """Look at the times of records that were stored."""
         if self._kept is not None:
             oldest = self._store.clock.wall() - self._kept
             times = (record.timestamp for record in records)

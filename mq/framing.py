@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mq.json_text import MISSING, ValuePath, parse_json
 from mq.output import to_json
 from mq.records import event_time, parse_envelope
 from store.errors import BadInput
 from store.models import NewRecord
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class ByteStream(Protocol):
+        """What records are read from: `sys.stdin.buffer`, a file opened with "rb", `io.BytesIO`."""
+
+        def read(self, size: int = -1, /) -> bytes:
+            """Read up to that many bytes."""
+
+        def read1(self, size: int = -1, /) -> bytes:
+            """Read what is there, up to that many bytes; wait only while there is nothing."""
+
 
 LARGEST_RECORD = 64 << 20
 _CHUNK = 1 << 16
@@ -24,16 +37,6 @@ class Framing(StrEnum):
     NUL = "nul"
     NDJSON = "ndjson"
     WHOLE = "whole"
-
-
-class ByteStream(Protocol):
-    """What records are read from: `sys.stdin.buffer`, a file opened with "rb", `io.BytesIO`."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Read up to that many bytes."""
-
-    def read1(self, size: int = -1, /) -> bytes:
-        """Read what is there, up to that many bytes; wait only while there is nothing."""
 
 
 @dataclass(frozen=True)

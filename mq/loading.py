@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Generic
+from typing import TYPE_CHECKING, Generic
 
-from mq.destinations import Destination, Id
+from mq.destinations import Id
 from mq.interrupts import Interrupts
 from mq.record_input import Named, named_error
-from store.broker import Store
 from store.errors import BadRecord, MqError
-from store.models import NewRecord
+
+if TYPE_CHECKING:
+    from mq.destinations import Destination
+    from store import NewRecord, Store
 
 BATCH_BYTES = 8 << 20
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mq.record_input import GivenMessage
 from mq.records import envelope_record, read_envelope
 from store.errors import BadInput
 from store.messages import NewMessage
@@ -18,20 +19,6 @@ class MessageRecord(NewRecord):
 
     message_group: str | None = None
     priority: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class GivenMessage:
-    """What the command line says of every message; it counts more than what the input says.
-
-    `delay` and `ttl` are in seconds.
-    """
-
-    delay: float | None = None
-    message_group: str | None = None
-    dedup_id: str | None = None
-    priority: int | None = None
-    ttl: float | None = None
 
 
 def parse_message_envelope(line: bytes) -> NewRecord:

@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO, UnsupportedOperation
 from select import select
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from mq.framing import Framing, InputForm, read_records
 from store.errors import BadInput
@@ -18,21 +18,23 @@ from store.models import Headers, NewRecord
 Named = Iterator[tuple[str, NewRecord]]
 """Records with what errors call them, such as `line 17`; empty where there is only one."""
 
+if TYPE_CHECKING:
+    from typing import Protocol
 
-class InputFile(Protocol):
-    """A buffered binary file."""
+    class InputFile(Protocol):
+        """A buffered binary file."""
 
-    def isatty(self) -> bool:
-        """Whether a person types it."""
+        def isatty(self) -> bool:
+            """Whether a person types it."""
 
-    def fileno(self) -> int:
-        """Its descriptor; raises UnsupportedOperation for what is in memory."""
+        def fileno(self) -> int:
+            """Its descriptor; raises UnsupportedOperation for what is in memory."""
 
-    def read(self, size: int = -1, /) -> bytes:
-        """Read up to that many bytes."""
+        def read(self, size: int = -1, /) -> bytes:
+            """Read up to that many bytes."""
 
-    def read1(self, size: int = -1, /) -> bytes:
-        """Read what is there, up to that many bytes."""
+        def read1(self, size: int = -1, /) -> bytes:
+            """Read what is there, up to that many bytes."""
 
 
 class PromptInput:
@@ -53,8 +55,7 @@ class PromptInput:
         return self._file.read1(size)
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(NamedTuple):
     """What the command line says of every record; it counts more than what the input says."""
 
     key: bytes | None
@@ -72,6 +73,19 @@ class Given:
 
     def __bool__(self) -> bool:
         return self != Given(None, {}, None)
+
+
+class GivenMessage(NamedTuple):
+    """What the command line says of every message; it counts more than what the input says.
+
+    `delay` and `ttl` are in seconds.
+    """
+
+    delay: float | None = None
+    message_group: str | None = None
+    dedup_id: str | None = None
+    priority: int | None = None
+    ttl: float | None = None
 
 
 class KnownPartitions:

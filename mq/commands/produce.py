@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,14 +28,16 @@ from mq.commands.input_options import (
 )
 from mq.commands.storing import Request, check, given_message, input_form, store_input
 from mq.context import current_context
-from mq.destinations import QueueDestination, TopicDestination
+from mq.destinations import TopicDestination
 from mq.framing import Framing as FramingKind
-from mq.message_input import GivenMessage, parse_message_envelope
-from mq.record_input import Given
+from mq.record_input import Given, GivenMessage
 from mq.records import parse_headers
 from store.addresses import Address, parse_address
-from store.broker import Store
 from store.errors import BadInput
+
+if TYPE_CHECKING:
+    from mq.message_destinations import QueueDestination
+    from store import Store
 
 app = SingleCommand()
 
@@ -84,8 +86,7 @@ def produce(
     check(context, request)
     with context.open_store() as store:
         if store.kind(request.destination) == "queue":
-            form = replace(request.form, parse_envelope=parse_message_envelope)
-            store_input(context, store, replace(request, form=form), _queue(store, request))
+            store_input(context, store, _for_messages(request), _queue(store, request))
         else:
             store_input(context, store, request, _topic(store, request))
 
@@ -116,7 +117,15 @@ def _topic(store: Store, request: Request) -> TopicDestination:
     )
 
 
+def _for_messages(request: Request) -> Request:
+    from mq.message_input import parse_message_envelope
+
+    return request._replace(form=replace(request.form, parse_envelope=parse_message_envelope))
+
+
 def _queue(store: Store, request: Request) -> QueueDestination:
+    from mq.message_destinations import QueueDestination
+
     if request.tombstone:
         raise BadInput(f"{request.destination} is a queue", hint="--tombstone is for a topic")
     return QueueDestination(

@@ -29,8 +29,8 @@ from mq.commands.input_options import (
 from mq.commands.reporting import count
 from mq.commands.storing import Request, check, given_message, input_form, store_input
 from mq.context import current_context
-from mq.destinations import ExchangeDestination
 from mq.framing import Framing as FramingKind
+from mq.message_destinations import ExchangeDestination
 from mq.message_input import parse_message_envelope
 from mq.record_input import Given
 from mq.records import parse_headers

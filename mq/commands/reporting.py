@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import typer
 
 from mq.context import Context
 from mq.output import Column, Format
-from store.messages import QueueConfig, ShareConfig
-from store.models import GroupConfig, TopicConfig
-from store.settings import write_settings
+
+if TYPE_CHECKING:
+    from store.messages import QueueConfig, ShareConfig
+    from store.models import GroupConfig, TopicConfig
+
+    Config = TopicConfig | GroupConfig | QueueConfig | ShareConfig
 
 Row = TypeVar("Row")
-Config = TopicConfig | GroupConfig | QueueConfig | ShareConfig
-
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would happen, and change nothing.")
 ]
@@ -46,6 +47,8 @@ def count(number: int, noun: str) -> str:
 
 def changed_settings(old: Config, new: Config) -> list[Change]:
     """The settings in which two configurations of one kind differ, as text."""
+    from store.settings import write_settings
+
     before, after = write_settings(old), write_settings(new)
     return [Change(name, text, after[name]) for name, text in before.items() if text != after[name]]
 

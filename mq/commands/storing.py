@@ -6,28 +6,28 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from mq.commands.reporting import count
 from mq.context import Context
-from mq.destinations import Destination, Id
-from mq.formatting import parse_delimiter
+from mq.destinations import Id
 from mq.framing import Framing, InputForm
 from mq.interrupts import Interrupts
 from mq.json_text import ValuePath
 from mq.loading import Loader
-from mq.message_input import GivenMessage
 from mq.output import Format, ReaderGone, to_json
-from mq.record_input import Given, Named, from_file, from_values, opened
-from store.broker import Store
+from mq.record_input import Given, GivenMessage, Named, from_file, from_values, opened
 from store.errors import BadInput
 from store.models import NewRecord
 from store.text import parse_duration
 
+if TYPE_CHECKING:
+    from mq.destinations import Destination
+    from store import Store
 
-@dataclass(frozen=True)
-class Request:
+
+class Request(NamedTuple):
     """What the command line asks for."""
 
     destination: str
@@ -60,9 +60,14 @@ def input_form(
     framing: Framing, key_delimiter: str | None, key_from: str | None, timestamp_from: str | None
 ) -> InputForm:
     """How the input is to be read; raises BadInput."""
+    delimiter = None
+    if key_delimiter is not None:
+        from mq.formatting import parse_delimiter
+
+        delimiter = parse_delimiter(key_delimiter)
     return InputForm(
         framing,
-        None if key_delimiter is None else parse_delimiter(key_delimiter),
+        delimiter,
         None if key_from is None else ValuePath(key_from),
         None if timestamp_from is None else ValuePath(timestamp_from),
     )

@@ -1,0 +1,132 @@
+"""Where `mq produce` and `mq publish` store messages: a queue, and what an exchange leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mq.commands.reporting import count
+from mq.destinations import TooOld, place_document
+from mq.message_input import to_message
+from mq.record_input import Given, GivenMessage, Named, changed
+from store.errors import BadInput
+
+if TYPE_CHECKING:
+    from store import MessageId, NewRecord, RecordId, Store, Transaction
+
+
+class QueueDestination:
+    """A queue. A named producer's messages are counted, and those stored before are skipped."""
+
+    noun = "message"
+
+    def __init__(
+        self, store: Store, name: str, given: Given, message: GivenMessage, producer: str | None
+    ) -> None:
+        if given.partition is not None:
+            raise BadInput(f"{name} is a queue: it has no partitions", hint="leave it out")
+        self.name = name
+        self._given = given
+        self._message = message
+        self.duplicates = 0
+        self._old = TooOld(store, store.queue(name).config.retention)
+        self._producer = None if producer is None else store.producer(producer)
+        self.stored_before = self._producer.stored(name) if self._producer else 0
+
+    def completed(self, records: Named) -> Named:
+        """The records with key and headers; the rest is for messages."""
+        return changed(records, self._given.applied) if self._given else records
+
+    def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[MessageId]:
+        """Send messages."""
+        messages = [to_message(record, self._message) for record in records]
+        if self._producer is None:
+            return tx.send_many(self.name, messages)
+        return tx.send_in_sequence(self._producer, self.name, messages, first)
+
+    def count_stored(self, records: Sequence[NewRecord], ids: Sequence[MessageId]) -> None:
+        """Count duplicates, and messages that are older than the queue keeps them."""
+        self.duplicates += sum(id.duplicate for id in ids)
+        self._old.count(records)
+
+    def unstored(self) -> int:
+        """The duplicates."""
+        return self.duplicates
+
+    def document(self, id: MessageId) -> dict[str, Any]:
+        """Queue, id and sequence, and whether an earlier message is meant by them."""
+        return place_document(id)
+
+    def warnings(self) -> Iterator[str]:
+        """Messages past the queue's retention."""
+        if self._old.number:
+            yield (
+                f"{count(self._old.number, 'message')} older than {self.name} keeps messages"
+                f" ({self._old.kept}); they expire at once"
+            )
+
+
+class Published(NamedTuple):
+    """Where one message went; `returned` when it had to go somewhere and could not."""
+
+    places: Sequence[RecordId | MessageId]
+    returned: bool
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.places))
+
+
+class ExchangeDestination:
+    """Whatever queues and topics an exchange leads to.
+
+    `returned` counts messages that were `mandatory` and led nowhere, `lost` those that were not;
+    `first_key` is the key of the first of them.
+    """
+
+    noun = "message"
+    stored_before = 0
+    duplicates = 0
+
+    def __init__(
+        self, store: Store, name: str, given: Given, message: GivenMessage, *, mandatory: bool
+    ) -> None:
+        self.name = store.exchange(name).name
+        self._given = given
+        self._message = message
+        self._mandatory = mandatory
+        self.returned = 0
+        self.lost = 0
+        self.first_key: bytes | str | None = None
+
+    def completed(self, records: Named) -> Named:
+        """The records with key and headers; the rest is for messages."""
+        return changed(records, self._given.applied) if self._given else records
+
+    def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[Published]:
+        """Publish messages."""
+        messages = [to_message(record, self._message) for record in records]
+        return [
+            Published(places, returned=self._mandatory and not places)
+            for places in tx.publish_many(self.name, messages)
+        ]
+
+    def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Published]) -> None:
+        """Count messages that went nowhere."""
+        for record, id in zip(records, ids, strict=True):
+            if not id.places:
+                self.first_key = self.first_key or record.key
+                self.returned += self._mandatory
+                self.lost += not self._mandatory
+
+    def unstored(self) -> int:
+        """What went nowhere."""
+        return self.lost + self.returned
+
+    def document(self, id: Published) -> dict[str, Any]:
+        """Each place as `produce` would tell it, and whether the message was returned."""
+        return {"routed": [place_document(place) for place in id.places], "returned": id.returned}
+
+    def warnings(self) -> Iterator[str]:
+        """Messages that no binding led anywhere."""
+        if self.lost:
+            yield (f"{count(self.lost, 'message')} went nowhere: no binding of {self.name} matched")
