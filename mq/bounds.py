@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store.errors import BadInput, MqError
 from store.log.positions import parse_position
@@ -13,8 +13,7 @@ BATCH_RECORDS = 500
 BATCH_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
-class Until:
+class Until(NamedTuple):
     """The first offset, or the first time in Unix milliseconds, that is not read any more.
 
     It holds in each partition; `None` is no bound of that kind.

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from mq.bounds import parse_until
 from mq.commands import SingleCommand
-from mq.conditions import parse_conditions
 from mq.context import Context, current_context
 from mq.diagnostics import ExitCode
-from mq.group_reading import GroupReading
 from mq.interrupts import Interrupts
-from mq.queue_reading import QueueReading
 from mq.record_lines import record_line
 from mq.record_printer import RecordPrinter
 from mq.scan import Scan
 from store.addresses import Address, parse_address
-from store.broker import Store
 from store.errors import BadInput
 from store.log.positions import parse_position
-from store.models import Record
 from store.text import parse_duration
+
+if TYPE_CHECKING:
+    from mq.conditions import Condition
+    from store import Record, Store
 
 app = SingleCommand()
 
@@ -35,8 +33,7 @@ DEFAULT_SESSION_TIMEOUT = "45s"
 LONGEST_PRINTING = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What the command line asks for."""
 
     source: Address
@@ -121,11 +118,7 @@ def consume(
     signals = [signal.SIGINT, signal.SIGTERM] if follow else [signal.SIGINT]
     with context.open_store() as store, Interrupts(*signals) as interrupts:
         if store.kind(request.source.name) == "queue":
-            _check_queue(request)
-            printed = QueueReading(
-                context, store, request.source.name, limit=limit, follow=follow, format=format,
-                interrupts=interrupts,
-            ).run()  # fmt: skip
+            printed = _read_queue(context, store, request, interrupts)
         else:
             printed = TopicReading(context, store, request, interrupts).run()
     return ExitCode.CONDITION_TRUE if fail_empty and not printed else ExitCode.OK
@@ -155,6 +148,16 @@ def _check_alone(request: Request) -> None:
         raise BadInput("only a group has a committed offset", hint="name it with -g")
 
 
+def _read_queue(context: Context, store: Store, request: Request, interrupts: Interrupts) -> int:
+    from mq.queue_reading import QueueReading
+
+    _check_queue(request)
+    return QueueReading(
+        context, store, request.source.name, limit=request.limit, follow=request.follow,
+        format=request.format, interrupts=interrupts,
+    ).run()  # fmt: skip
+
+
 def _check_queue(request: Request) -> None:
     name = request.source.name
     if request.where:
@@ -169,6 +172,14 @@ def _check_queue(request: Request) -> None:
             f"{name} is a queue: each message goes to one reader, the next one first",
             hint="-g, --from and --until are for a topic",
         )
+
+
+def _condition(where: Sequence[str], now: int) -> Condition | None:
+    if not where:
+        return None
+    from mq.conditions import parse_conditions
+
+    return parse_conditions(where, now)
 
 
 class TopicReading:
@@ -188,7 +199,7 @@ class TopicReading:
             context.output,
             interrupts,
             record_line(context, request.format),
-            parse_conditions(request.where, now) if request.where else None,
+            _condition(request.where, now),
             request.limit,
         )
 
@@ -211,6 +222,8 @@ class TopicReading:
         self._print_all(scan.batches(), lambda _: None)
 
     def _read_as_member(self, group: str) -> None:
+        from mq.group_reading import GroupReading
+
         request = self._request
         session_timeout = parse_duration(request.session_timeout) / 1000
         consumer = self._store.consumer(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         metrics as metrics,
         overview as overview,
         stalls as stalls,
+        trends as trends,
     )
 else:
     __getattr__ = on_demand(__name__)

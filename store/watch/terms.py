@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from store import watch
 from store.db import Snapshot
 from store.samples import Counter
-from store.watch.trends import Rates
 
 if TYPE_CHECKING:
     from store.watch.models import Cause
+    from store.watch.trends import Rates
 
 OVER = 30.0
 IDLE_AFTER = 3600.0
@@ -31,5 +32,5 @@ class Terms:
     def arriving(self, counter: Counter, id: int, present: int) -> float:
         """How much comes in per second."""
         if counter not in self._rates:
-            self._rates[counter] = Rates(self._tx, counter)
+            self._rates[counter] = watch.trends.Rates(self._tx, counter)
         return self._rates[counter].rate(id, present)
