@@ -41,7 +41,7 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row: its key, a cell for each column, and whether it may be marked."""
+    """A row: its key, and a cell for each column."""
 
     key: str
     cells: tuple[Line, ...]
@@ -104,9 +104,10 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         """Enter was pressed on a row, or it was clicked twice."""
 
     def __init__(
-        self, columns: Sequence[TableColumn], empty: str = "nothing here", *, id: str | None = None
-    ) -> None:
-        super().__init__(id=id)
+        self, columns: Sequence[TableColumn], empty: str = "nothing here", *,
+        id: str | None = None, classes: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(id=id, classes=classes)
         self.columns = tuple(columns)
         self.marked: set[str] = set()
         self._empty = empty

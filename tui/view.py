@@ -9,8 +9,9 @@ from textual.containers import Vertical
 
 from store import MqError, Overview
 from tui.live_table import LiveTable, TableRow
+from tui.painted import Band
 from tui.poller import Question
-from tui.spans import Line, plain
+from tui.spans import Line, Tone, line, plain, toned
 
 if TYPE_CHECKING:
     from tui.app import Dashboard
@@ -69,6 +70,11 @@ class View(Vertical):
     def command(self) -> str | None:
         """The command line for what is selected."""
         return None
+
+    def show_caption(self, name: str, more: str) -> None:
+        """Say above the table whose rows it shows, and what else is to be known of it."""
+        caption = line(" ", toned(name, Tone.TITLE), toned(more, Tone.DIM))
+        self.query_one(".caption", Band).show_lines([caption])
 
     def refocus(self) -> None:
         """Let the keys go to the view's table."""

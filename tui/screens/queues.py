@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
 
-from store import MqError, Overview, Stall, Subject
+from store import Overview, Stall, Subject
 from store.addresses import parse_address
+from store.messages import QueueConfig
 from store.watch.models import LeaseRow, QueueDetail
-from tui.deeds import prepare_dead_letter, prepare_purge, prepare_release
+from tui.deeds import Prepare, prepare_dead_letter, prepare_purge, prepare_release
 from tui.figures import age_cell, count_cell, rate_cell, state_cell
 from tui.live_table import LiveTable, TableColumn, TableRow
+from tui.master_detail import MasterDetailView
 from tui.painted import Band
 from tui.poller import Question
 from tui.spans import Line, Tone, line, toned
-from tui.view import View
 
 _QUEUES = (
     TableColumn("ST", 9),
@@ -85,126 +86,84 @@ def _lease_cells(lease: LeaseRow, blockers: set[str]) -> tuple[Line, ...]:
     )
 
 
-class QueuesView(View):
+class QueuesView(MasterDetailView):
     """Queues above, the leases of the selected one below."""
 
     KEYS = ("peek", "release", "dead_letter", "publish", "purge", "copy")
     title = "queues"
 
-    def __init__(self, selected: str | None = None) -> None:
-        super().__init__()
-        self._wanted = selected
-
     def compose(self) -> ComposeResult:
         """Two tables."""
-        yield LiveTable(_QUEUES, "no queues yet: mq queue create NAME", id="queues")
-        yield Band(id="queue-caption", classes="caption")
-        yield LiveTable(_LEASES, "nobody holds anything", id="leases")
+        yield LiveTable(
+            _QUEUES, "no queues yet: mq queue create NAME", id="queues", classes="masters"
+        )
+        yield Band(classes="caption")
+        yield LiveTable(_LEASES, "nobody holds anything", id="leases", classes="detail-rows")
 
     def question(self) -> Question | None:
         """The leases of the selected queue."""
-        name = self._wanted
+        name = self.selected
         return None if name is None else lambda store: store.queue_detail(name)
+
+    def subjects(self, overview: Overview) -> list[Subject]:
+        """The queues and shares."""
+        return [subject for subject in overview.subjects if subject.kind != "topic"]
+
+    def master_rows(self, subjects: Sequence[Subject]) -> list[TableRow]:
+        """A row per queue and share."""
+        return queue_rows(subjects)
 
     def show(self, overview: Overview, detail: Any) -> None:
         """Show the queues, and the leases of the selected one."""
-        queues = [subject for subject in overview.subjects if subject.kind != "topic"]
-        well = {queue.name for queue in queues if queue.state in {"ok", "idle"}}
-        table = self.query_one("#queues", LiveTable)
-        rows = queue_rows(queues)
-        table.show_rows(rows if self._is_below() else self.chosen_rows(rows, well))
-        table.styles.height = min(len(table.rows), max(3, self.size.height // 3)) + 1
-        if self._wanted is None and table.key is not None:
-            self._wanted = table.key
-            self.dashboard.ask_again()
-        elif self._wanted is not None and table.key != self._wanted:
-            self._follow(table, self._wanted)
-        if isinstance(detail, QueueDetail) and detail.status.name == self._wanted:
-            self._show_leases(detail, overview.stalls)
+        super().show(overview, detail)
+        if isinstance(detail, QueueDetail) and detail.status.name == self.selected:
+            rows = lease_rows(detail.leases, overview.stalls)
+            self.details.show_rows(self.chosen_rows(rows) if self.is_below else rows)
+            self.show_caption(detail.status.name, f"  {_policy(detail.status.config)}")
 
-    def _show_leases(self, detail: QueueDetail, stalls: Sequence[Stall]) -> None:
-        rows = lease_rows(detail.leases, stalls)
-        shown = self.chosen_rows(rows) if self._is_below() else rows
-        self.query_one("#leases", LiveTable).show_rows(shown)
-        status, config = detail.status, detail.status.config
-        most = "no limit" if config.max_deliveries is None else f"at most {config.max_deliveries}"
-        said = (
-            f"{'FIFO · ' if config.fifo else ''}lease {config.lease / 1000:g}s · {most} deliveries"
-        )
-        if config.dlq is not None:
-            said += f" · DLQ {config.dlq}"
-        caption = line(" ", toned(status.name, Tone.TITLE), toned(f"  {said}", Tone.DIM))
-        self.query_one("#queue-caption", Band).show_lines([caption])
-
-    def _follow(self, table: LiveTable, name: str) -> None:
-        """Put the cursor on the selected row; where the filter hides it, select what it shows."""
-        table.move_to(name)
-        if table.key not in {None, name}:
-            self._wanted = table.key
-            self.dashboard.ask_again()
-
-    def _is_below(self) -> bool:
-        return self.query_one("#leases").has_focus
-
-    def show_error(self, error: MqError) -> None:
-        """The queue is gone: show what there is."""
-        self._wanted = None
-        self._detail = None
-        self.dashboard.ask_again()
-
-    @on(LiveTable.Moved, "#queues")
-    def _select(self, event: LiveTable.Moved) -> None:
-        if (
-            event.key is not None
-            and event.key != self._wanted
-            and self.query_one("#queues").has_focus
-        ):
-            self._wanted = event.key
-            self.dashboard.ask_again()
-
-    @on(LiveTable.Chosen, "#queues")
-    async def _enter(self) -> None:
-        await self.press_peek()
-
-    @on(LiveTable.Chosen, "#leases")
+    @on(LiveTable.Chosen)
     async def _open(self) -> None:
         await self.press_peek()
 
     async def press_peek(self) -> None:
         """Look at the selected message, or at the messages of the queue."""
-        address = self.query_one("#leases", LiveTable).key if self._is_below() else None
+        address = self.details.key if self.is_below else None
         if address is not None:
             self.dashboard.jump(address)
-        elif self._wanted is not None:
-            await self.dashboard.open_messages(self._wanted)
+        elif self.selected is not None:
+            await self.dashboard.open_messages(self.selected)
 
     def press_release(self) -> None:
         """Take the selected message from its holder."""
-        address = self.query_one("#leases", LiveTable).key
-        if address is not None:
-            where = parse_address(address)
-            assert where.offset is not None
-            self.dashboard.propose(prepare_release(where.name, where.offset))
+        self._propose_for_lease(prepare_release)
 
     def press_dead_letter(self) -> None:
         """Refuse the selected message for good."""
-        address = self.query_one("#leases", LiveTable).key
-        if address is not None:
-            where = parse_address(address)
+        self._propose_for_lease(prepare_dead_letter)
+
+    def _propose_for_lease(self, prepare: Callable[[str, int], Prepare]) -> None:
+        if self.details.key is not None:
+            where = parse_address(self.details.key)
             assert where.offset is not None
-            self.dashboard.propose(prepare_dead_letter(where.name, where.offset))
+            self.dashboard.propose(prepare(where.name, where.offset))
 
     def press_purge(self) -> None:
         """Remove every message of the selected queue."""
-        if self._wanted is not None:
-            self.dashboard.propose(prepare_purge(self._wanted))
-
-    def destination(self) -> str:
-        """The queue."""
-        return self._wanted or ""
+        if self.selected is not None:
+            self.dashboard.propose(prepare_purge(self.selected))
 
     def command(self) -> str | None:
         """The command that shows the same."""
-        if self._is_below() and (address := self.query_one("#leases", LiveTable).key):
+        if self.is_below and (address := self.details.key):
             return f"mq peek {address} -n 1"
-        return None if self._wanted is None else f"mq lease list {self._wanted}"
+        return None if self.selected is None else f"mq lease list {self.selected}"
+
+
+def _policy(config: QueueConfig) -> str:
+    most = "no limit" if config.max_deliveries is None else f"at most {config.max_deliveries}"
+    parts = [f"lease {config.lease / 1000:g}s", f"{most} deliveries"]
+    if config.fifo:
+        parts.insert(0, "FIFO")
+    if config.dlq is not None:
+        parts.append(f"DLQ {config.dlq}")
+    return " · ".join(parts)

@@ -93,7 +93,7 @@ class RecordsView(View):
 
     def compose(self) -> ComposeResult:
         """A caption and a table."""
-        yield Band(id="records-caption", classes="caption")
+        yield Band(classes="caption")
         yield LiveTable(_COLUMNS, "no records here", id="records")
 
     def question(self) -> Callable[[Store], tuple[int | None, list[Record]]]:
@@ -118,16 +118,11 @@ class RecordsView(View):
         committed, records = detail
         stall = next(
             (stall for stall in overview.stalls
-             if stall.place == self._place and stall.reader in {self._group, *self._any()}), None,
+             if stall.place == self._place and stall.reader == self._group), None,
         )  # fmt: skip
         rows = record_rows(records, stall, committed, overview.taken)
         self.query_one("#records", LiveTable).show_rows(self.chosen_rows(rows))
-        reader = f" as {self._group} reads it" if self._group else ""
-        caption = line(" ", toned(self._place, Tone.TITLE), toned(reader, Tone.DIM))
-        self.query_one("#records-caption", Band).show_lines([caption])
-
-    def _any(self) -> set[str]:
-        return set()
+        self.show_caption(self._place, f" as {self._group} reads it" if self._group else "")
 
     @on(LiveTable.Chosen)
     def press_peek(self) -> None:
@@ -158,7 +153,7 @@ class MessagesView(View):
 
     def compose(self) -> ComposeResult:
         """A caption and a table."""
-        yield Band(id="messages-caption", classes="caption")
+        yield Band(classes="caption")
         yield LiveTable(_COLUMNS, "no messages", id="messages")
 
     def question(self) -> Callable[[Store], list[Message]]:
@@ -172,9 +167,7 @@ class MessagesView(View):
         stalls = [stall for stall in overview.stalls if stall.source == self._queue]
         rows = message_rows(detail, stalls, overview.taken)
         self.query_one("#messages", LiveTable).show_rows(self.chosen_rows(rows))
-        more = f"  the oldest {_MOST}" if len(detail) == _MOST else ""
-        caption = line(" ", toned(self._queue, Tone.TITLE), toned(more, Tone.DIM))
-        self.query_one("#messages-caption", Band).show_lines([caption])
+        self.show_caption(self._queue, f"  the oldest {_MOST}" if len(detail) == _MOST else "")
 
     @on(LiveTable.Chosen)
     def press_peek(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from textual import on
 from textual.app import ComposeResult
 
-from store import MqError, Overview, Stall, Store, Subject
+from store import Overview, Stall, Store, Subject
 from store.models import Lag, PartitionStatus
 from store.text import describe_size
 from store.watch.models import TopicDetail
@@ -24,10 +24,10 @@ from tui.figures import (
     trend_cell,
 )
 from tui.live_table import LiveTable, TableColumn, TableRow
+from tui.master_detail import MasterDetailView
 from tui.painted import Band
 from tui.poller import Question
 from tui.spans import EMPTY, Line, Tone, line, toned
-from tui.view import View
 
 _MOST_PARTITIONS = 5_000
 _TOPICS = (
@@ -131,51 +131,37 @@ def _partition_cells(status: PartitionStatus, edge: float | None) -> tuple[Line,
     )
 
 
-class TopicsView(View):
+class TopicsView(MasterDetailView):
     """Topics above, the partitions of the selected one below."""
 
     KEYS = ("peek", "reset", "publish", "copy")
     title = "topics"
 
-    def __init__(self, selected: str | None = None) -> None:
-        super().__init__()
-        self._wanted = selected
-
     def compose(self) -> ComposeResult:
         """Two tables."""
-        yield LiveTable(_TOPICS, "no topics yet: mq topic create NAME", id="topics")
-        yield Band(id="topic-caption", classes="caption")
-        yield LiveTable(_PARTITIONS, "no partitions", id="partitions")
-
-    def on_mount(self) -> None:
-        """The upper table is as tall as it needs to be."""
-        self.query_one("#topics").add_class("masters")
+        yield LiveTable(
+            _TOPICS, "no topics yet: mq topic create NAME", id="topics", classes="masters"
+        )
+        yield Band(classes="caption")
+        yield LiveTable(_PARTITIONS, "no partitions", id="partitions", classes="detail-rows")
 
     def question(self) -> Question | None:
         """The details of the selected topic."""
-        name = self.selected()
-        if name is None:
-            return None
-        return lambda store: _detail(store, name)
+        name = self.selected
+        return None if name is None else lambda store: _detail(store, name)
 
-    def selected(self) -> str | None:
-        """The topic whose partitions are shown."""
-        return self._wanted
+    def subjects(self, overview: Overview) -> list[Subject]:
+        """The topics."""
+        return [subject for subject in overview.subjects if subject.kind == "topic"]
+
+    def master_rows(self, subjects: Sequence[Subject]) -> list[TableRow]:
+        """A row per topic."""
+        return topic_rows(subjects)
 
     def show(self, overview: Overview, detail: Any) -> None:
         """Show the topics, and the partitions of the selected one."""
-        topics = [subject for subject in overview.subjects if subject.kind == "topic"]
-        well = {topic.name for topic in topics if topic.state in {"ok", "idle"}}
-        table = self.query_one("#topics", LiveTable)
-        rows = topic_rows(topics)
-        table.show_rows(rows if self._is_below() else self.chosen_rows(rows, well))
-        table.styles.height = min(len(table.rows), max(3, self.size.height // 3)) + 1
-        if self._wanted is None and table.key is not None:
-            self._wanted = table.key
-            self.dashboard.ask_again()
-        elif self._wanted is not None and table.key != self._wanted:
-            self._follow(table, self._wanted)
-        if isinstance(detail, TopicDetail) and detail.status.name == self._wanted:
+        super().show(overview, detail)
+        if isinstance(detail, TopicDetail) and detail.status.name == self.selected:
             self._show_partitions(detail, overview.stalls)
 
     def on_live_table_resized(self) -> None:
@@ -185,52 +171,22 @@ class TopicsView(View):
             self.show_known(overview)
 
     def _show_partitions(self, detail: TopicDetail, stalls: Sequence[Stall]) -> None:
-        table = self.query_one("#partitions", LiveTable)
-        rows = partition_rows(detail, stalls, table.width_for("READ"))
+        rows = partition_rows(detail, stalls, self.details.width_for("READ"))
         is_well = {f"{lag.partition} {lag.group}" for lag in detail.lags if not lag.lag}
-        table.show_rows(self.chosen_rows(rows, is_well) if self._is_below() else rows)
-        partitions = detail.status.partitions
-        groups = len({lag.group for lag in detail.lags})
+        self.details.show_rows(self.chosen_rows(rows, is_well) if self.is_below else rows)
+        partitions = plural(len(detail.status.partitions), "partition")
+        groups = plural(len({lag.group for lag in detail.lags}), "group")
         cleanup = detail.status.config.cleanup
-        counts = f"{plural(len(partitions), 'partition')} · {plural(groups, 'group')}"
-        said = f"{counts} · cleanup {cleanup}"
-        caption = line(" ", toned(detail.status.name, Tone.TITLE), toned(f"  {said}", Tone.DIM))
-        self.query_one("#topic-caption", Band).show_lines([caption])
+        self.show_caption(detail.status.name, f"  {partitions} · {groups} · cleanup {cleanup}")
 
-    def _follow(self, table: LiveTable, name: str) -> None:
-        """Put the cursor on the selected row; where the filter hides it, select what it shows."""
-        table.move_to(name)
-        if table.key not in {None, name}:
-            self._wanted = table.key
-            self.dashboard.ask_again()
-
-    def _is_below(self) -> bool:
-        return self.query_one("#partitions").has_focus
-
-    def show_error(self, error: MqError) -> None:
-        """The topic is gone: show what there is."""
-        self._wanted = None
-        self._detail = None
-        self.dashboard.ask_again()
-
-    @on(LiveTable.Moved, "#topics")
-    def _select(self, event: LiveTable.Moved) -> None:
-        if (
-            event.key is not None
-            and event.key != self._wanted
-            and self.query_one("#topics").has_focus
-        ):
-            self._wanted = event.key
-            self.dashboard.ask_again()
-
-    @on(LiveTable.Chosen, "#topics")
+    @on(LiveTable.Chosen, ".masters")
     def _enter(self) -> None:
-        self.query_one("#partitions").focus()
+        self.details.focus()
 
-    @on(LiveTable.Chosen, "#partitions")
+    @on(LiveTable.Chosen, ".detail-rows")
     async def _open(self) -> None:
         partition, group = self._place()
-        place = f"{self._wanted}/{partition}"
+        place = f"{self.selected}/{partition}"
         overview = self.dashboard.overview
         for stall in overview.stalls if overview else ():
             if (stall.place, stall.reader) == (place, group):
@@ -239,7 +195,7 @@ class TopicsView(View):
         await self.press_peek()
 
     def _place(self) -> tuple[int | None, str]:
-        key = self.query_one("#partitions", LiveTable).key
+        key = self.details.key
         if key is None:
             return None, ""
         number, _, group = key.partition(" ")
@@ -248,29 +204,25 @@ class TopicsView(View):
     async def press_peek(self) -> None:
         """Look at the records of the partition, from where the group stands."""
         partition, group = self._place()
-        if self._wanted is not None and partition is not None:
-            await self.dashboard.open_records(self._wanted, partition, group)
+        if self.selected is not None and partition is not None:
+            await self.dashboard.open_records(self.selected, partition, group)
 
     def press_reset(self) -> None:
         """Ask where a group shall go on."""
         partition, group = self._place()
-        if self._wanted is not None:
-            only = partition if self._is_below() else None
-            asking = ask_reset(self.dashboard, group, self._wanted, only)
+        if self.selected is not None:
+            only = partition if self.is_below else None
+            asking = ask_reset(self.dashboard, group, self.selected, only)
             self.dashboard.run_worker(asking, group="deed")
-
-    def destination(self) -> str:
-        """The topic."""
-        return self._wanted or ""
 
     def command(self) -> str | None:
         """The command that shows the same."""
-        if self._wanted is None:
+        if self.selected is None:
             return None
         _, group = self._place()
-        if self._is_below() and group:
-            return f"mq lag {group} --topic {self._wanted}"
-        return f"mq topic show {self._wanted}"
+        if self.is_below and group:
+            return f"mq lag {group} --topic {self.selected}"
+        return f"mq topic show {self.selected}"
 
 
 def _detail(store: Store, name: str) -> TopicDetail:
