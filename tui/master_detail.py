@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from textual import on
 
-from store import MqError, Overview, Subject
+from store import MqError, Subject
 from tui.live_table import LiveTable, TableRow
 from tui.view import View
 
@@ -39,19 +38,10 @@ class MasterDetailView(View):
         """Whether the keys go to the lower table, and with them the filter."""
         return self.details.has_focus
 
-    def subjects(self, overview: Overview) -> list[Subject]:
-        """What the upper table lists."""
-        raise NotImplementedError
-
-    def master_rows(self, subjects: Sequence[Subject]) -> list[TableRow]:
-        """A row for each of them."""
-        raise NotImplementedError
-
-    def show(self, overview: Overview, detail: Any) -> None:
-        """Show the names, in as few lines as they need, and follow the selected one."""
-        subjects = self.subjects(overview)
+    def show_masters(self, subjects: Sequence[Subject], rows: Sequence[TableRow]) -> None:
+        """Show the subjects in as few lines as they need, and follow the selected one."""
         well = {subject.name for subject in subjects if subject.state in {"ok", "idle"}}
-        table, rows = self.masters, self.master_rows(subjects)
+        table = self.masters
         table.show_rows(rows if self.is_below else self.chosen_rows(rows, well))
         table.styles.height = min(len(table.rows), max(3, self.size.height // 3)) + 1
         if self._selected is not None and table.key != self._selected:

@@ -105,17 +105,10 @@ class QueuesView(MasterDetailView):
         name = self.selected
         return None if name is None else lambda store: store.queue_detail(name)
 
-    def subjects(self, overview: Overview) -> list[Subject]:
-        """The queues and shares."""
-        return [subject for subject in overview.subjects if subject.kind != "topic"]
-
-    def master_rows(self, subjects: Sequence[Subject]) -> list[TableRow]:
-        """A row per queue and share."""
-        return queue_rows(subjects)
-
     def show(self, overview: Overview, detail: Any) -> None:
         """Show the queues, and the leases of the selected one."""
-        super().show(overview, detail)
+        queues = [subject for subject in overview.subjects if subject.kind != "topic"]
+        self.show_masters(queues, queue_rows(queues))
         if isinstance(detail, QueueDetail) and detail.status.name == self.selected:
             rows = lease_rows(detail.leases, overview.stalls)
             self.details.show_rows(self.chosen_rows(rows) if self.is_below else rows)

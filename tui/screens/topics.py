@@ -150,17 +150,10 @@ class TopicsView(MasterDetailView):
         name = self.selected
         return None if name is None else lambda store: _detail(store, name)
 
-    def subjects(self, overview: Overview) -> list[Subject]:
-        """The topics."""
-        return [subject for subject in overview.subjects if subject.kind == "topic"]
-
-    def master_rows(self, subjects: Sequence[Subject]) -> list[TableRow]:
-        """A row per topic."""
-        return topic_rows(subjects)
-
     def show(self, overview: Overview, detail: Any) -> None:
         """Show the topics, and the partitions of the selected one."""
-        super().show(overview, detail)
+        topics = [subject for subject in overview.subjects if subject.kind == "topic"]
+        self.show_masters(topics, topic_rows(topics))
         if isinstance(detail, TopicDetail) and detail.status.name == self.selected:
             self._show_partitions(detail, overview.stalls)
 
