@@ -12,7 +12,8 @@ from typing import Any
 from mq.json_text import MISSING, ValuePath, parse_json
 from mq.output import to_json
 from store.errors import BadInput
-from store.messages import Dead, Message
+from store.letters import Dead
+from store.messages import Message
 from store.models import Record
 from store.text import parse_duration, parse_time
 

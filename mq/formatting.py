@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mq.records import format_header
 from store.errors import BadInput
-from store.messages import Message
-from store.models import Record
 from store.text import printable, printable_bytes
+
+if TYPE_CHECKING:
+    from store import Message, Record
 
 Field = Callable[[Any], bytes]
 Fields = Mapping[str, Field]

@@ -17,8 +17,9 @@ from typing import IO
 from mq.context import STORE_VARIABLE
 from mq.output import to_json
 from mq.processes import LAST_WORDS, describe_end, signal_group, start
-from store.messages import Message, SharedRecord
+from store.messages import Message
 from store.models import HeaderValue, Record
+from store.shared_records import SharedRecord
 from store.text import format_duration
 
 LONGEST_ERROR = 1000

@@ -9,8 +9,9 @@ from typing import Any, get_args
 from mq.message_records import to_document
 from mq.records import envelope_record, read_envelope
 from store.errors import BadInput
+from store.letters import Dead, Hop, Reason
 from store.log.encoding import encode_bytes
-from store.messages import Dead, Hop, Message, Reason
+from store.messages import Message
 from store.text import parse_duration, parse_time
 
 _REASONS: tuple[Reason, ...] = get_args(Reason)

@@ -11,7 +11,8 @@ from mq.formatting import MESSAGE_FIELDS
 from mq.output import Column, Format, to_json
 from mq.record_lines import Line, cell_text, cut, stream_line
 from mq.records import text_field
-from store.messages import Dead, Message
+from store.letters import Dead
+from store.messages import Message
 from store.text import format_duration, format_time
 
 _KEY_WIDTH = 24

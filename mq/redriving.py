@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mq.diagnostics import Diagnostics
 from mq.interrupts import Interrupts
 from store.errors import BadInput, MqError, TimedOut
-from store.messages import Moved, Redriven
+from store.letters import Moved, Redriven
 
 if TYPE_CHECKING:
     from store import Store

@@ -7,7 +7,7 @@ from typing import Any
 from mq.output import Column
 from mq.record_lines import cell_text
 from mq.records import text_field
-from store.messages import SharedRecord
+from store.shared_records import SharedRecord
 from store.text import format_time
 
 

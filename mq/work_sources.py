@@ -16,8 +16,9 @@ from mq.group_reading import report_losses
 from store.broker import Store
 from store.consumer import Consumer
 from store.errors import Fenced, MqError, Unavailable
-from store.messages import Message, SharedRecord
+from store.messages import Message
 from store.models import Record
+from store.shared_records import SharedRecord
 
 Item = TypeVar("Item", Record, Message, SharedRecord)
 Leased = TypeVar("Leased", Message, SharedRecord)

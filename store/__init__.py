@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from store.consumer import Consumer
     from store.groups.reset import Shift
     from store.log.positions import Position, parse_position
-    from store.messages import Message, MessageId, NewMessage, SharedRecord
+    from store.messages import Message, MessageId, NewMessage
     from store.models import NewRecord, Record, RecordId
     from store.producer import Producer
     from store.routes import Binding, Exchange, Route, RouteExplanation
+    from store.shared_records import SharedRecord
     from store.transaction import Transaction
     from store.watch.doctor.diagnosis import Diagnosis, Severity
     from store.watch.models import Overview, Stall, Subject
@@ -107,7 +108,7 @@ _LATER = {
     "Route": "store.routes",
     "RouteExplanation": "store.routes",
     "Severity": "store.watch.doctor.diagnosis",
-    "SharedRecord": "store.messages",
+    "SharedRecord": "store.shared_records",
     "Shift": "store.groups.reset",
     "Stall": "store.watch.models",
     "Store": "store.broker",

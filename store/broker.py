@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from store.consumer import Consumer
     from store.db import Snapshot, Write
     from store.log.positions import Position
-    from store.messages import Message, SharedRecord
+    from store.messages import Message
     from store.models import Seconds
     from store.producer import Producer
+    from store.shared_records import SharedRecord
     from store.transaction import Transaction
 
 _PAGES_A_STEP = 500

@@ -1,14 +1,15 @@
 """The values that queues take and give. All are frozen; times are Unix milliseconds."""
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from store.models import Headers, HeaderValue, Seconds, Timestamp
+
+if TYPE_CHECKING:
+    from store.letters import Dead
 
 DAY = 86_400_000
 State = Literal["ready", "leased", "delayed", "blocked"]
 STATES: tuple[State, ...] = ("ready", "leased", "delayed", "blocked")
-Reason = Literal["max_deliveries", "rejected", "expired", "overflow"]
 
 
 class NewMessage(NamedTuple):
@@ -37,40 +38,6 @@ class MessageId(NamedTuple):
         return f"{self.queue}@{self.sequence}"
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """One queue and reason in a dead letter's history: how often, and when first (as x-death).
-
-    `ttl` is the time to live that the message had there, in milliseconds, if that ended it.
-    """
-
-    source: str
-    reason: Reason
-    count: int
-    at: int
-    ttl: int | None = None
-
-
-class Dead(NamedTuple):
-    """Why a message is a dead letter; `hops` is its whole history, newest first.
-
-    `priority` is the one it was sent with, which its DLQ may not have.
-    """
-
-    source: str
-    reason: Reason
-    at: int
-    deliveries: int
-    error: str | None
-    hops: tuple[Hop, ...]
-    priority: int = 0
-
-    @property
-    def source_name(self) -> str:
-        """Where it comes from, without the sequence number or offset."""
-        return self.source.partition("@")[0]
-
-
 class Message(NamedTuple):
     """A message of a queue.
 
@@ -93,7 +60,7 @@ class Message(NamedTuple):
     receipt: str | None = None
     lease_expires: int | None = None
     holder: str | None = None
-    dead: Dead | None = None
+    dead: "Dead | None" = None
 
     @property
     def address(self) -> str:
@@ -185,100 +152,6 @@ class QueueStatus(NamedTuple):
     """How many messages the queues that dead-letter into this one have sent here and that wait."""
 
 
-class ShareConfig(NamedTuple):
-    """The settings of a share; lengths of time in milliseconds.
-
-    Names and defaults follow Kafka's share groups (KIP-932). `max_in_flight` bounds, per partition,
-    the window from the first unfinished record to the last one that was handed out.
-    """
-
-    lease: int = 30_000
-    max_deliveries: int | None = 5
-    max_in_flight: int = 2_000
-    dlq: str | None = None
-
-
-class ShareSettings(TypedDict, total=False):
-    """The settings of a share as callers give them: lengths of time in seconds."""
-
-    lease: Seconds
-    max_deliveries: int | None
-    max_in_flight: int
-    dlq: str | None
-
-
-class SharedRecord(NamedTuple):
-    """A record that was leased through a share, with the receipt to settle it by."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    headers: dict[str, HeaderValue]
-    value: bytes | None
-    deliveries: int
-    state: State
-    receipt: str
-    lease_expires: int
-    holder: str
-
-    @property
-    def address(self) -> str:
-        """`topic/partition@offset`."""
-        return f"{self.topic}/{self.partition}@{self.offset}"
-
-
-class SharePartition(NamedTuple):
-    """Where a share stands in one partition.
-
-    The window is from `start`, the first unfinished offset, to `next`, the first that was never
-    handed out. In it records are leased, delayed, ready again or finished. `full` says that nothing
-    new is handed out until the window's first record is finished; `pinned_since` is when that one
-    was handed out first.
-    """
-
-    partition: int
-    start: int
-    next: int
-    end: int
-    leased: int
-    delayed: int
-    ready: int
-    finished: int
-    lag: int
-    full: bool
-    pinned_since: int | None
-
-
-class ShareStatus(NamedTuple):
-    """A share with its settings and where it stands in each partition of its topic."""
-
-    name: str
-    topic: str
-    config: ShareConfig
-    created: int
-    partitions: list[SharePartition]
-
-
-class InFlight(NamedTuple):
-    """A record that a share handed out and that is not finished.
-
-    `since` is when it was handed out first, `error` what its last failure told. Holder, expiry and
-    receipt are those of a lease that runs.
-    """
-
-    address: str
-    state: State
-    deliveries: int
-    holder: str | None
-    expires: int | None
-    seconds_left: float | None
-    since: int | None
-    error: str | None
-    receipt: str | None
-
-
 class LeaseStatus(NamedTuple):
     """A message in somebody's hands; `expires` is Unix milliseconds."""
 
@@ -300,71 +173,3 @@ class Attempt(NamedTuple):
     ended: int
     outcome: str
     error: str | None
-
-
-class Moved(NamedTuple):
-    """A message that was moved from one queue to another."""
-
-    id: str
-    source: str
-    target: str
-
-
-class Batch(NamedTuple):
-    """What was done to dead letters in one go; `number` is what `undo_redrive` takes.
-
-    `undone` says how many of the messages were taken back, `edited` tells an edit from a redrive.
-    """
-
-    number: int
-    at: int
-    messages: int
-    undone: int
-    edited: bool
-
-
-class Redriven(NamedTuple):
-    """What became of a message that was redriven: dead again at `dead_letter`, there, or gone."""
-
-    id: str
-    is_present: bool
-    dead_letter: str | None
-    error: str | None
-
-
-class Event(NamedTuple):
-    """Something that happened to a message or record at an address; what nobody noted is `None`.
-
-    `what` is `sent`, `dead-lettered`, `redriven`, `leased`, `unknown` or how a delivery ended.
-    `reader` is who read it there: a queue, a group or a share. Times are Unix milliseconds.
-    """
-
-    at: int | None
-    address: str
-    what: str
-    reader: str | None = None
-    delivery: int | None = None
-    holder: str | None = None
-    started: int | None = None
-    error: str | None = None
-    reason: Reason | None = None
-    target: str | None = None
-
-
-class DeadLetterQueue(NamedTuple):
-    """A queue that is somebody's DLQ or holds dead letters; `oldest` is when the first died."""
-
-    name: str
-    dead_letters: int
-    sources: tuple[str, ...]
-    oldest: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class LetterGroup:
-    """Dead letters with something in common, and when the first and the last of them died."""
-
-    value: str | None
-    count: int
-    first: int
-    last: int

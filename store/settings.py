@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from store.errors import BadInput
-from store.messages import QueueConfig, ShareConfig
+from store.messages import QueueConfig
 from store.models import GroupConfig, TopicConfig
+from store.shared_records import ShareConfig
 from store.text import format_duration, format_size, parse_duration, parse_size
 
 

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from store.db import Parameters, Row, Snapshot, Write, WriteBlock
     from store.groups.commit import Offsets
     from store.log.placement import StickyPlacement
-    from store.messages import Message, MessageId, NewMessage, SharedRecord
+    from store.messages import Message, MessageId, NewMessage
     from store.models import NewRecord, RecordId, Seconds
     from store.producer import Producer
+    from store.shared_records import SharedRecord
 
 if TYPE_CHECKING:
     from store.broker import Store

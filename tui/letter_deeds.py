@@ -9,7 +9,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from store import BadInput, Conflict, Message, NotFound, Store
-from store.messages import Moved
+from store.letters import Moved
 from tui.deeds import Prepare
 from tui.dialogs import Deed, Field, Form
 from tui.figures import plural

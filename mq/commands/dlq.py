@@ -19,7 +19,7 @@ from mq.output import Column
 from store.addresses import EXCHANGE_PREFIX
 from store.delivery.letter_groups import Field
 from store.errors import BadInput
-from store.messages import DeadLetterQueue, LetterGroup
+from store.letters import DeadLetterQueue, LetterGroup
 from store.text import format_time
 
 app = CommandGroup(help="Dead letters: messages that were delivered too often, or rejected.")

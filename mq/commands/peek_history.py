@@ -8,7 +8,7 @@ from mq.context import Context
 from mq.output import Column
 from store.addresses import Address
 from store.errors import BadInput
-from store.messages import Event
+from store.letters import Event
 from store.text import format_time
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from mq.output import Column
 from mq.redriving import PacedRedrive, parse_rate
 from store.delivery.redrive import Redrive
 from store.errors import MqError, NotFound
-from store.messages import Message, Moved
+from store.letters import Moved
+from store.messages import Message
 from store.text import parse_duration
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from mq.context import Context
 from mq.output import Column, Format
 
 if TYPE_CHECKING:
-    from store.messages import QueueConfig, ShareConfig
+    from store.messages import QueueConfig
     from store.models import GroupConfig, TopicConfig
+    from store.shared_records import ShareConfig
 
     Config = TopicConfig | GroupConfig | QueueConfig | ShareConfig
 

@@ -7,8 +7,8 @@ from typing import Any
 from mq.commands.queue_columns import config_document
 from mq.context import Context
 from mq.output import Column
-from store.messages import InFlight, SharePartition, ShareStatus
 from store.settings import write_settings
+from store.shared_records import InFlight, SharePartition, ShareStatus
 from store.text import describe_duration, format_time
 
 

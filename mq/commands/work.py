@@ -21,8 +21,9 @@ from mq.working import OnFailure, Policy, Worker
 from store.addresses import check_name
 from store.broker import Store
 from store.errors import BadInput, MqError, NotFound
-from store.messages import Message, SharedRecord
+from store.messages import Message
 from store.models import Record
+from store.shared_records import SharedRecord
 from store.text import parse_duration
 
 app = SingleCommand()

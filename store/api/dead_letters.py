@@ -11,7 +11,8 @@ from store.api.base import Calls
 
 if TYPE_CHECKING:
     from store.delivery.deadletters import Choice
-    from store.messages import Batch, DeadLetterQueue, Event, LetterGroup, Message, Redriven
+    from store.letters import Batch, DeadLetterQueue, Event, LetterGroup, Redriven
+    from store.messages import Message
 
 
 class DeadLetterCalls(Calls):

@@ -9,11 +9,19 @@ from store import delivery, holders, log
 from store.api.base import Calls
 from store.errors import BadInput, Exists, MqError, NotFound
 from store.log.encoding import milliseconds
-from store.messages import NewMessage, QueueConfig
 
 if TYPE_CHECKING:
     from store.db import Write
-    from store.messages import Attempt, LeaseStatus, Message, MessageId, QueueSettings, QueueStatus
+    from store.messages import (
+        Attempt,
+        LeaseStatus,
+        Message,
+        MessageId,
+        NewMessage,
+        QueueConfig,
+        QueueSettings,
+        QueueStatus,
+    )
     from store.models import Headers, Seconds, Timestamp
 
 DEFAULT_MAX_DELIVERIES = 5
@@ -32,6 +40,8 @@ class QueueCalls(Calls):
         A DLQ alone sets a limit of five deliveries. Raises `Exists`, with `if_not_exists` only
         when the settings differ.
         """
+        from store.messages import QueueConfig
+
         config = QueueConfig(**_encoded(settings))
         if config.dlq is not None and "max_deliveries" not in settings:
             config = config._replace(max_deliveries=DEFAULT_MAX_DELIVERIES)
@@ -95,6 +105,8 @@ class QueueCalls(Calls):
         ttl: Seconds | None = None,
     ) -> MessageId:
         """Send one message; it is stored when the call returns. See `send_many`."""
+        from store.messages import NewMessage
+
         message = NewMessage(
             value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
         )
@@ -256,7 +268,7 @@ def _encoded(settings: QueueSettings) -> dict[str, Any]:
 
 
 def _agreeing(present: delivery.queues.Queue, config: QueueConfig) -> delivery.queues.Queue:
-    for setting in QueueConfig._fields:
+    for setting in config._fields:
         theirs, ours = _as_text(setting, present.config), _as_text(setting, config)
         if theirs != ours:
             raise Exists(

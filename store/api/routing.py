@@ -9,13 +9,12 @@ from store import delivery, routing
 from store.api.base import Calls
 from store.errors import Exists, Unroutable
 from store.log.encoding import encode_bytes
-from store.messages import NewMessage
-from store.routes import RouteExplanation
 
 if TYPE_CHECKING:
     from store.delivery.publish import Placed
+    from store.messages import NewMessage
     from store.models import Headers, Seconds, Timestamp
-    from store.routes import Binding, Exchange, Route
+    from store.routes import Binding, Exchange, Route, RouteExplanation
 
 
 class RoutingCalls(Calls):
@@ -98,6 +97,8 @@ class RoutingCalls(Calls):
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> RouteExplanation:
         """`route`, with the bindings of every exchange on the way that did not match, and why."""
+        from store.routes import RouteExplanation
+
         routing_key = routing.tables.routing_key(encode_bytes(key, "key"))
         with self._read() as tx:
             steps = routing.tables.current(tx).steps(tx, exchange, routing_key, headers or {})
@@ -120,6 +121,8 @@ class RoutingCalls(Calls):
         mandatory: bool = False,
     ) -> list[Placed]:
         """Publish one message; where it is stored when the call returns. See `publish_many`."""
+        from store.messages import NewMessage
+
         message = NewMessage(
             value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
         )

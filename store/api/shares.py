@@ -9,13 +9,12 @@ from store.api.base import Calls
 from store.api.queues import MOST_AT_ONCE
 from store.errors import BadInput, Exists
 from store.log.encoding import milliseconds
-from store.messages import ShareConfig
 
 if TYPE_CHECKING:
     from store.addresses import Address
     from store.log.positions import Position
-    from store.messages import InFlight, SharedRecord, ShareSettings, ShareStatus
     from store.models import OffsetChange, Seconds
+    from store.shared_records import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
 
 
 class ShareCalls(Calls):
@@ -30,6 +29,8 @@ class ShareCalls(Calls):
         It begins at `start` in each partition. Raises `Exists`, with `if_not_exists` only when
         topic or settings differ.
         """
+        from store.shared_records import ShareConfig
+
         config = ShareConfig(**_encoded(settings))
         with self._write() as tx:
             place = (

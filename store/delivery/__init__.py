@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         origins as origins,
         publish as publish,
         purge as purge,
+        queue_rules as queue_rules,
         queues as queues,
         receive as receive,
         redrive as redrive,

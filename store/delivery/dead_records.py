@@ -7,8 +7,8 @@ from store.delivery import enqueue, origins
 from store.delivery.enqueue import Draft
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
+from store.letters import Reason
 from store.log.encoding import Encoded, encode_headers
-from store.messages import Reason
 from store.models import Record
 
 

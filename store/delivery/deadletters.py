@@ -10,7 +10,8 @@ from store.db import Snapshot
 from store.delivery import queues, shares, view
 from store.delivery.queues import Queue
 from store.errors import BadInput
-from store.messages import DeadLetterQueue, Message
+from store.letters import DeadLetterQueue
+from store.messages import Message
 
 _PAGE = 500
 

@@ -10,8 +10,8 @@ from store.db import Snapshot
 from store.delivery import attempts, journal, leases, origins, view
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
+from store.letters import Event
 from store.log import topics
-from store.messages import Event
 
 # A redrive and a death each lead back to another place; a cycle of them ends somewhere.
 _MOST_PLACES = 1_000

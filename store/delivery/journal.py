@@ -8,7 +8,7 @@ from typing import NamedTuple
 from store.db import Snapshot, Write
 from store.delivery import origins
 from store.delivery.origins import Origin
-from store.messages import Batch
+from store.letters import Batch
 
 KEEP = 30 * 86_400_000
 _PRUNED_AT_ONCE = 20

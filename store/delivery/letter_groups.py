@@ -8,7 +8,8 @@ from dataclasses import replace
 from enum import StrEnum
 from functools import cache
 
-from store.messages import Dead, LetterGroup, Message
+from store.letters import Dead, LetterGroup
+from store.messages import Message
 
 
 class Field(StrEnum):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from store import delivery
 from store.db import Snapshot
-from store.delivery import leases, queues, shares
+from store.delivery import leases, queues
 from store.delivery.leases import Slot
 from store.delivery.readers import Reader
 from store.memory import remembered
@@ -11,14 +12,14 @@ from store.memory import remembered
 
 def find_reader(tx: Snapshot, name: str) -> Reader:
     """The rules of the queue or share of that name; raises `NotFound`."""
-    share = shares.find_or_none(tx, name)
+    share = delivery.shares.find_or_none(tx, name)
     return queues.find(tx, name).reader if share is None else share.reader
 
 
 def all_readers(tx: Snapshot) -> list[Reader]:
     """The rules of every queue and every share: the queues first, each by name."""
     found = [queues.find(tx, name).reader for name in queues.names(tx)]
-    return found + [share.reader for share in shares.every(tx)]
+    return found + [share.reader for share in delivery.shares.every(tx)]
 
 
 def place(tx: Snapshot, slot: int) -> tuple[Reader, Slot] | None:
@@ -41,4 +42,4 @@ def _reader_of(tx: Snapshot, slot: int) -> Reader | None:
     if row is None:
         return None
     name, kind = row
-    return queues.reader(tx, name) if kind == "queue" else shares.reader(tx, name)
+    return queues.reader(tx, name) if kind == "queue" else delivery.shares.reader(tx, name)

@@ -26,8 +26,8 @@ from store.models import NewRecord
 
 if TYPE_CHECKING:
     from store.delivery.origins import Origin
+    from store.letters import Reason
     from store.log.topics import Topic
-    from store.messages import Reason
 
 
 @dataclass(slots=True)

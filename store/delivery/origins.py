@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from store.db import Row, Snapshot, Write
-from store.messages import Dead, Hop, Reason
+from store.letters import Dead, Hop, Reason
 
 _HIGH_MASK = 0xFFFF_FFFF_FFFF_0000
 _LOW_BITS = 62

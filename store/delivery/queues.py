@@ -6,10 +6,9 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from store import log, routing
+from store import delivery, log, routing
 from store.addresses import EXCHANGE_PREFIX, check_name
 from store.db import Snapshot, Write
-from store.delivery import queue_rules
 from store.delivery.readers import Reader
 from store.errors import BadInput, Conflict, Exists, NotFound
 from store.memory import remembered
@@ -135,7 +134,7 @@ def check_config(tx: Snapshot, name: str, config: QueueConfig) -> None:
 
     Raises `Conflict` for a DLQ that does not admit this queue (SQS: RedriveAllowPolicy).
     """
-    queue_rules.check_settings(name, config)
+    delivery.queue_rules.check_settings(name, config)
     if config.dlq is None:
         return
     if config.dlq.startswith(EXCHANGE_PREFIX):
@@ -322,7 +321,7 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
     queue = find(tx, name)
     config = queue.config._replace(**settings)
     messages = sum(lane.records for lane in queue.lanes.values())
-    queue_rules.check_change(name, queue.config, config, messages)
+    delivery.queue_rules.check_change(name, queue.config, config, messages)
     check_config(tx, name, config)
     tx.execute(
         "update mq_queues set delay = :delay, retention = :retention, max_message = :max_message,"

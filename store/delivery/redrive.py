@@ -13,8 +13,9 @@ from store.delivery.move import Stored
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.errors import BadInput, Conflict, NotFound
+from store.letters import Moved, Redriven
 from store.log.checksum import checksum
-from store.messages import Message, Moved, Redriven
+from store.messages import Message
 
 
 class Redrive(NamedTuple):

@@ -10,7 +10,8 @@ from store.delivery.leases import OFFSET_BITS, Slot
 from store.delivery.move import Stored
 from store.delivery.shares import Share
 from store.log.encoding import decode_headers
-from store.messages import InFlight, SharedRecord, SharePartition, ShareStatus, State
+from store.messages import State
+from store.shared_records import InFlight, SharedRecord, SharePartition, ShareStatus
 
 
 def acquired(

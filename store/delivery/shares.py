@@ -13,8 +13,8 @@ from store.errors import BadInput, Exists, GroupActive, NotFound
 from store.log import topics
 from store.log.positions import Position, clamp, resolve
 from store.memory import remembered
-from store.messages import ShareConfig
 from store.models import OffsetChange
+from store.shared_records import ShareConfig
 
 LONGEST_LEASE = 10 * 365 * 86_400_000
 

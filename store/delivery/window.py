@@ -6,11 +6,14 @@ Below the cursor a lease row means unfinished, and no row finished.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from store.db import Snapshot
 from store.delivery.leases import OFFSET_BITS, Slot
-from store.delivery.move import Stored
 from store.delivery.readers import Reader
+
+if TYPE_CHECKING:
+    from store.delivery.move import Stored
 
 
 def start(tx: Snapshot, slot: Slot) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from store.db import Write
 from store.delivery import attempts, dead_records, queues
 from store.groups.groups import Group
-from store.messages import Reason
+from store.letters import Reason
 from store.models import Record
 
 

@@ -16,11 +16,12 @@ from store.errors import BadInput
 from store.groups import groups
 from store.log import topics
 from store.log.positions import parse_position
-from store.messages import QueueConfig, ShareConfig
+from store.messages import QueueConfig
 from store.models import GroupConfig, Headers, TopicConfig
 from store.routes import EXCHANGE_TYPES, MATCHES
 from store.routing import bindings, exchanges
 from store.settings import GROUP, QUEUE, SHARE, TOPIC, Notation, config_value, write_settings
+from store.shared_records import ShareConfig
 
 Settings = Mapping[str, str]
 # Where a delivery limit is left out and a DLQ is not, as in every other way to create a thing.

@@ -11,7 +11,7 @@ from store import GroupActive, LeaseLost, NewRecord, Position, SharedRecord, Sto
 from store.clock import ManualClock
 from store.delivery import leases, shares
 from store.delivery.leases import Lease
-from store.messages import SharePartition
+from store.shared_records import SharePartition
 
 Case = dict[str, Any]
 ALL = 10_000

@@ -14,7 +14,7 @@ import pytest
 from store import Message, NewMessage, Store
 from store.clock import ManualClock
 from store.delivery.letter_groups import Field, normalise_error
-from store.messages import Dead
+from store.letters import Dead
 
 
 @pytest.mark.parametrize(

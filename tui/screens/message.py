@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 
 from store import Message, MqError, NotFound, Overview, Record, Store
 from store.addresses import Address
-from store.messages import Event
+from store.letters import Event
 from store.text import describe_duration, describe_size, format_time, printable, printable_bytes
 from tui.deeds import prepare_release
 from tui.figures import moment_text
