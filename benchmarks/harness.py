@@ -106,7 +106,7 @@ def _cell(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case float() if abs(value) < 100:
-            return f"{value:.2f}"
+            return f"{value:.{1 + (abs(value) < 10)}f}"
         case int() | float():
             return f"{value:,.0f}"
     return str(value)
