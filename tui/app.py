@@ -11,9 +11,10 @@ from typing import ClassVar
 from textual import events, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Container
 from textual.notifications import SeverityLevel
-from textual.widgets import Input, Static
+from textual.screen import ModalScreen
+from textual.widgets import Input, TextArea
 
 from store import MqError, Overview, Stall, Store
 from store.text import printable
@@ -26,6 +27,7 @@ from tui.painted import Band
 from tui.palette import Palette
 from tui.places import find_place, make_screen
 from tui.poller import Polled, Poller, PollFailed
+from tui.prompt import Asking, Prompt
 from tui.screens.records import MessagesView, RecordsView
 from tui.screens.stall import StallView
 from tui.spans import Tone, line, toned
@@ -34,7 +36,6 @@ from tui.themes import THEMES, theme_after
 from tui.view import View
 
 _SHORTEST, _LONGEST = 0.25, 60.0
-_PROMPTS = {"/": "text that rows contain, or !text", ":": "a name, an address, or a screen"}
 
 
 class Dashboard(App[None]):
@@ -44,8 +45,12 @@ class Dashboard(App[None]):
     COMMANDS = {Palette}  # noqa: RUF012 (as Textual declares it)
     TITLE = "mq"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key.key, f"press('{key.id}')", key.help, id=key.id, show=False) for key in KEYS
-    ]
+        Binding(
+            key.key, f"press('{key.id}')", key.help,
+            id=key.id, show=False, priority=key.opens_input,
+        )
+        for key in KEYS
+    ]  # fmt: skip
 
     def __init__(
         self, store: Store, *, read_only: bool = False, refresh: float = 1.0, ticking: bool = True
@@ -58,7 +63,7 @@ class Dashboard(App[None]):
         self.overview: Overview | None = None
         self.poller = Poller(store, refresh, ticking=ticking)
         self._views: list[View] = []
-        self._prompt_for: Callable[[str], None] | None = None
+        self._prompt = Prompt(when_closed=self._refocus)
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="write")
         for theme in THEMES:
             self.register_theme(theme)
@@ -69,9 +74,7 @@ class Dashboard(App[None]):
         yield Band(id="header")
         yield StallStrip(id="strip")
         yield Container(id="body")
-        with Horizontal(id="prompt-row"):
-            yield Static("", id="prompt-sign", markup=False)
-            yield Input(id="prompt")
+        yield self._prompt
         yield Band(id="footer")
         yield self.poller
 
@@ -125,11 +128,16 @@ class Dashboard(App[None]):
 
     def _arrived(self) -> None:
         self.poller.question = self.view.question()
-        self.view.refocus()
+        self._refocus()
         if self.overview is not None:
             self.view.show_known(self.overview)
         self.poller.look()
         self._paint_bands()
+
+    def _refocus(self) -> None:
+        # A view that opens late must not take the keys from somebody who types.
+        if not self._prompt.is_open:
+            self.view.refocus()
 
     @on(Polled)
     def _polled(self, event: Polled) -> None:
@@ -175,6 +183,17 @@ class Dashboard(App[None]):
 
     # Keys
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the keys that open an input to one that is open, and to dialogs.
+
+        They come before the bindings of the table, so that what is typed after them goes into the
+        input even when all of it arrives at once.
+        """
+        if action == "press" and BY_ID[str(parameters[0])].opens_input:
+            is_typing = isinstance(self.focused, Input | TextArea)
+            return not is_typing and not isinstance(self.screen, ModalScreen)
+        return super().check_action(action, parameters)
+
     async def action_press(self, id: str) -> None:
         """Do what a key of the registry says: the view's way, else the dashboard's."""
         if not self.may_write(id):
@@ -208,11 +227,12 @@ class Dashboard(App[None]):
 
     def press_filter(self) -> None:
         """Ask for a text that rows must contain, and follow as it is typed."""
-        self._prompt("/", self.filter_text, self._set_filter)
+        hint = "text that rows contain, or !text"
+        self._prompt.ask(Asking("/", hint, self._set_filter, as_typed=True), self.filter_text)
 
     def press_jump(self) -> None:
         """Ask where to go."""
-        self._prompt(":", "", self.jump)
+        self._prompt.ask(Asking(":", "a name, an address, or a screen", self.jump))
 
     def press_stall(self) -> None:
         """Choose the next stall on the strip."""
@@ -326,41 +346,6 @@ class Dashboard(App[None]):
     async def open_messages(self, queue: str) -> None:
         """Open the messages of a queue."""
         await self.open_view(MessagesView(queue))
-
-    # The prompt at the foot
-
-    def _prompt(self, sign: str, value: str, then: Callable[[str], None]) -> None:
-        self._prompt_for = then
-        self.query_one("#prompt-sign", Static).update(sign)
-        self.query_one("#prompt-row").display = True
-        prompt = self.query_one("#prompt", Input)
-        prompt.value = value
-        prompt.placeholder = _PROMPTS[sign]
-        self.screen.set_focus(prompt)
-
-    @on(Input.Changed, "#prompt")
-    def _prompt_changed(self, event: Input.Changed) -> None:
-        if self._prompt_for == self._set_filter:
-            self._set_filter(event.value)
-
-    @on(Input.Submitted, "#prompt")
-    def _prompt_answered(self, event: Input.Submitted) -> None:
-        then, self._prompt_for = self._prompt_for, None
-        self._close_prompt()
-        if then is not None:
-            then(event.value.strip())
-
-    def _close_prompt(self) -> None:
-        self._prompt_for = None
-        self.query_one("#prompt-row").display = False
-        self.view.refocus()
-
-    def on_key(self, event: events.Key) -> None:
-        """Leave the prompt with escape."""
-        if event.key == "escape" and self.query_one("#prompt", Input).has_focus:
-            event.stop()
-            event.prevent_default()
-            self._close_prompt()
 
     def _set_filter(self, text: str) -> None:
         self.filter_text = text

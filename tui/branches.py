@@ -83,8 +83,8 @@ class Branch:
         return self.exchange.name if self.exchange else ""
 
 
-def branches(exchanges: Sequence[Exchange], bindings: Sequence[Binding], most: int) -> list[Branch]:
-    """The tree, line by line: exchanges that nothing leads to first, at most so many lines."""
+def branches(exchanges: Sequence[Exchange], bindings: Sequence[Binding]) -> list[Branch]:
+    """The tree, line by line: exchanges that nothing leads to first."""
     known = {exchange.name: exchange for exchange in exchanges}
     ways: dict[str, list[Binding]] = {}
     for binding in bindings:
@@ -96,10 +96,10 @@ def branches(exchanges: Sequence[Exchange], bindings: Sequence[Binding], most: i
     shown: set[str] = set()
     lines: list[Branch] = []
     for name in sorted(known, key=lambda name: (name in led_to, name)):
-        if name not in shown and len(lines) < most:
+        if name not in shown:
             lines.append(Branch("", known[name], None))
-            lines.extend(_below(name, "", known, ways, shown, most - len(lines)))
-    return lines[:most]
+            lines.extend(_below(name, "", known, ways, shown))
+    return lines
 
 
 def _alternate(exchange: Exchange) -> Binding:
@@ -108,18 +108,18 @@ def _alternate(exchange: Exchange) -> Binding:
 
 def _below(
     name: str, rail: str, known: Mapping[str, Exchange], ways: Mapping[str, Sequence[Binding]],
-    shown: set[str], room: int,
+    shown: set[str],
 ) -> Iterator[Branch]:  # fmt: skip
     shown.add(name)
     here = ways.get(name, [])
-    for number, way in enumerate(here[:room], 1):
+    for number, way in enumerate(here, 1):
         is_last = number == len(here)
         target = known.get(way.name) if way.kind == "exchange" else None
         is_seen = target is not None and way.name in shown
         yield Branch(rail + ("└─ " if is_last else "├─ "), target, way, is_seen)
         if target is not None and not is_seen:
             deeper = rail + ("   " if is_last else "│  ")
-            yield from _below(way.name, deeper, known, ways, shown, room)
+            yield from _below(way.name, deeper, known, ways, shown)
 
 
 class Ways:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
 
@@ -61,6 +63,13 @@ class Person:
     async def type(self, text: str) -> None:
         """Type text into what has the focus."""
         await self._pilot.press(*("space" if char == " " else char for char in text))
+        await self.settle()
+
+    async def burst(self, text: str) -> None:
+        """Send keys all at once, as a paste or a fast typist does, none waiting for the others."""
+        for char in text:
+            key = "enter" if char == "\r" else _character_to_key(char)
+            self.app.post_message(events.Key(key, char))
         await self.settle()
 
     async def look(self) -> None:

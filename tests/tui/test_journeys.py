@@ -95,6 +95,43 @@ def test_a_message_is_published_after_a_preview(shop: Store, run: Run) -> None:
     assert shop.messages("emails")[-1].value == b"hello there"
 
 
+def test_a_burst_of_keys_after_a_colon_goes_into_the_prompt(shop: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.burst(":emails@0\r")
+        assert "emails@0" in person.screen().splitlines()[1]
+        assert person.toasts == []
+
+    run(shop, errand)
+
+
+def test_a_burst_of_keys_after_a_slash_filters(shop: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("3")
+        await person.burst("/invoices\r")
+        assert [row.split("|")[1] for row in person.rows("queues")] == ["invoices"]
+
+    run(shop, errand)
+
+
+def test_a_view_that_opens_late_leaves_the_keys_to_the_prompt(shop: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("slash")
+        person.app.jump("emails")
+        await person.settle()
+        await person.type("dlq")
+        assert [row.split("|")[1] for row in person.rows("queues")] == ["emails.dlq"]
+
+    run(shop, errand)
+
+
+def test_a_colon_in_a_filter_is_text(shop: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("slash", "colon", "w")
+        assert person.app.filter_text == ":w"
+
+    run(shop, errand)
+
+
 def test_offsets_are_reset_after_a_preview(stalled: Store, run: Run) -> None:
     async def errand(person: Person) -> None:
         await person.press("2", "enter", "R")

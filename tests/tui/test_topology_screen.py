@@ -125,13 +125,22 @@ def test_an_empty_store_says_how_to_begin(
     run(store, errand, size=(80, 24))
 
 
+def test_a_key_is_typed_in_one_burst(wired: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("5")
+        await person.burst("worder.7.paid\r")
+        assert "reaches parcels" in person.screen()
+
+    run(wired, errand)
+
+
 def test_a_circle_of_exchanges_is_drawn_once(store: Store) -> None:
     store.create_exchange("a", "fanout")
     store.create_exchange("b", "fanout")
     store.bind("a", "exchange:b")
     store.bind("b", "exchange:a")
 
-    tree = branches(store.exchanges(), store.bindings(), 500)
+    tree = branches(store.exchanges(), store.bindings())
 
     assert [(b.rail, b.starts_at, b.seen) for b in tree] == [
         ("", "a", False),
@@ -140,13 +149,20 @@ def test_a_circle_of_exchanges_is_drawn_once(store: Store) -> None:
     ]
 
 
-def test_a_tree_is_cut_off_where_it_gets_too_long(store: Store) -> None:
+def test_a_tree_of_more_lines_than_are_shown_says_how_many_are_left_out(
+    store: Store, run: Run
+) -> None:
     store.create_queue("q")
     store.create_exchange("a", "direct")
-    for number in range(20):
+    for number in range(512):
         store.bind("a", "q", key=str(number))
 
-    assert len(branches(store.exchanges(), store.bindings(), 8)) == 8
+    async def errand(person: Person) -> None:
+        await person.press("5")
+        assert len(person.rows("tree")) == 500
+        assert "· the first 500 lines, 13 left out" in person.screen()
+
+    run(store, errand, (80, 24))
 
 
 def test_headers_decide_in_a_headers_exchange(store: Store) -> None:
@@ -156,7 +172,7 @@ def test_headers_decide_in_a_headers_exchange(store: Store) -> None:
     asked = parse_asked("h", "kind=x size:=3")
 
     found = store.explain_route(asked.exchange, asked.key, asked.headers)
-    tree = branches(store.exchanges(), store.bindings(), 500)
+    tree = branches(store.exchanges(), store.bindings())
 
     assert asked == Asked("h", "", {"kind": "x", "size": 3})
     assert [Ways(asked, found).takes(branch) for branch in tree] == [True, True]

@@ -176,7 +176,8 @@ class TopologyView(View):
         """Show the tree with the way lit up, and the drift."""
         if detail is None:
             return
-        tree = branches(detail.exchanges, detail.bindings, _MOST)
+        lines = branches(detail.exchanges, detail.bindings)
+        tree = lines[:_MOST]
         self._tree = {branch.key: branch for branch in tree}
         subjects = {subject.name: subject for subject in overview.subjects}
         ways = None
@@ -188,6 +189,9 @@ class TopologyView(View):
         drift.show_rows(drift_rows(detail.drift))
         drift.styles.height = min(max(2, len(drift.rows)), max(3, self.size.height // 3)) + 1
         caption = _caption(detail, ways)
+        if len(lines) > _MOST:
+            left = f" · the first {_MOST} lines, {len(lines) - _MOST:,} left out"
+            caption = line(caption, toned(left, Tone.LAGGING))
         self.query_one("#topology-caption", Band).show_lines([caption])
 
     def _selected(self) -> Branch | None:
@@ -222,7 +226,7 @@ class TopologyView(View):
         self.query_one("#route-row").display = True
         self._asked = parse_asked(exchange, entry.value)
         self.dashboard.ask_again()
-        entry.focus()
+        self.screen.set_focus(entry)
 
     @on(Input.Changed, "#route")
     def _follow(self, event: Input.Changed) -> None:
@@ -291,8 +295,7 @@ def _caption(wiring: Wiring, ways: Ways | None) -> Line:
     if wiring.asked is None or ways is None:
         exchanges = plural(len(wiring.exchanges), "exchange")
         bindings = plural(len(wiring.bindings), "binding")
-        more = "" if len(wiring.bindings) < _MOST else f" · the first {_MOST} lines"
-        said = toned(f"  {exchanges} · {bindings}{more}", Tone.DIM)
+        said = toned(f"  {exchanges} · {bindings}", Tone.DIM)
         return line(toned(" topology", Tone.TITLE), said)
     asked = wiring.asked
     headers = " ".join(header_text(*pair) for pair in asked.headers.items())

@@ -1,0 +1,81 @@
+"""The prompt at the foot: a line to type into, for where to go or what rows must contain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Input, Static
+
+Answer = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is asked for: the sign before it, a hint, and what to do with the answer.
+
+    With `as_typed` each change is answered, and not only what stands there at enter.
+    """
+
+    sign: str
+    hint: str
+    answer: Answer
+    as_typed: bool = False
+
+
+class Prompt(Horizontal):
+    """Not there until something is asked; enter answers, escape leaves.
+
+    `when_closed` is called after either, so that the keys go elsewhere.
+    """
+
+    def __init__(self, when_closed: Callable[[], None]) -> None:
+        super().__init__(id="prompt-row")
+        self._when_closed = when_closed
+        self._asking: Asking | None = None
+
+    def compose(self) -> ComposeResult:
+        """A sign and the line."""
+        yield Static("", id="prompt-sign", markup=False)
+        yield Input(id="prompt")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is asked."""
+        return self._asking is not None
+
+    def ask(self, asking: Asking, value: str = "") -> None:
+        """Ask, with a value to begin with; the next key goes into the line."""
+        self._asking = asking
+        self.query_one("#prompt-sign", Static).update(asking.sign)
+        self.display = True
+        entry = self.query_one("#prompt", Input)
+        entry.value, entry.placeholder = value, asking.hint
+        self.screen.set_focus(entry)
+
+    @on(Input.Changed)
+    def _change(self, event: Input.Changed) -> None:
+        if self._asking is not None and self._asking.as_typed:
+            self._asking.answer(event.value)
+
+    @on(Input.Submitted)
+    def _submit(self, event: Input.Submitted) -> None:
+        asking = self._asking
+        self._close()
+        if asking is not None:
+            asking.answer(event.value.strip())
+
+    def on_key(self, event: events.Key) -> None:
+        """Leave with escape."""
+        if event.key == "escape":
+            event.stop()
+            event.prevent_default()
+            self._close()
+
+    def _close(self) -> None:
+        self._asking = None
+        self.display = False
+        self._when_closed()
