@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-# A start makes some 40,000 objects and keeps them all: to search them for garbage again and again
+# A start makes some 30,000 objects and keeps nearly all: to search them for garbage over and over
 # would take a tenth of a short command.
 _OBJECTS_OF_A_START = 50_000
 
