@@ -141,7 +141,7 @@ class BareLog(Log):
 class BareLogInRows(BareLog):
     """The same table filled by statements of a hundred rows each: the limit."""
 
-    name = "bare, 100 rows"
+    name = "bare multi-row"
 
     def append(self, values: Sequence[bytes], keys: Sequence[bytes] | None) -> None:
         self._table.insert_rows(values)
