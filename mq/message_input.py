@@ -13,7 +13,7 @@ from store.messages import NewMessage
 from store.models import NewRecord
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MessageRecord(NewRecord):
     """A record from the envelope of a message."""
 

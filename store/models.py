@@ -1,8 +1,12 @@
-"""The values that a store takes and gives. All are frozen; times are Unix milliseconds."""
+"""The values that a store takes and gives; times are Unix milliseconds.
+
+All are frozen but `NewRecord`: a frozen one takes four times as long to make.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import NamedTuple, TypedDict
 
 HeaderValue = str | int | float | bool | None
@@ -13,7 +17,7 @@ Timestamp = datetime | int | float
 """A point in time as the Python API takes it: an int is Unix milliseconds, a float Unix seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewRecord:
     """A record to append. A `None` value is a tombstone; a `None` key means no key."""
 
@@ -33,6 +37,13 @@ class RecordId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition}@{self.offset}"
+
+    @classmethod
+    def run(cls, topic: str, partition: int, offsets: range) -> list[RecordId]:
+        """The ids of records that stand one after another."""
+        fields = zip(repeat(topic), repeat(partition), offsets)
+        # What `_make` does, without a call of Python for each.
+        return list(map(tuple.__new__, repeat(cls), fields))
 
 
 class Record(NamedTuple):

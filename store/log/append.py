@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import cast
 
 from store import samples
-from store.db import Row, Write
+from store.db import Write
 from store.errors import BadInput, BadRecord
 from store.log import compaction, retention
-from store.log.checksum import checksum
-from store.log.encoding import Encoded, encode
+from store.log.checksum import checksums
+from store.log.encoding import Batch, Encoded, encode_batch
 from store.log.placement import StickyPlacement, partition_for_key
 from store.log.topics import Partition, Topic
 from store.models import NewRecord, RecordId
+from store.statements import blobs
 
 LARGEST_BATCH = 16 << 20
 _LAST_OFFSET = (1 << 40) - 1
 
 
 def produce(
-    tx: Write, topic: Topic, records: Iterable[NewRecord], sticky: StickyPlacement
+    tx: Write, topic: Topic, records: Iterable[NewRecord | bytes | str], sticky: StickyPlacement
 ) -> list[RecordId]:
     """Place and append records; the ids are in the order given.
 
@@ -30,17 +32,16 @@ def produce(
     (Kafka: INVALID_RECORD refuses the whole batch).
     """
     retention.drain(tx)
-    given = list(records)
-    encoded = _encode(given)
-    _check(topic, given, encoded)
-    placed = _place(topic, given, encoded, sticky)
-    ids: list[RecordId | None] = [None] * len(given)
-    for number, members in placed.items():
+    batch = _encode(topic, records)
+    placed = _place(topic, batch, sticky)
+    topic.partitions.load(placed)
+    ids: list[RecordId | None] = [None] * len(batch.values)
+    for number, indexes in placed.items():
         partition = topic.partitions[number]
         samples.note_produced(tx, topic.id, partition.id, partition.next)
-        first = append(tx, partition, [encoded[index] for index in members])
-        for offset, index in enumerate(members, first):
-            ids[index] = RecordId(topic.name, number, offset)
+        offsets = append(tx, partition, batch.chosen(indexes))
+        for index, id in zip(indexes, RecordId.run(topic.name, number, offsets), strict=True):
+            ids[index] = id
     _keep_up(tx, topic, placed)
     return cast("list[RecordId]", ids)
 
@@ -54,38 +55,57 @@ def _keep_up(tx: Write, topic: Topic, written: Collection[int]) -> None:
     retention.enforce_idle(tx, {topic.partitions[number].id for number in written})
 
 
-def append(tx: Write, partition: Partition, records: Sequence[Encoded]) -> int:
-    """Append records to one partition and return the first one's offset.
+def append(tx: Write, partition: Partition, batch: Batch) -> range:
+    """Append records to one partition and return their offsets.
 
     Offsets are dense in commit order; a given timestamp is raised to the partition's last one, so
     that times never fall as offsets rise.
     """
-    first = partition.next
-    if first + len(records) > _LAST_OFFSET:
+    offsets = range(partition.next, partition.next + len(batch.values))
+    if offsets.stop > _LAST_OFFSET:
         raise BadInput(f"partition {partition.number} has no offsets left")
-    latest, now = partition.last_timestamp, tx.wall
-    rows: list[Row] = []
-    size, plain = 0, True
-    for id, (value, key, headers, given, bytes) in enumerate(records, partition.base + first):
-        timestamp = now if given is None else given
-        if timestamp > latest:
-            latest = timestamp
-        plain = plain and key is None and headers is None
-        size += bytes
-        crc = checksum(id, latest, None, key, headers, value)
-        rows.append((id, latest, crc, value, key, headers))
-    _insert(tx, rows, plain)
-    _count(tx, partition, len(rows), size, latest)
-    return first
+    ids = range(partition.base + offsets.start, partition.base + offsets.stop)
+    timestamps = _timestamps(batch, tx.wall, partition.last_timestamp)
+    insert(tx, ids, timestamps, batch.values, batch.keys, batch.headers)
+    _count(tx, partition, len(ids), sum(batch.sizes), timestamps[-1])
+    return offsets
 
 
-def _insert(tx: Write, rows: list[Row], plain: bool) -> None:
-    # A column that is left out costs nothing; one that is bound to null does.
-    if plain:
-        rows = [row[:4] for row in rows]
-        tx.insert_rows("mq_records (id, timestamp, checksum, value)", rows)
-    else:
-        tx.insert_rows("mq_records (id, timestamp, checksum, value, key, headers)", rows)
+def insert(
+    tx: Write,
+    ids: Sequence[int],
+    timestamps: Sequence[int],
+    values: Sequence[bytes | None],
+    keys: Sequence[bytes | None] | None,
+    headers: Sequence[str | None] | None,
+    message_groups: Sequence[str | None] | None = None,
+    expires: Sequence[int | None] | None = None,
+) -> None:
+    """Store records of a topic or queue, each with its checksum; counts nothing."""
+    run = range(ids[0], ids[0] + len(ids))
+    ids = run if ids[-1] == run[-1] and list(ids) == list(run) else ids
+    is_same_time = timestamps.count(timestamps[0]) == len(timestamps)
+    tx.insert_columns(
+        "mq_records",
+        {
+            "id": ids,
+            "timestamp": timestamps[0] if is_same_time else timestamps,
+            "checksum": checksums(ids, timestamps, message_groups, keys, headers, values),
+            "value": blobs(values),
+            "key": blobs(keys),
+            "headers": headers,
+            "message_group": message_groups,
+            "expires": expires,
+        },
+    )
+
+
+def _timestamps(batch: Batch, now: int, last: int) -> list[int]:
+    """The records' times, each raised to the one before."""
+    if batch.timestamps is None:
+        return [max(now, last)] * len(batch.values)
+    given = (now if timestamp is None else timestamp for timestamp in batch.timestamps)
+    return list(accumulate(given, max, initial=last))[1:]
 
 
 def _count(tx: Write, partition: Partition, records: int, size: int, latest: int) -> None:
@@ -106,14 +126,56 @@ def _count(tx: Write, partition: Partition, records: int, size: int, latest: int
     )
 
 
-def _encode(given: Sequence[NewRecord]) -> list[Encoded]:
-    encoded: list[Encoded] = []
+def _encode(topic: Topic, records: Iterable[NewRecord | bytes | str]) -> Batch:
+    if isinstance(records, bytes | str):
+        raise BadInput("one value is not a list of records", hint="store.produce(topic, value)")
+    given = list(records)
     try:
-        for record in given:
-            encoded.append(encode(record.value, record.key, record.headers, record.timestamp))
+        batch = _checked(topic, given)
     except BadInput as error:
-        raise BadRecord(len(encoded), error.message, error.hint) from error
-    return encoded
+        raise _first_bad(topic, given, error) from error
+    size = sum(batch.sizes)
+    if size > LARGEST_BATCH and len(given) > 1:
+        raise BadInput(
+            f"the batch has {size} bytes; one transaction takes at most {LARGEST_BATCH}",
+            hint="produce it in several batches",
+        )
+    return batch
+
+
+def _first_bad(
+    topic: Topic, given: Sequence[NewRecord | bytes | str], batch_error: BadInput
+) -> BadInput:
+    for index, record in enumerate(given):
+        try:
+            _checked(topic, [record])
+        except BadInput as error:
+            return BadRecord(index, error.message, error.hint)
+    return batch_error
+
+
+def _checked(topic: Topic, given: Sequence[NewRecord | bytes | str]) -> Batch:
+    """The records as columns; raises `BadInput` when the topic does not take one of them."""
+    batch = encode_batch(given)
+    largest = max(batch.sizes, default=0)
+    if largest > topic.config.max_message:
+        raise BadInput(
+            f"the record has {largest} bytes; topic {topic.name} takes at most"
+            f" {topic.config.max_message}",
+            hint=f"mq topic alter {topic.name} --max-message SIZE",
+        )
+    if topic.config.cleanup != "delete" and (batch.keys is None or None in batch.keys):
+        raise BadInput(
+            f"a record for the compacted topic {topic.name} needs a key",
+            hint="give one with -k, -K or --key-from",
+        )
+    for partition in set(batch.partitions or ()):
+        if partition is not None and not 0 <= partition < len(topic.partitions):
+            raise BadInput(
+                f"partition {topic.name}/{partition} does not exist",
+                hint=f"{topic.name} has partitions 0 to {len(topic.partitions) - 1}",
+            )
+    return batch
 
 
 def accepts(topic: Topic, record: Encoded) -> bool:
@@ -122,53 +184,19 @@ def accepts(topic: Topic, record: Encoded) -> bool:
     return is_placeable and record.size <= topic.config.max_message
 
 
-def _check(topic: Topic, given: Sequence[NewRecord], encoded: Sequence[Encoded]) -> None:
-    partitions = len(topic.partitions)
-    needs_key = topic.config.cleanup != "delete"
-    for index, (record, (_, key, _, _, size)) in enumerate(zip(given, encoded, strict=True)):
-        if size > topic.config.max_message:
-            raise _too_large(topic, index, size)
-        if needs_key and key is None:
-            raise BadRecord(
-                index,
-                f"a record for the compacted topic {topic.name} needs a key",
-                hint="give one with -k, -K or --key-from",
-            )
-        if record.partition is not None and not 0 <= record.partition < partitions:
-            raise BadRecord(
-                index,
-                f"partition {topic.name}/{record.partition} does not exist",
-                hint=f"{topic.name} has partitions 0 to {partitions - 1}",
-            )
-    size = sum(record.size for record in encoded)
-    if size > LARGEST_BATCH and len(encoded) > 1:
-        raise BadInput(
-            f"the batch has {size} bytes; one transaction takes at most {LARGEST_BATCH}",
-            hint="produce it in several batches",
-        )
-
-
-def _too_large(topic: Topic, index: int, size: int) -> BadRecord:
-    return BadRecord(
-        index,
-        f"the record has {size} bytes; topic {topic.name} takes at most {topic.config.max_message}",
-        hint=f"mq topic alter {topic.name} --max-message SIZE",
-    )
-
-
-def _place(
-    topic: Topic, given: list[NewRecord], encoded: list[Encoded], sticky: StickyPlacement
-) -> dict[int, Sequence[int]]:
+def _place(topic: Topic, batch: Batch, sticky: StickyPlacement) -> dict[int, Sequence[int]]:
     """The indexes of the records that go to each partition, in order."""
-    partitions = len(topic.partitions)
+    partitions, records = len(topic.partitions), len(batch.values)
     if partitions == 1:
-        return {0: range(len(given))} if given else {}
+        return {0: range(records)} if records else {}
+    nothing = [None] * records
     placed: dict[int, list[int]] = defaultdict(list)
-    for index, record in enumerate(encoded):
-        number = given[index].partition
-        if number is None and record.key is not None:
-            number = partition_for_key(record.key, partitions)
+    for index, (number, key, size) in enumerate(
+        zip(batch.partitions or nothing, batch.keys or nothing, batch.sizes, strict=True)
+    ):
+        if number is None and key is not None:
+            number = partition_for_key(key, partitions)
         elif number is None:
-            number = sticky.choose(partitions, record.size)
+            number = sticky.choose(partitions, size)
         placed[number].append(index)
     return dict(placed)

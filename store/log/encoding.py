@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from operator import add, attrgetter
+from types import NoneType
+from typing import Any, NamedTuple
 
 from store.errors import BadInput
-from store.models import Headers, HeaderValue, Seconds, Timestamp
+from store.models import Headers, HeaderValue, NewRecord, Seconds, Timestamp
 
 MOST_HEADERS = 64
 LARGEST_HEADER = 8 << 10
 _DISTANT_FUTURE = 253_402_300_800_000  # the year 10000
+_PARTS = [attrgetter(name) for name in ("value", "key", "headers", "timestamp", "partition")]
 
 
 class Encoded(NamedTuple):
@@ -55,6 +58,83 @@ def encode(
     if timestamp is not None:
         timestamp = encode_timestamp(timestamp)
     return Encoded(value, key, text, timestamp, size)
+
+
+class Batch(NamedTuple):
+    """Records column by column; a column in which no record has anything is `None`.
+
+    What is done to a whole column is done in C, and so takes a fraction of the time.
+    """
+
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None] | None
+    headers: Sequence[str | None] | None
+    timestamps: Sequence[int | None] | None
+    partitions: Sequence[int | None] | None
+    sizes: Sequence[int]
+
+    def chosen(self, indexes: Sequence[int]) -> Batch:
+        """Some of the records, or all of them, in this order."""
+        if len(indexes) == len(self.values):
+            return self
+        return Batch._make(column and [column[index] for index in indexes] for column in self)
+
+
+def encode_batch(given: Sequence[NewRecord | bytes | str]) -> Batch:
+    """Records, or values that are records without anything else, as `encode` does it for one."""
+    kinds = set(map(type, given))
+    if kinds <= {bytes, str}:
+        return _batch(given)
+    records = given if kinds == {NewRecord} else [_as_record(each) for each in given]
+    return _batch(*(list(map(part, records)) for part in _PARTS))
+
+
+def _as_record(given: object) -> NewRecord:
+    if isinstance(given, NewRecord):
+        return given
+    if isinstance(given, bytes | str | bytearray | memoryview):
+        return NewRecord(given)  # type: ignore[arg-type]
+    raise BadInput(f"a record must be a NewRecord, bytes or str, not {type(given).__name__}")
+
+
+def _batch(
+    values: Sequence[Any],
+    keys: Sequence[Any] = (),
+    headers: Sequence[Any] = (),
+    timestamps: Sequence[Any] = (),
+    partitions: Sequence[Any] = (),
+) -> Batch:
+    values = _encode_column(values, "value")
+    encoded_keys = present(_encode_column(keys, "key"))
+    texts = [encode_headers(each) for each in headers] if any(headers) else None
+    sizes = _lengths(values)
+    for column in (encoded_keys, texts):
+        if column is not None:
+            sizes = list(map(add, sizes, _lengths(column)))
+    times = present(timestamps)
+    return Batch(
+        values,
+        encoded_keys,
+        texts,
+        times and [encode_timestamp(each) for each in times],
+        present(partitions),
+        sizes,
+    )
+
+
+def present(column: Sequence[Any]) -> Sequence[Any] | None:
+    """A column, or `None` where it holds nothing."""
+    return None if column.count(None) == len(column) else column
+
+
+def _encode_column(column: Sequence[Any], what: str) -> Sequence[bytes | None]:
+    if set(map(type, column)) <= {bytes, NoneType}:
+        return column
+    return [encode_bytes(each, what) for each in column]
+
+
+def _lengths(column: Sequence[bytes | str | None]) -> list[int]:
+    return [len(each or b"") for each in column] if None in column else list(map(len, column))  # type: ignore[arg-type]
 
 
 def encode_bytes(given: bytes | str | None, what: str) -> bytes | None:

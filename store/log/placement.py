@@ -11,7 +11,6 @@ _MASK = 0xFFFFFFFF
 STICKY_BYTES = 16_384
 
 
-@lru_cache(maxsize=65_536)
 def murmur2(key: bytes) -> int:
     """The unsigned 32-bit hash by which Kafka's Java client places keys (Utils.murmur2)."""
     length = len(key)
@@ -27,6 +26,7 @@ def murmur2(key: bytes) -> int:
     return hashed ^ hashed >> 15
 
 
+@lru_cache(maxsize=65_536)
 def partition_for_key(key: bytes, partitions: int) -> int:
     """The partition of a key among `partitions`, as Kafka's default partitioner chooses it."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions

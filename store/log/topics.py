@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -61,6 +62,15 @@ class Partitions:
                 raise IndexError(number)
             self._loaded[number] = Partition(*row)
         return self._loaded[number]
+
+    def load(self, numbers: Collection[int]) -> None:
+        """Read several partitions at once."""
+        if len(numbers) > 1:
+            for row in self._tx.rows(
+                f"{_PARTITIONS} and number in (select value from json_each(:numbers))",
+                {"channel": self._channel, "numbers": json.dumps(list(numbers))},
+            ):
+                self._loaded.setdefault(row[1], Partition(*row))
 
     def __iter__(self) -> Iterator[Partition]:
         for row in self._tx.rows(f"{_PARTITIONS} order by number", {"channel": self._channel}):
