@@ -17,7 +17,7 @@ from store.consumer import Consumer
 from store.crash import crash_point
 from store.errors import BadInput, MqError
 from store.messages import Message, NewMessage, QueueStatus
-from store.models import NewRecord, Record
+from store.models import Record
 from store.transaction import Transaction
 
 Item = TypeVar("Item", Record, Message)
@@ -153,7 +153,7 @@ class Sink:
         if self._is_queue:
             tx.send_many(self._name, [NewMessage(line) for line in lines])
         else:
-            tx.produce_many(self._name, [NewRecord(line) for line in lines])
+            tx.produce_many(self._name, lines)
 
 
 class Pipe(Generic[Item]):

@@ -32,7 +32,7 @@ class Producer:
             return log.producers.stored(tx, self.name, destination)
 
     def produce_many(
-        self, topic: str, records: Sequence[NewRecord], first_sequence: int
+        self, topic: str, records: Sequence[NewRecord | bytes | str], first_sequence: int
     ) -> list[RecordId]:
         """Append the records that are not stored yet, in one transaction; the ids of those.
 
@@ -44,7 +44,7 @@ class Producer:
             return self.produce_in(tx, topic, records, first_sequence)
 
     def produce_in(
-        self, tx: Write, topic: str, records: Sequence[NewRecord], first_sequence: int
+        self, tx: Write, topic: str, records: Sequence[NewRecord | bytes | str], first_sequence: int
     ) -> list[RecordId]:
         """What `produce_many` does, as part of an open transaction."""
         found = log.topics.find(tx, topic)

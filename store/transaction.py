@@ -101,7 +101,11 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
             return first_times.note(tx, scope, str(id))
 
     def produce_in_sequence(
-        self, producer: Producer, topic: str, records: Sequence[NewRecord], first_sequence: int
+        self,
+        producer: Producer,
+        topic: str,
+        records: Sequence[NewRecord | bytes | str],
+        first_sequence: int,
     ) -> list[RecordId]:
         """What the producer's own `produce_many` does, together with everything else in here."""
         with self._write() as tx:

@@ -52,10 +52,9 @@ class MqTopic(Log):
 
     def append(self, values: Sequence[bytes], keys: Sequence[bytes] | None) -> None:
         if keys is None:
-            records = [NewRecord(value) for value in values]
+            self._store.produce_many("t", values)
         else:
-            records = [NewRecord(value, key) for value, key in zip(values, keys, strict=True)]
-        self._store.produce_many("t", records)
+            self._store.produce_many("t", map(NewRecord, values, keys))
 
     def read(self, offset: int, number: int) -> int:
         return len(self._store.read("t", offset=offset, limit=number))

@@ -105,11 +105,14 @@ class TopicCalls(Calls):
         """Append one record; it is stored when the call returns. See `produce_many`."""
         return self.produce_many(topic, [NewRecord(value, key, headers, timestamp, partition)])[0]
 
-    def produce_many(self, topic: str, records: Iterable[NewRecord]) -> list[RecordId]:
+    def produce_many(
+        self, topic: str, records: Iterable[NewRecord | bytes | str]
+    ) -> list[RecordId]:
         """Append records in one transaction, all or none; raises `BadRecord` for the first bad one.
 
-        A key decides the partition as Kafka's murmur2 partitioner does; records without one stay
-        together. A timestamp older than the partition's last is raised to it.
+        Bytes or text alone are a record that has only this value. A key decides the partition as
+        Kafka's murmur2 partitioner does; records without one stay together. A timestamp older than
+        the partition's last is raised to it.
         """
         with self._write() as tx:
             found = log.topics.find(tx, topic)

@@ -12,7 +12,7 @@ from store import samples
 from store.db import Write
 from store.errors import BadInput, BadRecord
 from store.log import compaction, retention
-from store.log.checksum import checksums
+from store.log.checksum import checksum, checksums
 from store.log.encoding import Batch, Encoded, encode_batch
 from store.log.placement import StickyPlacement, partition_for_key
 from store.log.topics import Partition, Topic
@@ -66,36 +66,32 @@ def append(tx: Write, partition: Partition, batch: Batch) -> range:
         raise BadInput(f"partition {partition.number} has no offsets left")
     ids = range(partition.base + offsets.start, partition.base + offsets.stop)
     timestamps = _timestamps(batch, tx.wall, partition.last_timestamp)
-    insert(tx, ids, timestamps, batch.values, batch.keys, batch.headers)
+    _insert(tx, ids, timestamps, batch)
     _count(tx, partition, len(ids), sum(batch.sizes), timestamps[-1])
     return offsets
 
 
-def insert(
-    tx: Write,
-    ids: Sequence[int],
-    timestamps: Sequence[int],
-    values: Sequence[bytes | None],
-    keys: Sequence[bytes | None] | None,
-    headers: Sequence[str | None] | None,
-    message_groups: Sequence[str | None] | None = None,
-    expires: Sequence[int | None] | None = None,
-) -> None:
-    """Store records of a topic or queue, each with its checksum; counts nothing."""
-    run = range(ids[0], ids[0] + len(ids))
-    ids = run if ids[-1] == run[-1] and list(ids) == list(run) else ids
-    is_same_time = timestamps.count(timestamps[0]) == len(timestamps)
+def _insert(tx: Write, ids: range, timestamps: Sequence[int], batch: Batch) -> None:
+    values, keys, headers = batch.values, batch.keys, batch.headers
+    if len(ids) == 1:
+        # What columns save with many records they cost with one.
+        key, text = keys[0] if keys else None, headers[0] if headers else None
+        crc = checksum(ids[0], timestamps[0], None, key, text, values[0])
+        tx.execute(
+            "insert into mq_records (id, timestamp, checksum, value, key, headers)"
+            " values (?, ?, ?, ?, ?, ?)",
+            (ids[0], timestamps[0], crc, values[0], key, text),
+        )
+        return
     tx.insert_columns(
         "mq_records",
         {
             "id": ids,
-            "timestamp": timestamps[0] if is_same_time else timestamps,
-            "checksum": checksums(ids, timestamps, message_groups, keys, headers, values),
+            "timestamp": timestamps[0] if batch.timestamps is None else timestamps,
+            "checksum": checksums(ids, timestamps, keys, headers, values),
             "value": blobs(values),
             "key": blobs(keys),
             "headers": headers,
-            "message_group": message_groups,
-            "expires": expires,
         },
     )
 
@@ -164,7 +160,8 @@ def _checked(topic: Topic, given: Sequence[NewRecord | bytes | str]) -> Batch:
             f" {topic.config.max_message}",
             hint=f"mq topic alter {topic.name} --max-message SIZE",
         )
-    if topic.config.cleanup != "delete" and (batch.keys is None or None in batch.keys):
+    lacks_key = bool(batch.values) if batch.keys is None else None in batch.keys
+    if lacks_key and topic.config.cleanup != "delete":
         raise BadInput(
             f"a record for the compacted topic {topic.name} needs a key",
             hint="give one with -k, -K or --key-from",

@@ -36,12 +36,11 @@ def checksum(
 def checksums(
     records: Sequence[int],
     timestamps: Sequence[int],
-    message_groups: Sequence[str | None] | None,
     keys: Sequence[bytes | None] | None,
     headers: Sequence[str | None] | None,
     values: Sequence[bytes | None],
 ) -> list[int]:
-    """What `checksum` says of each record; they are given column by column."""
+    """What `checksum` says of each record of a topic; they are given column by column."""
     crcs = _places(records, timestamps)
     if keys is None:
         crcs = [crc ^ _NO_KEY for crc in crcs]
@@ -50,12 +49,11 @@ def checksums(
             crc ^ _NO_KEY if key is None else crc32(key, crc ^ len(key) + 1)
             for crc, key in zip(crcs, keys, strict=True)
         ]
-    for texts in (headers, message_groups):
-        if texts is not None:
-            crcs = [
-                crc if text is None else crc32(text.encode(), crc ^ len(text) + 1)
-                for crc, text in zip(crcs, texts, strict=True)
-            ]
+    if headers is not None:
+        crcs = [
+            crc if text is None else crc32(text.encode(), crc ^ len(text) + 1)
+            for crc, text in zip(crcs, headers, strict=True)
+        ]
     if None in values:
         return [
             crc ^ _TOMBSTONE if value is None else crc32(value, crc)

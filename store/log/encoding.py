@@ -99,32 +99,26 @@ def _as_record(given: object) -> NewRecord:
 
 def _batch(
     values: Sequence[Any],
-    keys: Sequence[Any] = (),
-    headers: Sequence[Any] = (),
-    timestamps: Sequence[Any] = (),
-    partitions: Sequence[Any] = (),
+    keys: Sequence[Any] | None = None,
+    headers: Sequence[Any] | None = None,
+    timestamps: Sequence[Any] | None = None,
+    partitions: Sequence[Any] | None = None,
 ) -> Batch:
     values = _encode_column(values, "value")
-    encoded_keys = present(_encode_column(keys, "key"))
-    texts = [encode_headers(each) for each in headers] if any(headers) else None
     sizes = _lengths(values)
-    for column in (encoded_keys, texts):
-        if column is not None:
-            sizes = list(map(add, sizes, _lengths(column)))
-    times = present(timestamps)
-    return Batch(
-        values,
-        encoded_keys,
-        texts,
-        times and [encode_timestamp(each) for each in times],
-        present(partitions),
-        sizes,
-    )
+    if keys := _present(keys):
+        keys = _encode_column(keys, "key")
+        sizes = list(map(add, sizes, _lengths(keys)))
+    if headers := _present(headers):
+        headers = [encode_headers(each) for each in headers]
+        sizes = list(map(add, sizes, _lengths(headers)))
+    if timestamps := _present(timestamps):
+        timestamps = [encode_timestamp(each) for each in timestamps]
+    return Batch(values, keys, headers, timestamps, _present(partitions), sizes)
 
 
-def present(column: Sequence[Any]) -> Sequence[Any] | None:
-    """A column, or `None` where it holds nothing."""
-    return None if column.count(None) == len(column) else column
+def _present(column: Sequence[Any] | None) -> Sequence[Any] | None:
+    return None if column is None or column.count(None) == len(column) else column
 
 
 def _encode_column(column: Sequence[Any], what: str) -> Sequence[bytes | None]:

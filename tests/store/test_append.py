@@ -128,6 +128,59 @@ def test_one_record_may_be_larger_than_a_batch_may(store: Store) -> None:
     assert len(store.read("orders")[0].value or b"") == 20 << 20
 
 
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_bytes_or_text_alone_are_a_record_that_has_only_this_value(
+    store: Store, partitions: int
+) -> None:
+    store.create_topic("orders", partitions=partitions)
+    ids = store.produce_many("orders", [b"a", "grün", NewRecord("c", key="k")])
+    found = [store.read(id.topic, id.partition, id.offset, 1)[0] for id in ids]
+
+    assert [(record.value, record.key, record.headers) for record in found] == [
+        (b"a", None, {}),
+        ("grün".encode(), None, {}),
+        (b"c", b"k", {}),
+    ]
+
+
+def test_a_transaction_takes_values_alone(orders: Store) -> None:
+    with orders.transaction() as tx:
+        ids = tx.produce_many("orders", [b"a", "b"])
+
+    assert [id.offset for id in ids] == [10, 11]
+
+
+def test_a_producer_takes_values_alone(orders: Store) -> None:
+    producer = orders.producer("loader")
+    with orders.transaction() as tx:
+        tx.produce_in_sequence(producer, "orders", ["a", "b"], 0)
+
+    assert [id.offset for id in producer.produce_many("orders", [b"b", b"c"], 1)] == [12]
+
+
+@pytest.mark.parametrize("record", [None, 1, ("value", "key"), "\ud800", b"x" * ((1 << 20) + 1)])
+def test_a_bad_value_alone_is_named_by_its_index(orders: Store, record: Any) -> None:
+    with pytest.raises(BadRecord) as caught:
+        orders.produce_many("orders", [b"good", record, None])
+
+    assert caught.value.index == 1
+    assert end(orders) == 10
+
+
+def test_the_first_bad_record_is_named_whatever_is_bad_about_it(orders: Store) -> None:
+    large, unkeyed = NewRecord(b"x" * ((1 << 20) + 1)), NewRecord("x", key=1)  # type: ignore[arg-type]
+    for batch in ([large, unkeyed], [unkeyed, large]):
+        with pytest.raises(BadRecord) as caught:
+            orders.produce_many("orders", ["good", *batch])
+        assert caught.value.index == 1
+
+
+@pytest.mark.parametrize("value", [b"abc", "abc"])
+def test_one_value_is_not_taken_for_a_list_of_records(orders: Store, value: Any) -> None:
+    with pytest.raises(BadInput, match="not a list"):
+        orders.produce_many("orders", value)
+
+
 def test_an_empty_batch_stores_nothing(orders: Store) -> None:
     assert orders.produce_many("orders", []) == []
     assert end(orders) == 10
