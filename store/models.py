@@ -39,7 +39,7 @@ class RecordId(NamedTuple):
         return f"{self.topic}/{self.partition}@{self.offset}"
 
     @classmethod
-    def run(cls, topic: str, partition: int, offsets: range) -> list[RecordId]:
+    def run(cls, topic: str, partition: int, offsets: range) -> "list[RecordId]":
         """The ids of records that stand one after another."""
         fields = zip(repeat(topic), repeat(partition), offsets)
         # What `_make` does, without a call of Python for each.
