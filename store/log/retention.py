@@ -13,7 +13,7 @@ from store.log.read import offset_for_time
 from store.log.topics import Partition, Topic
 from store.memory import remembered
 
-# 5,000 rows hold the write lock for about a millisecond.
+# 5,000 rows hold the write lock for about three milliseconds.
 STEP = 5_000
 # Kafka looks for old records every five minutes (log.retention.check.interval.ms): what was just
 # stored with an old timestamp can be read for that long.
