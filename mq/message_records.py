@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mq.context import Context
 from mq.formatting import MESSAGE_FIELDS
 from mq.output import Column, Format, to_json
 from mq.record_lines import Line, cell_text, cut, stream_line
 from mq.records import text_field
-from store.letters import Dead
-from store.messages import Message
 from store.text import format_duration, format_time
+
+if TYPE_CHECKING:
+    from store.letters import Dead
+    from store.messages import Message
 
 _KEY_WIDTH = 24
 _ERROR_WIDTH = 40

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mq.output import Column
 from mq.record_lines import cell_text
 from mq.records import text_field
-from store.shared_records import SharedRecord
 from store.text import format_time
+
+if TYPE_CHECKING:
+    from store.shared_records import SharedRecord
 
 
 def to_document(record: SharedRecord) -> dict[str, Any]:

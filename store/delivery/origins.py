@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from store.db import Row, Snapshot, Write
-from store.letters import Dead, Hop, Reason
+
+if TYPE_CHECKING:
+    from store.letters import Dead, Hop, Reason
 
 _HIGH_MASK = 0xFFFF_FFFF_FFFF_0000
 _LOW_BITS = 62
@@ -33,6 +35,8 @@ class Origin(NamedTuple):
         """The dead letter's envelope, if it is one."""
         if self.reason is None or self.source is None or self.at is None:
             return None
+        from store.letters import Dead
+
         return Dead(
             self.source, self.reason, self.at, self.deliveries, self.error, self.hops, self.priority
         )
@@ -123,6 +127,8 @@ def with_hop(
     hops: tuple[Hop, ...], source: str, reason: Reason, at: int, ttl: int | None = None
 ) -> tuple[Hop, ...]:
     """The history with one death more: newest first, one entry per queue and reason (x-death)."""
+    from store.letters import Hop
+
     same = [hop for hop in hops if (hop.source, hop.reason) == (source, reason)]
     others = tuple(hop for hop in hops if (hop.source, hop.reason) != (source, reason))
     first = same[0] if same else Hop(source, reason, 0, at, ttl)
@@ -136,4 +142,6 @@ def hops_to_json(hops: tuple[Hop, ...]) -> str:
 
 def hops_from_json(text: str) -> tuple[Hop, ...]:
     """A stored history."""
+    from store.letters import Hop
+
     return tuple(Hop(*hop) for hop in json.loads(text))
