@@ -75,11 +75,12 @@ def commands(store: Store, runs: int) -> dict[str, Iterator[list[str]]]:
     store.create_topic("events")
     store.produce("events", "value")
     store.create_queue("jobs")
-    store.send_many("jobs", [NewMessage("value")] * runs)
+    store.send_many("jobs", [NewMessage("value")] * 2 * runs)
     receipts = [message.receipt for message in store.receive("jobs", runs, lease=3600)]
     return {
         "mq produce TOPIC VALUE": iter([["produce", "events", "value"]] * runs),
         "mq consume TOPIC -n 1": iter([["consume", "events", "-n", "1"]] * runs),
+        "mq receive QUEUE": iter([["receive", "jobs"]] * runs),
         "mq lag": iter([["lag"]] * runs),
         "mq ack RECEIPT": iter([["ack", str(receipt)] for receipt in receipts]),
     }

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 
+from mq.chaos import warn_of_chaos
 from mq.context import Context
 from mq.interrupts import Interrupts
 from mq.message_records import message_line
@@ -13,20 +14,11 @@ from mq.record_printer import RecordPrinter
 from store.broker import Store
 from store.crash import crash_point
 from store.errors import LeaseLost, MqError
-from store.messages import Message, QueueConfig
+from store.messages import Message
 
 _LONGEST_WAIT = 60.0
 # How many messages are kept from others while one batch is printed.
 _BATCH = 100
-
-
-def warn_of_chaos(context: Context, queue: str, config: QueueConfig) -> None:
-    """Say that a queue misbehaves on purpose, so that nobody takes it for a fault."""
-    if config.chaos is not None:
-        context.diagnostics.warning(
-            f"queue {queue} is under chaos: {config.chaos}; mq queue alter {queue} --chaos none"
-            " ends it"
-        )
 
 
 class QueueReading:

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from mq import shared_records
+from mq.chaos import warn_of_chaos
 from mq.commands import SingleCommand
 from mq.context import Context, current_context
 from mq.diagnostics import ExitCode
 from mq.message_records import MESSAGE_COLUMNS, to_document
 from mq.output import Column, Format, Row
-from mq.queue_reading import warn_of_chaos
 from mq.shared_records import SHARED_COLUMNS
 from store.addresses import check_name
 from store.messages import Message

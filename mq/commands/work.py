@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
+from mq.chaos import warn_of_chaos
 from mq.commands import SingleCommand
 from mq.commands.consume import DEFAULT_SESSION_TIMEOUT, LONGEST_PRINTING
 from mq.commands.reporting import count
 from mq.context import Context, current_context
 from mq.interrupts import Interrupts
 from mq.processes import require_command
-from mq.queue_reading import warn_of_chaos
 from mq.work_sources import QueueWork, ShareWork, TopicWork
 from mq.working import OnFailure, Policy, Worker
 from store.addresses import check_name

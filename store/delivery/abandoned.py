@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from store import holders
+from store import delivery, holders
 from store.db import Snapshot, Write
-from store.delivery import leases, move, settle
+from store.delivery import leases, move
 from store.delivery.readers import Reader
 
 # How often somebody who waits for a message looks whether a holder is gone; nothing tells.
@@ -41,7 +41,7 @@ def free(tx: Write, reader: Reader) -> int:
             ):
                 message = move.load_leased(tx, slots[lease >> leases.OFFSET_BITS], lease)
                 if message is not None:
-                    settle.lapse(tx, reader, message)
+                    delivery.settle.lapse(tx, reader, message)
                     freed += 1
     return freed
 

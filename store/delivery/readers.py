@@ -1,7 +1,5 @@
 """How one reader handles what it leases: the only difference between a queue and a share."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 
