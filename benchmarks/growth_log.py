@@ -42,11 +42,11 @@ def calls(store: Store, records: int, partitions: int) -> Sequence[Call]:
     furthest = max(1, each - FETCHED)
     places, commits = count(each // 2, FETCHED), count()
 
-    def commit() -> object:
+    def commit() -> None:
         # Always further: to commit the same again would write nothing.
         number = next(commits)
         offset = number // partitions + 1
-        return consumer.commit({("t", number % partitions): offset})
+        consumer.commit({("t", number % partitions): offset})
 
     # Steady work is what counts: the first change of a partition, and of a group's place in it,
     # in ten seconds notes a sample besides.

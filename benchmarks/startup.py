@@ -15,7 +15,7 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +58,7 @@ class Cost(NamedTuple):
         return self.median / self.reference_median
 
 
-def cpu_milliseconds(words: Sequence[str], environment: dict[str, str]) -> float:
+def cpu_milliseconds(words: list[str], environment: dict[str, str]) -> float:
     """Run a program to its end with nothing to read and its output thrown away."""
     null = os.open(os.devnull, os.O_RDWR)
     to_null = [(os.POSIX_SPAWN_DUP2, null, number) for number in (0, 1)]

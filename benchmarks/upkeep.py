@@ -78,17 +78,24 @@ class Phase:
 
 def fill(store: Store, limit: int) -> None:
     """Each topic as it is after a while: at its limit, with a value for every key."""
-    kinds = {"retention": None}, {"retention_bytes": limit}, {"cleanup": "compact"}
-    for topic, settings in zip(TOPICS, kinds, strict=True):
-        store.create_topic(topic_name(topic), partitions=PARTITIONS, **settings)
+    kept, limited, compacted = map(topic_name, TOPICS)
+    store.create_topic(kept, partitions=PARTITIONS, retention=None)
+    store.create_topic(limited, partitions=PARTITIONS, retention_bytes=limit)
+    store.create_topic(compacted, partitions=PARTITIONS, cleanup="compact")
+    for topic in (kept, limited, compacted):
         for _ in range(0, 2 * PARTITIONS * limit // len(VALUE), KEYS):
             records = [NewRecord(VALUE, key=b"%d" % number) for number in range(KEYS)]
-            store.produce_many(topic_name(topic), records)
+            store.produce_many(topic, records)
 
 
 def topic_name(topic: str) -> str:
     """What the store calls it."""
     return topic.replace(" ", "-")
+
+
+def start(command: Sequence[str]) -> subprocess.Popen[str]:
+    """A producer that waits to be told a topic and for how long."""
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def work(producers: Sequence[subprocess.Popen[str]], topic: str, seconds: float) -> Phase:
@@ -117,10 +124,7 @@ def measure(path: Path, limit: int, rounds: int, seconds: float) -> list[Row]:
         store = stack.enter_context(Store.open(path, create=True, durability="normal"))
         fill(store, limit)
         command = [sys.executable, "-c", WORK, str(path), str(KEYS)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        producers = [
-            stack.enter_context(subprocess.Popen(command, **pipes)) for _ in range(PRODUCERS)
-        ]
+        producers = [stack.enter_context(start(command)) for _ in range(PRODUCERS)]
         before = {topic: removed(store, topic_name(topic)) for topic in TOPICS}
         for number in range(rounds):
             for turn in range(len(TOPICS)):
