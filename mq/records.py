@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -142,6 +140,8 @@ def text_field(name: str, data: bytes | None) -> dict[str, str | None]:
     try:
         return {name: data.decode()}
     except UnicodeDecodeError:
+        from base64 import b64encode
+
         return {f"{name}_base64": b64encode(data).decode()}
 
 
@@ -184,9 +184,11 @@ def _encoded(name: str, text: str | None) -> bytes | None:
 
 
 def _decoded(name: str, text: Any) -> bytes:
+    from base64 import b64decode
+
     try:
         return b64decode(text, validate=True)
-    except (TypeError, ValueError, Base64Error):
+    except (TypeError, ValueError):
         raise BadInput(f"{name} is not Base64") from None
 
 
