@@ -77,20 +77,22 @@ class Published(NamedTuple):
 
 
 class ExchangeDestination:
-    """Whatever queues and topics an exchange leads to.
+    """Whatever queues and topics an exchange leads to; of a named producer, what is new of it.
 
     `returned` counts messages that were `mandatory` and led nowhere, `lost` those that were not;
     `first_key` is the key of the first of them.
     """
 
     noun = "message"
-    stored_before = 0
     duplicates = 0
 
     def __init__(
-        self, store: Store, name: str, given: Given, message: GivenMessage, *, mandatory: bool
-    ) -> None:
+        self, store: Store, name: str, given: Given, message: GivenMessage, producer: str | None,
+        *, mandatory: bool,
+    ) -> None:  # fmt: skip
         self.name = store.exchange(name).name
+        self._producer = None if producer is None else store.producer(producer)
+        self.stored_before = self._producer.published(name) if self._producer else 0
         self._given = given
         self._message = message
         self._mandatory = mandatory
@@ -105,10 +107,11 @@ class ExchangeDestination:
     def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[Published]:
         """Publish messages."""
         messages = [to_message(record, self._message) for record in records]
-        return [
-            Published(places, returned=self._mandatory and not places)
-            for places in tx.publish_many(self.name, messages)
-        ]
+        if self._producer is None:
+            routed = tx.publish_many(self.name, messages)
+        else:
+            routed = tx.publish_in_sequence(self._producer, self.name, messages, first)
+        return [Published(places, self._mandatory and not places) for places in routed]
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Published]) -> None:
         """Count messages that went nowhere."""

@@ -130,6 +130,13 @@ end;
 create trigger mq_holders_forgotten after delete on mq_holders begin
   update mq_store set generation = generation + 1;
 end;
+-- How many messages of its input a producer has published through an exchange.
+create table mq_publications (
+  producer integer not null references mq_producers on delete cascade,
+  exchange integer not null references mq_exchanges on delete cascade,
+  published integer not null check (published >= 0),
+  primary key (producer, exchange)
+) strict, without rowid;
 """
 
 

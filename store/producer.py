@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from store import delivery, log
+from store import delivery, log, routing
 
 if TYPE_CHECKING:
     from store.db import Database, Write
+    from store.delivery.publish import Placed
     from store.log.placement import StickyPlacement
     from store.messages import MessageId, NewMessage
     from store.models import NewRecord, RecordId
@@ -30,6 +31,21 @@ class Producer:
         """How many records of this producer's input are stored in the topic or queue."""
         with self._database.read() as tx:
             return log.producers.stored(tx, self.name, destination)
+
+    def published(self, exchange: str) -> int:
+        """How many messages of this producer's input were published through the exchange."""
+        with self._database.read() as tx:
+            return routing.publications.published(tx, self.name, exchange)
+
+    def publish_many(
+        self, exchange: str, messages: Sequence[NewMessage], first_sequence: int
+    ) -> list[list[Placed]]:
+        """Publish what is not published yet, numbered as for `produce_many`; where each of it is.
+
+        One transaction with the count, so that a load that is run again publishes nothing twice.
+        """
+        with self._database.write() as tx:
+            return self.publish_in(tx, exchange, messages, first_sequence)
 
     def produce_many(
         self, topic: str, records: Sequence[NewRecord | bytes | str], first_sequence: int
@@ -58,6 +74,17 @@ class Producer:
         found = delivery.queues.find(tx, queue)
         present = self._advance(tx, queue, first_sequence, len(messages))
         return delivery.send.send(tx, found, messages[present:])
+
+    def publish_in(
+        self, tx: Write, exchange: str, messages: Sequence[NewMessage], first_sequence: int
+    ) -> list[list[Placed]]:
+        """What `publish_many` does, as part of an open transaction."""
+        present = routing.publications.published(tx, self.name, exchange)
+        fresh = messages[max(0, present - first_sequence) :]
+        placed = delivery.publish.publish(tx, exchange, fresh, self._sticky)
+        end = first_sequence + len(messages)
+        routing.publications.advance(tx, self.name, self.epoch, exchange, end)
+        return placed
 
     def _advance(self, tx: Write, destination: str, first_sequence: int, records: int) -> int:
         return log.producers.advance(

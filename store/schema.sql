@@ -353,6 +353,14 @@ create table mq_exchanges (
   label text                                      -- the topology file that owns it
 ) strict;
 
+-- How many messages of its input a producer has published through an exchange.
+create table mq_publications (
+  producer integer not null references mq_producers on delete cascade,
+  exchange integer not null references mq_exchanges on delete cascade,
+  published integer not null check (published >= 0),
+  primary key (producer, exchange)
+) strict, without rowid;
+
 -- A binding leads to a channel or to another exchange.
 create table mq_bindings (
   id integer primary key autoincrement,

@@ -22,6 +22,7 @@ from store.errors import BadInput, Fenced, MqError, TimedOut
 if TYPE_CHECKING:
     from store.consumer import Consumer
     from store.db import Parameters, Row, Snapshot, Write, WriteBlock
+    from store.delivery.publish import Placed
     from store.groups.commit import Offsets
     from store.log.placement import StickyPlacement
     from store.messages import Message, MessageId, NewMessage
@@ -117,6 +118,13 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         """Send what the producer's input has beyond what it stored; the ids of that."""
         with self._write() as tx:
             return producer.send_in(tx, queue, messages, first_sequence)
+
+    def publish_in_sequence(
+        self, producer: Producer, exchange: str, messages: Sequence[NewMessage], first_sequence: int
+    ) -> list[list[Placed]]:
+        """What the producer's own `publish_many` does, together with everything else in here."""
+        with self._write() as tx:
+            return producer.publish_in(tx, exchange, messages, first_sequence)
 
     def commit(self, group: str, offsets: Offsets, consumer: Consumer | None = None) -> None:
         """Commit a group's next offsets, by (topic, partition), with everything else in here.

@@ -79,3 +79,11 @@ TimeToLive = Annotated[
 Priority = Annotated[
     int | None, typer.Option(min=0, metavar="N", help="Queue: higher ones are delivered first.")
 ]
+ProducerName = Annotated[
+    str | None,
+    typer.Option(
+        "--producer",
+        metavar="NAME",
+        help="Make the load resumable: run again on the same input, it skips what is stored.",
+    ),
+]

@@ -21,6 +21,7 @@ from mq.commands.input_options import (
     KeyFrom,
     MessageGroup,
     Priority,
+    ProducerName,
     TimestampFrom,
     TimeToLive,
     Tombstone,
@@ -65,13 +66,7 @@ def produce(
     dedup_id: DedupId = None,
     priority: Priority = None,
     ttl: TimeToLive = None,
-    producer: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Make the load resumable: run again on the same input, it skips what is stored.",
-        ),
-    ] = None,
+    producer: ProducerName = None,
 ) -> None:
     """Append records, or send messages: each VALUE, or each line of FILE or stdin.
 

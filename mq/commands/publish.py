@@ -21,6 +21,7 @@ from mq.commands.input_options import (
     KeyFrom,
     MessageGroup,
     Priority,
+    ProducerName,
     TimestampFrom,
     TimeToLive,
     Tombstone,
@@ -34,7 +35,7 @@ from mq.message_destinations import ExchangeDestination
 from mq.message_input import parse_message_envelope
 from mq.record_input import Given
 from mq.records import parse_headers
-from store.errors import BadInput, Unroutable
+from store.errors import Unroutable
 
 app = SingleCommand()
 
@@ -62,9 +63,7 @@ def publish(
     mandatory: Annotated[
         bool, typer.Option("--mandatory", help="Exit 3 if a message has nowhere to go.")
     ] = False,
-    producer: Annotated[
-        str | None, typer.Option(metavar="NAME", hidden=True, help="Only for mq produce.")
-    ] = None,
+    producer: ProducerName = None,
 ) -> None:
     """Publish each VALUE, or each line of FILE or stdin: route by key and headers, then store.
 
@@ -72,22 +71,21 @@ def publish(
     -o ndjson a line per message tells where. What reaches nothing is dropped; with --mandatory it
     is returned: the rest is stored, and the exit code is 3.
     """
-    if producer is not None:
-        raise BadInput(
-            "--producer counts what one topic or queue stores, not what an exchange spreads",
-            hint="mq produce DEST --producer NAME",
-        )
     given = Given(None if key is None else os.fsencode(key), parse_headers(header or []), None)
     message = given_message(delay, message_group, dedup_id, priority, ttl)
     form = replace(
         input_form(framing, key_delimiter, key_from, timestamp_from),
         parse_envelope=parse_message_envelope,
     )
-    request = Request(exchange, given, message, form, values or [], file, tombstone, batch, None)
+    request = Request(
+        exchange, given, message, form, values or [], file, tombstone, batch, producer
+    )
     context = current_context()
     check(context, request)
     with context.open_store() as store:
-        destination = ExchangeDestination(store, exchange, given, message, mandatory=mandatory)
+        destination = ExchangeDestination(
+            store, exchange, given, message, producer, mandatory=mandatory
+        )
         store_input(context, store, request, destination)
     if destination.returned:
         key = quote(os.fsdecode(destination.first_key or ""))

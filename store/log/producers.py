@@ -34,6 +34,18 @@ def stored(tx: Snapshot, name: str, channel: str) -> int:
     return count or 0
 
 
+def newest(tx: Snapshot, name: str, epoch: int) -> int:
+    """The id of a producer whose newest incarnation has this epoch; else raises `Fenced`."""
+    row = tx.row("select id, epoch from mq_producers where name = :name", {"name": name})
+    if row is None or row[1] != epoch:
+        raise Fenced(
+            f"producer {name} was started again elsewhere",
+            hint="only its newest incarnation may produce; stop one of the two",
+        )
+    id: int = row[0]
+    return id
+
+
 def advance(
     tx: Write, name: str, epoch: int, channel: str, first_sequence: int, records: int
 ) -> int:
@@ -42,12 +54,7 @@ def advance(
     Numbers may be skipped, as publishing ids may (RabbitMQ Streams). Raises `Fenced` when a newer
     incarnation of the producer exists.
     """
-    row = tx.row("select id, epoch from mq_producers where name = :name", {"name": name})
-    if row is None or row[1] != epoch:
-        raise Fenced(
-            f"producer {name} was started again elsewhere",
-            hint="only its newest incarnation may produce; stop one of the two",
-        )
+    id = newest(tx, name, epoch)
     if first_sequence < 0:
         raise BadInput(f"sequence numbers count from 0, not from {first_sequence}")
     if records == 0:
@@ -57,6 +64,6 @@ def advance(
         "insert into mq_sequences (producer, channel, stored)"
         " select :producer, id, :stored from mq_channels where name = :channel"
         " on conflict (producer, channel) do update set stored = max(stored, excluded.stored)",
-        {"producer": row[0], "channel": channel, "stored": first_sequence + records},
+        {"producer": id, "channel": channel, "stored": first_sequence + records},
     )
     return min(max(present - first_sequence, 0), records)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         bindings as bindings,
         exchanges as exchanges,
         explain as explain,
+        publications as publications,
         tables as tables,
         walk as walk,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store import Store
+from store import Fenced, NewMessage, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,9 +138,6 @@ class TestRefused:
         assert run.is_refused(2)
         assert "leads to the topic orders, which takes no delay" in run.err
 
-    def test_a_resumable_load_is_for_a_topic(self, call_mq: RunMq, post: Store) -> None:
-        assert call_mq("publish", "events", "-k", "a", "b", "--producer", "p").is_refused(2)
-
     def test_a_full_queue_stores_nothing_anywhere(self, call_mq: RunMq, post: Store) -> None:
         post.create_queue("small", max_length=1, overflow="reject")
         post.bind("events", "small", key="#")
@@ -148,3 +145,46 @@ class TestRefused:
         run = call_mq("publish", "events", "-k", "order.eu", "b")
         assert run.is_refused(5)
         assert emails(post) == [b"a"]
+
+
+class TestResumableLoad:
+    LOAD = ("publish", "events", "-k", "order.eu", "--producer", "loader")
+
+    def test_run_again_it_publishes_only_what_is_new(self, call_mq: RunMq, post: Store) -> None:
+        assert call_mq(*self.LOAD, *"ab").code == 0
+        run = call_mq(*self.LOAD, *"abc")
+        assert "skipped 2 records that loader stored before" in run.err
+        assert emails(post) == [b"a", b"b", b"c"]
+        assert [record.value for record in post.read("orders")] == [b"a", b"b", b"c"]
+
+    def test_it_goes_on_behind_the_last_batch_that_was_stored(
+        self, call_mq: RunMq, post: Store
+    ) -> None:
+        post.create_queue("small", max_length=2, overflow="reject")
+        post.bind("events", "small", key="#")
+        assert call_mq(*self.LOAD, "--batch", "2", *"abcd").is_refused(5)
+        post.purge_queue("small")
+        assert call_mq(*self.LOAD, "--batch", "2", *"abcd").code == 0
+        assert emails(post) == [b"a", b"b", b"c", b"d"]
+
+    def test_each_exchange_is_counted_by_itself(self, call_mq: RunMq, post: Store) -> None:
+        post.create_exchange("copies", "fanout")
+        post.bind("copies", "emails")
+        call_mq(*self.LOAD, "a")
+        call_mq("publish", "copies", "--producer", "loader", "a")
+        assert emails(post) == [b"a", b"a"]
+
+    def test_what_led_nowhere_counts_as_published(self, call_mq: RunMq, post: Store) -> None:
+        load = ("publish", "events", "-k", "other", "--producer", "loader", "a")
+        assert call_mq(*load, "--mandatory").is_refused(3)
+        post.bind("events", "emails", key="other")
+        assert call_mq(*load).code == 0
+        assert emails(post) == []
+
+
+def test_an_older_incarnation_of_a_publishing_producer_is_fenced(post: Store) -> None:
+    old = post.producer("loader")
+    post.producer("loader")
+    with pytest.raises(Fenced):
+        old.publish_many("events", [NewMessage(b"a", key="order.eu")], 0)
+    assert emails(post) == []
