@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mq.commands.letter_choice import Choice, Ids, Where
 from mq.commands.reporting import DryRun, count
-from mq.conditions import parse_message_conditions
 from mq.context import Context, current_context
 from mq.interrupts import Interrupts
 from mq.output import Column
 from mq.redriving import PacedRedrive, parse_rate
 from store.delivery.redrive import Redrive
-from store.errors import MqError, NotFound
+from store.errors import MqError
 from store.letters import Moved
-from store.messages import Message
 from store.text import parse_duration
 
 if TYPE_CHECKING:
@@ -29,26 +28,6 @@ MOVED: list[Column[Moved]] = [
     Column("source", lambda moved: moved.source),
     Column("target", lambda moved: moved.target),
 ]
-
-
-class _Choice:
-    """Which dead letters were asked for: by id, if ids were given, and by conditions."""
-
-    def __init__(self, store: Store, ids: Sequence[str], where: Sequence[str]) -> None:
-        self._ids = {id.lower() for id in ids}
-        self._holds = parse_message_conditions(where, store.clock.wall())
-
-    def __call__(self, letter: Message) -> bool:
-        return (not self._ids or letter.id in self._ids) and self._holds(letter)
-
-    def check(self, queue: str, redrive: Redrive) -> None:
-        """Raise NotFound for an id that no dead letter has."""
-        missing = sorted(self._ids - {moved.id for moved in redrive.moved})
-        if missing:
-            raise NotFound(
-                f"no dead letter {missing[0]} can be moved from {queue}",
-                hint=f"mq dlq peek {queue} -o ndjson shows the ids, and what is leased",
-            )
 
 
 def redrive(
@@ -62,13 +41,8 @@ def redrive(
     number: Annotated[
         int | None, typer.Option("-n", min=1, metavar="N", help="Only the N oldest of them.")
     ] = None,
-    ids: Annotated[
-        list[str] | None, typer.Option("--id", metavar="ID", help="Only this one; repeatable.")
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="'FIELD OP VALUE'", help="Only these; repeatable (and)."),
-    ] = None,
+    ids: Ids = None,
+    where: Where = None,
     rate: Annotated[
         str | None,
         typer.Option(metavar="N/s", help="At most so many a second (/m, /h), each step committed."),
@@ -99,15 +73,15 @@ def redrive(
     pace = None if rate is None else parse_rate(rate)
     patience = parse_duration(canary_timeout) / 1000
     with context.open_store() as store:
-        choice = _Choice(store, ids or [], where or [])
+        choice = Choice(store, ids, where)
         if dry_run or pace is not None or canary is not None:
             done = store.redrive_preview(queue, to, choice, number)
-            choice.check(queue, done)
+            choice.check(queue, [moved.id for moved in done.moved])
         else:
             # Nothing in here waits for anybody, so the transaction needs no deadline.
             with store.transaction(timeout=math.inf) as tx:
                 done = tx.redrive(queue, to, choice, number)
-                choice.check(queue, done)
+                choice.check(queue, [moved.id for moved in done.moved])
         if not dry_run and (pace is not None or canary is not None):
             _redrive_in_steps(context, store, queue, to, done.moved, pace, canary, patience)
             return

@@ -114,6 +114,14 @@ class DeadLetterCalls(Calls):
                 tx, delivery.queues.find(tx, queue), sequence, value, before=before
             )
 
+    def purge_dead_letters(self, queue: str, choice: Choice) -> list[Message]:
+        """Remove the chosen dead letters of a queue for good; those. Leased ones stay."""
+        with self._write() as tx:
+            found = delivery.queues.find(tx, queue)
+            chosen = delivery.deadletters.chosen(tx, found, choice, None)
+            delivery.purge.letters(tx, found, chosen)
+            return chosen
+
     def restore_dead_letters(self, queue: str, letters: Sequence[Message]) -> list[Message]:
         """Store dead letters as they were, all or none; those that the store did not have yet.
 

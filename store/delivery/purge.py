@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from store.db import Write
-from store.delivery import leases, move, view
+from store.delivery import attempts, leases, move, view
 from store.delivery.queues import Queue, add_lane, forget_places
 from store.log import retention
+from store.messages import Message
 
 _PAGE = 1_000
 
@@ -28,6 +31,15 @@ def everything(tx: Write, queue: Queue) -> int:
     move.count_gone(tx, queue.reader, dropped=removed)
     retention.drain(tx)
     return removed
+
+
+def letters(tx: Write, queue: Queue, chosen: Sequence[Message]) -> int:
+    """Remove these messages, which were looked at in this transaction; how many."""
+    for one in chosen:
+        message = view.find_message(tx, queue, one.sequence)
+        attempts.note_lapsed(tx, message.lease)
+        move.drop(tx, queue.reader, message)
+    return len(chosen)
 
 
 def unleased(tx: Write, queue: Queue) -> int:

@@ -284,6 +284,39 @@ class TestPurge:
         assert json.loads(run.out) == [{"name": "graves", "removed": 3}]
         assert len(values(post, "graves")) == 3
 
+    def test_one_is_removed_by_its_id(self, call_mq: RunMq, post: Store) -> None:
+        id = post.dead_letters("graves")[1].id
+        run = call_mq("dlq", "purge", "graves", "--id", id.upper(), "--yes", "--json")
+        assert json.loads(run.out) == [{"name": "graves", "removed": 1}]
+        assert values(post, "graves") == [b"a", b"c"]
+        assert post.queue("graves").dropped == 1
+
+    def test_where_chooses(self, call_mq: RunMq, post: Store) -> None:
+        timeouts = ("--where", "dead.error ~ timeout")
+        assert call_mq("dlq", "purge", "graves", *timeouts, "--yes").code == 0
+        assert values(post, "graves") == [b"c"]
+
+    def test_what_is_chosen_is_counted_by_a_dry_run(self, call_mq: RunMq, post: Store) -> None:
+        timeouts = ("--where", "dead.error ~ timeout")
+        run = call_mq("dlq", "purge", "graves", *timeouts, "--dry-run", "--json")
+        assert json.loads(run.out) == [{"name": "graves", "removed": 2}]
+        assert len(values(post, "graves")) == 3
+
+    def test_some_need_a_yes_too(self, call_mq: RunMq, post: Store) -> None:
+        assert call_mq("dlq", "purge", "graves", "--where", "key = k").is_refused(2)
+        assert len(values(post, "graves")) == 3
+
+    def test_an_id_that_is_not_there_removes_nothing(self, call_mq: RunMq, post: Store) -> None:
+        id = post.dead_letters("graves")[0].id
+        words = ("dlq", "purge", "graves", "--id", id, "--id", "nobody", "--yes")
+        assert call_mq(*words).is_refused(3)
+        assert len(values(post, "graves")) == 3
+
+    def test_what_somebody_holds_stays(self, call_mq: RunMq, post: Store) -> None:
+        post.receive("graves")
+        assert call_mq("dlq", "purge", "graves", "--where", "key = k", "--yes").code == 0
+        assert values(post, "graves") == [b"a"]
+
     @pytest.mark.parametrize(("queue", "code"), [("emails", 2), ("other", 2), ("nothing", 3)])
     def test_a_source_queue_does_not_stand_for_its_dlq_here(
         self, call_mq: RunMq, post: Store, queue: str, code: int

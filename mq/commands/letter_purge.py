@@ -1,0 +1,84 @@
+"""`mq dlq purge`: dead letters removed for good, all of a queue or some."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mq.commands.letter_choice import Choice, Ids, Where
+from mq.commands.reporting import DryRun, count, report_done
+from mq.context import Context, current_context
+from mq.output import Column
+from store.addresses import EXCHANGE_PREFIX
+from store.errors import BadInput
+
+if TYPE_CHECKING:
+    from store import Store
+
+PURGED: list[Column[tuple[str, int]]] = [
+    Column("name", lambda row: row[0]),
+    Column("removed", lambda row: row[1], right=True),
+]
+
+
+def purge(
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="The DLQ itself.")],
+    ids: Ids = None,
+    where: Where = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Remove dead letters for good: every message of a DLQ, or those that --id and --where name.
+
+    Off a terminal it needs --yes. Here a queue does not stand for its DLQ. Of those that are named,
+    what somebody has leased stays.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        letters = _dead_letters_in(store, queue)
+        if ids or where:
+            noun = "dead letter"
+            removed = _purge_some(context, store, queue, Choice(store, ids, where), dry_run)
+        else:
+            noun = "message"
+            removed = _purge_all(context, store, queue, letters, dry_run)
+    if dry_run:
+        context.output.listing(PURGED, [(queue, removed)])
+    else:
+        told = f"removed {count(removed, noun)} of {queue}"
+        report_done(context, PURGED, [(queue, removed)], told)
+
+
+def _purge_all(context: Context, store: Store, queue: str, letters: int, dry_run: bool) -> int:
+    status = store.queue(queue)
+    messages = status.ready + status.leased + status.delayed + status.blocked
+    if dry_run:
+        return messages
+    described = f"{count(messages, 'message')} of {queue}, {letters:,} of them dead letters"
+    context.confirm(f"This removes {described}.")
+    return store.purge_queue(queue)
+
+
+def _purge_some(context: Context, store: Store, queue: str, choice: Choice, dry_run: bool) -> int:
+    found = [one for one in store.dead_letters(queue, choice) if one.state != "leased"]
+    choice.check(queue, [letter.id for letter in found])
+    if dry_run or not found:
+        return len(found)
+    context.confirm(f"This removes {count(len(found), 'dead letter')} of {queue}.")
+    # What was agreed to, and not what died alike meanwhile.
+    agreed = {letter.sequence for letter in found}
+    return len(store.purge_dead_letters(queue, lambda letter: letter.sequence in agreed))
+
+
+def _dead_letters_in(store: Store, queue: str) -> int:
+    dlq = store.queue(queue).config.dlq
+    for found in store.dead_letter_queues():
+        if found.name == queue:
+            return found.dead_letters
+    if dlq is None:
+        hint = f"mq queue purge {queue}"
+    elif dlq.startswith(EXCHANGE_PREFIX):
+        hint = "its dead letters may go to several queues: mq dlq list"
+    else:
+        hint = f"its DLQ is {dlq}: mq dlq purge {dlq}"
+    raise BadInput(f"{queue} is nobody's DLQ and holds no dead letters", hint=hint)
