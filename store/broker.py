@@ -25,6 +25,7 @@ from store.clock import SystemClock
 from store.db import Database
 from store.errors import NotFound
 from store.log.encoding import milliseconds
+from store.models import in_seconds
 
 if TYPE_CHECKING:
     from store.clock import Clock
@@ -66,7 +67,7 @@ class Store(
         *,
         create: bool = False,
         durability: str = "full",
-        timeout: float = 30.0,
+        timeout: Seconds = 30.0,
         clock: Clock | None = None,
         allow_network_fs: bool = False,
     ) -> Store:
@@ -83,8 +84,8 @@ class Store(
             files.refuse_network_file_system(found.parent)
         if create and not found.exists():
             _require_folder(found.parent)
-            files.create(found, durability, clock, timeout)
-        return cls(Database(found, clock, timeout))
+            files.create(found, durability, clock, in_seconds(timeout))
+        return cls(Database(found, clock, in_seconds(timeout)))
 
     @property
     def path(self) -> Path:
@@ -105,7 +106,7 @@ class Store(
         session_timeout: Seconds = 45.0,
         max_poll_interval: Seconds = 300.0,
         start: str | Position = "earliest",
-        timeout: float | None = None,
+        timeout: Seconds | None = None,
     ) -> Consumer:
         """Join a group and read topics from its committed offsets, or from `start` without any.
 
@@ -138,7 +139,7 @@ class Store(
         self,
         queue: str,
         max_messages: int = 1,
-        wait: float | None = None,
+        wait: Seconds | None = None,
         lease: Seconds | None = None,
         *,
         holder: str | None = None,
@@ -162,7 +163,7 @@ class Store(
         self,
         share: str,
         max_records: int = 1,
-        wait: float = 0.0,
+        wait: Seconds = 0.0,
         lease: Seconds | None = None,
         *,
         holder: str | None = None,
@@ -178,7 +179,7 @@ class Store(
         return self._take(share, take, wait, until)
 
     def _take(
-        self, name: str, take: Callable[[], tuple[list[Taken], int]], wait: float | None,
+        self, name: str, take: Callable[[], tuple[list[Taken], int]], wait: Seconds | None,
         until: Callable[[], bool] | None,
     ) -> list[Taken]:  # fmt: skip
         began = monotonic()
@@ -187,13 +188,13 @@ class Store(
             taken, others = take()
             if taken:
                 return taken
-            wait = self._own_wait(name) if wait is None else wait
-            is_over = monotonic() >= began + wait or (until is not None and until())
+            deadline = began + (self._own_wait(name) if wait is None else in_seconds(wait))
+            is_over = monotonic() >= deadline or (until is not None and until())
             if is_over and not others:
                 return []
             # Waiting is for commits after a try, and so begins with another try.
             if since is not None and not others:
-                self._wait_for_message(name, since, began + wait, until)
+                self._wait_for_message(name, since, deadline, until)
             since = self._database.changed()
 
     def _own_wait(self, queue: str) -> float:
@@ -222,25 +223,27 @@ class Store(
 
         return Producer(self._database, name, self._sticky)
 
-    def transaction(self, timeout: float = 5.0) -> Transaction:
+    def transaction(self, timeout: Seconds = 5.0) -> Transaction:
         """A `with` block whose outputs, offsets and own SQL commit together or not at all.
 
         Other writers wait meanwhile, so it must end within `timeout` seconds.
         """
         from store.transaction import Transaction
 
-        return Transaction(self, self._database.write(), timeout)
+        return Transaction(self, self._database.write(), in_seconds(timeout))
 
     def changed(self) -> int:
         """A number that is another one after anybody's commit; for `wait`."""
         return self._database.changed()
 
-    def wait(self, since: int, timeout: float, until: Callable[[], bool] | None = None) -> bool:
+    def wait(self, since: int, timeout: Seconds, until: Callable[[], bool] | None = None) -> bool:
         """Wait up to `timeout` seconds for a commit after `since = store.changed()`.
 
         The wait ends early when `until`, which is called often, returns True.
         """
-        return waiting.wait_for_commit(self._database, since, monotonic() + timeout, until)
+        return waiting.wait_for_commit(
+            self._database, since, monotonic() + in_seconds(timeout), until
+        )
 
     def backup(self, target: str | os.PathLike[str]) -> int:
         """Write a consistent, compact copy to a new file while others go on; its size in bytes."""

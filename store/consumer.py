@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from store import delivery, groups, holders, log, waiting
 from store.crash import crash_point
 from store.errors import BadInput, Damaged, Fenced, NotFound, TimedOut
-from store.models import Loss
+from store.models import Loss, in_seconds
 
 if TYPE_CHECKING:
     from store.db import Database, Snapshot, Write
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from store.groups.membership import Owned
     from store.log.positions import Position
     from store.log.topics import Partition
-    from store.models import Record
+    from store.models import Record, Seconds
 
 Place = tuple[str, int]
 
@@ -56,7 +56,7 @@ class Consumer:
             self._settle(tx)
 
     def poll(
-        self, max_records: int = 500, timeout: float = 1.0, *, paused: Container[Place] = (),
+        self, max_records: int = 500, timeout: Seconds = 1.0, *, paused: Container[Place] = (),
         until: Callable[[], bool] | None = None,
     ) -> list[Record]:  # fmt: skip
         """Up to `max_records` records that follow the last poll's, within `timeout` seconds.
@@ -66,7 +66,7 @@ class Consumer:
         lost, and not committed, is read again by its new owner. The wait ends early when `until`,
         which is called often, returns True. Raises `Fenced` when the group has dropped this member.
         """
-        deadline = monotonic() + timeout
+        deadline = monotonic() + in_seconds(timeout)
         while True:
             since = self._database.changed()
             self._follow_group()
@@ -76,26 +76,26 @@ class Consumer:
             pause = monotonic() + min(LOOK_INTERVAL, self._beat) / 1000
             waiting.wait_for_commit(self._database, since, min(deadline, pause), until)
 
-    def wait_for_partitions(self, timeout: float) -> None:
+    def wait_for_partitions(self, timeout: Seconds) -> None:
         """Wait until this member owns a partition; raises `TimedOut` after `timeout` seconds."""
-        deadline = monotonic() + timeout
+        deadline = monotonic() + in_seconds(timeout)
         while not self._owned:
             since = self._database.changed()
             self._follow_group()
             if self._owned:
                 return
             if monotonic() >= deadline:
-                raise self._gave_up(timeout)
+                raise self._gave_up(in_seconds(timeout))
             pause = monotonic() + min(LOOK_INTERVAL, self._beat) / 1000
             waiting.wait_for_commit(self._database, since, min(deadline, pause))
 
-    def commit(self, offsets: Offsets | None = None, timeout: float | None = None) -> None:
+    def commit(self, offsets: Offsets | None = None, timeout: Seconds | None = None) -> None:
         """Store the next offsets to read, by (topic, partition); by default all that was polled.
 
         Waits `timeout` seconds, by default the store's, for the write lock. Raises `Fenced` when a
         partition has a newer owner or was reset; then nothing is committed.
         """
-        with self._database.write(timeout) as tx:
+        with self._database.write(None if timeout is None else in_seconds(timeout)) as tx:
             self.commit_in(tx, self.position if offsets is None else offsets)
         crash_point("consumer.committed")
 
@@ -153,12 +153,12 @@ class Consumer:
         self._position[place] = record.offset + is_dead
         return number
 
-    def close(self, timeout: float | None = None) -> None:
+    def close(self, timeout: Seconds | None = None) -> None:
         """Leave the group; what was polled and not committed will be read again.
 
         Waits `timeout` seconds, by default the store's, for the write lock.
         """
-        with self._database.write(timeout) as tx:
+        with self._database.write(None if timeout is None else in_seconds(timeout)) as tx:
             group = groups.groups.find_or_none(tx, self.group)
             if group is not None:
                 groups.membership.leave(tx, group, self._membership)

@@ -17,6 +17,11 @@ Timestamp = datetime | int | float
 """A point in time as the Python API takes it: an int is Unix milliseconds, a float Unix seconds."""
 
 
+def in_seconds(given: Seconds) -> float:
+    """A length of time in seconds."""
+    return given.total_seconds() if isinstance(given, timedelta) else given
+
+
 @dataclass(slots=True)
 class NewRecord:
     """A record to append. A `None` value is a tombstone; a `None` key means no key."""

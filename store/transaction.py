@@ -185,6 +185,13 @@ def _guarded(tx: Write) -> Iterator[None]:
     tx.connection.set_authorizer(_authorize)
     try:
         yield
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_AUTH:
+            raise
+        raise BadInput(
+            "SQL of your own can't write mq's tables, or begin, end, attach or set anything",
+            hint="keep your data in tables of your own; write messages by the transaction's calls",
+        ) from error
     finally:
         tx.connection.set_authorizer(None)
 

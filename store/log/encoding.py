@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import add, attrgetter
 from types import NoneType
 from typing import Any, NamedTuple
 
 from store.errors import BadInput
-from store.models import Headers, HeaderValue, NewRecord, Seconds, Timestamp
+from store.models import Headers, HeaderValue, NewRecord, Seconds, Timestamp, in_seconds
 
 MOST_HEADERS = 64
 LARGEST_HEADER = 8 << 10
@@ -182,7 +182,7 @@ def decode_headers(text: str | None) -> dict[str, HeaderValue]:
 
 def milliseconds(given: Seconds, what: str) -> int:
     """A length of time in whole milliseconds; raises `BadInput`."""
-    seconds = given.total_seconds() if isinstance(given, timedelta) else given
+    seconds = in_seconds(given)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise BadInput(f"{what} must be seconds or a timedelta, not {type(given).__name__}")
     if not math.isfinite(seconds) or seconds < 0 or seconds * 1000 > _DISTANT_FUTURE:

@@ -39,11 +39,17 @@ def find(tx: Snapshot, target: str) -> Projection | None:
 
 
 def declare(tx: Write, topic: str, target: str, primary_key: str) -> Projection:
-    """Begin a projection, or go on with it; `Exists` when the table is somebody else's."""
+    """Begin a projection, or go on with it; `Exists` when the table is somebody else's.
+
+    One whose table is not there, as nothing was taken in yet or it was dropped, begins anew.
+    """
     check_name(target, "table name")
     if target.lower().startswith(("mq_", "sqlite_")):
         raise BadInput(f"{target} is a reserved table name", hint="name the table otherwise")
     present = find(tx, target)
+    if present is not None and not _has_table(tx, target):
+        _forget(tx, target)
+        present = None
     wanted = Projection(target, topic, primary_key)
     if present == wanted:
         return present
@@ -64,6 +70,10 @@ def declare(tx: Write, topic: str, target: str, primary_key: str) -> Projection:
         },
     )
     return wanted
+
+
+def _forget(tx: Write, target: str) -> None:
+    tx.execute("delete from mq_projections where target = :target", {"target": target})
 
 
 def _has_table(tx: Snapshot, name: str) -> bool:
@@ -275,7 +285,7 @@ def finish_rebuild(tx: Write, projection: Projection) -> None:
         "update mq_projection_offsets set target = :target where target = :again",
         {"again": again, "target": projection.target},
     )
-    tx.execute("delete from mq_projections where target = :again", {"again": again})
+    _forget(tx, again)
     if built:
         from sqlite_utils import Database
 
@@ -286,6 +296,6 @@ def finish_rebuild(tx: Write, projection: Projection) -> None:
 def _drop(tx: Write, target: str) -> None:
     from sqlite_utils import Database
 
-    tx.execute("delete from mq_projections where target = :target", {"target": target})
+    _forget(tx, target)
     database = Database(tx.connection, recursive_triggers=False, execute_plugins=False)
     database.table(target).drop(ignore=True)

@@ -122,7 +122,8 @@ def binding_name(settings: Settings) -> str:
 
 
 def _read_names(text: str) -> list[str]:
-    return [check_name(name.strip()) for name in text.split(",")]
+    # A set: the order in which a file names them is no setting.
+    return sorted({check_name(name.strip()) for name in text.split(",")})
 
 
 def _write_names(names: Sequence[str]) -> str:

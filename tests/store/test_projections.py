@@ -202,7 +202,7 @@ def test_a_reserved_name_is_refused(people: Store, name: str) -> None:
 
 
 def test_a_table_follows_one_topic_by_one_key(people: Store) -> None:
-    tell(people, {"id": 1})
+    tell(people, {"id": 1, "name": "Ann"})
     project(people)
     people.create_topic("others")
 
@@ -210,6 +210,27 @@ def test_a_table_follows_one_topic_by_one_key(people: Store) -> None:
         people.project("others", "person", "id")
     with pytest.raises(Exists, match="follows people by id already"):
         people.project("people", "person", "name")
+
+
+def test_a_name_that_holds_no_table_is_free_for_another_projection(people: Store) -> None:
+    people.produce("people", "[]")
+    with pytest.raises(BadInput, match="not a JSON object"):
+        project(people)
+    people.create_topic("others")
+    people.produce("others", '{"name": "Ann"}')
+
+    assert people.project("others", "person", "name") == 1
+    assert table(people) == [("Ann",)]
+
+
+def test_a_table_that_was_dropped_is_filled_from_the_oldest_record(people: Store) -> None:
+    tell(people, {"id": 1, "name": "Ann"}, {"id": 2, "name": "Bob"})
+    project(people)
+    with people.transaction() as tx:
+        tx.execute("drop table person")
+
+    project(people)
+    assert table(people) == [(1, "Ann"), (2, "Bob")]
 
 
 def test_a_projection_of_a_topic_that_is_not_there_leaves_nothing_behind(store: Store) -> None:

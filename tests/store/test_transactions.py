@@ -146,6 +146,11 @@ def test_a_statement_that_could_harm_the_store_is_refused(ledger: Store, stateme
     check_all(ledger)
 
 
+def test_refused_sql_is_told_from_sql_that_failed(ledger: Store) -> None:
+    with pytest.raises(BadInput, match="can't write mq's tables"), ledger.transaction() as tx:
+        tx.execute("delete from mq_records")
+
+
 def test_a_trigger_of_the_users_can_not_write_to_the_store(ledger: Store) -> None:
     with ledger.transaction() as tx:
         tx.execute(

@@ -240,6 +240,12 @@ class TestPrune:
         )
 
 
+def test_the_order_in_which_a_group_names_its_topics_is_no_change(store: Store) -> None:
+    text = "topics: {a: {}, b: {}}\ngroups: {readers: {topics: [b, a]}}"
+    apply(store, text)
+    assert steps(store, text) == []
+
+
 def test_planning_reads_each_kind_with_a_fixed_number_of_queries(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
