@@ -6,8 +6,10 @@ import shlex
 from collections.abc import Callable
 
 from store import BadInput, NewMessage, NotFound, Store
+from store.addresses import parse_address
 from store.groups.reset import Scope
 from store.log.positions import parse_position
+from store.messages import LeaseStatus
 from store.models import OffsetChange
 from store.text import describe_size, printable_bytes
 from tui.dialogs import Deed
@@ -18,39 +20,44 @@ Prepare = Callable[[Store], Deed]
 _MOST_ROWS = 12
 
 
-def prepare_release(queue: str, sequence: int) -> Prepare:
-    """Take a message from its holder, or end its wait."""
-    address = f"{queue}@{sequence}"
-
-    def run(store: Store) -> str:
-        store.release(queue, sequence)
-        return f"{address} is ready"
+def prepare_release(reader: str, address: str) -> Prepare:
+    """Take a message, or the record of a share, from its holder, or end its wait."""
 
     def deed(store: Store) -> Deed:
-        held = {lease.address: lease for lease in store.leases(queue)}.get(address)
+        held = _lease_of(store, reader, address)
         who = "nobody holds it; its wait ends" if held is None else f"{held.holder} loses it"
         preview = [
             line(toned(address, Tone.STRONG), " is ready at once"),
             toned(f"{who}, and its receipt no longer acknowledges once it is taken", Tone.DIM),
         ]
+
+        def run(store: Store) -> str:
+            place = parse_address(address)
+            if place.partition is not None:
+                store.release_record(place)
+            elif place.offset is not None:
+                store.release(place.name, place.offset)
+            return f"{address} is ready"
+
         return Deed(f"release {address}", preview, f"mq lease release {address}", run)
 
     return deed
 
 
-def prepare_dead_letter(queue: str, sequence: int) -> Prepare:
-    """Refuse a leased message for good."""
-    address = f"{queue}@{sequence}"
+def prepare_dead_letter(reader: str, address: str) -> Prepare:
+    """Refuse a leased message, or a record that a share holds, for good."""
 
     def deed(store: Store) -> Deed:
-        held = {lease.address: lease for lease in store.leases(queue)}.get(address)
+        held = _lease_of(store, reader, address)
         if held is None:
             raise NotFound(
-                f"nobody holds {address}, and only a leased message is refused",
-                hint=f"mq receive {queue}",
+                f"nobody holds {address}, and only what is leased is refused",
+                hint=f"mq lease list {reader}",
             )
-        target = store.queue(queue).config.dlq
-        to = f"goes to {target}" if target else "is deleted: the queue has no DLQ"
+        is_share = store.kind(reader) == "share"
+        target = (store.share(reader) if is_share else store.queue(reader)).config.dlq
+        gone = "is passed over" if is_share else "is deleted"
+        to = f"goes to {target}" if target else f"{gone}: {reader} has no DLQ"
 
         def run(store: Store) -> str:
             store.reject([held.receipt])
@@ -64,6 +71,10 @@ def prepare_dead_letter(queue: str, sequence: int) -> Prepare:
         return Deed(f"refuse {address}", preview, command, run)
 
     return deed
+
+
+def _lease_of(store: Store, reader: str, address: str) -> LeaseStatus | None:
+    return {lease.address: lease for lease in store.leases(reader)}.get(address)
 
 
 def prepare_purge(queue: str) -> Prepare:

@@ -71,7 +71,7 @@ class OperationCalls(Calls):
             return watch.details.topic(tx, name, group, limit)
 
     def queue_detail(self, name: str, limit: int = 500) -> QueueDetail:
-        """A queue with up to `limit` leases and waiting messages, the next to change first."""
+        """A queue or share with up to `limit` leases and waits, the next to change first."""
         with self._read() as tx:
             return watch.details.queue(tx, name, limit)
 

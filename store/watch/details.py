@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from store.db import Row, Snapshot
-from store.delivery import queues, view
+from store.delivery import leases, queues, share_view, shares, view
 from store.delivery.leases import OFFSET_BITS
 from store.delivery.letter_groups import normalise_error
-from store.delivery.queues import Queue
+from store.delivery.readers import Reader
 from store.log import topics
 from store.log.topics import Topic
 from store.models import TopicStatus
@@ -44,23 +44,28 @@ def _retention_edges(tx: Snapshot, found: Topic, limit: int) -> dict[int, float]
 
 
 def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:
-    """A queue with up to `limit` leases and waiting messages, the next to change first."""
-    found = queues.find(tx, name)
+    """A queue or share with up to `limit` leases and waiting messages, the next to change first."""
+    share = shares.find_or_none(tx, name)
+    reader = queues.find(tx, name).reader if share is None else share.reader
     rows = tx.rows(
         "select l.id, r.message_group, h.name, l.started, l.token, l.ends, l.due, l.deliveries"
         " from mq_leases l join mq_records r on r.id = l.record"
         " left join mq_holders h on h.id = l.holder"
         " where l.reader = :reader and l.due > :now order by l.due, l.id limit :limit",
-        {"reader": found.reader.id, "now": tx.now, "limit": limit},
+        {"reader": reader.id, "now": tx.now, "limit": limit},
     )
-    return QueueDetail(view.status(tx, found), tuple(_lease(tx, found, row) for row in rows))
+    numbers = {slot.id: slot.number for slot in leases.slots(tx, reader)}
+    found = tuple(_lease(tx, reader, numbers[row[0] >> OFFSET_BITS], row) for row in rows)
+    if share is None:
+        return QueueDetail(view.status(tx, queues.find(tx, name)), found)
+    return QueueDetail(share_view.status(tx, share), found)
 
 
-def _lease(tx: Snapshot, found: Queue, row: Row) -> LeaseRow:
+def _lease(tx: Snapshot, reader: Reader, partition: int, row: Row) -> LeaseRow:
     id, message_group, holder, started, token, ends, due, deliveries = row
     is_held = token is not None and ends > tx.now
     return LeaseRow(
-        address=f"{found.name}@{id & (1 << OFFSET_BITS) - 1}",
+        address=reader.address(partition, id & (1 << OFFSET_BITS) - 1),
         message_group=message_group,
         holder=holder if is_held else None,
         held_seconds=(tx.now - started) / 1000 if is_held else None,

@@ -7,6 +7,7 @@ from typing import Literal
 
 from store.messages import QueueStatus
 from store.models import Lag, StoreStatus, TopicStatus
+from store.shared_records import ShareStatus
 
 StallKind = Literal["group", "fifo", "share"]
 Cause = Literal["held", "abandoned", "poison", "unassigned"]
@@ -151,9 +152,9 @@ class LeaseRow:
 
 @dataclass(frozen=True, slots=True)
 class QueueDetail:
-    """A queue with its leases, the next to lapse first."""
+    """A queue or share with its leases, the next to lapse first."""
 
-    status: QueueStatus
+    status: QueueStatus | ShareStatus
     leases: tuple[LeaseRow, ...]
 
 

@@ -63,6 +63,22 @@ def test_the_head_of_a_message_group_is_taken_from_its_holder(stalled: Store, ru
     assert stalled.message("invoices", 0).state == "ready"
 
 
+def test_a_record_of_a_share_is_taken_from_its_holder(shop: Store, run: Run) -> None:
+    shop.create_share("billing", "orders")
+    shop.acquire("billing", 1, lease=3600, holder="bookkeeper")
+
+    async def errand(person: Person) -> None:
+        await person.press("colon")
+        await person.type("billing")
+        await person.press("enter", "tab")
+        assert "bookkeeper" in person.rows("leases")[0]
+        await person.press("r", "enter")
+        assert person.toasts == ["orders/0@0 is ready"]
+
+    run(shop, errand)
+    assert shop.leases("billing") == []
+
+
 def test_a_queue_is_purged_only_after_its_name_is_typed(shop: Store, run: Run) -> None:
     async def errand(person: Person) -> None:
         await person.press("3", "slash")

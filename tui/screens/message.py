@@ -204,7 +204,7 @@ class MessageView(View):
     def press_release(self) -> None:
         """Take the message from its holder."""
         if self._address.partition is None and self._address.offset is not None:
-            self.dashboard.propose(prepare_release(self._address.name, self._address.offset))
+            self.dashboard.propose(prepare_release(self._address.name, str(self._address)))
 
     def command(self) -> str:
         """The command that shows it."""

@@ -9,8 +9,8 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Overview, Stall, Subject
-from store.addresses import parse_address
 from store.messages import QueueConfig
+from store.shared_records import ShareConfig
 from store.watch.models import LeaseRow, QueueDetail
 from tui.deeds import Prepare, prepare_dead_letter, prepare_purge, prepare_release
 from tui.figures import age_cell, count_cell, rate_cell, state_cell
@@ -134,11 +134,9 @@ class QueuesView(MasterDetailView):
         """Refuse the selected message for good."""
         self._propose_for_lease(prepare_dead_letter)
 
-    def _propose_for_lease(self, prepare: Callable[[str, int], Prepare]) -> None:
-        if self.details.key is not None:
-            where = parse_address(self.details.key)
-            assert where.offset is not None
-            self.dashboard.propose(prepare(where.name, where.offset))
+    def _propose_for_lease(self, prepare: Callable[[str, str], Prepare]) -> None:
+        if self.selected is not None and self.details.key is not None:
+            self.dashboard.propose(prepare(self.selected, self.details.key))
 
     def press_purge(self) -> None:
         """Remove every message of the selected queue."""
@@ -152,10 +150,10 @@ class QueuesView(MasterDetailView):
         return None if self.selected is None else f"mq lease list {self.selected}"
 
 
-def _policy(config: QueueConfig) -> str:
+def _policy(config: QueueConfig | ShareConfig) -> str:
     most = "no limit" if config.max_deliveries is None else f"at most {config.max_deliveries}"
     parts = [f"lease {config.lease / 1000:g}s", f"{most} deliveries"]
-    if config.fifo:
+    if isinstance(config, QueueConfig) and config.fifo:
         parts.insert(0, "FIFO")
     if config.dlq is not None:
         parts.append(f"DLQ {config.dlq}")
