@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from mq.bounds import parse_until
 from mq.commands import SingleCommand
+from mq.commands.membership_options import (
+    DEFAULT_SESSION_TIMEOUT,
+    LONGEST_PRINTING,
+    Member,
+    SessionTimeout,
+)
 from mq.context import Context, current_context
 from mq.diagnostics import ExitCode
 from mq.interrupts import Interrupts
@@ -27,10 +32,6 @@ if TYPE_CHECKING:
     from store import Record, Store
 
 app = SingleCommand()
-
-DEFAULT_SESSION_TIMEOUT = "45s"
-# What reads our output may be slow, such as a pager; a group waits for it as long as for us.
-LONGEST_PRINTING = timedelta(days=1)
 
 
 class Request(NamedTuple):
@@ -90,15 +91,8 @@ def consume(
         list[str] | None,
         typer.Option(metavar="'FIELD OP VALUE'", help="Only these records; repeatable (and)."),
     ] = None,
-    member: Annotated[
-        str | None, typer.Option(metavar="ID", help="The name to join the group under.")
-    ] = None,
-    session_timeout: Annotated[
-        str,
-        typer.Option(
-            metavar="DURATION", help="How long the group waits for a sign of life from us."
-        ),
-    ] = DEFAULT_SESSION_TIMEOUT,
+    member: Member = None,
+    session_timeout: SessionTimeout = DEFAULT_SESSION_TIMEOUT,
     fail_empty: Annotated[
         bool, typer.Option("--fail-empty", help="End with 10 if nothing was printed.")
     ] = False,

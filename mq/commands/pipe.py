@@ -10,7 +10,14 @@ import typer
 
 from mq.bounds import BATCH_RECORDS, Until
 from mq.commands import SingleCommand
-from mq.commands.consume import DEFAULT_SESSION_TIMEOUT, LONGEST_PRINTING
+from mq.commands.membership_options import (
+    DEFAULT_SESSION_TIMEOUT,
+    LONGEST_PRINTING,
+    Command,
+    Group,
+    Member,
+    SessionTimeout,
+)
 from mq.commands.reporting import count, report_document
 from mq.context import Context, current_context
 from mq.filter import Filter
@@ -46,14 +53,8 @@ class Request:
 def pipe(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A topic, with -g, or a queue.")],
     destination: Annotated[str, typer.Argument(metavar="DEST", help="A topic or a queue.")],
-    command: Annotated[
-        list[str],
-        typer.Argument(metavar="-- COMMAND…", help="What to run; not in a shell."),
-    ],
-    group: Annotated[
-        str | None,
-        typer.Option("-g", "--group", metavar="GROUP", help="Read a topic as this group."),
-    ] = None,
+    command: Command,
+    group: Group = None,
     batch: Annotated[
         int,
         typer.Option(min=1, max=10_000, metavar="N", help="How many values a run gets at most."),
@@ -69,15 +70,8 @@ def pipe(
             help="Where a group begins that has committed nothing (earliest).",
         ),
     ] = None,
-    member: Annotated[
-        str | None, typer.Option(metavar="ID", help="The name to join the group under.")
-    ] = None,
-    session_timeout: Annotated[
-        str,
-        typer.Option(
-            metavar="DURATION", help="How long the group waits for a sign of life from us."
-        ),
-    ] = DEFAULT_SESSION_TIMEOUT,
+    member: Member = None,
+    session_timeout: SessionTimeout = DEFAULT_SESSION_TIMEOUT,
 ) -> None:
     """Pass values through a command, and store its output exactly once.
 

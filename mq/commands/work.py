@@ -11,7 +11,12 @@ import typer
 
 from mq.chaos import warn_of_chaos
 from mq.commands import SingleCommand
-from mq.commands.consume import DEFAULT_SESSION_TIMEOUT, LONGEST_PRINTING
+from mq.commands.membership_options import (
+    DEFAULT_SESSION_TIMEOUT,
+    LONGEST_PRINTING,
+    Command,
+    Group,
+)
 from mq.commands.reporting import count
 from mq.context import Context, current_context
 from mq.interrupts import Interrupts
@@ -61,14 +66,8 @@ def work(
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", help="A queue, a share, or a topic with -g.")
     ],
-    command: Annotated[
-        list[str],
-        typer.Argument(metavar="-- COMMAND…", help="What to run; not in a shell."),
-    ],
-    group: Annotated[
-        str | None,
-        typer.Option("-g", "--group", metavar="GROUP", help="Read a topic as this group."),
-    ] = None,
+    command: Command,
+    group: Group = None,
     jobs: Annotated[
         int, typer.Option(min=1, metavar="N", help="How many commands run at once.")
     ] = 1,
