@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def read_offsets(path: Path, group: str) -> dict[Place, int | None]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return content.decode()
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None
     except OSError as error:

@@ -46,7 +46,9 @@ ShiftBy = Annotated[
 ]
 FromFile = Annotated[
     str | None,
-    typer.Option(metavar="F.csv", help="To the offsets of a file: topic,partition,offset."),
+    typer.Option(
+        metavar="F.csv", help="To the offsets of a file: topic,partition,offset; - is stdin."
+    ),
 ]
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without, it is only shown.")]
 Export = Annotated[

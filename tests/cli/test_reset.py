@@ -128,6 +128,13 @@ class TestExport:
         Path("plan.csv").write_bytes(exported.out)
         assert call_mq(*words, "--from-file", "plan.csv", "--export").out == exported.out
 
+    def test_offsets_are_read_from_standard_input(
+        self, run_mq: RunMq, path: Path, billing: Store
+    ) -> None:
+        words = ("group", "reset", "billing", "--from-file", "-", "--export")
+        run = run_mq(*words, stdin=b"orders,1,3\n", MQ_STORE=str(path))
+        assert run.text == "orders,1,3\n"
+
     def test_a_file_of_several_groups_is_read_for_the_one(
         self, call_mq: RunMq, billing: Store
     ) -> None:
