@@ -79,6 +79,21 @@ def test_a_record_of_a_share_is_taken_from_its_holder(shop: Store, run: Run) -> 
     assert shop.leases("billing") == []
 
 
+def test_a_share_has_no_messages_to_open_or_purge(shop: Store, run: Run) -> None:
+    shop.create_share("billing", "orders")
+
+    async def errand(person: Person) -> None:
+        await person.press("colon")
+        await person.type("billing")
+        await person.press("enter", "enter", "x")
+        assert person.toasts == [
+            "a share keeps nothing itself: mq share show billing",
+            "only a queue is purged; a share goes on: mq share reset",
+        ]
+
+    run(shop, errand)
+
+
 def test_a_queue_is_purged_only_after_its_name_is_typed(shop: Store, run: Run) -> None:
     async def errand(person: Person) -> None:
         await person.press("3", "slash")

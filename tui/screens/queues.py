@@ -123,8 +123,15 @@ class QueuesView(MasterDetailView):
         address = self.details.key if self.is_below else None
         if address is not None:
             self.dashboard.jump(address)
+        elif self._is_share():
+            self.dashboard.say(f"a share keeps nothing itself: mq share show {self.selected}")
         elif self.selected is not None:
             await self.dashboard.open_messages(self.selected)
+
+    def _is_share(self) -> bool:
+        overview = self.dashboard.overview
+        subjects = overview.subjects if overview else ()
+        return any(one.kind == "share" and one.name == self.selected for one in subjects)
 
     def press_release(self) -> None:
         """Take the selected message from its holder."""
@@ -140,8 +147,14 @@ class QueuesView(MasterDetailView):
 
     def press_purge(self) -> None:
         """Remove every message of the selected queue."""
-        if self.selected is not None:
+        if self._is_share():
+            self.dashboard.say("only a queue is purged; a share goes on: mq share reset")
+        elif self.selected is not None:
             self.dashboard.propose(prepare_purge(self.selected))
+
+    def destination(self) -> str:
+        """The queue; nothing is published to a share."""
+        return "" if self._is_share() else super().destination()
 
     def command(self) -> str | None:
         """The command that shows the same."""
