@@ -107,33 +107,17 @@ def prepare_publish(destination: str, key: str, value: str) -> Prepare:
 
     def run(store: Store) -> str:
         if is_exchange:
-            placed = store.publish(exchange, key, value)
-            return (
-                "stored: " + ", ".join(str(place) for place in placed)
-                if placed
-                else "it was routed nowhere"
-            )
+            places = ", ".join(map(str, store.publish(exchange, key, value)))
+            return f"stored: {places}" if places else "it was routed nowhere"
         if store.kind(destination) == "topic":
             return f"stored as {store.produce(destination, value, key=key or None)}"
         sent = store.send_many(destination, [_message(store, destination, key, value)])
         return f"stored as {sent[0]}"
 
     def deed(store: Store) -> Deed:
-        if not destination:
-            raise BadInput("nothing says where to", hint="a topic, a queue, or exchange:NAME")
-        if is_exchange:
-            routes = [route.destination for route in store.route(exchange, key)]
-            where = (
-                "goes to " + ", ".join(routes) if routes else "matches no binding: it goes nowhere"
-            )
-        elif (kind := store.kind(destination)) in {"topic", "queue"}:
-            where = f"goes to the {kind} {destination}"
-        else:
-            raise NotFound(
-                f"there is no topic or queue {destination}", hint=f"mq queue create {destination}"
-            )
+        way = _way_through(store, exchange, key) if is_exchange else _way_to(store, destination)
         preview = [
-            line(toned(describe_size(len(value.encode())), Tone.STRONG), f" {where}"),
+            line(toned(describe_size(len(value.encode())), Tone.STRONG), f" {way}"),
             line(toned("key    ", Tone.DIM), key or "none"),
             line(toned("value  ", Tone.DIM), value[:300]),
         ]
@@ -144,6 +128,22 @@ def prepare_publish(destination: str, key: str, value: str) -> Prepare:
         )
 
     return deed
+
+
+def _way_through(store: Store, exchange: str, key: str) -> str:
+    ends = ", ".join(route.destination for route in store.route(exchange, key))
+    return f"goes to {ends}" if ends else "matches no binding: it goes nowhere"
+
+
+def _way_to(store: Store, destination: str) -> str:
+    if not destination:
+        raise BadInput("nothing says where to", hint="a topic, a queue, or exchange:NAME")
+    kind = store.kind(destination)
+    if kind not in {"topic", "queue"}:
+        raise NotFound(
+            f"there is no topic or queue {destination}", hint=f"mq queue create {destination}"
+        )
+    return f"goes to the {kind} {destination}"
 
 
 def _message(store: Store, queue: str, key: str, value: str) -> NewMessage:
