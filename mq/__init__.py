@@ -15,3 +15,9 @@ def __getattr__(name: str) -> Any:
     if name in store.__all__:
         return getattr(store, name)
     raise AttributeError(f"module 'mq' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    import store
+
+    return ["__version__", *store.__all__]
