@@ -14,7 +14,6 @@ from store.log.checksum import checksum
 from store.log.encoding import Encoded
 from store.log.topics import Partition
 
-LAST_SEQUENCE = (1 << 40) - 1
 _NOTHING = (None, None, None, None)
 
 
@@ -103,7 +102,7 @@ def _write_counters(tx: Write, queue: Queue, placed: Placed) -> None:
     for number, members in placed.items():
         if number:
             record, timestamp, _ = members[-1]
-            queue.lanes[number].next = (record & LAST_SEQUENCE) + 1
+            queue.lanes[number].next = (record & leases.OFFSET_MASK) + 1
             queue.lanes[number].last_timestamp = timestamp
     for lane in (queue.lanes[number] for number in {0, *placed}):
         tx.execute(
@@ -122,7 +121,7 @@ def _make_deliverable(tx: Write, queue: Queue, placed: Placed) -> None:
         elif number & 1:
             slot = leases.slot_in(tx, queue.reader, queue.lanes[number].id)
             rows = [
-                leases.waiting(slot, record & LAST_SEQUENCE, tx.now + draft.delay)
+                leases.waiting(slot, record & leases.OFFSET_MASK, tx.now + draft.delay)
                 for record, _, draft in members
             ]
             leases.insert(tx, queue.reader, rows)

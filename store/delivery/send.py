@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from store.db import Snapshot, Write
-from store.delivery import enqueue, limits, move, origins, sweep
+from store.delivery import enqueue, leases, limits, move, origins, sweep
 from store.delivery.enqueue import Draft
 from store.delivery.mischief import Mischief
 from store.delivery.queues import Queue
@@ -58,7 +58,7 @@ def _store(tx: Write, queue: Queue, drafts: Sequence[Draft]) -> list[MessageId]:
         sweep.sweep(tx)
     name = queue.name
     return [
-        MessageId(name, origins.own_id(tx, record), record & enqueue.LAST_SEQUENCE)
+        MessageId(name, origins.own_id(tx, record), record & leases.OFFSET_MASK)
         for record in records
     ]
 
@@ -222,7 +222,7 @@ class _Deduplication:
         )
         if row is None:
             return None
-        sequence = row[0] & enqueue.LAST_SEQUENCE
+        sequence = row[0] & leases.OFFSET_MASK
         return MessageId(self._queue.name, origins.format_id(row[1]), sequence, True)
 
     def _write(self, scope: str, dedup_id: str, answer: MessageId, until: int) -> None:

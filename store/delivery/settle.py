@@ -68,7 +68,7 @@ def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
         refused |= action(tx, reader, deliveries)
         # What was given back may be over a limit again.
         move.keep_within_limits(tx, reader)
-    return {text: refused[text] for text in texts if text in refused} if refused else refused
+    return {text: refused[text] for text in texts if text in refused}
 
 
 def acknowledge(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:

@@ -19,6 +19,14 @@ PAYLOAD = "\x1b]0;owned\x07\x9b2J\u202e[/x]"
 _PATIENCE = 20
 
 
+def _dashboard(store: Store, terminal: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mq", "-s", str(store.path), "dashboard"],
+        stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+        env=os.environ | {"TERM": "xterm-256color"},
+    )  # fmt: skip
+
+
 def _resize(terminal: int, columns: int, rows: int) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
@@ -37,11 +45,7 @@ def test_it_starts_resizes_and_leaves_the_terminal_as_it_was(store: Store) -> No
     ours, theirs = pty.openpty()
     _resize(ours, 80, 24)
     seen = bytearray()
-    with subprocess.Popen(
-        [sys.executable, "-m", "mq", "-s", str(store.path), "dashboard"],
-        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-        env=os.environ | {"TERM": "xterm-256color"},
-    ) as process:  # fmt: skip
+    with _dashboard(store, theirs) as process:
         os.close(theirs)
         try:
             _read_until(ours, b"mails", seen)
@@ -68,11 +72,7 @@ def test_it_ends_when_its_terminal_is_gone(store: Store) -> None:
     store.create_queue("mails")
     ours, theirs = pty.openpty()
     _resize(ours, 80, 24)
-    with subprocess.Popen(
-        [sys.executable, "-m", "mq", "-s", str(store.path), "dashboard"],
-        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-        env=os.environ | {"TERM": "xterm-256color"},
-    ) as process:  # fmt: skip
+    with _dashboard(store, theirs) as process:
         os.close(theirs)
         try:
             _read_until(ours, b"mails", bytearray())
