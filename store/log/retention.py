@@ -20,6 +20,9 @@ STEP = 5_000
 CHECK_INTERVAL = 300_000
 # How long an open store does not look again when nothing was overdue.
 _PAUSE = 1_000
+# A log at its size limit is let grow by a 256th, at most 64 KiB, so that one append in a hundred
+# removes what all have added. (Kafka lets it grow by a whole segment.)
+_LARGEST_EXCESS = 64 << 10
 
 _TABLES = (("mq_records", "id"), ("mq_tombstones", "record"), ("mq_origins", "record"))
 _FORGET = [
@@ -117,8 +120,8 @@ def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[i
 def enforce(tx: Write, topic: Topic, partition: Partition) -> bool:
     """Remove up to `STEP` records that the topic's retention no longer keeps; False when none is.
 
-    Older than the retention, strictly (Kafka: retention.ms), and the oldest ones as long as what
-    stays is not less than `retention_bytes`.
+    Older than the retention, strictly (Kafka: retention.ms), and, once the log is a 256th above
+    `retention_bytes`, the oldest ones as long as what stays is not less than that.
     """
     if "delete" not in topic.config.cleanup or partition.records == 0:
         return False
@@ -183,7 +186,7 @@ def _end_by_age(tx: Snapshot, topic: Topic, partition: Partition) -> int:
 
 def _end_by_size(tx: Snapshot, topic: Topic, partition: Partition) -> int:
     limit = topic.config.retention_bytes
-    if limit is None or partition.bytes <= limit:
+    if limit is None or partition.bytes - limit <= min(limit // 256, _LARGEST_EXCESS):
         return 0
     excess, end = partition.bytes - limit, 0
     for id, size in islice(_oldest(tx, partition), STEP):

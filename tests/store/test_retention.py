@@ -166,6 +166,20 @@ def test_the_size_limit_is_kept_within_one_record(store: Store, limit: int) -> N
     check_all(store)
 
 
+def test_a_log_at_its_size_limit_grows_by_a_256th_before_records_are_removed(store: Store) -> None:
+    logs(store, retention_bytes=25_600)
+    sizes = []
+    for _ in range(2_600):
+        write(store)
+        sizes.append(store.topic("logs").partitions[0].bytes)
+
+    assert max(sizes) == 25_700
+    # Removed are as many as bring it back to the limit, and no more.
+    assert [size for size, before in zip(sizes[1:], sizes, strict=False) if size < before] == (
+        [25_600] * 3
+    )
+
+
 def test_a_single_record_over_the_limit_stays(store: Store) -> None:
     logs(store, retention_bytes=5)
     write(store)
