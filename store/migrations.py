@@ -25,6 +25,9 @@ create table mq_exchanges (
 ) strict;
 create index mq_bindings_key on mq_bindings (exchange, key);
 create index mq_bindings_pattern on mq_bindings (exchange) where key glob '*[*#]*';
+alter table mq_queues rename column acknowledged to moved;
+update mq_queues set moved = ifnull((select max(next) - sum(records) from mq_partitions
+  where channel = mq_queues.channel), 0) - moved - dropped;
 alter table mq_queues add column wait integer not null default 0 check (wait >= 0);
 alter table mq_queues add column chaos_calls integer not null default 0;
 alter table mq_queues add column busy_until integer not null default 0;

@@ -62,8 +62,8 @@ create table mq_queues (
   fair integer not null check (fair in (0, 1)),
   redrive_allow text not null default 'all',
   chaos text,
-  acknowledged integer not null default 0,        -- ever: for rates, and for "sent = present + gone"
-  dropped integer not null default 0,
+  moved integer not null default 0,               -- ever: dead-lettered, redriven, taken back
+  dropped integer not null default 0,             -- ever; all others that left were acknowledged
   wait integer not null default 0 check (wait >= 0), -- of a receive that does not say
   chaos_calls integer not null default 0,         -- where a queue under chaos is in its trace
   busy_until integer not null default 0,          -- store time in microseconds, for its throttle

@@ -148,14 +148,13 @@ def _refresh_heads(tx: Write, reader: Reader, messages: Sequence[Stored]) -> Non
         heads.refresh(tx, reader, messages[0].slot, group, removed=removed)
 
 
-def count_gone(tx: Write, reader: Reader, *, acknowledged: int = 0, dropped: int = 0) -> None:
-    """Count messages that left the store for good."""
-    if acknowledged or dropped:
-        tx.execute(
-            "update mq_queues set acknowledged = acknowledged + :acknowledged,"
-            " dropped = dropped + :dropped where channel = :id",
-            {"acknowledged": acknowledged, "dropped": dropped, "id": reader.channel},
-        )
+def count(tx: Write, reader: Reader, *, moved: int = 0, dropped: int = 0) -> None:
+    """Count messages that left a queue otherwise than by an ack; a share has no such counts."""
+    tx.execute(
+        "update mq_queues set moved = moved + :moved, dropped = dropped + :dropped"
+        " where channel = :id",
+        {"moved": moved, "dropped": dropped, "id": reader.channel},
+    )
 
 
 def finish(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
@@ -174,7 +173,7 @@ def finish(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
 def drop(tx: Write, reader: Reader, message: Stored) -> None:
     """A message is gone for good without having been done."""
     finish(tx, reader, [message])
-    count_gone(tx, reader, dropped=1)
+    count(tx, reader, dropped=1)
 
 
 def dead_letter(
@@ -199,6 +198,7 @@ def dead_letter(
     ]
     if targets:
         finish(tx, reader, [message])
+        count(tx, reader, moved=1)
         _copy(tx, message, targets, letter, moved=reader.retains)
     return bool(targets)
 
@@ -261,6 +261,7 @@ def transfer(tx: Write, queue: Queue, message: Stored, target: Queue, origin: Or
     Its retention begins anew: counted from the first send, it could be over on arrival.
     """
     remove(tx, queue.reader, [message])
+    count(tx, queue.reader, moved=1)
     return _store(tx, message, target, origin, kept_since=tx.wall)
 
 

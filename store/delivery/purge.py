@@ -28,7 +28,7 @@ def everything(tx: Write, queue: Queue) -> int:
         "update mq_partitions set last_timestamp = :last where id = :id",
         {"last": queue.first_lane.last_timestamp, "id": fresh.id},
     )
-    move.count_gone(tx, queue.reader, dropped=removed)
+    move.count(tx, queue.reader, dropped=removed)
     retention.drain(tx)
     return removed
 
@@ -56,5 +56,5 @@ def unleased(tx: Write, queue: Queue) -> int:
             "update mq_slots set cursor = max(cursor, :end) where id = :id",
             {"end": slot.next, "id": slot.id},
         )
-    move.count_gone(tx, queue.reader, dropped=removed)
+    move.count(tx, queue.reader, dropped=removed)
     return removed

@@ -74,7 +74,6 @@ def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
 def acknowledge(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
     """The messages are done with."""
     move.finish(tx, reader, [delivery.message for delivery in deliveries])
-    move.count_gone(tx, reader, acknowledged=len(deliveries))
     processing_times.note(tx, reader.id, [delivery.lease for delivery in deliveries])
     return {}
 

@@ -172,6 +172,7 @@ class _BlockedGroups:
 def status(tx: Snapshot, queue: Queue) -> QueueStatus:
     """The queue and how many messages are in each state, without counting the backlog."""
     total = sum(lane.records for lane in queue.lanes.values())
+    acknowledged, dropped = _done_with(tx, queue, total)
     in_hand, delayed = leases.held_and_waiting(tx, queue.reader)
     lapsing = _waiting_for_retry(tx, queue)
     in_hand, delayed = in_hand - lapsing, delayed + lapsing
@@ -184,9 +185,6 @@ def status(tx: Snapshot, queue: Queue) -> QueueStatus:
     gone = expiry.unswept(tx, queue)
     total -= gone["ready"] + gone["delayed"] + gone["blocked"]
     oldest = _oldest(tx, queue)
-    acknowledged, dropped = tx.row(  # type: ignore[misc]
-        "select acknowledged, dropped from mq_queues where channel = :id", {"id": queue.id}
-    )
     return QueueStatus(
         name=queue.name,
         config=queue.config,
@@ -201,6 +199,17 @@ def status(tx: Snapshot, queue: Queue) -> QueueStatus:
         dropped=dropped,
         dead_letters=total if queues.sources_of(tx, queue.name) else 0,
     )
+
+
+def _done_with(tx: Snapshot, queue: Queue, present: int) -> tuple[int, int]:
+    """How many messages were ever acknowledged, and how many dropped.
+
+    No ack counts itself: they are all that were sent but those that are here or left otherwise.
+    """
+    moved, dropped = tx.row(  # type: ignore[misc]
+        "select moved, dropped from mq_queues where channel = :id", {"id": queue.id}
+    )
+    return queue.first_lane.next - present - moved - dropped, dropped
 
 
 def _waiting_for_retry(tx: Snapshot, queue: Queue) -> int:

@@ -74,3 +74,18 @@ def test_the_queues_of_an_old_store_go_on(old_store: Path, clock: ManualClock) -
         store.ack([message.receipt or ""])
 
         assert store.queue("mails").acknowledged == 1
+
+
+def test_an_old_queues_counts_of_what_left_it_stay(old_store: Path, clock: ManualClock) -> None:
+    with closing(sqlite3.connect(old_store)) as connection:
+        connection.execute("update mq_queues set acknowledged = 5, dropped = 2")
+        connection.execute("update mq_partitions set next = 10")
+        connection.commit()
+
+    with Store.open(old_store, clock=clock) as store:
+        status = store.queue("mails")
+        store.send("mails", "hello")
+        store.ack([message.receipt or "" for message in store.receive("mails")])
+
+        assert (status.acknowledged, status.dropped) == (5, 2)
+        assert store.queue("mails").acknowledged == 6
