@@ -1,7 +1,5 @@
 """`mq ack`: say that received messages are done with."""
 
-from __future__ import annotations
-
 from mq.commands import SingleCommand
 from mq.commands.receipts import Receipts, read_receipts, report_settled
 from mq.context import current_context

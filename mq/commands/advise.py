@@ -1,7 +1,5 @@
 """`mq advise`: which kind of thing a workload wants, and why."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from inspect import Parameter, Signature

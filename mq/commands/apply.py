@@ -1,7 +1,5 @@
 """`mq apply`: make the store what topology files say."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -32,7 +30,7 @@ def apply(files: Files, prune: Prune = False, dry_run: DryRun = False) -> None:
 
 
 def apply_sources(
-    context: Context, sources: list[Source], *, prune: bool = False, dry_run: bool = False
+    context: Context, sources: "list[Source]", *, prune: bool = False, dry_run: bool = False
 ) -> None:
     """Apply topologies, asking about what can't be undone, and say what was done."""
     if not context.store_location().path.exists():
@@ -49,14 +47,14 @@ def apply_sources(
     report_done(context, STEPS, done.steps, summary(done, done=True))
 
 
-def _refuse_unusable(sources: list[Source]) -> None:
+def _refuse_unusable(sources: "list[Source]") -> None:
     # Else a file that can't be applied would leave an empty store behind.
     problems = validate(sources)
     if any(problem.severity == "error" for problem in problems):
         raise InvalidTopology(problems)
 
 
-def _agree(context: Context, planned: Plan, prune: bool) -> None:
+def _agree(context: Context, planned: "Plan", prune: bool) -> None:
     risky = [step for step in planned.steps if step.risks]
     if not risky and not prune:
         return
@@ -70,7 +68,7 @@ def _agree(context: Context, planned: Plan, prune: bool) -> None:
     context.confirm(f"this can't be undone: {told}{more}")
 
 
-def _severe(risky: Sequence[Step]) -> str | None:
+def _severe(risky: "Sequence[Step]") -> str | None:
     """What is to be typed before messages or records are deleted: the topology's name."""
     for step in risky:
         content = step.facts.get("messages", 0) + step.facts.get("records", 0)

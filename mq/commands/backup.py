@@ -1,7 +1,5 @@
 """`mq backup`: copy the store while it is in use."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

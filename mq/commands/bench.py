@@ -1,7 +1,5 @@
 """`mq bench`: measure mq beside other queues, on this machine, in one run."""
 
-from __future__ import annotations
-
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -120,7 +118,7 @@ class _Watcher:
         self._diagnostics = context.diagnostics
         self._diagnostics.note(_HEAD)
 
-    def __call__(self, tick: Tick) -> None:
+    def __call__(self, tick: "Tick") -> None:
         found = tick.latency
         times = (found.least, found.median, found.p95, found.p99)
         self._diagnostics.note(
@@ -133,7 +131,7 @@ def _rate(value: float) -> str:
     return f"{value:,.0f}"
 
 
-_FIGURES: list[Column[Figure]] = [
+_FIGURES: "list[Column[Figure]]" = [
     Column("workload", lambda row: row.workload),
     Column("contender", lambda row: row.contender),
     Column(
@@ -154,7 +152,7 @@ _FIGURES: list[Column[Figure]] = [
 ]  # fmt: skip
 
 
-def _write(context: Context, figures: list[Figure], verdicts: list[Any]) -> None:
+def _write(context: Context, figures: "list[Figure]", verdicts: list[Any]) -> None:
     output = context.output
     if output.is_json:
         rows = [{column.name: column.value(row) for column in _FIGURES} for row in figures]
@@ -189,7 +187,7 @@ def _verdict_document(verdict: Any) -> dict[str, Any]:
 
 def _draw(
     context: Context,
-    figures: list[Figure],
+    figures: "list[Figure]",
     chart: bool,
     file: Path | None,
     messages: int,

@@ -1,7 +1,5 @@
 """`mq binding`: list bindings."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

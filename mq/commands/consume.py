@@ -1,7 +1,5 @@
 """`mq consume`: print the records of a topic, alone or in a group, or the messages of a queue."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -142,7 +140,7 @@ def _check_alone(request: Request) -> None:
         raise BadInput("only a group has a committed offset", hint="name it with -g")
 
 
-def _read_queue(context: Context, store: Store, request: Request, interrupts: Interrupts) -> int:
+def _read_queue(context: Context, store: "Store", request: Request, interrupts: Interrupts) -> int:
     from mq.queue_reading import QueueReading
 
     _check_queue(request)
@@ -168,7 +166,7 @@ def _check_queue(request: Request) -> None:
         )
 
 
-def _condition(where: Sequence[str], now: int) -> Condition | None:
+def _condition(where: Sequence[str], now: int) -> "Condition | None":
     if not where:
         return None
     from mq.conditions import parse_conditions
@@ -180,7 +178,7 @@ class TopicReading:
     """One run of the command on a topic."""
 
     def __init__(
-        self, context: Context, store: Store, request: Request, interrupts: Interrupts
+        self, context: Context, store: "Store", request: Request, interrupts: Interrupts
     ) -> None:
         now = store.clock.wall()
         self._context = context
@@ -238,7 +236,7 @@ class TopicReading:
             self._print_all(reading.batches(), reading.commit)
 
     def _print_all(
-        self, batches: Iterator[list[Record]], commit: Callable[[Sequence[Record]], None]
+        self, batches: "Iterator[list[Record]]", commit: "Callable[[Sequence[Record]], None]"
     ) -> None:
         while not self._printer.is_done:
             with self._interrupts.allowed():

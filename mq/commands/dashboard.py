@@ -1,7 +1,5 @@
 """`mq dashboard`: what is stuck, why, since when, and what to do, live on the terminal."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`mq demo`: tell a story on real data, with real commands, in a temporary folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, cast

@@ -1,7 +1,5 @@
 """`mq dlq`: look at dead letters, and remove them; what else is done with them stands beside."""
 
-from __future__ import annotations
-
 from itertools import islice
 from typing import Annotated
 

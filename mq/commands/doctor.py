@@ -1,7 +1,5 @@
 """`mq doctor`: what is wrong, or may go wrong, and the commands that mend it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`mq exchange`: create, look at, change and delete exchanges."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,7 +61,7 @@ def create(
     report_document(context, _document(exchange, []), _summary(exchange))
 
 
-def _warn_of_missing_alternate(context: Context, store: Store, exchange: Exchange) -> None:
+def _warn_of_missing_alternate(context: Context, store: "Store", exchange: Exchange) -> None:
     known = {other.name for other in store.exchanges()}
     if exchange.alternate is not None and exchange.alternate not in known:
         context.diagnostics.warning(
@@ -168,7 +166,7 @@ def delete(
     report_done(context, EXCHANGES, exchanges, f"deleted {told}")
 
 
-def _described(store: Store, exchange: Exchange) -> str:
+def _described(store: "Store", exchange: Exchange) -> str:
     incoming = len(store.bindings(destination=f"{EXCHANGE_PREFIX}{exchange.name}"))
     return (
         f"exchange {exchange.name} with {count(exchange.bindings, 'binding')} from it"

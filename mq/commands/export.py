@@ -1,7 +1,5 @@
 """`mq export`: the store as a topology file."""
 
-from __future__ import annotations
-
 from mq.commands import SingleCommand
 from mq.context import current_context
 

@@ -1,7 +1,5 @@
 """`mq extend`: keep received messages for longer."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`mq group`: consumer groups, their settings, members and offsets."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

@@ -1,7 +1,5 @@
 """`mq import`: a definitions file of RabbitMQ as a topology."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

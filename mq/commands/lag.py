@@ -1,7 +1,5 @@
 """`mq lag`: how far groups and shares are behind."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,7 +77,7 @@ def _limit(text: str) -> Judge:
     return lambda row: row.lag_seconds > seconds
 
 
-def _judged(store: Store, group: str | None, topic: str | None) -> tuple[list[Lag], bool]:
+def _judged(store: "Store", group: str | None, topic: str | None) -> tuple[list[Lag], bool]:
     """All rows, and whether one of them is over what its group allows."""
     rows = store.lag(group, topic)
     objectives = {status.name: status.config for status in store.groups()}

@@ -1,7 +1,5 @@
 """`mq lease`: who holds which message or record until when, and taking one back."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`mq metrics`: the store as OpenMetrics text, for Prometheus and whatever else reads it."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from contextlib import suppress

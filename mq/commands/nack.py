@@ -1,7 +1,5 @@
 """`mq nack`: give received messages back, or refuse them for good."""
 
-from __future__ import annotations
-
 import os
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`mq peek`: look at records or messages; nothing is leased, committed or written."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from itertools import chain, islice

@@ -1,7 +1,5 @@
 """`mq pipe`: a filter between a topic or queue and another one, exactly once."""
 
-from __future__ import annotations
-
 import signal
 from dataclasses import dataclass
 from typing import Annotated

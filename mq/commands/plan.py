@@ -1,7 +1,5 @@
 """`mq plan`: what applying topology files would do."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

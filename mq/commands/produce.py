@@ -1,7 +1,5 @@
 """`mq produce`: store records or messages, from arguments, a file or stdin."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -99,7 +97,7 @@ def _given(
     return address.name, Given(encoded, parse_headers(header), partition)
 
 
-def _topic(store: Store, request: Request) -> TopicDestination:
+def _topic(store: "Store", request: Request) -> TopicDestination:
     if request.message != GivenMessage():
         store.topic(request.destination)
         raise BadInput(
@@ -118,7 +116,7 @@ def _for_messages(request: Request) -> Request:
     return request._replace(form=replace(request.form, parse_envelope=parse_message_envelope))
 
 
-def _queue(store: Store, request: Request) -> QueueDestination:
+def _queue(store: "Store", request: Request) -> "QueueDestination":
     from mq.message_destinations import QueueDestination
 
     if request.tombstone:

@@ -1,7 +1,5 @@
 """`mq project`: keep a plain table up to date with a topic of JSON objects."""
 
-from __future__ import annotations
-
 import signal
 from typing import Annotated
 

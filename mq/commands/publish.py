@@ -1,7 +1,5 @@
 """`mq publish`: store messages wherever an exchange leads them."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import replace
 from shlex import quote

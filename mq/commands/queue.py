@@ -1,7 +1,5 @@
 """`mq queue`: create, look at, empty and delete queues."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -208,7 +206,7 @@ def purge(
     report_done(context, PURGED, removed, f"removed {told}")
 
 
-def _purge(store: Store, queues: list[QueueStatus], keep_leased: bool) -> list[tuple[str, int]]:
+def _purge(store: "Store", queues: list[QueueStatus], keep_leased: bool) -> list[tuple[str, int]]:
     return [
         (queue.name, store.purge_queue(queue.name, keep_leased=keep_leased)) for queue in queues
     ]

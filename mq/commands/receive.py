@@ -1,7 +1,5 @@
 """`mq receive`: lease what a queue or a share has, and print it with its receipts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """`mq route`: where a message would go, and why not elsewhere."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple

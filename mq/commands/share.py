@@ -1,7 +1,5 @@
 """`mq share`: consumers that work on the records of a topic one by one (Kafka: share groups)."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`mq stalls`: which record or message blocks which, why, since when, and what to do."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`mq status`: which store is used, and what is in it."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

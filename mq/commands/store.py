@@ -1,7 +1,5 @@
 """`mq store`: the settings of the store itself."""
 
-from __future__ import annotations
-
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,7 +63,7 @@ def _setting(name: str) -> str:
     raise BadInput(f"the store has no setting {name!r}", hint=hint)
 
 
-def _set(store: Store, setting: str, value: str) -> None:
+def _set(store: "Store", setting: str, value: str) -> None:
     if setting == "durability":
         store.set_durability(value)
     else:

@@ -1,7 +1,5 @@
 """`mq topic`: create, look at, change and delete topics."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -222,7 +220,7 @@ def delete(names: Names, dry_run: DryRun = False) -> None:
     report_done(context, DOOMED, found, "deleted " + " and ".join(map(str, found)))
 
 
-def _doomed(store: Store, name: str) -> Doomed:
+def _doomed(store: "Store", name: str) -> Doomed:
     topic = store.topic(name)
     return Doomed(topic, list(dict.fromkeys(row.group for row in store.lag(topic=name))))
 

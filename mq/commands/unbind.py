@@ -1,7 +1,5 @@
 """`mq unbind`: undo a binding."""
 
-from __future__ import annotations
-
 from mq.commands import SingleCommand
 from mq.commands.binding_columns import given_document
 from mq.commands.binding_options import Destination, ExchangeName, Headers, Key, Match

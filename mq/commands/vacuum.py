@@ -1,7 +1,5 @@
 """`mq vacuum`: give unused space back."""
 
-from __future__ import annotations
-
 from mq.commands import SingleCommand
 from mq.commands.reporting import report_document
 from mq.context import current_context

@@ -1,7 +1,5 @@
 """`mq validate`: check topology files without a store."""
 
-from __future__ import annotations
-
 from mq.commands import SingleCommand
 from mq.commands.reporting import count
 from mq.context import current_context

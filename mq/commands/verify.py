@@ -1,7 +1,5 @@
 """`mq verify`: check the store from end to end."""
 
-from __future__ import annotations
-
 from mq.commands import SingleCommand
 from mq.commands.reporting import count
 from mq.context import current_context

@@ -1,7 +1,5 @@
 """`mq work`: a command once per message of a queue, or per record of a share or topic."""
 
-from __future__ import annotations
-
 import math
 import signal
 from dataclasses import dataclass
