@@ -1,7 +1,5 @@
 """Where reading ends, and records cut into batches that are handled as one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What the global options say, and the store that they lead to."""
 
-from __future__ import annotations
-
 import os
 import sys
 from contextvars import ContextVar
@@ -74,7 +72,7 @@ class Context:
                 return StoreLocation(folder / LOCAL_STORE, "nearest .mq/store.db")
         return StoreLocation(_user_store(), "in the user's data folder")
 
-    def open_store(self, *, create: bool = False) -> Store:
+    def open_store(self, *, create: bool = False) -> "Store":
         """Open the store; with `create` make the file and its folder where they are missing.
 
         Raises NotFound, with the command that creates it, where there is none.
@@ -86,7 +84,9 @@ class Context:
             raise NotFound(f"there is no store at {path}", hint=self._creating_command())
         return self.open_store_at(path, create=create)
 
-    def open_store_at(self, path: Path, *, create: bool = False, durability: str = "full") -> Store:
+    def open_store_at(
+        self, path: Path, *, create: bool = False, durability: str = "full"
+    ) -> "Store":
         """Open the store in this file, with the timeout and the permissions of this run."""
         from store import Store
 

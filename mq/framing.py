@@ -1,20 +1,18 @@
 """Cutting a stream of bytes into records, a piece at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mq.json_text import MISSING, ValuePath, parse_json
 from mq.output import to_json
-from mq.records import event_time, parse_envelope
 from store.errors import BadInput
 from store.models import NewRecord
 
 if TYPE_CHECKING:
     from typing import Protocol
+
+    from mq.json_text import ValuePath
 
     class ByteStream(Protocol):
         """What records are read from: `sys.stdin.buffer`, a file opened with "rb", `io.BytesIO`."""
@@ -39,8 +37,13 @@ class Framing(StrEnum):
     WHOLE = "whole"
 
 
-@dataclass(frozen=True)
-class InputForm:
+def _parse_envelope(line: bytes) -> NewRecord:
+    from mq.records import parse_envelope
+
+    return parse_envelope(line)
+
+
+class InputForm(NamedTuple):
     """How input becomes records.
 
     `key_delimiter` splits key from value at its first occurrence, as kcat's -K does: a line
@@ -49,11 +52,12 @@ class InputForm:
 
     framing: Framing = Framing.LINES
     key_delimiter: bytes | None = None
-    key_from: ValuePath | None = None
-    timestamp_from: ValuePath | None = None
-    parse_envelope: Callable[[bytes], NewRecord] = parse_envelope
+    key_from: "ValuePath | None" = None
+    timestamp_from: "ValuePath | None" = None
+    parse_envelope: Callable[[bytes], NewRecord] = _parse_envelope
 
-    def __post_init__(self) -> None:
+    def checked(self) -> "InputForm":
+        """This form; raises BadInput when it contradicts itself."""
         if self.key_delimiter is not None:
             if not self.key_delimiter:
                 raise BadInput("the key delimiter is empty")
@@ -61,9 +65,10 @@ class InputForm:
                 raise BadInput("an envelope has its own key", hint="leave out -K")
             if self.key_from is not None:
                 raise BadInput("the key comes from one place", hint="give -K or --key-from")
+        return self
 
 
-def read_records(stream: ByteStream, form: InputForm) -> Iterator[tuple[int, NewRecord]]:
+def read_records(stream: "ByteStream", form: InputForm) -> Iterator[tuple[int, NewRecord]]:
     """Read records with their line numbers, counted from 1; BadInput names the line.
 
     At the end of a stream the last record needs no delimiter. Empty lines are empty records,
@@ -97,6 +102,9 @@ def _draft(item: bytes, form: InputForm) -> NewRecord:
 def _with_fields_from_value(record: NewRecord, form: InputForm) -> NewRecord:
     if form.key_from is None and form.timestamp_from is None:
         return record
+    from mq.json_text import parse_json
+    from mq.records import event_time
+
     document = None if record.value is None else parse_json(record.value)
     changes: dict[str, Any] = {}
     if form.key_from is not None:
@@ -107,7 +115,9 @@ def _with_fields_from_value(record: NewRecord, form: InputForm) -> NewRecord:
     return replace(record, **changes)
 
 
-def _required(document: Any, path: ValuePath) -> Any:
+def _required(document: Any, path: "ValuePath") -> Any:
+    from mq.json_text import MISSING
+
     found = path.find(document)
     if found is MISSING:
         raise BadInput(f"there is no {path.text}")
@@ -118,7 +128,7 @@ def _as_key(found: Any) -> str | None:
     return found if found is None or isinstance(found, str) else to_json(found)
 
 
-def _split(stream: ByteStream, delimiter: bytes, noun: str) -> Iterator[bytes]:
+def _split(stream: "ByteStream", delimiter: bytes, noun: str) -> Iterator[bytes]:
     pending: list[bytes] = []
     size = 0
     number = 1
@@ -136,7 +146,7 @@ def _split(stream: ByteStream, delimiter: bytes, noun: str) -> Iterator[bytes]:
         yield b"".join(pending)
 
 
-def _whole(stream: ByteStream) -> bytes:
+def _whole(stream: "ByteStream") -> bytes:
     data = stream.read(LARGEST_RECORD + 1)
     if len(data) > LARGEST_RECORD:
         raise BadInput("a record can't be larger than 64 MiB")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -76,16 +75,20 @@ class Column(Generic[Row]):
 
 
 def cell(value: Any, *, empty: str = "") -> str:
-    """A value as text: a string as it is, `empty` for none, everything else as JSON."""
+    """A value as text: strings and numbers as they are, `empty` for none, the rest as JSON."""
     if value is None:
         return empty
     if isinstance(value, str):
         return value
+    if type(value) in {int, float}:
+        return f"{value}"
     return to_json(value)
 
 
 def to_json(value: Any) -> str:
     """A value as one line of ASCII-safe JSON."""
+    import json
+
     # JSON leaves this one control character as it is.
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("\x7f", "\\u007f")
 

@@ -1,7 +1,5 @@
 """Where new records come from: arguments, a file or stdin, and what options add to them."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
 class PromptInput:
     """A stream of bytes that says so before a read has to wait for somebody to write more."""
 
-    def __init__(self, file: InputFile, before_waiting: Callable[[], None]) -> None:
+    def __init__(self, file: "InputFile", before_waiting: Callable[[], None]) -> None:
         self._file = file
         self._before_waiting = before_waiting
 
@@ -109,7 +107,7 @@ class KnownPartitions:
 def from_values(values: Sequence[str], form: InputForm) -> Named:
     """A record from each argument, whatever bytes it has."""
     if form.framing is not Framing.NDJSON:
-        form = replace(form, framing=Framing.WHOLE)
+        form = form._replace(framing=Framing.WHOLE)
     for number, value in enumerate(values, 1):
         name = f"value {number}" if len(values) > 1 else ""
         try:
@@ -119,7 +117,7 @@ def from_values(values: Sequence[str], form: InputForm) -> Named:
             raise named_error(name, error) from None
 
 
-def from_file(file: InputFile, form: InputForm, before_waiting: Callable[[], None]) -> Named:
+def from_file(file: "InputFile", form: InputForm, before_waiting: Callable[[], None]) -> Named:
     """The records in a file, which may be a pipe that somebody still writes to."""
     nouns = {Framing.NUL: "record", Framing.WHOLE: ""}
     noun = nouns.get(form.framing, "line")
@@ -128,7 +126,7 @@ def from_file(file: InputFile, form: InputForm, before_waiting: Callable[[], Non
 
 
 @contextmanager
-def opened(path: str | None) -> Iterator[InputFile]:
+def opened(path: str | None) -> "Iterator[InputFile]":
     """The file at that path, or stdin without one and for `-`; raises BadInput."""
     source = 0 if path is None or path == "-" else path
     # Where stdin was closed SQLite has put something else on descriptor 0.
@@ -152,7 +150,7 @@ def named_error(name: str, error: BadInput) -> BadInput:
     return BadInput(f"{name}: {error.message}" if name else error.message, error.hint)
 
 
-def _has_something(file: InputFile) -> bool:
+def _has_something(file: "InputFile") -> bool:
     try:
         return bool(select([file.fileno()], [], [], 0)[0])
     except UnsupportedOperation:

@@ -1,7 +1,5 @@
 """The one notation for where things are: `orders`, `orders/2`, `orders/2@4711`, `emails@12`."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from store.errors import BadInput

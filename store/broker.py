@@ -11,7 +11,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from store import delivery, files, log, maintenance, waiting
+from store import delivery, files, log, waiting, watch
 from store.api.dead_letters import DeadLetterCalls
 from store.api.groups import GroupCalls
 from store.api.operations import OperationCalls
@@ -77,7 +77,7 @@ class Store(
         `timeout` is how many seconds a call waits for the write lock. Raises `NotFound`,
         `ForeignFile`, `NewerStore`.
         """
-        maintenance.check_durability(durability)
+        files.check_durability(durability)
         clock = clock or SystemClock()
         found = files.resolve(path)
         if not allow_network_fs:
@@ -247,14 +247,14 @@ class Store(
 
     def backup(self, target: str | os.PathLike[str]) -> int:
         """Write a consistent, compact copy to a new file while others go on; its size in bytes."""
-        return maintenance.backup(self._database, files.resolve(target))
+        return watch.maintenance.backup(self._database, files.resolve(target))
 
     def vacuum(self) -> int:
         """Give unused pages back to the file system, in short steps; how many bytes it gave."""
         freed = 0
         while True:
             with self._database.write() as tx:
-                step = maintenance.free_pages(tx, _PAGES_A_STEP)
+                step = watch.maintenance.free_pages(tx, _PAGES_A_STEP)
             freed += step
             if step == 0:
                 self._database.checkpoint()

@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from store import delivery, groups, holders, log, waiting
+from store.consumer_groups import Loss
 from store.crash import crash_point
 from store.errors import BadInput, Damaged, Fenced, NotFound, TimedOut
-from store.models import Loss, in_seconds
+from store.models import in_seconds
 
 if TYPE_CHECKING:
     from store.db import Database, Snapshot, Write

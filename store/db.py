@@ -8,13 +8,12 @@ retried half-way.
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
@@ -32,7 +31,7 @@ from store.errors import (
     StoreUnusable,
     Unavailable,
 )
-from store.lockfile import LONGEST_PAUSE, WriteLock
+from store.lockfile import WriteLock, pause
 from store.memory import Memory
 from store.statements import Parameters, Row, Snapshot, Write
 
@@ -354,7 +353,7 @@ def _begin(connection: sqlite3.Connection, deadline: float, timeout: float) -> N
                     f"the store is busy: locked by a program other than mq for {timeout:g} s",
                     hint="close the program that writes to it",
                 ) from error
-            sleep(random.random() * LONGEST_PAUSE)
+            pause()
 
 
 def _commit(connection: sqlite3.Connection, database: Database) -> None:

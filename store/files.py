@@ -81,6 +81,12 @@ def _file_system_of(path: Path) -> str:
     return kind
 
 
+def check_durability(durability: str) -> None:
+    """Raise `BadInput` unless it is `full` or `normal`."""
+    if durability not in ("full", "normal"):
+        raise BadInput(f"not a durability: {durability!r}", hint="full or normal")
+
+
 def create(path: Path, durability: str, clock: Clock, timeout: float) -> bool:
     """Create the store whole or not at all; False when somebody else has created it meanwhile."""
     lock = WriteLock(path)

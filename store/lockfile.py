@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import random
 import weakref
 from pathlib import Path
 from time import monotonic, sleep
@@ -20,7 +19,7 @@ from store.errors import Busy, MqError
 
 # Half of it costs 32 waiting processes half of their throughput in looking, on two cores; twice as
 # much lets some of them starve.
-LONGEST_PAUSE = 0.004
+_LONGEST_PAUSE = 0.004
 _PID_WIDTH = 12
 
 
@@ -66,7 +65,7 @@ class WriteLock:
 
     def _wait(self, deadline: float, timeout: float) -> None:
         while monotonic() < deadline:
-            sleep(random.random() * LONGEST_PAUSE)
+            pause()
             if self._try():
                 return
         holder = self.holder()
@@ -74,6 +73,14 @@ class WriteLock:
             f"the store is busy: held by pid {holder} for the last {timeout:g} s",
             hint=f"look at it with: ps -p {holder}; wait longer with --timeout",
         )
+
+
+def pause() -> None:
+    """Wait a little before looking again, for as long as chance says."""
+    # Few processes ever have to wait, so few load this.
+    from random import random
+
+    sleep(random() * _LONGEST_PAUSE)
 
 
 def lock_path(store_path: Path) -> Path:

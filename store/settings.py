@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from store.consumer_groups import GroupConfig
 from store.errors import BadInput
 from store.messages import QueueConfig
-from store.models import GroupConfig, TopicConfig
+from store.models import TopicConfig
 from store.shared_records import ShareConfig
 from store.text import format_duration, format_size, parse_duration, parse_size
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from store import BadInput, NewMessage, NotFound, Store
 from store.addresses import parse_address
+from store.consumer_groups import OffsetChange
 from store.groups.reset import Scope
 from store.log.positions import parse_position
 from store.messages import LeaseStatus
-from store.models import OffsetChange
 from store.text import describe_size, printable_bytes
 from tui.dialogs import Deed
 from tui.figures import plural

@@ -34,8 +34,8 @@ from mq.commands.skip import skip
 from mq.context import Context, current_context
 from mq.output import Column, Format
 from store.addresses import check_name
+from store.consumer_groups import GroupStatus
 from store.errors import BadInput
-from store.models import GroupStatus
 from store.settings import write_settings
 
 app = CommandGroup(help="Consumer groups: readers that share the partitions of a topic.")

@@ -10,8 +10,8 @@ from mq.commands.lag_columns import write_lag
 from mq.commands.watching import Watch, repeat
 from mq.context import current_context
 from mq.diagnostics import ExitCode
+from store.consumer_groups import GroupConfig, Lag
 from store.errors import BadInput
-from store.models import GroupConfig, Lag
 from store.text import parse_duration
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mq.output import Column, Format, Output
-from store.models import Lag
+from store.consumer_groups import Lag
 from store.text import describe_duration, describe_size
 from store.watch.trends import describe_growth
 

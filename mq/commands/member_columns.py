@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mq.output import Column
-from store.models import Member
+from store.consumer_groups import Member
 from store.text import describe_duration, format_time
 
 

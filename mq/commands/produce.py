@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,9 +29,9 @@ from mq.context import current_context
 from mq.destinations import TopicDestination
 from mq.framing import Framing as FramingKind
 from mq.record_input import Given, GivenMessage
-from mq.records import parse_headers
 from store.addresses import Address, parse_address
 from store.errors import BadInput
+from store.models import HeaderValue
 
 if TYPE_CHECKING:
     from mq.message_destinations import QueueDestination
@@ -94,7 +93,15 @@ def _given(
             raise BadInput("two partitions are given", hint=f"{address}, or -P {partition}")
         partition = address.partition
     encoded = None if key is None else os.fsencode(key)
-    return address.name, Given(encoded, parse_headers(header), partition)
+    return address.name, Given(encoded, _parse_headers(header), partition)
+
+
+def _parse_headers(given: Sequence[str]) -> dict[str, HeaderValue]:
+    if not given:
+        return {}
+    from mq.records import parse_headers
+
+    return parse_headers(given)
 
 
 def _topic(store: "Store", request: Request) -> TopicDestination:
@@ -113,7 +120,7 @@ def _topic(store: "Store", request: Request) -> TopicDestination:
 def _for_messages(request: Request) -> Request:
     from mq.message_input import parse_message_envelope
 
-    return request._replace(form=replace(request.form, parse_envelope=parse_message_envelope))
+    return request._replace(form=request.form._replace(parse_envelope=parse_message_envelope))
 
 
 def _queue(store: "Store", request: Request) -> "QueueDestination":

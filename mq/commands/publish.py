@@ -1,7 +1,6 @@
 """`mq publish`: store messages wherever an exchange leads them."""
 
 import os
-from dataclasses import replace
 from shlex import quote
 from typing import Annotated
 
@@ -71,9 +70,8 @@ def publish(
     """
     given = Given(None if key is None else os.fsencode(key), parse_headers(header or []), None)
     message = given_message(delay, message_group, dedup_id, priority, ttl)
-    form = replace(
-        input_form(framing, key_delimiter, key_from, timestamp_from),
-        parse_envelope=parse_message_envelope,
+    form = input_form(framing, key_delimiter, key_from, timestamp_from)._replace(
+        parse_envelope=parse_message_envelope
     )
     request = Request(
         exchange, given, message, form, values or [], file, tombstone, batch, producer

@@ -10,7 +10,6 @@ import typer
 
 from mq.commands.reporting import count, report_done
 from mq.context import Context
-from mq.json_text import parse_json
 from mq.output import Column
 from store.errors import BadInput
 
@@ -45,6 +44,8 @@ def _on_stdin() -> Iterator[str]:
 def _receipt_in(line: bytes, number: int) -> str:
     if not line.startswith(b"{"):
         return line.decode(errors="backslashreplace")
+    from mq.json_text import parse_json
+
     try:
         receipt = parse_json(line).get("receipt")
     except BadInput as error:

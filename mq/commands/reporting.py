@@ -1,7 +1,5 @@
 """How commands that change something, or show several things, say what they did and found."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
@@ -12,8 +10,9 @@ from mq.context import Context
 from mq.output import Column, Format
 
 if TYPE_CHECKING:
+    from store.consumer_groups import GroupConfig
     from store.messages import QueueConfig
-    from store.models import GroupConfig, TopicConfig
+    from store.models import TopicConfig
     from store.shared_records import ShareConfig
 
     Config = TopicConfig | GroupConfig | QueueConfig | ShareConfig
@@ -46,7 +45,7 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def changed_settings(old: Config, new: Config) -> list[Change]:
+def changed_settings(old: "Config", new: "Config") -> list[Change]:
     """The settings in which two configurations of one kind differ, as text."""
     from store.settings import write_settings
 

@@ -13,9 +13,9 @@ from mq.commands.offsets_file import free_path, offset_lines, read_offsets, writ
 from mq.context import Context, current_context
 from mq.output import Column
 from store.addresses import check_name, parse_address
+from store.consumer_groups import OffsetChange
 from store.errors import BadInput
 from store.log.positions import Position, parse_position
-from store.models import OffsetChange
 from store.text import parse_duration
 
 if TYPE_CHECKING:

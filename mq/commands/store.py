@@ -9,8 +9,8 @@ from mq.commands import CommandGroup
 from mq.commands.reporting import CHANGES, Change, report_done, sentence_of
 from mq.context import current_context
 from store.errors import BadInput
-from store.models import StoreStatus
 from store.text import describe_size, format_size, parse_size
+from store.upkeep import StoreStatus
 
 if TYPE_CHECKING:
     from store import Store

@@ -1,7 +1,5 @@
 """How `mq produce` and `mq publish` store their input, and tell what was stored."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +12,6 @@ from mq.context import Context
 from mq.destinations import Id
 from mq.framing import Framing, InputForm
 from mq.interrupts import Interrupts
-from mq.json_text import ValuePath
 from mq.loading import Loader
 from mq.output import Format, ReaderGone, to_json
 from mq.record_input import Given, GivenMessage, Named, from_file, from_values, opened
@@ -24,6 +21,7 @@ from store.text import parse_duration
 
 if TYPE_CHECKING:
     from mq.destinations import Destination
+    from mq.json_text import ValuePath
     from store import Store
 
 
@@ -65,12 +63,15 @@ def input_form(
         from mq.formatting import parse_delimiter
 
         delimiter = parse_delimiter(key_delimiter)
-    return InputForm(
-        framing,
-        delimiter,
-        None if key_from is None else ValuePath(key_from),
-        None if timestamp_from is None else ValuePath(timestamp_from),
-    )
+    return InputForm(framing, delimiter, _path(key_from), _path(timestamp_from)).checked()
+
+
+def _path(text: str | None) -> "ValuePath | None":
+    if text is None:
+        return None
+    from mq.json_text import ValuePath
+
+    return ValuePath(text)
 
 
 def check(context: Context, request: Request) -> None:
@@ -90,7 +91,7 @@ def check(context: Context, request: Request) -> None:
 
 
 def store_input(
-    context: Context, store: Store, request: Request, destination: Destination[Id]
+    context: Context, store: "Store", request: Request, destination: "Destination[Id]"
 ) -> None:
     """Store everything in a destination, confirming each batch, and say how much it was."""
     with Interrupts(signal.SIGINT) as interrupts, _progress(context, request) as advance:
@@ -116,7 +117,7 @@ def store_input(
     context.diagnostics.success(f"{_stored(loader, destination)} in {destination.name}")
 
 
-def _stored(loader: Loader[Id], destination: Destination[Id]) -> str:
+def _stored(loader: Loader[Id], destination: "Destination[Id]") -> str:
     return f"{count(loader.stored - destination.unstored(), destination.noun)} stored"
 
 
@@ -137,7 +138,7 @@ def _confirm(
     context: Context,
     interrupts: Interrupts,
     advance: Callable[[int], None],
-    destination: Destination[Id],
+    destination: "Destination[Id]",
     ids: list[Id],
 ) -> None:
     """Print where records were stored, whole even when a signal comes meanwhile."""
@@ -150,7 +151,7 @@ def _confirm(
         raise ReaderGone
 
 
-def _address_line(format: Format, destination: Destination[Id], id: Id) -> bytes:
+def _address_line(format: Format, destination: "Destination[Id]", id: Id) -> bytes:
     text = f"{id}" if format is Format.NAME else to_json(destination.document(id))
     return text.encode() + b"\n"
 

@@ -32,8 +32,9 @@ from store.addresses import parse_address
 from store.errors import BadInput
 from store.keeping import topic_keeps_less
 from store.log.positions import Position, parse_position
-from store.models import TopicConfig, TopicStatus, TrimResult
+from store.models import TopicConfig, TopicStatus
 from store.text import describe_size
+from store.upkeep import TrimResult
 
 if TYPE_CHECKING:
     from store import Store

@@ -11,8 +11,8 @@ from mq.context import current_context
 from mq.output import Column, ReaderGone
 from mq.record_lines import record_line
 from store.errors import NotFound
-from store.models import CompactionResult
 from store.text import describe_size, printable
+from store.upkeep import CompactionResult
 
 COMPACTED: list[Column[CompactionResult]] = [
     Column("topic", lambda result: result.topic),

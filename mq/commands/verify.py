@@ -5,7 +5,7 @@ from mq.commands.reporting import count
 from mq.context import current_context
 from mq.output import Column
 from store.errors import Damaged
-from store.models import Finding
+from store.upkeep import Finding
 
 app = SingleCommand()
 

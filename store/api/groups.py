@@ -9,12 +9,12 @@ from store import groups, watch
 from store.api.base import Calls
 from store.errors import Exists
 from store.log.encoding import milliseconds
-from store.models import GroupConfig
 
 if TYPE_CHECKING:
     from store.addresses import Address
+    from store.consumer_groups import GroupSettings, GroupStatus, Lag, OffsetChange
     from store.groups.reset import Scope, Target
-    from store.models import GroupSettings, GroupStatus, Lag, OffsetChange, Record
+    from store.models import Record
 
 _TIMES = ("retention", "max_lag_time")
 
@@ -31,6 +31,8 @@ class GroupCalls(Calls):
         Lengths of time are seconds or timedeltas. Raises `Exists`, with `if_not_exists` only when
         the settings differ.
         """
+        from store.consumer_groups import GroupConfig
+
         config = GroupConfig(**_encoded(settings))
         with self._write() as tx:
             config = groups.groups.complete(tx, config)

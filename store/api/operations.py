@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from store import maintenance, watch
+from store import watch
 from store.addresses import Address
 from store.api.base import Calls
-from store.models import Finding, StoreStatus
-from store.watch.terms import IDLE_AFTER, OVER, Terms
+from store.watch import IDLE_AFTER, OVER
 
 if TYPE_CHECKING:
+    from store.upkeep import Finding, StoreStatus
     from store.watch.doctor.diagnosis import Diagnosis
     from store.watch.metrics import Family
     from store.watch.models import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
@@ -22,7 +22,7 @@ class OperationCalls(Calls):
     def status(self) -> StoreStatus:
         """What is in the store, and how large it is."""
         with self._read() as tx:
-            return maintenance.status(tx)
+            return watch.maintenance.status(tx)
 
     def snapshot(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> Overview:
         """What the dashboard begins with: the store, its stalls and all that holds messages.
@@ -30,7 +30,7 @@ class OperationCalls(Calls):
         `over` and `idle_after` are seconds, as for `stalls`.
         """
         with self._read() as tx:
-            return watch.overview.overview(tx, Terms(tx, over, idle_after))
+            return watch.overview.overview(tx, watch.terms.Terms(tx, over, idle_after))
 
     def stalls(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Stall]:
         """What has been stuck for `over` seconds, worst first, and how to get it going.
@@ -39,7 +39,7 @@ class OperationCalls(Calls):
         `idle_after` seconds.
         """
         with self._read() as tx:
-            return watch.stalls.stalls(tx, Terms(tx, over, idle_after))
+            return watch.stalls.stalls(tx, watch.terms.Terms(tx, over, idle_after))
 
     def doctor(self, *, thorough: bool = False) -> list[Diagnosis]:
         """What is wrong, or may go wrong, and what mends it: the worst first.
@@ -58,12 +58,12 @@ class OperationCalls(Calls):
         One answer for each reader that it concerns; raises `NotFound`.
         """
         with self._read() as tx:
-            return watch.explain.explain(tx, Terms(tx, over, idle_after), address)
+            return watch.explain.explain(tx, watch.terms.Terms(tx, over, idle_after), address)
 
     def metrics(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Family]:
         """Depths, lags, ages, stalls and sizes; `store.watch.metrics` writes them as text."""
         with self._read() as tx:
-            return watch.metrics.families(tx, Terms(tx, over, idle_after))
+            return watch.metrics.families(tx, watch.terms.Terms(tx, over, idle_after))
 
     def topic_detail(self, name: str, group: str | None = None, limit: int = 500) -> TopicDetail:
         """A topic's partitions and where groups stand in them, up to `limit` each."""
@@ -96,14 +96,14 @@ class OperationCalls(Calls):
     def verify(self) -> list[Finding]:
         """Check file, counters and every record's checksum; an empty list means all is well."""
         with self._read() as tx:
-            return list(maintenance.verify(tx))
+            return list(watch.maintenance.verify(tx))
 
     def set_durability(self, durability: str) -> None:
         """Choose `full` or `normal` for every process that opens the store from now on."""
         with self._write() as tx:
-            maintenance.set_durability(tx, durability)
+            watch.maintenance.set_durability(tx, durability)
 
     def set_max_bytes(self, most: int | None) -> None:
         """Bound the file's size in bytes for every process that opens the store from now on."""
         with self._write() as tx:
-            maintenance.set_max_bytes(tx, most)
+            watch.maintenance.set_max_bytes(tx, most)

@@ -12,8 +12,9 @@ from store.log.encoding import milliseconds
 
 if TYPE_CHECKING:
     from store.addresses import Address
+    from store.consumer_groups import OffsetChange
     from store.log.positions import Position
-    from store.models import OffsetChange, Seconds
+    from store.models import Seconds
     from store.shared_records import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
 
 

@@ -11,7 +11,8 @@ from store.log.encoding import encode_bytes
 
 if TYPE_CHECKING:
     from store.log.projections import Projection
-    from store.models import CompactionResult, Record
+    from store.models import Record
+    from store.upkeep import CompactionResult
 
 PROJECTED_AT_ONCE = 1_000
 

@@ -10,12 +10,13 @@ from store import groups, log
 from store.api.base import Calls
 from store.errors import BadInput, Exists
 from store.log.encoding import encode_bytes, milliseconds
-from store.models import NewRecord, TopicConfig, TrimResult
+from store.models import NewRecord, TopicConfig
 
 if TYPE_CHECKING:
     from store.db import Snapshot, Write
     from store.log.positions import Position
     from store.models import Headers, Record, RecordId, Timestamp, TopicSettings, TopicStatus
+    from store.upkeep import TrimResult
 
 
 class TopicCalls(Calls):
@@ -182,6 +183,8 @@ def _trim_step(tx: Write, partition: int, before: int) -> bool:
 def _trim_plan(
     tx: Snapshot, topic: log.topics.Topic, partition: log.topics.Partition, before: Position
 ) -> TrimResult:
+    from store.upkeep import TrimResult
+
     target = log.positions.resolve(tx, partition, before)
     address = f"{topic.name}/{partition.number}"
     if before.kind == "offset" and target > partition.next:

@@ -3,8 +3,6 @@
 A receive looks at due heads only, so a blocked group of any length costs nothing.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from store.db import Row, Snapshot, Write

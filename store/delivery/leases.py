@@ -4,8 +4,6 @@ A lease row is a message that was delivered, or may not be delivered yet. `due` 
 delivered (again), so one index serves expiry, retry delays and delayed sends, without a sweeper.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -67,7 +65,7 @@ class Lease(NamedTuple):
         """The sequence or offset of the message."""
         return self.id & OFFSET_MASK
 
-    def unheld(self, due: int) -> Lease:
+    def unheld(self, due: int) -> "Lease":
         """The row when nobody holds the message any more, and it may be delivered from `due`."""
         return self._replace(due=due, ends=due, token=None, holder=None, started=None)
 

@@ -1,7 +1,5 @@
 """Receipts: what a receive hands out, and what settling asks for."""
 
-from __future__ import annotations
-
 import random
 from typing import NamedTuple
 from zlib import crc32

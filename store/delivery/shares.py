@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from store.addresses import check_name
+from store.consumer_groups import OffsetChange
 from store.db import Row, Snapshot, Write
 from store.delivery import leases, queues, window
 from store.delivery.leases import Slot
@@ -13,7 +14,6 @@ from store.errors import BadInput, Exists, GroupActive, NotFound
 from store.log import topics
 from store.log.positions import Position, clamp, resolve
 from store.memory import remembered
-from store.models import OffsetChange
 from store.shared_records import ShareConfig
 
 LONGEST_LEASE = 10 * 365 * 86_400_000

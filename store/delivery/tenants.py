@@ -5,8 +5,6 @@ messages begin and how many of its messages are in flight, so a receive looks at
 many tenants wait. At most nine can be noisy at a time: each has more than a tenth in flight.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import NamedTuple

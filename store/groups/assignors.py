@@ -1,7 +1,5 @@
 """Who should read what: pure functions from members and partitions to a target assignment."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 

@@ -1,14 +1,12 @@
 """Consumer groups as things: to create, find, change and delete."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from store.addresses import check_name
+from store.consumer_groups import GroupConfig
 from store.db import Snapshot, Write
 from store.errors import BadInput, Exists, GroupActive, NotFound
 from store.log import topics
-from store.models import GroupConfig
 
 ASSIGNORS = ("cooperative-sticky", "range", "roundrobin")
 BELOW_START = ("earliest", "latest", "error")

@@ -7,18 +7,16 @@ partitions that do not move are read throughout (KIP-429), and a commit that nam
 incarnation or epoch is refused.
 """
 
-from __future__ import annotations
-
 import json
 from typing import NamedTuple
 
 from store import holders
+from store.consumer_groups import Member
 from store.db import Snapshot, Write
 from store.groups.assignors import Subscriber, assign
 from store.groups.groups import Group
 from store.log import topics
 from store.log.positions import Position, clamp, resolve
-from store.models import Member
 
 
 class Owned(NamedTuple):

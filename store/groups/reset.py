@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from store import samples
+from store.consumer_groups import GroupConfig, OffsetChange
 from store.db import Snapshot, Write
 from store.errors import BadInput
 from store.groups import groups, membership
@@ -14,7 +15,6 @@ from store.groups.groups import Group
 from store.log import topics
 from store.log.positions import Position, clamp, resolve
 from store.log.topics import Partition
-from store.models import GroupConfig, OffsetChange
 
 
 class Shift(NamedTuple):

@@ -8,10 +8,10 @@ from functools import partial
 from itertools import accumulate
 from typing import cast
 
-from store import samples
+from store import log, samples
 from store.db import Write
 from store.errors import BadInput, BadRecord
-from store.log import compaction, retention
+from store.log import retention
 from store.log.checksum import checksum, checksums
 from store.log.encoding import Batch, Encoded, encode_batch
 from store.log.placement import StickyPlacement, partition_for_key
@@ -50,8 +50,8 @@ def _keep_up(tx: Write, topic: Topic, written: Collection[int]) -> None:
     for number in written:
         partition = topic.partitions[number]
         retention.enforce(tx, topic, partition)
-        if compaction.is_dirty(tx, topic, partition):
-            tx.afterwards.append(partial(compaction.compact, tx.database, topic, partition))
+        if topic.config.cleanup != "delete" and log.compaction.is_dirty(tx, topic, partition):
+            tx.afterwards.append(partial(log.compaction.compact, tx.database, topic, partition))
     retention.enforce_idle(tx, {topic.partitions[number].id for number in written})
 
 

@@ -13,7 +13,7 @@ from store.db import Database, Snapshot, Write
 from store.log.read import offset_for_time
 from store.log.retention import remove_records
 from store.log.topics import Partition, Topic
-from store.models import CompactionResult
+from store.upkeep import CompactionResult
 
 _PAGE = 10_000
 # Removing so many records holds the write lock for a few milliseconds.
@@ -24,9 +24,7 @@ _FEWEST_DIRTY = 1_000
 
 
 def is_dirty(tx: Snapshot, topic: Topic, partition: Partition) -> bool:
-    """Whether so much is new since the last compaction that another one pays."""
-    if topic.config.cleanup == "delete":
-        return False
+    """Whether so much of a compacted topic is new since the last time that another one pays."""
     enough = max(_FEWEST_DIRTY, _DIRTY_RATIO * partition.records)
     clean = max(partition.compacted, partition.start)
     # What is too young to be compacted does not count, or each append would look at it again.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -155,6 +154,8 @@ def encode_headers(headers: Headers | None) -> str | None:
         raise BadInput(f"{len(headers)} headers; a record takes at most {MOST_HEADERS}")
     for name, value in headers.items():
         _check_header(name, value)
+    import json
+
     return json.dumps(dict(headers), separators=(",", ":"))
 
 
@@ -176,6 +177,8 @@ def decode_headers(text: str | None) -> dict[str, HeaderValue]:
     """The headers of a stored record."""
     if text is None:
         return {}
+    import json
+
     headers: dict[str, HeaderValue] = json.loads(text)
     return headers
 

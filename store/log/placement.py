@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from functools import lru_cache
 
 _MULTIPLIER = 0x5BD1E995
@@ -53,6 +52,10 @@ class StickyPlacement:
         return self._partition
 
     def _another(self, partitions: int) -> int:
-        if self._partition < 0 or partitions == 1:
-            return random.randrange(partitions)
-        return (self._partition + random.randrange(1, partitions)) % partitions
+        if partitions == 1:
+            return 0
+        from random import randrange
+
+        if self._partition < 0:
+            return randrange(partitions)
+        return (self._partition + randrange(1, partitions)) % partitions

@@ -1,7 +1,5 @@
 """Places in a log by word: `earliest`, `latest`, `last`, `committed`, a number, a time, `-N`."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 from store.db import Snapshot

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
@@ -12,6 +11,7 @@ from store.log import topics, unfinished
 from store.log.read import offset_for_time
 from store.log.topics import Partition, Topic
 from store.memory import remembered
+from store.statements import array
 
 # 5,000 rows hold the write lock for about three milliseconds.
 STEP = 5_000
@@ -97,7 +97,7 @@ def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
 def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[int, int]:
     """Remove single records wherever they stand; how many were there, and their bytes."""
     base = partition << 40
-    ids = json.dumps([base + offset for offset in offsets])
+    ids = array(base + offset for offset in offsets)
     count, size = tx.row(  # type: ignore[misc]
         "select count(*), total(ifnull(length(key), 0) + ifnull(length(headers), 0)"
         " + ifnull(length(value), 0)) from mq_records"

@@ -1,10 +1,6 @@
 """Topics as things: to create, find, change and delete."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from store.addresses import check_name
@@ -12,25 +8,49 @@ from store.db import Snapshot, Write
 from store.errors import BadInput, Conflict, Exists, NotFound
 from store.memory import remembered
 from store.models import PartitionStatus, TopicConfig, TopicStatus
+from store.statements import array
 
 MOST_PARTITIONS = 10_000
 OFFSET_BITS = 40
 CLEANUPS = ("delete", "compact", "compact,delete")
 
 
-@dataclass(slots=True)
 class Partition:
     """A partition of a topic, or a lane of a queue, with its counters as of this transaction."""
 
-    id: int
-    number: int
-    start: int
-    next: int
-    records: int
-    bytes: int
-    last_timestamp: int
-    compacted: int = 0
-    checked: int = 0
+    __slots__ = (
+        "bytes",
+        "checked",
+        "compacted",
+        "id",
+        "last_timestamp",
+        "next",
+        "number",
+        "records",
+        "start",
+    )
+
+    def __init__(
+        self,
+        id: int,
+        number: int,
+        start: int,
+        next: int,
+        records: int,
+        bytes: int,
+        last_timestamp: int,
+        compacted: int = 0,
+        checked: int = 0,
+    ) -> None:
+        self.id = id
+        self.number = number
+        self.start = start
+        self.next = next
+        self.records = records
+        self.bytes = bytes
+        self.last_timestamp = last_timestamp
+        self.compacted = compacted
+        self.checked = checked
 
     @property
     def base(self) -> int:
@@ -68,7 +88,7 @@ class Partitions:
         if len(numbers) > 1:
             for row in self._tx.rows(
                 f"{_PARTITIONS} and number in (select value from json_each(:numbers))",
-                {"channel": self._channel, "numbers": json.dumps(list(numbers))},
+                {"channel": self._channel, "numbers": array(numbers)},
             ):
                 self._loaded.setdefault(row[1], Partition(*row))
 

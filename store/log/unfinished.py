@@ -5,10 +5,10 @@ Else the window of a share would for ever begin at a record that nobody can be g
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from store.db import Write
+from store.statements import array
 
 # The leases of one share's slot among the records that go.
 _RANGE = "l.id >= (:slot << 40) + :first and l.id < (:slot << 40) + :end"
@@ -28,7 +28,7 @@ def forget_below(tx: Write, partition: int, first: int, end: int) -> None:
 def forget(tx: Write, partition: int, offsets: Sequence[int]) -> None:
     """Forget the leases on single offsets, wherever they stand."""
     for slot in _share_slots(tx, partition):
-        _forget(tx, _SINGLE, {"slot": slot, "offsets": json.dumps(offsets)})
+        _forget(tx, _SINGLE, {"slot": slot, "offsets": array(offsets)})
 
 
 def _share_slots(tx: Write, partition: int) -> list[int]:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.addresses import check_name
+from store.consumer_groups import GroupConfig
 from store.delivery import queue_rules, shares
 from store.errors import BadInput
 from store.groups import groups
 from store.log import topics
 from store.log.positions import parse_position
 from store.messages import QueueConfig
-from store.models import GroupConfig, Headers, TopicConfig
+from store.models import Headers, TopicConfig
 from store.routes import EXCHANGE_TYPES, MATCHES
 from store.routing import bindings, exchanges
 from store.settings import GROUP, QUEUE, SHARE, TOPIC, Notation, config_value, write_settings

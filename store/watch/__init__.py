@@ -10,10 +10,17 @@ if TYPE_CHECKING:
         doctor as doctor,
         explain as explain,
         lag as lag,
+        maintenance as maintenance,
         metrics as metrics,
         overview as overview,
         stalls as stalls,
+        terms as terms,
         trends as trends,
     )
 else:
     __getattr__ = on_demand(__name__)
+
+# After how many seconds something counts as stalled where nobody says otherwise; the second is for
+# what nobody reads.
+OVER = 30.0
+IDLE_AFTER = 3600.0

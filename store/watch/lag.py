@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from store.consumer_groups import GroupStatus, Lag
 from store.db import Row, Snapshot
 from store.delivery import shares
 from store.groups import groups, membership
 from store.groups.groups import Group
 from store.log import topics
-from store.models import GroupStatus, Lag
 from store.watch.trends import Rates
 
 # Up to so many unread records are summed exactly in one call; beyond that the partition's mean

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from store import maintenance
 from store.db import Snapshot
 from store.delivery import queues, view
 from store.messages import STATES
-from store.watch import lag, stalls
+from store.watch import lag, maintenance, stalls
 from store.watch.terms import Terms
 
 CAUSES = ("held", "abandoned", "poison", "unassigned")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from store.consumer_groups import Lag
 from store.messages import QueueStatus
-from store.models import Lag, StoreStatus, TopicStatus
+from store.models import TopicStatus
 from store.shared_records import ShareStatus
+from store.upkeep import StoreStatus
 
 StallKind = Literal["group", "fifo", "share"]
 Cause = Literal["held", "abandoned", "poison", "unassigned"]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from store import maintenance
 from store.db import Snapshot
 from store.delivery import queues, view
-from store.watch import stalls
+from store.watch import maintenance, stalls
 from store.watch.models import Overview, Subject, SubjectState
 from store.watch.terms import Terms
 from store.watch.trends import Rates, Trends, describe_growth

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from store.watch.models import Cause
     from store.watch.trends import Rates
 
-OVER = 30.0
-IDLE_AFTER = 3600.0
-
 
 class Terms:
     """The thresholds in milliseconds, and the rates, which are read once they are asked for."""

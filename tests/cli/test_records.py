@@ -136,9 +136,9 @@ class TestKeys:
 
     def test_two_sources_of_a_key_are_refused(self) -> None:
         with pytest.raises(BadInput):
-            InputForm(key_delimiter=b":", key_from=ValuePath("value.id"))
+            InputForm(key_delimiter=b":", key_from=ValuePath("value.id")).checked()
         with pytest.raises(BadInput):
-            InputForm(Framing.NDJSON, key_delimiter=b":")
+            InputForm(Framing.NDJSON, key_delimiter=b":").checked()
 
 
 class TestEventTimes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store import NewRecord, Position, Store
 from store.clock import ManualClock
-from store.models import Lag
+from store.consumer_groups import Lag
 
 PLACE = ("orders", 0)
 

@@ -20,7 +20,7 @@ from store import (
     TimedOut,
 )
 from store.clock import ManualClock
-from store.models import Lag
+from store.consumer_groups import Lag
 
 PLACE = ("orders", 0)
 

@@ -11,7 +11,7 @@ import pytest
 
 from store import NewRecord, Store, Subject
 from store.clock import ManualClock
-from store.models import Lag
+from store.consumer_groups import Lag
 
 
 def subject(store: Store, name: str) -> Subject:

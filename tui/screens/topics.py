@@ -9,7 +9,8 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Overview, Stall, Store, Subject
-from store.models import Lag, PartitionStatus
+from store.consumer_groups import Lag
+from store.models import PartitionStatus
 from store.text import describe_size
 from store.watch.models import TopicDetail
 from tui.asking import ask_reset

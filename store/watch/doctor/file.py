@@ -8,10 +8,11 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from store import files, maintenance
+from store import files
 from store.clock import MOST_JUMP
 from store.db import Snapshot
 from store.text import describe_duration, describe_size, format_size
+from store.watch import maintenance
 from store.watch.doctor.diagnosis import STORE, Diagnosis, advice, command, critical, warning
 
 _MIB = 1 << 20

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from store.db import Snapshot
 from store.text import describe_duration
-from store.watch import stalls
+from store.watch import IDLE_AFTER, OVER, stalls
 from store.watch.doctor.diagnosis import Diagnosis, Severity
-from store.watch.terms import IDLE_AFTER, OVER, Terms
+from store.watch.terms import Terms
 
 _MOST = 20
 

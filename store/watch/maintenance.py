@@ -11,7 +11,7 @@ from store.connections import translated
 from store.db import Database, Row, Snapshot, Write
 from store.errors import BadInput, Exists
 from store.log.checksum import checksum
-from store.models import Finding, StoreStatus
+from store.upkeep import Finding, StoreStatus
 
 _PAGE = 1_000
 
@@ -128,14 +128,8 @@ def free_pages(tx: Write, pages: int) -> int:
 
 def set_durability(tx: Write, durability: str) -> None:
     """Choose what survives a power cut, for every process that opens the store from now on."""
-    check_durability(durability)
+    files.check_durability(durability)
     tx.execute("update mq_store set durability = :durability", {"durability": durability})
-
-
-def check_durability(durability: str) -> None:
-    """Raise `BadInput` unless it is `full` or `normal`."""
-    if durability not in ("full", "normal"):
-        raise BadInput(f"not a durability: {durability!r}", hint="full or normal")
 
 
 def set_max_bytes(tx: Write, most: int | None) -> None:

@@ -1,0 +1,51 @@
+"""What looking after a store tells: its state, and what was removed or found. All are frozen."""
+
+from typing import NamedTuple
+
+
+class TrimResult(NamedTuple):
+    """What trimming did, or would do, to one partition."""
+
+    topic: str
+    partition: int
+    start_before: int
+    start: int
+    end: int
+    removed: int
+
+
+class CompactionResult(NamedTuple):
+    """What compacting removed from one partition; `end` is how far the compaction saw."""
+
+    topic: str
+    partition: int
+    records: int
+    bytes: int
+    end: int
+
+
+class StoreStatus(NamedTuple):
+    """The store as a whole; sizes in bytes. `wal_bytes` is what the write-ahead log takes."""
+
+    path: str
+    schema: int
+    durability: str
+    max_bytes: int | None
+    created: int
+    bytes: int
+    free_bytes: int
+    wal_bytes: int
+    topics: int
+    queues: int
+    shares: int
+    groups: int
+    exchanges: int
+    records: int
+    sqlite_version: str
+
+
+class Finding(NamedTuple):
+    """Something that `verify` found wrong: where, and what."""
+
+    address: str
+    problem: str
