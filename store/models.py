@@ -3,7 +3,7 @@
 All are frozen but `NewRecord`: a frozen one takes four times as long to make.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
@@ -44,9 +44,11 @@ class RecordId(NamedTuple):
         return f"{self.topic}/{self.partition}@{self.offset}"
 
     @classmethod
-    def run(cls, topic: str, partition: int, offsets: range) -> "list[RecordId]":
-        """The ids of records that stand one after another."""
-        fields = zip(repeat(topic), repeat(partition), offsets)
+    def each(
+        cls, topic: str, partitions: Iterable[int], offsets: Iterable[int]
+    ) -> "list[RecordId]":
+        """The ids of records of one topic, from the partition and offset of each."""
+        fields = zip(repeat(topic), partitions, offsets)
         # What `_make` does, without a call of Python for each.
         return list(map(tuple.__new__, repeat(cls), fields))
 

@@ -171,9 +171,10 @@ def blobs(column: Sequence[bytes | None] | None) -> list[bytearray | None] | Non
     """Bytes in the form that sqlite3 binds fastest: for bytes it first looks for an adapter."""
     if column is None:
         return None
-    if None in column:
+    try:
+        return list(map(bytearray, column))  # type: ignore[arg-type]
+    except TypeError:  # None is among them
         return [None if value is None else bytearray(value) for value in column]
-    return list(map(bytearray, column))  # type: ignore[arg-type]
 
 
 def _cut(rows: int) -> Iterator[int]:

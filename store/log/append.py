@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import accumulate
-from typing import cast
+from itertools import accumulate, repeat
 
 from store import log, samples
 from store.db import Write
@@ -33,17 +32,24 @@ def produce(
     """
     retention.drain(tx)
     batch = _encode(topic, records)
-    placed = _place(topic, batch, sticky)
-    topic.partitions.load(placed)
-    ids: list[RecordId | None] = [None] * len(batch.values)
-    for number, indexes in placed.items():
+    places = _places(topic, batch, sticky)
+    indexes = _grouped(places)
+    topic.partitions.load(indexes)
+    offsets: dict[int, range] = {}
+    for number, chosen in indexes.items():
         partition = topic.partitions[number]
         samples.note_produced(tx, topic.id, partition.id, partition.next)
-        offsets = append(tx, partition, batch.chosen(indexes))
-        for index, id in zip(indexes, RecordId.run(topic.name, number, offsets), strict=True):
-            ids[index] = id
-    _keep_up(tx, topic, placed)
-    return cast("list[RecordId]", ids)
+        offsets[number] = append(tx, partition, batch.chosen(chosen))
+    _keep_up(tx, topic, offsets)
+    return _ids(topic.name, places, offsets)
+
+
+def _ids(topic: str, places: Sequence[int], offsets: Mapping[int, range]) -> list[RecordId]:
+    """The id of each record, by its partition's number and what offsets were taken there."""
+    if len(offsets) == 1:
+        return RecordId.each(topic, places, offsets[places[0]])
+    following = {number: iter(taken) for number, taken in offsets.items()}
+    return RecordId.each(topic, places, [next(following[number]) for number in places])
 
 
 def _keep_up(tx: Write, topic: Topic, written: Collection[int]) -> None:
@@ -181,19 +187,31 @@ def accepts(topic: Topic, record: Encoded) -> bool:
     return is_placeable and record.size <= topic.config.max_message
 
 
-def _place(topic: Topic, batch: Batch, sticky: StickyPlacement) -> dict[int, Sequence[int]]:
-    """The indexes of the records that go to each partition, in order."""
+def _places(topic: Topic, batch: Batch, sticky: StickyPlacement) -> list[int]:
+    """The number of the partition that each record goes to."""
     partitions, records = len(topic.partitions), len(batch.values)
     if partitions == 1:
-        return {0: range(records)} if records else {}
+        return [0] * records
+    if batch.partitions is None and batch.keys is not None and None not in batch.keys:
+        return list(map(partition_for_key, batch.keys, repeat(partitions)))
     nothing = [None] * records
-    placed: dict[int, list[int]] = defaultdict(list)
-    for index, (number, key, size) in enumerate(
-        zip(batch.partitions or nothing, batch.keys or nothing, batch.sizes, strict=True)
+    places = []
+    for number, key, size in zip(
+        batch.partitions or nothing, batch.keys or nothing, batch.sizes, strict=True
     ):
         if number is None and key is not None:
             number = partition_for_key(key, partitions)
         elif number is None:
             number = sticky.choose(partitions, size)
-        placed[number].append(index)
-    return dict(placed)
+        places.append(number)
+    return places
+
+
+def _grouped(places: Sequence[int]) -> Mapping[int, Sequence[int]]:
+    """The indexes of the records of each partition, in order."""
+    if places and places.count(places[0]) == len(places):
+        return {places[0]: range(len(places))}
+    indexes: dict[int, list[int]] = defaultdict(list)
+    for index, number in enumerate(places):
+        indexes[number].append(index)
+    return indexes

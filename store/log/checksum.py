@@ -41,37 +41,38 @@ def checksums(
     values: Sequence[bytes | None],
 ) -> list[int]:
     """What `checksum` says of each record of a topic; they are given column by column."""
-    crcs = _places(records, timestamps)
     if keys is None:
-        crcs = [crc ^ _NO_KEY for crc in crcs]
+        crcs = _places(records, timestamps, _NO_KEY)
     else:
         crcs = [
             crc ^ _NO_KEY if key is None else crc32(key, crc ^ len(key) + 1)
-            for crc, key in zip(crcs, keys, strict=True)
+            for crc, key in zip(_places(records, timestamps), keys, strict=True)
         ]
     if headers is not None:
         crcs = [
             crc if text is None else crc32(text.encode(), crc ^ len(text) + 1)
             for crc, text in zip(crcs, headers, strict=True)
         ]
-    if None in values:
+    try:
+        return list(map(crc32, values, crcs))  # type: ignore[arg-type]
+    except TypeError:  # a tombstone is among them
         return [
             crc ^ _TOMBSTONE if value is None else crc32(value, crc)
             for crc, value in zip(crcs, values, strict=True)
         ]
-    return list(map(crc32, values, crcs))  # type: ignore[arg-type]
 
 
-def _places(records: Sequence[int], timestamps: Sequence[int]) -> list[int]:
+def _places(records: Sequence[int], timestamps: Sequence[int], change: int = 0) -> list[int]:
+    """The checksums of places and times, each exclusive-or `change`."""
     if isinstance(records, range) and timestamps.count(timestamps[0]) == len(records):
-        return _run(records, timestamps[0])
-    return list(map(crc32, map(_PLACE.pack, records, timestamps)))
+        return _run(records, timestamps[0], change)
+    return [crc32(_PLACE.pack(*place)) ^ change for place in zip(records, timestamps, strict=True)]
 
 
-def _run(records: range, timestamp: int) -> list[int]:
+def _run(records: range, timestamp: int, change: int) -> list[int]:
     crcs: list[int] = []
     for first in range(records.start & -_RUN, records.stop, _RUN):
-        crc = crc32(_PLACE.pack(first, timestamp))
+        crc = crc32(_PLACE.pack(first, timestamp)) ^ change
         lowest = _LOWEST[max(records.start - first, 0) : records.stop - first]
         crcs += [crc ^ change for change in lowest]
     return crcs

@@ -81,11 +81,28 @@ class Batch(NamedTuple):
 
 def encode_batch(given: Sequence[NewRecord | bytes | str]) -> Batch:
     """Records, or values that are records without anything else, as `encode` does it for one."""
+    if len(given) == 1:
+        return _batch_of_one(_as_record(given[0]))
     kinds = set(map(type, given))
     if kinds <= {bytes, str}:
         return _batch(given)
     records = given if kinds == {NewRecord} else [_as_record(each) for each in given]
     return _batch(*(list(map(part, records)) for part in _PARTS))
+
+
+def _batch_of_one(record: NewRecord) -> Batch:
+    # What columns save with many records they cost with one.
+    value, key, headers, timestamp, size = encode(
+        record.value, record.key, record.headers, record.timestamp
+    )
+    return Batch(
+        values=[value],
+        keys=None if key is None else [key],
+        headers=None if headers is None else [headers],
+        timestamps=None if timestamp is None else [timestamp],
+        partitions=None if record.partition is None else [record.partition],
+        sizes=[size],
+    )
 
 
 def _as_record(given: object) -> NewRecord:
@@ -127,7 +144,10 @@ def _encode_column(column: Sequence[Any], what: str) -> Sequence[bytes | None]:
 
 
 def _lengths(column: Sequence[bytes | str | None]) -> list[int]:
-    return [len(each or b"") for each in column] if None in column else list(map(len, column))  # type: ignore[arg-type]
+    try:
+        return list(map(len, column))  # type: ignore[arg-type]
+    except TypeError:  # None is among them
+        return [len(each or b"") for each in column]
 
 
 def encode_bytes(given: bytes | str | None, what: str) -> bytes | None:
