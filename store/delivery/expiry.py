@@ -77,7 +77,7 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
                 "wall": tx.wall,
                 "leases": slot.lease_id(0),
                 "records": slot.record_id(0),
-                "end": slot.record_id(slot.next),
+                "end": slot.end,
             },
         ):
             found[state] += count

@@ -107,7 +107,7 @@ def _first_of(
             "records": slot.record_id(0),
             "message_group": message_group,
             "first": first,
-            "end": slot.record_id(0) + slot.next,
+            "end": slot.end,
         },
     )
     return None if row is None else (row[0], row[1], row[2])

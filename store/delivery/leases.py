@@ -4,6 +4,7 @@ A lease row is a message that was delivered, or may not be delivered yet. `due` 
 delivered (again), so one index serves expiry, retry delays and delayed sends, without a sweeper.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,21 +18,16 @@ OFFSET_MASK = (1 << OFFSET_BITS) - 1
 
 @dataclass(slots=True)
 class Slot:
-    """Where a reader stands in one lane or partition: below the cursor all was handed out once.
+    """What a reader has of one lane or partition; a queue's lane tells its level and if it waits.
 
-    `leases` counts its lease rows. `has_moved` says whether any of its messages was moved there,
-    and so has an origin.
+    It never changes. How far the reader has come is a `Progress`.
     """
 
     id: int
     partition: int
     number: int
-    cursor: int
-    next: int
-    leases: int
-    has_moved: bool
-    level: int = 0
-    delayed: bool = False
+    level: int
+    delayed: bool
 
     def lease_id(self, offset: int) -> int:
         """The id of the lease row of a message in this slot."""
@@ -40,6 +36,23 @@ class Slot:
     def record_id(self, offset: int) -> int:
         """The id of the record."""
         return self.partition << OFFSET_BITS | offset
+
+    @property
+    def end(self) -> int:
+        """What the ids of its records stay below."""
+        return self.partition + 1 << OFFSET_BITS
+
+
+@dataclass(slots=True)
+class Progress(Slot):
+    """A slot and how far its reader has come: below the cursor all was handed out once.
+
+    `next` is where the lane or partition ends, and `leases` counts the slot's lease rows.
+    """
+
+    cursor: int
+    next: int
+    leases: int
 
 
 class Lease(NamedTuple):
@@ -79,36 +92,38 @@ def waiting(slot: Slot, offset: int, due: int) -> Lease:
 _COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record"
 
 
-def slots(tx: Snapshot, reader: Reader) -> list[Slot]:
+def slots(tx: Snapshot, reader: Reader) -> list[Progress]:
     """The reader's slots by lane or partition number."""
     rows = tx.rows(
-        f"select {SLOTS} where s.reader = :reader order by p.number", {"reader": reader.id}
+        f"select {_PROGRESS} where s.reader = :reader order by p.number", {"reader": reader.id}
     )
-    return [slot_from_row(reader, row) for row in rows]
+    return [_progress(reader, row) for row in rows]
 
 
-SLOTS = (
-    "s.id, s.partition, p.number, s.cursor, p.next, s.leases, exists (select 1 from mq_origins"
-    f" where record >= s.partition << {OFFSET_BITS} and record < s.partition + 1 << {OFFSET_BITS})"
+def slot_in(tx: Snapshot, reader: Reader, partition: int) -> Progress:
+    """Where the reader stands in one lane or partition."""
+    (row,) = tx.rows(
+        f"select {_PROGRESS} where s.reader = :reader and s.partition = :partition",
+        {"reader": reader.id, "partition": partition},
+    )
+    return _progress(reader, row)
+
+
+_PROGRESS = (
+    "s.id, s.partition, p.number, s.cursor, p.next, s.leases"
     " from mq_slots s join mq_partitions p on p.id = s.partition"
 )
 
 
-def slot_from_row(reader: Reader, row: Row) -> Slot:
-    """A slot from a row of `SLOTS`: a queue's lane tells its level, and whether it waits."""
-    slot = Slot(*row)
-    if not reader.retains:
-        slot.level, slot.delayed = slot.number >> 1, bool(slot.number & 1)
-    return slot
+def _progress(reader: Reader, row: Row) -> Progress:
+    id, partition, number, cursor, end, leases = row
+    level, delayed = level_of(reader, number)
+    return Progress(id, partition, number, level, delayed, cursor, end, leases)
 
 
-def slot_in(tx: Snapshot, reader: Reader, partition: int) -> Slot:
-    """Where the reader stands in one lane or partition."""
-    (row,) = tx.rows(
-        f"select {SLOTS} where s.reader = :reader and s.partition = :partition",
-        {"reader": reader.id, "partition": partition},
-    )
-    return slot_from_row(reader, row)
+def level_of(reader: Reader, number: int) -> tuple[int, bool]:
+    """The level of a lane by its number, and whether its messages wait; a topic has neither."""
+    return (0, False) if reader.retains else (number >> 1, bool(number & 1))
 
 
 def get(tx: Snapshot, id: int) -> Lease | None:
@@ -123,11 +138,13 @@ def insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
     _count(tx, reader, (), leases)
 
 
-def advance(tx: Write, reader: Reader, slot: Slot, cursor: int, leases: Sequence[Lease]) -> None:
+def advance(
+    tx: Write, reader: Reader, slot: Progress, cursor: int, leases: Sequence[Lease]
+) -> None:
     """Move a slot's cursor on past messages, of which some are leased now."""
     _insert(tx, reader, leases)
     slot.cursor = cursor
-    held = sum(_is_counted(tx, reader, lease) for lease in leases)
+    held = len([lease for lease in leases if _is_counted(tx, reader, lease)])
     tx.execute(
         "update mq_slots set cursor = :cursor, leases = leases + :leases, held = held + :held"
         " where id = :id",
@@ -136,7 +153,16 @@ def advance(tx: Write, reader: Reader, slot: Slot, cursor: int, leases: Sequence
 
 
 def _insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
-    tx.insert_rows(f"mq_leases ({_COLUMNS}, reader)", [(*lease, reader.id) for lease in leases])
+    if len(leases) == 1:
+        tx.execute(
+            f"insert into mq_leases ({_COLUMNS}, reader) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*leases[0], reader.id),
+        )
+    elif leases:
+        columns = dict(zip(Lease._fields, zip(*leases, strict=True), strict=True))
+        # What is the same in all of them is bound once.
+        shared = {name: column[0] for name, column in columns.items() if len(set(column)) == 1}
+        tx.insert_columns("mq_leases", columns | shared | {"reader": reader.id})
 
 
 def update(tx: Write, reader: Reader, before: Sequence[Lease], after: Sequence[Lease]) -> None:
@@ -161,10 +187,10 @@ def remove(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
 
 
 def _count(tx: Write, reader: Reader, gone: Iterable[Lease], come: Iterable[Lease]) -> None:
-    changes: dict[int, list[int]] = {}
+    changes: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     for sign, leases in ((-1, gone), (1, come)):
         for lease in leases:
-            change = changes.setdefault(lease.slot, [0, 0, 0])
+            change = changes[lease.id >> OFFSET_BITS]
             change[0] += sign
             if _is_counted(tx, reader, lease):
                 change[2 if lease.token is None else 1] += sign

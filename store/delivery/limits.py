@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from store.db import Snapshot
 from store.delivery import expiry, leases, tenants
 from store.delivery.enqueue import Draft
-from store.delivery.leases import Slot
+from store.delivery.leases import Progress, Slot
 from store.delivery.queues import Queue
 from store.errors import QueueFull
 
@@ -103,12 +103,12 @@ def next_out(tx: Snapshot, queue: Queue, limit: int) -> list[Place]:
     return found
 
 
-def _undelivered(tx: Snapshot, slot: Slot, limit: int) -> list[Place]:
+def _undelivered(tx: Snapshot, slot: Progress, limit: int) -> list[Place]:
     rows = tx.rows(
         "select id from mq_records where id >= :first and id < :end order by id limit :limit",
         {
             "first": slot.record_id(slot.cursor),
-            "end": slot.record_id(slot.next),
+            "end": slot.end,
             "limit": limit,
         },
     )
@@ -123,7 +123,7 @@ def _oldest(tx: Snapshot, queue: Queue, slot: Slot, limit: int) -> list[Place]:
         {
             "leases": slot.lease_id(0),
             "records": slot.record_id(0),
-            "end": slot.record_id(slot.next),
+            "end": slot.end,
             "now": tx.now,
             "limit": limit,
         },

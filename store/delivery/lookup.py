@@ -22,24 +22,17 @@ def all_readers(tx: Snapshot) -> list[Reader]:
     return found + [share.reader for share in delivery.shares.every(tx)]
 
 
+@remembered
 def place(tx: Snapshot, slot: int) -> tuple[Reader, Slot] | None:
     """A slot of a queue or share, and whose it is; `None` when there is no such slot."""
-    reader = _reader_of(tx, slot)
-    if reader is None:
-        return None
-    row = tx.row(f"select {leases.SLOTS} where s.id = :slot", {"slot": slot})
-    assert row is not None
-    return reader, leases.slot_from_row(reader, row)
-
-
-@remembered
-def _reader_of(tx: Snapshot, slot: int) -> Reader | None:
     row = tx.row(
-        "select c.name, c.kind from mq_slots s join mq_readers r on r.id = s.reader"
+        "select c.name, c.kind, p.id, p.number from mq_slots s"
+        " join mq_partitions p on p.id = s.partition join mq_readers r on r.id = s.reader"
         " join mq_channels c on c.id = r.channel where s.id = :slot",
         {"slot": slot},
     )
     if row is None:
         return None
-    name, kind = row
-    return queues.reader(tx, name) if kind == "queue" else delivery.shares.reader(tx, name)
+    name, kind, partition, number = row
+    reader = queues.reader(tx, name) if kind == "queue" else delivery.shares.reader(tx, name)
+    return reader, Slot(slot, partition, number, *leases.level_of(reader, number))

@@ -12,7 +12,7 @@ from random import Random
 from store.db import Write
 from store.delivery import chaos, enqueue, leases, origins, queues
 from store.delivery.enqueue import Draft
-from store.delivery.leases import Slot
+from store.delivery.leases import Progress
 from store.delivery.move import Stored
 from store.delivery.queues import Queue
 from store.errors import Throttled
@@ -71,7 +71,7 @@ class Mischief:
             if not slot.delayed:
                 self._stir(slot)
 
-    def _stir(self, slot: Slot) -> None:
+    def _stir(self, slot: Progress) -> None:
         if self._tx.value(
             "select exists(select 1 from mq_leases where reader = :reader and priority = :level"
             " and due <= :window)",
@@ -85,7 +85,7 @@ class Mischief:
                 " order by id limit :window",
                 {
                     "first": slot.record_id(slot.cursor),
-                    "end": slot.record_id(slot.next),
+                    "end": slot.end,
                     "window": self._chaos.reorder,
                 },
             )

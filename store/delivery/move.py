@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -44,6 +44,7 @@ class Stored:
     value: bytes | None
     expires: int | None
     checksum: int
+    has_origin: bool
 
     @property
     def sequence(self) -> int:
@@ -71,7 +72,8 @@ class Stored:
 
 
 RECORD_COLUMNS = (
-    "r.id, r.timestamp, r.message_group, r.key, r.headers, r.value, r.expires, r.checksum"
+    "r.id, r.timestamp, r.message_group, r.key, r.headers, r.value, r.expires, r.checksum,"
+    " exists (select 1 from mq_origins where record = r.id)"
 )
 
 _LEASE_COLUMNS = (
@@ -111,28 +113,30 @@ def leased(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
         rows = tx.rows(
             f"{LEASED} where l.id in (select value from json_each(?))", (json.dumps(ids),)
         )
-    return {row[8]: row for row in rows}
+    return {row[9]: row for row in rows}
 
 
 def with_lease(row: Row, slot: Slot) -> Stored:
     """A message from a row of `WITH_LEASES` or `LEASED`."""
-    return Stored(slot, None if row[8] is None else Lease(*row[8:]), *row[:8])
+    return Stored(slot, None if row[9] is None else Lease(*row[9:]), *row[:9])
 
 
 def remove(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
     """Take messages out of their queue: records, leases, origins, heads and every count of them."""
     samples.note_leaving(tx, reader.channel)
     tx.delete_rows("mq_records", [m.record for m in messages])
-    moved = [(m.record,) for m in messages if m.slot.has_moved]
+    moved = [(m.record,) for m in messages if m.has_origin]
     if moved:
         tx.many("delete from mq_origins where record = ?", moved)
     leases.remove(tx, reader, [m.lease for m in messages if m.lease is not None])
-    for lane in {m.slot.partition for m in messages}:
-        gone = [m for m in messages if m.slot.partition == lane]
+    sizes: defaultdict[int, list[int]] = defaultdict(list)
+    for m in messages:
+        sizes[m.slot.partition].append(m.size)
+    for lane, gone in sizes.items():
         tx.execute(
             "update mq_partitions set records = records - :records, bytes = bytes - :bytes"
             " where id = :lane",
-            {"records": len(gone), "bytes": sum(m.size for m in gone), "lane": lane},
+            {"records": len(gone), "bytes": sum(gone), "lane": lane},
         )
     if reader.ordered:
         _refresh_heads(tx, reader, messages)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from store.db import Write
 from store.delivery import attempts, expiry, heads, leases, move, receipts, window
-from store.delivery.leases import Lease, Slot
+from store.delivery.leases import Lease, Progress, Slot
 from store.delivery.move import (
     LEASED,
     RECORD_COLUMNS,
@@ -37,9 +37,9 @@ class Receiver:
         self._damaged: list[Stored] = []
         self._is_isolating = False
         self._may_be_due = True
-        slots = leases.slots(tx, reader)
-        self._slots = slots
-        self._by_id = {slot.id: slot for slot in slots}
+        self._slots = leases.slots(tx, reader)
+        if reader.turn:
+            self._slots.sort(key=lambda slot: (slot.number < reader.turn, slot.number))
 
     def receive(self) -> list[Stored]:
         """The messages that are leased now, in the order in which they are to be worked on.
@@ -59,9 +59,12 @@ class Receiver:
             return
         self._may_be_due = False
         for level in self._reader.levels:
-            if any(slot.leases for slot in self._slots if slot.level == level):
+            slots = [slot for slot in self._slots if slot.level == level]
+            if any(slot.leases for slot in slots):
                 self._pick_due(level)
-            self._pick_fresh(level)
+            for slot in slots:
+                if not slot.delayed and not self._is_isolating:
+                    self._pick_undelivered(slot)
 
     @property
     def _wanted(self) -> int:
@@ -101,19 +104,14 @@ class Receiver:
                 "limit": limit,
             },
         )
-        return [with_lease(row, self._by_id[row[8] >> leases.OFFSET_BITS]) for row in rows]
+        slots = {slot.id: slot for slot in self._slots}
+        return [with_lease(row, slots[row[9] >> leases.OFFSET_BITS]) for row in rows]
 
     @property
     def _took_enough(self) -> bool:
         return self.taken_out >= MOST_TAKEN_OUT
 
-    def _pick_fresh(self, level: int) -> None:
-        turn = self._reader.turn
-        for slot in sorted(self._slots, key=lambda slot: (slot.number < turn, slot.number)):
-            if slot.level == level and not slot.delayed and not self._is_isolating:
-                self._pick_undelivered(slot)
-
-    def _pick_undelivered(self, slot: Slot) -> None:
+    def _pick_undelivered(self, slot: Progress) -> None:
         while self._wanted > 0 and self.taken_out < _MOST_EXPIRED and slot.cursor < slot.next:
             room = window.room(self._tx, self._reader, slot)
             most = self._wanted if room is None else min(room, self._wanted)
@@ -125,13 +123,13 @@ class Receiver:
             leases.advance(self._tx, self._reader, slot, messages[-1].sequence + 1, fresh)
             self._picked += ready
 
-    def _undelivered(self, slot: Slot, limit: int) -> list[Stored]:
+    def _undelivered(self, slot: Progress, limit: int) -> list[Stored]:
         rows = self._tx.rows(
             f"select {RECORD_COLUMNS} from mq_records r where r.id >= :first and r.id < :end"
             " order by r.id limit :limit",
             {
                 "first": slot.record_id(slot.cursor),
-                "end": slot.record_id(slot.next),
+                "end": slot.end,
                 "limit": limit,
             },
         )
@@ -144,7 +142,7 @@ class Receiver:
                 return
             self._pick_group(slot, head)
 
-    def _pick_group(self, slot: Slot, head: heads.Head) -> None:
+    def _pick_group(self, slot: Progress, head: heads.Head) -> None:
         # Walk the group in order, deliver what is visible, stop at the first in flight (SQS).
         ready: list[Stored] = []
         for message in self._walk(slot, head):
@@ -175,7 +173,7 @@ class Receiver:
                 "records": slot.record_id(0),
                 "message_group": message_group,
                 "first": first,
-                "end": slot.record_id(slot.next),
+                "end": slot.end,
                 "limit": self._wanted,
             },
         )
@@ -191,7 +189,7 @@ class Receiver:
             return False
         return message.timestamp + delay > self._tx.wall
 
-    def _advance(self, slot: Slot, cursor: int) -> None:
+    def _advance(self, slot: Progress, cursor: int) -> None:
         if cursor > slot.cursor:
             slot.cursor = cursor
             self._tx.execute(
@@ -206,7 +204,9 @@ class Receiver:
             if not move.expire(self._tx, self._reader, message):
                 self._postpone(message)
             return True
-        if not self._is_sound(message):
+        m = message
+        found = checksum(m.record, m.timestamp, m.message_group, m.key, m.headers, m.value)
+        if found != m.checksum:
             self._damaged.append(message)
             self.taken_out += 1
             # It is never handed out, and holds nobody up but its own message group.
@@ -229,15 +229,11 @@ class Receiver:
         if old is None:
             message.lease = leases.waiting(message.slot, message.sequence, due)
             leases.insert(self._tx, self._reader, [message.lease])
-            self._advance(message.slot, message.sequence + 1)
+            slot = next(slot for slot in self._slots if slot.id == message.slot.id)
+            self._advance(slot, message.sequence + 1)
         else:
             message.lease = old.unheld(due)
             leases.update(self._tx, self._reader, [old], [message.lease])
-
-    def _is_sound(self, message: Stored) -> bool:
-        m = message
-        found = checksum(m.record, m.timestamp, m.message_group, m.key, m.headers, m.value)
-        return found == m.checksum
 
     def _damage(self) -> Damaged:
         addresses = ", ".join(
@@ -277,12 +273,12 @@ class Receiver:
         self._picked += messages
 
     def _lease_to_holder(self, message: Stored) -> Lease:
-        old, now = message.lease, self._tx.now
+        old, now, slot = message.lease, self._tx.now, message.slot
         deliveries = 1 if old is None else old.deliveries + 1
         ends = now + self._lease
         message.lease = Lease(
-            message.slot.lease_id(message.sequence),
-            message.slot.level,
+            slot.lease_id(message.record & leases.OFFSET_MASK),
+            slot.level,
             ends + self._reader.retry_delay(deliveries),
             ends,
             deliveries,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ class Delivery:
     """A delivery that is being settled, and the receipt that asked for it."""
 
     receipt: str
+    reader: Reader
     message: Stored
     lease: Lease
 
@@ -54,7 +56,7 @@ def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
         except MqError as error:
             refused[text] = error
     finder = _Finder(tx, asked.values(), repeatable=action is acknowledge)
-    found: dict[int, list[Delivery]] = {}
+    found: defaultdict[int, list[Delivery]] = defaultdict(list)
     for text, receipt in asked.items():
         try:
             delivery = finder.find(text, receipt)
@@ -62,9 +64,9 @@ def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
             refused[text] = error
         else:
             if delivery is not None:
-                found.setdefault(finder.reader(delivery).id, []).append(delivery)
+                found[delivery.reader.id].append(delivery)
     for deliveries in found.values():
-        reader = finder.reader(deliveries[0])
+        reader = deliveries[0].reader
         refused |= action(tx, reader, deliveries)
         # What was given back may be over a limit again.
         move.keep_within_limits(tx, reader)
@@ -93,7 +95,7 @@ def give_back(delay: int | None, error: str | None, outcome: str) -> Action:
             return
         wait = reader.retry_delay(lease.deliveries) if delay is None else delay
         due = tx.now + wait if wait else reader.given_back_at(tx.now)
-        _change(tx, reader, delivery, lease.unheld(due))
+        _change(tx, delivery, lease.unheld(due))
 
     return _one_by_one(act)
 
@@ -137,7 +139,7 @@ def extend(duration: int) -> Action:
             due = ends + reader.retry_delay(lease.deliveries)
         else:
             ends = due = reader.given_back_at(tx.now)
-        _change(tx, reader, delivery, lease._replace(ends=ends, due=due))
+        _change(tx, delivery, lease._replace(ends=ends, due=due))
 
     return _one_by_one(act)
 
@@ -147,12 +149,12 @@ def release(tx: Write, reader: Reader, message: Stored) -> bool:
     lease = message.lease
     if lease is None or lease.due <= tx.now:
         return False
-    delivery = Delivery("", message, lease)
+    delivery = Delivery("", reader, message, lease)
     if lease.token is not None and lease.ends > tx.now:
         give_back(0, None, "released")(tx, reader, [delivery])
     else:
         due = reader.given_back_at(tx.now)
-        _change(tx, reader, delivery, lease._replace(due=due, ends=min(lease.ends, due)))
+        _change(tx, delivery, lease._replace(due=due, ends=min(lease.ends, due)))
     return True
 
 
@@ -162,7 +164,7 @@ def lapse(tx: Write, reader: Reader, message: Stored) -> None:
     assert lease is not None
     wait = reader.retry_delay(lease.deliveries)
     ends = tx.now if wait else reader.given_back_at(tx.now)
-    _change(tx, reader, Delivery("", message, lease), lease._replace(ends=ends, due=ends + wait))
+    _change(tx, Delivery("", reader, message, lease), lease._replace(ends=ends, due=ends + wait))
 
 
 def _one_by_one(act: Callable[[Write, Reader, Delivery], None]) -> Action:
@@ -178,7 +180,8 @@ def _one_by_one(act: Callable[[Write, Reader, Delivery], None]) -> Action:
     return action
 
 
-def _change(tx: Write, reader: Reader, delivery: Delivery, after: Lease) -> None:
+def _change(tx: Write, delivery: Delivery, after: Lease) -> None:
+    reader = delivery.reader
     leases.update(tx, reader, [delivery.lease], [after])
     group = delivery.message.message_group
     if reader.ordered and group is not None:
@@ -196,12 +199,6 @@ class _Finder:
         self._leased = move.leased(tx, [receipt.lease for receipt in asked])
         self._repeatable = repeatable
         self._places: dict[int, tuple[Reader, Slot] | None] = {}
-
-    def reader(self, delivery: Delivery) -> Reader:
-        """The reader of a delivery that was found."""
-        place = self._place(delivery.lease.slot)
-        assert place is not None
-        return place[0]
 
     def find(self, text: str, receipt: receipts.Receipt) -> Delivery | None:
         """The delivery of a receipt; `None` when acknowledging it once more is no mistake.
@@ -222,7 +219,7 @@ class _Finder:
         why = _why_lost(self._tx, reader, message.lease, receipt)
         if why is not None:
             raise _lost(receipt, reader.place(slot.number), why)
-        return Delivery(text, message, message.lease)
+        return Delivery(text, reader, message, message.lease)
 
     def _refuse_unless_acknowledged(
         self, receipt: receipts.Receipt, reader: Reader, slot: Slot

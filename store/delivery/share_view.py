@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from store.db import Row, Snapshot
 from store.delivery import attempts, leases, receipts, view, window
-from store.delivery.leases import OFFSET_BITS, Slot
+from store.delivery.leases import OFFSET_BITS, Progress, Slot
 from store.delivery.move import Stored
 from store.delivery.shares import Share
 from store.log.encoding import decode_headers
@@ -53,7 +53,7 @@ def status(tx: Snapshot, share: Share) -> ShareStatus:
     )
 
 
-def _partition(tx: Snapshot, share: Share, slot: Slot) -> SharePartition:
+def _partition(tx: Snapshot, share: Share, slot: Progress) -> SharePartition:
     start = window.start(tx, slot)
     rows, held, waiting = tx.row(  # type: ignore[misc]
         "select count(*), total(token not null and ends > :now),"

@@ -8,7 +8,7 @@ from store.addresses import check_name
 from store.consumer_groups import OffsetChange
 from store.db import Row, Snapshot, Write
 from store.delivery import leases, queues, window
-from store.delivery.leases import Slot
+from store.delivery.leases import Progress
 from store.delivery.readers import Reader
 from store.errors import BadInput, Exists, GroupActive, NotFound
 from store.log import topics
@@ -201,7 +201,7 @@ def plan_reset(tx: Snapshot, name: str, target: Position) -> list[OffsetChange]:
 
 
 def _change(
-    tx: Snapshot, share: Share, partition: topics.Partition, slot: Slot, target: Position
+    tx: Snapshot, share: Share, partition: topics.Partition, slot: Progress, target: Position
 ) -> OffsetChange:
     current = window.start(tx, slot)
     wanted = resolve(tx, partition, target, current)

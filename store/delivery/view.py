@@ -19,7 +19,7 @@ from store.messages import LeaseStatus, Message, QueueStatus, State
 
 def _moved(tx: Snapshot, stored: Sequence[Stored]) -> dict[int, Origin]:
     """The origins, by record, of those messages that were moved."""
-    return origins.moved(tx, [one.record for one in stored if one.slot.has_moved])
+    return origins.moved(tx, [one.record for one in stored if one.has_origin])
 
 
 def _message(
@@ -128,7 +128,7 @@ def stored(tx: Snapshot, slot: Slot, after: int, limit: int) -> list[Stored]:
             "leases": slot.lease_id(0),
             "records": slot.record_id(0),
             "after": slot.record_id(0) + after,
-            "end": slot.record_id(slot.next),
+            "end": slot.end,
             "limit": limit,
         },
     )

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from store.db import Snapshot
-from store.delivery.leases import OFFSET_BITS, Slot
+from store.delivery.leases import OFFSET_BITS, Progress
 from store.delivery.readers import Reader
 
 if TYPE_CHECKING:
     from store.delivery.move import Stored
 
 
-def start(tx: Snapshot, slot: Slot) -> int:
+def start(tx: Snapshot, slot: Progress) -> int:
     """The first offset that is not finished (Kafka: SPSO)."""
     first = tx.value(
         "select min(id) from mq_leases where id >= :first and id < :end",
@@ -25,7 +25,7 @@ def start(tx: Snapshot, slot: Slot) -> int:
     return slot.cursor if first is None else first - slot.lease_id(0)
 
 
-def room(tx: Snapshot, reader: Reader, slot: Slot) -> int | None:
+def room(tx: Snapshot, reader: Reader, slot: Progress) -> int | None:
     """How many more offsets may be handed out; `None` for a reader without a bound."""
     if reader.window is None:
         return None
