@@ -31,35 +31,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Stored:
-    """A message where it stands: its record, its slot and, if it was handed out, its lease."""
+class Standing:
+    """Where a message stands: its slot, its record and, if it was handed out, its lease.
+
+    `size` is bytes of key, headers and value together. One that was moved there has an origin.
+    """
 
     slot: Slot
     lease: Lease | None
     record: int
-    timestamp: int
     message_group: str | None
-    key: bytes | None
-    headers: str | None
-    value: bytes | None
-    expires: int | None
-    checksum: int
+    size: int
     has_origin: bool
 
     @property
     def sequence(self) -> int:
         """The message's sequence number."""
         return self.record & leases.OFFSET_MASK
-
-    @property
-    def content(self) -> Encoded:
-        """What it says, to be stored anew under the time of that."""
-        return Encoded.stored(self.value, self.key, self.headers)
-
-    @property
-    def size(self) -> int:
-        """Bytes of key, headers and value together."""
-        return len(self.key or b"") + len(self.headers or "") + len(self.value or b"")
 
     @property
     def tenant(self) -> Place:
@@ -71,9 +59,31 @@ class Stored:
         return self.lease is not None and self.lease.token is not None and self.lease.ends > now
 
 
-RECORD_COLUMNS = (
-    "r.id, r.timestamp, r.message_group, r.key, r.headers, r.value, r.expires, r.checksum,"
+@dataclass(slots=True)
+class Stored(Standing):
+    """A message where it stands, with what it says."""
+
+    timestamp: int
+    key: bytes | None
+    headers: str | None
+    value: bytes | None
+    expires: int | None
+    checksum: int
+
+    @property
+    def content(self) -> Encoded:
+        """What it says, to be stored anew under the time of that."""
+        return Encoded.stored(self.value, self.key, self.headers)
+
+
+_STANDING_COLUMNS = (
+    "r.id, r.message_group,"
+    " ifnull(length(r.key), 0) + ifnull(length(r.headers), 0) + ifnull(length(r.value), 0),"
     " exists (select 1 from mq_origins where record = r.id)"
+)
+
+RECORD_COLUMNS = (
+    f"{_STANDING_COLUMNS}, r.timestamp, r.key, r.headers, r.value, r.expires, r.checksum"
 )
 
 _LEASE_COLUMNS = (
@@ -85,10 +95,9 @@ WITH_LEASES = (
     " left join mq_leases l on l.id = :leases + (r.id - :records)"
 )
 
-LEASED = (
-    f"select {RECORD_COLUMNS}, {_LEASE_COLUMNS} from mq_leases l"
-    " cross join mq_records r on r.id = l.record"
-)
+_OF_LEASES = "from mq_leases l cross join mq_records r on r.id = l.record"
+
+LEASED = f"select {RECORD_COLUMNS}, {_LEASE_COLUMNS} {_OF_LEASES}"
 
 
 def load(tx: Snapshot, slot: Slot, record: int) -> Stored | None:
@@ -105,23 +114,29 @@ def load_leased(tx: Snapshot, slot: Slot, lease: int) -> Stored | None:
     return None if row is None else with_lease(row, slot)
 
 
-def leased(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
-    """Rows of `LEASED` by the ids of the lease rows that are there."""
+def leases_to_settle(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
+    """What `standing` takes, by the ids of the lease rows that are there."""
+    columns = f"select {_STANDING_COLUMNS}, {_LEASE_COLUMNS} {_OF_LEASES}"
     if len(ids) == 1:
-        rows = tx.rows(f"{LEASED} where l.id = ?", ids)
+        rows = tx.rows(f"{columns} where l.id = ?", ids)
     else:
         rows = tx.rows(
-            f"{LEASED} where l.id in (select value from json_each(?))", (json.dumps(ids),)
+            f"{columns} where l.id in (select value from json_each(?))", (json.dumps(ids),)
         )
-    return {row[9]: row for row in rows}
+    return {row[4]: row for row in rows}
+
+
+def standing(row: Row, slot: Slot) -> Standing:
+    """Where a message stands, from a row of `leases_to_settle`."""
+    return Standing(slot, Lease(*row[4:]), *row[:4])
 
 
 def with_lease(row: Row, slot: Slot) -> Stored:
     """A message from a row of `WITH_LEASES` or `LEASED`."""
-    return Stored(slot, None if row[9] is None else Lease(*row[9:]), *row[:9])
+    return Stored(slot, None if row[10] is None else Lease(*row[10:]), *row[:10])
 
 
-def remove(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
+def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
     """Take messages out of their queue: records, leases, origins, heads and every count of them."""
     samples.note_leaving(tx, reader.channel)
     tx.delete_rows("mq_records", [m.record for m in messages])
@@ -146,7 +161,7 @@ def remove(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
             tenants.refresh(tx, reader, one.slot, one.tenant, -int(in_flight))
 
 
-def _refresh_heads(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
+def _refresh_heads(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
     for group, removed in Counter(m.message_group for m in messages).items():
         assert group is not None
         heads.refresh(tx, reader, messages[0].slot, group, removed=removed)
@@ -161,7 +176,7 @@ def count(tx: Write, reader: Reader, *, moved: int = 0, dropped: int = 0) -> Non
     )
 
 
-def finish(tx: Write, reader: Reader, messages: Sequence[Stored]) -> None:
+def finish(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
     """A reader is done with messages, and here stands the one decision.
 
     A queue deletes them; a share, which reads a log, retains them and only forgets its leases.

@@ -105,7 +105,7 @@ class Receiver:
             },
         )
         slots = {slot.id: slot for slot in self._slots}
-        return [with_lease(row, slots[row[9] >> leases.OFFSET_BITS]) for row in rows]
+        return [with_lease(row, slots[row[10] >> leases.OFFSET_BITS]) for row in rows]
 
     @property
     def _took_enough(self) -> bool:

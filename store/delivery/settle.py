@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,12 +19,13 @@ from store.delivery import (
     tenants,
 )
 from store.delivery.leases import Lease, Slot
-from store.delivery.move import Stored
+from store.delivery.move import Standing, Stored
 from store.delivery.readers import Reader
 from store.errors import Conflict, LeaseLost, MqError
 
 # SQS forgets a receipt twelve hours after the receive; a lease that is alive is never forgotten.
 RECEIPT_LIFE = 12 * 3_600_000
+_TWICE = "the work may be done twice: receive again, and make it idempotent"
 
 
 @dataclass(slots=True)
@@ -33,13 +33,20 @@ class Delivery:
     """A delivery that is being settled, and the receipt that asked for it."""
 
     receipt: str
-    reader: Reader
-    message: Stored
+    message: Standing
     lease: Lease
+
+    def whole(self, tx: Write) -> Stored:
+        """The message with what it says; raises `LeaseLost` when it has left since it was found."""
+        message = move.load(tx, self.message.slot, self.message.record)
+        if message is None:
+            raise LeaseLost("another message that was settled with it pushed it out", hint=_TWICE)
+        return message
 
 
 Refused = dict[str, MqError]
 Action = Callable[[Write, Reader, Sequence[Delivery]], Refused]
+_Asked = tuple[str, receipts.Receipt, Slot]
 
 
 def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
@@ -47,29 +54,14 @@ def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
 
     A receipt that is refused changes nothing and does not keep the others from being settled.
     """
-    seal = receipts.seal(tx)
-    asked: dict[str, receipts.Receipt] = {}
     refused: Refused = {}
-    for text in dict.fromkeys(texts):
-        try:
-            asked[text] = receipts.read(seal, text)
-        except MqError as error:
-            refused[text] = error
-    finder = _Finder(tx, asked.values(), repeatable=action is acknowledge)
-    found: defaultdict[int, list[Delivery]] = defaultdict(list)
-    for text, receipt in asked.items():
-        try:
-            delivery = finder.find(text, receipt)
-        except MqError as error:
-            refused[text] = error
-        else:
-            if delivery is not None:
-                found[delivery.reader.id].append(delivery)
-    for deliveries in found.values():
-        reader = deliveries[0].reader
-        refused |= action(tx, reader, deliveries)
-        # What was given back may be over a limit again.
-        move.keep_within_limits(tx, reader)
+    for reader, asked in _by_reader(tx, texts, refused):
+        # Only now: what was done for one reader may have pushed messages of the next one out.
+        found = _find(tx, reader, asked, refused, repeatable=action is acknowledge)
+        if found:
+            refused |= action(tx, reader, found)
+            # What was given back may be over a limit again.
+            move.keep_within_limits(tx, reader)
     return {text: refused[text] for text in texts if text in refused}
 
 
@@ -91,11 +83,11 @@ def give_back(delay: int | None, error: str | None, outcome: str) -> Action:
         attempts.note(tx, lease, outcome, error)
         most = reader.max_deliveries
         exhausted = most is not None and lease.deliveries >= most
-        if exhausted and move.dead_letter(tx, reader, delivery.message, "max_deliveries", error):
+        if exhausted and move.dead_letter(tx, reader, delivery.whole(tx), "max_deliveries", error):
             return
         wait = reader.retry_delay(lease.deliveries) if delay is None else delay
         due = tx.now + wait if wait else reader.given_back_at(tx.now)
-        _change(tx, delivery, lease.unheld(due))
+        _change(tx, reader, delivery, lease.unheld(due))
 
     return _one_by_one(act)
 
@@ -104,29 +96,30 @@ def reject(error: str | None) -> Action:
     """The messages are refused for good: to the DLQ, or away where there is none."""
 
     def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
-        if not move.dead_letter(tx, reader, delivery.message, "rejected", error):
-            raise _nowhere_to_go(reader, delivery)
+        message = delivery.whole(tx)
+        if not move.dead_letter(tx, reader, message, "rejected", error):
+            raise _nowhere_to_go(reader, message)
         attempts.note(tx, delivery.lease, "rejected", error)
 
     return _one_by_one(act)
 
 
-def _nowhere_to_go(reader: Reader, delivery: Delivery) -> Conflict:
-    address = reader.address(delivery.message.slot.number, delivery.message.sequence)
+def _nowhere_to_go(reader: Reader, message: Stored) -> Conflict:
+    address = reader.address(message.slot.number, message.sequence)
     dlq = reader.dead_letter_to or ""
     if dlq.startswith(EXCHANGE_PREFIX):
         exchange = dlq.removeprefix(EXCHANGE_PREFIX)
         return Conflict(
             f"{address} has nowhere to go: no binding of exchange {exchange} leads it on",
-            hint=routing.explain.command(exchange, reader.dead_letter_key or _key(delivery)),
+            hint=routing.explain.command(exchange, reader.dead_letter_key or _key(message)),
         )
     return Conflict(
         f"{address} has nowhere to go: its DLQ {dlq} is missing", hint=f"mq queue create {dlq}"
     )
 
 
-def _key(delivery: Delivery) -> str:
-    return (delivery.message.key or b"").decode(errors="replace")
+def _key(message: Stored) -> str:
+    return (message.key or b"").decode(errors="replace")
 
 
 def extend(duration: int) -> Action:
@@ -139,7 +132,7 @@ def extend(duration: int) -> Action:
             due = ends + reader.retry_delay(lease.deliveries)
         else:
             ends = due = reader.given_back_at(tx.now)
-        _change(tx, delivery, lease._replace(ends=ends, due=due))
+        _change(tx, reader, delivery, lease._replace(ends=ends, due=due))
 
     return _one_by_one(act)
 
@@ -149,12 +142,12 @@ def release(tx: Write, reader: Reader, message: Stored) -> bool:
     lease = message.lease
     if lease is None or lease.due <= tx.now:
         return False
-    delivery = Delivery("", reader, message, lease)
+    delivery = Delivery("", message, lease)
     if lease.token is not None and lease.ends > tx.now:
         give_back(0, None, "released")(tx, reader, [delivery])
     else:
         due = reader.given_back_at(tx.now)
-        _change(tx, delivery, lease._replace(due=due, ends=min(lease.ends, due)))
+        _change(tx, reader, delivery, lease._replace(due=due, ends=min(lease.ends, due)))
     return True
 
 
@@ -164,7 +157,7 @@ def lapse(tx: Write, reader: Reader, message: Stored) -> None:
     assert lease is not None
     wait = reader.retry_delay(lease.deliveries)
     ends = tx.now if wait else reader.given_back_at(tx.now)
-    _change(tx, Delivery("", reader, message, lease), lease._replace(ends=ends, due=ends + wait))
+    _change(tx, reader, Delivery("", message, lease), lease._replace(ends=ends, due=ends + wait))
 
 
 def _one_by_one(act: Callable[[Write, Reader, Delivery], None]) -> Action:
@@ -180,8 +173,7 @@ def _one_by_one(act: Callable[[Write, Reader, Delivery], None]) -> Action:
     return action
 
 
-def _change(tx: Write, delivery: Delivery, after: Lease) -> None:
-    reader = delivery.reader
+def _change(tx: Write, reader: Reader, delivery: Delivery, after: Lease) -> None:
     leases.update(tx, reader, [delivery.lease], [after])
     group = delivery.message.message_group
     if reader.ordered and group is not None:
@@ -191,50 +183,61 @@ def _change(tx: Write, delivery: Delivery, after: Lease) -> None:
         tenants.refresh(tx, reader, delivery.message.slot, delivery.message.tenant, more)
 
 
-class _Finder:
-    """Finds the deliveries of receipts, all of them at once; each reader is looked up once."""
-
-    def __init__(self, tx: Write, asked: Iterable[receipts.Receipt], repeatable: bool) -> None:
-        self._tx = tx
-        self._leased = move.leased(tx, [receipt.lease for receipt in asked])
-        self._repeatable = repeatable
-        self._places: dict[int, tuple[Reader, Slot] | None] = {}
-
-    def find(self, text: str, receipt: receipts.Receipt) -> Delivery | None:
-        """The delivery of a receipt; `None` when acknowledging it once more is no mistake.
-
-        Raises `LeaseLost` when somebody else has leased the message since, when the lease ended
-        otherwise, and for FIFO queues and shares also when it merely lapsed.
-        """
-        place = self._place(receipt.lease >> leases.OFFSET_BITS)
+def _by_reader(
+    tx: Write, texts: Sequence[str], refused: Refused
+) -> Iterable[tuple[Reader, list[_Asked]]]:
+    """What is asked of each reader, in order; each slot is looked up once."""
+    seal = receipts.seal(tx)
+    places: dict[int, tuple[Reader, Slot] | None] = {}
+    asked: dict[int, tuple[Reader, list[_Asked]]] = {}
+    for text in dict.fromkeys(texts):
+        try:
+            receipt = receipts.read(seal, text)
+        except MqError as error:
+            refused[text] = error
+            continue
+        slot = receipt.lease >> leases.OFFSET_BITS
+        if slot not in places:
+            places[slot] = lookup.place(tx, slot)
+        place = places[slot]
         if place is None:
-            raise _lost(receipt, "the message", "where it stood was purged, reset or deleted")
-        reader, slot = place
-        row = self._leased.get(receipt.lease)
+            gone = "where it stood was purged, reset or deleted"
+            refused[text] = _lost(receipt, "the message", gone)
+        else:
+            asked.setdefault(place[0].id, (place[0], []))[1].append((text, receipt, place[1]))
+    return asked.values()
+
+
+def _find(
+    tx: Write, reader: Reader, asked: Sequence[_Asked], refused: Refused, *, repeatable: bool
+) -> list[Delivery]:
+    """The deliveries that receipts stand for, but for those that are refused.
+
+    Refused is what somebody else has leased since, whose lease ended otherwise, and in FIFO queues
+    and shares also what merely lapsed. What is done with is left out where that is `repeatable`.
+    """
+    rows = move.leases_to_settle(tx, [receipt.lease for _, receipt, _ in asked])
+    found = []
+    for text, receipt, slot in asked:
+        row = rows.get(receipt.lease)
         if row is None:
-            self._refuse_unless_acknowledged(receipt, reader, slot)
-            return None
-        message = move.with_lease(row, slot)
-        assert message.lease is not None
-        why = _why_lost(self._tx, reader, message.lease, receipt)
+            why = _why_gone(tx, receipt, repeatable)
+        else:
+            message = move.standing(row, slot)
+            assert message.lease is not None
+            why = _why_lost(tx, reader, message.lease, receipt)
+            if why is None:
+                found.append(Delivery(text, message, message.lease))
         if why is not None:
-            raise _lost(receipt, reader.place(slot.number), why)
-        return Delivery(text, reader, message, message.lease)
+            refused[text] = _lost(receipt, reader.place(slot.number), why)
+    return found
 
-    def _refuse_unless_acknowledged(
-        self, receipt: receipts.Receipt, reader: Reader, slot: Slot
-    ) -> None:
-        # With no lease and no other end, saying again that it is done is no mistake.
-        if attempts.ended(self._tx, receipt.lease, receipt.token):
-            raise _lost(receipt, reader.place(slot.number), "its lease ended before this")
-        if not self._repeatable:
-            why = "it was acknowledged, or its retention has passed"
-            raise _lost(receipt, reader.place(slot.number), why)
 
-    def _place(self, slot: int) -> tuple[Reader, Slot] | None:
-        if slot not in self._places:
-            self._places[slot] = lookup.place(self._tx, slot)
-        return self._places[slot]
+def _why_gone(tx: Write, receipt: receipts.Receipt, repeatable: bool) -> str | None:
+    # With no lease and no other end, saying again that it is done is no mistake.
+    if attempts.ended(tx, receipt.lease, receipt.token):
+        return "its lease ended before this"
+    return None if repeatable else "it was acknowledged, or its retention has passed"
 
 
 def _why_lost(tx: Write, reader: Reader, lease: Lease, receipt: receipts.Receipt) -> str | None:
@@ -253,5 +256,5 @@ def _lost(receipt: receipts.Receipt, name: str, why: str) -> LeaseLost:
     where = name if name == "the message" else f"{name}@{offset}"
     return LeaseLost(
         f"the lease on {where} is lost: {why}",
-        hint="the work may be done twice: receive again, and make it idempotent",
+        hint=_TWICE,
     )

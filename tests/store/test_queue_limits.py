@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from store import BadInput, NewMessage, QueueFull, Store
+from store import BadInput, LeaseLost, NewMessage, QueueFull, Store
 from store.clock import ManualClock
 
 
@@ -196,3 +196,22 @@ def test_a_redrive_passes_over_what_it_pushed_out_itself(store: Store) -> None:
 
     assert store.queue("q").ready == 1
     assert list(store.verify()) == []
+
+
+@pytest.mark.parametrize("settle", [Store.nack, Store.reject])
+def test_what_a_rejected_message_pushed_out_can_not_be_settled_by_the_same_call(
+    store: Store, clock: ManualClock, settle: Any
+) -> None:
+    store.create_queue("dead", max_length=1)
+    store.create_queue("q", dlq="dead", max_deliveries=1)
+    store.send_many("q", [NewMessage("a"), NewMessage("b")])
+    first, second = store.receive("q", 2, lease=60)
+    store.reject([first.receipt or ""])
+    (lapsed,) = store.receive("dead", lease=10)
+    clock.advance(10)
+
+    with pytest.raises(LeaseLost):
+        settle(store, [second.receipt or "", lapsed.receipt or ""])
+
+    assert (peek(store, "dead"), store.queue("dead").ready) == (["b"], 1)
+    assert store.queue("dead").dropped == 1
