@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         mischief as mischief,
         move as move,
         origins as origins,
+        overflow as overflow,
         publish as publish,
         purge as purge,
         queue_rules as queue_rules,

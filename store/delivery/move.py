@@ -346,58 +346,7 @@ def _is_past_retention(tx: Snapshot, reader: Reader, message: Stored) -> bool:
     return over or message.expires == origin.sent + reader.retention
 
 
-# How many messages one pass takes out of a queue that is far over its limits.
-_MOST_OVERFLOWING = 1_000
-_PAGE = 100
-
-
 def keep_within_limits(tx: Write, reader: Reader, added: Sequence[int] = ()) -> None:
-    """Take out what is over a queue's length limits, reason `overflow` (RabbitMQ: maxlength).
-
-    With drop-head that is what would be delivered next; with dead-letter the last of what was just
-    added. A queue that rejects may be over: what it has is never taken out.
-    """
-    if not reader.sheds:
-        return
-    queue = queues.find(tx, reader.name)
-    messages, size = delivery.limits.excess(tx, queue)
-    if queue.config.overflow == "dead-letter":
-        _refuse_last(tx, queue, added, messages, size)
-        return
-    tried: list[delivery.limits.Place] = []
-    for _ in range(0, _MOST_OVERFLOWING + len(added), _PAGE):
-        page = delivery.limits.next_out(tx, queue, min(max(messages, 1), _PAGE))
-        if (messages <= 0 and size <= 0) or page == tried:
-            return
-        for place in page:
-            if messages > 0 or size > 0:
-                less, smaller = _drop_head(tx, queue, *place)
-                messages, size = messages - less, size - smaller
-        tried = page
-
-
-def _drop_head(tx: Write, queue: Queue, record: int, slot: Slot) -> tuple[int, int]:
-    """Take out the message that would be next; how many messages and bytes fewer now wait."""
-    message = load(tx, slot, record)
-    if message is None:
-        return 0, 0
-    if delivery.expiry.is_over(tx, message.expires):
-        # It did not count, so it makes no room.
-        expire(tx, queue.reader, message)
-        return 0, 0
-    attempts.note_lapsed(tx, message.lease)
-    return (1, message.size) if dead_letter(tx, queue.reader, message, "overflow") else (0, 0)
-
-
-def _refuse_last(tx: Write, queue: Queue, added: Sequence[int], messages: int, size: int) -> None:
-    slots = {slot.partition: slot for slot in leases.slots(tx, queue.reader)}
-    refused = []
-    for record in reversed(added):
-        if messages <= 0 and size <= 0:
-            break
-        message = load(tx, slots[record >> leases.OFFSET_BITS], record)
-        if message is not None:
-            refused.append(message)
-            messages, size = messages - 1, size - message.size
-    for message in reversed(refused):
-        dead_letter(tx, queue.reader, message, "overflow")
+    """Take out what is over a queue's length limits, if it sheds; `added` was stored just now."""
+    if reader.sheds:
+        delivery.overflow.shed(tx, queues.find(tx, reader.name), added)

@@ -1,0 +1,63 @@
+"""What a queue does that is over its length limits (RabbitMQ: maxlength)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from store.db import Write
+from store.delivery import attempts, expiry, leases, limits, move
+from store.delivery.leases import Slot
+from store.delivery.queues import Queue
+
+# How many messages one pass takes out of a queue that is far over its limits.
+_MOST_OVERFLOWING = 1_000
+_PAGE = 100
+
+
+def shed(tx: Write, queue: Queue, added: Sequence[int]) -> None:
+    """Take out what is over the limits, reason `overflow`.
+
+    With drop-head that is what would be delivered next; with dead-letter the last of what was just
+    added. A queue that rejects may be over: what it has is never taken out.
+    """
+    messages, size = limits.excess(tx, queue)
+    if queue.config.overflow == "dead-letter":
+        _refuse_last(tx, queue, added, messages, size)
+        return
+    tried: list[limits.Place] = []
+    for _ in range(0, _MOST_OVERFLOWING + len(added), _PAGE):
+        page = limits.next_out(tx, queue, min(max(messages, 1), _PAGE))
+        if (messages <= 0 and size <= 0) or page == tried:
+            return
+        for place in page:
+            if messages > 0 or size > 0:
+                less, smaller = _drop_head(tx, queue, *place)
+                messages, size = messages - less, size - smaller
+        tried = page
+
+
+def _drop_head(tx: Write, queue: Queue, record: int, slot: Slot) -> tuple[int, int]:
+    """Take out the message that would be next; how many messages and bytes fewer now wait."""
+    message = move.load(tx, slot, record)
+    if message is None:
+        return 0, 0
+    if expiry.is_over(tx, message.expires):
+        # It did not count, so it makes no room.
+        move.expire(tx, queue.reader, message)
+        return 0, 0
+    attempts.note_lapsed(tx, message.lease)
+    return (1, message.size) if move.dead_letter(tx, queue.reader, message, "overflow") else (0, 0)
+
+
+def _refuse_last(tx: Write, queue: Queue, added: Sequence[int], messages: int, size: int) -> None:
+    slots = {slot.partition: slot for slot in leases.slots(tx, queue.reader)}
+    refused = []
+    for record in reversed(added):
+        if messages <= 0 and size <= 0:
+            break
+        message = move.load(tx, slots[record >> leases.OFFSET_BITS], record)
+        if message is not None:
+            refused.append(message)
+            messages, size = messages - 1, size - message.size
+    for message in reversed(refused):
+        move.dead_letter(tx, queue.reader, message, "overflow")
