@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 Parameters = Mapping[str, object] | Sequence[object]
 Row = tuple[Any, ...]
-# More rows gain little. Each length is a statement that stays prepared, so there are few lengths.
-_ROWS_A_STATEMENT = (256, 128, 64, 32, 16)
+# More rows gain little. Each length is a statement that stays prepared, and to prepare a row takes
+# as long as to insert ten, so there are few lengths and short ones.
+_ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)
 
 
 def array(numbers: Iterable[int]) -> str:
@@ -182,8 +183,6 @@ def _cut(rows: int) -> Iterator[int]:
         while rows >= length:
             yield length
             rows -= length
-    if rows:
-        yield rows
 
 
 @lru_cache

@@ -74,5 +74,5 @@ def _run(records: range, timestamp: int, change: int) -> list[int]:
     for first in range(records.start & -_RUN, records.stop, _RUN):
         crc = crc32(_PLACE.pack(first, timestamp)) ^ change
         lowest = _LOWEST[max(records.start - first, 0) : records.stop - first]
-        crcs += [crc ^ change for change in lowest]
+        crcs += [crc ^ low for low in lowest]
     return crcs
