@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from struct import unpack_from
 
 _MULTIPLIER = 0x5BD1E995
 _SEED = 0x9747B28C
@@ -12,15 +13,14 @@ STICKY_BYTES = 16_384
 
 def murmur2(key: bytes) -> int:
     """The unsigned 32-bit hash by which Kafka's Java client places keys (Utils.murmur2)."""
-    length = len(key)
-    hashed = _SEED ^ length
-    whole = length & ~3
-    for at in range(0, whole, 4):
-        word = int.from_bytes(key[at : at + 4], "little") * _MULTIPLIER & _MASK
+    words, rest = divmod(len(key), 4)
+    hashed = _SEED ^ len(key)
+    for word in unpack_from(f"<{words}I", key):
+        word = word * _MULTIPLIER & _MASK
         word = (word ^ word >> 24) * _MULTIPLIER & _MASK
         hashed = hashed * _MULTIPLIER & _MASK ^ word
-    if whole < length:
-        hashed = (hashed ^ int.from_bytes(key[whole:], "little")) * _MULTIPLIER & _MASK
+    if rest:
+        hashed = (hashed ^ int.from_bytes(key[-rest:], "little")) * _MULTIPLIER & _MASK
     hashed = (hashed ^ hashed >> 13) * _MULTIPLIER & _MASK
     return hashed ^ hashed >> 15
 
