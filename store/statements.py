@@ -130,6 +130,11 @@ class Write(Snapshot):
                 (array(ids),),
             )
 
+    def insert_row(self, table: str, row: Mapping[str, object]) -> None:
+        """Insert one row; what is `None` is left out, since to bind it costs more."""
+        given = {name: value for name, value in row.items() if value is not None}
+        self.connection.execute(_row_statement(table, tuple(given)), tuple(given.values()))
+
     def insert_columns(self, table: str, columns: Mapping[str, object]) -> None:
         """Insert rows that are given by column, many to a statement.
 
@@ -183,6 +188,12 @@ def _cut(rows: int) -> Iterator[int]:
         while rows >= length:
             yield length
             rows -= length
+
+
+@lru_cache
+def _row_statement(table: str, columns: tuple[str, ...]) -> str:
+    marks = ",".join("?" * len(columns))
+    return f"insert into {table} ({','.join(columns)}) values ({marks})"
 
 
 @lru_cache

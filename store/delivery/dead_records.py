@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from store.db import Write
 from store.delivery import enqueue, origins
-from store.delivery.enqueue import Draft
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.letters import Reason
@@ -22,11 +21,9 @@ def copy(
 ) -> None:
     """Put a copy of a record, with its origin, into a queue."""
     key = record.key or b""
-    draft = Draft(
-        Encoded.stored(record.value, record.key, encode_headers(record.headers)),
-        message_group=key.hex() or record.address if target.config.fifo else None,
-    )
-    (stored,) = enqueue.enqueue(tx, target, [draft])
+    content = Encoded.stored(record.value, record.key, encode_headers(record.headers))
+    group = key.hex() or record.address if target.config.fifo else None
+    (stored,) = enqueue.enqueue(tx, target, enqueue.drafts([content], [group]))
     origin = Origin(
         message_id=origins.message_id(tx, stored),
         sent=record.timestamp,

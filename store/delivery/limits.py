@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from store.db import Snapshot
 from store.delivery import expiry, leases, tenants
-from store.delivery.enqueue import Draft
 from store.delivery.leases import Progress, Slot
 from store.delivery.queues import Queue
 from store.errors import QueueFull
@@ -22,12 +21,11 @@ def are_set(queue: Queue) -> bool:
     return queue.config.max_length is not None or queue.config.max_bytes is not None
 
 
-def check(tx: Snapshot, queue: Queue, drafts: Sequence[Draft]) -> None:
+def check(tx: Snapshot, queue: Queue, sizes: Sequence[int]) -> None:
     """Raise `QueueFull` where new messages would go over the limit of a queue that rejects."""
-    if not are_set(queue) or queue.config.overflow != "reject" or not drafts:
+    if not are_set(queue) or queue.config.overflow != "reject" or not sizes:
         return
-    added = sum(draft.content.size for draft in drafts)
-    if excess(tx, queue, len(drafts), added) != (0, 0):
+    if excess(tx, queue, len(sizes), sum(sizes)) != (0, 0):
         raise QueueFull(
             f"queue {queue.name} is full: {_limit(queue)}",
             hint=f"receive from it, or mq queue alter {queue.name} --overflow drop-head",

@@ -11,11 +11,11 @@ from random import Random
 
 from store.db import Write
 from store.delivery import chaos, enqueue, leases, origins, queues
-from store.delivery.enqueue import Draft
 from store.delivery.leases import Progress
 from store.delivery.move import Stored
 from store.delivery.queues import Queue
 from store.errors import Throttled
+from store.log.encoding import Batch
 
 # So long a throttled queue lets a burst go on, in microseconds.
 _BURST = 1_000_000
@@ -57,11 +57,12 @@ class Mischief:
             {"done": done, "id": self._queue.id},
         )
 
-    def hold_up(self, drafts: Sequence[Draft]) -> None:
-        """Let new messages be seen later than they were sent."""
-        if self._chaos.delay:
-            for draft in drafts:
-                draft.delay += self._random.randrange(self._chaos.delay + 1)
+    def hold_up(self, batch: Batch) -> Batch:
+        """New messages, to be seen later than they were sent."""
+        if not self._chaos.delay:
+            return batch
+        delays, most = batch.delays or [0] * len(batch.values), self._chaos.delay + 1
+        return batch._replace(delays=[each + self._random.randrange(most) for each in delays])
 
     def stir(self) -> None:
         """Change the order of the next messages, a window at a time."""
@@ -117,11 +118,11 @@ class Mischief:
 
     def _copy(self, message: Stored) -> None:
         origin = origins.get(self._tx, message.record, message.timestamp, message.slot.level)
-        draft = Draft(
-            message.content,
-            message_group=message.message_group,
-            level=message.slot.level,
-            expires=message.expires,
+        copy = enqueue.drafts(
+            [message.content],
+            message_groups=[message.message_group],
+            levels=[message.slot.level],
+            expires=[message.expires],
         )
-        (record,) = enqueue.enqueue(self._tx, self._queue, [draft])
+        (record,) = enqueue.enqueue(self._tx, self._queue, copy)
         origins.put(self._tx, record, origin)

@@ -290,15 +290,15 @@ def _store(
 ) -> int:  # fmt: skip
     # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
     began = tx.wall if target.config.fifo else kept_since
-    draft = delivery.enqueue.Draft(
-        message.content,
-        message_group=_group_in(target, message, origin),
-        level=min(origin.priority, target.config.priorities - 1),
-        expires=_expires(tx, target, began),
+    drafts = delivery.enqueue.drafts(
+        [message.content],
+        message_groups=[_group_in(target, message, origin)],
+        levels=[min(origin.priority, target.config.priorities - 1)],
+        expires=[_expires(tx, target, began)],
     )
     # Its counters have changed if it is the queue it leaves, or lost or got what overflowed.
     target = queues.find(tx, target.name)
-    (record,) = delivery.enqueue.enqueue(tx, target, [draft])
+    (record,) = delivery.enqueue.enqueue(tx, target, drafts)
     if not keeps_id:
         origin = origin._replace(message_id=delivery.origins.message_id(tx, record))
     delivery.origins.put(tx, record, origin)

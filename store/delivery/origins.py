@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 _HIGH_MASK = 0xFFFF_FFFF_FFFF_0000
 _LOW_BITS = 62
-_NODE_BITS = 48
-_NODE = (1 << _NODE_BITS) - 1
+_LAST_DIGITS = [f"{byte:02x}" for byte in range(0x100)]
 
 
 class Origin(NamedTuple):
@@ -55,13 +54,12 @@ def _id(store: bytes, record: int) -> bytes:
 
 def own_id(tx: Snapshot, record: int) -> str:
     """The `message_id` of a message that was never moved, as text."""
-    lane = _lane_part(tx.database.uuid, record >> _NODE_BITS)
-    return f"{lane}-{record & _NODE:012x}"
+    return _first_digits(tx.database.uuid, record >> 8) + _LAST_DIGITS[record & 0xFF]
 
 
 @lru_cache
-def _lane_part(store: bytes, lane: int) -> str:
-    return format_id(_id(store, lane << _NODE_BITS))[:-13]
+def _first_digits(store: bytes, record: int) -> str:
+    return format_id(_id(store, record << 8))[:-2]
 
 
 def format_id(id: bytes) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from store.db import Snapshot, Write
 from store.delivery import enqueue, leases, origins
-from store.delivery.enqueue import Draft
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.errors import BadInput, BadRecord
@@ -21,20 +20,27 @@ def restore(tx: Write, queue: Queue, letters: Sequence[Message]) -> list[Message
 
     Raises `BadRecord` for the first one that can't be stored.
     """
-    drafts = [_draft(tx, queue, index, letter) for index, letter in enumerate(letters)]
+    contents = [_content(queue, index, letter) for index, letter in enumerate(letters)]
     known = _present(tx, [letter.id for letter in letters])
     new = []
-    for letter, draft in zip(letters, drafts, strict=True):
+    for letter, content in zip(letters, contents, strict=True):
         if letter.id not in known:
             known.add(letter.id)
-            new.append((letter, draft))
-    records = enqueue.enqueue(tx, queue, [draft for _, draft in new])
+            new.append((letter, content))
+    drafts = enqueue.drafts(
+        [content for _, content in new],
+        message_groups=[letter.message_group for letter, _ in new],
+        levels=[_level(queue, letter) for letter, _ in new],
+        # Counted from the first send, it could be over before the letter is there.
+        expires=[tx.wall + queue.config.retention] * len(new),
+    )
+    records = enqueue.enqueue(tx, queue, drafts)
     for record, (letter, _) in zip(records, new, strict=True):
         origins.put(tx, record, _origin(letter))
     return [letter for letter, _ in new]
 
 
-def _draft(tx: Snapshot, queue: Queue, index: int, letter: Message) -> Draft:
+def _content(queue: Queue, index: int, letter: Message) -> Encoded:
     try:
         if letter.dead is None:
             raise BadInput(
@@ -52,13 +58,12 @@ def _draft(tx: Snapshot, queue: Queue, index: int, letter: Message) -> Draft:
             f" {queue.config.max_message}",
             hint=f"mq queue alter {queue.name} --max-message SIZE",
         )
-    return Draft(
-        content,
-        message_group=letter.message_group,
-        level=min(letter.dead.priority, queue.config.priorities - 1),
-        # Counted from the first send, it could be over before the letter is there.
-        expires=tx.wall + queue.config.retention,
-    )
+    return content
+
+
+def _level(queue: Queue, letter: Message) -> int:
+    assert letter.dead is not None
+    return min(letter.dead.priority, queue.config.priorities - 1)
 
 
 def _present(tx: Snapshot, ids: Sequence[str]) -> set[str]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
 
 from store.db import Snapshot, Write
 from store.delivery import enqueue, leases, limits, move, origins, sweep
-from store.delivery.enqueue import Draft
 from store.delivery.mischief import Mischief
 from store.delivery.queues import Queue
-from store.errors import BadInput, BadRecord
-from store.log import retention
-from store.log.append import LARGEST_BATCH
-from store.log.encoding import encode, milliseconds
+from store.errors import BadInput
+from store.log import append, retention
+from store.log.encoding import Batch, encode_columns, encode_one, first_bad, milliseconds, present
 from store.messages import MessageId, NewMessage, QueueConfig
+from store.models import Seconds
 
 # SQS remembers a deduplication id for five minutes.
 DEFAULT_WINDOW = 300_000
@@ -31,98 +32,94 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[Messag
     """
     retention.drain(tx)
     given = list(messages)
-    drafts = _drafts(tx, queue, given)
+    if not given:
+        return []
+    try:
+        batch = _checked(tx, queue, given)
+    except BadInput as error:
+        raise first_bad(partial(_checked, tx, queue), given, error) from error
     if not _deduplicates(queue.config):
-        return _store(tx, queue, drafts)
+        return _store(tx, queue, batch)
     known = _Deduplication(tx, queue)
     answers: list[MessageId | None] = []
     pending: list[int] = []
-    for index, (message, draft) in enumerate(zip(given, drafts, strict=True)):
-        first = known.first(message, draft, index)
+    for index, (message, value) in enumerate(zip(given, batch.values, strict=True)):
+        first = known.first(message, value, index)
         answers.append(first if isinstance(first, MessageId) else None)
         if first is None:
             pending.append(index)
-    stored = _store(tx, queue, [drafts[index] for index in pending])
+    stored = _store(tx, queue, batch.chosen(pending))
     for index, answer in zip(pending, stored, strict=True):
         answers[index] = answer
     return known.remember(answers)
 
 
-def _store(tx: Write, queue: Queue, drafts: Sequence[Draft]) -> list[MessageId]:
-    limits.check(tx, queue, drafts)
+def _store(tx: Write, queue: Queue, batch: Batch) -> list[MessageId]:
+    limits.check(tx, queue, batch.sizes)
     if queue.config.chaos is not None:
-        Mischief(tx, queue).hold_up(drafts)
-    records = enqueue.enqueue(tx, queue, drafts)
+        batch = Mischief(tx, queue).hold_up(batch)
+    records = enqueue.enqueue(tx, queue, batch)
     move.keep_within_limits(tx, queue.reader, records)
-    if sweep.is_due(tx) or any(draft.expires is not None for draft in drafts):
+    if sweep.is_due(tx) or batch.expires is not None:
         sweep.sweep(tx)
-    name = queue.name
-    return [
-        MessageId(name, origins.own_id(tx, record), record & leases.OFFSET_MASK)
-        for record in records
-    ]
+    ids = [origins.own_id(tx, record) for record in records]
+    sequences = [record & leases.OFFSET_MASK for record in records]
+    return MessageId.run(queue.name, ids, sequences)
 
 
-def _drafts(tx: Snapshot, queue: Queue, messages: Sequence[NewMessage]) -> list[Draft]:
-    drafts: list[Draft] = []
-    size = 0
-    try:
-        for message in messages:
-            draft = _draft(tx, queue, message)
-            drafts.append(draft)
-            size += draft.content.size
-    except BadInput as error:
-        raise BadRecord(len(drafts), error.message, error.hint) from error
-    if size > LARGEST_BATCH and len(drafts) > 1:
+def _checked(tx: Snapshot, queue: Queue, given: Sequence[NewMessage]) -> Batch:
+    """The messages as columns; raises `BadInput` when the queue does not take one of them."""
+    for kind in set(map(type, given)):
+        if not issubclass(kind, NewMessage):
+            raise BadInput(f"a message must be a NewMessage, not {kind.__name__}")
+    batch, (delays, groups, dedup_ids, priorities, lifetimes) = _columns(given)
+    config, largest = queue.config, max(batch.sizes)
+    if largest > config.max_message:
         raise BadInput(
-            f"the batch has {size} bytes; one transaction takes at most {LARGEST_BATCH}",
-            hint="send it in several batches",
-        )
-    return drafts
-
-
-def _draft(tx: Snapshot, queue: Queue, message: NewMessage) -> Draft:
-    content = encode(*message[:4])
-    config = queue.config
-    if content.size > config.max_message:
-        raise BadInput(
-            f"the message has {content.size} bytes; queue {queue.name} takes at most"
+            f"the message has {largest} bytes; queue {queue.name} takes at most"
             f" {config.max_message}",
             hint="store the bulk elsewhere and send where it is",
         )
-    if message[4:] == _ASKS_NOTHING and not config.fifo and config.ttl is None:
-        return Draft(content, delay=config.delay)
-    _check_group(message, queue)
-    return Draft(
-        content,
-        message.message_group,
-        level=_level(message, queue),
-        delay=_delay(message, queue),
-        expires=_expires(tx, message, queue),
-    )
+    _check_groups(queue, groups, dedup_ids)
+    append.check_size(batch, "send it in several batches")
+    levels, waits = _levels(priorities, config), _delays(delays, len(given), queue)
+    expires = _expires(tx, lifetimes, len(given), config)
+    if groups or levels or waits or expires:
+        batch = batch._replace(message_groups=groups, levels=levels, delays=waits, expires=expires)
+    return batch
 
 
-# No delay, message group, deduplication id, priority or time to live of its own.
-_ASKS_NOTHING = NewMessage(None)[4:]
+def _columns(given: Sequence[NewMessage]) -> tuple[Batch, list[Any]]:
+    """What the messages say, and what they ask for beside."""
+    if len(given) == 1:
+        value, key, headers, timestamp, *asked = given[0]
+        batch = encode_one(value, key, headers, timestamp)
+        return batch, [None if each is None else [each] for each in asked]
+    values, *others = zip(*given, strict=True)
+    keys, headers, timestamps, *asked = present(others)
+    return encode_columns(values, keys, headers, timestamps), asked
 
 
-def _check_group(message: NewMessage, queue: Queue) -> None:
-    if queue.config.fifo and message.message_group is None:
+def _check_groups(
+    queue: Queue, groups: Sequence[str | None] | None, dedup_ids: Sequence[str | None] | None
+) -> None:
+    if queue.config.fifo and (groups is None or None in groups):
         raise BadInput(
             f"a message for the FIFO queue {queue.name} needs a message group",
             hint="give one with --message-group",
         )
-    if message.dedup_id is not None and not _deduplicates(queue.config):
+    if dedup_ids and not _deduplicates(queue.config):
         raise BadInput(
             f"{queue.name} is a standard queue without dedup and takes no deduplication id",
             hint=f"mq queue alter {queue.name} --dedup 5m",
         )
-    for what, text in (("group", message.message_group), ("dedup id", message.dedup_id)):
-        if text is not None and not _usable_id(text):
-            raise BadInput(
-                f"not a usable {what}: {text[:40]!r}",
-                hint="1 to 128 letters, digits and punctuation characters",
-            )
+    for what, column in (("group", groups), ("dedup id", dedup_ids)):
+        for text in column or ():
+            if text is not None and not _usable_id(text):
+                raise BadInput(
+                    f"not a usable {what}: {text[:40]!r}",
+                    hint="1 to 128 letters, digits and punctuation characters",
+                )
 
 
 def _deduplicates(config: QueueConfig) -> bool:
@@ -135,30 +132,46 @@ def _usable_id(text: str) -> bool:
     )
 
 
-def _level(message: NewMessage, queue: Queue) -> int:
-    if message.priority < 0:
-        raise BadInput(f"a priority can't be negative: {message.priority}")
-    return min(message.priority, queue.config.priorities - 1)
+def _levels(priorities: Sequence[int], config: QueueConfig) -> Sequence[int] | None:
+    if priorities.count(0) == len(priorities):
+        return None
+    lowest = min(priorities)
+    if lowest < 0:
+        raise BadInput(f"a priority can't be negative: {lowest}")
+    return [min(priority, config.priorities - 1) for priority in priorities]
 
 
-def _delay(message: NewMessage, queue: Queue) -> int:
-    if message.delay is None:
-        return queue.config.delay
-    delay = milliseconds(message.delay, "delay")
-    if queue.config.fifo and delay:
+def _delays(
+    given: Sequence[Seconds | None] | None, messages: int, queue: Queue
+) -> Sequence[int] | None:
+    own = queue.config.delay
+    if given is None:
+        # A FIFO queue's own delay makes no lease rows: its heads know when they are due.
+        return [own] * messages if own and not queue.config.fifo else None
+    delays = [None if each is None else milliseconds(each, "delay") for each in given]
+    if not queue.config.fifo:
+        return [own if delay is None else delay for delay in delays]
+    if any(delays):
         raise BadInput(
             f"{queue.name} is a FIFO queue: a message has no delay of its own",
             hint=f"delay the whole queue: mq queue alter {queue.name} --delay D",
         )
-    return queue.config.delay if queue.config.fifo else delay
+    return None
 
 
-def _expires(tx: Snapshot, message: NewMessage, queue: Queue) -> int | None:
-    # RabbitMQ: of the queue's time to live and the message's the smaller counts.
-    times = [] if queue.config.ttl is None else [queue.config.ttl]
-    if message.ttl is not None:
-        times.append(milliseconds(message.ttl, "ttl"))
-    return tx.wall + min(times) if times else None
+def _expires(
+    tx: Snapshot, lifetimes: Sequence[Seconds | None] | None, messages: int, config: QueueConfig
+) -> Sequence[int | None] | None:
+    if lifetimes is None:
+        return None if config.ttl is None else [tx.wall + config.ttl] * messages
+    expires: list[int | None] = []
+    for ttl in lifetimes:
+        # RabbitMQ: of the queue's time to live and the message's the smaller counts.
+        times = [] if config.ttl is None else [config.ttl]
+        if ttl is not None:
+            times.append(milliseconds(ttl, "ttl"))
+        expires.append(tx.wall + min(times) if times else None)
+    return expires
 
 
 class _Deduplication:
@@ -170,9 +183,9 @@ class _Deduplication:
         self._in_batch: dict[tuple[str, str], int] = {}
         self._repeats: dict[int, int] = {}
 
-    def first(self, message: NewMessage, draft: Draft, index: int) -> MessageId | int | None:
+    def first(self, message: NewMessage, value: bytes | None, index: int) -> MessageId | int | None:
         """The first send of the same: its answer, or its index in the batch; `None` if new."""
-        place = self._place(message, draft)
+        place = self._place(message, value)
         if place is None:
             return None
         if place in self._in_batch:
@@ -198,13 +211,13 @@ class _Deduplication:
             self._forget_some()
         return [answer for answer in answers if answer is not None]
 
-    def _place(self, message: NewMessage, draft: Draft) -> tuple[str, str] | None:
+    def _place(self, message: NewMessage, value: bytes | None) -> tuple[str, str] | None:
         config = self._queue.config
         dedup_id = message.dedup_id
         if dedup_id is None and config.content_dedup:
             import hashlib
 
-            dedup_id = hashlib.sha256(draft.content.value or b"").hexdigest()
+            dedup_id = hashlib.sha256(value or b"").hexdigest()
         if dedup_id is None:
             return None
         return (message.message_group or "") if config.dedup_scope == "group" else "", dedup_id

@@ -9,10 +9,10 @@ from itertools import accumulate, repeat
 
 from store import log, samples
 from store.db import Write
-from store.errors import BadInput, BadRecord
+from store.errors import BadInput
 from store.log import retention
 from store.log.checksum import checksum, checksums
-from store.log.encoding import Batch, Encoded, encode_batch
+from store.log.encoding import Batch, Encoded, encode_batch, first_bad
 from store.log.placement import StickyPlacement, partition_for_key
 from store.log.topics import Partition, Topic
 from store.models import NewRecord, RecordId
@@ -71,38 +71,54 @@ def append(tx: Write, partition: Partition, batch: Batch) -> range:
     if offsets.stop > _LAST_OFFSET:
         raise BadInput(f"partition {partition.number} has no offsets left")
     ids = range(partition.base + offsets.start, partition.base + offsets.stop)
-    timestamps = _timestamps(batch, tx.wall, partition.last_timestamp)
-    _insert(tx, ids, timestamps, batch)
-    _count(tx, partition, len(ids), sum(batch.sizes), timestamps[-1])
+    times = timestamps(batch, tx.wall, partition.last_timestamp)
+    insert(tx, ids, times, batch)
+    count(tx, partition, offsets.stop, len(ids), sum(batch.sizes), times[-1])
     return offsets
 
 
-def _insert(tx: Write, ids: range, timestamps: Sequence[int], batch: Batch) -> None:
-    values, keys, headers = batch.values, batch.keys, batch.headers
+def insert(tx: Write, ids: Sequence[int], timestamps: Sequence[int], batch: Batch) -> None:
+    """Write rows with their checksums: records of a topic, or messages of a queue."""
     if len(ids) == 1:
         # What columns save with many records they cost with one.
-        key, text = keys[0] if keys else None, headers[0] if headers else None
-        crc = checksum(ids[0], timestamps[0], None, key, text, values[0])
-        tx.execute(
-            "insert into mq_records (id, timestamp, checksum, value, key, headers)"
-            " values (?, ?, ?, ?, ?, ?)",
-            (ids[0], timestamps[0], crc, values[0], key, text),
-        )
+        _insert_one(tx, ids[0], timestamps[0], batch)
         return
+    values, keys, headers, groups = batch.values, batch.keys, batch.headers, batch.message_groups
     tx.insert_columns(
         "mq_records",
         {
             "id": ids,
             "timestamp": timestamps[0] if batch.timestamps is None else timestamps,
-            "checksum": checksums(ids, timestamps, keys, headers, values),
+            "checksum": checksums(ids, timestamps, groups, keys, headers, values),
             "value": blobs(values),
             "key": blobs(keys),
             "headers": headers,
+            "message_group": groups,
+            "expires": batch.expires,
         },
     )
 
 
-def _timestamps(batch: Batch, now: int, last: int) -> list[int]:
+def _insert_one(tx: Write, id: int, timestamp: int, batch: Batch) -> None:
+    value, keys, headers, expires = batch.values[0], batch.keys, batch.headers, batch.expires
+    key, text = keys[0] if keys else None, headers[0] if headers else None
+    group = batch.message_groups[0] if batch.message_groups else None
+    tx.insert_row(
+        "mq_records",
+        {
+            "id": id,
+            "timestamp": timestamp,
+            "checksum": checksum(id, timestamp, group, key, text, value),
+            "value": value,
+            "key": key,
+            "headers": text,
+            "message_group": group,
+            "expires": expires[0] if expires else None,
+        },
+    )
+
+
+def timestamps(batch: Batch, now: int, last: int) -> list[int]:
     """The records' times, each raised to the one before."""
     if batch.timestamps is None:
         return [max(now, last)] * len(batch.values)
@@ -110,21 +126,16 @@ def _timestamps(batch: Batch, now: int, last: int) -> list[int]:
     return list(accumulate(given, max, initial=last))[1:]
 
 
-def _count(tx: Write, partition: Partition, records: int, size: int, latest: int) -> None:
-    partition.next += records
+def count(tx: Write, partition: Partition, end: int, records: int, size: int, latest: int) -> None:
+    """Write down that so many records and bytes came, and where and when the next one follows."""
+    partition.next = end
     partition.records += records
     partition.bytes += size
     partition.last_timestamp = latest
     tx.execute(
-        "update mq_partitions set next = :next, records = :records, bytes = :bytes,"
-        " last_timestamp = :latest where id = :id",
-        {
-            "next": partition.next,
-            "records": partition.records,
-            "bytes": partition.bytes,
-            "latest": latest,
-            "id": partition.id,
-        },
+        "update mq_partitions set next = ?, records = ?, bytes = ?, last_timestamp = ?"
+        " where id = ?",
+        (end, partition.records, partition.bytes, latest, partition.id),
     )
 
 
@@ -133,27 +144,9 @@ def _encode(topic: Topic, records: Iterable[NewRecord | bytes | str]) -> Batch:
         raise BadInput("one value is not a list of records", hint="store.produce(topic, value)")
     given = list(records)
     try:
-        batch = _checked(topic, given)
+        return _checked(topic, given)
     except BadInput as error:
-        raise _first_bad(topic, given, error) from error
-    size = sum(batch.sizes)
-    if size > LARGEST_BATCH and len(given) > 1:
-        raise BadInput(
-            f"the batch has {size} bytes; one transaction takes at most {LARGEST_BATCH}",
-            hint="produce it in several batches",
-        )
-    return batch
-
-
-def _first_bad(
-    topic: Topic, given: Sequence[NewRecord | bytes | str], batch_error: BadInput
-) -> BadInput:
-    for index, record in enumerate(given):
-        try:
-            _checked(topic, [record])
-        except BadInput as error:
-            return BadRecord(index, error.message, error.hint)
-    return batch_error
+        raise first_bad(partial(_checked, topic), given, error) from error
 
 
 def _checked(topic: Topic, given: Sequence[NewRecord | bytes | str]) -> Batch:
@@ -178,7 +171,18 @@ def _checked(topic: Topic, given: Sequence[NewRecord | bytes | str]) -> Batch:
                 f"partition {topic.name}/{partition} does not exist",
                 hint=f"{topic.name} has partitions 0 to {len(topic.partitions) - 1}",
             )
+    check_size(batch, "produce it in several batches")
     return batch
+
+
+def check_size(batch: Batch, way_out: str) -> None:
+    """Raise `BadInput` for more than fits into one transaction."""
+    size = sum(batch.sizes)
+    if size > LARGEST_BATCH and len(batch.sizes) > 1:
+        raise BadInput(
+            f"the batch has {size} bytes; one transaction takes at most {LARGEST_BATCH}",
+            hint=way_out,
+        )
 
 
 def accepts(topic: Topic, record: Encoded) -> bool:

@@ -36,11 +36,12 @@ def checksum(
 def checksums(
     records: Sequence[int],
     timestamps: Sequence[int],
+    message_groups: Sequence[str | None] | None,
     keys: Sequence[bytes | None] | None,
     headers: Sequence[str | None] | None,
     values: Sequence[bytes | None],
 ) -> list[int]:
-    """What `checksum` says of each record of a topic; they are given column by column."""
+    """What `checksum` says of each record; they are given column by column."""
     if keys is None:
         crcs = _places(records, timestamps, _NO_KEY)
     else:
@@ -48,11 +49,12 @@ def checksums(
             crc ^ _NO_KEY if key is None else crc32(key, crc ^ len(key) + 1)
             for crc, key in zip(_places(records, timestamps), keys, strict=True)
         ]
-    if headers is not None:
-        crcs = [
-            crc if text is None else crc32(text.encode(), crc ^ len(text) + 1)
-            for crc, text in zip(crcs, headers, strict=True)
-        ]
+    for texts in (headers, message_groups):
+        if texts is not None:
+            crcs = [
+                crc if text is None else crc32(text.encode(), crc ^ len(text) + 1)
+                for crc, text in zip(crcs, texts, strict=True)
+            ]
     try:
         return list(map(crc32, values, crcs))  # type: ignore[arg-type]
     except TypeError:  # a tombstone is among them

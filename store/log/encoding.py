@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import add, attrgetter
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from store.errors import BadInput
+from store.errors import BadInput, BadRecord
 from store.models import Headers, HeaderValue, NewRecord, Seconds, Timestamp, in_seconds
 
 MOST_HEADERS = 64
@@ -17,52 +17,29 @@ LARGEST_HEADER = 8 << 10
 _DISTANT_FUTURE = 253_402_300_800_000  # the year 10000
 _PARTS = [attrgetter(name) for name in ("value", "key", "headers", "timestamp", "partition")]
 
+Given = TypeVar("Given")
+
 
 class Encoded(NamedTuple):
-    """A record in the form of its columns; `timestamp` `None` means now.
-
-    `size` is the bytes of key, headers and value together.
-    """
+    """A record in the form of its columns; `size` is the bytes of all three together."""
 
     value: bytes | None
     key: bytes | None
     headers: str | None
-    timestamp: int | None
     size: int
 
     @classmethod
     def stored(cls, value: bytes | None, key: bytes | None, headers: str | None) -> Encoded:
-        """A record from the columns of another one, to be stored anew at the present time."""
-        size = len(value or b"") + len(key or b"") + len(headers or "")
-        return cls(value, key, headers, None, size)
-
-
-def encode(
-    value: bytes | str | None,
-    key: bytes | str | None,
-    headers: Headers | None,
-    timestamp: Timestamp | None,
-) -> Encoded:
-    """A record as its columns hold it; raises `BadInput` for what they can't."""
-    if type(value) is not bytes:
-        value = encode_bytes(value, "value")
-    size = 0 if value is None else len(value)
-    if key is not None:
-        key = encode_bytes(key, "key")
-        size += len(key or b"")
-    text = None
-    if headers:
-        text = encode_headers(headers)
-        size += len(text or "")
-    if timestamp is not None:
-        timestamp = encode_timestamp(timestamp)
-    return Encoded(value, key, text, timestamp, size)
+        """A record from the columns of another one, to be stored anew."""
+        return cls(value, key, headers, len(value or b"") + len(key or b"") + len(headers or ""))
 
 
 class Batch(NamedTuple):
-    """Records column by column; a column in which no record has anything is `None`.
+    """Records or messages column by column; a column in which nothing stands is `None`.
 
-    What is done to a whole column is done in C, and so takes a fraction of the time.
+    A timestamp `None` means now. The last four are for messages: `delays` are in milliseconds, and
+    `expires` is wall time. What is done to a whole column is done in C, and so takes a fraction of
+    the time.
     """
 
     values: Sequence[bytes | None]
@@ -71,6 +48,10 @@ class Batch(NamedTuple):
     timestamps: Sequence[int | None] | None
     partitions: Sequence[int | None] | None
     sizes: Sequence[int]
+    message_groups: Sequence[str | None] | None = None
+    levels: Sequence[int] | None = None
+    delays: Sequence[int] | None = None
+    expires: Sequence[int | None] | None = None
 
     def chosen(self, indexes: Sequence[int]) -> Batch:
         """Some of the records, or all of them, in this order."""
@@ -80,29 +61,16 @@ class Batch(NamedTuple):
 
 
 def encode_batch(given: Sequence[NewRecord | bytes | str]) -> Batch:
-    """Records, or values that are records without anything else, as `encode` does it for one."""
+    """Records, or values that are records without anything else, as `encode_columns` does."""
     if len(given) == 1:
-        return _batch_of_one(_as_record(given[0]))
+        one = _as_record(given[0])
+        return encode_one(one.value, one.key, one.headers, one.timestamp, one.partition)
     kinds = set(map(type, given))
     if kinds <= {bytes, str}:
-        return _batch(given)
+        return encode_columns(given)
     records = given if kinds == {NewRecord} else [_as_record(each) for each in given]
-    return _batch(*(list(map(part, records)) for part in _PARTS))
-
-
-def _batch_of_one(record: NewRecord) -> Batch:
-    # What columns save with many records they cost with one.
-    value, key, headers, timestamp, size = encode(
-        record.value, record.key, record.headers, record.timestamp
-    )
-    return Batch(
-        values=[value],
-        keys=None if key is None else [key],
-        headers=None if headers is None else [headers],
-        timestamps=None if timestamp is None else [timestamp],
-        partitions=None if record.partition is None else [record.partition],
-        sizes=[size],
-    )
+    values, *others = (list(map(part, records)) for part in _PARTS)
+    return encode_columns(values, *present(others))
 
 
 def _as_record(given: object) -> NewRecord:
@@ -113,28 +81,51 @@ def _as_record(given: object) -> NewRecord:
     raise BadInput(f"a record must be a NewRecord, bytes or str, not {type(given).__name__}")
 
 
-def _batch(
+def encode_columns(
     values: Sequence[Any],
     keys: Sequence[Any] | None = None,
     headers: Sequence[Any] | None = None,
     timestamps: Sequence[Any] | None = None,
     partitions: Sequence[Any] | None = None,
 ) -> Batch:
+    """Records as their columns hold them; raises `BadInput` for what they can't."""
     values = _encode_column(values, "value")
     sizes = _lengths(values)
-    if keys := _present(keys):
+    if keys:
         keys = _encode_column(keys, "key")
         sizes = list(map(add, sizes, _lengths(keys)))
-    if headers := _present(headers):
+    if headers:
         headers = [encode_headers(each) for each in headers]
         sizes = list(map(add, sizes, _lengths(headers)))
-    if timestamps := _present(timestamps):
+    if timestamps:
         timestamps = [encode_timestamp(each) for each in timestamps]
-    return Batch(values, keys, headers, timestamps, _present(partitions), sizes)
+    return Batch(values, keys, headers, timestamps, partitions, sizes)
 
 
-def _present(column: Sequence[Any] | None) -> Sequence[Any] | None:
-    return None if column is None or column.count(None) == len(column) else column
+def encode_one(
+    value: bytes | str | None,
+    key: bytes | str | None,
+    headers: Headers | None,
+    timestamp: Timestamp | None,
+    partition: int | None = None,
+) -> Batch:
+    """What `encode_columns` makes of a single record, with which columns save nothing."""
+    value = encode_bytes(value, "value")
+    size = 0 if value is None else len(value)
+    keys = texts = None
+    if key is not None:
+        keys = [encode_bytes(key, "key")]
+        size += len(keys[0] or b"")
+    if headers:
+        texts = [encode_headers(headers)]
+        size += len(texts[0] or "")
+    times = None if timestamp is None else [encode_timestamp(timestamp)]
+    return Batch([value], keys, texts, times, None if partition is None else [partition], [size])
+
+
+def present(columns: Iterable[Sequence[Any]]) -> list[Any]:
+    """The columns, `None` instead of one in which there is nothing."""
+    return [None if column.count(None) == len(column) else column for column in columns]
 
 
 def _encode_column(column: Sequence[Any], what: str) -> Sequence[bytes | None]:
@@ -148,6 +139,18 @@ def _lengths(column: Sequence[bytes | str | None]) -> list[int]:
         return list(map(len, column))  # type: ignore[arg-type]
     except TypeError:  # None is among them
         return [len(each or b"") for each in column]
+
+
+def first_bad(
+    check: Callable[[Sequence[Given]], object], given: Sequence[Given], error: BadInput
+) -> BadInput:
+    """What to raise for a batch that `check` refused: for the first that it refuses by itself."""
+    for index, each in enumerate(given):
+        try:
+            check([each])
+        except BadInput as reason:
+            return BadRecord(index, reason.message, reason.hint)
+    return error
 
 
 def encode_bytes(given: bytes | str | None, what: str) -> bytes | None:

@@ -120,31 +120,28 @@ def test_nothing_an_empty_text_and_a_tombstone_differ() -> None:
     assert len(sums) == 6
 
 
-RECORDS = st.lists(
-    st.tuples(BYTES, st.none() | st.text("ab", max_size=9), BYTES), min_size=1, max_size=600
-)
+TEXT = st.none() | st.text("ab", max_size=9)
+RECORDS = st.lists(st.tuples(TEXT, BYTES, TEXT, BYTES), min_size=1, max_size=600)
 
 
 @settings(max_examples=40)
 @given(records=RECORDS, first=st.integers(0, 700), step=st.sampled_from([0, 0, 3]))
 def test_the_checksums_of_many_are_those_of_each(
-    records: list[tuple[bytes | None, str | None, bytes | None]], first: int, step: int
+    records: list[tuple[str | None, bytes | None, str | None, bytes | None]], first: int, step: int
 ) -> None:
     ids = range(RECORD + first, RECORD + first + len(records))
     times = [TIME + step * number for number in range(len(records))]
-    keys, headers, values = map(list, zip(*records, strict=True))
+    columns = list(map(list, zip(*records, strict=True)))
 
     for places in (ids, [id + id % 2 for id in ids]):
-        each = zip(places, times, keys, headers, values, strict=True)
-        assert checksums(places, times, keys, headers, values) == [
-            checksum(id, time, None, key, text, value) for id, time, key, text, value in each
-        ]
+        each = zip(places, times, *columns, strict=True)
+        assert checksums(places, times, *columns) == [checksum(*record) for record in each]
 
 
 @given(values=st.lists(st.binary(max_size=9), min_size=1, max_size=9))
 def test_the_checksums_of_values_alone_are_those_of_each(values: list[bytes]) -> None:
     ids = range(RECORD, RECORD + len(values))
 
-    assert checksums(ids, [TIME] * len(values), None, None, values) == [
+    assert checksums(ids, [TIME] * len(values), None, None, None, values) == [
         checksum(id, TIME, None, None, None, value) for id, value in zip(ids, values, strict=True)
     ]
