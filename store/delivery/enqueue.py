@@ -39,14 +39,16 @@ def enqueue(tx: Write, queue: Queue, batch: Batch) -> Sequence[int]:
     """Store messages under the next sequence numbers and return their record ids, in order."""
     first = queue.first_lane
     samples.note(tx, "channel", queue.id, first.next)
-    sequences = range(first.next, first.next + len(batch.values))
-    if not sequences:
+    messages = len(batch.values)
+    if not messages:
         return []
     times = append.timestamps(batch, tx.wall, first.last_timestamp)
     if not any(batch.levels or ()) and not any(batch.delays or ()):
-        ids = range(first.base + sequences.start, first.base + sequences.stop)
+        begin = first.base + first.next
+        ids = range(begin, begin + messages)
         _store(tx, queue, first, ids, times, batch)
         return ids
+    sequences = range(first.next, first.next + messages)
     records = _store_in_lanes(tx, queue, sequences, times, batch)
     # The first lane keeps the sequence and the clock of all.
     append.count(tx, first, sequences.stop, 0, 0, times[-1])

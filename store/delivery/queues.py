@@ -277,11 +277,11 @@ def _reader(tx: Snapshot, id: int, name: str, channel: int, config: QueueConfig)
 
 def _lanes(tx: Snapshot, channel: int) -> dict[int, Partition]:
     rows = tx.rows(
-        "select number, id, start, next, records, bytes, last_timestamp from mq_partitions"
-        " where channel = :channel order by number",
-        {"channel": channel},
+        "select id, number, start, next, records, bytes, last_timestamp from mq_partitions"
+        " where channel = ? order by number",
+        (channel,),
     )
-    return {number: log.topics.Partition(id, number, *counters) for number, id, *counters in rows}
+    return {row[1]: log.topics.Partition(*row) for row in rows}
 
 
 def _missing(tx: Snapshot, name: str) -> NotFound:
