@@ -1,7 +1,6 @@
 """Cutting a stream of bytes into records, a piece at a time."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -106,13 +105,12 @@ def _with_fields_from_value(record: NewRecord, form: InputForm) -> NewRecord:
     from mq.records import event_time
 
     document = None if record.value is None else parse_json(record.value)
-    changes: dict[str, Any] = {}
     if form.key_from is not None:
-        changes["key"] = _as_key(_required(document, form.key_from))
+        record.key = _as_key(_required(document, form.key_from))
     if form.timestamp_from is not None:
         time = _required(document, form.timestamp_from)
-        changes["timestamp"] = None if time is None else event_time(time)
-    return replace(record, **changes)
+        record.timestamp = None if time is None else event_time(time)
+    return record
 
 
 def _required(document: Any, path: "ValuePath") -> Any:

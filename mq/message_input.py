@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mq.record_input import GivenMessage
@@ -13,26 +12,22 @@ from store.messages import NewMessage
 from store.models import NewRecord
 
 
-@dataclass(slots=True)
 class MessageRecord(NewRecord):
     """A record from the envelope of a message."""
 
-    message_group: str | None = None
-    priority: int = 0
+    __slots__ = ("message_group", "priority")
+
+    def __init__(self, record: NewRecord, message_group: str | None, priority: int) -> None:
+        super().__init__(record.value, record.key, record.headers, record.timestamp)
+        self.message_group = message_group
+        self.priority = priority
 
 
 def parse_message_envelope(line: bytes) -> NewRecord:
     """Read a record and the message's group and priority; raises BadInput like `parse_envelope`."""
     envelope = read_envelope(line)
     record = envelope_record(envelope, line)
-    return MessageRecord(
-        record.value,
-        record.key,
-        record.headers,
-        record.timestamp,
-        message_group=_group(envelope),
-        priority=_priority(envelope),
-    )
+    return MessageRecord(record, _group(envelope), _priority(envelope))
 
 
 def to_message(record: NewRecord, given: GivenMessage) -> NewMessage:

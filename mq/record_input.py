@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from io import BytesIO, UnsupportedOperation
 from select import select
 from typing import TYPE_CHECKING, NamedTuple
@@ -62,12 +61,12 @@ class Given(NamedTuple):
 
     def applied(self, record: NewRecord) -> NewRecord:
         """The record with that in it."""
-        return replace(
-            record,
-            key=record.key if self.key is None else self.key,
-            headers={**(record.headers or {}), **self.headers},
-            partition=record.partition if self.partition is None else self.partition,
-        )
+        if self.key is not None:
+            record.key = self.key
+        record.headers = {**(record.headers or {}), **self.headers}
+        if self.partition is not None:
+            record.partition = self.partition
+        return record
 
     def __bool__(self) -> bool:
         return self != Given(None, {}, None)
@@ -101,7 +100,8 @@ class KnownPartitions:
         if record.partition is None or record.partition < self._number:
             return record
         self.moved += 1
-        return replace(record, partition=None)
+        record.partition = None
+        return record
 
 
 def from_values(values: Sequence[str], form: InputForm) -> Named:
