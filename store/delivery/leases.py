@@ -5,7 +5,7 @@ delivered (again), so one index serves expiry, retry delays and delayed sends, w
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -94,10 +94,7 @@ _COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record"
 
 def slots(tx: Snapshot, reader: Reader) -> list[Progress]:
     """The reader's slots by lane or partition number."""
-    rows = tx.rows(
-        f"select {_PROGRESS} where s.reader = :reader order by p.number", {"reader": reader.id}
-    )
-    return [_progress(reader, row) for row in rows]
+    return [_progress(reader, row) for row in tx.rows(_SLOTS, {"reader": reader.id})]
 
 
 def slot_in(tx: Snapshot, reader: Reader, partition: int) -> Progress:
@@ -113,6 +110,9 @@ _PROGRESS = (
     "s.id, s.partition, p.number, s.cursor, p.next, s.leases"
     " from mq_slots s join mq_partitions p on p.id = s.partition"
 )
+# A text that is put together at every call is hashed at every call to find what was prepared.
+_SLOTS = f"select {_PROGRESS} where s.reader = :reader order by p.number"
+_INSERT = f"insert into mq_leases ({_COLUMNS}, reader) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def _progress(reader: Reader, row: Row) -> Progress:
@@ -144,20 +144,15 @@ def advance(
     """Move a slot's cursor on past messages, of which some are leased now."""
     _insert(tx, reader, leases)
     slot.cursor = cursor
-    held = len([lease for lease in leases if _is_counted(tx, reader, lease)])
     tx.execute(
-        "update mq_slots set cursor = :cursor, leases = leases + :leases, held = held + :held"
-        " where id = :id",
-        {"cursor": cursor, "leases": len(leases), "held": held, "id": slot.id},
+        "update mq_slots set cursor = ?, leases = leases + ?, held = held + ? where id = ?",
+        (cursor, len(leases), len(_counted(tx, reader, leases)), slot.id),
     )
 
 
 def _insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
     if len(leases) == 1:
-        tx.execute(
-            f"insert into mq_leases ({_COLUMNS}, reader) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*leases[0], reader.id),
-        )
+        tx.execute(_INSERT, (*leases[0], reader.id))
     elif leases:
         columns = dict(zip(Lease._fields, zip(*leases, strict=True), strict=True))
         # What is the same in all of them is bound once.
@@ -186,14 +181,13 @@ def remove(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
     _count(tx, reader, leases, ())
 
 
-def _count(tx: Write, reader: Reader, gone: Iterable[Lease], come: Iterable[Lease]) -> None:
+def _count(tx: Write, reader: Reader, gone: Sequence[Lease], come: Sequence[Lease]) -> None:
     changes: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     for sign, leases in ((-1, gone), (1, come)):
         for lease in leases:
-            change = changes[lease.id >> OFFSET_BITS]
-            change[0] += sign
-            if _is_counted(tx, reader, lease):
-                change[2 if lease.token is None else 1] += sign
+            changes[lease.id >> OFFSET_BITS][0] += sign
+        for lease in _counted(tx, reader, leases):
+            changes[lease.id >> OFFSET_BITS][2 if lease.token is None else 1] += sign
     for slot, change in changes.items():
         if any(change):
             tx.execute(
@@ -203,10 +197,11 @@ def _count(tx: Write, reader: Reader, gone: Iterable[Lease], come: Iterable[Leas
             )
 
 
-def _is_counted(tx: Snapshot, reader: Reader, lease: Lease) -> bool:
+def _counted(tx: Snapshot, reader: Reader, leases: Sequence[Lease]) -> list[Lease]:
     # What became due by the noticed time counts as neither held nor waiting: time alone made it
     # ready. That time is never ahead of now.
-    return lease.due > tx.now or lease.due > _noticed(tx, reader)
+    now = tx.now
+    return [lease for lease in leases if lease.due > now or lease.due > _noticed(tx, reader)]
 
 
 def _noticed(tx: Snapshot, reader: Reader) -> int:

@@ -98,6 +98,8 @@ WITH_LEASES = (
 _OF_LEASES = "from mq_leases l cross join mq_records r on r.id = l.record"
 
 LEASED = f"select {RECORD_COLUMNS}, {_LEASE_COLUMNS} {_OF_LEASES}"
+_TO_SETTLE = f"select {_STANDING_COLUMNS}, {_LEASE_COLUMNS} {_OF_LEASES}"
+_TO_SETTLE_ONE = f"{_TO_SETTLE} where l.id = ?"
 
 
 def load(tx: Snapshot, slot: Slot, record: int) -> Stored | None:
@@ -116,12 +118,11 @@ def load_leased(tx: Snapshot, slot: Slot, lease: int) -> Stored | None:
 
 def leases_to_settle(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
     """What `standing` takes, by the ids of the lease rows that are there."""
-    columns = f"select {_STANDING_COLUMNS}, {_LEASE_COLUMNS} {_OF_LEASES}"
     if len(ids) == 1:
-        rows = tx.rows(f"{columns} where l.id = ?", ids)
+        rows = tx.rows(_TO_SETTLE_ONE, ids)
     else:
         rows = tx.rows(
-            f"{columns} where l.id in (select value from json_each(?))", (json.dumps(ids),)
+            f"{_TO_SETTLE} where l.id in (select value from json_each(?))", (json.dumps(ids),)
         )
     return {row[4]: row for row in rows}
 
@@ -149,9 +150,8 @@ def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
         sizes[m.slot.partition].append(m.size)
     for lane, gone in sizes.items():
         tx.execute(
-            "update mq_partitions set records = records - :records, bytes = bytes - :bytes"
-            " where id = :lane",
-            {"records": len(gone), "bytes": sum(gone), "lane": lane},
+            "update mq_partitions set records = records - ?, bytes = bytes - ? where id = ?",
+            (len(gone), sum(gone), lane),
         )
     if reader.ordered:
         _refresh_heads(tx, reader, messages)

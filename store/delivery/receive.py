@@ -22,6 +22,11 @@ from store.log.checksum import checksum
 MOST_TAKEN_OUT = 100
 _MOST_EXPIRED = 1_000
 
+_UNDELIVERED = (
+    f"select {RECORD_COLUMNS} from mq_records r where r.id >= :first and r.id < :end"
+    " order by r.id limit :limit"
+)
+
 
 class Receiver:
     """One receive by a reader, inside one transaction."""
@@ -30,7 +35,7 @@ class Receiver:
         self._tx = tx
         self._reader = reader
         self._most = most
-        self._lease = lease
+        self._ends = tx.now + lease
         self._holder = holder
         self.taken_out = 0
         self._picked: list[Stored] = []
@@ -125,13 +130,8 @@ class Receiver:
 
     def _undelivered(self, slot: Progress, limit: int) -> list[Stored]:
         rows = self._tx.rows(
-            f"select {RECORD_COLUMNS} from mq_records r where r.id >= :first and r.id < :end"
-            " order by r.id limit :limit",
-            {
-                "first": slot.record_id(slot.cursor),
-                "end": slot.end,
-                "limit": limit,
-            },
+            _UNDELIVERED,
+            {"first": slot.record_id(slot.cursor), "end": slot.end, "limit": limit},
         )
         return [Stored(slot, None, *row) for row in rows]
 
@@ -273,18 +273,17 @@ class Receiver:
         self._picked += messages
 
     def _lease_to_holder(self, message: Stored) -> Lease:
-        old, now, slot = message.lease, self._tx.now, message.slot
+        old, slot = message.lease, message.slot
         deliveries = 1 if old is None else old.deliveries + 1
-        ends = now + self._lease
         message.lease = Lease(
             slot.lease_id(message.record & leases.OFFSET_MASK),
             slot.level,
-            ends + self._reader.retry_delay(deliveries),
-            ends,
+            self._ends + self._reader.retry_delay(deliveries),
+            self._ends,
             deliveries,
             receipts.new_token(),
             self._holder,
-            now,
+            self._tx.now,
             message.record,
         )
         return message.lease
