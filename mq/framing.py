@@ -36,24 +36,19 @@ class Framing(StrEnum):
     WHOLE = "whole"
 
 
-def _parse_envelope(line: bytes) -> NewRecord:
-    from mq.records import parse_envelope
-
-    return parse_envelope(line)
-
-
 class InputForm(NamedTuple):
     """How input becomes records.
 
     `key_delimiter` splits key from value at its first occurrence, as kcat's -K does: a line
-    without it has no key. `key_from` and `timestamp_from` lead into a JSON value.
+    without it has no key. `key_from` and `timestamp_from` lead into a JSON value. With `messages`
+    envelopes are those of messages.
     """
 
     framing: Framing = Framing.LINES
     key_delimiter: bytes | None = None
     key_from: "ValuePath | None" = None
     timestamp_from: "ValuePath | None" = None
-    parse_envelope: Callable[[bytes], NewRecord] = _parse_envelope
+    messages: bool = False
 
     def checked(self) -> "InputForm":
         """This form; raises BadInput when it contradicts itself."""
@@ -90,12 +85,22 @@ def read_records(stream: "ByteStream", form: InputForm) -> Iterator[tuple[int, N
 
 def _draft(item: bytes, form: InputForm) -> NewRecord:
     if form.framing is Framing.NDJSON:
-        return form.parse_envelope(item)
+        return _envelope_parser(form)(item)
     if form.key_delimiter is not None:
         key, found, value = item.partition(form.key_delimiter)
         if found:
             return NewRecord(value, key)
     return NewRecord(item)
+
+
+def _envelope_parser(form: InputForm) -> Callable[[bytes], NewRecord]:
+    if form.messages:
+        from mq.message_input import parse_message_envelope
+
+        return parse_message_envelope
+    from mq.records import parse_envelope
+
+    return parse_envelope
 
 
 def _with_fields_from_value(record: NewRecord, form: InputForm) -> NewRecord:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mq.commands.reporting import count
 from mq.destinations import TooOld, place_document
-from mq.message_input import to_message
 from mq.record_input import Given, GivenMessage, Named, changed
 from store.errors import BadInput
+from store.messages import NewMessage
+from store.models import NewRecord
 
 if TYPE_CHECKING:
-    from store import MessageId, NewRecord, RecordId, Store, Transaction
+    from store import MessageId, RecordId, Store, Transaction
 
 
 class QueueDestination:
@@ -39,7 +40,7 @@ class QueueDestination:
 
     def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[MessageId]:
         """Send messages."""
-        messages = [to_message(record, self._message) for record in records]
+        messages = [_to_message(record, self._message) for record in records]
         if self._producer is None:
             return tx.send_many(self.name, messages)
         return tx.send_in_sequence(self._producer, self.name, messages, first)
@@ -106,7 +107,7 @@ class ExchangeDestination:
 
     def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[Published]:
         """Publish messages."""
-        messages = [to_message(record, self._message) for record in records]
+        messages = [_to_message(record, self._message) for record in records]
         if self._producer is None:
             routed = tx.publish_many(self.name, messages)
         else:
@@ -133,3 +134,25 @@ class ExchangeDestination:
         """Messages that no binding led anywhere."""
         if self.lost:
             yield (f"{count(self.lost, 'message')} went nowhere: no binding of {self.name} matched")
+
+
+def _to_message(record: NewRecord, given: GivenMessage) -> NewMessage:
+    group, priority = given.message_group, given.priority
+    # Only an envelope makes more of a record.
+    if type(record) is not NewRecord:
+        from mq.message_input import MessageRecord
+
+        assert isinstance(record, MessageRecord)
+        group = record.message_group if group is None else group
+        priority = record.priority if priority is None else priority
+    return NewMessage(
+        record.value,
+        record.key,
+        record.headers,
+        record.timestamp,
+        delay=given.delay,
+        message_group=group,
+        dedup_id=given.dedup_id,
+        priority=priority or 0,
+        ttl=given.ttl,
+    )

@@ -1,14 +1,12 @@
-"""Messages as input describes them: a record, and what only a queue makes use of."""
+"""Envelopes of messages: a record, and what only a queue makes use of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from mq.record_input import GivenMessage
 from mq.records import envelope_record, read_envelope
 from store.errors import BadInput
-from store.messages import NewMessage
 from store.models import NewRecord
 
 
@@ -28,25 +26,6 @@ def parse_message_envelope(line: bytes) -> NewRecord:
     envelope = read_envelope(line)
     record = envelope_record(envelope, line)
     return MessageRecord(record, _group(envelope), _priority(envelope))
-
-
-def to_message(record: NewRecord, given: GivenMessage) -> NewMessage:
-    """The message to send for a record."""
-    group, priority = given.message_group, given.priority
-    if isinstance(record, MessageRecord):
-        group = record.message_group if group is None else group
-        priority = record.priority if priority is None else priority
-    return NewMessage(
-        record.value,
-        record.key,
-        record.headers,
-        record.timestamp,
-        delay=given.delay,
-        message_group=group,
-        dedup_id=given.dedup_id,
-        priority=priority or 0,
-        ttl=given.ttl,
-    )
 
 
 def _group(envelope: Mapping[str, Any]) -> str | None:

@@ -11,7 +11,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from store import delivery, files, log, waiting, watch
+from store import delivery, files, log, watch
 from store.api.dead_letters import DeadLetterCalls
 from store.api.groups import GroupCalls
 from store.api.operations import OperationCalls
@@ -215,6 +215,8 @@ class Store(
             if reader.single_active or delivery.abandoned.is_possible(tx, reader):
                 pauses.append(delivery.abandoned.CHECK_SECONDS)
         deadline = min([deadline, *(monotonic() + pause for pause in pauses if pause is not None)])
+        from store import waiting
+
         waiting.wait_for_commit(self._database, since, deadline, until)
 
     def producer(self, name: str) -> Producer:
@@ -241,6 +243,8 @@ class Store(
 
         The wait ends early when `until`, which is called often, returns True.
         """
+        from store import waiting
+
         return waiting.wait_for_commit(
             self._database, since, monotonic() + in_seconds(timeout), until
         )

@@ -17,7 +17,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from store import connections, files, migrations
+from store import connections, files
 from store.clock import Clock
 from store.connections import LARGEST_VALUE, ThreadConnections, translate, translated
 from store.crash import crash_point
@@ -246,6 +246,8 @@ class Database:
             )
         self.check_version(version)
         if version < files.SCHEMA_VERSION:
+            from store import migrations
+
             self._close_connections()
             migrations.upgrade(self.path, version, self.timeout)
 

@@ -9,7 +9,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from store import first_times, groups
+from store import groups
 from store.api.dead_letters import DeadLetterCalls
 from store.api.groups import GroupCalls
 from store.api.queues import QueueCalls
@@ -98,6 +98,8 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
 
         It makes a consumer idempotent: what was done is written down together with the work.
         """
+        from store import first_times
+
         with self._write() as tx:
             return first_times.note(tx, scope, str(id))
 

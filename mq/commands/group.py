@@ -18,18 +18,9 @@ from mq.commands.group_options import (
 )
 from mq.commands.lag_columns import lag_document, write_lag
 from mq.commands.member_columns import member_columns
-from mq.commands.reporting import (
-    CHANGES,
-    Change,
-    DryRun,
-    changed_settings,
-    count,
-    report_document,
-    report_done,
-    sentence_of,
-    write_documents,
-)
+from mq.commands.reporting import DryRun, count, report_document, report_done, write_documents
 from mq.commands.reset import reset
+from mq.commands.setting_changes import CHANGES, Change, changed_settings, sentence_of
 from mq.commands.skip import skip
 from mq.context import Context, current_context
 from mq.output import Column, Format

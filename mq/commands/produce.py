@@ -118,9 +118,7 @@ def _topic(store: "Store", request: Request) -> TopicDestination:
 
 
 def _for_messages(request: Request) -> Request:
-    from mq.message_input import parse_message_envelope
-
-    return request._replace(form=request.form._replace(parse_envelope=parse_message_envelope))
+    return request._replace(form=request.form._replace(messages=True))
 
 
 def _queue(store: "Store", request: Request) -> "QueueDestination":

@@ -29,7 +29,6 @@ from mq.commands.storing import Request, check, given_message, input_form, store
 from mq.context import current_context
 from mq.framing import Framing as FramingKind
 from mq.message_destinations import ExchangeDestination
-from mq.message_input import parse_message_envelope
 from mq.record_input import Given
 from mq.records import parse_headers
 from store.errors import Unroutable
@@ -70,9 +69,7 @@ def publish(
     """
     given = Given(None if key is None else os.fsencode(key), parse_headers(header or []), None)
     message = given_message(delay, message_group, dedup_id, priority, ttl)
-    form = input_form(framing, key_delimiter, key_from, timestamp_from)._replace(
-        parse_envelope=parse_message_envelope
-    )
+    form = input_form(framing, key_delimiter, key_from, timestamp_from)._replace(messages=True)
     request = Request(
         exchange, given, message, form, values or [], file, tombstone, batch, producer
     )

@@ -32,14 +32,8 @@ from mq.commands.queue_options import (
     Wait,
     queue_settings,
 )
-from mq.commands.reporting import (
-    CHANGES,
-    Change,
-    DryRun,
-    changed_settings,
-    report_done,
-    sentence_of,
-)
+from mq.commands.reporting import DryRun, report_done
+from mq.commands.setting_changes import CHANGES, Change, changed_settings, sentence_of
 from mq.context import current_context
 from mq.trial import trial
 from store.errors import BadInput

@@ -5,16 +5,9 @@ from typing import Annotated
 import typer
 
 from mq.commands import CommandGroup
-from mq.commands.reporting import (
-    CHANGES,
-    DryRun,
-    changed_settings,
-    report_document,
-    report_done,
-    sentence_of,
-    write_documents,
-)
+from mq.commands.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands.reset import CHANGES as OFFSET_CHANGES
+from mq.commands.setting_changes import CHANGES, changed_settings, sentence_of
 from mq.commands.share_columns import (
     SHARES,
     share_document,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mq.commands import CommandGroup
-from mq.commands.reporting import CHANGES, Change, report_done, sentence_of
+from mq.commands.reporting import report_done
+from mq.commands.setting_changes import CHANGES, Change, sentence_of
 from mq.context import current_context
 from store.errors import BadInput
 from store.text import describe_size, format_size, parse_size

@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mq.commands.reporting import (
-    CHANGES,
-    Change,
-    DryRun,
-    changed_settings,
-    count,
-    report_done,
-    sentence_of,
-)
+from mq.commands.reporting import DryRun, count, report_done
+from mq.commands.setting_changes import CHANGES, Change, changed_settings, sentence_of
 from mq.commands.topic_options import (
     Cleanup,
     Compact,

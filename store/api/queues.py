@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from store import delivery, holders, log
+from store import delivery, log
 from store.api.base import Calls
 from store.errors import BadInput, Exists, MqError, NotFound
 from store.log.encoding import milliseconds
@@ -125,6 +125,8 @@ class QueueCalls(Calls):
 
         Those were taken out of the way, or belonged to a holder that is gone.
         """
+        from store import holders
+
         if not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
         name = holder or holders.default_name()
@@ -157,6 +159,8 @@ class QueueCalls(Calls):
 
         What the holder has received it may still settle (RabbitMQ: basic.cancel).
         """
+        from store import holders
+
         with self._write() as tx:
             delivery.single_active.leave(
                 tx, delivery.queues.find(tx, queue), holder or holders.default_name()

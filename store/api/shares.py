@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from store import delivery, holders, log
+from store import delivery, log
 from store.api.base import Calls
 from store.api.queues import MOST_AT_ONCE
 from store.errors import BadInput, Exists
@@ -103,6 +103,8 @@ class ShareCalls(Calls):
         self, share: str, most: int, lease: Seconds | None, holder: str | None, attached: bool
     ) -> tuple[list[SharedRecord], int]:
         """Lease what is due now; the records, and for how many others it is worth a new try."""
+        from store import holders
+
         if not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"one call acquires 1 to {MOST_AT_ONCE} records, not {most}")
         name = holder or holders.default_name()

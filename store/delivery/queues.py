@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from store.delivery.readers import Reader
 from store.errors import BadInput, Conflict, Exists, NotFound
 from store.memory import remembered
 from store.messages import QueueConfig
+from store.statements import array
 
 if TYPE_CHECKING:
     from store.log.topics import Partition
@@ -88,7 +88,7 @@ def _queue_columns(config: QueueConfig) -> dict[str, Any]:
         "delay": config.delay,
         "retention": config.retention,
         "max_message": config.max_message,
-        "retry_delays": json.dumps(config.retry_delays),
+        "retry_delays": array(config.retry_delays),
         "dedup": config.dedup,
         "content_dedup": int(config.content_dedup),
         "dedup_scope": config.dedup_scope,
@@ -246,7 +246,9 @@ def _config(settings: list[Any]) -> QueueConfig:
 
 @lru_cache
 def _read_delays(text: str) -> tuple[int, ...]:
-    return tuple(json.loads(text))
+    # Whole numbers in brackets, as `array` writes them: JSON, but no need to load its reader.
+    numbers = text[1:-1]
+    return tuple(map(int, numbers.split(","))) if numbers else ()
 
 
 def _reader(tx: Snapshot, id: int, name: str, channel: int, config: QueueConfig) -> Reader:

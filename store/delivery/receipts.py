@@ -1,6 +1,5 @@
 """Receipts: what a receive hands out, and what settling asks for."""
 
-import random
 from struct import Struct, error as StructError
 from typing import NamedTuple
 from zlib import crc32
@@ -21,6 +20,9 @@ class Receipt(NamedTuple):
 
 def new_token() -> int:
     """A token for one delivery."""
+    # Only who receives waits for this.
+    import random
+
     return random.getrandbits(TOKEN_BITS)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         read as read,
         retention as retention,
         topics as topics,
+        unfinished as unfinished,
     )
 else:
     __getattr__ = on_demand(__name__)

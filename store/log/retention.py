@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
+from store import log
 from store.clock import MOST_JUMP
 from store.db import Snapshot, Write
-from store.log import topics, unfinished
-from store.log.read import offset_for_time
+from store.log import topics
 from store.log.topics import Partition, Topic
 from store.memory import remembered
 from store.statements import array
@@ -86,7 +86,7 @@ def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
     )
     for statement in _FORGET:
         tx.execute(statement, span)
-    unfinished.forget_below(tx, partition, first, end)
+    log.unfinished.forget_below(tx, partition, first, end)
     tx.execute(
         "update mq_partitions set start = :start, records = records - :count,"
         " bytes = bytes - :size where id = :id",
@@ -109,7 +109,7 @@ def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[i
             f"delete from {table} where {column} in (select value from json_each(:ids))",
             {"ids": ids},
         )
-    unfinished.forget(tx, partition, offsets)
+    log.unfinished.forget(tx, partition, offsets)
     tx.execute(
         "update mq_partitions set records = records - :count, bytes = bytes - :size where id = :id",
         {"count": count, "size": int(size), "id": partition},
@@ -180,7 +180,7 @@ def _end_by_age(tx: Snapshot, topic: Topic, partition: Partition) -> int:
     )
     if first is None or first >= oldest_kept:
         return 0
-    found = offset_for_time(tx, partition, oldest_kept)
+    found = log.read.offset_for_time(tx, partition, oldest_kept)
     return partition.next if found is None else found
 
 
