@@ -30,7 +30,7 @@ class QueueDestination:
         self._given = given
         self._message = message
         self.duplicates = 0
-        self._old = TooOld(store, store.queue(name).config.retention)
+        self._old = TooOld(store, store.queue_config(name).retention)
         self._producer = None if producer is None else store.producer(producer)
         self.stored_before = self._producer.stored(name) if self._producer else 0
 

@@ -16,8 +16,9 @@ from store.broker import Store
 from store.consumer import Consumer
 from store.crash import crash_point
 from store.errors import BadInput, MqError
-from store.messages import Message, NewMessage, QueueStatus
+from store.messages import Message, NewMessage
 from store.models import Record
+from store.queue_status import QueueStatus
 from store.transaction import Transaction
 
 Item = TypeVar("Item", Record, Message)
@@ -225,7 +226,7 @@ def _present(status: QueueStatus) -> int:
 
 
 def _problem_of_queue(store: Store, name: str) -> str | None:
-    return "is FIFO: its messages need a message group" if store.queue(name).config.fifo else None
+    return "is FIFO: its messages need a message group" if store.queue_config(name).fifo else None
 
 
 def _problem(store: Store, name: str) -> str | None:

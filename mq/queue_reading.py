@@ -36,7 +36,7 @@ class QueueReading:
         self._limit = limit
         self._wait = _LONGEST_WAIT if follow else 0.0
         self._interrupts = interrupts
-        config = store.queue(queue).config
+        config = store.queue_config(queue)
         warn_of_chaos(context, queue, config)
         self._lease = config.lease / 1000
         self._in_hand: list[str] = []

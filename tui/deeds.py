@@ -10,7 +10,7 @@ from store.addresses import parse_address
 from store.consumer_groups import OffsetChange
 from store.groups.reset import Scope
 from store.log.positions import parse_position
-from store.messages import LeaseStatus
+from store.queue_status import LeaseStatus
 from store.text import describe_size, printable_bytes
 from tui.dialogs import Deed
 from tui.figures import plural
@@ -55,7 +55,7 @@ def prepare_dead_letter(reader: str, address: str) -> Prepare:
                 hint=f"mq lease list {reader}",
             )
         is_share = store.kind(reader) == "share"
-        target = (store.share(reader) if is_share else store.queue(reader)).config.dlq
+        target = (store.share(reader).config if is_share else store.queue_config(reader)).dlq
         gone = "is passed over" if is_share else "is deleted"
         to = f"goes to {target}" if target else f"{gone}: {reader} has no DLQ"
 
@@ -147,7 +147,7 @@ def _way_to(store: Store, destination: str) -> str:
 
 
 def _message(store: Store, queue: str, key: str, value: str) -> NewMessage:
-    is_fifo = store.queue(queue).config.fifo
+    is_fifo = store.queue_config(queue).fifo
     return NewMessage(value, key=key or None, message_group=(key or "default") if is_fifo else None)
 
 

@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 
-from store.messages import Message, QueueStatus
+from store.messages import Message
+from store.queue_status import QueueStatus
 
 from . import rebook
 from .facts import Facts

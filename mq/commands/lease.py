@@ -10,7 +10,7 @@ from mq.context import current_context
 from mq.output import Column
 from store.addresses import Address, parse_address
 from store.errors import BadInput
-from store.messages import LeaseStatus
+from store.queue_status import LeaseStatus
 from store.text import describe_duration, format_time
 
 app = CommandGroup(help="Leases: messages in somebody's hands.")

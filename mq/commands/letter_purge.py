@@ -71,7 +71,7 @@ def _purge_some(context: Context, store: Store, queue: str, choice: Choice, dry_
 
 
 def _dead_letters_in(store: Store, queue: str) -> int:
-    dlq = store.queue(queue).config.dlq
+    dlq = store.queue_config(queue).dlq
     for found in store.dead_letter_queues():
         if found.name == queue:
             return found.dead_letters

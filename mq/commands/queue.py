@@ -41,7 +41,7 @@ from mq.commands.reporting import DryRun, count, report_document, report_done, w
 from mq.context import current_context
 from mq.output import Column, Format
 from store.addresses import check_name
-from store.messages import QueueStatus
+from store.queue_status import QueueStatus
 from store.settings import write_settings
 from store.text import describe_size
 

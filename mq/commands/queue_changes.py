@@ -38,7 +38,7 @@ from mq.context import current_context
 from mq.trial import trial
 from store.errors import BadInput
 from store.keeping import queue_keeps_less
-from store.messages import QueueStatus
+from store.queue_status import QueueStatus
 
 if TYPE_CHECKING:
     from store import Store

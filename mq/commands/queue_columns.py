@@ -6,7 +6,8 @@ from typing import Any
 
 from mq.context import Context
 from mq.output import Column
-from store.messages import STATES, QueueConfig, QueueStatus
+from store.messages import STATES, QueueConfig
+from store.queue_status import QueueStatus
 from store.settings import write_settings
 from store.shared_records import ShareConfig
 from store.text import describe_duration, describe_size, format_duration, format_time

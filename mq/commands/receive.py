@@ -64,7 +64,7 @@ def receive(
             records = store.acquire(source, number, seconds or 0.0, duration)
             _write(context, records, shared_records.to_document, SHARED_COLUMNS)
             return _exit_code(records, fail_empty)
-        warn_of_chaos(context, source, store.queue(source).config)
+        warn_of_chaos(context, source, store.queue_config(source))
         messages = store.receive(source, number, seconds, duration)
     _write(context, messages, to_document, RECEIVED)
     return _exit_code(messages, fail_empty)

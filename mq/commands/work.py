@@ -151,7 +151,7 @@ def _positive(duration: str) -> float:
 def _work_on_queue(
     context: Context, store: Store, request: Request, interrupts: Interrupts
 ) -> None:
-    config = store.queue(request.source).config
+    config = store.queue_config(request.source)
     warn_of_chaos(context, request.source, config)
     _check_leasing(request, "queue", config.dlq)
     interrupts.hold()

@@ -12,17 +12,9 @@ from store.log.encoding import milliseconds
 
 if TYPE_CHECKING:
     from store.db import Write
-    from store.messages import (
-        Attempt,
-        LeaseStatus,
-        Message,
-        MessageId,
-        NewMessage,
-        QueueConfig,
-        QueueSettings,
-        QueueStatus,
-    )
+    from store.messages import Message, MessageId, NewMessage, QueueConfig, QueueSettings
     from store.models import Headers, Seconds, Timestamp
+    from store.queue_status import Attempt, LeaseStatus, QueueStatus
 
 DEFAULT_MAX_DELIVERIES = 5
 _TIMES = ("lease", "delay", "retention", "dedup", "ttl", "wait")
@@ -63,6 +55,11 @@ class QueueCalls(Calls):
         """One queue; raises `NotFound`."""
         with self._looking() as tx:
             return delivery.view.status(tx, delivery.queues.find(tx, name))
+
+    def queue_config(self, name: str) -> QueueConfig:
+        """The settings of one queue, without a look at what is in it; raises `NotFound`."""
+        with self._read() as tx:
+            return delivery.queues.find(tx, name).config
 
     def alter_queue(self, name: str, **settings: Unpack[QueueSettings]) -> QueueStatus:
         """Change what is given and keep the rest; messages stay."""

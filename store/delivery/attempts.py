@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from store.db import Snapshot, Write
 from store.delivery.leases import Lease
-from store.messages import Attempt
+
+if TYPE_CHECKING:
+    from store.queue_status import Attempt
 
 # How long an ended delivery is remembered; a receipt is answered no longer than that.
 KEEP = 14 * 86_400_000
@@ -71,6 +75,8 @@ def ended(tx: Snapshot, lease: int, token: int) -> bool:
 
 def history(tx: Snapshot, lease: int) -> list[Attempt]:
     """The ended deliveries of a message in its present place, first to last."""
+    from store.queue_status import Attempt
+
     rows = tx.rows(
         "select number, holder, started, ended, outcome, error from mq_attempts"
         " where lease = :lease order by number",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from store.delivery.readers import Reader
 from store.delivery.tenants import Place
 from store.log.encoding import Encoded, decode_headers
 from store.models import NewRecord
+from store.statements import array
 
 if TYPE_CHECKING:
     from store.delivery.origins import Origin
@@ -122,7 +122,7 @@ def leases_to_settle(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
         rows = tx.rows(_TO_SETTLE_ONE, ids)
     else:
         rows = tx.rows(
-            f"{_TO_SETTLE} where l.id in (select value from json_each(?))", (json.dumps(ids),)
+            f"{_TO_SETTLE} where l.id in (select value from json_each(?))", (array(ids),)
         )
     return {row[4]: row for row in rows}
 

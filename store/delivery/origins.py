@@ -1,13 +1,11 @@
 """What a message is called, and where one that was moved comes from."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from store.db import Row, Snapshot, Write
+from store.statements import array
 
 if TYPE_CHECKING:
     from store.letters import Dead, Hop, Reason
@@ -23,14 +21,14 @@ class Origin(NamedTuple):
     message_id: bytes
     sent: int
     source: str | None = None
-    reason: Reason | None = None
+    reason: "Reason | None" = None
     at: int | None = None
     deliveries: int = 0
     error: str | None = None
-    hops: tuple[Hop, ...] = ()
+    hops: "tuple[Hop, ...]" = ()
     priority: int = 0
 
-    def dead(self) -> Dead | None:
+    def dead(self) -> "Dead | None":
         """The dead letter's envelope, if it is one."""
         if self.reason is None or self.source is None or self.at is None:
             return None
@@ -85,7 +83,7 @@ def moved(tx: Snapshot, records: Sequence[int]) -> dict[int, Origin]:
     rows = tx.rows(
         "select record, message_id, sent, source, reason, at, deliveries, error, hops, priority"
         " from mq_origins where record in (select value from json_each(:records))",
-        {"records": json.dumps(records)},
+        {"records": array(records)},
     )
     return {row[0]: _from_row(row[1:]) for row in rows}
 
@@ -122,8 +120,8 @@ def remove(tx: Write, record: int) -> None:
 
 
 def with_hop(
-    hops: tuple[Hop, ...], source: str, reason: Reason, at: int, ttl: int | None = None
-) -> tuple[Hop, ...]:
+    hops: "tuple[Hop, ...]", source: str, reason: "Reason", at: int, ttl: int | None = None
+) -> "tuple[Hop, ...]":
     """The history with one death more: newest first, one entry per queue and reason (x-death)."""
     from store.letters import Hop
 
@@ -133,13 +131,17 @@ def with_hop(
     return (Hop(source, reason, first.count + 1, first.at, first.ttl), *others)
 
 
-def hops_to_json(hops: tuple[Hop, ...]) -> str:
+def hops_to_json(hops: "tuple[Hop, ...]") -> str:
     """A history as it is stored."""
+    import json
+
     return json.dumps([[hop.source, hop.reason, hop.count, hop.at, hop.ttl] for hop in hops])
 
 
-def hops_from_json(text: str) -> tuple[Hop, ...]:
+def hops_from_json(text: str) -> "tuple[Hop, ...]":
     """A stored history."""
+    import json
+
     from store.letters import Hop
 
     return tuple(Hop(*hop) for hop in json.loads(text))

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from store import delivery
 from store.db import Snapshot, Write
 from store.delivery import enqueue, leases, limits, move, origins, sweep
-from store.delivery.mischief import Mischief
 from store.delivery.queues import Queue
 from store.errors import BadInput
 from store.log import append, retention
@@ -57,7 +57,7 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[Messag
 def _store(tx: Write, queue: Queue, batch: Batch) -> list[MessageId]:
     limits.check(tx, queue, batch.sizes)
     if queue.config.chaos is not None:
-        batch = Mischief(tx, queue).hold_up(batch)
+        batch = delivery.mischief.Mischief(tx, queue).hold_up(batch)
     records = enqueue.enqueue(tx, queue, batch)
     move.keep_within_limits(tx, queue.reader, records)
     if sweep.is_due(tx) or batch.expires is not None:

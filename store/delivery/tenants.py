@@ -5,7 +5,6 @@ messages begin and how many of its messages are in flight, so a receive looks at
 many tenants wait. At most nine can be noisy at a time: each has more than a tenth in flight.
 """
 
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -108,6 +107,8 @@ def noisy(tx: Snapshot, reader: Reader, in_flight: int) -> list[str]:
 
 def next_undelivered(tx: Snapshot, reader: Reader, noisy: Sequence[str]) -> int | None:
     """The oldest undelivered record of a tenant that is not noisy."""
+    import json
+
     found: int | None = tx.value(
         "select first from mq_tenants where reader = :reader and first is not null"
         " and name not in (select value from json_each(:noisy)) order by first limit 1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from store.db import Snapshot
 from store.delivery import expiry, leases, move, origins, queues, receipts
@@ -14,7 +15,10 @@ from store.delivery.readers import Reader
 from store.errors import NotFound
 from store.log.encoding import decode_headers
 from store.log.read import offset_for_time
-from store.messages import LeaseStatus, Message, QueueStatus, State
+from store.messages import Message, State
+
+if TYPE_CHECKING:
+    from store.queue_status import LeaseStatus, QueueStatus
 
 
 def _moved(tx: Snapshot, stored: Sequence[Stored]) -> dict[int, Origin]:
@@ -171,6 +175,8 @@ class _BlockedGroups:
 
 def status(tx: Snapshot, queue: Queue) -> QueueStatus:
     """The queue and how many messages are in each state, without counting the backlog."""
+    from store.queue_status import QueueStatus
+
     total = sum(lane.records for lane in queue.lanes.values())
     acknowledged, dropped = _done_with(tx, queue, total)
     in_hand, delayed = leases.held_and_waiting(tx, queue.reader)
@@ -310,6 +316,8 @@ def _soonest(tx: Snapshot, table: str, reader: Reader, further: str) -> int | No
 
 def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[LeaseStatus]:
     """The leases that run, or with `expired` those that lapsed and were not taken again."""
+    from store.queue_status import LeaseStatus
+
     seal = receipts.seal(tx)
     numbers = {slot.id: slot.number for slot in leases.slots(tx, reader)}
     rows = tx.rows(

@@ -1,7 +1,5 @@
 """What callers give, turned into what the columns hold; limits are checked here."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -29,7 +27,7 @@ class Encoded(NamedTuple):
     size: int
 
     @classmethod
-    def stored(cls, value: bytes | None, key: bytes | None, headers: str | None) -> Encoded:
+    def stored(cls, value: bytes | None, key: bytes | None, headers: str | None) -> "Encoded":
         """A record from the columns of another one, to be stored anew."""
         return cls(value, key, headers, len(value or b"") + len(key or b"") + len(headers or ""))
 
@@ -53,7 +51,7 @@ class Batch(NamedTuple):
     delays: Sequence[int] | None = None
     expires: Sequence[int | None] | None = None
 
-    def chosen(self, indexes: Sequence[int]) -> Batch:
+    def chosen(self, indexes: Sequence[int]) -> "Batch":
         """Some of the records, or all of them, in this order."""
         if len(indexes) == len(self.values):
             return self

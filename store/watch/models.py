@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from store.consumer_groups import Lag
-from store.messages import QueueStatus
 from store.models import TopicStatus
+from store.queue_status import QueueStatus
 from store.shared_records import ShareStatus
 from store.upkeep import StoreStatus
 
