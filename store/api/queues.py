@@ -189,11 +189,11 @@ class QueueCalls(Calls):
 
     def _settle(self, receipts: Sequence[str], action: delivery.settle.Action) -> None:
         texts = [receipts] if isinstance(receipts, str) else list(receipts)
-        odd = next((text for text in texts if not isinstance(text, str)), None)
-        if odd is not None:
-            raise BadInput(
-                f"a receipt is text, not {type(odd).__name__}", hint="give message.receipt"
-            )
+        for text in texts:
+            if not isinstance(text, str):
+                raise BadInput(
+                    f"a receipt is text, not {type(text).__name__}", hint="give message.receipt"
+                )
         with self._write() as tx:
             refused = delivery.settle.settle(tx, texts, action)
             if refused and self._all_or_nothing:

@@ -7,6 +7,7 @@ delivered (again), so one index serves expiry, retry delays and delayed sends, w
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from store.db import Row, Snapshot, Write
@@ -94,7 +95,10 @@ _COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record"
 
 def slots(tx: Snapshot, reader: Reader) -> list[Progress]:
     """The reader's slots by lane or partition number."""
-    return [_progress(reader, row) for row in tx.rows(_SLOTS, {"reader": reader.id})]
+    found = [_progress(reader, row) for row in tx.rows(_SLOTS, {"reader": reader.id})]
+    # Mostly there is one; SQLite would set up a sorter for it.
+    found.sort(key=attrgetter("number"))
+    return found
 
 
 def slot_in(tx: Snapshot, reader: Reader, partition: int) -> Progress:
@@ -111,7 +115,7 @@ _PROGRESS = (
     " from mq_slots s join mq_partitions p on p.id = s.partition"
 )
 # A text that is put together at every call is hashed at every call to find what was prepared.
-_SLOTS = f"select {_PROGRESS} where s.reader = :reader order by p.number"
+_SLOTS = f"select {_PROGRESS} where s.reader = :reader"
 _INSERT = f"insert into mq_leases ({_COLUMNS}, reader) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
