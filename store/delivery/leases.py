@@ -6,7 +6,6 @@ delivered (again), so one index serves expiry, retry delays and delayed sends, w
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -17,18 +16,20 @@ OFFSET_BITS = 40
 OFFSET_MASK = (1 << OFFSET_BITS) - 1
 
 
-@dataclass(slots=True)
 class Slot:
     """What a reader has of one lane or partition; a queue's lane tells its level and if it waits.
 
     It never changes. How far the reader has come is a `Progress`.
     """
 
-    id: int
-    partition: int
-    number: int
-    level: int
-    delayed: bool
+    __slots__ = ("delayed", "id", "level", "number", "partition")
+
+    def __init__(self, id: int, partition: int, number: int, level: int, delayed: bool) -> None:
+        self.id = id
+        self.partition = partition
+        self.number = number
+        self.level = level
+        self.delayed = delayed
 
     def lease_id(self, offset: int) -> int:
         """The id of the lease row of a message in this slot."""
@@ -44,16 +45,29 @@ class Slot:
         return self.partition + 1 << OFFSET_BITS
 
 
-@dataclass(slots=True)
 class Progress(Slot):
     """A slot and how far its reader has come: below the cursor all was handed out once.
 
     `next` is where the lane or partition ends, and `leases` counts the slot's lease rows.
     """
 
-    cursor: int
-    next: int
-    leases: int
+    __slots__ = ("cursor", "leases", "next")
+
+    def __init__(
+        self,
+        id: int,
+        partition: int,
+        number: int,
+        level: int,
+        delayed: bool,
+        cursor: int,
+        next: int,
+        leases: int,
+    ) -> None:
+        super().__init__(id, partition, number, level, delayed)
+        self.cursor = cursor
+        self.next = next
+        self.leases = leases
 
 
 class Lease(NamedTuple):

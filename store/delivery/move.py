@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from store import delivery, log, samples
@@ -30,19 +29,29 @@ if TYPE_CHECKING:
     from store.log.topics import Topic
 
 
-@dataclass(slots=True)
 class Standing:
     """Where a message stands: its slot, its record and, if it was handed out, its lease.
 
     `size` is bytes of key, headers and value together. One that was moved there has an origin.
     """
 
-    slot: Slot
-    lease: Lease | None
-    record: int
-    message_group: str | None
-    size: int
-    has_origin: bool
+    __slots__ = ("has_origin", "lease", "message_group", "record", "size", "slot")
+
+    def __init__(
+        self,
+        slot: Slot,
+        lease: Lease | None,
+        record: int,
+        message_group: str | None,
+        size: int,
+        has_origin: bool,
+    ) -> None:
+        self.slot = slot
+        self.lease = lease
+        self.record = record
+        self.message_group = message_group
+        self.size = size
+        self.has_origin = has_origin
 
     @property
     def sequence(self) -> int:
@@ -59,16 +68,39 @@ class Standing:
         return self.lease is not None and self.lease.token is not None and self.lease.ends > now
 
 
-@dataclass(slots=True)
 class Stored(Standing):
     """A message where it stands, with what it says."""
 
-    timestamp: int
-    key: bytes | None
-    headers: str | None
-    value: bytes | None
-    expires: int | None
-    checksum: int
+    __slots__ = ("checksum", "expires", "headers", "key", "timestamp", "value")
+
+    def __init__(
+        self,
+        slot: Slot,
+        lease: Lease | None,
+        record: int,
+        message_group: str | None,
+        size: int,
+        has_origin: bool,
+        timestamp: int,
+        key: bytes | None,
+        headers: str | None,
+        value: bytes | None,
+        expires: int | None,
+        checksum: int,
+    ) -> None:
+        # Not by a call of the other one: there is one of these for each message.
+        self.slot = slot
+        self.lease = lease
+        self.record = record
+        self.message_group = message_group
+        self.size = size
+        self.has_origin = has_origin
+        self.timestamp = timestamp
+        self.key = key
+        self.headers = headers
+        self.value = value
+        self.expires = expires
+        self.checksum = checksum
 
     @property
     def content(self) -> Encoded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from store import routing
 from store.addresses import EXCHANGE_PREFIX
@@ -28,8 +28,7 @@ RECEIPT_LIFE = 12 * 3_600_000
 _TWICE = "the work may be done twice: receive again, and make it idempotent"
 
 
-@dataclass(slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A delivery that is being settled, and the receipt that asked for it."""
 
     receipt: str
