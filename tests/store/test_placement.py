@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, strategies as st
 
-from store import BadRecord, NewRecord, Store
+from store import BadRecord, NewRecord, RecordId, Store
 from store.log.placement import STICKY_BYTES, StickyPlacement, murmur2, partition_for_key
 
 
@@ -105,3 +105,18 @@ def test_each_topic_has_a_place_of_its_own_to_stick_to(store: Store) -> None:
     wide = {store.produce(topic, "x").partition for topic in ["wide", "narrow", "wide"]}
 
     assert len(wide - {0}) <= 1
+
+
+def test_in_a_batch_of_any_size_each_record_stands_where_its_id_says(store: Store) -> None:
+    store.create_topic("orders", partitions=3)
+    given = {}
+    for size in range(140):
+        records = [NewRecord(b"%d of %d" % (n, size), b"%d" % n) for n in range(size)]
+        ids = store.produce_many("orders", records)
+        given.update(zip(ids, records, strict=True))
+
+    stored = [record for n in range(3) for record in store.read("orders", n, limit=10_000)]
+    assert {
+        RecordId(record.topic, record.partition, record.offset): NewRecord(record.value, record.key)
+        for record in stored
+    } == given
