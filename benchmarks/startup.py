@@ -79,6 +79,7 @@ def commands(store: Store, runs: int) -> dict[str, Iterator[list[str]]]:
     receipts = [message.receipt for message in store.receive("jobs", runs, lease=3600)]
     return {
         "mq produce TOPIC VALUE": iter([["produce", "events", "value"]] * runs),
+        "mq produce QUEUE VALUE": iter([["produce", "jobs", "value"]] * runs),
         "mq consume TOPIC -n 1": iter([["consume", "events", "-n", "1"]] * runs),
         "mq receive QUEUE": iter([["receive", "jobs"]] * runs),
         "mq lag": iter([["lag"]] * runs),

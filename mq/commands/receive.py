@@ -5,14 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from mq import shared_records
 from mq.chaos import warn_of_chaos
 from mq.commands import SingleCommand
 from mq.context import Context, current_context
 from mq.diagnostics import ExitCode
 from mq.message_records import MESSAGE_COLUMNS, to_document
 from mq.output import Column, Format, Row
-from mq.shared_records import SHARED_COLUMNS
 from store.addresses import check_name
 from store.messages import Message
 from store.text import format_time, parse_duration
@@ -61,8 +59,10 @@ def receive(
     duration = None if lease is None else parse_duration(lease) / 1000
     with context.open_store() as store:
         if store.kind(source) == "share":
+            from mq.shared_records import SHARED_COLUMNS, to_document as shared_document
+
             records = store.acquire(source, number, seconds or 0.0, duration)
-            _write(context, records, shared_records.to_document, SHARED_COLUMNS)
+            _write(context, records, shared_document, SHARED_COLUMNS)
             return _exit_code(records, fail_empty)
         warn_of_chaos(context, source, store.queue_config(source))
         messages = store.receive(source, number, seconds, duration)
