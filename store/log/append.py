@@ -19,6 +19,8 @@ from store.models import NewRecord, RecordId
 from store.statements import blobs
 
 LARGEST_BATCH = 16 << 20
+# What columns save with so many records they cost with fewer.
+_MANY = 4
 _LAST_OFFSET = (1 << 40) - 1
 
 
@@ -79,9 +81,9 @@ def append(tx: Write, partition: Partition, batch: Batch) -> range:
 
 def insert(tx: Write, ids: Sequence[int], timestamps: Sequence[int], batch: Batch) -> None:
     """Write rows with their checksums: records of a topic, or messages of a queue."""
-    if len(ids) == 1:
-        # What columns save with many records they cost with one.
-        _insert_one(tx, ids[0], timestamps[0], batch)
+    if len(ids) < _MANY:
+        for index, id in enumerate(ids):
+            _insert_one(tx, id, timestamps[index], batch, index)
         return
     values, keys, headers, groups = batch.values, batch.keys, batch.headers, batch.message_groups
     tx.insert_columns(
@@ -99,10 +101,10 @@ def insert(tx: Write, ids: Sequence[int], timestamps: Sequence[int], batch: Batc
     )
 
 
-def _insert_one(tx: Write, id: int, timestamp: int, batch: Batch) -> None:
-    value, keys, headers, expires = batch.values[0], batch.keys, batch.headers, batch.expires
-    key, text = keys[0] if keys else None, headers[0] if headers else None
-    group = batch.message_groups[0] if batch.message_groups else None
+def _insert_one(tx: Write, id: int, timestamp: int, batch: Batch, index: int) -> None:
+    value, keys, headers, expires = batch.values[index], batch.keys, batch.headers, batch.expires
+    key, text = keys[index] if keys else None, headers[index] if headers else None
+    group = batch.message_groups[index] if batch.message_groups else None
     tx.insert_row(
         "mq_records",
         {
@@ -113,7 +115,7 @@ def _insert_one(tx: Write, id: int, timestamp: int, batch: Batch) -> None:
             "key": key,
             "headers": text,
             "message_group": group,
-            "expires": expires[0] if expires else None,
+            "expires": expires[index] if expires else None,
         },
     )
 
