@@ -1,4 +1,4 @@
-"""Messages enter a queue here: lane, sequence, delay."""
+"""Messages enter a queue here: lane, sequence, delay. They are given column by column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending to a queue: what is given becomes drafts, duplicates are answered, the rest stored."""
+"""Sending to a queue: what is given becomes columns, duplicates are answered, the rest stored."""
 
 from __future__ import annotations
 
