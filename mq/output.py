@@ -28,7 +28,7 @@ _CHUNK = 1 << 16
 _GAP = 2
 # The width up to which a cell without spaces is kept in one piece (a receipt, a message's id), and
 # that to which text is folded at most.
-_LONGEST_WORD = 40
+_LONGEST_WORD = 41
 _NARROWEST_TEXT = 16
 _CELL_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n"})
 

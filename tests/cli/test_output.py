@@ -126,7 +126,11 @@ def test_a_table_wider_than_the_terminal_keeps_receipts_and_times_in_one_piece(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    row = ("2026-11-25T00:50:30.617Z", "r20000000001.422ff298a2b07b2.eeea51d7", "timed out " * 9)
+    row = (
+        "2026-11-25T00:50:30.617Z",
+        "r00000200000000010422ff298a2b07b2eeea51d7",
+        "timed out " * 9,
+    )
     columns = [Column[tuple[str, ...]](f"c{n}", lambda row, n=n: row[n]) for n in range(3)]
     stream = io.BytesIO()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from store import NewRecord, Stall, Store
@@ -100,7 +102,7 @@ def test_both_ways_out_let_the_window_move(packers: Store, clock: ManualClock, a
     acquire(packers)
     clock.advance(30)
     (remedy,) = [one for one in only(packers).remedies if one.action == action]
-    receipt = next(word for word in remedy.command.split() if "." in word)
+    receipt = next(word for word in remedy.command.split() if re.fullmatch("r[0-9a-f]+", word))
     packers.reject([receipt]) if action == "skip" else packers.nack([receipt])
     assert packers.stalls() == []
 
