@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from queue_invariants import check_queue_invariants
 
-from store import BadInput, BadRecord, Message, NewMessage, Store
+from store import BadInput, BadRecord, Message, NewMessage, NotFound, Store
 from store.clock import ManualClock
 from store.errors import Damaged
 
@@ -27,13 +27,21 @@ def counts(store: Store, queue: str = "jobs") -> tuple[int, int, int, int]:
 
 def send(store: Store, *sent: str, queue: str = "jobs") -> None:
     for value in sent:
-        group = value[0] if store.queue(queue).config.fifo else None
+        group = value[0] if store.queue_config(queue).fifo else None
         store.send(queue, value, message_group=group)
 
 
 def damage(store: Store, value: str) -> None:
     with store._write() as tx:
         tx.execute("update mq_records set value = x'00' where value = ?", (value.encode(),))
+
+
+def test_the_settings_of_a_queue_are_those_of_its_status(store: Store) -> None:
+    store.create_queue("jobs", retry_delays=[5, 60], lease=7, dedup=10)
+    assert store.queue_config("jobs") == store.queue("jobs").config
+    assert store.queue_config("jobs").retry_delays == (5_000, 60_000)
+    with pytest.raises(NotFound):
+        store.queue_config("none")
 
 
 def test_retry_delays_hold_a_nacked_message_longer_each_time(
