@@ -36,10 +36,9 @@ class Delivery(NamedTuple):
     lease: Lease
 
     def whole(self, tx: Write) -> Stored:
-        """The message with what it says; raises `LeaseLost` when it has left since it was found."""
+        """The message with what it says."""
         message = move.load(tx, self.message.slot, self.message.record)
-        if message is None:
-            raise LeaseLost("another message that was settled with it pushed it out", hint=_TWICE)
+        assert message is not None
         return message
 
 
@@ -164,12 +163,18 @@ def _one_by_one(act: Callable[[Write, Reader, Delivery], None]) -> Action:
         refused: Refused = {}
         for delivery in deliveries:
             try:
+                _check_presence(tx, reader, delivery)
                 act(tx, reader, delivery)
             except MqError as error:
                 refused[delivery.receipt] = error
         return refused
 
     return action
+
+
+def _check_presence(tx: Write, reader: Reader, delivery: Delivery) -> None:
+    if reader.sheds and leases.get(tx, delivery.lease.id) is None:
+        raise LeaseLost("another message that was settled with it pushed it out", hint=_TWICE)
 
 
 def _change(tx: Write, reader: Reader, delivery: Delivery, after: Lease) -> None:

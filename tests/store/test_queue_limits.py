@@ -215,3 +215,25 @@ def test_what_a_rejected_message_pushed_out_can_not_be_settled_by_the_same_call(
 
     assert (peek(store, "dead"), store.queue("dead").ready) == (["b"], 1)
     assert store.queue("dead").dropped == 1
+
+
+def test_what_a_given_back_message_pushed_out_can_not_be_settled_by_the_same_call(
+    store: Store, clock: ManualClock
+) -> None:
+    store.create_queue("dead", max_length=1)
+    store.create_queue("q", max_length=1, max_deliveries=2, dlq="dead")
+    store.alter_queue("dead", dlq="q")
+    store.send("dead", "old")
+    store.send("q", "a")
+    store.nack([store.receive("q")[0].receipt or ""])
+    held = store.receive("q", lease=10)
+    store.send("q", "b")
+    held += store.receive("q", lease=10)
+    clock.advance(10)
+
+    # a goes to the DLQ, from where that pushes old back to q, and from there b.
+    with pytest.raises(LeaseLost):
+        store.nack([message.receipt or "" for message in held])
+
+    assert (peek(store), peek(store, "dead")) == (["old"], ["a", "b"])
+    assert list(store.verify()) == []
