@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from store import NewMessage, NewRecord, Store
+from store import NewRecord, Store
 
 from .contenders import Contender, Log
 
@@ -30,7 +30,7 @@ class MqQueue(Contender):
         self._store.ack([message.receipt or ""])
 
     def send_batch(self, values: Sequence[bytes]) -> None:
-        self._store.send_many("q", [NewMessage(value) for value in values])
+        self._store.send_many("q", values)
 
     def take_batch(self, number: int) -> None:
         messages = self._store.receive("q", number)

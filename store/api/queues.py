@@ -109,8 +109,13 @@ class QueueCalls(Calls):
         )
         return self.send_many(queue, [message])[0]
 
-    def send_many(self, queue: str, messages: Iterable[NewMessage]) -> list[MessageId]:
-        """Send messages in one transaction, all or none; raises `BadRecord` for a bad one."""
+    def send_many(
+        self, queue: str, messages: Iterable[NewMessage | bytes | str]
+    ) -> list[MessageId]:
+        """Send messages in one transaction, all or none; bytes or text is a value alone.
+
+        Raises `BadRecord` for the first that can't be stored.
+        """
         with self._write() as tx:
             return delivery.send.send(tx, delivery.queues.find(tx, queue), messages)
 

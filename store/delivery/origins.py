@@ -55,6 +55,12 @@ def own_id(tx: Snapshot, record: int) -> str:
     return _first_digits(tx.database.uuid, record >> 8) + _LAST_DIGITS[record & 0xFF]
 
 
+def own_ids(tx: Snapshot, records: Sequence[int]) -> list[str]:
+    """What `own_id` is of each."""
+    store = tx.database.uuid
+    return [_first_digits(store, record >> 8) + _LAST_DIGITS[record & 0xFF] for record in records]
+
+
 @lru_cache
 def _first_digits(store: bytes, record: int) -> str:
     return format_id(_id(store, record << 8))[:-2]

@@ -22,7 +22,10 @@ LONGEST_ID = 128
 _FORGOTTEN_AT_ONCE = 20
 
 
-def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[MessageId]:
+Given = Sequence[NewMessage | bytes | str]
+
+
+def send(tx: Write, queue: Queue, messages: Iterable[NewMessage | bytes | str]) -> list[MessageId]:
     """Store messages, all or none; the ids are in the order given.
 
     Raises `QueueFull` where they would go over the limit of a queue that rejects.
@@ -30,6 +33,8 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[Messag
     A message whose deduplication id was accepted within the window is not stored again and gets
     the first one's id (SQS). Raises `BadRecord` for the first message that can't be stored.
     """
+    if isinstance(messages, bytes | str):
+        raise BadInput("one value is not a list of messages", hint="store.send(queue, value)")
     retention.drain(tx)
     given = list(messages)
     if not given:
@@ -44,7 +49,7 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage]) -> list[Messag
     answers: list[MessageId | None] = []
     pending: list[int] = []
     for index, (message, value) in enumerate(zip(given, batch.values, strict=True)):
-        first = known.first(message, value, index)
+        first = known.first(_as_message(message), value, index)
         answers.append(first if isinstance(first, MessageId) else None)
         if first is None:
             pending.append(index)
@@ -62,16 +67,13 @@ def _store(tx: Write, queue: Queue, batch: Batch) -> list[MessageId]:
     move.keep_within_limits(tx, queue.reader, records)
     if sweep.is_due(tx) or batch.expires is not None:
         sweep.sweep(tx)
-    ids = [origins.own_id(tx, record) for record in records]
+    ids = origins.own_ids(tx, records)
     sequences = [record & leases.OFFSET_MASK for record in records]
     return MessageId.run(queue.name, ids, sequences)
 
 
-def _checked(tx: Snapshot, queue: Queue, given: Sequence[NewMessage]) -> Batch:
+def _checked(tx: Snapshot, queue: Queue, given: Given) -> Batch:
     """The messages as columns; raises `BadInput` when the queue does not take one of them."""
-    for kind in set(map(type, given)):
-        if not issubclass(kind, NewMessage):
-            raise BadInput(f"a message must be a NewMessage, not {kind.__name__}")
     batch, (delays, groups, dedup_ids, priorities, lifetimes) = _columns(given)
     config, largest = queue.config, max(batch.sizes)
     if largest > config.max_message:
@@ -89,15 +91,30 @@ def _checked(tx: Snapshot, queue: Queue, given: Sequence[NewMessage]) -> Batch:
     return batch
 
 
-def _columns(given: Sequence[NewMessage]) -> tuple[Batch, list[Any]]:
+def _columns(given: Given) -> tuple[Batch, Sequence[Any]]:
     """What the messages say, and what they ask for beside."""
     if len(given) == 1:
-        value, key, headers, timestamp, *asked = given[0]
+        value, key, headers, timestamp, *asked = _as_message(given[0])
         batch = encode_one(value, key, headers, timestamp)
         return batch, [None if each is None else [each] for each in asked]
-    values, *others = zip(*given, strict=True)
+    kinds = set(map(type, given))
+    if kinds <= {bytes, str}:
+        return encode_columns(given), _ASKED_NOTHING
+    messages = given if kinds == {NewMessage} else map(_as_message, given)
+    values, *others = zip(*messages, strict=True)
     keys, headers, timestamps, *asked = present(others)
     return encode_columns(values, keys, headers, timestamps), asked
+
+
+_ASKED_NOTHING = (None,) * (len(NewMessage._fields) - 4)
+
+
+def _as_message(given: object) -> NewMessage:
+    if isinstance(given, NewMessage):
+        return given
+    if isinstance(given, bytes | str | bytearray | memoryview):
+        return NewMessage(given)  # type: ignore[arg-type]
+    raise BadInput(f"a message must be a NewMessage, bytes or str, not {type(given).__name__}")
 
 
 def _check_groups(
@@ -132,8 +149,8 @@ def _usable_id(text: str) -> bool:
     )
 
 
-def _levels(priorities: Sequence[int], config: QueueConfig) -> Sequence[int] | None:
-    if priorities.count(0) == len(priorities):
+def _levels(priorities: Sequence[int] | None, config: QueueConfig) -> Sequence[int] | None:
+    if priorities is None or priorities.count(0) == len(priorities):
         return None
     lowest = min(priorities)
     if lowest < 0:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store import BadRecord, Message, NewMessage, Store
+from store import BadInput, BadRecord, Message, NewMessage, Store
 from store.clock import ManualClock
 from store.messages import QueueSettings
 from store.statements import Row
@@ -96,7 +96,30 @@ def test_the_ids_of_a_batch_are_those_of_its_messages(store: Store) -> None:
 def test_what_is_no_message_is_named_by_its_place(store: Store) -> None:
     store.create_queue("jobs")
 
-    with pytest.raises(BadRecord, match="NewMessage, not bytes") as refused:
-        store.send_many("jobs", [NewMessage("good"), b"bad"])  # type: ignore[list-item]
+    with pytest.raises(BadRecord, match="NewMessage, bytes or str, not int") as refused:
+        store.send_many("jobs", [NewMessage("good"), 1])  # type: ignore[list-item]
     assert refused.value.index == 1
     assert store.messages("jobs") == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in QUEUES if kind != "fifo"])
+def test_values_alone_are_messages_that_ask_for_nothing(
+    store: Store, other: Store, kind: str
+) -> None:
+    for each in (store, other):
+        each.create_queue("jobs", **QUEUES[kind])
+    values = [b"bytes", "text", b"", "text"]
+
+    store.send_many("jobs", values)
+    store.send_many("jobs", [*values, NewMessage(None)])
+    other.send_many("jobs", [NewMessage(value) for value in values])
+    other.send_many("jobs", [NewMessage(value) for value in [*values, None]])
+
+    assert stored(store) == stored(other)
+
+
+def test_one_value_is_no_list_of_messages(store: Store) -> None:
+    store.create_queue("jobs")
+
+    with pytest.raises(BadInput, match="not a list"):
+        store.send_many("jobs", "abc")
