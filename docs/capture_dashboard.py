@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,6 +31,7 @@ from textual.pilot import Pilot  # noqa: E402
 
 from store import Consumer, Diagnosis, NewRecord, Overview, Store  # noqa: E402
 from store.clock import ManualClock  # noqa: E402
+from store.delivery.receipts import TOKEN_BITS  # noqa: E402
 from store.topology.reading import Source  # noqa: E402
 from tui.app import Dashboard  # noqa: E402
 from tui.keys import KEYS  # noqa: E402
@@ -205,7 +207,8 @@ def _pin(stack: ExitStack, folder: Path) -> None:
     os.chdir(folder)
     stack.enter_context(patch.dict(os.environ, {"TZ": "UTC", "COLORTERM": "truecolor"}))
     stack.enter_context(patch("store.files.os.urandom", lambda size: bytes(range(size))))
-    stack.enter_context(patch("store.delivery.receipts.random", Random(7)))
+    token = partial(Random(7).getrandbits, TOKEN_BITS)
+    stack.enter_context(patch("store.delivery.receipts.new_token", token))
     time.tzset()
     stack.callback(time.tzset)
 

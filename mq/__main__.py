@@ -16,6 +16,9 @@ def main() -> int:
     from mq.command_line import run
 
     code = run(sys.argv[1:])
+    # Started with -m, CPython would end as if killed by SIGINT once Ctrl-C had left the evaluation
+    # of a text, as importing a named tuple is one, however it was met; another one makes it forget.
+    eval("None")
     # All is flushed and closed: what is left needs no last search either.
     gc.freeze()
     return code
