@@ -64,7 +64,12 @@ def bench(
         typer.Option(metavar="NAME,…", help="Only these beside mq; 'none' measures mq alone."),
     ] = None,
     messages: Annotated[
-        int, typer.Option(min=1_000, max=_MOST_MESSAGES, help="How many messages a run moves.")
+        int,
+        typer.Option(
+            min=1_000,
+            max=_MOST_MESSAGES,
+            help="How many messages a run moves; of a log's records, ten times as many.",
+        ),
     ] = 2_000,
     size: Annotated[str, typer.Option(metavar="SIZE", help="How large each is.")] = "100",
     runs: Annotated[int, typer.Option(min=1, max=100, help="How often each is measured.")] = 5,
