@@ -9,9 +9,9 @@ from store.delivery import attempts, expiry, leases, limits, move
 from store.delivery.leases import Slot
 from store.delivery.queues import Queue
 
-# How many messages one pass takes out of a queue that is far over its limits.
+# How many messages one pass takes out of a queue far over its limits, beside as many as came.
 _MOST_OVERFLOWING = 1_000
-_PAGE = 100
+_LARGEST_PAGE = 100
 
 
 def shed(tx: Write, queue: Queue, added: Sequence[int]) -> None:
@@ -25,15 +25,17 @@ def shed(tx: Write, queue: Queue, added: Sequence[int]) -> None:
         _refuse_last(tx, queue, added, messages, size)
         return
     tried: list[limits.Place] = []
-    for _ in range(0, _MOST_OVERFLOWING + len(added), _PAGE):
-        page = limits.next_out(tx, queue, min(max(messages, 1), _PAGE))
-        if (messages <= 0 and size <= 0) or page == tried:
+    left, page_size = _MOST_OVERFLOWING + len(added), 1
+    while left > 0 and (messages > 0 or size > 0):
+        page = limits.next_out(tx, queue, min(max(messages, page_size), _LARGEST_PAGE))
+        if page == tried:
             return
         for place in page:
             if messages > 0 or size > 0:
                 less, smaller = _drop_head(tx, queue, *place)
                 messages, size = messages - less, size - smaller
-        tried = page
+        # How many messages the bytes that are too many stand for shows only as they go.
+        tried, left, page_size = page, left - len(page), 4 * page_size
 
 
 def _drop_head(tx: Write, queue: Queue, record: int, slot: Slot) -> tuple[int, int]:

@@ -65,6 +65,12 @@ class TestDropHead:
 
         assert peek(store) == ["bbbb", "cccc"]
 
+    def test_a_batch_far_over_the_bytes_leaves_no_more_than_they_allow(self, store: Store) -> None:
+        store.create_queue("q", max_bytes=1000)
+        store.send_many("q", [b"x" * 100] * 1500)
+
+        assert (store.queue("q").bytes, store.messages("q")[0].sequence) == (1000, 1490)
+
     def test_a_message_that_is_too_large_alone_goes_too(self, store: Store) -> None:
         limited(store, "a", "bbbbb", max_bytes=4)
 
