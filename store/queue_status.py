@@ -24,7 +24,7 @@ class QueueStatus(NamedTuple):
     acknowledged: int
     dropped: int
     dead_letters: int
-    """How many messages the queues that dead-letter into this one have sent here and that wait."""
+    """How many of its messages are dead letters, of whatever queue, share or group."""
 
 
 class LeaseStatus(NamedTuple):

@@ -214,10 +214,7 @@ class QueueCalls(Calls):
     def message(self, queue: str, sequence: int) -> Message:
         """Look at one message; raises `NotFound`."""
         with self._read() as tx:
-            found = delivery.view.messages(tx, delivery.queues.find(tx, queue), sequence - 1, 1)
-            if not found or found[0].sequence != sequence:
-                delivery.view.find_message(tx, delivery.queues.find(tx, queue), sequence)
-            return found[0]
+            return delivery.view.message(tx, delivery.queues.find(tx, queue), sequence)
 
     def history(self, queue: str, sequence: int) -> list[Attempt]:
         """The failed deliveries of a message in this queue, first to last."""

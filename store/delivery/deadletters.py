@@ -27,7 +27,7 @@ def dead_letter_queue(tx: Snapshot, name: str) -> Queue:
     if share is not None and share.config.dlq is not None:
         return queues.find(tx, share.config.dlq)
     queue = queues.find(tx, name)
-    if queue.config.dlq is None or queues.sources_of(tx, name) or _deaths(tx, queue)[0]:
+    if queue.config.dlq is None or queues.sources_of(tx, name) or view.deaths(tx, queue)[0]:
         return queue
     if queue.config.dlq.startswith(EXCHANGE_PREFIX):
         raise BadInput(
@@ -46,24 +46,10 @@ def queues_with_letters(tx: Snapshot) -> list[DeadLetterQueue]:
         sources.setdefault(target, []).append(name)
     found = []
     for name in queues.names(tx):
-        count, oldest = _deaths(tx, queues.find(tx, name))
+        count, oldest = view.deaths(tx, queues.find(tx, name))
         if count or name in sources:
             found.append(DeadLetterQueue(name, count, tuple(sources.get(name, ())), oldest))
     return found
-
-
-def _deaths(tx: Snapshot, queue: Queue) -> tuple[int, int | None]:
-    """How many dead letters a queue holds, and when the first of them died."""
-    count, times = 0, []
-    for lane in queue.lanes.values():
-        number, first = tx.row(  # type: ignore[misc]
-            "select count(*), min(at) from mq_origins"
-            " where record >= :first and record < :end and reason not null",
-            {"first": lane.base, "end": lane.base + lane.next},
-        )
-        count += number
-        times += [] if first is None else [first]
-    return count, min(times, default=None)
 
 
 def letters(tx: Snapshot, queue: Queue, choice: Choice, after: int = -1) -> Iterator[Message]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from store.db import Snapshot
-from store.delivery import expiry, leases, move, origins, queues, receipts
+from store.delivery import expiry, leases, move, origins, receipts
 from store.delivery.leases import Slot
 from store.delivery.move import WITH_LEASES, Stored, with_lease
 from store.delivery.origins import Origin
@@ -102,14 +102,8 @@ def wall_time(tx: Snapshot, store_time: int) -> int:
 
 def messages(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Message]:
     """Up to `limit` messages with a sequence above `after`, in order, in every state."""
-    slots = {slot.partition: slot for slot in leases.slots(tx, queue.reader)}
-    found: list[Stored] = []
-    for slot in slots.values():
-        found += stored(tx, slot, after, limit)
-    found.sort(key=lambda one: one.sequence)
-    found = [one for one in found if not _is_unswept(tx, one)]
+    found = _unexpired(tx, queue, after, limit)
     blocked = _BlockedGroups(tx, queue)
-    found = found[:limit]
     moved = _moved(tx, found)
     return [
         _message(
@@ -117,6 +111,19 @@ def messages(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Message
         )
         for one in found
     ]
+
+
+def _unexpired(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Stored]:
+    slots = leases.slots(tx, queue.reader)
+    found: list[Stored] = []
+    while len(found) < limit:
+        in_lanes = [one for slot in slots for one in stored(tx, slot, after, limit)]
+        page = sorted(in_lanes, key=lambda one: one.sequence)[:limit]
+        found += [one for one in page if not _is_unswept(tx, one)]
+        if len(page) < limit:
+            break
+        after = page[-1].sequence
+    return found[:limit]
 
 
 def _is_unswept(tx: Snapshot, one: Stored) -> bool:
@@ -145,9 +152,21 @@ def find_message(tx: Snapshot, queue: Queue, sequence: int) -> Stored:
         found = move.load(tx, slot, slot.record_id(sequence))
         if found is not None:
             return found
-    raise NotFound(
+    raise _gone(queue, sequence)
+
+
+def message(tx: Snapshot, queue: Queue, sequence: int) -> Message:
+    """The message with that sequence number as callers see it; raises `NotFound`."""
+    found = messages(tx, queue, sequence - 1, 1)
+    if not found or found[0].sequence != sequence:
+        raise _gone(queue, sequence)
+    return found[0]
+
+
+def _gone(queue: Queue, sequence: int) -> NotFound:
+    return NotFound(
         f"message {queue.name}@{sequence} does not exist",
-        hint=f"it was acknowledged, moved or never sent; see mq peek {queue.name}",
+        hint=f"it was acknowledged, moved, has expired or was never sent; see mq peek {queue.name}",
     )
 
 
@@ -174,7 +193,10 @@ class _BlockedGroups:
 
 
 def status(tx: Snapshot, queue: Queue) -> QueueStatus:
-    """The queue and how many messages are in each state, without counting the backlog."""
+    """The queue and how many messages are in each state, without counting the backlog.
+
+    Only dead letters are counted one by one.
+    """
     from store.queue_status import QueueStatus
 
     total = sum(lane.records for lane in queue.lanes.values())
@@ -189,7 +211,6 @@ def status(tx: Snapshot, queue: Queue) -> QueueStatus:
         blocked = total - in_hand - delayed - ready
     ready = total - in_hand - delayed - blocked
     gone = expiry.unswept(tx, queue)
-    total -= gone["ready"] + gone["delayed"] + gone["blocked"]
     oldest = _oldest(tx, queue)
     return QueueStatus(
         name=queue.name,
@@ -203,8 +224,22 @@ def status(tx: Snapshot, queue: Queue) -> QueueStatus:
         oldest_seconds=None if oldest is None else max(0, tx.wall - oldest) / 1000,
         acknowledged=acknowledged,
         dropped=dropped,
-        dead_letters=total if queues.sources_of(tx, queue.name) else 0,
+        dead_letters=deaths(tx, queue)[0],
     )
+
+
+def deaths(tx: Snapshot, queue: Queue) -> tuple[int, int | None]:
+    """How many dead letters a queue holds, and when the first of them died."""
+    count, times = 0, []
+    for lane in queue.lanes.values():
+        number, first = tx.row(  # type: ignore[misc]
+            "select count(*), min(at) from mq_origins"
+            " where record >= :first and record < :end and reason not null",
+            {"first": lane.base, "end": lane.base + lane.next},
+        )
+        count += number
+        times += [] if first is None else [first]
+    return count, min(times, default=None)
 
 
 def _done_with(tx: Snapshot, queue: Queue, present: int) -> tuple[int, int]:

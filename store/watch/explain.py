@@ -119,8 +119,7 @@ def _of_queue(tx: Snapshot, terms: Terms, queue: Queue, address: Address) -> Ite
 
 def _of_message(tx: Snapshot, queue: Queue, address: Address) -> Explanation:
     assert address.offset is not None
-    (message,) = view.messages(tx, queue, address.offset - 1, 1)
-    match message.state:
+    match view.message(tx, queue, address.offset).state:
         case "ready":
             return _answer(address, queue.name, "free", "it is ready: the next receive may take it")
         case "delayed":

@@ -158,6 +158,22 @@ def test_without_a_limit_nothing_is_dropped_for_its_count(store: Store) -> None:
     assert store.messages("jobs")[0].deliveries == 50
 
 
+def test_a_queue_counts_the_dead_letters_of_whoever_sent_them(store: Store) -> None:
+    store.create_queue("dlq")
+    store.create_exchange("graves", "fanout")
+    store.bind("graves", "dlq")
+    store.create_queue("jobs", max_deliveries=2, dlq="exchange:graves")
+    store.create_topic("orders")
+    store.create_share("packers", "orders", dlq="dlq")
+    for destination in ("jobs", "dlq"):
+        store.send(destination, b"v")
+    store.produce("orders", b"v")
+    store.reject(receipts(store.receive("jobs")))
+    store.reject([record.receipt for record in store.acquire("packers")])
+
+    assert (store.queue("dlq").ready, store.queue("dlq").dead_letters) == (3, 2)
+
+
 def test_a_cycle_of_dlqs_keeps_the_message(store: Store, clock: ManualClock) -> None:
     store.create_queue("a")
     store.create_queue("b", max_deliveries=1, dlq="a")

@@ -7,7 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from store import BadRecord, Message, NewMessage, Store
+from store import BadRecord, Message, NewMessage, NotFound, Store
+from store.addresses import Address
 from store.clock import ManualClock
 
 
@@ -181,6 +182,42 @@ def test_counts_leave_out_what_only_a_writer_could_move(
     clock.advance(1)
 
     assert store.queue(queue).ready == 0
+
+
+def test_a_look_goes_on_past_what_only_a_writer_could_move(
+    store: Store, queue: str, clock: ManualClock
+) -> None:
+    store.send_many(queue, [NewMessage(b"%d" % n, ttl=1) for n in range(2000)])
+    store.send(queue, "young")
+    clock.advance(1)
+
+    assert values(store.messages(queue, limit=5)) == [b"young"]
+
+
+def test_an_expired_message_that_nobody_moved_yet_is_not_found(
+    store: Store, queue: str, clock: ManualClock
+) -> None:
+    store.send(queue, "old", ttl=1)
+    store.send(queue, "young")
+    clock.advance(1)
+
+    with pytest.raises(NotFound):
+        store.message(queue, 0)
+    with pytest.raises(NotFound):
+        store.explain(Address(queue, offset=0))
+
+
+def test_a_redrive_goes_on_past_letters_whose_retention_is_over(
+    store: Store, clock: ManualClock
+) -> None:
+    store.create_queue("graves", retention=3600)
+    store.create_queue("jobs", dlq="graves", max_deliveries=1)
+    for letters in (600, 3):
+        store.send_many("jobs", [b"v"] * letters)
+        store.reject([message.receipt or "" for message in store.receive("jobs", letters)])
+        clock.advance(1800)
+
+    assert len(store.redrive("graves").moved) == 3
 
 
 def test_who_waits_for_a_dead_letter_is_woken_when_one_expires(path: object) -> None:
