@@ -168,12 +168,20 @@ _current: ContextVar[Context] = ContextVar("mq_context")
 def _given_path(text: str, source: str) -> Path:
     if not text:
         raise BadInput(f"{source} names no file")
-    path = Path(text).expanduser().absolute()
+    path = absolute(text)
     if path.is_dir():
         raise BadInput(
             f"{path} is a folder, not a store", hint=f"name the file, as in {path}/store.db"
         )
     return path
+
+
+def absolute(text: str) -> Path:
+    """The absolute path that was named; raises `BadInput` for the home folder of nobody."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise BadInput(f"not a usable path: {text}: {error}", hint="name it from /") from None
 
 
 def _user_store() -> Path:

@@ -29,7 +29,11 @@ def resolve(path: str | os.PathLike[str]) -> Path:
     text = os.fspath(path)
     if not text or "\0" in text:
         raise BadInput(f"not a usable path for a store: {text!r}", hint="name a file: -s shop.db")
-    return Path(text).expanduser().resolve()
+    try:
+        return Path(text).expanduser().resolve()
+    except RuntimeError as error:
+        # Nobody has the home folder that ~name stands for, or symbolic links lead in a circle.
+        raise BadInput(f"not a usable path for a store: {text!r}: {error}") from error
 
 
 def identity(path: Path) -> tuple[int, int]:
@@ -53,7 +57,7 @@ def identity(path: Path) -> tuple[int, int]:
 
 def uri(path: Path, mode: str) -> str:
     """The path as an SQLite URI, so that no name is taken for something else."""
-    return f"file:{quote(str(path))}?mode={mode}"
+    return f"file:{quote(os.fsencode(path))}?mode={mode}"
 
 
 def refuse_network_file_system(path: Path) -> None:
@@ -68,7 +72,7 @@ def refuse_network_file_system(path: Path) -> None:
 
 def _file_system_of(path: Path) -> str:
     try:
-        mounts = Path("/proc/self/mounts").read_text().splitlines()
+        mounts = os.fsdecode(Path("/proc/self/mounts").read_bytes()).splitlines()
     except OSError:
         return ""
     best, kind = "", ""

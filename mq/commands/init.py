@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from mq.commands import SingleCommand
-from mq.context import LOCAL_STORE, Context, current_context, make_folder
+from mq.context import LOCAL_STORE, Context, absolute, current_context, make_folder
 from store.errors import BadInput, Exists
 
 app = SingleCommand()
@@ -52,5 +52,5 @@ def _place(context: Context, path: str | None) -> Path:
         raise BadInput("the store is named twice", hint="give PATH or --store")
     if not path:
         raise BadInput("PATH names no file")
-    place = Path(path).expanduser().absolute()
+    place = absolute(path)
     return place / LOCAL_STORE if place.is_dir() or path.endswith(os.sep) else place

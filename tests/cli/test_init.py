@@ -22,6 +22,12 @@ def test_a_store_that_exists_is_a_conflict_unless_asked_for_as_it_is(
     assert (run.code, run.out) == (code, b"")
 
 
+def test_the_home_folder_of_nobody_is_refused(call_mq: RunMq) -> None:
+    run = call_mq("-s", "~nobody-of-that-name/store.db", "init")
+    assert (run.code, run.out) == (2, b"")
+    assert "not a usable path" in run.err
+
+
 def test_an_error_document_is_compact_as_all_json(call_mq: RunMq) -> None:
     run = call_mq("topic", "list", "--json")
     assert run.err.startswith('{"error":{"code":"not_found","message":"')

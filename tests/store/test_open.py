@@ -110,13 +110,29 @@ def test_an_unknown_durability_is_refused_before_anything_is_made(path: Path) ->
     assert beside(path) == set()
 
 
-@pytest.mark.parametrize("name", ["", "a\0b.db"])
+@pytest.mark.parametrize("name", ["", "a\0b.db", "~nobody-of-that-name/a.db"])
 def test_a_path_that_can_not_be_a_file_is_refused(name: str) -> None:
     with pytest.raises(BadInput):
         Store.open(name, create=True)
 
 
-@pytest.mark.parametrize("name", [":memory:", "file:x?mode=memory", "100% #1?.db", "ünï cödé.db"])
+def test_a_path_through_links_in_a_circle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+
+    with pytest.raises(MqError):
+        Store.open(tmp_path / "circle" / "a.db", create=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ":memory:",
+        "file:x?mode=memory",
+        "100% #1?.db",
+        "ünï cödé.db",
+        os.fsdecode(b"not utf-8 \xff"),
+    ],
+)
 def test_a_name_with_a_meaning_to_sqlite_is_only_a_name(tmp_path: Path, name: str) -> None:
     with Store.open(tmp_path / name, create=True) as store:
         store.create_topic("orders")
