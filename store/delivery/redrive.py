@@ -115,9 +115,10 @@ def edit(
         raise Conflict(f"{address} is leased by somebody", hint="mq lease list shows by whom")
     if message.value != before:
         raise Conflict(f"{address} was changed meanwhile", hint="edit it again")
-    if len(value or b"") > queue.config.max_message:
+    size = message.size + _growth(message, value)
+    if size > queue.config.max_message:
         raise BadInput(
-            f"the value has {len(value or b'')} bytes; queue {queue.name} takes at most"
+            f"the message would have {size} bytes; queue {queue.name} takes at most"
             f" {queue.config.max_message}",
             hint=f"mq queue alter {queue.name} --max-message SIZE",
         )
@@ -147,8 +148,12 @@ def _write_value(tx: Write, message: Stored, value: bytes | None) -> None:
     )
     tx.execute(
         "update mq_partitions set bytes = bytes + :more where id = :lane",
-        {"more": len(value or b"") - len(message.value or b""), "lane": message.slot.partition},
+        {"more": _growth(message, value), "lane": message.slot.partition},
     )
+
+
+def _growth(message: Stored, value: bytes | None) -> int:
+    return len(value or b"") - len(message.value or b"")
 
 
 def undo(tx: Write, batch: int | None) -> Redrive:

@@ -219,11 +219,23 @@ def encode_timestamp(given: Timestamp | None) -> int | None:
     if given is None or type(given) is int:
         moment = given
     elif isinstance(given, datetime):
-        moment = round(given.timestamp() * 1000)
+        moment = _unix_milliseconds(given)
     elif isinstance(given, float) and math.isfinite(given):
         moment = round(given * 1000)
     else:
         raise BadInput(f"not a timestamp: {given!r}", hint="a datetime, or Unix milliseconds")
-    if moment is not None and not 0 <= moment < _DISTANT_FUTURE:
-        raise BadInput(f"not a usable timestamp: {given!r}", hint="from 1970 to the year 9999")
-    return moment
+    if moment is None or 0 <= moment < _DISTANT_FUTURE:
+        return moment
+    raise _unusable_timestamp(given)
+
+
+def _unix_milliseconds(given: datetime) -> int:
+    try:
+        return round(given.timestamp() * 1000)
+    except (ValueError, OverflowError, OSError) as error:
+        # A local time near the first or the last year has no place in the zone's history.
+        raise _unusable_timestamp(given) from error
+
+
+def _unusable_timestamp(given: Timestamp | None) -> BadInput:
+    return BadInput(f"not a usable timestamp: {given!r}", hint="from 1970 to the year 9999")

@@ -190,6 +190,8 @@ class _Batch:
         self._check_columns(record, row)
         self._add_columns(row)
         self._deletes.pop(key, None)
+        # 1 and 1.0 are one row under two keys here: the last of them has to be written last.
+        self._upserts.pop(key, None)
         # A row is replaced whole: what the new record does not have is null afterwards.
         self._upserts[key] = dict.fromkeys(self._columns) | row
 

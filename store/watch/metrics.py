@@ -8,6 +8,7 @@ from typing import Literal
 
 from store.db import Snapshot
 from store.delivery import queues, view
+from store.groups import groups, membership
 from store.messages import STATES
 from store.watch import lag, maintenance, stalls
 from store.watch.terms import Terms
@@ -130,12 +131,9 @@ def _readers(tx: Snapshot, kind: Literal["group", "share"]) -> Iterable[Family]:
 
 
 def _members(tx: Snapshot) -> Family:
-    members = Family("mq_group_members", "gauge", "Members that a group has.")
-    for group, count in tx.rows(
-        "select r.name, count(m.incarnation) from mq_readers r"
-        " left join mq_members m on m.reader = r.id where r.kind = 'group' group by r.id order by 1"
-    ):
-        members.add(count, group=group)
+    members = Family("mq_group_members", "gauge", "Live members that a group has.")
+    for name in groups.names(tx):
+        members.add(len(membership.live_members(tx, groups.find(tx, name))), group=name)
     return members
 
 

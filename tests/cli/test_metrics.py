@@ -58,6 +58,17 @@ def value(found: Values, name: str, **labels: str) -> float:
     return found[name, frozenset(labels.items())]
 
 
+def test_a_member_that_timed_out_is_not_counted(store: Store, clock: ManualClock) -> None:
+    store.create_topic("orders")
+    store.consumer("billing", ["orders"], session_timeout=45)
+    before = to_openmetrics(store.metrics())
+    clock.advance(60)
+    after = to_openmetrics(store.metrics())
+
+    members = "mq_group_members", frozenset({("group", "billing")})
+    assert (values(before)[members], values(after)[members]) == (1, 0)
+
+
 @pytest.mark.parametrize(
     ("name", "labels", "expected"),
     [

@@ -219,6 +219,11 @@ def test_a_given_time_is_kept(orders: Store, moment: Any) -> None:
     assert orders.read("orders", offset=id.offset)[0].timestamp == 1_800_000_000_000
 
 
+def test_a_time_that_no_clock_shows_is_refused(orders: Store) -> None:
+    with pytest.raises(BadRecord, match="not a usable timestamp"):
+        orders.produce("orders", "x", timestamp=datetime.min)
+
+
 def test_a_given_time_is_raised_to_the_partitions_last(store: Store) -> None:
     store.create_topic("orders")
     store.produce_many("orders", [NewRecord("x", timestamp=n) for n in (5, 3, 7, 6)])

@@ -147,6 +147,11 @@ class TestEdit:
         with pytest.raises(BadInput, match="at most 9"):
             post.edit_dead_letter("graves", 0, b"x" * 10, before=b"0")
 
+    def test_key_and_headers_count_for_its_size(self, post: Store) -> None:
+        post.alter_queue("graves", max_message=9)
+        with pytest.raises(BadInput, match="would have 10 bytes"):
+            post.edit_dead_letter("graves", 0, b"xx", before=b"0")
+
 
 class TestRestore:
     def test_letters_come_back_as_they_were(self, post: Store) -> None:

@@ -68,6 +68,13 @@ def test_each_key_is_a_row_with_its_newest_values(people: Store) -> None:
     assert schema(people) == [("id", "INTEGER", 1), ("name", "TEXT", 0)]
 
 
+def test_a_key_written_in_several_ways_is_one_row_with_the_newest_values(people: Store) -> None:
+    tell(people, {"id": 1, "name": "Ann"}, {"id": 1.0, "name": "Bob"}, {"id": 1, "name": "Cid"})
+
+    assert project(people) == 3
+    assert table(people) == [(1, "Cid")]
+
+
 def test_a_projection_goes_on_where_it_ended(people: Store) -> None:
     tell(people, {"id": 1, "name": "Ann"})
     project(people)
