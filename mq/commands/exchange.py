@@ -41,7 +41,7 @@ def create(
     ],
     alternate: Annotated[
         str | None,
-        typer.Option(metavar="EXCHANGE", help="Where goes what none of its bindings matches."),
+        typer.Option(metavar="EXCHANGE|none", help="Where goes what none of its bindings matches."),
     ] = None,
     if_not_exists: Annotated[
         bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
@@ -55,10 +55,14 @@ def create(
     context = current_context()
     with context.open_store(create=True) as store:
         exchange = store.create_exchange(
-            name, type, alternate=alternate, if_not_exists=if_not_exists
+            name, type, alternate=_named(alternate), if_not_exists=if_not_exists
         )
         _warn_of_missing_alternate(context, store, exchange)
     report_document(context, _document(exchange, []), _summary(exchange))
+
+
+def _named(alternate: str | None) -> str | None:
+    return None if alternate == "none" else alternate
 
 
 def _warn_of_missing_alternate(context: Context, store: "Store", exchange: Exchange) -> None:
@@ -132,7 +136,7 @@ def alter(
     """Give an exchange another alternate, or none. Its type can't change."""
     context = current_context()
     with context.open_store() as store:
-        exchange = store.alter_exchange(name, alternate=None if alternate == "none" else alternate)
+        exchange = store.alter_exchange(name, alternate=_named(alternate))
         _warn_of_missing_alternate(context, store, exchange)
         bindings = store.bindings(exchange=name)
     report_document(context, _document(exchange, bindings), _summary(exchange))

@@ -95,7 +95,8 @@ def _topic(tx: Snapshot, name: str) -> _Matcher:
     trie: PatternTrie[int] = PatternTrie()
     # Only what an index holds is read here: a binding is read once it has matched.
     patterns = tx.rows(
-        "select key, id from mq_bindings where exchange = :exchange and key glob '*[*#]*'",
+        "select key, id from mq_bindings where exchange = :exchange"
+        " and (instr(key, '*') or instr(key, '#'))",
         {"exchange": exchange},
     )
     for key, id in patterns:

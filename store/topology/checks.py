@@ -24,7 +24,7 @@ def validate(sources: Sequence[Source]) -> list[Problem]:
 
 def check(topology: Topology, present: Topology, problems: Problems) -> None:
     """Check what the files declare against one another and against what is `present`."""
-    _Checks(topology, topology.over(present), problems).run()
+    _Checks(topology, present, problems).run()
 
 
 def references(thing: Thing) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -50,9 +50,10 @@ _REFERENCES: dict[str, dict[str, tuple[str, ...]]] = {
 class _Checks:
     """The checks; `_all` is everything that may be referred to."""
 
-    def __init__(self, declared: Topology, known: Topology, problems: Problems) -> None:
+    def __init__(self, declared: Topology, present: Topology, problems: Problems) -> None:
         self._declared = declared
-        self._all = known
+        self._present = present
+        self._all = declared.over(present)
         self._problems = problems
 
     def run(self) -> None:
@@ -76,11 +77,13 @@ class _Checks:
                 continue
             # Of two in files, the later one is told.
             if other.place is NOWHERE or other.place < thing.place:
-                where = "in the store" if other.place is NOWHERE else str(other.place)
+                where, way_out = str(other.place), ""
+                if other.place is NOWHERE:
+                    where, way_out = "in the store", f"; mq {kind} delete {thing.name} first"
                 self._problems.error(
                     thing.place,
                     f"{thing.name} is a {kind} already ({where}): topics, queues and shares have"
-                    " one name space",
+                    f" one name space{way_out}",
                 )
 
     def _headers(self, binding: Thing, exchange: Thing | None) -> None:
@@ -103,6 +106,10 @@ class _Checks:
                 f"{queue.name} is {_type(queue)} and its DLQ {dlq.name} is {_type(dlq)}:"
                 " a queue and its DLQ must be of one type",
             )
+        before = self._present.get("queue", queue.name)
+        if before is not None and before.settings["dlq"] == dlq.name:
+            # Whoever uses it already goes on, as in SQS.
+            return
         allowed = dlq.settings["redrive_allow"]
         if allowed != "all" and queue.name not in allowed.split(","):
             self._problems.error(
@@ -115,7 +122,14 @@ class _Checks:
         for kind in kinds:
             if found := self._all.get(kind, name):
                 return found
-        self._problems.error(thing.place_of(setting), self._missing(setting, name, kinds))
+        place, missing = thing.place_of(setting), self._missing(setting, name, kinds)
+        if setting == "alternate":
+            # It is kept by name and may be created later (RabbitMQ).
+            self._problems.warning(
+                place, f"{missing}; until then what no binding of {thing.name} matches is dropped"
+            )
+        else:
+            self._problems.error(place, missing)
         return None
 
     def _missing(self, setting: str, name: str, kinds: tuple[str, ...]) -> str:
@@ -123,7 +137,7 @@ class _Checks:
         if others == ["exchange"] and "queue" in kinds:
             return f"{setting}: {name} is an exchange: write {EXCHANGE_PREFIX}{name}"
         if others:
-            return f"{setting}: {name} is a {others[0]}, not a {' or '.join(kinds)}"
+            return f"{setting}: {name} is {_one_of(others[:1])}, not {_one_of(kinds)}"
         names = (thing.name for kind in kinds for thing in self._all.of(kind))
         near = self._problems.suggestion(name, names)
         return f"{setting}: there is no {' or '.join(kinds)} {name}{near}"
@@ -142,6 +156,10 @@ class _Checks:
                     f"dead letters go in a circle: {' -> '.join([*cycle, cycle[0]])};"
                     " a message that would go round stays where it is",
                 )
+
+
+def _one_of(kinds: Sequence[str]) -> str:
+    return f"{'an' if kinds[0] == 'exchange' else 'a'} {' or '.join(kinds)}"
 
 
 def _type(queue: Thing) -> str:

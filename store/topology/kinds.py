@@ -114,12 +114,17 @@ def binding_name(settings: Settings) -> str:
     """What a binding is called: all that it consists of, since it has no name."""
     told = [f"{settings['from']} -> {settings['to']}"]
     if settings["key"]:
-        told.append(f"key {settings['key']}")
+        told.append(f"key {_word(settings['key'])}")
     if settings["headers"] != "{}":
         told.append(f"headers {settings['headers']}")
     if settings["match"] != "all":
         told.append(f"match {settings['match']}")
     return " ".join(told)
+
+
+def _word(key: str) -> str:
+    # A key may have spaces: it must not read as if headers followed.
+    return json.dumps(key, ensure_ascii=False) if " " in key or key[0] == '"' else key
 
 
 def _read_names(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from store.db import Snapshot
 from store.delivery import queue_rules
 from store.errors import BadInput
 from store.topology import present
-from store.topology.checks import check, references
+from store.topology.checks import CHANNELS, check, references
 from store.topology.kinds import KINDS, queue_config
 from store.topology.model import NOWHERE, Thing, Topology
 from store.topology.problems import Problems
@@ -77,12 +77,22 @@ def _in_order(things: Iterable[Thing]) -> list[Thing]:
 
 
 def _doomed(wanted: Topology, there: Topology) -> list[Thing]:
-    """What the files' topologies own and the files have no more."""
+    """What the files' topologies own and the files have no more.
+
+    What has the name of something wanted, but is of another kind, is in its way and not deleted for
+    it: what refers to it would have to let go first.
+    """
     return [
         thing
         for thing in there
-        if thing.label in wanted.labels and wanted.get(thing.kind, thing.name) is None
+        if thing.label in wanted.labels
+        and wanted.get(thing.kind, thing.name) is None
+        and not _is_in_the_way(thing, wanted)
     ]
+
+
+def _is_in_the_way(thing: Thing, wanted: Topology) -> bool:
+    return thing.kind in CHANNELS and any(wanted.get(kind, thing.name) for kind in CHANNELS)
 
 
 def _refuse_impossible(

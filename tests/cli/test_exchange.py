@@ -55,6 +55,12 @@ class TestExchange:
         assert run.code == 0
         assert "the alternate rest does not exist yet" in run.err
 
+    def test_an_alternate_of_none_is_none(self, call_mq: RunMq, post: Store) -> None:
+        assert (
+            call_mq("exchange", "create", "rest", "-t", "fanout", "--alternate", "none").err == ""
+        )
+        assert post.exchange("rest").alternate is None
+
     def test_show_tells_type_alternate_and_bindings(self, call_mq: RunMq, post: Store) -> None:
         shown = documents(call_mq, "exchange", "show", "events")
         assert {name: shown[name] for name in ("name", "kind", "type", "alternate")} == {

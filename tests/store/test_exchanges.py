@@ -150,6 +150,12 @@ class TestWays:
         assert isinstance(place, MessageId)
         assert (place.queue, store.messages("one")[0].key) == ("one", b"\xff")
 
+    def test_a_pattern_may_hold_any_character(self, store: Store) -> None:
+        store.create_exchange("x", "topic")
+        store.create_queue("q")
+        store.bind("x", "q", key="a\0.#")
+        assert store.route("x", "a\0.b")
+
     def test_a_binding_key_has_at_most_255_bytes(self, post: Store) -> None:
         with pytest.raises(BadInput, match="at most 255 bytes"):
             post.bind("events", "emails", key="k" * 256)

@@ -183,6 +183,12 @@ class TestReferences:
         store.create_queue("dead")
         assert [step.name for step in steps(store, "queues: {emails: {dlq: dead}}")] == ["emails"]
 
+    def test_who_has_a_dlq_that_takes_nobody_new_keeps_it(self, store: Store) -> None:
+        store.create_queue("dead")
+        store.create_queue("emails", dlq="dead")
+        store.alter_queue("dead", redrive_allow="none")
+        assert store.plan([source(store.export())]).steps == ()
+
     def test_what_is_nowhere_may_not(self, store: Store) -> None:
         text = "queues: {emails: {dlq: dead}}"
         assert "there is no queue dead" in refusal(store, text)
@@ -237,6 +243,13 @@ class TestPrune:
         apply(store, "queues: {dead: {}, emails: {dlq: dead}}")
         assert "there is no queue dead" in refusal(
             store, "queues: {emails: {dlq: dead}}", prune=True
+        )
+
+    def test_what_has_the_name_of_another_kind_of_thing_is_in_its_way(self, store: Store) -> None:
+        apply(store, "queues: {orders: {}}")
+        assert refusal(store, "topics: {orders: {}}", prune=True).endswith(
+            "orders is a queue already (in the store): topics, queues and shares have one name"
+            " space; mq queue delete orders first"
         )
 
 

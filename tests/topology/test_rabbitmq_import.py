@@ -95,6 +95,11 @@ class TestQueues:
             ({"x_max_priority": 300}, "queue q: x-max-priority 300 is more than 255"),
             ({"x_overflow": "reject-publish-dlx"}, "queue q: reject-publish-dlx without a"),
             ({"x_dead_letter_exchange": "gone"}, "queue q: x-dead-letter-exchange 'gone' is not"),
+            ({"x_single_active_consumer": "yes"}, "queue q: x-single-active-consumer 'yes' is"),
+            (
+                {"x_dead_letter_exchange": "", "x_dead_letter_routing_key": "q"},
+                "queue q: its dead letters come back to it by the default exchange",
+            ),
         ],
     )
     def test_what_does_not_carry_over_is_told(
@@ -173,6 +178,21 @@ class TestDeadLetters:
         assert (own["dlq"], own.get("dlq_key")) == ("exchange:dlx", None)
         assert losses == []
 
+    def test_a_queue_or_key_called_none_is_not_taken_for_no_queue_or_key(self) -> None:
+        document, losses = imported(
+            queues=[
+                queue("a", x_dead_letter_exchange="", x_dead_letter_routing_key="none"),
+                queue("b", x_dead_letter_exchange="dlx", x_dead_letter_routing_key="none"),
+                queue("none"),
+            ],
+            exchanges=[exchange("dlx", "topic")],
+        )
+        assert document["queues"]["a"]["dlq"] == "none-2"
+        assert losses == [
+            "queue none: it is called none-2 here",
+            "queue b: x-dead-letter-routing-key 'none' is no key here, so they keep theirs",
+        ]
+
 
 class TestExchanges:
     def test_types_and_alternates_carry_over(self) -> None:
@@ -205,6 +225,11 @@ class TestExchanges:
             " left out",
             "binding hash -> q: one of its ends is not here, so it is left out",
         ]
+
+    @pytest.mark.parametrize("alternate", ["gone", "", "amq.fanout"])
+    def test_an_alternate_that_is_not_in_the_file_is_told(self, alternate: str) -> None:
+        _, (loss,) = imported(exchanges=[exchange("e", alternate_exchange=alternate)])
+        assert loss.startswith("exchange e: its alternate ")
 
     def test_internal_and_auto_delete_are_told(self) -> None:
         given = {**exchange("e"), "internal": True, "auto_delete": True}
@@ -248,6 +273,18 @@ class TestBindings:
             }
         ]
         assert losses == []
+
+    @pytest.mark.parametrize(("key", "headers"), [("k" * 256, {}), ("", {"h": "v" * 10_000})])
+    def test_one_that_can_not_be_made_here_is_left_out(
+        self, key: str, headers: dict[str, Any]
+    ) -> None:
+        document, (loss,) = imported(
+            queues=[queue()],
+            exchanges=[exchange("e", "headers")],
+            bindings=[binding("e", "q", key, arguments=headers)],
+        )
+        assert "bindings" not in document
+        assert loss.startswith("binding e -> q: ")
 
     def test_one_that_compares_a_table_is_left_out(self) -> None:
         document, losses = imported(
@@ -341,7 +378,8 @@ class TestSurroundings:
         "content",
         [b"", b"[]", b"{}", b"[" * 100_000, b'{"queues": 1}', b'{"queues": [1]}',
          b'{"queues": [{"name": 1}]}', b'{"queues": [{"name": "q", "arguments": [1]}]}',
-         b'{"queues": [], "x": NaN}', b"\xff"],
+         b'{"queues": [], "x": NaN}', b'{"queues": [], "x": 1e999}', b"\xff",
+         b'{"queues": [{"name": "\\ud800"}]}'],
     )  # fmt: skip
     def test_another_file_is_refused(self, content: bytes) -> None:
         with pytest.raises(BadInput):

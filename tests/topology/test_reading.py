@@ -98,6 +98,10 @@ WRONG = {
         "bindings: [{from: e, to: s}]",
         "5:26: error: to: s is a share, not a queue or topic",
     ),
+    "a binding that begins in a queue": (
+        "queues: {a: {}}\nbindings: [{from: a, to: a}]",
+        "3:19: error: from: a is a queue, not an exchange",
+    ),
     "a group of something that is no topic": (
         "queues: {a: {}}\ngroups: {g: {topics: [a]}}",
         "3:22: error: topics: a is a queue, not a topic",

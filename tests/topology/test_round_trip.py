@@ -176,6 +176,26 @@ def test_an_export_has_no_changes_and_makes_the_same_again(declared: dict[str, A
             assert second.export() == exported
 
 
+def test_a_key_that_reads_like_headers_is_another_binding(store: Store) -> None:
+    store.create_exchange("audit", "headers")
+    store.create_queue("vault")
+    store.bind("audit", "vault", key="k", headers={"a": 1})
+    store.bind("audit", "vault", key='k headers {"a":1}')
+    exported = store.export()
+    assert (exported.count("from: audit"), len(store.bindings())) == (2, 2)
+    assert store.plan([Source("again.yaml", exported.encode())]).steps == ()
+
+
+def test_an_alternate_that_is_not_there_yet_is_no_change(store: Store) -> None:
+    store.create_exchange("events", "topic", alternate="later")
+    plan = store.plan([Source("again.yaml", store.export().encode())])
+    assert plan.steps == ()
+    assert [problem.message for problem in plan.warnings] == [
+        "alternate: there is no exchange later; until then what no binding of events matches is"
+        " dropped"
+    ]
+
+
 @given(st.dictionaries(texts(), texts(), max_size=4))
 def test_any_text_is_written_so_that_it_is_read_again(values: dict[str, str]) -> None:
     import yaml as pyyaml

@@ -12,7 +12,8 @@ from store.topology.rabbitmq.definitions import Losses
 FOR_EVER = "3650d"
 MOST_LEVELS = 256
 DEFAULT_DELIVERY_LIMIT = 20
-_LARGEST = 10**15 - 1
+# One more still has 15 digits, which is as many as a setting can have.
+_LARGEST = 10**15 - 2
 _LONGEST = 3650 * 86_400_000
 _AGE = re.compile(r"([0-9]{1,9})(Y|M|D|h|m|s)")
 _AGE_UNITS = {
@@ -83,8 +84,11 @@ class Arguments:
         return None
 
     def flag(self, name: str) -> bool:
-        """Whether something is said to be so."""
-        return self._rest.pop(name, None) is True
+        """Whether something is said to be so; what is neither true nor false is lost."""
+        value = self._rest.pop(name, False)
+        if not isinstance(value, bool):
+            self.lose(f"{name} {value!r} is neither true nor false")
+        return value is True
 
     def lose_rest(self) -> None:
         """Note all that was not asked for."""

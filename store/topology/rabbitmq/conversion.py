@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from store.addresses import EXCHANGE_PREFIX
+from store.errors import BadInput
 from store.models import HeaderValue
 from store.routes import EXCHANGE_TYPES, MATCHES
 from store.topology.kinds import KINDS, Settings, binding_name, headers_text
@@ -116,7 +117,7 @@ class _Converter:
                 arguments.lose("x-dead-letter-routing-key without an exchange has no effect")
             return {}
         if exchange == "":
-            return self._to_default_exchange(arguments, key)
+            return self._to_default_exchange(arguments, key, queue)
         name = self._exchanges.get(exchange)
         if name is None:
             arguments.lose(f"x-dead-letter-exchange {exchange!r} is not here, so it has no DLQ")
@@ -125,11 +126,22 @@ class _Converter:
         # A queue that is known beforehand is a DLQ that can be looked at and redriven by name.
         if target is not None and target != queue:
             return {"dlq": target}
+        if key == "none":
+            arguments.lose("x-dead-letter-routing-key 'none' is no key here, so they keep theirs")
+            key = None
         named = {} if key is None else {"dlq_key": key}
         return {"dlq": f"{EXCHANGE_PREFIX}{name}", **named}
 
-    def _to_default_exchange(self, arguments: Arguments, key: str | None) -> dict[str, str]:
+    def _to_default_exchange(
+        self, arguments: Arguments, key: str | None, queue: str
+    ) -> dict[str, str]:
         target = self._possible_dlqs.get(key or "")
+        if target == queue:
+            arguments.lose(
+                "its dead letters come back to it by the default exchange, and a queue can't be its"
+                " own DLQ, so it has none: give it an exchange that leads back"
+            )
+            return {}
         if target is None:
             arguments.lose(
                 f"its dead letters go to the default exchange with key {key!r}, which is no queue"
@@ -145,13 +157,14 @@ class _Converter:
         given.pop("x-delayed-type", None)
         arguments = Arguments(subject, given, self.losses)
         # The argument has no prefix; what a policy says gets one.
-        alternate = arguments.text("alternate-exchange") or arguments.text("x-alternate-exchange")
+        alternate, policy = (arguments.text(f"{x}alternate-exchange") for x in ("", "x-"))
+        alternate = policy if alternate is None else alternate
         settings = {"type": self._types[original]}
         if alternate is not None:
             if (target := self._exchanges.get(alternate)) is not None and target != name:
                 settings["alternate"] = target
             else:
-                arguments.lose(f"its alternate {alternate} is not here")
+                arguments.lose(f"its alternate {alternate or '(the default exchange)'} is not here")
         arguments.lose_rest()
         self._note_lifetime(subject, entry)
         if entry.get("internal") is True:
@@ -170,14 +183,20 @@ class _Converter:
             # Every queue is bound to the default exchange; here messages are sent to it by name.
             if entry.get("source", "") == "":
                 continue
-            settings = self._binding(entry)
-            if settings is not None and (name := binding_name(settings)) not in known:
-                known.add(name)
+            subject = f"binding {entry['source']} -> {entry.get('destination', '')}"
+            settings = self._binding(subject, entry)
+            if settings is None or (name := binding_name(settings)) in known:
+                continue
+            known.add(name)
+            try:
+                KINDS["binding"].check(name, settings)
+            except BadInput as error:
+                self.losses.add(subject, f"{error.message}, so it is left out")
+            else:
                 yield Thing("binding", name, settings)
 
-    def _binding(self, entry: dict[str, Any]) -> Settings | None:
-        source, destination = entry.get("source", ""), entry.get("destination", "")
-        subject = f"binding {source} -> {destination}"
+    def _binding(self, subject: str, entry: dict[str, Any]) -> Settings | None:
+        source, destination = entry["source"], entry.get("destination", "")
         to_exchange = entry.get("destination_type") == "exchange"
         names = self._exchanges if to_exchange else self._queues
         exchange, target = self._exchanges.get(source), names.get(destination)

@@ -72,7 +72,7 @@ class Definitions:
         """The version that wrote the file, as far as it tells; (0,) where it does not."""
         text = str(self._document.get("rabbitmq_version", self._document.get("rabbit_version", "")))
         parts = text.split("-")[0].split(".")
-        return tuple(int(part) for part in parts if part.isdecimal()) or (0,)
+        return tuple(int(part) for part in parts if part.isdecimal() and len(part) < 10) or (0,)
 
 
 def read_definitions(content: bytes, vhost: str | None) -> Definitions:
@@ -100,6 +100,8 @@ def _parse(content: bytes) -> dict[str, Any]:
         raise BadInput("the definitions file is larger than 64 MiB")
     try:
         document = json.loads(content, parse_constant=_refuse)
+        # Half of a surrogate pair and a number like 1e999 can be read, but written nowhere.
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
     except RecursionError:
         raise BadInput("the definitions file is nested too deeply") from None
     except ValueError as error:

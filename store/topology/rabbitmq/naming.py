@@ -17,7 +17,8 @@ class Names:
         self._kind = kind
         self._losses = losses
         self._names: dict[str, str] = {}
-        self._taken: set[str] = set()
+        # A DLQ or an alternate of that name would be none at all.
+        self._taken = {"none"}
 
     def take(self, original: str) -> str:
         """The name for a thing that is there; another one where it has to be."""
