@@ -125,8 +125,13 @@ class Consumer:
         return list(self._owned)
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
-        """Poll a partition from `offset` on; what is committed stays."""
+        """Poll a partition from `offset` on; what is committed stays.
+
+        Outside the log the group's rule for what is below it decides (Kafka: auto.offset.reset).
+        """
         self._own(topic, partition)
+        if offset < 0:
+            raise BadInput(f"offsets count from 0, not from {offset}")
         self._position[topic, partition] = offset
 
     def failures(self, record: Record) -> int:
@@ -263,23 +268,26 @@ class Consumer:
         topic = log.topics.find(tx, place[0])
         partition = topic.partition(place[1])
         position = self._position[place]
-        if position < partition.start:
-            position = self._after_loss(place, partition)
+        if not partition.start <= position <= partition.next:
+            position = self._from_outside(place, position, partition)
         found = log.read.read(tx, topic, partition, position, most, log.read.MOST_BYTES)
-        self._position[place] = found[-1].offset + 1 if found else position
+        # Where nothing is found compaction may have removed what came last.
+        self._position[place] = found[-1].offset + 1 if found else partition.next
         return found
 
-    def _after_loss(self, place: Place, partition: Partition) -> int:
-        """Where to go on when what comes next was removed (Kafka: auto.offset.reset)."""
-        lost = self._position[place]
+    def _from_outside(self, place: Place, position: int, partition: Partition) -> int:
+        """Where to go on when a position is outside the log (Kafka: auto.offset.reset)."""
+        is_lost = position < partition.start
         if self._below_start == "error":
+            why = "was removed unread" if is_lost else "does not exist yet"
+            edge = f"begins at {partition.start}" if is_lost else f"ends at {partition.next}"
             raise NotFound(
-                f"{place[0]}/{place[1]}@{lost} was removed unread; the partition"
-                f" begins at {partition.start}",
+                f"{place[0]}/{place[1]}@{position} {why}; the partition {edge}",
                 hint=f"choose a place: mq group reset {self.group} --topic {place[0]} --to …",
             )
         found = partition.next if self._below_start == "latest" else partition.start
-        self.losses.append(Loss(place[0], place[1], lost, found))
+        if is_lost:
+            self.losses.append(Loss(place[0], place[1], position, found))
         return found
 
 

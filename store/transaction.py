@@ -50,8 +50,12 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         self._timeout = timeout
         self._tx: Write | None = None
         self._poison: str | None = None
+        self._is_used = False
 
     def __enter__(self) -> Transaction:
+        if self._is_used:
+            raise _ended()
+        self._is_used = True
         self._tx = self._block.__enter__()
         self._deadline = monotonic() + self._timeout
         return self
@@ -143,7 +147,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
 
     def _open(self) -> Write:
         if self._tx is None:
-            raise Fenced("the transaction has ended", hint="begin another: store.transaction()")
+            raise _ended()
         unfit = self._unfit()
         if unfit is not None:
             raise unfit
@@ -180,6 +184,10 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
 
     def _sticky(self, topic: str) -> StickyPlacement:
         return self._store._sticky(topic)
+
+
+def _ended() -> Fenced:
+    return Fenced("the transaction has ended", hint="begin another: store.transaction()")
 
 
 @contextmanager

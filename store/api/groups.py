@@ -49,7 +49,7 @@ class GroupCalls(Calls):
         with self._write() as tx:
             config = groups.groups.find(tx, name).config
             changed = config._replace(**_encoded(settings))
-            return watch.lag.status(tx, groups.groups.alter(tx, name, changed, list(topics)))
+            return watch.lag.status(tx, groups.membership.alter(tx, name, changed, list(topics)))
 
     def groups(self) -> list[GroupStatus]:
         """Every group, by name."""

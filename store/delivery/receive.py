@@ -118,15 +118,23 @@ class Receiver:
 
     def _pick_undelivered(self, slot: Progress) -> None:
         while self._wanted > 0 and self.taken_out < _MOST_EXPIRED and slot.cursor < slot.next:
-            room = window.room(self._tx, self._reader, slot)
-            most = self._wanted if room is None else min(room, self._wanted)
-            messages = self._undelivered(slot, most)
+            messages = self._next_undelivered(slot)
             if not messages:
                 return
             ready = [m for m in messages if not self._take_out(m)]
             fresh = [self._lease_to_holder(m) for m in ready]
             leases.advance(self._tx, self._reader, slot, messages[-1].sequence + 1, fresh)
             self._picked += ready
+
+    def _next_undelivered(self, slot: Progress) -> list[Stored]:
+        room = window.room(self._tx, self._reader, slot)
+        if room is None:
+            return self._undelivered(slot, self._wanted)
+        found = self._undelivered(slot, min(room, self._wanted))
+        end = window.end(self._reader, slot, room, found)
+        if not found or found[0].sequence >= end:
+            self._advance(slot, end)
+        return [message for message in found if message.sequence < end]
 
     def _undelivered(self, slot: Progress, limit: int) -> list[Stored]:
         rows = self._tx.rows(

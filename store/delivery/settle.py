@@ -218,14 +218,15 @@ def _find(
     """The deliveries that receipts stand for, but for those that are refused.
 
     Refused is what somebody else has leased since, whose lease ended otherwise, and in FIFO queues
-    and shares also what merely lapsed. What is done with is left out where that is `repeatable`.
+    and shares also what merely lapsed. Left out is what is done with, where that is `repeatable`,
+    and what has left the log that a share reads (Kafka: below the start of its window).
     """
     rows = move.leases_to_settle(tx, [receipt.lease for _, receipt, _ in asked])
     found = []
     for text, receipt, slot in asked:
         row = rows.get(receipt.lease)
         if row is None:
-            why = _why_gone(tx, receipt, repeatable)
+            why = _why_gone(tx, receipt, repeatable or _has_left(tx, reader, slot, receipt))
         else:
             message = move.standing(row, slot)
             assert message.lease is not None
@@ -235,6 +236,11 @@ def _find(
         if why is not None:
             refused[text] = _lost(receipt, reader.place(slot.number), why)
     return found
+
+
+def _has_left(tx: Write, reader: Reader, slot: Slot, receipt: receipts.Receipt) -> bool:
+    record = slot.record_id(receipt.lease & leases.OFFSET_MASK)
+    return reader.on_ack == "retain" and move.load(tx, slot, record) is None
 
 
 def _why_gone(tx: Write, receipt: receipts.Receipt, repeatable: bool) -> str | None:

@@ -32,6 +32,17 @@ def room(tx: Snapshot, reader: Reader, slot: Progress) -> int | None:
     return max(0, reader.window - (slot.cursor - start(tx, slot)))
 
 
+def end(reader: Reader, slot: Progress, room: int, found: Sequence[Stored]) -> int:
+    """The offset before which records may be handed out; `found` are those that come next.
+
+    The window counts offsets, also of records that compaction removed. It begins behind these while
+    nothing is unfinished.
+    """
+    if room != reader.window:
+        return min(slot.next, slot.cursor + room)
+    return found[0].sequence + room if found else slot.next
+
+
 def isolated(reader: Reader, due: Sequence[Stored]) -> list[Stored]:
     """What of the records that are due is handed out together (KIP-932: poison isolation).
 

@@ -61,6 +61,8 @@ def _sticky(subscribers: Sequence[Subscriber], partitions: Mapping[str, int]) ->
     places = _places(partitions)
     rank = {one.name: index for index, one in enumerate(subscribers)}
     assignment = _kept(subscribers, places)
+    if len({one.topics for one in subscribers}) == 1:
+        _give_up(assignment, subscribers, [p for p in places if p[0] in subscribers[0].topics])
     taken = {place for owned in assignment.values() for place in owned}
     eligible = {
         topic: [one.name for one in subscribers if topic in one.topics] for topic in partitions
@@ -81,6 +83,18 @@ def _kept(subscribers: Sequence[Subscriber], places: Sequence[Place]) -> Assignm
         one.name: sorted(p for p in one.owned if p in present and p[0] in one.topics)
         for one in subscribers
     }
+
+
+def _give_up(
+    assignment: Assignment, subscribers: Sequence[Subscriber], places: Sequence[Place]
+) -> None:
+    """Leave members that all may read the same no more than their share of it."""
+    least, more = divmod(len(places), len(subscribers))
+    for one in reversed(subscribers):
+        owned = assignment[one.name]
+        has_more = more > 0 and len(owned) > least
+        more -= has_more
+        del owned[least + has_more :]
 
 
 def _move_one(

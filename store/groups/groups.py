@@ -154,7 +154,8 @@ def find_or_create(tx: Write, name: str) -> Group:
 def forget_stale_offsets(tx: Write, group: Group) -> None:
     """Drop the offsets of a group that was empty for longer than its retention.
 
-    Kafka: offsets.retention.minutes, counted from when the last member left or timed out.
+    Kafka: offsets.retention.minutes, counted from when the last member left or timed out. What was
+    committed or reset by hand since then is kept as long, counted from that.
     """
     emptied = tx.value(
         "select ifnull(emptied, (select max(m.seen + m.session_timeout) from mq_members m"
@@ -162,7 +163,10 @@ def forget_stale_offsets(tx: Write, group: Group) -> None:
         {"reader": group.id},
     )
     if emptied is not None and tx.now - emptied > group.config.retention:
-        tx.execute("update mq_slots set committed = 0 where reader = :reader", {"reader": group.id})
+        tx.execute(
+            "update mq_slots set committed = 0 where reader = :reader and moved < :before",
+            {"reader": group.id, "before": tx.now - group.config.retention},
+        )
 
 
 _COLUMNS = (

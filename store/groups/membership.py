@@ -11,8 +11,9 @@ import json
 from typing import NamedTuple
 
 from store import holders
-from store.consumer_groups import Member
+from store.consumer_groups import GroupConfig, Member
 from store.db import Snapshot, Write
+from store.groups import groups
 from store.groups.assignors import Subscriber, assign
 from store.groups.groups import Group
 from store.log import topics
@@ -108,6 +109,15 @@ def _begin(tx: Write, group: Group, topic: topics.Topic, start: Position) -> Non
                 "now": tx.now,
             },
         )
+
+
+def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
+    """Change a group's settings; under another assignor its partitions are shared out anew."""
+    before = groups.find(tx, name)
+    group = groups.alter(tx, name, config, topic_names)
+    if group.config.assignor != before.config.assignor:
+        rebalance(tx, group)
+    return group
 
 
 def rebalance(tx: Write, group: Group) -> None:

@@ -145,7 +145,7 @@ def _change_group(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
     if "topics" in values:
         groups.withdraw_topics(tx, group.id, [name for name in declared if name not in wanted])
         del values["topics"]
-    groups.alter(tx, thing.name, group.config._replace(**values), wanted)
+    membership.alter(tx, thing.name, group.config._replace(**values), wanted)
 
 
 def _change_share(tx: Write, thing: Thing, values: dict[str, Any]) -> None:

@@ -84,7 +84,9 @@ def status(tx: Snapshot, group: Group) -> GroupStatus:
 def _row(tx: Snapshot, row: Row, sizes: _Sizes, incoming: Rates, read: Rates) -> Lag:
     (group, topic, number, kind, cursor, first, unfinished, committed, start, end, records, size,
      partition, slot, oldest, member) = row  # fmt: skip
-    behind = end - cursor + unfinished
+    # Compaction may have removed what came last: then nothing is left to read.
+    is_done = oldest is None and cursor >= start
+    behind = 0 if is_done else end - cursor + unfinished
     return Lag(
         group=group,
         topic=topic,

@@ -132,6 +132,23 @@ def test_sticky_moves_nothing_when_nothing_changed(
     assert moved(old, new) == set()
 
 
+def test_sticky_hands_out_in_order_what_several_members_give_up() -> None:
+    owned: Assignment = {
+        "a": [("t", 0), ("t", 2), ("u", 1), ("u", 3)],
+        "b": [("t", 1), ("u", 0), ("u", 2)],
+    }
+    assignment = assign(
+        "cooperative-sticky", owning(owned, ["a", "b", "c", "d"], "t u"), {"t": 3, "u": 4}
+    )
+
+    assert assignment == {
+        "a": [("t", 0), ("t", 2)],
+        "b": [("t", 1), ("u", 0)],
+        "c": [("u", 1), ("u", 3)],
+        "d": [("u", 2)],
+    }
+
+
 def test_sticky_gives_up_what_is_not_subscribed_to_any_more() -> None:
     owner = Subscriber("a", frozenset("t"), owned=(("t", 0), ("left", 0)))
 

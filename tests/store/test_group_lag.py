@@ -51,6 +51,16 @@ def test_a_group_that_has_read_everything_is_current(orders: Store, clock: Manua
     assert (lag.lag, lag.lag_bytes, lag.lag_seconds, lag.state) == (0, 0, 0.0, "current")
 
 
+def test_a_group_is_current_where_the_newest_records_were_compacted_away(store: Store) -> None:
+    store.create_topic("t", cleanup="compact", tombstone_delay=0)
+    store.create_group("billing", topics=["t"])
+    store.produce_many("t", [NewRecord("x", "k"), NewRecord(None, "k")])
+    for _ in range(2):
+        store.compact_topic("t")
+
+    assert (row(store).lag, row(store).end, row(store).state) == (0, 2, "current")
+
+
 def test_a_group_whose_unread_records_were_removed_has_lost_them(read_three: Store) -> None:
     read_three.trim("orders", Position("offset", 6))
 

@@ -257,6 +257,23 @@ def test_a_group_below_the_start_goes_on_where_its_rule_says(
     assert polled == list(range(next_offset, 10))
 
 
+@pytest.mark.parametrize(("rule", "next_offset"), [("earliest", 0), ("latest", 10)])
+def test_a_position_past_the_end_goes_on_where_the_rule_says(
+    read_three: Store, rule: str, next_offset: int
+) -> None:
+    read_three.alter_group("billing", below_start=rule)
+    with read_three.consumer("billing", ["orders"]) as consumer:
+        consumer.seek("orders", 0, 50)
+
+        assert [r.offset for r in consumer.poll(timeout=0)] == list(range(next_offset, 10))
+        assert consumer.losses == []
+
+
+def test_a_position_can_not_be_negative(orders: Store) -> None:
+    with orders.consumer("billing", ["orders"]) as consumer, pytest.raises(BadInput):
+        consumer.seek("orders", 0, -1)
+
+
 def test_a_group_below_the_start_can_be_told_to_stop(read_three: Store) -> None:
     read_three.alter_group("billing", below_start="error")
     read_three.trim("orders", Position("offset", 6))

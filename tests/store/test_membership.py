@@ -283,6 +283,15 @@ def test_closing_twice_is_no_error(three: Store) -> None:
     assert three.group(GROUP).state == "empty"
 
 
+def test_another_assignor_shares_out_anew_at_once(three: Store) -> None:
+    one, two = join(three, "a"), join(three, "b")
+    settle(one, two)
+    three.alter_group(GROUP, assignor="roundrobin")
+    settle(one, two)
+
+    assert [numbers(one), numbers(two)] == [[0, 2], [1]]
+
+
 def test_new_partitions_are_picked_up_and_read_from_their_start(three: Store) -> None:
     one = join(three, "a", start="latest")  # type: ignore[arg-type]
     three.alter_topic("orders", partitions=5)
@@ -337,6 +346,17 @@ def test_offsets_outlive_an_empty_group_for_its_retention(
         clock.advance(days * 86_400)
         with join(orders, "b") as consumer:
             assert consumer.position == {("orders", 0): position}
+
+
+def test_an_offset_that_was_set_while_the_group_was_empty_is_kept_as_long(
+    orders: Store, clock: ManualClock
+) -> None:
+    join(orders, "a").close()
+    clock.advance(8 * 86_400)
+    orders.reset_group(GROUP, Position("offset", 4))
+    clock.advance(6 * 86_400)
+
+    assert join(orders, "a").position == {("orders", 0): 4}
 
 
 def test_offsets_of_a_group_whose_members_died_go_the_same_way(

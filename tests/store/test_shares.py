@@ -20,6 +20,17 @@ def packers(store: Store) -> Store:
     return store
 
 
+@pytest.fixture
+def gap(store: Store) -> Store:
+    """A compacted topic `t` with what was at offsets 0, 6 and 7, and its share `s`."""
+    store.create_topic("t", cleanup="compact")
+    store.produce("t", "x", key="first")
+    store.produce_many("t", [NewRecord("x", key) for key in ("k",) * 6 + ("last",)])
+    store.compact_topic("t")
+    store.create_share("s", "t")
+    return store
+
+
 def offsets(store: Store, most: int = 100) -> list[tuple[int, int]]:
     return [(record.partition, record.offset) for record in store.acquire("s", most)]
 
@@ -172,6 +183,35 @@ class TestWhatLeavesTheLog:
         place = store.share("s").partitions[0]
         assert (place.start, place.leased, place.lag) == (1, 0, 1)
         assert [record.value for record in store.acquire("s", 10)] == [b"new"]
+
+    @pytest.mark.parametrize("word", ["ack", "nack", "reject", "extend"])
+    def test_whatever_is_said_of_it_afterwards_is_ignored(self, packers: Store, word: str) -> None:
+        receipts = [record.receipt for record in packers.acquire("s", 2)]
+        packers.trim("t", Position("offset", 2), 0)
+        settle = getattr(packers, word)
+        settle(receipts, 60) if word == "extend" else settle(receipts)
+
+        assert packers.messages("dead") == []
+        assert packers.share("s").partitions[0].leased == 0
+
+    def test_what_is_compacted_away_counts_in_the_window(self, gap: Store) -> None:
+        gap.alter_share("s", max_in_flight=3)
+        (first,) = gap.acquire("s")
+
+        assert gap.acquire("s", 10) == []
+        assert gap.share("s").partitions[0].full
+        gap.ack([first.receipt])
+        assert [record.offset for record in gap.acquire("s", 10)] == [6, 7]
+
+    def test_nothing_is_left_to_read_where_the_newest_was_compacted_away(self, gap: Store) -> None:
+        gap.alter_topic("t", cleanup="compact", tombstone_delay=0)
+        gap.produce("t", None, key="k")
+        for _ in range(2):
+            gap.compact_topic("t")
+        gap.ack([record.receipt for record in gap.acquire("s", 10)])
+
+        assert gap.acquire("s", 10) == []
+        assert [gap.lag("s")[0].lag, gap.share("s").partitions[0].lag] == [0, 0]
 
 
 class TestReset:

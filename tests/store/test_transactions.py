@@ -279,6 +279,16 @@ def test_an_ended_handle_does_not_reach_a_later_transaction(orders: Store) -> No
     assert end(orders) == 11
 
 
+def test_a_handle_is_good_for_one_transaction(orders: Store) -> None:
+    with orders.transaction() as tx:
+        pass
+
+    with pytest.raises(Fenced, match="has ended"), tx:
+        tx.produce("orders", "late")
+
+    assert end(orders) == 10
+
+
 def test_something_is_new_once_in_its_scope(store: Store) -> None:
     with store.transaction() as tx:
         first = [tx.first_time("billing", "1"), tx.first_time("billing", "1")]
