@@ -73,6 +73,16 @@ end;
 create trigger mq_channels_samples after delete on mq_channels begin
   delete from mq_samples where subject in ('channel', 'queue') and subject_id = old.id;
 end;
+alter table mq_partitions
+  add column dead_letters integer not null default 0 check (dead_letters >= 0);
+update mq_partitions set dead_letters = (select count(*) from mq_origins where reason not null
+  and record >= mq_partitions.id << 40 and record < (mq_partitions.id + 1) << 40);
+create trigger mq_origins_put after insert on mq_origins when new.reason not null begin
+  update mq_partitions set dead_letters = dead_letters + 1 where id = new.record >> 40;
+end;
+create trigger mq_origins_removed after delete on mq_origins when old.reason not null begin
+  update mq_partitions set dead_letters = dead_letters - 1 where id = old.record >> 40;
+end;
 alter table mq_moves add column edited integer not null default 0 check (edited in (0, 1));
 alter table mq_moves add column value blob;
 create index mq_moves_record on mq_moves (record);

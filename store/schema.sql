@@ -80,6 +80,7 @@ create table mq_partitions (
   next integer not null default 0,
   records integer not null default 0,
   bytes integer not null default 0,
+  dead_letters integer not null default 0 check (dead_letters >= 0), -- of the records
   last_timestamp integer not null default 0,      -- wall
   compacted integer not null default 0,           -- the last compaction saw every offset below
   checked integer not null default 0,             -- store time of the last check for old records
@@ -299,6 +300,12 @@ create table mq_origins (
   hops text not null default '[]',
   priority integer not null default 0             -- as it was sent
 ) strict;
+create trigger mq_origins_put after insert on mq_origins when new.reason not null begin
+  update mq_partitions set dead_letters = dead_letters + 1 where id = new.record >> 40;
+end;
+create trigger mq_origins_removed after delete on mq_origins when old.reason not null begin
+  update mq_partitions set dead_letters = dead_letters - 1 where id = old.record >> 40;
+end;
 
 -- The journal of redrives and edits of dead letters, for undo. An edit keeps the value before it.
 create table mq_moves (

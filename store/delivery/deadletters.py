@@ -27,7 +27,7 @@ def dead_letter_queue(tx: Snapshot, name: str) -> Queue:
     if share is not None and share.config.dlq is not None:
         return queues.find(tx, share.config.dlq)
     queue = queues.find(tx, name)
-    if queue.config.dlq is None or queues.sources_of(tx, name) or view.deaths(tx, queue)[0]:
+    if queue.config.dlq is None or queues.sources_of(tx, name) or view.dead_letters(tx, queue):
         return queue
     if queue.config.dlq.startswith(EXCHANGE_PREFIX):
         raise BadInput(
@@ -46,10 +46,24 @@ def queues_with_letters(tx: Snapshot) -> list[DeadLetterQueue]:
         sources.setdefault(target, []).append(name)
     found = []
     for name in queues.names(tx):
-        count, oldest = view.deaths(tx, queues.find(tx, name))
+        queue = queues.find(tx, name)
+        count = view.dead_letters(tx, queue)
         if count or name in sources:
+            oldest = _first_death(tx, queue) if count else None
             found.append(DeadLetterQueue(name, count, tuple(sources.get(name, ())), oldest))
     return found
+
+
+def _first_death(tx: Snapshot, queue: Queue) -> int | None:
+    times = [
+        tx.value(
+            "select min(at) from mq_origins"
+            " where record >= :first and record < :end and reason not null",
+            {"first": lane.base, "end": lane.base + lane.next},
+        )
+        for lane in queue.lanes.values()
+    ]
+    return min((time for time in times if time is not None), default=None)
 
 
 def letters(tx: Snapshot, queue: Queue, choice: Choice, after: int = -1) -> Iterator[Message]:

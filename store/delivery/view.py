@@ -193,10 +193,7 @@ class _BlockedGroups:
 
 
 def status(tx: Snapshot, queue: Queue) -> QueueStatus:
-    """The queue and how many messages are in each state, without counting the backlog.
-
-    Only dead letters are counted one by one.
-    """
+    """The queue and how many messages are in each state, without counting the backlog."""
     from store.queue_status import QueueStatus
 
     total = sum(lane.records for lane in queue.lanes.values())
@@ -224,22 +221,17 @@ def status(tx: Snapshot, queue: Queue) -> QueueStatus:
         oldest_seconds=None if oldest is None else max(0, tx.wall - oldest) / 1000,
         acknowledged=acknowledged,
         dropped=dropped,
-        dead_letters=deaths(tx, queue)[0],
+        dead_letters=dead_letters(tx, queue),
     )
 
 
-def deaths(tx: Snapshot, queue: Queue) -> tuple[int, int | None]:
-    """How many dead letters a queue holds, and when the first of them died."""
-    count, times = 0, []
-    for lane in queue.lanes.values():
-        number, first = tx.row(  # type: ignore[misc]
-            "select count(*), min(at) from mq_origins"
-            " where record >= :first and record < :end and reason not null",
-            {"first": lane.base, "end": lane.base + lane.next},
-        )
-        count += number
-        times += [] if first is None else [first]
-    return count, min(times, default=None)
+def dead_letters(tx: Snapshot, queue: Queue) -> int:
+    """How many dead letters a queue holds."""
+    number: int = tx.value(
+        "select ifnull(sum(dead_letters), 0) from mq_partitions where channel = :channel",
+        {"channel": queue.id},
+    )
+    return number
 
 
 def _done_with(tx: Snapshot, queue: Queue, present: int) -> tuple[int, int]:

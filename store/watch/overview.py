@@ -40,7 +40,9 @@ def overview(tx: Snapshot, terms: Terms) -> Overview:
         status=maintenance.status(tx),
         in_rate=sum(subject.in_rate for subject in subjects),
         out_rate=sum(subject.out_rate for subject in subjects),
-        dead_letters=tx.value("select count(*) from mq_origins where reason not null"),
+        dead_letters=tx.value(
+            "select ifnull(sum(dead_letters), 0) from mq_partitions where channel not null"
+        ),
         stall_count=len(found),
         stalls=tuple(candidate.stall() for candidate in found[:MOST_STALLS]),
         subjects=tuple(subjects),

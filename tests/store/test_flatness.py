@@ -37,6 +37,13 @@ def grouped(store: Store, size: int) -> None:
     store.send_many("q", [NewMessage("x", message_group=f"g{n // 10}") for n in range(size)])
 
 
+def dead(store: Store, size: int) -> None:
+    store.create_queue("q")
+    store.create_queue("work", dlq="q")
+    store.send_many("work", ["x"] * size)
+    store.reject([message.receipt or "" for message in store.receive("work", size)])
+
+
 def limited(store: Store, size: int) -> None:
     store.create_queue("q", max_length=size)
     store.send_many("q", [NewMessage("x")] * size)
@@ -107,7 +114,7 @@ def share_calls(store: Store) -> Calls:
 @pytest.mark.parametrize(
     ("fill", "calls"),
     [
-        *((fill, queue_calls) for fill in (ready, leased, delayed, grouped, limited)),
+        *((fill, queue_calls) for fill in (ready, leased, delayed, grouped, dead, limited)),
         *((fill, topic_calls) for fill in (kept, bounded)),
         (behind, share_calls),
     ],

@@ -89,3 +89,15 @@ def test_an_old_queues_counts_of_what_left_it_stay(old_store: Path, clock: Manua
 
         assert (status.acknowledged, status.dropped) == (5, 2)
         assert store.queue("mails").acknowledged == 6
+
+
+def test_the_dead_letters_of_an_old_store_are_counted(old_store: Path, clock: ManualClock) -> None:
+    with closing(sqlite3.connect(old_store)) as connection:
+        connection.executemany(
+            "insert into mq_origins (record, message_id, sent, reason) values (?, ?, 0, ?)",
+            [((1 << 40) + n, bytes(16), reason) for n, reason in enumerate(["expired", None])],
+        )
+        connection.commit()
+
+    with Store.open(old_store, clock=clock) as store:
+        assert store.queue("mails").dead_letters == 1

@@ -1,4 +1,4 @@
-"""A queue counts as acknowledged exactly what was acknowledged, however else messages leave it."""
+"""A queue's counts are exact, however messages come and leave."""
 
 from __future__ import annotations
 
@@ -103,3 +103,19 @@ def test_what_was_acknowledged_is_counted_and_nothing_else_is(
             assert counted == {queue: program.acknowledged[queue] for queue in QUEUES}
         assert program.acknowledged["work"]
         assert program.acknowledged["dead"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_as_many_dead_letters_are_counted_as_are_listed(
+    path: Path, clock: ManualClock, seed: int
+) -> None:
+    with Store.open(path, create=True, durability="normal", clock=clock) as store:
+        program = Program(store, clock, random.Random(seed))
+        most = 0
+        for _ in range(150):
+            program.step()
+            for queue in ("dead", "copy"):
+                listed = len(store.dead_letters(queue))
+                assert store.queue(queue).dead_letters == listed
+                most = max(most, listed)
+        assert most
