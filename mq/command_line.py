@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import typer
 
@@ -21,8 +22,9 @@ def run(words: Sequence[str]) -> int:
     """Run one command line and return its exit code; nothing is raised."""
     _occupy_standard_streams()
     context = start_context()
-    code = _guarded(context, list(words))
-    return _close_stdout(context, code)
+    code = _close_stdout(context, _guarded(context, list(words)))
+    _flushed(sys.stderr)
+    return code
 
 
 def _guarded(context: Context, words: list[str]) -> int:
@@ -69,7 +71,9 @@ def _report(context: Context, error: MqError, code: ExitCode, words: list[str]) 
 
 
 def _usage_error(error: typer.TyperException) -> BadInput:
-    message = error.format_message().rstrip(".").replace("a valid int range", "a whole number")
+    message = error.format_message().rstrip(".")
+    message = message.replace("a valid int range", "a valid int")
+    message = message.replace("a valid int", "a whole number")
     invocation = getattr(error, "ctx", None)
     path = invocation.command_path if invocation else "mq"
     return BadInput(message[:1].lower() + message[1:], hint=f"{path} --help")
@@ -104,13 +108,21 @@ def _occupy_standard_streams() -> None:
 
 
 def _close_stdout(context: Context, code: int) -> int:
+    problem = _flushed(sys.stdout)
+    if problem is None or code != ExitCode.OK:
+        return code
+    if isinstance(problem, BrokenPipeError):
+        return ExitCode.READER_GONE
+    context.diagnostics.error(MqError(f"standard output: {problem.strerror}"))
+    return ExitCode.FAILED
+
+
+def _flushed(stream: TextIO) -> OSError | None:
+    """Write out what a standard stream still holds; what it could not take is dropped."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Else the interpreter's own flush at exit would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.READER_GONE if code == ExitCode.OK else code
-    except OSError as error:
-        context.diagnostics.error(MqError(f"can't write to standard output: {error.strerror}"))
-        return ExitCode.FAILED
-    return code
+        stream.flush()
+    except OSError as problem:
+        # Else the interpreter's own flush at exit would fail too, and make the exit code 120.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return problem
+    return None

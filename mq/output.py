@@ -303,7 +303,17 @@ class _Stdout:
     """File descriptor 1 without a buffer, so that what was written is known exactly."""
 
     def write(self, data: memoryview, /) -> int:
-        return os.write(1, data)
+        try:
+            return os.write(1, data)
+        except BlockingIOError:
+            # Whoever shares a pipe with us may have made it one that does not wait.
+            select([], [1], [])
+            return 0
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            error.filename = "standard output"
+            raise
 
 
 def _pieces(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:

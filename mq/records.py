@@ -150,7 +150,7 @@ def _value(envelope: Mapping[str, Any], line: bytes) -> bytes | None:
         value = envelope["value"]
         _refuse_both(envelope, "value")
         if value is None or isinstance(value, str):
-            return _encoded("value", value)
+            return _encoded("value", value, hint="give the bytes as value_base64")
         return member_source(line.decode(), "value").encode()
     if "value_base64" in envelope:
         return _decoded("value_base64", envelope["value_base64"])
@@ -165,7 +165,7 @@ def _key(envelope: Mapping[str, Any]) -> bytes | None:
     key = envelope.get("key")
     if key is not None and not isinstance(key, str):
         raise BadInput("the key is neither text nor null")
-    return _encoded("key", key)
+    return _encoded("key", key, hint="give the bytes as key_base64")
 
 
 def _refuse_both(envelope: Mapping[str, Any], name: str) -> None:
@@ -173,14 +173,12 @@ def _refuse_both(envelope: Mapping[str, Any], name: str) -> None:
         raise BadInput(f"both {name} and {name}_base64 are given")
 
 
-def _encoded(name: str, text: str | None) -> bytes | None:
+def _encoded(name: str, text: str | None, hint: str = "") -> bytes | None:
     try:
         return None if text is None else text.encode()
     except UnicodeEncodeError:
-        raise BadInput(
-            f"the {name} has half of a surrogate pair, which UTF-8 can't hold",
-            hint=f"give the bytes as {name}_base64",
-        ) from None
+        problem = f"the {name} has half of a surrogate pair, which UTF-8 can't hold"
+        raise BadInput(problem, hint) from None
 
 
 def _decoded(name: str, text: Any) -> bytes:

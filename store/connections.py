@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from store import files
-from store.errors import Busy, Damaged, ForeignFile, MqError, StoreFull
+from store.errors import BadInput, Busy, Damaged, ForeignFile, MqError, StoreFull
 from store.lockfile import WriteLock
 
 LARGEST_VALUE = 64 << 20
@@ -103,6 +103,13 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise translate(error, path) from error
+    except UnicodeEncodeError as error:
+        raise not_text(error) from error
+
+
+def not_text(error: UnicodeEncodeError) -> BadInput:
+    """The error for a parameter that SQLite never got, as an argument that is not UTF-8."""
+    return BadInput(f"not usable as text: {error.object!r}", hint="names and texts are UTF-8")
 
 
 def translate(error: sqlite3.Error, path: Path) -> BaseException:

@@ -19,7 +19,7 @@ from typing import Any
 
 from store import connections, files
 from store.clock import Clock
-from store.connections import LARGEST_VALUE, ThreadConnections, translate, translated
+from store.connections import LARGEST_VALUE, ThreadConnections, not_text, translate, translated
 from store.crash import crash_point
 from store.errors import (
     Busy,
@@ -299,6 +299,8 @@ class WriteBlock:
             self._abandon()
             if isinstance(error, sqlite3.Error):
                 raise translate(error, self._database.path) from error
+            if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+                raise not_text(error) from error
             return
         try:
             crash_point("commit.before")

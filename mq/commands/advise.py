@@ -123,7 +123,8 @@ def _ask(context: Context) -> dict[str, Any]:
 def _answer(context: Context, question: Question) -> str:
     """What the person types, once it can be read; `.` for no more questions."""
     say = context.diagnostics
-    say.relay(f"\n{question.text}\n  {question.meaning}")
+    for line in ("", question.text, f"  {question.meaning}"):
+        say.relay(line)
     while True:
         text = say.ask(f"  {question.form} [{question.assumed}]: ")
         if text in {"", "."}:

@@ -68,11 +68,14 @@ def bench(
         typer.Option(
             min=1_000,
             max=_MOST_MESSAGES,
+            metavar="N",
             help="How many messages a run moves; of a log's records, ten times as many.",
         ),
     ] = 2_000,
     size: Annotated[str, typer.Option(metavar="SIZE", help="How large each is.")] = "100",
-    runs: Annotated[int, typer.Option(min=1, max=100, help="How often each is measured.")] = 5,
+    runs: Annotated[
+        int, typer.Option(min=1, max=100, metavar="N", help="How often each is measured.")
+    ] = 5,
     chart: Annotated[bool, typer.Option("--chart", help="Draw the figures as bars.")] = False,
     chart_file: Annotated[
         Path | None, typer.Option(metavar="FILE.svg", help="Draw them into a file.")

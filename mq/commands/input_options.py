@@ -70,7 +70,9 @@ MessageGroup = Annotated[
 ]
 DedupId = Annotated[
     str | None,
-    typer.Option(metavar="ID", help="FIFO queue: what is sent again with it is not stored."),
+    typer.Option(
+        metavar="ID", help="Queue, FIFO or with --dedup: what is sent again with it is not stored."
+    ),
 ]
 TimeToLive = Annotated[
     str | None,

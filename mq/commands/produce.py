@@ -46,9 +46,14 @@ def produce(
         str, typer.Argument(metavar="DEST", help="A topic, a partition or a queue.")
     ],
     values: Values = None,
-    key: Annotated[str | None, typer.Option("-k", "--key", help="The key of every record.")] = None,
+    key: Annotated[
+        str | None, typer.Option("-k", "--key", metavar="KEY", help="The key of every record.")
+    ] = None,
     partition: Annotated[
-        int | None, typer.Option("-P", "--partition", min=0, help="The partition of every record.")
+        int | None,
+        typer.Option(
+            "-P", "--partition", min=0, metavar="PARTITION", help="The partition of every record."
+        ),
     ] = None,
     header: Headers = None,
     file: File = None,

@@ -41,7 +41,8 @@ def publish(
     exchange: Annotated[str, typer.Argument(metavar="EXCHANGE")],
     values: Values = None,
     key: Annotated[
-        str | None, typer.Option("-k", "--key", help="The routing key, and the key stored.")
+        str | None,
+        typer.Option("-k", "--key", metavar="KEY", help="The routing key, and the key stored."),
     ] = None,
     header: Headers = None,
     file: File = None,

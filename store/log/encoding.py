@@ -183,6 +183,10 @@ def encode_headers(headers: Headers | None) -> str | None:
 def _check_header(name: object, value: HeaderValue) -> None:
     if not isinstance(name, str):
         raise BadInput(f"a header's name must be text, not {type(name).__name__}")
+    text = name + value if isinstance(value, str) else name
+    if not text.isascii():
+        # JSON would take half of a surrogate pair, and write it where nothing could read it.
+        encode_bytes(text, f"header {name}")
     if value is not None and not isinstance(value, str | int | float):
         raise BadInput(
             f"header {name} has a {type(value).__name__}",
@@ -190,7 +194,7 @@ def _check_header(name: object, value: HeaderValue) -> None:
         )
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"header {name} is not a finite number")
-    if len(name) + (len(value) if isinstance(value, str) else 0) > LARGEST_HEADER:
+    if len(text) > LARGEST_HEADER:
         raise BadInput(f"header {name[:40]} is longer than 8 KiB")
 
 

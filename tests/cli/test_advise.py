@@ -120,5 +120,6 @@ def test_on_a_terminal_it_asks_and_enter_takes_what_is_assumed(run_mq_on_termina
     run = run_mq_on_terminal("advise", typed="parcels\nperhaps\nyes\n.\n")
 
     assert run.code == 0
+    assert "\nWhat are the messages called?\n  It names what will be created.\n" in run.text
     assert "replay: 'perhaps' is neither yes nor no" in run.text
     assert "parcels: a log, read by consumer groups" in run.text

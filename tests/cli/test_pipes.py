@@ -126,8 +126,40 @@ class TestAClosedPipe:
         done = shell("mq consume lines -g g > /dev/full")
 
         assert done.returncode == 1
-        assert done.stderr == b"mq: error: No space left on device\n"
+        assert done.stderr == b"mq: error: standard output: No space left on device\n"
         assert committed(lines) is None
+
+    @pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+    @pytest.mark.parametrize(("words", "code"), [("publish e v", 0), ("topic show nowhere", 3)])
+    def test_a_stderr_that_takes_nothing_leaves_the_exit_code(
+        self, shell: Shell, path: Path, words: str, code: int, stderr: str
+    ) -> None:
+        with Store.open(path, create=True) as store:
+            store.create_exchange("e", "fanout")
+
+        assert shell(f"mq {words} {stderr}").returncode == code
+
+    def test_a_help_that_can_not_be_written_ends_with_1(self, shell: Shell) -> None:
+        assert shell("mq --help > /dev/full").returncode == 1
+
+    def test_a_pipe_that_another_process_made_non_blocking_gets_a_listing_whole(
+        self, shell: Shell, lines: Path
+    ) -> None:
+        never_waits = f'"{sys.executable}" -c "import os; os.set_blocking(1, False)"'
+
+        done = shell(f"{{ {never_waits}; mq peek lines -n 20000 --no-header; }} | wc -l")
+
+        assert (done.stdout.strip(), done.stderr) == (b"20000", b"")
+
+
+@pytest.mark.parametrize(
+    "words", ["topic show", "consume lines --member x -g", "dlq redrive", "produce lines x -H"]
+)
+def test_an_argument_that_is_not_text_is_bad_input(shell: Shell, lines: Path, words: str) -> None:
+    done = shell(rf"mq {words} $'\xff'")
+
+    assert done.returncode == 2
+    assert b"not usable as text: '\\udcff'" in done.stderr or b"not valid text" in done.stderr
 
 
 class TestRoundTrip:

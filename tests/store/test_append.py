@@ -61,6 +61,12 @@ def test_text_is_stored_as_utf_8(orders: Store) -> None:
     assert (record.value, record.key) == ("grün".encode(), "schlüssel".encode())
 
 
+@pytest.mark.parametrize("headers", [{"a": "\ud800"}, {"\udfff": None}])
+def test_a_header_that_utf8_can_not_hold_is_refused(orders: Store, headers: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="not valid text"):
+        orders.produce("orders", "x", headers=headers)
+
+
 def test_a_header_keeps_its_type(orders: Store) -> None:
     given_headers: dict[str, Any] = {
         "one": 1,
