@@ -256,7 +256,7 @@ class Consumer:
                 place = places[(self._turn + step) % len(places)]
                 try:
                     records += self._read_partition(tx, place, most - len(records))
-                except Damaged:
+                except (Damaged, NotFound):
                     # The good records of other partitions go out first; a later poll raises.
                     if records:
                         break

@@ -29,18 +29,24 @@ class GroupCalls(Calls):
         """Create a group before its first reader; settings are the fields of `GroupConfig`.
 
         Lengths of time are seconds or timedeltas. Raises `Exists`, with `if_not_exists` only when
-        the settings differ.
+        the settings differ or it has no place in one of the topics.
         """
         from store.consumer_groups import GroupConfig
 
         config = GroupConfig(**_encoded(settings))
         with self._write() as tx:
             config = groups.groups.complete(tx, config)
-            present = groups.groups.find_or_none(tx, name) if if_not_exists else None
-            if present is not None and present.config != config:
+            found = groups.groups.find_or_none(tx, name) if if_not_exists else None
+            if found is None:
+                found = groups.groups.create(tx, name, config, list(topics))
+            elif found.config != config:
                 raise Exists(f"group {name} exists with other settings", f"mq group show {name}")
-            created = present or groups.groups.create(tx, name, config, list(topics))
-            return watch.lag.status(tx, created)
+            elif missing := sorted(set(topics) - set(groups.groups.topic_names(tx, found))):
+                raise Exists(
+                    f"group {name} exists, and is not for {missing[0]}",
+                    hint=f"mq group alter {name} --topic {missing[0]}",
+                )
+            return watch.lag.status(tx, found)
 
     def alter_group(
         self, name: str, *, topics: Iterable[str] = (), **settings: Unpack[GroupSettings]

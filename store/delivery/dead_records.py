@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from store.db import Write
-from store.delivery import enqueue, origins
+from store.delivery import move, origins
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.letters import Reason
@@ -20,12 +20,8 @@ def copy(
     reason: Reason = "max_deliveries",
 ) -> None:
     """Put a copy of a record, with its origin, into a queue."""
-    key = record.key or b""
-    content = Encoded.stored(record.value, record.key, encode_headers(record.headers))
-    group = key.hex() or record.address if target.config.fifo else None
-    (stored,) = enqueue.enqueue(tx, target, enqueue.drafts([content], [group]))
     origin = Origin(
-        message_id=origins.message_id(tx, stored),
+        message_id=b"",
         sent=record.timestamp,
         source=record.address,
         reason=reason,
@@ -34,4 +30,7 @@ def copy(
         error=error,
         hops=origins.with_hop((), f"{record.topic}/{record.partition}", reason, tx.wall),
     )
-    origins.put(tx, stored, origin)
+    content = Encoded.stored(record.value, record.key, encode_headers(record.headers))
+    move.deposit(
+        tx, content, target, origin, message_group=None, kept_since=tx.wall, keeps_id=False
+    )

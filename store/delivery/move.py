@@ -259,11 +259,12 @@ def _copy(
 ) -> None:
     for target in targets:
         if isinstance(target, Queue):
-            _store(
+            deposit(
                 tx,
-                message,
+                message.content,
                 target,
                 letter,
+                message_group=message.message_group,
                 kept_since=tx.wall if moved else letter.sent,
                 keeps_id=not moved,
             )
@@ -313,18 +314,20 @@ def transfer(tx: Write, queue: Queue, message: Stored, target: Queue, origin: Or
     """
     remove(tx, queue.reader, [message])
     count(tx, queue.reader, moved=1)
-    return _store(tx, message, target, origin, kept_since=tx.wall)
+    group = message.message_group
+    return deposit(tx, message.content, target, origin, message_group=group, kept_since=tx.wall)
 
 
-def _store(
-    tx: Write, message: Stored, target: Queue, origin: Origin, *, kept_since: int,
-    keeps_id: bool = True,
+def deposit(
+    tx: Write, content: Encoded, target: Queue, origin: Origin, *, message_group: str | None,
+    kept_since: int, keeps_id: bool = True,
 ) -> int:  # fmt: skip
+    """Put a message into a queue under a given origin, or under an id of its own; its record."""
     # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
     began = tx.wall if target.config.fifo else kept_since
     drafts = delivery.enqueue.drafts(
-        [message.content],
-        message_groups=[_group_in(target, message, origin)],
+        [content],
+        message_groups=[_group_in(target, message_group, content.key, origin)],
         levels=[min(origin.priority, target.config.priorities - 1)],
         expires=[_expires(tx, target, began)],
     )
@@ -338,11 +341,13 @@ def _store(
     return record
 
 
-def _group_in(target: Queue, message: Stored, origin: Origin) -> str | None:
-    if message.message_group is None and target.config.fifo:
+def _group_in(
+    target: Queue, message_group: str | None, key: bytes | None, origin: Origin
+) -> str | None:
+    if message_group is None and target.config.fifo:
         # Records of one key keep their order.
-        return (message.key or b"").hex() or origin.source
-    return message.message_group
+        return (key or b"").hex() or origin.source
+    return message_group
 
 
 def _expires(tx: Write, target: Queue, began: int) -> int:

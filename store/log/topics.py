@@ -13,6 +13,10 @@ from store.statements import array
 MOST_PARTITIONS = 10_000
 OFFSET_BITS = 40
 CLEANUPS = ("delete", "compact", "compact,delete")
+_NO_LIMIT = {
+    "retention": "forever keeps everything",
+    "retention_bytes": "none is no limit",
+}
 
 
 class Partition:
@@ -150,10 +154,10 @@ def check_config(config: TopicConfig) -> None:
         raise BadInput(
             f"not a cleanup policy: {config.cleanup!r}", hint="one of " + ", ".join(CLEANUPS)
         )
-    for name in ("retention", "retention_bytes"):
+    for name in _NO_LIMIT:
         setting = getattr(config, name)
         if setting is not None and setting <= 0:
-            raise BadInput(f"{name} must be more than 0", hint="leave it out to keep for ever")
+            raise BadInput(f"{name} must be more than 0", hint=_NO_LIMIT[name])
     for name in ("tombstone_delay", "compaction_lag"):
         if getattr(config, name) < 0:
             raise BadInput(f"{name} can't be negative")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from store import BadInput, Fenced, NotFound, Position, Store
 from store.addresses import parse_address
+from store.clock import ManualClock
 from store.messages import Message
 
 GROUP = "billing"
@@ -143,6 +146,19 @@ def test_a_dead_letter_is_copied_and_stays_in_the_log(with_dlq: Store) -> None:
             consumer.fail(consumer.poll(1, timeout=0)[0], "no route")
 
     assert [record.offset for record in with_dlq.read("orders")] == list(range(10))
+
+
+@pytest.mark.parametrize(("setting", "left"), [({"ttl": 5}, 0), ({"max_length": 1}, 1)])
+def test_a_dead_letter_keeps_to_the_rules_of_its_dlq(
+    with_dlq: Store, clock: ManualClock, setting: dict[str, Any], left: int
+) -> None:
+    with_dlq.alter_queue("orders.dlq", **setting)
+    with with_dlq.consumer(GROUP, ["orders"]) as consumer:
+        for record in consumer.poll(3, timeout=0):
+            consumer.fail(record, "no route", final=True)
+    clock.advance(6)
+
+    assert len(letters(with_dlq)) == left
 
 
 def test_without_a_limit_a_record_comes_for_ever(orders: Store) -> None:

@@ -257,6 +257,19 @@ def test_a_group_below_the_start_goes_on_where_its_rule_says(
     assert polled == list(range(next_offset, 10))
 
 
+def test_a_partition_that_stops_loses_nothing_of_the_others(store: Store) -> None:
+    store.create_topic("orders", partitions=2)
+    store.produce_many("orders", [NewRecord(b"%d" % n, partition=n % 2) for n in range(4)])
+    store.create_group("billing", topics=["orders"], below_start="error")
+    with store.consumer("billing", ["orders"]) as consumer:
+        store.trim("orders", Position("latest"), 1)
+        polled = consumer.poll(timeout=0)
+        with pytest.raises(NotFound, match="orders/1@0 was removed unread"):
+            consumer.poll(timeout=0)
+
+    assert [record.value for record in polled] == [b"0", b"2"]
+
+
 @pytest.mark.parametrize(("rule", "next_offset"), [("earliest", 0), ("latest", 10)])
 def test_a_position_past_the_end_goes_on_where_the_rule_says(
     read_three: Store, rule: str, next_offset: int
@@ -337,6 +350,9 @@ def test_a_group_is_created_once(store: Store) -> None:
         store.create_group("billing")
     with pytest.raises(Exists, match="other settings"):
         store.create_group("billing", max_lag=11, if_not_exists=True)
+    store.create_topic("late")
+    with pytest.raises(Exists, match="is not for late"):
+        store.create_group("billing", topics=["late"], max_lag=10, if_not_exists=True)
 
 
 @pytest.mark.parametrize(
