@@ -279,9 +279,11 @@ def _agreeing(present: delivery.queues.Queue, config: QueueConfig) -> delivery.q
     for setting in config._fields:
         theirs, ours = _as_text(setting, present.config), _as_text(setting, config)
         if theirs != ours:
+            hint = f"change it: mq queue alter {present.name} --{setting.replace('_', '-')} …"
+            if setting == "fifo":
+                hint = "that can't change: create another queue and move the messages"
             raise Exists(
-                f"queue {present.name} exists with another {setting}: {theirs}, not {ours}",
-                hint=f"change it: mq queue alter {present.name} --{setting.replace('_', '-')} …",
+                f"queue {present.name} exists with another {setting}: {theirs}, not {ours}", hint
             )
     return present
 

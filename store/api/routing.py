@@ -151,7 +151,7 @@ class RoutingCalls(Calls):
 def _agreeing(present: Exchange, type: str, alternate: str | None) -> Exchange:
     for setting, theirs, ours in (
         ("type", present.type, type),
-        ("alternate", present.alternate, alternate),
+        ("alternate", present.alternate or "none", alternate or "none"),
     ):
         if theirs != ours:
             raise Exists(

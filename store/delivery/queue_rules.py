@@ -38,7 +38,10 @@ def check_change(name: str, before: QueueConfig, after: QueueConfig, messages: i
             hint="create another queue and move the messages",
         )
     if after.priorities < before.priorities:
-        raise BadInput(f"{name} has {before.priorities} priorities; they only grow")
+        raise BadInput(
+            f"{name} has {before.priorities} priorities; they only grow",
+            hint="create another queue and move the messages",
+        )
     if after.fair != before.fair and messages:
         raise BadInput(
             f"{name} holds {messages} messages, which are not kept by tenant"

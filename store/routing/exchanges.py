@@ -45,6 +45,9 @@ def find_id(tx: Snapshot, name: str) -> int:
     id: int | None = tx.value("select id from mq_exchanges where name = :name", {"name": name})
     if id is None:
         check_name(name, "exchange name")
+        kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
+        if kind is not None:
+            raise NotFound(f"{name} is a {kind}, not an exchange", hint=f"mq {kind} show {name}")
         raise NotFound(
             f"exchange {name} does not exist", hint=f"mq exchange create {name} -t topic"
         )

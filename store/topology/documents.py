@@ -113,6 +113,9 @@ class _Reader:
             position = getattr(error, "position", 0)
             line = text.count("\n", 0, position) + 1
             return Place(self._file, line, 1), "the file contains a character that YAML forbids"
+        before = "".join(text.splitlines()[mark.line : mark.line + 1])[: mark.column + 1]
+        if before.isspace() and "\t" in before:
+            return self._place(mark), "not YAML: a tab can't indent, spaces can"
         context = f" {error.context}" if error.context else ""
         return self._place(mark), f"not YAML: {error.problem}{context}"
 

@@ -142,8 +142,9 @@ def _refuse_needed(doomed: list[Thing], staying: Topology, problems: Problems) -
         for setting, name, kinds in references(thing):
             for kind in kinds:
                 if (kind, name) in going:
+                    role = "one of the topics" if setting == "topics" else f"the {setting}"
                     problems.error(
                         NOWHERE,
-                        f"{kind} {name} can't be deleted: it is the {setting} of {thing.kind}"
-                        f" {thing.name}",
+                        f"{kind} {name} can't be deleted: it is {role} of {thing.kind}"
+                        f" {thing.name}; change that first",
                     )

@@ -194,10 +194,11 @@ class _FileReader:
         text = self._list(node, name) if many else self._text(node, name)
         if text is None:
             return None
-        if name == "key" and not text and isinstance(node, Scalar) and node.plain:
-            self._problems.error(
-                node.place, 'the key is empty: a bare # begins a comment in YAML, quote it: "#"'
-            )
+        if not text and isinstance(node, Scalar) and node.plain:
+            why = f"{name} is empty: leave it out, and it has its default"
+            if name in ("key", "dlq_key"):
+                why = f'the {name} is empty: a bare # begins a comment in YAML, quote it: "#"'
+            self._problems.error(node.place, why)
             return None
         try:
             return kind.canonical(name, text)

@@ -47,6 +47,18 @@ class TestExchange:
         run = call_mq("exchange", "create", "events", "-t", type, "--if-not-exists")
         assert run.code == code
 
+    def test_if_not_exists_names_another_alternate(self, call_mq: RunMq, post: Store) -> None:
+        words = ["-t", "topic", "--alternate", "audit", "--if-not-exists"]
+        run = call_mq("exchange", "create", "events", *words)
+        assert "another alternate: none, not audit" in run.err
+
+    def test_a_queue_is_not_taken_for_an_exchange_that_is_missing(
+        self, call_mq: RunMq, post: Store
+    ) -> None:
+        run = call_mq("exchange", "show", "emails")
+        assert run.is_refused(3)
+        assert "emails is a queue, not an exchange" in run.err
+
     def test_an_unknown_type_is_refused(self, call_mq: RunMq) -> None:
         assert call_mq("exchange", "create", "events", "-t", "topics").is_refused(2)
 

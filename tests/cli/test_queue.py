@@ -129,6 +129,11 @@ class TestCreate:
         assert run.is_refused(4)
         assert "another lease: 30s, not 1m" in run.err
 
+    def test_what_can_not_be_altered_is_not_said_to_be(self, call_mq: RunMq, post: Store) -> None:
+        run = call_mq("queue", "create", "emails", "--if-not-exists", "--fifo", "--dlq", "f")
+        assert "another fifo: false, not true" in run.err
+        assert "alter" not in run.err
+
     @pytest.mark.parametrize(
         "words",
         [

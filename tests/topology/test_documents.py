@@ -49,7 +49,7 @@ HARMFUL = {
     ),
     "a control character": ("a: \x01", "a character that YAML forbids"),
     "a quote that never ends": ("a: 'b", "not YAML"),
-    "a tab as indentation": ("a:\n\tb: c", "not YAML"),
+    "a tab as indentation": ("a:\n\tb: c", "not YAML: a tab can't indent, spaces can"),
     "two documents": ("version: 1\n---\nversion: 1", "more than one YAML document"),
     "a key that is a list": ("? [a]\n: b", "a key must be text"),
     "nothing": ("", "the file is empty"),

@@ -194,6 +194,14 @@ class TestReferences:
         assert "there is no queue dead" in refusal(store, text)
 
 
+def test_a_topic_that_a_group_reads_is_not_pruned(store: Store) -> None:
+    apply(store, "topics: {t: {}}")
+    store.create_group("g", topics=["t"])
+    assert "topic t can't be deleted: it is one of the topics of group g" in refusal(
+        store, "", prune=True
+    )
+
+
 def test_a_topic_that_a_share_reads_is_not_pruned(store: Store) -> None:
     apply(store, "topics: {t: {}}")
     store.create_share("s", "t")

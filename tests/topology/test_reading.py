@@ -44,6 +44,10 @@ WRONG = {
         "queue: {a: {}}",
         "2:1: error: unknown key 'queue': did you mean 'queues'?",
     ),
+    "a setting without a value": (
+        "queues: {a: {dlq: }}",
+        "2:19: error: dlq is empty: leave it out, and it has its default",
+    ),
     "a flag that YAML 1.1 would have taken": (
         "queues: {a: {fifo: yes}}",
         "2:20: error: fifo: 'yes' is neither true nor false",
