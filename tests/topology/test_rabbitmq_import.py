@@ -309,7 +309,9 @@ class TestPolicies:
             policy("c", {"max-length": 3}, **{"apply-to": "quorum_queues"}),
             policy("d", {"max-length": 4}, vhost="elsewhere"),
         ]
-        assert settings_of(policies=others) == {}
+        document, losses = imported(queues=[queue()], policies=others)
+        assert document["queues"] == {"q": {"retention": "3650d"}}
+        assert [loss.partition(":")[0] for loss in losses] == ["policy a", "policy b", "policy c"]
 
     def test_of_two_numbers_the_smaller_holds_else_the_argument(self) -> None:
         given = policy("p", {"max-length": 5, "overflow": "drop-head", "message-ttl": 9000})
@@ -358,13 +360,10 @@ class TestSurroundings:
             permissions=[{"user": "guest", "vhost": "/"}],
             global_parameters=[{"name": "cluster_name", "value": "rabbit@a"}],
             parameters=[{"component": "shovel", "name": "s", "vhost": "/", "value": {}}],
+            new=[1],
         )
-        assert [loss.partition(":")[0] for loss in losses] == [
-            "users (1)",
-            "permissions (1)",
-            "shovel s",
-            "global parameters (1)",
-        ]
+        told = ["users (1)", "permissions (1)", "shovel s", "global parameters (1)", "new"]
+        assert [loss.partition(":")[0] for loss in losses] == told
 
     def test_of_several_virtual_hosts_one_is_chosen(self) -> None:
         queues = [queue("a"), {**queue("b"), "vhost": "prod"}]

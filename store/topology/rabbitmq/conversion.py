@@ -63,6 +63,7 @@ class _Converter:
         for name, entry in exchanges:
             yield self._exchange(name, entry)
         yield from bindings
+        self._policies.lose_rest()
 
     def _take_exchanges(self) -> Iterator[tuple[str, dict[str, Any]]]:
         sources = {entry.get("source", "") for entry in self._definitions.of("bindings")}

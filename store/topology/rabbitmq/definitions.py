@@ -67,6 +67,14 @@ class Definitions:
         """How many entries a section has, whatever they belong to."""
         return len(self._document[section])
 
+    def unknown(self) -> list[str]:
+        """Sections that no definitions file had, as far as is known, and that are not empty."""
+        return [
+            name
+            for name, content in self._document.items()
+            if name not in _LISTS and content and isinstance(content, list | dict)
+        ]
+
     @property
     def version(self) -> tuple[int, ...]:
         """The version that wrote the file, as far as it tells; (0,) where it does not."""

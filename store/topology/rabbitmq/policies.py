@@ -41,6 +41,7 @@ class Policies:
 
     def __init__(self, definitions: Definitions, losses: Losses) -> None:
         self._losses = losses
+        self._taken: set[str] = set()
         self._policies = self._read(definitions.of("policies"))
         operators = [
             {"name": entry.get("name"), **entry["value"]}
@@ -63,11 +64,21 @@ class Policies:
         originals = {argument.removeprefix("x-"): argument for argument in given}
         return {originals.get(key, f"x-{key}"): value for key, value in merged.items()}
 
+    def lose_rest(self) -> None:
+        """Note the policies that hold for nothing in the file: here nothing waits for a name."""
+        for policy in (*self._policies, *self._operators):
+            if policy.name not in self._taken:
+                self._losses.add(
+                    f"policy {policy.name}",
+                    "it holds for nothing in the file; here each queue has its own settings",
+                )
+
     def _effective(self, policies: list[_Policy], name: str, kind: str) -> dict[str, Any]:
         matching = [policy for policy in policies if policy.matches(name, kind)]
         if not matching:
             return {}
         first, *rest = matching
+        self._taken.add(first.name)
         if rest and rest[0].priority == first.priority:
             self._losses.add(
                 f"policies {first.name} and {rest[0].name}",

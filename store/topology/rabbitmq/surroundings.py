@@ -25,3 +25,5 @@ def note_surroundings(definitions: Definitions, losses: Losses) -> None:
             losses.add(f"{component} {entry.get('name')}", reason)
     if number := definitions.count("global_parameters"):
         losses.add(f"global parameters ({number})", "they belong to the cluster")
+    for section in definitions.unknown():
+        losses.add(section, "there is nothing like it here")
