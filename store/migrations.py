@@ -24,7 +24,8 @@ create table mq_exchanges (
   label text
 ) strict;
 create index mq_bindings_key on mq_bindings (exchange, key);
-create index mq_bindings_pattern on mq_bindings (exchange) where key glob '*[*#]*';
+create index mq_bindings_pattern on mq_bindings (exchange, key)
+  where instr(key, '*') or instr(key, '#');
 alter table mq_queues rename column acknowledged to moved;
 update mq_queues set moved = ifnull((select max(next) - sum(records) from mq_partitions
   where channel = mq_queues.channel), 0) - moved - dropped;

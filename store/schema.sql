@@ -386,7 +386,8 @@ create index mq_bindings_channel on mq_bindings (channel) where channel is not n
 create index mq_bindings_to_exchange on mq_bindings (to_exchange) where to_exchange is not null;
 -- A key that equals a binding key is looked up; only those with a * or # are loaded.
 create index mq_bindings_key on mq_bindings (exchange, key);
-create index mq_bindings_pattern on mq_bindings (exchange) where key glob '*[*#]*';
+create index mq_bindings_pattern on mq_bindings (exchange, key)
+  where instr(key, '*') or instr(key, '#');
 
 -- Whoever remembers settings forgets them when the generation is another one. Triggers, because
 -- much goes with its topic, queue or exchange, and so that no writer can forget it. Counters that

@@ -107,7 +107,7 @@ def _target(tx: Snapshot, destination: str) -> tuple[int | None, int | None]:
         return None, exchanges.find_id(tx, destination.removeprefix(EXCHANGE_PREFIX))
     row = tx.row("select id, kind from mq_channels where name = :name", {"name": destination})
     if row is None:
-        is_exchange = exchanges.find_or_none(tx, destination) is not None
+        is_exchange = exchanges.uncounted(tx, destination) is not None
         raise NotFound(
             f"{destination} is neither a queue nor a topic",
             hint=f"to bind to the exchange, write {EXCHANGE_PREFIX}{destination}"

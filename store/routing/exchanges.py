@@ -68,6 +68,14 @@ def find_or_none(tx: Snapshot, name: str) -> Exchange | None:
     return None if row is None else _from_row(row)
 
 
+def uncounted(tx: Snapshot, name: str) -> Exchange | None:
+    """The exchange of that name, if there is one; its bindings, which may be many, say 0."""
+    row = tx.row(
+        "select name, type, alternate, created from mq_exchanges where name = :name", {"name": name}
+    )
+    return None if row is None else _from_row(row)
+
+
 def every(tx: Snapshot) -> list[Exchange]:
     """All exchanges, by name."""
     return [_from_row(row) for row in tx.rows(f"{_COLUMNS} order by name")]

@@ -62,7 +62,7 @@ class Tables:
 
     def _find_or_none(self, tx: Snapshot, name: str) -> Exchange | None:
         if name not in self._exchanges:
-            self._exchanges[name] = exchanges.find_or_none(tx, name)
+            self._exchanges[name] = exchanges.uncounted(tx, name)
         return self._exchanges[name]
 
     def _depends_on_headers(self, tx: Snapshot, name: str) -> bool:
@@ -101,10 +101,11 @@ def _topic(tx: Snapshot, name: str) -> _Matcher:
     )
     for key, id in patterns:
         trie.add(key, id)
-    bound = tx.value(
-        "select count(*) from mq_bindings where exchange = :exchange", {"exchange": exchange}
+    has_plain_keys = tx.value(
+        "select exists (select 1 from mq_bindings where exchange = :exchange"
+        " and not (instr(key, '*') or instr(key, '#')))",
+        {"exchange": exchange},
     )
-    has_plain_keys = bound > len(patterns)
     known: dict[int, Binding] = {}
 
     def match(tx: Snapshot, key: str, headers: Headers) -> Sequence[Binding]:

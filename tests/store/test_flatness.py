@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -111,12 +112,31 @@ def share_calls(store: Store) -> Calls:
     }
 
 
+def bound(store: Store, size: int) -> None:
+    store.create_queue("q")
+    store.create_exchange("x", "topic")
+    with store.transaction() as tx:
+        for n in range(size):
+            tx.bind("x", "q", key=f"key.{n}")
+    store.bind("x", "q", key="key.*")
+
+
+def exchange_calls(store: Store) -> Calls:
+    settings = cycle([30, 60])
+    return {
+        "publish": lambda: store.publish("x", "key.1", "v"),
+        "alter": lambda: store.alter_queue("q", lease=next(settings)),
+        "publish after a change of settings": lambda: store.publish("x", "key.1", "v"),
+    }
+
+
 @pytest.mark.parametrize(
     ("fill", "calls"),
     [
         *((fill, queue_calls) for fill in (ready, leased, delayed, grouped, dead, limited)),
         *((fill, topic_calls) for fill in (kept, bounded)),
         (behind, share_calls),
+        (bound, exchange_calls),
     ],
 )
 def test_no_call_does_more_when_there_is_forty_times_as_much(
