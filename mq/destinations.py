@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mq.commands.reporting import count
 from mq.record_input import Given, KnownPartitions, Named, changed
 from store.errors import NotFound
 from store.models import NewRecord, RecordId
-from store.text import format_duration
+from store.text import counted, format_duration
 
 Id = TypeVar("Id")
 
@@ -100,12 +99,12 @@ class TopicDestination:
         """Records past the topic's retention, and in partitions that it does not have."""
         if self._old.number:
             yield (
-                f"{count(self._old.number, 'record')} older than {self.name} keeps records"
+                f"{counted(self._old.number, 'record')} older than {self.name} keeps records"
                 f" ({self._old.kept}); cleaning will remove them"
             )
         if self._known.moved:
             yield (
-                f"{count(self._known.moved, 'record')} came from partitions that {self.name} does"
+                f"{counted(self._known.moved, 'record')} came from partitions that {self.name} does"
                 " not have; placed by key"
             )
 

@@ -9,7 +9,6 @@ from itertools import groupby
 from types import TracebackType
 
 from mq.bounds import BATCH_RECORDS, Until, in_batches
-from mq.commands.reporting import count
 from mq.diagnostics import Diagnostics
 from mq.interrupts import Interrupts
 from store.broker import Store
@@ -17,6 +16,7 @@ from store.consumer import Consumer
 from store.crash import crash_point
 from store.errors import Unavailable
 from store.models import Record
+from store.text import counted
 
 _LONGEST_WAIT = 60.0
 # How long a command that was told to end still waits for the store's lock, each time.
@@ -128,7 +128,7 @@ class GroupReading:
 def report_losses(consumer: Consumer, diagnostics: Diagnostics) -> None:
     """Warn of the records that were removed before the group read them."""
     for loss in consumer.losses:
-        lost = count(loss.end - loss.first, "record")
+        lost = counted(loss.end - loss.first, "record")
         diagnostics.warning(
             f"{loss.topic}/{loss.partition}: {lost} ({loss.first} to {loss.end - 1}) were"
             f" removed before group {consumer.group} read them; went on at {loss.end}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mq.commands.reporting import count
 from mq.destinations import TooOld, place_document
 from mq.record_input import Given, GivenMessage, Named, changed
 from store.errors import BadInput
 from store.messages import NewMessage
 from store.models import NewRecord
+from store.text import counted
 
 if TYPE_CHECKING:
     from store import MessageId, RecordId, Store, Transaction
@@ -62,7 +62,7 @@ class QueueDestination:
         """Messages past the queue's retention."""
         if self._old.number:
             yield (
-                f"{count(self._old.number, 'message')} older than {self.name} keeps messages"
+                f"{counted(self._old.number, 'message')} older than {self.name} keeps messages"
                 f" ({self._old.kept}); they expire at once"
             )
 
@@ -133,7 +133,8 @@ class ExchangeDestination:
     def warnings(self) -> Iterator[str]:
         """Messages that no binding led anywhere."""
         if self.lost:
-            yield (f"{count(self.lost, 'message')} went nowhere: no binding of {self.name} matched")
+            lost = counted(self.lost, "message")
+            yield f"{lost} went nowhere: no binding of {self.name} matched"
 
 
 def _to_message(record: NewRecord, given: GivenMessage) -> NewMessage:

@@ -114,6 +114,14 @@ def describe_size(size: int) -> str:
     return f"{number:.1f} {unit}"
 
 
+def counted(number: int, noun: str) -> str:
+    """So many of a thing, for people: `1 key`, `1,204 messages`, `2 deliveries`."""
+    if number == 1:
+        return f"1 {noun}"
+    ends_in_ies = noun[-1] == "y" and noun[-2] not in "aeiou"
+    return f"{number:,} {noun[:-1]}ies" if ends_in_ies else f"{number:,} {noun}s"
+
+
 def parse_time(text: str, now: int) -> int:
     """Read a time as Unix milliseconds; `now`, also milliseconds, is what `15m` ago counts from.
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from store import Overview, Stall
-from store.text import describe_duration, describe_size, printable_bytes
-from tui.figures import clock_text, plural, short_count, short_rate
+from store.text import counted, describe_duration, describe_size, printable_bytes
+from tui.figures import clock_text, short_count, short_rate
 from tui.keys import Key
 from tui.spans import Line, Span, Tone, fit, joined, line, span, toned, width_of
 
@@ -23,7 +23,7 @@ def header_line(overview: Overview, width: int, *, is_paused: bool, read_only: b
         toned(state[0], state[1]),
         toned(f" {clock_text(overview.taken)} ", Tone.DIM),
     )
-    counts = joined([_counted(number, noun) for number, noun in _things(overview) if number], " ")
+    counts = joined([_short(number, noun) for number, noun in _things(overview) if number], " ")
     figures = [
         line(toned("in ", Tone.DIM), toned(f"{short_rate(overview.in_rate)}/s", Tone.STRONG),
              toned(" out ", Tone.DIM), toned(f"{short_rate(overview.out_rate)}/s", Tone.STRONG)),
@@ -53,7 +53,7 @@ def _things(overview: Overview) -> list[tuple[int, str]]:
     ]  # fmt: skip
 
 
-def _counted(number: int, noun: str) -> Line:
+def _short(number: int, noun: str) -> Line:
     if noun == "dead":
         return toned(f"◆ {short_count(number)} dead", Tone.DEAD)
     return line(short_count(number), toned(f" {noun if number == 1 else noun + 's'}", Tone.DIM))
@@ -106,7 +106,7 @@ def where(stall: Stall) -> Line:
 
 def behind(stall: Stall) -> str:
     """What waits behind the blocker."""
-    keys = f" · {plural(stall.keys, 'key')}" if stall.keys else ""
+    keys = f" · {counted(stall.keys, 'key')}" if stall.keys else ""
     at_least = "≥ " if keys and not stall.keys_exact else ""
     return f"blocks {short_count(stall.blocked)} msgs" + keys.replace("· ", f"· {at_least}")
 
@@ -115,7 +115,7 @@ def details(stall: Stall) -> str:
     """Key, deliveries and error of the blocker, in parentheses."""
     marks = [] if stall.key is None else [f"key={printable_bytes(stall.key[:80])}"]
     if stall.deliveries:
-        marks.append("1 delivery" if stall.deliveries == 1 else f"{stall.deliveries:,} deliveries")
+        marks.append(counted(stall.deliveries, "delivery"))
     if stall.error is not None:
         marks.append(f'"{stall.error[:120]}"')
     return f" ({', '.join(marks)})" if marks else ""

@@ -11,9 +11,8 @@ from store.consumer_groups import OffsetChange
 from store.groups.reset import Scope
 from store.log.positions import parse_position
 from store.queue_status import LeaseStatus
-from store.text import describe_size, printable_bytes
+from store.text import counted, describe_size, printable_bytes
 from tui.dialogs import Deed
-from tui.figures import plural
 from tui.spans import Line, Tone, line, toned
 
 Prepare = Callable[[Store], Deed]
@@ -65,7 +64,7 @@ def prepare_dead_letter(reader: str, address: str) -> Prepare:
 
         preview = [
             line(toned(address, Tone.STRONG), f" {to}"),
-            toned(f"held by {held.holder}, {plural(held.deliveries, 'delivery')}", Tone.DIM),
+            toned(f"held by {held.holder}, {counted(held.deliveries, 'delivery')}", Tone.DIM),
         ]
         command = f"mq nack {held.receipt} --reject"
         return Deed(f"refuse {address}", preview, command, run)
@@ -81,7 +80,7 @@ def prepare_purge(queue: str) -> Prepare:
     """Remove every message of a queue."""
 
     def run(store: Store) -> str:
-        return f"{plural(store.purge_queue(queue), 'message')} removed from {queue}"
+        return f"{counted(store.purge_queue(queue), 'message')} removed from {queue}"
 
     def deed(store: Store) -> Deed:
         status = store.queue(queue)
@@ -92,7 +91,7 @@ def prepare_purge(queue: str) -> Prepare:
         total = sum(number for number, _ in counts)
         states = " · ".join(f"{number:,} {word}" for number, word in counts if number)
         preview = [
-            line(toned(plural(total, "message"), Tone.STALLED), " will be gone for good"),
+            line(toned(counted(total, "message"), Tone.STALLED), " will be gone for good"),
             toned(states or "the queue is empty", Tone.DIM),
         ]
         return Deed(f"purge {queue}", preview, f"mq queue purge {queue} --yes", run, name=queue)
@@ -165,10 +164,10 @@ def prepare_reset(group: str, topic: str, partition: int | None, word: str) -> P
         def run(store: Store) -> str:
             done = store.reset_group(group, target, scope, force=bool(live))
             moved = sum(1 for change in done if change.change)
-            return f"{group}: {plural(moved, 'partition')} of {topic} moved to {word}"
+            return f"{group}: {counted(moved, 'partition')} of {topic} moved to {word}"
 
         fenced = (
-            [toned(f"{plural(len(live), 'live member')} will be fenced", Tone.LAGGING)]
+            [toned(f"{counted(len(live), 'live member')} will be fenced", Tone.LAGGING)]
             if live
             else []
         )

@@ -105,8 +105,3 @@ def progress_bar(start: int, committed: int, end: int, width: int, tone: Tone) -
         span("▓" * done, Tone.OK if committed >= end else Tone.TEXT),
         span("░" * (width - done), tone),
     )
-
-
-def plural(number: int, noun: str) -> str:
-    """A count with its noun: `1 key`, `1,204 messages`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from store import BadInput, Conflict, Message, NotFound, Store
 from store.letters import Moved
+from store.text import counted
 from tui.deeds import Prepare
 from tui.dialogs import Deed, Field, Form
-from tui.figures import plural
 from tui.letter_choices import Alike, by_ids, letters_alike, redrive_command
 from tui.spans import Line, Tone, line, toned
 
@@ -63,7 +63,7 @@ def prepare_redrive(
             done = store.redrive_more(queue, list(free), to)
             if done.batch is None:
                 raise Conflict("nothing was moved: these dead letters are gone or leased by now")
-            moved = plural(len(done.moved), "dead letter")
+            moved = counted(len(done.moved), "dead letter")
             return f"{moved} moved; undo with: mq dlq undo {done.batch}"
 
         preview = list(_redrive_lines(planned, len(letters) - len(free)))
@@ -86,13 +86,13 @@ def _redrive_command(
 
 def _redrive_lines(planned: Sequence[Moved], leased: int) -> Iterator[Line]:
     targets = Counter(moved.target for moved in planned).most_common()
-    yield line(toned(plural(len(planned), "dead letter"), Tone.DEAD), " will be moved")
+    yield line(toned(counted(len(planned), "dead letter"), Tone.DEAD), " will be moved")
     for target, number in targets[:_MOST_TARGETS]:
         yield line(toned(f"  {number:,} → ", Tone.DIM), toned(target, Tone.STRONG))
     if len(targets) > _MOST_TARGETS:
         yield toned(f"  and to {len(targets) - _MOST_TARGETS} more queues", Tone.DIM)
     if leased:
-        yield toned(f"{plural(leased, 'letter')} leased by somebody: they stay", Tone.LAGGING)
+        yield toned(f"{counted(leased, 'letter')} leased by somebody: they stay", Tone.LAGGING)
     yield toned("id, time and headers stay; deliveries and retention begin anew", Tone.DIM)
 
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from mq.commands import SingleCommand
 from mq.commands.plan_steps import STEPS, line, show, summary, warn
-from mq.commands.reporting import DryRun, count, report_done
+from mq.commands.reporting import DryRun, report_done
 from mq.context import Context, current_context
 from mq.topology_files import Files, Prune, read_sources
+from store.text import counted
 from store.topology.checks import validate
 from store.topology.problems import InvalidTopology
 
@@ -61,7 +62,7 @@ def _agree(context: Context, planned: "Plan", prune: bool) -> None:
     if context.diagnostics.is_terminal and not context.yes:
         for step in planned.steps:
             context.diagnostics.relay(line(step))
-        context.confirm(f"{count(len(risky), 'step')} can't be undone.", name=_severe(risky))
+        context.confirm(f"{counted(len(risky), 'step')} can't be undone.", name=_severe(risky))
         return
     told = "; ".join(line(step) for step in risky[:_MOST_TOLD]) or "it may delete things"
     more = f"; and {len(risky) - _MOST_TOLD} more" if len(risky) > _MOST_TOLD else ""

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from mq.commands import SingleCommand
-from mq.commands.reporting import count
 from mq.commands.watching import Watch, repeat
 from mq.context import Context, current_context
 from mq.diagnostics import ExitCode
 from mq.output import Column, Format
 from mq.topology_files import read_sources
+from store.text import counted
 from store.topology.examination import examine
 from store.watch.doctor.diagnosis import Diagnosis, Severity
 
@@ -98,7 +98,7 @@ def _write(context: Context, found: Sequence[Diagnosis], *, explain: bool) -> No
             _paragraph(context, one)
     elif found:
         output.listing(_FOR_PEOPLE, found)
-        context.diagnostics.success(f"{count(len(found), 'finding')}; --explain says why")
+        context.diagnostics.success(f"{counted(len(found), 'finding')}; --explain says why")
 
 
 def _paragraph(context: Context, one: Diagnosis) -> None:

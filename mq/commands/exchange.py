@@ -6,12 +6,12 @@ import typer
 
 from mq.commands import CommandGroup
 from mq.commands.binding_columns import arrow, binding_document
-from mq.commands.reporting import DryRun, count, report_document, report_done, write_documents
+from mq.commands.reporting import DryRun, report_document, report_done, write_documents
 from mq.context import Context, current_context
 from mq.output import Column, Format
 from store.addresses import EXCHANGE_PREFIX, check_name
 from store.routes import EXCHANGE_TYPES, Binding, Exchange
-from store.text import format_time
+from store.text import counted, format_time
 
 if TYPE_CHECKING:
     from store import Store
@@ -173,6 +173,6 @@ def delete(
 def _described(store: "Store", exchange: Exchange) -> str:
     incoming = len(store.bindings(destination=f"{EXCHANGE_PREFIX}{exchange.name}"))
     return (
-        f"exchange {exchange.name} with {count(exchange.bindings, 'binding')} from it"
+        f"exchange {exchange.name} with {counted(exchange.bindings, 'binding')} from it"
         f" and {incoming:,} to it"
     )

@@ -18,7 +18,7 @@ from mq.commands.group_options import (
 )
 from mq.commands.lag_columns import lag_document, write_lag
 from mq.commands.member_columns import member_columns
-from mq.commands.reporting import DryRun, count, report_document, report_done, write_documents
+from mq.commands.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands.reset import reset
 from mq.commands.setting_changes import CHANGES, Change, changed_settings, sentence_of
 from mq.commands.skip import skip
@@ -28,6 +28,7 @@ from store.addresses import check_name
 from store.consumer_groups import GroupStatus
 from store.errors import BadInput
 from store.settings import write_settings
+from store.text import counted
 
 app = CommandGroup(help="Consumer groups: readers that share the partitions of a topic.")
 
@@ -204,7 +205,7 @@ def delete(names: Names, dry_run: DryRun = False) -> None:
 
 
 def _described(group: GroupStatus) -> str:
-    return f"group {group.name} with {count(_committed(group), 'committed offset')}"
+    return f"group {group.name} with {counted(_committed(group), 'committed offset')}"
 
 
 def _committed(group: GroupStatus) -> int:

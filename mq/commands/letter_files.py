@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mq.commands.reporting import count, report_document
+from mq.commands.reporting import report_document
 from mq.conditions import parse_message_conditions
 from mq.context import current_context
 from mq.letter_lines import parse_letter, to_letter_document
 from mq.record_input import opened
 from store.errors import BadInput, BadRecord
 from store.messages import Message
+from store.text import counted
 
 if TYPE_CHECKING:
     from store import Store
@@ -75,11 +76,11 @@ def import_letters(
         target = store.dead_letter_queue(queue)
     present = len(letters) - len(stored)
     if present:
-        context.diagnostics.note(f"{count(present, 'dead letter')} passed over: there already")
+        context.diagnostics.note(f"{counted(present, 'dead letter')} passed over: there already")
     report_document(
         context,
         {"queue": target, "imported": len(stored), "present": present},
-        f"{count(len(stored), 'dead letter')} imported into {target}",
+        f"{counted(len(stored), 'dead letter')} imported into {target}",
     )
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mq.commands.letter_choice import Choice, Ids, Where
-from mq.commands.reporting import DryRun, count, report_done
+from mq.commands.reporting import DryRun, report_done
 from mq.context import Context, current_context
 from mq.output import Column
 from store.addresses import EXCHANGE_PREFIX
 from store.errors import BadInput
+from store.text import counted
 
 if TYPE_CHECKING:
     from store import Store
@@ -45,7 +46,7 @@ def purge(
     if dry_run:
         context.output.listing(PURGED, [(queue, removed)])
     else:
-        told = f"removed {count(removed, noun)} of {queue}"
+        told = f"removed {counted(removed, noun)} of {queue}"
         report_done(context, PURGED, [(queue, removed)], told)
 
 
@@ -54,7 +55,7 @@ def _purge_all(context: Context, store: Store, queue: str, letters: int, dry_run
     messages = status.ready + status.leased + status.delayed + status.blocked
     if dry_run:
         return messages
-    described = f"{count(messages, 'message')} of {queue}, {letters:,} of them dead letters"
+    described = f"{counted(messages, 'message')} of {queue}, {letters:,} of them dead letters"
     context.confirm(f"This removes {described}.")
     return store.purge_queue(queue)
 
@@ -64,7 +65,7 @@ def _purge_some(context: Context, store: Store, queue: str, choice: Choice, dry_
     choice.check(queue, [letter.id for letter in found])
     if dry_run or not found:
         return len(found)
-    context.confirm(f"This removes {count(len(found), 'dead letter')} of {queue}.")
+    context.confirm(f"This removes {counted(len(found), 'dead letter')} of {queue}.")
     # What was agreed to, and not what died alike meanwhile.
     agreed = {letter.sequence for letter in found}
     return len(store.purge_dead_letters(queue, lambda letter: letter.sequence in agreed))

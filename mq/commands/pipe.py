@@ -16,7 +16,7 @@ from mq.commands.membership_options import (
     Member,
     SessionTimeout,
 )
-from mq.commands.reporting import count, report_document
+from mq.commands.reporting import report_document
 from mq.context import Context, current_context
 from mq.filter import Filter
 from mq.group_reading import GroupReading
@@ -28,7 +28,7 @@ from store.errors import BadInput
 from store.log.positions import parse_position
 from store.messages import Message
 from store.models import Record
-from store.text import parse_duration
+from store.text import counted, parse_duration
 
 app = SingleCommand()
 
@@ -99,7 +99,7 @@ def pipe(
     report_document(
         context,
         {"source": source, "destination": destination, "taken": run.taken, "stored": run.stored},
-        f"{run.taken:,} taken from {source}, {count(run.stored, 'line')} stored in {destination}",
+        f"{run.taken:,} taken from {source}, {counted(run.stored, 'line')} stored in {destination}",
     )
 
 

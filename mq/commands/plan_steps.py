@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mq.commands.reporting import count
 from mq.context import Context
 from mq.output import Column
+from store.text import counted
 from store.topology.steps import Change, Plan, Step
 
 _SYMBOLS = {"create": "+", "change": "~", "delete": "-"}
@@ -68,7 +68,7 @@ def warn(context: Context, plan: Plan) -> None:
         context.diagnostics.problem(str(problem))
     if plan.taken_over:
         names = ", ".join(dict.fromkeys(str(thing.label) for thing in plan.taken_over))
-        taken = count(len(plan.taken_over), "thing")
+        taken = counted(len(plan.taken_over), "thing")
         context.diagnostics.note(f"{taken} of other topologies will belong to {names}")
 
 
@@ -81,5 +81,5 @@ def summary(plan: Plan, *, done: bool) -> str:
             counts.append(f"{number:,} {_DONE[action] if done else f'to {action}'}")
     risky = sum(bool(step.risks) for step in plan.steps)
     if risky and not done:
-        counts.append(f"{count(risky, 'step')} marked ! can't be undone")
+        counts.append(f"{counted(risky, 'step')} marked ! can't be undone")
     return ", ".join(counts) or "no changes"

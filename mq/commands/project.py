@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from mq.commands import SingleCommand
-from mq.commands.reporting import count, report_document
+from mq.commands.reporting import report_document
 from mq.context import current_context
 from mq.interrupts import Interrupts
 from store.broker import Store
+from store.text import counted
 
 app = SingleCommand()
 
@@ -52,7 +53,7 @@ def project(
     report_document(
         context,
         {"table": table, "topic": topic, "records": projecting.taken},
-        f"table {table}: {count(projecting.taken, 'record')} of {topic} taken in",
+        f"table {table}: {counted(projecting.taken, 'record')} of {topic} taken in",
     )
 
 

@@ -24,7 +24,6 @@ from mq.commands.input_options import (
     Tombstone,
     Values,
 )
-from mq.commands.reporting import count
 from mq.commands.storing import Request, check, given_message, input_form, store_input
 from mq.context import current_context
 from mq.framing import Framing as FramingKind
@@ -32,6 +31,7 @@ from mq.message_destinations import ExchangeDestination
 from mq.record_input import Given
 from mq.records import parse_headers
 from store.errors import Unroutable
+from store.text import counted
 
 app = SingleCommand()
 
@@ -84,6 +84,6 @@ def publish(
     if destination.returned:
         key = quote(os.fsdecode(destination.first_key or ""))
         raise Unroutable(
-            f"{count(destination.returned, 'message')} had nowhere to go from {exchange}",
+            f"{counted(destination.returned, 'message')} had nowhere to go from {exchange}",
             hint=f"mq route {exchange} -k {key} --explain",
         )

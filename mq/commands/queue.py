@@ -37,13 +37,13 @@ from mq.commands.queue_options import (
     Wait,
     queue_settings,
 )
-from mq.commands.reporting import DryRun, count, report_document, report_done, write_documents
+from mq.commands.reporting import DryRun, report_document, report_done, write_documents
 from mq.context import current_context
 from mq.output import Column, Format
 from store.addresses import check_name
 from store.queue_status import QueueStatus
 from store.settings import write_settings
-from store.text import describe_size
+from store.text import counted, describe_size
 
 if TYPE_CHECKING:
     from store import Store
@@ -171,7 +171,7 @@ def delete(names: Names, dry_run: DryRun = False) -> None:
 
 def _described(queue: QueueStatus) -> str:
     leased = f", {queue.leased:,} of them leased" if queue.leased else ""
-    return f"queue {queue.name} with {count(messages_in(queue), 'message')}{leased}"
+    return f"queue {queue.name} with {counted(messages_in(queue), 'message')}{leased}"
 
 
 PURGED: list[Column[tuple[str, int]]] = [
@@ -199,10 +199,10 @@ def purge(
         if dry_run:
             context.output.listing(PURGED, counts)
             return
-        doomed = " and ".join(f"{count(number, 'message')} of {name}" for name, number in counts)
+        doomed = " and ".join(f"{counted(number, 'message')} of {name}" for name, number in counts)
         context.confirm(f"This removes {doomed}.")
         removed = _purge(store, queues, keep_leased)
-    told = " and ".join(f"{count(number, 'message')} of {name}" for name, number in removed)
+    told = " and ".join(f"{counted(number, 'message')} of {name}" for name, number in removed)
     report_done(context, PURGED, removed, f"removed {told}")
 
 

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from mq.commands.reporting import count, report_done
+from mq.commands.reporting import report_done
 from mq.context import Context
 from mq.output import Column
 from store.errors import BadInput
+from store.text import counted
 
 Receipts = Annotated[
     list[str],
@@ -59,4 +60,4 @@ def _receipt_in(line: bytes, number: int) -> str:
 
 def report_settled(context: Context, receipts: Sequence[str], done: str) -> None:
     """Say what was done with the messages of these receipts."""
-    report_done(context, _SETTLED, receipts, f"{count(len(receipts), 'message')} {done}")
+    report_done(context, _SETTLED, receipts, f"{counted(len(receipts), 'message')} {done}")

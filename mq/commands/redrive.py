@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mq.commands.letter_choice import Choice, Ids, Where
-from mq.commands.reporting import DryRun, count
+from mq.commands.reporting import DryRun
 from mq.context import Context, current_context
 from mq.interrupts import Interrupts
 from mq.output import Column
@@ -18,7 +18,7 @@ from mq.redriving import PacedRedrive, parse_rate
 from store.delivery.redrive import Redrive
 from store.errors import MqError
 from store.letters import Moved
-from store.text import parse_duration
+from store.text import counted, parse_duration
 
 if TYPE_CHECKING:
     from store import Store
@@ -114,7 +114,7 @@ def _with_way_out(
     context: Context, stopped: MqError | KeyboardInterrupt, done: Redrive, planned: int, queue: str
 ) -> BaseException:
     """Say how far it came, and how to take it back or go on."""
-    told = f"{len(done.moved):,} of {count(planned, 'dead letter')} moved"
+    told = f"{len(done.moved):,} of {counted(planned, 'dead letter')} moved"
     undo = f"undo with: mq dlq undo {done.batch}"
     if isinstance(stopped, MqError):
         error = type(stopped)(f"{stopped.message}; {told}")
@@ -128,7 +128,7 @@ def _with_way_out(
 
 def _sum_up(context: Context, done: Redrive, *, dry_run: bool = False) -> None:
     told = f"{'would be ' if dry_run else ''}moved"
-    context.diagnostics.success(f"{count(len(done.moved), 'dead letter')} {told}")
+    context.diagnostics.success(f"{counted(len(done.moved), 'dead letter')} {told}")
     if done.moved and done.batch is not None:
         context.diagnostics.success(f"undo with: mq dlq undo {done.batch}")
 
@@ -147,7 +147,7 @@ def undo(
     with context.open_store() as store:
         done = store.undo_redrive(batch)
     _report(context, done)
-    told = f"batch {done.batch} undone: {count(len(done.moved), 'message')} as before"
+    told = f"batch {done.batch} undone: {counted(len(done.moved), 'message')} as before"
     context.diagnostics.success(told)
 
 

@@ -15,11 +15,6 @@ DryRun = Annotated[
 ]
 
 
-def count(number: int, noun: str) -> str:
-    """A number of things for people: `1 record`, `1,234 records`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def report_done(
     context: Context, columns: Sequence[Column[Row]], rows: Sequence[Row], sentence: str
 ) -> None:

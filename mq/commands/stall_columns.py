@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mq.commands.reporting import count
 from mq.output import Column, Format, Output
 from mq.record_lines import cell_text, cut
-from store.text import describe_duration
+from store.text import counted, describe_duration
 from store.watch.models import Explanation, Stall
 
 _KEY_WIDTH = 40
@@ -62,21 +61,17 @@ def write_stalls(output: Output, stalls: Sequence[Stall]) -> None:
 
 def headline(stall: Stall) -> str:
     """A stall in one line: since when, where, what blocks how much."""
-    marks = [_deliveries(stall.deliveries)] if stall.deliveries else []
+    marks = [counted(stall.deliveries, "delivery")] if stall.deliveries else []
     if stall.key is not None:
         marks.insert(0, f"key={cut(stall.key, _KEY_WIDTH)}")
     if stall.error is not None:
         marks.append(f'"{cut(stall.error.encode(), _ERROR_WIDTH)}"')
     at_least = "" if stall.keys_exact else "at least "
-    keys = f" · {at_least}{count(stall.keys, 'key')}" if stall.keys else ""
+    keys = f" · {at_least}{counted(stall.keys, 'key')}" if stall.keys else ""
     return (
         f"■ STALLED {describe_duration(stall.seconds)}  {stall.place} → {stall.reader}"
-        f"   {stall.blocker} ({', '.join(marks)})  blocks {count(stall.blocked, 'message')}{keys}"
+        f"   {stall.blocker} ({', '.join(marks)})  blocks {counted(stall.blocked, 'message')}{keys}"
     )
-
-
-def _deliveries(number: int) -> str:
-    return "1 delivery" if number == 1 else f"{number:,} deliveries"
 
 
 def write_explanations(output: Output, answers: Sequence[Explanation]) -> None:

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from mq.commands.reporting import count
 from mq.context import Context
 from mq.destinations import Id
 from mq.framing import Framing, InputForm
@@ -17,7 +16,7 @@ from mq.output import Format, ReaderGone, to_json
 from mq.record_input import Given, GivenMessage, Named, from_file, from_values, opened
 from store.errors import BadInput
 from store.models import NewRecord
-from store.text import parse_duration
+from store.text import counted, parse_duration
 
 if TYPE_CHECKING:
     from mq.destinations import Destination
@@ -109,16 +108,16 @@ def store_input(
             for warning in destination.warnings():
                 context.diagnostics.warning(warning)
     if loader.skipped:
-        skipped = count(loader.skipped, "record")
+        skipped = counted(loader.skipped, "record")
         context.diagnostics.note(f"skipped {skipped} that {request.producer} stored before")
     if destination.duplicates:
-        told = count(destination.duplicates, "duplicate")
+        told = counted(destination.duplicates, "duplicate")
         context.diagnostics.note(f"{told} of messages sent before; not stored again")
     context.diagnostics.success(f"{_stored(loader, destination)} in {destination.name}")
 
 
 def _stored(loader: Loader[Id], destination: "Destination[Id]") -> str:
-    return f"{count(loader.stored - destination.unstored(), destination.noun)} stored"
+    return f"{counted(loader.stored - destination.unstored(), destination.noun)} stored"
 
 
 @contextmanager

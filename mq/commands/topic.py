@@ -5,13 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from mq.commands import CommandGroup
-from mq.commands.reporting import (
-    DryRun,
-    count,
-    report_document,
-    report_done,
-    write_documents,
-)
+from mq.commands.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands.topic_changes import alter, trim
 from mq.commands.topic_options import (
     Cleanup,
@@ -29,7 +23,7 @@ from mq.output import Column, Format
 from store.addresses import check_name
 from store.models import PartitionStatus, TopicStatus
 from store.settings import write_settings
-from store.text import describe_size, format_time
+from store.text import counted, describe_size, format_time
 
 if TYPE_CHECKING:
     from store import Store
@@ -82,7 +76,7 @@ def create(
 def _summary(topic: TopicStatus) -> str:
     settings = write_settings(topic.config)
     return (
-        f"{count(len(topic.partitions), 'partition')}, retention {settings['retention']},"
+        f"{counted(len(topic.partitions), 'partition')}, retention {settings['retention']},"
         f" cleanup {settings['cleanup']}"
     )
 
@@ -182,8 +176,8 @@ class Doomed(NamedTuple):
         topic, size = self.topic, describe_size(_bytes(self.topic))
         readers = f", read by {', '.join(self.groups)}" if self.groups else ""
         return (
-            f"topic {topic.name} with {count(_records(topic), 'record')} in"
-            f" {count(len(topic.partitions), 'partition')} ({size}){readers}"
+            f"topic {topic.name} with {counted(_records(topic), 'record')} in"
+            f" {counted(len(topic.partitions), 'partition')} ({size}){readers}"
         )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mq.commands.reporting import DryRun, count, report_done
+from mq.commands.reporting import DryRun, report_done
 from mq.commands.setting_changes import CHANGES, Change, changed_settings, sentence_of
 from mq.commands.topic_options import (
     Cleanup,
@@ -26,7 +26,7 @@ from store.errors import BadInput
 from store.keeping import topic_keeps_less
 from store.log.positions import Position, parse_position
 from store.models import TopicConfig, TopicStatus
-from store.text import describe_size
+from store.text import counted, describe_size
 from store.upkeep import TrimResult
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _risks(store: Store, before: TopicStatus, new: TopicConfig) -> dict[str, str
     """Why a changed setting can't be taken back, by its name; where it can be counted, counted."""
     risks = topic_keeps_less(before.config, new)
     if "retention" in risks:
-        removed = count(_older(store, before, new), "record")
+        removed = counted(_older(store, before, new), "record")
         risks["retention"] = f"{removed} may go now for being older than that"
     if "retention_bytes" in risks:
         limit = new.retention_bytes or 0
@@ -164,7 +164,7 @@ def trim(
         if dry_run:
             context.output.listing(TRIMMED, planned)
             return
-        removed = count(sum(result.removed for result in planned), "record")
+        removed = counted(sum(result.removed for result in planned), "record")
         context.confirm(f"This removes {removed} from {address}{_unread(store, planned)}.")
         done = [result for plan in planned for result in _trim(store, plan)]
     report_done(context, TRIMMED, done, f"removed {removed} from {address}")

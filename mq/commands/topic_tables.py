@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from mq.commands.reporting import count, report_done
+from mq.commands.reporting import report_done
 from mq.context import current_context
 from mq.output import Column, ReaderGone
 from mq.record_lines import record_line
 from store.errors import NotFound
-from store.text import describe_size, printable
+from store.text import counted, describe_size, printable
 from store.upkeep import CompactionResult
 
 COMPACTED: list[Column[CompactionResult]] = [
@@ -32,7 +32,7 @@ def compact(names: Annotated[list[str], typer.Argument(metavar="NAME…")]) -> N
     context = current_context()
     with context.open_store() as store:
         done = [result for name in dict.fromkeys(names) for result in store.compact_topic(name)]
-    removed = count(sum(result.records for result in done), "record")
+    removed = counted(sum(result.records for result in done), "record")
     size = describe_size(sum(result.bytes for result in done))
     report_done(context, COMPACTED, done, f"removed {removed} ({size}) from {', '.join(names)}")
 

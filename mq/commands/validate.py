@@ -1,11 +1,11 @@
 """`mq validate`: check topology files without a store."""
 
 from mq.commands import SingleCommand
-from mq.commands.reporting import count
 from mq.context import current_context
 from mq.diagnostics import ExitCode
 from mq.output import Column
 from mq.topology_files import Files, read_sources
+from store.text import counted
 from store.topology.checks import validate as validate_sources
 from store.topology.problems import InvalidTopology, Problem
 
@@ -36,5 +36,5 @@ def validate(files: Files) -> int:
         raise InvalidTopology(problems)
     for problem in problems:
         context.diagnostics.problem(str(problem))
-    context.diagnostics.success(f"{count(len(files), 'file')}, no errors")
+    context.diagnostics.success(f"{counted(len(files), 'file')}, no errors")
     return ExitCode.OK

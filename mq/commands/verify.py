@@ -1,10 +1,10 @@
 """`mq verify`: check the store from end to end."""
 
 from mq.commands import SingleCommand
-from mq.commands.reporting import count
 from mq.context import current_context
 from mq.output import Column
 from store.errors import Damaged
+from store.text import counted
 from store.upkeep import Finding
 
 app = SingleCommand()
@@ -29,7 +29,7 @@ def verify() -> None:
     context.output.listing(FINDINGS, findings)
     if findings:
         raise Damaged(
-            f"{path} has {count(len(findings), 'problem')}",
+            f"{path} has {counted(len(findings), 'problem')}",
             hint="keep a copy of the file, then restore a backup or read on past the damage",
         )
-    context.diagnostics.success(f"{path}: {count(records, 'record')}, no problems")
+    context.diagnostics.success(f"{path}: {counted(records, 'record')}, no problems")

@@ -15,7 +15,6 @@ from mq.commands.membership_options import (
     Command,
     Group,
 )
-from mq.commands.reporting import count
 from mq.context import Context, current_context
 from mq.interrupts import Interrupts
 from mq.processes import require_command
@@ -27,7 +26,7 @@ from store.errors import BadInput, MqError, NotFound
 from store.messages import Message
 from store.models import Record
 from store.shared_records import SharedRecord
-from store.text import parse_duration
+from store.text import counted, parse_duration
 
 app = SingleCommand()
 
@@ -232,7 +231,7 @@ def _run(
     worker.run()
     if interrupts.received == signal.SIGINT:
         raise KeyboardInterrupt
-    tried = count(worker.succeeded + worker.failed, "run")
+    tried = counted(worker.succeeded + worker.failed, "run")
     if request.once and worker.failed:
         raise MqError(f"{worker.failed:,} of {tried} failed")
     context.diagnostics.success(f"{tried} on {request.source}, {worker.failed:,} failed")

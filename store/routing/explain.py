@@ -9,6 +9,7 @@ from store.models import HeaderValue
 from store.routes import Binding, ExchangeType, Unmatched
 from store.routing import bindings, exchanges
 from store.routing.match import agrees, split_words, typed, usable
+from store.text import counted
 
 Headers = Mapping[str, HeaderValue]
 
@@ -57,7 +58,7 @@ def why_not_pattern(pattern: str, key: str) -> str:
     return (
         _first_difference(wanted[:first], words)
         or (
-            f"the key has {_count(words)}, at least {least} are needed"
+            f"the key has {counted(len(words), 'word')}, at least {least} are needed"
             if len(words) < least
             else ""
         )
@@ -77,11 +78,7 @@ def _first_difference(
 
 
 def _other_length(wanted: int, words: Sequence[str]) -> str:
-    return f"the key has {_count(words)}, not {wanted}"
-
-
-def _count(words: Sequence[str]) -> str:
-    return f"{len(words)} word{'' if len(words) == 1 else 's'}"
+    return f"the key has {counted(len(words), 'word')}, not {wanted}"
 
 
 def _why_not_headers(binding: Binding, headers: Headers) -> str:

@@ -8,6 +8,7 @@ from math import lcm
 
 from store.db import Snapshot
 from store.keeping import queue_keeps_less, topic_keeps_less
+from store.text import counted
 from store.topology.kinds import queue_config, topic_config
 from store.topology.model import Thing, Topology
 from store.topology.steps import Step
@@ -40,9 +41,11 @@ def moving_share(old: int, new: int) -> float:
 def _loss(thing: Thing, facts: Facts) -> str:
     match thing.kind:
         case "queue":
-            return f"{_count(facts, 'messages')} lost" if facts.get("messages") else _GONE
+            messages = facts.get("messages", 0)
+            return f"{counted(messages, 'message')} lost" if messages else _GONE
         case "topic":
-            return f"{_count(facts, 'records')} lost, and every group's place in it"
+            records = counted(facts.get("records", 0), "record")
+            return f"{records} lost, and every group's place in it"
         case "group":
             return "its offsets are lost"
         case "share":
@@ -50,11 +53,6 @@ def _loss(thing: Thing, facts: Facts) -> str:
         case "exchange":
             return "its bindings go with it"
     return "what is published meanwhile does not get there"
-
-
-def _count(facts: Facts, noun: str) -> str:
-    number = facts.get(noun, 0)
-    return f"{number:,} {noun.removesuffix('s') if number == 1 else noun}"
 
 
 def _change_risks(before: Thing, after: Thing, facts: Facts) -> Iterator[str]:

@@ -8,6 +8,7 @@ from hypothesis import given, strategies as st
 
 from store.errors import BadInput
 from store.text import (
+    counted,
     describe_duration,
     describe_size,
     format_duration,
@@ -115,6 +116,19 @@ def test_a_size_is_formatted_as_short_as_the_units_allow() -> None:
 )
 def test_a_size_is_described_for_people(size: int, text: str) -> None:
     assert describe_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "text"),
+    [
+        (1, "key", "1 key"),
+        (0, "key", "0 keys"),
+        (1204, "message", "1,204 messages"),
+        (2, "delivery", "2 deliveries"),
+    ],
+)
+def test_things_are_counted_with_their_noun(number: int, noun: str, text: str) -> None:
+    assert counted(number, noun) == text
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Message, Overview, Store
+from store.text import counted
 from store.watch.models import LetterRow
 from tui.deeds import excerpt, prepare_purge
-from tui.figures import age_cell, count_cell, plural, short_count
+from tui.figures import age_cell, count_cell, short_count
 from tui.letter_choices import Alike, by_ids, letters_alike, redrive_command
 from tui.letter_deeds import ask_redrive
 from tui.letter_editor import ask_edit
@@ -122,12 +123,12 @@ class LettersView(View):
     def _show_caption(self) -> None:
         letters = sum(group.count for group in self._groups.values())
         queues = len({group.queue for group in self._groups.values()})
-        said = f"  {plural(letters, 'letter')} in {plural(queues, 'queue')}"
+        said = f"  {counted(letters, 'letter')} in {counted(queues, 'queue')}"
         caption = line(toned(" dead letters", Tone.TITLE), toned(said, Tone.DIM))
         marked = self.query_one("#letter-groups", LiveTable).marked
         chosen = sum(self._groups[key].count for key in marked if key in self._groups)
         if marked:
-            caption = line(caption, toned(f" · {plural(chosen, 'letter')} marked", Tone.KEY))
+            caption = line(caption, toned(f" · {counted(chosen, 'letter')} marked", Tone.KEY))
         self.query_one("#groups-caption", Band).show_lines([caption])
 
     def _selected(self) -> LetterRow | None:
@@ -221,7 +222,7 @@ class LetterGroupView(View):
     def _show_caption(self) -> None:
         alike, table = self._alike, self.query_one("#dead-letters", LiveTable)
         is_cut = len(table.rows) == _MOST
-        shown = f"the oldest {_MOST}" if is_cut else plural(len(table.rows), "letter")
+        shown = f"the oldest {_MOST}" if is_cut else counted(len(table.rows), "letter")
         caption = line(
             toned(f" {alike.queue}", Tone.TITLE),
             toned(f"  {shown} from {alike.source} · {alike.reason} · ", Tone.DIM),

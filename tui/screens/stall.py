@@ -9,10 +9,10 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Overview, Stall
-from store.text import describe_duration, describe_size, printable_bytes
+from store.text import counted, describe_duration, describe_size, printable_bytes
 from store.watch.models import Action, Remedy
 from store.watch.trends import describe_growth
-from tui.figures import moment_text, plural
+from tui.figures import moment_text
 from tui.keys import BY_ID
 from tui.live_table import LiveTable, TableColumn, TableRow
 from tui.painted import Band
@@ -67,7 +67,7 @@ def _window(stall: Stall, width: int) -> Line:
         toned("│", Tone.DIM), toned(f"■{stall.offset}", Tone.STALLED), toned("│", Tone.DIM)
     )
     if stall.kind == "fifo":
-        waits = f" {plural(stall.blocked, 'message')} of the group behind it"
+        waits = f" {counted(stall.blocked, 'message')} of the group behind it"
         return line(" ", blocker, toned(waits, Tone.DIM))
     done = stall.offset - 1
     left = line(toned(" committed ", Tone.DIM), f"{done} " if done >= 0 else "", blocker, " ")
@@ -90,7 +90,7 @@ def _blocker(stall: Stall, now: int) -> str:
         parts.append(f"produced {moment_text(stall.produced, now)}")
     parts.append(_holder(stall))
     if stall.deliveries:
-        parts.append("1 delivery" if stall.deliveries == 1 else f"{stall.deliveries:,} deliveries")
+        parts.append(counted(stall.deliveries, "delivery"))
     return " · ".join(part for part in parts if part) or stall.blocker
 
 
@@ -111,9 +111,9 @@ def _error(stall: Stall) -> str:
 
 
 def _behind(stall: Stall) -> str:
-    parts = [plural(stall.blocked, "message")]
+    parts = [counted(stall.blocked, "message")]
     if stall.keys:
-        parts.append(("" if stall.keys_exact else "at least ") + plural(stall.keys, "key"))
+        parts.append(("" if stall.keys_exact else "at least ") + counted(stall.keys, "key"))
     parts.append(f"oldest {describe_duration(stall.oldest_seconds)}")
     if stall.growth:
         parts.append(describe_growth(stall.growth, 0))

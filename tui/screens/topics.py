@@ -11,13 +11,12 @@ from textual.app import ComposeResult
 from store import Overview, Stall, Store, Subject
 from store.consumer_groups import Lag
 from store.models import PartitionStatus
-from store.text import describe_size
+from store.text import counted, describe_size
 from store.watch.models import TopicDetail
 from tui.asking import ask_reset
 from tui.figures import (
     age_cell,
     count_cell,
-    plural,
     progress_bar,
     rate_cell,
     short_count,
@@ -168,8 +167,8 @@ class TopicsView(MasterDetailView):
         rows = partition_rows(detail, stalls, self.details.width_for("READ"))
         is_well = {f"{lag.partition} {lag.group}" for lag in detail.lags if not lag.lag}
         self.details.show_rows(self.chosen_rows(rows, is_well) if self.is_below else rows)
-        partitions = plural(len(detail.status.partitions), "partition")
-        groups = plural(len({lag.group for lag in detail.lags}), "group")
+        partitions = counted(len(detail.status.partitions), "partition")
+        groups = counted(len({lag.group for lag in detail.lags}), "group")
         cleanup = detail.status.config.cleanup
         self.show_caption(detail.status.name, f"  {partitions} · {groups} · cleanup {cleanup}")
 

@@ -13,9 +13,10 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from store import Binding, Exchange, NotFound, Overview, RouteExplanation, Store, Subject
+from store.text import counted
 from tui.branches import Asked, Branch, Ways, branches, header_text, parse_asked
 from tui.drift import Drift, drift_of, step_texts
-from tui.figures import count_cell, plural, state_cell
+from tui.figures import count_cell, state_cell
 from tui.live_table import LiveTable, TableColumn, TableRow
 from tui.painted import Band
 from tui.seldom import Seldom
@@ -115,7 +116,7 @@ def drift_rows(drift: Sequence[Drift]) -> list[TableRow]:
         elif not one.steps:
             rows.append(_drift_row(one.file, "●", Tone.OK, f"in step with {one.file}"))
         else:
-            steps = plural(len(one.steps), "step")
+            steps = counted(len(one.steps), "step")
             rows.append(_drift_row(one.file, "▲", Tone.LAGGING, f"{steps} from {one.file}"))
             rows += [
                 TableRow(f"{one.file} {at}", (EMPTY, line(toned(f"{sign} ", Tone.KEY), text)))
@@ -293,8 +294,8 @@ def _file_of(key: str, wiring: Wiring | None) -> str:
 
 def _caption(wiring: Wiring, ways: Ways | None) -> Line:
     if wiring.asked is None or ways is None:
-        exchanges = plural(len(wiring.exchanges), "exchange")
-        bindings = plural(len(wiring.bindings), "binding")
+        exchanges = counted(len(wiring.exchanges), "exchange")
+        bindings = counted(len(wiring.bindings), "binding")
         said = toned(f"  {exchanges} · {bindings}", Tone.DIM)
         return line(toned(" topology", Tone.TITLE), said)
     asked = wiring.asked
