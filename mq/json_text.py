@@ -11,6 +11,8 @@ from store.errors import BadInput
 _WHITESPACE = re.compile(r"[ \t\r\n]*")
 _STRING_OR_WHITESPACE = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\r\n]+')
 
+_MOST_DIGITS = 18
+
 
 class _Missing:
     """What a path gives that leads nowhere."""
@@ -68,11 +70,16 @@ class ValuePath:
         for step in self._steps:
             if isinstance(document, dict) and step in document:
                 document = document[step]
-            elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
-                document = document[int(step)]
+            elif isinstance(document, list) and 0 <= (index := _index(step)) < len(document):
+                document = document[index]
             else:
                 return MISSING
         return document
+
+
+def _index(step: str) -> int:
+    # Python refuses to read thousands of digits, which no list is long enough for.
+    return int(step) if step.isdecimal() and len(step) <= _MOST_DIGITS else -1
 
 
 def _after_whitespace(text: str, position: int) -> int:

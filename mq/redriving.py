@@ -16,7 +16,7 @@ from store.letters import Moved, Redriven
 if TYPE_CHECKING:
     from store import Store
 
-_RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/(s|m|h))?")
+_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(?:/(s|m|h))?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 # How much is moved in a transaction at most, and how long a pause between two is at least.
 _MOST_AT_ONCE = 1000

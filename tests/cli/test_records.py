@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from mq.conditions import parse_conditions
 from mq.formatting import compile_format, parse_delimiter
 from mq.framing import LARGEST_RECORD, Framing, InputForm, read_records
-from mq.json_text import ValuePath
+from mq.json_text import MISSING, ValuePath
 from mq.records import (
     event_time,
     format_header,
@@ -123,6 +123,7 @@ class TestKeys:
 
     def test_a_path_steps_into_lists_too(self) -> None:
         assert ValuePath("value.items.1").find({"items": ["a", "b"]}) == "b"
+        assert ValuePath(f"value.items.{'9' * 5000}").find({"items": ["a"]}) is MISSING
 
     def test_a_value_without_the_field_is_refused_with_its_line(self) -> None:
         form = InputForm(key_from=ValuePath("value.id"))
