@@ -1,7 +1,6 @@
 """What the global options say, and the store that they lead to."""
 
 import os
-import sys
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
@@ -105,7 +104,9 @@ class Context:
         """
         if self.yes:
             return
-        if self.no_input or not (sys.stdin.isatty() and self.diagnostics.is_terminal):
+        from mq.standard_input import is_typed
+
+        if self.no_input or not (is_typed() and self.diagnostics.is_terminal):
             raise BadInput(
                 f"nobody can be asked: {question}",
                 hint="--yes agrees, --dry-run shows what would happen",

@@ -1,7 +1,6 @@
 """Where new records come from: arguments, a file or stdin, and what options add to them."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO, UnsupportedOperation
@@ -9,6 +8,7 @@ from select import select
 from typing import TYPE_CHECKING, NamedTuple
 
 from mq.framing import Framing, InputForm, read_records
+from mq.standard_input import require_open
 from store.errors import BadInput
 from store.models import Headers, NewRecord
 
@@ -129,9 +129,8 @@ def from_file(file: "InputFile", form: InputForm, before_waiting: Callable[[], N
 def opened(path: str | None) -> "Iterator[InputFile]":
     """The file at that path, or stdin without one and for `-`; raises BadInput."""
     source = 0 if path is None or path == "-" else path
-    # Where stdin was closed SQLite has put something else on descriptor 0.
-    if source == 0 and sys.stdin is None:
-        raise BadInput("stdin is closed", hint="give a VALUE, or a FILE with -f")
+    if source == 0:
+        require_open()
     try:
         file = open(source, "rb", closefd=source != 0)  # noqa: SIM115
     except OSError as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
+from mq.standard_input import standard_input
 from store.errors import BadInput
 from store.topology.documents import LARGEST
 from store.topology.reading import STANDARD_INPUT, Source
@@ -33,5 +33,5 @@ def read_sources(files: list[str]) -> list[Source]:
 def read_source(file: str, most: int) -> Source:
     """One file, of which no more than `most` bytes and one are read; raises `NotFound`."""
     if file == "-":
-        return Source(STANDARD_INPUT, sys.stdin.buffer.read(most + 1))
+        return Source(STANDARD_INPUT, standard_input().read(most + 1))
     return Source.of(file, most)

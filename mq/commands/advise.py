@@ -1,6 +1,5 @@
 """`mq advise`: which kind of thing a workload wants, and why."""
 
-import sys
 from collections.abc import Mapping
 from inspect import Parameter, Signature
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from mq.context import Context, current_context
 from mq.json_text import parse_json
 from mq.output import Format
 from mq.record_input import opened
+from mq.standard_input import is_typed
 from store.errors import BadInput
 from store.judgement.advice import advise as judge
 from store.judgement.questions import QUESTIONS, Question, assumed, read_answer, read_workload
@@ -83,7 +83,7 @@ def _command() -> Any:
 
 
 def _from_elsewhere(context: Context, file: str | None) -> dict[str, Any]:
-    if file is None and sys.stdin is not None and sys.stdin.isatty():
+    if file is None and is_typed():
         return _ask(context)
     if file in {"yes", "no"}:
         raise BadInput(

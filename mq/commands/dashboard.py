@@ -7,6 +7,7 @@ import typer
 
 from mq.commands import SingleCommand
 from mq.context import current_context
+from mq.standard_input import is_typed
 from store.errors import BadInput
 from store.text import parse_duration
 
@@ -31,7 +32,7 @@ def dashboard(
     `?` shows the keys, `1` to `6` are the screens, `q` quits. What changes the store shows a
     preview and the exact command first.
     """
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    if not (is_typed() and sys.stdout.isatty() and sys.stderr.isatty()):
         raise BadInput(
             "the dashboard needs a terminal", hint="mq status and mq stalls tell the same in text"
         )

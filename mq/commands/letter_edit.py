@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import sys
 from difflib import unified_diff
 from pathlib import Path
 from tempfile import mkdtemp
@@ -16,6 +15,7 @@ import typer
 from mq.commands.reporting import report_document
 from mq.context import Context, current_context
 from mq.record_input import opened
+from mq.standard_input import is_typed
 from store.addresses import parse_address
 from store.errors import BadInput, Conflict, MqError
 from store.messages import Message
@@ -127,7 +127,7 @@ def _ask(context: Context, letter: Message, new: bytes | None) -> None:
     """Show a person what would change, and ask; a script that gives no answer means it."""
     if context.yes or context.no_input:
         return
-    if not (sys.stdin.isatty() and context.diagnostics.is_terminal):
+    if not (is_typed() and context.diagnostics.is_terminal):
         return
     old, after = ((value or b"").decode(errors="backslashreplace") for value in (letter.value, new))
     for line in unified_diff(old.splitlines(), after.splitlines(), "before", "after", lineterm=""):

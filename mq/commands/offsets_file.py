@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from mq.standard_input import standard_input
 from store.addresses import parse_address
 from store.errors import BadInput, Exists, MqError, NotFound
 
@@ -47,7 +47,7 @@ def read_offsets(path: Path, group: str) -> dict[Place, int | None]:
 
 def _text(path: Path) -> str:
     try:
-        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        content = standard_input().read() if str(path) == "-" else path.read_bytes()
         return content.decode()
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None

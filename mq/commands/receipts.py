@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
@@ -35,9 +34,9 @@ def read_receipts(words: Sequence[str]) -> list[str]:
 
 
 def _on_stdin() -> Iterator[str]:
-    if sys.stdin is None:
-        raise BadInput("there is no standard input", hint="give a RECEIPT")
-    for number, line in enumerate(sys.stdin.buffer, 1):
+    from mq.standard_input import standard_input
+
+    for number, line in enumerate(standard_input(), 1):
         if line.strip():
             yield _receipt_in(line.strip(), number)
 

@@ -1,7 +1,6 @@
 """How `mq produce` and `mq publish` store their input, and tell what was stored."""
 
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -14,6 +13,7 @@ from mq.interrupts import Interrupts
 from mq.loading import Loader
 from mq.output import Format, ReaderGone, to_json
 from mq.record_input import Given, GivenMessage, Named, from_file, from_values, opened
+from mq.standard_input import is_typed
 from store.errors import BadInput
 from store.models import NewRecord
 from store.text import counted, parse_duration
@@ -156,7 +156,7 @@ def _address_line(format: Format, destination: "Destination[Id]", id: Id) -> byt
 
 
 def _progress(context: Context, request: Request) -> AbstractContextManager[Callable[[int], None]]:
-    typed = request.file is None and sys.stdin is not None and sys.stdin.isatty()
+    typed = request.file is None and is_typed()
     if typed or context.format is not None:
         return nullcontext(lambda _count: None)
     return context.diagnostics.progress(f"storing in {request.destination}")

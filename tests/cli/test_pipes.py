@@ -250,6 +250,30 @@ def test_what_one_process_produces_another_follows(start_mq: StartMq, path: Path
         assert follower.stdout.readline() == b"%d\n" % number
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("produce lines", b"mq: error: stdin is closed"),
+        ("ack -", b"mq: error: stdin is closed"),
+        ("plan -", b"mq: error: stdin is closed"),
+        ("import -", b"mq: error: stdin is closed"),
+        ("group reset g --from-file -", b"mq: error: stdin is closed"),
+        ("topic delete lines", b"mq: error: nobody can be asked: "),
+        ("dashboard", b"mq: error: the dashboard needs a terminal"),
+    ],
+)
+def test_a_closed_stdin_is_refused_and_not_an_empty_input(
+    shell: Shell, path: Path, command: str, said: bytes
+) -> None:
+    with Store.open(path, create=True) as store:
+        store.create_topic("lines")
+        store.create_group("g", topics=["lines"])
+
+    done = shell(f"mq {command} <&-")
+
+    assert (done.returncode, done.stderr[: len(said)]) == (2, said)
+
+
 def test_a_chain_of_followers_passes_records_on_as_they_come(
     start_mq: StartMq, call_mq: RunMq, path: Path
 ) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -273,19 +271,6 @@ class TestRefusals:
         run = call_mq("produce", "nosuch", "x", "-o", "ndjson")
 
         assert json.loads(run.err)["error"]["code"] == "not_found"
-
-    def test_a_closed_stdin_is_an_error_and_not_an_empty_load(
-        self, orders: Store, path: Path, environment: dict[str, str], tmp_path: Path
-    ) -> None:
-        done = subprocess.run(
-            ["sh", "-c", f'exec "{sys.executable}" -m mq produce orders <&-'],
-            capture_output=True,
-            cwd=tmp_path,
-            env=environment | {"MQ_STORE": str(path)},
-        )
-
-        assert done.returncode == 2
-        assert done.stderr.startswith(b"mq: error: stdin is closed")
 
     def test_a_closed_reader_of_the_addresses_ends_the_command_quietly(
         self, start_mq: StartMq, orders: Store
