@@ -50,7 +50,9 @@ def of_this_process(tx: Write, name: str, attached: bool) -> int:
     try:
         return _noted(tx, os.getpid(), name, attached, tx.database.clock.boot_id())
     except LookupError:
-        return register(tx, name, attached)
+        holder = register(tx, name, attached)
+        tx.remember_nothing()
+        return holder
 
 
 @remembered

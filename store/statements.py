@@ -106,6 +106,10 @@ class Write(Snapshot):
             self._changes = changes
         return self._committed
 
+    def remember_nothing(self) -> None:
+        """Look everything up anew from here on: what was noted just now may be undone."""
+        self._committed = Memory(-1)
+
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement and return how many rows it changed."""
         return self.connection.execute(sql, parameters).rowcount

@@ -226,7 +226,7 @@ def _find(
     for text, receipt, slot in asked:
         row = rows.get(receipt.lease)
         if row is None:
-            why = _why_gone(tx, receipt, repeatable or _has_left(tx, reader, slot, receipt))
+            why = _why_gone(tx, reader, slot, receipt, repeatable)
         else:
             message = move.standing(row, slot)
             assert message.lease is not None
@@ -243,11 +243,27 @@ def _has_left(tx: Write, reader: Reader, slot: Slot, receipt: receipts.Receipt) 
     return reader.on_ack == "retain" and move.load(tx, slot, record) is None
 
 
-def _why_gone(tx: Write, receipt: receipts.Receipt, repeatable: bool) -> str | None:
-    # With no lease and no other end, saying again that it is done is no mistake.
+def _why_gone(
+    tx: Write, reader: Reader, slot: Slot, receipt: receipts.Receipt, repeatable: bool
+) -> str | None:
     if attempts.ended(tx, receipt.lease, receipt.token):
         return "its lease ended before this"
-    return None if repeatable else "it was acknowledged, or its retention has passed"
+    if not repeatable and not _has_left(tx, reader, slot, receipt):
+        return "it was acknowledged, or its retention has passed"
+    if _is_untouched(tx, reader, slot, receipt.lease & leases.OFFSET_MASK):
+        return "its receive was rolled back, or reset since"
+    # With no lease and no other end, saying again that it is done is no mistake.
+    return None
+
+
+def _is_untouched(tx: Write, reader: Reader, slot: Slot, offset: int) -> bool:
+    """Whether a message without a lease still waits to be handed out for the first time."""
+    if reader.retains:
+        sql = "select cursor <= :offset from mq_slots where id = :slot"
+    else:
+        sql = "select exists (select 1 from mq_records where id = :record)"
+    record = slot.record_id(offset)
+    return bool(tx.value(sql, {"offset": offset, "slot": slot.id, "record": record}))
 
 
 def _why_lost(tx: Write, reader: Reader, lease: Lease, receipt: receipts.Receipt) -> str | None:
