@@ -7,28 +7,50 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 
 from store import files
 from store.errors import BadInput, Busy, Damaged, ForeignFile, MqError, StoreFull
-from store.lockfile import WriteLock
+from store.lockfile import WriteLock, pause
 
 LARGEST_VALUE = 64 << 20
 _LENGTH_LIMIT = LARGEST_VALUE + (1 << 20)
 _FOREIGN_READER_WAIT_MS = 500
+# So long a close waits for what another thread is doing, in seconds.
+_CLOSING_WAIT = 5.0
 # A Python callback now and then lets Ctrl-C end a long statement.
 _OPCODES_BETWEEN_CALLBACKS = 200_000
 
 
 class ThreadConnections:
-    """What one thread has open: a read-only connection, and a writing one with its lock."""
+    """What one thread has open: a read-only connection, and a writing one with its lock.
 
-    __slots__ = ("lock", "reader", "thread", "writer")
+    `calls` counts those under way: until they have ended nobody closes what they use.
+    """
+
+    __slots__ = ("calls", "lock", "reader", "thread", "writer")
 
     def __init__(self) -> None:
         self.thread = threading.current_thread()
+        self.calls = 0
         self.reader: sqlite3.Connection | None = None
         self.writer: sqlite3.Connection | None = None
         self.lock: WriteLock | None = None
+
+    def is_idle(self) -> bool:
+        """Whether no call uses them, after waiting a while for one that does."""
+        deadline = monotonic() + _CLOSING_WAIT
+        while self.calls and self.thread.is_alive():
+            if monotonic() >= deadline:
+                return False
+            pause()
+        return True
+
+    def __enter__(self) -> None:
+        self.calls += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.calls -= 1
 
     def close_writer(self) -> None:
         """Close the writing connection, then give the lock's descriptor back."""
@@ -41,6 +63,24 @@ class ThreadConnections:
         """Close the read-only connection."""
         if self.reader is not None:
             self.reader.close()
+
+
+class PerThread(threading.local):
+    """What the thread that asks has open."""
+
+    connections: ThreadConnections | None = None
+
+
+def close_all(opened: Iterable[ThreadConnections]) -> None:
+    """Close what threads have open that begin no more calls, read-only connections last.
+
+    Where a call goes on and on its connections are left to it.
+    """
+    idle = [each for each in opened if each.is_idle()]
+    for each in idle:
+        each.close_writer()
+    for each in idle:
+        each.close_reader()
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -101,19 +141,26 @@ def translated(path: Path) -> Iterator[None]:
     """Turn an SQLite error of the block into one of our own."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeEncodeError, OverflowError) as error:
         raise translate(error, path) from error
-    except UnicodeEncodeError as error:
-        raise not_text(error) from error
 
 
-def not_text(error: UnicodeEncodeError) -> BadInput:
-    """The error for a parameter that SQLite never got, as an argument that is not UTF-8."""
-    return BadInput(f"not usable as text: {error.object!r}", hint="names and texts are UTF-8")
+def translate(error: BaseException, path: Path) -> BaseException:
+    """The error of our own that says what an error of SQLite means; any other as it is."""
+    match error:
+        case UnicodeEncodeError():
+            # SQLite never got it, as with an argument that is not UTF-8.
+            return BadInput(
+                f"not usable as text: {error.object!r}", hint="names and texts are UTF-8"
+            )
+        case OverflowError():
+            return BadInput("a number that was given is too large", hint="at most 2^63 - 1")
+        case sqlite3.Error():
+            return _translate(error, path)
+    return error
 
 
-def translate(error: sqlite3.Error, path: Path) -> BaseException:
-    """The error of our own that says what an SQLite error means."""
+def _translate(error: sqlite3.Error, path: Path) -> BaseException:
     extended = getattr(error, "sqlite_errorcode", 0)
     match extended & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:

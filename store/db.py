@@ -19,7 +19,7 @@ from typing import Any
 
 from store import connections, files
 from store.clock import Clock
-from store.connections import LARGEST_VALUE, ThreadConnections, not_text, translate, translated
+from store.connections import LARGEST_VALUE, ThreadConnections, translate, translated
 from store.crash import crash_point
 from store.errors import (
     Busy,
@@ -58,7 +58,7 @@ class Database:
         self.timeout = timeout
         self._pid = os.getpid()
         self._identity = files.identity(path)
-        self._local = _PerThread()
+        self._local = connections.PerThread()
         self._opened: list[ThreadConnections] = []
         self._opening = threading.Lock()
         self._boot_base: tuple[int, int] | None = None
@@ -86,14 +86,15 @@ class Database:
     def read(self) -> Iterator[Snapshot]:
         """One read transaction on this thread's read-only connection."""
         self.refuse_inside_transaction()
-        connection = self.read_only()
-        with translated(self.path):
-            connection.execute("begin")
-            try:
-                yield Snapshot(self, connection)
-            finally:
-                if connection.in_transaction:
-                    connection.execute("rollback")
+        with self.this_thread():
+            connection = self.read_only()
+            with translated(self.path):
+                connection.execute("begin")
+                try:
+                    yield Snapshot(self, connection)
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("rollback")
 
     def write(self, timeout: float | None = None) -> WriteBlock:
         """A `with` block for one write transaction; `Busy` after `timeout` seconds of waiting."""
@@ -101,16 +102,16 @@ class Database:
 
     def read_only(self) -> sqlite3.Connection:
         """This thread's read-only connection."""
-        self._refuse_after_fork()
-        mine = self._mine()
+        self.refuse_unusable()
+        mine = self.this_thread()
         if mine.reader is None:
             mine.reader = connections.open_reader(self.path)
         return mine.reader
 
     def writer(self) -> tuple[sqlite3.Connection, WriteLock]:
         """This thread's writing connection and its lock, not yet taken."""
-        self._refuse_after_fork()
-        mine = self._mine()
+        self.refuse_unusable()
+        mine = self.this_thread()
         if mine.writer is None or mine.lock is None:
             # The read-only connection stays open to the end, so that closing the writing one is
             # never the last close of the file: that would checkpoint outside the lock.
@@ -123,20 +124,21 @@ class Database:
 
     def refuse_inside_transaction(self) -> None:
         """Raise when this thread has a write transaction open: it would wait for itself."""
-        mine = self._mine()
-        if mine.writer is not None and mine.writer.in_transaction:
+        mine = self._local.connections
+        if mine is not None and mine.writer is not None and mine.writer.in_transaction:
             raise _inside_transaction()
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file and empty it, as far as readers allow."""
         self.refuse_inside_transaction()
-        connection, lock = self.writer()
-        lock.acquire(self.timeout)
-        try:
-            with translated(self.path):
-                connection.execute("pragma wal_checkpoint(truncate)").fetchall()
-        finally:
-            lock.release()
+        with self.this_thread():
+            connection, lock = self.writer()
+            lock.acquire(self.timeout)
+            try:
+                with translated(self.path):
+                    connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+            finally:
+                lock.release()
 
     def check_same_file(self) -> None:
         """Raise when the path no longer leads to the file that was opened."""
@@ -152,8 +154,8 @@ class Database:
 
     def changed(self) -> int:
         """A number that is another one after any commit by another connection."""
-        version: int = self.read_only().execute("pragma data_version").fetchone()[0]
-        return version
+        with self.this_thread():
+            return int(self.read_only().execute("pragma data_version").fetchone()[0])
 
     def store_time(self, tx: Snapshot) -> int:
         """Store time: it runs with the boot clock, and a new boot never sets it back."""
@@ -196,39 +198,52 @@ class Database:
         return self.memory(generation)
 
     def close(self) -> None:
-        """Close every connection of every thread, read-only ones last; no call works after it."""
-        self._close_connections()
-        self._unusable = self._unusable or f"{self.path} was closed"
+        """Close what every thread has open, once it is not in a call; no call works after it."""
+        if not self.is_inherited:
+            self.refuse_inside_transaction()
+            self._unusable = self._unusable or f"{self.path} was closed"
+            self._close_connections()
 
     def _close_connections(self) -> None:
         with self._opening:
             opened, self._opened = self._opened, []
-            self._local = _PerThread()
-        if os.getpid() == self._pid:
-            _close_all(opened)
+            self._local = connections.PerThread()
+        connections.close_all(opened)
 
     def give_up(self, why: str) -> None:
         """Refuse every further call: what the connections show can't be trusted any more."""
         self._unusable = why
 
-    def _mine(self) -> ThreadConnections:
+    def this_thread(self) -> ThreadConnections:
+        """What this thread has open; while it is entered nobody closes it."""
         mine = self._local.connections
         if mine is None:
+            self.refuse_unusable()
             mine = self._local.connections = ThreadConnections()
             with self._opening:
                 ended = [c for c in self._opened if not c.thread.is_alive()]
                 self._opened = [c for c in self._opened if c.thread.is_alive()]
                 self._opened.append(mine)
             # Else a program that starts a thread per call would run out of descriptors.
-            _close_all(ended)
+            connections.close_all(ended)
         return mine
 
-    def _refuse_after_fork(self) -> None:
-        if os.getpid() != self._pid:
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this is a child of fork: what its parent has open is not for it to touch."""
+        return os.getpid() != self._pid
+
+    def refuse_after_fork(self) -> None:
+        """Raise in a child of fork."""
+        if self.is_inherited:
             raise StoreUnusable(
                 f"{self.path} was opened before fork",
                 hint="open the store again in the child process",
             )
+
+    def refuse_unusable(self) -> None:
+        """Raise in a child of fork, and when the store was closed or a commit of it failed."""
+        self.refuse_after_fork()
         if self._unusable:
             raise StoreUnusable(self._unusable, hint="open the store again")
 
@@ -263,30 +278,41 @@ class Database:
 class WriteBlock:
     """One write transaction as a `with` block: commit at its end, rollback on any exception."""
 
-    __slots__ = ("_connection", "_database", "_lock", "_timeout", "_tx")
+    __slots__ = ("_connection", "_database", "_lock", "_mine", "_timeout", "_tx")
 
     def __init__(self, database: Database, timeout: float) -> None:
         self._database = database
         self._timeout = timeout
 
     def __enter__(self) -> Write:
-        database = self._database
-        self._connection, self._lock = database.writer()
+        deadline = monotonic() + self._timeout
+        self._mine = self._database.this_thread()
+        self._mine.__enter__()
+        try:
+            self._take_lock()
+            return self._open(deadline)
+        except BaseException:
+            self._mine.__exit__()
+            raise
+
+    def _take_lock(self) -> None:
+        self._connection, self._lock = self._database.writer()
         if self._connection.in_transaction:
             raise _inside_transaction()
-        deadline = monotonic() + self._timeout
         self._lock.acquire(self._timeout)
+
+    def _open(self, deadline: float) -> Write:
+        database = self._database
         try:
             database.check_same_file()
             _begin(self._connection, deadline, self._timeout)
             memory = database.memory_for_writing(self._connection)
             self._tx = Write(database, self._connection, memory)
             return self._tx
-        except sqlite3.Error as error:
+        except BaseException as error:
             self._abandon()
-            raise translate(error, database.path) from error
-        except BaseException:
-            self._abandon()
+            if isinstance(error, sqlite3.Error):
+                raise translate(error, database.path) from error
             raise
 
     def __exit__(
@@ -295,21 +321,32 @@ class WriteBlock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is not None:
-            self._abandon()
-            if isinstance(error, sqlite3.Error):
-                raise translate(error, self._database.path) from error
-            if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
-                raise not_text(error) from error
+        if error is None:
+            self._commit()
             return
+        self.roll_back()
+        meaning = translate(error, self._database.path)
+        if meaning is not error:
+            raise meaning from error
+
+    def _commit(self) -> None:
+        self._database.refuse_after_fork()
         try:
             crash_point("commit.before")
             _commit(self._connection, self._database)
             crash_point("commit.after")
         finally:
-            self._abandon()
+            self.roll_back()
         if self._tx.afterwards:
             self._keep_up()
+
+    def roll_back(self) -> None:
+        """Undo what is not committed and let the next one in; a child of fork leaves it alone."""
+        if not self._database.is_inherited:
+            try:
+                self._abandon()
+            finally:
+                self._mine.__exit__()
 
     def _keep_up(self) -> None:
         # What was asked for is stored; upkeep that can't be done now is left to a later writer.
@@ -330,17 +367,6 @@ def _inside_transaction() -> MqError:
         "this thread has a transaction open",
         hint="call the transaction's own methods: tx.produce(…), tx.read(…)",
     )
-
-
-class _PerThread(threading.local):
-    connections: ThreadConnections | None = None
-
-
-def _close_all(opened: list[ThreadConnections]) -> None:
-    for each in opened:
-        each.close_writer()
-    for each in opened:
-        each.close_reader()
 
 
 def _begin(connection: sqlite3.Connection, deadline: float, timeout: float) -> None:

@@ -15,10 +15,18 @@ class MqError(Exception):
         self.hint = hint
         self.failures: dict[str, MqError] = {}
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Not made anew by `__init__`, which may take other arguments: workers hand errors on.
+        return _unpickled, (type(self), self.args), self.__dict__
+
     @property
     def message(self) -> str:
         """One line that says what failed."""
         return str(self.args[0])
+
+
+def _unpickled(kind: type[MqError], args: tuple[object, ...]) -> MqError:
+    return kind.__new__(kind, *args)
 
 
 class BadInput(MqError):

@@ -68,10 +68,12 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
     ) -> None:
         unfit = self._unfit() if error is None else None
         self._tx = None
-        if unfit is None:
-            self._block.__exit__(kind, error, traceback)
-        else:
-            self._block.__exit__(type(unfit), unfit, None)
+        if error is None and unfit is None:
+            self._block.__exit__(None, None, None)
+            return
+        # Not by the block's own end: an SQLite error that gets here is not of this store.
+        self._block.roll_back()
+        if unfit is not None:
             raise unfit
 
     def receive(
@@ -148,6 +150,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
     def _open(self) -> Write:
         if self._tx is None:
             raise _ended()
+        self._tx.database.refuse_after_fork()
         unfit = self._unfit()
         if unfit is not None:
             raise unfit
@@ -176,9 +179,12 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         except sqlite3.Error as error:
             self._poison = str(error)
             raise translate(error, tx.database.path) from error
-        except BaseException:
+        except BaseException as error:
             tx.execute("rollback to mq_call")
             tx.execute("release mq_call")
+            meaning = translate(error, tx.database.path)
+            if meaning is not error:
+                raise meaning from error
             raise
         tx.execute("release mq_call")
 

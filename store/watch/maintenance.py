@@ -112,7 +112,7 @@ def backup(database: Database, target: Path) -> int:
         raise Exists(f"{target} exists already", hint="name a new file")
     if not target.parent.is_dir():
         raise BadInput(f"{target.parent} is not a folder")
-    with translated(target):
+    with translated(target), database.this_thread():
         files.copy(database.read_only(), target)
     return target.stat().st_size
 

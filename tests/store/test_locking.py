@@ -178,6 +178,33 @@ def test_two_threads_that_produce_at_once_lose_nothing(orders: Store) -> None:
     assert orders.topic("orders").partitions[0].end == 210
 
 
+def test_a_close_lets_the_calls_of_other_threads_end(orders: Store) -> None:
+    ends: list[Exception] = []
+    at_work = threading.Barrier(4)
+
+    def produce() -> None:
+        orders.produce("orders", "x")
+        at_work.wait(60)
+        try:
+            while True:
+                orders.produce("orders", "x")
+                orders.read("orders")
+        except Exception as error:
+            ends.append(error)
+
+    threads = [threading.Thread(target=produce) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    at_work.wait(60)
+    orders.close()
+    for thread in threads:
+        thread.join(60)
+
+    assert [type(end) for end in ends] == [StoreUnusable] * 3
+    with Store.open(orders.path) as reopened:
+        assert reopened.verify() == []
+
+
 def test_threads_that_have_ended_leave_no_descriptors_behind(orders: Store) -> None:
     def produce_in_a_thread() -> None:
         thread = threading.Thread(target=orders.produce, args=("orders", "x"))
