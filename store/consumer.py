@@ -298,7 +298,12 @@ def joining(
     max_poll_interval: int,
     start: Position,
 ) -> groups.membership.Joining:
-    """How a consumer takes part; without a name it is called by host and pid."""
+    """How a consumer takes part; without a name it is called by host and pid.
+
+    Raises `BadInput` for times in which nobody could give a sign of life.
+    """
+    if min(session_timeout, max_poll_interval) < 1:
+        raise BadInput("session_timeout and max_poll_interval must be more than 0")
     return groups.membership.Joining(
         name=member or f"{holders.default_name()}-{next(_numbers)}",
         static=member is not None,

@@ -96,7 +96,7 @@ def reset(
     if export:
         _export(context, changes)
     else:
-        _warn(context, changes)
+        warn_of_clamping(context, changes)
         _show(context, name, changes, undo)
 
 
@@ -167,7 +167,8 @@ def _export(context: Context, changes: list[OffsetChange]) -> None:
         context.output.text(line)
 
 
-def _warn(context: Context, changes: list[OffsetChange]) -> None:
+def warn_of_clamping(context: Context, changes: list[OffsetChange]) -> None:
+    """Say which offsets were outside the log."""
     clamped = [f"{c.topic}/{c.partition} at {c.new}" for c in changes if c.clamped]
     if clamped:
         more = f" and {len(clamped) - 3} more" if len(clamped) > 3 else ""

@@ -6,7 +6,7 @@ import typer
 
 from mq.commands import CommandGroup
 from mq.commands.reporting import DryRun, report_document, report_done, write_documents
-from mq.commands.reset import CHANGES as OFFSET_CHANGES
+from mq.commands.reset import CHANGES as OFFSET_CHANGES, warn_of_clamping
 from mq.commands.setting_changes import CHANGES, changed_settings, sentence_of
 from mq.commands.share_columns import (
     SHARES,
@@ -195,6 +195,7 @@ def reset(
             changes = store.reset_share(name, place, force=force)
         else:
             changes = store.plan_share_reset(name, place)
+    warn_of_clamping(context, changes)
     if context.output.is_json:
         rows = [{column.name: column.value(one) for column in OFFSET_CHANGES} for one in changes]
         context.output.document({"share": name, "applied": apply, "changes": rows})

@@ -50,6 +50,8 @@ def declare(tx: Write, topic: str, target: str, primary_key: str) -> Projection:
     if present is not None and not _has_table(tx, target):
         _forget(tx, target)
         present = None
+    if not primary_key:
+        raise BadInput("the primary key has no name", hint="--pk FIELD")
     wanted = Projection(target, topic, primary_key)
     if present == wanted:
         return present

@@ -29,6 +29,11 @@ def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
         Event().wait(0.01)
 
 
+def test_a_session_has_to_last(call_mq: RunMq, shop: Store) -> None:
+    assert call_mq("consume", "orders", "-g", "g", "--session-timeout", "0s").is_refused(2)
+    assert shop.groups() == []
+
+
 def test_the_partitions_are_shared_by_two_readers(start_mq: StartMq, shop: Store) -> None:
     readers = [start_mq("consume", "orders", "-g", "g", "-f") for _ in range(2)]
     until(lambda: shares(shop) == [1, 2])

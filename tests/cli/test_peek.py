@@ -137,6 +137,7 @@ def test_it_writes_nothing(call_mq: RunMq, orders: Store, path: Path) -> None:
         (["orders", "--from", "committed"], 2),
         (["orders", "--from", "x"], 2),
         (["orders", "-n", "0"], 2),
+        (["orders", "-n", "9" * 20], 2),
         (["orders", "--where", "x"], 2),
         ([], 2),
     ],

@@ -147,6 +147,13 @@ class TestReset:
         assert call_mq(*words, "--force").code == 0
         assert orders.acquire("packers") == []
 
+    def test_a_place_outside_the_log_is_moved_to_its_edge_with_a_warning(
+        self, orders: Store, call_mq: RunMq
+    ) -> None:
+        told = call_mq("share", "reset", "packers", "--to", "99")
+
+        assert "moved to its edge: orders/0 at " in told.err
+
     def test_a_word_that_is_no_place_is_bad_input(self, orders: Store, call_mq: RunMq) -> None:
         assert call_mq("share", "reset", "packers", "--to", "soon").is_refused(2)
 
