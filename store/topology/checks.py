@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
 from store.addresses import EXCHANGE_PREFIX
-from store.topology.kinds import names_in
+from store.topology.kinds import KINDS, names_in
 from store.topology.model import NOWHERE, Thing, Topology
 from store.topology.problems import Problem, Problems
 from store.topology.reading import Source, read
@@ -29,10 +29,14 @@ def check(topology: Topology, present: Topology, problems: Problems) -> None:
 
 def references(thing: Thing) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """What a thing refers to: the setting, the name, and the kinds that it may be of."""
+    notations = KINDS[thing.kind].notations
     for setting, kinds in _REFERENCES.get(thing.kind, {}).items():
         # A required setting can be missing here; that was told.
-        for name in names_in(thing.settings.get(setting, "none")):
-            if name.startswith(EXCHANGE_PREFIX):
+        text, notation = thing.settings.get(setting), notations[setting]
+        if text is None or text == notation.nothing:
+            continue
+        for name in names_in(text) if notation.many else [text]:
+            if name.startswith(EXCHANGE_PREFIX) and thing.kind in ("queue", "binding"):
                 yield setting, name.removeprefix(EXCHANGE_PREFIX), ("exchange",)
             else:
                 yield setting, name, kinds

@@ -151,7 +151,10 @@ def _read_match(text: str) -> str:
 
 
 def _read_start(text: str) -> str:
-    parse_position(text, _SOME_NOW)
+    if parse_position(text, _SOME_NOW).kind == "committed":
+        raise BadInput(
+            "a new share has committed nothing", hint="earliest, latest, -N, 15m, a date"
+        )
     return text
 
 
@@ -188,7 +191,13 @@ def _check_queue(name: str, settings: Settings) -> None:
 
 def _check_group(name: str, settings: Settings) -> None:
     check_name(name, "group name")
-    groups.check_config(group_config(settings))
+    config = group_config(settings)
+    groups.check_config(config)
+    if config.dlq is not None and config.max_deliveries is None:
+        raise BadInput(
+            "max_deliveries can't be none beside a dlq",
+            hint=f"a number, or leave it out for {LIMIT_WITH_DLQ}",
+        )
 
 
 TOPIC_KIND = Kind(

@@ -163,9 +163,9 @@ class _FileReader:
             return None
         settings = kind.complete(given)
         places = {key.text: value.place for key, value in node.entries.values()}
-        thing = Thing(
-            kind.name, name or binding_name(settings), settings, self._label, place, places
-        )
+        if kind is BINDING_KIND:
+            name = binding_name(settings)
+        thing = Thing(kind.name, name, settings, self._label, place, places)
         # An unsound thing is there all the same, for those that refer to it.
         if sound:
             self._check(kind, thing)

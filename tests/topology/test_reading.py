@@ -61,6 +61,11 @@ WRONG = {
         "2:10: error: not a usable queue name: 'a b': names have 1 to 249 of A-Z a-z 0-9 . _ -"
         " and begin with a letter or digit",
     ),
+    "a name that is empty": (
+        "queues: {'': {}}",
+        "2:10: error: not a usable queue name: '': names have 1 to 249 of A-Z a-z 0-9 . _ - and"
+        " begin with a letter or digit",
+    ),
     "a number out of range": (
         "topics: {a: {partitions: 0}}",
         "2:10: error: a topic has 1 to 10000 partitions, not 0: partitions bound how many members"
@@ -101,6 +106,31 @@ WRONG = {
         "topics: {t: {}}\nshares: {s: {topic: t}}\nexchanges: {e: {type: fanout}}\n"
         "bindings: [{from: e, to: s}]",
         "5:26: error: to: s is a share, not a queue or topic",
+    ),
+    "a binding to none, which is a name there": (
+        "exchanges: {e: {type: fanout}}\nbindings: [{from: e, to: none}]",
+        "3:26: error: to: there is no queue or topic none",
+    ),
+    "a DLQ of a share that is an exchange": (
+        "topics: {t: {}}\nexchanges: {e: {type: fanout}}\n"
+        "shares: {s: {topic: t, dlq: 'exchange:e'}}",
+        "4:29: error: dlq: there is no queue exchange:e",
+    ),
+    "a group that would send nothing to its DLQ": (
+        "queues: {q: {}}\ngroups: {g: {dlq: q, max_deliveries: none}}",
+        "3:38: error: max_deliveries can't be none beside a dlq: a number, or leave it out for 5",
+    ),
+    "a share that begins where it has been": (
+        "topics: {t: {}}\nshares: {s: {topic: t, from: committed}}",
+        "3:30: error: from: a new share has committed nothing: earliest, latest, -N, 15m, a date",
+    ),
+    "two queues as one DLQ": (
+        "queues: {a: {}, b: {}, c: {dlq: [a, b]}}",
+        "2:33: error: dlq is one value, not a list",
+    ),
+    "two queues as one DLQ in one text": (
+        'queues: {a: {}, b: {}, c: {dlq: "a,b"}}',
+        "2:33: error: dlq: there is no queue a,b",
     ),
     "a binding that begins in a queue": (
         "queues: {a: {}}\nbindings: [{from: a, to: a}]",
