@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 GLOBAL_PANEL = "Global options"
 ALIASES = {"ls": "list", "rm": "delete"}
+_INT64 = range(-(1 << 63), 1 << 63)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -121,6 +122,14 @@ class Command(TyperCommand):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.params = [*self.params, *GLOBAL_OPTIONS]
+
+    def parse_args(self, ctx: ClickContext, args: list[str]) -> list[str]:
+        """Read the words; raises BadInput for a number that SQLite can't hold."""
+        rest = super().parse_args(ctx, args)
+        for value in ctx.params.values():
+            if isinstance(value, int) and value not in _INT64:
+                raise BadInput(f"{value} is a number beyond 64 bits")
+        return rest
 
     def collect_usage_pieces(self, ctx: ClickContext) -> list[str]:
         """The words of the usage line; a required argument is NAME, not Typer's {NAME}."""

@@ -60,10 +60,7 @@ def peek(
     ] = None,
     where: Where = None,
     number: Annotated[
-        int | None,
-        typer.Option(
-            "-n", min=1, max=1_000_000_000, metavar="N", help="How many (10, or every group)."
-        ),
+        int | None, typer.Option("-n", min=1, metavar="N", help="How many (10, or every group).")
     ] = None,
 ) -> None:
     """Look at dead letters, the oldest first; nothing is leased.

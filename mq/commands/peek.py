@@ -38,9 +38,7 @@ def peek(
             help="A topic, a partition or a queue; or a record or message and those after it.",
         ),
     ],
-    number: Annotated[
-        int, typer.Option("-n", min=1, max=1_000_000_000, metavar="N", help="How many.")
-    ] = 10,
+    number: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many.")] = 10,
     start: Annotated[
         str | None,
         typer.Option(

@@ -39,10 +39,7 @@ def redrive(
         typer.Option(metavar="DEST", help="To this queue; else each to where it came from."),
     ] = None,
     number: Annotated[
-        int | None,
-        typer.Option(
-            "-n", min=1, max=1_000_000_000, metavar="N", help="Only the N oldest of them."
-        ),
+        int | None, typer.Option("-n", min=1, metavar="N", help="Only the N oldest of them.")
     ] = None,
     ids: Ids = None,
     where: Where = None,

@@ -2,7 +2,6 @@
 
 from mq.commands import SingleCommand
 from mq.context import current_context
-from mq.diagnostics import ExitCode
 from mq.output import Column
 from mq.topology_files import Files, read_sources
 from store.text import counted
@@ -21,7 +20,7 @@ PROBLEMS: list[Column[Problem]] = [
 
 
 @app.command()
-def validate(files: Files) -> int:
+def validate(files: Files) -> None:
     """Check topology files, all together, and show everything that is wrong; exit code 2 if so.
 
     No store is needed: whatever is referred to must be declared in one of the files.
@@ -31,10 +30,9 @@ def validate(files: Files) -> int:
     wrong = any(problem.severity == "error" for problem in problems)
     if context.format is not None:
         context.output.listing(PROBLEMS, problems)
-        return ExitCode.BAD_INPUT if wrong else ExitCode.OK
     if wrong:
         raise InvalidTopology(problems)
-    for problem in problems:
-        context.diagnostics.problem(str(problem))
+    if context.format is None:
+        for problem in problems:
+            context.diagnostics.problem(str(problem))
     context.diagnostics.success(f"{counted(len(files), 'file')}, no errors")
-    return ExitCode.OK

@@ -258,7 +258,7 @@ class TestUndo:
         post.receive("emails", 9)
         assert call_mq("dlq", "undo").is_refused(4)
 
-    @pytest.mark.parametrize(("words", "code"), [([], 3), (["1"], 3), (["x"], 2)])
+    @pytest.mark.parametrize(("words", "code"), [([], 3), (["1"], 3), (["x"], 2), (["9" * 20], 2)])
     def test_nothing_to_undo_is_not_found(
         self, call_mq: RunMq, post: Store, words: list[str], code: int
     ) -> None:

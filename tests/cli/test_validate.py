@@ -56,7 +56,7 @@ def test_problems_stand_on_stderr_with_their_places(call_mq: RunMq, bad: str) ->
 def test_as_json_they_are_a_list(call_mq: RunMq, bad: str) -> None:
     run = call_mq("validate", bad, "-o", "json")
     first, second = json.loads(run.out)
-    assert (run.code, run.err) == (2, "")
+    assert (run.code, json.loads(run.err)["error"]["code"]) == (2, "invalid_topology")
     assert first == {
         "file": "bad.yaml",
         "line": 3,
