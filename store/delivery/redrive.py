@@ -30,7 +30,8 @@ class Redrive(NamedTuple):
 
 def plan(tx: Snapshot, queue: Queue, to: str | None, moving: Sequence[Message]) -> list[Moved]:
     """Where each dead letter would go: to `to`, else where it came from; raises `NotFound`."""
-    targets: dict[str, Queue] = {}
+    # Where there is nothing to move, a wrong name is told too.
+    targets = {} if to is None else {to: queues.find(tx, to)}
     planned = []
     for letter in moving:
         target = to or _source_queue(letter)

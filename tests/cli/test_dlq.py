@@ -197,6 +197,11 @@ class TestRedrive:
         call_mq("dlq", "redrive", "graves")
         assert values(post, "graves") == [letter.value]
 
+    def test_a_target_that_is_not_there_is_told_though_nothing_would_move(
+        self, call_mq: RunMq, post: Store
+    ) -> None:
+        assert call_mq("dlq", "redrive", "graves", "--where", "key = x", "--to", "no").is_refused(3)
+
     def test_nothing_to_move_is_no_batch(self, call_mq: RunMq, post: Store) -> None:
         run = call_mq("dlq", "redrive", "graves", "--where", "value = z", "--json")
         assert (run.code, json.loads(run.out)) == (0, {"batch": None, "moved": []})
