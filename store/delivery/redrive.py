@@ -54,7 +54,8 @@ def _source_queue(letter: Message) -> str:
     if "/" in source:
         raise BadInput(
             f"{letter.address} came from {letter.dead.source}, and a topic takes nothing back",
-            hint="name the queue to move it to: --to QUEUE",
+            hint=f"--to QUEUE moves it; copies go back by mq dlq export {letter.queue}"
+            f" | mq produce {source.partition('/')[0]} --framing ndjson",
         )
     return source
 

@@ -299,12 +299,17 @@ def assignment(case: Case, store: Store, clock: ManualClock) -> None:
 
 
 def held(setup: Case, label: str) -> list[tuple[str, int]]:
-    """What a member owns: of several claims on a partition that of the newest generation."""
-    owners: dict[str, str] = {}
-    claims = setup.get("owned", {})
-    for claimer in sorted(claims, key=lambda name: int(name.partition("@gen")[2] or 0)):
-        owners |= dict.fromkeys(claims[claimer], claimer)
-    mine = [place.rpartition("-") for place, owner in owners.items() if owner == label]
+    """What a member owns: the newest claim on a partition holds, two of one generation are void."""
+    claims: dict[str, list[tuple[int, str]]] = {}
+    for claimer, places in setup.get("owned", {}).items():
+        generation = int(claimer.partition("@gen")[2] or 0)
+        for place in places:
+            claims.setdefault(place, []).append((generation, claimer))
+    mine = []
+    for place, made in claims.items():
+        newest, _ = max(made)
+        if [claimer for generation, claimer in made if generation == newest] == [label]:
+            mine.append(place.rpartition("-"))
     return [(topic, int(number)) for topic, _, number in mine]
 
 

@@ -89,6 +89,16 @@ def test_a_skipped_record_can_be_copied_to_a_queue_with_its_origin(with_dlq: Sto
     assert (letter.dead.deliveries, letter.dead.error) == (1, "no route")
 
 
+def test_a_copy_of_a_record_is_not_redriven_to_its_topic_but_told_how_it_goes_back(
+    with_dlq: Store,
+) -> None:
+    with_dlq.skip(GROUP, parse_address("orders/0@0"), "orders.dlq")
+
+    with pytest.raises(BadInput, match="takes nothing back") as refusal:
+        with_dlq.redrive("orders.dlq")
+    assert "mq dlq export orders.dlq | mq produce orders --framing ndjson" in refusal.value.hint
+
+
 def test_a_skip_to_a_queue_that_is_not_there_changes_nothing(read_three: Store) -> None:
     with pytest.raises(NotFound):
         read_three.skip(GROUP, parse_address("orders/0@3"), "nowhere")
