@@ -50,7 +50,8 @@ def seconds_until_next(tx: Snapshot) -> float | None:
 def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
     """By the state they would be in: how many messages have expired and are still there.
 
-    Those that have to stay are blocked instead. `bytes` are those of the ones that will go.
+    Those that have to stay are blocked instead. `bytes` are those of the ones that will go,
+    `waiting_bytes` of those among them that do not stand aside.
     """
     found: Counter[str] = Counter()
     if not _any_unswept(tx):
@@ -83,6 +84,7 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
             found[state] += count
             found["blocked"] -= count if stays else 0
             found["bytes"] += 0 if stays else size
+            found["waiting_bytes"] += 0 if stays or state == "delayed" else size
     return found
 
 

@@ -5,8 +5,10 @@ A receive looks at due heads only, so a blocked group of any length costs nothin
 
 from typing import NamedTuple
 
+from store import log
 from store.db import Row, Snapshot, Write
 from store.delivery.leases import Slot
+from store.delivery.queues import Queue
 from store.delivery.readers import Reader
 
 
@@ -117,6 +119,17 @@ def _undelivered_due(tx: Snapshot, reader: Reader, timestamp: int) -> int:
     # Never longer than the delay, whatever time was given and wherever the wall clock jumped.
     left = timestamp + reader.delay - tx.wall
     return tx.now + min(max(left, 0), reader.delay)
+
+
+def first_young(tx: Snapshot, queue: Queue) -> int:
+    """The first record that a FIFO queue's own delay still holds back; the end if none is.
+
+    Times never fall as sequences rise, so from there on all are held back.
+    """
+    lane, found = queue.first_lane, None
+    if queue.config.fifo and queue.config.delay:
+        found = log.read.offset_for_time(tx, lane, tx.wall - queue.config.delay + 1)
+    return lane.base + (lane.next if found is None else found)
 
 
 def redelay(tx: Write, reader: Reader, slot: Slot) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from store.db import Snapshot
-from store.delivery import expiry, leases, tenants
+from store.delivery import expiry, heads, leases, tenants
 from store.delivery.leases import Progress, Slot
 from store.delivery.queues import Queue
 from store.errors import QueueFull
@@ -48,13 +48,34 @@ def excess(tx: Snapshot, queue: Queue, added: int = 0, added_bytes: int = 0) -> 
     if not _is_over(messages, config.max_length) and not _is_over(size, config.max_bytes):
         return 0, 0
     gone = expiry.unswept(tx, queue)
-    messages -= sum(leases.held_and_waiting(tx, queue.reader))
+    held_back, held_back_bytes = _held_back(tx, queue)
+    messages -= sum(leases.held_and_waiting(tx, queue.reader)) + held_back
     messages -= gone["ready"] + gone["blocked"]
     if _is_over(size, config.max_bytes):
         # Only past the limit is what stands aside added up: it is mostly the lesser part.
-        size -= _bytes_aside(tx, queue) + gone["bytes"]
+        size -= _bytes_aside(tx, queue) + held_back_bytes + gone["waiting_bytes"]
     over = 0 if config.max_length is None else max(0, messages - config.max_length)
     return over, 0 if config.max_bytes is None else max(0, size - config.max_bytes)
+
+
+def _held_back(tx: Snapshot, queue: Queue) -> tuple[int, int]:
+    """The messages, and their bytes, that a FIFO queue's delay holds back; others have leases."""
+    if not queue.config.fifo or not queue.config.delay:
+        return 0, 0
+    slot = leases.slots(tx, queue.reader)[0]
+    count, size = tx.row(  # type: ignore[misc]
+        "select count(*), total(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
+        " + ifnull(length(r.value), 0)) from mq_records r"
+        " left join mq_leases l on l.id = :leases + (r.id - :records)"
+        " where r.id >= :young and r.id < :end and l.id is null",
+        {
+            "leases": slot.lease_id(0),
+            "records": slot.record_id(0),
+            "young": heads.first_young(tx, queue),
+            "end": slot.end,
+        },
+    )
+    return count, int(size)
 
 
 def _is_over(number: int, limit: int | None) -> bool:
@@ -117,10 +138,12 @@ def _oldest(tx: Snapshot, queue: Queue, slot: Slot, limit: int) -> list[Place]:
     rows = tx.rows(
         "select r.id from mq_records r left join mq_leases l"
         " on l.id = :leases + (r.id - :records) where r.id >= :records and r.id < :end"
-        " and (l.id is null or l.due <= :now) order by r.id limit :limit",
+        " and case when l.id is null then r.id < :young else l.due <= :now end"
+        " order by r.id limit :limit",
         {
             "leases": slot.lease_id(0),
             "records": slot.record_id(0),
+            "young": heads.first_young(tx, queue),
             "end": slot.end,
             "now": tx.now,
             "limit": limit,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from store.db import Write
-from store.delivery import attempts, expiry, leases, limits, move
+from store.delivery import attempts, expiry, heads, leases, limits, move
 from store.delivery.leases import Slot
+from store.delivery.move import Stored
 from store.delivery.queues import Queue
 
 # How many messages one pass takes out of a queue far over its limits, beside as many as came.
@@ -20,10 +21,10 @@ def shed(tx: Write, queue: Queue, added: Sequence[int]) -> None:
     With drop-head that is what would be delivered next; with dead-letter the last of what was just
     added. A queue that rejects may be over: what it has is never taken out.
     """
-    messages, size = limits.excess(tx, queue)
     if queue.config.overflow == "dead-letter":
-        _refuse_last(tx, queue, added, messages, size)
+        _refuse_last(tx, queue, added)
         return
+    messages, size = limits.excess(tx, queue)
     tried: list[limits.Place] = []
     left, page_size = _MOST_OVERFLOWING + len(added), 1
     while left > 0 and (messages > 0 or size > 0):
@@ -51,13 +52,27 @@ def _drop_head(tx: Write, queue: Queue, record: int, slot: Slot) -> tuple[int, i
     return (1, message.size) if move.dead_letter(tx, queue.reader, message, "overflow") else (0, 0)
 
 
-def _refuse_last(tx: Write, queue: Queue, added: Sequence[int], messages: int, size: int) -> None:
+def _refuse_last(tx: Write, queue: Queue, added: Sequence[int]) -> None:
     slots = {slot.partition: slot for slot in leases.slots(tx, queue.reader)}
+    young = heads.first_young(tx, queue)
+
+    def load(record: int) -> Stored | None:
+        message = move.load(tx, slots[record >> leases.OFFSET_BITS], record)
+        # What is over on arrival takes no room, and goes by itself.
+        return None if message and expiry.is_over(tx, message.expires) else message
+
+    def is_delayed(record: int) -> bool:
+        slot = slots[record >> leases.OFFSET_BITS]
+        return slot.delayed or (queue.config.fifo and record >= young)
+
+    # What is new counts even while it is delayed, as in a queue that rejects.
+    sizes = [message.size for message in map(load, filter(is_delayed, added)) if message]
+    messages, size = limits.excess(tx, queue, len(sizes), sum(sizes))
     refused = []
     for record in reversed(added):
         if messages <= 0 and size <= 0:
             break
-        message = move.load(tx, slots[record >> leases.OFFSET_BITS], record)
+        message = load(record)
         if message is not None:
             refused.append(message)
             messages, size = messages - 1, size - message.size

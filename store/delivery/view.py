@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from store.db import Snapshot
-from store.delivery import expiry, leases, move, origins, receipts
+from store.delivery import expiry, heads, leases, move, origins, receipts
 from store.delivery.leases import Slot
 from store.delivery.move import WITH_LEASES, Stored, with_lease
 from store.delivery.origins import Origin
@@ -14,7 +14,6 @@ from store.delivery.queues import Queue
 from store.delivery.readers import Reader
 from store.errors import NotFound
 from store.log.encoding import decode_headers
-from store.log.read import offset_for_time
 from store.messages import Message, State
 
 if TYPE_CHECKING:
@@ -265,7 +264,7 @@ def _fifo_ready(tx: Snapshot, queue: Queue) -> tuple[int, int]:
     where = {
         "reader": queue.reader.id,
         "now": tx.now,
-        "young": _first_young(tx, queue),
+        "young": heads.first_young(tx, queue),
         "leases": slot.lease_id(0),
         "records": slot.record_id(0),
         "end": queue.first_lane.base + queue.first_lane.next,
@@ -293,17 +292,6 @@ def _fifo_ready(tx: Snapshot, queue: Queue) -> tuple[int, int]:
         where,
     )
     return in_due_groups - behind - int(delayed_in_due_groups), delayed
-
-
-def _first_young(tx: Snapshot, queue: Queue) -> int:
-    """The first record that the queue's delay still holds back; the end if none is.
-
-    Times never fall as sequences rise, so from there on all are held back.
-    """
-    lane, found = queue.first_lane, None
-    if queue.config.delay:
-        found = offset_for_time(tx, lane, tx.wall - queue.config.delay + 1)
-    return lane.base + (lane.next if found is None else found)
 
 
 def _oldest(tx: Snapshot, queue: Queue) -> int | None:

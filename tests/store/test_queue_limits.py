@@ -103,6 +103,25 @@ class TestDropHead:
 
         assert [message.value for message in store.receive("q", 5)] == [b"b"]
 
+    def test_what_the_delay_of_a_fifo_queue_holds_back_does_not_count(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        store.create_queue("q", fifo=True, delay=10, max_length=1)
+        for value in ("a", "b"):
+            store.send("q", value, message_group="g")
+        assert peek(store) == ["a", "b"]
+
+        clock.advance(10)
+        assert [message.value for message in store.receive("q", 5)] == [b"b"]
+
+    def test_nor_does_what_expired_meanwhile(self, store: Store, clock: ManualClock) -> None:
+        store.create_queue("q", fifo=True, delay=10, max_length=1)
+        store.send("q", "a", message_group="g")
+        clock.advance(10)
+        store.send("q", "b", message_group="g", ttl=0)
+
+        assert peek(store) == ["a"]
+
     def test_a_full_dlq_drops_its_own_head(self, store: Store) -> None:
         store.create_queue("dead", max_length=1)
         store.create_queue("q", dlq="dead", max_length=1)
@@ -155,6 +174,15 @@ class TestReject:
         with pytest.raises(QueueFull):
             store.send("q", "bbb")
 
+    def test_expired_bytes_that_stood_aside_make_no_room(
+        self, store: Store, clock: ManualClock
+    ) -> None:
+        store.create_queue("q", max_bytes=4, overflow="reject")
+        store.send("q", "aaaa", delay=100, ttl=1)
+        clock.advance(1)
+        with pytest.raises(QueueFull):
+            store.send_many("q", ["bbbb", "cccc"])
+
     def test_a_published_message_refused_by_one_queue_is_stored_in_none(self, store: Store) -> None:
         store.create_queue("open")
         store.create_queue("full", max_length=0, overflow="reject")
@@ -179,6 +207,18 @@ class TestDeadLetter:
 
         assert (peek(store), peek(store, "dead")) == (["a"], ["b", "c"])
         assert [letter.id for letter in store.dead_letters("dead")] == [sent[1].id, sent[2].id]
+
+    def test_a_delayed_one_of_the_batch_counts_as_the_others_do(self, store: Store) -> None:
+        limited(store, "a", max_length=1, overflow="dead-letter")
+        store.send_many("q", [NewMessage("b"), NewMessage("c", delay=5)])
+
+        assert (peek(store), peek(store, "dead")) == (["a"], ["b", "c"])
+
+    def test_so_does_one_that_a_fifo_queue_delays(self, store: Store) -> None:
+        limited(store, fifo=True, delay=5, max_bytes=2, overflow="dead-letter")
+        store.send_many("q", [NewMessage(value, message_group="g") for value in "abc"])
+
+        assert (peek(store), peek(store, "dead")) == (["a", "b"], ["c"])
 
     def test_it_needs_a_dlq(self, store: Store) -> None:
         with pytest.raises(BadInput, match="needs a DLQ"):
