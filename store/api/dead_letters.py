@@ -57,7 +57,7 @@ class DeadLetterCalls(Calls):
     ) -> delivery.redrive.Redrive:  # fmt: skip
         """What `redrive` would move, and where to."""
         with self._looking() as tx:
-            found = delivery.deadletters.dead_letter_queue(tx, queue)
+            found = delivery.deadletters.to_redrive(tx, queue)
             chosen = delivery.deadletters.chosen(tx, found, choice or _any, limit)
             return delivery.redrive.Redrive(None, delivery.redrive.plan(tx, found, to, chosen))
 
@@ -68,7 +68,7 @@ class DeadLetterCalls(Calls):
         """Move dead letters back to their source queues, or to `to`, in one transaction."""
         with self._write() as tx:
             delivery.sweep.sweep(tx)
-            found = delivery.deadletters.dead_letter_queue(tx, queue)
+            found = delivery.deadletters.to_redrive(tx, queue)
             chosen = delivery.deadletters.chosen(tx, found, choice or _any, limit)
             return delivery.redrive.redrive(tx, found, to, chosen)
 

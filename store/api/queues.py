@@ -129,7 +129,7 @@ class QueueCalls(Calls):
         """
         from store import holders
 
-        if not 1 <= most <= MOST_AT_ONCE:
+        if not isinstance(most, int) or not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
         name = holder or holders.default_name()
         with self._write() as tx:

@@ -37,6 +37,22 @@ def dead_letter_queue(tx: Snapshot, name: str) -> Queue:
     return queues.find(tx, queue.config.dlq)
 
 
+def to_redrive(tx: Snapshot, name: str) -> Queue:
+    """The queue to redrive from; raises `BadInput` where no dead letters are or can come (SQS)."""
+    queue = dead_letter_queue(tx, name)
+    (is_possible,) = tx.row(  # type: ignore[misc]
+        "select exists (select 1 from mq_readers where dead_letter_to = :name"
+        " or dead_letter_to like :exchange || '%')",
+        {"name": queue.name, "exchange": EXCHANGE_PREFIX},
+    )
+    if not is_possible and not view.dead_letters(tx, queue):
+        raise BadInput(
+            f"{queue.name} is nobody's DLQ and holds no dead letters",
+            hint="mq dlq list shows where there are some",
+        )
+    return queue
+
+
 def queues_with_letters(tx: Snapshot) -> list[DeadLetterQueue]:
     """The queues that are somebody's DLQ or hold dead letters, by name."""
     sources: dict[str, list[str]] = {}

@@ -134,7 +134,7 @@ def _check_groups(
         for text in column or ():
             if text is not None and not _usable_id(text):
                 raise BadInput(
-                    f"not a usable {what}: {text[:40]!r}",
+                    f"not a usable {what}: {text!r:.42}",
                     hint="1 to 128 letters, digits and punctuation characters",
                 )
 
@@ -145,16 +145,20 @@ def _deduplicates(config: QueueConfig) -> bool:
 
 def _usable_id(text: str) -> bool:
     return (
-        1 <= len(text) <= LONGEST_ID and text.isascii() and text.isprintable() and " " not in text
+        isinstance(text, str)
+        and 1 <= len(text) <= LONGEST_ID
+        and text.isascii()
+        and text.isprintable()
+        and " " not in text
     )
 
 
 def _levels(priorities: Sequence[int] | None, config: QueueConfig) -> Sequence[int] | None:
     if priorities is None or priorities.count(0) == len(priorities):
         return None
-    lowest = min(priorities)
-    if lowest < 0:
-        raise BadInput(f"a priority can't be negative: {lowest}")
+    for priority in priorities:
+        if not isinstance(priority, int) or priority < 0:
+            raise BadInput(f"a priority must be a number from 0 on, not {priority!r}")
     return [min(priority, config.priorities - 1) for priority in priorities]
 
 

@@ -254,6 +254,23 @@ def test_a_redrive_to_the_queue_itself_is_refused(jobs: Store) -> None:
         jobs.redrive("dlq", to="dlq")
 
 
+def test_a_redrive_of_what_is_nobodys_dlq_is_refused(jobs: Store) -> None:
+    jobs.create_queue("alone")
+    for call in (jobs.redrive, jobs.redrive_preview):
+        with pytest.raises(BadInput, match="alone is nobody's DLQ"):
+            call("alone")
+
+    assert jobs.redrive("dlq").moved == []
+
+
+def test_a_queue_that_an_exchange_may_lead_dead_letters_to_is_redriven(jobs: Store) -> None:
+    jobs.create_exchange("dead", "fanout")
+    jobs.create_queue("graves")
+    jobs.create_queue("mails", dlq="exchange:dead")
+
+    assert jobs.redrive("graves").moved == []
+
+
 def test_a_redrive_takes_the_oldest_and_leaves_what_is_leased(jobs: Store) -> None:
     for n in range(4):
         jobs.send("jobs", f"{n}")

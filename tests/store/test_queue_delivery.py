@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from queue_invariants import check_queue_invariants
 
@@ -321,18 +323,34 @@ def test_a_damaged_message_is_named(store: Store) -> None:
         store.receive("jobs")
 
 
-@pytest.mark.parametrize("most", [0, -1, 10_001])
-def test_a_receive_takes_a_sensible_number(store: Store, most: int) -> None:
+@pytest.mark.parametrize("most", [0, -1, 10_001, 1.5, "2"])
+def test_a_receive_takes_a_sensible_number(store: Store, most: Any) -> None:
     store.create_queue("jobs")
 
     with pytest.raises(BadInput, match="takes 1 to"):
         store.receive("jobs", most)
 
 
-@pytest.mark.parametrize("setting", ["max_message", "priorities", "max_deliveries"])
-def test_a_setting_that_is_no_number_is_refused(store: Store, setting: str) -> None:
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("max_message", "many"), ("priorities", "many"), ("max_deliveries", "many"),
+        ("lease", None), ("retention", None), ("fair", "no"), ("dlq", 5), ("max_length", 1 << 63),
+    ],
+)  # fmt: skip
+def test_a_setting_of_another_kind_is_refused(store: Store, setting: str, value: Any) -> None:
     with pytest.raises(BadInput, match=setting):
-        store.create_queue("jobs", **{setting: "many"})  # type: ignore[arg-type]
+        store.create_queue("jobs", **{setting: value})
+
+
+@pytest.mark.parametrize(("field", "value"), [("message_group", 5), ("priority", "high")])
+def test_a_group_or_priority_of_another_kind_is_refused(
+    store: Store, field: str, value: Any
+) -> None:
+    store.create_queue("jobs", priorities=2)
+
+    with pytest.raises(BadRecord, match=field.rpartition("_")[2]):
+        store.send("jobs", "job", **{field: value})
 
 
 def test_looking_changes_nothing(store: Store) -> None:

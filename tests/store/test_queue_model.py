@@ -11,7 +11,7 @@ from hypothesis.stateful import rule
 from queue_machine import WHICH, QueueMachine
 from queue_model import as_if_new
 
-from store import Conflict, NotFound
+from store import BadInput, Conflict, NotFound
 
 
 class Undone(Exception):
@@ -49,6 +49,10 @@ class Queues(QueueMachine):
         name = self._queue(what).name
         name = {"fifo": "fifo.dead", "limited": "full"}.get(name, name)
         queue = self.model.queues[name]
+        if name not in {each.dlq for each in self.model.queues.values()}:
+            with pytest.raises(BadInput):
+                self.store.redrive(name, limit=limit)
+            return
         letters = [m for _, m in sorted(queue.messages.items()) if m.dead is not None]
         free = [m for m in letters if queue.state(m, self.now) != "leased"][:limit]
         result = self.store.redrive(name, limit=limit)
