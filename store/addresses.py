@@ -4,6 +4,10 @@ from typing import NamedTuple
 
 from store.errors import BadInput
 
+OFFSET_BITS = 40
+"""A record's id is its partition's followed by so many bits of offset, a lease's its slot's and
+the same; SQL writes 40."""
+OFFSET_MASK = (1 << OFFSET_BITS) - 1
 LONGEST_NAME = 249
 EXCHANGE_PREFIX = "exchange:"
 """What an exchange is written with where a destination may be one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from store.addresses import OFFSET_BITS
 from store.db import Snapshot, Write
 from store.delivery.leases import Lease
 
@@ -44,7 +45,7 @@ def note_lapsed(tx: Write, lease: Lease | None) -> None:
 
 def note_failure(tx: Write, slot: int, offset: int, member: str, error: str) -> int:
     """Write down a group member's failed attempt at a record; how many there were."""
-    place = slot << 40 | offset
+    place = slot << OFFSET_BITS | offset
     number = failures(tx, slot, offset) + 1
     tx.execute(
         "insert into mq_attempts (lease, number, holder, ended, outcome, error)"
@@ -58,7 +59,7 @@ def failures(tx: Snapshot, slot: int, offset: int) -> int:
     """How many failed attempts at a record of a group were noted."""
     found: int = tx.value(
         "select ifnull(max(number), 0) from mq_attempts where lease = :place",
-        {"place": slot << 40 | offset},
+        {"place": slot << OFFSET_BITS | offset},
     )
     return found
 

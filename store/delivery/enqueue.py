@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from store import samples
+from store.addresses import OFFSET_MASK
 from store.db import Write
 from store.delivery import heads, leases, tenants
 from store.delivery.queues import Queue, add_lane, lane_number
@@ -92,7 +93,7 @@ def _store(
     batch: Batch,
 ) -> None:
     append.insert(tx, ids, timestamps, batch)
-    end = (ids[-1] & leases.OFFSET_MASK) + 1
+    end = (ids[-1] & OFFSET_MASK) + 1
     append.count(tx, lane, end, len(ids), sum(batch.sizes), timestamps[-1])
     groups = batch.message_groups or [None] * len(ids)
     if queue.config.fifo:
@@ -102,7 +103,7 @@ def _store(
     elif lane.number & 1:
         slot = leases.slot_in(tx, queue.reader, lane.id)
         rows = [
-            leases.waiting(slot, record & leases.OFFSET_MASK, tx.now + delay)
+            leases.waiting(slot, record & OFFSET_MASK, tx.now + delay)
             for record, delay in zip(ids, batch.delays or (), strict=True)
         ]
         leases.insert(tx, queue.reader, rows)

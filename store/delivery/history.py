@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from store.addresses import Address, parse_address
+from store.addresses import OFFSET_BITS, OFFSET_MASK, Address, parse_address
 from store.db import Snapshot
 from store.delivery import attempts, journal, leases, origins, view
 from store.delivery.origins import Origin
@@ -87,7 +87,7 @@ def _records_of(tx: Snapshot, address: Address) -> list[int]:
         " where c.name = :name and (:partition is null or p.number = :partition)",
         {"name": address.name, "partition": address.partition},
     )
-    return [id << leases.OFFSET_BITS | (address.offset or 0) for (id,) in rows]
+    return [id << OFFSET_BITS | (address.offset or 0) for (id,) in rows]
 
 
 def _deliveries(tx: Snapshot, place: _Place) -> list[Event]:
@@ -110,13 +110,13 @@ def _deliveries(tx: Snapshot, place: _Place) -> list[Event]:
 
 
 def _attempts(tx: Snapshot, record: int, address: str) -> Iterator[Event]:
-    partition, offset = record >> leases.OFFSET_BITS, record & leases.OFFSET_MASK
+    partition, offset = record >> OFFSET_BITS, record & OFFSET_MASK
     for slot, reader in tx.rows(
         "select s.id, r.name from mq_slots s join mq_readers r on r.id = s.reader"
         " where s.partition = :partition order by r.name",
         {"partition": partition},
     ):
-        for one in attempts.history(tx, slot << leases.OFFSET_BITS | offset):
+        for one in attempts.history(tx, slot << OFFSET_BITS | offset):
             yield Event(
                 one.ended, address, one.outcome, reader, one.number, one.holder, one.started,
                 one.error,
@@ -158,14 +158,14 @@ def of_record(tx: Snapshot, topic: str, partition: int, offset: int) -> list[Eve
     """The failed attempts at a record of a topic, reader by reader, and its dead letters."""
     found = topics.find(tx, topic).partition(partition)
     address = Address(topic, partition, offset)
-    record = found.id << leases.OFFSET_BITS | offset
+    record = found.id << OFFSET_BITS | offset
     events = list(_attempts(tx, record, str(address)))
     for slot, reader in tx.rows(
         "select s.id, r.name from mq_slots s join mq_readers r on r.id = s.reader"
         " where s.partition = :partition order by r.name",
         {"partition": found.id},
     ):
-        lease = leases.get(tx, slot << leases.OFFSET_BITS | offset)
+        lease = leases.get(tx, slot << OFFSET_BITS | offset)
         if lease is not None and lease.holder is not None:
             events.append(_under_way(tx, lease, str(address), reader))
     return events + _copies(tx, str(address))
@@ -176,7 +176,7 @@ def _copies(tx: Snapshot, address: str) -> list[Event]:
         "select o.at, o.reason, c.name, o.record & :mask from mq_origins o"
         " join mq_partitions p on p.id = o.record >> :bits join mq_channels c on c.id = p.channel"
         " where o.source = :address order by o.at, o.record",
-        {"bits": leases.OFFSET_BITS, "mask": leases.OFFSET_MASK, "address": address},
+        {"bits": OFFSET_BITS, "mask": OFFSET_MASK, "address": address},
     )
     return [
         Event(
@@ -184,7 +184,7 @@ def _copies(tx: Snapshot, address: str) -> list[Event]:
             address,
             "dead-lettered",
             reason=reason,
-            target=f"{name}@{record & leases.OFFSET_MASK}",
+            target=f"{name}@{record & OFFSET_MASK}",
         )
         for at, reason, name, record in rows
     ]

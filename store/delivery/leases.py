@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
+from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Row, Snapshot, Write
 from store.delivery.readers import Reader
-
-OFFSET_BITS = 40
-OFFSET_MASK = (1 << OFFSET_BITS) - 1
 
 
 class Slot:

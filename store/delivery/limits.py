@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from store.addresses import OFFSET_BITS
 from store.db import Snapshot
 from store.delivery import expiry, heads, leases, tenants
 from store.delivery.leases import Progress, Slot
@@ -112,13 +113,13 @@ def next_out(tx: Snapshot, queue: Queue, limit: int) -> list[Place]:
                 "limit": limit - len(found),
             },
         )
-        found += [(record, slots[record >> leases.OFFSET_BITS]) for (record,) in due]
+        found += [(record, slots[record >> OFFSET_BITS]) for (record,) in due]
         for slot in slots.values():
             if slot.number == level << 1 and len(found) < limit and not queue.config.fair:
                 found += _undelivered(tx, slot, limit - len(found))
     if queue.config.fair:
         undelivered = tenants.oldest(tx, queue.reader, limit - len(found))
-        found += [(record, slots[record >> leases.OFFSET_BITS]) for record in undelivered]
+        found += [(record, slots[record >> OFFSET_BITS]) for record in undelivered]
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from store import delivery, log, samples
+from store.addresses import OFFSET_MASK
 from store.db import Row, Snapshot, Write
 from store.delivery import (
     attempts,
@@ -56,7 +57,7 @@ class Standing:
     @property
     def sequence(self) -> int:
         """The message's sequence number."""
-        return self.record & leases.OFFSET_MASK
+        return self.record & OFFSET_MASK
 
     @property
     def tenant(self) -> Place:
@@ -139,7 +140,7 @@ def load(tx: Snapshot, slot: Slot, record: int) -> Stored | None:
     row = tx.row(f"select {RECORD_COLUMNS} from mq_records r where r.id = :id", {"id": record})
     if row is None:
         return None
-    return Stored(slot, leases.get(tx, slot.lease_id(record & leases.OFFSET_MASK)), *row)
+    return Stored(slot, leases.get(tx, slot.lease_id(record & OFFSET_MASK)), *row)
 
 
 def load_leased(tx: Snapshot, slot: Slot, lease: int) -> Stored | None:

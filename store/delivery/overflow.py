@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from store.addresses import OFFSET_BITS
 from store.db import Write
 from store.delivery import attempts, expiry, heads, leases, limits, move
 from store.delivery.leases import Slot
@@ -57,12 +58,12 @@ def _refuse_last(tx: Write, queue: Queue, added: Sequence[int]) -> None:
     young = heads.first_young(tx, queue)
 
     def load(record: int) -> Stored | None:
-        message = move.load(tx, slots[record >> leases.OFFSET_BITS], record)
+        message = move.load(tx, slots[record >> OFFSET_BITS], record)
         # What is over on arrival takes no room, and goes by itself.
         return None if message and expiry.is_over(tx, message.expires) else message
 
     def is_delayed(record: int) -> bool:
-        slot = slots[record >> leases.OFFSET_BITS]
+        slot = slots[record >> OFFSET_BITS]
         return slot.delayed or (queue.config.fifo and record >= young)
 
     # What is new counts even while it is delayed, as in a queue that rejects.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Write
 from store.delivery import attempts, expiry, heads, leases, move, receipts, window
 from store.delivery.leases import Lease, Progress, Slot
@@ -110,7 +111,7 @@ class Receiver:
             },
         )
         slots = {slot.id: slot for slot in self._slots}
-        return [with_lease(row, slots[row[10] >> leases.OFFSET_BITS]) for row in rows]
+        return [with_lease(row, slots[row[10] >> OFFSET_BITS]) for row in rows]
 
     @property
     def _took_enough(self) -> bool:
@@ -284,7 +285,7 @@ class Receiver:
         old, slot = message.lease, message.slot
         deliveries = 1 if old is None else old.deliveries + 1
         message.lease = Lease(
-            slot.lease_id(message.record & leases.OFFSET_MASK),
+            slot.lease_id(message.record & OFFSET_MASK),
             slot.level,
             self._ends + self._reader.retry_delay(deliveries),
             self._ends,

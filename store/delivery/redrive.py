@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Snapshot, Write
 from store.delivery import attempts, journal, leases, move, origins, queues, view
 from store.delivery.journal import Entry
@@ -83,7 +84,7 @@ def redrive(
             targets[one.target] = queues.find(tx, one.target)
         record = _transfer(tx, queue, message, targets[one.target], back)
         journal.note(tx, number, record, one.source, message.record, origin)
-        moved.append(Moved(one.id, one.source, f"{one.target}@{record & leases.OFFSET_MASK}"))
+        moved.append(Moved(one.id, one.source, f"{one.target}@{record & OFFSET_MASK}"))
     return Redrive(number if moved else batch, moved)
 
 
@@ -192,11 +193,11 @@ def _take_back(tx: Write, entry: Entry) -> Moved | None:
     target = queues.find(tx, entry.moved_from.partition("@")[0])
     placed = _transfer(tx, queue, message, target, entry.origin)
     journal.follow(tx, entry, placed)
-    return Moved(id, address, f"{target.name}@{placed & leases.OFFSET_MASK}")
+    return Moved(id, address, f"{target.name}@{placed & OFFSET_MASK}")
 
 
 def _in_nobodys_hands(tx: Snapshot, record: int) -> tuple[Queue, Stored] | None:
-    partition = record >> leases.OFFSET_BITS
+    partition = record >> OFFSET_BITS
     channel = tx.value(
         "select c.name from mq_partitions p join mq_channels c on c.id = p.channel"
         " where p.id = :partition",
@@ -240,10 +241,8 @@ def _dead_again(tx: Snapshot, entries: Sequence[Entry]) -> dict[bytes, tuple[str
         " join mq_partitions p on p.id = o.record >> :bits join mq_channels c on c.id = p.channel"
         " where o.reason not null and hex(o.message_id) in (select value from json_each(:ids))",
         {
-            "bits": leases.OFFSET_BITS,
+            "bits": OFFSET_BITS,
             "ids": json.dumps([entry.origin.message_id.hex().upper() for entry in entries]),
         },
     )
-    return {
-        id: (f"{name}@{record & leases.OFFSET_MASK}", error) for id, name, record, error in rows
-    }
+    return {id: (f"{name}@{record & OFFSET_MASK}", error) for id, name, record, error in rows}

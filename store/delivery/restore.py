@@ -6,8 +6,9 @@ import json
 import uuid
 from collections.abc import Sequence
 
+from store.addresses import OFFSET_BITS
 from store.db import Snapshot, Write
-from store.delivery import enqueue, leases, origins
+from store.delivery import enqueue, origins
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.errors import BadInput, BadRecord
@@ -72,7 +73,7 @@ def _present(tx: Snapshot, ids: Sequence[str]) -> set[str]:
         "select o.message_id from mq_origins o join mq_records r on r.id = o.record"
         " join mq_partitions p on p.id = o.record >> :bits where p.channel not null"
         " and lower(hex(o.message_id)) in (select value from json_each(:ids))",
-        {"bits": leases.OFFSET_BITS, "ids": json.dumps([uuid.UUID(id).hex for id in ids])},
+        {"bits": OFFSET_BITS, "ids": json.dumps([uuid.UUID(id).hex for id in ids])},
     )
     return {origins.format_id(id) for (id,) in rows}
 

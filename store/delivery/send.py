@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 from store import delivery
+from store.addresses import OFFSET_MASK
 from store.db import Snapshot, Write
-from store.delivery import enqueue, leases, limits, move, origins, sweep
+from store.delivery import enqueue, limits, move, origins, sweep
 from store.delivery.queues import Queue
 from store.errors import BadInput
 from store.log import append, retention
@@ -68,7 +69,7 @@ def _store(tx: Write, queue: Queue, batch: Batch) -> list[MessageId]:
     if sweep.is_due(tx) or batch.expires is not None:
         sweep.sweep(tx)
     ids = origins.own_ids(tx, records)
-    sequences = [record & leases.OFFSET_MASK for record in records]
+    sequences = [record & OFFSET_MASK for record in records]
     return MessageId.run(queue.name, ids, sequences)
 
 
@@ -256,7 +257,7 @@ class _Deduplication:
         )
         if row is None:
             return None
-        sequence = row[0] & leases.OFFSET_MASK
+        sequence = row[0] & OFFSET_MASK
         return MessageId(self._queue.name, origins.format_id(row[1]), sequence, True)
 
     def _write(self, scope: str, dedup_id: str, answer: MessageId, until: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from store import routing
-from store.addresses import EXCHANGE_PREFIX
+from store.addresses import EXCHANGE_PREFIX, OFFSET_BITS, OFFSET_MASK
 from store.db import Write
 from store.delivery import (
     attempts,
@@ -200,7 +200,7 @@ def _by_reader(
         except MqError as error:
             refused[text] = error
             continue
-        slot = receipt.lease >> leases.OFFSET_BITS
+        slot = receipt.lease >> OFFSET_BITS
         if slot not in places:
             places[slot] = lookup.place(tx, slot)
         place = places[slot]
@@ -239,7 +239,7 @@ def _find(
 
 
 def _has_left(tx: Write, reader: Reader, slot: Slot, receipt: receipts.Receipt) -> bool:
-    record = slot.record_id(receipt.lease & leases.OFFSET_MASK)
+    record = slot.record_id(receipt.lease & OFFSET_MASK)
     return reader.on_ack == "retain" and move.load(tx, slot, record) is None
 
 
@@ -250,7 +250,7 @@ def _why_gone(
         return "its lease ended before this"
     if not repeatable and not _has_left(tx, reader, slot, receipt):
         return "it was acknowledged, or its retention has passed"
-    if _is_untouched(tx, reader, slot, receipt.lease & leases.OFFSET_MASK):
+    if _is_untouched(tx, reader, slot, receipt.lease & OFFSET_MASK):
         return "its receive was rolled back, or reset since"
     # With no lease and no other end, saying again that it is done is no mistake.
     return None
@@ -278,7 +278,7 @@ def _why_lost(tx: Write, reader: Reader, lease: Lease, receipt: receipts.Receipt
 
 
 def _lost(receipt: receipts.Receipt, name: str, why: str) -> LeaseLost:
-    offset = receipt.lease & (1 << leases.OFFSET_BITS) - 1
+    offset = receipt.lease & OFFSET_MASK
     where = name if name == "the message" else f"{name}@{offset}"
     return LeaseLost(
         f"the lease on {where} is lost: {why}",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from store.addresses import OFFSET_BITS
 from store.db import Row, Snapshot
 from store.delivery import attempts, leases, receipts, view, window
-from store.delivery.leases import OFFSET_BITS, Progress, Slot
+from store.delivery.leases import Progress, Slot
 from store.delivery.move import Stored
 from store.delivery.shares import Share
 from store.log.encoding import decode_headers

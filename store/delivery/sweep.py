@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from store.addresses import OFFSET_BITS
 from store.db import Snapshot, Write
 from store.delivery import expiry, leases, move, queues
 from store.delivery.leases import Slot
@@ -33,7 +34,7 @@ def sweep(tx: Write) -> int:
     overdue = expiry.due(tx, _LOOKED_AT)
     tx.database.swept = -_PAUSE if overdue else tx.wall
     for record in overdue:
-        lane = record >> leases.OFFSET_BITS
+        lane = record >> OFFSET_BITS
         if lane not in places:
             places[lane] = _place(tx, lane)
         place = places[lane]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Snapshot
 from store.delivery import expiry, heads, leases, move, origins, receipts
 from store.delivery.leases import Slot
@@ -343,9 +344,7 @@ def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[LeaseStatus]
     )
     return [
         LeaseStatus(
-            address=reader.address(
-                numbers[id >> leases.OFFSET_BITS], id & (1 << leases.OFFSET_BITS) - 1
-            ),
+            address=reader.address(numbers[id >> OFFSET_BITS], id & OFFSET_MASK),
             reader=reader.name,
             holder=holder,
             deliveries=deliveries,

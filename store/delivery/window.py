@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from store.addresses import OFFSET_BITS
 from store.db import Snapshot
-from store.delivery.leases import OFFSET_BITS, Progress
+from store.delivery.leases import Progress
 from store.delivery.readers import Reader
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store.addresses import Address
+from store.addresses import OFFSET_BITS, Address
 from store.db import Write
 from store.delivery import attempts, dead_records, queues
 from store.errors import BadInput, NotFound
@@ -54,7 +54,7 @@ def _slot(tx: Write, group: groups.Group, partition: int, address: Address) -> i
 
 
 def _copy(tx: Write, to_queue: str, record: Record, slot: int) -> None:
-    place = slot << 40 | record.offset
+    place = slot << OFFSET_BITS | record.offset
     tries = len(attempts.history(tx, place))
     error = attempts.last_error(tx, place)
     dead_records.copy(tx, queues.find(tx, to_queue), record, tries, error, "rejected")

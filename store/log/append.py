@@ -8,6 +8,7 @@ from functools import partial
 from itertools import accumulate, repeat
 
 from store import log, samples
+from store.addresses import OFFSET_MASK
 from store.db import Write
 from store.errors import BadInput
 from store.log import retention
@@ -21,7 +22,6 @@ from store.statements import blobs
 LARGEST_BATCH = 16 << 20
 # What columns save with so many records they cost with fewer.
 _MANY = 4
-_LAST_OFFSET = (1 << 40) - 1
 
 
 def produce(
@@ -70,7 +70,7 @@ def append(tx: Write, partition: Partition, batch: Batch) -> range:
     that times never fall as offsets rise.
     """
     offsets = range(partition.next, partition.next + len(batch.values))
-    if offsets.stop > _LAST_OFFSET:
+    if offsets.stop > OFFSET_MASK:
         raise BadInput(f"partition {partition.number} has no offsets left")
     ids = range(partition.base + offsets.start, partition.base + offsets.stop)
     times = timestamps(batch, tx.wall, partition.last_timestamp)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from store import log
+from store.addresses import OFFSET_BITS
 from store.clock import MOST_JUMP
 from store.db import Snapshot, Write
 from store.log import topics
@@ -38,9 +39,9 @@ def drain(tx: Write) -> bool:
     last = tx.value(
         "select id from mq_records where id >= :first and id < :end"
         " order by id limit 1 offset :step",
-        {"first": partition << 40, "end": (partition + 1) << 40, "step": STEP},
+        {"first": partition << OFFSET_BITS, "end": (partition + 1) << OFFSET_BITS, "step": STEP},
     )
-    span = {"first": partition << 40, "end": last or (partition + 1) << 40}
+    span = {"first": partition << OFFSET_BITS, "end": last or (partition + 1) << OFFSET_BITS}
     for statement in _FORGET:
         tx.execute(statement, span)
     if last is None:
@@ -66,7 +67,7 @@ def trim_step(tx: Write, partition: int, before: int) -> int | None:
 
 
 def _step_end(tx: Write, partition: int, before: int) -> int:
-    base = partition << 40
+    base = partition << OFFSET_BITS
     last = tx.value(
         "select id from mq_records where id >= :base and id < :end"
         " order by id limit 1 offset :step",
@@ -77,7 +78,7 @@ def _step_end(tx: Write, partition: int, before: int) -> int:
 
 def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
     """Remove every record with `first <= offset < end`, and move the start to `end`."""
-    base = partition << 40
+    base = partition << OFFSET_BITS
     span = {"first": base + first, "end": base + end}
     count, size = tx.row(  # type: ignore[misc]
         "select count(*), total(ifnull(length(key), 0) + ifnull(length(headers), 0)"
@@ -96,7 +97,7 @@ def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
 
 def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[int, int]:
     """Remove single records wherever they stand; how many were there, and their bytes."""
-    base = partition << 40
+    base = partition << OFFSET_BITS
     ids = array(base + offset for offset in offsets)
     count, size = tx.row(  # type: ignore[misc]
         "select count(*), total(ifnull(length(key), 0) + ifnull(length(headers), 0)"

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from store.addresses import check_name
+from store.addresses import OFFSET_BITS, check_name
 from store.db import Snapshot, Write
 from store.errors import BadInput, Conflict, Exists, NotFound
 from store.memory import remembered
@@ -11,7 +11,6 @@ from store.models import PartitionStatus, TopicConfig, TopicStatus
 from store.statements import array
 
 MOST_PARTITIONS = 10_000
-OFFSET_BITS = 40
 CLEANUPS = ("delete", "compact", "compact,delete")
 _NO_LIMIT = {
     "retention": "forever keeps everything",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Row, Snapshot
 from store.delivery import leases, queues, share_view, shares, view
-from store.delivery.leases import OFFSET_BITS
 from store.delivery.letter_groups import normalise_error
 from store.delivery.readers import Reader
 from store.log import topics
@@ -65,7 +65,7 @@ def _lease(tx: Snapshot, reader: Reader, partition: int, row: Row) -> LeaseRow:
     id, message_group, holder, started, token, ends, due, deliveries = row
     is_held = token is not None and ends > tx.now
     return LeaseRow(
-        address=reader.address(partition, id & (1 << OFFSET_BITS) - 1),
+        address=reader.address(partition, id & OFFSET_MASK),
         message_group=message_group,
         holder=holder if is_held else None,
         held_seconds=(tx.now - started) / 1000 if is_held else None,
@@ -87,7 +87,7 @@ def letters(tx: Snapshot, name: str | None, limit: int) -> list[LetterRow]:
     merged: dict[tuple[str, str, str, str | None], LetterRow] = {}
     for holds, source, reason, error, count, first, last, record in rows:
         alike = None if error is None else normalise_error(error)
-        sample = f"{holds}@{record & (1 << OFFSET_BITS) - 1}"
+        sample = f"{holds}@{record & OFFSET_MASK}"
         row = LetterRow(holds, source, reason, alike, count, first, last, sample)
         known = merged.get((holds, source, reason, alike))
         merged[holds, source, reason, alike] = row if known is None else _merged(known, row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from store.addresses import Address
+from store.addresses import OFFSET_BITS, Address
 from store.db import Snapshot
 from store.delivery import leases, queues, view
 from store.delivery.queues import Queue
@@ -53,7 +53,9 @@ def _of_partition(
         {"partition": partition.id},
     ):
         if kind == "share":
-            is_open = offset is not None and leases.get(tx, slot << 40 | offset) is not None
+            is_open = (
+                offset is not None and leases.get(tx, slot << OFFSET_BITS | offset) is not None
+            )
             answers.append(_of_share(address, name, cursor, is_open, pinned.get(name)))
         else:
             place = max(cursor, partition.start)

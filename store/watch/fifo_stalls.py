@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from store.addresses import OFFSET_BITS
 from store.db import Row, Snapshot
 from store.delivery import queues
-from store.delivery.leases import OFFSET_BITS
 from store.delivery.queues import Queue
 from store.watch import leased, remedies
 from store.watch.leased import Leased

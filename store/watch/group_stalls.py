@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from store import holders
+from store.addresses import OFFSET_BITS
 from store.db import Row, Snapshot
 from store.text import describe_duration
 from store.watch import evidence, remedies
@@ -101,7 +102,7 @@ class GroupCandidate:
         self._tx = tx
         self._terms = terms
         self._place = place
-        self._base = place.partition << 40
+        self._base = place.partition << OFFSET_BITS
         self._owner = owners.get(place.member)
         self.subjects = (place.topic,)
         self.reader = place.group
@@ -113,7 +114,7 @@ class GroupCandidate:
 
     @cached_property
     def _failures(self) -> evidence.Failures:
-        return evidence.failures(self._tx, self._place.slot << 40 | self._place.offset)
+        return evidence.failures(self._tx, self._place.slot << OFFSET_BITS | self._place.offset)
 
     @cached_property
     def deliveries(self) -> int:

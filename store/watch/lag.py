@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from store.addresses import OFFSET_BITS
 from store.consumer_groups import GroupStatus, Lag
 from store.db import Row, Snapshot
 from store.delivery import shares
@@ -96,7 +97,7 @@ def _row(tx: Snapshot, row: Row, sizes: _Sizes, incoming: Rates, read: Rates) ->
         end=end,
         lag=behind,
         lag_seconds=0.0 if oldest is None else max(0, tx.wall - oldest) / 1000,
-        lag_bytes=sizes.between(partition << 40, max(cursor, start), end, records, size)
+        lag_bytes=sizes.between(partition << OFFSET_BITS, max(cursor, start), end, records, size)
         + (sizes.in_flight(slot) if unfinished else 0),
         trend=round(incoming.rate(partition, end) - read.rate(slot, cursor - unfinished), 3),
         member=member,

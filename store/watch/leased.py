@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 
 from store import holders
+from store.addresses import OFFSET_MASK
 from store.db import Row, Snapshot
 from store.delivery import receipts
-from store.delivery.leases import OFFSET_BITS
 from store.text import describe_duration
 from store.watch import evidence
 from store.watch.models import Cause
@@ -23,7 +23,7 @@ class Leased:
         self._most = most
         (self.lease, self.record, self._ends, self._due, self.deliveries, self._token,
          self._holder, self._started) = row  # fmt: skip
-        self.offset = self.lease & (1 << OFFSET_BITS) - 1
+        self.offset = self.lease & OFFSET_MASK
 
     @cached_property
     def failures(self) -> evidence.Failures:

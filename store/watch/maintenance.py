@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from store import files
+from store.addresses import OFFSET_BITS
 from store.connections import translated
 from store.db import Database, Row, Snapshot, Write
 from store.errors import BadInput, Exists
@@ -69,9 +70,9 @@ def verify(tx: Snapshot) -> Iterator[Finding]:
 def _verify_partition(
     tx: Snapshot, id: int, address: str, start: int, end: int, records: int, size: int
 ) -> Iterator[Finding]:
-    base = id << 40
+    base = id << OFFSET_BITS
     found, held, last = 0, 0, 0
-    for row in _records(tx, base, (id + 1) << 40):
+    for row in _records(tx, base, (id + 1) << OFFSET_BITS):
         record, timestamp, group, key, headers, value, stored = row
         where = f"{address}@{record - base}"
         found += 1

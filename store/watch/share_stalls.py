@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from store.addresses import OFFSET_BITS
 from store.db import Snapshot
 from store.watch import evidence, leased, remedies
 from store.watch.leased import Leased
@@ -76,7 +77,7 @@ class ShareCandidate:
         key, size, _, timestamp = first.contents
         holder, host, pid, seen = first.who()
         address = f"{window.topic}/{window.number}@{self.offset}"
-        base = window.partition << 40
+        base = window.partition << OFFSET_BITS
         keys, exact = evidence.keys_between(self._tx, base + window.cursor, base + window.end)
         left = None if window.retention is None else timestamp + window.retention - self._tx.wall
         return Stall(

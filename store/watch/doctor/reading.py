@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Row, Snapshot
 from store.groups import groups, membership
 from store.text import describe_duration, describe_size, format_duration, printable_bytes
@@ -12,7 +13,6 @@ from store.watch.doctor.diagnosis import Diagnosis, advice, command, critical, w
 
 # From here on retention is near: a fifth of it is left.
 NEAR = 0.8
-_OFFSET_MASK = (1 << 40) - 1
 # Fewer records say nothing about how keys spread.
 _ENOUGH_RECORDS = 1_000
 _SAMPLE = 500
@@ -64,7 +64,7 @@ _BEHIND = f"""
 with reader as (
   select r.kind, r.name as reader, c.name as topic, p.number, p.id << 40 as base,
          p.start, p.next, p.records, p.bytes, t.retention, t.retention_bytes, t.cleanup, s.committed,
-         iif(r.kind = 'share', ifnull((select min(l.id) & {_OFFSET_MASK} from mq_leases l
+         iif(r.kind = 'share', ifnull((select min(l.id) & {OFFSET_MASK} from mq_leases l
              where l.id >= s.id << 40 and l.id < s.id + 1 << 40), s.cursor), s.cursor) as next_read
   from mq_slots s
   join mq_readers r on r.id = s.reader and r.kind in ('group', 'share')
@@ -169,7 +169,7 @@ def _commonest_key(tx: Snapshot, partition: int, end: int) -> tuple[bytes | None
     keys = tx.rows(
         "select key from mq_records where id >= :base and id < :base + :end"
         " order by id desc limit :sample",
-        {"base": partition << 40, "end": end, "sample": _SAMPLE},
+        {"base": partition << OFFSET_BITS, "end": end, "sample": _SAMPLE},
     )
     counted = Counter(key for (key,) in keys if key is not None)
     if not counted:
