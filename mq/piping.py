@@ -18,7 +18,6 @@ from store.crash import crash_point
 from store.errors import BadInput, MqError
 from store.messages import Message, NewMessage
 from store.models import Record
-from store.queue_status import QueueStatus
 from store.transaction import Transaction
 
 Item = TypeVar("Item", Record, Message)
@@ -87,7 +86,8 @@ class QueueSource:
         self._store = store
         self._queue = queue
         self._batch = batch
-        self._left: float = _present(status) if once else math.inf
+        # Leased ones too: their holder may be dead.
+        self._left: float = status.messages if once else math.inf
         self._wait = 0.0 if once else _LONGEST_WAIT
         self._lease = status.config.lease / 1000
         self._in_hand: list[str] = []
@@ -218,11 +218,6 @@ def _is_a_line(item: Record | Message) -> bool:
 
 def _receipts(messages: Sequence[Message]) -> list[str]:
     return [message.receipt for message in messages if message.receipt is not None]
-
-
-def _present(status: QueueStatus) -> int:
-    # Leased ones too: their holder may be dead.
-    return status.ready + status.leased + status.delayed + status.blocked
 
 
 def _problem_of_queue(store: Store, name: str) -> str | None:

@@ -164,10 +164,10 @@ class QueueWork(LeasedWork[Message]):
 
     def __init__(self, store: Store, queue: str, *, once: bool) -> None:
         status = store.queue(queue)
-        # Leased ones too: their holder may be dead.
-        present = status.ready + status.leased + status.delayed + status.blocked
         most = 1 if status.config.fifo else math.inf
         receive = partial(store.receive, queue)
+        # Leased ones too: their holder may be dead.
+        present = status.messages
         super().__init__(store, receive, status.config.lease, present, once=once, most=most)
 
 

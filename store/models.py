@@ -15,6 +15,9 @@ Seconds = float | timedelta
 Timestamp = datetime | int | float
 """A point in time as the Python API takes it: an int is Unix milliseconds, a float Unix seconds."""
 
+DELIVERIES_WITH_DLQ = 5
+"""The limit where a DLQ is given and no limit: that of Kafka's share groups."""
+
 
 def in_seconds(given: Seconds) -> float:
     """A length of time in seconds."""

@@ -26,6 +26,11 @@ class QueueStatus(NamedTuple):
     dead_letters: int
     """How many of its messages are dead letters, of whatever queue, share or group."""
 
+    @property
+    def messages(self) -> int:
+        """How many messages are there, in whatever state."""
+        return self.ready + self.leased + self.delayed + self.blocked
+
 
 class LeaseStatus(NamedTuple):
     """A message in somebody's hands; `expires` is Unix milliseconds."""

@@ -88,10 +88,10 @@ def prepare_purge(queue: str) -> Prepare:
             (status.ready, "ready"), (status.leased, "leased"),
             (status.delayed, "delayed"), (status.blocked, "blocked"),
         ]  # fmt: skip
-        total = sum(number for number, _ in counts)
         states = " · ".join(f"{number:,} {word}" for number, word in counts if number)
+        messages = counted(status.messages, "message")
         preview = [
-            line(toned(counted(total, "message"), Tone.STALLED), " will be gone for good"),
+            line(toned(messages, Tone.STALLED), " will be gone for good"),
             toned(states or "the queue is empty", Tone.DIM),
         ]
         return Deed(f"purge {queue}", preview, f"mq queue purge {queue} --yes", run, name=queue)

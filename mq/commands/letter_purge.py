@@ -52,11 +52,10 @@ def purge(
 
 def _purge_all(context: Context, store: Store, queue: str, letters: int, dry_run: bool) -> int:
     status = store.queue(queue)
-    messages = status.ready + status.leased + status.delayed + status.blocked
     if dry_run:
-        return messages
-    described = f"{counted(messages, 'message')} of {queue}, {letters:,} of them dead letters"
-    context.confirm(f"This removes {described}.")
+        return status.messages
+    messages = counted(status.messages, "message")
+    context.confirm(f"This removes {messages} of {queue}, {letters:,} of them dead letters.")
     return store.purge_queue(queue)
 
 

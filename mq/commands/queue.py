@@ -8,7 +8,6 @@ from mq.commands import CommandGroup
 from mq.commands.queue_changes import alter
 from mq.commands.queue_columns import (
     QUEUES,
-    messages_in,
     queue_document,
     show_queue,
     type_of,
@@ -141,7 +140,7 @@ def show(names: Names) -> None:
 
 DOOMED: list[Column[QueueStatus]] = [
     QUEUES[0],
-    Column("messages", messages_in, text=lambda queue: f"{messages_in(queue):,}", right=True),
+    Column("messages", lambda q: q.messages, text=lambda q: f"{q.messages:,}", right=True),
     *QUEUES[2:6],
     Column(
         "bytes", lambda queue: queue.bytes, text=lambda q: describe_size(q.bytes), right=True
@@ -171,7 +170,7 @@ def delete(names: Names, dry_run: DryRun = False) -> None:
 
 def _described(queue: QueueStatus) -> str:
     leased = f", {queue.leased:,} of them leased" if queue.leased else ""
-    return f"queue {queue.name} with {counted(messages_in(queue), 'message')}{leased}"
+    return f"queue {queue.name} with {counted(queue.messages, 'message')}{leased}"
 
 
 PURGED: list[Column[tuple[str, int]]] = [
@@ -213,7 +212,7 @@ def _purge(store: "Store", queues: list[QueueStatus], keep_leased: bool) -> list
 
 
 def _purgeable(queue: QueueStatus, keep_leased: bool) -> int:
-    return messages_in(queue) - (queue.leased if keep_leased else 0)
+    return queue.messages - (queue.leased if keep_leased else 0)
 
 
 app.command("alter")(alter)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mq.commands.queue_columns import messages_in
 from mq.commands.queue_options import (
     Chaos,
     ContentDedup,
@@ -112,7 +111,7 @@ def _altered(
 
 
 def _changes(before: QueueStatus, after: QueueStatus) -> list[Change]:
-    risks = queue_keeps_less(before.config, after.config, messages_in(before), before.bytes)
+    risks = queue_keeps_less(before.config, after.config, before.messages, before.bytes)
     return [
         change._replace(risk=risks.get(change.setting))
         for change in changed_settings(before.config, after.config)

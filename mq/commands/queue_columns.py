@@ -40,11 +40,6 @@ QUEUES: list[Column[QueueStatus]] = [
 ]  # fmt: skip
 
 
-def messages_in(queue: QueueStatus) -> int:
-    """How many messages a queue holds, in whatever state."""
-    return sum(getattr(queue, state) for state in STATES)
-
-
 def oldest_text(queue: QueueStatus) -> str:
     """The age of the oldest message for people."""
     return "-" if queue.oldest_seconds is None else describe_duration(queue.oldest_seconds)
@@ -87,7 +82,7 @@ def show_queue(context: Context, queue: QueueStatus) -> None:
     if queue.config.chaos is not None:
         fields["chaos"] = f"ON: {queue.config.chaos} (for tests; --chaos none ends it)"
     fields["created"] = format_time(queue.created)
-    fields["messages"] = f"{messages_in(queue):,}, {describe_size(queue.bytes)}"
+    fields["messages"] = f"{queue.messages:,}, {describe_size(queue.bytes)}"
     fields |= {state: f"{getattr(queue, state):,}" for state in STATES}
     fields["oldest"] = oldest_text(queue)
     fields["acknowledged"] = f"{queue.acknowledged:,}"

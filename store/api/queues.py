@@ -9,6 +9,7 @@ from store import delivery, log
 from store.api.base import Calls
 from store.errors import BadInput, Exists, MqError, NotFound
 from store.log.encoding import milliseconds
+from store.models import DELIVERIES_WITH_DLQ
 
 if TYPE_CHECKING:
     from store.db import Write
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from store.models import Headers, Seconds, Timestamp
     from store.queue_status import Attempt, LeaseStatus, QueueStatus
 
-DEFAULT_MAX_DELIVERIES = 5
 _TIMES = ("lease", "delay", "retention", "dedup", "ttl", "wait")
 MOST_AT_ONCE = 10_000
 
@@ -36,7 +36,7 @@ class QueueCalls(Calls):
 
         config = QueueConfig(**_encoded(settings))
         if config.dlq is not None and "max_deliveries" not in settings:
-            config = config._replace(max_deliveries=DEFAULT_MAX_DELIVERIES)
+            config = config._replace(max_deliveries=DELIVERIES_WITH_DLQ)
         with self._write() as tx:
             present = delivery.queues.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
@@ -67,7 +67,7 @@ class QueueCalls(Calls):
         with self._write() as tx:
             before = delivery.queues.find(tx, name).config
             if encoded.get("dlq") and before.max_deliveries is None:
-                encoded.setdefault("max_deliveries", DEFAULT_MAX_DELIVERIES)
+                encoded.setdefault("max_deliveries", DELIVERIES_WITH_DLQ)
             return delivery.view.status(tx, delivery.altering.alter(tx, name, encoded))
 
     def delete_queue(self, name: str) -> QueueStatus:

@@ -7,11 +7,10 @@ from store.consumer_groups import GroupConfig
 from store.db import Snapshot, Write
 from store.errors import BadInput, Exists, GroupActive, NotFound
 from store.log import topics
+from store.models import DELIVERIES_WITH_DLQ
 
 ASSIGNORS = ("cooperative-sticky", "range", "roundrobin")
 BELOW_START = ("earliest", "latest", "error")
-# Of a group with a DLQ and no limit of its own; the number is that of Kafka's share groups.
-MAX_DELIVERIES = 5
 
 
 class Group(NamedTuple):
@@ -95,7 +94,7 @@ def complete(tx: Snapshot, config: GroupConfig, present: str | None = None) -> G
     it is the `present` one.
     """
     if config.dlq is not None and config.max_deliveries is None:
-        config = config._replace(max_deliveries=MAX_DELIVERIES)
+        config = config._replace(max_deliveries=DELIVERIES_WITH_DLQ)
     check_config(config)
     if config.dlq is not None and config.dlq != present:
         _check_queue(tx, config.dlq)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from store.judgement.creation import MAX_DELIVERIES
 from store.judgement.places import HIGH_RATE, Place
 from store.judgement.sizing import MOST_PARTITIONS, Sizing
 from store.judgement.workload import Control, Order, Routing, Workload
+from store.models import DELIVERIES_WITH_DLQ
 
 _LOGS = {Place.LOG, Place.SHARE, Place.LOG_AND_QUEUE}
 _QUEUES = {Place.QUEUE, Place.FIFO_QUEUE, Place.LOG_AND_QUEUE}
@@ -204,8 +204,8 @@ def _place_warnings(workload: Workload, place: Place, sizing: Sizing) -> Iterato
         )
     if _is_fifo(workload, place):
         yield (
-            f"after {MAX_DELIVERIES} deliveries a message goes to the DLQ and its group goes on"
-            " without it; where that must not be, take the limit away"
+            f"after {DELIVERIES_WITH_DLQ} deliveries a message goes to the DLQ and its group goes"
+            " on without it; where that must not be, take the limit away"
         )
     if place in {Place.LOG, Place.SHARE} and workload.routing is not Routing.NONE:
         yield (

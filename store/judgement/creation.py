@@ -16,12 +16,12 @@ from store.judgement.workload import (
     Routing,
     Workload,
 )
+from store.models import DELIVERIES_WITH_DLQ
 from store.text import format_duration
 
 Topology = Mapping[str, Any]
 _Settings = dict[str, Any]
 
-MAX_DELIVERIES = 5
 _PRIORITIES = 3
 _LEASE = 30_000
 # As AWS advises for a queue whose consumer has a known time limit.
@@ -116,7 +116,7 @@ class _Plan:
     def _ends(self, *, fifo: bool) -> _Settings:
         dead: _Settings = {"retention": format_duration(_DEAD_LETTERS_STAY)}
         self._queues[self._dlq] = {"fifo": True} | dead if fifo else dead
-        return {"max_deliveries": MAX_DELIVERIES, "dlq": self._dlq}
+        return {"max_deliveries": DELIVERIES_WITH_DLQ, "dlq": self._dlq}
 
     def _objective(self) -> _Settings:
         latency = self._workload.latency or _OBJECTIVE

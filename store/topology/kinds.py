@@ -18,15 +18,13 @@ from store.groups import groups
 from store.log import topics
 from store.log.positions import parse_position
 from store.messages import QueueConfig
-from store.models import Headers, TopicConfig
+from store.models import DELIVERIES_WITH_DLQ, Headers, TopicConfig
 from store.routes import EXCHANGE_TYPES, MATCHES
 from store.routing import bindings, exchanges
 from store.settings import GROUP, QUEUE, SHARE, TOPIC, Notation, config_value, write_settings
 from store.shared_records import ShareConfig
 
 Settings = Mapping[str, str]
-# Where a delivery limit is left out and a DLQ is not, as in every other way to create a thing.
-LIMIT_WITH_DLQ = "5"
 # For judging the form of a time: every time ago lies after 1970.
 _SOME_NOW = 32_503_680_000_000
 
@@ -53,7 +51,7 @@ class Kind:
         """All settings of a thing: the given ones, and what follows where the rest is left out."""
         settings = {**self.defaults, **given}
         if given.get("dlq", "none") != "none" and "max_deliveries" not in given:
-            settings["max_deliveries"] = LIMIT_WITH_DLQ
+            settings["max_deliveries"] = str(DELIVERIES_WITH_DLQ)
         return {name: settings[name] for name in self.notations if name in settings}
 
     def named(self, settings: Settings) -> dict[str, str]:
@@ -196,7 +194,7 @@ def _check_group(name: str, settings: Settings) -> None:
     if config.dlq is not None and config.max_deliveries is None:
         raise BadInput(
             "max_deliveries can't be none beside a dlq",
-            hint=f"a number, or leave it out for {LIMIT_WITH_DLQ}",
+            hint=f"a number, or leave it out for {DELIVERIES_WITH_DLQ}",
         )
 
 

@@ -53,10 +53,8 @@ def _of_partition(
         {"partition": partition.id},
     ):
         if kind == "share":
-            is_open = (
-                offset is not None and leases.get(tx, slot << OFFSET_BITS | offset) is not None
-            )
-            answers.append(_of_share(address, name, cursor, is_open, pinned.get(name)))
+            lease = None if offset is None else leases.get(tx, slot << OFFSET_BITS | offset)
+            answers.append(_of_share(address, name, cursor, lease is not None, pinned.get(name)))
         else:
             place = max(cursor, partition.start)
             answers.append(_of_group(address, name, place, behind.get(name)))

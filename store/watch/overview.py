@@ -157,7 +157,7 @@ def _queues(tx: Snapshot, incoming: Rates, trends: Trends) -> list[Subject]:
     for name in queues.names(tx):
         queue = queues.find(tx, name)
         status = view.status(tx, queue)
-        depth = status.ready + status.leased + status.delayed + status.blocked
+        depth = status.messages
         sent = queue.first_lane.next
         subject = Subject(
             name=name,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from store.db import Snapshot
+from store.models import DELIVERIES_WITH_DLQ
 from store.watch.models import Remedy
-
-_POLICY_DELIVERIES = 5
 
 
 def of_group(
@@ -68,8 +67,8 @@ def of_message(
 def _policy(command: str, target: str) -> Remedy:
     return Remedy(
         "policy",
-        f"{command} --max-deliveries {_POLICY_DELIVERIES} --dlq {target}",
-        f"from now on, what fails {_POLICY_DELIVERIES} times goes to {target}",
+        f"{command} --max-deliveries {DELIVERIES_WITH_DLQ} --dlq {target}",
+        f"from now on, what fails {DELIVERIES_WITH_DLQ} times goes to {target}",
     )
 
 
