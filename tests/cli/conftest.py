@@ -16,6 +16,20 @@ from mq.command_line import run
 from store import NewRecord, Store
 
 TIMEOUT = 60
+MORNING = 1_767_323_045_000  # 2026-01-02T03:04:05Z
+LAG_FIELDS = [
+    "group",
+    "topic",
+    "partition",
+    "committed",
+    "end",
+    "lag",
+    "lag_seconds",
+    "lag_bytes",
+    "trend",
+    "member",
+    "state",
+]
 
 
 @dataclass(frozen=True)
@@ -182,6 +196,30 @@ def shop(path: Path) -> Iterator[Store]:
                 [NewRecord(b"%d" % n, key=f"k{n}", partition=number) for n in range(10)],
             )
         yield store
+
+
+@pytest.fixture
+def timed(path: Path) -> Store:
+    """A topic `orders` with records 0 to 9, one a second from 2026-01-02T03:04:05Z on; closed."""
+    with Store.open(path, create=True, durability="normal") as store:
+        store.create_topic("orders", retention=None)
+        store.produce_many(
+            "orders",
+            [NewRecord(b"%d" % n, key=f"k{n}", timestamp=MORNING + 1000 * n) for n in range(10)],
+        )
+    return store
+
+
+@pytest.fixture
+def timed_three(path: Path) -> Store:
+    """A topic `orders` whose records 0 to 8 went round three partitions, one a second; closed."""
+    with Store.open(path, create=True, durability="normal") as store:
+        store.create_topic("orders", partitions=3, retention=None)
+        store.produce_many(
+            "orders",
+            [NewRecord(b"%d" % n, partition=n % 3, timestamp=MORNING + 1000 * n) for n in range(9)],
+        )
+    return store
 
 
 def _read_all(descriptor: int) -> bytes:

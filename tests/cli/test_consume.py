@@ -9,39 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store import NewRecord, Store
+from tests.cli.conftest import MORNING
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq
 
-MORNING = 1_767_323_045_000  # 2026-01-02T03:04:05Z
-
-
-@pytest.fixture
-def orders(path: Path) -> Store:
-    """A topic `orders` with records 0 to 9, one a second from 2026-01-02T03:04:05Z on; closed."""
-    with Store.open(path, create=True, durability="normal") as store:
-        store.create_topic("orders", retention=None)
-        store.produce_many(
-            "orders",
-            [NewRecord(b"%d" % n, key=f"k{n}", timestamp=MORNING + 1000 * n) for n in range(10)],
-        )
-    return store
-
-
-@pytest.fixture
-def three(path: Path) -> Store:
-    """A topic `orders` whose records 0 to 8 went round three partitions, one a second; closed."""
-    with Store.open(path, create=True, durability="normal") as store:
-        store.create_topic("orders", partitions=3, retention=None)
-        store.produce_many(
-            "orders",
-            [NewRecord(b"%d" % n, partition=n % 3, timestamp=MORNING + 1000 * n) for n in range(9)],
-        )
-    return store
-
 
 class TestForms:
-    def test_values_are_printed_with_a_newline_each(self, call_mq: RunMq, orders: Store) -> None:
+    def test_values_are_printed_with_a_newline_each(self, call_mq: RunMq, timed: Store) -> None:
         run = call_mq("consume", "orders", "-n", "3")
 
         assert (run.code, run.out, run.err) == (0, b"0\n1\n2\n", "")
@@ -75,7 +50,7 @@ class TestForms:
 
     @pytest.mark.parametrize("words", [["-o", "ndjson"], ["-o", "json"], ["--json"]])
     def test_json_is_an_envelope_a_line(
-        self, call_mq: RunMq, orders: Store, words: list[str]
+        self, call_mq: RunMq, timed: Store, words: list[str]
     ) -> None:
         run = call_mq("consume", "orders", "-n", "2", *words)
 
@@ -93,7 +68,7 @@ class TestForms:
         ],
     )
     def test_a_format_is_written_as_it_says(
-        self, call_mq: RunMq, orders: Store, format: str, line: bytes
+        self, call_mq: RunMq, timed: Store, format: str, line: bytes
     ) -> None:
         assert call_mq("consume", "orders", "--from", "1", "-n", "1", "-F", format).out == line
 
@@ -109,17 +84,17 @@ class TestForms:
             'cells/0@0\t2026-01-02T03:04:05.000Z\tk\t{"n":1}\ta\\tb\\\\\\n\n'
         )
 
-    def test_names_are_addresses(self, call_mq: RunMq, orders: Store) -> None:
+    def test_names_are_addresses(self, call_mq: RunMq, timed: Store) -> None:
         assert call_mq("consume", "orders", "-n", "1", "-o", "name").text == "orders/0@0\n"
 
-    def test_partitions_are_merged_by_time(self, call_mq: RunMq, three: Store) -> None:
+    def test_partitions_are_merged_by_time(self, call_mq: RunMq, timed_three: Store) -> None:
         assert call_mq("consume", "orders").text.split() == list("012345678")
 
-    def test_one_partition_can_be_read_alone(self, call_mq: RunMq, three: Store) -> None:
+    def test_one_partition_can_be_read_alone(self, call_mq: RunMq, timed_three: Store) -> None:
         assert call_mq("consume", "orders/1").text.split() == ["1", "4", "7"]
 
     def test_reading_without_a_group_stores_nothing(
-        self, call_mq: RunMq, orders: Store, path: Path
+        self, call_mq: RunMq, timed: Store, path: Path
     ) -> None:
         before = path.read_bytes()
 
@@ -142,13 +117,13 @@ class TestWhere:
         ],
     )
     def test_only_records_that_meet_every_condition_are_printed(
-        self, call_mq: RunMq, orders: Store, conditions: list[str], values: list[str]
+        self, call_mq: RunMq, timed: Store, conditions: list[str], values: list[str]
     ) -> None:
         words = [word for condition in conditions for word in ("--where", condition)]
 
         assert call_mq("consume", "orders", *words).text.split() == values
 
-    def test_the_limit_counts_printed_records(self, call_mq: RunMq, orders: Store) -> None:
+    def test_the_limit_counts_printed_records(self, call_mq: RunMq, timed: Store) -> None:
         run = call_mq("consume", "orders", "--where", "offset > 4", "-n", "2")
 
         assert run.text.split() == ["5", "6"]
@@ -170,7 +145,7 @@ class TestBounds:
         ],
     )
     def test_reading_begins_where_the_word_says(
-        self, call_mq: RunMq, orders: Store, word: str, first: str | None
+        self, call_mq: RunMq, timed: Store, word: str, first: str | None
     ) -> None:
         run = call_mq("consume", "orders", "--from", word, "-n", "1")
 
@@ -190,7 +165,7 @@ class TestBounds:
 
     @pytest.mark.parametrize("word", ["latest", "next", "10", "5000", "1m"])
     def test_after_the_newest_record_there_is_nothing(
-        self, call_mq: RunMq, orders: Store, word: str
+        self, call_mq: RunMq, timed: Store, word: str
     ) -> None:
         run = call_mq("consume", "orders", "--from", word)
 
@@ -206,15 +181,15 @@ class TestBounds:
             ("1m", "9"),
         ],
     )
-    def test_until_is_exclusive(self, call_mq: RunMq, orders: Store, word: str, last: str) -> None:
+    def test_until_is_exclusive(self, call_mq: RunMq, timed: Store, word: str, last: str) -> None:
         assert call_mq("consume", "orders", "--until", word).text.split()[-1] == last
 
-    def test_bounds_hold_in_each_partition(self, call_mq: RunMq, three: Store) -> None:
+    def test_bounds_hold_in_each_partition(self, call_mq: RunMq, timed_three: Store) -> None:
         run = call_mq("consume", "orders", "--from", "1", "--until", "2")
 
         assert run.text.split() == ["3", "4", "5"]
 
-    def test_a_time_bound_holds_across_partitions(self, call_mq: RunMq, three: Store) -> None:
+    def test_a_time_bound_holds_across_partitions(self, call_mq: RunMq, timed_three: Store) -> None:
         run = call_mq("consume", "orders", "--until", "2026-01-02T03:04:10Z")
 
         assert run.text.split() == list("01234")
@@ -233,7 +208,7 @@ class TestBounds:
         assert sorted(map(int, values)) == list(range(4000))
 
     def test_nothing_printed_is_an_exit_code_where_asked_for(
-        self, call_mq: RunMq, orders: Store
+        self, call_mq: RunMq, timed: Store
     ) -> None:
         assert call_mq("consume", "orders", "--from", "latest", "--fail-empty").code == 10
         assert call_mq("consume", "orders", "--where", "key = none", "--fail-empty").code == 10
@@ -272,14 +247,14 @@ class TestRefusals:
         ],
     )
     def test_what_cannot_be_read_is_refused_with_one_line(
-        self, call_mq: RunMq, orders: Store, words: list[str], code: int
+        self, call_mq: RunMq, timed: Store, words: list[str], code: int
     ) -> None:
         run = call_mq("consume", *words)
 
         assert run.is_refused(code)
 
     def test_a_refused_reading_leaves_no_group_behind(
-        self, call_mq: RunMq, orders: Store, path: Path
+        self, call_mq: RunMq, timed: Store, path: Path
     ) -> None:
         call_mq("consume", "nosuch", "-g", "g")
         call_mq("consume", "orders", "-g", "g", "--until", "x")
@@ -293,7 +268,7 @@ class TestRefusals:
         assert not path.exists()
 
     def test_an_error_is_one_json_object_when_json_was_asked_for(
-        self, call_mq: RunMq, orders: Store
+        self, call_mq: RunMq, timed: Store
     ) -> None:
         run = call_mq("consume", "nosuch", "-o", "ndjson")
 

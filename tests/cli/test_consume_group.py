@@ -14,32 +14,6 @@ from store import NewRecord, Store
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq, StartMq
 
-MORNING = 1_767_323_045_000  # 2026-01-02T03:04:05Z
-
-
-@pytest.fixture
-def orders(path: Path) -> Store:
-    """A topic `orders` with records 0 to 9, one a second from 2026-01-02T03:04:05Z on; closed."""
-    with Store.open(path, create=True, durability="normal") as store:
-        store.create_topic("orders", retention=None)
-        store.produce_many(
-            "orders",
-            [NewRecord(b"%d" % n, key=f"k{n}", timestamp=MORNING + 1000 * n) for n in range(10)],
-        )
-    return store
-
-
-@pytest.fixture
-def three(path: Path) -> Store:
-    """A topic `orders` whose records 0 to 8 went round three partitions, one a second; closed."""
-    with Store.open(path, create=True, durability="normal") as store:
-        store.create_topic("orders", partitions=3, retention=None)
-        store.produce_many(
-            "orders",
-            [NewRecord(b"%d" % n, partition=n % 3, timestamp=MORNING + 1000 * n) for n in range(9)],
-        )
-    return store
-
 
 def committed(path: Path, group: str = "g") -> list[int | None]:
     with Store.open(path) as store:
@@ -47,21 +21,21 @@ def committed(path: Path, group: str = "g") -> list[int | None]:
 
 
 def test_what_was_printed_is_committed_and_not_printed_again(
-    call_mq: RunMq, orders: Store, path: Path
+    call_mq: RunMq, timed: Store, path: Path
 ) -> None:
     assert call_mq("consume", "orders", "-g", "g").text.split() == list("0123456789")
     assert committed(path) == [10]
     assert call_mq("consume", "orders", "-g", "g", "--fail-empty").code == 10
 
 
-def test_a_limit_commits_exactly_that_many(call_mq: RunMq, orders: Store, path: Path) -> None:
+def test_a_limit_commits_exactly_that_many(call_mq: RunMq, timed: Store, path: Path) -> None:
     call_mq("consume", "orders", "-g", "g", "-n", "3")
 
     assert committed(path) == [3]
 
 
 def test_a_limit_commits_exactly_that_many_over_all_partitions(
-    call_mq: RunMq, three: Store, path: Path
+    call_mq: RunMq, timed_three: Store, path: Path
 ) -> None:
     call_mq("consume", "orders", "-g", "g", "-n", "4")
 
@@ -70,7 +44,7 @@ def test_a_limit_commits_exactly_that_many_over_all_partitions(
 
 @pytest.mark.parametrize(("word", "place"), [("4", 4), ("2026-01-02T03:04:08Z", 3)])
 def test_a_bound_commits_exactly_up_to_it(
-    call_mq: RunMq, orders: Store, path: Path, word: str, place: int
+    call_mq: RunMq, timed: Store, path: Path, word: str, place: int
 ) -> None:
     call_mq("consume", "orders", "-g", "g", "--until", word)
 
@@ -78,7 +52,7 @@ def test_a_bound_commits_exactly_up_to_it(
 
 
 def test_a_time_bound_commits_up_to_it_in_each_partition(
-    call_mq: RunMq, three: Store, path: Path
+    call_mq: RunMq, timed_three: Store, path: Path
 ) -> None:
     call_mq("consume", "orders", "-g", "g", "--until", "2026-01-02T03:04:10Z")
 
@@ -86,21 +60,21 @@ def test_a_time_bound_commits_up_to_it_in_each_partition(
 
 
 def test_records_that_a_condition_passes_over_are_committed_too(
-    call_mq: RunMq, orders: Store, path: Path
+    call_mq: RunMq, timed: Store, path: Path
 ) -> None:
     assert call_mq("consume", "orders", "-g", "g", "--where", "key = k3").text == "3\n"
     assert committed(path) == [10]
 
 
 def test_behind_the_last_printed_record_nothing_is_passed_over(
-    call_mq: RunMq, orders: Store, path: Path
+    call_mq: RunMq, timed: Store, path: Path
 ) -> None:
     call_mq("consume", "orders", "-g", "g", "--where", "key ~ [37]", "-n", "1")
 
     assert committed(path) == [4]
 
 
-def test_a_start_holds_only_where_nothing_is_committed(call_mq: RunMq, orders: Store) -> None:
+def test_a_start_holds_only_where_nothing_is_committed(call_mq: RunMq, timed: Store) -> None:
     words = ["consume", "orders", "-g", "g", "-n", "1", "--from", "6"]
 
     assert call_mq(*words).text == "6\n"
@@ -108,7 +82,7 @@ def test_a_start_holds_only_where_nothing_is_committed(call_mq: RunMq, orders: S
 
 
 def test_committed_as_a_start_is_where_the_group_stands_or_the_oldest_record(
-    call_mq: RunMq, orders: Store
+    call_mq: RunMq, timed: Store
 ) -> None:
     words = ["consume", "orders", "-g", "g", "-n", "1", "--from", "committed"]
 
@@ -116,7 +90,7 @@ def test_committed_as_a_start_is_where_the_group_stands_or_the_oldest_record(
     assert call_mq(*words).text == "1\n"
 
 
-def test_the_group_is_left_at_the_end(call_mq: RunMq, orders: Store, path: Path) -> None:
+def test_the_group_is_left_at_the_end(call_mq: RunMq, timed: Store, path: Path) -> None:
     call_mq("consume", "orders", "-g", "g", "--member", "me", "--session-timeout", "5m")
 
     with Store.open(path) as store:
@@ -142,7 +116,7 @@ def test_large_topics_are_committed_a_batch_at_a_time(
 
 
 def test_a_damaged_record_ends_the_reading_after_the_good_ones_before_it(
-    call_mq: RunMq, orders: Store, path: Path
+    call_mq: RunMq, timed: Store, path: Path
 ) -> None:
     damage(path, offset=4)
 

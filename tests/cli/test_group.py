@@ -10,24 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store import NotFound, Store
+from tests.cli.conftest import LAG_FIELDS
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq
-
-
-LAG_FIELDS = [
-    "group",
-    "topic",
-    "partition",
-    "committed",
-    "end",
-    "lag",
-    "lag_seconds",
-    "lag_bytes",
-    "trend",
-    "member",
-    "state",
-]
 
 
 @pytest.fixture

@@ -13,24 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store import NewRecord, Position, Store
+from tests.cli.conftest import LAG_FIELDS
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq
-
-LAG_FIELDS = [
-    "group",
-    "topic",
-    "partition",
-    "committed",
-    "end",
-    "lag",
-    "lag_seconds",
-    "lag_bytes",
-    "trend",
-    "member",
-    "state",
-]
-
 
 Watching = Callable[..., "subprocess.Popen[str]"]
 
