@@ -16,6 +16,7 @@ from store.text import format_time, parse_time
 INPUT_FIELDS = frozenset(
     {"value", "value_base64", "key", "key_base64", "headers", "timestamp", "partition"}
 )
+_MESSAGE_FIELDS = frozenset({"message_group", "priority"})
 # What our own output also says of a record or message, and what storing it again gives anew.
 _OUTPUT_ONLY_FIELDS = frozenset(
     [
@@ -24,8 +25,6 @@ _OUTPUT_ONLY_FIELDS = frozenset(
         "queue",
         "id",
         "sequence",
-        "message_group",
-        "priority",
         "deliveries",
         "redelivered",
         "state",
@@ -72,7 +71,7 @@ def read_envelope(line: bytes) -> Mapping[str, Any]:
     envelope = parse_json(line)
     if not isinstance(envelope, dict):
         raise BadInput("not an object", hint='an envelope is {"value": …}')
-    if unknown := envelope.keys() - INPUT_FIELDS - _OUTPUT_ONLY_FIELDS:
+    if unknown := envelope.keys() - INPUT_FIELDS - _MESSAGE_FIELDS - _OUTPUT_ONLY_FIELDS:
         raise _unknown_field(min(unknown))
     return envelope
 
@@ -234,6 +233,7 @@ def _partition(partition: Any) -> int | None:
 
 
 def _unknown_field(name: str) -> BadInput:
-    near = get_close_matches(name, INPUT_FIELDS, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"fields are {', '.join(sorted(INPUT_FIELDS))}"
+    known = sorted([*INPUT_FIELDS, *_MESSAGE_FIELDS])
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"fields are {', '.join(known)}"
     return BadInput(f"unknown field {name!r}", hint=hint)

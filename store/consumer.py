@@ -156,7 +156,9 @@ class Consumer:
             )
             if is_dead:
                 self.commit_in(tx, {place: record.offset + 1})
-        self._position[place] = record.offset + is_dead
+        # An earlier record that has failed and was not polled again stays the next one.
+        following = min(self._position[place], record.offset)
+        self._position[place] = record.offset + 1 if is_dead else following
         return number
 
     def close(self, timeout: Seconds | None = None) -> None:

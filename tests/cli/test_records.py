@@ -246,8 +246,8 @@ class TestEnvelopesIn:
 
     def test_an_unknown_field_is_answered_with_the_nearest(self) -> None:
         with pytest.raises(BadInput) as caught:
-            self.parsed('{"valeu":1}')
-        assert caught.value.hint == "did you mean 'value'?"
+            self.parsed('{"priorty":1}')
+        assert caught.value.hint == "did you mean 'priority'?"
 
 
 class TestEnvelopesOut:

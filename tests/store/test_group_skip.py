@@ -127,6 +127,15 @@ def test_a_failed_record_comes_again_with_the_next_poll(with_dlq: Store) -> None
         assert [record.offset for record in consumer.poll(2, timeout=0)] == [2, 3]
 
 
+def test_of_several_that_failed_the_first_comes_next_and_is_not_committed(with_dlq: Store) -> None:
+    with with_dlq.consumer(GROUP, ["orders"]) as consumer:
+        for record in consumer.poll(3, timeout=0)[1:]:
+            consumer.fail(record, "no route")
+        consumer.commit()
+
+        assert (committed(with_dlq), consumer.poll(1, timeout=0)[0].offset) == (1, 1)
+
+
 def test_a_record_that_failed_too_often_goes_to_the_dlq(with_dlq: Store) -> None:
     with with_dlq.consumer(GROUP, ["orders"]) as consumer:
         tries = [consumer.fail(consumer.poll(1, timeout=0)[0], f"try {n}") for n in (1, 2, 3)]
