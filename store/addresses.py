@@ -42,6 +42,8 @@ def parse_address(text: str) -> Address:
 
 def check_name(name: str, kind: str = "name") -> str:
     """Return the name; raises `BadInput` when it is not `[A-Za-z0-9][A-Za-z0-9._-]{0,248}`."""
+    if not isinstance(name, str):
+        raise BadInput(f"a {kind} is text, not {type(name).__name__}")
     if 1 <= len(name) <= LONGEST_NAME and name[0] in _FIRST and _OTHERS.issuperset(name):
         return name
     raise BadInput(

@@ -124,7 +124,7 @@ class Store(
             self._database,
             group,
             joining(
-                list(topics),
+                topics,
                 member,
                 milliseconds(session_timeout, "session_timeout"),
                 milliseconds(max_poll_interval, "max_poll_interval"),
@@ -183,12 +183,13 @@ class Store(
         until: Callable[[], bool] | None,
     ) -> list[Taken]:  # fmt: skip
         began = monotonic()
+        patience = None if wait is None else in_seconds(wait)
         since = None
         while True:
             taken, others = take()
             if taken:
                 return taken
-            deadline = began + (self._own_wait(name) if wait is None else in_seconds(wait))
+            deadline = began + (self._own_wait(name) if patience is None else patience)
             is_over = monotonic() >= deadline or (until is not None and until())
             if is_over and not others:
                 return []

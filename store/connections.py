@@ -155,6 +155,8 @@ def translate(error: BaseException, path: Path) -> BaseException:
             )
         case OverflowError():
             return BadInput("a number that was given is too large", hint="at most 2^63 - 1")
+        case sqlite3.Error() if "binding parameter" in str(error):
+            return BadInput(f"not usable as a text or number: {str(error).partition(': ')[2]}")
         case sqlite3.Error():
             return _translate(error, path)
     return error

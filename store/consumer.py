@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import count
 from time import monotonic
 from types import TracebackType
@@ -12,6 +12,7 @@ from store import delivery, groups, holders, log, waiting
 from store.consumer_groups import Loss
 from store.crash import crash_point
 from store.errors import BadInput, Damaged, Fenced, NotFound, TimedOut
+from store.log.encoding import check_text, given_list
 from store.models import in_seconds
 
 if TYPE_CHECKING:
@@ -294,7 +295,7 @@ class Consumer:
 
 
 def joining(
-    topic_names: Sequence[str],
+    topic_names: Iterable[str],
     member: str | None,
     session_timeout: int,
     max_poll_interval: int,
@@ -304,12 +305,13 @@ def joining(
 
     Raises `BadInput` for times in which nobody could give a sign of life.
     """
+    check_text(member, "a member")
     if min(session_timeout, max_poll_interval) < 1:
         raise BadInput("session_timeout and max_poll_interval must be more than 0")
     return groups.membership.Joining(
         name=member or f"{holders.default_name()}-{next(_numbers)}",
         static=member is not None,
-        topic_names=tuple(topic_names),
+        topic_names=tuple(given_list(topic_names, "topics")),
         session_timeout=session_timeout,
         max_poll_interval=max_poll_interval,
         start=start,

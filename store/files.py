@@ -26,7 +26,10 @@ _NETWORK_FILE_SYSTEMS = {
 
 def resolve(path: str | os.PathLike[str]) -> Path:
     """The absolute path of a store, symbolic links followed once; raises `BadInput`."""
-    text = os.fspath(path)
+    try:
+        text = os.fsdecode(path)
+    except TypeError:
+        raise BadInput(f"a path is text, not {type(path).__name__}") from None
     if not text or "\0" in text:
         raise BadInput(f"not a usable path for a store: {text!r}", hint="name a file: -s shop.db")
     try:
@@ -190,7 +193,10 @@ def _switch_to_wal(draft: Path) -> None:
 
 def _draft(path: Path) -> Path:
     draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}.new")
-    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    try:
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    except OSError as error:
+        raise MqError(f"{path} can't be written: {error.strerror}") from error
     return draft
 
 

@@ -30,6 +30,7 @@ class WriteLock:
 
     def __init__(self, store_path: Path) -> None:
         self._path = lock_path(store_path)
+        self._descriptor = -1
         self._descriptor = _open(self._path)
         self._pid = b"%-*d" % (_PID_WIDTH, os.getpid())
         _open_locks.add(self)
@@ -51,6 +52,9 @@ class WriteLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    # A store that is forgotten without a close leaves no descriptor behind.
+    __del__ = close
 
     def holder(self) -> str:
         """The pid that took the lock last, as text; empty when none ever did."""

@@ -44,6 +44,9 @@ def remembered(
         place = (look_up, asked)
         try:
             found: Found = answers[place]
+        except TypeError:
+            # Nothing is remembered of what is no name: the look-up says so.
+            return look_up(tx, *asked)
         except KeyError:
             found = look_up(tx, *asked)
             if len(answers) >= MOST_REMEMBERED:

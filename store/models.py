@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import NamedTuple, TypedDict
 
+from store.errors import BadInput
+
 HeaderValue = str | int | float | bool | None
 Headers = Mapping[str, HeaderValue]
 Seconds = float | timedelta
@@ -19,9 +21,14 @@ DELIVERIES_WITH_DLQ = 5
 """The limit where a DLQ is given and no limit: that of Kafka's share groups."""
 
 
-def in_seconds(given: Seconds) -> float:
-    """A length of time in seconds."""
-    return given.total_seconds() if isinstance(given, timedelta) else given
+def in_seconds(given: Seconds, what: str = "a time to wait") -> float:
+    """A length of time in seconds; raises `BadInput` for what is none."""
+    seconds = given.total_seconds() if isinstance(given, timedelta) else given
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise BadInput(f"{what} must be seconds or a timedelta, not {type(given).__name__}")
+    if seconds != seconds:  # NaN would never be over
+        raise BadInput(f"{what} can't be {seconds} seconds")
+    return seconds
 
 
 class NewRecord:

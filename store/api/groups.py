@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from store import groups, watch
 from store.api.base import Calls
 from store.errors import Exists
-from store.log.encoding import milliseconds
+from store.log.encoding import given_list, milliseconds
 
 if TYPE_CHECKING:
     from store.addresses import Address
@@ -38,7 +38,7 @@ class GroupCalls(Calls):
             config = groups.groups.complete(tx, config)
             found = groups.groups.find_or_none(tx, name) if if_not_exists else None
             if found is None:
-                found = groups.groups.create(tx, name, config, list(topics))
+                found = groups.groups.create(tx, name, config, given_list(topics, "topics"))
             elif found.config != config:
                 raise Exists(f"group {name} exists with other settings", f"mq group show {name}")
             elif missing := sorted(set(topics) - set(groups.groups.topic_names(tx, found))):
@@ -55,7 +55,9 @@ class GroupCalls(Calls):
         with self._write() as tx:
             config = groups.groups.find(tx, name).config
             changed = config._replace(**_encoded(settings))
-            return watch.lag.status(tx, groups.membership.alter(tx, name, changed, list(topics)))
+            return watch.lag.status(
+                tx, groups.membership.alter(tx, name, changed, given_list(topics, "topics"))
+            )
 
     def groups(self) -> list[GroupStatus]:
         """Every group, by name."""

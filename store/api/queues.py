@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from store import delivery, log
 from store.api.base import Calls
 from store.errors import BadInput, Exists, MqError, NotFound
-from store.log.encoding import milliseconds
+from store.log.encoding import check_text, check_whole, given_list, milliseconds
 from store.models import DELIVERIES_WITH_DLQ
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ class QueueCalls(Calls):
 
         if not isinstance(most, int) or not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
+        check_text(holder, "a holder")
         name = holder or holders.default_name()
         with self._write() as tx:
             swept = delivery.sweep.sweep(tx) if delivery.sweep.is_due(tx) else 0
@@ -182,10 +183,12 @@ class QueueCalls(Calls):
     ) -> None:
         """Give messages back, after `delay` seconds, else as the queue's retry delays say."""
         wait = None if delay is None else milliseconds(delay, "delay")
+        check_text(error, "an error")
         self._settle(receipts, delivery.settle.give_back(wait, error, "nacked"))
 
     def reject(self, receipts: Sequence[str], error: str | None = None) -> None:
         """Refuse messages for good: to the DLQ, or away where the queue has none."""
+        check_text(error, "an error")
         self._settle(receipts, delivery.settle.reject(error))
 
     def extend(self, receipts: Sequence[str], duration: Seconds) -> None:
@@ -193,7 +196,7 @@ class QueueCalls(Calls):
         self._settle(receipts, delivery.settle.extend(milliseconds(duration, "duration")))
 
     def _settle(self, receipts: Sequence[str], action: delivery.settle.Action) -> None:
-        texts = [receipts] if isinstance(receipts, str) else list(receipts)
+        texts = [receipts] if isinstance(receipts, str) else given_list(receipts, "receipts")
         for text in texts:
             if not isinstance(text, str):
                 raise BadInput(
@@ -208,6 +211,8 @@ class QueueCalls(Calls):
 
     def messages(self, queue: str, after: int = -1, limit: int = 1000) -> list[Message]:
         """Look at messages of every state with a sequence above `after`; nothing is changed."""
+        check_whole(after, "a sequence", -1)
+        check_whole(limit, "a limit")
         with self._looking() as tx:
             return delivery.view.messages(tx, delivery.queues.find(tx, queue), after, limit)
 

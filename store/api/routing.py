@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from store import delivery, routing
 from store.api.base import Calls
 from store.errors import Exists, Unroutable
-from store.log.encoding import encode_bytes
+from store.log.encoding import encode_bytes, given_list
 
 if TYPE_CHECKING:
     from store.delivery.publish import Placed
@@ -137,7 +137,7 @@ class RoutingCalls(Calls):
         unless `mandatory`, which raises `Unroutable`. Raises `BadRecord` for a bad message.
         """
         with self._write() as tx:
-            given = list(messages)
+            given = given_list(messages, "messages")
             placed = delivery.publish.publish(tx, exchange, given, self._sticky)
             if mandatory and not all(placed):
                 key = routing.tables.routing_key(encode_bytes(given[placed.index([])].key, "key"))

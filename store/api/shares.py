@@ -8,7 +8,7 @@ from store import delivery, log
 from store.api.base import Calls
 from store.api.queues import MOST_AT_ONCE
 from store.errors import BadInput, Exists
-from store.log.encoding import milliseconds
+from store.log.encoding import check_text, check_whole, milliseconds
 
 if TYPE_CHECKING:
     from store.addresses import Address
@@ -105,8 +105,10 @@ class ShareCalls(Calls):
         """Lease what is due now; the records, and for how many others it is worth a new try."""
         from store import holders
 
+        check_whole(most, "a number of records")
         if not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"one call acquires 1 to {MOST_AT_ONCE} records, not {most}")
+        check_text(holder, "a holder")
         name = holder or holders.default_name()
         with self._write() as tx:
             found = delivery.shares.find(tx, share)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from store import groups, log
 from store.api.base import Calls
 from store.errors import BadInput, Exists
-from store.log.encoding import encode_bytes, milliseconds
+from store.log.encoding import check_whole, encode_bytes, milliseconds
 from store.models import NewRecord, TopicConfig
 
 if TYPE_CHECKING:
@@ -124,6 +124,8 @@ class TopicCalls(Calls):
         max_bytes: int | None = None,
     ) -> list[Record]:  # fmt: skip
         """Up to `limit` records from `offset` on; nothing is remembered. Raises `Damaged`."""
+        check_whole(offset, "an offset", -1)
+        check_whole(limit, "a limit")
         with self._read() as tx:
             found = log.topics.find(tx, topic)
             return log.read.read(tx, found, found.partition(partition), offset, limit, max_bytes)

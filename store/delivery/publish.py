@@ -55,6 +55,8 @@ def _route(tx: Write, exchange: str, messages: Sequence[NewMessage]) -> list[Seq
     current = tables.current(tx)
     found = []
     for index, message in enumerate(messages):
+        if not isinstance(message, NewMessage):
+            raise BadRecord(index, f"a message is a NewMessage, not {type(message).__name__}")
         try:
             key = tables.routing_key(encode_bytes(message.key, "key"))
             # What goes nowhere is checked too: a mistake is told whatever the bindings are.

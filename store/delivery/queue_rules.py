@@ -7,7 +7,7 @@ from store.addresses import EXCHANGE_PREFIX, check_name
 from store.db import LARGEST_VALUE
 from store.delivery import chaos
 from store.errors import BadInput
-from store.log.encoding import encode_bytes
+from store.log.encoding import check_kinds, encode_bytes
 from store.messages import QueueConfig
 
 LONGEST_TIME = 10 * 365 * 86_400_000
@@ -15,15 +15,11 @@ SCOPES = ("queue", "group")
 OVERFLOWS = ("drop-head", "reject", "dead-letter")
 # SQS: a redrive-allow policy names at most ten sources.
 MOST_SOURCES = 10
-# What a column of SQLite can hold.
-LARGEST_NUMBER = 2**63 - 1
-_TEXTS = ("dlq", "dlq_key", "chaos")
-_KINDS = {bool: "true or false", int: "a number", str: "text", tuple: "a list"}
 
 
 def check_settings(name: str, config: QueueConfig) -> None:
     """Raise `BadInput` for settings that can't work, whatever else is in the store."""
-    _check_kinds(config)
+    check_kinds(config)
     _check_times(config)
     _check_numbers(config)
     _check_fifo(config)
@@ -56,17 +52,6 @@ def check_change(name: str, before: QueueConfig, after: QueueConfig, messages: i
         )
 
 
-def _check_kinds(config: QueueConfig) -> None:
-    for setting, default in QueueConfig._field_defaults.items():
-        value, kind = getattr(config, setting), type(default)
-        if default is None:
-            if value is None:
-                continue
-            kind = str if setting in _TEXTS else int
-        if not isinstance(value, int if kind is bool else kind):
-            raise BadInput(f"{setting} must be {_KINDS[kind]}: {value!r}")
-
-
 def _check_times(config: QueueConfig) -> None:
     for setting in ("lease", "delay", "retention", "ttl", "wait"):
         if not 0 <= (getattr(config, setting) or 0) <= LONGEST_TIME:
@@ -76,9 +61,6 @@ def _check_times(config: QueueConfig) -> None:
 
 
 def _check_numbers(config: QueueConfig) -> None:
-    for setting in ("max_deliveries", "max_length", "max_bytes"):
-        if (getattr(config, setting) or 0) > LARGEST_NUMBER:
-            raise BadInput(f"{setting} is too large: {getattr(config, setting)}")
     if not 1 <= config.max_message <= LARGEST_VALUE:
         raise BadInput("max_message must be between 1 byte and 64MiB")
     if not 1 <= config.priorities <= 256:

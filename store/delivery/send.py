@@ -13,7 +13,16 @@ from store.delivery import enqueue, limits, move, origins, sweep
 from store.delivery.queues import Queue
 from store.errors import BadInput
 from store.log import append, retention
-from store.log.encoding import Batch, encode_columns, encode_one, first_bad, milliseconds, present
+from store.log.encoding import (
+    Batch,
+    check_column,
+    encode_columns,
+    encode_one,
+    first_bad,
+    given_list,
+    milliseconds,
+    present,
+)
 from store.messages import MessageId, NewMessage, QueueConfig
 from store.models import Seconds
 
@@ -37,7 +46,7 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage | bytes | str]) 
     if isinstance(messages, bytes | str):
         raise BadInput("one value is not a list of messages", hint="store.send(queue, value)")
     retention.drain(tx)
-    given = list(messages)
+    given = given_list(messages, "messages")
     if not given:
         return []
     try:
@@ -132,6 +141,7 @@ def _check_groups(
             hint=f"mq queue alter {queue.name} --dedup 5m",
         )
     for what, column in (("group", groups), ("dedup id", dedup_ids)):
+        check_column(column or (), str | None, f"a {what} is text")
         for text in column or ():
             if text is not None and not _usable_id(text):
                 raise BadInput(

@@ -12,6 +12,7 @@ from store.delivery.leases import Progress
 from store.delivery.readers import Reader
 from store.errors import BadInput, Exists, GroupActive, NotFound
 from store.log import topics
+from store.log.encoding import check_kinds
 from store.log.positions import Position, clamp, resolve
 from store.memory import remembered
 from store.shared_records import ShareConfig
@@ -82,6 +83,7 @@ def check_config(tx: Snapshot, config: ShareConfig) -> None:
 
 def check_settings(config: ShareConfig) -> None:
     """Raise `BadInput` for settings that can't work, whatever else is in the store."""
+    check_kinds(config)
     if not 0 <= config.lease <= LONGEST_LEASE:
         raise BadInput("lease is out of range", hint="from 0s to 3650d")
     if config.max_in_flight < 1:

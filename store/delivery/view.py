@@ -14,7 +14,7 @@ from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.delivery.readers import Reader
 from store.errors import NotFound
-from store.log.encoding import decode_headers
+from store.log.encoding import check_whole, decode_headers
 from store.messages import Message, State
 
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ def stored(tx: Snapshot, slot: Slot, after: int, limit: int) -> list[Stored]:
 
 def find_message(tx: Snapshot, queue: Queue, sequence: int) -> Stored:
     """The message with that sequence number, in whichever lane; raises `NotFound`."""
+    check_whole(sequence, "a sequence", -1)
     for slot in leases.slots(tx, queue.reader):
         found = move.load(tx, slot, slot.record_id(sequence))
         if found is not None:
@@ -157,6 +158,7 @@ def find_message(tx: Snapshot, queue: Queue, sequence: int) -> Stored:
 
 def message(tx: Snapshot, queue: Queue, sequence: int) -> Message:
     """The message with that sequence number as callers see it; raises `NotFound`."""
+    check_whole(sequence, "a sequence", -1)
     found = messages(tx, queue, sequence - 1, 1)
     if not found or found[0].sequence != sequence:
         raise _gone(queue, sequence)

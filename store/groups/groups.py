@@ -7,6 +7,7 @@ from store.consumer_groups import GroupConfig
 from store.db import Snapshot, Write
 from store.errors import BadInput, Exists, GroupActive, NotFound
 from store.log import topics
+from store.log.encoding import check_kinds
 from store.models import DELIVERIES_WITH_DLQ
 
 ASSIGNORS = ("cooperative-sticky", "range", "roundrobin")
@@ -111,6 +112,7 @@ def _check_queue(tx: Snapshot, name: str) -> None:
 
 def check_config(config: GroupConfig) -> None:
     """Raise `BadInput` for settings that can't work together or at all."""
+    check_kinds(config)
     if config.assignor not in ASSIGNORS:
         raise BadInput(f"not an assignor: {config.assignor!r}", "one of " + ", ".join(ASSIGNORS))
     if config.below_start not in BELOW_START:

@@ -13,7 +13,7 @@ from store.db import Write
 from store.errors import BadInput
 from store.log import retention
 from store.log.checksum import checksum, checksums
-from store.log.encoding import Batch, Encoded, encode_batch, first_bad
+from store.log.encoding import Batch, Encoded, check_column, encode_batch, first_bad, given_list
 from store.log.placement import StickyPlacement, partition_for_key
 from store.log.topics import Partition, Topic
 from store.models import NewRecord, RecordId
@@ -144,7 +144,7 @@ def count(tx: Write, partition: Partition, end: int, records: int, size: int, la
 def _encode(topic: Topic, records: Iterable[NewRecord | bytes | str]) -> Batch:
     if isinstance(records, bytes | str):
         raise BadInput("one value is not a list of records", hint="store.produce(topic, value)")
-    given = list(records)
+    given = given_list(records, "records")
     try:
         return _checked(topic, given)
     except BadInput as error:
@@ -167,6 +167,7 @@ def _checked(topic: Topic, given: Sequence[NewRecord | bytes | str]) -> Batch:
             f"a record for the compacted topic {topic.name} needs a key",
             hint="give one with -k, -K or --key-from",
         )
+    check_column(batch.partitions or (), int | None, "a partition is a number")
     for partition in set(batch.partitions or ()):
         if partition is not None and not 0 <= partition < len(topic.partitions):
             raise BadInput(

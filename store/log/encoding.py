@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import add, attrgetter
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Any, NamedTuple, TypeVar
 
 from store.errors import BadInput, BadRecord
@@ -12,6 +12,8 @@ from store.models import Headers, HeaderValue, NewRecord, Seconds, Timestamp, in
 
 MOST_HEADERS = 64
 LARGEST_HEADER = 8 << 10
+# What a column of SQLite holds.
+_LARGEST_NUMBER = 2**63 - 1
 _DISTANT_FUTURE = 253_402_300_800_000  # the year 10000
 _PARTS = [attrgetter(name) for name in ("value", "key", "headers", "timestamp", "partition")]
 
@@ -208,12 +210,48 @@ def decode_headers(text: str | None) -> dict[str, HeaderValue]:
     return headers
 
 
+def given_list(given: Iterable[Given], what: str) -> list[Given]:
+    """What was given, once for all; raises `BadInput` when it is one thing instead of several."""
+    if isinstance(given, Iterable) and not isinstance(given, bytes | str):
+        return list(given)
+    raise BadInput(f"{what} are given as a list, not as {type(given).__name__}")
+
+
+def check_column(column: Sequence[object], kinds: type | UnionType, what: str) -> None:
+    """Raise `BadInput` unless all in it are of these kinds."""
+    for kind in set(map(type, column)):
+        if not issubclass(kind, kinds):
+            raise BadInput(f"{what}, not {kind.__name__}")
+
+
+def check_text(given: object, what: str) -> None:
+    """Raise `BadInput` unless it is text or nothing."""
+    if given is not None and not isinstance(given, str):
+        raise BadInput(f"{what} is text, not {type(given).__name__}")
+
+
+def check_whole(given: object, what: str, least: int = 0) -> None:
+    """Raise `BadInput` unless it is a whole number of at least `least`."""
+    if not isinstance(given, int) or given < least:
+        raise BadInput(f"{what} must be a whole number from {least} up, not {given!r}")
+
+
+def check_kinds(config: NamedTuple) -> None:
+    """Raise `BadInput` for a setting that is not of the kind that its field says."""
+    kinds: dict[str, Any] = type(config).__annotations__
+    for name, kind in kinds.items():
+        given = getattr(config, name)
+        is_flag = kind is bool and given in (0, 1)
+        is_kind = isinstance(given, tuple if kind == tuple[int, ...] else kind)
+        is_too_large = isinstance(given, int) and given > _LARGEST_NUMBER
+        if is_too_large or not (is_kind or is_flag):
+            raise BadInput(f"{name} can't be {given!r}")
+
+
 def milliseconds(given: Seconds, what: str) -> int:
     """A length of time in whole milliseconds; raises `BadInput`."""
-    seconds = in_seconds(given)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise BadInput(f"{what} must be seconds or a timedelta, not {type(given).__name__}")
-    if not math.isfinite(seconds) or seconds < 0 or seconds * 1000 > _DISTANT_FUTURE:
+    seconds = in_seconds(given, what)
+    if not 0 <= seconds * 1000 <= _DISTANT_FUTURE:
         raise BadInput(f"{what} can't be {seconds} seconds")
     return round(seconds * 1000)
 

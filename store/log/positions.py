@@ -55,6 +55,10 @@ def resolve(
     A time after every record is the log's end (Kafka's reset by datetime). Raises `BadInput` for
     `committed` where nothing is.
     """
+    if not isinstance(position, Position):
+        raise BadInput(
+            f"a position can't be {position!r}", hint='make one: parse_position("earliest", now)'
+        )
     match position.kind:
         case "earliest":
             return partition.start

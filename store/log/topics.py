@@ -6,6 +6,7 @@ from typing import NamedTuple
 from store.addresses import OFFSET_BITS, check_name
 from store.db import Snapshot, Write
 from store.errors import BadInput, Conflict, Exists, NotFound
+from store.log.encoding import check_kinds, check_whole
 from store.memory import remembered
 from store.models import PartitionStatus, TopicConfig, TopicStatus
 from store.statements import array
@@ -117,6 +118,7 @@ class Topic(NamedTuple):
 
     def partition(self, number: int) -> Partition:
         """One partition; raises `NotFound`."""
+        check_whole(number, "a partition", -1)
         if 0 <= number < len(self.partitions):
             return self.partitions[number]
         raise NotFound(
@@ -149,6 +151,7 @@ def create(tx: Write, name: str, partitions: int, config: TopicConfig) -> Topic:
 
 def check_config(config: TopicConfig) -> None:
     """Raise `BadInput` for settings that can't work together or at all."""
+    check_kinds(config)
     if config.cleanup not in CLEANUPS:
         raise BadInput(
             f"not a cleanup policy: {config.cleanup!r}", hint="one of " + ", ".join(CLEANUPS)
@@ -166,6 +169,7 @@ def check_config(config: TopicConfig) -> None:
 
 def check_partitions(partitions: int) -> None:
     """Raise `BadInput` for a number of partitions that a topic can't have."""
+    check_whole(partitions, "a number of partitions", -1)
     if not 1 <= partitions <= MOST_PARTITIONS:
         raise BadInput(
             f"a topic has 1 to {MOST_PARTITIONS} partitions, not {partitions}",

@@ -103,6 +103,8 @@ def _columns(
 
 def _target(tx: Snapshot, destination: str) -> tuple[int | None, int | None]:
     """The channel or the exchange that a destination stands for; raises `NotFound`."""
+    if not isinstance(destination, str):
+        raise BadInput(f"a destination is text, not {type(destination).__name__}")
     if destination.startswith(EXCHANGE_PREFIX):
         return None, exchanges.find_id(tx, destination.removeprefix(EXCHANGE_PREFIX))
     row = tx.row("select id, kind from mq_channels where name = :name", {"name": destination})

@@ -33,6 +33,15 @@ def test_a_share_without_a_dlq_is_a_warning(packers: Store) -> None:
     assert one.do[1] == "mq share alter sorters --dlq sorters.dlq"
 
 
+def test_a_share_without_a_limit_passes_nothing_over(packers: Store) -> None:
+    packers.create_share("sorters", "orders", max_deliveries=None)
+
+    (one,) = found(packers, "no_dlq")
+
+    assert one.evidence == "no limit of deliveries and no DLQ"
+    assert one.do[1] == "mq share alter sorters --max-deliveries 5 --dlq sorters.dlq"
+
+
 def test_a_share_with_a_dlq_lacks_nothing(packers: Store) -> None:
     assert found(packers, "no_dlq") == []
 

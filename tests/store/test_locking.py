@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sqlite3
@@ -176,6 +177,19 @@ def test_two_threads_that_produce_at_once_lose_nothing(orders: Store) -> None:
         thread.join(PATIENCE)
 
     assert orders.topic("orders").partitions[0].end == 210
+
+
+def test_a_store_that_is_forgotten_unclosed_leaves_no_lock_open(orders: Store) -> None:
+    def open_locks() -> int:
+        links = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
+        return links.count(f"{orders.path}-lock")
+
+    orders.produce("orders", "x")
+    for _ in range(5):
+        Store.open(orders.path).produce("orders", "x")
+    gc.collect()
+
+    assert open_locks() == 1
 
 
 def test_a_close_lets_the_calls_of_other_threads_end(orders: Store) -> None:

@@ -99,7 +99,7 @@ def _without_dlq(ending: Ending) -> Iterator[Diagnosis]:
             "a record that can't be processed stalls its partition until somebody skips it",
             create, alter,
         )  # fmt: skip
-    elif ending.kind == "share":
+    elif ending.kind == "share" and ending.max_deliveries is not None:
         yield warning(
             "no_dlq", ending.name, f"{ending.max_deliveries} deliveries at most, and no DLQ",
             "a record that fails so often is passed over, and nobody is told",
