@@ -10,6 +10,7 @@ from mq.destinations import Id
 from mq.interrupts import Interrupts
 from mq.record_input import Named, named_error
 from store.errors import BadRecord, MqError
+from store.text import counted
 
 if TYPE_CHECKING:
     from mq.destinations import Destination
@@ -50,8 +51,9 @@ class Loader(Generic[Id]):
             self.flush()
         except MqError as error:
             if self.stored:
-                before = f"{self.stored:,} {self._destination.noun}s before it are stored"
-                error.args = (f"{error.message}; {before}",)
+                before = f"{counted(self.stored, self._destination.noun)} before it"
+                told = f"{before} {'is' if self.stored == 1 else 'are'} stored"
+                error.args = (f"{error.message}; {told}",)
             raise
 
     def flush(self) -> None:

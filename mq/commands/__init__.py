@@ -74,7 +74,9 @@ GLOBAL_OPTIONS = [
         help="How to write data; a table on a terminal, else TSV.",
     ),
     _option("--json", set=_setter("format", lambda _: Format.JSON), help="The same as -o json."),
-    _option("-q", "--quiet", set=_setter("quiet", bool), help="Say nothing but errors."),
+    _option(
+        "-q", "--quiet", set=_setter("quiet", bool), help="Say nothing but warnings and errors."
+    ),
     _option("-y", "--yes", set=_setter("yes", bool), help="Agree to every question."),
     _option("--no-input", set=_setter("no_input", bool), help="Never ask; fail instead."),
     _option(

@@ -108,7 +108,7 @@ def store_input(
             for warning in destination.warnings():
                 context.diagnostics.warning(warning)
     if loader.skipped:
-        skipped = counted(loader.skipped, "record")
+        skipped = counted(loader.skipped, destination.noun)
         context.diagnostics.note(f"skipped {skipped} that {request.producer} stored before")
     if destination.duplicates:
         told = counted(destination.duplicates, "duplicate")

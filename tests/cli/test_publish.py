@@ -153,7 +153,7 @@ class TestResumableLoad:
     def test_run_again_it_publishes_only_what_is_new(self, call_mq: RunMq, post: Store) -> None:
         assert call_mq(*self.LOAD, *"ab").code == 0
         run = call_mq(*self.LOAD, *"abc")
-        assert "skipped 2 records that loader stored before" in run.err
+        assert "skipped 2 messages that loader stored before" in run.err
         assert emails(post) == [b"a", b"b", b"c"]
         assert [record.value for record in post.read("orders")] == [b"a", b"b", b"c"]
 

@@ -162,7 +162,7 @@ class TestProduce:
         run = run_mq(*words, stdin=lines, MQ_STORE=str(path))
         assert run.is_refused(2)
         assert "line 2" in run.err
-        assert "1 messages before it are stored" in run.err
+        assert "1 message before it is stored" in run.err
 
     @pytest.mark.parametrize(
         ("words", "code"),
