@@ -6,6 +6,7 @@ What counts is what waits: leased and delayed messages stand aside. Nothing is c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from store.addresses import OFFSET_BITS
 from store.db import Snapshot
@@ -49,34 +50,38 @@ def excess(tx: Snapshot, queue: Queue, added: int = 0, added_bytes: int = 0) -> 
     if not _is_over(messages, config.max_length) and not _is_over(size, config.max_bytes):
         return 0, 0
     gone = expiry.unswept(tx, queue)
-    held_back, held_back_bytes = _held_back(tx, queue)
-    messages -= sum(leases.held_and_waiting(tx, queue.reader)) + held_back
+    messages -= sum(leases.held_and_waiting(tx, queue.reader)) + _held_back(tx, queue)
     messages -= gone["ready"] + gone["blocked"]
     if _is_over(size, config.max_bytes):
         # Only past the limit is what stands aside added up: it is mostly the lesser part.
-        size -= _bytes_aside(tx, queue) + held_back_bytes + gone["waiting_bytes"]
+        size -= _bytes_aside(tx, queue) + _bytes_held_back(tx, queue) + gone["waiting_bytes"]
     over = 0 if config.max_length is None else max(0, messages - config.max_length)
     return over, 0 if config.max_bytes is None else max(0, size - config.max_bytes)
 
 
-def _held_back(tx: Snapshot, queue: Queue) -> tuple[int, int]:
-    """The messages, and their bytes, that a FIFO queue's delay holds back; others have leases."""
-    if not queue.config.fifo or not queue.config.delay:
-        return 0, 0
+def _held_back(tx: Snapshot, queue: Queue) -> int:
+    """The messages that only a FIFO queue's delay holds back; elsewhere they have lease rows."""
+    lane, young = queue.first_lane, heads.first_young(tx, queue)
+    end = lane.base + lane.next
+    if young == end:
+        return 0
+    oldest: int = tx.value("select min(id) from mq_records where id >= :base", {"base": lane.base})
+    # There may be many before it or many behind it: the fewer are counted.
+    if young - oldest < end - young:
+        behind = lane.records - _count(tx, "mq_records", oldest, young)
+    else:
+        behind = _count(tx, "mq_records", young, end)
     slot = leases.slots(tx, queue.reader)[0]
-    count, size = tx.row(  # type: ignore[misc]
-        "select count(*), total(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
-        " + ifnull(length(r.value), 0)) from mq_records r"
-        " left join mq_leases l on l.id = :leases + (r.id - :records)"
-        " where r.id >= :young and r.id < :end and l.id is null",
-        {
-            "leases": slot.lease_id(0),
-            "records": slot.record_id(0),
-            "young": heads.first_young(tx, queue),
-            "end": slot.end,
-        },
+    first, last = (slot.lease_id(record - lane.base) for record in (young, end))
+    return behind - _count(tx, "mq_leases", first, last)
+
+
+def _count(tx: Snapshot, table: Literal["mq_records", "mq_leases"], first: int, end: int) -> int:
+    count: int = tx.value(
+        f"select count(*) from {table} where id >= :first and id < :end",
+        {"first": first, "end": end},
     )
-    return count, int(size)
+    return count
 
 
 def _is_over(number: int, limit: int | None) -> bool:
@@ -94,6 +99,23 @@ def _bytes_aside(tx: Snapshot, queue: Queue) -> int:
         )
         for level in queue.reader.levels
     )
+
+
+def _bytes_held_back(tx: Snapshot, queue: Queue) -> int:
+    slot, young = leases.slots(tx, queue.reader)[0], heads.first_young(tx, queue)
+    size: int = tx.value(
+        "select ifnull(sum(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
+        " + ifnull(length(r.value), 0)), 0) from mq_records r"
+        " left join mq_leases l on l.id = :leases + (r.id - :records)"
+        " where r.id >= :young and r.id < :end and l.id is null",
+        {
+            "leases": slot.lease_id(0),
+            "records": slot.record_id(0),
+            "young": young,
+            "end": slot.end,
+        },
+    )
+    return size
 
 
 def next_out(tx: Snapshot, queue: Queue, limit: int) -> list[Place]:

@@ -85,7 +85,8 @@ def _check_delivery_limit(name: str, config: QueueConfig) -> None:
     if config.max_deliveries is not None and not (config.dlq or config.drop_exhausted):
         raise BadInput(
             "a delivery limit needs a place for what exceeds it",
-            hint="--dlq QUEUE keeps it, --drop-exhausted loses it on purpose",
+            hint="--dlq QUEUE keeps it, --drop-exhausted loses it on purpose,"
+            " --max-deliveries none sets no limit",
         )
     if config.dlq == name:
         raise BadInput(f"queue {name} can't be its own DLQ")

@@ -79,7 +79,7 @@ WRONG = {
     "a limit that leads nowhere": (
         "queues: {a: {max_deliveries: 3}}",
         "2:10: error: a delivery limit needs a place for what exceeds it: dlq QUEUE keeps it,"
-        " drop_exhausted loses it on purpose",
+        " drop_exhausted loses it on purpose, max_deliveries none sets no limit",
     ),
     "a queue and a DLQ of two types": (
         "queues: {a: {fifo: true, dlq: b}, b: {}}",
