@@ -5,7 +5,7 @@ from __future__ import annotations
 from store import delivery, holders
 from store.addresses import OFFSET_BITS
 from store.db import Snapshot, Write
-from store.delivery import leases, move
+from store.delivery import leases, loading
 from store.delivery.readers import Reader
 
 # How often somebody who waits for a message looks whether a holder is gone; nothing tells.
@@ -40,7 +40,7 @@ def free(tx: Write, reader: Reader) -> int:
                 " and ends > :now",
                 {"holder": holder, "reader": reader.id, "now": tx.now},
             ):
-                message = move.load_leased(tx, slots[lease >> OFFSET_BITS], lease)
+                message = loading.load_leased(tx, slots[lease >> OFFSET_BITS], lease)
                 if message is not None:
                     delivery.settle.lapse(tx, reader, message)
                     freed += 1

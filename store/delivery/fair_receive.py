@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store.db import Write
 from store.delivery import leases, tenants
-from store.delivery.move import LEASED, Stored, load, with_lease
+from store.delivery.loading import LEASED, Stored, load, with_lease
 from store.delivery.readers import Reader
 from store.delivery.receive import Receiver
 

@@ -12,7 +12,7 @@ from random import Random
 from store.db import Write
 from store.delivery import chaos, enqueue, leases, origins, queues
 from store.delivery.leases import Progress
-from store.delivery.move import Stored
+from store.delivery.loading import Stored
 from store.delivery.queues import Queue
 from store.errors import Throttled
 from store.log.encoding import Batch

@@ -7,167 +7,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from store import delivery, log, samples
-from store.addresses import OFFSET_MASK
-from store.db import Row, Snapshot, Write
-from store.delivery import (
-    attempts,
-    heads,
-    leases,
-    queues,
-    tenants,
-)
-from store.delivery.leases import Lease, Slot
+from store.db import Snapshot, Write
+from store.delivery import attempts, heads, leases, queues, tenants
 from store.delivery.queues import Queue
 from store.delivery.readers import Reader
-from store.delivery.tenants import Place
 from store.log.encoding import Encoded, decode_headers
 from store.models import NewRecord
-from store.statements import array
 
 if TYPE_CHECKING:
+    from store.delivery.loading import Standing, Stored
     from store.delivery.origins import Origin
     from store.letters import Reason
     from store.log.topics import Topic
-
-
-class Standing:
-    """Where a message stands: its slot, its record and, if it was handed out, its lease.
-
-    `size` is bytes of key, headers and value together. One that was moved there has an origin.
-    """
-
-    __slots__ = ("has_origin", "lease", "message_group", "record", "size", "slot")
-
-    def __init__(
-        self,
-        slot: Slot,
-        lease: Lease | None,
-        record: int,
-        message_group: str | None,
-        size: int,
-        has_origin: bool,
-    ) -> None:
-        self.slot = slot
-        self.lease = lease
-        self.record = record
-        self.message_group = message_group
-        self.size = size
-        self.has_origin = has_origin
-
-    @property
-    def sequence(self) -> int:
-        """The message's sequence number."""
-        return self.record & OFFSET_MASK
-
-    @property
-    def tenant(self) -> Place:
-        """Whose it is in a fair queue."""
-        return Place(self.message_group, self.record)
-
-    def is_held(self, now: int) -> bool:
-        """Whether it is in somebody's hands."""
-        return self.lease is not None and self.lease.token is not None and self.lease.ends > now
-
-
-class Stored(Standing):
-    """A message where it stands, with what it says."""
-
-    __slots__ = ("checksum", "expires", "headers", "key", "timestamp", "value")
-
-    def __init__(
-        self,
-        slot: Slot,
-        lease: Lease | None,
-        record: int,
-        message_group: str | None,
-        size: int,
-        has_origin: bool,
-        timestamp: int,
-        key: bytes | None,
-        headers: str | None,
-        value: bytes | None,
-        expires: int | None,
-        checksum: int,
-    ) -> None:
-        # Not by a call of the other one: there is one of these for each message.
-        self.slot = slot
-        self.lease = lease
-        self.record = record
-        self.message_group = message_group
-        self.size = size
-        self.has_origin = has_origin
-        self.timestamp = timestamp
-        self.key = key
-        self.headers = headers
-        self.value = value
-        self.expires = expires
-        self.checksum = checksum
-
-    @property
-    def content(self) -> Encoded:
-        """What it says, to be stored anew under the time of that."""
-        return Encoded.stored(self.value, self.key, self.headers)
-
-
-_STANDING_COLUMNS = (
-    "r.id, r.message_group,"
-    " ifnull(length(r.key), 0) + ifnull(length(r.headers), 0) + ifnull(length(r.value), 0),"
-    " exists (select 1 from mq_origins where record = r.id)"
-)
-
-RECORD_COLUMNS = (
-    f"{_STANDING_COLUMNS}, r.timestamp, r.key, r.headers, r.value, r.expires, r.checksum"
-)
-
-_LEASE_COLUMNS = (
-    "l.id, l.priority, l.due, l.ends, l.deliveries, l.token, l.holder, l.started, l.record"
-)
-
-WITH_LEASES = (
-    f"select {RECORD_COLUMNS}, {_LEASE_COLUMNS} from mq_records r"
-    " left join mq_leases l on l.id = :leases + (r.id - :records)"
-)
-
-_OF_LEASES = "from mq_leases l cross join mq_records r on r.id = l.record"
-
-LEASED = f"select {RECORD_COLUMNS}, {_LEASE_COLUMNS} {_OF_LEASES}"
-_TO_SETTLE = f"select {_STANDING_COLUMNS}, {_LEASE_COLUMNS} {_OF_LEASES}"
-_TO_SETTLE_ONE = f"{_TO_SETTLE} where l.id = ?"
-
-
-def load(tx: Snapshot, slot: Slot, record: int) -> Stored | None:
-    """The message in a record; `None` when it is gone."""
-    row = tx.row(f"select {RECORD_COLUMNS} from mq_records r where r.id = :id", {"id": record})
-    if row is None:
-        return None
-    return Stored(slot, leases.get(tx, slot.lease_id(record & OFFSET_MASK)), *row)
-
-
-def load_leased(tx: Snapshot, slot: Slot, lease: int) -> Stored | None:
-    """The message of a lease row; `None` when there is no such row."""
-    row = tx.row(f"{LEASED} where l.id = :id", {"id": lease})
-    return None if row is None else with_lease(row, slot)
-
-
-def leases_to_settle(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
-    """What `standing` takes, by the ids of the lease rows that are there."""
-    if len(ids) == 1:
-        rows = tx.rows(_TO_SETTLE_ONE, ids)
-    else:
-        rows = tx.rows(
-            f"{_TO_SETTLE} where l.id in (select value from json_each(?))", (array(ids),)
-        )
-    return {row[4]: row for row in rows}
-
-
-def standing(row: Row, slot: Slot) -> Standing:
-    """Where a message stands, from a row of `leases_to_settle`."""
-    return Standing(slot, Lease(*row[4:]), *row[:4])
-
-
-def with_lease(row: Row, slot: Slot) -> Stored:
-    """A message from a row of `WITH_LEASES` or `LEASED`."""
-    return Stored(slot, None if row[10] is None else Lease(*row[10:]), *row[:10])
 
 
 def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
@@ -260,7 +111,7 @@ def _copy(
 ) -> None:
     for target in targets:
         if isinstance(target, Queue):
-            deposit(
+            record = deposit(
                 tx,
                 message.content,
                 target,
@@ -270,11 +121,21 @@ def _copy(
                 keeps_id=not moved,
             )
             moved = True
+            _keep_damage(tx, message, record)
         else:
             # A log has no place for a history: its records are not messages.
             headers = decode_headers(message.headers)
-            record = NewRecord(message.value, message.key, headers)
-            log.append.produce(tx, target, [record], log.placement.StickyPlacement())
+            copy = NewRecord(message.value, message.key, headers)
+            (id,) = log.append.produce(tx, target, [copy], log.placement.StickyPlacement())
+            _keep_damage(tx, message, target.partitions[id.partition].base + id.offset)
+
+
+def _keep_damage(tx: Write, message: Stored, record: int) -> None:
+    """What was damaged before it moved must not pass for whole under a new checksum."""
+    if message.is_damaged:
+        tx.execute(
+            "update mq_records set checksum = -1 - checksum where id = :record", {"record": record}
+        )
 
 
 def _is_cycle(letter: Origin, target: str) -> bool:
@@ -316,7 +177,9 @@ def transfer(tx: Write, queue: Queue, message: Stored, target: Queue, origin: Or
     remove(tx, queue.reader, [message])
     count(tx, queue.reader, moved=1)
     group = message.message_group
-    return deposit(tx, message.content, target, origin, message_group=group, kept_since=tx.wall)
+    record = deposit(tx, message.content, target, origin, message_group=group, kept_since=tx.wall)
+    _keep_damage(tx, message, record)
+    return record
 
 
 def deposit(

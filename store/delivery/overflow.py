@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from store.addresses import OFFSET_BITS
 from store.db import Write
-from store.delivery import attempts, expiry, heads, leases, limits, move
+from store.delivery import attempts, expiry, heads, leases, limits, loading, move
 from store.delivery.leases import Slot
-from store.delivery.move import Stored
+from store.delivery.loading import Stored
 from store.delivery.queues import Queue
 
 # How many messages one pass takes out of a queue far over its limits, beside as many as came.
@@ -42,7 +42,7 @@ def shed(tx: Write, queue: Queue, added: Sequence[int]) -> None:
 
 def _drop_head(tx: Write, queue: Queue, record: int, slot: Slot) -> tuple[int, int]:
     """Take out the message that would be next; how many messages and bytes fewer now wait."""
-    message = move.load(tx, slot, record)
+    message = loading.load(tx, slot, record)
     if message is None:
         return 0, 0
     if expiry.is_over(tx, message.expires):
@@ -58,7 +58,7 @@ def _refuse_last(tx: Write, queue: Queue, added: Sequence[int]) -> None:
     young = heads.first_young(tx, queue)
 
     def load(record: int) -> Stored | None:
-        message = move.load(tx, slots[record >> OFFSET_BITS], record)
+        message = loading.load(tx, slots[record >> OFFSET_BITS], record)
         # What is over on arrival takes no room, and goes by itself.
         return None if message and expiry.is_over(tx, message.expires) else message
 

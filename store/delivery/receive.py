@@ -8,7 +8,7 @@ from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Write
 from store.delivery import attempts, expiry, heads, leases, move, receipts, window
 from store.delivery.leases import Lease, Progress, Slot
-from store.delivery.move import (
+from store.delivery.loading import (
     LEASED,
     RECORD_COLUMNS,
     WITH_LEASES,
@@ -17,7 +17,6 @@ from store.delivery.move import (
 )
 from store.delivery.readers import Reader
 from store.errors import Damaged
-from store.log.checksum import checksum
 
 # How many messages a receive takes out (exhausted or expired) before it leaves the rest for later.
 MOST_TAKEN_OUT = 100
@@ -213,9 +212,7 @@ class Receiver:
             if not move.expire(self._tx, self._reader, message):
                 self._postpone(message)
             return True
-        m = message
-        found = checksum(m.record, m.timestamp, m.message_group, m.key, m.headers, m.value)
-        if found != m.checksum:
+        if message.is_damaged:
             self._damaged.append(message)
             self.taken_out += 1
             # It is never handed out, and holds nobody up but its own message group.

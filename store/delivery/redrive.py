@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Snapshot, Write
-from store.delivery import attempts, journal, leases, move, origins, queues, view
+from store.delivery import attempts, journal, leases, loading, move, origins, queues, view
 from store.delivery.journal import Entry
-from store.delivery.move import Stored
+from store.delivery.loading import Stored
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.errors import BadInput, Conflict, NotFound
@@ -207,7 +207,7 @@ def _in_nobodys_hands(tx: Snapshot, record: int) -> tuple[Queue, Stored] | None:
         return None
     queue = queues.find(tx, channel)
     slot = next(one for one in leases.slots(tx, queue.reader) if one.partition == partition)
-    message = move.load(tx, slot, record)
+    message = loading.load(tx, slot, record)
     if message is None or view.state_of(tx, queue, message, False) == "leased":
         return None
     return queue, message

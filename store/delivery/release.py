@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from store.addresses import Address
 from store.db import Snapshot, Write
-from store.delivery import leases, move, queues, settle, shares
-from store.delivery.move import Stored
+from store.delivery import leases, loading, queues, settle, shares
+from store.delivery.loading import Stored
 from store.delivery.shares import Share
 from store.errors import BadInput, NotFound
 from store.log import topics
@@ -46,7 +46,7 @@ def _in_flight(tx: Snapshot, topic: str, partition: int, offset: int) -> list[tu
         if share.topic != topic:
             continue
         slot = next(one for one in leases.slots(tx, share.reader) if one.number == partition)
-        stored = move.load_leased(tx, slot, slot.lease_id(offset))
+        stored = loading.load_leased(tx, slot, slot.lease_id(offset))
         if stored is not None:
             found.append((share, stored))
     return found

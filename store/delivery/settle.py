@@ -12,6 +12,7 @@ from store.delivery import (
     attempts,
     heads,
     leases,
+    loading,
     lookup,
     move,
     processing_times,
@@ -19,7 +20,7 @@ from store.delivery import (
     tenants,
 )
 from store.delivery.leases import Lease, Slot
-from store.delivery.move import Standing, Stored
+from store.delivery.loading import Standing, Stored
 from store.delivery.readers import Reader
 from store.errors import Conflict, LeaseLost, MqError
 
@@ -37,7 +38,7 @@ class Delivery(NamedTuple):
 
     def whole(self, tx: Write) -> Stored:
         """The message with what it says."""
-        message = move.load(tx, self.message.slot, self.message.record)
+        message = loading.load(tx, self.message.slot, self.message.record)
         assert message is not None
         return message
 
@@ -221,14 +222,14 @@ def _find(
     and shares also what merely lapsed. Left out is what is done with, where that is `repeatable`,
     and what has left the log that a share reads (Kafka: below the start of its window).
     """
-    rows = move.leases_to_settle(tx, [receipt.lease for _, receipt, _ in asked])
+    rows = loading.leases_to_settle(tx, [receipt.lease for _, receipt, _ in asked])
     found = []
     for text, receipt, slot in asked:
         row = rows.get(receipt.lease)
         if row is None:
             why = _why_gone(tx, reader, slot, receipt, repeatable)
         else:
-            message = move.standing(row, slot)
+            message = loading.standing(row, slot)
             assert message.lease is not None
             why = _why_lost(tx, reader, message.lease, receipt)
             if why is None:
@@ -240,7 +241,7 @@ def _find(
 
 def _has_left(tx: Write, reader: Reader, slot: Slot, receipt: receipts.Receipt) -> bool:
     record = slot.record_id(receipt.lease & OFFSET_MASK)
-    return reader.on_ack == "retain" and move.load(tx, slot, record) is None
+    return reader.on_ack == "retain" and loading.load(tx, slot, record) is None
 
 
 def _why_gone(

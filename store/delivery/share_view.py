@@ -8,7 +8,7 @@ from store.addresses import OFFSET_BITS
 from store.db import Row, Snapshot
 from store.delivery import attempts, leases, receipts, view, window
 from store.delivery.leases import Progress, Slot
-from store.delivery.move import Stored
+from store.delivery.loading import Stored
 from store.delivery.shares import Share
 from store.log.encoding import decode_headers
 from store.messages import State

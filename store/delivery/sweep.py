@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store.addresses import OFFSET_BITS
 from store.db import Snapshot, Write
-from store.delivery import expiry, leases, move, queues
+from store.delivery import expiry, leases, loading, move, queues
 from store.delivery.leases import Slot
 from store.delivery.queues import Queue
 
@@ -57,7 +57,7 @@ def _place(tx: Snapshot, lane: int) -> tuple[Queue, Slot] | None:
 
 
 def _expire(tx: Write, queue: Queue, slot: Slot, record: int) -> bool:
-    message = move.load(tx, slot, record)
+    message = loading.load(tx, slot, record)
     if message is None or message.is_held(tx.now):
         return False
     return move.expire(tx, queue.reader, message)

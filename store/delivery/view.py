@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Snapshot
-from store.delivery import expiry, heads, leases, move, origins, receipts
+from store.delivery import expiry, heads, leases, loading, origins, receipts
 from store.delivery.leases import Slot
-from store.delivery.move import WITH_LEASES, Stored, with_lease
+from store.delivery.loading import WITH_LEASES, Stored, with_lease
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.delivery.readers import Reader
@@ -150,7 +150,7 @@ def find_message(tx: Snapshot, queue: Queue, sequence: int) -> Stored:
     """The message with that sequence number, in whichever lane; raises `NotFound`."""
     check_whole(sequence, "a sequence", -1)
     for slot in leases.slots(tx, queue.reader):
-        found = move.load(tx, slot, slot.record_id(sequence))
+        found = loading.load(tx, slot, slot.record_id(sequence))
         if found is not None:
             return found
     raise _gone(queue, sequence)

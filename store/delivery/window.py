@@ -14,7 +14,7 @@ from store.delivery.leases import Progress
 from store.delivery.readers import Reader
 
 if TYPE_CHECKING:
-    from store.delivery.move import Stored
+    from store.delivery.loading import Stored
 
 
 def start(tx: Snapshot, slot: Progress) -> int:

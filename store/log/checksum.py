@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from struct import Struct
+from struct import Struct, error as StructError
 from zlib import crc32
 
 _PLACE = Struct("<qq")
@@ -31,6 +31,22 @@ def checksum(
     if message_group is not None:
         crc = crc32(message_group.encode(), crc ^ len(message_group) + 1)
     return crc ^ _TOMBSTONE if value is None else crc32(value, crc)
+
+
+def is_intact(
+    record: int,
+    timestamp: int,
+    message_group: str | None,
+    key: bytes | None,
+    headers: str | None,
+    value: bytes | None,
+    stored: int,
+) -> bool:
+    """Whether a record is as it was stored; damage may even have changed the type of a column."""
+    try:
+        return checksum(record, timestamp, message_group, key, headers, value) == stored
+    except (AttributeError, TypeError, StructError):
+        return False
 
 
 def checksums(

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from store import Damaged, Store
+from store.clock import ManualClock
 
 
 def alter(store: Store, statement: str) -> None:
@@ -93,3 +94,43 @@ def test_verify_changes_nothing(orders: Store) -> None:
     orders.verify()
 
     assert orders.changed() == before
+
+
+@pytest.mark.parametrize("death", ["expired", "rejected", "overflow", "redriven"])
+def test_a_message_damaged_before_it_moved_is_found_damaged_where_it_went(
+    store: Store, clock: ManualClock, death: str
+) -> None:
+    store.create_queue("graves")
+    store.create_queue("work", dlq="graves", ttl=60, max_length=1)
+    store.send("work", "good")
+    (held,) = store.receive("work")
+    if death == "redriven":
+        store.reject([held.receipt or ""])
+    alter(store, "update mq_records set value = cast('evil' as blob)")
+    match death:
+        case "expired":
+            clock.advance(61)
+        case "rejected":
+            store.reject([held.receipt or ""])
+        case "overflow":
+            store.release("work", held.sequence)
+            store.send("work", "next")
+        case "redriven":
+            store.redrive("graves")
+    (place,) = ("work",) if death == "redriven" else ("graves",)
+    assert store.queue(place).messages == 1
+
+    assert [address.partition("/")[0] for address, _ in found(store)] == [place]
+    with pytest.raises(Damaged):
+        store.receive(place)
+
+
+def test_damage_that_changed_the_type_of_a_column_is_found(orders: Store) -> None:
+    with closing(sqlite3.connect(orders.path, isolation_level=None)) as connection:
+        connection.execute("pragma writable_schema = on")
+        loose = "replace(sql, 'strict', '')"
+        connection.execute(f"update sqlite_schema set sql = {loose} where name = 'mq_records'")
+        connection.execute("pragma writable_schema = reset")
+        connection.execute("update mq_records set value = 'text' where id & 0xff = 3")
+
+    assert "orders/0@3" in [address for address, _ in found(orders)]
