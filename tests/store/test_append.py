@@ -91,6 +91,7 @@ def test_a_header_keeps_its_type(orders: Store) -> None:
         (NewRecord("x", key=1.5), "must be bytes or str"),  # type: ignore[arg-type]
         (NewRecord("x", headers={"a": [1]}), "has a list"),  # type: ignore[dict-item]
         (NewRecord("x", headers={"a": float("nan")}), "not a finite number"),
+        (NewRecord("x", headers={"a": 10**5000}), "a number of too many digits"),
         (NewRecord("x", headers={1: "a"}), "name must be text"),  # type: ignore[dict-item]
         (NewRecord("x", headers=["a"]), "must be a mapping"),  # type: ignore[arg-type]
         (NewRecord("x", headers={str(n): n for n in range(65)}), "at most 64"),
