@@ -129,9 +129,9 @@ class Output:
             case Format.NAME:
                 self._lines(self._cell(columns[0].value(row)) for row in rows)
             case Format.NDJSON:
-                self._lines(to_json(_document(columns, row)) for row in rows)
+                self._lines(to_json(row_document(columns, row)) for row in rows)
             case Format.JSON:
-                self._array(to_json(_document(columns, row)) for row in rows)
+                self._array(to_json(row_document(columns, row)) for row in rows)
 
     def document(
         self, document: Mapping[str, Any], fields: Mapping[str, str] | None = None
@@ -340,5 +340,6 @@ def _whole_chunks(chunks: Sequence[bytes], sent: int) -> int:
     return whole
 
 
-def _document(columns: Sequence[Column[Row]], row: Row) -> dict[str, Any]:
+def row_document(columns: Sequence[Column[Row]], row: Row) -> dict[str, Any]:
+    """The row as JSON has it: the value of each column by its name."""
     return {column.name: column.value(row) for column in columns}

@@ -10,7 +10,7 @@ from mq.beside import folder_of, load
 from mq.commands import SingleCommand
 from mq.context import Context, current_context
 from mq.diagnostics import ExitCode
-from mq.output import Column
+from mq.output import Column, row_document
 from store.errors import BadInput
 from store.text import parse_size
 
@@ -163,7 +163,7 @@ _FIGURES: "list[Column[Figure]]" = [
 def _write(context: Context, figures: "list[Figure]", verdicts: list[Any]) -> None:
     output = context.output
     if output.is_json:
-        rows = [{column.name: column.value(row) for column in _FIGURES} for row in figures]
+        rows = [row_document(_FIGURES, row) for row in figures]
         output.document(
             {
                 "machine": f"{platform.system()} {platform.machine()}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mq.output import Column
+from mq.output import Column, row_document
 from mq.records import format_header
 from store.models import Headers
 from store.routes import Binding
@@ -33,7 +33,7 @@ def binding_document(binding: Binding) -> dict[str, Any]:
             "kind": binding.kind,
             "alternate": True,
         }
-    return {column.name: column.value(binding) for column in BINDINGS}
+    return row_document(BINDINGS, binding)
 
 
 def given_document(

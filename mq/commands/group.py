@@ -23,7 +23,7 @@ from mq.commands.reset import reset
 from mq.commands.setting_changes import CHANGES, Change, changed_settings, sentence_of
 from mq.commands.skip import skip
 from mq.context import Context, current_context
-from mq.output import Column, Format
+from mq.output import Column, Format, row_document
 from store.addresses import check_name
 from store.consumer_groups import GroupStatus
 from store.errors import BadInput
@@ -143,7 +143,7 @@ def _document(group: GroupStatus, now: int, wall: int) -> dict[str, Any]:
         "name": group.name,
         "state": group.state,
         "generation": group.generation,
-        "members": [{c.name: c.value(member) for c in columns} for member in group.members],
+        "members": [row_document(columns, member) for member in group.members],
         "offsets": [lag_document(row) for row in group.offsets],
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mq.output import Column, Format, Output
+from mq.output import Column, Format, Output, row_document
 from store.consumer_groups import Lag
 from store.text import describe_duration, describe_size
 from store.watch.trends import describe_growth
@@ -58,4 +58,4 @@ def write_lag(output: Output, rows: Sequence[Lag], *, group: bool = True) -> Non
 
 def lag_document(row: Lag) -> dict[str, Any]:
     """One row as JSON."""
-    return {column.name: column.value(row) for column in LAG}
+    return row_document(LAG, row)

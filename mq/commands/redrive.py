@@ -13,7 +13,7 @@ from mq.commands.letter_choice import Choice, Ids, Where
 from mq.commands.reporting import DryRun
 from mq.context import Context, current_context
 from mq.interrupts import Interrupts
-from mq.output import Column
+from mq.output import Column, row_document
 from mq.redriving import PacedRedrive, parse_rate
 from store.delivery.redrive import Redrive
 from store.errors import MqError
@@ -153,7 +153,7 @@ def undo(
 
 def _report(context: Context, done: Redrive) -> None:
     if context.output.is_json:
-        moved = [{column.name: column.value(one) for column in MOVED} for one in done.moved]
+        moved = [row_document(MOVED, one) for one in done.moved]
         context.output.json_line({"batch": done.batch if moved else None, "moved": moved})
     else:
         context.output.listing(MOVED, done.moved)

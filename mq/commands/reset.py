@@ -11,7 +11,7 @@ import typer
 
 from mq.commands.offsets_file import free_path, offset_lines, read_offsets, write_offsets
 from mq.context import Context, current_context
-from mq.output import Column
+from mq.output import Column, row_document
 from store.addresses import check_name, parse_address
 from store.consumer_groups import OffsetChange
 from store.errors import BadInput
@@ -203,7 +203,7 @@ def _show(context: Context, group: str, changes: list[OffsetChange], undo: Path 
     # A plan without rows writes no file.
     written = str(undo) if undo is not None and changes else None
     if context.output.is_json:
-        rows = [{column.name: column.value(change) for column in CHANGES} for change in changes]
+        rows = [row_document(CHANGES, change) for change in changes]
         document = {"group": group, "applied": undo is not None, "undo_file": written}
         context.output.document({**document, "changes": rows})
     else:

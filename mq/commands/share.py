@@ -15,7 +15,7 @@ from mq.commands.share_columns import (
     total,
 )
 from mq.context import current_context
-from mq.output import Format
+from mq.output import Format, row_document
 from mq.trial import trial
 from store.addresses import check_name
 from store.errors import BadInput
@@ -197,7 +197,7 @@ def reset(
             changes = store.plan_share_reset(name, place)
     warn_of_clamping(context, changes)
     if context.output.is_json:
-        rows = [{column.name: column.value(one) for column in OFFSET_CHANGES} for one in changes]
+        rows = [row_document(OFFSET_CHANGES, one) for one in changes]
         context.output.document({"share": name, "applied": apply, "changes": rows})
     else:
         context.output.listing(OFFSET_CHANGES, changes)

@@ -6,7 +6,7 @@ from typing import Any
 
 from mq.commands.queue_columns import config_document
 from mq.context import Context
-from mq.output import Column
+from mq.output import Column, row_document
 from store.settings import write_settings
 from store.shared_records import InFlight, SharePartition, ShareStatus
 from store.text import describe_duration, format_time
@@ -87,16 +87,11 @@ def share_document(share: ShareStatus, in_flight: list[InFlight] | None = None) 
         "delayed": total(share, "delayed"),
         "ready": total(share, "ready"),
         "config": config_document(share.config),
-        "partitions": [
-            {column.name: column.value(place) for column in PARTITIONS}
-            for place in share.partitions
-        ],
+        "partitions": [row_document(PARTITIONS, place) for place in share.partitions],
         "created": format_time(share.created),
     }
     if in_flight is not None:
-        document["in_flight"] = [
-            {column.name: column.value(one) for column in IN_FLIGHT} for one in in_flight
-        ]
+        document["in_flight"] = [row_document(IN_FLIGHT, one) for one in in_flight]
     return document
 
 
