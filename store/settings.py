@@ -13,6 +13,8 @@ from store.models import TopicConfig
 from store.shared_records import ShareConfig
 from store.text import format_duration, format_size, parse_duration, parse_size
 
+Config = TopicConfig | GroupConfig | QueueConfig | ShareConfig
+
 
 class Notation(NamedTuple):
     """How a setting is written: `read` gives what calls take, `write` takes what configs hold.
@@ -157,7 +159,18 @@ def _read(name: str, notation: Notation, text: str) -> Any:
         raise BadInput(f"{name}: {error.message}", hint=error.hint) from None
 
 
-def write_settings(config: TopicConfig | GroupConfig | QueueConfig | ShareConfig) -> dict[str, str]:
+def first_difference(present: Config, wanted: Config) -> tuple[str, str, str] | None:
+    """The first setting in which two things of one kind differ, and both as text."""
+    notations = _NOTATIONS[type(present)]
+    for name, theirs, ours in zip(present._fields, present, wanted, strict=True):
+        if name in notations:
+            theirs, ours = (write_setting(notations[name], value) for value in (theirs, ours))
+        if theirs != ours:
+            return name, str(theirs), str(ours)
+    return None
+
+
+def write_settings(config: Config) -> dict[str, str]:
     """Every setting of a thing as text, absent ones as the word for nothing."""
     notations = _NOTATIONS[type(config)]
     return {

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from store import delivery
-from store.errors import MqError
+from store.errors import Exists, MqError
+from store.log.encoding import milliseconds
 
 if TYPE_CHECKING:
     from store.db import Snapshot, Write
     from store.log.placement import StickyPlacement
+    from store.settings import Config
 
 # So many times twenty expired messages move before somebody looks.
 _MOST_PASSES = 50
@@ -55,3 +57,29 @@ class Calls:
 
     def _sticky(self, topic: str) -> StickyPlacement:
         raise TypeError("calls are made on a Store or a Transaction")
+
+
+def encoded(settings: Mapping[str, Any], times: Collection[str]) -> dict[str, Any]:
+    """Settings as configs hold them: those that are lengths of time in milliseconds."""
+    return {
+        name: milliseconds(given, name) if name in times and given is not None else given
+        for name, given in settings.items()
+    }
+
+
+def check_agreement(
+    kind: str, name: str, present: Config, wanted: Config, hints: Mapping[str, str] | None = None
+) -> None:
+    """Raise `Exists` where a thing that is there already differs from what is wanted.
+
+    `hints` say, by setting, what to do instead of altering it.
+    """
+    from store.settings import first_difference
+
+    if found := first_difference(present, wanted):
+        setting, theirs, ours = found
+        alter = f"change it: mq {kind} alter {name} --{setting.replace('_', '-')} …"
+        raise Exists(
+            f"{kind} {name} exists with another {setting}: {theirs}, not {ours}",
+            hint=(hints or {}).get(setting, alter),
+        )

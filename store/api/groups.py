@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from store import groups, watch
-from store.api.base import Calls
+from store.api.base import Calls, check_agreement, encoded
 from store.errors import Exists
-from store.log.encoding import given_list, milliseconds
+from store.log.encoding import given_list
 
 if TYPE_CHECKING:
     from store.addresses import Address
@@ -33,19 +33,20 @@ class GroupCalls(Calls):
         """
         from store.consumer_groups import GroupConfig
 
-        config = GroupConfig(**_encoded(settings))
+        config = GroupConfig(**encoded(settings, _TIMES))
+        wanted = given_list(topics, "topics")
         with self._write() as tx:
             config = groups.groups.complete(tx, config)
             found = groups.groups.find_or_none(tx, name) if if_not_exists else None
             if found is None:
-                found = groups.groups.create(tx, name, config, given_list(topics, "topics"))
-            elif found.config != config:
-                raise Exists(f"group {name} exists with other settings", f"mq group show {name}")
-            elif missing := sorted(set(topics) - set(groups.groups.topic_names(tx, found))):
-                raise Exists(
-                    f"group {name} exists, and is not for {missing[0]}",
-                    hint=f"mq group alter {name} --topic {missing[0]}",
-                )
+                found = groups.groups.create(tx, name, config, wanted)
+            else:
+                check_agreement("group", name, found.config, config)
+                if missing := sorted(set(wanted) - set(groups.groups.topic_names(tx, found))):
+                    raise Exists(
+                        f"group {name} exists, and is not for {missing[0]}",
+                        hint=f"mq group alter {name} --topic {missing[0]}",
+                    )
             return watch.lag.status(tx, found)
 
     def alter_group(
@@ -54,10 +55,9 @@ class GroupCalls(Calls):
         """Change what is given and keep the rest; topics are added."""
         with self._write() as tx:
             config = groups.groups.find(tx, name).config
-            changed = config._replace(**_encoded(settings))
-            return watch.lag.status(
-                tx, groups.membership.alter(tx, name, changed, given_list(topics, "topics"))
-            )
+            changed = config._replace(**encoded(settings, _TIMES))
+            added = given_list(topics, "topics")
+            return watch.lag.status(tx, groups.membership.alter(tx, name, changed, added))
 
     def groups(self) -> list[GroupStatus]:
         """Every group, by name."""
@@ -107,11 +107,3 @@ class GroupCalls(Calls):
         """How far groups are behind, one row per group and partition."""
         with self._read() as tx:
             return watch.lag.lag(tx, group, topic)
-
-
-def _encoded(settings: GroupSettings) -> dict[str, Any]:
-    given_settings: dict[str, Any] = dict(settings)
-    return {
-        name: milliseconds(given, name) if name in _TIMES and given is not None else given
-        for name, given in given_settings.items()
-    }

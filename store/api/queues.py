@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from store import delivery, log
-from store.api.base import Calls
-from store.errors import BadInput, Exists, MqError, NotFound
+from store.api.base import Calls, check_agreement, encoded
+from store.errors import BadInput, MqError, NotFound
 from store.log.encoding import check_text, check_whole, given_list, milliseconds
 from store.models import DELIVERIES_WITH_DLQ
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from store.models import Headers, Seconds, Timestamp
     from store.queue_status import Attempt, LeaseStatus, QueueStatus
 
+_INSTEAD = {"fifo": "that can't change: create another queue and move the messages"}
 _TIMES = ("lease", "delay", "retention", "dedup", "ttl", "wait")
 MOST_AT_ONCE = 10_000
 
@@ -40,7 +41,8 @@ class QueueCalls(Calls):
         with self._write() as tx:
             present = delivery.queues.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
-                return delivery.view.status(tx, _agreeing(present, config))
+                check_agreement("queue", name, present.config, config, _INSTEAD)
+                return delivery.view.status(tx, present)
             return delivery.view.status(tx, delivery.queues.create(tx, name, config))
 
     def queues(self) -> list[QueueStatus]:
@@ -270,31 +272,8 @@ def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
 
 
 def _encoded(settings: QueueSettings) -> dict[str, Any]:
-    given: dict[str, Any] = dict(settings)
-    for name in _TIMES:
-        if given.get(name) is not None:
-            given[name] = milliseconds(given[name], name)
+    given = encoded(settings, _TIMES)
     if "retry_delays" in given:
         delays = given["retry_delays"] or ()
         given["retry_delays"] = tuple(milliseconds(delay, "retry delay") for delay in delays)
     return given
-
-
-def _agreeing(present: delivery.queues.Queue, config: QueueConfig) -> delivery.queues.Queue:
-    for setting in config._fields:
-        theirs, ours = _as_text(setting, present.config), _as_text(setting, config)
-        if theirs != ours:
-            hint = f"change it: mq queue alter {present.name} --{setting.replace('_', '-')} …"
-            if setting == "fifo":
-                hint = "that can't change: create another queue and move the messages"
-            raise Exists(
-                f"queue {present.name} exists with another {setting}: {theirs}, not {ours}", hint
-            )
-    return present
-
-
-def _as_text(setting: str, config: QueueConfig) -> str:
-    from store.settings import QUEUE, write_setting
-
-    value = getattr(config, setting)
-    return write_setting(QUEUE[setting], value) if setting in QUEUE else str(value)

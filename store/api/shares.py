@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from store import delivery, log
-from store.api.base import Calls
+from store.api.base import Calls, check_agreement, encoded
 from store.api.queues import MOST_AT_ONCE
 from store.errors import BadInput, Exists
 from store.log.encoding import check_text, check_whole, milliseconds
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from store.log.positions import Position
     from store.models import Seconds
     from store.shared_records import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
+
+_TIMES = ("lease",)
 
 
 class ShareCalls(Calls):
@@ -32,14 +34,15 @@ class ShareCalls(Calls):
         """
         from store.shared_records import ShareConfig
 
-        config = ShareConfig(**_encoded(settings))
+        config = ShareConfig(**encoded(settings, _TIMES))
         with self._write() as tx:
             place = (
                 log.positions.parse_position(start, tx.wall) if isinstance(start, str) else start
             )
             present = delivery.shares.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
-                return delivery.share_view.status(tx, _agreeing(present, topic, config))
+                _check_agreement(present, topic, config)
+                return delivery.share_view.status(tx, present)
             return delivery.share_view.status(
                 tx, delivery.shares.create(tx, name, topic, config, place)
             )
@@ -63,7 +66,7 @@ class ShareCalls(Calls):
         """Change what is given and keep the rest; what is in flight stays so."""
         with self._write() as tx:
             return delivery.share_view.status(
-                tx, delivery.shares.alter(tx, name, _encoded(settings))
+                tx, delivery.shares.alter(tx, name, encoded(settings, _TIMES))
             )
 
     def delete_share(self, name: str, *, force: bool = False) -> ShareStatus:
@@ -122,19 +125,10 @@ class ShareCalls(Calls):
             return delivery.share_view.acquired(tx, found, picked, name), receiver.taken_out + freed
 
 
-def _encoded(settings: ShareSettings) -> dict[str, Any]:
-    given: dict[str, Any] = dict(settings)
-    if given.get("lease") is not None:
-        given["lease"] = milliseconds(given["lease"], "lease")
-    return given
-
-
-def _agreeing(
-    present: delivery.shares.Share, topic: str, config: ShareConfig
-) -> delivery.shares.Share:
-    if (present.topic, present.config) != (topic, config):
+def _check_agreement(present: delivery.shares.Share, topic: str, config: ShareConfig) -> None:
+    if present.topic != topic:
         raise Exists(
-            f"share {present.name} exists with other settings, or of another topic",
+            f"share {present.name} exists, and is of {present.topic}, not {topic}",
             hint=f"mq share show {present.name}",
         )
-    return present
+    check_agreement("share", present.name, present.config, config)

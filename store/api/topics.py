@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from store import groups, log
-from store.api.base import Calls
+from store.api.base import Calls, check_agreement, encoded
 from store.errors import BadInput, Exists
-from store.log.encoding import check_whole, encode_bytes, milliseconds
+from store.log.encoding import check_whole, encode_bytes
 from store.models import NewRecord, TopicConfig
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from store.log.positions import Position
     from store.models import Headers, Record, RecordId, Timestamp, TopicSettings, TopicStatus
     from store.upkeep import TrimResult
+
+_TIMES = ("retention", "tombstone_delay", "compaction_lag")
 
 
 class TopicCalls(Calls):
@@ -35,11 +37,13 @@ class TopicCalls(Calls):
         `retention` is 7 days unless given; `None` keeps records for ever. Raises `Exists`, with
         `if_not_exists` only when the settings differ.
         """
-        config = TopicConfig(**_encoded(settings))
+        config = TopicConfig(**encoded(settings, _TIMES))
         with self._write() as tx:
             present = log.topics.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
-                return _agreeing(log.topics.status(present), partitions, config)
+                status = log.topics.status(present)
+                _check_agreement(status, partitions, config)
+                return status
             return log.topics.status(log.topics.create(tx, name, partitions, config))
 
     def topics(self) -> list[TopicStatus]:
@@ -57,7 +61,8 @@ class TopicCalls(Calls):
     ) -> TopicStatus:
         """Change what is given and keep the rest. More partitions place most keys elsewhere."""
         with self._write() as tx:
-            return log.topics.status(log.topics.alter(tx, name, partitions, _encoded(settings)))
+            changes = encoded(settings, _TIMES)
+            return log.topics.status(log.topics.alter(tx, name, partitions, changes))
 
     def delete_topic(self, name: str) -> TopicStatus:
         """Delete a topic, its records and every group's place in it; the topic as it was."""
@@ -202,31 +207,11 @@ def _trim_plan(
     return TrimResult(topic.name, partition.number, partition.start, start, partition.next, removed)
 
 
-def _encoded(settings: TopicSettings) -> dict[str, Any]:
-    times = ("retention", "tombstone_delay", "compaction_lag")
-    given_settings: dict[str, Any] = dict(settings)
-    return {
-        name: milliseconds(given, name) if name in times and given is not None else given
-        for name, given in given_settings.items()
-    }
-
-
-def _agreeing(present: TopicStatus, partitions: int, config: TopicConfig) -> TopicStatus:
+def _check_agreement(present: TopicStatus, partitions: int, config: TopicConfig) -> None:
     if len(present.partitions) != partitions:
         raise Exists(
             f"topic {present.name} exists with {len(present.partitions)} partitions,"
             f" not {partitions}",
             hint=f"mq topic show {present.name}",
         )
-    from store.settings import TOPIC, write_setting
-
-    for setting in TopicConfig._fields:
-        notation = TOPIC[setting]
-        theirs = write_setting(notation, getattr(present.config, setting))
-        ours = write_setting(notation, getattr(config, setting))
-        if theirs != ours:
-            raise Exists(
-                f"topic {present.name} exists with another {setting}: {theirs}, not {ours}",
-                hint=f"mq topic alter {present.name} --{setting.replace('_', '-')} {ours}",
-            )
-    return present
+    check_agreement("topic", present.name, present.config, config)
