@@ -236,7 +236,10 @@ class Store(
         return Transaction(self, self._database.write(), in_seconds(timeout))
 
     def changed(self) -> int:
-        """A number that is another one after anybody's commit; for `wait`."""
+        """A number that is another one after anybody's commit; for `wait`.
+
+        Raises `StoreUnusable` when the store's file was removed or replaced.
+        """
         return self._database.changed()
 
     def wait(self, since: int, timeout: Seconds, until: Callable[[], bool] | None = None) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 
 from store import connections, files
 from store.clock import Clock
-from store.connections import LARGEST_VALUE, ThreadConnections, translate, translated
+from store.connections import ThreadConnections, translate, translated
 from store.crash import crash_point
 from store.errors import (
     Busy,
@@ -36,7 +36,6 @@ from store.memory import Memory
 from store.statements import Parameters, Row, Snapshot, Write
 
 __all__ = [
-    "LARGEST_VALUE",
     "Database",
     "Parameters",
     "Row",
@@ -153,7 +152,8 @@ class Database:
             )
 
     def changed(self) -> int:
-        """A number that is another one after any commit by another connection."""
+        """A number that is another one after any commit by others; raises `StoreUnusable`."""
+        self.check_same_file()
         with self.this_thread():
             return int(self.read_only().execute("pragma data_version").fetchone()[0])
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from signal import SIGTERM
 from typing import ClassVar
 
 from textual import events, on
@@ -82,6 +83,8 @@ class Dashboard(App[None]):
         """Begin with the overview."""
         if not self.is_headless:
             self.set_interval(1.0, self._leave_without_terminal)
+            # Killed, it would leave a terminal that echoes nothing.
+            asyncio.get_running_loop().add_signal_handler(SIGTERM, self.exit, None, 128 + SIGTERM)
         await self.show_screen("overview")
 
     def _leave_without_terminal(self) -> None:
@@ -169,11 +172,17 @@ class Dashboard(App[None]):
         self.query_one("#footer", Band).show_lines([footer])
         if self.overview is None:
             return
+        only = [f"/{self.filter_text}"] if self.filter_text else []
+        only += ["faults only"] if self.faults_only else []
         header = header_line(
-            self.overview, width, is_paused=self.poller.is_paused, read_only=self.read_only
-        )
+            self.overview, width,
+            is_paused=self.poller.is_paused, read_only=self.read_only, only="  ".join(only),
+        )  # fmt: skip
         self.query_one("#header", Band).show_lines([header])
-        self.query_one(StallStrip).show_stalls(self.overview.stalls, self.overview.stall_count)
+        strip = self.query_one(StallStrip)
+        strip.show_stalls(self.overview.stalls, self.overview.stall_count)
+        if strip.has_focus and not strip.can_focus:
+            self._refocus()
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay everything out for the new size."""

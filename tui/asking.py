@@ -29,11 +29,14 @@ async def ask_reset(dashboard: Dashboard, group: str, topic: str, partition: int
     fields = (
         Field("group", group, "a consumer group"),
         Field("partition", "" if partition is None else str(partition), "all"),
-        Field("to", "", "earliest, latest, an offset, 15m (ago), a time, -100 (the last 100)"),
+        Field("to", "", "earliest, latest, an offset, a time, 15m, -100"),
     )
     given = await dashboard.push_screen_wait(Form(f"reset offsets in {topic}", fields))
     if given is not None:
         number = given["partition"].strip()
-        only = int(number) if number.isascii() and number.isdecimal() else None
+        if number not in {"", "all"} and not (number.isascii() and number.isdecimal()):
+            dashboard.say(f"not a partition: {number}; leave it empty for all", "warning")
+            return
+        only = int(number) if number.isdecimal() else None
         word = given["to"].strip() or "committed"
         dashboard.propose(prepare_reset(given["group"].strip(), topic, only, word))

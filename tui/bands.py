@@ -12,13 +12,20 @@ from tui.keys import Key
 from tui.spans import Line, Span, Tone, fit, joined, line, span, toned, width_of
 
 MOST_STALL_LINES = 3
+_MOST_ONLY = 30
 
 
-def header_line(overview: Overview, width: int, *, is_paused: bool, read_only: bool) -> Line:
-    """The store at a glance: its file, counts, rates, the size of its log, and when that was."""
+def header_line(
+    overview: Overview, width: int, *, is_paused: bool, read_only: bool, only: str = ""
+) -> Line:
+    """The store at a glance: its file, counts, rates, the size of its log, and when that was.
+
+    `only` says which rows are shown when some are left out.
+    """
     status = overview.status
     state = ("○ PAUSED", Tone.LAGGING) if is_paused else ("● LIVE", Tone.OK)
     right = line(
+        toned(f"{only[:_MOST_ONLY]}  ", Tone.LAGGING) if only else "",
         toned("read-only  ", Tone.DIM) if read_only else "",
         toned(state[0], state[1]),
         toned(f" {clock_text(overview.taken)} ", Tone.DIM),
@@ -95,6 +102,11 @@ def stall_line(stall: Stall, width: int, *, is_chosen: bool = False) -> Line:
     if width_of(full) + width_of(enter) <= room:
         return line(fit(line(head, full, tail), width - width_of(enter)), enter)
     return fit(line(head, fit(full, min(room, width_of(full))), tail), width)
+
+
+def is_same_stall(one: Stall, other: Stall) -> bool:
+    """Whether two looks saw the same stall: one blocker, in the way of one reader."""
+    return (one.place, one.reader, one.blocker) == (other.place, other.reader, other.blocker)
 
 
 def where(stall: Stall) -> Line:

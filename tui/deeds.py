@@ -120,11 +120,14 @@ def prepare_publish(destination: str, key: str, value: str) -> Prepare:
             line(toned("key    ", Tone.DIM), key or "none"),
             line(toned("value  ", Tone.DIM), value[:300]),
         ]
-        given = f" -k {shlex.quote(key)}" if key or is_exchange else ""
-        verb = f"publish {exchange}" if is_exchange else f"produce {destination}"
-        return Deed(
-            f"publish to {destination}", preview, f"mq {verb}{given} {shlex.quote(value)}", run
-        )
+        words = ["mq", *(("publish", exchange) if is_exchange else ("produce", destination))]
+        if key or is_exchange:
+            words += ["-k", key]
+        if not is_exchange and (group := _message_group(store, destination, key)):
+            words += ["--message-group", group]
+        # A value may look like an option.
+        words += ["--", value] if value.startswith("-") else [value]
+        return Deed(f"publish to {destination}", preview, shlex.join(words), run)
 
     return deed
 
@@ -146,8 +149,12 @@ def _way_to(store: Store, destination: str) -> str:
 
 
 def _message(store: Store, queue: str, key: str, value: str) -> NewMessage:
-    is_fifo = store.queue_config(queue).fifo
-    return NewMessage(value, key=key or None, message_group=(key or "default") if is_fifo else None)
+    return NewMessage(value, key=key or None, message_group=_message_group(store, queue, key))
+
+
+def _message_group(store: Store, destination: str, key: str) -> str | None:
+    is_fifo = store.kind(destination) == "queue" and store.queue_config(destination).fifo
+    return (key or "default") if is_fifo else None
 
 
 def prepare_reset(group: str, topic: str, partition: int | None, word: str) -> Prepare:

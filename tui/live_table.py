@@ -111,6 +111,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         self.columns = tuple(columns)
         self.marked: set[str] = set()
         self._empty = empty
+        self._empty_now = ""
         self._rows: tuple[TableRow, ...] = ()
         self._is_known = False
 
@@ -124,9 +125,15 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         """The key of the row that the cursor stands on."""
         return self._rows[self.cursor].key if self.cursor < len(self._rows) else None
 
-    def show_rows(self, rows: Sequence[TableRow]) -> None:
-        """Show these rows; the cursor and the marks stay with their keys."""
+    def show_rows(self, rows: Sequence[TableRow], empty: str = "") -> None:
+        """Show these rows; the cursor and the marks stay with their keys.
+
+        Without rows it says `empty`, or what it was made with.
+        """
         before, key = self._rows, self.key
+        if not rows and empty != self._empty_now:
+            self._empty_now = empty
+            self.refresh()
         self._rows = tuple(rows)
         is_news = not self._is_known
         self._is_known = True
@@ -210,7 +217,9 @@ class LiveTable(ScrollView, Painted, can_focus=True):
             return self.paint(self._header(width), width, self._style("table--header"))
         at = y - 1 + self.scroll_offset.y
         if self._is_known and not self._rows and y == 2:
-            return self.paint(toned(f"  {self._empty}", Tone.DIM), width, self.rich_style)
+            return self.paint(
+                toned(f"  {self._empty_now or self._empty}", Tone.DIM), width, self.rich_style
+            )
         if at >= len(self._rows):
             return self.paint(EMPTY, width, self.rich_style)
         is_cursor = at == self.cursor and self.has_focus

@@ -42,7 +42,10 @@ class MasterDetailView(View):
         """Show the subjects in as few lines as they need, and follow the selected one."""
         well = {subject.name for subject in subjects if subject.state in {"ok", "idle"}}
         table = self.masters
-        table.show_rows(rows if self.is_below else self.chosen_rows(rows, well))
+        if self.is_below:
+            table.show_rows(rows)
+        else:
+            self.show_chosen(table, rows, well)
         table.styles.height = min(len(table.rows), max(3, self.size.height // 3)) + 1
         if self._selected is not None and table.key != self._selected:
             table.move_to(self._selected)

@@ -30,23 +30,36 @@ def make_screen(id: str) -> View:
 
 
 def find_place(store: Store, text: str) -> View:
-    """The view of a topic, partition, record, queue, message or group; raises `NotFound`."""
+    """The view of a topic, partition, record, queue, message, group or exchange.
+
+    Raises `NotFound` when there is none.
+    """
     address = parse_address(text)
     kind = store.kind(address.name)
     if kind is None:
-        return _group_place(store, text)
+        return _place_by_name(store, text)
     if address.offset is not None:
-        return MessageView(address)
+        return _answered(store, MessageView(address))
     if address.partition is not None:
-        return RecordsView(address.name, address.partition)
+        return _answered(store, RecordsView(address.name, address.partition))
     return TopicsView(address.name) if kind == "topic" else QueuesView(address.name)
 
 
-def _group_place(store: Store, name: str) -> View:
+def _answered(store: Store, view: View) -> View:
+    """The view, once the store knows an answer to its question; raises `NotFound` if not."""
+    question = view.question()
+    if question is not None:
+        question(store)
+    return view
+
+
+def _place_by_name(store: Store, name: str) -> View:
     for group in store.groups():
         if group.name == name and group.offsets:
             return TopicsView(group.offsets[0].topic)
+    if any(exchange.name == name for exchange in store.exchanges()):
+        return TopologyView(name)
     raise NotFound(
         f"there is nothing called {name}",
-        hint="a topic, queue, group or address; or a screen's name",
+        hint="a topic, queue, group, exchange or address; or a screen's name",
     )

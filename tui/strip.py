@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from store import Stall
-from tui.bands import strip_lines
+from tui.bands import is_same_stall, strip_lines
 from tui.painted import Band
 
 
@@ -37,12 +37,14 @@ class StallStrip(Band, can_focus=True):
         self._chosen = -1
 
     def show_stalls(self, stalls: Sequence[Stall], count: int) -> None:
-        """Show these stalls, which may be fewer than there are."""
+        """Show these stalls, which may be fewer than there are; the choice stays with its stall."""
+        chosen = self._stalls[self._chosen] if 0 <= self._chosen < len(self._stalls) else None
+        places = (at for at, stall in enumerate(stalls) if chosen and is_same_stall(stall, chosen))
+        self._chosen = next(places, min(self._chosen, len(stalls) - 1))
         self._stalls, self._count = stalls, count
-        self._chosen = min(self._chosen, len(stalls) - 1)
         self.can_focus = bool(stalls)
-        chosen = self._chosen if self.has_focus else None
-        self.show_lines(strip_lines(stalls, count, self.app.size.width, chosen))
+        shown = self._chosen if self.has_focus else None
+        self.show_lines(strip_lines(stalls, count, self.app.size.width, shown))
 
     def choose_next(self) -> None:
         """Choose the stall after the one that is chosen, beginning again after the last."""

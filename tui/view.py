@@ -82,17 +82,21 @@ class View(Vertical):
         if tables:
             tables.first().focus()
 
-    def chosen_rows(
-        self, rows: Sequence[TableRow], is_well: set[str] | None = None
-    ) -> list[TableRow]:
-        """The rows that filter and `faults only` leave over; `is_well` are keys without fault."""
+    def show_chosen(
+        self, table: LiveTable, rows: Sequence[TableRow], is_well: set[str] | None = None
+    ) -> None:
+        """Show the rows that filter and `faults only` leave; `is_well` are keys without fault."""
         dashboard = self.dashboard
-        return [
-            row
-            for row in rows
-            if matches(row.cells, dashboard.filter_text)
-            and not (dashboard.faults_only and is_well is not None and row.key in is_well)
-        ]
+        found = [row for row in rows if matches(row.cells, dashboard.filter_text)]
+        chosen = found
+        if dashboard.faults_only and is_well is not None:
+            chosen = [row for row in found if row.key not in is_well]
+        empty = ""
+        if found and not chosen:
+            empty = "all is well; z shows everything"
+        elif rows and not found:
+            empty = f"no row for the filter {dashboard.filter_text}; esc drops it"
+        table.show_rows(chosen, empty)
 
 
 def matches(cells: Sequence[Line], wanted: str) -> bool:

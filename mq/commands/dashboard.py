@@ -1,5 +1,6 @@
 """`mq dashboard`: what is stuck, why, since when, and what to do, live on the terminal."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -32,7 +33,8 @@ def dashboard(
     `?` shows the keys, `1` to `6` are the screens, `q` quits. What changes the store shows a
     preview and the exact command first.
     """
-    if not (is_typed() and sys.stdout.isatty() and sys.stderr.isatty()):
+    is_terminal = is_typed() and sys.stdout.isatty() and sys.stderr.isatty()
+    if not is_terminal or os.environ.get("TERM") == "dumb":
         raise BadInput(
             "the dashboard needs a terminal", hint="mq status and mq stalls tell the same in text"
         )
@@ -45,4 +47,7 @@ def dashboard(
     with context.open_store() as store:
         from tui.app import Dashboard
 
-        Dashboard(store, read_only=read_only, refresh=seconds).run()
+        shown = Dashboard(store, read_only=read_only, refresh=seconds)
+        shown.run()
+    if shown.return_code:
+        raise typer.Exit(shown.return_code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store import routing
 from store.addresses import EXCHANGE_PREFIX, check_name
-from store.db import LARGEST_VALUE
+from store.connections import LARGEST_VALUE
 from store.delivery import chaos
 from store.errors import BadInput
 from store.log.encoding import check_kinds, encode_bytes

@@ -228,6 +228,14 @@ def test_a_removed_store_is_not_written_to(orders: Store) -> None:
         orders.produce("orders", "x")
 
 
+def test_nobody_waits_for_commits_to_a_removed_store(orders: Store) -> None:
+    before = orders.changed()
+    orders.path.unlink()
+
+    with pytest.raises(StoreUnusable, match="removed or replaced"):
+        orders.wait(before, 3600)
+
+
 def test_a_replaced_store_is_not_written_to(orders: Store, tmp_path: Path) -> None:
     Store.open(tmp_path / "other.db", create=True).close()
     os.rename(tmp_path / "other.db", orders.path)

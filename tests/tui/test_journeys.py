@@ -9,6 +9,7 @@ import pytest
 from store import Store
 from store.clock import ManualClock
 from tests.tui.conftest import Person
+from tui.deeds import prepare_publish
 
 Run = Callable[..., None]
 
@@ -248,3 +249,52 @@ def _address(text: str) -> object:
     from store.addresses import parse_address
 
     return parse_address(text)
+
+
+def test_a_filter_that_leaves_nothing_says_so_and_stands_in_the_header(
+    shop: Store, run: Run
+) -> None:
+    async def errand(person: Person) -> None:
+        await person.burst("/nowhere\r")
+        assert "no row for the filter nowhere; esc drops it" in person.screen()
+        assert "/nowhere" in person.screen().splitlines()[0]
+
+    run(shop, errand)
+
+
+def test_faults_only_in_a_store_without_faults_says_that_all_is_well(
+    store: Store, run: Run
+) -> None:
+    store.create_queue("mails")
+
+    async def errand(person: Person) -> None:
+        await person.press("z")
+        assert "all is well; z shows everything" in person.screen()
+
+    run(store, errand)
+
+
+def test_an_address_where_nothing_is_opens_no_view(shop: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        before = person.screen()
+        await person.burst(":emails@99\r")
+        assert person.toasts
+        assert "emails@99" in person.toasts[0]
+        assert person.screen().splitlines()[1] == before.splitlines()[1]
+
+    run(shop, errand)
+
+
+def test_the_name_of_an_exchange_leads_to_the_topology(shop: Store, run: Run) -> None:
+    shop.create_exchange("news", "fanout")
+
+    async def errand(person: Person) -> None:
+        await person.burst(":news\r")
+        assert person.app.screen.query_one("#tree").has_focus
+
+    run(shop, errand)
+
+
+def test_the_command_for_a_fifo_queue_names_the_message_group(shop: Store, run: Run) -> None:
+    prepare = prepare_publish("invoices", "acct-2", "-5")
+    assert prepare(shop).command == "mq produce invoices -k acct-2 --message-group acct-2 -- -5"

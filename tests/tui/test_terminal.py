@@ -82,6 +82,23 @@ def test_it_ends_when_its_terminal_is_gone(store: Store) -> None:
             process.kill()
 
 
+def test_when_told_to_end_it_leaves_the_terminal_as_it_was(store: Store) -> None:
+    store.create_queue("mails")
+    ours, theirs = pty.openpty()
+    _resize(ours, 80, 24)
+    seen = bytearray()
+    with _dashboard(store, theirs) as process:
+        os.close(theirs)
+        try:
+            _read_until(ours, b"mails", seen)
+            process.terminate()
+            _read_until(ours, b"\x1b[?1049l", seen)
+            assert process.wait(_PATIENCE) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+    os.close(ours)
+
+
 def test_without_a_terminal_it_says_so_in_one_line_and_exits_2(store: Store) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mq", "-s", str(store.path), "dashboard"],

@@ -123,7 +123,7 @@ class AdviceView(View):
         self._findings = {_key(finding): finding for finding in detail}
         well = {key for key, one in self._findings.items() if one.severity is Severity.OK}
         table = self.query_one("#findings", LiveTable)
-        table.show_rows(self.chosen_rows(finding_rows(detail), well))
+        self.show_chosen(table, finding_rows(detail), well)
         self.query_one("#advice-caption", Band).show_lines([summary_line(detail)])
         self._show_selected()
 

@@ -116,8 +116,8 @@ class LettersView(View):
         if detail is None:
             return
         self._groups = {str(Alike.of(group)): group for group in detail}
-        rows = self.chosen_rows(group_rows(detail, overview.taken))
-        self.query_one("#letter-groups", LiveTable).show_rows(rows)
+        table = self.query_one("#letter-groups", LiveTable)
+        self.show_chosen(table, group_rows(detail, overview.taken))
         self._show_caption()
 
     def _show_caption(self) -> None:
@@ -216,7 +216,7 @@ class LetterGroupView(View):
         if detail is None:
             return
         table = self.query_one("#dead-letters", LiveTable)
-        table.show_rows(self.chosen_rows(letter_rows(detail, overview.taken)))
+        self.show_chosen(table, letter_rows(detail, overview.taken))
         self._show_caption()
 
     def _show_caption(self) -> None:

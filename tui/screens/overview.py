@@ -154,7 +154,7 @@ class OverviewView(View):
         self._subjects = {subject.name: subject for subject in overview.subjects}
         well = {s.name for s in overview.subjects if s.state in {"ok", "idle"}}
         table = self.query_one("#subjects", LiveTable)
-        table.show_rows(self.chosen_rows(overview_rows(overview.subjects), well))
+        self.show_chosen(table, overview_rows(overview.subjects), well)
         self._show_selected()
 
     def selected(self) -> Subject | None:

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from store import Overview, Stall, Subject
 from store.messages import QueueConfig
 from store.shared_records import ShareConfig
+from store.text import counted
 from store.watch.models import LeaseRow, QueueDetail
 from tui.deeds import Prepare, prepare_dead_letter, prepare_purge, prepare_release
 from tui.figures import age_cell, count_cell, rate_cell, state_cell
@@ -111,7 +112,10 @@ class QueuesView(MasterDetailView):
         self.show_masters(queues, queue_rows(queues))
         if isinstance(detail, QueueDetail) and detail.status.name == self.selected:
             rows = lease_rows(detail.leases, overview.stalls)
-            self.details.show_rows(self.chosen_rows(rows) if self.is_below else rows)
+            if self.is_below:
+                self.show_chosen(self.details, rows)
+            else:
+                self.details.show_rows(rows)
             self.show_caption(detail.status.name, f"  {_policy(detail.status.config)}")
 
     @on(LiveTable.Chosen)
@@ -164,8 +168,9 @@ class QueuesView(MasterDetailView):
 
 
 def _policy(config: QueueConfig | ShareConfig) -> str:
-    most = "no limit" if config.max_deliveries is None else f"at most {config.max_deliveries}"
-    parts = [f"lease {config.lease / 1000:g}s", f"{most} deliveries"]
+    most = config.max_deliveries
+    limit = "no limit of deliveries" if most is None else f"at most {counted(most, 'delivery')}"
+    parts = [f"lease {config.lease / 1000:g}s", limit]
     if isinstance(config, QueueConfig) and config.fifo:
         parts.insert(0, "FIFO")
     if config.dlq is not None:

@@ -121,7 +121,7 @@ class RecordsView(View):
              if stall.place == self._place and stall.reader == self._group), None,
         )  # fmt: skip
         rows = record_rows(records, stall, committed, overview.taken)
-        self.query_one("#records", LiveTable).show_rows(self.chosen_rows(rows))
+        self.show_chosen(self.query_one("#records", LiveTable), rows)
         self.show_caption(self._place, f" as {self._group} reads it" if self._group else "")
 
     @on(LiveTable.Chosen)
@@ -166,7 +166,7 @@ class MessagesView(View):
             return
         stalls = [stall for stall in overview.stalls if stall.source == self._queue]
         rows = message_rows(detail, stalls, overview.taken)
-        self.query_one("#messages", LiveTable).show_rows(self.chosen_rows(rows))
+        self.show_chosen(self.query_one("#messages", LiveTable), rows)
         self.show_caption(self._queue, f"  the oldest {_MOST}" if len(detail) == _MOST else "")
 
     @on(LiveTable.Chosen)

@@ -12,6 +12,7 @@ from store import Overview, Stall
 from store.text import counted, describe_duration, describe_size, printable_bytes
 from store.watch.models import Action, Remedy
 from store.watch.trends import describe_growth
+from tui.bands import is_same_stall
 from tui.figures import moment_text
 from tui.keys import BY_ID
 from tui.live_table import LiveTable, TableColumn, TableRow
@@ -173,13 +174,12 @@ class StallView(View):
     def show(self, overview: Overview, detail: Any) -> None:
         """Follow the stall, until it is over."""
         for stall in overview.stalls:
-            if (stall.place, stall.reader, stall.blocker) == (
-                self.stall.place, self.stall.reader, self.stall.blocker,
-            ):  # fmt: skip
+            if is_same_stall(stall, self.stall):
                 self.stall, self._is_over = stall, False
                 break
         else:
-            self._is_over = True
+            # Of those that were left out nothing is known.
+            self._is_over = overview.stall_count == len(overview.stalls)
         width = self.app.size.width
         lines = card_lines(self.stall, overview.taken, width)
         if self._is_over:

@@ -138,8 +138,9 @@ class TopologyView(View):
     KEYS = ("route", "publish", "faults", "copy")
     title = "topology"
 
-    def __init__(self) -> None:
+    def __init__(self, exchange: str = "") -> None:
         super().__init__()
+        self._wanted = exchange
         self._asked: Asked | None = None
         self._drift = Seldom(drift_of(Path.cwd()), _DRIFT_SECONDS)
         self._tree: dict[str, Branch] = {}
@@ -185,7 +186,8 @@ class TopologyView(View):
         if detail.asked is not None and detail.found is not None:
             ways = Ways(detail.asked, detail.found)
         rows = tree_rows(tree, subjects, ways)
-        self.query_one("#tree", LiveTable).show_rows(self.chosen_rows(rows, _well(tree, subjects)))
+        self.show_chosen(self.query_one("#tree", LiveTable), rows, _well(tree, subjects))
+        self._begin_at_wanted()
         drift = self.query_one("#drift", LiveTable)
         drift.show_rows(drift_rows(detail.drift))
         drift.styles.height = min(max(2, len(drift.rows)), max(3, self.size.height // 3)) + 1
@@ -194,6 +196,13 @@ class TopologyView(View):
             left = f" · the first {_MOST} lines, {len(lines) - _MOST:,} left out"
             caption = line(caption, toned(left, Tone.LAGGING))
         self.query_one("#topology-caption", Band).show_lines([caption])
+
+    def _begin_at_wanted(self) -> None:
+        for branch in self._tree.values() if self._wanted else ():
+            if branch.exchange is not None and branch.exchange.name == self._wanted:
+                self.query_one("#tree", LiveTable).move_to(branch.key)
+                break
+        self._wanted = ""
 
     def _selected(self) -> Branch | None:
         key = self.query_one("#tree", LiveTable).key
