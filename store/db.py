@@ -35,15 +35,7 @@ from store.lockfile import WriteLock, pause
 from store.memory import Memory
 from store.statements import Parameters, Row, Snapshot, Write
 
-__all__ = [
-    "Database",
-    "Parameters",
-    "Row",
-    "Snapshot",
-    "Write",
-    "WriteBlock",
-    "translate",
-]
+__all__ = ["Database", "Parameters", "Row", "Snapshot", "Write", "WriteBlock"]
 
 
 class Database:
@@ -336,17 +328,20 @@ class WriteBlock:
             _commit(self._connection, self._database)
             crash_point("commit.after")
         finally:
-            self.roll_back()
+            self._end()
         if self._tx.afterwards:
             self._keep_up()
 
     def roll_back(self) -> None:
         """Undo what is not committed and let the next one in; a child of fork leaves it alone."""
         if not self._database.is_inherited:
-            try:
-                self._abandon()
-            finally:
-                self._mine.__exit__()
+            self._end()
+
+    def _end(self) -> None:
+        try:
+            self._abandon()
+        finally:
+            self._mine.__exit__()
 
     def _keep_up(self) -> None:
         # What was asked for is stored; upkeep that can't be done now is left to a later writer.

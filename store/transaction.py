@@ -16,7 +16,7 @@ from store.api.queues import QueueCalls
 from store.api.routing import RoutingCalls
 from store.api.shares import ShareCalls
 from store.api.topics import TopicCalls
-from store.db import translate
+from store.connections import translate
 from store.errors import BadInput, Fenced, MqError, TimedOut
 
 if TYPE_CHECKING:

@@ -53,6 +53,13 @@ class MasterDetailView(View):
             # Where the filter hides the selected row, what it does show is selected instead.
             self._select(table.key)
 
+    def show_details(self, rows: Sequence[TableRow], is_well: set[str] | None = None) -> None:
+        """Show the rows of what is selected, filtered while the keys go to them."""
+        if self.is_below:
+            self.show_chosen(self.details, rows, is_well)
+        else:
+            self.details.show_rows(rows)
+
     def _select(self, name: str | None) -> None:
         if name != self._selected:
             self._selected = name

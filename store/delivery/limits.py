@@ -103,6 +103,8 @@ def _bytes_aside(tx: Snapshot, queue: Queue) -> int:
 
 def _bytes_held_back(tx: Snapshot, queue: Queue) -> int:
     slot, young = leases.slots(tx, queue.reader)[0], heads.first_young(tx, queue)
+    if young == slot.end:
+        return 0
     size: int = tx.value(
         "select ifnull(sum(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
         " + ifnull(length(r.value), 0)), 0) from mq_records r"

@@ -156,11 +156,7 @@ def _deduplicates(config: QueueConfig) -> bool:
 
 def _usable_id(text: str) -> bool:
     return (
-        isinstance(text, str)
-        and 1 <= len(text) <= LONGEST_ID
-        and text.isascii()
-        and text.isprintable()
-        and " " not in text
+        1 <= len(text) <= LONGEST_ID and text.isascii() and text.isprintable() and " " not in text
     )
 
 

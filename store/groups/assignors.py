@@ -62,7 +62,8 @@ def _sticky(subscribers: Sequence[Subscriber], partitions: Mapping[str, int]) ->
     rank = {one.name: index for index, one in enumerate(subscribers)}
     assignment = _kept(subscribers, places)
     if len({one.topics for one in subscribers}) == 1:
-        _give_up(assignment, subscribers, [p for p in places if p[0] in subscribers[0].topics])
+        readable = sum(topic in subscribers[0].topics for topic, _ in places)
+        _give_up(assignment, subscribers, readable)
     taken = {place for owned in assignment.values() for place in owned}
     eligible = {
         topic: [one.name for one in subscribers if topic in one.topics] for topic in partitions
@@ -85,11 +86,9 @@ def _kept(subscribers: Sequence[Subscriber], places: Sequence[Place]) -> Assignm
     }
 
 
-def _give_up(
-    assignment: Assignment, subscribers: Sequence[Subscriber], places: Sequence[Place]
-) -> None:
-    """Leave members that all may read the same no more than their share of it."""
-    least, more = divmod(len(places), len(subscribers))
+def _give_up(assignment: Assignment, subscribers: Sequence[Subscriber], readable: int) -> None:
+    """Leave members that may all read the same partitions no more than their share of these."""
+    least, more = divmod(readable, len(subscribers))
     for one in reversed(subscribers):
         owned = assignment[one.name]
         has_more = more > 0 and len(owned) > least

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from store.judgement.places import Place
 from store.judgement.sizing import Sizing
 from store.judgement.workload import Control, Operations, Order, Routing, Workload
+from store.text import counted
 
 _CALLS = 300
 _BATCHED = 3000
@@ -37,7 +38,7 @@ def _hosting(product: Product) -> str:
 
 
 def _log(workload: Workload, sizing: Sizing) -> tuple[Product, ...]:
-    partitions = _count(sizing.partitions, "partition")
+    partitions = _partitions(sizing)
     policy = ", cleanup.policy=compact" if workload.latest_only else ""
     streams = Product(
         "RabbitMQ",
@@ -58,7 +59,7 @@ def _share(workload: Workload, sizing: Sizing) -> tuple[Product, ...]:
     return (
         Product(
             "Apache Kafka",
-            f"a topic of {_count(sizing.partitions, 'partition')}, and a share group for each"
+            f"a topic of {_partitions(sizing)}, and a share group for each"
             " reader (ready for use from 4.2)",
             "no order; 2,000 records in flight for a partition; no DLQ before 4.4",
         ),
@@ -148,7 +149,7 @@ def _sqs_fifo(rate: float, *, whole_in_one_group: bool) -> Product:
 
 
 def _log_and_queue(workload: Workload, sizing: Sizing) -> tuple[Product, ...]:
-    partitions = _count(sizing.partitions, "partition")
+    partitions = _partitions(sizing)
     return (
         Product(
             "RabbitMQ",
@@ -172,8 +173,9 @@ def _log_and_queue(workload: Workload, sizing: Sizing) -> tuple[Product, ...]:
     )
 
 
-def _count(number: int | None, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def _partitions(sizing: Sizing) -> str:
+    assert sizing.partitions is not None
+    return counted(sizing.partitions, "partition")
 
 
 _PLACES = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,31 +92,28 @@ class Program:
         return self.store.dead_letters("dead", limit=2)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_what_was_acknowledged_is_counted_and_nothing_else_is(
-    path: Path, clock: ManualClock, seed: int
-) -> None:
+@pytest.fixture(params=range(4))
+def program(request: pytest.FixtureRequest, path: Path, clock: ManualClock) -> Iterator[Program]:
+    """One of four random programs, in a store of its own."""
     with Store.open(path, create=True, durability="normal", clock=clock) as store:
-        program = Program(store, clock, random.Random(seed))
-        for _ in range(150):
-            program.step()
-            counted = {queue: store.queue(queue).acknowledged for queue in QUEUES}
-            assert counted == {queue: program.acknowledged[queue] for queue in QUEUES}
-        assert program.acknowledged["work"]
-        assert program.acknowledged["dead"]
+        yield Program(store, clock, random.Random(request.param))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_as_many_dead_letters_are_counted_as_are_listed(
-    path: Path, clock: ManualClock, seed: int
-) -> None:
-    with Store.open(path, create=True, durability="normal", clock=clock) as store:
-        program = Program(store, clock, random.Random(seed))
-        most = 0
-        for _ in range(150):
-            program.step()
-            for queue in ("dead", "copy"):
-                listed = len(store.dead_letters(queue))
-                assert store.queue(queue).dead_letters == listed
-                most = max(most, listed)
-        assert most
+def test_what_was_acknowledged_is_counted_and_nothing_else_is(program: Program) -> None:
+    for _ in range(150):
+        program.step()
+        counted = {queue: program.store.queue(queue).acknowledged for queue in QUEUES}
+        assert counted == {queue: program.acknowledged[queue] for queue in QUEUES}
+    assert program.acknowledged["work"]
+    assert program.acknowledged["dead"]
+
+
+def test_as_many_dead_letters_are_counted_as_are_listed(program: Program) -> None:
+    most = 0
+    for _ in range(150):
+        program.step()
+        for queue in ("dead", "copy"):
+            listed = len(program.store.dead_letters(queue))
+            assert program.store.queue(queue).dead_letters == listed
+            most = max(most, listed)
+    assert most

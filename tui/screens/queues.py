@@ -111,11 +111,7 @@ class QueuesView(MasterDetailView):
         queues = [subject for subject in overview.subjects if subject.kind != "topic"]
         self.show_masters(queues, queue_rows(queues))
         if isinstance(detail, QueueDetail) and detail.status.name == self.selected:
-            rows = lease_rows(detail.leases, overview.stalls)
-            if self.is_below:
-                self.show_chosen(self.details, rows)
-            else:
-                self.details.show_rows(rows)
+            self.show_details(lease_rows(detail.leases, overview.stalls))
             self.show_caption(detail.status.name, f"  {_policy(detail.status.config)}")
 
     @on(LiveTable.Chosen)

@@ -166,10 +166,7 @@ class TopicsView(MasterDetailView):
     def _show_partitions(self, detail: TopicDetail, stalls: Sequence[Stall]) -> None:
         rows = partition_rows(detail, stalls, self.details.width_for("READ"))
         is_well = {f"{lag.partition} {lag.group}" for lag in detail.lags if not lag.lag}
-        if self.is_below:
-            self.show_chosen(self.details, rows, is_well)
-        else:
-            self.details.show_rows(rows)
+        self.show_details(rows, is_well)
         partitions = counted(len(detail.status.partitions), "partition")
         groups = counted(len({lag.group for lag in detail.lags}), "group")
         cleanup = detail.status.config.cleanup
