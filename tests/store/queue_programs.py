@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from programs import say
+
 from store import LeaseLost, Message, MqError, NewMessage, Store
 
 ROOT = Path(__file__).parents[2]
@@ -24,11 +26,6 @@ def start(name: str, *arguments: object, **variables: str) -> subprocess.Popen[s
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
     )
-
-
-def say(*words: object) -> None:
-    """Tell the test, at once."""
-    print(*words, flush=True)
 
 
 def churn(path: str, seed: str, steps: str) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from programs import say
+
 from store import LeaseLost, Store
 
 ROOT = Path(__file__).parents[2]
@@ -30,22 +32,22 @@ def work(path: str, share: str, seed: str) -> None:
     with Store.open(path) as store:
         while any(row.lag for row in store.lag(share)):
             for record in store.acquire(share, chance.randint(1, 9), 0.05, attached=True):
-                print("worked", record.address, record.deliveries, flush=True)
+                say("worked", record.address, record.deliveries)
                 try:
                     if record.value == POISON:
                         store.nack([record.receipt], error="poisoned")
                     else:
                         store.ack([record.receipt])
-                        print("acked", record.address, flush=True)
+                        say("acked", record.address)
                 except LeaseLost:
-                    print("lost", record.address, flush=True)
+                    say("lost", record.address)
 
 
 def hold(path: str, share: str, most: str) -> None:
     """Acquire so many records, tell which, and keep them until the end of the process."""
     with Store.open(path) as store:
         held = store.acquire(share, int(most), 5.0, attached=True)
-        print(*(record.address for record in held), flush=True)
+        say(*(record.address for record in held))
         store.wait(store.changed(), 60.0, lambda: False)
 
 
