@@ -13,7 +13,7 @@ from store.errors import BadInput, ForeignFile, MqError, NotFound, StoreUnusable
 from store.lockfile import WriteLock
 
 APPLICATION_ID = 0x6D717364  # "mqsd"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PAGE_SIZE = 4096
 
 _NETWORK_FILE_SYSTEMS = {

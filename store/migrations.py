@@ -153,6 +153,9 @@ create table mq_publications (
 ) strict, without rowid;
 """
 
+_TO_SCHEMA_3 = """
+"""
+
 
 def _script(text: str) -> Step:
     def run(connection: sqlite3.Connection) -> None:
@@ -163,7 +166,7 @@ def _script(text: str) -> Step:
 
 
 # steps[n] leads from schema n to schema n + 1.
-steps: dict[int, Step] = {1: _script(_TO_SCHEMA_2)}
+steps: dict[int, Step] = {1: _script(_TO_SCHEMA_2), 2: _script(_TO_SCHEMA_3)}
 
 
 def upgrade(path: Path, version: int, timeout: float) -> None:

@@ -14,14 +14,22 @@ from store.clock import ManualClock
 DATA = Path(__file__).parent / "data"
 
 
+def create_with_schema(
+    version: int, path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """An empty store as an mq with that schema made it."""
+    statements = files.split_statements((DATA / f"schema-{version}.sql").read_text())
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "SCHEMA_VERSION", version)
+        patch.setattr(files, "schema_statements", lambda: statements)
+        files.create(path, "normal", clock, 1.0)
+    return path
+
+
 @pytest.fixture
 def old_store(path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store as schema 1 had it, with a topic and a queue."""
-    old = files.split_statements((DATA / "schema-1.sql").read_text())
-    with monkeypatch.context() as patch:
-        patch.setattr(files, "SCHEMA_VERSION", 1)
-        patch.setattr(files, "schema_statements", lambda: old)
-        files.create(path, "normal", clock, 1.0)
+    create_with_schema(1, path, clock, monkeypatch)
     with closing(sqlite3.connect(path)) as connection:
         for name, kind in (("orders", "topic"), ("mails", "queue")):
             connection.execute(
@@ -58,13 +66,16 @@ def objects(path: Path) -> dict[tuple[str, str], str]:
     return found
 
 
+@pytest.mark.parametrize("version", range(1, files.SCHEMA_VERSION))
 def test_an_old_store_has_the_tables_columns_and_indexes_of_a_new_one(
-    old_store: Path, tmp_path: Path, clock: ManualClock
+    version: int, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Store.open(old_store, clock=clock).close()
+    old = create_with_schema(version, tmp_path / "old.db", clock, monkeypatch)
+
+    Store.open(old, clock=clock).close()
     Store.open(tmp_path / "new.db", create=True, clock=clock).close()
 
-    assert objects(old_store) == objects(tmp_path / "new.db")
+    assert objects(old) == objects(tmp_path / "new.db")
 
 
 def test_the_queues_of_an_old_store_go_on(old_store: Path, clock: ManualClock) -> None:
