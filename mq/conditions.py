@@ -5,33 +5,34 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_args
 
 from mq.json_text import MISSING, ValuePath, parse_json
 from mq.output import to_json
 from store.errors import BadInput
-from store.letters import Dead
-from store.messages import Message
+from store.letters import Dead, Reason
+from store.messages import STATES, Message
 from store.models import Record
+from store.nearest import did_you_mean
 from store.text import parse_duration, parse_time
 
 Condition = Callable[[Record], bool]
 MessageCondition = Callable[[Message], bool]
 _Read = Callable[[Any], Any]
 _Fields = Mapping[str, _Read]
-_FORM = re.compile(
-    r"\s*(?P<field>[^\s=!~<>]+)\s*(?P<operator>!=|!~|<=|>=|[=~<>])\s?(?P<value>.*)", re.S
-)
+_FORM = re.compile(r"\s*(?P<field>[^\s=!~<>]+)\s*(?P<operator>[=!~<>]+)\s?(?P<value>.*)", re.S)
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
+    "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
 }
+_PATTERNS = ("~", "!~")
+_OPERATORS = "with OP one of = != ~ !~ < <= > >="
 _COMMON_FIELDS: _Fields = {
     "timestamp": attrgetter("timestamp"),
     "key": lambda record: _text(record.key),
@@ -58,6 +59,12 @@ _MESSAGE_FIELDS: _Fields = {
     },
 }
 _TIMES = {"timestamp", "dead.at"}
+_NUMBERS = {"partition", "offset", "sequence", "priority", "deliveries", "dead.deliveries"}
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "redelivered": ("true", "false"),
+    "state": STATES,
+    "dead.reason": get_args(Reason),
+}
 
 
 def parse_conditions(texts: Sequence[str], now: int) -> Condition:
@@ -85,14 +92,18 @@ def _parse_all(texts: Sequence[str], now: int, fields: _Fields) -> Callable[[Any
 def _parse_condition(text: str, now: int, fields: _Fields) -> Callable[[Any], bool]:
     form = _FORM.fullmatch(text)
     if form is None:
-        raise BadInput(
-            f"{text!r} is not a condition",
-            hint="write FIELD OP VALUE, with OP one of = != ~ !~ < <= > >=",
-        )
+        raise BadInput(f"{text!r} is not a condition", hint=f"write FIELD OP VALUE, {_OPERATORS}")
     field, symbol, value = form["field"], form["operator"], form["value"].rstrip()
     read = _reader(field, now, fields)
-    if symbol in {"~", "!~"}:
+    _check_operator(text, symbol)
+    if not value:
+        raise BadInput(
+            f"{text!r} compares with nothing",
+            hint=f"an empty text is {field} ~ ^$, none at all {field} = null",
+        )
+    if symbol in _PATTERNS:
         return _pattern(read, value, wanted=symbol == "~")
+    _check_value(field, value)
     if field in _TIMES and value != "null":
         return _comparison(read, symbol, str(parse_time(value, now)))
     if field == "age":
@@ -102,10 +113,30 @@ def _parse_condition(text: str, now: int, fields: _Fields) -> Callable[[Any], bo
     return _comparison(read, symbol, value)
 
 
+def _check_operator(text: str, symbol: str) -> None:
+    if symbol not in _ORDERS and symbol not in _PATTERNS:
+        raise BadInput(
+            f"{text!r} has an unknown operator {symbol}",
+            hint=f"{_OPERATORS}; leave a space before a value that begins like one",
+        )
+
+
+def _check_value(field: str, value: str) -> None:
+    """Refuse what a field never is, which no record could equal."""
+    if value == "null":
+        return
+    if field in _NUMBERS and _number(value) is None:
+        raise BadInput(f"{field} is a number, not {value!r}")
+    words = _WORDS.get(field, (value,))
+    if value not in words:
+        near = did_you_mean(value, words, f"one of {', '.join(words)}")
+        raise BadInput(f"{field} is never {value!r}", hint=near)
+
+
 def _reader(field: str, now: int, fields: _Fields) -> _Read:
     if field == "age":
         return lambda record: now - record.timestamp
-    if field.startswith("headers."):
+    if field.startswith("headers.") and field != "headers.":
         name = field.removeprefix("headers.")
         return lambda record: record.headers.get(name)
     if field.startswith("value."):
@@ -114,8 +145,7 @@ def _reader(field: str, now: int, fields: _Fields) -> _Read:
     if field in fields:
         return fields[field]
     names = [*fields, "age", "headers.NAME", "value.PATH"]
-    near = get_close_matches(field, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"fields are {', '.join(names)}"
+    hint = did_you_mean(field, names, f"fields are {', '.join(names)}")
     raise BadInput(f"a condition names an unknown field {field!r}", hint=hint)
 
 
@@ -164,9 +194,11 @@ def _number(text: str) -> int | float | None:
     except ValueError:
         pass
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    # Nothing is equal to NaN, nor more or less.
+    return None if number != number else number
 
 
 def _text(data: bytes | None) -> str | None:

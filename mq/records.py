@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from mq.json_text import member_source, parse_json
@@ -233,7 +232,8 @@ def _partition(partition: Any) -> int | None:
 
 
 def _unknown_field(name: str) -> BadInput:
+    from store.nearest import did_you_mean
+
     known = sorted([*INPUT_FIELDS, *_MESSAGE_FIELDS])
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"fields are {', '.join(known)}"
+    hint = did_you_mean(name, known, f"fields are {', '.join(known)}")
     return BadInput(f"unknown field {name!r}", hint=hint)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -181,9 +180,11 @@ class Group(TyperGroup):
         _write_sections(formatter, sections | _help_sections(self, ctx))
 
     def _unknown(self, ctx: ClickContext, name: str) -> BadInput:
+        from store.nearest import nearest
+
         path = ctx.command_path
         names = [known for known, command in self.commands.items() if not command.hidden]
-        near = get_close_matches(name, names, n=3) or [n for n in names if n.startswith(name)]
+        near = nearest(name, names, 3) or [n for n in names if n.startswith(name)]
         hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help lists them"
         return BadInput(f"{path} has no command {name!r}", hint=hint)
 

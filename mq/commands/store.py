@@ -1,6 +1,5 @@
 """`mq store`: the settings of the store itself."""
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +9,7 @@ from mq.commands.reporting import report_done
 from mq.commands.setting_changes import CHANGES, Change, sentence_of
 from mq.context import current_context
 from store.errors import BadInput
+from store.nearest import did_you_mean
 from store.text import describe_size, format_size, parse_size
 from store.upkeep import StoreStatus
 
@@ -59,8 +59,7 @@ def _setting(name: str) -> str:
     setting = name.replace("-", "_")
     if setting in SETTINGS:
         return setting
-    near = get_close_matches(setting, SETTINGS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"settings are {', '.join(SETTINGS)}"
+    hint = did_you_mean(setting, SETTINGS, f"settings are {', '.join(SETTINGS)}")
     raise BadInput(f"the store has no setting {name!r}", hint=hint)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
 from store.addresses import check_name
 from store.errors import BadInput
 from store.judgement.workload import Control, Operations, Order, Routing, Workload, check
+from store.nearest import did_you_mean
 from store.text import parse_duration, parse_size
 
 _SECONDS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
@@ -257,8 +257,7 @@ def assumed(answers: Mapping[str, Any]) -> tuple[str, ...]:
 def _question(name: str) -> Question:
     if name in _BY_FIELD:
         return _BY_FIELD[name]
-    near = get_close_matches(name, _BY_FIELD, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(_BY_FIELD)}"
+    hint = did_you_mean(name, _BY_FIELD, f"one of {', '.join(_BY_FIELD)}")
     raise BadInput(f"there is no question {name!r}", hint=hint)
 
 

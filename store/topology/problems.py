@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from operator import attrgetter
 from typing import Literal
 
 from store.errors import BadInput
+from store.nearest import nearest
 
-_MOST_SUGGESTIONS = 100
-_MOST_COMPARED = 200
+_MOST_SUGGESTIONS = 20
 _OPTION = re.compile(r"--([a-z][a-z-]*)")
 
 
@@ -94,10 +93,7 @@ class Problems:
         """
         if len(self.found) > _MOST_SUGGESTIONS:
             return ""
-        names = list(known)
-        if len(names) > _MOST_COMPARED:
-            names = [name for name in names if name[:2] == word[:2]][:_MOST_COMPARED]
-        near = get_close_matches(word, names, n=1)
+        near = nearest(word, known)
         return f": did you mean '{near[0]}'?" if near else ""
 
     def raise_errors(self) -> None:

@@ -114,6 +114,12 @@ class TestWhere:
             (["value = 5"], ["5"]),
             (["timestamp < 2026-01-02T03:04:07Z"], ["0", "1"]),
             (["headers.missing = x"], []),
+            (["offset == 8"], ["8"]),
+            (["key==k3"], ["3"]),
+            (["key = =k3"], []),
+            (["value == 5"], ["5"]),
+            (["key ~ ^$"], []),
+            (["offset < inf", "offset > 8.5"], ["9"]),
         ],
     )
     def test_only_records_that_meet_every_condition_are_printed(
@@ -122,6 +128,58 @@ class TestWhere:
         words = [word for condition in conditions for word in ("--where", condition)]
 
         assert call_mq("consume", "orders", *words).text.split() == values
+
+    def test_a_field_inside_a_value_is_compared_by_either_sign_of_equality(
+        self, call_mq: RunMq, timed: Store, path: Path
+    ) -> None:
+        with Store.open(path) as store:
+            store.produce("orders", '{"order": 17}')
+
+        for sign in ("=", "=="):
+            run = call_mq("consume", "orders", "--where", f"value.order {sign} 17")
+            assert run.text == '{"order": 17}\n'
+
+    @pytest.mark.parametrize(
+        "condition",
+        [
+            "value.order === 17",
+            "value.order =~ 17",
+            "value.order <> 17",
+            "value.order => 17",
+            "value.order =< 17",
+            "value.order !== 17",
+            "value.order ! 17",
+            "value.order ~~ 17",
+            "value.order >> 17",
+            "value.order is 17",
+            "value.order",
+            "value.order =",
+            "value.order ~",
+            "value. = 17",
+            "headers. = 17",
+            "= 17",
+            "",
+            "offset = first",
+            "offset = nan",
+            "partition > null0",
+        ],
+    )
+    def test_what_is_no_condition_is_refused(
+        self, call_mq: RunMq, timed: Store, condition: str
+    ) -> None:
+        assert call_mq("consume", "orders", "--where", condition).is_refused(2)
+
+    @pytest.mark.parametrize(
+        ("field", "near"),
+        [("ofset", "offset"), ("Key", "key"), ("val", "value"), ("header.x", "headers.NAME")],
+    )
+    def test_an_unknown_field_is_answered_with_the_nearest(
+        self, call_mq: RunMq, timed: Store, field: str, near: str
+    ) -> None:
+        run = call_mq("consume", "orders", "--where", f"{field} = 1")
+
+        assert run.is_refused(2)
+        assert f"hint: did you mean {near}?" in run.err
 
     def test_the_limit_counts_printed_records(self, call_mq: RunMq, timed: Store) -> None:
         run = call_mq("consume", "orders", "--where", "offset > 4", "-n", "2")

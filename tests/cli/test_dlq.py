@@ -93,6 +93,8 @@ class TestPeek:
             ("sequence >= 1", "bc"),
             ("key = k", "abc"),
             ("message_group = null", "abc"),
+            ("dead.deliveries == 1", "abc"),
+            ("value == b", "b"),
             ("value = b", "b"),
         ],
     )
@@ -138,6 +140,10 @@ class TestPeek:
             ("graves --group-by value", 2),
             ("graves --where dead.cause=x", 2),
             ("graves --where dead.at=soon", 2),
+            ("graves --where dead.reason=reject", 2),
+            ("graves --where dead.deliveries=many", 2),
+            ("graves --where state=leaesd", 2),
+            ("graves --where key=~k", 2),
             ("", 2),
         ],
     )
@@ -219,6 +225,7 @@ class TestRedrive:
             ("graves --to nothing", 3),
             ("graves -n 0", 2),
             ("graves --where x", 2),
+            ("graves --where key<>k", 2),
             ("graves --to graves/0", 2),
         ],
     )

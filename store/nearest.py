@@ -1,0 +1,45 @@
+"""The known names nearest to one that is not known."""
+
+from collections.abc import Iterable
+
+# Above so many names those with the longest common beginning and end are compared alone.
+_MOST_COMPARED = 250
+
+
+def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """Up to `most` known names that `word` may be a slip of, the nearest first; case is no slip.
+
+    Of 100,000 names it takes 0.1 s or so, so it is for the way to an error alone.
+    """
+    from difflib import get_close_matches
+
+    wanted = word.casefold()
+    names = {name.casefold(): name for name in known}
+    candidates = list(names)
+    if len(candidates) > _MOST_COMPARED:
+        candidates = _alike(wanted, candidates)
+    return [names[near] for near in get_close_matches(wanted, candidates, most)]
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """The hint for an unknown word: the nearest known one, `otherwise` where none is near."""
+    near = nearest(word, known)
+    return f"did you mean {near[0]}?" if near else otherwise
+
+
+def _alike(word: str, names: Iterable[str]) -> list[str]:
+    from heapq import nlargest
+
+    return nlargest(_MOST_COMPARED, names, key=lambda name: _in_common(word, name))
+
+
+def _in_common(word: str, name: str) -> int:
+    """How long a beginning and an end two words share: all but one letter after one slip."""
+    shorter = min(len(word), len(name))
+    begin = 0
+    while begin < shorter and word[begin] == name[begin]:
+        begin += 1
+    end = 0
+    while end < shorter - begin and word[-1 - end] == name[-1 - end]:
+        end += 1
+    return 2 * (begin + end) - len(name)
