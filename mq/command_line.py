@@ -75,8 +75,13 @@ def _usage_error(error: typer.TyperException) -> BadInput:
     message = message.replace("a valid int range", "a valid int")
     message = message.replace("a valid int", "a whole number")
     invocation = getattr(error, "ctx", None)
-    path = invocation.command_path if invocation else "mq"
-    return BadInput(message[:1].lower() + message[1:], hint=f"{path} --help")
+    hint = f"{invocation.command_path if invocation else 'mq'} --help"
+    if near := getattr(error, "possibilities", None):
+        from store.nearest import did_you_mean
+
+        message, _, _ = message.partition(" (")
+        hint = did_you_mean(getattr(error, "option_name", ""), near, hint)
+    return BadInput(message[:1].lower() + message[1:], hint=hint)
 
 
 def _format_in(words: list[str]) -> Format | None:

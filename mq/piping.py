@@ -141,7 +141,7 @@ class Sink:
 
     def __init__(self, store: Store, name: str) -> None:
         self._name = name
-        self._is_queue = store.kind(name) == "queue"
+        self._is_queue = store.kind(name, "topic", "queue") == "queue"
         problem = _problem_of_queue(store, name) if self._is_queue else _problem(store, name)
         if problem is not None:
             raise BadInput(

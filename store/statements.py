@@ -12,6 +12,8 @@ from store.memory import Memory
 
 if TYPE_CHECKING:
     from store.db import Database
+    from store.errors import NotFound
+    from store.missing import Kind
 
 Parameters = Mapping[str, object] | Sequence[object]
 Row = tuple[Any, ...]
@@ -61,6 +63,12 @@ class Snapshot:
         """The first column of the first row; `None` without a row."""
         row = self.connection.execute(sql, parameters).fetchone()
         return None if row is None else row[0]
+
+    def missing(self, name: str, *kinds: Kind) -> NotFound:
+        """The error for a name that is none of these kinds of things; see `store.missing`."""
+        from store.missing import missing
+
+        return missing(self, name, *kinds)
 
     @property
     def now(self) -> int:

@@ -140,11 +140,9 @@ def _way_through(store: Store, exchange: str, key: str) -> str:
 def _way_to(store: Store, destination: str) -> str:
     if not destination:
         raise BadInput("nothing says where to", hint="a topic, a queue, or exchange:NAME")
-    kind = store.kind(destination)
-    if kind not in {"topic", "queue"}:
-        raise NotFound(
-            f"there is no topic or queue {destination}", hint=f"mq queue create {destination}"
-        )
+    kind = store.kind(destination, "topic", "queue")
+    if kind == "share":
+        raise NotFound(f"{destination} is a share, which stores nothing itself")
     return f"goes to the {kind} {destination}"
 
 

@@ -109,7 +109,9 @@ def consume(
     _check(request)
     signals = [signal.SIGINT, signal.SIGTERM] if follow else [signal.SIGINT]
     with context.open_store() as store, Interrupts(*signals) as interrupts:
-        if store.kind(request.source.name) == "queue":
+        name = request.source.name
+        kind = store.kind(name, "topic") if group else store.kind(name, "topic", "queue")
+        if kind == "queue":
             printed = _read_queue(context, store, request, interrupts)
         else:
             printed = TopicReading(context, store, request, interrupts).run()

@@ -10,6 +10,7 @@ from mq.beside import folder_of, load
 from mq.commands import SingleCommand
 from mq.context import Context, current_context
 from store.errors import NotFound
+from store.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -54,6 +55,6 @@ def _find(name: str) -> Path:
         script.parent.name: script.parent for script in folder_of("demos").glob(f"*/{_SCRIPT}")
     }
     if name not in found:
-        known = ", ".join(sorted(found)) or "none"
-        raise NotFound(f"there is no demo {name!r}", hint=f"demos there are: {known}")
+        known = f"demos there are: {', '.join(sorted(found)) or 'none'}"
+        raise NotFound(f"there is no demo {name!r}", hint=did_you_mean(name, found, known))
     return found[name]

@@ -75,7 +75,7 @@ def peek(
         if history:
             show_history(context, store, source)
             return
-        if store.kind(source.name) == "queue":
+        if store.kind(source.name, "topic", "queue") == "queue":
             if start is not None:
                 raise BadInput("--from is for a topic", hint=f"mq peek {source.name}@SEQUENCE")
             peek_queue(context, store, source, number, states=state or [], where=where or [])

@@ -46,7 +46,7 @@ def show_history(context: Context, store: Store, source: Address) -> None:
         raise BadInput(
             f"{source} is not one message or record", hint="name it like emails@12 or orders/2@4711"
         )
-    if store.kind(source.name) == "queue":
+    if store.kind(source.name, "topic", "queue") == "queue":
         events = store.message_events(source.name, source.offset)
     else:
         store.topic(source.name)

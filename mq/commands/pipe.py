@@ -92,7 +92,8 @@ def pipe(
     ):
         run = _Run(context, store, request, command, interrupts)
         try:
-            run.from_queue() if store.kind(source) == "queue" else run.from_topic()
+            kind = store.kind(source, "topic") if group else store.kind(source, "queue")
+            run.from_queue() if kind == "queue" else run.from_topic()
         except KeyboardInterrupt:
             if interrupts.received != signal.SIGTERM:
                 raise

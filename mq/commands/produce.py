@@ -82,7 +82,7 @@ def produce(
     context = current_context()
     check(context, request)
     with context.open_store() as store:
-        if store.kind(request.destination) == "queue":
+        if store.kind(request.destination, "topic", "queue") == "queue":
             store_input(context, store, _for_messages(request), _queue(store, request))
         else:
             store_input(context, store, request, _topic(store, request))

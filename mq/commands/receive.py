@@ -58,7 +58,7 @@ def receive(
     seconds = None if wait is None else parse_duration(wait) / 1000
     duration = None if lease is None else parse_duration(lease) / 1000
     with context.open_store() as store:
-        if store.kind(source) == "share":
+        if store.kind(source, "queue", "share") == "share":
             from mq.shared_records import SHARED_COLUMNS, to_document as shared_document
 
             records = store.acquire(source, number, seconds or 0.0, duration)

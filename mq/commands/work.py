@@ -131,7 +131,7 @@ def work(
         context.open_store() as store,
         Interrupts(signal.SIGINT, signal.SIGTERM) as interrupts,
     ):
-        kind = store.kind(source)
+        kind = store.kind(source, "topic") if group else store.kind(source, "queue", "share")
         if kind == "queue":
             _work_on_queue(context, store, request, interrupts)
         elif kind == "share":

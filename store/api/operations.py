@@ -10,6 +10,7 @@ from store.api.base import Calls
 from store.watch import IDLE_AFTER, OVER
 
 if TYPE_CHECKING:
+    from store.missing import Kind
     from store.upkeep import Finding, StoreStatus
     from store.watch.doctor.diagnosis import Diagnosis
     from store.watch.metrics import Family
@@ -80,12 +81,17 @@ class OperationCalls(Calls):
         with self._read() as tx:
             return watch.details.letters(tx, queue, limit)
 
-    def kind(self, name: str) -> str | None:
-        """What a name stands for: `topic`, `queue`, `share`, or `None` for nothing."""
+    def kind(self, name: str, *wanted: Kind) -> str | None:
+        """What a name stands for: `topic`, `queue`, `share`, or `None` for nothing.
+
+        With `wanted`, kinds any of which would do, raises `NotFound` where it stands for nothing.
+        """
         with self._read() as tx:
             found: str | None = tx.value(
                 "select kind from mq_channels where name = :name", {"name": name}
             )
+            if found is None and wanted:
+                raise tx.missing(name, *wanted)
             return found
 
     def now(self) -> int:

@@ -8,7 +8,7 @@ from store.db import Snapshot
 from store.delivery import queues
 from store.delivery.queues import Queue
 from store.delivery.readers import Reader
-from store.errors import BadInput, NotFound
+from store.errors import BadInput
 from store.log.encoding import Encoded, decode_headers
 from store.log.topics import Topic
 
@@ -36,11 +36,13 @@ def find(tx: Snapshot, reader: Reader, letter: Encoded) -> list[Queue | Topic]:
 
 
 def _ends(tx: Snapshot, reader: Reader, exchange: str, letter: Encoded) -> list[tuple[str, str]]:
+    if routing.exchanges.uncounted(tx, exchange) is None:
+        return []
     own = reader.dead_letter_key
     try:
         key = routing.tables.routing_key(letter.key if own is None else own.encode())
         headers = decode_headers(letter.headers)
         ends = routing.tables.current(tx).destinations(tx, exchange, key, headers)
-    except (NotFound, BadInput):
+    except BadInput:
         return []
     return [(end.destination, end.kind) for end in ends]

@@ -26,7 +26,9 @@ def dead_letter_queue(tx: Snapshot, name: str) -> Queue:
     share = shares.find_or_none(tx, name)
     if share is not None and share.config.dlq is not None:
         return queues.find(tx, share.config.dlq)
-    queue = queues.find(tx, name)
+    queue = queues.find_or_none(tx, name)
+    if queue is None:
+        raise tx.missing(name, "queue", "share")
     if queue.config.dlq is None or queues.sources_of(tx, name) or view.dead_letters(tx, queue):
         return queue
     if queue.config.dlq.startswith(EXCHANGE_PREFIX):

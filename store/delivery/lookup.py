@@ -12,8 +12,10 @@ from store.memory import remembered
 
 def find_reader(tx: Snapshot, name: str) -> Reader:
     """The rules of the queue or share of that name; raises `NotFound`."""
-    share = delivery.shares.find_or_none(tx, name)
-    return queues.find(tx, name).reader if share is None else share.reader
+    found = queues.find_or_none(tx, name) or delivery.shares.find_or_none(tx, name)
+    if found is None:
+        raise tx.missing(name, "queue", "share")
+    return found.reader
 
 
 def all_readers(tx: Snapshot) -> list[Reader]:

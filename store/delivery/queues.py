@@ -9,7 +9,7 @@ from store import delivery, log, routing
 from store.addresses import EXCHANGE_PREFIX, check_name
 from store.db import Snapshot, Write
 from store.delivery.readers import Reader
-from store.errors import BadInput, Conflict, Exists, NotFound
+from store.errors import BadInput, Conflict, Exists
 from store.memory import remembered
 from store.messages import QueueConfig
 from store.statements import array
@@ -194,15 +194,26 @@ def configs(tx: Snapshot) -> dict[str, QueueConfig]:
 
 def find(tx: Snapshot, name: str) -> Queue:
     """The queue of that name; raises `NotFound`, naming what the name is instead."""
-    channel, created, config, reader = _settings(tx, name)
+    found = find_or_none(tx, name)
+    if found is None:
+        raise tx.missing(name, "queue")
+    return found
+
+
+def find_or_none(tx: Snapshot, name: str) -> Queue | None:
+    """The queue of that name, if there is one."""
+    settings = _settings(tx, name)
+    if settings is None:
+        return None
+    channel, created, config, reader = settings
     return Queue(tx, channel, name, created, config, reader)
 
 
 @remembered
-def _settings(tx: Snapshot, name: str) -> tuple[int, int, QueueConfig, Reader]:
+def _settings(tx: Snapshot, name: str) -> tuple[int, int, QueueConfig, Reader] | None:
     row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
     if row is None:
-        raise _missing(tx, name)
+        return None
     _, channel, created, reader, *settings = row
     config = _config(settings)
     return channel, created, config, _reader(tx, reader, name, channel, config)
@@ -210,7 +221,10 @@ def _settings(tx: Snapshot, name: str) -> tuple[int, int, QueueConfig, Reader]:
 
 def reader(tx: Snapshot, name: str) -> Reader:
     """The rules of a queue's readers; raises `NotFound`."""
-    return _settings(tx, name)[3]
+    settings = _settings(tx, name)
+    if settings is None:
+        raise tx.missing(name, "queue")
+    return settings[3]
 
 
 def _config(settings: list[Any]) -> QueueConfig:
@@ -284,22 +298,6 @@ def _lanes(tx: Snapshot, channel: int) -> dict[int, Partition]:
         (channel,),
     )
     return {row[1]: log.topics.Partition(*row) for row in rows}
-
-
-def _missing(tx: Snapshot, name: str) -> NotFound:
-    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
-    if kind is not None:
-        return NotFound(f"{name} is a {kind}, not a queue", hint=f"mq {kind} show {name}")
-    check_name(name, "queue name")
-    return NotFound(f"queue {name} does not exist", hint=f"mq queue create {name}")
-
-
-def find_or_none(tx: Snapshot, name: str) -> Queue | None:
-    """The queue of that name, if there is one."""
-    try:
-        return find(tx, name)
-    except NotFound:
-        return None
 
 
 def names(tx: Snapshot) -> list[str]:

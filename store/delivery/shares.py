@@ -10,7 +10,7 @@ from store.db import Row, Snapshot, Write
 from store.delivery import leases, queues, window
 from store.delivery.leases import Progress
 from store.delivery.readers import Reader
-from store.errors import BadInput, Exists, GroupActive, NotFound
+from store.errors import BadInput, Exists, GroupActive
 from store.log import topics
 from store.log.encoding import check_kinds
 from store.log.positions import Position, clamp, resolve
@@ -101,7 +101,17 @@ _COLUMNS = (
 
 def find(tx: Snapshot, name: str) -> Share:
     """The share of that name; raises `NotFound`, naming what the name is instead."""
+    found = find_or_none(tx, name)
+    if found is None:
+        raise tx.missing(name, "share")
+    return found
+
+
+def find_or_none(tx: Snapshot, name: str) -> Share | None:
+    """The share of that name, if there is one."""
     share = _settings(tx, name)
+    if share is None:
+        return None
     turn = tx.value(
         "select turn from mq_shares where reader = :reader", {"reader": share.reader.id}
     )
@@ -109,16 +119,17 @@ def find(tx: Snapshot, name: str) -> Share:
 
 
 @remembered
-def _settings(tx: Snapshot, name: str) -> Share:
+def _settings(tx: Snapshot, name: str) -> Share | None:
     row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
-    if row is None:
-        raise _missing(tx, name)
-    return _share(row)
+    return None if row is None else _share(row)
 
 
 def reader(tx: Snapshot, name: str) -> Reader:
     """The rules by which a share is read, whosever turn it is; raises `NotFound`."""
-    return _settings(tx, name).reader
+    share = _settings(tx, name)
+    if share is None:
+        raise tx.missing(name, "share")
+    return share.reader
 
 
 def _share(row: Row) -> Share:
@@ -142,22 +153,6 @@ def _share(row: Row) -> Share:
         window=config.max_in_flight,
     )
     return Share(channel, name, topic, created, config, rules)
-
-
-def _missing(tx: Snapshot, name: str) -> NotFound:
-    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
-    if kind is not None:
-        return NotFound(f"{name} is a {kind}, not a share", hint=f"mq {kind} show {name}")
-    check_name(name, "share name")
-    return NotFound(f"share {name} does not exist", hint=f"mq share create {name} TOPIC")
-
-
-def find_or_none(tx: Snapshot, name: str) -> Share | None:
-    """The share of that name, if there is one."""
-    try:
-        return find(tx, name)
-    except NotFound:
-        return None
 
 
 def every(tx: Snapshot) -> list[Share]:

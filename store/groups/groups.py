@@ -5,7 +5,7 @@ from typing import NamedTuple
 from store.addresses import check_name
 from store.consumer_groups import GroupConfig
 from store.db import Snapshot, Write
-from store.errors import BadInput, Exists, GroupActive, NotFound
+from store.errors import BadInput, Exists, GroupActive
 from store.log import topics
 from store.log.encoding import check_kinds
 from store.models import DELIVERIES_WITH_DLQ
@@ -103,11 +103,9 @@ def complete(tx: Snapshot, config: GroupConfig, present: str | None = None) -> G
 
 
 def _check_queue(tx: Snapshot, name: str) -> None:
-    check_name(name, "queue name")
     kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
     if kind != "queue":
-        what = f"{name} is a {kind}, not a queue" if kind else f"queue {name} does not exist"
-        raise NotFound(what, hint="" if kind else f"mq queue create {name}")
+        raise tx.missing(name, "queue")
 
 
 def check_config(config: GroupConfig) -> None:
@@ -139,11 +137,7 @@ def find(tx: Snapshot, name: str) -> Group:
     """The group of that name; raises `NotFound`."""
     group = find_or_none(tx, name)
     if group is None:
-        check_name(name, "group name")
-        raise NotFound(
-            f"group {name} does not exist",
-            hint=f"it begins with its first reader: mq consume TOPIC -g {name}",
-        )
+        raise tx.missing(name, "group")
     return group
 
 

@@ -206,15 +206,26 @@ def partition_counts(tx: Snapshot) -> dict[str, int]:
 
 def find(tx: Snapshot, name: str) -> Topic:
     """The topic of that name; raises `NotFound`, naming what the name is instead."""
-    channel, created, config, partitions = _settings(tx, name)
+    found = find_or_none(tx, name)
+    if found is None:
+        raise tx.missing(name, "topic")
+    return found
+
+
+def find_or_none(tx: Snapshot, name: str) -> Topic | None:
+    """The topic of that name, if there is one."""
+    settings = _settings(tx, name)
+    if settings is None:
+        return None
+    channel, created, config, partitions = settings
     return Topic(channel, name, created, config, Partitions(tx, channel, partitions))
 
 
 @remembered
-def _settings(tx: Snapshot, name: str) -> tuple[int, int, TopicConfig, int]:
+def _settings(tx: Snapshot, name: str) -> tuple[int, int, TopicConfig, int] | None:
     row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
     if row is None:
-        raise missing(tx, name)
+        return None
     _, channel, created, *settings = row
     # Numbers count from 0 without gaps, so the last one tells how many there are.
     partitions: int = tx.value(
@@ -222,28 +233,6 @@ def _settings(tx: Snapshot, name: str) -> tuple[int, int, TopicConfig, int]:
         {"channel": channel},
     )
     return channel, created, TopicConfig(*settings), partitions
-
-
-def find_or_none(tx: Snapshot, name: str) -> Topic | None:
-    """The topic of that name, if there is one."""
-    try:
-        return find(tx, name)
-    except NotFound:
-        return None
-
-
-def missing(tx: Snapshot, name: str) -> NotFound:
-    """The error for a name that is not a topic."""
-    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
-    if kind is not None:
-        return NotFound(f"{name} is a {kind}, not a topic", hint=f"mq {kind} show {name}")
-    check_name(name, "topic name")
-    if tx.value("select 1 from mq_exchanges where name = :name", {"name": name}):
-        return NotFound(
-            f"{name} is an exchange, which stores nothing itself",
-            hint=f"publish through it: mq publish {name} -k KEY",
-        )
-    return NotFound(f"topic {name} does not exist", hint=f"mq topic create {name}")
 
 
 def names(tx: Snapshot) -> list[str]:

@@ -109,19 +109,22 @@ def _target(tx: Snapshot, destination: str) -> tuple[int | None, int | None]:
         return None, exchanges.find_id(tx, destination.removeprefix(EXCHANGE_PREFIX))
     row = tx.row("select id, kind from mq_channels where name = :name", {"name": destination})
     if row is None:
-        is_exchange = exchanges.uncounted(tx, destination) is not None
-        raise NotFound(
-            f"{destination} is neither a queue nor a topic",
-            hint=f"to bind to the exchange, write {EXCHANGE_PREFIX}{destination}"
-            if is_exchange
-            else f"mq queue create {destination}",
-        )
+        raise _no_target(tx, destination)
     id, kind = row
     if kind == "share":
         raise BadInput(
             f"{destination} is a share, which reads a topic", hint="bind the topic that it reads"
         )
     return id, None
+
+
+def _no_target(tx: Snapshot, destination: str) -> NotFound:
+    if exchanges.uncounted(tx, destination) is not None:
+        return NotFound(
+            f"{destination} is neither a queue nor a topic",
+            hint=f"to bind to the exchange, write {EXCHANGE_PREFIX}{destination}",
+        )
+    return tx.missing(destination, "queue", "topic")
 
 
 def check(key: str, headers: Headers | None, match: str) -> None:

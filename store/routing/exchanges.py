@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store.addresses import EXCHANGE_PREFIX, check_name
 from store.db import Row, Snapshot, Write
-from store.errors import BadInput, Conflict, Exists, NotFound
+from store.errors import BadInput, Conflict, Exists
 from store.routes import EXCHANGE_TYPES, Exchange
 
 _COLUMNS = (
@@ -44,13 +44,7 @@ def find_id(tx: Snapshot, name: str) -> int:
     """What an exchange is called in other tables; raises `NotFound`. Counts no bindings."""
     id: int | None = tx.value("select id from mq_exchanges where name = :name", {"name": name})
     if id is None:
-        check_name(name, "exchange name")
-        kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
-        if kind is not None:
-            raise NotFound(f"{name} is a {kind}, not an exchange", hint=f"mq {kind} show {name}")
-        raise NotFound(
-            f"exchange {name} does not exist", hint=f"mq exchange create {name} -t topic"
-        )
+        raise tx.missing(name, "exchange")
     return id
 
 

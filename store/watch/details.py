@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Row, Snapshot
-from store.delivery import leases, queues, share_view, shares, view
+from store.delivery import leases, lookup, queues, share_view, shares, view
 from store.delivery.letter_groups import normalise_error
 from store.delivery.readers import Reader
 from store.log import topics
@@ -45,8 +45,7 @@ def _retention_edges(tx: Snapshot, found: Topic, limit: int) -> dict[int, float]
 
 def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:
     """A queue or share with up to `limit` leases and waiting messages, the next to change first."""
-    share = shares.find_or_none(tx, name)
-    reader = queues.find(tx, name).reader if share is None else share.reader
+    reader = lookup.find_reader(tx, name)
     rows = tx.rows(
         "select l.id, r.message_group, h.name, l.started, l.token, l.ends, l.due, l.deliveries"
         " from mq_leases l join mq_records r on r.id = l.record"
@@ -56,9 +55,9 @@ def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:
     )
     numbers = {slot.id: slot.number for slot in leases.slots(tx, reader)}
     found = tuple(_lease(tx, reader, numbers[row[0] >> OFFSET_BITS], row) for row in rows)
-    if share is None:
+    if reader.on_ack == "delete":
         return QueueDetail(view.status(tx, queues.find(tx, name)), found)
-    return QueueDetail(share_view.status(tx, share), found)
+    return QueueDetail(share_view.status(tx, shares.find(tx, name)), found)
 
 
 def _lease(tx: Snapshot, reader: Reader, partition: int, row: Row) -> LeaseRow:

@@ -24,7 +24,9 @@ def explain(tx: Snapshot, terms: Terms, address: Address) -> list[Explanation]:
     kind = tx.value("select kind from mq_channels where name = :name", {"name": address.name})
     if kind == "queue":
         return list(_of_queue(tx, terms, queues.find(tx, address.name), address))
-    topic = topics.find(tx, address.name)
+    topic = topics.find_or_none(tx, address.name)
+    if topic is None:
+        raise tx.missing(address.name, "topic", "queue")
     if address.partition is None:
         return _of_whole(tx, terms, address)
     return _of_partition(tx, terms, topic, topic.partition(address.partition), address)

@@ -50,8 +50,8 @@ def lag(tx: Snapshot, group: str | None = None, topic: str | None = None) -> lis
     retention or a trim removed records that the group had not read. Raises `NotFound` for a name
     that neither has, and for a topic that does not exist.
     """
-    if group is not None and shares.find_or_none(tx, group) is None:
-        groups.find(tx, group)
+    if group is not None and not (shares.find_or_none(tx, group) or groups.find_or_none(tx, group)):
+        raise tx.missing(group, "group", "share")
     if topic is not None:
         topics.find(tx, topic)
     return _rows(tx, group, topic, {"group_kind": "group", "share_kind": "share"})
