@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from store.memory import remembered
+
+if TYPE_CHECKING:
+    from store.statements import Snapshot, Write
 
 # A wall clock so far ahead of the boot clock was set wrong: then nothing is too old.
 MOST_JUMP = 3_600_000
+# How old the newest known pair of boot time and store time in the file may become.
+CARRIED_EVERY = 60_000
 
 
 class Clock(Protocol):
@@ -77,6 +85,77 @@ class ManualClock:
         self._wall += round(seconds_down * 1000)
         self._boot = 1_000
         self._boot_id = f"manual-{int(self._boot_id.rpartition('-')[2]) + 1}"
+
+
+def store_time(tx: Snapshot) -> int:
+    """Store time in milliseconds: it runs with the boot clock; a new boot never sets it back."""
+    return tx.database.clock.boot() + _ahead_of_boot(tx)
+
+
+def _ahead_of_boot(tx: Snapshot) -> int:
+    clock, answers = tx.database.clock, tx.memory().answers
+    # It stays the same throughout a boot, so it is remembered as settings are.
+    place = (_ahead_of_boot, clock.boot_id())
+    ahead: int | None = answers.get(place)
+    if ahead is None:
+        boot_id, boot, store = tx.rows("select boot_id, boot, store from mq_clock")[0]
+        if boot_id == clock.boot_id() and boot <= clock.boot():
+            tx.database.carried = boot
+            ahead = store - boot
+        else:
+            ahead = _begin_boot(tx, store) - clock.boot()
+        answers[place] = ahead
+    return ahead
+
+
+def _begin_boot(tx: Snapshot, carried: int) -> int:
+    from store import store_time
+
+    tx.database.carried = -CARRIED_EVERY
+    return max(carried, store_time.newest(tx), tx.database.clock.wall() - wall_ahead(tx))
+
+
+def is_stale(tx: Write) -> bool:
+    """Whether the pair of boot time and store time in the file may be too old."""
+    return not 0 <= tx.database.clock.boot() - tx.database.carried < CARRIED_EVERY
+
+
+def carry(tx: Write) -> None:
+    """Bring the pair of boot time and store time in the file up to now, at most once a minute.
+
+    A new boot whose wall clock is behind goes on from there.
+    """
+    clock, ahead = tx.database.clock, _ahead_of_boot(tx)
+    boot_id, boot = clock.boot_id(), clock.boot()
+    known_id, known = tx.rows("select boot_id, boot from mq_clock")[0]
+    begins = boot_id != known_id or boot < known
+    if begins or boot - known >= CARRIED_EVERY:
+        tx.execute(
+            "update mq_clock set boot_id = :boot_id, boot = :boot, store = :store",
+            {"boot_id": boot_id, "boot": boot, "store": boot + ahead},
+        )
+    if begins:
+        # Others have begun the boot for themselves, and go on from here.
+        tx.execute("update mq_store set generation = generation + 1")
+    # Not before it is stored: what is rolled back was not carried.
+    tx.afterwards.append(partial(setattr, tx.database, "carried", boot))
+
+
+def jump(tx: Snapshot) -> int:
+    """How many milliseconds the wall clock was set ahead since it was right; negative: back."""
+    return tx.wall - tx.now - wall_ahead(tx)
+
+
+def is_right(tx: Snapshot) -> bool:
+    """Whether anything may be too old: a wall clock far ahead of the boot clock was set wrong."""
+    return jump(tx) <= MOST_JUMP
+
+
+@remembered
+def wall_ahead(tx: Snapshot) -> int:
+    """How far the wall clock was ahead of store time when it was last taken as right."""
+    ahead: int = tx.value("select wall_ahead from mq_store")
+    return ahead
 
 
 _boot_id: str | None = None

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from store import connections, files
-from store.clock import Clock
+from store.clock import CARRIED_EVERY, Clock, carry, is_stale, store_time
 from store.connections import ThreadConnections, translate, translated
 from store.crash import crash_point
 from store.errors import (
@@ -52,7 +52,8 @@ class Database:
         self._local = connections.PerThread()
         self._opened: list[ThreadConnections] = []
         self._opening = threading.Lock()
-        self._boot_base: tuple[int, int] | None = None
+        # The reading of the boot clock that is known to stand in the file beside its store time.
+        self.carried = -CARRIED_EVERY
         self._unusable = ""
         # By reader: when this process last looked whether a holder of its leases is gone.
         self.looked_for_the_dead: dict[int, int] = {}
@@ -69,9 +70,15 @@ class Database:
             with translated(path):
                 self.durability: str = self._setting("durability")
                 self.uuid: bytes = self._setting("uuid")
+            self._begin_boot()
         except BaseException:
             self.close()
             raise
+
+    def _begin_boot(self) -> None:
+        # Now, so that what waits gets on though nothing is asked of the store for a while.
+        with self.read() as tx:
+            store_time(tx)
 
     @contextmanager
     def read(self) -> Iterator[Snapshot]:
@@ -148,28 +155,6 @@ class Database:
         self.check_same_file()
         with self.this_thread():
             return int(self.read_only().execute("pragma data_version").fetchone()[0])
-
-    def store_time(self, tx: Snapshot) -> int:
-        """Store time: it runs with the boot clock, and a new boot never sets it back."""
-        if self._boot_base is None:
-            row = tx.row("select boot_id, boot, store from mq_clock")
-            assert row is not None
-            boot_id, boot, store = row
-            if boot_id == self.clock.boot_id():
-                self._boot_base = (boot, store)
-            else:
-                return self._rebase(tx, store)
-        boot, store = self._boot_base
-        return store + self.clock.boot() - boot
-
-    def _rebase(self, tx: Snapshot, last: int) -> int:
-        now = max(last, self.clock.wall())
-        if isinstance(tx, Write):
-            tx.execute(
-                "update mq_clock set boot_id = :boot_id, boot = :boot, store = :store",
-                {"boot_id": self.clock.boot_id(), "boot": self.clock.boot(), "store": now},
-            )
-        return now
 
     def memory(self, generation: int) -> Memory:
         """What is remembered of the settings of a committed generation."""
@@ -324,6 +309,7 @@ class WriteBlock:
     def _commit(self) -> None:
         self._database.refuse_after_fork()
         try:
+            self._carry_clock()
             crash_point("commit.before")
             _commit(self._connection, self._database)
             crash_point("commit.after")
@@ -331,6 +317,11 @@ class WriteBlock:
             self._end()
         if self._tx.afterwards:
             self._keep_up()
+
+    def _carry_clock(self) -> None:
+        if is_stale(self._tx) and self._tx.has_changed():
+            with translated(self._database.path):
+                carry(self._tx)
 
     def roll_back(self) -> None:
         """Undo what is not committed and let the next one in; a child of fork leaves it alone."""

@@ -154,6 +154,7 @@ create table mq_publications (
 """
 
 _TO_SCHEMA_3 = """
+alter table mq_store add column wall_ahead integer not null default 0;
 """
 
 

@@ -11,7 +11,8 @@ create table mq_store (
   created integer not null,                       -- wall
   durability text not null check (durability in ('full', 'normal')),
   max_bytes integer check (max_bytes > 0),        -- the file may not grow beyond this
-  generation integer not null default 0           -- raised by every change of settings
+  generation integer not null default 0,          -- raised by every change of settings
+  wall_ahead integer not null default 0           -- of store time, when it was last known to be right
 ) strict;
 
 -- One row: which instant of the boot clock is which instant of store time.

@@ -8,6 +8,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from store.clock import store_time
 from store.memory import Memory
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Snapshot:
     def now(self) -> int:
         """Store time in milliseconds, the same throughout the transaction."""
         if self._now is None:
-            self._now = self.database.store_time(self)
+            self._now = store_time(self)
         return self._now
 
     @property
@@ -92,7 +93,7 @@ class Write(Snapshot):
     is stored and the lock is free.
     """
 
-    __slots__ = ("_changes", "_committed", "afterwards")
+    __slots__ = ("_began", "_changes", "_committed", "afterwards")
 
     def __init__(
         self, database: Database, connection: sqlite3.Connection, committed: Memory
@@ -100,7 +101,7 @@ class Write(Snapshot):
         super().__init__(database, connection)
         self.afterwards: list[Callable[[], object]] = []
         self._committed = committed
-        self._changes = connection.total_changes
+        self._began = self._changes = connection.total_changes
 
     def memory(self) -> Memory:
         """What is remembered of the settings; nothing once this transaction has changed any.
@@ -113,6 +114,10 @@ class Write(Snapshot):
                 return Memory(0)
             self._changes = changes
         return self._committed
+
+    def has_changed(self) -> bool:
+        """Whether the transaction has changed any row so far."""
+        return self.connection.total_changes != self._began
 
     def remember_nothing(self) -> None:
         """Look everything up anew from here on: what was noted just now may be undone."""

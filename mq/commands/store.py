@@ -10,7 +10,7 @@ from mq.commands.setting_changes import CHANGES, Change, sentence_of
 from mq.context import current_context
 from store.errors import BadInput
 from store.nearest import did_you_mean
-from store.text import describe_size, format_size, parse_size
+from store.text import describe_duration, describe_size, format_size, parse_size
 from store.upkeep import StoreStatus
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = CommandGroup(help="The store's own settings.")
 
-SETTINGS = ("durability", "max_bytes")
+SETTINGS = ("durability", "max_bytes", "clock")
 
 
 @app.command("show")
@@ -34,13 +34,17 @@ def show() -> None:
 @app.command("set")
 def set_setting(
     setting: Annotated[str, typer.Argument(metavar="|".join(SETTINGS))],
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="full|normal; SIZE|none.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="full|normal; SIZE|none; now.")],
 ) -> None:
     """Change a setting, for every process that opens the store from now on.
 
     durability full survives a power cut, normal a killed process. max_bytes bounds the file.
+    clock now takes the wall clock as right, and ends what a clock that was set back keeps waiting.
     """
     name = _setting(setting)
+    if name == "clock":
+        _trust_clock(value)
+        return
     context = current_context()
     with context.open_store() as store:
         before = store.status()
@@ -68,6 +72,24 @@ def _set(store: "Store", setting: str, value: str) -> None:
         store.set_durability(value)
     else:
         store.set_max_bytes(None if value == "none" else parse_size(value))
+
+
+def _trust_clock(value: str) -> None:
+    if value != "now":
+        raise BadInput(f"the clock can't be set to {value!r}", hint="mq store set clock now")
+    context = current_context()
+    with context.open_store() as store:
+        before = store.clock_jump()
+        store.trust_clock()
+        after = store.clock_jump()
+    changes = [Change("clock", _jump_text(before), _jump_text(after))]
+    report_done(context, CHANGES, changes, f"the wall clock, {_jump_text(before)}, is right")
+
+
+def _jump_text(seconds: float) -> str:
+    if abs(seconds) < 1:
+        return "as expected"
+    return f"{describe_duration(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
 
 
 def _texts(status: StoreStatus) -> dict[str, str]:

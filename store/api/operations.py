@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from store import watch
+from store import clock, watch
 from store.addresses import Address
 from store.api.base import Calls
 from store.watch import IDLE_AFTER, OVER
@@ -98,6 +98,25 @@ class OperationCalls(Calls):
         """Store time in milliseconds: what deadlines, and the times of a `Member`, are kept in."""
         with self._read() as tx:
             return tx.now
+
+    def clock_jump(self) -> float:
+        """How many seconds the wall clock was set ahead since it was taken as right, or back (< 0).
+
+        While it is more than an hour ahead nothing counts as too old.
+        """
+        with self._read() as tx:
+            return clock.jump(tx) / 1000
+
+    def trust_clock(self) -> None:
+        """Take the wall clock as right from now on, whatever it was set from.
+
+        Where store time is behind what the file holds it goes on from there, so that leases,
+        delays and members that it kept waiting end; what waits otherwise keeps its time.
+        """
+        from store import store_time
+
+        with self._write() as tx:
+            store_time.trust_wall_clock(tx)
 
     def verify(self) -> list[Finding]:
         """Check file, counters and every record's checksum; an empty list means all is well."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from store.clock import MOST_JUMP
+from store import clock
 from store.db import Snapshot
 from store.delivery import leases
 from store.delivery.queues import Queue
@@ -17,19 +17,14 @@ from store.delivery.queues import Queue
 STAYS = 0
 
 
-def clock_is_right(tx: Snapshot) -> bool:
-    """Whether anything may be too old: a wall clock far ahead of the boot clock was set wrong."""
-    return tx.wall - tx.now <= MOST_JUMP
-
-
 def is_over(tx: Snapshot, expires: int | None) -> bool:
     """Whether a message with this expiry may not be delivered any more."""
-    return expires is not None and expires <= tx.wall and clock_is_right(tx)
+    return expires is not None and expires <= tx.wall and clock.is_right(tx)
 
 
 def due(tx: Snapshot, limit: int) -> list[int]:
     """The records whose time is over and that no writer has moved yet, longest over first."""
-    if not clock_is_right(tx):
+    if not clock.is_right(tx):
         return []
     rows = tx.rows(
         "select id from mq_records where expires > 0 and expires <= :wall"
@@ -89,7 +84,7 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
 
 
 def _any_unswept(tx: Snapshot) -> bool:
-    return clock_is_right(tx) and bool(
+    return clock.is_right(tx) and bool(
         tx.value(
             "select exists(select 1 from mq_records where expires <= :wall)", {"wall": tx.wall}
         )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
-from store import log
+from store import clock, log
 from store.addresses import OFFSET_BITS
-from store.clock import MOST_JUMP
 from store.db import Snapshot, Write
 from store.log import topics
 from store.log.topics import Partition, Topic
@@ -172,7 +171,7 @@ def _note_check(tx: Write, partition: int) -> None:
 
 
 def _end_by_age(tx: Snapshot, topic: Topic, partition: Partition) -> int:
-    if topic.config.retention is None or tx.wall - tx.now > MOST_JUMP:
+    if topic.config.retention is None or not clock.is_right(tx):
         return 0
     oldest_kept = tx.wall - topic.config.retention
     first = tx.value(

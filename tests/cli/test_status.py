@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,6 +122,18 @@ class TestStatus:
         assert call_mq("status").is_refused(7)
 
 
+@pytest.fixture
+def stuck(path: Path) -> None:
+    """A store whose message is held for 28 days more than a moment: store time was set back."""
+    with Store.open(path, create=True) as store:
+        store.create_queue("jobs")
+        store.send("jobs", "late")
+        store.receive("jobs", lease=0.001)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("update mq_clock set store = store - ?", (28 * 86_400_000 + 1_800_000,))
+        connection.commit()
+
+
 class TestStoreSettings:
     def test_show_has_them_as_json(self, call_mq: RunMq, shop: Store, path: Path) -> None:
         run = call_mq("store", "show", "-o", "json")
@@ -164,10 +177,29 @@ class TestStoreSettings:
         assert run.code == 0
         assert run.err.startswith("mq: warning: the file has ")
 
+    @pytest.mark.usefixtures("stuck")
+    def test_the_clock_is_taken_as_right(self, call_mq: RunMq) -> None:
+        assert b"store_time_back" in call_mq("doctor").out
+        run = call_mq("store", "set", "clock", "now", "-o", "json")
+
+        (change,) = json.loads(run.out)
+        assert (change["setting"], change["old"]) == ("clock", "28d 0h ahead")
+        assert change["new"] == "as expected"
+        assert b"store_time_back" not in call_mq("doctor").out
+
+    @pytest.mark.usefixtures("stuck")
+    def test_the_clock_ends_what_store_time_kept_waiting(self, call_mq: RunMq) -> None:
+        assert call_mq("receive", "jobs").out == b""
+        call_mq("store", "set", "clock", "now")
+
+        assert json.loads(call_mq("receive", "jobs").out)["value"] == "late"
+
     @pytest.mark.parametrize(
         "words",
         [
             "",
+            "clock",
+            "clock 2026-01-01",
             "durability",
             "durability fast",
             "durability off",

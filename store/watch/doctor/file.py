@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from store import files
+from store import clock, files, store_time
 from store.clock import MOST_JUMP
 from store.db import Snapshot
 from store.text import describe_duration, describe_size, format_size
@@ -36,7 +36,10 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of the file; sizes in bytes, `ahead` is how many ms the wall clock jumped."""
+    """What is known of the file; sizes in bytes, clocks in milliseconds.
+
+    `ahead` is how far the wall clock jumped, `behind` how far store time is behind what is in it.
+    """
 
     free: int
     size: int
@@ -45,6 +48,7 @@ class Facts:
     sqlite: tuple[int, ...]
     ahead: int
     objects: frozenset[Object]
+    behind: int = 0
 
 
 def facts(tx: Snapshot) -> Facts:
@@ -58,7 +62,8 @@ def facts(tx: Snapshot) -> Facts:
         wal=status.wal_bytes,
         most=status.max_bytes,
         sqlite=sqlite3.sqlite_version_info,
-        ahead=tx.wall - tx.now,
+        ahead=clock.jump(tx),
+        behind=store_time.newest(tx) - tx.now,
         objects=frozenset(Object(*row) for row in rows),
     )
 
@@ -131,12 +136,28 @@ def _version(facts: Facts) -> Iterator[Diagnosis]:
 
 
 def _clock(facts: Facts) -> Iterator[Diagnosis]:
+    way_out = command("store", "set", "clock", "now")
+    jumped = describe_duration(abs(facts.ahead) / 1000)
+    if facts.behind > 0:
+        yield critical(
+            "store_time_back", STORE,
+            f"store time is {describe_duration(facts.behind / 1000)} behind what was stored",
+            "leases, delays and members last that much longer than they should",
+            way_out,
+        )  # fmt: skip
     if facts.ahead > MOST_JUMP:
         yield warning(
-            "clock_ahead", STORE,
-            f"the wall clock is {describe_duration(facts.ahead / 1000)} ahead of the time since"
-            " boot",
-            "it was set forward: retention and expiry pause, and new records bear its time",
+            "clock_ahead", STORE, f"the wall clock is {jumped} ahead of the time since boot",
+            "it was set forward, or the machine was suspended unseen: retention and expiry pause,"
+            " and new records bear its time. If it is right, say so",
+            way_out,
+        )  # fmt: skip
+    elif facts.ahead < -MOST_JUMP:
+        yield warning(
+            "clock_behind", STORE, f"the wall clock is {jumped} behind store time",
+            "it was set back, or was ahead at an earlier boot: if it is set forward by mistake,"
+            " retention does not pause. If it is right, say so",
+            way_out,
         )  # fmt: skip
 
 

@@ -1,0 +1,48 @@
+"""Store time where the boot clock does not tell it: at a new boot, and when a clock was set.
+
+It is a number of milliseconds that only grows. A new boot goes on from the wall clock or, where
+that is behind, from the newest time in the file.
+"""
+
+from __future__ import annotations
+
+from store import clock
+from store.db import Snapshot, Write
+
+# Every column that says when something happened, in store time, but for two that only a read of
+# many rows would answer: when tombstones were seen, and when tenants sent.
+_HAPPENED = (
+    "select max(checked) from mq_partitions where channel is not null",
+    "select max(noticed) from mq_readers",
+    "select max(emptied) from mq_groups",
+    "select max(max(joined, seen, polled)) from mq_members",
+    "select max(max(moved, taken)) from mq_slots",
+    "select max(started) from mq_leases where holder is not null",
+    "select max(seen) from mq_holders",
+    "select max(seen) from mq_consumers",
+    "select max(at) from mq_samples where subject = 'partition'",
+    "select max(at) from mq_samples where subject = 'slot'",
+    "select max(at) from mq_samples where subject = 'channel'",
+    "select max(at) from mq_samples where subject = 'queue'",
+)
+_NEWEST = f"select max({', '.join(f'ifnull(({query}), 0)' for query in _HAPPENED)})"
+
+
+def newest(tx: Snapshot) -> int:
+    """The latest store time at which something happened, by what is in the file."""
+    latest: int = tx.value(_NEWEST)
+    return latest
+
+
+def trust_wall_clock(tx: Write) -> None:
+    """Take the wall clock as right from now on, and go on from the newest time in the file.
+
+    What waits keeps the time that it has left.
+    """
+    behind = max(0, newest(tx) - tx.now)
+    clock.carry(tx)
+    tx.execute("update mq_clock set store = store + :behind", {"behind": behind})
+    tx.execute(
+        "update mq_store set wall_ahead = :ahead, generation = generation + 1",
+        {"ahead": tx.wall - tx.now - behind},
+    )
