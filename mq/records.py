@@ -232,8 +232,9 @@ def _partition(partition: Any) -> int | None:
 
 
 def _unknown_field(name: str) -> BadInput:
-    from store.nearest import did_you_mean
+    from store.nearest import nearest
 
     known = sorted([*INPUT_FIELDS, *_MESSAGE_FIELDS])
-    hint = did_you_mean(name, known, f"fields are {', '.join(known)}")
+    near = nearest(name, known)
+    hint = f"did you mean {near[0]!r}?" if near else f"fields are {', '.join(known)}"
     return BadInput(f"unknown field {name!r}", hint=hint)

@@ -254,12 +254,15 @@ class TestRefusals:
         assert run.is_refused(code)
         assert stored(path) == []
 
-    def test_a_missing_topic_comes_with_the_command_that_creates_it(
+    def test_a_missing_destination_comes_with_the_commands_that_create_it(
         self, call_mq: RunMq, orders: Store
     ) -> None:
         run = call_mq("produce", "nosuch", "x")
 
-        assert run.err == "mq: error: topic nosuch does not exist\nhint: mq topic create nosuch\n"
+        assert run.err == (
+            "mq: error: there is no topic or queue nosuch\n"
+            "hint: mq topic create nosuch or mq queue create nosuch\n"
+        )
 
     def test_a_missing_store_is_not_created(self, call_mq: RunMq, path: Path) -> None:
         assert call_mq("produce", "orders", "x").is_refused(3)
