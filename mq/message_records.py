@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mq.context import Context
 from mq.formatting import MESSAGE_FIELDS
 from mq.output import Column, Format, to_json
-from mq.record_lines import Line, cell_text, cut, stream_line
+from mq.record_lines import Lines, cell_text, cut, stream_lines
 from mq.records import text_field
 from store.text import format_duration, format_time
 
@@ -98,9 +98,9 @@ _DEAD_COLUMNS: list[Column[Message]] = [
 DEAD_LETTER_COLUMNS = [*MESSAGE_COLUMNS[:6], *_DEAD_COLUMNS, *MESSAGE_COLUMNS[6:]]
 
 
-def message_line(context: Context, format: str | None) -> Line[Message]:
-    """The function that turns a message into the bytes to write; see `record_line`."""
-    return stream_line(
+def message_lines(context: Context, format: str | None) -> Lines[Message]:
+    """How messages are turned into the bytes to write; see `record_lines`."""
+    return stream_lines(
         context, format, fields=MESSAGE_FIELDS, envelope=to_ndjson, columns=MESSAGE_COLUMNS
     )
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import chain
 from select import PIPE_BUF, select
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -157,6 +158,10 @@ class Output:
         """Write one object of an NDJSON stream at once."""
         self._lines([to_json(document)])
 
+    def array(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Write one JSON array."""
+        self._array(map(to_json, documents))
+
     def text(self, text: str, *, style: str = "") -> None:
         """Write text and a newline; on a terminal made harmless, and in a rich style if given."""
         shown = printable(text, block=True) if self.is_terminal else text
@@ -247,9 +252,14 @@ class Output:
         )
 
     def _tsv(self, columns: Sequence[Column[Row]], rows: Iterable[Row]) -> None:
-        if self._header:
-            self._lines(["\t".join(column.name for column in columns)])
-        self._lines(self.tsv_line(columns, row) for row in rows)
+        lines = (f"{self.tsv_line(columns, row)}\n" for row in rows)
+        # A row that can't be had comes before the header, as an error without data.
+        first = next(lines, "")
+        self._write(chain([self.tsv_header(columns), first], lines))
+
+    def tsv_header(self, columns: Sequence[Column[Row]]) -> str:
+        """The line of names above rows, with its newline; empty with `--no-header`."""
+        return "\t".join(column.name for column in columns) + "\n" if self._header else ""
 
     def tsv_line(self, columns: Sequence[Column[Row]], row: Row) -> str:
         """A row as cells between tabs, without a newline; made harmless on a terminal."""

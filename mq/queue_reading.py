@@ -9,7 +9,7 @@ from contextlib import suppress
 from mq.chaos import warn_of_chaos
 from mq.context import Context
 from mq.interrupts import Interrupts
-from mq.message_records import message_line
+from mq.message_records import message_lines
 from mq.record_printer import RecordPrinter
 from store.broker import Store
 from store.crash import crash_point
@@ -41,7 +41,7 @@ class QueueReading:
         self._lease = config.lease / 1000
         self._in_hand: list[str] = []
         self._printer = RecordPrinter[Message](
-            context.output, interrupts, message_line(context, format), None, limit
+            context.output, interrupts, message_lines(context, format), None, limit
         )
 
     def run(self) -> int:
@@ -50,6 +50,7 @@ class QueueReading:
         self._printer.while_waiting(max(self._lease / 3, 0.1), self._keep_leases)
         try:
             self._print_all()
+            self._printer.finish()
         except KeyboardInterrupt:
             if self._interrupts.received != signal.SIGTERM:
                 raise

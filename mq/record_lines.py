@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, NamedTuple
 
 from mq.context import Context
 from mq.formatting import RECORD_FIELDS, Fields, compile_format
@@ -14,6 +14,13 @@ from store.models import Record
 from store.text import format_time, printable_bytes
 
 Line = Callable[[Row], bytes]
+
+
+class Lines(NamedTuple, Generic[Row]):
+    """How a stream is written: a line for each thing, under a header in TSV."""
+
+    line: Line[Row]
+    header: bytes = b""
 
 
 def cell_text(data: bytes | None) -> str | None:
@@ -39,35 +46,35 @@ RECORD_COLUMNS: list[Column[Record]] = [
 ]
 
 
-def record_line(context: Context, format: str | None) -> Line[Record]:
-    """The function that turns a record into the bytes to write.
+def record_lines(context: Context, format: str | None) -> Lines[Record]:
+    """How records are turned into the bytes to write.
 
     Without `-F` and `-o` that is the value and a newline; an empty line for a tombstone. Raises
     BadInput for both at once, and for a table, whose widths would need every record first.
     """
-    return stream_line(
+    return stream_lines(
         context, format, fields=RECORD_FIELDS, envelope=to_ndjson, columns=RECORD_COLUMNS
     )
 
 
-def stream_line(
+def stream_lines(
     context: Context, format: str | None, *,
     fields: Fields, envelope: Line[Row], columns: Sequence[Column[Row]],
-) -> Line[Row]:  # fmt: skip
+) -> Lines[Row]:  # fmt: skip
     """The same for other things with key, value and address; `fields` are those of `-F`."""
     if format is not None:
         if context.format is not None:
             raise BadInput("a record is written in one way", hint="give -F or -o")
-        return compile_format(format, terminal=context.output.is_terminal, fields=fields)
+        return Lines(compile_format(format, terminal=context.output.is_terminal, fields=fields))
     match context.format:
         case None:
-            return _shown_value if context.output.is_terminal else _value
+            return Lines(_shown_value if context.output.is_terminal else _value)
         case Format.JSON | Format.NDJSON:
-            return envelope
+            return Lines(envelope)
         case Format.NAME:
-            return _address
+            return Lines(_address)
         case Format.TSV:
-            return _tsv_line(context, columns)
+            return _tsv_lines(context, columns)
     raise BadInput("a stream of records is not a table", hint="-o tsv or ndjson, or mq peek")
 
 
@@ -83,8 +90,9 @@ def _address(record: Any) -> bytes:
     return f"{record.address}\n".encode()
 
 
-def _tsv_line(context: Context, columns: Sequence[Column[Row]]) -> Line[Row]:
+def _tsv_lines(context: Context, columns: Sequence[Column[Row]]) -> Lines[Row]:
     output = context.output
-    # Writes the header alone.
-    output.listing(columns, [])
-    return lambda record: output.tsv_line(columns, record).encode() + b"\n"
+    return Lines(
+        lambda record: output.tsv_line(columns, record).encode() + b"\n",
+        output.tsv_header(columns).encode(),
+    )

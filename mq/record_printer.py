@@ -8,7 +8,7 @@ from typing import Generic
 
 from mq.interrupts import Interrupts
 from mq.output import Output, ReaderGone, Row
-from mq.record_lines import Line
+from mq.record_lines import Lines
 
 
 class RecordPrinter(Generic[Row]):
@@ -18,12 +18,13 @@ class RecordPrinter(Generic[Row]):
         self,
         output: Output,
         interrupts: Interrupts,
-        line: Line[Row],
+        lines: Lines[Row],
         condition: Callable[[Row], bool] | None,
         limit: int | None,
     ) -> None:
         self.printed = 0
-        self._line = line
+        self._line = lines.line
+        self._header = lines.header
         self._condition = condition
         self._limit = limit
         self._output = output
@@ -44,11 +45,19 @@ class RecordPrinter(Generic[Row]):
         """
         wanted, looked_at = self._choose(records)
         lines = [self._line(records[index]) for index in wanted]
+        if lines:
+            # What can't be read at all ends without a header.
+            lines[0], self._header = self._header + lines[0], b""
         go_on = partial(self._interrupts.wait_to_write, self._wait)
         written = self._output.records(lines, go_on)
         self.printed += written
         self._cut_short = written < len(wanted)
         return wanted[written] if self._cut_short else looked_at
+
+    def finish(self) -> None:
+        """Write the header if nothing came under it."""
+        if self._header and not self._output.records([self._header]):
+            raise ReaderGone
 
     @property
     def is_done(self) -> bool:

@@ -115,6 +115,7 @@ QUEUE: Mapping[str, Notation] = {
     "redrive_allow": Notation(str, str, many=True),
     "chaos": Notation(str, str, "none"),
     "wait": _duration(),
+    "max_message": _size(),
 }
 SHARE: Mapping[str, Notation] = {
     "lease": _duration(),

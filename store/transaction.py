@@ -137,11 +137,12 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
     def commit(self, group: str, offsets: Offsets, consumer: Consumer | None = None) -> None:
         """Commit a group's next offsets, by (topic, partition), with everything else in here.
 
-        Without the consumer that owns the partitions, `Fenced` if the group has live members.
+        Without the consumer that owns the partitions the group is made if there is none, as by
+        Kafka's offset commit; raises `Fenced` if it has live members.
         """
         with self._write() as tx:
             if consumer is None:
-                groups.commit.commit_unowned(tx, groups.groups.find(tx, group), offsets)
+                groups.commit.commit_unowned(tx, group, offsets)
             elif consumer.group != group:
                 raise Fenced(f"the consumer belongs to group {consumer.group}, not {group}")
             else:

@@ -17,7 +17,7 @@ from mq.commands.membership_options import (
 from mq.context import Context, current_context
 from mq.diagnostics import ExitCode
 from mq.interrupts import Interrupts
-from mq.record_lines import record_line
+from mq.record_lines import record_lines
 from mq.record_printer import RecordPrinter
 from mq.scan import Scan
 from store.addresses import Address, parse_address
@@ -192,7 +192,7 @@ class TopicReading:
         self._printer = RecordPrinter(
             context.output,
             interrupts,
-            record_line(context, request.format),
+            record_lines(context, request.format),
             _condition(request.where, now),
             request.limit,
         )
@@ -204,6 +204,7 @@ class TopicReading:
                 self._read_alone()
             else:
                 self._read_as_member(self._request.group)
+            self._printer.finish()
         except KeyboardInterrupt:
             if self._interrupts.received != signal.SIGTERM:
                 raise

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from mq.bounds import Until
 from mq.commands import SingleCommand
 from mq.commands.peek_history import show_history
 from mq.commands.peek_queue import peek_queue
-from mq.conditions import Condition, parse_conditions
+from mq.conditions import parse_conditions
 from mq.context import Context, current_context
 from mq.output import Column, Format
 from mq.record_lines import RECORD_COLUMNS, cut
@@ -22,6 +22,9 @@ from store.errors import BadInput
 from store.log.positions import Position, parse_position
 from store.models import Record
 from store.text import format_time
+
+if TYPE_CHECKING:
+    from store import Store
 
 app = SingleCommand()
 
@@ -35,7 +38,7 @@ def peek(
         str,
         typer.Argument(
             metavar="ADDRESS",
-            help="A topic, a partition or a queue; or a record or message and those after it.",
+            help="A topic, a partition or a queue; or one record or message.",
         ),
     ],
     number: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many.")] = 10,
@@ -44,7 +47,8 @@ def peek(
         typer.Option(
             "--from",
             metavar="OFFSET-WORD",
-            help="Topic: where to begin: earliest (default), last, an offset, -N, 15m, a time.",
+            help="Where to begin: earliest (default), last, an offset, -N, 15m, a time; in a queue"
+            " earliest, a sequence number or a time.",
         ),
     ] = None,
     state: Annotated[
@@ -64,6 +68,9 @@ def peek(
 ) -> None:
     """Look at records or messages, the oldest first; nothing is leased, committed or written.
 
+    An address with an offset, as orders/2@4711 or emails@12, is that one alone, and 3 where it is
+    not there; --from begins with it and goes on.
+
     --history tells of one message or record, as in emails@12 --history: the deliveries that failed,
     who had them, when, and why, and the ways between queues; they are kept for 14 days.
 
@@ -75,31 +82,31 @@ def peek(
         if history:
             show_history(context, store, source)
             return
-        if store.kind(source.name, "topic", "queue") == "queue":
-            if start is not None:
-                raise BadInput("--from is for a topic", hint=f"mq peek {source.name}@SEQUENCE")
-            peek_queue(context, store, source, number, states=state or [], where=where or [])
+        is_queue = store.kind(source.name, "topic", "queue") == "queue"
+        begin = _start(source, start, store.clock.wall())
+        if is_queue:
+            peek_queue(context, store, source, begin, number, states=state or [], where=where or [])
             return
         if state:
             raise BadInput("only messages of a queue have a state", hint="leave out --state")
-        now = store.clock.wall()
-        scan = Scan(store, source, _start(record_address(source), start, now), Until())
-        condition = parse_conditions(where or [], now)
-        _show(context, islice(_matching(scan, condition), number))
+        condition = parse_conditions(where or [], store.clock.wall())
+        records = filter(condition, _records(store, record_address(source), begin))
+        _show(context, islice(records, number))
 
 
 def _start(source: Address, word: str | None, now: int) -> Position:
-    if source.offset is not None:
-        if word is not None:
-            raise BadInput(f"{source} says where to begin", hint="leave out --from")
-        return Position("offset", source.offset)
+    if source.offset is not None and word is not None:
+        rest = source._replace(offset=None)
+        raise BadInput(f"{source} is one alone", hint=f"mq peek {rest} --from {word}")
     if word == "committed":
         raise BadInput("only a group has a committed offset", hint="mq group show GROUP")
     return parse_position(word or "earliest", now)
 
 
-def _matching(scan: Scan, condition: Condition) -> Iterator[Record]:
-    return filter(condition, chain.from_iterable(scan.batches()))
+def _records(store: "Store", source: Address, begin: Position) -> Iterator[Record]:
+    if source.partition is not None and source.offset is not None:
+        return iter([store.record(source.name, source.partition, source.offset)])
+    return chain.from_iterable(Scan(store, source, begin, Until()).batches())
 
 
 def _show(context: Context, records: Iterator[Record]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import dropwhile, islice
 from typing import TYPE_CHECKING
 
 from mq.conditions import parse_message_conditions
@@ -11,6 +11,7 @@ from mq.context import Context
 from mq.message_records import MESSAGE_COLUMNS, show_messages
 from store.addresses import Address
 from store.errors import BadInput
+from store.log.positions import Position
 from store.messages import STATES, Message
 
 if TYPE_CHECKING:
@@ -23,12 +24,13 @@ def peek_queue(
     context: Context,
     store: Store,
     source: Address,
+    begin: Position,
     number: int,
     *,
     states: Sequence[str],
     where: Sequence[str],
 ) -> None:
-    """Show up to `number` messages, in the order they were sent, from the one addressed on.
+    """Show the message addressed, or up to `number` in the order they were sent, from `begin` on.
 
     `states` and `where` choose among them; raises BadInput, and NotFound for an addressed message
     that is not there.
@@ -37,9 +39,7 @@ def peek_queue(
         raise BadInput(f"{source.name} is a queue: it has no partitions", hint=source.name)
     wanted = parse_states(states)
     holds = parse_message_conditions(where, store.clock.wall())
-    if source.offset is not None:
-        store.message(source.name, source.offset)
-    messages = _from(store, source.name, source.offset or 0)
+    messages = _messages(store, source, begin)
     chosen = (message for message in messages if message.state in wanted and holds(message))
     show_messages(context, islice(chosen, number), MESSAGE_COLUMNS)
 
@@ -50,6 +50,23 @@ def parse_states(texts: Sequence[str]) -> set[str]:
     if unknown := states - set(STATES):
         raise BadInput(f"{min(unknown)!r} is not a state", hint="states are " + ", ".join(STATES))
     return states or set(STATES)
+
+
+def _messages(store: Store, source: Address, begin: Position) -> Iterator[Message]:
+    if source.offset is not None:
+        return iter([store.message(source.name, source.offset)])
+    match begin.kind:
+        case "earliest":
+            return _from(store, source.name, 0)
+        case "offset":
+            return _from(store, source.name, begin.number)
+        case "time":
+            messages = _from(store, source.name, 0)
+            return dropwhile(lambda message: message.timestamp < begin.number, messages)
+    raise BadInput(
+        f"{source.name} is a queue: what is in it has no fixed end to count from",
+        hint="--from earliest, a sequence number or a time",
+    )
 
 
 def _from(store: Store, queue: str, sequence: int) -> Iterator[Message]:

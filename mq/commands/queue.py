@@ -26,6 +26,7 @@ from mq.commands.queue_options import (
     MaxBytes,
     MaxDeliveries,
     MaxLength,
+    MaxMessage,
     Overflow,
     Priorities,
     RedriveAllow,
@@ -77,6 +78,7 @@ def create(
     fair: Fair = None,
     redrive_allow: RedriveAllow = None,
     wait: Wait = None,
+    max_message: MaxMessage = None,
     if_not_exists: Annotated[
         bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
     ] = False,
@@ -92,6 +94,7 @@ def create(
         dedup=dedup, content_dedup=content_dedup, dedup_scope=dedup_scope, priorities=priorities,
         ttl=ttl, max_length=max_length, max_bytes=max_bytes, overflow=overflow,
         single_active=single_active, fair=fair, redrive_allow=redrive_allow, wait=wait,
+        max_message=max_message,
     )  # fmt: skip
     context = current_context()
     with context.open_store(create=True) as store:

@@ -21,6 +21,7 @@ from mq.commands.queue_options import (
     MaxBytes,
     MaxDeliveries,
     MaxLength,
+    MaxMessage,
     Overflow,
     Priorities,
     RedriveAllow,
@@ -66,6 +67,7 @@ def alter(
     fair: Fair = None,
     redrive_allow: RedriveAllow = None,
     wait: Wait = None,
+    max_message: MaxMessage = None,
     chaos: Chaos = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -79,7 +81,8 @@ def alter(
         dlq=dlq, dlq_key=dlq_key, drop_exhausted=drop_exhausted, retry_delays=retry_delays,
         dedup=dedup, content_dedup=content_dedup, dedup_scope=dedup_scope, priorities=priorities,
         ttl=ttl, max_length=max_length, max_bytes=max_bytes, overflow=overflow,
-        single_active=single_active, fair=fair, redrive_allow=redrive_allow, wait=wait, chaos=chaos,
+        single_active=single_active, fair=fair, redrive_allow=redrive_allow, wait=wait,
+        max_message=max_message, chaos=chaos,
     )  # fmt: skip
     if not settings:
         raise BadInput("there is nothing to change", hint=f"mq queue alter {name} --lease 1m")

@@ -124,6 +124,10 @@ Wait = Annotated[
     str | None,
     typer.Option(metavar="DURATION", help="How long a receive waits that does not say so (0s)."),
 ]
+MaxMessage = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="How large a message may be: key, headers, value together."),
+]
 Chaos = Annotated[
     str | None,
     typer.Option(

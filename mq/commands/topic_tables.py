@@ -8,8 +8,9 @@ import typer
 
 from mq.commands.reporting import report_done
 from mq.context import current_context
-from mq.output import Column, ReaderGone
-from mq.record_lines import record_line
+from mq.output import Column, Format, ReaderGone
+from mq.record_lines import record_lines
+from mq.records import to_document
 from store.errors import NotFound
 from store.text import counted, describe_size, printable
 from store.upkeep import CompactionResult
@@ -49,15 +50,18 @@ def latest(
 ) -> None:
     """Print the newest record of every key, by key; deleted keys are left out.
 
-    That is the value and a newline, unless -F or -o says otherwise. It works on any topic,
-    compacted or not. With --key, a key that has no value ends it with 3.
+    That is the value and a newline, unless -F or -o says otherwise; -o json is one array. It works
+    on any topic, compacted or not. With --key, a key that has no value ends it with 3.
     """
     context = current_context()
-    line = record_line(context, format)
+    lines = record_lines(context, format)
     with context.open_store() as store:
         records = store.latest(name, key)
     if key is not None and not records:
         raise NotFound(f"topic {name} has no value for the key {printable(key)}")
-    lines = [line(record) for record in records]
-    if context.output.records(lines) < len(lines):
+    if context.format is Format.JSON:
+        context.output.array(map(to_document, records))
+        return
+    written = [lines.header, *map(lines.line, records)]
+    if context.output.records(written) < len(written):
         raise ReaderGone

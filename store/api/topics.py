@@ -135,6 +135,13 @@ class TopicCalls(Calls):
             found = log.topics.find(tx, topic)
             return log.read.read(tx, found, found.partition(partition), offset, limit, max_bytes)
 
+    def record(self, topic: str, partition: int, offset: int) -> Record:
+        """The record at an offset; raises `NotFound` where none is, not yet or no longer."""
+        check_whole(offset, "an offset", -1)
+        with self._read() as tx:
+            found = log.topics.find(tx, topic)
+            return log.read.find(tx, found, found.partition(partition), offset)
+
     def resolve(
         self, topic: str, position: Position, partition: int = 0, group: str | None = None
     ) -> int:

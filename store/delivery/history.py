@@ -12,6 +12,7 @@ from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.letters import Event
 from store.log import topics
+from store.log.read import absent, exists
 
 # A redrive and a death each lead back to another place; a cycle of them ends somewhere.
 _MOST_PLACES = 1_000
@@ -155,8 +156,12 @@ def _under_way(tx: Snapshot, lease: leases.Lease, address: str, reader: str) -> 
 
 
 def of_record(tx: Snapshot, topic: str, partition: int, offset: int) -> list[Event]:
-    """The failed attempts at a record of a topic, reader by reader, and its dead letters."""
-    found = topics.find(tx, topic).partition(partition)
+    """The failed attempts at a record of a topic, reader by reader, and its dead letters.
+
+    They outlive the record; raises `NotFound` where neither is there.
+    """
+    source = topics.find(tx, topic)
+    found = source.partition(partition)
     address = Address(topic, partition, offset)
     record = found.id << OFFSET_BITS | offset
     events = list(_attempts(tx, record, str(address)))
@@ -168,7 +173,10 @@ def of_record(tx: Snapshot, topic: str, partition: int, offset: int) -> list[Eve
         lease = leases.get(tx, slot << OFFSET_BITS | offset)
         if lease is not None and lease.holder is not None:
             events.append(_under_way(tx, lease, str(address), reader))
-    return events + _copies(tx, str(address))
+    events += _copies(tx, str(address))
+    if not events and not exists(tx, found, offset):
+        raise absent(source, found, offset)
+    return events
 
 
 def _copies(tx: Snapshot, address: str) -> list[Event]:

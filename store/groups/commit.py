@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from store import samples
 from store.db import Write
 from store.errors import BadInput, Fenced
-from store.groups.groups import Group
+from store.groups.groups import Group, find_or_create
 from store.groups.membership import Membership, Owned, live_members
 from store.log import topics
 from store.log.topics import Partition
@@ -33,11 +33,13 @@ def commit_owned(tx: Write, membership: Membership, owned: Mapping[tuple[str, in
             )
 
 
-def commit_unowned(tx: Write, group: Group, offsets: Offsets) -> None:
-    """Commit on behalf of a group without live members; `Fenced` when it has any.
+def commit_unowned(tx: Write, name: str, offsets: Offsets) -> None:
+    """Commit on behalf of a group without live members, which is made if there is none.
 
-    Kafka accepts a commit without a member only while the group is empty.
+    Raises `Fenced` when it has any: Kafka accepts a commit without a member only while the group is
+    empty.
     """
+    group = find_or_create(tx, name)
     if live_members(tx, group):
         raise Fenced(
             f"group {group.name} has live members; this commit names none of them",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from store.addresses import OFFSET_BITS, Address
 from store.db import Write
 from store.delivery import attempts, dead_records, queues
-from store.errors import BadInput, NotFound
+from store.errors import BadInput
 from store.groups import commit, groups, membership
 from store.groups.reset import committed_offset
 from store.log import read, topics
@@ -35,7 +35,7 @@ def skip(tx: Write, name: str, address: Address, to_queue: str | None) -> Record
     found = read.read(tx, topic, partition, cursor, 1)
     record = found[0] if found and found[0].offset == cursor else None
     if record is None and cursor >= partition.next:
-        raise NotFound(f"{address} does not exist yet: the partition ends at {partition.next}")
+        raise read.absent(topic, partition, address.offset)
     if record is not None and to_queue is not None:
         _copy(tx, to_queue, record, slot)
     commit.place_cursor(tx, group, partition.id, cursor + 1)

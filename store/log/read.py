@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from store.db import Snapshot
-from store.errors import Damaged
+from store.errors import Damaged, NotFound
 from store.log.checksum import checksum
 from store.log.encoding import decode_headers
 from store.log.topics import Partition, Topic
@@ -57,6 +57,39 @@ def read(
                 break
     rows.close()
     return records
+
+
+def find(tx: Snapshot, topic: Topic, partition: Partition, offset: int) -> Record:
+    """The record at an offset; raises `NotFound` where there is none, `Damaged`."""
+    found = read(tx, topic, partition, offset, 1) if offset >= 0 else []
+    if not found or found[0].offset != offset:
+        raise absent(topic, partition, offset)
+    return found[0]
+
+
+def exists(tx: Snapshot, partition: Partition, offset: int) -> bool:
+    """Whether a record is at an offset, damaged or not."""
+    if not partition.start <= offset < partition.next:
+        return False
+    id = partition.base + offset
+    return tx.value("select 1 from mq_records where id = :id", {"id": id}) is not None
+
+
+def absent(topic: Topic, partition: Partition, offset: int) -> NotFound:
+    """The error for an offset at which no record is: not yet, or no longer."""
+    place = f"{topic.name}/{partition.number}"
+    if offset >= partition.next:
+        return NotFound(
+            f"{place}@{offset} does not exist yet: the partition ends at {partition.next}",
+            hint=f"the newest: mq peek {place} --from last",
+        )
+    why = "a newer record of its key replaced it"
+    if offset < partition.start:
+        why = f"the partition begins at {partition.start}"
+    return NotFound(
+        f"{place}@{offset} is there no more: {why}",
+        hint=f"what comes after it: mq peek {place} --from {offset}",
+    )
 
 
 def _damage(topic: Topic, partition: Partition, offset: int) -> Damaged:

@@ -8,8 +8,9 @@ from store.addresses import OFFSET_BITS, Address
 from store.db import Snapshot
 from store.delivery import leases, queues, view
 from store.delivery.queues import Queue
-from store.errors import BadInput, NotFound
+from store.errors import BadInput
 from store.log import topics
+from store.log.read import absent
 from store.log.topics import Partition, Topic
 from store.text import describe_duration
 from store.watch import fifo_stalls, group_stalls, share_stalls, stalls
@@ -44,8 +45,8 @@ def _of_partition(
     tx: Snapshot, terms: Terms, topic: Topic, partition: Partition, address: Address
 ) -> list[Explanation]:
     offset = address.offset
-    if offset is not None and offset >= partition.next:
-        raise NotFound(f"{address} does not exist yet: the partition ends at {partition.next}")
+    if offset is not None and not partition.start <= offset < partition.next:
+        raise absent(topic, partition, offset)
     behind = {one.reader: one for one in group_stalls.behind(tx, terms, partition.id)}
     pinned = {one.reader: one for one in share_stalls.find(tx, terms, partition.id)}
     answers = []

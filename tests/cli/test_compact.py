@@ -87,6 +87,21 @@ class TestLatest:
             ("cyd", 4, "1"),
         ]
 
+    def test_json_is_one_array(self, call_mq: RunMq, users: Store) -> None:
+        lines = call_mq("topic", "latest", "users", "-o", "ndjson").text.splitlines()
+
+        found = json.loads(call_mq("topic", "latest", "users", "-o", "json").out)
+
+        assert found == [json.loads(line) for line in lines]
+        assert json.loads(call_mq("topic", "latest", "users", "-k", "ada", "--json").out) == [
+            one for one in found if one["key"] == "ada"
+        ]
+
+    def test_json_of_nothing_is_an_empty_array(self, call_mq: RunMq, users: Store) -> None:
+        users.create_topic("empty")
+
+        assert json.loads(call_mq("topic", "latest", "empty", "-o", "json").out) == []
+
     def test_one_key_can_be_asked_for(self, call_mq: RunMq, users: Store) -> None:
         assert call_mq("topic", "latest", "users", "--key", "ada").out == b"3\n"
 

@@ -53,17 +53,90 @@ def test_a_partition_can_be_looked_at_alone(call_mq: RunMq, orders: Store) -> No
     assert peek(call_mq, "orders/1", "-n", "3") == ["1", "3", "5"]
 
 
-def test_the_address_of_a_record_shows_it_and_those_after_it(call_mq: RunMq, orders: Store) -> None:
-    assert peek(call_mq, "orders/1@13") == ["27", "29"]
+def test_the_address_of_a_record_shows_it_alone(call_mq: RunMq, orders: Store) -> None:
+    assert peek(call_mq, "orders/1@13") == ["27"]
+    assert peek(call_mq, "orders/1@13", "-n", "5") == ["27"]
 
 
-def test_an_address_that_retention_removed_shows_the_next_record(
-    call_mq: RunMq, orders: Store, path: Path
+def test_it_and_those_after_it_are_shown_from_its_offset(call_mq: RunMq, orders: Store) -> None:
+    assert peek(call_mq, "orders/1", "--from", "13") == ["27", "29"]
+
+
+@pytest.mark.parametrize("form", [(), ("-o", "json"), ("-o", "tsv"), ("-o", "name")])
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("orders/1@15", "does not exist yet: the partition ends at 15"),
+        ("orders/1@99", "does not exist yet: the partition ends at 15"),
+        ("orders/1@2", "is there no more: the partition begins at 5"),
+    ],
+)
+def test_a_record_that_is_not_there_is_not_found(
+    call_mq: RunMq, orders: Store, path: Path, address: str, why: str, form: tuple[str, ...]
 ) -> None:
     with Store.open(path) as store:
         store.trim("orders", Position("offset", 5), 1)
 
-    assert peek(call_mq, "orders/1@2", "-n", "1") == ["11"]
+    run = call_mq("peek", address, *form)
+
+    assert (run.code, run.out) == (3, b"")
+    assert f"{address} {why}" in run.err
+
+
+def test_a_record_that_compaction_removed_is_not_found(call_mq: RunMq, path: Path) -> None:
+    with Store.open(path, create=True, durability="normal") as store:
+        store.create_topic("users", cleanup="compact")
+        store.produce_many("users", [NewRecord(b"1", key="ada"), NewRecord(b"2", key="ada")])
+        store.compact_topic("users")
+
+    run = call_mq("peek", "users/0@0")
+
+    assert run.is_refused(3)
+    assert "a newer record of its key replaced it" in run.err
+    assert call_mq("peek", "users/0@1", "-o", "name").text == "users/0@1\n"
+
+
+@pytest.mark.parametrize("address", ["orders/1@99", "orders/1@2"])
+def test_its_history_and_what_holds_it_up_are_not_found_either(
+    call_mq: RunMq, orders: Store, path: Path, address: str
+) -> None:
+    with Store.open(path) as store:
+        store.trim("orders", Position("offset", 5), 1)
+
+    assert call_mq("peek", address, "--history").is_refused(3)
+    assert call_mq("stalls", "--explain", address).is_refused(3)
+
+
+def test_of_a_removed_record_the_history_is_still_told(
+    call_mq: RunMq, orders: Store, path: Path
+) -> None:
+    with Store.open(path) as store:
+        store.create_share("packers", "orders")
+        record, *_ = store.acquire("packers", 30)
+        store.nack([record.receipt], error="no address")
+        store.trim("orders", Position("offset", 5), record.partition)
+
+    run = call_mq("peek", f"orders/{record.partition}@{record.offset}", "--history", "--json")
+
+    assert [event["error"] for event in json.loads(run.out)] == ["no address"]
+
+
+def test_no_header_comes_before_what_is_not_found(call_mq: RunMq, orders: Store) -> None:
+    for words in (
+        ["peek", "orders/7"], ["peek", "nosuch"], ["peek", "orders/0@99"],
+        ["consume", "orders/7"], ["consume", "nosuch"], ["consume", "nosuch", "-g", "g"],
+        ["topic", "latest", "nosuch"], ["topic", "latest", "orders", "-k", "nosuch"],
+        ["dlq", "peek", "nosuch"], ["lag", "nosuch"], ["lease", "list", "nosuch"],
+        ["stalls", "--explain", "nosuch"], ["group", "members", "nosuch"], ["receive", "nosuch"],
+    ):  # fmt: skip
+        assert call_mq(*words, "-o", "tsv").is_refused(3)
+
+
+def test_a_header_comes_where_there_is_nothing_to_show(call_mq: RunMq, orders: Store) -> None:
+    for words in (["consume", "orders"], ["peek", "orders"]):
+        run = call_mq(*words, "--from", "latest", "-o", "tsv")
+        assert run.text == "address\ttimestamp\tkey\theaders\tvalue\n"
+        assert call_mq(*words, "--from", "latest", "-o", "tsv", "--no-header").out == b""
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ DEFAULTS = {
     "redrive_allow": "all",
     "chaos": None,
     "wait": "0s",
+    "max_message": "1MiB",
 }
 
 

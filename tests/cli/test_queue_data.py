@@ -340,8 +340,35 @@ class TestPeek:
         shown = documents(call_mq("peek", "emails", "--json", *words.split()))
         assert "".join(message["value"] for message in shown) == found
 
-    def test_an_address_is_where_to_begin(self, call_mq: RunMq, full: Store) -> None:
-        assert call_mq("peek", "emails@1", "-o", "name").text == "emails@1\nemails@2\n"
+    def test_an_address_is_one_message(self, call_mq: RunMq, full: Store) -> None:
+        assert call_mq("peek", "emails@1", "-o", "name").text == "emails@1\n"
+
+    @pytest.mark.parametrize(
+        ("start", "shown"),
+        [("1", "bc"), ("0", "abc"), ("earliest", "abc"), ("9", ""), ("1h", "abc"), ("0s", "")],
+    )
+    def test_from_is_where_to_begin(
+        self, call_mq: RunMq, full: Store, start: str, shown: str
+    ) -> None:
+        run = call_mq("peek", "emails", "--from", start, "--json")
+        assert "".join(message["value"] for message in documents(run)) == shown
+
+    @pytest.mark.parametrize(
+        ("words", "code"),
+        [
+            ("emails@9", 3),
+            ("emails@9 --history", 3),
+            ("emails@1 --from 1", 2),
+            ("emails --from last", 2),
+            ("emails --from -2", 2),
+            ("emails --from committed", 2),
+        ],
+    )
+    def test_what_is_not_there_or_has_no_place_is_refused(
+        self, call_mq: RunMq, full: Store, words: str, code: int
+    ) -> None:
+        for form in ([], ["-o", "tsv"], ["-o", "name"]):
+            assert call_mq("peek", *words.split(), *form).is_refused(code)
 
     def test_many_messages_are_seen_to_the_end(self, call_mq: RunMq, post: Store) -> None:
         post.send_many("urgent", [NewMessage(b"%d" % n, priority=n % 3) for n in range(1200)])
@@ -365,7 +392,7 @@ class TestPeek:
         ("words", "code"),
         [
             ("emails --state gone", 2),
-            ("emails --from earliest", 2),
+            ("emails --from latest", 2),
             ("emails/0", 2),
             ("emails --where offset=1", 2),
             ("emails -n 0", 2),

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 GIVEN = [
     "--ttl", "1m", "--max-length", "100", "--max-bytes", "1MiB", "--overflow", "reject",
     "--single-active", "--redrive-allow", "a,b", "--wait", "5s",
+    "--max-message", "64KiB",
 ]  # fmt: skip
 STORED = {
     "ttl": "1m", "max_length": 100, "max_bytes": "1MiB", "overflow": "reject",
     "single_active": True, "redrive_allow": "a,b", "wait": "5s",
+    "max_message": "64KiB",
 }  # fmt: skip
 
 
@@ -38,6 +40,16 @@ def test_they_can_be_changed_in_place(call_mq: RunMq) -> None:
     assert STORED.items() <= config(call_mq).items()
 
 
+def test_a_message_larger_than_the_limit_is_refused(call_mq: RunMq) -> None:
+    call_mq("queue", "create", "q", "--max-message", "10B")
+    assert call_mq("produce", "q", "12345678901").is_refused(2)
+    call_mq("queue", "alter", "q", "--max-message", "11B")
+    assert call_mq("produce", "q", "12345678901").code == 0
+
+    assert config(call_mq)["max_message"] == "11B"
+    assert "max_message: 11B" in call_mq("export").text
+
+
 def test_a_limit_can_be_taken_away(call_mq: RunMq) -> None:
     call_mq("queue", "create", "q", *GIVEN)
     call_mq("queue", "alter", "q", "--ttl", "none", "--max-length", "none", "--max-bytes", "none")
@@ -51,6 +63,9 @@ def test_a_limit_can_be_taken_away(call_mq: RunMq) -> None:
     [
         ["--overflow", "explode"],
         ["--ttl", "soon"],
+        ["--max-message", "0B"],
+        ["--max-message", "65MiB"],
+        ["--max-message", "none"],
         ["--max-length", "-1"],
         ["--fair", "--fifo"],
         ["--fair", "--priorities", "3"],

@@ -119,6 +119,7 @@ def queue_settings() -> st.SearchStrategy[dict[str, Any]]:
             "max_bytes": SIZES | st.just("none"),
             "overflow": st.sampled_from(["drop-head", "reject"]),
             "single_active": FLAGS,
+            "max_message": SIZES,
         },
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.app import ComposeResult
 
-from store import Message, MqError, NotFound, Overview, Record, Store
+from store import Message, MqError, Overview, Record, Store
 from store.addresses import Address
 from store.letters import Event
 from store.text import describe_duration, describe_size, format_time, printable, printable_bytes
@@ -38,11 +38,9 @@ def look_at(store: Store, address: Address) -> Found:
     if address.partition is None:
         message = store.message(address.name, address.offset)
         return Found(message, store.message_events(address.name, address.offset))
-    records = store.read(address.name, address.partition, address.offset, 1)
-    if not records or records[0].offset != address.offset:
-        raise NotFound(f"{address} is not there", hint=f"mq topic show {address.name}")
+    record = store.record(address.name, address.partition, address.offset)
     events = store.record_events(address.name, address.partition, address.offset)
-    return Found(records[0], events)
+    return Found(record, events)
 
 
 def message_lines(found: Found, form: str, now: int) -> list[Line]:
