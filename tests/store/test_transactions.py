@@ -333,33 +333,6 @@ def test_a_commit_without_its_consumer_is_fenced_while_the_group_lives(orders: S
     assert end(orders) == 10
 
 
-def test_a_commit_makes_its_group_where_there_is_none(orders: Store) -> None:
-    with orders.transaction() as tx:
-        tx.produce("orders", "output")
-        tx.commit("billing", {("orders", 0): 4})
-
-    assert (orders.group("billing").state, orders.lag("billing")[0].committed) == ("empty", 4)
-    with orders.consumer("billing", ["orders"]) as consumer:
-        assert consumer.poll(1, timeout=0)[0].offset == 4
-
-
-@pytest.mark.parametrize("place", [("order", 0), ("orders", 1)])
-def test_a_commit_to_what_is_not_there_makes_no_group(
-    orders: Store, place: tuple[str, int]
-) -> None:
-    with orders.transaction() as tx, pytest.raises(NotFound):
-        tx.commit("billing", {("orders", 0): 4, place: 0})
-
-    assert orders.groups() == []
-
-
-def test_a_commit_outside_the_log_makes_no_group(orders: Store) -> None:
-    with orders.transaction() as tx, pytest.raises(BadInput):
-        tx.commit("billing", {("orders", 0): 99})
-
-    assert orders.groups() == []
-
-
 def test_a_consumers_commit_is_part_of_the_transaction(orders: Store) -> None:
     with orders.consumer("billing", ["orders"]) as consumer:
         consumer.poll(timeout=0)
