@@ -40,7 +40,7 @@ def parse_until(word: str | None, now: int) -> Until:
     """Read the value of `--until`; `now` is Unix milliseconds. Raises BadInput."""
     if word is None or word == "end":
         return Until()
-    position = parse_position(word, now)
+    position = parse_position(word, now, up=True)
     if position.kind == "offset":
         return Until(offset=position.number)
     if position.kind == "time":

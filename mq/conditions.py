@@ -105,7 +105,7 @@ def _parse_condition(text: str, now: int, fields: _Fields) -> Callable[[Any], bo
         return _pattern(read, value, wanted=symbol == "~")
     _check_value(field, value)
     if field in _TIMES and value != "null":
-        return _comparison(read, symbol, str(parse_time(value, now)))
+        return _comparison(read, symbol, str(parse_time(value, now, up=symbol == "<")))
     if field == "age":
         return _comparison(read, symbol, str(parse_duration(value)))
     if field == "dead.source" and "@" not in value:

@@ -99,7 +99,8 @@ def event_time(value: Any) -> int:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e13:
         digits = len(str(int(value)))
         if digits in {10, 13}:
-            return round(value * 1000) if digits == 10 else int(value)
+            # Cut off as the clock does it, but for what a float of seconds can't tell apart.
+            return round(value * 1_000_000) // 1000 if digits == 10 else int(value)
     raise BadInput(
         f"{value!r} is not a time",
         hint="a time is ISO-8601 text, or a number of seconds (10 digits) or milliseconds (13)",

@@ -9,6 +9,9 @@ from store.errors import BadInput
 
 _EPOCH = datetime(1970, 1, 1)
 _AWARE_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = 253_402_300_799_999
+# What is read is kept this much finer than a millisecond until it is rounded.
+_FINE = 10**7
 _DURATION_UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _ISO_UNITS = (604_800_000, 86_400_000, 3_600_000, 60_000, 1000)
 _LONGEST_DURATION = 100_000 * _DURATION_UNITS["d"]
@@ -27,10 +30,12 @@ _SIZE_UNITS = {
 _SIZES_BY_LOWER_CASE = {name.lower(): size for name, size in _SIZE_UNITS.items()} | {"": 1}
 _ISO_DURATION = (
     r"P(?=[0-9T])(?:([0-9]+)W)?(?:([0-9]+)D)?"
-    r"(?:T(?=[0-9])(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)(?:[.,]([0-9]{1,3}))?S)?)?"
+    r"(?:T(?=[0-9])(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)(?:[.,]([0-9]+))?S)?)?"
 )
 _DURATION_HINT = "write it as 250ms, 30s, 5m, 12h, 7d, or in ISO-8601 as PT30S or P1DT2H"
 _SIZE_HINT = "write it as 512, 64KiB, 1MiB or 10GB"
+_TIME_FORM = r"[0-9]{4}-|@|[0-9]+(ms|s|m|h|d)$|P[0-9T]"
+_FRACTION = r"(.+[Tt ][0-9]{2}:?[0-9]{2}:?[0-9]{2})[.,]([0-9]+)(.*)"
 _TIME_HINT = (
     "write it as 2026-01-02T03:04:05Z, 2026-01-02, 15m (15 minutes ago), "
     "or @N with N in Unix seconds (10 digits) or milliseconds (13 digits)"
@@ -40,22 +45,40 @@ _TIME_HINT = (
 def parse_duration(text: str) -> int:
     """Read `250ms`, `30s`, `5m`, `12h`, `7d` or an ISO-8601 duration of weeks, days and time.
 
-    Returns milliseconds; raises BadInput for every other form.
+    Returns milliseconds; raises BadInput for every other form, and for what is finer than that.
     """
+    duration, finer = divmod(_parse_duration(text), _FINE)
+    if finer:
+        raise BadInput(f"the duration {text!r} is finer than a millisecond", hint=_DURATION_HINT)
+    return duration
+
+
+def _parse_duration(text: str) -> int:
     word = text.strip()
+    fraction = 0
     if found := re.fullmatch(r"([0-9]+)(ms|s|m|h|d)", word):
         duration = _whole_number(found[1]) * _DURATION_UNITS[found[2]]
     elif found := re.fullmatch(_ISO_DURATION, word):
         counts = (_whole_number(count or "0") for count in found.groups()[:5])
         duration = sum(count * size for count, size in zip(counts, _ISO_UNITS, strict=True))
-        duration += int((found[6] or "").ljust(3, "0"))
+        fraction = _fraction(found[6], 1000)
     elif word == "0":
         duration = 0
     else:
         raise BadInput(f"{text!r} is not a duration", hint=_DURATION_HINT)
     if duration > _LONGEST_DURATION:
         raise BadInput(f"the duration {text!r} is longer than 100000d")
-    return duration
+    return duration * _FINE + fraction
+
+
+def _fraction(digits: str | None, unit: int) -> int:
+    """The digits behind the point of a number of units, each `unit` milliseconds long."""
+    if not digits:
+        return 0
+    places = len(str(unit * _FINE)) - 1
+    # What is finer still only tells that something follows.
+    follows = bool(digits[places - 1 :].strip("0"))
+    return int(digits[: places - 1].ljust(places - 1, "0")) * 10 + follows
 
 
 def format_duration(duration: int) -> str:
@@ -122,24 +145,39 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun[:-1]}ies" if ends_in_ies else f"{number:,} {noun}s"
 
 
-def parse_time(text: str, now: int) -> int:
+def is_like_a_time(word: str) -> bool:
+    """Whether it is meant as a time, right or wrong, and not as any other word or number."""
+    return re.match(_TIME_FORM, word.strip()) is not None
+
+
+def parse_time(text: str, now: int, *, up: bool = False) -> int:
     """Read a time as Unix milliseconds; `now`, also milliseconds, is what `15m` ago counts from.
 
     A time is ISO-8601 (local zone if none is given, a date alone is its midnight), a duration
-    ago, or `@N` with N in Unix seconds (10 digits) or milliseconds (13). Raises BadInput.
+    ago, or `@N` with N in Unix seconds (10 digits) or milliseconds (13). What is finer than a
+    millisecond is cut off as the clock does it or, with `up`, rounded up. Raises BadInput.
     """
     word = text.strip()
     if re.match(r"[0-9]{4}-", word):
         time = _parse_iso_time(word)
-    elif re.fullmatch(r"@([0-9]{10}|[0-9]{13})", word):
-        time = int(word[1:]) * (1000 if len(word) == 11 else 1)
+    elif found := re.fullmatch(r"@(?:([0-9]{10})|([0-9]{13}))(?:[.,]([0-9]+))?", word):
+        unit = 1000 if found[1] else 1
+        time = int(found[1] or found[2]) * unit * _FINE + _fraction(found[3], unit)
     elif re.match(r"[0-9]|P", word):
-        time = now - parse_duration(word)
+        time = now * _FINE - _parse_duration(word)
     else:
         raise BadInput(f"{text!r} is not a time", hint=_TIME_HINT)
-    if time < 0:
-        raise BadInput(f"the time {text!r} lies before 1970")
-    return time
+    rounded = -(-time // _FINE) if up else time // _FINE
+    if rounded < 0:
+        raise _out_of_range(word, f"before 1970: in UTC it is {format_time(rounded)}")
+    if rounded > _LATEST:
+        raise _out_of_range(word, "after the year 9999")
+    return rounded
+
+
+def _out_of_range(word: str, where: str) -> BadInput:
+    hint = "times go from 1970-01-01T00:00:00Z to the year 9999; one without a zone is local"
+    return BadInput(f"the time {word!r} lies {where}", hint=hint)
 
 
 def format_time(time: int) -> str:
@@ -186,9 +224,17 @@ def _whole_number(digits: str) -> int:
 
 
 def _parse_iso_time(word: str) -> int:
+    fraction = re.fullmatch(_FRACTION, word)
     try:
-        moment = datetime.fromisoformat(word)
+        moment = datetime.fromisoformat(fraction[1] + fraction[3] if fraction else word)
+    except ValueError as error:
+        reason = "" if "isoformat" in str(error) else f": {error}"
+        raise BadInput(f"{word!r} is not a time{reason}", hint=_TIME_HINT) from None
+    try:
         aware = moment if moment.tzinfo else moment.astimezone()
-        return (aware - _AWARE_EPOCH) // timedelta(milliseconds=1)
+        whole = (aware - _AWARE_EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError, OSError):
-        raise BadInput(f"{word!r} is not a time", hint=_TIME_HINT) from None
+        # A local time near the first or the last year has no place in the zone's history.
+        where = "before 1970" if moment.year < 1970 else "after the year 9999"
+        raise _out_of_range(word, where) from None
+    return whole * (_FINE // 1000) + (_fraction(fraction[2], 1000) if fraction else 0)

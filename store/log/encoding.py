@@ -252,11 +252,11 @@ def check_kinds(config: NamedTuple) -> None:
 
 
 def milliseconds(given: Seconds, what: str) -> int:
-    """A length of time in whole milliseconds; raises `BadInput`."""
+    """A length of time in whole milliseconds, never shorter than given; raises `BadInput`."""
     seconds = in_seconds(given, what)
     if not 0 <= seconds * 1000 <= _DISTANT_FUTURE:
         raise BadInput(f"{what} can't be {seconds} seconds")
-    return round(seconds * 1000)
+    return -(-round(seconds * 1_000_000) // 1000)
 
 
 def encode_timestamp(given: Timestamp | None) -> int | None:
@@ -266,7 +266,7 @@ def encode_timestamp(given: Timestamp | None) -> int | None:
     elif isinstance(given, datetime):
         moment = _unix_milliseconds(given)
     elif isinstance(given, float) and math.isfinite(given):
-        moment = round(given * 1000)
+        moment = _cut_off(given)
     else:
         raise BadInput(f"not a timestamp: {given!r}", hint="a datetime, or Unix milliseconds")
     if moment is None or 0 <= moment < _DISTANT_FUTURE:
@@ -274,9 +274,14 @@ def encode_timestamp(given: Timestamp | None) -> int | None:
     raise _unusable_timestamp(given)
 
 
+def _cut_off(seconds: float) -> int:
+    # As the clock does it, but for what a float of seconds can't tell apart.
+    return round(seconds * 1_000_000) // 1000
+
+
 def _unix_milliseconds(given: datetime) -> int:
     try:
-        return round(given.timestamp() * 1000)
+        return _cut_off(given.timestamp())
     except (ValueError, OverflowError, OSError) as error:
         # A local time near the first or the last year has no place in the zone's history.
         raise _unusable_timestamp(given) from error

@@ -6,7 +6,7 @@ from store.db import Snapshot
 from store.errors import BadInput
 from store.log.read import last_offset, offset_for_time
 from store.log.topics import Partition
-from store.text import parse_time
+from store.text import is_like_a_time, parse_time
 
 Kind = Literal["earliest", "latest", "last", "committed", "offset", "time", "back"]
 
@@ -31,20 +31,23 @@ class Position(NamedTuple):
     number: int = 0
 
 
-def parse_position(word: str, now: int) -> Position:
-    """Read an offset word; `now` is Unix milliseconds. Raises `BadInput`."""
+def parse_position(word: str, now: int, *, up: bool = False) -> Position:
+    """Read an offset word; `now` is Unix milliseconds. Raises `BadInput`.
+
+    A time finer than a millisecond is cut off, with `up` rounded up: so that what lies at the
+    bound is not left out, whether reading begins or ends there.
+    """
     if word in _WORDS:
         return Position(_WORDS[word])
     digits = word.removeprefix("-")
     if digits.isascii() and digits.isdecimal() and len(digits) <= 13:
         return Position("back" if word.startswith("-") else "offset", int(digits))
-    try:
-        return Position("time", parse_time(word, now))
-    except BadInput:
-        raise BadInput(
-            f"not a place in a log: {word!r}",
-            hint="earliest, latest, last, committed, an offset, -N, 15m, @1700000000, 2026-01-31",
-        ) from None
+    if is_like_a_time(word):
+        return Position("time", parse_time(word, now, up=up))
+    raise BadInput(
+        f"not a place in a log: {word!r}",
+        hint="earliest, latest, last, committed, an offset, -N, 15m, @1700000000, 2026-01-31",
+    )
 
 
 def resolve(

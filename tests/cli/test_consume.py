@@ -242,6 +242,22 @@ class TestBounds:
     def test_until_is_exclusive(self, call_mq: RunMq, timed: Store, word: str, last: str) -> None:
         assert call_mq("consume", "orders", "--until", word).text.split()[-1] == last
 
+    def test_nothing_at_a_bound_finer_than_a_millisecond_is_left_out(
+        self, call_mq: RunMq, timed: Store
+    ) -> None:
+        bound = "2026-01-02T03:04:07.0005Z"
+        assert call_mq("consume", "orders", "--from", bound).text.split()[0] == "2"
+        assert call_mq("consume", "orders", "--until", bound).text.split()[-1] == "2"
+        before = call_mq("consume", "orders", "--where", f"timestamp < {bound}")
+        assert before.text.split() == ["0", "1", "2"]
+
+    def test_a_place_before_1970_is_refused_by_that_reason(
+        self, run_mq: RunMq, timed: Store
+    ) -> None:
+        run = run_mq("-s", str(timed.path), "consume", "orders", "--from", "1970-01-01", TZ="CET-1")
+        assert run.is_refused(2)
+        assert "lies before 1970: in UTC it is 1969-12-31T23:00:00.000Z" in run.err
+
     def test_bounds_hold_in_each_partition(self, call_mq: RunMq, timed_three: Store) -> None:
         run = call_mq("consume", "orders", "--from", "1", "--until", "2")
 
