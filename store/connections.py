@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
 from store import files
+from store.crash import crash_point
 from store.errors import BadInput, Busy, Damaged, ForeignFile, MqError, StoreFull
 from store.lockfile import WriteLock, pause
 
@@ -18,6 +19,8 @@ _LENGTH_LIMIT = LARGEST_VALUE + (1 << 20)
 _FOREIGN_READER_WAIT_MS = 500
 # So long a close waits for what another thread is doing, in seconds.
 _CLOSING_WAIT = 5.0
+# So long the last one out waits for another process that is closing too, in seconds.
+_LAST_OUT_WAIT = 0.1
 # A Python callback now and then lets Ctrl-C end a long statement.
 _OPCODES_BETWEEN_CALLBACKS = 200_000
 
@@ -71,21 +74,157 @@ class PerThread(threading.local):
     connections: ThreadConnections | None = None
 
 
+class Threads:
+    """What all threads of a process have open of one store."""
+
+    def __init__(self) -> None:
+        self._local = PerThread()
+        self._opened: list[ThreadConnections] = []
+        self._opening = threading.Lock()
+
+    @property
+    def current(self) -> ThreadConnections | None:
+        """What this thread has open, if it ever had."""
+        return self._local.connections
+
+    def add_current(self) -> tuple[ThreadConnections, list[ThreadConnections]]:
+        """Begin to note what this thread opens; with it what ended threads left, to be closed.
+
+        Else a program that starts a thread per call would run out of descriptors.
+        """
+        mine = self._local.connections = ThreadConnections()
+        with self._opening:
+            ended = [each for each in self._opened if not each.thread.is_alive()]
+            self._opened = [each for each in self._opened if each.thread.is_alive()]
+            self._opened.append(mine)
+        return mine, ended
+
+    def take_all(self) -> list[ThreadConnections]:
+        """All that is open, to close it; the threads begin anew."""
+        with self._opening:
+            opened, self._opened = self._opened, []
+            self._local = PerThread()
+        return opened
+
+
 def close_all(opened: Iterable[ThreadConnections]) -> None:
-    """Close what threads have open that begin no more calls, read-only connections last.
+    """Close what threads have open that begin no more calls, and leave the log where it is.
 
     Where a call goes on and on its connections are left to it.
     """
-    idle = [each for each in opened if each.is_idle()]
+    _close_apart([each for each in opened if each.is_idle()])
+
+
+def _close_apart(idle: Sequence[ThreadConnections]) -> None:
+    # The close of a writing connection is never the last one of the file then: it would move the
+    # log into the file without the lock, and remove whatever log has that name by now.
     for each in idle:
         each.close_writer()
     for each in idle:
         each.close_reader()
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
-    """A read-only connection."""
-    return _open(path, "ro", [f"busy_timeout = {_FOREIGN_READER_WAIT_MS}"])
+def close_store(opened: Sequence[ThreadConnections], own: files.OpenFiles, durability: str) -> None:
+    """Close what threads have open; the last of all processes leaves the file whole and alone.
+
+    Where the log can't be moved into the file, because a call goes on, the lock is taken, the
+    folder read-only or the disk full, a later close does it.
+    """
+    idle = [each for each in opened if each.is_idle()]
+    lock = _lock_for_closing(own) if idle and len(idle) == len(opened) else None
+    if lock is None:
+        _close_apart(idle)
+        return
+    try:
+        if not lock.try_acquire():
+            # A holder in a transaction closes later than this. One that is closing may have left
+            # the file to this one, and then nobody comes after.
+            is_closing = lock.is_closing()
+            _close_apart(idle)
+            if not is_closing:
+                return
+            idle = []
+            lock.acquire(_LAST_OUT_WAIT)
+        _close_locked(idle, own, durability, lock)
+    except Busy:
+        return
+    finally:
+        lock.close()
+
+
+def _lock_for_closing(own: files.OpenFiles) -> WriteLock | None:
+    try:
+        return WriteLock(own.path)
+    except MqError:
+        return None
+
+
+def _close_locked(
+    idle: Sequence[ThreadConnections], own: files.OpenFiles, durability: str, lock: WriteLock
+) -> None:
+    last = _last_connection(idle, own, durability)
+    if last is None:
+        _close_apart(idle)
+        return
+    lock.begin_closing()
+    for each in idle:
+        each.close_reader()
+        if each.writer is not last:
+            each.close_writer()
+    crash_point("close.before")
+    # SQLite knows whether any other has the file open; if none has, it moves the log into it.
+    last.close()
+    crash_point("close.after")
+    lock.end_closing()
+    for each in idle:
+        each.close_writer()
+
+
+def _last_connection(
+    idle: Sequence[ThreadConnections], own: files.OpenFiles, durability: str
+) -> sqlite3.Connection | None:
+    last = next((each.writer for each in idle if each.writer is not None), None)
+    if not own.are_nobody_elses():
+        return None
+    if own.replaced() is not None:
+        if last is not None:
+            save_log(last)
+        return last
+    try:
+        last = last or open_writer(own.path, durability, None)
+        # A connection that has read nothing knows nothing of the log, and leaves it.
+        last.execute("pragma schema_version").fetchone()
+    except (MqError, sqlite3.Error):
+        return None
+    return last
+
+
+def save_log(writer: sqlite3.Connection) -> None:
+    """Move the log of a writing connection into the file, as far as readers allow."""
+    with suppress(sqlite3.Error):
+        writer.execute("pragma wal_checkpoint(passive)").fetchall()
+
+
+def open_reader(path: Path, timeout: float) -> sqlite3.Connection:
+    """A read-only connection that has the file and its log open.
+
+    It waits up to `timeout` seconds for a process that closes the store as the last one: that has
+    the file for itself until the log is in it.
+    """
+    reader = _open(path, "ro", [f"busy_timeout = {_FOREIGN_READER_WAIT_MS}"])
+    deadline = monotonic() + timeout
+    try:
+        while True:
+            try:
+                with translated(path):
+                    reader.execute("pragma schema_version").fetchone()
+                return reader
+            except Busy:
+                if monotonic() >= deadline:
+                    raise
+    except BaseException:
+        reader.close()
+        raise
 
 
 def open_writer(path: Path, durability: str, max_bytes: int | None) -> sqlite3.Connection:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,7 +30,7 @@ from store.errors import (
     StoreUnusable,
     Unavailable,
 )
-from store.lockfile import WriteLock, pause
+from store.lockfile import WriteLock, lock_path, pause
 from store.memory import Memory
 from store.statements import Parameters, Row, Snapshot, Write
 
@@ -43,18 +42,15 @@ class Database:
 
     def __init__(self, path: Path, clock: Clock, timeout: float) -> None:
         self.path = path
-        # `os.stat` takes a string in half the time.
-        self._path_text = str(path)
         self.clock = clock
         self.timeout = timeout
         self._pid = os.getpid()
-        self._identity = files.identity(path)
-        self._local = connections.PerThread()
-        self._opened: list[ThreadConnections] = []
-        self._opening = threading.Lock()
+        self._files = files.OpenFiles(path)
+        self._threads = connections.Threads()
         # The reading of the boot clock that is known to stand in the file beside its store time.
         self.carried = -CARRIED_EVERY
         self._unusable = ""
+        self._is_open = False
         # By reader: when this process last looked whether a holder of its leases is gone.
         self.looked_for_the_dead: dict[int, int] = {}
         self._memory = Memory(0)
@@ -71,6 +67,7 @@ class Database:
                 self.durability: str = self._setting("durability")
                 self.uuid: bytes = self._setting("uuid")
             self._begin_boot()
+            self._is_open = True
         except BaseException:
             self.close()
             raise
@@ -87,6 +84,7 @@ class Database:
         with self.this_thread():
             connection = self.read_only()
             with translated(self.path):
+                self.check_same_file()
                 connection.execute("begin")
                 try:
                     yield Snapshot(self, connection)
@@ -103,7 +101,8 @@ class Database:
         self.refuse_unusable()
         mine = self.this_thread()
         if mine.reader is None:
-            mine.reader = connections.open_reader(self.path)
+            mine.reader = connections.open_reader(self.path, self.timeout)
+            self._files.add_sides()
         return mine.reader
 
     def writer(self) -> tuple[sqlite3.Connection, WriteLock]:
@@ -115,6 +114,7 @@ class Database:
             # never the last close of the file: that would checkpoint outside the lock.
             self.read_only()
             mine.lock = WriteLock(self.path)
+            self._files.add(str(lock_path(self.path)))
             mine.writer = connections.open_writer(
                 self.path, self.durability, self._setting("max_bytes")
             )
@@ -122,7 +122,7 @@ class Database:
 
     def refuse_inside_transaction(self) -> None:
         """Raise when this thread has a write transaction open: it would wait for itself."""
-        mine = self._local.connections
+        mine = self._threads.current
         if mine is not None and mine.writer is not None and mine.writer.in_transaction:
             raise _inside_transaction()
 
@@ -138,23 +138,23 @@ class Database:
             finally:
                 lock.release()
 
-    def check_same_file(self) -> None:
-        """Raise when the path no longer leads to the file that was opened."""
-        try:
-            status = os.stat(self._path_text)
-        except OSError:
-            status = None
-        if status is None or (status.st_dev, status.st_ino) != self._identity:
-            raise StoreUnusable(
-                f"{self.path} was removed or replaced while it was open",
-                hint="open the store again; what was confirmed is in the file that was moved away",
-            )
+    def check_same_file(self, writer: sqlite3.Connection | None = None) -> None:
+        """Raise when a name no longer leads to the file that was opened by it.
+
+        With a `writer`, while the lock is held: it still has the log that may have been removed.
+        """
+        name = self._files.replaced()
+        if name is not None:
+            if writer is not None and self._files.are_nobody_elses():
+                connections.save_log(writer)
+            raise files.was_replaced(name)
 
     def changed(self) -> int:
         """A number that is another one after any commit by others; raises `StoreUnusable`."""
-        self.check_same_file()
         with self.this_thread():
-            return int(self.read_only().execute("pragma data_version").fetchone()[0])
+            connection = self.read_only()
+            self.check_same_file()
+            return int(connection.execute("pragma data_version").fetchone()[0])
 
     def memory(self, generation: int) -> Memory:
         """What is remembered of the settings of a committed generation."""
@@ -175,17 +175,24 @@ class Database:
         return self.memory(generation)
 
     def close(self) -> None:
-        """Close what every thread has open, once it is not in a call; no call works after it."""
+        """Close what every thread has open, once it is not in a call; no call works after it.
+
+        The last of all processes to close the store leaves its file whole, with no log beside it.
+        """
         if not self.is_inherited:
             self.refuse_inside_transaction()
+            is_sound = self._is_open and not self._unusable
             self._unusable = self._unusable or f"{self.path} was closed"
-            self._close_connections()
+            opened = self._threads.take_all()
+            if is_sound:
+                connections.close_store(opened, self._files, self.durability)
+            else:
+                connections.close_all(opened)
 
-    def _close_connections(self) -> None:
-        with self._opening:
-            opened, self._opened = self._opened, []
-            self._local = connections.PerThread()
-        connections.close_all(opened)
+    def __del__(self) -> None:
+        # A program that forgets its store, or ends without closing it, leaves it closed.
+        with suppress(Exception):
+            self.close()
 
     def give_up(self, why: str) -> None:
         """Refuse every further call: what the connections show can't be trusted any more."""
@@ -193,16 +200,15 @@ class Database:
 
     def this_thread(self) -> ThreadConnections:
         """What this thread has open; while it is entered nobody closes it."""
-        mine = self._local.connections
+        mine = self._threads.current
         if mine is None:
             self.refuse_unusable()
-            mine = self._local.connections = ThreadConnections()
-            with self._opening:
-                ended = [c for c in self._opened if not c.thread.is_alive()]
-                self._opened = [c for c in self._opened if c.thread.is_alive()]
-                self._opened.append(mine)
-            # Else a program that starts a thread per call would run out of descriptors.
-            connections.close_all(ended)
+            mine, ended = self._threads.add_current()
+            if ended:
+                # Not before this thread has the file open: another process might be the last one
+                # out in between, and remove the log.
+                self.read_only()
+                connections.close_all(ended)
         return mine
 
     @property
@@ -240,8 +246,9 @@ class Database:
         if version < files.SCHEMA_VERSION:
             from store import migrations
 
-            self._close_connections()
+            connections.close_all(self._threads.take_all())
             migrations.upgrade(self.path, version, self.timeout)
+            self._files = files.OpenFiles(self.path)
 
     def check_version(self, version: int) -> None:
         """Raise when the schema is newer than this program."""
@@ -281,7 +288,7 @@ class WriteBlock:
     def _open(self, deadline: float) -> Write:
         database = self._database
         try:
-            database.check_same_file()
+            database.check_same_file(self._connection)
             _begin(self._connection, deadline, self._timeout)
             memory = database.memory_for_writing(self._connection)
             self._tx = Write(database, self._connection, memory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +16,9 @@ from store.lockfile import WriteLock
 APPLICATION_ID = 0x6D717364  # "mqsd"
 SCHEMA_VERSION = 3
 PAGE_SIZE = 4096
+SIDE_FILES = ("-wal", "-shm")
+# The coarsest time that a file system keeps of its folders, in nanoseconds.
+_TICK = 2_000_000_000
 
 _NETWORK_FILE_SYSTEMS = {
     "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "fuse.davfs2", "fuse.gcsfuse",
@@ -55,6 +59,73 @@ def identity(path: Path) -> tuple[int, int]:
             f"{path} has {status.st_nlink} hard links",
             hint="SQLite loses data when a database is opened by two names; remove one link",
         )
+    return status.st_dev, status.st_ino
+
+
+class OpenFiles:
+    """The files of an open store, and whether the same ones still stand under their names.
+
+    A removal or renaming changes the time of the folder, so while that stays one look is enough.
+    """
+
+    __slots__ = ("_folder", "_folder_name", "_known", "_name", "_sides", "path")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # `os.stat` takes a string in half the time.
+        self._name = str(path)
+        self._folder_name = str(path.parent)
+        self._sides = [self._name + suffix for suffix in SIDE_FILES]
+        self._known: dict[str, tuple[int, int] | None] = {self._name: identity(path)}
+        self._folder: tuple[int, int, int] | None = None
+
+    def add_sides(self) -> None:
+        """Remember the log and its index, once SQLite has opened them."""
+        for name in self._sides:
+            self.add(name)
+
+    def add(self, name: str) -> None:
+        """Remember the file that stands under a name now, unless one is remembered."""
+        self._known.setdefault(name, _identity(name))
+
+    def replaced(self) -> str | None:
+        """The name of a file that was removed or replaced, if one was."""
+        try:
+            status = os.stat(self._folder_name)
+        except OSError:
+            return self._name
+        folder = (status.st_dev, status.st_ino, status.st_mtime_ns)
+        if folder == self._folder:
+            return None
+        for name, known in self._known.items():
+            if _identity(name) != known:
+                return name
+        # A time that is not over yet may be that of the next change too.
+        is_over = time.time_ns() - status.st_mtime_ns > _TICK
+        self._folder = folder if is_over else None
+        return None
+
+    def are_nobody_elses(self) -> bool:
+        """Whether the store is the one that was opened, and its log too or removed."""
+        return _identity(self._name) == self._known[self._name] and all(
+            _identity(name) in (None, self._known.get(name)) for name in self._sides
+        )
+
+
+def was_replaced(name: str) -> StoreUnusable:
+    """The error of a store of which a file was removed or replaced while it was open."""
+    return StoreUnusable(
+        f"{name} was removed or replaced while the store was open",
+        hint="open the store again; its files belong together, so move or remove none while any"
+        " process has it open",
+    )
+
+
+def _identity(name: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(name)
+    except OSError:
+        return None
     return status.st_dev, status.st_ino
 
 
@@ -113,7 +184,7 @@ def _create_locked(path: Path, durability: str, clock: Clock) -> None:
     try:
         _fill(draft, durability, clock)
         # Those of a store that was removed: SQLite would take their pages for the new one's.
-        for suffix in ("-wal", "-shm"):
+        for suffix in SIDE_FILES:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         os.rename(draft, path)
         _sync(path.parent)

@@ -21,6 +21,9 @@ from store.errors import Busy, MqError
 # much lets some of them starve.
 _LONGEST_PAUSE = 0.004
 _PID_WIDTH = 12
+# One byte after the pid.
+_STATE_AT = _PID_WIDTH
+_CLOSING, _OPEN = b"c", b"o"
 
 
 class WriteLock:
@@ -37,11 +40,23 @@ class WriteLock:
 
     def acquire(self, timeout: float) -> None:
         """Take the lock within `timeout` seconds, else raise `Busy` naming the holder's pid."""
-        if not self._try():
+        if not self.try_acquire():
             self._wait(monotonic() + timeout, timeout)
         # Only when it changes: a dirty lock file would have to be written with each synced commit.
         if os.pread(self._descriptor, _PID_WIDTH, 0) != self._pid:
             os.pwrite(self._descriptor, self._pid, 0)
+
+    def begin_closing(self) -> None:
+        """Say, while the lock is held, that its holder closes the store and so may not clean up."""
+        os.pwrite(self._descriptor, _CLOSING, _STATE_AT)
+
+    def end_closing(self) -> None:
+        """Say that the close is over."""
+        os.pwrite(self._descriptor, _OPEN, _STATE_AT)
+
+    def is_closing(self) -> bool:
+        """Whether the holder said that it closes the store, or died doing so."""
+        return os.pread(self._descriptor, 1, _STATE_AT) == _CLOSING
 
     def release(self) -> None:
         """Let the next one in."""
@@ -60,7 +75,8 @@ class WriteLock:
         """The pid that took the lock last, as text; empty when none ever did."""
         return os.pread(self._descriptor, _PID_WIDTH, 0).decode("ascii", "replace").strip()
 
-    def _try(self) -> bool:
+    def try_acquire(self) -> bool:
+        """Take the lock if it is free; whether it was."""
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -70,7 +86,7 @@ class WriteLock:
     def _wait(self, deadline: float, timeout: float) -> None:
         while monotonic() < deadline:
             pause()
-            if self._try():
+            if self.try_acquire():
                 return
         holder = self.holder()
         raise Busy(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -60,6 +61,21 @@ def produce(path: str, name: str, first: str, count: str) -> None:
         for number in range(int(first), int(first) + int(count)):
             id = store.produce("orders", f"{name} {number}", key=name)
             say(f"{number} {id.partition} {id.offset}")
+
+
+def close_without_room(path: str) -> None:
+    """Produce what is confirmed, then close where no file may grow any more."""
+    store = Store.open(path)
+    store.produce_many("orders", [b"x" * 1000] * 100)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (os.stat(path).st_size, resource.RLIM_INFINITY))
+    store.close()
+
+
+def end_without_close(path: str) -> None:
+    """Produce a record and end, with the store open."""
+    global forgotten
+    forgotten = Store.open(path)
+    forgotten.produce("orders", "x")
 
 
 def produce_by_name(path: str, name: str, count: str) -> None:
