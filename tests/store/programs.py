@@ -63,6 +63,14 @@ def produce(path: str, name: str, first: str, count: str) -> None:
             say(f"{number} {id.partition} {id.offset}")
 
 
+def produce_on(path: str) -> None:
+    """Produce a record, and another one on a sign from the test."""
+    with Store.open(path) as store:
+        say(store.produce("orders", "one"))
+        sys.stdin.readline()
+        say(store.produce("orders", "two"))
+
+
 def close_without_room(path: str) -> None:
     """Produce what is confirmed, then close where no file may grow any more."""
     store = Store.open(path)
