@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import TextIO
 
 import typer
@@ -110,6 +111,9 @@ def _occupy_standard_streams() -> None:
             os.open(os.devnull, os.O_RDONLY)
             if number:
                 setattr(sys, name, os.fdopen(number, "w"))
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Else a help text could not be printed where $PYTHONIOENCODING lacks a letter of it.
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _close_stdout(context: Context, code: int) -> int:

@@ -202,7 +202,8 @@ def _number(text: str) -> int | float | None:
 
 
 def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode(errors="backslashreplace")
+    # As Python reads the words of a command line, so that the bytes typed are the bytes found.
+    return None if data is None else data.decode(errors="surrogateescape")
 
 
 def _shown(found: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -56,7 +57,7 @@ def latest(
     context = current_context()
     lines = record_lines(context, format)
     with context.open_store() as store:
-        records = store.latest(name, key)
+        records = store.latest(name, None if key is None else os.fsencode(key))
     if key is not None and not records:
         raise NotFound(f"topic {name} has no value for the key {printable(key)}")
     if context.format is Format.JSON:
