@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mq.output import to_json
 from store.errors import BadInput
 from store.models import NewRecord
+from store.text import without_mark
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -74,8 +75,10 @@ def read_records(stream: "ByteStream", form: InputForm) -> Iterator[tuple[int, N
     delimiter = b"\0" if form.framing is Framing.NUL else b"\n"
     noun = "record" if form.framing is Framing.NUL else "line"
     for number, item in enumerate(_split(stream, delimiter, noun), 1):
-        if form.framing is Framing.NDJSON and not item.strip():
-            continue
+        if form.framing is Framing.NDJSON:
+            item = without_mark(item)
+            if not item.strip():
+                continue
         try:
             record = _with_fields_from_value(_draft(item, form), form)
         except BadInput as error:

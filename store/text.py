@@ -185,6 +185,11 @@ def format_time(time: int) -> str:
     return (_EPOCH + timedelta(milliseconds=time)).isoformat(timespec="milliseconds") + "Z"
 
 
+def without_mark(text: bytes) -> bytes:
+    """UTF-8 text without the byte order mark that some editors begin files with."""
+    return text.removeprefix(b"\xef\xbb\xbf")
+
+
 def printable(text: str, *, block: bool = False) -> str:
     r"""Make text from outside harmless on a terminal.
 

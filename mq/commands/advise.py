@@ -16,6 +16,7 @@ from mq.standard_input import is_typed
 from store.errors import BadInput
 from store.judgement.advice import advise as judge
 from store.judgement.questions import QUESTIONS, Question, assumed, read_answer, read_workload
+from store.text import without_mark
 from store.topology.writing import yaml_of
 
 app = SingleCommand()
@@ -91,7 +92,7 @@ def _from_elsewhere(context: Context, file: str | None) -> dict[str, Any]:
             hint="--replay is yes, --no-replay is no",
         )
     with opened(file) as source:
-        text = source.read()
+        text = without_mark(source.read())
     answers = parse_json(text) if text.strip() else {}
     if not isinstance(answers, Mapping):
         raise BadInput("the answers are not a JSON object", hint='{"replay": true, "readers": 3}')

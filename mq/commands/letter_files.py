@@ -14,7 +14,7 @@ from mq.letter_lines import parse_letter, to_letter_document
 from mq.record_input import opened
 from store.errors import BadInput, BadRecord
 from store.messages import Message
-from store.text import counted
+from store.text import counted, without_mark
 
 if TYPE_CHECKING:
     from store import Store
@@ -91,7 +91,7 @@ def _read(file: str | None) -> tuple[list[int], list[Message]]:
     bad: list[tuple[str, str]] = []
     with opened(file) as stream:
         lines = stream.read().split(b"\n")
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(map(without_mark, lines), 1):
         if not line.strip():
             continue
         try:

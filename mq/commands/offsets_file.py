@@ -13,6 +13,7 @@ from pathlib import Path
 from mq.standard_input import standard_input
 from store.addresses import parse_address
 from store.errors import BadInput, Exists, MqError, NotFound
+from store.text import without_mark
 
 Place = tuple[str, int]
 NO_COMMIT = "-"
@@ -48,7 +49,7 @@ def read_offsets(path: Path, group: str) -> dict[Place, int | None]:
 def _text(path: Path) -> str:
     try:
         content = standard_input().read() if str(path) == "-" else path.read_bytes()
-        return content.decode()
+        return without_mark(content).decode()
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None
     except OSError as error:

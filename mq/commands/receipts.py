@@ -11,7 +11,7 @@ from mq.commands.reporting import report_done
 from mq.context import Context
 from mq.output import Column
 from store.errors import BadInput
-from store.text import counted
+from store.text import counted, without_mark
 
 Receipts = Annotated[
     list[str],
@@ -36,7 +36,7 @@ def read_receipts(words: Sequence[str]) -> list[str]:
 def _on_stdin() -> Iterator[str]:
     from mq.standard_input import standard_input
 
-    for number, line in enumerate(standard_input(), 1):
+    for number, line in enumerate(map(without_mark, standard_input()), 1):
         if line.strip():
             yield _receipt_in(line.strip(), number)
 

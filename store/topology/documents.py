@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from store.text import without_mark
 from store.topology.problems import Place, Problems
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def read_document(file: str, content: bytes, problems: Problems) -> Node | None:
         problems.error(start, "the file is larger than 1 MiB")
         return None
     try:
-        text = content.decode("utf-8-sig")
+        text = without_mark(content).decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         problems.error(Place(file, line, 1), "the file is not valid UTF-8")
