@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from store import delivery, routing
 from store.api.base import Calls
 from store.errors import Exists, Unroutable
-from store.log.encoding import encode_bytes, given_list
+from store.log.encoding import encode_bytes, encode_headers, given_list
 
 if TYPE_CHECKING:
     from store.delivery.publish import Placed
@@ -89,6 +89,7 @@ class RoutingCalls(Calls):
     ) -> list[Route]:
         """Where a message would go, and by which bindings; nothing is stored."""
         routing_key = routing.tables.routing_key(encode_bytes(key, "key"))
+        encode_headers(headers)
         with self._read() as tx:
             steps = routing.tables.current(tx).steps(tx, exchange, routing_key, headers or {})
         return list(routing.walk.routes(steps))
@@ -100,6 +101,7 @@ class RoutingCalls(Calls):
         from store.routes import RouteExplanation
 
         routing_key = routing.tables.routing_key(encode_bytes(key, "key"))
+        encode_headers(headers)
         with self._read() as tx:
             steps = routing.tables.current(tx).steps(tx, exchange, routing_key, headers or {})
             missed = routing.explain.unmatched(tx, exchange, steps, routing_key, headers or {})

@@ -194,9 +194,8 @@ def _check_header(name: object, value: HeaderValue) -> None:
             f"header {name} has a {type(value).__name__}",
             hint="header values are text, numbers, true, false or null",
         )
-    if isinstance(value, int) and value.bit_length() > LARGEST_HEADER:
-        # Python writes no number of more than 4,300 digits, and reads none.
-        raise BadInput(f"header {name[:40]} is a number of too many digits")
+    if isinstance(value, int) and not -_LARGEST_NUMBER - 1 <= value <= _LARGEST_NUMBER:
+        raise BadInput(f"header {name[:40]} is a number of too many digits, beyond 64 bits")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"header {name} is not a finite number")
     if len(text) > LARGEST_HEADER:

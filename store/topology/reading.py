@@ -267,9 +267,12 @@ def typed(text: str, *, plain: bool) -> HeaderValue:
 
 def _integer(text: str) -> int:
     if len(text) > 40:
-        raise BadInput(f"a number of {len(text)} digits is too large")
+        raise BadInput(f"a number of {len(text)} digits is too large: it is beyond 64 bits")
     # YAML 1.2 has 0o17 for octal numbers; 017 is seventeen.
-    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    number = int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if not -(2**63) <= number < 2**63:
+        raise BadInput(f"the number {text} is beyond 64 bits")
+    return number
 
 
 def _is_nothing(node: Node) -> bool:
