@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypedDict, get_args
 
 from store.addresses import EXCHANGE_PREFIX
 from store.models import HeaderValue
@@ -24,6 +24,12 @@ class Exchange(NamedTuple):
     alternate: str | None
     created: int
     bindings: int = 0
+
+
+class ExchangeSettings(TypedDict, total=False):
+    """The settings of an exchange as callers give them."""
+
+    alternate: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from store import delivery
-from store.errors import Exists, MqError
+from store.errors import BadInput, Exists, MqError
 from store.log.encoding import milliseconds
 
 if TYPE_CHECKING:
@@ -59,8 +59,19 @@ class Calls:
         raise TypeError("calls are made on a Store or a Transaction")
 
 
-def encoded(settings: Mapping[str, Any], times: Collection[str]) -> dict[str, Any]:
-    """Settings as configs hold them: those that are lengths of time in milliseconds."""
+def encoded(
+    settings: Mapping[str, Any], times: Collection[str], known: Collection[str]
+) -> dict[str, Any]:
+    """Settings as configs hold them: those that are lengths of time in milliseconds.
+
+    Raises `BadInput` for one that is not among the known names.
+    """
+    for name in settings:
+        if name not in known:
+            from store.nearest import did_you_mean
+
+            there_are = f"settings are {', '.join(known)}"
+            raise BadInput(f"there is no setting {name!r}", did_you_mean(name, known, there_are))
     return {
         name: milliseconds(given, name) if name in times and given is not None else given
         for name, given in settings.items()

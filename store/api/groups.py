@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from store import groups, watch
 from store.api.base import Calls, check_agreement, encoded
@@ -33,7 +33,7 @@ class GroupCalls(Calls):
         """
         from store.consumer_groups import GroupConfig
 
-        config = GroupConfig(**encoded(settings, _TIMES))
+        config = GroupConfig(**_encoded(settings))
         wanted = given_list(topics, "topics")
         with self._write() as tx:
             config = groups.groups.complete(tx, config)
@@ -55,7 +55,7 @@ class GroupCalls(Calls):
         """Change what is given and keep the rest; topics are added."""
         with self._write() as tx:
             config = groups.groups.find(tx, name).config
-            changed = config._replace(**encoded(settings, _TIMES))
+            changed = config._replace(**_encoded(settings))
             added = given_list(topics, "topics")
             return watch.lag.status(tx, groups.membership.alter(tx, name, changed, added))
 
@@ -107,3 +107,9 @@ class GroupCalls(Calls):
         """How far groups are behind, one row per group and partition."""
         with self._read() as tx:
             return watch.lag.lag(tx, group, topic)
+
+
+def _encoded(settings: GroupSettings) -> dict[str, Any]:
+    from store.consumer_groups import GroupConfig
+
+    return encoded(settings, _TIMES, ("topics", *GroupConfig._fields))

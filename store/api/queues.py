@@ -272,7 +272,9 @@ def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
 
 
 def _encoded(settings: QueueSettings) -> dict[str, Any]:
-    given = encoded(settings, _TIMES)
+    from store.messages import QueueConfig
+
+    given = encoded(settings, _TIMES, QueueConfig._fields)
     if "retry_delays" in given:
         delays = given["retry_delays"] or ()
         given["retry_delays"] = tuple(milliseconds(delay, "retry delay") for delay in delays)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from store import delivery, routing
-from store.api.base import Calls
+from store.api.base import Calls, encoded
 from store.errors import Exists, Unroutable
 from store.log.encoding import encode_bytes, encode_headers, given_list
 
@@ -14,20 +14,25 @@ if TYPE_CHECKING:
     from store.delivery.publish import Placed
     from store.messages import NewMessage
     from store.models import Headers, Seconds, Timestamp
-    from store.routes import Binding, Exchange, Route, RouteExplanation
+    from store.routes import Binding, Exchange, ExchangeSettings, Route, RouteExplanation
+
+
+_SETTINGS = ("alternate",)
 
 
 class RoutingCalls(Calls):
     """Exchanges: create, bind, ask where a key leads, publish."""
 
     def create_exchange(
-        self, name: str, type: str, *, alternate: str | None = None, if_not_exists: bool = False
-    ) -> Exchange:
+        self, name: str, type: str, *, if_not_exists: bool = False,
+        **settings: Unpack[ExchangeSettings],
+    ) -> Exchange:  # fmt: skip
         """Create an exchange: `direct`, `topic`, `fanout` or `headers`, as in RabbitMQ.
 
         `alternate` is the exchange that gets what no binding matches; it may be created later.
         Raises `Exists`, with `if_not_exists` only when the settings differ.
         """
+        alternate = encoded(settings, (), _SETTINGS).get("alternate")
         with self._write() as tx:
             present = routing.exchanges.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
@@ -44,10 +49,12 @@ class RoutingCalls(Calls):
         with self._read() as tx:
             return routing.exchanges.find(tx, name)
 
-    def alter_exchange(self, name: str, *, alternate: str | None) -> Exchange:
-        """Give an exchange another alternate, or none."""
+    def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
+        """Change what is given and keep the rest: give an exchange another alternate, or none."""
+        changes = encoded(settings, (), _SETTINGS)
         with self._write() as tx:
-            return routing.exchanges.alter(tx, name, alternate)
+            present = routing.exchanges.find(tx, name)
+            return routing.exchanges.alter(tx, name, changes.get("alternate", present.alternate))
 
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> Exchange:
         """Delete an exchange and every binding from and to it; the exchange as it was.

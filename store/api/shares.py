@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from store import delivery, log
 from store.api.base import Calls, check_agreement, encoded
@@ -34,7 +34,7 @@ class ShareCalls(Calls):
         """
         from store.shared_records import ShareConfig
 
-        config = ShareConfig(**encoded(settings, _TIMES))
+        config = ShareConfig(**_encoded(settings))
         with self._write() as tx:
             place = (
                 log.positions.parse_position(start, tx.wall) if isinstance(start, str) else start
@@ -66,7 +66,7 @@ class ShareCalls(Calls):
         """Change what is given and keep the rest; what is in flight stays so."""
         with self._write() as tx:
             return delivery.share_view.status(
-                tx, delivery.shares.alter(tx, name, encoded(settings, _TIMES))
+                tx, delivery.shares.alter(tx, name, _encoded(settings))
             )
 
     def delete_share(self, name: str, *, force: bool = False) -> ShareStatus:
@@ -132,3 +132,9 @@ def _check_agreement(present: delivery.shares.Share, topic: str, config: ShareCo
             hint=f"mq share show {present.name}",
         )
     check_agreement("share", present.name, present.config, config)
+
+
+def _encoded(settings: ShareSettings) -> dict[str, Any]:
+    from store.shared_records import ShareConfig
+
+    return encoded(settings, _TIMES, ShareConfig._fields)

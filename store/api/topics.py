@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from store.upkeep import TrimResult
 
 _TIMES = ("retention", "tombstone_delay", "compaction_lag")
+_SETTINGS = ("partitions", *TopicConfig._fields)
 
 
 class TopicCalls(Calls):
@@ -37,7 +38,7 @@ class TopicCalls(Calls):
         `retention` is 7 days unless given; `None` keeps records for ever. Raises `Exists`, with
         `if_not_exists` only when the settings differ.
         """
-        config = TopicConfig(**encoded(settings, _TIMES))
+        config = TopicConfig(**encoded(settings, _TIMES, _SETTINGS))
         with self._write() as tx:
             present = log.topics.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
@@ -61,7 +62,7 @@ class TopicCalls(Calls):
     ) -> TopicStatus:
         """Change what is given and keep the rest. More partitions place most keys elsewhere."""
         with self._write() as tx:
-            changes = encoded(settings, _TIMES)
+            changes = encoded(settings, _TIMES, _SETTINGS)
             return log.topics.status(log.topics.alter(tx, name, partitions, changes))
 
     def delete_topic(self, name: str) -> TopicStatus:

@@ -50,6 +50,9 @@ REFUSED: dict[str, Callable[[Any], object]] = {
     "a setting as text": lambda s: s.create_topic("new", max_message="1MiB"),
     "a broken setting": lambda s: s.create_share("new", "orders", max_in_flight=1.5),
     "a setting of a group": lambda s: s.create_group("new", max_lag="5"),
+    "an unknown setting of a topic": lambda s: s.create_topic("new", retenton=5),
+    "an unknown setting of a queue": lambda s: s.alter_queue("jobs", max_delivries=5),
+    "an unknown setting of an exchange": lambda s: s.create_exchange("new", "topic", durable=True),
     "a position as text": lambda s: s.trim("orders", "latest"),
 }  # fmt: skip
 
@@ -102,3 +105,33 @@ def test_a_path_that_is_none_is_bad_input(path: Any) -> None:
 def test_a_backup_to_where_nothing_can_be_written_says_so(shop: Store) -> None:
     with pytest.raises(MqError, match="can't be written"):
         shop.backup(Path("/proc/store.db"))
+
+
+UNKNOWN: dict[str, Callable[[Any], object]] = {
+    "partitions": lambda s: s.create_topic("new", partitons=3),
+    "retention": lambda s: s.alter_topic("orders", retenton=5),
+    "max_deliveries": lambda s: s.create_queue("new", max_delivries=3),
+    "dlq": lambda s: s.alter_queue("jobs", dql=None),
+    "topics": lambda s: s.create_group("new", topic=["orders"]),
+    "max_lag": lambda s: s.alter_group("billing", max_lags=1),
+    "lease": lambda s: s.create_share("new", "orders", leases=1),
+    "max_in_flight": lambda s: s.alter_share("packers", max_inflight=1),
+    "alternate": lambda s: s.alter_exchange("events", alternat="events"),
+}
+
+
+@pytest.mark.parametrize("meant", UNKNOWN)
+def test_an_unknown_setting_is_answered_with_the_nearest(shop: Store, meant: str) -> None:
+    shop.create_group("billing")
+
+    with pytest.raises(BadInput) as raised:
+        UNKNOWN[meant](shop)
+
+    assert raised.value.hint == f"did you mean {meant}?"
+
+
+def test_an_exchange_keeps_what_is_not_altered(shop: Store) -> None:
+    shop.alter_exchange("events", alternate="unrouted")
+
+    assert shop.alter_exchange("events").alternate == "unrouted"
+    assert shop.alter_exchange("events", alternate=None).alternate is None
