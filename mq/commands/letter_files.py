@@ -64,16 +64,25 @@ def import_letters(
     """Bring exported dead letters back, all of them or none.
 
     A bad line is named by its number. Letters that the store has already, in whatever queue, are
-    passed over and counted. Their retention begins anew.
+    passed over and counted. Their retention begins anew. A queue's limits hold as for new messages:
+    one that rejects takes all or none (5), from another one goes what is over.
     """
     context = current_context()
     numbers, letters = _read(file)
     with context.open_store() as store:
+        target = store.dead_letter_queue(queue)
+        before = store.queue(target)
         try:
             stored = store.restore_dead_letters(queue, letters)
         except BadRecord as error:
             raise BadInput(f"line {numbers[error.index]}: {error.message}", error.hint) from None
-        target = store.dead_letter_queue(queue)
+        after = store.queue(target)
+    gone = before.messages + len(stored) - after.messages
+    if stored and gone > 0:
+        context.diagnostics.warning(
+            f"{counted(gone, 'message')} went out of {target}, which is over its limits"
+            f" ({after.config.overflow})"
+        )
     present = len(letters) - len(stored)
     if present:
         context.diagnostics.note(f"{counted(present, 'dead letter')} passed over: there already")

@@ -126,7 +126,8 @@ class DeadLetterCalls(Calls):
         """Store dead letters as they were, all or none; those that the store did not have yet.
 
         Id, first time, contents and history are kept, and the retention begins anew. Raises
-        `BadRecord` for the first one that can't be stored.
+        `BadRecord` for the first one that can't be stored, `QueueFull` where the queue rejects what
+        is over its limits.
         """
         with self._write() as tx:
             return delivery.restore.restore(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from store.addresses import OFFSET_BITS
 from store.db import Snapshot, Write
-from store.delivery import enqueue, origins
+from store.delivery import enqueue, limits, move, origins
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.errors import BadInput, BadRecord
@@ -19,7 +19,8 @@ from store.messages import Message
 def restore(tx: Write, queue: Queue, letters: Sequence[Message]) -> list[Message]:
     """Store dead letters, all or none; those of them that the store did not have yet.
 
-    Raises `BadRecord` for the first one that can't be stored.
+    Limits of length hold for them as for sends. Raises `BadRecord` for the first one that can't be
+    stored, `QueueFull` where a queue that rejects has no room for all of them.
     """
     contents = [_content(queue, index, letter) for index, letter in enumerate(letters)]
     known = _present(tx, [letter.id for letter in letters])
@@ -28,6 +29,7 @@ def restore(tx: Write, queue: Queue, letters: Sequence[Message]) -> list[Message
         if letter.id not in known:
             known.add(letter.id)
             new.append((letter, content))
+    limits.check(tx, queue, [content.size for _, content in new])
     drafts = enqueue.drafts(
         [content for _, content in new],
         message_groups=[letter.message_group for letter, _ in new],
@@ -38,6 +40,7 @@ def restore(tx: Write, queue: Queue, letters: Sequence[Message]) -> list[Message
     records = enqueue.enqueue(tx, queue, drafts)
     for record, (letter, _) in zip(records, new, strict=True):
         origins.put(tx, record, _origin(letter))
+    move.keep_within_limits(tx, queue.reader, records)
     return [letter for letter, _ in new]
 
 
