@@ -14,7 +14,7 @@ from mq.app import app
 from mq.context import Context, start_context
 from mq.diagnostics import ExitCode, exit_code
 from mq.output import Format, ReaderGone
-from store.errors import BadInput, MqError
+from store.errors import FEWER_FILES, BadInput, MqError, is_too_many_files
 
 COMPLETION_VARIABLE = "_MQ_COMPLETE"
 
@@ -40,7 +40,7 @@ def _guarded(context: Context, words: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
     except OSError as error:
-        return _report(context, MqError(_os_message(error)), ExitCode.FAILED, words)
+        return _report(context, _system_error(error), ExitCode.FAILED, words)
     except Exception as error:
         problem = MqError(
             f"{type(error).__name__}: {error}", hint="this is a bug in mq; --debug shows where"
@@ -98,9 +98,10 @@ def _format_in(words: list[str]) -> Format | None:
     return None
 
 
-def _os_message(error: OSError) -> str:
+def _system_error(error: OSError) -> MqError:
     reason = error.strerror or str(error)
-    return f"{error.filename}: {reason}" if error.filename else reason
+    message = f"{error.filename}: {reason}" if error.filename else reason
+    return MqError(message, FEWER_FILES if is_too_many_files(error) else "")
 
 
 def _occupy_standard_streams() -> None:

@@ -89,6 +89,10 @@ class GroupReading:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if error is not None:
+            with suppress(Exception):
+                self._consumer.close(_LAST_CHANCE)
+            return
         try:
             with self._interrupts.allowed():
                 self._consumer.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic
 
 from mq.destinations import Id
@@ -61,17 +62,24 @@ class Loader(Generic[Id]):
         if not self._pending:
             return
         try:
-            # Nothing in here waits for anybody, so the transaction needs no deadline.
-            with self._store.transaction(timeout=math.inf) as tx:
-                self._interrupts.hold()
-                first = self._destination.stored_before + self.stored
-                ids = self._destination.write(tx, self._pending, first)
-            self._count_stored(ids)
-            self._confirm(ids)
-        except BadRecord as error:
-            raise named_error(self._names[error.index], error) from error
-        finally:
-            self._interrupts.release()
+            self._store_pending()
+        except BaseException as error:
+            # A signal that waited tells less than what failed.
+            with suppress(KeyboardInterrupt):
+                self._interrupts.release()
+            if isinstance(error, BadRecord):
+                raise named_error(self._names[error.index], error) from error
+            raise
+        self._interrupts.release()
+
+    def _store_pending(self) -> None:
+        # Nothing in here waits for anybody, so the transaction needs no deadline.
+        with self._store.transaction(timeout=math.inf) as tx:
+            self._interrupts.hold()
+            first = self._destination.stored_before + self.stored
+            ids = self._destination.write(tx, self._pending, first)
+        self._count_stored(ids)
+        self._confirm(ids)
 
     def _add(self, name: str, record: NewRecord) -> None:
         size = len(record.value or b"") + len(record.key or b"")

@@ -15,7 +15,7 @@ from mq.diagnostics import Diagnostics
 from mq.group_reading import report_losses
 from store.broker import Store
 from store.consumer import Consumer
-from store.errors import Fenced, MqError, Unavailable
+from store.errors import Fenced, MqError, Unavailable, secondary_to
 from store.messages import Message
 from store.models import Record
 from store.shared_records import SharedRecord
@@ -250,7 +250,7 @@ class TopicWork:
         traceback: TracebackType | None,
     ) -> None:
         # Whoever joins next sees that our process is gone.
-        with suppress(Unavailable):
+        with secondary_to(error), suppress(Unavailable):
             self._consumer.close(_LAST_CHANCE)
 
     def _poll(self, wait: float, until: Callable[[], bool]) -> list[Record]:

@@ -18,11 +18,11 @@ from typing import Generic
 from mq.diagnostics import Diagnostics
 from mq.interrupts import Interrupts
 from mq.jobs import Job, environment, variables
-from mq.processes import LAST_WORDS
 from mq.work_sources import Item, Source, Task
 from store.broker import Store
 from store.crash import crash_point
-from store.errors import BadInput, Conflict, MqError
+from store.errors import BadInput, Conflict, MqError, from_system, is_of_machine, secondary_to
+from store.lockfile import pause
 
 # What a doubled retry delay grows to at most, in seconds.
 LONGEST_RETRY_DELAY = 3600.0
@@ -89,8 +89,10 @@ class Worker(Generic[Item]):
             try:
                 while not self._is_over():
                     self._step()
-            finally:
-                self._abandon()
+            except BaseException as error:
+                with secondary_to(error):
+                    self._abandon()
+                raise
         if self._stopped_by is not None:
             raise self._stopped_by
 
@@ -180,6 +182,8 @@ class Worker(Generic[Item]):
         if error.errno == errno.E2BIG:
             self._settle(task, "its key and headers are too long for an environment")
             return
+        if is_of_machine(error):
+            raise from_system(error, f"{self._policy.command[0]} can't be run") from error
         raise BadInput(
             f"{self._policy.command[0]} can't be run: {error.strerror}",
             hint="is it a program, or a script that begins with #! and its interpreter?",
@@ -217,8 +221,9 @@ class Worker(Generic[Item]):
 
     def _abandon(self) -> None:
         self._end_running()
+        # Not by a wait for commits: the store may be what failed.
         while not self._have_all_ended():
-            self._store.wait(self._store.changed(), LAST_WORDS, self._have_all_ended)
+            pause()
         if tasks := self._in_hand():
             self._source.give_back(tasks)
 

@@ -22,8 +22,9 @@ from store.api.tables import TableCalls
 from store.api.topics import TopicCalls
 from store.api.topology import TopologyCalls
 from store.clock import SystemClock
+from store.connections import translated
 from store.db import Database
-from store.errors import NotFound
+from store.errors import NotFound, secondary_to
 from store.log.encoding import milliseconds
 from store.models import in_seconds
 
@@ -84,7 +85,8 @@ class Store(
             files.refuse_network_file_system(found.parent)
         if create and not found.exists():
             _require_folder(found.parent)
-            files.create(found, durability, clock, in_seconds(timeout))
+            with translated(found):
+                files.create(found, durability, clock, in_seconds(timeout))
         return cls(Database(found, clock, in_seconds(timeout)))
 
     @property
@@ -281,7 +283,8 @@ class Store(
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        with secondary_to(error):
+            self.close()
 
     def _read(self) -> AbstractContextManager[Snapshot]:
         return self._database.read()

@@ -11,7 +11,7 @@ from time import monotonic
 
 from store import files
 from store.crash import crash_point
-from store.errors import BadInput, Busy, Damaged, ForeignFile, MqError, StoreFull
+from store.errors import BadInput, Busy, ForeignFile, MqError, from_system, is_of_machine
 from store.lockfile import WriteLock, pause
 
 LARGEST_VALUE = 64 << 20
@@ -260,15 +260,16 @@ def _open(path: Path, mode: str, pragmas: Iterable[str]) -> sqlite3.Connection:
             check_same_thread=False,
             cached_statements=512,
         )
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH_LIMIT)
-        connection.set_progress_handler(_keep_going, _OPCODES_BETWEEN_CALLBACKS)
-        try:
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH_LIMIT)
+    connection.set_progress_handler(_keep_going, _OPCODES_BETWEEN_CALLBACKS)
+    try:
+        with translated(path):
             for pragma in (*_ALWAYS, *pragmas):
                 connection.execute(f"pragma {pragma}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _keep_going() -> int:
@@ -277,15 +278,18 @@ def _keep_going() -> int:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn an SQLite error of the block into one of our own."""
+    """Turn an error of SQLite, or of the machine, into one of our own."""
     try:
         yield
-    except (sqlite3.Error, UnicodeEncodeError, OverflowError) as error:
-        raise translate(error, path) from error
+    except (sqlite3.Error, UnicodeEncodeError, OverflowError, OSError) as error:
+        meaning = translate(error, path)
+        if meaning is error:
+            raise
+        raise meaning from error
 
 
 def translate(error: BaseException, path: Path) -> BaseException:
-    """The error of our own that says what an error of SQLite means; any other as it is."""
+    """The error of ours that says what one of SQLite or the machine means; any other as it is."""
     match error:
         case UnicodeEncodeError():
             # SQLite never got it, as with an argument that is not UTF-8.
@@ -298,6 +302,8 @@ def translate(error: BaseException, path: Path) -> BaseException:
             return BadInput(f"not usable as a text or number: {str(error).partition(': ')[2]}")
         case sqlite3.Error():
             return _translate(error, path)
+        case OSError() if is_of_machine(error):
+            return from_system(error, error.filename or str(path))
     return error
 
 
@@ -306,29 +312,57 @@ def _translate(error: sqlite3.Error, path: Path) -> BaseException:
     match extended & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return Busy(f"{path} is locked by another program", hint="try again")
-        case sqlite3.SQLITE_FULL:
-            return _full(path)
-        case sqlite3.SQLITE_IOERR if extended in _NO_SPACE:
-            return _full(path)
         case sqlite3.SQLITE_NOTADB:
             return ForeignFile(f"{path} is not an mq store", hint="choose another with -s")
-        case sqlite3.SQLITE_CORRUPT:
-            return Damaged(f"{path} is damaged: {error}", hint="mq verify")
         case sqlite3.SQLITE_INTERRUPT:
             return KeyboardInterrupt()
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return MqError(
-                f"{path} can't be opened for this: {error}",
-                hint="the store's file and its folder must be writable",
-            )
+        case code if code in _UNEXPLAINED:
+            return _explained(error, path)
     return MqError(f"{path}: {error}")
 
 
-_NO_SPACE = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
+_UNEXPLAINED = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+}
 
 
-def _full(path: Path) -> StoreFull:
-    return StoreFull(
-        f"no room left for {path}",
-        hint="free disk space, or let the file grow: mq store set max_bytes SIZE",
-    )
+def _explained(error: sqlite3.Error, path: Path) -> MqError:
+    try:
+        # Few processes ever meet such an error, so few load this.
+        from store import probing
+    except OSError as problem:
+        # Not even a descriptor for the module was left.
+        return from_system(problem, f"{path} can't be opened")
+    return probing.error_behind(error, path)
+
+
+def roll_back(connection: sqlite3.Connection) -> bool:
+    """Undo a transaction, whether or not that fails: an error before it is the one to be told."""
+    with suppress(sqlite3.Error):
+        connection.execute("rollback")
+    return not connection.in_transaction
+
+
+# With these SQLite has undone the transaction, or left it open, before any of it counts.
+_NOT_STORED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CONSTRAINT}
+
+
+def is_undone(error: BaseException) -> bool:
+    """Whether nothing is stored when COMMIT failed with this.
+
+    A write that fails comes before the commit record is whole in the log; an fsync, and what is
+    noted in shared memory, come after it.
+    """
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in _NOT_STORED or code == sqlite3.SQLITE_IOERR_WRITE
+
+
+def name_of(error: BaseException) -> str:
+    """What an error says, and SQLite's name for it: that of an I/O error tells what was tried."""
+    name: str = getattr(error, "sqlite_errorname", type(error).__name__)
+    return f"{error} ({name})" if str(error) else name

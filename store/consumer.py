@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from store import delivery, groups, holders, log, waiting
 from store.consumer_groups import Loss
 from store.crash import crash_point
-from store.errors import BadInput, Damaged, Fenced, NotFound, TimedOut
+from store.errors import BadInput, Damaged, Fenced, NotFound, TimedOut, secondary_to
 from store.log.encoding import check_text, given_list
 from store.models import in_seconds
 
@@ -182,7 +182,8 @@ class Consumer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        with secondary_to(error):
+            self.close()
 
     def _own(self, topic: str, partition: int) -> Owned:
         owned = self._owned.get((topic, partition))

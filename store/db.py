@@ -26,9 +26,7 @@ from store.errors import (
     MqError,
     NewerStore,
     OutcomeUnknown,
-    StoreFull,
     StoreUnusable,
-    Unavailable,
 )
 from store.lockfile import WriteLock, lock_path, pause
 from store.memory import Memory
@@ -90,7 +88,7 @@ class Database:
                     yield Snapshot(self, connection)
                 finally:
                     if connection.in_transaction:
-                        connection.execute("rollback")
+                        connections.roll_back(connection)
 
     def write(self, timeout: float | None = None) -> WriteBlock:
         """A `with` block for one write transaction; `Busy` after `timeout` seconds of waiting."""
@@ -342,15 +340,15 @@ class WriteBlock:
             self._mine.__exit__()
 
     def _keep_up(self) -> None:
-        # What was asked for is stored; upkeep that can't be done now is left to a later writer.
-        with suppress(Unavailable):
+        # What was asked for is stored, and no error may say otherwise: a later writer keeps up.
+        with suppress(MqError):
             for call in self._tx.afterwards:
                 call()
 
     def _abandon(self) -> None:
         try:
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
+            if self._connection.in_transaction and not connections.roll_back(self._connection):
+                self._database.give_up(f"{self._database.path}: a transaction can't be undone")
         finally:
             self._lock.release()
 
@@ -382,12 +380,11 @@ def _begin(connection: sqlite3.Connection, deadline: float, timeout: float) -> N
 def _commit(connection: sqlite3.Connection, database: Database) -> None:
     try:
         connection.execute("commit")
-    except sqlite3.Error as error:
-        meaning = translate(error, database.path)
-        if isinstance(meaning, StoreFull):
-            raise meaning from error
+    except (sqlite3.Error, MemoryError) as error:
+        if connections.is_undone(error):
+            raise translate(error, database.path) from error
         database.give_up(f"{database.path}: an earlier commit failed: {error}")
         raise OutcomeUnknown(
-            f"the commit failed, and may or may not be stored: {error}",
+            f"the commit failed, and may or may not be stored: {connections.name_of(error)}",
             hint="open the store again and look before you repeat it",
         ) from error

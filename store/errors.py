@@ -4,6 +4,15 @@ The seven families below `MqError` are the exit codes of the command line; a cla
 family only narrows what went wrong. A message names the thing and its address, a hint the way out.
 """
 
+import errno
+from contextlib import AbstractContextManager, nullcontext, suppress
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+"""The system's numbers for a file system or a quota that is exhausted."""
+_TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
+FEWER_FILES = "close some, or raise the limit: ulimit -n"
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
 
 class MqError(Exception):
     """A call on a store failed."""
@@ -145,6 +154,12 @@ class Damaged(StoreUnusable):
     code = "damaged"
 
 
+class DeviceError(StoreUnusable):
+    """The device that holds the store reports an input/output error."""
+
+    code = "device_error"
+
+
 class ForeignFile(StoreUnusable):
     """The file is not an mq store."""
 
@@ -155,3 +170,32 @@ class NewerStore(StoreUnusable):
     """The store was written by a newer version of mq."""
 
     code = "newer_store"
+
+
+def from_system(error: OSError, failure: str) -> MqError:
+    """What an error of the system means; `failure` says what could not be done, and to what."""
+    message = f"{failure}: {error.strerror or error}"
+    if error.errno in NO_ROOM:
+        return StoreFull(message, hint="free disk space; mq doctor says how")
+    if error.errno == errno.EIO:
+        return DeviceError(message, hint="the disk fails: see dmesg, and save what can be read")
+    if is_too_many_files(error):
+        return MqError(message, FEWER_FILES)
+    if error.errno in _REFUSED:
+        return MqError(message, hint="the store's file and its folder must be writable")
+    return MqError(message)
+
+
+def is_too_many_files(error: OSError) -> bool:
+    """Whether this process, or the machine, has as many files open as it may have."""
+    return error.errno in _TOO_MANY_FILES
+
+
+def is_of_machine(error: OSError) -> bool:
+    """Whether the machine is short of room, of descriptors or of a sound disk."""
+    return error.errno in NO_ROOM or error.errno == errno.EIO or is_too_many_files(error)
+
+
+def secondary_to(error: BaseException | None) -> AbstractContextManager[None]:
+    """A block of cleaning up: what fails in it is told only where no error came before."""
+    return nullcontext() if error is None else suppress(Exception)

@@ -6,11 +6,12 @@ import os
 import sqlite3
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from store.clock import Clock
-from store.errors import BadInput, ForeignFile, MqError, NotFound, StoreUnusable
+from store.errors import BadInput, ForeignFile, NotFound, StoreUnusable, from_system
 from store.lockfile import WriteLock
 
 APPLICATION_ID = 0x6D717364  # "mqsd"
@@ -20,6 +21,7 @@ SIDE_FILES = ("-wal", "-shm")
 # The coarsest time that a file system keeps of its folders, in nanoseconds.
 _TICK = 2_000_000_000
 
+_GONE = (FileNotFoundError, NotADirectoryError)
 _NETWORK_FILE_SYSTEMS = {
     "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "fuse.davfs2", "fuse.gcsfuse",
     "fuse.glusterfs", "fuse.grpcfuse", "fuse.osxfs", "fuse.s3fs", "fuse.sshfs", "glusterfs",
@@ -50,7 +52,7 @@ def identity(path: Path) -> tuple[int, int]:
     except FileNotFoundError:
         raise NotFound(f"no store at {path}", hint=f"mq init {path}") from None
     except OSError as error:
-        raise MqError(f"the store {path} can't be reached: {error.strerror}") from error
+        raise from_system(error, f"the store {path} can't be reached") from error
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
         raise ForeignFile(f"{path} is {kind}", hint="a store is one file, such as .mq/store.db")
@@ -92,8 +94,10 @@ class OpenFiles:
         """The name of a file that was removed or replaced, if one was."""
         try:
             status = os.stat(self._folder_name)
-        except OSError:
+        except _GONE:
             return self._name
+        except OSError as error:
+            raise from_system(error, f"{self._folder_name} can't be reached") from error
         folder = (status.st_dev, status.st_ino, status.st_mtime_ns)
         if folder == self._folder:
             return None
@@ -124,8 +128,10 @@ def was_replaced(name: str) -> StoreUnusable:
 def _identity(name: str) -> tuple[int, int] | None:
     try:
         status = os.stat(name)
-    except OSError:
+    except _GONE:
         return None
+    except OSError as error:
+        raise from_system(error, f"{name} can't be reached") from error
     return status.st_dev, status.st_ino
 
 
@@ -267,13 +273,14 @@ def _draft(path: Path) -> Path:
     try:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     except OSError as error:
-        raise MqError(f"{path} can't be written: {error.strerror}") from error
+        raise from_system(error, f"{path} can't be written") from error
     return draft
 
 
 def _remove_draft(draft: Path) -> None:
     for suffix in ("", "-wal", "-shm", "-journal"):
-        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.with_name(draft.name + suffix).unlink()
 
 
 def _sync(path: Path) -> None:

@@ -108,7 +108,11 @@ def has_ended(tx: Snapshot, holder: int) -> bool:
         return True
     pid, started, boot_id, namespace = row
     here = _same_place(tx.database.clock, boot_id, namespace)
-    return here and (started is None or start_time(pid) != started)
+    try:
+        return here and (started is None or start_time(pid) != started)
+    except OSError:
+        # With no descriptor left to look with, only time can tell.
+        return False
 
 
 def command_line(tx: Snapshot, holder: int) -> list[str]:
@@ -120,9 +124,9 @@ def command_line(tx: Snapshot, holder: int) -> list[str]:
     if row is None:
         return []
     pid, started, boot_id, namespace = row
-    if not _same_place(tx.database.clock, boot_id, namespace) or start_time(pid) != started:
-        return []
     try:
+        if not _same_place(tx.database.clock, boot_id, namespace) or start_time(pid) != started:
+            return []
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return []
@@ -139,12 +143,15 @@ def _default_name(pid: int) -> str:
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in kernel ticks since boot; `None` when it is not there."""
+    """When a process started, in kernel ticks since boot; `None` when it is not there.
+
+    Raises OSError when it can't be looked up.
+    """
     if sys.platform != "linux":
         return _start_time_elsewhere(pid)
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     # The command's name stands in parentheses and may hold anything, a parenthesis too.
     state, *rest = text[text.rindex(b")") + 2 :].split()

@@ -12,10 +12,11 @@ import errno
 import fcntl
 import os
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
-from store.errors import Busy, MqError
+from store.errors import Busy, MqError, from_system
 
 # Half of it costs 32 waiting processes half of their throughput in looking, on two cores; twice as
 # much lets some of them starve.
@@ -44,15 +45,15 @@ class WriteLock:
             self._wait(monotonic() + timeout, timeout)
         # Only when it changes: a dirty lock file would have to be written with each synced commit.
         if os.pread(self._descriptor, _PID_WIDTH, 0) != self._pid:
-            os.pwrite(self._descriptor, self._pid, 0)
+            self._note(self._pid, 0)
 
     def begin_closing(self) -> None:
         """Say, while the lock is held, that its holder closes the store and so may not clean up."""
-        os.pwrite(self._descriptor, _CLOSING, _STATE_AT)
+        self._note(_CLOSING, _STATE_AT)
 
     def end_closing(self) -> None:
         """Say that the close is over."""
-        os.pwrite(self._descriptor, _OPEN, _STATE_AT)
+        self._note(_OPEN, _STATE_AT)
 
     def is_closing(self) -> bool:
         """Whether the holder said that it closes the store, or died doing so."""
@@ -82,6 +83,11 @@ class WriteLock:
         except BlockingIOError:
             return False
         return True
+
+    def _note(self, text: bytes, place: int) -> None:
+        # Nothing depends on it, so a disk that is full or fails is no reason to fail.
+        with suppress(OSError):
+            os.pwrite(self._descriptor, text, place)
 
     def _wait(self, deadline: float, timeout: float) -> None:
         while monotonic() < deadline:
@@ -114,10 +120,7 @@ def _open(path: Path) -> int:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise MqError(f"the lock file {path} is a symbolic link", hint="remove it") from error
-        raise MqError(
-            f"the lock file {path} can't be opened: {error.strerror}",
-            hint="writing to a store needs write access to its folder",
-        ) from error
+        raise from_system(error, f"the lock file {path} can't be opened") from error
 
 
 _open_locks: weakref.WeakSet[WriteLock] = weakref.WeakSet()

@@ -17,7 +17,7 @@ from store.api.routing import RoutingCalls
 from store.api.shares import ShareCalls
 from store.api.topics import TopicCalls
 from store.connections import translate
-from store.errors import BadInput, Fenced, MqError, TimedOut
+from store.errors import BadInput, Fenced, MqError, TimedOut, secondary_to
 
 if TYPE_CHECKING:
     from store.consumer import Consumer
@@ -181,8 +181,11 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
             self._poison = str(error)
             raise translate(error, tx.database.path) from error
         except BaseException as error:
-            tx.execute("rollback to mq_call")
-            tx.execute("release mq_call")
+            with secondary_to(error):
+                tx.execute("rollback to mq_call")
+                tx.execute("release mq_call")
+            if not tx.connection.in_transaction:
+                self._poison = str(error)
             meaning = translate(error, tx.database.path)
             if meaning is not error:
                 raise meaning from error

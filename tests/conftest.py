@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -68,6 +69,38 @@ def _look_at(event: str, arguments: tuple[Any, ...]) -> None:
     for database in list(_open_databases):
         if opened in {f"{database.path}{suffix}" for suffix in ("", "-wal", "-shm")}:
             _misdeeds.append(opened)
+
+
+Fail = Callable[..., dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def fault_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """faults.c, compiled; tests that need it are skipped where nothing compiles it."""
+    library = tmp_path_factory.mktemp("faults") / "faults.so"
+    source = Path(__file__).with_name("faults.c")
+    try:
+        subprocess.run(
+            ["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"],
+            check=True,
+            capture_output=True,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no C compiler for faults.c: {error}")
+    return library
+
+
+@pytest.fixture
+def fail(fault_library: Path, path: Path) -> Fail:
+    """The environment in which calls fail on files whose path holds the text; see faults.c."""
+
+    def environment(
+        call: str, error: int, files: str, number: int, rest: str = ""
+    ) -> dict[str, str]:
+        wish = f"{call}:{error}:{path.name}{files}:{number}{rest}"
+        return {"LD_PRELOAD": str(fault_library), "MQ_FAULT": wish}
+
+    return environment
 
 
 @pytest.fixture

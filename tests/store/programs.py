@@ -140,6 +140,27 @@ def lease(path: str, queue: str, attached: str) -> None:
         signal.pause()
 
 
+def commit_as_member(path: str) -> None:
+    """Commit a record as a member of a group, then leave it; tell which error ends that."""
+    try:
+        with Store.open(path) as store, store.consumer("billing", ["orders"]) as consumer:
+            consumer.poll(1, timeout=0)
+            say("polled")
+            consumer.commit()
+    except MqError as error:
+        say(f"{error.code}: {error}")
+
+
+def receive_without_descriptors(path: str) -> None:
+    """Look for messages that another process holds while no file can be opened any more."""
+    with Store.open(path) as store:
+        # Whatever the call loads and opens is there from here on.
+        store.receive("jobs")
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
+        say(len(store.receive("jobs")))
+
+
 def project(path: str, topic: str, table: str, primary_key: str, at_once: str) -> None:
     """Bring a table up to the end of a topic, so many records at once."""
     tables.PROJECTED_AT_ONCE = int(at_once)
