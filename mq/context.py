@@ -71,21 +71,23 @@ class Context:
                 return StoreLocation(folder / LOCAL_STORE, "nearest .mq/store.db")
         return StoreLocation(_user_store(), "in the user's data folder")
 
-    def open_store(self, *, create: bool = False) -> "Store":
+    def open_store(self, *, create: bool = False, accept_log: bool = False) -> "Store":
         """Open the store; with `create` make the file and its folder where they are missing.
 
-        Raises NotFound, with the command that creates it, where there is none.
+        Raises NotFound, with the command that creates it, where there is none. `accept_log` takes
+        the log beside the file for its own.
         """
         path = self.store_location().path
         if create:
             make_folder(path.parent)
         elif not path.exists():
             raise NotFound(f"there is no store at {path}", hint=self._creating_command())
-        return self.open_store_at(path, create=create)
+        return self.open_store_at(path, create=create, accept_log=accept_log)
 
     def open_store_at(
-        self, path: Path, *, create: bool = False, durability: str = "full"
-    ) -> "Store":
+        self, path: Path, *, create: bool = False, durability: str = "full",
+        accept_log: bool = False,
+    ) -> "Store":  # fmt: skip
         """Open the store in this file, with the timeout and the permissions of this run."""
         from store import Store
 
@@ -95,6 +97,8 @@ class Context:
             durability=durability,
             timeout=self.timeout,
             allow_network_fs=self.allow_network_fs,
+            accept_log=accept_log,
+            tell=self.diagnostics.warning,
         )
 
     def confirm(self, question: str, *, name: str | None = None) -> None:

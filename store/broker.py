@@ -71,12 +71,16 @@ class Store(
         timeout: Seconds = 30.0,
         clock: Clock | None = None,
         allow_network_fs: bool = False,
+        accept_log: bool = False,
+        tell: Callable[[str], None] | None = None,
     ) -> Store:
         """Open the store at `path`; with `create`, make it first where there is none.
 
         `durability` applies to a new store: `full` survives a power cut, `normal` a killed process.
-        `timeout` is how many seconds a call waits for the write lock. Raises `NotFound`,
-        `ForeignFile`, `NewerStore`.
+        `timeout` is how many seconds a call waits for the write lock. Where confirmed commits are
+        missing `tell` hears it, or else the logger `mq`. Raises `NotFound`, `ForeignFile`,
+        `NewerStore`, and `StoreUnusable` where the log beside the file is not its own, unless
+        `accept_log` takes it as it is.
         """
         files.check_durability(durability)
         clock = clock or SystemClock()
@@ -87,7 +91,16 @@ class Store(
             _require_folder(found.parent)
             with translated(found):
                 files.create(found, durability, clock, in_seconds(timeout))
-        return cls(Database(found, clock, in_seconds(timeout)))
+        if accept_log:
+            from store import losses
+
+            losses.accept_log(found, in_seconds(timeout))
+        store = cls(Database(found, clock, in_seconds(timeout)))
+        if store._database.may_have_lost:
+            from store import losses
+
+            losses.tell(store._database, tell)
+        return store
 
     @property
     def path(self) -> Path:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
-from store import files
+from store import files, lockfile
 from store.crash import crash_point
 from store.errors import BadInput, Busy, ForeignFile, MqError, from_system, is_of_machine
 from store.lockfile import WriteLock, pause
@@ -139,7 +139,7 @@ def close_store(opened: Sequence[ThreadConnections], own: files.OpenFiles, durab
         if not lock.try_acquire():
             # A holder in a transaction closes later than this. One that is closing may have left
             # the file to this one, and then nobody comes after.
-            is_closing = lock.is_closing()
+            is_closing = lock.state() == lockfile.CLOSING
             _close_apart(idle)
             if not is_closing:
                 return
@@ -166,7 +166,7 @@ def _close_locked(
     if last is None:
         _close_apart(idle)
         return
-    lock.begin_closing()
+    lock.begin_closing(own.version())
     for each in idle:
         each.close_reader()
         if each.writer is not last:
@@ -175,7 +175,7 @@ def _close_locked(
     # SQLite knows whether any other has the file open; if none has, it moves the log into it.
     last.close()
     crash_point("close.after")
-    lock.end_closing()
+    lock.note_file(lockfile.IN_USE if own.have_log() else lockfile.CLOSED, own.version())
     for each in idle:
         each.close_writer()
 
@@ -203,6 +203,24 @@ def save_log(writer: sqlite3.Connection) -> None:
     """Move the log of a writing connection into the file, as far as readers allow."""
     with suppress(sqlite3.Error):
         writer.execute("pragma wal_checkpoint(passive)").fetchall()
+
+
+def begin(connection: sqlite3.Connection, deadline: float, timeout: float) -> None:
+    """Begin a write transaction while the lock is held; `Busy` at the deadline."""
+    # Only a foreign writer, such as the sqlite3 program, can still be in the way here.
+    while True:
+        try:
+            connection.execute("begin immediate")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            if monotonic() >= deadline:
+                raise Busy(
+                    f"the store is busy: locked by a program other than mq for {timeout:g} s",
+                    hint="close the program that writes to it",
+                ) from error
+            pause()
 
 
 def open_reader(path: Path, timeout: float) -> sqlite3.Connection:

@@ -18,17 +18,16 @@ from typing import Any
 
 from store import connections, files
 from store.clock import CARRIED_EVERY, Clock, carry, is_stale, store_time
-from store.connections import ThreadConnections, translate, translated
+from store.connections import ThreadConnections, begin, translate, translated
 from store.crash import crash_point
 from store.errors import (
-    Busy,
+    Damaged,
     ForeignFile,
     MqError,
-    NewerStore,
     OutcomeUnknown,
     StoreUnusable,
 )
-from store.lockfile import WriteLock, lock_path, pause
+from store.lockfile import CLOSING, IN_USE, Mark, WriteLock, lock_path, read_mark
 from store.memory import Memory
 from store.statements import Parameters, Row, Snapshot, Write
 
@@ -43,12 +42,14 @@ class Database:
         self.clock = clock
         self.timeout = timeout
         self._pid = os.getpid()
-        self._files = files.OpenFiles(path)
+        self.files = files.OpenFiles(path)
         self._threads = connections.Threads()
         # The reading of the boot clock that is known to stand in the file beside its store time.
         self.carried = -CARRIED_EVERY
         self._unusable = ""
         self._is_open = False
+        # Whether confirmed commits are gone and the file does not say so yet.
+        self.has_unnoted_loss = False
         # By reader: when this process last looked whether a holder of its leases is gone.
         self.looked_for_the_dead: dict[int, int] = {}
         self._memory = Memory(0)
@@ -59,16 +60,32 @@ class Database:
         self.swept = 0
         # The bucket in which this handle last sampled each counter.
         self.sampled: dict[tuple[str, int], int] = {}
+        # Before anything of the file: that may be ahead of it, and must not be behind.
+        mark = read_mark(path)
         try:
             self._check_format()
-            with translated(path):
-                self.durability: str = self._setting("durability")
-                self.uuid: bytes = self._setting("uuid")
+            self._read_settings(mark)
             self._begin_boot()
             self._is_open = True
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if mark is not None and isinstance(error, Damaged):
+                from store import losses
+
+                losses.refuse_foreign_log(self, mark)
             raise
+
+    def _read_settings(self, mark: Mark | None) -> None:
+        row = 0 if mark is None else mark.row
+        with translated(self.path):
+            settings = files.read_settings(self.read_only(), row)
+        self.durability, self.uuid, self.copy, number, lost = settings
+        self.may_have_lost = lost > 0
+        if mark is not None and not mark.agrees(number, self.files.version()):
+            from store import losses
+
+            losses.examine(self, mark)
+            self.may_have_lost = self.may_have_lost or self.has_unnoted_loss
 
     def _begin_boot(self) -> None:
         # Now, so that what waits gets on though nothing is asked of the store for a while.
@@ -100,7 +117,7 @@ class Database:
         mine = self.this_thread()
         if mine.reader is None:
             mine.reader = connections.open_reader(self.path, self.timeout)
-            self._files.add_sides()
+            self.files.add_sides()
         return mine.reader
 
     def writer(self) -> tuple[sqlite3.Connection, WriteLock]:
@@ -112,7 +129,8 @@ class Database:
             # never the last close of the file: that would checkpoint outside the lock.
             self.read_only()
             mine.lock = WriteLock(self.path)
-            self._files.add(str(lock_path(self.path)))
+            self.files.add(str(lock_path(self.path)))
+            self.noted_as = mine.lock.mark_of(self.uuid, self.copy, self.clock.boot_id())
             mine.writer = connections.open_writer(
                 self.path, self.durability, self._setting("max_bytes")
             )
@@ -131,8 +149,10 @@ class Database:
             connection, lock = self.writer()
             lock.acquire(self.timeout)
             try:
+                lock.set_state(CLOSING)
                 with translated(self.path):
                     connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+                lock.note_file(IN_USE, self.files.version())
             finally:
                 lock.release()
 
@@ -141,9 +161,9 @@ class Database:
 
         With a `writer`, while the lock is held: it still has the log that may have been removed.
         """
-        name = self._files.replaced()
+        name = self.files.replaced()
         if name is not None:
-            if writer is not None and self._files.are_nobody_elses():
+            if writer is not None and self.files.are_nobody_elses():
                 connections.save_log(writer)
             raise files.was_replaced(name)
 
@@ -168,7 +188,8 @@ class Database:
         """
         generation = connection.execute("select generation from mq_store").fetchone()[0]
         if generation != self._checked_generation:
-            self.check_version(connection.execute("pragma user_version").fetchone()[0])
+            version = connection.execute("pragma user_version").fetchone()[0]
+            files.check_version(self.path, version)
             self._checked_generation = generation
         return self.memory(generation)
 
@@ -183,7 +204,7 @@ class Database:
             self._unusable = self._unusable or f"{self.path} was closed"
             opened = self._threads.take_all()
             if is_sound:
-                connections.close_store(opened, self._files, self.durability)
+                connections.close_store(opened, self.files, self.durability)
             else:
                 connections.close_all(opened)
 
@@ -240,21 +261,13 @@ class Database:
             raise ForeignFile(
                 f"{self.path} is not an mq store", hint="choose another file with -s, or mq init"
             )
-        self.check_version(version)
+        files.check_version(self.path, version)
         if version < files.SCHEMA_VERSION:
             from store import migrations
 
             connections.close_all(self._threads.take_all())
             migrations.upgrade(self.path, version, self.timeout)
-            self._files = files.OpenFiles(self.path)
-
-    def check_version(self, version: int) -> None:
-        """Raise when the schema is newer than this program."""
-        if version > files.SCHEMA_VERSION:
-            raise NewerStore(
-                f"{self.path} has schema {version}; this mq knows {files.SCHEMA_VERSION}",
-                hint="install a newer mq",
-            )
+            self.files = files.OpenFiles(self.path)
 
 
 class WriteBlock:
@@ -287,9 +300,9 @@ class WriteBlock:
         database = self._database
         try:
             database.check_same_file(self._connection)
-            _begin(self._connection, deadline, self._timeout)
+            begin(self._connection, deadline, self._timeout)
             memory = database.memory_for_writing(self._connection)
-            self._tx = Write(database, self._connection, memory)
+            self._tx = Write(database, self._connection, memory, self._lock)
             return self._tx
         except BaseException as error:
             self._abandon()
@@ -315,9 +328,11 @@ class WriteBlock:
         self._database.refuse_after_fork()
         try:
             self._carry_clock()
+            self._tx.write_number()
             crash_point("commit.before")
             _commit(self._connection, self._database)
             crash_point("commit.after")
+            self._tx.note_commit()
         finally:
             self._end()
         if self._tx.afterwards:
@@ -358,23 +373,6 @@ def _inside_transaction() -> MqError:
         "this thread has a transaction open",
         hint="call the transaction's own methods: tx.produce(…), tx.read(…)",
     )
-
-
-def _begin(connection: sqlite3.Connection, deadline: float, timeout: float) -> None:
-    # Only a foreign writer, such as the sqlite3 program, can still be in the way here.
-    while True:
-        try:
-            connection.execute("begin immediate")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-            if monotonic() >= deadline:
-                raise Busy(
-                    f"the store is busy: locked by a program other than mq for {timeout:g} s",
-                    hint="close the program that writes to it",
-                ) from error
-            pause()
 
 
 def _commit(connection: sqlite3.Connection, database: Database) -> None:

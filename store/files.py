@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from store.clock import Clock
-from store.errors import BadInput, ForeignFile, NotFound, StoreUnusable, from_system
-from store.lockfile import WriteLock
+from store.errors import BadInput, ForeignFile, NewerStore, NotFound, StoreUnusable, from_system
+from store.lockfile import Version, WriteLock
 
 APPLICATION_ID = 0x6D717364  # "mqsd"
 SCHEMA_VERSION = 3
@@ -109,6 +109,26 @@ class OpenFiles:
         self._folder = folder if is_over else None
         return None
 
+    def version(self) -> Version:
+        """The inode of the store's file, and when it was changed, in nanoseconds."""
+        try:
+            status = os.stat(self._name)
+        except OSError:
+            return 0, 0
+        return status.st_ino, status.st_mtime_ns
+
+    def have_log(self) -> bool:
+        """Whether a log stands beside the file."""
+        return _identity(self._sides[0]) is not None
+
+    def has_log_of(self, time: int) -> bool:
+        """Whether a log stands beside the file to which nobody has written since then, in ns."""
+        try:
+            log = os.stat(self._sides[0])
+        except OSError:
+            return False
+        return log.st_size > 0 and log.st_mtime_ns <= time
+
     def are_nobody_elses(self) -> bool:
         """Whether the store is the one that was opened, and its log too or removed."""
         return _identity(self._name) == self._known[self._name] and all(
@@ -138,6 +158,30 @@ def _identity(name: str) -> tuple[int, int] | None:
 def uri(path: Path, mode: str) -> str:
     """The path as an SQLite URI, so that no name is taken for something else."""
     return f"file:{quote(os.fsencode(path))}?mode={mode}"
+
+
+def check_version(path: Path, version: int) -> None:
+    """Raise when the schema is newer than this program."""
+    if version > SCHEMA_VERSION:
+        raise NewerStore(
+            f"{path} has schema {version}; this mq knows {SCHEMA_VERSION}",
+            hint="install a newer mq",
+        )
+
+
+def read_settings(connection: sqlite3.Connection, row: int) -> tuple[str, bytes, int, int, int]:
+    """Durability, uuid and number of this copy, the newest commit in that row, and lost commits.
+
+    The row is that of a mark in the lock file.
+    """
+    settings: tuple[str, bytes, int, int, int] = connection.execute(
+        "select durability, uuid, copy, max(last_commit,"
+        " ifnull((select last_commit from mq_partitions where id = :row >> 1 and :row & 1 = 0), 0),"
+        " ifnull((select last_commit from mq_slots where id = :row >> 1 and :row & 1), 0)),"
+        " lost_commits from mq_store",
+        {"row": row},
+    ).fetchone()
+    return settings
 
 
 def refuse_network_file_system(path: Path) -> None:

@@ -4,6 +4,8 @@ SQLite has its own write lock, but its busy handler starves some writers and del
 before 3.51.3 a checkpoint that meets a commit can lose it. So every write transaction and every
 checkpoint of mq happens under this flock, on a file of its own: locking the database file itself
 would drop SQLite's locks.
+
+The file also says which commit was confirmed last: so it is seen when a log was lost or damaged.
 """
 
 from __future__ import annotations
@@ -14,50 +16,94 @@ import os
 import weakref
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic, sleep
+from struct import Struct
+from time import monotonic, sleep, time_ns
+from zlib import crc32
 
 from store.errors import Busy, MqError, from_system
 
 # Half of it costs 32 waiting processes half of their throughput in looking, on two cores; twice as
 # much lets some of them starve.
 _LONGEST_PAUSE = 0.004
-_PID_WIDTH = 12
-# One byte after the pid.
-_STATE_AT = _PID_WIDTH
-_CLOSING, _OPEN = b"c", b"o"
+# The file begins with the holder's pid as text; then come a letter for the state, and the mark.
+_PID_WIDTH, _STATE_AT, _MARK_AT = 12, 15, 16
+_STORE = Struct("<4s16sqQQ")
+_COMMIT = Struct("<QqQqQq")
+_CHECK = Struct("<I")
+_MARK_WIDTH = _STORE.size + _COMMIT.size + _CHECK.size
+_MAGIC = b"mqc1"
+# Further on stand times of commits: of the first one in each second, by the second.
+_TIMES_AT, _SECONDS = 512, 512
+_TIME = Struct("<Qq")
+
+IN_USE, CLOSING, CLOSED = b"o", b"c", b"w"
+# The inode of a file, and when it was changed, in nanoseconds.
+Version = tuple[int, int]
+
+
+class Mark:
+    """What the lock file says of the newest commit: its number, and its wall time in milliseconds.
+
+    `row` says in which row of the store its number stands too, `file` which version of the store's
+    file it left, and `noted` when by the system's clock, in nanoseconds.
+    """
+
+    __slots__ = (
+        "at", "boot", "commits", "copy", "file", "is_original", "noted", "row", "state", "uuid",
+    )  # fmt: skip
+
+    def __init__(self, state: bytes, mark: bytes, inode: int) -> None:
+        self.state = state
+        _, self.uuid, self.copy, self.boot, lock = _STORE.unpack_from(mark)
+        commit: tuple[int, ...] = _COMMIT.unpack_from(mark, _STORE.size)
+        self.commits, self.at, self.row, self.noted, inode_of_store, modified = commit
+        self.file: Version = inode_of_store, modified
+        # A copy of the lock file says where the store was, not what lies beside the copy.
+        self.is_original: bool = lock == inode
+
+    def is_of(self, uuid: bytes, copy: int) -> bool:
+        """Whether it is about that store, and not about another copy of it."""
+        return bool(self.uuid == uuid and self.copy == copy)
+
+    def agrees(self, number: int, file: Version) -> bool:
+        """Whether a store has this commit, and its file is as this commit left it."""
+        return self.commits <= number and (self.state != IN_USE or self.file == file)
 
 
 class WriteLock:
     """One descriptor on the lock file. Two of them exclude each other, also within a process."""
 
-    __slots__ = ("__weakref__", "_descriptor", "_path", "_pid")
+    __slots__ = (
+        "__weakref__", "_descriptor", "_head", "_inode", "_path", "_pid", "_second", "_written",
+    )  # fmt: skip
 
     def __init__(self, store_path: Path) -> None:
         self._path = lock_path(store_path)
         self._descriptor = -1
-        self._descriptor = _open(self._path)
+        self._descriptor = _open(self._path, os.O_RDWR | os.O_CREAT)
+        self._inode = os.fstat(self._descriptor).st_ino
         self._pid = b"%-*d" % (_PID_WIDTH, os.getpid())
+        self._head = b""
+        self._written: bytes | None = None
+        self._second = -1
         _open_locks.add(self)
 
     def acquire(self, timeout: float) -> None:
         """Take the lock within `timeout` seconds, else raise `Busy` naming the holder's pid."""
         if not self.try_acquire():
             self._wait(monotonic() + timeout, timeout)
-        # Only when it changes: a dirty lock file would have to be written with each synced commit.
-        if os.pread(self._descriptor, _PID_WIDTH, 0) != self._pid:
-            self._note(self._pid, 0)
 
-    def begin_closing(self) -> None:
-        """Say, while the lock is held, that its holder closes the store and so may not clean up."""
-        self._note(_CLOSING, _STATE_AT)
-
-    def end_closing(self) -> None:
-        """Say that the close is over."""
-        self._note(_OPEN, _STATE_AT)
-
-    def is_closing(self) -> bool:
-        """Whether the holder said that it closes the store, or died doing so."""
-        return os.pread(self._descriptor, 1, _STATE_AT) == _CLOSING
+    def try_acquire(self) -> bool:
+        """Take the lock if it is free; whether it was."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        self._head = os.pread(self._descriptor, _MARK_AT + _MARK_WIDTH, 0)
+        # Only when it changes: most commits are of the process that made the last one.
+        if self._head[:_PID_WIDTH] != self._pid:
+            self._put(self._pid, 0)
+        return True
 
     def release(self) -> None:
         """Let the next one in."""
@@ -76,18 +122,75 @@ class WriteLock:
         """The pid that took the lock last, as text; empty when none ever did."""
         return os.pread(self._descriptor, _PID_WIDTH, 0).decode("ascii", "replace").strip()
 
-    def try_acquire(self) -> bool:
-        """Take the lock if it is free; whether it was."""
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+    def state(self) -> bytes:
+        """Whether the store is in use, or whoever took the lock last was closing it."""
+        return os.pread(self._descriptor, 1, _STATE_AT)
 
-    def _note(self, text: bytes, place: int) -> None:
-        # Nothing depends on it, so a disk that is full or fails is no reason to fail.
+    def begin_closing(self, file: Version) -> None:
+        """Say that the store is being closed, while the lock is held.
+
+        A mark of another file that was closed under this name says nothing of this one.
+        """
+        noted = self.mark()
+        if noted is not None and noted.state == CLOSED and noted.file != file:
+            self._head = b""
+            self._put(bytes(_MARK_WIDTH), _MARK_AT)
+        self.set_state(CLOSING)
+
+    def set_state(self, state: bytes) -> None:
+        """Say, while the lock is held, what becomes of the store."""
+        self._put(state, _STATE_AT)
+
+    def mark_of(self, uuid: bytes, copy: int, boot_id: str) -> bytes:
+        """How a mark of that store begins, which this copy of the lock file got in this boot."""
+        return _STORE.pack(_MAGIC, uuid, copy, boot_number(boot_id), self._inode)
+
+    def last_commit(self, store: bytes) -> int | None:
+        """The number in a mark that begins so, as it was when the lock was taken."""
+        mark = self._head[_MARK_AT:]
+        if mark != self._written and not (mark.startswith(store) and _is_sound(mark)):
+            return None
+        number: int = _COMMIT.unpack_from(mark, _STORE.size)[0]
+        return number
+
+    def mark(self) -> Mark | None:
+        """The whole mark, as it was when the lock was taken."""
+        return _mark(self._head, self._inode)
+
+    def note(self, store: bytes, commits: int, at: int, row: int, file: Version) -> None:
+        """Write down the newest commit."""
+        mark = store + _COMMIT.pack(commits, at, row, time_ns(), *file)
+        mark += _CHECK.pack(crc32(mark))
+        self._put(IN_USE + mark, _STATE_AT)
+        self._written = mark
+        if at // 1000 != self._second:
+            self._note_time(commits, at)
+
+    def note_file(self, state: bytes, file: Version) -> None:
+        """Write down which version of the file there is now, if a commit is noted."""
+        noted = self.mark()
+        if noted is None:
+            self.set_state(state)
+        elif (noted.state, noted.file) != (state, file):
+            commit = _COMMIT.pack(noted.commits, noted.at, noted.row, time_ns(), *file)
+            mark = self._head[_MARK_AT : _MARK_AT + _STORE.size] + commit
+            self._put(state + mark + _CHECK.pack(crc32(mark)), _STATE_AT)
+
+    def forget(self) -> None:
+        """Take the mark away: another store gets the name."""
+        self._put(bytes(1 + _MARK_WIDTH), _STATE_AT)
+
+    def _note_time(self, commits: int, at: int) -> None:
+        self._second = at // 1000
+        place = _TIMES_AT + self._second % _SECONDS * _TIME.size
+        known = os.pread(self._descriptor, _TIME.size, place)
+        if len(known) < _TIME.size or _TIME.unpack(known)[1] // 1000 != self._second:
+            self._put(_TIME.pack(commits, at), place)
+
+    def _put(self, content: bytes, place: int) -> None:
+        # No promise depends on it, so a disk that is full or fails is no reason to fail.
         with suppress(OSError):
-            os.pwrite(self._descriptor, text, place)
+            os.pwrite(self._descriptor, content, place)
 
     def _wait(self, deadline: float, timeout: float) -> None:
         while monotonic() < deadline:
@@ -99,6 +202,43 @@ class WriteLock:
             f"the store is busy: held by pid {holder} for the last {timeout:g} s",
             hint=f"look at it with: ps -p {holder}; wait longer with --timeout",
         )
+
+
+def read_mark(store_path: Path) -> Mark | None:
+    """What the lock file of a store says of its newest commit, if it says anything."""
+    try:
+        descriptor = _open(lock_path(store_path), os.O_RDONLY)
+    except MqError:
+        return None
+    try:
+        inode = os.fstat(descriptor).st_ino
+        # A writer may be in the middle of the next one.
+        marks = (_mark(os.pread(descriptor, _MARK_AT + _MARK_WIDTH, 0), inode) for _ in range(3))
+        return next(filter(None, marks), None)
+    finally:
+        os.close(descriptor)
+
+
+def read_times(store_path: Path) -> list[tuple[int, int]]:
+    """Numbers of commits with their wall times in milliseconds: the first one of each second.
+
+    They go back over the last 512 seconds in which there were any, or less.
+    """
+    try:
+        descriptor = _open(lock_path(store_path), os.O_RDONLY)
+    except MqError:
+        return []
+    try:
+        times = os.pread(descriptor, _SECONDS * _TIME.size, _TIMES_AT)
+    finally:
+        os.close(descriptor)
+    whole = len(times) // _TIME.size * _TIME.size
+    return [(commits, at) for commits, at in _TIME.iter_unpack(times[:whole]) if commits]
+
+
+def boot_number(boot_id: str) -> int:
+    """What stands in a mark for the id of a boot."""
+    return crc32(boot_id.encode())
 
 
 def pause() -> None:
@@ -114,9 +254,22 @@ def lock_path(store_path: Path) -> Path:
     return store_path.with_name(store_path.name + "-lock")
 
 
-def _open(path: Path) -> int:
+def _mark(head: bytes, inode: int) -> Mark | None:
+    mark = head[_MARK_AT:]
+    return Mark(head[_STATE_AT:_MARK_AT], mark, inode) if _is_sound(mark) else None
+
+
+def _is_sound(mark: bytes) -> bool:
+    return (
+        len(mark) == _MARK_WIDTH
+        and mark.startswith(_MAGIC)
+        and _CHECK.unpack_from(mark, _MARK_WIDTH - _CHECK.size)[0] == crc32(mark[: -_CHECK.size])
+    )
+
+
+def _open(path: Path, flags: int) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise MqError(f"the lock file {path} is a symbolic link", hint="remove it") from error

@@ -155,6 +155,12 @@ create table mq_publications (
 
 _TO_SCHEMA_3 = """
 alter table mq_store add column wall_ahead integer not null default 0;
+alter table mq_store add column copy integer not null default 0;
+alter table mq_store add column last_commit integer not null default 0;
+alter table mq_store add column lost_commits integer not null default 0 check (lost_commits >= 0);
+alter table mq_store add column lost_since integer;
+alter table mq_partitions add column last_commit integer not null default 0;
+alter table mq_slots add column last_commit integer not null default 0;
 """
 
 

@@ -12,7 +12,11 @@ create table mq_store (
   durability text not null check (durability in ('full', 'normal')),
   max_bytes integer check (max_bytes > 0),        -- the file may not grow beyond this
   generation integer not null default 0,          -- raised by every change of settings
-  wall_ahead integer not null default 0           -- of store time, when it was last known to be right
+  wall_ahead integer not null default 0,          -- of store time, when it was last known to be right
+  copy integer not null default 0,                -- a number that every copy gets anew
+  last_commit integer not null default 0,         -- the newest commit that is in no other row
+  lost_commits integer not null default 0 check (lost_commits >= 0), -- confirmed and gone
+  lost_since integer                              -- wall
 ) strict;
 
 -- One row: which instant of the boot clock is which instant of store time.
@@ -85,6 +89,7 @@ create table mq_partitions (
   last_timestamp integer not null default 0,      -- wall
   compacted integer not null default 0,           -- the last compaction saw every offset below
   checked integer not null default 0,             -- store time of the last check for old records
+  last_commit integer not null default 0,         -- the number of a commit that changed this row
   unique (channel, number),
   check (0 <= start and start <= next and next < 1099511627776),
   check (records between 0 and next - start),
@@ -198,6 +203,7 @@ create table mq_slots (
   waiting integer not null default 0 check (waiting >= 0),
   taken integer not null default 0,               -- store time at which its member took it
   tries integer not null default 0 check (tries >= 0), -- members that had it since it moved
+  last_commit integer not null default 0,         -- the number of a commit that changed this row
   unique (reader, partition),
   check (held + waiting <= leases)
 ) strict;

@@ -9,11 +9,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from store.clock import store_time
+from store.connections import translated
+from store.lockfile import IN_USE
 from store.memory import Memory
 
 if TYPE_CHECKING:
     from store.db import Database
     from store.errors import NotFound
+    from store.lockfile import WriteLock
     from store.missing import Kind
 
 Parameters = Mapping[str, object] | Sequence[object]
@@ -90,18 +93,27 @@ class Write(Snapshot):
     """A write transaction: it is stored whole or not at all.
 
     `afterwards` is what it made due but what needs transactions of its own; it runs once this one
-    is stored and the lock is free.
+    is stored and the lock is free. `number` counts the commits of the store. It is written into a
+    row that is changed anyway, where there is one: a row of its own would be a page more to write.
     """
 
-    __slots__ = ("_began", "_changes", "_committed", "afterwards")
+    __slots__ = ("_began", "_changes", "_committed", "_lock", "_row", "afterwards", "number")
 
     def __init__(
-        self, database: Database, connection: sqlite3.Connection, committed: Memory
+        self, database: Database, connection: sqlite3.Connection, committed: Memory, lock: WriteLock
     ) -> None:
         super().__init__(database, connection)
         self.afterwards: list[Callable[[], object]] = []
+        self._lock = lock
+        self._row: int | None = None
         self._committed = committed
         self._began = self._changes = connection.total_changes
+        last = lock.last_commit(database.noted_as)
+        if last is None or database.has_unnoted_loss:
+            from store import losses
+
+            last = losses.last_known_commit(self, lock.mark())
+        self.number = last + 1
 
     def memory(self) -> Memory:
         """What is remembered of the settings; nothing once this transaction has changed any.
@@ -118,6 +130,39 @@ class Write(Snapshot):
     def has_changed(self) -> bool:
         """Whether the transaction has changed any row so far."""
         return self.connection.total_changes != self._began
+
+    def number_anew(self, *, has_more: bool) -> None:
+        """Have the number written once more: one call may have removed the row of another.
+
+        `has_more` says that there were changes which are no rows.
+        """
+        self._row = None
+        self._began -= has_more
+
+    def write_number(self) -> None:
+        """Write the number of this commit into the store's own row, if no other row bears it."""
+        if self._row is None and self.has_changed():
+            self._row = 0
+            with translated(self.database.path):
+                self.execute("update mq_store set last_commit = ?", (self.number,))
+
+    def note_commit(self) -> None:
+        """Write down beside the file that this was committed, while the lock is held."""
+        file = self.database.files.version()
+        if self._row is None:
+            self._lock.note_file(IN_USE, file)
+        else:
+            self._lock.note(self.database.noted_as, self.number, self.wall, self._row, file)
+
+    def number_partition(self, id: int) -> int:
+        """The number of this commit, for a row of mq_partitions."""
+        self._row = id << 1
+        return self.number
+
+    def number_slot(self, id: int) -> int:
+        """The number of this commit, for a row of mq_slots."""
+        self._row = id << 1 | 1
+        return self.number
 
     def remember_nothing(self) -> None:
         """Look everything up anew from here on: what was noted just now may be undone."""

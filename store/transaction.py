@@ -51,6 +51,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         self._tx: Write | None = None
         self._poison: str | None = None
         self._is_used = False
+        self._ran_statements = False
 
     def __enter__(self) -> Transaction:
         if self._is_used:
@@ -67,8 +68,10 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         traceback: TracebackType | None,
     ) -> None:
         unfit = self._unfit() if error is None else None
-        self._tx = None
+        tx, self._tx = self._tx, None
         if error is None and unfit is None:
+            if tx is not None:
+                tx.number_anew(has_more=self._ran_statements)
             self._block.__exit__(None, None, None)
             return
         # Not by the block's own end: an SQLite error that gets here is not of this store.
@@ -96,6 +99,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         if "sqlite_sequence" in sql.lower():
             # The authorizer can't tell this from what SQLite itself does for DROP TABLE.
             raise BadInput("sqlite_sequence belongs to SQLite: mq's ids depend on it")
+        self._ran_statements = True
         with self._write() as tx, _guarded(tx):
             return tx.rows(sql, parameters)
 

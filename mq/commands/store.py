@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mq.commands import CommandGroup
-from mq.commands.reporting import report_done
+from mq.commands.reporting import report_document, report_done
 from mq.commands.setting_changes import CHANGES, Change, sentence_of
 from mq.context import current_context
 from store.errors import BadInput
+from store.losses import describe
 from store.nearest import did_you_mean
 from store.text import describe_duration, describe_size, format_size, parse_size
 from store.upkeep import StoreStatus
@@ -57,6 +58,21 @@ def set_setting(
     old, new = _texts(before)[name], _texts(after)[name]
     changes = [] if old == new else [Change(name, old, new)]
     report_done(context, CHANGES, changes, sentence_of(changes))
+
+
+@app.command()
+def accept() -> None:
+    """Take the store as it is: with the log beside it, and without confirmed commits that are gone.
+
+    Nobody is told any more of what is missing. A log that was left under a file that was put in its
+    place is used as if it were the file's own.
+    """
+    context = current_context()
+    with context.open_store(accept_log=True) as store:
+        loss = store.accept_losses()
+    commits = 0 if loss is None else loss.commits
+    done = "nothing was missing" if loss is None else f"{describe(loss)}; accepted"
+    report_document(context, {"lost_commits": commits}, done)
 
 
 def _setting(name: str) -> str:

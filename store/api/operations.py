@@ -10,6 +10,7 @@ from store.api.base import Calls
 from store.watch import IDLE_AFTER, OVER
 
 if TYPE_CHECKING:
+    from store.losses import Loss
     from store.missing import Kind
     from store.upkeep import Finding, StoreStatus
     from store.watch.doctor.diagnosis import Diagnosis
@@ -121,7 +122,26 @@ class OperationCalls(Calls):
     def verify(self) -> list[Finding]:
         """Check file, counters and every record's checksum; an empty list means all is well."""
         with self._read() as tx:
-            return list(watch.maintenance.verify(tx))
+            return [*watch.maintenance.losses(tx), *watch.maintenance.verify(tx)]
+
+    def lost_commits(self) -> Loss | None:
+        """How many confirmed commits are missing in the file, and since when; see `Loss`.
+
+        None, where none is or those that are have been accepted.
+        """
+        from store import losses
+
+        with self._read() as tx:
+            return losses.lost(tx)
+
+    def accept_losses(self) -> Loss | None:
+        """Take the file as it is, and speak no more of the confirmed commits that are missing."""
+        from store import losses
+
+        with self._write() as tx:
+            loss = losses.lost(tx)
+            losses.accept(tx)
+            return loss
 
     def set_durability(self, durability: str) -> None:
         """Choose `full` or `normal` for every process that opens the store from now on."""

@@ -161,8 +161,15 @@ def advance(
     _insert(tx, reader, leases)
     slot.cursor = cursor
     tx.execute(
-        "update mq_slots set cursor = ?, leases = leases + ?, held = held + ? where id = ?",
-        (cursor, len(leases), len(_counted(tx, reader, leases)), slot.id),
+        "update mq_slots set cursor = ?, leases = leases + ?, held = held + ?, last_commit = ?"
+        " where id = ?",
+        (
+            cursor,
+            len(leases),
+            len(_counted(tx, reader, leases)),
+            tx.number_slot(slot.id),
+            slot.id,
+        ),
     )
 
 
@@ -207,9 +214,9 @@ def _count(tx: Write, reader: Reader, gone: Sequence[Lease], come: Sequence[Leas
     for slot, change in changes.items():
         if any(change):
             tx.execute(
-                "update mq_slots set leases = leases + ?, held = held + ?, waiting = waiting + ?"
-                " where id = ?",
-                (*change, slot),
+                "update mq_slots set leases = leases + ?, held = held + ?, waiting = waiting + ?,"
+                " last_commit = ? where id = ?",
+                (*change, tx.number_slot(slot), slot),
             )
 
 

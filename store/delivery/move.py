@@ -34,8 +34,9 @@ def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
         sizes[m.slot.partition].append(m.size)
     for lane, gone in sizes.items():
         tx.execute(
-            "update mq_partitions set records = records - ?, bytes = bytes - ? where id = ?",
-            (len(gone), sum(gone), lane),
+            "update mq_partitions set records = records - ?, bytes = bytes - ?, last_commit = ?"
+            " where id = ?",
+            (len(gone), sum(gone), tx.number_partition(lane), lane),
         )
     if reader.ordered:
         _refresh_heads(tx, reader, messages)

@@ -27,9 +27,14 @@ def commit_owned(tx: Write, membership: Membership, owned: Mapping[tuple[str, in
         if offset != cursor:
             samples.note(tx, "slot", mine.slot, mine.cursor if cursor is None else cursor)
             tx.execute(
-                "update mq_slots set cursor = :offset, committed = 1, moved = :now,"
-                " tries = 1 where id = :slot",
-                {"offset": offset, "now": tx.now, "slot": mine.slot},
+                "update mq_slots set cursor = :offset, committed = 1, moved = :now, tries = 1,"
+                " last_commit = :number where id = :slot",
+                {
+                    "offset": offset,
+                    "now": tx.now,
+                    "number": tx.number_slot(mine.slot),
+                    "slot": mine.slot,
+                },
             )
 
 

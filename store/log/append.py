@@ -135,9 +135,16 @@ def count(tx: Write, partition: Partition, end: int, records: int, size: int, la
     partition.bytes += size
     partition.last_timestamp = latest
     tx.execute(
-        "update mq_partitions set next = ?, records = ?, bytes = ?, last_timestamp = ?"
-        " where id = ?",
-        (end, partition.records, partition.bytes, latest, partition.id),
+        "update mq_partitions set next = ?, records = ?, bytes = ?, last_timestamp = ?,"
+        " last_commit = ? where id = ?",
+        (
+            end,
+            partition.records,
+            partition.bytes,
+            latest,
+            tx.number_partition(partition.id),
+            partition.id,
+        ),
     )
 
 

@@ -53,6 +53,15 @@ def _size(path: Path) -> int:
         return 0
 
 
+def losses(tx: Snapshot) -> Iterator[Finding]:
+    """Confirmed commits that the file does not have, as one finding."""
+    from store.losses import describe, lost
+
+    loss = lost(tx)
+    if loss is not None:
+        yield Finding("file", describe(loss))
+
+
 def verify(tx: Snapshot) -> Iterator[Finding]:
     """Everything that is wrong with the file, the counters and the records, as it is found."""
     for (problem,) in tx.rows("pragma integrity_check(100)"):

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from store import Store
+from store import Store, lockfile
 
 
 def check_invariants(path: Path) -> None:
@@ -19,6 +19,7 @@ def check_invariants(path: Path) -> None:
         _check_partitions(connection)
         _check_orphans(connection)
         _check_slots(connection)
+        _check_number(connection, path)
 
 
 def check_all(store: Store) -> None:
@@ -49,6 +50,16 @@ def _check_partitions(connection: sqlite3.Connection) -> None:
         assert not times or times[-1] <= last
         if cleanup == "delete":
             assert offsets == list(range(start, end)), "offsets are dense from the start"
+
+
+def _check_number(connection: sqlite3.Connection, path: Path) -> None:
+    mark = lockfile.read_mark(path)
+    uuid, copy, number = connection.execute(
+        "select uuid, copy, max(last_commit, (select ifnull(max(last_commit), 0)"
+        " from mq_partitions), (select ifnull(max(last_commit), 0) from mq_slots)) from mq_store"
+    ).fetchone()
+    if mark is not None and mark.is_of(uuid, copy):
+        assert number >= mark.commits, "the number of the newest commit is in the file"
 
 
 def _check_orphans(connection: sqlite3.Connection) -> None:

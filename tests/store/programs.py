@@ -63,6 +63,15 @@ def produce(path: str, name: str, first: str, count: str) -> None:
             say(f"{number} {id.partition} {id.offset}")
 
 
+def produce_and_stay(path: str, count: str) -> None:
+    """Produce so many records one by one, say so, and go on living with the store open."""
+    store = Store.open(path)
+    for number in range(int(count)):
+        store.produce("orders", f"{number}")
+    say("done")
+    sys.stdin.readline()
+
+
 def produce_on(path: str) -> None:
     """Produce a record, and another one on a sign from the test."""
     with Store.open(path) as store:

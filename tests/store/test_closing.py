@@ -179,7 +179,7 @@ def test_of_two_that_close_at_once_the_later_one_cleans_up(
 ) -> None:
     closing_too = WriteLock(path)
     closing_too.acquire(0)
-    closing_too.begin_closing()
+    closing_too.set_state(lockfile.CLOSING)
     monkeypatch.setattr(lockfile, "pause", closing_too.release)
     orders.close()
 

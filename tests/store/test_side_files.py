@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from invariants import check_all
+from invariants import check_all, check_invariants
 from processes import finish, hear, kill, start
 
 from store import Store, StoreUnusable
@@ -101,7 +101,11 @@ def test_a_log_that_another_process_began_is_not_touched(
         second, *_ = finish(other)
 
     assert (first, second) == ("orders/0@10", "orders/0@11")
-    assert confirmed(store.path) == 12
+    with Store.open(store.path) as reopened:
+        check_invariants(store.path)
+        assert [finding.problem for finding in reopened.verify()] == [
+            "1 confirmed commit is missing since 2023-11-14T22:13:20.000Z"
+        ]
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm"])

@@ -8,9 +8,10 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from store import clock, files, store_time
+from store import clock, files, losses, store_time
 from store.clock import MOST_JUMP
 from store.db import Snapshot
+from store.losses import Loss
 from store.text import describe_duration, describe_size, format_size
 from store.watch import maintenance
 from store.watch.doctor.diagnosis import STORE, Diagnosis, advice, command, critical, warning
@@ -49,6 +50,7 @@ class Facts:
     ahead: int
     objects: frozenset[Object]
     behind: int = 0
+    lost: Loss | None = None
 
 
 def facts(tx: Snapshot) -> Facts:
@@ -64,12 +66,14 @@ def facts(tx: Snapshot) -> Facts:
         sqlite=sqlite3.sqlite_version_info,
         ahead=clock.jump(tx),
         behind=store_time.newest(tx) - tx.now,
+        lost=losses.lost(tx),
         objects=frozenset(Object(*row) for row in rows),
     )
 
 
 def examine(facts: Facts) -> Iterator[Diagnosis]:
     """Everything that is wrong with the file; pure."""
+    yield from _lost(facts)
     yield from _room(facts)
     yield from _wal(facts)
     yield from _version(facts)
@@ -91,6 +95,17 @@ def broken(problem: str) -> Diagnosis:
         "the file is damaged: what is read from it may be missing or wrong",
         command("verify"), command("backup", "rescued.db"),
     )  # fmt: skip
+
+
+def _lost(facts: Facts) -> Iterator[Diagnosis]:
+    if facts.lost is not None:
+        yield critical(
+            "lost_commits", STORE, losses.describe(facts.lost),
+            "the log was damaged or removed before it was in the file, or a power cut undid what"
+            " durability normal had confirmed. Repeat what was sent since then, or restore a"
+            " backup; then accept the store as it is",
+            command("store", "accept"),
+        )  # fmt: skip
 
 
 def _room(facts: Facts) -> Iterator[Diagnosis]:
