@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,3 +91,43 @@ def test_a_follower_is_told_that_a_file_of_its_store_was_removed(
 
     assert run.code == 7
     assert f"store.db{side} was removed or replaced" in run.err
+
+
+@pytest.fixture
+def lost(used: RunMq, start_mq: StartMq, path: Path) -> RunMq:
+    """The command line on a store whose log was removed after two records were confirmed."""
+    producing = start_mq("produce", "t", "--batch", "1", "-o", "ndjson")
+    for number in range(2):
+        producing.stdin.write(b"%d\n" % number)
+        assert producing.stdout.readline()
+    producing.process.kill()
+    producing.process.wait()
+    path.with_name("store.db-wal").unlink()
+    return used
+
+
+MISSING = "2 confirmed commits are missing since "
+
+
+def test_every_command_warns_of_confirmed_commits_that_are_missing(lost: RunMq) -> None:
+    for words in (["topic", "list"], ["produce", "t", "x"], ["peek", "t", "-o", "ndjson"]):
+        run = lost(*words)
+
+        assert run.code == 0
+        assert run.err.startswith("mq: warning: ")
+        assert MISSING in run.err
+
+
+def test_verify_and_doctor_find_that_commits_are_missing(lost: RunMq) -> None:
+    verified, examined = lost("verify"), lost("doctor", "--exit-code", "-o", "json")
+
+    assert (verified.code, MISSING in verified.text) == (7, True)
+    assert (examined.code, "lost_commits" in examined.text) == (10, True)
+
+
+def test_what_is_missing_is_told_of_no_more_once_it_is_accepted(lost: RunMq) -> None:
+    accepted = lost("store", "accept", "-o", "json")
+
+    assert json.loads(accepted.out) == {"lost_commits": 2}
+    assert lost("verify").err == ""
+    assert json.loads(lost("store", "accept", "-o", "json").out) == {"lost_commits": 0}
