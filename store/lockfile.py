@@ -99,7 +99,10 @@ class WriteLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        self._head = os.pread(self._descriptor, _MARK_AT + _MARK_WIDTH, 0)
+        try:
+            self._head = os.pread(self._descriptor, _MARK_AT + _MARK_WIDTH, 0)
+        except OSError:
+            self._head = b""
         # Only when it changes: most commits are of the process that made the last one.
         if self._head[:_PID_WIDTH] != self._pid:
             self._put(self._pid, 0)
