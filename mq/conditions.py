@@ -15,6 +15,7 @@ from store.letters import Dead, Reason
 from store.messages import STATES, Message
 from store.models import Record
 from store.nearest import did_you_mean
+from store.patterns import Pattern
 from store.text import parse_duration, parse_time
 
 Condition = Callable[[Record], bool]
@@ -161,14 +162,12 @@ def _found_in_value(record: Record | Message, path: ValuePath) -> Any:
 
 
 def _pattern(read: _Read, text: str, *, wanted: bool) -> Callable[[Any], bool]:
-    try:
-        pattern = re.compile(text)
-    except re.error as error:
-        raise BadInput(f"{text!r} is not a regular expression: {error}") from None
+    pattern = Pattern(text)
 
     def holds(record: Any) -> bool:
         found = read(record)
-        return (found is not None and pattern.search(_shown(found)) is not None) is wanted
+        is_there = found is not None and pattern.is_in(_shown(found), record.address)
+        return is_there is wanted
 
     return holds
 

@@ -38,7 +38,8 @@ _UNIT = (
     r"(?:[num\u00b5]?s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?"
     r"|milliseconds?|microseconds?|nanoseconds?|weeks?|[kmgt]?i?b|bytes?)"
 )
-# What differs from one failure to the next of the same kind; at one place the first one counts.
+# What differs from one failure to the next of the same kind; at one place the first one counts. A
+# repetition that may fail is bounded or possessive, so that no error takes long.
 _VARIABLE_PARTS = [
     # An apostrophe inside a word neither opens nor closes a quotation.
     r"(?P<quoted>(?<![^\W_])[bru]{0,2}(?:'(?:\\.|[^'\\\n]|(?<=\w)'(?=\w))*'(?!\w)"
@@ -47,19 +48,20 @@ _VARIABLE_PARTS = [
     rf"\b{_DATE}(?![\da-su-z-])(?:(?:t|,?\s+|:){_CLOCK}(?:\s\d{{4}}\b)?)?",
     rf"\b{_CLOCK}",
     # UUIDs and other hexadecimal ids in groups.
-    r"\b(?=[a-f-]*\d)[0-9a-f]{2,}(?:-[0-9a-f]{2,})+\b",
+    r"\b(?=[a-f-]{0,64}\d)[0-9a-f]{2,}(?:-[0-9a-f]{2,})+\b",
     # IPv6 and MAC addresses.
     r"\[(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}(?:%\w+)?\]",
-    r"(?<![\w:])(?=[:.]*[0-9a-f])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?(?![\w:])",
+    r"(?<![\w:])(?=[:.]{0,64}[0-9a-f])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?(?![\w:])",
     # Durations and sizes, whose unit changes with the number.
-    rf"\b\d+(?:[.,]\d+)*\s?{_UNIT}\b(?:,?\s?\d+(?:[.,]\d+)?\s?{_UNIT}\b)*",
-    r"[\w.+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+",
+    rf"\b\d++(?:[.,]\d++){{0,20}}+\s?{_UNIT}\b(?:,?\s?\d+(?:[.,]\d+)?\s?{_UNIT}\b)*",
+    r"[\w.+-]{1,64}+@[a-z0-9-]++(?:\.[a-z0-9-]++)++",
     # Ids of random letters and digits, groups of them included.
-    r"\b(?=[\w-]*[a-z]\d)(?=[\w-]*\d[a-z])(?=[\w-]*(?-i:[A-Z]))(?=[\w-]*(?-i:[a-z]))"
+    r"\b(?=[\w-]{0,99}[a-z]\d)(?=[\w-]{0,99}\d[a-z])(?=[\w-]{0,99}(?-i:[A-Z]))"
+    r"(?=[\w-]{0,99}(?-i:[a-z]))"
     r"[\w-]{16,}",
     # Letters alone are a word, unless no word is made of them.
     r"(?<![^\W_])[a-f]{7,}(?![^\W_])",
-    r"[^\W\d_]*\d[^\W_]*",
+    r"(?<![^\W\d_])[^\W\d_]*+\d[^\W_]*+",
 ]
 _JOINED = r"(?<![\w)\]])[+-](?=…)|(?<=…)(?:[.:+-]|,\s?)(?=[+-]?…)"
 

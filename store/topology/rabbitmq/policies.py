@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from store.errors import BadInput
+from store.patterns import Pattern
 from store.topology.rabbitmq.definitions import Definitions, Losses
 
 # Of a policy and an argument, and of a policy and an operator policy, the smaller number holds.
@@ -27,13 +28,13 @@ _APPLIES: dict[str, frozenset[str]] = {
 @dataclass(frozen=True, slots=True)
 class _Policy:
     name: str
-    pattern: re.Pattern[str]
+    pattern: Pattern
     applies_to: frozenset[str]
     priority: float
     definition: dict[str, Any]
 
     def matches(self, name: str, kind: str) -> bool:
-        return kind in self.applies_to and self.pattern.search(name) is not None
+        return kind in self.applies_to and self.pattern.is_in(name, f"{kind} {name}")
 
 
 class Policies:
@@ -103,11 +104,9 @@ class Policies:
             self._losses.add(f"policy {name}", "it can't be read, so it holds for nothing")
             return None
         try:
-            pattern = re.compile(str(entry.get("pattern", "")))
-        except re.error as error:
-            self._losses.add(
-                f"policy {name}", f"its pattern {entry.get('pattern')!r} can't be read: {error}"
-            )
+            pattern = Pattern(str(entry.get("pattern", "")))
+        except BadInput as error:
+            self._losses.add(f"policy {name}", f"its pattern can't be read: {error.message}")
             return None
         return _Policy(name, pattern, applies_to, priority, definition)
 
