@@ -12,14 +12,14 @@ from mq.diagnostics import Diagnostics
 from mq.interrupts import Interrupts
 from store.errors import BadInput, MqError, TimedOut
 from store.letters import Moved, Redriven
+from store.steps import MESSAGES, cut
 
 if TYPE_CHECKING:
     from store import Store
 
 _RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(?:/(s|m|h))?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-# How much is moved in a transaction at most, and how long a pause between two is at least.
-_MOST_AT_ONCE = 1000
+# How long a pause between two steps is at least.
 _SHORTEST_PAUSE = 0.05
 _LONGEST_WAIT = 60.0
 
@@ -47,7 +47,7 @@ class Pace:
             earned = (now - self._counted_at) * self._rate
             self._allowed = min(self._allowed + earned, self._burst)
         self._counted_at = now
-        number = min(int(self._allowed + 1e-9), _MOST_AT_ONCE)
+        number = min(int(self._allowed + 1e-9), MESSAGES)
         self._allowed -= number
         return number
 
@@ -80,14 +80,16 @@ class PacedRedrive:
         with self._diagnostics.progress(f"redrive {self._queue}", len(planned)) as advance:
             done = 0
             while done < len(planned):
-                number = _MOST_AT_ONCE if pace is None else pace.take(monotonic())
-                step = planned[done : done + number]
-                self._move_at_once(step)
-                done += len(step)
-                advance(len(step))
+                number = len(planned) if pace is None else pace.take(monotonic())
+                next_ones = planned[done : done + number]
+                for part in cut([one.size for one in next_ones]):
+                    self._move_at_once(next_ones[part])
+                    advance(part.stop - part.start)
+                    self._stop_if_told()
+                done += number
                 if pace is not None and done < len(planned):
                     self._wait(pace.pause(), lambda: False)
-                self._stop_if_told()
+                    self._stop_if_told()
 
     def try_out(self, planned: Sequence[Moved], patience: float) -> None:
         """Move these and wait until none is left where it went.
@@ -114,7 +116,7 @@ class PacedRedrive:
             self._stop_if_told()
 
     def _move_at_once(self, planned: Sequence[Moved]) -> None:
-        sequences = [int(one.source.rpartition("@")[2]) for one in planned]
+        sequences = [one.sequence for one in planned]
         if not sequences:
             return
         done = self._store.redrive_more(self._queue, sequences, self._to, self.batch)

@@ -1,7 +1,12 @@
 """The values of dead letters, and of a message's history. Times are Unix milliseconds."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from store.messages import Message
 
 Reason = Literal["max_deliveries", "rejected", "expired", "overflow"]
 
@@ -40,12 +45,38 @@ class Dead(NamedTuple):
         return self.source.partition("@")[0]
 
 
+class Chosen(NamedTuple):
+    """A dead letter to be moved or removed; `source` is the address that it had before it died.
+
+    `size` is bytes of key and value together.
+    """
+
+    id: str
+    sequence: int
+    address: str
+    source: str
+    size: int
+
+    @classmethod
+    def of(cls, letter: Message) -> Chosen:
+        """What is to be known of a dead letter."""
+        assert letter.dead is not None
+        size = len(letter.key or b"") + len(letter.value or b"")
+        return cls(letter.id, letter.sequence, letter.address, letter.dead.source, size)
+
+
 class Moved(NamedTuple):
-    """A message that was moved from one queue to another."""
+    """A message of so many bytes that was moved from one queue to another."""
 
     id: str
     source: str
     target: str
+    size: int = 0
+
+    @property
+    def sequence(self) -> int:
+        """Its sequence number where it was."""
+        return int(self.source.rpartition("@")[2])
 
 
 class Batch(NamedTuple):

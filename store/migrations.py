@@ -161,6 +161,7 @@ alter table mq_store add column lost_commits integer not null default 0 check (l
 alter table mq_store add column lost_since integer;
 alter table mq_partitions add column last_commit integer not null default 0;
 alter table mq_slots add column last_commit integer not null default 0;
+create index mq_origins_message_id on mq_origins (message_id);
 """
 
 

@@ -307,6 +307,7 @@ create table mq_origins (
   hops text not null default '[]',
   priority integer not null default 0             -- as it was sent
 ) strict;
+create index mq_origins_message_id on mq_origins (message_id);
 create trigger mq_origins_put after insert on mq_origins when new.reason not null begin
   update mq_partitions set dead_letters = dead_letters + 1 where id = new.record >> 40;
 end;

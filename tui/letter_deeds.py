@@ -9,7 +9,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from store import BadInput, Conflict, Message, NotFound, Store
-from store.letters import Moved
+from store.letters import Chosen, Moved
 from store.text import counted
 from tui.deeds import Prepare
 from tui.dialogs import Deed, Field, Form
@@ -48,19 +48,20 @@ def prepare_redrive(
         letters = letters_alike(store, chosen, None)
         if addresses:
             letters = [letter for letter in letters if letter.address in set(addresses)]
-        free = {letter.sequence: letter.id for letter in letters if letter.state != "leased"}
+        free = [Chosen.of(letter) for letter in letters if letter.state != "leased"]
         if not free:
             raise NotFound(
                 "none of these dead letters can be moved: they are gone or leased",
                 hint=f"mq lease list {queue}",
             )
-        planned = store.redrive_preview(queue, to, lambda letter: letter.sequence in free).moved
-        command = _redrive_command(store, chosen, list(free.values()), bool(addresses))
+        planned = store.redrive_plan(queue, free, to)
+        ids = [letter.id for letter in free]
+        command = _redrive_command(store, chosen, ids, bool(addresses))
         if to is not None:
             command += f" --to {to}"
 
         def run(store: Store) -> str:
-            done = store.redrive_more(queue, list(free), to)
+            done = store.redrive_planned(queue, planned, to)
             if done.batch is None:
                 raise Conflict("nothing was moved: these dead letters are gone or leased by now")
             moved = counted(len(done.moved), "dead letter")
@@ -119,10 +120,13 @@ def prepare_edit(letter: Message, value: bytes) -> Prepare:
 
 def _way_back(store: Store, letter: Message) -> tuple[str | None, str]:
     try:
-        planned = store.redrive_preview(letter.queue, None, lambda one: one.id == letter.id).moved
+        there = store.message(letter.queue, letter.sequence)
+        if there.dead is None or there.state == "leased":
+            return None, "it is gone or leased"
+        (planned,) = store.redrive_plan(letter.queue, [Chosen.of(there)])
     except (BadInput, NotFound) as error:
         return None, error.message
-    return (planned[0].target, "") if planned else (None, "it is gone or leased")
+    return planned.target, ""
 
 
 def _edit(store: Store, letter: Message, value: bytes, *, goes_back: bool) -> str:

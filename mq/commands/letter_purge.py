@@ -60,14 +60,13 @@ def _purge_all(context: Context, store: Store, queue: str, letters: int, dry_run
 
 
 def _purge_some(context: Context, store: Store, queue: str, choice: Choice, dry_run: bool) -> int:
-    found = [one for one in store.dead_letters(queue, choice) if one.state != "leased"]
+    found = store.chosen_dead_letters(queue, choice)
     choice.check(queue, [letter.id for letter in found])
     if dry_run or not found:
         return len(found)
     context.confirm(f"This removes {counted(len(found), 'dead letter')} of {queue}.")
     # What was agreed to, and not what died alike meanwhile.
-    agreed = {letter.sequence for letter in found}
-    return len(store.purge_dead_letters(queue, lambda letter: letter.sequence in agreed))
+    return len(store.remove_dead_letters(queue, found))
 
 
 def _dead_letters_in(store: Store, queue: str) -> int:

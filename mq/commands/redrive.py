@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +14,7 @@ from mq.context import Context, current_context
 from mq.interrupts import Interrupts
 from mq.output import Column, row_document
 from mq.redriving import PacedRedrive, parse_rate
-from store.delivery.redrive import Redrive
+from store.delivery.redrive import Redrive, cut_short
 from store.errors import MqError
 from store.letters import Moved
 from store.text import counted, parse_duration
@@ -63,9 +62,9 @@ def redrive(
     """Move dead letters back to their queues, all of them unless told otherwise.
 
     They keep id, first time and headers; their delivery count and their retention start again. mq
-    dlq undo takes it back. Dead letters that somebody has leased stay. It is all of them or none,
-    except with --rate and --canary: those move what was there at the start, step by step, as one
-    batch for undo, and Ctrl-C stops between two steps.
+    dlq undo takes it back. Dead letters that somebody has leased stay. Up to 500, or 4 MiB, it is
+    all of them or none. More, and with --rate and --canary, move step by step, as one batch for
+    undo: other writers wait for no more than a step, and Ctrl-C stops between two.
 
     A canary that becomes a dead letter again ends the redrive with 1.
     """
@@ -74,55 +73,48 @@ def redrive(
     patience = parse_duration(canary_timeout) / 1000
     with context.open_store() as store:
         choice = Choice(store, ids, where)
-        if dry_run or pace is not None or canary is not None:
-            done = store.redrive_preview(queue, to, choice, number)
-            choice.check(queue, [moved.id for moved in done.moved])
+        planned = store.redrive_preview(queue, to, choice, number)
+        choice.check(queue, [moved.id for moved in planned.moved])
+        if dry_run:
+            _report(context, planned)
+            _sum_up(context, planned, dry_run=True)
         else:
-            # Nothing in here waits for anybody, so the transaction needs no deadline.
-            with store.transaction(timeout=math.inf) as tx:
-                done = tx.redrive(queue, to, choice, number)
-                choice.check(queue, [moved.id for moved in done.moved])
-        if not dry_run and (pace is not None or canary is not None):
-            _redrive_in_steps(context, store, queue, to, done.moved, pace, canary, patience)
-            return
-    _report(context, done)
-    _sum_up(context, done, dry_run=dry_run)
+            _redrive(context, store, queue, to, planned.moved, pace, canary or 0, patience)
 
 
-def _redrive_in_steps(
+def _redrive(
     context: Context, store: Store, queue: str, to: str | None, planned: Sequence[Moved],
-    rate: float | None, canary: int | None, patience: float,
+    rate: float | None, canaries: int, patience: float,
 ) -> None:  # fmt: skip
-    number = 0 if canary is None else canary
     with Interrupts(signal.SIGINT, signal.SIGTERM) as interrupts:
         interrupts.hold()
         run = PacedRedrive(
             store, store.dead_letter_queue(queue), to, interrupts, context.diagnostics
         )
         try:
-            run.try_out(planned[:number], patience)
-            run.move(planned[number:], rate)
+            run.try_out(planned[:canaries], patience)
+            run.move(planned[canaries:], rate)
         except (MqError, KeyboardInterrupt) as stopped:
             done = Redrive(run.batch, run.moved)
             _report(context, done)
-            raise _with_way_out(context, stopped, done, len(planned), queue) from None
+            raise _with_way_out(context, stopped, done, len(planned)) from None
     _report(context, Redrive(run.batch, run.moved))
     _sum_up(context, Redrive(run.batch, run.moved))
 
 
 def _with_way_out(
-    context: Context, stopped: MqError | KeyboardInterrupt, done: Redrive, planned: int, queue: str
+    context: Context, stopped: MqError | KeyboardInterrupt, done: Redrive, planned: int
 ) -> BaseException:
     """Say how far it came, and how to take it back or go on."""
-    told = f"{len(done.moved):,} of {counted(planned, 'dead letter')} moved"
-    undo = f"undo with: mq dlq undo {done.batch}"
     if isinstance(stopped, MqError):
-        error = type(stopped)(f"{stopped.message}; {told}")
-        error.hint = undo if not stopped.hint else f"{stopped.hint}; {undo}"
-        return error
-    context.diagnostics.note(f"stopped: {told}")
+        return cut_short(stopped, done, planned) if done.moved else stopped
+    context.diagnostics.note(
+        f"stopped: {len(done.moved):,} of {counted(planned, 'dead letter')} moved"
+    )
     if done.moved:
-        context.diagnostics.note(f"{undo}; go on with: the same command again")
+        context.diagnostics.note(
+            f"undo with: mq dlq undo {done.batch}; go on with: the same command again"
+        )
     return stopped
 
 

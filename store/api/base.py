@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,12 @@ class Calls:
                 more = step(tx)
             if not more:
                 return
+
+    def _parts(self, sizes: Sequence[int]) -> Iterable[slice]:
+        """What of things of so many bytes is stored together: bounded steps, or all of them."""
+        from store import steps
+
+        return [slice(0, len(sizes))] if self._all_or_nothing else steps.cut(sizes)
 
     def _sticky(self, topic: str) -> StickyPlacement:
         raise TypeError("calls are made on a Store or a Transaction")

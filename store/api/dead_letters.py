@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from store import delivery
 from store.api.base import Calls
+from store.errors import MqError
 
 if TYPE_CHECKING:
     from store.delivery.deadletters import Choice
-    from store.letters import Batch, DeadLetterQueue, Event, LetterGroup, Redriven
+    from store.letters import Batch, Chosen, DeadLetterQueue, Event, LetterGroup, Moved, Redriven
     from store.messages import Message
+
+    Progress = Callable[[int, int], None]
+
+_PAGE = 500
 
 
 class DeadLetterCalls(Calls):
@@ -26,12 +31,36 @@ class DeadLetterCalls(Calls):
     def dead_letters(
         self, queue: str, choice: Choice | None = None, limit: int | None = None, *, after: int = -1
     ) -> list[Message]:
-        """The dead letters of a DLQ with a sequence above `after`, oldest first."""
+        """The dead letters of a DLQ with a sequence above `after`, oldest first.
+
+        They are read in pages, and `choice` is called between two of them: it holds up nobody.
+        """
+        return list(islice(self._letters(self._seen(queue), choice, after), limit))
+
+    def chosen_dead_letters(
+        self, queue: str, choice: Choice | None = None, limit: int | None = None
+    ) -> list[Chosen]:
+        """The dead letters of this queue that may be moved or removed: nobody has leased them."""
+        from store.letters import Chosen
+
+        free = (one for one in self._letters(queue, choice) if one.state != "leased")
+        return [Chosen.of(letter) for letter in islice(free, limit)]
+
+    def _letters(self, queue: str, choice: Choice | None, after: int = -1) -> Iterator[Message]:
+        while True:
+            with self._read() as tx:
+                page = delivery.view.messages(tx, delivery.queues.find(tx, queue), after, _PAGE)
+            for one in page:
+                if one.dead is not None and (choice is None or choice(one)):
+                    yield one
+            if len(page) < _PAGE:
+                return
+            after = page[-1].sequence
+
+    def _seen(self, queue: str) -> str:
+        """The DLQ that a queue stands for, with everything in it that has expired elsewhere."""
         with self._looking() as tx:
-            found = delivery.deadletters.dead_letter_queue(tx, queue)
-            return list(
-                islice(delivery.deadletters.letters(tx, found, choice or _any, after), limit)
-            )
+            return delivery.deadletters.dead_letter_queue(tx, queue).name
 
     def dead_letter_queues(self) -> list[DeadLetterQueue]:
         """The queues that are somebody's DLQ or hold dead letters, by name."""
@@ -45,11 +74,7 @@ class DeadLetterCalls(Calls):
 
         Errors count as the same when they differ only in numbers, ids, times and quoted parts.
         """
-        with self._looking() as tx:
-            found = delivery.deadletters.dead_letter_queue(tx, queue)
-            return delivery.letter_groups.group(
-                delivery.deadletters.letters(tx, found, choice or _any), field
-            )
+        return delivery.letter_groups.group(self._letters(self._seen(queue), choice), field)
 
     def redrive_preview(
         self, queue: str, to: str | None = None, choice: Choice | None = None,
@@ -57,20 +82,50 @@ class DeadLetterCalls(Calls):
     ) -> delivery.redrive.Redrive:  # fmt: skip
         """What `redrive` would move, and where to."""
         with self._looking() as tx:
-            found = delivery.deadletters.to_redrive(tx, queue)
-            chosen = delivery.deadletters.chosen(tx, found, choice or _any, limit)
-            return delivery.redrive.Redrive(None, delivery.redrive.plan(tx, found, to, chosen))
+            found = delivery.deadletters.to_redrive(tx, queue).name
+        chosen = self.chosen_dead_letters(found, choice, limit)
+        return delivery.redrive.Redrive(None, self.redrive_plan(found, chosen, to))
+
+    def redrive_plan(
+        self, queue: str, chosen: Sequence[Chosen], to: str | None = None
+    ) -> list[Moved]:
+        """Where a redrive would take these dead letters of a queue; raises `NotFound`."""
+        with self._read() as tx:
+            return delivery.redrive.plan(tx, delivery.queues.find(tx, queue), to, chosen)
 
     def redrive(
         self, queue: str, to: str | None = None, choice: Choice | None = None,
         limit: int | None = None,
     ) -> delivery.redrive.Redrive:  # fmt: skip
-        """Move dead letters back to their source queues, or to `to`, in one transaction."""
-        with self._write() as tx:
-            delivery.sweep.sweep(tx)
-            found = delivery.deadletters.to_redrive(tx, queue)
-            chosen = delivery.deadletters.chosen(tx, found, choice or _any, limit)
-            return delivery.redrive.redrive(tx, found, to, chosen)
+        """Move dead letters back to their source queues, or to `to`; see `redrive_planned`.
+
+        They are chosen first, by reading, and `choice` is called outside of every transaction.
+        """
+        planned = self.redrive_preview(queue, to, choice, limit).moved
+        with self._read() as tx:
+            found = delivery.deadletters.dead_letter_queue(tx, queue).name
+        return self.redrive_planned(found, planned, to)
+
+    def redrive_planned(
+        self, queue: str, planned: Sequence[Moved], to: str | None = None
+    ) -> delivery.redrive.Redrive:
+        """Move those of these dead letters that are still there and unleased.
+
+        All or none of up to 500, or 4 MiB. Of more each step of so many is stored by itself, all
+        as one batch, so that one undo takes back what was moved, whatever ended it.
+        """
+        done = delivery.redrive.Redrive(None, [])
+        for part in self._parts([one.size for one in planned]):
+            sequences = [one.sequence for one in planned[part]]
+            try:
+                more = self.redrive_more(queue, sequences, to, done.batch)
+            except MqError as error:
+                if not done.moved:
+                    raise
+                raise delivery.redrive.cut_short(error, done, len(planned)) from error
+            done.moved.extend(more.moved)
+            done = done._replace(batch=more.batch)
+        return done
 
     def redrive_more(
         self, queue: str, sequences: Sequence[int], to: str | None = None,
@@ -82,9 +137,7 @@ class DeadLetterCalls(Calls):
         """
         with self._write() as tx:
             found = delivery.queues.find(tx, queue)
-            return delivery.redrive.redrive(
-                tx, found, to, delivery.deadletters.among(tx, found, sequences), batch
-            )
+            return delivery.redrive.redrive(tx, found, to, sequences, batch)
 
     def became_of_redrive(self, batch: int) -> list[Redriven]:
         """What became of the messages of a redrive: still there, dead again, or done with."""
@@ -96,10 +149,26 @@ class DeadLetterCalls(Calls):
         with self._read() as tx:
             return delivery.journal.batches(tx, limit)
 
-    def undo_redrive(self, batch: int | None = None) -> delivery.redrive.Redrive:
-        """Take a redrive or an edit back, by default the last: what is still there and unleased."""
-        with self._write() as tx:
-            return delivery.redrive.undo(tx, batch)
+    def undo_redrive(
+        self, batch: int | None = None, *, progress: Progress | None = None
+    ) -> delivery.redrive.Redrive:
+        """Take a redrive or an edit back, by default the last: what is still there and unleased.
+
+        In steps as the redrive; called again, it goes on where it was ended. `progress` is called
+        with how many of how many were looked at. Raises `NotFound` when there is nothing to undo,
+        `Conflict` when nothing of it is left.
+        """
+        with self._read() as tx:
+            number, entries = delivery.redrive.undoable(tx, batch)
+        moved: list[Moved] = []
+        for part in self._parts([size for _, size in entries]):
+            with self._write() as tx:
+                moved += delivery.redrive.undo(tx, [id for id, _ in entries[part]])
+            if progress is not None:
+                progress(part.stop, len(entries))
+        if not moved:
+            raise delivery.redrive.nothing_left(number)
+        return delivery.redrive.Redrive(number, moved)
 
     def edit_dead_letter(
         self, queue: str, sequence: int, value: bytes | None, *, before: bytes | None
@@ -115,24 +184,54 @@ class DeadLetterCalls(Calls):
             )
 
     def purge_dead_letters(self, queue: str, choice: Choice) -> list[Message]:
-        """Remove the chosen dead letters of a queue for good; those. Leased ones stay."""
-        with self._write() as tx:
-            found = delivery.queues.find(tx, queue)
-            chosen = delivery.deadletters.chosen(tx, found, choice, None)
-            delivery.purge.letters(tx, found, chosen)
-            return chosen
+        """Remove the chosen dead letters of a queue for good; those. Leased ones stay.
 
-    def restore_dead_letters(self, queue: str, letters: Sequence[Message]) -> list[Message]:
-        """Store dead letters as they were, all or none; those that the store did not have yet.
+        They are chosen first, by reading, and removed as `remove_dead_letters` does it.
+        """
+        from store.letters import Chosen
+
+        letters = [one for one in self._letters(queue, choice) if one.state != "leased"]
+        removed = self.remove_dead_letters(queue, [Chosen.of(letter) for letter in letters])
+        return [letter for letter in letters if letter.sequence in removed]
+
+    def remove_dead_letters(
+        self, queue: str, chosen: Sequence[Chosen], *, progress: Progress | None = None
+    ) -> set[int]:
+        """Remove those of these dead letters that are still there and unleased; their sequences.
+
+        In steps of 500, or 4 MiB. `progress` is called with how many of how many are done.
+        """
+        removed: set[int] = set()
+        for part in self._parts([one.size for one in chosen]):
+            with self._write() as tx:
+                found = delivery.queues.find(tx, queue)
+                removed |= delivery.purge.letters(tx, found, [o.sequence for o in chosen[part]])
+            if progress is not None:
+                progress(part.stop, len(chosen))
+        return removed
+
+    def restore_dead_letters(
+        self, queue: str, letters: Sequence[Message], *, progress: Progress | None = None
+    ) -> list[Message]:
+        """Store dead letters as they were; those that the store did not have yet.
 
         Id, first time, contents and history are kept, and the retention begins anew. Raises
         `BadRecord` for the first one that can't be stored, `QueueFull` where the queue rejects what
-        is over its limits.
+        is over its limits: then none is stored. All or none of up to 500, or 4 MiB; of more each
+        step of so many, and called again it adds what is missing. `progress` is called with how
+        many of how many are done.
         """
-        with self._write() as tx:
-            return delivery.restore.restore(
-                tx, delivery.deadletters.dead_letter_queue(tx, queue), letters
-            )
+        with self._read() as tx:
+            found = delivery.deadletters.dead_letter_queue(tx, queue)
+            new = delivery.restore.missing(tx, found, letters)
+        stored: list[Message] = []
+        for part in self._parts([content.size for _, content in new]):
+            with self._write() as tx:
+                target = delivery.queues.find(tx, found.name)
+                stored += delivery.restore.restore(tx, target, new[part])
+            if progress is not None:
+                progress(part.stop, len(new))
+        return stored
 
     def message_events(self, queue: str, sequence: int) -> list[Event]:
         """What happened to a message, through every queue it was in, first to last."""
@@ -143,7 +242,3 @@ class DeadLetterCalls(Calls):
         """The failed attempts of groups and shares at a record, and its dead letters."""
         with self._read() as tx:
             return delivery.history.of_record(tx, topic, partition, offset)
-
-
-def _any(message: Message) -> bool:
-    return True

@@ -32,5 +32,5 @@ def copy(
     )
     content = Encoded.stored(record.value, record.key, encode_headers(record.headers))
     move.deposit(
-        tx, content, target, origin, message_group=None, kept_since=tx.wall, keeps_id=False
+        tx, [content], target, [origin], message_groups=[None], kept_since=tx.wall, keeps_id=False
     )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection
 
 from store.addresses import EXCHANGE_PREFIX
 from store.db import Snapshot
-from store.delivery import queues, shares, view
+from store.delivery import origins, queues, shares, view
+from store.delivery.loading import Stored
+from store.delivery.origins import Origin
 from store.delivery.queues import Queue
 from store.errors import BadInput
 from store.letters import DeadLetterQueue
 from store.messages import Message
-
-_PAGE = 500
 
 Choice = Callable[[Message], bool]
 
@@ -84,32 +83,13 @@ def _first_death(tx: Snapshot, queue: Queue) -> int | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def letters(tx: Snapshot, queue: Queue, choice: Choice, after: int = -1) -> Iterator[Message]:
-    """The chosen dead letters with a sequence above `after`, oldest first, in whatever state."""
-    return (one for one in _all(tx, queue, after) if one.dead is not None and choice(one))
-
-
-def chosen(tx: Snapshot, queue: Queue, choice: Choice, limit: int | None) -> list[Message]:
-    """The dead letters to move, oldest first, at most `limit`; leased ones are left alone."""
-    free = (letter for letter in letters(tx, queue, choice) if letter.state != "leased")
-    return list(islice(free, limit))
-
-
-def among(tx: Snapshot, queue: Queue, sequences: Sequence[int]) -> list[Message]:
-    """Those of the sequences that are still dead letters here, and in nobody's hands."""
-    found = [view.messages(tx, queue, sequence - 1, 1) for sequence in sequences]
+def free(tx: Snapshot, queue: Queue, sequences: Collection[int]) -> list[tuple[Stored, Origin]]:
+    """Those of the messages that are dead letters, and in nobody's hands, oldest first."""
+    found = view.find_messages(tx, queue, sequences)
+    moved = origins.moved(tx, [one.record for one in found if one.has_origin])
     return [
-        page[0]
-        for page, sequence in zip(found, sequences, strict=True)
-        if page and page[0].sequence == sequence
-        if page[0].dead is not None and page[0].state != "leased"
+        (one, origin)
+        for one in found
+        if not one.is_held(tx.now)
+        if (origin := moved.get(one.record)) is not None and origin.reason is not None
     ]
-
-
-def _all(tx: Snapshot, queue: Queue, after: int) -> Iterator[Message]:
-    while True:
-        page = view.messages(tx, queue, after, _PAGE)
-        yield from page
-        if len(page) < _PAGE:
-            return
-        after = page[-1].sequence

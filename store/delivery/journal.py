@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from store.db import Snapshot, Write
+from store.db import Parameters, Snapshot, Write
 from store.delivery import origins
+from store.delivery.loading import Stored
 from store.delivery.origins import Origin
 from store.letters import Batch
+from store.statements import array
 
 KEEP = 30 * 86_400_000
+# How many entries more than are added go at once.
 _PRUNED_AT_ONCE = 20
 
 
@@ -35,27 +39,43 @@ def next_batch(tx: Snapshot) -> int:
     return number
 
 
-def note(
-    tx: Write, batch: int, record: int, moved_from: str, moved_from_record: int, origin: Origin,
-    *, edited: bool = False, value: bytes | None = None,
+def note_moves(
+    tx: Write, batch: int, messages: Sequence[Stored], queue: str, records: Sequence[int],
+    origins: Sequence[Origin],
 ) -> None:  # fmt: skip
-    """Write down a move to a record, or with `edited` a change of the value in that record."""
+    """Write down that messages of a queue, with these origins, went into these records."""
+    tx.insert_columns(
+        "mq_moves",
+        {
+            "batch": batch,
+            "at": tx.wall,
+            "record": list(records),
+            "moved_from": [f"{queue}@{one.sequence}" for one in messages],
+            "moved_from_record": [one.record for one in messages],
+            "origin": list(map(_origin_to_json, origins)),
+        },
+    )
+    _prune(tx, len(records))
+
+
+def note_edit(
+    tx: Write, batch: int, record: int, address: str, origin: Origin, value: bytes | None
+) -> None:
+    """Write down a change of the value in a record, which was `value` before."""
     tx.execute(
         "insert into mq_moves"
         " (batch, at, record, moved_from, moved_from_record, origin, edited, value)"
-        " values (:batch, :at, :record, :source, :source_record, :origin, :edited, :value)",
+        " values (:batch, :at, :record, :address, :record, :origin, 1, :value)",
         {
             "batch": batch,
             "at": tx.wall,
             "record": record,
-            "source": moved_from,
-            "source_record": moved_from_record,
+            "address": address,
             "origin": _origin_to_json(origin),
-            "edited": int(edited),
             "value": value,
         },
     )
-    _prune(tx)
+    _prune(tx, 1)
 
 
 def last_batch(tx: Snapshot) -> int | None:
@@ -77,12 +97,36 @@ def batches(tx: Snapshot, limit: int) -> list[Batch]:
     ]
 
 
-def entries(tx: Snapshot, batch: int | None, *, all: bool = False) -> list[Entry]:
-    """What a batch did and was not undone, with `all` also what was, in that order."""
+def not_undone(tx: Snapshot, batch: int | None) -> list[tuple[int, int]]:
+    """What of a batch can still be undone, in its order: ids of entries, and bytes of messages."""
+    return tx.rows(
+        "select m.id, ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
+        " + ifnull(length(r.value), 0) + ifnull(length(m.value), 0)"
+        " from mq_moves m left join mq_records r on r.id = m.record"
+        " where m.batch = :batch and not m.undone order by m.id",
+        {"batch": batch},
+    )
+
+
+def entries(tx: Snapshot, ids: Sequence[int]) -> list[Entry]:
+    """Entries that were not undone yet, in the order of their ids."""
+    return _entries(
+        tx,
+        "where id in (select value from json_each(:ids)) and not undone order by id",
+        {"ids": array(ids)},
+    )
+
+
+def of_batch(tx: Snapshot, batch: int) -> list[Entry]:
+    """What a batch did, whether it was undone or not, in that order."""
+    return _entries(tx, "where batch = :batch order by id", {"batch": batch})
+
+
+def _entries(tx: Snapshot, where: str, parameters: Parameters) -> list[Entry]:
     rows = tx.rows(
         "select id, record, moved_from, moved_from_record, origin, edited, value from mq_moves"
-        " where batch = :batch and undone <= :all order by id",
-        {"batch": batch, "all": int(all)},
+        f" {where}",
+        parameters,
     )
     return [
         Entry(id, record, source, was, _origin_from_json(origin), bool(edited), value)
@@ -111,24 +155,27 @@ def is_edited_since(tx: Snapshot, entry: Entry) -> bool:
     )
 
 
-def undone(tx: Write, entry: Entry) -> None:
-    """Note that an entry was taken back."""
-    tx.execute("update mq_moves set undone = 1 where id = :id", {"id": entry.id})
-
-
-def follow(tx: Write, entry: Entry, record: int) -> None:
-    """Note that a dead letter is back in another record: its edits can be undone there."""
+def undone(tx: Write, entries: Sequence[Entry]) -> None:
+    """Note that entries were taken back."""
     tx.execute(
-        "update mq_moves set record = :record where record = :before and edited",
-        {"record": record, "before": entry.moved_from_record},
+        "update mq_moves set undone = 1 where id in (select value from json_each(:ids))",
+        {"ids": array(entry.id for entry in entries)},
     )
 
 
-def _prune(tx: Write) -> None:
+def follow(tx: Write, entries: Sequence[Entry], records: Sequence[int]) -> None:
+    """Note that dead letters are back in other records: their edits can be undone there."""
+    tx.many(
+        "update mq_moves set record = ? where record = ? and edited",
+        [(new, entry.moved_from_record) for entry, new in zip(entries, records, strict=True)],
+    )
+
+
+def _prune(tx: Write, added: int) -> None:
     tx.execute(
         "delete from mq_moves where id in (select id from mq_moves order by id limit :step)"
         " and at < :before",
-        {"before": tx.wall - KEEP, "step": _PRUNED_AT_ONCE},
+        {"before": tx.wall - KEEP, "step": added + _PRUNED_AT_ONCE},
     )
 
 
@@ -142,7 +189,7 @@ def _origin_to_json(origin: Origin) -> str:
             "at": origin.at,
             "deliveries": origin.deliveries,
             "error": origin.error,
-            "hops": json.loads(origins.hops_to_json(origin.hops)),
+            "hops": origins.hops_to_lists(origin.hops),
             "priority": origin.priority,
         }
     )
@@ -158,6 +205,6 @@ def _origin_from_json(text: str) -> Origin:
         at=fields["at"],
         deliveries=fields["deliveries"],
         error=fields["error"],
-        hops=origins.hops_from_json(json.dumps(fields["hops"])),
+        hops=origins.hops_from_lists(fields["hops"]),
         priority=fields["priority"],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from store import log
 from store.addresses import OFFSET_MASK
@@ -133,6 +133,19 @@ def load(tx: Snapshot, slot: Slot, record: int) -> Stored | None:
     if row is None:
         return None
     return Stored(slot, leases.get(tx, slot.lease_id(record & OFFSET_MASK)), *row)
+
+
+def load_all(tx: Snapshot, slot: Slot, offsets: Iterable[int]) -> list[Stored]:
+    """Those of the messages at these places of a lane or partition that are there, in any order."""
+    rows = tx.rows(
+        f"{WITH_LEASES} where r.id in (select value from json_each(:ids))",
+        {
+            "leases": slot.lease_id(0),
+            "records": slot.record_id(0),
+            "ids": array(map(slot.record_id, offsets)),
+        },
+    )
+    return [with_lease(row, slot) for row in rows]
 
 
 def load_leased(tx: Snapshot, slot: Slot, lease: int) -> Stored | None:

@@ -124,5 +124,5 @@ class Mischief:
             levels=[message.slot.level],
             expires=[message.expires],
         )
-        (record,) = enqueue.enqueue(self._tx, self._queue, copy)
-        origins.put(self._tx, record, origin)
+        records = enqueue.enqueue(self._tx, self._queue, copy)
+        origins.put(self._tx, records, [origin])

@@ -112,12 +112,12 @@ def _copy(
 ) -> None:
     for target in targets:
         if isinstance(target, Queue):
-            record = deposit(
+            (record,) = deposit(
                 tx,
-                message.content,
+                [message.content],
                 target,
-                letter,
-                message_group=message.message_group,
+                [letter],
+                message_groups=[message.message_group],
                 kept_since=tx.wall if moved else letter.sent,
                 keeps_id=not moved,
             )
@@ -170,40 +170,67 @@ def _dead_origin(
     )
 
 
-def transfer(tx: Write, queue: Queue, message: Stored, target: Queue, origin: Origin) -> int:
-    """Move a message by hand to another queue under a given origin; the record it has there.
+def take_out(tx: Write, queue: Queue, messages: Sequence[Stored]) -> None:
+    """Take messages out of their queue by hand; `place` puts them elsewhere."""
+    for one in messages:
+        # A late ack would be taken for a repeated one.
+        attempts.note_lapsed(tx, one.lease)
+    remove(tx, queue.reader, messages)
+    count(tx, queue.reader, moved=len(messages))
 
-    Its retention begins anew: counted from the first send, it could be over on arrival.
+
+def place(
+    tx: Write, messages: Sequence[Stored], targets: Sequence[Queue], origins: Sequence[Origin]
+) -> list[int]:
+    """Put messages that were taken out each into a queue, under an origin; their records there.
+
+    Their retention begins anew: counted from the first send, it could be over on arrival.
     """
-    remove(tx, queue.reader, [message])
-    count(tx, queue.reader, moved=1)
-    group = message.message_group
-    record = deposit(tx, message.content, target, origin, message_group=group, kept_since=tx.wall)
-    _keep_damage(tx, message, record)
-    return record
+    arrivals: defaultdict[str, list[int]] = defaultdict(list)
+    for index, target in enumerate(targets):
+        arrivals[target.name].append(index)
+    records = [0] * len(messages)
+    for indexes in arrivals.values():
+        those = [messages[index] for index in indexes]
+        placed = deposit(
+            tx,
+            [one.content for one in those],
+            targets[indexes[0]],
+            [origins[index] for index in indexes],
+            message_groups=[one.message_group for one in those],
+            kept_since=tx.wall,
+        )
+        for index, one, record in zip(indexes, those, placed, strict=True):
+            _keep_damage(tx, one, record)
+            records[index] = record
+    return records
 
 
 def deposit(
-    tx: Write, content: Encoded, target: Queue, origin: Origin, *, message_group: str | None,
-    kept_since: int, keeps_id: bool = True,
-) -> int:  # fmt: skip
-    """Put a message into a queue under a given origin, or under an id of its own; its record."""
+    tx: Write, contents: Sequence[Encoded], target: Queue, origins: Sequence[Origin], *,
+    message_groups: Sequence[str | None], kept_since: int, keeps_id: bool = True,
+) -> Sequence[int]:  # fmt: skip
+    """Put messages into a queue under given origins, or under ids of their own; their records."""
     # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
     began = tx.wall if target.config.fifo else kept_since
     drafts = delivery.enqueue.drafts(
-        [content],
-        message_groups=[_group_in(target, message_group, content.key, origin)],
-        levels=[min(origin.priority, target.config.priorities - 1)],
-        expires=[_expires(tx, target, began)],
+        contents,
+        message_groups=[
+            _group_in(target, group, content.key, origin)
+            for group, content, origin in zip(message_groups, contents, origins, strict=True)
+        ],
+        levels=[min(origin.priority, target.config.priorities - 1) for origin in origins],
+        expires=[_expires(tx, target, began)] * len(contents),
     )
     # Its counters have changed if it is the queue it leaves, or lost or got what overflowed.
     target = queues.find(tx, target.name)
-    (record,) = delivery.enqueue.enqueue(tx, target, drafts)
+    records = delivery.enqueue.enqueue(tx, target, drafts)
     if not keeps_id:
-        origin = origin._replace(message_id=delivery.origins.message_id(tx, record))
-    delivery.origins.put(tx, record, origin)
-    keep_within_limits(tx, target.reader, [record])
-    return record
+        ids = (delivery.origins.message_id(tx, record) for record in records)
+        origins = [one._replace(message_id=id) for one, id in zip(origins, ids, strict=True)]
+    delivery.origins.put(tx, records, origins)
+    keep_within_limits(tx, target.reader, records)
+    return records
 
 
 def _group_in(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from store.db import Row, Snapshot, Write
 from store.statements import array
@@ -99,30 +99,16 @@ def _from_row(row: Row) -> Origin:
     return Origin(id, sent, source, reason, at, deliveries, error, hops_from_json(hops), own)
 
 
-def put(tx: Write, record: int, origin: Origin) -> None:
-    """Note where a message that was just stored comes from."""
-    tx.execute(
+def put(tx: Write, records: Sequence[int], origins: Sequence[Origin]) -> None:
+    """Note where messages that were just stored come from."""
+    tx.many(
         "insert into mq_origins (record, message_id, sent, source, reason, at, deliveries, error,"
-        " hops, priority) values (:record, :message_id, :sent, :source, :reason, :at, :deliveries,"
-        " :error, :hops, :priority)",
-        {
-            "record": record,
-            "message_id": origin.message_id,
-            "sent": origin.sent,
-            "source": origin.source,
-            "reason": origin.reason,
-            "at": origin.at,
-            "deliveries": origin.deliveries,
-            "error": origin.error,
-            "hops": hops_to_json(origin.hops),
-            "priority": origin.priority,
-        },
+        " hops, priority) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (record, *one[:7], hops_to_json(one.hops), one.priority)
+            for record, one in zip(records, origins, strict=True)
+        ],
     )
-
-
-def remove(tx: Write, record: int) -> None:
-    """Forget the origin of a message that has left."""
-    tx.execute("delete from mq_origins where record = :record", {"record": record})
 
 
 def with_hop(
@@ -137,17 +123,27 @@ def with_hop(
     return (Hop(source, reason, first.count + 1, first.at, first.ttl), *others)
 
 
+def hops_to_lists(hops: "tuple[Hop, ...]") -> list[list[Any]]:
+    """A history as lists, in the order of their fields."""
+    return [[hop.source, hop.reason, hop.count, hop.at, hop.ttl] for hop in hops]
+
+
+def hops_from_lists(lists: Sequence[Sequence[Any]]) -> "tuple[Hop, ...]":
+    """A history from such lists."""
+    from store.letters import Hop
+
+    return tuple(Hop(*hop) for hop in lists)
+
+
 def hops_to_json(hops: "tuple[Hop, ...]") -> str:
     """A history as it is stored."""
     import json
 
-    return json.dumps([[hop.source, hop.reason, hop.count, hop.at, hop.ttl] for hop in hops])
+    return json.dumps(hops_to_lists(hops))
 
 
 def hops_from_json(text: str) -> "tuple[Hop, ...]":
     """A stored history."""
     import json
 
-    from store.letters import Hop
-
-    return tuple(Hop(*hop) for hop in json.loads(text))
+    return hops_from_lists(json.loads(text))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from store.db import Write
-from store.delivery import attempts, leases, move, view
+from store.delivery import attempts, deadletters, leases, move, view
 from store.delivery.queues import Queue, add_lane, forget_places
 from store.log import retention
-from store.messages import Message
 
 _PAGE = 1_000
 
@@ -33,13 +32,14 @@ def everything(tx: Write, queue: Queue) -> int:
     return removed
 
 
-def letters(tx: Write, queue: Queue, chosen: Sequence[Message]) -> int:
-    """Remove these messages, which were looked at in this transaction; how many."""
-    for one in chosen:
-        message = view.find_message(tx, queue, one.sequence)
+def letters(tx: Write, queue: Queue, sequences: Collection[int]) -> set[int]:
+    """Remove those of the messages that are dead letters, and in nobody's hands; which."""
+    messages = [message for message, _ in deadletters.free(tx, queue, sequences)]
+    for message in messages:
         attempts.note_lapsed(tx, message.lease)
-        move.drop(tx, queue.reader, message)
-    return len(chosen)
+    move.remove(tx, queue.reader, messages)
+    move.count(tx, queue.reader, dropped=len(messages))
+    return {message.sequence for message in messages}
 
 
 def unleased(tx: Write, queue: Queue) -> int:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Snapshot, Write
-from store.delivery import attempts, journal, leases, loading, move, origins, queues, view
+from store.delivery import deadletters, journal, leases, loading, move, origins, queues, view
 from store.delivery.journal import Entry
 from store.delivery.loading import Stored
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
-from store.errors import BadInput, Conflict, NotFound
-from store.letters import Moved, Redriven
+from store.errors import BadInput, Conflict, MqError, NotFound
+from store.letters import Chosen, Moved, Redriven
 from store.log.checksum import checksum
-from store.messages import Message
+from store.statements import array
+from store.text import counted
 
 
 class Redrive(NamedTuple):
@@ -29,73 +30,86 @@ class Redrive(NamedTuple):
     moved: list[Moved]
 
 
-def plan(tx: Snapshot, queue: Queue, to: str | None, moving: Sequence[Message]) -> list[Moved]:
-    """Where each dead letter would go: to `to`, else where it came from; raises `NotFound`."""
-    # Where there is nothing to move, a wrong name is told too.
-    targets = {} if to is None else {to: queues.find(tx, to)}
-    planned = []
-    for letter in moving:
-        target = to or _source_queue(letter)
-        if target == queue.name:
-            raise BadInput(f"{letter.address} is in {target} already", hint="--to another queue")
-        if target not in targets:
-            targets[target] = queues.find(tx, target)
-        if targets[target].config.fifo != queue.config.fifo:
+class _Targets:
+    """The queues that dead letters go to: `to`, else each to where it came from."""
+
+    def __init__(self, tx: Snapshot, queue: Queue, to: str | None) -> None:
+        self._tx, self._queue, self._to = tx, queue, to
+        # Where there is nothing to move, a wrong name is told too.
+        self._found = {} if to is None else {to: queues.find(tx, to)}
+
+    def of(self, address: str, source: str) -> Queue:
+        """The one for a letter that came from `source`; raises `NotFound`, `BadInput`."""
+        name = self._to or _source_queue(self._queue, address, source)
+        if name == self._queue.name:
+            raise BadInput(f"{address} is in {name} already", hint="--to another queue")
+        if name not in self._found:
+            self._found[name] = queues.find(self._tx, name)
+        target = self._found[name]
+        if target.config.fifo != self._queue.config.fifo:
             raise BadInput(
-                f"{letter.address} can't go to {target}: a FIFO and a standard queue don't mix",
+                f"{address} can't go to {name}: a FIFO and a standard queue don't mix",
                 hint="redrive to a queue of the same type: --to QUEUE",
             )
-        planned.append(Moved(letter.id, letter.address, target))
-    return planned
+        return target
 
 
-def _source_queue(letter: Message) -> str:
-    assert letter.dead is not None
-    source = letter.dead.source_name
-    if "/" in source:
+def _source_queue(queue: Queue, address: str, source: str) -> str:
+    name = source.partition("@")[0]
+    if "/" in name:
         raise BadInput(
-            f"{letter.address} came from {letter.dead.source}, and a topic takes nothing back",
-            hint=f"--to QUEUE moves it; copies go back by mq dlq export {letter.queue}"
-            f" | mq produce {source.partition('/')[0]} --framing ndjson",
+            f"{address} came from {source}, and a topic takes nothing back",
+            hint=f"--to QUEUE moves it; copies go back by mq dlq export {queue.name}"
+            f" | mq produce {name.partition('/')[0]} --framing ndjson",
         )
-    return source
+    return name
+
+
+def plan(tx: Snapshot, queue: Queue, to: str | None, letters: Sequence[Chosen]) -> list[Moved]:
+    """Where each dead letter would go: to `to`, else where it came from; raises `NotFound`."""
+    targets = _Targets(tx, queue, to)
+    return [
+        Moved(one.id, one.address, targets.of(one.address, one.source).name, one.size)
+        for one in letters
+    ]
 
 
 def redrive(
-    tx: Write, queue: Queue, to: str | None, moving: Sequence[Message], batch: int | None = None
+    tx: Write, queue: Queue, to: str | None, sequences: Collection[int], batch: int | None = None
 ) -> Redrive:
     """Move dead letters back: same id, first time and headers, a new delivery count.
 
-    It bypasses deduplication, and each has the whole retention of its queue before it again. It is
-    written down, as more of `batch` if one is given, so that `undo` can take it back.
+    Those with these sequences that are still there, and that nobody holds. It bypasses
+    deduplication, and each has the whole retention of its queue before it again. It is written
+    down, as more of `batch` if one is given, so that `undo` can take it back.
     """
+    letters = deadletters.free(tx, queue, sequences)
+    if not letters:
+        return Redrive(batch, [])
     number = journal.next_batch(tx) if batch is None else batch
-    targets: dict[str, Queue] = {}
-    moved = []
-    for one in plan(tx, queue, to, moving):
-        try:
-            message = view.find_message(tx, queue, int(one.source.rpartition("@")[2]))
-        except NotFound:
-            # What went before it to a full queue has pushed it out of this one.
-            continue
-        origin = _origin(tx, message)
-        back = Origin(origin.message_id, origin.sent, hops=origin.hops, priority=origin.priority)
-        if one.target not in targets:
-            targets[one.target] = queues.find(tx, one.target)
-        record = _transfer(tx, queue, message, targets[one.target], back)
-        journal.note(tx, number, record, one.source, message.record, origin)
-        moved.append(Moved(one.id, one.source, f"{one.target}@{record & OFFSET_MASK}"))
-    return Redrive(number if moved else batch, moved)
+    chosen = _Targets(tx, queue, to)
+    messages, before = [message for message, _ in letters], [origin for _, origin in letters]
+    targets = [
+        chosen.of(f"{queue.name}@{one.sequence}", origin.source or "") for one, origin in letters
+    ]
+    after = [
+        Origin(one.message_id, one.sent, hops=one.hops, priority=one.priority) for one in before
+    ]
+    # All of them first: what arrives in a full queue may push others out of this one.
+    move.take_out(tx, queue, messages)
+    records = move.place(tx, messages, targets, after)
+    journal.note_moves(tx, number, messages, queue.name, records, before)
+    moved = [_moved(queue, *each) for each in zip(messages, targets, records, before, strict=True)]
+    return Redrive(number, moved)
 
 
-def _origin(tx: Snapshot, message: Stored) -> Origin:
-    return origins.get(tx, message.record, message.timestamp, message.slot.level)
-
-
-def _transfer(tx: Write, queue: Queue, message: Stored, target: Queue, origin: Origin) -> int:
-    # Else a late ack would be taken for a repeated one.
-    attempts.note_lapsed(tx, message.lease)
-    return move.transfer(tx, queue, message, target, origin)
+def _moved(queue: Queue, message: Stored, target: Queue, record: int, origin: Origin) -> Moved:
+    return Moved(
+        origins.format_id(origin.message_id),
+        f"{queue.name}@{message.sequence}",
+        f"{target.name}@{record & OFFSET_MASK}",
+        message.size,
+    )
 
 
 def edit(
@@ -108,7 +122,7 @@ def edit(
     """
     message = view.find_message(tx, queue, sequence)
     address = f"{queue.name}@{sequence}"
-    origin = _origin(tx, message)
+    origin = origins.get(tx, message.record, message.timestamp, message.slot.level)
     if origin.reason is None:
         raise BadInput(
             f"{address} is not a dead letter",
@@ -126,9 +140,7 @@ def edit(
             hint=f"mq queue alter {queue.name} --max-message SIZE",
         )
     batch = journal.next_batch(tx)
-    journal.note(
-        tx, batch, message.record, address, message.record, origin, edited=True, value=before
-    )
+    journal.note_edit(tx, batch, message.record, address, origin, before)
     _write_value(tx, message, value)
     return Redrive(batch, [Moved(origins.format_id(origin.message_id), address, address)])
 
@@ -159,69 +171,116 @@ def _growth(message: Stored, value: bytes | None) -> int:
     return len(value or b"") - len(message.value or b"")
 
 
-def undo(tx: Write, batch: int | None) -> Redrive:
-    """Take a redrive or an edit back, by default the last: what is still there and unleased.
-
-    Each message is a dead letter again as it was, with its id, value, reason and history. Raises
-    `NotFound` when there is nothing to undo, `Conflict` when nothing of it is left.
+def undoable(tx: Snapshot, batch: int | None) -> tuple[int, list[tuple[int, int]]]:
+    """A redrive or an edit, by default the last, and what of it `undo` may take back: entries of
+    the journal with their bytes. Raises `NotFound` when there is nothing.
     """
     number = journal.last_batch(tx) if batch is None else batch
-    entries = journal.entries(tx, number)
+    entries = journal.not_undone(tx, number)
     if number is None or not entries:
         raise NotFound("there is no redrive to undo", hint="a redrive can be undone once")
-    moved = [_take_back(tx, entry) for entry in entries]
-    done = [one for one in moved if one is not None]
-    if not done:
-        raise Conflict(
-            f"nothing of redrive {number} is left to take back",
-            hint="its messages were acknowledged or moved on, or are leased at the moment",
-        )
-    return Redrive(number, done)
+    return number, entries
 
 
-def _take_back(tx: Write, entry: Entry) -> Moved | None:
-    found = _in_nobodys_hands(tx, entry.record)
-    if found is None or (entry.edited and journal.is_edited_since(tx, entry)):
-        return None
-    queue, message = found
-    id = origins.format_id(entry.origin.message_id)
-    address = f"{queue.name}@{message.sequence}"
-    journal.undone(tx, entry)
-    if entry.edited:
-        _write_value(tx, message, entry.value)
-        return Moved(id, address, address)
-    target = queues.find(tx, entry.moved_from.partition("@")[0])
-    placed = _transfer(tx, queue, message, target, entry.origin)
-    journal.follow(tx, entry, placed)
-    return Moved(id, address, f"{target.name}@{placed & OFFSET_MASK}")
-
-
-def _in_nobodys_hands(tx: Snapshot, record: int) -> tuple[Queue, Stored] | None:
-    partition = record >> OFFSET_BITS
-    channel = tx.value(
-        "select c.name from mq_partitions p join mq_channels c on c.id = p.channel"
-        " where p.id = :partition",
-        {"partition": partition},
+def nothing_left(batch: int) -> Conflict:
+    """Nothing of a redrive could be taken back."""
+    return Conflict(
+        f"nothing of redrive {batch} is left to take back",
+        hint="its messages were acknowledged or moved on, or are leased at the moment",
     )
-    if channel is None:
-        return None
-    queue = queues.find(tx, channel)
-    slot = next(one for one in leases.slots(tx, queue.reader) if one.partition == partition)
-    message = loading.load(tx, slot, record)
-    if message is None or view.state_of(tx, queue, message, False) == "leased":
-        return None
-    return queue, message
+
+
+def cut_short(error: MqError, done: Redrive, planned: int) -> MqError:
+    """An error that ended a redrive, with how far it came and how to take that back."""
+    told = type(error)(
+        f"{error.message}; {len(done.moved):,} of {counted(planned, 'dead letter')} moved"
+    )
+    undo = f"undo with: mq dlq undo {done.batch}"
+    told.hint = undo if not error.hint else f"{error.hint}; {undo}"
+    return told
+
+
+def undo(tx: Write, entries: Sequence[int]) -> list[Moved]:
+    """Take back what these entries of the journal did: what is still there and unleased.
+
+    Each message is a dead letter again as it was, with its id, value, reason and history.
+    """
+    found = journal.entries(tx, entries)
+    present = _in_nobodys_hands(tx, found)
+    there = [entry for entry in found if entry.record in present]
+    edits = [entry for entry in there if entry.edited]
+    return [
+        *_restore_values(tx, edits, present),
+        *_take_back(tx, [entry for entry in there if not entry.edited], present),
+    ]
+
+
+def _in_nobodys_hands(tx: Snapshot, entries: Sequence[Entry]) -> dict[int, tuple[Queue, Stored]]:
+    """What stands where entries left it, by record, and in which queue."""
+    lanes: defaultdict[int, list[int]] = defaultdict(list)
+    for entry in entries:
+        lanes[entry.record >> OFFSET_BITS].append(entry.record & OFFSET_MASK)
+    found = {}
+    for lane, sequences in lanes.items():
+        queue = _queue_of(tx, lane)
+        if queue is not None:
+            slot = leases.slot_in(tx, queue.reader, lane)
+            for message in loading.load_all(tx, slot, sequences):
+                if not message.is_held(tx.now):
+                    found[message.record] = (queue, message)
+    return found
+
+
+def _queue_of(tx: Snapshot, lane: int) -> Queue | None:
+    name = tx.value(
+        "select c.name from mq_partitions p join mq_channels c on c.id = p.channel"
+        " where p.id = :lane",
+        {"lane": lane},
+    )
+    return None if name is None else queues.find(tx, name)
+
+
+def _restore_values(
+    tx: Write, entries: Sequence[Entry], present: Mapping[int, tuple[Queue, Stored]]
+) -> Iterator[Moved]:
+    for entry in entries:
+        if not journal.is_edited_since(tx, entry):
+            queue, message = present[entry.record]
+            address = f"{queue.name}@{message.sequence}"
+            _write_value(tx, message, entry.value)
+            journal.undone(tx, [entry])
+            yield Moved(origins.format_id(entry.origin.message_id), address, address)
+
+
+def _take_back(
+    tx: Write, entries: Sequence[Entry], present: Mapping[int, tuple[Queue, Stored]]
+) -> list[Moved]:
+    left: defaultdict[str, list[Stored]] = defaultdict(list)
+    for entry in entries:
+        queue, message = present[entry.record]
+        left[queue.name].append(message)
+    for name, messages in left.items():
+        move.take_out(tx, queues.find(tx, name), messages)
+    targets = [queues.find(tx, entry.moved_from.partition("@")[0]) for entry in entries]
+    before = [entry.origin for entry in entries]
+    records = move.place(tx, [present[entry.record][1] for entry in entries], targets, before)
+    journal.undone(tx, entries)
+    journal.follow(tx, entries, records)
+    return [
+        _moved(*present[entry.record], target, record, entry.origin)
+        for entry, target, record in zip(entries, targets, records, strict=True)
+    ]
 
 
 def became_of(tx: Snapshot, batch: int) -> list[Redriven]:
     """What became of the messages of a redrive: still there, dead again, or done with."""
-    entries = journal.entries(tx, batch, all=True)
+    entries = journal.of_batch(tx, batch)
     dead = _dead_again(tx, entries)
     present = {
         record
         for (record,) in tx.rows(
             "select id from mq_records where id in (select value from json_each(:records))",
-            {"records": json.dumps([entry.record for entry in entries])},
+            {"records": array(entry.record for entry in entries)},
         )
     }
     return [
@@ -236,13 +295,15 @@ def became_of(tx: Snapshot, batch: int) -> list[Redriven]:
 
 
 def _dead_again(tx: Snapshot, entries: Sequence[Entry]) -> dict[bytes, tuple[str, str | None]]:
-    rows = tx.rows(
-        "select o.message_id, c.name, o.record, o.error from mq_origins o"
-        " join mq_partitions p on p.id = o.record >> :bits join mq_channels c on c.id = p.channel"
-        " where o.reason not null and hex(o.message_id) in (select value from json_each(:ids))",
-        {
-            "bits": OFFSET_BITS,
-            "ids": json.dumps([entry.origin.message_id.hex().upper() for entry in entries]),
-        },
-    )
-    return {id: (f"{name}@{record & OFFSET_MASK}", error) for id, name, record, error in rows}
+    found = {}
+    for entry in entries:
+        row = tx.row(
+            "select c.name, o.record, o.error from mq_origins o"
+            " join mq_partitions p on p.id = o.record >> :bits"
+            " join mq_channels c on c.id = p.channel"
+            " where o.message_id = :id and o.reason not null",
+            {"bits": OFFSET_BITS, "id": entry.origin.message_id},
+        )
+        if row is not None:
+            found[entry.origin.message_id] = (f"{row[0]}@{row[1] & OFFSET_MASK}", row[2])
+    return found

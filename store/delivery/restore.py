@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from store.addresses import OFFSET_BITS
 from store.db import Snapshot, Write
@@ -16,19 +15,24 @@ from store.log.encoding import Encoded, encode_headers
 from store.messages import Message
 
 
-def restore(tx: Write, queue: Queue, letters: Sequence[Message]) -> list[Message]:
-    """Store dead letters, all or none; those of them that the store did not have yet.
+Letter = tuple[Message, Encoded]
 
-    Limits of length hold for them as for sends. Raises `BadRecord` for the first one that can't be
-    stored, `QueueFull` where a queue that rejects has no room for all of them.
+
+def missing(tx: Snapshot, queue: Queue, letters: Sequence[Message]) -> list[Letter]:
+    """Dead letters that no queue has, each of them once, with what is to be stored.
+
+    Raises `BadRecord` for the first one that can't be stored, `QueueFull` where a queue that
+    rejects has no room for all of them.
     """
-    contents = [_content(queue, index, letter) for index, letter in enumerate(letters)]
-    known = _present(tx, [letter.id for letter in letters])
-    new = []
-    for letter, content in zip(letters, contents, strict=True):
-        if letter.id not in known:
-            known.add(letter.id)
-            new.append((letter, content))
+    given = [(one, _content(queue, index, one)) for index, one in enumerate(letters)]
+    new = _new(tx, given)
+    limits.check(tx, queue, [content.size for _, content in new])
+    return new
+
+
+def restore(tx: Write, queue: Queue, given: Sequence[Letter]) -> list[Message]:
+    """Store dead letters; those that no queue has got meanwhile. Limits hold as for sends."""
+    new = _new(tx, given)
     limits.check(tx, queue, [content.size for _, content in new])
     drafts = enqueue.drafts(
         [content for _, content in new],
@@ -38,10 +42,14 @@ def restore(tx: Write, queue: Queue, letters: Sequence[Message]) -> list[Message
         expires=[tx.wall + queue.config.retention] * len(new),
     )
     records = enqueue.enqueue(tx, queue, drafts)
-    for record, (letter, _) in zip(records, new, strict=True):
-        origins.put(tx, record, _origin(letter))
+    origins.put(tx, records, [_origin(letter) for letter, _ in new])
     move.keep_within_limits(tx, queue.reader, records)
     return [letter for letter, _ in new]
+
+
+def _new(tx: Snapshot, given: Iterable[Letter]) -> list[Letter]:
+    each = {letter.id: (letter, content) for letter, content in reversed(list(given))}
+    return [one for id, one in reversed(each.items()) if not _is_present(tx, id)]
 
 
 def _content(queue: Queue, index: int, letter: Message) -> Encoded:
@@ -70,15 +78,16 @@ def _level(queue: Queue, letter: Message) -> int:
     return min(letter.dead.priority, queue.config.priorities - 1)
 
 
-def _present(tx: Snapshot, ids: Sequence[str]) -> set[str]:
-    """Which of the ids are those of messages that were moved, and that some queue still has."""
-    rows = tx.rows(
-        "select o.message_id from mq_origins o join mq_records r on r.id = o.record"
-        " join mq_partitions p on p.id = o.record >> :bits where p.channel not null"
-        " and lower(hex(o.message_id)) in (select value from json_each(:ids))",
-        {"bits": OFFSET_BITS, "ids": json.dumps([uuid.UUID(id).hex for id in ids])},
+def _is_present(tx: Snapshot, id: str) -> bool:
+    """Whether some queue still has the message with that id, which was moved."""
+    return bool(
+        tx.value(
+            "select exists (select 1 from mq_origins o join mq_records r on r.id = o.record"
+            " join mq_partitions p on p.id = o.record >> :bits"
+            " where o.message_id = :id and p.channel not null)",
+            {"bits": OFFSET_BITS, "id": uuid.UUID(id).bytes},
+        )
     )
-    return {origins.format_id(id) for (id,) in rows}
 
 
 def _origin(letter: Message) -> Origin:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from store.addresses import OFFSET_BITS, OFFSET_MASK
@@ -154,6 +155,13 @@ def find_message(tx: Snapshot, queue: Queue, sequence: int) -> Stored:
         if found is not None:
             return found
     raise _gone(queue, sequence)
+
+
+def find_messages(tx: Snapshot, queue: Queue, sequences: Collection[int]) -> list[Stored]:
+    """Those of the messages with these sequence numbers that are there, in order."""
+    slots = [one for one in leases.slots(tx, queue.reader) if queue.lanes[one.number].records]
+    found = [one for slot in slots for one in loading.load_all(tx, slot, sequences)]
+    return sorted(found, key=attrgetter("sequence"))
 
 
 def message(tx: Snapshot, queue: Queue, sequence: int) -> Message:
