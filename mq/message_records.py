@@ -124,7 +124,7 @@ def _table_columns(messages: list[Message]) -> list[Column[Message]]:
     """Columns that fit the terminal, without those that say nothing of any of the messages."""
     columns: list[Column[Message]] = [
         MESSAGE_COLUMNS[0],
-        Column("time", lambda message: format_time(message.timestamp)),
+        Column("time", lambda message: format_time(message.timestamp), yields=1),
         Column("state", lambda message: message.state),
         Column("dlv", lambda message: message.deliveries, right=True),
     ]

@@ -15,7 +15,7 @@ from store.text import printable
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from rich.console import Console, RenderableType
+    from rich.console import Console, JustifyMethod, RenderableType
 
     class RawStream(Protocol):
         """An unbuffered stream of bytes: `write` says how many of them it took."""
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 _CHUNK = 1 << 16
-_GAP = 2
-# The width up to which a cell without spaces is kept in one piece (a receipt, a message's id), and
-# that to which text is folded at most.
-_LONGEST_WORD = 41
-_NARROWEST_TEXT = 16
 _CELL_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n"})
 
 
@@ -52,7 +47,8 @@ class Column(Generic[Row]):
     """One column of a listing.
 
     `value` gives what JSON and TSV show (bytes as a number, times as ISO-8601); `text` what a
-    person sees in a table, where that differs. `name` is the JSON field and the TSV header.
+    person sees in a table, where that differs. `name` is the JSON field and the TSV header. Where
+    a terminal has no room for all columns those that have `yields` are left out, 1 first.
     """
 
     def __init__(
@@ -63,12 +59,14 @@ class Column(Generic[Row]):
         text: Callable[[Row], str] | None = None,
         header: str = "",
         right: bool = False,
+        yields: int = 0,
     ) -> None:
         self.name = name
         self.value = value
         self.text = text
         self.header = header or name.replace("_", " ").upper()
         self.right = right
+        self.yields = yields
 
     def shown(self, row: Row) -> str:
         """The cell as a person sees it."""
@@ -168,7 +166,7 @@ class Output:
         if style and self.is_terminal and self._colour:
             from rich.text import Text
 
-            self._render(Text(shown, style=style))
+            self._render(Text(shown, style=style), self._room())
         else:
             self._lines([shown])
 
@@ -198,50 +196,53 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
+        from mq.widths import GAP, fitted, shortened, wanted
+
+        cells = [[printable(column.shown(row)) for row in rows] for column in columns]
+        asked = [
+            wanted([column.header, *texts], is_number=column.right, yields=column.yields)
+            for column, texts in zip(columns, cells, strict=True)
+        ]
+        widths = fitted(asked, self._room())
         table = Table(box=None, pad_edge=False, show_header=self._header, header_style="bold")
-        lines = [[printable(column.shown(row)) for column in columns] for row in rows]
-        needed = -_GAP
-        for index, column in enumerate(columns):
-            cells = [line[index] for line in lines]
-            longest = max(map(len, [column.header, *cells]))
-            whole = longest <= _LONGEST_WORD and not any(" " in text for text in cells)
-            needed += _GAP + (longest if whole else min(longest, _NARROWEST_TEXT))
-            table.add_column(
-                column.header,
-                justify="right" if column.right else "left",
-                overflow="fold",
-                no_wrap=whole,
-            )
-        for line in lines:
-            table.add_row(*map(Text, line))
-        # What is copied, as an address or a receipt, stays in one piece; a terminal wraps lines.
-        self._render(table, at_least=needed)
+        shown = []
+        for column, texts, width in zip(columns, cells, widths, strict=True):
+            if width:
+                justify: JustifyMethod = "right" if column.right else "left"
+                table.add_column(column.header, justify=justify, width=width, no_wrap=True)
+                shown.append([Text(shortened(text, width)) for text in texts])
+        for line in zip(*shown, strict=True):
+            table.add_row(*line)
+        self._render(table, max(self._room(), sum(widths) + GAP * len(widths)))
 
     def _fields(self, fields: Mapping[str, str]) -> None:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, pad_edge=False, show_header=False)
+        table = Table("name", box=None, pad_edge=False, show_header=False)
+        table.add_column(overflow="fold")
         for name, value in fields.items():
             table.add_row(Text(name, style="bold"), Text(printable(value, block=True)))
-        self._render(table)
+        self._render(table, self._room())
 
-    def _render(self, renderable: RenderableType, at_least: int = 0) -> None:
-        console = self._console(at_least)
+    def _render(self, renderable: RenderableType, width: int) -> None:
+        console = self._console(width)
         with console.capture() as capture:
             console.print(renderable)
         lines = capture.get().splitlines()
         self._lines(line.rstrip() for line in lines)
 
-    def _console(self, at_least: int) -> Console:
-        import io
+    def _room(self) -> int:
         import shutil
+
+        # A table that is asked for in a pipe is not cut to a width nobody has.
+        return shutil.get_terminal_size().columns if self.is_terminal else 10_000
+
+    def _console(self, width: int) -> Console:
+        import io
 
         from rich.console import Console
 
-        # A table that is asked for in a pipe is not cut to a width nobody has.
-        width = shutil.get_terminal_size().columns if self.is_terminal else 10_000
-        width = max(width, at_least)
         colour = self._colour and self.is_terminal
         return Console(
             file=io.StringIO(),

@@ -98,7 +98,9 @@ def _write(context: Context, found: Sequence[Diagnosis], *, explain: bool) -> No
             _paragraph(context, one)
     elif found:
         output.listing(_FOR_PEOPLE, found)
-        context.diagnostics.success(f"{counted(len(found), 'finding')}; --explain says why")
+        context.diagnostics.success(
+            f"{counted(len(found), 'finding')}; --explain says why, and all that mends it"
+        )
 
 
 def _paragraph(context: Context, one: Diagnosis) -> None:

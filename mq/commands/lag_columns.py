@@ -24,8 +24,8 @@ _ADDRESS: list[Column[Lag]] = [
     Column("partition", lambda row: f"{row.topic}/{row.partition}"),
 ]
 _DISTANCE: list[Column[Lag]] = [
-    Column("committed", lambda row: row.committed, right=True),
-    Column("end", lambda row: row.end, right=True),
+    Column("committed", lambda row: row.committed, right=True, yields=3),
+    Column("end", lambda row: row.end, right=True, yields=2),
     Column("lag", lambda row: row.lag, text=lambda row: f"{row.lag:,}", right=True),
     Column(
         "lag_seconds",
@@ -40,6 +40,7 @@ _DISTANCE: list[Column[Lag]] = [
         text=lambda row: describe_size(row.lag_bytes),
         header="BYTES",
         right=True,
+        yields=1,
     ),
     Column("trend", lambda row: row.trend, text=_trend, right=True),
     Column("member", lambda row: row.member),

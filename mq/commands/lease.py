@@ -17,10 +17,10 @@ app = CommandGroup(help="Leases: messages in somebody's hands.")
 
 LEASES: list[Column[LeaseStatus]] = [
     Column("address", lambda lease: lease.address),
-    Column("reader", lambda lease: lease.reader),
+    Column("reader", lambda lease: lease.reader, yields=3),
     Column("holder", lambda lease: lease.holder),
-    Column("deliveries", lambda lease: lease.deliveries, right=True),
-    Column("expires", lambda lease: format_time(lease.expires)),
+    Column("deliveries", lambda lease: lease.deliveries, right=True, yields=2),
+    Column("expires", lambda lease: format_time(lease.expires), yields=1),
     Column(
         "seconds_left",
         lambda lease: lease.seconds_left,

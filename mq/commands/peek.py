@@ -129,7 +129,7 @@ def _table_columns(records: list[Record]) -> list[Column[Record]]:
     width = max(rest, _LEAST_VALUE_WIDTH)
     return [
         Column("address", lambda record: record.address),
-        Column("timestamp", lambda record: format_time(record.timestamp), header="TIME"),
+        Column("timestamp", lambda record: format_time(record.timestamp), header="TIME", yields=1),
         Column("key", lambda record: record.key, text=lambda record: cut(record.key, _KEY_WIDTH)),
         Column("value", lambda record: record.value, text=lambda record: _value(record, width)),
     ]

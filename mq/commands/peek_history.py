@@ -33,7 +33,7 @@ EVENTS: list[Column[Event]] = [
     Column("delivery", lambda event: event.delivery, right=True),
     Column("reader", lambda event: event.reader),
     Column("holder", lambda event: event.holder, text=lambda e: _told(e, e.holder)),
-    Column("started", lambda event: _time(event.started)),
+    Column("started", lambda event: _time(event.started), yields=1),
     Column("error", lambda event: event.error, text=lambda e: _told(e, e.error)),
     Column("reason", lambda event: event.reason),
     Column("target", lambda event: event.target),

@@ -1,0 +1,106 @@
+"""How wide the columns of a table become on a terminal, where each row is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+GAP = 2
+# The width up to which a cell without spaces is a word, such as a receipt or a message's id.
+_LONGEST_WORD = 41
+# What stands in a cell for nothing.
+_NOTHING = {"", "-"}
+# To what text is cut, and to what it and words are cut where that is not enough.
+_NARROW_TEXT = 16
+_NARROWEST = 8
+# Words are cut for no narrower terminal: little would be left to read, and nothing to copy.
+_LEAST_ROOM = 80
+
+
+class Wanted(NamedTuple):
+    """What a column would take: `width` is that of its widest cell, header included.
+
+    Numbers are not cut. `yields` is its turn to be left out where there is no room for all columns,
+    0 for none.
+    """
+
+    width: int
+    is_number: bool = False
+    is_text: bool = False
+    is_empty: bool = False
+    yields: int = 0
+
+
+def wanted(texts: Sequence[str], *, is_number: bool, yields: int) -> Wanted:
+    """What a column of these texts, the first of which is its header, would take."""
+    from rich.cells import cell_len
+
+    width = max(map(cell_len, texts))
+    is_text = width > _LONGEST_WORD or any(" " in text for text in texts[1:])
+    is_empty = _NOTHING.issuperset(texts[1:])
+    return Wanted(width, is_number, is_text and not is_number, is_empty, yields)
+
+
+def shortened(text: str, width: int) -> str:
+    """A text in at most so many cells: its beginning, and of a single word its end as well.
+
+    The end of an address tells it from others.
+    """
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= width:
+        return text
+    end = 0 if " " in text else (width - 1) // 2
+    begin = set_cell_size(text, width - 1 - end)
+    return f"{begin}…{set_cell_size(text[::-1], end)[::-1]}"
+
+
+def fitted(columns: Sequence[Wanted], room: int) -> list[int]:
+    """The width of each column, so that all fit; 0 for one that is left out, never the first.
+
+    Text is cut first. Then columns are left out in which nothing stands, and those that yield. Then
+    words are cut, and at last columns are left out from the right.
+    """
+    text = [index for index, column in enumerate(columns) if column.is_text]
+    words = [i for i, column in enumerate(columns) if not column.is_text and not column.is_number]
+    widths = [column.width for column in columns]
+    left_out: set[int] = set()
+    for index in [None, *_in_turn(columns)]:
+        if index is not None:
+            left_out.add(index)
+        widths = _without(columns, left_out)
+        if _cut(widths, text, _NARROW_TEXT, room):
+            return widths
+    room = max(room, _LEAST_ROOM)
+    for last in range(len(columns), 0, -1):
+        widths = _without(columns, left_out | set(range(last, len(columns))))
+        if _cut(widths, text, _NARROWEST, room) or _cut(widths, words, _NARROWEST, room):
+            break
+    return widths
+
+
+def _in_turn(columns: Sequence[Wanted]) -> list[int]:
+    """The columns that may be left out, the first to go first."""
+    turns = {
+        index: 0 if column.is_empty else column.yields
+        for index, column in enumerate(columns)
+        if index > 0 and (column.is_empty or column.yields)
+    }
+    return sorted(turns, key=lambda index: (turns[index], -index))
+
+
+def _without(columns: Sequence[Wanted], left_out: set[int]) -> list[int]:
+    return [0 if index in left_out else column.width for index, column in enumerate(columns)]
+
+
+def _cut(widths: list[int], which: Sequence[int], least: int, room: int) -> bool:
+    """Cut the widest of these columns, none below `least`, until all fit; whether they do."""
+    shown = [width for width in widths if width]
+    over = sum(shown) + GAP * (len(shown) - 1) - room
+    while over > 0:
+        widest = max(which, key=widths.__getitem__, default=None)
+        if widest is None or widths[widest] <= least:
+            return False
+        widths[widest] -= 1
+        over -= 1
+    return True
