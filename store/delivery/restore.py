@@ -14,7 +14,6 @@ from store.errors import BadInput, BadRecord
 from store.log.encoding import Encoded, encode_headers
 from store.messages import Message
 
-
 Letter = tuple[Message, Encoded]
 
 
