@@ -175,6 +175,8 @@ def _error_document(error: MqError) -> str:
     document: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.hint:
         document["hint"] = error.hint
+    if addresses := getattr(error, "addresses", ()):
+        document["addresses"] = list(addresses)
     if error.failures:
         document["failures"] = [
             {"receipt": receipt, "code": failure.code, "message": failure.message}

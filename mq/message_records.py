@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from mq.context import Context
+from mq.damage_marks import MARK, Watch, damage_fields
 from mq.formatting import MESSAGE_FIELDS
 from mq.output import Column, Format, to_json
 from mq.record_lines import Lines, cell_text, cut, stream_lines
@@ -39,6 +40,7 @@ def to_document(message: Message) -> dict[str, Any]:
         "state": message.state,
         **_lease_fields(message),
         **({} if message.dead is None else {"dead": _dead_document(message.dead)}),
+        **damage_fields(message),
     }
 
 
@@ -86,7 +88,7 @@ MESSAGE_COLUMNS: list[Column[Message]] = [
     Column("state", lambda message: message.state),
     Column("key", lambda message: cell_text(message.key)),
     Column("headers", lambda message: message.headers or None),
-    Column("value", lambda message: cell_text(message.value)),
+    Column("value", lambda message: MARK if message.damaged else cell_text(message.value)),
 ]
 
 _DEAD_COLUMNS: list[Column[Message]] = [
@@ -108,7 +110,16 @@ def message_lines(context: Context, format: str | None) -> Lines[Message]:
 def show_messages(
     context: Context, messages: Iterable[Message], columns: list[Column[Message]]
 ) -> None:
-    """Write messages that are looked at: envelopes with -o json or ndjson, a table, or TSV."""
+    """Write messages that are looked at: envelopes with -o json or ndjson, a table, or TSV.
+
+    Raises `Damaged` at the end if there were damaged ones, which are marked.
+    """
+    watch = Watch()
+    _show(context, watch.over(messages), columns)
+    watch.check()
+
+
+def _show(context: Context, messages: Iterable[Message], columns: list[Column[Message]]) -> None:
     output = context.output
     if output.is_json:
         for message in messages:
@@ -136,12 +147,16 @@ def _table_columns(messages: list[Message]) -> list[Column[Message]]:
         columns.append(_cut_column("key", lambda message: message.key, _KEY_WIDTH))
     taken = sum(_width(column, messages) for column in columns)
     width = max(shutil.get_terminal_size().columns - taken, _LEAST_VALUE_WIDTH)
-    return [*columns, _cut_column("value", lambda message: message.value, width)]
+    return [*columns, _cut_column("value", _shown_value, width)]
 
 
 def _width(column: Column[Message], messages: list[Message]) -> int:
     """How wide a column becomes, with the gap behind it."""
     return max([len(column.header), *(len(column.shown(message)) for message in messages)]) + 1
+
+
+def _shown_value(message: Message) -> bytes | None:
+    return MARK.encode() if message.damaged else message.value
 
 
 def _error(message: Message) -> bytes | None:

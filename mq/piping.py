@@ -9,13 +9,14 @@ from itertools import takewhile
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
+from mq.diagnostics import Diagnostics
 from mq.filter import Filter, FilterFailed
 from mq.group_reading import GroupReading
 from mq.interrupts import Interrupts
 from store.broker import Store
 from store.consumer import Consumer
 from store.crash import crash_point
-from store.errors import BadInput, MqError
+from store.errors import BadInput, Damaged, MqError
 from store.messages import Message, NewMessage
 from store.models import Record
 from store.transaction import Transaction
@@ -81,9 +82,12 @@ class QueueSource:
     With `once` it ends when none is ready, or after as many as were there when it was made.
     """
 
-    def __init__(self, store: Store, queue: str, batch: int, *, once: bool) -> None:
+    def __init__(
+        self, store: Store, queue: str, batch: int, diagnostics: Diagnostics, *, once: bool
+    ) -> None:
         status = store.queue(queue)
         self._store = store
+        self._diagnostics = diagnostics
         self._queue = queue
         self._batch = batch
         # Leased ones too: their holder may be dead.
@@ -97,13 +101,23 @@ class QueueSource:
         """Messages as they become ready."""
         while self._left > 0:
             most = int(min(self._batch, self._left))
-            messages = self._store.receive(self._queue, most, self._wait, attached=True)
+            messages = self._receive(most)
             self._in_hand = _receipts(messages)
             self._left -= len(messages)
             if messages:
                 yield messages
             elif not self._wait:
                 return
+
+    def _receive(self, most: int) -> list[Message]:
+        try:
+            return self._store.receive(self._queue, most, self._wait, attached=True)
+        except Damaged as damage:
+            # With nothing left to pass on it is what this run ends with.
+            if not self._wait or not damage.addresses:
+                raise
+            self._diagnostics.warning(damage.message)
+            return []
 
     def settle(self, tx: Transaction, items: Sequence[Message]) -> None:
         """Acknowledge the messages; raises `LeaseLost` when somebody else has leased one."""

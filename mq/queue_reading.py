@@ -13,7 +13,7 @@ from mq.message_records import message_lines
 from mq.record_printer import RecordPrinter
 from store.broker import Store
 from store.crash import crash_point
-from store.errors import LeaseLost, MqError
+from store.errors import Damaged, LeaseLost, MqError
 from store.messages import Message
 
 _LONGEST_WAIT = 60.0
@@ -36,6 +36,7 @@ class QueueReading:
         self._limit = limit
         self._wait = _LONGEST_WAIT if follow else 0.0
         self._interrupts = interrupts
+        self._diagnostics = context.diagnostics
         config = store.queue_config(queue)
         warn_of_chaos(context, queue, config)
         self._lease = config.lease / 1000
@@ -58,12 +59,22 @@ class QueueReading:
 
     def _print_all(self) -> None:
         while not self._printer.is_done:
-            with self._interrupts.allowed():
-                messages = self._store.receive(self._queue, self._most(), self._wait, attached=True)
+            messages = self._receive()
             if messages:
                 self._print(messages)
             elif not self._wait:
                 return
+
+    def _receive(self) -> list[Message]:
+        try:
+            with self._interrupts.allowed():
+                return self._store.receive(self._queue, self._most(), self._wait, attached=True)
+        except Damaged as damage:
+            # With nothing left to print it is what this run ends with.
+            if not self._wait or not damage.addresses:
+                raise
+            self._diagnostics.warning(damage.message)
+            return []
 
     def _most(self) -> int:
         return _BATCH if self._limit is None else min(_BATCH, self._limit - self._printer.printed)

@@ -24,7 +24,8 @@ class Scan:
     """Reads the partitions of a topic side by side, each in order, older records first.
 
     It ends at the end that was there when it was made, and before `until`; with `follow` it goes
-    on with what is appended, to new partitions too.
+    on with what is appended, to new partitions too. A damaged record ends it with an error, unless
+    `mark_damaged` lets it come as one.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class Scan:
         until: Until,
         *,
         follow: bool = False,
+        mark_damaged: bool = False,
     ) -> None:
         self._store = store
         self._source = source
         self._until = until
         self._follow = follow
+        self._mark_damaged = mark_damaged
         self._look()
         places = store.resolve_all(source.name, start)
         self._next = {found.partition: places[found.partition] for found in self._found}
@@ -84,7 +87,10 @@ class Scan:
         number, end = found.partition, self._until.end(found.end)
         most_bytes = min(BATCH_BYTES, _MOST_BYTES // partitions)
         while (offset := self._next[number]) < end:
-            page = self._store.read(self._source.name, number, offset, limit, most_bytes)
+            page = self._store.read(
+                self._source.name, number, offset, limit, most_bytes,
+                mark_damaged=self._mark_damaged,
+            )  # fmt: skip
             kept = self._until.cut(page, end)
             self._next[number] = page[-1].offset + 1 if len(kept) == len(page) > 0 else end
             yield from kept

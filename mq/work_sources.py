@@ -13,11 +13,12 @@ from typing import Generic, Protocol, TypeVar
 
 from mq.diagnostics import Diagnostics
 from mq.group_reading import report_losses
+from store.addresses import Address
 from store.broker import Store
 from store.consumer import Consumer
-from store.errors import Fenced, MqError, Unavailable, secondary_to
+from store.errors import Damaged, Fenced, MqError, NotFound, Unavailable, secondary_to
 from store.messages import Message
-from store.models import Record
+from store.models import Record, RecordId
 from store.shared_records import SharedRecord
 
 Item = TypeVar("Item", Record, Message, SharedRecord)
@@ -34,6 +35,10 @@ class Task(Generic[Item]):
 
     item: Item
     deliveries: int
+
+
+Delay = Callable[[int], float | None]
+"""What is waited after so many failures, in seconds; `None` leaves it to the source."""
 
 
 class Source(Protocol[Item]):
@@ -61,6 +66,14 @@ class Source(Protocol[Item]):
 
     def give_back(self, tasks: Sequence[Task[Item]]) -> None:
         """These were not tried, or not to an end."""
+
+    def skip_damaged(self, addresses: Sequence[Address]) -> None:
+        """These, of which `take` told by an error, are done with."""
+
+    def fail_damaged(
+        self, addresses: Sequence[Address], error: str, delay: Delay, *, final: bool
+    ) -> None:
+        """These have failed; with `final` for good."""
 
     def __enter__(self) -> Source[Item]: ...
 
@@ -145,6 +158,20 @@ class LeasedWork(Generic[Leased]):
         with suppress(MqError):
             self._store.extend([_receipt(task) for task in tasks], 0)
 
+    def skip_damaged(self, addresses: Sequence[Address]) -> None:
+        """Take out those that the DLQ did not take."""
+        for address in addresses:
+            with suppress(NotFound):
+                self._take_out(address)
+
+    def fail_damaged(
+        self, addresses: Sequence[Address], error: str, delay: Delay, *, final: bool
+    ) -> None:
+        """Nothing: they are in the DLQ, or set aside."""
+
+    def _take_out(self, address: Address) -> None:
+        raise NotImplementedError
+
     def __enter__(self) -> LeasedWork[Leased]:
         return self
 
@@ -170,16 +197,24 @@ class QueueWork(LeasedWork[Message]):
         present = status.messages
         super().__init__(store, receive, status.config.lease, present, once=once, most=most)
 
+    def _take_out(self, address: Address) -> None:
+        assert address.offset is not None
+        self._store.purge_message(address.name, address.offset)
+
 
 class ShareWork(LeasedWork[SharedRecord]):
     """Records of a topic through a share, from any number of its partitions."""
 
     def __init__(self, store: Store, share: str, *, once: bool) -> None:
+        self._share = share
         status = store.share(share)
         present = sum(partition.lag for partition in status.partitions)
         super().__init__(
             store, partial(store.acquire, share), status.config.lease, present, once=once
         )
+
+    def _take_out(self, address: Address) -> None:
+        self._store.skip_record(self._share, address)
 
 
 class TopicWork:
@@ -206,7 +241,13 @@ class TopicWork:
         """The next record of partitions of which none is in hand."""
         tasks: list[Task[Record]] = []
         while len(tasks) < most:
-            records = self._poll(0.0 if tasks else wait, until)
+            try:
+                records = self._poll(0.0 if tasks else wait, until)
+            except Damaged:
+                # What was taken before it comes first; the next call comes upon it again.
+                if not tasks:
+                    raise
+                break
             if not records:
                 break
             wanted = filter(self._is_wanted, records)
@@ -239,6 +280,24 @@ class TopicWork:
 
     def give_back(self, tasks: Sequence[Task[Record]]) -> None:
         """Nothing: what is not committed is read again."""
+
+    def skip_damaged(self, addresses: Sequence[Address]) -> None:
+        """Commit the record, and read on behind it."""
+        for id in map(_record_id, addresses):
+            following = id.offset + 1
+            self._consumer.commit({(id.topic, id.partition): following})
+            self._consumer.seek(id.topic, id.partition, following)
+
+    def fail_damaged(
+        self, addresses: Sequence[Address], error: str, delay: Delay, *, final: bool
+    ) -> None:
+        """Note the failure; the partition waits, unless the group's DLQ has the record now."""
+        for id in map(_record_id, addresses):
+            number = self._consumer.fail(id, error, final=final)
+            place = (id.topic, id.partition)
+            if self._consumer.position[place] == id.offset:
+                pause = math.inf if self._once else delay(number) or 0.0
+                self._paused[place] = monotonic() + pause
 
     def __enter__(self) -> TopicWork:
         return self
@@ -283,6 +342,12 @@ class TopicWork:
     def _check_owned(self, place: tuple[str, int]) -> None:
         if place not in self._consumer.assignment:
             raise Fenced(f"{place[0]}/{place[1]} is not assigned to {self._consumer.member} now")
+
+
+def _record_id(address: Address) -> RecordId:
+    assert address.partition is not None
+    assert address.offset is not None
+    return RecordId(address.name, address.partition, address.offset)
 
 
 def _receipt(task: Task[Leased]) -> str:

@@ -19,14 +19,24 @@ from mq.diagnostics import Diagnostics
 from mq.interrupts import Interrupts
 from mq.jobs import Job, environment, variables
 from mq.work_sources import Item, Source, Task
+from store.addresses import parse_address
 from store.broker import Store
 from store.crash import crash_point
-from store.errors import BadInput, Conflict, MqError, from_system, is_of_machine, secondary_to
+from store.errors import (
+    BadInput,
+    Conflict,
+    Damaged,
+    MqError,
+    from_system,
+    is_of_machine,
+    secondary_to,
+)
 from store.lockfile import pause
 
 # What a doubled retry delay grows to at most, in seconds.
 LONGEST_RETRY_DELAY = 3600.0
 _LONGEST_WAIT = 60.0
+_DAMAGED = "it is damaged: its checksum does not match"
 
 
 class OnFailure(StrEnum):
@@ -154,6 +164,23 @@ class Worker(Generic[Item]):
                 self._stopped_by = self._stopped_by or MqError(f"{address} failed: {error}")
                 self._source.retry(task, error, 0.0)
 
+    def _step_over(self, damage: Damaged) -> None:
+        """Treat damaged records as failed; raises where not single ones are damaged."""
+        if not damage.addresses:
+            raise damage
+        addresses = [parse_address(address) for address in damage.addresses]
+        self.failed += len(addresses)
+        match self._policy.on_failure:
+            case OnFailure.STOP:
+                self._stopped_by = self._stopped_by or damage
+            case OnFailure.SKIP:
+                self._diagnostics.warning(f"{damage.message}; skipped")
+                self._source.skip_damaged(addresses)
+            case on_failure:
+                self._diagnostics.warning(damage.message)
+                final = on_failure is OnFailure.DEAD_LETTER
+                self._source.fail_damaged(addresses, _DAMAGED, self._policy.delay, final=final)
+
     def _give_back_waiting(self) -> None:
         if self._waiting:
             self._source.give_back(self._waiting)
@@ -205,7 +232,11 @@ class Worker(Generic[Item]):
             if not self._is_over():
                 self._store.wait(self._store.changed(), pause, self._has_news)
             return
-        taken = self._source.take(room, pause, self._has_news)
+        try:
+            taken = self._source.take(room, pause, self._has_news)
+        except Damaged as damage:
+            self._step_over(damage)
+            return
         crash_point("work.taken")
         self._waiting += taken
         self._is_exhausted = self._policy.once and is_idle and not taken

@@ -24,7 +24,7 @@ from store.api.topology import TopologyCalls
 from store.clock import SystemClock
 from store.connections import translated
 from store.db import Database
-from store.errors import NotFound, secondary_to
+from store.errors import Damaged, NotFound, secondary_to
 from store.log.encoding import milliseconds
 from store.models import in_seconds
 
@@ -60,6 +60,8 @@ class Store(
     def __init__(self, database: Database) -> None:
         self._database = database
         self._placements: dict[str, log.placement.StickyPlacement] = {}
+        # Damage that a receive from a queue or share came upon while it had something to give.
+        self._untold: dict[str, Damaged] = {}
 
     @classmethod
     def open(
@@ -170,6 +172,9 @@ class Store(
         Each comes with its receipt, and comes back unless it is acknowledged within `lease`
         seconds, by default the queue's. The leases of an `attached` holder also end with its
         process. The wait ends early when `until`, which is called often, returns True.
+
+        A damaged message is never among them: it goes to the DLQ, or stays where it is. Once
+        nothing else is there, `Damaged` tells of it, a single time.
         """
         take = partial(self._receive, queue, max_messages, lease, holder, attached, prefetch)
         return self._take(queue, take, wait, until)
@@ -188,22 +193,26 @@ class Store(
         """Lease up to `max_records` records through a share, as `receive` does through a queue.
 
         Settle them by their receipts: ack accepts, nack releases, reject archives, extend renews
-        (KIP-932). A lease that lapsed is lost at once.
+        (KIP-932). A lease that lapsed is lost at once. Raises `Damaged` as `receive` does.
         """
         take = partial(self._acquire, share, max_records, lease, holder, attached)
         return self._take(share, take, wait, until)
 
     def _take(
-        self, name: str, take: Callable[[], tuple[list[Taken], int]], wait: Seconds | None,
-        until: Callable[[], bool] | None,
+        self, name: str, take: Callable[[], tuple[list[Taken], int, Damaged | None]],
+        wait: Seconds | None, until: Callable[[], bool] | None,
     ) -> list[Taken]:  # fmt: skip
         began = monotonic()
         patience = None if wait is None else in_seconds(wait)
         since = None
         while True:
-            taken, others = take()
+            taken, others, damage = take()
+            if damage is not None:
+                self._untold[name] = damage
             if taken:
                 return taken
+            if not others and name in self._untold:
+                raise self._untold.pop(name)
             deadline = began + (self._own_wait(name) if patience is None else patience)
             is_over = monotonic() >= deadline or (until is not None and until())
             if is_over and not others:

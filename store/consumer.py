@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
+from contextlib import suppress
 from itertools import count
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from store import delivery, groups, holders, log, waiting
+from store.addresses import parse_address
 from store.consumer_groups import Loss
 from store.crash import crash_point
-from store.errors import BadInput, Damaged, Fenced, NotFound, TimedOut, secondary_to
+from store.errors import BadInput, Damaged, Fenced, MqError, NotFound, TimedOut, secondary_to
 from store.log.encoding import check_text, given_list
 from store.models import in_seconds
 
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
     from store.groups.membership import Owned
     from store.log.positions import Position
     from store.log.topics import Partition
-    from store.models import Record, Seconds
+    from store.models import Record, RecordId, Seconds
 
 Place = tuple[str, int]
 
 # How often a consumer looks whether the processes of the other members are still there.
 LOOK_INTERVAL = 2_000
+# How long a consumer that comes upon damage waits for the lock to write it down, in seconds.
+_NOTING_WAIT = 0.1
 # Tells the unnamed members of one process apart.
 _numbers = count(1)
 
@@ -49,6 +53,7 @@ class Consumer:
         self._owned: dict[Place, Owned] = {}
         self._position: dict[Place, int] = {}
         self._turn = 0
+        self._damage: dict[tuple[str, ...], Damaged] = {}
         self._generation = 0
         self._beaten = self._looked = database.clock.boot()
         with database.write() as tx:
@@ -66,13 +71,17 @@ class Consumer:
         Each partition's records come in order; those of `paused` ones are left for a later poll
         (Kafka: Consumer.pause). Partitions change hands here: what was polled from one that is
         lost, and not committed, is read again by its new owner. The wait ends early when `until`,
-        which is called often, returns True. Raises `Fenced` when the group has dropped this member.
+        which is called often, returns True. Raises `Fenced` when the group has dropped this member,
+        `Damaged` at a damaged record, which `seek` passes over.
         """
         deadline = monotonic() + in_seconds(timeout)
         while True:
             since = self._database.changed()
             self._follow_group()
-            records = self._read(max_records, paused)
+            try:
+                records = self._read(max_records, paused)
+            except Damaged as damage:
+                raise self._noted(damage) from damage
             if records or monotonic() >= deadline or (until is not None and until()):
                 return records
             pause = monotonic() + min(LOOK_INTERVAL, self._beat) / 1000
@@ -135,14 +144,16 @@ class Consumer:
             raise BadInput(f"offsets count from 0, not from {offset}")
         self._position[topic, partition] = offset
 
-    def failures(self, record: Record) -> int:
+    def failures(self, record: Record | RecordId) -> int:
         """How many failed attempts at a record were noted."""
         owned = self._own(record.topic, record.partition)
         with self._database.read() as tx:
             return delivery.attempts.failures(tx, owned.slot, record.offset)
 
-    def fail(self, record: Record, error: str, *, final: bool = False) -> int:
+    def fail(self, record: Record | RecordId, error: str, *, final: bool = False) -> int:
         """Note a failed attempt at a record, which the next poll returns again; how many so far.
+
+        A damaged record, which no poll returns, is named by its id.
 
         When the group's limit of deliveries is reached, or at once when it is `final`, the record
         is copied to the group's DLQ and passed over: it and everything before it in the partition
@@ -251,13 +262,16 @@ class Consumer:
 
     def _read(self, most: int, paused: Container[Place]) -> list[Record]:
         places = [place for place in self._owned if place not in paused]
+        turn = self._turn
+        # Beginning with another partition each time keeps a busy one from starving the rest, and so
+        # does one at whose record a poll ends.
+        self._turn += 1
         records: list[Record] = []
         with self._database.read() as tx:
-            # Beginning with another partition each time keeps a busy one from starving the rest.
             for step in range(len(places)):
                 if len(records) >= most:
                     break
-                place = places[(self._turn + step) % len(places)]
+                place = places[(turn + step) % len(places)]
                 try:
                     records += self._read_partition(tx, place, most - len(records))
                 except (Damaged, NotFound):
@@ -265,8 +279,18 @@ class Consumer:
                     if records:
                         break
                     raise
-        self._turn += 1
         return records
+
+    def _noted(self, damage: Damaged) -> Damaged:
+        """What to tell of a damaged record, once it is written down for stalls and the doctor."""
+        if not damage.addresses or damage.addresses in self._damage:
+            return self._damage.get(damage.addresses, damage)
+        (address,) = damage.addresses
+        told = Damaged(damage.message, f"mq group skip {self.group} {address}", (address,))
+        self._damage[damage.addresses] = told
+        with suppress(MqError), self._database.write(_NOTING_WAIT) as tx:
+            log.damage.note(tx, log.topics.record_id(tx, parse_address(address)))
+        return told
 
     def _read_partition(self, tx: Snapshot, place: Place, most: int) -> list[Record]:
         topic = log.topics.find(tx, place[0])

@@ -153,6 +153,11 @@ class Damaged(StoreUnusable):
 
     code = "damaged"
 
+    def __init__(self, message: str, hint: str = "", addresses: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.addresses = addresses
+        """The records or messages that are damaged, as far as single ones are."""
+
 
 class DeviceError(StoreUnusable):
     """The device that holds the store reports an input/output error."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import repeat
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
-from store.models import Headers, HeaderValue, Seconds, Timestamp
+from store.models import Headers, HeaderValue, Remains, Seconds, Timestamp
 
 if TYPE_CHECKING:
     from store.letters import Dead
@@ -51,7 +51,8 @@ class Message(NamedTuple):
     """A message of a queue.
 
     `deliveries` runs on through dead-lettering; `redelivered` says whether this queue delivered it
-    before. `receipt`, `lease_expires` and `holder` are set on messages leased by this call.
+    before. `receipt`, `lease_expires` and `holder` are set on messages leased by this call. One
+    that is `damaged` has neither key, headers nor value, but what stands in their places.
     """
 
     queue: str
@@ -70,6 +71,7 @@ class Message(NamedTuple):
     lease_expires: int | None = None
     holder: str | None = None
     dead: "Dead | None" = None
+    damaged: Remains | None = None
 
     @property
     def address(self) -> str:

@@ -162,6 +162,11 @@ alter table mq_store add column lost_since integer;
 alter table mq_partitions add column last_commit integer not null default 0;
 alter table mq_slots add column last_commit integer not null default 0;
 create index mq_origins_message_id on mq_origins (message_id);
+create table mq_damages (
+  record integer primary key,
+  noticed integer not null,                       -- wall
+  told integer not null check (told in (0, 1))    -- whether a receive has raised an error for it
+) strict;
 """
 
 

@@ -80,6 +80,14 @@ class RecordId(NamedTuple):
         return list(map(tuple.__new__, repeat(cls), fields))
 
 
+class Remains(NamedTuple):
+    """What stands in a damaged record or message now; nothing tells how much of it was stored."""
+
+    key: bytes | None
+    headers: str | None
+    value: bytes | None
+
+
 class Record(NamedTuple):
     """A record as it is stored in a partition of a topic; `timestamp` is Unix milliseconds."""
 
@@ -100,6 +108,29 @@ class Record(NamedTuple):
     def time(self) -> datetime:
         """The timestamp as an aware UTC datetime."""
         return datetime.fromtimestamp(self.timestamp / 1000, UTC)
+
+    @property
+    def damaged(self) -> Remains | None:
+        """What is left of a `DamagedRecord`; of any other `None`."""
+        return None
+
+
+class DamagedRecord(Record):
+    """A record that differs from its checksum: it has neither key, headers nor value."""
+
+    remains: Remains
+
+    @property
+    def damaged(self) -> Remains:
+        """What stands in the places of key, headers and value."""
+        return self.remains
+
+    @classmethod
+    def found(cls, id: RecordId, timestamp: int, remains: Remains) -> "DamagedRecord":
+        """The damaged record at that place."""
+        record = cls(*id, timestamp, None, {}, None)
+        record.remains = remains
+        return record
 
 
 class TopicConfig(NamedTuple):

@@ -114,6 +114,13 @@ create index mq_records_message_group on mq_records (message_group)
   where message_group is not null;
 create index mq_records_expires on mq_records (expires) where expires is not null;
 
+-- Records that a reader came upon and found damaged: stalls and the doctor tell of them.
+create table mq_damages (
+  record integer primary key,
+  noticed integer not null,                       -- wall
+  told integer not null check (told in (0, 1))    -- whether a receive has raised an error for it
+) strict;
+
 -- Tombstones that a compaction has seen, and when: they go a delay after that.
 create table mq_tombstones (
   record integer primary key,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from store import groups
 from store.api.dead_letters import DeadLetterCalls
@@ -17,7 +17,7 @@ from store.api.routing import RoutingCalls
 from store.api.shares import ShareCalls
 from store.api.topics import TopicCalls
 from store.connections import translate
-from store.errors import BadInput, Fenced, MqError, TimedOut, secondary_to
+from store.errors import BadInput, Damaged, Fenced, MqError, TimedOut, secondary_to
 
 if TYPE_CHECKING:
     from store.consumer import Consumer
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from store.broker import Store
+
+Taken = TypeVar("Taken")
 
 
 class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCalls, GroupCalls):
@@ -83,13 +85,13 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         self, queue: str, max_messages: int = 1, lease: Seconds | None = None
     ) -> list[Message]:
         """Lease what is due now; see `Store.receive`. A transaction does not wait for messages."""
-        return self._receive(queue, max_messages, lease, None, False)[0]
+        return _given(self._receive(queue, max_messages, lease, None, False))
 
     def acquire(
         self, share: str, max_records: int = 1, lease: Seconds | None = None
     ) -> list[SharedRecord]:
         """Lease records through a share; see `Store.acquire`. A transaction does not wait."""
-        return self._acquire(share, max_records, lease, None, False)[0]
+        return _given(self._acquire(share, max_records, lease, None, False))
 
     def execute(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Run one statement of the caller's own and return all its rows.
@@ -198,6 +200,14 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
 
     def _sticky(self, topic: str) -> StickyPlacement:
         return self._store._sticky(topic)
+
+
+def _given(found: tuple[list[Taken], int, Damaged | None]) -> list[Taken]:
+    """What was leased; raises what is to be told of damage where that is nothing."""
+    taken, _, damage = found
+    if damage is not None and not taken:
+        raise damage
+    return taken
 
 
 def _ended() -> Fenced:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 
-from store import BadInput, NewMessage, NotFound, Store
+from store import BadInput, Message, NewMessage, NotFound, Record, Store
 from store.addresses import parse_address
 from store.consumer_groups import OffsetChange
 from store.groups.reset import Scope
@@ -196,6 +196,13 @@ def _change_line(change: OffsetChange) -> Line:
         toned(f"   {effect}", Tone.LAGGING if moved else Tone.DIM),
         toned("   moved into the log" if change.clamped else "", Tone.DIM),
     )
+
+
+def value_text(stored: Record | Message) -> str:
+    """The beginning of the value of a record or message, or why it has none."""
+    if stored.damaged is not None:
+        return "(damaged)"
+    return "(tombstone)" if stored.value is None else excerpt(stored.value)
 
 
 def excerpt(value: bytes | None, width: int = 200) -> str:

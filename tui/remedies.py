@@ -23,6 +23,7 @@ KEY_IDS: dict[Action, str] = {
     "create": "create",
     "reset": "reset",
     "delete": "purge",
+    "purge": "purge",
 }
 """Which key of the registry is for which remedy; to read on is not for a dashboard to do."""
 
@@ -68,6 +69,8 @@ def _facts(store: Store, stall: Stall) -> list[Line]:
 
 
 def _value(store: Store, stall: Stall) -> bytes | None:
+    if stall.cause == "damaged":
+        return None
     if stall.partition is None:
         return store.message(stall.source, stall.offset).value
     records = store.read(stall.source, stall.partition, stall.offset, 1)
@@ -81,7 +84,7 @@ def _option(words: list[str], name: str) -> str:
 def _dead_letter(store: Store, stall: Stall, words: list[str]) -> str:
     if "--to-dlq" in words:
         target = _option(words, "--to-dlq")
-        store.skip(stall.reader, parse_address(stall.blocker), target)
+        _pass_over(store, stall, target)
         return f"{stall.blocker} is in {target}; {stall.reader} goes on behind it"
     receipt = words[2]
     store.reject([receipt], stall.error)
@@ -89,8 +92,20 @@ def _dead_letter(store: Store, stall: Stall, words: list[str]) -> str:
 
 
 def _skip(store: Store, stall: Stall, words: list[str]) -> str:
-    store.skip(stall.reader, parse_address(stall.blocker))
+    _pass_over(store, stall)
     return f"{stall.reader} goes on behind {stall.blocker}, which stays in the log"
+
+
+def _pass_over(store: Store, stall: Stall, target: str | None = None) -> None:
+    if stall.kind == "share":
+        store.skip_record(stall.reader, parse_address(stall.blocker), target)
+    else:
+        store.skip(stall.reader, parse_address(stall.blocker), target)
+
+
+def _purge(store: Store, stall: Stall, words: list[str]) -> str:
+    store.purge_message(stall.source, stall.offset)
+    return f"{stall.blocker} is removed; what waited behind it goes on"
 
 
 def _release(store: Store, stall: Stall, words: list[str]) -> str:
@@ -153,4 +168,5 @@ _CALLS: dict[Action, Call] = {
     "delete": _delete,
     "policy": _policy,
     "create": _create,
+    "purge": _purge,
 }

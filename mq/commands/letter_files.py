@@ -10,6 +10,7 @@ import typer
 from mq.commands.reporting import report_document
 from mq.conditions import parse_message_conditions
 from mq.context import current_context
+from mq.damage_marks import Watch
 from mq.letter_lines import parse_letter, to_letter_document
 from mq.record_input import opened
 from store.errors import BadInput, BadRecord
@@ -35,14 +36,17 @@ def export_letters(
     """Write dead letters as lines of JSON, the oldest first; nothing is leased or removed.
 
     mq dlq import reads them: bytes, headers and their types, id, first time, reason and history
-    come back as they were. It is always NDJSON, whatever -o says.
+    come back as they were. It is always NDJSON, whatever -o says. Damaged letters are left out;
+    then the exit code is 7.
     """
     context = current_context()
     with context.open_store() as store:
         choice = parse_message_conditions(where or [], store.clock.wall())
-        for letter in _letters(store, store.dead_letter_queue(queue)):
-            if choice(letter):
+        watch = Watch()
+        for letter in watch.over(filter(choice, _letters(store, store.dead_letter_queue(queue)))):
+            if letter.damaged is None:
                 context.output.json_line(to_letter_document(letter))
+    watch.check()
 
 
 def _letters(store: Store, queue: str) -> Iterator[Message]:

@@ -13,8 +13,9 @@ from mq.commands.peek_history import show_history
 from mq.commands.peek_queue import peek_queue
 from mq.conditions import parse_conditions
 from mq.context import Context, current_context
+from mq.damage_marks import MARK, Watch, damage_fields
 from mq.output import Column, Format
-from mq.record_lines import RECORD_COLUMNS, cut
+from mq.record_lines import RECORD_COLUMNS, cell_text, cut
 from mq.records import to_document
 from mq.scan import Scan, record_address
 from store.addresses import Address, parse_address
@@ -74,7 +75,8 @@ def peek(
     --history tells of one message or record, as in emails@12 --history: the deliveries that failed,
     who had them, when, and why, and the ways between queues; they are kept for 14 days.
 
-    A table on a terminal, TSV in a pipe, and a stream of envelopes with -o json or ndjson.
+    A table on a terminal, TSV in a pipe, and a stream of envelopes with -o json or ndjson. What is
+    damaged is marked, without a value; then the exit code is 7.
     """
     context = current_context()
     source = parse_address(address)
@@ -91,7 +93,9 @@ def peek(
             raise BadInput("only messages of a queue have a state", hint="leave out --state")
         condition = parse_conditions(where or [], store.clock.wall())
         records = filter(condition, _records(store, record_address(source), begin))
-        _show(context, islice(records, number))
+        watch = Watch()
+        _show(context, watch.over(islice(records, number)))
+        watch.check()
 
 
 def _start(source: Address, word: str | None, now: int) -> Position:
@@ -105,20 +109,21 @@ def _start(source: Address, word: str | None, now: int) -> Position:
 
 def _records(store: "Store", source: Address, begin: Position) -> Iterator[Record]:
     if source.partition is not None and source.offset is not None:
-        return iter([store.record(source.name, source.partition, source.offset)])
-    return chain.from_iterable(Scan(store, source, begin, Until()).batches())
+        place = (source.name, source.partition, source.offset)
+        return iter([store.record(*place, mark_damaged=True)])
+    return chain.from_iterable(Scan(store, source, begin, Until(), mark_damaged=True).batches())
 
 
 def _show(context: Context, records: Iterator[Record]) -> None:
     output = context.output
     if output.is_json:
         for record in records:
-            output.json_line(to_document(record))
+            output.json_line(to_document(record) | damage_fields(record))
     elif output.format is Format.TABLE:
         found = list(records)
         output.listing(_table_columns(found), found)
     else:
-        output.listing(RECORD_COLUMNS, records)
+        output.listing([*RECORD_COLUMNS[:-1], _VALUE], records)
 
 
 def _table_columns(records: list[Record]) -> list[Column[Record]]:
@@ -135,5 +140,13 @@ def _table_columns(records: list[Record]) -> list[Column[Record]]:
     ]
 
 
+_VALUE: Column[Record] = Column(
+    "value",
+    lambda record: MARK if record.damaged else cell_text(record.value),
+)
+
+
 def _value(record: Record, width: int) -> str:
+    if record.damaged:
+        return MARK
     return "(tombstone)" if record.value is None else cut(record.value, width)

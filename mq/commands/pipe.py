@@ -153,7 +153,10 @@ class _Run:
                 hint="-g, --from and --member are for a topic",
             )
         self._interrupts.hold()
-        with QueueSource(self._store, request.source, request.batch, once=request.once) as source:
+        with QueueSource(
+            self._store, request.source, request.batch, self._context.diagnostics,
+            once=request.once,
+        ) as source:  # fmt: skip
             self._run(
                 Pipe[Message](self._store, source, self._filter, self._sink, self._interrupts)
             )

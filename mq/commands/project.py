@@ -9,6 +9,7 @@ from mq.commands import SingleCommand
 from mq.commands.reporting import report_document
 from mq.context import current_context
 from mq.interrupts import Interrupts
+from store.addresses import Address, parse_address
 from store.broker import Store
 from store.text import counted
 
@@ -29,6 +30,13 @@ def project(
         bool,
         typer.Option("--rebuild", help="Fill the table anew from the oldest record there is."),
     ] = False,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TOPIC/P@OFFSET",
+            help="Pass over this record, damaged or no JSON object; repeatable.",
+        ),
+    ] = None,
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Go on with what is appended.")
     ] = False,
@@ -42,7 +50,8 @@ def project(
     context = current_context()
     signals = [signal.SIGINT, signal.SIGTERM] if follow else [signal.SIGINT]
     with context.open_store() as store, Interrupts(*signals) as interrupts:
-        projecting = _Projecting(store, topic, table, primary_key)
+        passing = [parse_address(address) for address in skip or ()]
+        projecting = _Projecting(store, topic, table, primary_key, passing)
         try:
             projecting.catch_up(rebuild=rebuild)
             if follow:
@@ -60,16 +69,21 @@ def project(
 class _Projecting:
     """Brings one table up to date; `taken` counts the records."""
 
-    def __init__(self, store: Store, topic: str, table: str, primary_key: str) -> None:
+    def __init__(
+        self, store: Store, topic: str, table: str, primary_key: str, passing: list[Address]
+    ) -> None:
         self.taken = 0
         self._store = store
         self._topic = topic
         self._table = table
         self._primary_key = primary_key
+        self._passing = passing
 
     def catch_up(self, *, rebuild: bool = False) -> int:
         """Take in what is there now; how many records that were."""
-        taken = self._store.project(self._topic, self._table, self._primary_key, rebuild=rebuild)
+        taken = self._store.project(
+            self._topic, self._table, self._primary_key, rebuild=rebuild, passing=self._passing
+        )
         self.taken += taken
         return taken
 

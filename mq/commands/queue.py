@@ -1,6 +1,6 @@
 """`mq queue`: create, look at, empty and delete queues."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -37,6 +37,7 @@ from mq.commands.queue_options import (
     Wait,
     queue_settings,
 )
+from mq.commands.queue_purge import purge
 from mq.commands.reporting import DryRun, report_document, report_done, write_documents
 from mq.context import current_context
 from mq.output import Column, Format
@@ -44,9 +45,6 @@ from store.addresses import check_name
 from store.queue_status import QueueStatus
 from store.settings import write_settings
 from store.text import counted, describe_size
-
-if TYPE_CHECKING:
-    from store import Store
 
 app = CommandGroup(help="Queues: every message goes to one reader, until it is acknowledged.")
 
@@ -176,46 +174,5 @@ def _described(queue: QueueStatus) -> str:
     return f"queue {queue.name} with {counted(queue.messages, 'message')}{leased}"
 
 
-PURGED: list[Column[tuple[str, int]]] = [
-    Column("name", lambda row: row[0]),
-    Column("removed", lambda row: row[1], text=lambda row: f"{row[1]:,}", right=True),
-]
-
-
-@app.command("purge")
-def purge(
-    names: Names,
-    keep_leased: Annotated[
-        bool, typer.Option("--keep-leased", help="Leave what somebody works on at the moment.")
-    ] = False,
-    dry_run: DryRun = False,
-) -> None:
-    """Remove the messages of queues: ready, delayed, blocked and leased ones.
-
-    They do not go to a DLQ. Off a terminal it needs --yes.
-    """
-    context = current_context()
-    with context.open_store() as store:
-        queues = [store.queue(name) for name in dict.fromkeys(names)]
-        counts = [(queue.name, _purgeable(queue, keep_leased)) for queue in queues]
-        if dry_run:
-            context.output.listing(PURGED, counts)
-            return
-        doomed = " and ".join(f"{counted(number, 'message')} of {name}" for name, number in counts)
-        context.confirm(f"This removes {doomed}.")
-        removed = _purge(store, queues, keep_leased)
-    told = " and ".join(f"{counted(number, 'message')} of {name}" for name, number in removed)
-    report_done(context, PURGED, removed, f"removed {told}")
-
-
-def _purge(store: "Store", queues: list[QueueStatus], keep_leased: bool) -> list[tuple[str, int]]:
-    return [
-        (queue.name, store.purge_queue(queue.name, keep_leased=keep_leased)) for queue in queues
-    ]
-
-
-def _purgeable(queue: QueueStatus, keep_leased: bool) -> int:
-    return queue.messages - (queue.leased if keep_leased else 0)
-
-
+app.command("purge")(purge)
 app.command("alter")(alter)

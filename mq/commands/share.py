@@ -14,6 +14,7 @@ from mq.commands.share_columns import (
     show_share,
     total,
 )
+from mq.commands.skip import skip_shared
 from mq.context import current_context
 from mq.output import Format, row_document
 from mq.trial import trial
@@ -203,3 +204,6 @@ def reset(
         context.output.listing(OFFSET_CHANGES, changes)
     if not apply:
         context.diagnostics.note("nothing was changed; --apply does it")
+
+
+app.command("skip")(skip_shared)

@@ -43,8 +43,9 @@ def stalls(
 
     A group is stalled at the record that it can't commit, a FIFO queue at the first message of a
     message group, a share at the first record of a window that is full. The cause is held (somebody
-    has it and is slow), abandoned (whoever had it is gone), poison (it fails again and again) or
-    unassigned (nobody reads it). Lag whose commit moves is no stall.
+    has it and is slow), abandoned (whoever had it is gone), poison (it fails again and again),
+    damaged (it differs from its checksum, and is never handed out) or unassigned (nobody reads it).
+    Lag whose commit moves is no stall.
     """
     context = current_context()
     longest = parse_duration(over) / 1000

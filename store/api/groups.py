@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from store.addresses import Address
     from store.consumer_groups import GroupSettings, GroupStatus, Lag, OffsetChange
     from store.groups.reset import Scope, Target
-    from store.models import Record
+    from store.models import Record, RecordId
 
 _TIMES = ("retention", "max_lag_time")
 
@@ -95,9 +95,12 @@ class GroupCalls(Calls):
         with self._write() as tx:
             return groups.reset.apply(tx, group, target, scope, force)
 
-    def skip(self, group: str, record: Address, to_queue: str | None = None) -> Record | None:
+    def skip(
+        self, group: str, record: Address, to_queue: str | None = None
+    ) -> Record | RecordId | None:
         """Pass over the record that a group reads next, copying it to a queue if one is named.
 
+        Returns the record, its id alone where it is damaged, `None` where it has left the log.
         Works while the group is read; raises `BadInput` for any other record.
         """
         with self._write() as tx:

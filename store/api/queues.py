@@ -13,6 +13,7 @@ from store.models import DELIVERIES_WITH_DLQ
 
 if TYPE_CHECKING:
     from store.db import Write
+    from store.errors import Damaged
     from store.messages import Message, MessageId, NewMessage, QueueConfig, QueueSettings
     from store.models import Headers, Seconds, Timestamp
     from store.queue_status import Attempt, LeaseStatus, QueueStatus
@@ -89,6 +90,11 @@ class QueueCalls(Calls):
         self._in_steps(log.retention.drain)
         return removed
 
+    def purge_message(self, queue: str, sequence: int) -> None:
+        """Remove one message, leased or damaged or whatever it is; raises `NotFound`."""
+        with self._write() as tx:
+            delivery.purge.one(tx, delivery.queues.find(tx, queue), sequence)
+
     def send(
         self,
         queue: str,
@@ -124,10 +130,11 @@ class QueueCalls(Calls):
     def _receive(
         self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
         prefetch: int | None = None,
-    ) -> tuple[list[Message], int]:  # fmt: skip
+    ) -> tuple[list[Message], int, Damaged | None]:  # fmt: skip
         """Lease what is due now; the messages, and for how many others it is worth a new try.
 
-        Those were taken out of the way, or belonged to a holder that is gone.
+        Those were taken out of the way, or belonged to a holder that is gone. Last comes what is to
+        be told of damaged ones.
         """
         from store import holders
 
@@ -144,7 +151,7 @@ class QueueCalls(Calls):
             mischief = None if found.config.chaos is None else delivery.mischief.Mischief(tx, found)
             if mischief is not None:
                 mischief.stir()
-            picked, taken_out = [], 0
+            picked, taken_out, damage = [], 0, None
             room = _room(tx, found, who, most, prefetch)
             if room:
                 kind = (
@@ -154,10 +161,12 @@ class QueueCalls(Calls):
                 )
                 receiver = kind(tx, found.reader, room, duration, who)
                 picked, taken_out = receiver.receive(), receiver.taken_out
+                damage = receiver.damage
             if mischief is not None:
                 mischief.double(picked)
             freed = delivery.abandoned.free_if_due(tx, found.reader, wanting=len(picked) < most)
-            return delivery.view.leased(tx, found, picked, name), taken_out + freed + swept
+            messages = delivery.view.leased(tx, found, picked, name)
+            return messages, taken_out + freed + swept, damage
 
     def leave(self, queue: str, holder: str | None = None) -> None:
         """Stand back from a queue with a single active consumer: the next in line takes over.

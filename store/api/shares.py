@@ -13,6 +13,7 @@ from store.log.encoding import check_text, check_whole, milliseconds
 if TYPE_CHECKING:
     from store.addresses import Address
     from store.consumer_groups import OffsetChange
+    from store.errors import Damaged
     from store.log.positions import Position
     from store.models import Seconds
     from store.shared_records import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
@@ -87,6 +88,14 @@ class ShareCalls(Calls):
         with self._write() as tx:
             delivery.release.release(tx, record)
 
+    def skip_record(self, share: str, record: Address, to_queue: str | None = None) -> None:
+        """Let a share be done with a record it has in flight, copied to a queue if one is named.
+
+        Its holder's receipt is refused from then on. Raises `NotFound` when it is not in flight.
+        """
+        with self._write() as tx:
+            delivery.share_skip.skip(tx, share, record, to_queue)
+
     def plan_share_reset(self, name: str, target: Position) -> list[OffsetChange]:
         """What `reset_share` would do; nothing is changed."""
         with self._read() as tx:
@@ -104,8 +113,11 @@ class ShareCalls(Calls):
 
     def _acquire(
         self, share: str, most: int, lease: Seconds | None, holder: str | None, attached: bool
-    ) -> tuple[list[SharedRecord], int]:
-        """Lease what is due now; the records, and for how many others it is worth a new try."""
+    ) -> tuple[list[SharedRecord], int, Damaged | None]:
+        """Lease what is due now; the records, and for how many others it is worth a new try.
+
+        Last comes what is to be told of damaged ones.
+        """
         from store import holders
 
         check_whole(most, "a number of records")
@@ -122,7 +134,8 @@ class ShareCalls(Calls):
             if picked:
                 delivery.shares.keep_turn(tx, found, picked[-1].slot.number + 1)
             freed = delivery.abandoned.free_if_due(tx, found.reader, wanting=len(picked) < most)
-            return delivery.share_view.acquired(tx, found, picked, name), receiver.taken_out + freed
+            records = delivery.share_view.acquired(tx, found, picked, name)
+            return records, receiver.taken_out + freed, receiver.damage
 
 
 def _check_agreement(present: delivery.shares.Share, topic: str, config: ShareConfig) -> None:

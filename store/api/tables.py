@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from store import log
@@ -10,6 +11,7 @@ from store.errors import BadInput
 from store.log.encoding import encode_bytes
 
 if TYPE_CHECKING:
+    from store.addresses import Address
     from store.log.projections import Projection
     from store.models import Record
     from store.upkeep import CompactionResult
@@ -45,23 +47,28 @@ class TableCalls(Calls):
             )
         return [log.compaction.compact(database, found, p) for p in partitions]
 
-    def project(self, topic: str, table: str, primary_key: str, *, rebuild: bool = False) -> int:
+    def project(
+        self, topic: str, table: str, primary_key: str, *, rebuild: bool = False,
+        passing: Iterable[Address] = (),
+    ) -> int:  # fmt: skip
         """Bring a plain table up to the end of a topic of JSON objects; how many records it took.
 
         Each step stores rows and offsets together, so every record counts exactly once. A rebuild
-        fills a new table from the start, and swaps it in when it is complete.
+        fills a new table from the start, and swaps it in when it is complete. Records in `passing`
+        that can't be taken in, as damaged ones can't, are passed over.
         """
+        passed = frozenset(passing)
         with self._write() as tx:
             target = log.projections.declare(tx, topic, table, primary_key)
             again = log.projections.begin_rebuild(tx, target) if rebuild else target
         taken = 0
-        while step := self._advance(again):
+        while step := self._advance(again, passed):
             taken += step
         if rebuild:
             with self._write() as tx:
                 log.projections.finish_rebuild(tx, target)
         return taken
 
-    def _advance(self, projection: Projection) -> int:
+    def _advance(self, projection: Projection, passing: Collection[Address]) -> int:
         with self._write() as tx:
-            return log.projections.advance(tx, projection, PROJECTED_AT_ONCE)
+            return log.projections.advance(tx, projection, PROJECTED_AT_ONCE, passing)

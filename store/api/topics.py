@@ -127,21 +127,34 @@ class TopicCalls(Calls):
 
     def read(
         self, topic: str, partition: int = 0, offset: int = 0, limit: int = 1000,
-        max_bytes: int | None = None,
+        max_bytes: int | None = None, *, mark_damaged: bool = False,
     ) -> list[Record]:  # fmt: skip
-        """Up to `limit` records from `offset` on; nothing is remembered. Raises `Damaged`."""
+        """Up to `limit` records from `offset` on; nothing is remembered.
+
+        Raises `Damaged` at a damaged record; with `mark_damaged` it comes as a `DamagedRecord`.
+        """
         check_whole(offset, "an offset", -1)
         check_whole(limit, "a limit")
         with self._read() as tx:
             found = log.topics.find(tx, topic)
-            return log.read.read(tx, found, found.partition(partition), offset, limit, max_bytes)
+            chosen = found.partition(partition)
+            return log.read.read(
+                tx, found, chosen, offset, limit, max_bytes, mark_damaged=mark_damaged
+            )
 
-    def record(self, topic: str, partition: int, offset: int) -> Record:
-        """The record at an offset; raises `NotFound` where none is, not yet or no longer."""
+    def record(
+        self, topic: str, partition: int, offset: int, *, mark_damaged: bool = False
+    ) -> Record:
+        """The record at an offset; raises `NotFound` where none is, not yet or no longer.
+
+        Raises `Damaged` for a damaged one; with `mark_damaged` it comes as a `DamagedRecord`.
+        """
         check_whole(offset, "an offset", -1)
         with self._read() as tx:
             found = log.topics.find(tx, topic)
-            return log.read.find(tx, found, found.partition(partition), offset)
+            return log.read.find(
+                tx, found, found.partition(partition), offset, mark_damaged=mark_damaged
+            )
 
     def resolve(
         self, topic: str, position: Position, partition: int = 0, group: str | None = None
@@ -200,7 +213,10 @@ def _trim_plan(
 ) -> TrimResult:
     from store.upkeep import TrimResult
 
-    target = log.positions.resolve(tx, partition, before)
+    if before.kind == "time":
+        target = log.read.end_of_older(tx, partition, before.number)
+    else:
+        target = log.positions.resolve(tx, partition, before)
     address = f"{topic.name}/{partition.number}"
     if before.kind == "offset" and target > partition.next:
         raise BadInput(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from store import delivery
 from store.db import Write
-from store.delivery import expiry, heads, leases, move, queues
+from store.delivery import expiry, heads, leases, loading, move, queues
 from store.delivery.queues import Queue
 
 
@@ -17,6 +18,7 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
         heads.redelay(tx, queue.reader, leases.slots(tx, queue.reader)[0])
     if queue.config.dlq != before.dlq:
         _try_again(tx, queue)
+        _try_damaged(tx, queue)
     # A lower limit applies to what is there (RabbitMQ); what one pass leaves, later writers take.
     move.keep_within_limits(tx, queue.reader)
     return queues.find(tx, name)
@@ -35,3 +37,15 @@ def _try_again(tx: Write, queue: Queue) -> None:
                 "end": lane.base + lane.next,
             },
         )
+
+
+def _try_damaged(tx: Write, queue: Queue) -> None:
+    """What was set aside as damaged may have a place now."""
+    for slot in leases.slots(tx, queue.reader):
+        for (record,) in tx.rows(
+            "select record from mq_damages where record >= :first and record < :end",
+            {"first": slot.record_id(0), "end": slot.end},
+        ):
+            message = loading.load(tx, slot, record)
+            if message is not None:
+                delivery.settle.release(tx, queue.reader, message)

@@ -88,12 +88,21 @@ def history(tx: Snapshot, lease: int) -> list[Attempt]:
 
 def last_error(tx: Snapshot, lease: int) -> str | None:
     """What the last delivery that told an error said."""
-    error: str | None = tx.value(
-        "select error from mq_attempts where lease = :lease and error not null"
+    # A damaged error must not keep the message where it is.
+    error: bytes | None = tx.value(
+        "select cast(error as blob) from mq_attempts where lease = :lease and error not null"
         " order by number desc limit 1",
         {"lease": lease},
     )
-    return error
+    return None if error is None else error.decode(errors="replace")
+
+
+def count(tx: Snapshot, lease: int) -> int:
+    """How many deliveries ended otherwise than by an ack."""
+    number: int = tx.value(
+        "select count(*) from mq_attempts where lease = :lease", {"lease": lease}
+    )
+    return number
 
 
 def prune(tx: Write) -> None:

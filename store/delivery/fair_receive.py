@@ -54,8 +54,10 @@ class FairReceiver(Receiver):
             if record is None:
                 return
             message = load(self._tx, self._slot, record)
-            assert message is not None
-            if not self._take_out(message):
+            if message is None or self._take_out(message):
+                # Of what was damaged the group may not be the one that it was counted in.
+                tenants.pass_over(self._tx, self._reader, self._slot, record)
+            else:
                 self._deliver(message)
 
     def _hold(self, messages: list[Stored]) -> None:

@@ -82,7 +82,8 @@ def refresh(
             "message_group": message_group,
             "due": due,
             "record": record,
-            "messages": old[3] - removed,
+            # Damage may have given a message another group, which did not count it.
+            "messages": max(old[3] - removed, 1),
         },
     )
 

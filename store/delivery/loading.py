@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from struct import error as StructError
 
 from store import log
 from store.addresses import OFFSET_MASK
@@ -54,21 +55,24 @@ class Standing:
 
 
 class Stored(Standing):
-    """A message where it stands, with what it says."""
+    """A message where it stands, with what it says.
 
-    __slots__ = ("checksum", "expires", "headers", "key", "timestamp", "value")
+    One that is damaged has only those of its parts that can be handled, and may not be delivered.
+    """
+
+    __slots__ = ("expires", "headers", "is_damaged", "key", "timestamp", "value")
 
     def __init__(
         self,
         slot: Slot,
         lease: Lease | None,
         record: int,
-        message_group: str | None,
+        message_group: bytes | None,
         size: int,
         has_origin: bool,
         timestamp: int,
         key: bytes | None,
-        headers: str | None,
+        headers: bytes | None,
         value: bytes | None,
         expires: int | None,
         checksum: int,
@@ -77,23 +81,24 @@ class Stored(Standing):
         self.slot = slot
         self.lease = lease
         self.record = record
-        self.message_group = message_group
         self.size = size
         self.has_origin = has_origin
         self.timestamp = timestamp
         self.key = key
-        self.headers = headers
         self.value = value
         self.expires = expires
-        self.checksum = checksum
-
-    @property
-    def is_damaged(self) -> bool:
-        """Whether it is not what was sent any more."""
-        return not log.checksum.is_intact(
-            self.record, self.timestamp, self.message_group, self.key, self.headers, self.value,
-            self.checksum,
-        )  # fmt: skip
+        try:
+            self.message_group = None if message_group is None else message_group.decode()
+            self.headers = None if headers is None else headers.decode()
+            self.is_damaged = checksum != log.checksum.checksum(
+                record, timestamp, self.message_group, key, self.headers, value
+            )
+        except (AttributeError, TypeError, UnicodeDecodeError, StructError):
+            self.is_damaged = True
+        if self.is_damaged:
+            whole = (timestamp, message_group, key, headers, value, expires)
+            (self.timestamp, self.message_group, self.key, self.headers, self.value,
+             self.expires) = log.damage.usable(*whole)  # fmt: skip
 
     @property
     def content(self) -> Encoded:
@@ -101,14 +106,16 @@ class Stored(Standing):
         return Encoded.stored(self.value, self.key, self.headers)
 
 
+# Texts as blobs: damaged ones are no text, and SQLite's module for Python would give no row at all.
 _STANDING_COLUMNS = (
-    "r.id, r.message_group,"
+    "r.id, cast(r.message_group as blob),"
     " ifnull(length(r.key), 0) + ifnull(length(r.headers), 0) + ifnull(length(r.value), 0),"
     " exists (select 1 from mq_origins where record = r.id)"
 )
 
 RECORD_COLUMNS = (
-    f"{_STANDING_COLUMNS}, r.timestamp, r.key, r.headers, r.value, r.expires, r.checksum"
+    f"{_STANDING_COLUMNS}, r.timestamp, r.key, cast(r.headers as blob), r.value, r.expires,"
+    " r.checksum"
 )
 
 _LEASE_COLUMNS = (
@@ -167,7 +174,9 @@ def leases_to_settle(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
 
 def standing(row: Row, slot: Slot) -> Standing:
     """Where a message stands, from a row of `leases_to_settle`."""
-    return Standing(slot, Lease(*row[4:]), *row[:4])
+    record, message_group, size, has_origin, *lease = row
+    group = None if message_group is None else log.damage.as_text(message_group)
+    return Standing(slot, Lease(*lease), record, group, size, has_origin)
 
 
 def with_lease(row: Row, slot: Slot) -> Stored:

@@ -34,8 +34,9 @@ def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
         sizes[m.slot.partition].append(m.size)
     for lane, gone in sizes.items():
         tx.execute(
-            "update mq_partitions set records = records - ?, bytes = bytes - ?, last_commit = ?"
-            " where id = ?",
+            # Damage may have changed how long something is.
+            "update mq_partitions set records = records - ?, bytes = max(bytes - ?, 0),"
+            " last_commit = ? where id = ?",
             (len(gone), sum(gone), tx.number_partition(lane), lane),
         )
     if reader.ordered:
@@ -48,8 +49,9 @@ def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
 
 def _refresh_heads(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
     for group, removed in Counter(m.message_group for m in messages).items():
-        assert group is not None
-        heads.refresh(tx, reader, messages[0].slot, group, removed=removed)
+        # Damage may have made a message's group unreadable; then it is in none.
+        if group is not None:
+            heads.refresh(tx, reader, messages[0].slot, group, removed=removed)
 
 
 def count(tx: Write, reader: Reader, *, moved: int = 0, dropped: int = 0) -> None:
@@ -122,21 +124,22 @@ def _copy(
                 keeps_id=not moved,
             )
             moved = True
-            _keep_damage(tx, message, record)
         else:
             # A log has no place for a history: its records are not messages.
             headers = decode_headers(message.headers)
             copy = NewRecord(message.value, message.key, headers)
             (id,) = log.append.produce(tx, target, [copy], log.placement.StickyPlacement())
-            _keep_damage(tx, message, target.partitions[id.partition].base + id.offset)
+            record = target.partitions[id.partition].base + id.offset
+        if message.is_damaged:
+            keep_damage(tx, record)
 
 
-def _keep_damage(tx: Write, message: Stored, record: int) -> None:
+def keep_damage(tx: Write, record: int) -> None:
     """What was damaged before it moved must not pass for whole under a new checksum."""
-    if message.is_damaged:
-        tx.execute(
-            "update mq_records set checksum = -1 - checksum where id = :record", {"record": record}
-        )
+    tx.execute(
+        "update mq_records set checksum = -1 - checksum where id = :record", {"record": record}
+    )
+    log.damage.note(tx, record)
 
 
 def _is_cycle(letter: Origin, target: str) -> bool:
@@ -201,7 +204,8 @@ def place(
             kept_since=tx.wall,
         )
         for index, one, record in zip(indexes, those, placed, strict=True):
-            _keep_damage(tx, one, record)
+            if one.is_damaged:
+                keep_damage(tx, record)
             records[index] = record
     return records
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from store.db import Row, Snapshot, Write
+from store import delivery
+from store.db import Snapshot, Write
 from store.statements import array
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Origin(NamedTuple):
     error: str | None = None
     hops: "tuple[Hop, ...]" = ()
     priority: int = 0
+    is_sound: bool = True
+    """Whether all of it could be read; what could not is left out."""
 
     def dead(self) -> "Dead | None":
         """The dead letter's envelope, if it is one."""
@@ -87,16 +90,12 @@ def moved(tx: Snapshot, records: Sequence[int]) -> dict[int, Origin]:
     if not records:
         return {}
     rows = tx.rows(
-        "select record, message_id, sent, source, reason, at, deliveries, error, hops, priority"
-        " from mq_origins where record in (select value from json_each(:records))",
+        "select record, message_id, sent, cast(source as blob), cast(reason as blob), at,"
+        " deliveries, cast(error as blob), cast(hops as blob), priority from mq_origins"
+        " where record in (select value from json_each(:records))",
         {"records": array(records)},
     )
-    return {row[0]: _from_row(row[1:]) for row in rows}
-
-
-def _from_row(row: Row) -> Origin:
-    id, sent, source, reason, at, deliveries, error, hops, own = row
-    return Origin(id, sent, source, reason, at, deliveries, error, hops_from_json(hops), own)
+    return {row[0]: delivery.stored_origins.from_row(tx, row) for row in rows}
 
 
 def put(tx: Write, records: Sequence[int], origins: Sequence[Origin]) -> None:

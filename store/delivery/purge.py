@@ -32,6 +32,13 @@ def everything(tx: Write, queue: Queue) -> int:
     return removed
 
 
+def one(tx: Write, queue: Queue, sequence: int) -> None:
+    """Remove one message, whoever holds it; raises `NotFound`."""
+    message = view.find_message(tx, queue, sequence)
+    attempts.note_lapsed(tx, message.lease)
+    move.drop(tx, queue.reader, message)
+
+
 def letters(tx: Write, queue: Queue, sequences: Collection[int]) -> set[int]:
     """Remove those of the messages that are dead letters, and in nobody's hands; which."""
     messages = [message for message, _ in deadletters.free(tx, queue, sequences)]

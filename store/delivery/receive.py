@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from store import delivery, log
 from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Write
 from store.delivery import attempts, expiry, heads, leases, move, receipts, window
@@ -16,7 +18,10 @@ from store.delivery.loading import (
     with_lease,
 )
 from store.delivery.readers import Reader
-from store.errors import Damaged
+
+if TYPE_CHECKING:
+    from store.delivery.damaged import SteppedOver
+    from store.errors import Damaged
 
 # How many messages a receive takes out (exhausted or expired) before it leaves the rest for later.
 MOST_TAKEN_OUT = 100
@@ -39,7 +44,7 @@ class Receiver:
         self._holder = holder
         self.taken_out = 0
         self._picked: list[Stored] = []
-        self._damaged: list[Stored] = []
+        self._stepped_over: list[SteppedOver] = []
         self._is_isolating = False
         self._may_be_due = True
         self._slots = leases.slots(tx, reader)
@@ -47,16 +52,18 @@ class Receiver:
             self._slots.sort(key=lambda slot: (slot.number < reader.turn, slot.number))
 
     def receive(self) -> list[Stored]:
-        """The messages that are leased now, in the order in which they are to be worked on.
-
-        Raises `Damaged` when there are none but such as differ from their checksums.
-        """
+        """The messages that are leased now, in the order in which they are to be worked on."""
         self._pick_all()
         if self._may_be_due:
             leases.notice(self._tx, self._reader)
-        if self._damaged and not self._picked:
-            raise self._damage()
         return self._picked
+
+    @property
+    def damage(self) -> Damaged | None:
+        """What is to be told of the damaged messages that it was the first to come upon."""
+        if not self._stepped_over:
+            return None
+        return delivery.damaged.error(self._reader, self._stepped_over)
 
     def _pick_all(self) -> None:
         if self._reader.ordered:
@@ -207,16 +214,14 @@ class Receiver:
 
     def _take_out(self, message: Stored) -> bool:
         """Whether the message left the queue, or may at least not be delivered."""
+        if message.is_damaged or (message.has_origin and not self._has_sound_origin(message)):
+            self.taken_out += 1
+            self._step_over(message)
+            return True
         if self._is_expired(message):
             self.taken_out += 1
             if not move.expire(self._tx, self._reader, message):
                 self._postpone(message)
-            return True
-        if message.is_damaged:
-            self._damaged.append(message)
-            self.taken_out += 1
-            # It is never handed out, and holds nobody up but its own message group.
-            self._postpone(message)
             return True
         most = self._reader.max_deliveries
         if most is None or message.lease is None or message.lease.deliveries < most:
@@ -241,14 +246,19 @@ class Receiver:
             message.lease = old.unheld(due)
             leases.update(self._tx, self._reader, [old], [message.lease])
 
-    def _damage(self) -> Damaged:
-        addresses = ", ".join(
-            self._reader.address(m.slot.number, m.sequence) for m in self._damaged[:3]
-        )
-        return Damaged(
-            f"{len(self._damaged)} damaged message(s) can't be delivered: {addresses}",
-            hint="find all damage: mq verify",
-        )
+    def _has_sound_origin(self, message: Stored) -> bool:
+        return delivery.origins.moved(self._tx, [message.record])[message.record].is_sound
+
+    def _step_over(self, message: Stored) -> None:
+        """Let a damaged message go to the DLQ, or stay and hold up its own message group alone."""
+        address = self._reader.address(message.slot.number, message.sequence)
+        is_news = log.damage.tell(self._tx, message.record)
+        has_moved = delivery.damaged.to_dlq(self._tx, self._reader, message)
+        if not has_moved:
+            self._postpone(message)
+        if is_news:
+            dlq = self._reader.dead_letter_to if has_moved else None
+            self._stepped_over.append(delivery.damaged.SteppedOver(address, dlq))
 
     def _is_expired(self, message: Stored) -> bool:
         if self._reader.retention is None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from store import log
 from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.db import Snapshot, Write
 from store.delivery import deadletters, journal, leases, loading, move, origins, queues, view
@@ -13,7 +14,7 @@ from store.delivery.journal import Entry
 from store.delivery.loading import Stored
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
-from store.errors import BadInput, Conflict, MqError, NotFound
+from store.errors import BadInput, Conflict, Damaged, MqError, NotFound
 from store.letters import Chosen, Moved, Redriven
 from store.log.checksum import checksum
 from store.statements import array
@@ -118,7 +119,8 @@ def edit(
     """Replace the value of a dead letter that has the value `before`; all else stays as it is.
 
     Written down like a redrive. Raises `Conflict` when it has another value by now or somebody
-    has leased it, `BadInput` when it is no dead letter or too large for its queue.
+    has leased it, `BadInput` when it is no dead letter or too large for its queue, `Damaged` when
+    nobody knows what else of it is as it was.
     """
     message = view.find_message(tx, queue, sequence)
     address = f"{queue.name}@{sequence}"
@@ -130,6 +132,13 @@ def edit(
         )
     if view.state_of(tx, queue, message, False) == "leased":
         raise Conflict(f"{address} is leased by somebody", hint="mq lease list shows by whom")
+    if message.is_damaged:
+        raise Damaged(
+            f"{address} is damaged: {log.damage.CHECKSUM}",
+            hint=f"remove it: mq dlq purge {queue.name} --id"
+            f" {origins.format_id(origin.message_id)} --yes",
+            addresses=(address,),
+        )
     if message.value != before:
         raise Conflict(f"{address} was changed meanwhile", hint="edit it again")
     size = message.size + _growth(message, value)
@@ -165,6 +174,9 @@ def _write_value(tx: Write, message: Stored, value: bytes | None) -> None:
         "update mq_partitions set bytes = bytes + :more where id = :lane",
         {"more": _growth(message, value), "lane": message.slot.partition},
     )
+    if message.is_damaged:
+        # Whatever else of it is not as it was stays so.
+        move.keep_damage(tx, message.record)
 
 
 def _growth(message: Stored, value: bytes | None) -> int:

@@ -72,6 +72,16 @@ def refresh(tx: Write, reader: Reader, slot: Slot, place: Place, in_flight: int)
     )
 
 
+def pass_over(tx: Write, reader: Reader, slot: Slot, record: int) -> None:
+    """Let a tenant go on behind a record that damage has given another message group."""
+    names = tx.rows(
+        "select name from mq_tenants where reader = :reader and first = :record",
+        {"reader": reader.id, "record": record},
+    )
+    for (name,) in names:
+        refresh(tx, reader, slot, Place(name, record), 0)
+
+
 def _first_undelivered(tx: Snapshot, slot: Slot, message_group: str, after: int) -> int | None:
     found: int | None = tx.value(
         "select r.id from mq_records r where r.message_group = :message_group and r.id >= :after"

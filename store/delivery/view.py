@@ -17,6 +17,7 @@ from store.delivery.readers import Reader
 from store.errors import NotFound
 from store.log.encoding import check_whole, decode_headers
 from store.messages import Message, State
+from store.models import Remains
 
 if TYPE_CHECKING:
     from store.queue_status import LeaseStatus, QueueStatus
@@ -56,7 +57,12 @@ def _message(
         lease_expires,
         holder,
     )
-    return message if origin is None else _as_moved(message, origin)
+    if origin is not None:
+        message = _as_moved(message, origin)
+    if one.is_damaged or (origin is not None and not origin.is_sound):
+        remains = Remains(one.key, one.headers, one.value)
+        return message._replace(headers={}, key=None, value=None, damaged=remains)
+    return message
 
 
 def _as_moved(message: Message, origin: Origin) -> Message:

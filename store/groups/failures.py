@@ -6,11 +6,11 @@ from store.db import Write
 from store.delivery import attempts, dead_records, queues
 from store.groups.groups import Group
 from store.letters import Reason
-from store.models import Record
+from store.models import Record, RecordId
 
 
 def note(
-    tx: Write, group: Group, slot: int, record: Record, member: str, error: str, *,
+    tx: Write, group: Group, slot: int, record: Record | RecordId, member: str, error: str, *,
     final: bool = False,
 ) -> tuple[int, bool]:  # fmt: skip
     """Note a failed attempt; how many there were, and whether the record is a dead letter now.

@@ -5,18 +5,19 @@ from __future__ import annotations
 from store.addresses import OFFSET_BITS, Address
 from store.db import Write
 from store.delivery import attempts, dead_records, queues
-from store.errors import BadInput
+from store.errors import BadInput, Damaged, NotFound
 from store.groups import commit, groups, membership
 from store.groups.reset import committed_offset
 from store.log import read, topics
-from store.models import Record
+from store.models import Record, RecordId
 
 
-def skip(tx: Write, name: str, address: Address, to_queue: str | None) -> Record | None:
+def skip(tx: Write, name: str, address: Address, to_queue: str | None) -> Record | RecordId | None:
     """Commit past one record, and copy it to a queue first if one is named; the record.
 
-    Works while the group has live members, but only on the record that comes next (else
-    `BadInput`). Whoever holds the partition is fenced and reads on behind the record.
+    Of a damaged record only its id is returned, of one that has left the log `None`. Works while
+    the group has live members, but only on the record that comes next (else `BadInput`). The holder
+    of the partition is fenced and reads on behind the record.
     """
     group = groups.find(tx, name)
     if address.partition is None or address.offset is None:
@@ -26,19 +27,19 @@ def skip(tx: Write, name: str, address: Address, to_queue: str | None) -> Record
     slot = _slot(tx, group, partition.id, address)
     place = committed_offset(tx, group.id, partition.id)
     cursor = partition.start if place is None else max(place, partition.start)
-    if address.offset != cursor:
+    following = read.next_offset(tx, partition, cursor)
+    if address.offset not in (cursor, following):
         raise BadInput(
             f"{address} is not what group {name} reads next: that is"
-            f" {address.name}/{address.partition}@{cursor}",
+            f" {address.name}/{address.partition}@{following}",
             hint="to move further: mq group reset",
         )
-    found = read.read(tx, topic, partition, cursor, 1)
-    record = found[0] if found and found[0].offset == cursor else None
-    if record is None and cursor >= partition.next:
+    if address.offset >= partition.next:
         raise read.absent(topic, partition, address.offset)
+    record = _record(tx, topic, partition, address.offset)
     if record is not None and to_queue is not None:
         _copy(tx, to_queue, record, slot)
-    commit.place_cursor(tx, group, partition.id, cursor + 1)
+    commit.place_cursor(tx, group, partition.id, address.offset + 1)
     membership.next_generation(tx, group)
     return record
 
@@ -53,8 +54,19 @@ def _slot(tx: Write, group: groups.Group, partition: int, address: Address) -> i
     return slot
 
 
-def _copy(tx: Write, to_queue: str, record: Record, slot: int) -> None:
+def _record(
+    tx: Write, topic: topics.Topic, partition: topics.Partition, offset: int
+) -> Record | RecordId | None:
+    try:
+        return read.find(tx, topic, partition, offset)
+    except Damaged:
+        return RecordId(topic.name, partition.number, offset)
+    except NotFound:
+        return None
+
+
+def _copy(tx: Write, to_queue: str, record: Record | RecordId, slot: int) -> None:
     place = slot << OFFSET_BITS | record.offset
-    tries = len(attempts.history(tx, place))
+    tries = attempts.count(tx, place)
     error = attempts.last_error(tx, place)
     dead_records.copy(tx, queues.find(tx, to_queue), record, tries, error, "rejected")

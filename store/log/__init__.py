@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from store.log import (
         append as append,
         compaction as compaction,
+        damage as damage,
         latest as latest,
         placement as placement,
         positions as positions,

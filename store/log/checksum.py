@@ -36,16 +36,21 @@ def checksum(
 def is_intact(
     record: int,
     timestamp: int,
-    message_group: str | None,
+    message_group: bytes | None,
     key: bytes | None,
-    headers: str | None,
+    headers: bytes | None,
     value: bytes | None,
     stored: int,
 ) -> bool:
-    """Whether a record is as it was stored; damage may even have changed the type of a column."""
+    """Whether a record is as it was stored; texts are given as blobs.
+
+    Damage may even have changed the type of a column, and left texts that are not UTF-8.
+    """
     try:
-        return checksum(record, timestamp, message_group, key, headers, value) == stored
-    except (AttributeError, TypeError, StructError):
+        group = None if message_group is None else message_group.decode()
+        text = None if headers is None else headers.decode()
+        return checksum(record, timestamp, group, key, text, value) == stored
+    except (AttributeError, TypeError, UnicodeDecodeError, StructError):
         return False
 
 

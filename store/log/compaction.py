@@ -7,15 +7,13 @@ every delete (Kafka: log compaction).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from store import log
 from store.db import Database, Snapshot, Write
 from store.log.read import offset_for_time
 from store.log.retention import remove_records
 from store.log.topics import Partition, Topic
 from store.upkeep import CompactionResult
 
-_PAGE = 10_000
 # Removing so many records holds the write lock for a few milliseconds.
 STEP = 2_000
 # Kafka's min.cleanable.dirty.ratio: compact once half of the log is new since the last time.
@@ -43,33 +41,22 @@ def removable(tx: Snapshot, topic: Topic, partition: Partition) -> list[int]:
     """The offsets of the records that a compaction would remove now, in order.
 
     These are values that a newer record of the same key replaces, records without a key, and
-    tombstones whose delay has passed.
+    tombstones whose delay has passed. A damaged record may have had any key: it stays, and replaces
+    none.
     """
     newest: dict[bytes, int] = {}
     gone = set(_expired_tombstones(tx, topic, partition))
-    for offset, key in _keys(tx, partition, horizon(tx, topic, partition)):
-        if key is None:
+    end = horizon(tx, topic, partition)
+    for offset, key, _, is_damaged in log.read.keys(tx, partition, end):
+        if is_damaged:
+            gone.discard(offset)
+        elif key is None:
             gone.add(offset)
-            continue
-        if key in newest:
-            gone.add(newest[key])
-        newest[key] = offset
+        else:
+            if key in newest:
+                gone.add(newest[key])
+            newest[key] = offset
     return sorted(gone)
-
-
-def _keys(tx: Snapshot, partition: Partition, end: int) -> Iterator[tuple[int, bytes | None]]:
-    first = partition.start
-    while True:
-        page = tx.rows(
-            "select id, key from mq_records where id >= :first and id < :end"
-            " order by id limit :page",
-            {"first": partition.base + first, "end": partition.base + end, "page": _PAGE},
-        )
-        for id, key in page:
-            yield id - partition.base, key
-        if len(page) < _PAGE:
-            return
-        first = page[-1][0] - partition.base + 1
 
 
 def _expired_tombstones(tx: Snapshot, topic: Topic, partition: Partition) -> list[int]:

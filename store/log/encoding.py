@@ -14,7 +14,7 @@ MOST_HEADERS = 64
 LARGEST_HEADER = 8 << 10
 # What a column of SQLite holds.
 _LARGEST_NUMBER = 2**63 - 1
-_DISTANT_FUTURE = 253_402_300_800_000  # the year 10000
+DISTANT_FUTURE = 253_402_300_800_000  # the year 10000
 _PARTS = [attrgetter(name) for name in ("value", "key", "headers", "timestamp", "partition")]
 
 Given = TypeVar("Given")
@@ -253,7 +253,7 @@ def check_kinds(config: NamedTuple) -> None:
 def milliseconds(given: Seconds, what: str) -> int:
     """A length of time in whole milliseconds, never shorter than given; raises `BadInput`."""
     seconds = in_seconds(given, what)
-    if not 0 <= seconds * 1000 <= _DISTANT_FUTURE:
+    if not 0 <= seconds * 1000 <= DISTANT_FUTURE:
         raise BadInput(f"{what} can't be {seconds} seconds")
     return -(-round(seconds * 1_000_000) // 1000)
 
@@ -268,7 +268,7 @@ def encode_timestamp(given: Timestamp | None) -> int | None:
         moment = _cut_off(given)
     else:
         raise BadInput(f"not a timestamp: {given!r}", hint="a datetime, or Unix milliseconds")
-    if moment is None or 0 <= moment < _DISTANT_FUTURE:
+    if moment is None or 0 <= moment < DISTANT_FUTURE:
         return moment
     raise _unusable_timestamp(given)
 

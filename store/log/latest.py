@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from store.db import Snapshot
+from store.errors import Damaged
 from store.log import read
 from store.log.topics import Partition, Topic
 from store.models import Record
-
-_PAGE = 10_000
 
 
 def latest(tx: Snapshot, topic: Topic) -> list[Record]:
     """The newest record of every key that was not deleted since, by key; keyless ones are left out.
 
     Where a key stands in several partitions, as after their number grew, the newest by time counts.
+    Raises `Damaged` if a record of the topic is damaged: it may have been the newest of any key.
     """
     newest: dict[bytes, tuple[int, int, Partition]] = {}
     for partition in topic.partitions:
-        for key, (timestamp, id) in _newest(tx, partition).items():
+        for key, (timestamp, id) in _newest(tx, topic, partition).items():
             if key not in newest or newest[key][:2] < (timestamp, id):
                 newest[key] = (timestamp, id, partition)
     found = [_record(tx, topic, id, partition) for _, (_, id, partition) in sorted(newest.items())]
@@ -46,19 +48,23 @@ def latest_of(tx: Snapshot, topic: Topic, key: bytes) -> Record | None:
     return None if record.value is None else record
 
 
-def _newest(tx: Snapshot, partition: Partition) -> dict[bytes, tuple[int, int]]:
+def _newest(tx: Snapshot, topic: Topic, partition: Partition) -> dict[bytes, tuple[int, int]]:
     newest: dict[bytes, tuple[int, int]] = {}
-    first = partition.base + partition.start
-    while True:
-        page = tx.rows(
-            "select key, timestamp, id from mq_records where id >= :first and id < :end"
-            " order by id limit :page",
-            {"first": first, "end": partition.base + partition.next, "page": _PAGE},
-        )
-        newest.update((key, (timestamp, id)) for key, timestamp, id in page if key is not None)
-        if len(page) < _PAGE:
-            return newest
-        first = page[-1][2] + 1
+    with closing(read.keys(tx, partition, partition.next)) as records:
+        for offset, key, timestamp, is_damaged in records:
+            if is_damaged:
+                raise _uncertain(f"{topic.name}/{partition.number}@{offset}")
+            if key is not None:
+                newest[key] = (timestamp, partition.base + offset)
+    return newest
+
+
+def _uncertain(address: str) -> Damaged:
+    return Damaged(
+        f"record {address} is damaged, and may have been the newest of any key",
+        hint="find all damage: mq verify; copy what is intact: mq salvage",
+        addresses=(address,),
+    )
 
 
 def _record(tx: Snapshot, topic: Topic, id: int, partition: Partition) -> Record:

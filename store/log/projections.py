@@ -6,12 +6,14 @@ The table lies in the same file and belongs to the user, who may query and index
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from store.addresses import check_name
+from store.addresses import Address, check_name
 from store.db import Snapshot, Write
-from store.errors import BadInput, Exists, NotFound
+from store.errors import BadInput, Damaged, Exists, NotFound
 from store.log import read, topics
+from store.log.topics import Partition, Topic
 from store.models import Record
 
 if TYPE_CHECKING:
@@ -87,31 +89,54 @@ def _has_table(tx: Snapshot, name: str) -> bool:
     )
 
 
-def advance(tx: Write, projection: Projection, most: int) -> int:
+def advance(tx: Write, projection: Projection, most: int, passing: Collection[Address] = ()) -> int:
     """Bring up to `most` records into the table; how many there were.
 
-    Raises `BadInput` at a record that is not a JSON object or lacks the primary key; what came
-    before it is kept.
+    Raises `BadInput` at a record that is not a JSON object or lacks the primary key, `Damaged` at a
+    damaged one, unless it is among those to be passed over; what came before it is kept.
     """
     topic = topics.find(tx, projection.topic)
     done = 0
     for partition in topic.partitions:
-        next_offset = _next_offset(tx, projection, partition.id)
-        records = read.read(tx, topic, partition, next_offset, most - done, read.MOST_BYTES)
-        if not records:
-            continue
+        next_offset = _pass_over(tx, projection, topic, partition, passing)
         try:
+            records = read.read(tx, topic, partition, next_offset, most - done, read.MOST_BYTES)
+            if not records:
+                continue
             taken = _Batch(tx, projection).apply(records)
-        except BadInput:
+        except (BadInput, Damaged) as error:
             # What other partitions gave is stored first; the next call comes here and raises.
             if done:
                 break
-            raise
+            raise _with_way_out(projection, error) from error
         _store_offset(tx, projection, partition.id, records[taken - 1].offset + 1)
         done += taken
         if done >= most or taken < len(records):
             break
     return done
+
+
+def _pass_over(
+    tx: Write, projection: Projection, topic: Topic, partition: Partition,
+    passing: Collection[Address],
+) -> int:  # fmt: skip
+    """The offset to go on at, behind what is to be passed over."""
+    begin = _next_offset(tx, projection, partition.id)
+    if not passing:
+        return begin
+    offset = read.next_offset(tx, partition, begin)
+    while Address(topic.name, partition.number, offset) in passing:
+        offset = read.next_offset(tx, partition, offset + 1)
+        _store_offset(tx, projection, partition.id, offset)
+    return offset
+
+
+def _with_way_out(projection: Projection, error: BadInput | Damaged) -> BadInput | Damaged:
+    if isinstance(error, BadInput):
+        return error
+    (address,) = error.addresses
+    command = f"mq project {projection.topic} {projection.target} --pk {projection.primary_key}"
+    return Damaged(error.message, f"{command} --skip {address}", error.addresses)
 
 
 def _next_offset(tx: Snapshot, projection: Projection, partition: int) -> int:

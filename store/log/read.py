@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from store.db import Snapshot
+from collections.abc import Generator
+from struct import error as StructError
+from typing import Any, NamedTuple
+
+from store import log
+from store.db import Row, Snapshot
 from store.errors import Damaged, NotFound
-from store.log.checksum import checksum
+from store.log.checksum import checksum, is_intact
 from store.log.encoding import decode_headers
 from store.log.topics import Partition, Topic
-from store.models import Record
+from store.models import DamagedRecord, Record, RecordId, Remains
 
 MOST_BYTES = 8 << 20
 _SAMPLE = 1_000
 
-# A record of a topic has no message group.
-_COLUMNS = "id, timestamp, key, headers, value, checksum"
+# A record of a topic has no message group. Damaged headers may be no text, hence the blob.
+_COLUMNS = "id, timestamp, key, cast(headers as blob), value, checksum"
 
 
 def read(
@@ -23,11 +28,14 @@ def read(
     offset: int,
     limit: int,
     most_bytes: int | None = None,
+    *,
+    mark_damaged: bool = False,
 ) -> list[Record]:
     """Up to `limit` records from `offset` on; offsets that were removed are passed over.
 
     With `most_bytes` the list ends early, but never empty, once its values and keys hold that
-    many bytes. Raises `Damaged` at a record that differs from its checksum.
+    many bytes. A record that differs from its checksum raises `Damaged`, or with `mark_damaged`
+    comes as a `DamagedRecord`.
     """
     rows = tx.connection.execute(
         f"select {_COLUMNS} from mq_records where id >= :first and id < :end"
@@ -41,11 +49,21 @@ def read(
     records: list[Record] = []
     name, number, base = topic.name, partition.number, partition.base
     size = 0
-    for id, timestamp, key, headers, value, stored in rows:
-        if checksum(id, timestamp, None, key, headers, value) != stored:
+    for id, timestamp, key, blob, value, stored in rows:
+        try:
+            headers = None if blob is None else blob.decode()
+            is_damaged = checksum(id, timestamp, None, key, headers, value) != stored
+        except (AttributeError, TypeError, UnicodeDecodeError, StructError):
+            is_damaged = True
+        if is_damaged and mark_damaged:
+            records.append(_marked(RecordId(name, number, id - base), timestamp, key, blob, value))
+            continue
+        if is_damaged:
             # What lies before it is good; the next call begins here and raises.
             if records:
                 break
+            # An open cursor, which the error's traceback would keep, pins the WAL.
+            rows.close()
             raise _damage(topic, partition, id - base)
         fields = {} if headers is None else decode_headers(headers)
         # What Record(...) does, without a call of Python for each.
@@ -59,12 +77,16 @@ def read(
     return records
 
 
-def find(tx: Snapshot, topic: Topic, partition: Partition, offset: int) -> Record:
-    """The record at an offset; raises `NotFound` where there is none, `Damaged`."""
-    found = read(tx, topic, partition, offset, 1) if offset >= 0 else []
-    if not found or found[0].offset != offset:
+def find(
+    tx: Snapshot, topic: Topic, partition: Partition, offset: int, *, mark_damaged: bool = False
+) -> Record:
+    """The record at an offset; raises `NotFound` where there is none.
+
+    A damaged one raises `Damaged`, or with `mark_damaged` comes as a `DamagedRecord`.
+    """
+    if offset < 0 or not exists(tx, partition, offset):
         raise absent(topic, partition, offset)
-    return found[0]
+    return read(tx, topic, partition, offset, 1, mark_damaged=mark_damaged)[0]
 
 
 def exists(tx: Snapshot, partition: Partition, offset: int) -> bool:
@@ -92,11 +114,75 @@ def absent(topic: Topic, partition: Partition, offset: int) -> NotFound:
     )
 
 
+def _marked(id: RecordId, timestamp: Any, key: Any, headers: Any, value: Any) -> DamagedRecord:
+    found = log.damage.usable(timestamp, None, key, headers, value, None)
+    remains = Remains(found.key, found.headers, found.value)
+    return DamagedRecord.found(id, found.timestamp, remains)
+
+
 def _damage(topic: Topic, partition: Partition, offset: int) -> Damaged:
+    place = f"{topic.name}/{partition.number}"
     return Damaged(
-        f"record {topic.name}/{partition.number}@{offset} is damaged: its checksum does not match",
-        hint=f"find all damage: mq verify; read on after it: --from {offset + 1}",
+        f"record {place}@{offset} is damaged: {log.damage.CHECKSUM}",
+        hint=f"read on after it: mq consume {place} --from {offset + 1}; find all: mq verify",
+        addresses=(f"{place}@{offset}",),
     )
+
+
+class Found(NamedTuple):
+    """A record as it was found; of one that is damaged only such parts as can be handled."""
+
+    timestamp: int
+    message_group: str | None
+    key: bytes | None
+    headers: str | None
+    value: bytes | None
+    is_damaged: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, headers and value."""
+        return len(self.key or b"") + len(self.headers or "") + len(self.value or b"")
+
+
+def as_found(tx: Snapshot, record: int) -> Found | None:
+    """One record by its id, whole or damaged; `None` when it is gone."""
+    row = tx.row(
+        "select timestamp, cast(message_group as blob), key, cast(headers as blob), value, checksum"
+        " from mq_records where id = :id",
+        {"id": record},
+    )
+    if row is None:
+        return None
+    timestamp, group, key, headers, value, stored = row
+    usable = log.damage.usable(timestamp, group, key, headers, value, None)
+    is_whole = is_intact(record, timestamp, group, key, headers, value, stored)
+    return Found(*usable[:5], is_damaged=not is_whole)
+
+
+def next_offset(tx: Snapshot, partition: Partition, offset: int) -> int:
+    """The first offset from `offset` on that compaction has left; the end if there is none."""
+    first = _first_from(tx, partition, offset)
+    return partition.next if first is None else first[0]
+
+
+def keys(
+    tx: Snapshot, partition: Partition, end: int
+) -> Generator[tuple[int, bytes | None, int, bool]]:
+    """Offset, key and timestamp of each record before offset `end`, and whether it is damaged.
+
+    To be closed where it is not read to its end.
+    """
+    rows = tx.connection.execute(
+        f"select {_COLUMNS} from mq_records where id >= :first and id < :end order by id",
+        {"first": partition.base + partition.start, "end": partition.base + end},
+    )
+    try:
+        for row in rows:
+            id, timestamp, key, *_ = row
+            yield id - partition.base, key, timestamp, not _is_whole(row)
+    finally:
+        rows.close()
 
 
 def offset_for_time(tx: Snapshot, partition: Partition, timestamp: int) -> int | None:
@@ -106,7 +192,11 @@ def offset_for_time(tx: Snapshot, partition: Partition, timestamp: int) -> int |
     """
     if partition.records == 0 or partition.last_timestamp < timestamp:
         return None
-    low, high = partition.start, partition.next
+    return _search(tx, partition, timestamp, partition.next)
+
+
+def _search(tx: Snapshot, partition: Partition, timestamp: int, end: int) -> int | None:
+    low, high = partition.start, end
     while low < high:
         middle = (low + high) // 2
         row = _first_from(tx, partition, middle)
@@ -116,6 +206,39 @@ def offset_for_time(tx: Snapshot, partition: Partition, timestamp: int) -> int |
             low = row[0] + 1
     found = _first_from(tx, partition, low)
     return None if found is None else found[0]
+
+
+def end_of_older(tx: Snapshot, partition: Partition, timestamp: int) -> int:
+    """The offset before which every record is older than `timestamp`; no damaged time is trusted.
+
+    For what removes records: a damaged time can make a search pass over newer ones.
+    """
+    end = offset_for_time(tx, partition, timestamp)
+    end = partition.next if end is None else end
+    while (last := _last_whole(tx, partition, end)) is not None:
+        offset, time = last
+        if time < timestamp:
+            return offset + 1
+        found = _search(tx, partition, timestamp, offset)
+        end = offset if found is None else min(found, offset)
+    return partition.start
+
+
+def _last_whole(tx: Snapshot, partition: Partition, end: int) -> tuple[int, int] | None:
+    """Offset and timestamp of the last record before `end` that is not damaged."""
+    rows = tx.connection.execute(
+        f"select {_COLUMNS} from mq_records where id >= :first and id < :end order by id desc",
+        {"first": partition.base + partition.start, "end": partition.base + end},
+    )
+    whole = (row for row in rows if _is_whole(row))
+    row = next(whole, None)
+    rows.close()
+    return None if row is None else (row[0] - partition.base, row[1])
+
+
+def _is_whole(row: Row) -> bool:
+    id, timestamp, key, headers, value, stored = row
+    return is_intact(id, timestamp, None, key, headers, value, stored)
 
 
 def last_offset(tx: Snapshot, partition: Partition) -> int | None:
@@ -145,4 +268,7 @@ def _first_from(tx: Snapshot, partition: Partition, offset: int) -> tuple[int, i
         "select id, timestamp from mq_records where id >= :first and id < :end order by id limit 1",
         {"first": partition.base + offset, "end": partition.base + partition.next},
     )
-    return None if row is None else (row[0] - partition.base, row[1])
+    if row is None:
+        return None
+    id, timestamp = row
+    return id - partition.base, timestamp if isinstance(timestamp, int) else 0

@@ -178,10 +178,9 @@ def _end_by_age(tx: Snapshot, topic: Topic, partition: Partition) -> int:
         "select timestamp from mq_records where id >= :first and id < :end order by id limit 1",
         {"first": partition.base + partition.start, "end": partition.base + partition.next},
     )
-    if first is None or first >= oldest_kept:
+    if first is None or (isinstance(first, int) and oldest_kept <= first <= tx.wall):
         return 0
-    found = log.read.offset_for_time(tx, partition, oldest_kept)
-    return partition.next if found is None else found
+    return log.read.end_of_older(tx, partition, oldest_kept)
 
 
 def _end_by_size(tx: Snapshot, topic: Topic, partition: Partition) -> int:

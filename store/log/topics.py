@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from store.addresses import OFFSET_BITS, check_name
+from store.addresses import OFFSET_BITS, Address, check_name
 from store.db import Snapshot, Write
 from store.errors import BadInput, Conflict, Exists, NotFound
 from store.log.encoding import check_kinds, check_whole
@@ -125,6 +125,13 @@ class Topic(NamedTuple):
             f"partition {self.name}/{number} does not exist",
             hint=f"{self.name} has partitions 0 to {len(self.partitions) - 1}",
         )
+
+
+def record_id(tx: Snapshot, address: Address) -> int:
+    """The id that the record at an address has, or would have; raises `NotFound`."""
+    assert address.partition is not None
+    assert address.offset is not None
+    return find(tx, address.name).partition(address.partition).base + address.offset
 
 
 def create(tx: Write, name: str, partitions: int, config: TopicConfig) -> Topic:

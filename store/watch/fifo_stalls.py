@@ -13,7 +13,7 @@ from store.watch.terms import Terms
 
 # A message in flight for the first time, and not for too long, is passed over unread.
 _QUERY = f"""
-select {leased.COLUMNS}, r.message_group, h.messages
+select {leased.COLUMNS}, h.message_group, h.messages
 from mq_leases l
 join mq_records r on r.id = l.record
 join mq_heads h on h.reader = l.reader and h.message_group = r.message_group
@@ -87,7 +87,7 @@ class FifoCandidate:
             produced=timestamp,
             oldest_seconds=max(0, self._tx.wall - timestamp) / 1000,
             growth=self._terms.arriving("channel", self._queue.id, lane.next),
-            retention_seconds=max(0, ends - self._tx.wall) / 1000,
+            retention_seconds=None if head.is_damaged else max(0, ends - self._tx.wall) / 1000,
             remedies=tuple(self._remedies()),
         )
 
@@ -111,12 +111,15 @@ class FifoCandidate:
         return self.blocked - leased
 
     def _remedies(self) -> list[Remedy]:
+        message = f"{self.source}@{self.offset}"
         if self._head.is_damaged:
-            return []
+            return remedies.of_damaged_message(
+                self._tx, self.source, message, self._queue.config.dlq
+            )
         return remedies.of_message(
             self._tx,
             self.source,
-            f"{self.source}@{self.offset}",
+            message,
             self._queue.config.dlq,
             self._head.receipt,
             can_release=not self._head.is_exhausted,

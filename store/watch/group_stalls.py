@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from store import holders
+from store import holders, log
 from store.addresses import OFFSET_BITS
-from store.db import Row, Snapshot
+from store.db import Snapshot
 from store.text import describe_duration
 from store.watch import evidence, remedies
 from store.watch.models import Cause, Remedy, Stall
@@ -15,17 +15,17 @@ from store.watch.terms import Terms
 
 _QUERY = """
 select s.id, r.name, r.dead_letter_to, r.max_deliveries, c.name, t.retention, p.id, p.number,
-       max(s.cursor, p.start), p.next, iif(s.committed, s.cursor, null), s.member, s.tries,
-       s.moved, s.taken,
-       (select q.timestamp from mq_records q
-          where q.id >= (p.id << 40) + max(s.cursor, p.start) and q.id < (p.id << 40) + p.next
-          order by q.id limit 1) as oldest
+       q.id - (p.id << 40), p.next, iif(s.committed, s.cursor, null), s.member, s.tries,
+       s.moved, s.taken, q.timestamp as oldest
 from mq_readers r
 join mq_slots s on s.reader = r.id
 join mq_partitions p on p.id = s.partition
+join mq_records q on q.id = (select min(n.id) from mq_records n
+  where n.id >= (p.id << 40) + max(s.cursor, p.start) and n.id < (p.id << 40) + p.next)
 join mq_channels c on c.id = p.channel
 join mq_topics t on t.channel = c.id
-where r.kind = 'group' and p.next > max(s.cursor, p.start) and oldest <= :arrived
+where r.kind = 'group' and p.next > max(s.cursor, p.start)
+  and (oldest <= :arrived or exists (select 1 from mq_damages d where d.record = q.id))
   and (s.moved <= :before or s.member is null)
   and (:partition is null or p.id = :partition)
 """
@@ -123,7 +123,9 @@ class GroupCandidate:
 
     @cached_property
     def cause(self) -> Cause:
-        """Which of the four it is."""
+        """Which of them it is."""
+        if self._record.is_damaged:
+            return "damaged"
         if self._failures.show_poison or self._is_lost_again_and_again:
             return "poison"
         if self._owner is None:
@@ -141,13 +143,25 @@ class GroupCandidate:
             since = self._oldest_in_store_time
         else:
             # A member that has just taken the partition gets its time.
-            taken = 0 if self.cause == "poison" else self._place.taken
+            taken = 0 if self.cause in {"poison", "damaged"} else self._place.taken
             since = max(self._place.moved, self._arrived, taken)
         return max(0, self._tx.now - since) / 1000
 
     @property
     def _oldest_in_store_time(self) -> int:
-        return self._tx.now - (self._tx.wall - self._place.oldest)
+        return self._tx.now - (self._tx.wall - self._oldest)
+
+    @property
+    def _oldest(self) -> int:
+        # Of a damaged record the time may be any.
+        timestamp, wall = self._record.timestamp, self._tx.wall
+        return min(timestamp, wall) if self._record.is_damaged else timestamp
+
+    @cached_property
+    def _record(self) -> log.read.Found:
+        found = log.read.as_found(self._tx, self._base + self._place.offset)
+        assert found is not None
+        return found
 
     @cached_property
     def _arrived(self) -> int:
@@ -161,6 +175,10 @@ class GroupCandidate:
         return max(self._oldest_in_store_time, sampled or 0)
 
     @property
+    def _damage(self) -> str | None:
+        return f"it is damaged: {log.damage.CHECKSUM}" if self._record.is_damaged else None
+
+    @property
     def is_stalled(self) -> bool:
         """Whether that is too long."""
         return self.seconds * 1000 >= self._terms.threshold(self.cause)
@@ -171,14 +189,15 @@ class GroupCandidate:
         address = f"{place.topic}/{place.number}"
         first = self._base + place.offset + 1
         keys, exact = evidence.keys_between(self._tx, first, self._base + place.end)
-        key, size, timestamp = self._record()
+        record = self._record
+        timestamp = None if record.is_damaged else record.timestamp
         return Stall(
             kind="group",
             source=place.topic,
             partition=place.number,
             reader=self.reader,
             blocker=f"{address}@{place.offset}",
-            key=key,
+            key=None if record.is_damaged else record.key,
             blocked=self.blocked,
             keys=keys,
             keys_exact=exact,
@@ -189,28 +208,20 @@ class GroupCandidate:
             holder_host=None if owner is None else owner.host,
             holder_pid=None if owner is None else owner.pid,
             holder_seen=None if owner is None else (self._tx.now - owner.seen) / 1000,
-            error=self._failures.error,
+            error=self._failures.error or self._damage,
             same_errors=self._failures.same,
             cause=self.cause,
             why=self._why(),
             committed=place.committed,
             offset=place.offset,
             end=place.end,
-            size=size,
+            size=record.size,
             produced=timestamp,
-            oldest_seconds=max(0, self._tx.wall - place.oldest) / 1000,
+            oldest_seconds=max(0, self._tx.wall - self._oldest) / 1000,
             growth=self._terms.arriving("partition", place.partition, place.end),
             retention_seconds=self._retention_left(timestamp),
             remedies=tuple(self._remedies(address)),
         )
-
-    def _record(self) -> Row:
-        row = self._tx.row(
-            "select key, ifnull(length(key), 0) + ifnull(length(headers), 0)"
-            " + ifnull(length(value), 0), timestamp from mq_records where id = :id",
-            {"id": self._base + self._place.offset},
-        )
-        return row or (None, None, None)
 
     def _retention_left(self, timestamp: int | None) -> float | None:
         if timestamp is None or self._place.retention is None:
@@ -221,6 +232,9 @@ class GroupCandidate:
         match self.cause:
             case "poison":
                 return self._why_poison()
+            case "damaged":
+                offset = self._place.offset
+                return f"it is damaged, and nothing after {offset} is read before it is skipped"
             case "held":
                 assert self._owner is not None
                 return f"{self._owner.name} is alive, has it and does not commit"
@@ -245,7 +259,7 @@ class GroupCandidate:
         place = self._place
         if self.cause in {"unassigned", "abandoned"}:
             return remedies.of_idle_group(place.group, address)
-        is_owned = self._owner is not None and self._owner.is_alive
+        is_owned = self._owner is not None and self._owner.is_alive and self.cause != "damaged"
         return remedies.of_group(
             self._tx, place.group, address, place.offset, place.dlq, is_owned=is_owned
         )

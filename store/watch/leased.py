@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import NamedTuple
 
-from store import holders
+from store import holders, log
 from store.addresses import OFFSET_MASK
 from store.db import Row, Snapshot
 from store.delivery import receipts
@@ -12,7 +13,19 @@ from store.text import describe_duration
 from store.watch import evidence
 from store.watch.models import Cause
 
-COLUMNS = "l.id, l.record, l.ends, l.due, l.deliveries, l.token, l.holder, l.started"
+COLUMNS = (
+    "l.id, l.record, l.ends, l.due, l.deliveries, l.token, l.holder, l.started,"
+    " exists (select 1 from mq_damages d where d.record = l.record)"
+)
+
+
+class Contents(NamedTuple):
+    """Key, size in bytes, own expiry and timestamp."""
+
+    key: bytes | None
+    size: int
+    expires: int | None
+    timestamp: int
 
 
 class Leased:
@@ -22,7 +35,9 @@ class Leased:
         self._tx = tx
         self._most = most
         (self.lease, self.record, self._ends, self._due, self.deliveries, self._token,
-         self._holder, self._started) = row  # fmt: skip
+         self._holder, self._started, is_damaged) = row  # fmt: skip
+        self.is_damaged = bool(is_damaged)
+        """Whether a receive found it damaged: it is never handed out."""
         self.offset = self.lease & OFFSET_MASK
 
     @cached_property
@@ -36,20 +51,17 @@ class Leased:
         return self._token is not None and self._ends > self._tx.now
 
     @property
-    def is_damaged(self) -> bool:
-        """Whether it differs from its checksum: nothing else keeps what was never delivered."""
-        return bool(self.deliveries == 0)
-
-    @property
     def is_exhausted(self) -> bool:
         """Whether it may not be delivered again, and could not be moved away either."""
         return not self.is_held and self._most is not None and self.deliveries >= self._most
 
     @cached_property
     def cause(self) -> Cause:
-        """Which of the four it is."""
+        """Which of them it is."""
+        if self.is_damaged:
+            return "damaged"
         lost = self.deliveries >= evidence.LOST_DELIVERIES and self.failures.error is None
-        if self.failures.show_poison or lost or self.is_damaged or self.is_exhausted:
+        if self.failures.show_poison or lost or self.is_exhausted:
             return "poison"
         if self._token is None:
             return "held"
@@ -60,21 +72,21 @@ class Leased:
     def seconds(self) -> float:
         """For how long it has been in flight, failed deliveries included."""
         since = self._tx.now if self._started is None else self._started
-        began = self.contents[3] if self.is_damaged else self.failures.since
+        began = self.contents.timestamp if self.is_damaged else self.failures.since
         if began is not None:
             since = min(since, self._tx.now - (self._tx.wall - began))
         return max(0, self._tx.now - since) / 1000
 
     @cached_property
-    def contents(self) -> Row:
-        """Key, size in bytes, own expiry and timestamp."""
-        row = self._tx.row(
-            "select key, length(ifnull(key, '')) + length(ifnull(headers, ''))"
-            " + length(ifnull(value, '')), expires, timestamp from mq_records where id = :id",
+    def contents(self) -> Contents:
+        """The record itself, as far as that is readable."""
+        size, *columns = self._tx.row(  # type: ignore[misc]
+            "select ifnull(length(key), 0) + ifnull(length(headers), 0) + ifnull(length(value), 0),"
+            " timestamp, null, key, null, null, expires from mq_records where id = :id",
             {"id": self.record},
         )
-        assert row is not None
-        return row
+        timestamp, _, key, _, _, expires = log.damage.usable(*columns)
+        return Contents(None if self.is_damaged else key, size, expires, timestamp)
 
     @property
     def receipt(self) -> str | None:
@@ -87,7 +99,7 @@ class Leased:
     def error(self) -> str | None:
         """What is known to be wrong with it."""
         if self.is_damaged:
-            return "it is damaged: its checksum does not match"
+            return f"it is damaged: {log.damage.CHECKSUM}"
         return self.failures.error
 
     def who(self) -> tuple[str | None, str | None, int | None, float | None]:
@@ -104,7 +116,7 @@ class Leased:
     def why(self, holder: str | None, dlq: str | None) -> str:
         """What holds it up, in a sentence."""
         if self.is_damaged:
-            return "it is damaged and never handed out; others wait until it expires"
+            return "it is damaged and never handed out"
         if self.is_exhausted:
             return (
                 f"it has used up its {self.deliveries} deliveries and has nowhere to go:"

@@ -105,7 +105,8 @@ def _verify_partition(
 def _records(tx: Snapshot, first: int, end: int) -> Iterator[Row]:
     while True:
         page = tx.rows(
-            "select id, timestamp, message_group, key, headers, value, checksum,"
+            "select id, timestamp, cast(message_group as blob), key, cast(headers as blob), value,"
+            " checksum,"
             " ifnull(length(key), 0) + ifnull(length(headers), 0) + ifnull(length(value), 0)"
             " from mq_records"
             " where id >= :first and id < :end order by id limit :page",

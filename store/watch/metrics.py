@@ -13,7 +13,7 @@ from store.messages import STATES
 from store.watch import lag, maintenance, stalls
 from store.watch.terms import Terms
 
-CAUSES = ("held", "abandoned", "poison", "unassigned")
+CAUSES = ("held", "abandoned", "poison", "damaged", "unassigned")
 
 
 @dataclass(frozen=True, slots=True)

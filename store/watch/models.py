@@ -12,11 +12,13 @@ from store.shared_records import ShareStatus
 from store.upkeep import StoreStatus
 
 StallKind = Literal["group", "fifo", "share"]
-Cause = Literal["held", "abandoned", "poison", "unassigned"]
+Cause = Literal["held", "abandoned", "poison", "damaged", "unassigned"]
 Verdict = Literal["blocks", "blocked", "waits", "next", "done", "free"]
 SubjectKind = Literal["topic", "queue", "share"]
 SubjectState = Literal["stalled", "dead letters", "lagging", "ok", "idle"]
-Action = Literal["dead-letter", "release", "skip", "read", "reset", "delete", "policy", "create"]
+Action = Literal[
+    "dead-letter", "release", "skip", "read", "reset", "delete", "policy", "create", "purge"
+]
 
 BUCKET_SECONDS = 10
 """How long one of a subject's trend samples is."""

@@ -99,3 +99,23 @@ def of_shared_record(record: str, dlq: str | None, receipt: str | None) -> list[
         effect = f"be done with {record}, which stays in the log"
         return [*found, Remedy("skip", reject, effect)]
     return [*found, Remedy("dead-letter", reject, f"copy {record} to {dlq} and be done with it")]
+
+
+def of_damaged_message(tx: Snapshot, queue: str, message: str, dlq: str | None) -> list[Remedy]:
+    """For the first message of a FIFO group that a receive has found damaged."""
+    purge = f"mq queue purge {message} --yes"
+    found = [Remedy("purge", purge, f"remove {message} for good; what waits behind it goes on")]
+    target, missing = _dead_letter_queue(tx, queue, dlq)
+    found += [missing] if missing else []
+    return found if dlq is not None else [*found, _policy(f"mq queue alter {queue}", target)]
+
+
+def of_damaged_record(tx: Snapshot, share: str, record: str, dlq: str | None) -> list[Remedy]:
+    """For the first record of a share's window, if an acquire has found it damaged."""
+    skip = f"mq share skip {share} {record}"
+    found = [Remedy("skip", skip, f"be done with {record}, which stays in the log")]
+    target, missing = _dead_letter_queue(tx, record.partition("/")[0], dlq)
+    if missing is not None:
+        return [*found, missing]
+    effect = f"copy {record} to {target} and be done with it"
+    return [Remedy("dead-letter", f"{skip} --to-dlq {target}", effect), *found]

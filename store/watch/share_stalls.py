@@ -113,6 +113,8 @@ class ShareCandidate:
         )
 
     def _remedies(self, address: str) -> list[Remedy]:
+        if self._first.is_damaged:
+            return remedies.of_damaged_record(self._tx, self.reader, address, self._window.dlq)
         return remedies.of_shared_record(address, self._window.dlq, self._first.receipt)
 
 

@@ -131,14 +131,14 @@ def test_a_head_that_a_cycle_of_dlqs_keeps_where_it_is_is_poison(
     assert "nowhere to go" in stall.why
 
 
-def test_a_damaged_head_is_poison(mails: Store, clock: ManualClock, path: Path) -> None:
+def test_a_damaged_head_is_told(mails: Store, clock: ManualClock, path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("update mq_records set value = ? where value = ?", (b"x", b"a0"))
         connection.commit()
     mails.send("mails", "b0", message_group="b")
     clock.advance(40)
     assert [message.value for message in mails.receive("mails", 2)] == [b"b0"]
-    assert (only(mails).cause, only(mails).deliveries) == ("poison", 0)
+    assert (only(mails).cause, only(mails).deliveries) == ("damaged", 0)
     assert "damaged" in str(only(mails).error)
 
 

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from store import Message, Overview, Store
 from store.text import counted
 from store.watch.models import LetterRow
-from tui.deeds import excerpt, prepare_purge
+from tui.deeds import excerpt, prepare_purge, value_text
 from tui.figures import age_cell, count_cell, short_count
 from tui.letter_choices import Alike, by_ids, letters_alike, redrive_command
 from tui.letter_deeds import ask_redrive
@@ -87,7 +87,7 @@ def _letter_cells(letter: Message, now: int) -> tuple[Line, ...]:
         count_cell(dead.deliveries),
         line(excerpt(letter.key)),
         error_cell(dead.error),
-        line("(tombstone)" if letter.value is None else excerpt(letter.value)),
+        line(value_text(letter)),
     )
 
 

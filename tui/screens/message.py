@@ -38,7 +38,8 @@ def look_at(store: Store, address: Address) -> Found:
     if address.partition is None:
         message = store.message(address.name, address.offset)
         return Found(message, store.message_events(address.name, address.offset))
-    record = store.record(address.name, address.partition, address.offset)
+    place = (address.name, address.partition, address.offset)
+    record = store.record(*place, mark_damaged=True)
     events = store.record_events(address.name, address.partition, address.offset)
     return Found(record, events)
 
@@ -51,11 +52,18 @@ def message_lines(found: Found, form: str, now: int) -> list[Line]:
         *(_fact(name, value) for name, value in _properties(found.stored, now)),
         *_dead_lines(found.stored, now),
         EMPTY,
-        *body_lines(found.stored.value, form),
+        *_body_of(found.stored, form),
     ]
     if found.events:
         lines += [EMPTY, toned(" WHAT HAPPENED", Tone.DIM), *(_event(e, now) for e in found.events)]
     return lines
+
+
+def _body_of(stored: Message | Record, form: str) -> list[Line]:
+    if stored.damaged is None:
+        return body_lines(stored.value, form)
+    damaged = toned(" VALUE  damaged: this is not what was stored", Tone.STALLED)
+    return [damaged, *body_lines(stored.damaged.value, form)]
 
 
 def _properties(stored: Message | Record, now: int) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Message, Overview, Record, Stall, Store
-from tui.deeds import excerpt
+from tui.deeds import excerpt, value_text
 from tui.figures import moment_text
 from tui.live_table import LiveTable, TableColumn, TableRow
 from tui.painted import Band
@@ -67,7 +67,7 @@ def _cells(stored: Record | Message, state: Line, now: int) -> tuple[Line, ...]:
     key = stored.key
     if isinstance(stored, Message) and stored.message_group is not None:
         key = stored.message_group.encode()
-    value = "(tombstone)" if stored.value is None else excerpt(stored.value)
+    value = value_text(stored)
     return (
         toned(stored.address, Tone.STRONG if stored.value is not None else Tone.DIM),
         toned(moment_text(stored.timestamp, now), Tone.DIM),
@@ -108,7 +108,8 @@ class RecordsView(View):
              if lag.partition == self._partition and lag.group == self._group), None,
         )  # fmt: skip
         start = status.end - _MOST if committed is None else committed - _BEFORE
-        records = store.read(self._topic, self._partition, max(start, status.start), _MOST)
+        begin = max(start, status.start)
+        records = store.read(self._topic, self._partition, begin, _MOST, mark_damaged=True)
         return committed, records
 
     def show(self, overview: Overview, detail: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from store.db import Snapshot
 from store.watch.doctor import (
+    damage,
     durability,
     file,
     objectives,
@@ -36,6 +37,7 @@ def _examine(tx: Snapshot, thorough: bool) -> Iterator[Diagnosis]:
         lambda: file.examine(file.facts(tx)),
         lambda: plumbing.examine(pipes()),
         lambda: stuck.examine(tx),
+        lambda: damage.examine(tx),
         lambda: reading.examine(tx),
         lambda: objectives.examine(objectives.objectives(tx)),
         lambda: queueing.examine(tx),
