@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from store import Damaged, LeaseLost, Message, NotFound, Store
-from store.addresses import parse_address
 from store.clock import ManualClock
 from store.letters import Dead
 from tests.damage import WRONG, alter, damage
@@ -329,81 +328,6 @@ class TestTransaction:
         store = jobs()
         with store.transaction() as tx:
             assert values(tx.receive("jobs", 2)) == [b"second", b"third"]
-
-
-class TestShare:
-    @pytest.fixture
-    def packers(self, orders: Store) -> Store:
-        """A share of ten records, of which `3` is damaged, with room for five in flight."""
-        orders.create_share("packers", "orders", max_in_flight=5)
-        damage(orders, "3")
-        return orders
-
-    @staticmethod
-    def finish(store: Store, count: int) -> list[bytes | None]:
-        records = store.acquire("packers", count)
-        store.ack([record.receipt for record in records])
-        return [record.value for record in records]
-
-    def test_the_records_around_it_are_handed_out(self, packers: Store) -> None:
-        assert self.finish(packers, 5) == [b"0", b"1", b"2", b"4"]
-
-    def test_with_a_dlq_a_damaged_copy_goes_there_and_the_share_is_done_with_it(
-        self, packers: Store
-    ) -> None:
-        packers.create_queue("graves")
-        packers.alter_share("packers", dlq="graves")
-
-        assert [*self.finish(packers, 5), *self.finish(packers, 5)] == [
-            b"%d" % n for n in range(10) if n != 3
-        ]
-        (letter,) = packers.dead_letters("graves")
-        assert letter.dead is not None
-        assert letter.dead.source == "orders/0@3"
-        assert letter.damaged is not None
-
-    def test_without_one_it_stays_unfinished_until_it_is_skipped(self, packers: Store) -> None:
-        self.finish(packers, 5)
-        self.finish(packers, 5)
-        with pytest.raises(Damaged, match="orders/0@3") as told:
-            packers.acquire("packers")
-        assert told.value.hint == "mq share skip packers orders/0@3"
-        packers.skip_record("packers", parse_address("orders/0@3"))
-
-        assert self.finish(packers, 5) == [b"8", b"9"]
-        assert packers.share("packers").partitions[0].lag == 0
-
-    def test_skipping_can_keep_a_copy_which_is_damaged(self, packers: Store) -> None:
-        packers.create_queue("graves")
-        self.finish(packers, 5)
-        packers.skip_record("packers", parse_address("orders/0@3"), "graves")
-
-        (letter,) = packers.dead_letters("graves")
-        assert letter.damaged is not None
-
-    def test_a_skipped_record_is_refused_to_its_holder(self, packers: Store) -> None:
-        (record,) = packers.acquire("packers")
-        packers.skip_record("packers", parse_address("orders/0@0"))
-
-        with pytest.raises(LeaseLost):
-            packers.ack([record.receipt])
-
-    @pytest.mark.parametrize("address", ["orders/0@9", "orders/1@0", "orders/0@0"])
-    def test_only_what_is_in_flight_is_skipped(self, packers: Store, address: str) -> None:
-        with pytest.raises(NotFound):
-            packers.skip_record("packers", parse_address(address))
-
-    def test_its_stall_is_called_damaged_and_ends_by_each_way_out(
-        self, packers: Store, clock: ManualClock
-    ) -> None:
-        self.finish(packers, 5)
-        self.finish(packers, 5)
-        clock.advance(5)
-        (stall,) = packers.stalls(over=0)
-
-        assert (stall.cause, stall.blocker) == ("damaged", "orders/0@3")
-        assert stall.do == ["mq share skip packers orders/0@3", "mq queue create orders.dlq"]
-        assert stall.key is None
 
 
 def test_a_damaged_fifo_head_is_a_stall_of_its_own_kind(
