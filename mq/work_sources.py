@@ -99,14 +99,16 @@ class LeasedWork(Generic[Leased]):
 
     With `once` it gives as many as were `present` when it was made, and keeps those that failed to
     the end, so that none comes twice. `most` are taken at a time; `lease` is in milliseconds.
+    `remove` takes out what can't be received.
     """
 
     def __init__(
-        self, store: Store, receive: Receive[Leased], lease: int, present: int, *,
-        once: bool, most: float = math.inf,
+        self, store: Store, receive: Receive[Leased], remove: Callable[[Address], None],
+        lease: int, present: int, *, once: bool, most: float = math.inf,
     ) -> None:  # fmt: skip
         self._store = store
         self._receive: Receive[Leased] = receive
+        self._remove = remove
         self._once = once
         self._left: float = present if once else math.inf
         self._most = most
@@ -162,15 +164,12 @@ class LeasedWork(Generic[Leased]):
         """Take out those that the DLQ did not take."""
         for address in addresses:
             with suppress(NotFound):
-                self._take_out(address)
+                self._remove(address)
 
     def fail_damaged(
         self, addresses: Sequence[Address], error: str, delay: Delay, *, final: bool
     ) -> None:
         """Nothing: they are in the DLQ, or set aside."""
-
-    def _take_out(self, address: Address) -> None:
-        raise NotImplementedError
 
     def __enter__(self) -> LeasedWork[Leased]:
         return self
@@ -193,28 +192,24 @@ class QueueWork(LeasedWork[Message]):
         status = store.queue(queue)
         most = 1 if status.config.fifo else math.inf
         receive = partial(store.receive, queue)
+
+        def purge(address: Address) -> None:
+            assert address.offset is not None
+            store.purge_message(queue, address.offset)
+
         # Leased ones too: their holder may be dead.
         present = status.messages
-        super().__init__(store, receive, status.config.lease, present, once=once, most=most)
-
-    def _take_out(self, address: Address) -> None:
-        assert address.offset is not None
-        self._store.purge_message(address.name, address.offset)
+        super().__init__(store, receive, purge, status.config.lease, present, once=once, most=most)
 
 
 class ShareWork(LeasedWork[SharedRecord]):
     """Records of a topic through a share, from any number of its partitions."""
 
     def __init__(self, store: Store, share: str, *, once: bool) -> None:
-        self._share = share
         status = store.share(share)
         present = sum(partition.lag for partition in status.partitions)
-        super().__init__(
-            store, partial(store.acquire, share), status.config.lease, present, once=once
-        )
-
-    def _take_out(self, address: Address) -> None:
-        self._store.skip_record(self._share, address)
+        receive, skip = partial(store.acquire, share), partial(store.skip_record, share)
+        super().__init__(store, receive, skip, status.config.lease, present, once=once)
 
 
 class TopicWork:
