@@ -68,6 +68,7 @@ COMMANDS = {
     "metrics": ("mq.commands.metrics", _OPERATIONS, "Write the store's state as OpenMetrics."),
     "verify": ("mq.commands.verify", _OPERATIONS, "Check every record and counter of the store."),
     "backup": ("mq.commands.backup", _OPERATIONS, "Copy the store while it is in use."),
+    "restore": ("mq.commands.restore", _OPERATIONS, "Put a backup in the place of the store."),
     "vacuum": ("mq.commands.vacuum", _OPERATIONS, "Give unused space back to the file system."),
     "store": ("mq.commands.store", _OPERATIONS, "Show and change the settings of the store."),
     "bench": ("mq.commands.bench", _OPERATIONS, "Measure mq beside other queues on this machine."),

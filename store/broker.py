@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from store.producer import Producer
     from store.shared_records import SharedRecord
     from store.transaction import Transaction
+    from store.watch.copies import Contents
 
 _PAGES_A_STEP = 500
 
@@ -98,7 +99,7 @@ class Store(
 
             losses.accept_log(found, in_seconds(timeout))
         store = cls(Database(found, clock, in_seconds(timeout)))
-        if store._database.may_have_lost:
+        if store._database.has_news:
             from store import losses
 
             losses.tell(store._database, tell)
@@ -278,8 +279,46 @@ class Store(
         )
 
     def backup(self, target: str | os.PathLike[str]) -> int:
-        """Write a consistent, compact copy to a new file while others go on; its size in bytes."""
-        return watch.maintenance.backup(self._database, files.resolve(target))
+        """Write a consistent, compact copy to a new file while others go on; its size in bytes.
+
+        The copy is verified. Raises `Damaged` where it has problems, `Exists` where the file is
+        there already, and `BadInput` for a name that no store can have.
+        """
+        return watch.copies.back_up(self._database, files.resolve(target))
+
+    @classmethod
+    def restore(
+        cls,
+        backup: str | os.PathLike[str],
+        path: str | os.PathLike[str],
+        *,
+        timeout: Seconds = 30.0,
+        clock: Clock | None = None,
+        allow_network_fs: bool = False,
+    ) -> Contents:
+        """Put a copy of a backup, or of any store, in the place of the store at `path`.
+
+        It happens whole or not at all. Processes that have the store open hear `StoreUnusable` with
+        their next call, and write nothing any more. Raises `NotFound` where there is no backup,
+        `ForeignFile` where one of the two is no store, `Damaged` where the backup has problems.
+        """
+        source, target = files.resolve(backup), files.resolve(path)
+        if not allow_network_fs:
+            files.refuse_network_file_system(target.parent)
+        return watch.copies.restore(source, target, clock or SystemClock(), in_seconds(timeout))
+
+    @classmethod
+    def contents(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        timeout: Seconds = 30.0,
+        clock: Clock | None = None,
+    ) -> Contents:
+        """How much is in the file of a store of any schema, which is left as it is."""
+        return watch.copies.contents(
+            files.resolve(path), clock or SystemClock(), in_seconds(timeout)
+        )
 
     def vacuum(self) -> int:
         """Give unused pages back to the file system, in short steps; how many bytes it gave."""

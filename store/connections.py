@@ -245,6 +245,14 @@ def open_reader(path: Path, timeout: float) -> sqlite3.Connection:
         raise
 
 
+def open_alone(path: Path) -> sqlite3.Connection:
+    """A connection to the file of a closed store, or to one whose log is not wanted.
+
+    Its close drops all locks that this process has on the file.
+    """
+    return _open(path, "alone", [])
+
+
 def open_writer(path: Path, durability: str, max_bytes: int | None) -> sqlite3.Connection:
     """A writing connection; SQLite keeps `synchronous` and the size limit per connection."""
     limit = [] if max_bytes is None else [f"max_page_count = {max_bytes // files.PAGE_SIZE}"]

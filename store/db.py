@@ -22,12 +22,11 @@ from store.connections import ThreadConnections, begin, translate, translated
 from store.crash import crash_point
 from store.errors import (
     Damaged,
-    ForeignFile,
     MqError,
     OutcomeUnknown,
     StoreUnusable,
 )
-from store.lockfile import CLOSING, IN_USE, Mark, WriteLock, lock_path, read_mark
+from store.lockfile import CLOSING, IN_USE, REPLACING, Mark, WriteLock, lock_path, read_mark
 from store.memory import Memory
 from store.statements import Parameters, Row, Snapshot, Write
 
@@ -42,6 +41,13 @@ class Database:
         self.clock = clock
         self.timeout = timeout
         self._pid = os.getpid()
+        # Before anything of the file: that may be ahead of it, and must not be behind.
+        mark = read_mark(path)
+        if mark is not None and mark.state == REPLACING:
+            from store import drafts
+
+            drafts.settle(path, timeout)
+            mark = None
         self.files = files.OpenFiles(path)
         self._threads = connections.Threads()
         # The reading of the boot clock that is known to stand in the file beside its store time.
@@ -50,6 +56,8 @@ class Database:
         self._is_open = False
         # Whether confirmed commits are gone and the file does not say so yet.
         self.has_unnoted_loss = False
+        # Whether the log beside the file may be that of another one.
+        self.has_doubtful_log = False
         # By reader: when this process last looked whether a holder of its leases is gone.
         self.looked_for_the_dead: dict[int, int] = {}
         self._memory = Memory(0)
@@ -60,8 +68,6 @@ class Database:
         self.swept = 0
         # The bucket in which this handle last sampled each counter.
         self.sampled: dict[tuple[str, int], int] = {}
-        # Before anything of the file: that may be ahead of it, and must not be behind.
-        mark = read_mark(path)
         try:
             self._check_format()
             self._read_settings(mark)
@@ -72,7 +78,7 @@ class Database:
             if mark is not None and isinstance(error, Damaged):
                 from store import losses
 
-                losses.refuse_foreign_log(self, mark)
+                losses.refuse_foreign_log(self.files, self.clock.boot_id(), mark)
             raise
 
     def _read_settings(self, mark: Mark | None) -> None:
@@ -80,12 +86,13 @@ class Database:
         with translated(self.path):
             settings = files.read_settings(self.read_only(), row)
         self.durability, self.uuid, self.copy, number, lost = settings
-        self.may_have_lost = lost > 0
-        if mark is not None and not mark.agrees(number, self.files.version()):
+        # Whether there is something to tell whoever opens the store.
+        self.has_news = lost > 0
+        if mark is not None and not mark.agrees(number, self.files.version(), self.files.touched()):
             from store import losses
 
             losses.examine(self, mark)
-            self.may_have_lost = self.may_have_lost or self.has_unnoted_loss
+            self.has_news = self.has_news or self.has_unnoted_loss or self.has_doubtful_log
 
     def _begin_boot(self) -> None:
         # Now, so that what waits gets on though nothing is asked of the store for a while.
@@ -152,6 +159,7 @@ class Database:
                 lock.set_state(CLOSING)
                 with translated(self.path):
                     connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+                crash_point("checkpoint.after")
                 lock.note_file(IN_USE, self.files.version())
             finally:
                 lock.release()
@@ -255,13 +263,7 @@ class Database:
     def _check_format(self) -> None:
         connection = self.read_only()
         with translated(self.path):
-            application = connection.execute("pragma application_id").fetchone()[0]
-            version = connection.execute("pragma user_version").fetchone()[0]
-        if application != files.APPLICATION_ID:
-            raise ForeignFile(
-                f"{self.path} is not an mq store", hint="choose another file with -s, or mq init"
-            )
-        files.check_version(self.path, version)
+            version = files.check_format(connection, self.path)
         if version < files.SCHEMA_VERSION:
             from store import migrations
 

@@ -6,13 +6,20 @@ import os
 import sqlite3
 import stat
 import time
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from store.clock import Clock
-from store.errors import BadInput, ForeignFile, NewerStore, NotFound, StoreUnusable, from_system
-from store.lockfile import Version, WriteLock
+from store.errors import (
+    BadInput,
+    Exists,
+    ForeignFile,
+    NewerStore,
+    NotFound,
+    StoreUnusable,
+    from_system,
+)
+from store.lockfile import Version
 
 APPLICATION_ID = 0x6D717364  # "mqsd"
 SCHEMA_VERSION = 3
@@ -117,9 +124,20 @@ class OpenFiles:
             return 0, 0
         return status.st_ino, status.st_mtime_ns
 
+    def touched(self) -> int:
+        """When anything of the store's file was changed, be it its owner, in nanoseconds."""
+        try:
+            return os.stat(self._name).st_ctime_ns
+        except OSError:
+            return 0
+
     def have_log(self) -> bool:
         """Whether a log stands beside the file."""
         return _identity(self._sides[0]) is not None
+
+    def are_closed(self) -> bool:
+        """Whether no process has the store open, nor left a log when it was killed."""
+        return not self.have_log()
 
     def has_log_of(self, time: int) -> bool:
         """Whether a log stands beside the file to which nobody has written since then, in ns."""
@@ -156,8 +174,24 @@ def _identity(name: str) -> tuple[int, int] | None:
 
 
 def uri(path: Path, mode: str) -> str:
-    """The path as an SQLite URI, so that no name is taken for something else."""
-    return f"file:{quote(os.fsencode(path))}?mode={mode}"
+    """The path as an SQLite URI, so that no name is taken for something else.
+
+    The mode `alone` reads the file without its log, without locks, and leaves nothing beside it.
+    """
+    how = "mode=ro&immutable=1" if mode == "alone" else f"mode={mode}"
+    return f"file:{quote(os.fsencode(path))}?{how}"
+
+
+def check_format(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema of a store; raises when the file is none, or newer than this program."""
+    application = connection.execute("pragma application_id").fetchone()[0]
+    version: int = connection.execute("pragma user_version").fetchone()[0]
+    if application != APPLICATION_ID:
+        raise ForeignFile(
+            f"{path} is not an mq store", hint="choose another file with -s, or mq init"
+        )
+    check_version(path, version)
+    return version
 
 
 def check_version(path: Path, version: int) -> None:
@@ -217,30 +251,14 @@ def check_durability(durability: str) -> None:
 
 def create(path: Path, durability: str, clock: Clock, timeout: float) -> bool:
     """Create the store whole or not at all; False when somebody else has created it meanwhile."""
-    lock = WriteLock(path)
-    try:
-        lock.acquire(timeout)
-        if path.exists():
-            return False
-        _create_locked(path, durability, clock)
-        return True
-    finally:
-        lock.close()
+    from store import drafts
 
-
-def _create_locked(path: Path, durability: str, clock: Clock) -> None:
-    # Built under another name and renamed: nobody ever opens half a store.
-    draft = _draft(path)
     try:
-        _fill(draft, durability, clock)
-        # Those of a store that was removed: SQLite would take their pages for the new one's.
-        for suffix in SIDE_FILES:
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        os.rename(draft, path)
-        _sync(path.parent)
-    except BaseException:
-        _remove_draft(draft)
-        raise
+        with drafts.new_file(path, timeout) as draft:
+            _fill(draft, durability, clock)
+    except Exists:
+        return False
+    return True
 
 
 def _fill(draft: Path, durability: str, clock: Clock) -> None:
@@ -287,49 +305,3 @@ def split_statements(text: str) -> list[str]:
             statements.append(current.strip())
             current = ""
     return statements
-
-
-def copy(connection: sqlite3.Connection, target: Path) -> None:
-    """Write a compact copy of a store to `target`, mode 0600, whole or not at all."""
-    draft = _draft(target)
-    try:
-        connection.execute("vacuum into ?", (uri(draft, "rw"),))
-        _switch_to_wal(draft)
-        _sync(draft)
-        os.rename(draft, target)
-        _sync(target.parent)
-    except BaseException:
-        _remove_draft(draft)
-        raise
-
-
-def _switch_to_wal(draft: Path) -> None:
-    # VACUUM INTO leaves a rollback journal behind, with which readers and writers would meet.
-    connection = sqlite3.connect(uri(draft, "rw"), uri=True, isolation_level=None)
-    try:
-        connection.execute("pragma journal_mode = wal")
-    finally:
-        connection.close()
-
-
-def _draft(path: Path) -> Path:
-    draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}.new")
-    try:
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-    except OSError as error:
-        raise from_system(error, f"{path} can't be written") from error
-    return draft
-
-
-def _remove_draft(draft: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        with suppress(OSError):
-            draft.with_name(draft.name + suffix).unlink()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

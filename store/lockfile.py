@@ -36,7 +36,8 @@ _MAGIC = b"mqc1"
 _TIMES_AT, _SECONDS = 512, 512
 _TIME = Struct("<Qq")
 
-IN_USE, CLOSING, CLOSED = b"o", b"c", b"w"
+IN_USE, CLOSING, CLOSED, REPLACING = b"o", b"c", b"w", b"r"
+_NO_STORE = bytes(16)
 # The inode of a file, and when it was changed, in nanoseconds.
 Version = tuple[int, int]
 
@@ -65,9 +66,13 @@ class Mark:
         """Whether it is about that store, and not about another copy of it."""
         return bool(self.uuid == uuid and self.copy == copy)
 
-    def agrees(self, number: int, file: Version) -> bool:
-        """Whether a store has this commit, and its file is as this commit left it."""
-        return self.commits <= number and (self.state != IN_USE or self.file == file)
+    def agrees(self, number: int, file: Version, touched: int) -> bool:
+        """Whether a store has this commit, and its file is as this commit left it.
+
+        `touched` is when anything of the file was changed, be it its owner, in nanoseconds.
+        """
+        is_as_left = self.file == file and touched <= self.noted
+        return self.commits <= number and (self.state != IN_USE or is_as_left)
 
 
 class WriteLock:
@@ -178,6 +183,11 @@ class WriteLock:
             commit = _COMMIT.pack(noted.commits, noted.at, noted.row, time_ns(), *file)
             mark = self._head[_MARK_AT : _MARK_AT + _STORE.size] + commit
             self._put(state + mark + _CHECK.pack(crc32(mark)), _STATE_AT)
+
+    def note_replacing(self, inode: int) -> None:
+        """Write down that a file with that inode is about to get the store's name."""
+        mark = self.mark_of(_NO_STORE, 0, "") + _COMMIT.pack(0, 0, 0, 0, inode, 0)
+        self._put(REPLACING + mark + _CHECK.pack(crc32(mark)), _STATE_AT)
 
     def forget(self) -> None:
         """Take the mark away: another store gets the name."""

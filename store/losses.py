@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from store import files, lockfile
+from store import connections, files, lockfile
 from store.connections import translated
 from store.errors import Busy, StoreUnusable
 from store.lockfile import CLOSED, IN_USE, Mark, WriteLock
@@ -46,40 +46,46 @@ def examine(database: Database, mark: Mark) -> None:
         number = _newest(connection)
     # A commit that is not noted yet explains any change of the file.
     if not (mark.is_of(database.uuid, database.copy) and number > mark.commits):
-        refuse_foreign_log(database, mark, connection)
+        refuse_foreign_log(database.files, database.clock.boot_id(), mark, connection)
     database.has_unnoted_loss = _is_behind(database, mark, number)
+    own = database.files
+    # A copy with all its times, and no less a new owner: so it is said, and nothing refused.
+    database.has_doubtful_log = (
+        mark.state == IN_USE and mark.is_original and mark.file == own.version()
+        and own.touched() > mark.noted and own.has_log_of(mark.noted)
+    )  # fmt: skip
 
 
 def refuse_foreign_log(
-    database: Database, mark: Mark, connection: sqlite3.Connection | None = None
+    own: files.OpenFiles, boot_id: str, mark: Mark, connection: sqlite3.Connection | None = None
 ) -> None:
     """Raise `StoreUnusable` when the file was replaced while the log of the one before lay there.
 
     `connection` reads the two together, where they can be read.
     """
-    if not _is_suspect(database, mark):
+    if not _is_suspect(own, boot_id, mark):
         return
-    lock = WriteLock(database.path)
+    lock = WriteLock(own.path)
     try:
         # A writer may have been about to note what it did.
         lock.acquire(_SETTLING)
         known = lock.mark()
-        if known and _is_suspect(database, known) and not _is_in_file(database.path, connection):
-            raise _foreign_log(database.path)
+        if known and _is_suspect(own, boot_id, known) and not _is_in_file(own.path, connection):
+            raise _foreign_log(own.path)
     except Busy:
         return
     finally:
         lock.close()
 
 
-def _is_suspect(database: Database, mark: Mark) -> bool:
-    own, file = database.files, database.files.version()
+def _is_suspect(own: files.OpenFiles, boot_id: str, mark: Mark) -> bool:
+    file = own.version()
     if not (mark.state == IN_USE and mark.is_original and mark.file != file):
         return False
     # A power cut may have undone the time of a file, so after a boot it says nothing.
-    is_this_boot = mark.boot == lockfile.boot_number(database.clock.boot_id())
+    is_known_time = mark.boot == lockfile.boot_number(boot_id)
     is_same_file = mark.file[0] == file[0]
-    return (is_this_boot or not is_same_file) and own.has_log_of(mark.noted)
+    return (is_known_time or not is_same_file) and own.has_log_of(mark.noted)
 
 
 def _is_in_file(path: Path, connection: sqlite3.Connection | None) -> bool:
@@ -87,13 +93,13 @@ def _is_in_file(path: Path, connection: sqlite3.Connection | None) -> bool:
     if connection is None:
         return False
     with suppress(sqlite3.Error):
-        alone = sqlite3.connect(f"{files.uri(path, 'ro')}&immutable=1", uri=True)
-        # To close it would drop the locks that this process has on the file.
+        alone = connections.open_alone(path)
         _never_closed.append(alone)
         return bool(_content(alone) == _content(connection))
     return False
 
 
+# Since this process may have the store open.
 _never_closed: list[sqlite3.Connection] = []
 
 
@@ -147,15 +153,19 @@ def lost(tx: Snapshot) -> Loss | None:
 
 def tell(database: Database, hear: Callable[[str], None] | None) -> None:
     """Say what is missing to `hear`, or to the logger `mq`."""
-    with database.read() as tx:
-        loss = lost(tx)
-    if loss is None:
-        return
     if hear is None:
         from logging import getLogger
 
         hear = getLogger("mq").warning
-    hear(f"{database.path}: {describe(loss)}; see mq doctor")
+    if database.has_doubtful_log:
+        hear(
+            f"{database.path} was touched while a killed process had left its log, and shows what"
+            " the log says; if a copy was put there: mq restore COPY"
+        )
+    with database.read() as tx:
+        loss = lost(tx)
+    if loss is not None:
+        hear(f"{database.path}: {describe(loss)}; see mq doctor")
 
 
 def accept_log(path: Path, timeout: float) -> None:

@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from store import connections, files
+from store import connections, drafts, files
+from store.crash import crash_point
 from store.errors import StoreUnusable
 from store.lockfile import WriteLock
 
@@ -190,24 +191,35 @@ def upgrade(path: Path, version: int, timeout: float) -> None:
         connection = connections.open_writer(path, "full", None)
         try:
             with connections.translated(path):
-                _upgrade_locked(connection, path)
+                _upgrade_locked(connection, path, timeout)
         finally:
             connection.close()
     finally:
         lock.close()
 
 
-def _upgrade_locked(connection: sqlite3.Connection, path: Path) -> None:
+def _upgrade_locked(connection: sqlite3.Connection, path: Path, timeout: float) -> None:
     version = connection.execute("pragma user_version").fetchone()[0]
     if version >= files.SCHEMA_VERSION:
         return
-    missing = [step for step in range(version, files.SCHEMA_VERSION) if step not in steps]
-    if missing:
+    _refuse_gap(path, version)
+    with drafts.new_file(
+        path.with_name(f"{path.name}.schema-{version}"), timeout, over=True, keeps_lock=False
+    ) as draft:
+        drafts.write_copy(connection, draft)
+    crash_point("upgrade.copied")
+    _run_steps(connection, version)
+
+
+def _refuse_gap(path: Path, version: int) -> None:
+    if any(step not in steps for step in range(version, files.SCHEMA_VERSION)):
         raise StoreUnusable(
             f"{path} has schema {version}, from which there is no way to {files.SCHEMA_VERSION}",
             hint="copy its data with the mq that wrote it: mq consume -o ndjson",
         )
-    files.copy(connection, path.with_name(f"{path.name}.schema-{version}"))
+
+
+def _run_steps(connection: sqlite3.Connection, version: int) -> None:
     connection.execute("pragma foreign_keys = off")
     connection.execute("begin immediate")
     for step in range(version, files.SCHEMA_VERSION):
@@ -215,4 +227,16 @@ def _upgrade_locked(connection: sqlite3.Connection, path: Path) -> None:
     # So that whoever has the store open notices, and looks at the version.
     connection.execute("update mq_store set generation = generation + 1")
     connection.execute(f"pragma user_version = {files.SCHEMA_VERSION}")
+    crash_point("upgrade.before")
     connection.execute("commit")
+    crash_point("upgrade.after")
+
+
+def bring_up(draft: Path) -> None:
+    """Bring a draft to the present schema: it is a copy, so no other one is kept."""
+    with drafts.opened(draft) as connection:
+        version = connection.execute("pragma user_version").fetchone()[0]
+        if version < files.SCHEMA_VERSION:
+            _refuse_gap(draft, version)
+            _run_steps(connection, version)
+            drafts.number_copy(connection)

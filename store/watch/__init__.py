@@ -6,6 +6,7 @@ from store.rooms import on_demand
 
 if TYPE_CHECKING:
     from store.watch import (
+        copies as copies,
         details as details,
         doctor as doctor,
         explain as explain,

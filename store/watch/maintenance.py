@@ -8,9 +8,8 @@ from pathlib import Path
 
 from store import files
 from store.addresses import OFFSET_BITS
-from store.connections import translated
-from store.db import Database, Row, Snapshot, Write
-from store.errors import BadInput, Exists
+from store.db import Row, Snapshot, Write
+from store.errors import BadInput
 from store.log.checksum import is_intact
 from store.upkeep import Finding, StoreStatus
 
@@ -116,20 +115,6 @@ def _records(tx: Snapshot, first: int, end: int) -> Iterator[Row]:
         if len(page) < _PAGE:
             return
         first = page[-1][0] + 1
-
-
-def backup(database: Database, target: Path) -> int:
-    """Write a compact copy of this moment to a new file of mode 0600; its size in bytes.
-
-    Readers and writers go on meanwhile. Raises `Exists` when the file is there already.
-    """
-    if target.exists():
-        raise Exists(f"{target} exists already", hint="name a new file")
-    if not target.parent.is_dir():
-        raise BadInput(f"{target.parent} is not a folder")
-    with translated(target), database.this_thread():
-        files.copy(database.read_only(), target)
-    return target.stat().st_size
 
 
 def free_pages(tx: Write, pages: int) -> int:

@@ -63,6 +63,23 @@ def produce(path: str, name: str, first: str, count: str) -> None:
             say(f"{number} {id.partition} {id.offset}")
 
 
+def back_up(path: str, target: str) -> None:
+    """Copy the store to a new file."""
+    with Store.open(path) as store:
+        store.backup(target)
+
+
+def restore(backup: str, path: str) -> None:
+    """Put a backup in the place of a store."""
+    Store.restore(backup, path)
+
+
+def vacuum(path: str) -> None:
+    """Give back unused space."""
+    with Store.open(path) as store:
+        store.vacuum()
+
+
 def produce_and_stay(path: str, count: str) -> None:
     """Produce so many records one by one, say so, and go on living with the store open."""
     store = Store.open(path)

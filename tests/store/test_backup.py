@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -13,7 +14,8 @@ import pytest
 from invariants import check_all
 from processes import finish, hear, kill, start
 
-from store import BadInput, Exists, MqError, Store
+from store import BadInput, Busy, Damaged, Exists, MqError, Store
+from store.lockfile import WriteLock
 
 
 def test_a_backup_is_a_store(orders: Store, tmp_path: Path) -> None:
@@ -99,6 +101,90 @@ def test_a_backup_onto_the_store_itself_is_refused(orders: Store) -> None:
 def test_a_backup_into_a_folder_that_is_not_there_is_refused(orders: Store, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="not a folder"):
         orders.backup(tmp_path / "nowhere" / "copy.db")
+
+
+@pytest.mark.parametrize(
+    "name", ["folder", "store.db-wal", "store.db-shm", "new.db-lock", "new.db-journal", "x" * 240,
+             "new.db.0123abcd.new"]
+)  # fmt: skip
+def test_a_name_that_no_store_can_have_is_refused(orders: Store, tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    before = set(os.listdir(tmp_path))
+    with pytest.raises(BadInput):
+        orders.backup(tmp_path / name)
+
+    assert set(os.listdir(tmp_path)) == before
+
+
+def test_a_damaged_record_is_not_copied(orders: Store, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(orders.path, isolation_level=None)) as foreign:
+        foreign.execute("update mq_records set value = x'00' where id & 1023 = 3")
+    before = set(os.listdir(tmp_path))
+    with pytest.raises(Damaged, match="orders/0@3"):
+        orders.backup(tmp_path / "copy.db")
+
+    assert set(os.listdir(tmp_path)) == before
+
+
+def test_a_damaged_page_is_not_copied(orders: Store, tmp_path: Path) -> None:
+    orders.produce_many("orders", [b"x" * 1000] * 200)
+    orders.close()
+    with orders.path.open("r+b") as file:
+        file.seek(-3 * 4096, os.SEEK_END)
+        file.write(os.urandom(4096))
+    before = set(os.listdir(tmp_path))
+    with Store.open(orders.path) as store, pytest.raises(Damaged):
+        store.backup(tmp_path / "copy.db")
+
+    assert set(os.listdir(tmp_path)) == before
+
+
+def test_a_log_of_a_file_that_had_the_name_is_not_taken_for_the_copys(
+    orders: Store, tmp_path: Path
+) -> None:
+    target = tmp_path / "copy.db"
+    orders.backup(target)
+    with start("produce", target, "loader", 0, 100) as loader:
+        hear(loader)
+        kill(loader)
+    assert target.with_name("copy.db-wal").exists()
+    target.unlink()
+    orders.backup(target)
+
+    with Store.open(target) as copy:
+        check_all(copy)
+        assert copy.topic("orders").partitions[0].end == 10
+
+
+@pytest.mark.parametrize("point", ["draft.written", "draft.renamed", "draft.alone"])
+def test_a_backup_that_is_killed_leaves_a_whole_copy_or_none(
+    orders: Store, tmp_path: Path, point: str
+) -> None:
+    target = tmp_path / "copy.db"
+    with start("back_up", orders.path, target, MQ_CRASH_AT=point) as process:
+        process.wait(60)
+    assert process.returncode == -signal.SIGKILL
+    if not target.exists():
+        orders.backup(target)
+
+    with Store.open(target) as copy:
+        check_all(copy)
+        assert copy.topic("orders").partitions[0].end == 10
+    assert [name for name in os.listdir(tmp_path) if ".new" in name] == []
+    check_all(orders)
+
+
+def test_the_draft_of_a_backup_that_is_under_way_is_left_to_it(
+    orders: Store, tmp_path: Path
+) -> None:
+    draft = tmp_path / "copy.db.0123abcd.new"
+    draft.touch()
+    with closing(WriteLock(tmp_path / "copy.db")) as lock:
+        lock.acquire(0)
+        with Store.open(orders.path, timeout=0.1) as store, pytest.raises(Busy):
+            store.backup(tmp_path / "copy.db")
+
+    assert draft.exists()
 
 
 def test_a_backup_that_fails_leaves_nothing_behind(
