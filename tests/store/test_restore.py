@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -305,102 +304,3 @@ def test_a_vacuum_that_is_killed_loses_nothing(orders: Store, path: Path, point:
     assert process.returncode == -signal.SIGKILL
 
     assert records(path) == 510
-
-
-class TestAnotherFileBesideALog:
-    """A file that a person puts under the name of a store whose killed process left a log."""
-
-    @pytest.fixture
-    def left(self, orders: Store, backup: Path, path: Path) -> Path:
-        """A store with a copy and a backup, and the log of 20 records that were confirmed since."""
-        orders.close()
-        shutil.copy2(path, path.with_name("copy.db"))
-        with start("produce_and_stay", path, 20) as producer:
-            hear(producer)
-            kill(producer)
-        return path
-
-    @pytest.mark.parametrize(
-        ("put", "name"),
-        [
-            (shutil.copy, "copy.db"),
-            (os.replace, "copy.db"),
-            (shutil.copy, "backup.db"),
-            (shutil.copy2, "backup.db"),
-            (os.replace, "backup.db"),
-        ],
-    )
-    def test_the_next_open_says_so(
-        self, left: Path, name: str, put: Callable[[Path, Path], object]
-    ) -> None:
-        put(left.with_name(name), left)
-
-        for _ in range(2):
-            with pytest.raises(StoreUnusable, match="was replaced"):
-                Store.open(left)
-
-    def test_of_a_copy_that_bears_the_same_time_it_is_said_that_it_may_be_one(
-        self, left: Path
-    ) -> None:
-        shutil.copy2(left.with_name("copy.db"), left)
-        heard: list[str] = []
-        Store.open(left, tell=heard.append).close()
-        Store.open(left, tell=heard.append).close()
-
-        assert [text.partition(", and")[0] for text in heard] == [
-            f"{left} was touched while a killed process had left its log"
-        ]
-
-    def test_it_is_used_once_the_log_is_accepted(self, left: Path) -> None:
-        shutil.copy(left.with_name("copy.db"), left)
-        Store.open(left, accept_log=True).close()
-
-        assert records(left) == 35
-
-    def test_it_is_used_without_the_log_once_it_is_restored(self, left: Path) -> None:
-        shutil.copy(left.with_name("copy.db"), left)
-        left.rename(left.with_name("moved.db"))
-        Store.restore(left.with_name("moved.db"), left)
-
-        assert records(left) == 15
-
-    def test_a_backup_of_the_same_moment_is_another_file_too(self, left: Path) -> None:
-        with Store.open(left) as store:
-            store.produce("orders", "x")
-            store.backup(left.with_name("newest.db"))
-        with start("produce_and_stay", left, 1) as producer:
-            hear(producer)
-            shutil.copy(left.with_name("newest.db"), left.with_name("again.db"))
-            kill(producer)
-        shutil.copy(left.with_name("again.db"), left)
-
-        with pytest.raises(StoreUnusable, match="was replaced"):
-            Store.open(left)
-
-    def test_a_file_that_was_only_touched_by_another_program_goes_on(self, left: Path) -> None:
-        with closing(sqlite3.connect(left, isolation_level=None)) as foreign:
-            foreign.execute("create table theirs (x)")
-            foreign.execute("pragma wal_checkpoint")
-            shutil.copy(left.with_name("store.db-wal"), left.with_name("kept"))
-            os.sync()
-        assert records(left) == 35
-
-    def test_another_program_that_moves_the_log_beside_a_process_is_no_harm(
-        self, left: Path
-    ) -> None:
-        with Store.open(left) as store:
-            store.produce("orders", "x")
-            with closing(sqlite3.connect(left, isolation_level=None)) as foreign:
-                foreign.execute("pragma wal_checkpoint").fetchall()
-            with Store.open(left) as another:
-                assert len(another.read("orders")) == 36
-
-    def test_a_copied_folder_is_no_harm(self, left: Path, tmp_path: Path) -> None:
-        shutil.copytree(left.parent, tmp_path / "copied", ignore=lambda *_: ["copied"])
-
-        assert records(tmp_path / "copied" / "store.db") == 35
-
-    def test_nor_is_another_boot(self, left: Path, clock: ManualClock) -> None:
-        os.utime(left)
-        with Store.open(left, clock=clock) as store:
-            assert store.topic("orders").partitions[0].end == 35
