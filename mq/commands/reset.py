@@ -14,7 +14,7 @@ from mq.context import Context, current_context
 from mq.output import Column, row_document
 from store.addresses import check_name, parse_address
 from store.consumer_groups import OffsetChange
-from store.errors import BadInput
+from store.errors import BadInput, NotFound
 from store.log.positions import Position, parse_position
 from store.text import parse_duration
 
@@ -88,6 +88,7 @@ def reset(
     scope = None if all_topics or from_file is not None else _scope(topics or [])
     with context.open_store() as store:
         target = _target(store, name, to, shift, by, from_file)
+        _note_new_group(context, store, name)
         undo = _undo_path(store, name, undo_file) if apply else None
         if undo is None:
             changes = store.plan_reset(name, target, scope)
@@ -98,6 +99,14 @@ def reset(
     else:
         warn_of_clamping(context, changes)
         _show(context, name, changes, undo)
+
+
+def _note_new_group(context: Context, store: Store, name: str) -> None:
+    """Say that there is no such group: a reset makes it, which a slip of the name may not mean."""
+    try:
+        store.group(name)
+    except NotFound as unknown:
+        context.diagnostics.note(f"{unknown.message}; {unknown.hint}")
 
 
 def _check_forms(forms: dict[str, Any], topics: list[str] | None, all_topics: bool) -> None:

@@ -167,3 +167,15 @@ def test_other_unknown_words_are_answered_alike(
 
     assert run.is_refused(code)
     assert f"hint: did you mean {near}?" in run.err
+
+
+def test_a_reset_that_would_make_a_group_says_which_may_have_been_meant(
+    call_mq: RunMq, shop: Store
+) -> None:
+    words = ["--topic", "orders", "--to", "latest"]
+
+    run = call_mq("group", "reset", "biling", *words)
+
+    assert run.code == 0
+    assert "mq: group biling does not exist; did you mean billing?" in run.err
+    assert "does not exist" not in call_mq("group", "reset", "billing", *words).err
