@@ -33,7 +33,7 @@ class Until(NamedTuple):
 
     def _is_before(self, record: Record, end: int) -> bool:
         # Times never fall as offsets rise, so what is cut off is always a tail.
-        return record.offset < end and (self.time is None or record.timestamp < self.time)
+        return record.offset < end and (self.time is None or record.came < self.time)
 
 
 def parse_until(word: str | None, now: int) -> Until:
@@ -43,7 +43,7 @@ def parse_until(word: str | None, now: int) -> Until:
     position = parse_position(word, now, up=True)
     if position.kind == "offset":
         return Until(offset=position.number)
-    if position.kind == "time":
+    if position.kind in {"time", "came"}:
         return Until(time=position.number)
     raise BadInput(f"reading can't end at {word!r}", hint="--until end, an offset or a time")
 

@@ -136,7 +136,7 @@ def _check_value(field: str, value: str) -> None:
 
 def _reader(field: str, now: int, fields: _Fields) -> _Read:
     if field == "age":
-        return lambda record: now - record.timestamp
+        return lambda record: now - record.came
     if field.startswith("headers.") and field != "headers.":
         name = field.removeprefix("headers.")
         return lambda record: record.headers.get(name)

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mq.record_input import Given, KnownPartitions, Named, changed
+from store.clock import FAR_AHEAD
 from store.errors import NotFound
 from store.models import NewRecord, RecordId
-from store.text import counted, format_duration
+from store.text import counted, format_duration, format_time
 
 Id = TypeVar("Id")
 
@@ -70,6 +71,7 @@ class TopicDestination:
         self._placed = placed and given.partition is None
         kept = None if topic.config.cleanup == "compact" else topic.config.retention
         self._old = TooOld(store, kept)
+        self._ahead = FarAhead(store)
 
     def completed(self, records: Named) -> Named:
         """The records, without partitions that the topic does not have."""
@@ -84,8 +86,9 @@ class TopicDestination:
         return tx.produce_in_sequence(self._producer, self.name, records, first)
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[RecordId]) -> None:
-        """Count records that are older than the topic keeps them."""
+        """Count records that are older than the topic keeps them, or lie in the future."""
         self._old.count(records)
+        self._ahead.count(records)
 
     def unstored(self) -> int:
         """None: each has an offset of its own."""
@@ -96,7 +99,8 @@ class TopicDestination:
         return place_document(id)
 
     def warnings(self) -> Iterator[str]:
-        """Records past the topic's retention, and in partitions that it does not have."""
+        """Records past the topic's retention or in the future, and in partitions it has not."""
+        yield from self._ahead.warnings(self.noun)
         if self._old.number:
             yield (
                 f"{counted(self._old.number, 'record')} older than {self.name} keeps records"
@@ -136,6 +140,33 @@ class TooOld:
             oldest = self._store.clock.wall() - self._kept
             times = (record.timestamp for record in records)
             self.number += sum(isinstance(time, int) and time < oldest for time in times)
+
+
+class FarAhead:
+    """Counts records whose time lies further in the future than clocks differ."""
+
+    def __init__(self, store: Store) -> None:
+        self._clock = store.clock
+        self._number = 0
+        self._furthest = 0
+
+    def count(self, records: Sequence[NewRecord]) -> None:
+        """Look at the times of records that were stored."""
+        now = self._clock.wall()
+        for record in records:
+            time = record.timestamp
+            if isinstance(time, int) and time > now + FAR_AHEAD:
+                self._number += 1
+                self._furthest = max(self._furthest, time)
+
+    def warnings(self, noun: str) -> Iterator[str]:
+        """What is wrong with them, and where the way out stands."""
+        if self._number:
+            yield (
+                f"{counted(self._number, noun)} with a time in the future, up to"
+                f" {format_time(self._furthest)}; what comes after them in the same place bears it"
+                " too (mq doctor)"
+            )
 
 
 def _check_partition(topic: str, partitions: int, wanted: int | None) -> None:

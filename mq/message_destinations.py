@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mq.destinations import TooOld, place_document
+from mq.destinations import FarAhead, TooOld, place_document
 from mq.record_input import Given, GivenMessage, Named, changed
 from store.errors import BadInput
 from store.messages import NewMessage
@@ -31,6 +31,7 @@ class QueueDestination:
         self._message = message
         self.duplicates = 0
         self._old = TooOld(store, store.queue_config(name).retention)
+        self._ahead = FarAhead(store)
         self._producer = None if producer is None else store.producer(producer)
         self.stored_before = self._producer.stored(name) if self._producer else 0
 
@@ -46,9 +47,10 @@ class QueueDestination:
         return tx.send_in_sequence(self._producer, self.name, messages, first)
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[MessageId]) -> None:
-        """Count duplicates, and messages that are older than the queue keeps them."""
+        """Count duplicates, and messages that are too old for the queue or lie in the future."""
         self.duplicates += sum(id.duplicate for id in ids)
         self._old.count(records)
+        self._ahead.count(records)
 
     def unstored(self) -> int:
         """The duplicates."""
@@ -59,7 +61,8 @@ class QueueDestination:
         return place_document(id)
 
     def warnings(self) -> Iterator[str]:
-        """Messages past the queue's retention."""
+        """Messages past the queue's retention, or in the future."""
+        yield from self._ahead.warnings(self.noun)
         if self._old.number:
             yield (
                 f"{counted(self._old.number, 'message')} older than {self.name} keeps messages"
@@ -97,6 +100,7 @@ class ExchangeDestination:
         self._given = given
         self._message = message
         self._mandatory = mandatory
+        self._ahead = FarAhead(store)
         self.returned = 0
         self.lost = 0
         self.first_key: bytes | str | None = None
@@ -115,7 +119,8 @@ class ExchangeDestination:
         return [Published(places, self._mandatory and not places) for places in routed]
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Published]) -> None:
-        """Count messages that went nowhere."""
+        """Count messages that went nowhere, and those that lie in the future."""
+        self._ahead.count([r for r, id in zip(records, ids, strict=True) if id.places])
         for record, id in zip(records, ids, strict=True):
             if not id.places:
                 self.first_key = self.first_key or record.key
@@ -131,7 +136,8 @@ class ExchangeDestination:
         return {"routed": [place_document(place) for place in id.places], "returned": id.returned}
 
     def warnings(self) -> Iterator[str]:
-        """Messages that no binding led anywhere."""
+        """Messages that no binding led anywhere, or that lie in the future."""
+        yield from self._ahead.warnings(self.noun)
         if self.lost:
             lost = counted(self.lost, "message")
             yield f"{lost} went nowhere: no binding of {self.name} matched"

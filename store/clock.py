@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 MOST_JUMP = 3_600_000
 # How old the newest known pair of boot time and store time in the file may become.
 CARRIED_EVERY = 60_000
+# A timestamp that is further ahead of the wall clock than this does not tell when its record came.
+CREDIBLE = 1_000
+# One that is further ahead than clocks differ: somebody should know.
+FAR_AHEAD = 60_000
+# One beyond that is left behind once a log is empty; any other is reached soon enough.
+NOT_SOON = 86_400_000
 
 
 class Clock(Protocol):
@@ -112,7 +119,7 @@ def _begin_boot(tx: Snapshot, carried: int) -> int:
     from store import store_time
 
     tx.database.carried = -CARRIED_EVERY
-    return max(carried, store_time.newest(tx), tx.database.clock.wall() - wall_ahead(tx))
+    return max(carried, store_time.newest_legible(tx), tx.database.clock.wall() - wall_ahead(tx))
 
 
 def is_stale(tx: Write) -> bool:
@@ -156,6 +163,54 @@ def wall_ahead(tx: Snapshot) -> int:
     """How far the wall clock was ahead of store time when it was last taken as right."""
     ahead: int = tx.value("select wall_ahead from mq_store")
     return ahead
+
+
+def arrivals(tx: Snapshot, timestamps: Sequence[int]) -> list[int | None] | None:
+    """When records with these rising timestamps come, in store time, where those do not tell it.
+
+    `None` when they all do.
+    """
+    # Not by a clock that was set ahead: when it is right again, its times lie in the future.
+    latest = min(tx.wall, tx.now + wall_ahead(tx) + MOST_JUMP) + CREDIBLE
+    if not timestamps or timestamps[-1] <= latest:
+        return None
+    return [tx.now if timestamp > latest else None for timestamp in timestamps]
+
+
+def age_of(record: str) -> str:
+    """SQL for how many milliseconds ago a record came, `record` being its alias in the query.
+
+    Its parameters are `moments(tx)`. By its timestamp, unless it was ahead of the clock.
+    """
+    # The bounds also pass over what damage may have left there, such as text.
+    return (
+        f"case when {record}.arrived between 1 and :now then :now - {record}.arrived"
+        f" when {record}.timestamp <= :wall then :wall - {record}.timestamp"
+        f" else max(0, :latest - {record}.timestamp) end"
+    )
+
+
+def came_of(record: str) -> str:
+    """SQL for when a record came, in wall time; its parameters are `moments(tx)`."""
+    return f"(:wall - {age_of(record)})"
+
+
+def moments(tx: Snapshot) -> dict[str, int]:
+    """Parameters for SQL about ages: store time and wall time, what a right wall clock may show,
+    and how far that is ahead of store time.
+    """
+    ahead = wall_ahead(tx)
+    return {"now": tx.now, "wall": tx.wall, "latest": tx.now + max(0, ahead), "ahead": ahead}
+
+
+def age(tx: Snapshot, timestamp: int, arrived: int | None) -> int:
+    """How many milliseconds ago a record came; `age_of` says the same in SQL."""
+    if isinstance(arrived, int) and 0 < arrived <= tx.now:
+        return tx.now - arrived
+    if timestamp <= tx.wall:
+        return tx.wall - timestamp
+    # Where the wall clock was set back, what it gave before lies ahead of it now.
+    return max(0, tx.now + max(0, wall_ahead(tx)) - timestamp)
 
 
 _boot_id: str | None = None

@@ -95,8 +95,9 @@ class Database:
             self.has_news = self.has_news or self.has_unnoted_loss or self.has_doubtful_log
 
     def _begin_boot(self) -> None:
-        # Now, so that what waits gets on though nothing is asked of the store for a while.
-        with self.read() as tx:
+        # Now, so that what waits gets on though nothing is asked of the store for a while. What
+        # is damaged tells it to whoever needs it.
+        with suppress(MqError), self.read() as tx:
             store_time(tx)
 
     @contextmanager

@@ -78,6 +78,26 @@ class Message(NamedTuple):
         """`queue@sequence`."""
         return f"{self.queue}@{self.sequence}"
 
+    @property
+    def came(self) -> int:
+        """When it was first sent, in Unix milliseconds: its timestamp, if that can be.
+
+        One that was ahead of the clock tells nothing; then it is when the message came.
+        """
+        return self.timestamp
+
+
+class MisdatedMessage(Message):
+    """A message whose timestamp was ahead of the clock when it came."""
+
+    came_at: int
+
+    @property
+    def came(self) -> int:
+        """When it came, in Unix milliseconds."""
+        # A copy with other fields does not know.
+        return getattr(self, "came_at", self.timestamp)
+
 
 class QueueConfig(NamedTuple):
     """The settings of a queue; lengths of time in milliseconds, sizes in bytes.

@@ -168,6 +168,7 @@ create table mq_damages (
   noticed integer not null,                       -- wall
   told integer not null check (told in (0, 1))    -- whether a receive has raised an error for it
 ) strict;
+alter table mq_records add column arrived integer;
 """
 
 

@@ -110,9 +110,26 @@ class Record(NamedTuple):
         return datetime.fromtimestamp(self.timestamp / 1000, UTC)
 
     @property
+    def came(self) -> int:
+        """When it came, in Unix milliseconds: its timestamp, unless that was ahead of the clock."""
+        return self.timestamp
+
+    @property
     def damaged(self) -> Remains | None:
         """What is left of a `DamagedRecord`; of any other `None`."""
         return None
+
+
+class MisdatedRecord(Record):
+    """A record whose timestamp was ahead of the clock when it came."""
+
+    came_at: int
+
+    @property
+    def came(self) -> int:
+        """When it came, in Unix milliseconds."""
+        # A copy with other fields does not know.
+        return getattr(self, "came_at", self.timestamp)
 
 
 class DamagedRecord(Record):

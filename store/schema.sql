@@ -108,7 +108,8 @@ create table mq_records (
   headers text,                                   -- a JSON object
   value blob,                                     -- null: a tombstone
   expires integer,                                -- wall; only where it is not timestamp + retention
-  checksum integer not null
+  checksum integer not null,
+  arrived integer                                 -- store time; null where the timestamp tells it
 ) strict;
 create index mq_records_message_group on mq_records (message_group)
   where message_group is not null;

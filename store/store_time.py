@@ -6,6 +6,8 @@ that is behind, from the newest time in the file.
 
 from __future__ import annotations
 
+import sqlite3
+
 from store import clock
 from store.db import Snapshot, Write
 
@@ -17,6 +19,8 @@ _HAPPENED = (
     "select max(emptied) from mq_groups",
     "select max(max(joined, seen, polled)) from mq_members",
     "select max(max(moved, taken)) from mq_slots",
+    "select max((select arrived from mq_records r where r.id >= p.id << 40"
+    " and r.id < p.id + 1 << 40 order by r.id desc limit 1)) from mq_partitions p",
     "select max(started) from mq_leases where holder is not null",
     "select max(seen) from mq_holders",
     "select max(seen) from mq_consumers",
@@ -32,6 +36,14 @@ def newest(tx: Snapshot) -> int:
     """The latest store time at which something happened, by what is in the file."""
     latest: int = tx.value(_NEWEST)
     return latest
+
+
+def newest_legible(tx: Snapshot) -> int:
+    """The same; 0 where it is on a damaged page, which must not keep the store from being used."""
+    try:
+        return newest(tx)
+    except sqlite3.DatabaseError:
+        return 0
 
 
 def trust_wall_clock(tx: Write) -> None:

@@ -150,6 +150,11 @@ def is_like_a_time(word: str) -> bool:
     return re.match(_TIME_FORM, word.strip()) is not None
 
 
+def is_absolute(word: str) -> bool:
+    """Whether a time is a point in time, and not so long ago."""
+    return re.match(r"[0-9]{4}-|@", word.strip()) is not None
+
+
 def parse_time(text: str, now: int, *, up: bool = False) -> int:
     """Read a time as Unix milliseconds; `now`, also milliseconds, is what `15m` ago counts from.
 

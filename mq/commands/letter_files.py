@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mq.commands.reporting import report_document
 from mq.conditions import parse_message_conditions
-from mq.context import current_context
+from mq.context import Context, current_context
 from mq.damage_marks import Watch
 from mq.letter_lines import parse_letter, to_letter_document
 from mq.record_input import opened
+from store.clock import FAR_AHEAD
 from store.errors import BadInput, BadRecord
 from store.messages import Message
 from store.text import counted, without_mark
@@ -81,6 +82,7 @@ def import_letters(
         except BadRecord as error:
             raise BadInput(f"line {numbers[error.index]}: {error.message}", error.hint) from None
         after = store.queue(target)
+        _warn_of_the_future(context, stored, store.clock.wall())
     gone = before.messages + len(stored) - after.messages
     if stored and gone > 0:
         context.diagnostics.warning(
@@ -95,6 +97,14 @@ def import_letters(
         {"queue": target, "imported": len(stored), "present": present},
         f"{counted(len(stored), 'dead letter')} imported into {target}",
     )
+
+
+def _warn_of_the_future(context: Context, letters: Sequence[Message], now: int) -> None:
+    ahead = sum(letter.timestamp > now + FAR_AHEAD for letter in letters)
+    if ahead:
+        context.diagnostics.warning(
+            f"{counted(ahead, 'dead letter')} with a time in the future; they age from now on"
+        )
 
 
 def _read(file: str | None) -> tuple[list[int], list[Message]]:

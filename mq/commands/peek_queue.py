@@ -63,6 +63,9 @@ def _messages(store: Store, source: Address, begin: Position) -> Iterator[Messag
         case "time":
             messages = _from(store, source.name, 0)
             return dropwhile(lambda message: message.timestamp < begin.number, messages)
+        case "came":
+            messages = _from(store, source.name, 0)
+            return dropwhile(lambda message: message.came < begin.number, messages)
     raise BadInput(
         f"{source.name} is a queue: what is in it has no fixed end to count from",
         hint="--from earliest, a sequence number or a time",

@@ -147,7 +147,7 @@ def _target(
     if shift is not None:
         return Shift(shift)
     if by is not None:
-        return Position("time", max(0, now - parse_duration(by)))
+        return Position("came", max(0, now - parse_duration(by)))
     return read_offsets(Path(file or ""), group)
 
 

@@ -118,7 +118,7 @@ def _risks(store: Store, before: TopicStatus, new: TopicConfig) -> dict[str, str
 def _older(store: Store, topic: TopicStatus, new: TopicConfig) -> int:
     limit = max(0, store.clock.wall() - (new.retention or 0))
     return sum(
-        store.resolve(topic.name, Position("time", limit), partition.partition) - partition.start
+        store.resolve(topic.name, Position("came", limit), partition.partition) - partition.start
         for partition in topic.partitions
         if partition.records
     )

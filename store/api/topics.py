@@ -213,7 +213,8 @@ def _trim_plan(
 ) -> TrimResult:
     from store.upkeep import TrimResult
 
-    if before.kind == "time":
+    if before.kind in {"time", "came"}:
+        # What is removed for its age is so by when it came, as by retention.
         target = log.read.end_of_older(tx, partition, before.number)
     else:
         target = log.positions.resolve(tx, partition, before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from store import samples
+from store import clock, samples
 from store.addresses import OFFSET_MASK
 from store.db import Write
 from store.delivery import heads, leases, tenants
@@ -43,7 +43,8 @@ def enqueue(tx: Write, queue: Queue, batch: Batch) -> Sequence[int]:
     messages = len(batch.values)
     if not messages:
         return []
-    times = append.timestamps(batch, tx.wall, first.last_timestamp)
+    present = sum(lane.records for lane in queue.lanes.values())
+    times = append.timestamps(batch, tx.wall, append.last_time(tx, first, present))
     if not any(batch.levels or ()) and not any(batch.delays or ()):
         begin = first.base + first.next
         ids = range(begin, begin + messages)
@@ -92,14 +93,16 @@ def _store(
     timestamps: Sequence[int],
     batch: Batch,
 ) -> None:
-    append.insert(tx, ids, timestamps, batch)
+    # A FIFO queue's delay counts from here, wherever the wall clock jumps.
+    arrived = [tx.now] * len(ids) if queue.config.fifo else clock.arrivals(tx, timestamps)
+    append.insert(tx, ids, timestamps, batch, arrived)
     end = (ids[-1] & OFFSET_MASK) + 1
     append.count(tx, lane, end, len(ids), sum(batch.sizes), timestamps[-1])
     groups = batch.message_groups or [None] * len(ids)
     if queue.config.fifo:
-        for group, record, timestamp in zip(groups, ids, timestamps, strict=True):
+        for group, record in zip(groups, ids, strict=True):
             assert group is not None
-            heads.add(tx, queue.reader, group, record, timestamp)
+            heads.add(tx, queue.reader, group, record)
     elif lane.number & 1:
         slot = leases.slot_in(tx, queue.reader, lane.id)
         rows = [

@@ -57,7 +57,7 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
             " join mq_records r on r.id = l.record where :fifo and l.reader = :reader"
             " and l.priority = 0 and l.due > :now group by 1)"
             " select case when l.due > :now then 'delayed'"
-            " when l.id is null and :fifo and r.timestamp + :delay > :wall then 'delayed'"
+            f" when l.id is null and :fifo and {clock.age_of('r')} < :delay then 'delayed'"
             " when f.first < r.id then 'blocked' else 'ready' end, r.expires = 0, count(*),"
             " sum(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
             " + ifnull(length(r.value), 0)) from mq_records r"
@@ -69,8 +69,7 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
                 "fifo": int(queue.config.fifo),
                 "delay": queue.config.delay,
                 "reader": queue.reader.id,
-                "now": tx.now,
-                "wall": tx.wall,
+                **clock.moments(tx),
                 "leases": slot.lease_id(0),
                 "records": slot.record_id(0),
                 "end": slot.end,

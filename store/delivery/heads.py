@@ -6,6 +6,7 @@ A receive looks at due heads only, so a blocked group of any length costs nothin
 from typing import NamedTuple
 
 from store import log
+from store.clock import age_of, moments
 from store.db import Row, Snapshot, Write
 from store.delivery.leases import Slot
 from store.delivery.queues import Queue
@@ -31,7 +32,7 @@ def due(tx: Snapshot, reader: Reader, limit: int) -> list[Head]:
     return [Head(*row) for row in rows]
 
 
-def add(tx: Write, reader: Reader, message_group: str, record: int, timestamp: int) -> None:
+def add(tx: Write, reader: Reader, message_group: str, record: int) -> None:
     """Count a new message of a group; it becomes the head of an empty one."""
     tx.execute(
         "insert into mq_heads (reader, message_group, due, first, messages)"
@@ -40,7 +41,7 @@ def add(tx: Write, reader: Reader, message_group: str, record: int, timestamp: i
         {
             "reader": reader.id,
             "message_group": message_group,
-            "due": _undelivered_due(tx, reader, timestamp),
+            "due": tx.now + reader.delay,
             "record": record,
         },
     )
@@ -71,8 +72,8 @@ def refresh(
     tx.execute("delete from mq_heads where id = :id", {"id": old[0]})
     if first is None:
         return
-    record, timestamp, lease_due = first
-    due = _due(tx, reader, old, record, timestamp, lease_due)
+    record, age, lease_due = first
+    due = _due(tx, reader, old, record, age, lease_due)
     tx.execute(
         "insert into mq_heads (id, reader, message_group, due, first, messages)"
         " values (:id, :reader, :message_group, :due, :record, :messages)",
@@ -88,20 +89,18 @@ def refresh(
     )
 
 
-def _due(
-    tx: Write, reader: Reader, old: Row, record: int, timestamp: int, lease_due: int | None
-) -> int:
+def _due(tx: Write, reader: Reader, old: Row, record: int, age: int, lease_due: int | None) -> int:
     if lease_due is not None:
         return lease_due
     # A head that stays the same, and was never leased, keeps the group's turn.
-    return int(old[1]) if record == old[2] else _undelivered_due(tx, reader, timestamp)
+    return int(old[1]) if record == old[2] else tx.now + max(0, reader.delay - age)
 
 
 def _first_of(
     tx: Snapshot, slot: Slot, message_group: str, first: int
 ) -> tuple[int, int, int | None] | None:
     row = tx.row(
-        "select r.id, r.timestamp, l.due from mq_records r"
+        f"select r.id, {age_of('r')}, l.due from mq_records r"
         " left join mq_leases l on l.id = :leases + (r.id - :records)"
         " where r.message_group = :message_group and r.id >= :first and r.id < :end"
         " order by r.id limit 1",
@@ -111,40 +110,34 @@ def _first_of(
             "message_group": message_group,
             "first": first,
             "end": slot.end,
+            **moments(tx),
         },
     )
     return None if row is None else (row[0], row[1], row[2])
 
 
-def _undelivered_due(tx: Snapshot, reader: Reader, timestamp: int) -> int:
-    # Never longer than the delay, whatever time was given and wherever the wall clock jumped.
-    left = timestamp + reader.delay - tx.wall
-    return tx.now + min(max(left, 0), reader.delay)
-
-
 def first_young(tx: Snapshot, queue: Queue) -> int:
     """The first record that a FIFO queue's own delay still holds back; the end if none is.
 
-    Times never fall as sequences rise, so from there on all are held back.
+    Store time never falls as sequences rise, so from there on all are held back.
     """
     lane, found = queue.first_lane, None
     if queue.config.fifo and queue.config.delay:
-        found = log.read.offset_for_time(tx, lane, tx.wall - queue.config.delay + 1)
+        found = log.read.offset_younger(tx, lane, queue.config.delay)
     return lane.base + (lane.next if found is None else found)
 
 
 def redelay(tx: Write, reader: Reader, slot: Slot) -> None:
     """Apply a changed queue delay to the heads that wait (SQS: on FIFO it is retroactive)."""
     tx.execute(
-        "update mq_heads set due = :now + min(:delay, max(0, (select r.timestamp"
-        " from mq_records r where r.id = first) + :delay - :wall)) where reader = :reader"
+        f"update mq_heads set due = :now + max(0, :delay - (select {age_of('r')}"
+        " from mq_records r where r.id = first)) where reader = :reader"
         " and not exists (select 1 from mq_leases l where l.id = :leases + (first - :records))",
         {
             "leases": slot.lease_id(0),
             "records": slot.record_id(0),
-            "now": tx.now,
-            "wall": tx.wall,
             "delay": reader.delay,
             "reader": reader.id,
+            **moments(tx),
         },
     )

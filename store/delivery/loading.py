@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from struct import error as StructError
 
-from store import log
+from store import clock, log
 from store.addresses import OFFSET_MASK
 from store.db import Row, Snapshot
 from store.delivery import leases
@@ -60,7 +60,7 @@ class Stored(Standing):
     One that is damaged has only those of its parts that can be handled, and may not be delivered.
     """
 
-    __slots__ = ("expires", "headers", "is_damaged", "key", "timestamp", "value")
+    __slots__ = ("arrived", "expires", "headers", "is_damaged", "key", "timestamp", "value")
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Stored(Standing):
         value: bytes | None,
         expires: int | None,
         checksum: int,
+        arrived: int | None,
     ) -> None:
         # Not by a call of the other one: there is one of these for each message.
         self.slot = slot
@@ -87,6 +88,7 @@ class Stored(Standing):
         self.key = key
         self.value = value
         self.expires = expires
+        self.arrived = arrived
         try:
             self.message_group = None if message_group is None else message_group.decode()
             self.headers = None if headers is None else headers.decode()
@@ -99,6 +101,10 @@ class Stored(Standing):
             whole = (timestamp, message_group, key, headers, value, expires)
             (self.timestamp, self.message_group, self.key, self.headers, self.value,
              self.expires) = log.damage.usable(*whole)  # fmt: skip
+
+    def age(self, tx: Snapshot) -> int:
+        """How many milliseconds ago it came."""
+        return clock.age(tx, self.timestamp, self.arrived)
 
     @property
     def content(self) -> Encoded:
@@ -115,7 +121,7 @@ _STANDING_COLUMNS = (
 
 RECORD_COLUMNS = (
     f"{_STANDING_COLUMNS}, r.timestamp, r.key, cast(r.headers as blob), r.value, r.expires,"
-    " r.checksum"
+    " r.checksum, r.arrived"
 )
 
 _LEASE_COLUMNS = (
@@ -181,4 +187,4 @@ def standing(row: Row, slot: Slot) -> Standing:
 
 def with_lease(row: Row, slot: Slot) -> Stored:
     """A message from a row of `WITH_LEASES` or `LEASED`."""
-    return Stored(slot, None if row[10] is None else Lease(*row[10:]), *row[:10])
+    return Stored(slot, None if row[11] is None else Lease(*row[11:]), *row[:11])

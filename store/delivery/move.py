@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from store import delivery, log, samples
+from store.clock import CREDIBLE
 from store.db import Snapshot, Write
 from store.delivery import attempts, heads, leases, queues, tenants
 from store.delivery.queues import Queue
@@ -157,7 +158,7 @@ def _dead_origin(
 ) -> Origin:
     lease = message.lease
     here = 0 if lease is None else lease.deliveries
-    ttl = message.expires - message.timestamp if message.expires and reason == "expired" else None
+    ttl = message.expires - _sent(tx, message) if message.expires and reason == "expired" else None
     place = reader.place(message.slot.number)
     told = error or (None if lease is None else attempts.last_error(tx, lease.id))
     return delivery.origins.Origin(
@@ -171,6 +172,11 @@ def _dead_origin(
         hops=delivery.origins.with_hop(origin.hops, place, reason, tx.wall, ttl),
         priority=origin.priority,
     )
+
+
+def _sent(tx: Snapshot, message: Stored) -> int:
+    came = tx.wall - message.age(tx)
+    return message.timestamp if message.timestamp <= came + CREDIBLE else came
 
 
 def take_out(tx: Write, queue: Queue, messages: Sequence[Stored]) -> None:
@@ -216,7 +222,7 @@ def deposit(
 ) -> Sequence[int]:  # fmt: skip
     """Put messages into a queue under given origins, or under ids of their own; their records."""
     # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
-    began = tx.wall if target.config.fifo else kept_since
+    began = tx.wall if target.config.fifo else min(kept_since, tx.wall)
     drafts = delivery.enqueue.drafts(
         contents,
         message_groups=[
@@ -275,7 +281,7 @@ def _is_past_retention(tx: Snapshot, reader: Reader, message: Stored) -> bool:
         return False
     origin = delivery.origins.get(tx, message.record, message.timestamp, message.slot.level)
     # Of one that moved, `expires` may stand for the retention since its first send.
-    over = message.timestamp + reader.retention <= tx.wall
+    over = message.age(tx) >= reader.retention
     return over or message.expires == origin.sent + reader.retention
 
 

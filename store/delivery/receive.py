@@ -117,7 +117,7 @@ class Receiver:
             },
         )
         slots = {slot.id: slot for slot in self._slots}
-        return [with_lease(row, slots[row[10] >> OFFSET_BITS]) for row in rows]
+        return [with_lease(row, slots[row[11] >> OFFSET_BITS]) for row in rows]
 
     @property
     def _took_enough(self) -> bool:
@@ -202,7 +202,7 @@ class Receiver:
         delay = self._reader.delay
         if not delay or message.lease is not None or message.record == head.first:
             return False
-        return message.timestamp + delay > self._tx.wall
+        return message.age(self._tx) < delay
 
     def _advance(self, slot: Progress, cursor: int) -> None:
         if cursor > slot.cursor:
@@ -263,7 +263,7 @@ class Receiver:
     def _is_expired(self, message: Stored) -> bool:
         if self._reader.retention is None:
             return False
-        until = message.timestamp + self._reader.retention
+        until = self._tx.wall - message.age(self._tx) + self._reader.retention
         if message.expires is not None:
             until = min(until, message.expires)
         return until <= self._tx.wall and expiry.is_over(self._tx, until)

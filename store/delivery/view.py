@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from store.addresses import OFFSET_BITS, OFFSET_MASK
+from store.clock import CREDIBLE, age_of, moments
 from store.db import Snapshot
 from store.delivery import expiry, heads, leases, loading, origins, receipts
 from store.delivery.leases import Slot
@@ -16,7 +17,7 @@ from store.delivery.queues import Queue
 from store.delivery.readers import Reader
 from store.errors import NotFound
 from store.log.encoding import check_whole, decode_headers
-from store.messages import Message, State
+from store.messages import Message, MisdatedMessage, State
 from store.models import Remains
 
 if TYPE_CHECKING:
@@ -62,7 +63,17 @@ def _message(
     if one.is_damaged or (origin is not None and not origin.is_sound):
         remains = Remains(one.key, one.headers, one.value)
         return message._replace(headers={}, key=None, value=None, damaged=remains)
-    return message
+    is_credible = one.arrived is None and message.timestamp <= tx.wall
+    return message if is_credible else _dated(message, tx.wall - one.age(tx))
+
+
+def _dated(message: Message, came: int) -> Message:
+    """The message as one that came then, unless its timestamp may be right."""
+    if message.timestamp <= came + CREDIBLE:
+        return message
+    misdated: MisdatedMessage = tuple.__new__(MisdatedMessage, message)
+    misdated.came_at = came
+    return misdated
 
 
 def _as_moved(message: Message, origin: Origin) -> Message:
@@ -84,7 +95,7 @@ def state_of(tx: Snapshot, queue: Queue, stored: Stored, group_blocked: bool) ->
     if lease is not None and lease.due > tx.now:
         return "delayed"
     delay = queue.config.delay if queue.config.fifo and lease is None else 0
-    if delay and stored.timestamp + delay > tx.wall:
+    if delay and stored.age(tx) < delay:
         return "delayed"
     return "blocked" if group_blocked else "ready"
 
@@ -312,16 +323,18 @@ def _fifo_ready(tx: Snapshot, queue: Queue) -> tuple[int, int]:
 
 
 def _oldest(tx: Snapshot, queue: Queue) -> int | None:
-    """When the oldest message was first sent."""
+    """When the oldest message was first sent, as wall time."""
     times = []
     for lane in queue.lanes.values():
         row = tx.row(
-            "select r.timestamp, o.sent from mq_records r left join mq_origins o on o.record = r.id"
+            f"select :wall - {age_of('r')}, o.sent from mq_records r"
+            " left join mq_origins o on o.record = r.id"
             " where r.id >= :first and r.id < :end order by r.id limit 1",
-            {"first": lane.base, "end": lane.base + lane.next},
+            {"first": lane.base, "end": lane.base + lane.next, **moments(tx)},
         )
         if row is not None:
-            times.append(row[0] if row[1] is None else row[1])
+            # The first send is no time to count from where it lies in the future.
+            times.append(row[0] if row[1] is None else min(row))
     return min(times, default=None)
 
 

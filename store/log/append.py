@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate, repeat
 
-from store import log, samples
+from store import clock, log, samples
 from store.addresses import OFFSET_MASK
-from store.db import Write
+from store.db import Snapshot, Write
 from store.errors import BadInput
 from store.log import retention
 from store.log.checksum import checksum, checksums
@@ -73,17 +73,24 @@ def append(tx: Write, partition: Partition, batch: Batch) -> range:
     if offsets.stop > OFFSET_MASK:
         raise BadInput(f"partition {partition.number} has no offsets left")
     ids = range(partition.base + offsets.start, partition.base + offsets.stop)
-    times = timestamps(batch, tx.wall, partition.last_timestamp)
-    insert(tx, ids, times, batch)
+    times = timestamps(batch, tx.wall, last_time(tx, partition, partition.records))
+    insert(tx, ids, times, batch, clock.arrivals(tx, times))
     count(tx, partition, offsets.stop, len(ids), sum(batch.sizes), times[-1])
     return offsets
 
 
-def insert(tx: Write, ids: Sequence[int], timestamps: Sequence[int], batch: Batch) -> None:
+def insert(
+    tx: Write,
+    ids: Sequence[int],
+    timestamps: Sequence[int],
+    batch: Batch,
+    arrived: Sequence[int | None] | None,
+) -> None:
     """Write rows with their checksums: records of a topic, or messages of a queue."""
     if len(ids) < _MANY:
         for index, id in enumerate(ids):
-            _insert_one(tx, id, timestamps[index], batch, index)
+            came = None if arrived is None else arrived[index]
+            _insert_one(tx, id, timestamps[index], came, batch, index)
         return
     values, keys, headers, groups = batch.values, batch.keys, batch.headers, batch.message_groups
     tx.insert_columns(
@@ -97,11 +104,14 @@ def insert(tx: Write, ids: Sequence[int], timestamps: Sequence[int], batch: Batc
             "headers": headers,
             "message_group": groups,
             "expires": batch.expires,
+            "arrived": arrived,
         },
     )
 
 
-def _insert_one(tx: Write, id: int, timestamp: int, batch: Batch, index: int) -> None:
+def _insert_one(
+    tx: Write, id: int, timestamp: int, arrived: int | None, batch: Batch, index: int
+) -> None:
     value, keys, headers, expires = batch.values[index], batch.keys, batch.headers, batch.expires
     key, text = keys[index] if keys else None, headers[index] if headers else None
     group = batch.message_groups[index] if batch.message_groups else None
@@ -116,8 +126,18 @@ def _insert_one(tx: Write, id: int, timestamp: int, batch: Batch, index: int) ->
             "headers": text,
             "message_group": group,
             "expires": expires[index] if expires else None,
+            "arrived": arrived,
         },
     )
+
+
+def last_time(tx: Snapshot, partition: Partition, records: int) -> int:
+    """The time that the next record's may not fall below; `records` are those that are there.
+
+    Where none is, nothing has to be in order, and a time that is not reached soon is left behind.
+    """
+    last = partition.last_timestamp
+    return tx.wall if records == 0 and last > tx.wall + clock.NOT_SOON else last
 
 
 def timestamps(batch: Batch, now: int, last: int) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from store import log
 from store.db import Database, Snapshot, Write
-from store.log.read import offset_for_time
+from store.log.read import offset_for_arrival
 from store.log.retention import remove_records
 from store.log.topics import Partition, Topic
 from store.upkeep import CompactionResult
@@ -33,7 +33,7 @@ def horizon(tx: Snapshot, topic: Topic, partition: Partition) -> int:
     """The first offset that is too young to be compacted, by the topic's compaction lag."""
     found = None
     if topic.config.compaction_lag:
-        found = offset_for_time(tx, partition, tx.wall - topic.config.compaction_lag + 1)
+        found = offset_for_arrival(tx, partition, tx.wall - topic.config.compaction_lag + 1)
     return partition.next if found is None else found
 
 

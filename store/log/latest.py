@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from store.clock import moments
 from store.db import Snapshot
 from store.errors import Damaged
 from store.log import read
@@ -14,14 +15,14 @@ from store.models import Record
 def latest(tx: Snapshot, topic: Topic) -> list[Record]:
     """The newest record of every key that was not deleted since, by key; keyless ones are left out.
 
-    Where a key stands in several partitions, as after their number grew, the newest by time counts.
+    Where a key stands in several partitions, as after their number grew, what came last counts.
     Raises `Damaged` if a record of the topic is damaged: it may have been the newest of any key.
     """
     newest: dict[bytes, tuple[int, int, Partition]] = {}
     for partition in topic.partitions:
-        for key, (timestamp, id) in _newest(tx, topic, partition).items():
-            if key not in newest or newest[key][:2] < (timestamp, id):
-                newest[key] = (timestamp, id, partition)
+        for key, (came, id) in _newest(tx, topic, partition).items():
+            if key not in newest or newest[key][:2] < (came, id):
+                newest[key] = (came, id, partition)
     found = [_record(tx, topic, id, partition) for _, (_, id, partition) in sorted(newest.items())]
     return [record for record in found if record.value is not None]
 
@@ -31,12 +32,13 @@ def latest_of(tx: Snapshot, topic: Topic, key: bytes) -> Record | None:
     found: list[tuple[int, int, Partition]] = []
     for partition in topic.partitions:
         row = tx.row(
-            "select timestamp, id from mq_records where id >= :first and id < :end"
+            f"select {read.CAME}, id from mq_records r where id >= :first and id < :end"
             " and key = :key order by id desc limit 1",
             {
                 "first": partition.base + partition.start,
                 "end": partition.base + partition.next,
                 "key": key,
+                **moments(tx),
             },
         )
         if row is not None:
@@ -51,11 +53,11 @@ def latest_of(tx: Snapshot, topic: Topic, key: bytes) -> Record | None:
 def _newest(tx: Snapshot, topic: Topic, partition: Partition) -> dict[bytes, tuple[int, int]]:
     newest: dict[bytes, tuple[int, int]] = {}
     with closing(read.keys(tx, partition, partition.next)) as records:
-        for offset, key, timestamp, is_damaged in records:
+        for offset, key, came, is_damaged in records:
             if is_damaged:
                 raise _uncertain(f"{topic.name}/{partition.number}@{offset}")
             if key is not None:
-                newest[key] = (timestamp, partition.base + offset)
+                newest[key] = (came, partition.base + offset)
     return newest
 
 

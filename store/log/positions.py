@@ -4,11 +4,11 @@ from typing import Literal, NamedTuple
 
 from store.db import Snapshot
 from store.errors import BadInput
-from store.log.read import last_offset, offset_for_time
+from store.log.read import last_offset, offset_for_arrival, offset_for_time
 from store.log.topics import Partition
-from store.text import is_like_a_time, parse_time
+from store.text import is_absolute, is_like_a_time, parse_time
 
-Kind = Literal["earliest", "latest", "last", "committed", "offset", "time", "back"]
+Kind = Literal["earliest", "latest", "last", "committed", "offset", "time", "came", "back"]
 
 _WORDS: dict[str, Kind] = {
     "earliest": "earliest",
@@ -22,6 +22,9 @@ _WORDS: dict[str, Kind] = {
 
 class Position(NamedTuple):
     """A place in a partition. `number` is an offset, Unix milliseconds, or how many from the end.
+
+    A `time` is one of timestamps. `came` is when records came: the same, unless their timestamps
+    were ahead of the clock.
 
     `latest` is after the newest record, `last` the newest record itself (RabbitMQ Streams: next
     and last).
@@ -43,7 +46,8 @@ def parse_position(word: str, now: int, *, up: bool = False) -> Position:
     if digits.isascii() and digits.isdecimal() and len(digits) <= 13:
         return Position("back" if word.startswith("-") else "offset", int(digits))
     if is_like_a_time(word):
-        return Position("time", parse_time(word, now, up=up))
+        kind: Kind = "time" if is_absolute(word) else "came"
+        return Position(kind, parse_time(word, now, up=up))
     raise BadInput(
         f"not a place in a log: {word!r}",
         hint="earliest, latest, last, committed, an offset, -N, 15m, @1700000000, 2026-01-31",
@@ -76,6 +80,9 @@ def resolve(
             return partition.next - position.number
         case "time":
             found = offset_for_time(tx, partition, position.number)
+            return partition.next if found is None else found
+        case "came":
+            found = offset_for_arrival(tx, partition, position.number)
             return partition.next if found is None else found
         case "committed" if committed is not None:
             return committed

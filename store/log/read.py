@@ -7,18 +7,20 @@ from struct import error as StructError
 from typing import Any, NamedTuple
 
 from store import log
+from store.clock import age, came_of, moments
 from store.db import Row, Snapshot
 from store.errors import Damaged, NotFound
 from store.log.checksum import checksum, is_intact
 from store.log.encoding import decode_headers
 from store.log.topics import Partition, Topic
-from store.models import DamagedRecord, Record, RecordId, Remains
+from store.models import DamagedRecord, MisdatedRecord, Record, RecordId, Remains
 
 MOST_BYTES = 8 << 20
 _SAMPLE = 1_000
 
 # A record of a topic has no message group. Damaged headers may be no text, hence the blob.
-_COLUMNS = "id, timestamp, key, cast(headers as blob), value, checksum"
+_COLUMNS = "id, timestamp, key, cast(headers as blob), value, checksum, arrived"
+CAME = came_of("r")
 
 
 def read(
@@ -48,8 +50,8 @@ def read(
     )
     records: list[Record] = []
     name, number, base = topic.name, partition.number, partition.base
-    size = 0
-    for id, timestamp, key, blob, value, stored in rows:
+    size, wall = 0, tx.wall
+    for id, timestamp, key, blob, value, stored, arrived in rows:
         try:
             headers = None if blob is None else blob.decode()
             is_damaged = checksum(id, timestamp, None, key, headers, value) != stored
@@ -68,7 +70,10 @@ def read(
         fields = {} if headers is None else decode_headers(headers)
         # What Record(...) does, without a call of Python for each.
         record = (name, number, id - base, timestamp, key, fields, value)
-        records.append(tuple.__new__(Record, record))
+        if arrived is None and timestamp <= wall:
+            records.append(tuple.__new__(Record, record))
+        else:
+            records.append(_misdated(record, wall - age(tx, timestamp, arrived)))
         if most_bytes is not None:
             size += len(value or b"") + len(key or b"")
             if size >= most_bytes:
@@ -112,6 +117,12 @@ def absent(topic: Topic, partition: Partition, offset: int) -> NotFound:
         f"{place}@{offset} is there no more: {why}",
         hint=f"what comes after it: mq peek {place} --from {offset}",
     )
+
+
+def _misdated(record: tuple[Any, ...], came: int) -> Record:
+    misdated: MisdatedRecord = tuple.__new__(MisdatedRecord, record)
+    misdated.came_at = came
+    return misdated
 
 
 def _marked(id: RecordId, timestamp: Any, key: Any, headers: Any, value: Any) -> DamagedRecord:
@@ -162,14 +173,14 @@ def as_found(tx: Snapshot, record: int) -> Found | None:
 
 def next_offset(tx: Snapshot, partition: Partition, offset: int) -> int:
     """The first offset from `offset` on that compaction has left; the end if there is none."""
-    first = _first_from(tx, partition, offset)
+    first = _first_from(tx, partition, offset, "0")
     return partition.next if first is None else first[0]
 
 
 def keys(
     tx: Snapshot, partition: Partition, end: int
 ) -> Generator[tuple[int, bytes | None, int, bool]]:
-    """Offset, key and timestamp of each record before offset `end`, and whether it is damaged.
+    """Offset and key of each record before offset `end`, when it came, and whether it is damaged.
 
     To be closed where it is not read to its end.
     """
@@ -179,8 +190,10 @@ def keys(
     )
     try:
         for row in rows:
-            id, timestamp, key, *_ = row
-            yield id - partition.base, key, timestamp, not _is_whole(row)
+            id, timestamp, key, *_, arrived = row
+            is_whole = _is_whole(row)
+            came = tx.wall - age(tx, timestamp, arrived) if is_whole else 0
+            yield id - partition.base, key, came, not is_whole
     finally:
         rows.close()
 
@@ -190,55 +203,81 @@ def offset_for_time(tx: Snapshot, partition: Partition, timestamp: int) -> int |
 
     Kafka's offsetsForTimes. Times never fall as offsets rise, so a binary search will do.
     """
-    if partition.records == 0 or partition.last_timestamp < timestamp:
+    return _search(tx, partition, timestamp, partition.next, _GIVEN)
+
+
+def offset_for_arrival(tx: Snapshot, partition: Partition, time: int) -> int | None:
+    """The first offset of a record that came at or after `time`, `None` if there is none.
+
+    A time that is still to come is one of timestamps alone.
+    """
+    return _search(tx, partition, time, partition.next, CAME if time <= tx.wall else _GIVEN)
+
+
+_GIVEN = "r.timestamp"
+
+
+def _search(tx: Snapshot, partition: Partition, time: int, end: int, time_of: str) -> int | None:
+    if partition.records == 0 or (time_of == _GIVEN and partition.last_timestamp < time):
         return None
-    return _search(tx, partition, timestamp, partition.next)
-
-
-def _search(tx: Snapshot, partition: Partition, timestamp: int, end: int) -> int | None:
     low, high = partition.start, end
     while low < high:
         middle = (low + high) // 2
-        row = _first_from(tx, partition, middle)
-        if row is None or row[1] >= timestamp:
+        row = _first_from(tx, partition, middle, time_of)
+        if row is None or row[1] >= time:
             high = middle
         else:
             low = row[0] + 1
-    found = _first_from(tx, partition, low)
+    found = _first_from(tx, partition, low, time_of)
     return None if found is None else found[0]
 
 
-def end_of_older(tx: Snapshot, partition: Partition, timestamp: int) -> int:
-    """The offset before which every record is older than `timestamp`; no damaged time is trusted.
+def end_of_older(tx: Snapshot, partition: Partition, time: int, time_of: str = CAME) -> int:
+    """The offset before which every record is older than `time`; no damaged time is trusted.
 
-    For what removes records: a damaged time can make a search pass over newer ones.
+    For what removes records: a damaged time can make a search pass over newer ones. `time_of` is
+    SQL for the time of a record `r`.
     """
-    end = offset_for_time(tx, partition, timestamp)
+    if time > tx.wall:
+        time_of = _GIVEN
+    end = _search(tx, partition, time, partition.next, time_of)
     end = partition.next if end is None else end
-    while (last := _last_whole(tx, partition, end)) is not None:
-        offset, time = last
-        if time < timestamp:
+    while (last := _last_whole(tx, partition, end, time_of)) is not None:
+        offset, found_time = last
+        if found_time < time:
             return offset + 1
-        found = _search(tx, partition, timestamp, offset)
+        found = _search(tx, partition, time, offset, time_of)
         end = offset if found is None else min(found, offset)
     return partition.start
 
 
-def _last_whole(tx: Snapshot, partition: Partition, end: int) -> tuple[int, int] | None:
-    """Offset and timestamp of the last record before `end` that is not damaged."""
+def _last_whole(
+    tx: Snapshot, partition: Partition, end: int, time_of: str
+) -> tuple[int, int] | None:
+    """Offset and time of the last record before `end` that is not damaged."""
     rows = tx.connection.execute(
-        f"select {_COLUMNS} from mq_records where id >= :first and id < :end order by id desc",
-        {"first": partition.base + partition.start, "end": partition.base + end},
+        f"select {_COLUMNS}, {time_of} from mq_records r where id >= :first and id < :end"
+        " order by id desc",
+        {
+            "first": partition.base + partition.start,
+            "end": partition.base + end,
+            **moments(tx),
+        },
     )
-    whole = (row for row in rows if _is_whole(row))
+    whole = (row for row in rows if _is_whole(row[:-1]))
     row = next(whole, None)
     rows.close()
-    return None if row is None else (row[0] - partition.base, row[1])
+    return None if row is None else (row[0] - partition.base, row[-1])
 
 
 def _is_whole(row: Row) -> bool:
-    id, timestamp, key, headers, value, stored = row
+    id, timestamp, key, headers, value, stored, _ = row
     return is_intact(id, timestamp, None, key, headers, value, stored)
+
+
+def offset_younger(tx: Snapshot, partition: Partition, limit: int) -> int | None:
+    """The first offset of a record younger than `limit` milliseconds, `None` if there is none."""
+    return offset_for_arrival(tx, partition, tx.wall - limit + 1)
 
 
 def last_offset(tx: Snapshot, partition: Partition) -> int | None:
@@ -263,12 +302,19 @@ def newest_keys(tx: Snapshot, topic: Topic) -> set[bytes]:
     return keys
 
 
-def _first_from(tx: Snapshot, partition: Partition, offset: int) -> tuple[int, int] | None:
+def _first_from(
+    tx: Snapshot, partition: Partition, offset: int, time_of: str
+) -> tuple[int, int] | None:
     row = tx.row(
-        "select id, timestamp from mq_records where id >= :first and id < :end order by id limit 1",
-        {"first": partition.base + offset, "end": partition.base + partition.next},
+        f"select id, {time_of} from mq_records r where id >= :first and id < :end"
+        " order by id limit 1",
+        {
+            "first": partition.base + offset,
+            "end": partition.base + partition.next,
+            **moments(tx),
+        },
     )
     if row is None:
         return None
-    id, timestamp = row
-    return id - partition.base, timestamp if isinstance(timestamp, int) else 0
+    id, time = row
+    return id - partition.base, time if isinstance(time, int) else 0

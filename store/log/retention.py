@@ -180,7 +180,14 @@ def _end_by_age(tx: Snapshot, topic: Topic, partition: Partition) -> int:
     )
     if first is None or (isinstance(first, int) and oldest_kept <= first <= tx.wall):
         return 0
-    return log.read.end_of_older(tx, partition, oldest_kept)
+    return log.read.end_of_older(tx, partition, oldest_kept, _AGES_FROM)
+
+
+# A time up to an hour ahead of its arrival is heeded, as Kafka does it, which takes no other
+# (message.timestamp.after.max.ms): so nothing goes too early where a clock was adjusted.
+_AGES_FROM = (
+    f"iif(r.timestamp <= r.arrived + :ahead + {clock.MOST_JUMP}, r.timestamp, {clock.came_of('r')})"
+)
 
 
 def _end_by_size(tx: Snapshot, topic: Topic, partition: Partition) -> int:

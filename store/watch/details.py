@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from store.addresses import OFFSET_BITS, OFFSET_MASK
+from store.clock import age_of, moments
 from store.db import Row, Snapshot
 from store.delivery import leases, lookup, queues, share_view, shares, view
 from store.delivery.letter_groups import normalise_error
@@ -33,14 +34,14 @@ def _retention_edges(tx: Snapshot, found: Topic, limit: int) -> dict[int, float]
     if retention is None or "delete" not in found.config.cleanup:
         return {}
     rows = tx.rows(
-        "select p.number, (select r.timestamp from mq_records r"
+        f"select p.number, (select {age_of('r')} from mq_records r"
         "  where r.id >= (p.id << 40) + p.start and r.id < (p.id << 40) + p.next"
-        "  order by r.id limit 1) as oldest"
-        " from mq_partitions p where p.channel = :topic and oldest not null"
+        "  order by r.id limit 1) as age"
+        " from mq_partitions p where p.channel = :topic and age not null"
         " order by p.number limit :limit",
-        {"topic": found.id, "limit": limit},
+        {"topic": found.id, "limit": limit, **moments(tx)},
     )
-    return {number: max(0, oldest + retention - tx.wall) / 1000 for number, oldest in rows}
+    return {number: max(0, retention - age) / 1000 for number, age in rows}
 
 
 def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:

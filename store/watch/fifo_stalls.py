@@ -56,9 +56,11 @@ class FifoCandidate:
     def stall(self) -> Stall:
         """The stall with everything that its card shows."""
         head, lane = self._head, self._queue.first_lane
-        _, size, expires, timestamp = head.contents
+        record = head.contents
         holder, host, pid, seen = head.who()
-        ends = timestamp + self._queue.config.retention if expires is None else expires
+        left = self._queue.config.retention - record.age
+        if record.expires is not None:
+            left = record.expires - self._tx.wall
         return Stall(
             kind="fifo",
             source=self.source,
@@ -83,11 +85,11 @@ class FifoCandidate:
             committed=None,
             offset=self.offset,
             end=lane.next,
-            size=size,
-            produced=timestamp,
-            oldest_seconds=max(0, self._tx.wall - timestamp) / 1000,
+            size=record.size,
+            produced=record.timestamp,
+            oldest_seconds=record.age / 1000,
             growth=self._terms.arriving("channel", self._queue.id, lane.next),
-            retention_seconds=None if head.is_damaged else max(0, ends - self._tx.wall) / 1000,
+            retention_seconds=None if head.is_damaged else max(0, left) / 1000,
             remedies=tuple(self._remedies()),
         )
 

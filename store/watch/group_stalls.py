@@ -7,16 +7,17 @@ from functools import cached_property
 
 from store import holders, log
 from store.addresses import OFFSET_BITS
+from store.clock import age_of, moments
 from store.db import Snapshot
 from store.text import describe_duration
 from store.watch import evidence, remedies
 from store.watch.models import Cause, Remedy, Stall
 from store.watch.terms import Terms
 
-_QUERY = """
+_QUERY = f"""
 select s.id, r.name, r.dead_letter_to, r.max_deliveries, c.name, t.retention, p.id, p.number,
        q.id - (p.id << 40), p.next, iif(s.committed, s.cursor, null), s.member, s.tries,
-       s.moved, s.taken, q.timestamp as oldest
+       s.moved, s.taken, :wall - {age_of("q")} as oldest
 from mq_readers r
 join mq_slots s on s.reader = r.id
 join mq_partitions p on p.id = s.partition
@@ -92,7 +93,7 @@ class Place:
     moved: int
     taken: int
     oldest: int
-    """Wall time of the oldest unread record."""
+    """Wall time at which the oldest unread record came."""
 
 
 class GroupCandidate:
@@ -155,7 +156,7 @@ class GroupCandidate:
     def _oldest(self) -> int:
         # Of a damaged record the time may be any.
         timestamp, wall = self._record.timestamp, self._tx.wall
-        return min(timestamp, wall) if self._record.is_damaged else timestamp
+        return min(timestamp, wall) if self._record.is_damaged else self._place.oldest
 
     @cached_property
     def _record(self) -> log.read.Found:
@@ -219,14 +220,14 @@ class GroupCandidate:
             produced=timestamp,
             oldest_seconds=max(0, self._tx.wall - self._oldest) / 1000,
             growth=self._terms.arriving("partition", place.partition, place.end),
-            retention_seconds=self._retention_left(timestamp),
+            retention_seconds=self._retention_left(),
             remedies=tuple(self._remedies(address)),
         )
 
-    def _retention_left(self, timestamp: int | None) -> float | None:
-        if timestamp is None or self._place.retention is None:
+    def _retention_left(self) -> float | None:
+        if self._record.is_damaged or self._place.retention is None:
             return None
-        return max(0, timestamp + self._place.retention - self._tx.wall) / 1000
+        return max(0, self._place.oldest + self._place.retention - self._tx.wall) / 1000
 
     def _why(self) -> str:
         match self.cause:
@@ -272,7 +273,12 @@ def find(tx: Snapshot, terms: Terms) -> list[GroupCandidate]:
     shortest = min(terms.over, terms.idle_after)
     rows = tx.rows(
         _QUERY,
-        {"before": tx.now - terms.over, "arrived": tx.wall - shortest, "partition": None},
+        {
+            "before": tx.now - terms.over,
+            "arrived": tx.wall - shortest,
+            "partition": None,
+            **moments(tx),
+        },
     )
     candidates = (GroupCandidate(tx, terms, Place(*row), owners) for row in rows)
     return [candidate for candidate in candidates if candidate.is_stalled]
@@ -282,5 +288,8 @@ def behind(tx: Snapshot, terms: Terms, partition: int) -> list[GroupCandidate]:
     """How every group stands that is behind in one partition, stalled or not."""
     owners = Owners(tx)
     whenever = (1 << 63) - 1
-    rows = tx.rows(_QUERY, {"before": tx.now, "arrived": whenever, "partition": partition})
+    rows = tx.rows(
+        _QUERY,
+        {"before": tx.now, "arrived": whenever, "partition": partition, **moments(tx)},
+    )
     return [GroupCandidate(tx, terms, Place(*row), owners) for row in rows]

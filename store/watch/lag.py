@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from store.addresses import OFFSET_BITS
+from store.clock import age_of, moments
 from store.consumer_groups import GroupStatus, Lag
 from store.db import Row, Snapshot
 from store.delivery import shares
@@ -17,7 +18,7 @@ from store.watch.trends import Rates
 # record size has to do, since a sum over a long backlog would take as long as reading it.
 _EXACT_RECORDS = 20_000
 
-_QUERY = """
+_QUERY = f"""
 with places as (
   select g.name as name, g.kind as kind, s.partition as partition, s.id as slot, s.cursor as cursor,
          s.committed as committed, s.member as member,
@@ -29,7 +30,7 @@ with places as (
 )
 select g.name, c.name, p.number, g.kind, g.cursor, g.first, g.unfinished, g.committed, p.start,
        p.next, p.records, p.bytes, p.id, g.slot,
-       iif(g.first < p.next, (select r.timestamp from mq_records r
+       iif(g.first < p.next, (select {age_of("r")} from mq_records r
           where r.id >= (p.id << 40) + max(g.first, p.start) and r.id < (p.id << 40) + p.next
           order by r.id limit 1), null),
        m.name
@@ -63,10 +64,10 @@ def of_kind(tx: Snapshot, kind: Literal["group", "share"]) -> list[Lag]:
 
 
 def _rows(tx: Snapshot, name: str | None, topic: str | None, kinds: dict[str, str]) -> list[Lag]:
-    rows = tx.rows(_QUERY, {"name": name, "topic": topic, **kinds})
+    rows = tx.rows(_QUERY, {"name": name, "topic": topic, **kinds, **moments(tx)})
     paces = Rates(tx, "partition"), Rates(tx, "slot")
     sizes = _Sizes(tx)
-    return [_row(tx, row, sizes, *paces) for row in rows]
+    return [_row(row, sizes, *paces) for row in rows]
 
 
 def status(tx: Snapshot, group: Group) -> GroupStatus:
@@ -82,11 +83,11 @@ def status(tx: Snapshot, group: Group) -> GroupStatus:
     )
 
 
-def _row(tx: Snapshot, row: Row, sizes: _Sizes, incoming: Rates, read: Rates) -> Lag:
+def _row(row: Row, sizes: _Sizes, incoming: Rates, read: Rates) -> Lag:
     (group, topic, number, kind, cursor, first, unfinished, committed, start, end, records, size,
-     partition, slot, oldest, member) = row  # fmt: skip
+     partition, slot, age, member) = row  # fmt: skip
     # Compaction may have removed what came last: then nothing is left to read.
-    is_done = oldest is None and cursor >= start
+    is_done = age is None and cursor >= start
     behind = 0 if is_done else end - cursor + unfinished
     return Lag(
         group=group,
@@ -96,7 +97,7 @@ def _row(tx: Snapshot, row: Row, sizes: _Sizes, incoming: Rates, read: Rates) ->
         start=start,
         end=end,
         lag=behind,
-        lag_seconds=0.0 if oldest is None else max(0, tx.wall - oldest) / 1000,
+        lag_seconds=0.0 if age is None else age / 1000,
         lag_bytes=sizes.between(partition << OFFSET_BITS, max(cursor, start), end, records, size)
         + (sizes.in_flight(slot) if unfinished else 0),
         trend=round(incoming.rate(partition, end) - read.rate(slot, cursor - unfinished), 3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple
 
-from store import holders, log
+from store import clock, holders, log
 from store.addresses import OFFSET_MASK
 from store.db import Row, Snapshot
 from store.delivery import receipts
@@ -20,12 +20,13 @@ COLUMNS = (
 
 
 class Contents(NamedTuple):
-    """Key, size in bytes, own expiry and timestamp."""
+    """What a record holds; `size` in bytes, `age` in milliseconds, the others wall time."""
 
     key: bytes | None
     size: int
     expires: int | None
     timestamp: int
+    age: int
 
 
 class Leased:
@@ -72,21 +73,23 @@ class Leased:
     def seconds(self) -> float:
         """For how long it has been in flight, failed deliveries included."""
         since = self._tx.now if self._started is None else self._started
-        began = self.contents.timestamp if self.is_damaged else self.failures.since
-        if began is not None:
-            since = min(since, self._tx.now - (self._tx.wall - began))
+        if self.is_damaged:
+            since = min(since, self._tx.now - self.contents.age)
+        elif self.failures.since is not None:
+            since = min(since, self._tx.now - (self._tx.wall - self.failures.since))
         return max(0, self._tx.now - since) / 1000
 
     @cached_property
     def contents(self) -> Contents:
         """The record itself, as far as that is readable."""
-        size, *columns = self._tx.row(  # type: ignore[misc]
+        size, arrived, *columns = self._tx.row(  # type: ignore[misc]
             "select ifnull(length(key), 0) + ifnull(length(headers), 0) + ifnull(length(value), 0),"
-            " timestamp, null, key, null, null, expires from mq_records where id = :id",
+            " arrived, timestamp, null, key, null, null, expires from mq_records where id = :id",
             {"id": self.record},
         )
         timestamp, _, key, _, _, expires = log.damage.usable(*columns)
-        return Contents(None if self.is_damaged else key, size, expires, timestamp)
+        age = clock.age(self._tx, timestamp, arrived)
+        return Contents(None if self.is_damaged else key, size, expires, timestamp, age)
 
     @property
     def receipt(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from store.clock import age_of, moments
 from store.db import Snapshot
 from store.delivery import queues, view
 from store.watch import maintenance, stalls
@@ -55,25 +56,25 @@ def _badness(subject: Subject) -> tuple[int, float, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Behind:
-    """How far one group is behind in a topic; `oldest` is when its oldest unread record came."""
+    """How far one group is behind in a topic; `age` is that of its oldest unread record, in ms."""
 
     reader: int
     group: str
     lag: int
-    oldest: int | None
+    age: int | None
     most_lag: int | None
     most_time: int | None
     worst_lag: int
 
-    def is_over(self, now: int) -> bool:
+    @property
+    def is_over(self) -> bool:
         """Whether that is more than the group allows, or than is usual where it says nothing."""
-        if self.oldest is None:
+        if self.age is None:
             return False
-        age = now - self.oldest
         if self.most_lag is None and self.most_time is None:
-            return age > LAGGING * 1000
+            return self.age > LAGGING * 1000
         return (self.most_lag is not None and self.worst_lag > self.most_lag) or (
-            self.most_time is not None and age > self.most_time
+            self.most_time is not None and self.age > self.most_time
         )
 
 
@@ -103,11 +104,11 @@ def _topics(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[
         )
         worst = behind.get(channel)
         pace = 0.0 if worst is None else read.get(channel, {}).get(worst.reader, 0.0)
-        found.append(_topic(tx, topic, worst, pace))
+        found.append(_topic(topic, worst, pace))
     return found
 
 
-def _topic(tx: Snapshot, topic: Subject, worst: _Behind | None, pace: float) -> Subject:
+def _topic(topic: Subject, worst: _Behind | None, pace: float) -> Subject:
     """The topic as the group that is furthest behind sees it; it reads `pace` per second."""
     if worst is None or worst.lag == 0:
         state: SubjectState = "ok" if topic.trend else "idle"
@@ -115,9 +116,9 @@ def _topic(tx: Snapshot, topic: Subject, worst: _Behind | None, pace: float) -> 
     growth = describe_growth(topic.in_rate - pace, worst.lag)
     return replace(
         topic,
-        state="lagging" if worst.is_over(tx.wall) else "ok",
+        state="lagging" if worst.is_over else "ok",
         lag=worst.lag,
-        oldest_seconds=_age(tx, worst.oldest),
+        oldest_seconds=_seconds(worst.age),
         note=f"{worst.group} {worst.lag:,} behind, {growth}",
     )
 
@@ -125,13 +126,14 @@ def _topic(tx: Snapshot, topic: Subject, worst: _Behind | None, pace: float) -> 
 def _furthest_behind(tx: Snapshot) -> dict[int, _Behind]:
     rows = tx.rows(
         "select p.channel, r.id, r.name, sum(max(p.next - s.cursor, 0)) as lag,"
-        " min(iif(s.cursor < p.next, (select q.timestamp from mq_records q"
+        f" max(iif(s.cursor < p.next, (select {age_of('q')} from mq_records q"
         "  where q.id >= (p.id << 40) + max(s.cursor, p.start) and q.id < (p.id << 40) + p.next"
         "  order by q.id limit 1), null)),"
         " g.max_lag, g.max_lag_time, max(p.next - s.cursor)"
         " from mq_groups g join mq_readers r on r.id = g.reader"
         " join mq_slots s on s.reader = r.id join mq_partitions p on p.id = s.partition"
-        " group by p.channel, r.id order by lag"
+        " group by p.channel, r.id order by lag",
+        moments(tx),
     )
     return {channel: _Behind(*behind) for channel, *behind in rows}
 
@@ -200,10 +202,10 @@ def _shares(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[
         )
     }
     found = []
-    for reader, name, topic, unfinished, taken, oldest in tx.rows(_UNFINISHED):
+    for reader, name, topic, unfinished, taken, oldest in tx.rows(_UNFINISHED, moments(tx)):
         leased, delayed = in_flight.get(reader, (0, 0))
         in_rate, pace = incoming.rate(topic, taken), read.get(topic, {}).get(reader, 0.0)
-        age = _age(tx, oldest)
+        age = _seconds(oldest)
         share = Subject(
             name=name,
             kind="share",
@@ -226,9 +228,9 @@ def _shares(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[
 
 
 # What a share has not finished: what it has in flight, and what it never handed out.
-_UNFINISHED = """
+_UNFINISHED = f"""
 select w.reader, r.name, p.channel, sum(p.next - s.cursor + s.leases), sum(p.next),
-       min((select q.timestamp from mq_records q
+       max((select {age_of("q")} from mq_records q
             where q.id >= (p.id << 40) + max(p.start, ifnull(
                     (select min(l.id) - (s.id << 40) from mq_leases l
                      where l.id >= s.id << 40 and l.id < s.id + 1 << 40), s.cursor))
@@ -241,5 +243,5 @@ group by w.reader
 """
 
 
-def _age(tx: Snapshot, timestamp: int | None) -> float | None:
-    return None if timestamp is None else max(0, tx.wall - timestamp) / 1000
+def _seconds(age: int | None) -> float | None:
+    return None if age is None else age / 1000

@@ -74,19 +74,19 @@ class ShareCandidate:
     def stall(self) -> Stall:
         """The stall with everything that its card shows."""
         window, first = self._window, self._first
-        key, size, _, timestamp = first.contents
+        record = first.contents
         holder, host, pid, seen = first.who()
         address = f"{window.topic}/{window.number}@{self.offset}"
         base = window.partition << OFFSET_BITS
         keys, exact = evidence.keys_between(self._tx, base + window.cursor, base + window.end)
-        left = None if window.retention is None else timestamp + window.retention - self._tx.wall
+        left = None if window.retention is None else window.retention - record.age
         return Stall(
             kind="share",
             source=window.topic,
             partition=window.number,
             reader=window.share,
             blocker=address,
-            key=key,
+            key=record.key,
             blocked=self.blocked,
             keys=keys,
             keys_exact=exact,
@@ -104,9 +104,9 @@ class ShareCandidate:
             committed=self.offset,
             offset=self.offset,
             end=window.end,
-            size=size,
-            produced=timestamp,
-            oldest_seconds=max(0, self._tx.wall - timestamp) / 1000,
+            size=record.size,
+            produced=record.timestamp,
+            oldest_seconds=record.age / 1000,
             growth=self._terms.arriving("partition", window.partition, window.end),
             retention_seconds=None if left is None else max(0, left) / 1000,
             remedies=tuple(self._remedies(address)),

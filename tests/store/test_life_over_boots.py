@@ -14,12 +14,15 @@ from store.clock import ManualClock
 
 DAY = 86_400
 MINUTE = 60
+QUEUES = ("jobs", "steps", "slow")
 STEP = st.one_of(
     st.tuples(st.just("advance"), st.sampled_from([1, 20, 45, 400])),
     st.tuples(st.just("jump"), st.sampled_from([-28 * DAY, -7200, -30, 30, 7200, 28 * DAY])),
     st.tuples(st.just("boot"), st.sampled_from([-28 * DAY, -30, 0, 5, 28 * DAY])),
     st.tuples(st.just("send"), st.sampled_from([0, 10, 100])),
     st.tuples(st.just("receive"), st.sampled_from([1, 30, 100])),
+    st.tuples(st.just("nack"), st.sampled_from([0, 30])),
+    st.tuples(st.just("alter"), st.sampled_from([0, 10, 60])),
     st.tuples(st.sampled_from(["ack", "join", "trust"]), st.just(0)),
 )
 
@@ -32,8 +35,9 @@ class Life:
         self.clock = ManualClock()
         self.store = self.open()
         self.store.create_topic("orders")
-        for name in ("jobs", "steps"):
-            self.store.create_queue(name, fifo=name == "steps")
+        self.store.create_queue("jobs")
+        self.store.create_queue("steps", fifo=True)
+        self.store.create_queue("slow", fifo=True, delay=10)
 
     def open(self) -> Store:
         return Store.open(self.path, create=True, durability="normal", clock=self.clock)
@@ -51,13 +55,23 @@ class Life:
                 self.store = self.open()
             case "send":
                 self.store.send("jobs", "x", delay=number)
-                self.store.send("steps", "x", message_group="g")
+                for name in ("steps", "slow"):
+                    self.store.send(name, "x", message_group="g")
+                    self.store.send(name, "x", message_group=f"{number}")
             case "receive":
-                for name in ("jobs", "steps"):
-                    self.store.receive(name, lease=number)
+                for name in QUEUES:
+                    self.store.receive(name, 2, lease=number)
             case "ack":
                 taken = self.store.receive("jobs", lease=1)
                 self.store.ack([message.receipt or "" for message in taken])
+            case "nack":
+                for name in QUEUES:
+                    taken = self.store.receive(name, 2)
+                    receipts = [message.receipt or "" for message in taken]
+                    self.store.nack(receipts[:1], delay=number)
+                    self.store.ack(receipts[1:])
+            case "alter":
+                self.store.alter_queue("slow", delay=number)
             case "join":
                 self.store.consumer("billing", ["orders"], member="one", session_timeout=30)
             case "trust":
@@ -66,7 +80,7 @@ class Life:
     def check(self) -> None:
         with self.store._database.read() as tx:
             assert store_time.newest(tx) <= tx.now
-        for name in ("jobs", "steps"):
+        for name in QUEUES:
             status = self.store.queue(name)
             states = Counter(message.state for message in self.store.messages(name))
             counts = Counter(
@@ -78,7 +92,7 @@ class Life:
         """Whatever was held or delayed is free when its time, and a minute, have passed."""
         self.store.produce("orders", "a write begins the boot")
         self.clock.advance(100 + MINUTE)
-        for name in ("jobs", "steps"):
+        for name in QUEUES:
             status = self.store.queue(name)
             assert status.leased == status.delayed == 0
         assert self.store.consumer("audit", ["orders"], timeout=0).assignment

@@ -69,7 +69,7 @@ def _body_of(stored: Message | Record, form: str) -> list[Line]:
 def _properties(stored: Message | Record, now: int) -> list[tuple[str, str]]:
     key = "none" if stored.key is None else printable_bytes(stored.key)
     facts = [
-        ("time", f"{format_time(stored.timestamp)}  ({_ago(now - stored.timestamp)})"),
+        ("time", f"{format_time(stored.timestamp)}  ({_ago(now - stored.came)})"),
         ("key", key),
     ]
     if isinstance(stored, Message):

@@ -15,6 +15,7 @@ from store.watch.doctor import (
     queueing,
     reading,
     stuck,
+    timing,
     wiring,
 )
 from store.watch.doctor.diagnosis import ORDER, Diagnosis
@@ -41,6 +42,7 @@ def _examine(tx: Snapshot, thorough: bool) -> Iterator[Diagnosis]:
         lambda: reading.examine(tx),
         lambda: objectives.examine(objectives.objectives(tx)),
         lambda: queueing.examine(tx),
+        lambda: timing.examine(tx),
         lambda: durability.examine(tx, pipes()),
     ]
     if thorough:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
+from store.clock import age_of, moments
 from store.db import Snapshot
 from store.delivery import processing_times
 from store.text import describe_duration, format_duration
@@ -47,19 +48,20 @@ def _one_group(tx: Snapshot) -> Iterator[Diagnosis]:
 
 def _expiring(tx: Snapshot) -> Iterator[Diagnosis]:
     """Queues of which the oldest message has used up most of its retention."""
-    for name, retention, oldest, until in tx.rows(
-        "select c.name, q.retention, min(e.timestamp), min(ifnull(e.expires, e.timestamp"
-        " + q.retention)) from mq_queues q join mq_channels c on c.id = q.channel"
+    age = age_of("e")
+    for name, retention, oldest, left in tx.rows(
+        f"select c.name, q.retention, max({age}), min(ifnull(e.expires - :wall,"
+        f" q.retention - {age})) from mq_queues q join mq_channels c on c.id = q.channel"
         " join mq_partitions p on p.channel = c.id and p.records > 0"
         " join mq_records e on e.id = (select f.id from mq_records f where f.id >= p.id << 40"
-        " and f.id < p.id + 1 << 40 order by f.id limit 1) where q.ttl is null group by c.id"
+        " and f.id < p.id + 1 << 40 order by f.id limit 1) where q.ttl is null group by c.id",
+        moments(tx),
     ):
-        left = until - tx.wall
         if left > retention * (1 - NEAR):
             continue
         yield warning(
             "retention_near", name,
-            f"its oldest message is {describe_duration(max(0, tx.wall - oldest) / 1000)} old;"
+            f"its oldest message is {describe_duration(oldest / 1000)} old;"
             f" retention of {format_duration(retention)} removes it in"
             f" {describe_duration(max(0, left) / 1000)}",
             "what retention removes before it is done is lost",

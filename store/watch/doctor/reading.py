@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from store.addresses import OFFSET_BITS, OFFSET_MASK
+from store.clock import age_of, moments
 from store.db import Row, Snapshot
 from store.groups import groups, membership
 from store.text import describe_duration, describe_size, format_duration, printable_bytes
@@ -72,7 +73,7 @@ with reader as (
   join mq_channels c on c.id = p.channel
   join mq_topics t on t.channel = c.id
 )
-select *, (select e.timestamp from mq_records e
+select *, (select {age_of("e")} from mq_records e
            where e.id >= base + max(next_read, start) and e.id < base + next order by e.id limit 1)
 from reader where next_read < next
 order by reader, topic, number
@@ -80,16 +81,16 @@ order by reader, topic, number
 
 
 def _behind(tx: Snapshot) -> Iterator[Diagnosis]:
-    for row in tx.rows(_BEHIND):
+    for row in tx.rows(_BEHIND, moments(tx)):
         (kind, reader, topic, number, _, start, end, records, size, *limits) = row
-        (retention, retention_bytes, cleanup, committed, next_read, oldest) = limits
+        (retention, retention_bytes, cleanup, committed, next_read, age) = limits
         place = f"{topic}/{number}"
         if kind == "group" and committed and next_read < start:
             yield _lost(reader, place, next_read, start)
-        elif "delete" not in cleanup or oldest is None:
+        elif "delete" not in cleanup or age is None:
             continue
-        elif retention is not None and tx.wall - oldest >= retention * NEAR:
-            yield _near(reader, topic, place, tx.wall - oldest, retention)
+        elif retention is not None and age >= retention * NEAR:
+            yield _near(reader, topic, place, age, retention)
         elif retention_bytes is not None:
             unread = size * (end - max(next_read, start)) // max(records, 1)
             if unread >= retention_bytes * NEAR:
