@@ -17,9 +17,15 @@ from store.topology.problems import Place, Problems
 if TYPE_CHECKING:
     import yaml
 
-LARGEST = 1 << 20
+# What is no topology, or has all of it in one line, is refused early. One with a line for each
+# thing, as an export, may be larger: what it costs grows with its size, and nothing is expanded.
+LARGEST = 16 << 20
+MOST_EVENTS = 1_600_000
+_LARGEST_LINE = 1 << 20
+_MOST_EVENTS_A_LINE = 100_000
+_A_LINE = 1 << 10, 100
+_IS_TOPOLOGY = re.compile(rb'(?:\s|#[^\n]*\n)*\{?\s*"?version"?\s*:')
 DEEPEST = 32
-MOST_EVENTS = 100_000
 _MOST_PROBLEMS = 100
 # In YAML a bare # begins a comment and a bare * an alias, where a topic exchange's wildcard was
 # meant. Both make the reader fail somewhere behind them.
@@ -57,8 +63,9 @@ Node = Scalar | Mapping | Sequence
 def read_document(file: str, content: bytes, problems: Problems) -> Node | None:
     """The one document of a YAML file, or `None` after problems that leave nothing to look at."""
     start = Place(file, 1, 1)
-    if len(content) > LARGEST:
-        problems.error(start, "the file is larger than 1 MiB")
+    most_bytes, most_events = limits(content)
+    if len(content) > most_bytes:
+        problems.error(start, f"the file is larger than {most_bytes / (1 << 20):.3g} MiB")
         return None
     try:
         text = without_mark(content).decode()
@@ -66,7 +73,17 @@ def read_document(file: str, content: bytes, problems: Problems) -> Node | None:
         line = content.count(b"\n", 0, error.start) + 1
         problems.error(Place(file, line, 1), "the file is not valid UTF-8")
         return None
-    return _Reader(file, problems).read(text)
+    return _Reader(file, problems, most_events).read(text)
+
+
+def limits(content: bytes) -> tuple[int, int]:
+    """How many bytes and YAML events a file may have: more where it has a line for each thing."""
+    lines = content.count(b"\n") if _IS_TOPOLOGY.match(content) else 0
+    size, events = (lines * each for each in _A_LINE)
+    return (
+        min(max(size, _LARGEST_LINE), LARGEST),
+        min(max(events, _MOST_EVENTS_A_LINE), MOST_EVENTS),
+    )
 
 
 class _Stopped(Exception):
@@ -76,9 +93,10 @@ class _Stopped(Exception):
 class _Reader:
     """Reads one file. What is refused is noted, and the reading goes on where it can."""
 
-    def __init__(self, file: str, problems: Problems) -> None:
+    def __init__(self, file: str, problems: Problems, most_events: int) -> None:
         self._file = file
         self._problems = problems
+        self._most_events = most_events
         self._allowed = len(problems.found) + _MOST_PROBLEMS
 
     def read(self, text: str) -> Node | None:
@@ -89,9 +107,11 @@ class _Reader:
             return self._build(text)
         except yaml.YAMLError as error:
             del self._problems.found[before:]
-            mended = _BARE_WILDCARD.sub(self._mend, text)
-            if mended != text:
-                return _Reader(self._file, self._problems).read(mended)
+            mended, count = _BARE_WILDCARD.subn(self._mend, text, _MOST_PROBLEMS)
+            if count == _MOST_PROBLEMS:
+                return None
+            if count:
+                return _Reader(self._file, self._problems, self._most_events).read(mended)
             self._problems.error(*self._syntax_error(text, error))
         except _Stopped:
             pass
@@ -144,8 +164,8 @@ class _Reader:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:
                 self._stop(event, f"nested deeper than {DEEPEST} levels")
-            if number > MOST_EVENTS:
-                self._stop(event, f"more than {MOST_EVENTS:,} YAML events")
+            if number > self._most_events:
+                self._stop(event, f"more than {self._most_events:,} YAML events")
             if len(self._problems.found) >= self._allowed:
                 raise _Stopped
             yield event

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store import Store
+from store.topology.reading import Source
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq
@@ -236,6 +237,17 @@ class TestApply:
         assert run.err == "mq: 1 thing of other topologies will belong to mail\n"
 
 
+@pytest.fixture
+def many(path: Path) -> Path:
+    """A store with 12,000 exchanges, whose export is larger than 1 MiB."""
+    names = (f"exchange-{number:05}-{'x' * 70}" for number in range(12_000))
+    lines = "".join(f"  {name}: {{type: topic}}\n" for name in names)
+    topology = f"version: 1\nexchanges:\n{lines}".encode()
+    with Store.open(path, create=True, durability="normal") as store:
+        store.apply([Source("many.yaml", topology)])
+    return path
+
+
 class TestExport:
     def test_planning_an_export_shows_no_changes(
         self, call_mq: RunMq, run_mq: RunMq, applied: str, path: Path
@@ -256,6 +268,16 @@ class TestExport:
         }
         (tmp_path / "again.json").write_bytes(exported.out)
         assert call_mq("plan", "again.json", "--exit-code").code == 0
+
+    @pytest.mark.parametrize("form", ["table", "json"])
+    def test_an_export_of_many_things_is_read_again(
+        self, call_mq: RunMq, run_mq: RunMq, many: Path, form: str
+    ) -> None:
+        exported = call_mq("export", "-o", form)
+        assert len(exported.out) > 1 << 20
+        plan = run_mq("plan", "--exit-code", "-", stdin=exported.out, MQ_STORE=str(many))
+
+        assert (plan.code, plan.out, plan.err) == (0, b"", "")
 
     def test_without_a_store_there_is_nothing_to_export(self, call_mq: RunMq) -> None:
         assert call_mq("export").is_refused(3)

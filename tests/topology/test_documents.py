@@ -7,7 +7,8 @@ import time
 import pytest
 
 from store.topology.checks import validate
-from store.topology.reading import Source, typed
+from store.topology.problems import Problems
+from store.topology.reading import Source, read, typed
 from tests.topology.conftest import told
 
 MOST_SECONDS = 2.0
@@ -34,6 +35,20 @@ HARMFUL = {
     "a date that is none": ("version: 2024-99-99", "version '2024-99-99' is not known"),
     "300,000 events": ("[" + "a," * 300_000 + "]", "more than 100,000 YAML events"),
     "2 MiB": ("x" * (2 << 20), "larger than 1 MiB"),
+    "a topology of 300,000 events in one line": (
+        "version: 1\nbindings: [" + "a," * 300_000 + "]",
+        "more than 100,000 YAML events",
+    ),
+    "a topology of 2 MiB in one line": (
+        "version: 1\nname: " + "x" * (2 << 20),
+        "larger than 1 MiB",
+    ),
+    "17 MiB of lines": ("version: 1\n" + "#\n" * (17 << 19), "larger than 16 MiB"),
+    "500,000 lines that are no topology": ("- aaaa\n" * 500_000, "larger than 1 MiB"),
+    "20,000 bare wildcards": (
+        "version: 1\nbindings:\n" + "  - {from: a, to: b, key: #}\n" * 20_000,
+        'quote it: "#"',
+    ),
     "a tag that builds an object": ("!!python/object:os.system {}", "tags are not allowed"),
     "20,000 unknown keys": ("".join(f"k{n}: 1\n" for n in range(20_000)), "unknown key"),
     "4,000 bindings to nowhere": (
@@ -69,6 +84,20 @@ def test_it_is_refused_within_two_seconds(name: str) -> None:
 def test_bytes_that_are_not_utf8_are_refused_with_their_line() -> None:
     (problem,) = validate([Source("bad.yaml", b"version: 1\nname: \xff\n")])
     assert str(problem) == "bad.yaml:2:1: error: the file is not valid UTF-8"
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_a_topology_with_a_line_for_each_thing_may_be_as_long_as_an_export(form: str) -> None:
+    names = [f"queue-{number:05}-{'x' * 60}" for number in range(12_000)]
+    if form == "yaml":
+        text = "version: 1\nqueues:\n" + "".join(f"  {name}: {{}}\n" for name in names)
+    else:
+        text = '{"version":1,\n"queues":{' + ",\n".join(f'"{name}":{{}}' for name in names) + "}}"
+    found = Problems()
+    topology = read([Source("large", text.encode())], found)
+
+    assert len(text) > 1 << 19
+    assert [found.found, len(topology.of("queue"))] == [[], 12_000]
 
 
 def test_a_key_that_stands_twice_is_refused() -> None:
