@@ -95,7 +95,18 @@ class Life:
         for name in QUEUES:
             status = self.store.queue(name)
             assert status.leased == status.delayed == 0
-        assert self.store.consumer("audit", ["orders"], timeout=0).assignment
+        for name in ("audit", "billing"):
+            assert self.store.consumer(name, ["orders"], member="two", timeout=0).assignment
+
+
+def live(path: Path, steps: list[tuple[str, float]]) -> None:
+    life = Life(path)
+    for step in steps:
+        life.do(*step)
+        life.check()
+    life.end()
+    life.store.close()
+    check_invariants(life.path)
 
 
 @settings(deadline=None, max_examples=60)
@@ -103,10 +114,13 @@ class Life:
 def test_nothing_waits_longer_than_its_time_over_any_boots_and_jumps(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, float]]
 ) -> None:
-    life = Life(tmp_path_factory.mktemp("life") / "store.db")
-    for step in steps:
-        life.do(*step)
-        life.check()
-    life.end()
-    life.store.close()
-    check_invariants(life.path)
+    live(tmp_path_factory.mktemp("life") / "store.db", steps)
+
+
+@pytest.mark.nightly
+@settings(deadline=None, max_examples=3_000)
+@given(steps=st.lists(STEP, max_size=60))
+def test_nothing_waits_longer_than_its_time_over_many_boots_and_jumps(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, float]]
+) -> None:
+    live(tmp_path_factory.mktemp("life") / "store.db", steps)
