@@ -10,6 +10,8 @@ from typing import Any
 
 # How long what has begun to be written may go on after a signal, if its reader takes nothing.
 PATIENCE = 0.2
+# How a command is told to end in order: by a supervisor, or by a terminal that closes.
+STOPS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
@@ -59,6 +61,23 @@ class Interrupts:
             yield
         finally:
             self._held = True
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether the signal that came last was no Ctrl-C but told the command to end in order."""
+        return self.received in STOPS
+
+    def has_come(self) -> bool:
+        """Whether a signal came, held back or not."""
+        return self.received is not None
+
+    def obey(self) -> None:
+        """Let the signal that came do what it does to a process without handlers, if one did.
+
+        To be called after the `with` block, when nothing is left half done.
+        """
+        if self.received is not None:
+            signal.raise_signal(self.received)
 
     def wait_to_write(self, wait: Callable[[float | None], bool], begun: bool) -> bool:
         """Wait until stdout takes more bytes; False when the rest shall stay unwritten.

@@ -112,6 +112,7 @@ class Output:
         self.format = format or (Format.TABLE if self.is_terminal else Format.TSV)
         self._header = header
         self._colour = colour
+        self._problem: OSError | None = None
 
     @property
     def is_json(self) -> bool:
@@ -175,9 +176,9 @@ class Output:
     ) -> int:
         """Write chunks byte by byte as given; the number that went out whole.
 
-        Fewer than given means that the reader has closed the pipe: settle those, then raise
-        `ReaderGone`. `go_on` is asked before each write, and told whether a chunk is half out;
-        once it says no, the rest stays unwritten. Small chunks are never cut in two in a pipe.
+        Fewer than given means that no more can be written: settle those, then raise `failure`.
+        `go_on` is asked before each write, and told whether a chunk is half out; once it says no,
+        the rest stays unwritten. Small chunks are never cut in two in a pipe.
         """
         whole = 0
         for piece in _pieces(chunks):
@@ -187,6 +188,12 @@ class Output:
                 return whole + _whole_chunks(piece, sent)
             whole += len(piece)
         return whole
+
+    def failure(self) -> Exception:
+        """Why the last `records` were not all written: `ReaderGone`, or the error of the file."""
+        if self._problem is None or isinstance(self._problem, BrokenPipeError):
+            return ReaderGone()
+        return self._problem
 
     def wait_until_writable(self, seconds: float | None = None) -> bool:
         """Wait until stdout takes a few KiB at once; False when it did not within `seconds`."""
@@ -305,8 +312,10 @@ class Output:
         try:
             while rest and (go_on is None or go_on(len(rest) < len(data))):
                 rest = rest[self._stream.write(rest[:most]) or 0 :]
-        except BrokenPipeError:
-            pass
+        except OSError as problem:
+            if go_on is None and not isinstance(problem, BrokenPipeError):
+                raise
+            self._problem = problem
         return len(data) - len(rest)
 
 

@@ -34,6 +34,9 @@ class Source(Protocol[Item]):
     def batches(self) -> Iterator[list[Item]]:
         """What is there to be passed on, a batch at a time."""
 
+    def begin(self, items: Sequence[Item]) -> None:
+        """Say that these are given to the command."""
+
     def settle(self, tx: Transaction, items: Sequence[Item]) -> None:
         """Say, together with the outputs, that these are done with."""
 
@@ -50,14 +53,27 @@ class Source(Protocol[Item]):
 class TopicSource:
     """A topic, read as a member of a group."""
 
-    def __init__(self, reading: GroupReading, consumer: Consumer, session_timeout: float) -> None:
+    def __init__(
+        self, reading: GroupReading, consumer: Consumer, session_timeout: float,
+        interrupts: Interrupts,
+    ) -> None:  # fmt: skip
         self._reading = reading
         self._consumer = consumer
+        self._interrupts = interrupts
         self.patience = session_timeout / 3
 
     def batches(self) -> Iterator[list[Record]]:
         """Records that the group has not committed yet."""
-        return self._reading.batches()
+        batches = self._reading.batches()
+        while True:
+            with self._interrupts.allowed():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+    def begin(self, items: Sequence[Record]) -> None:
+        """Nothing: to a group only a commit counts."""
 
     def settle(self, tx: Transaction, items: Sequence[Record]) -> None:
         """Commit the group's offsets."""
@@ -83,7 +99,14 @@ class QueueSource:
     """
 
     def __init__(
-        self, store: Store, queue: str, batch: int, diagnostics: Diagnostics, *, once: bool
+        self,
+        store: Store,
+        queue: str,
+        batch: int,
+        interrupts: Interrupts,
+        diagnostics: Diagnostics,
+        *,
+        once: bool,
     ) -> None:
         status = store.queue(queue)
         self._store = store
@@ -94,7 +117,9 @@ class QueueSource:
         self._left: float = status.messages if once else math.inf
         self._wait = 0.0 if once else _LONGEST_WAIT
         self._lease = status.config.lease / 1000
-        self._in_hand: list[str] = []
+        self._interrupts = interrupts
+        self._not_begun: list[str] = []
+        self._begun: list[str] = []
         self.patience = max(self._lease / 3, 0.1)
 
     def batches(self) -> Iterator[list[Message]]:
@@ -102,8 +127,10 @@ class QueueSource:
         while self._left > 0:
             most = int(min(self._batch, self._left))
             messages = self._receive(most)
-            self._in_hand = _receipts(messages)
+            self._not_begun, self._begun = _receipts(messages), []
             self._left -= len(messages)
+            if self._interrupts.has_come():
+                raise KeyboardInterrupt
             if messages:
                 yield messages
             elif not self._wait:
@@ -111,13 +138,21 @@ class QueueSource:
 
     def _receive(self, most: int) -> list[Message]:
         try:
-            return self._store.receive(self._queue, most, self._wait, attached=True)
+            return self._store.receive(
+                self._queue, most, self._wait, attached=True, until=self._interrupts.has_come
+            )
         except Damaged as damage:
             # With nothing left to pass on it is what this run ends with.
             if not self._wait or not damage.addresses:
                 raise
             self._diagnostics.warning(damage.message)
             return []
+
+    def begin(self, items: Sequence[Message]) -> None:
+        """From here on their deliveries count, whatever comes of them."""
+        begun = set(_receipts(items))
+        self._begun += [one for one in self._not_begun if one in begun]
+        self._not_begun = [one for one in self._not_begun if one not in begun]
 
     def settle(self, tx: Transaction, items: Sequence[Message]) -> None:
         """Acknowledge the messages; raises `LeaseLost` when somebody else has leased one."""
@@ -126,10 +161,11 @@ class QueueSource:
     def keep(self) -> None:
         """Extend the leases; what is lost all the same is told by the ack."""
         with suppress(MqError):
-            self._store.extend(self._in_hand, self._lease)
+            self._store.extend([*self._begun, *self._not_begun], self._lease)
 
     def give_back(self, items: Sequence[Message], error: str) -> None:
         """Note the failed attempt with each message."""
+        self.begin(items)
         with suppress(MqError):
             self._store.nack(_receipts(items), error=error)
 
@@ -146,8 +182,12 @@ class QueueSource:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with suppress(MqError):
-            self._store.extend(self._in_hand, 0)
+        if self._not_begun:
+            with suppress(MqError):
+                self._store.unreceive(self._not_begun)
+        if error is not None and self._begun:
+            with suppress(MqError):
+                self._store.nack(self._begun, 0)
 
 
 class Sink:
@@ -174,25 +214,17 @@ class Sink:
 class Pipe(Generic[Item]):
     """Passes batches from a source through a filter to a sink; counts what it took and stored."""
 
-    def __init__(
-        self, store: Store, source: Source[Item], filter: Filter, sink: Sink, interrupts: Interrupts
-    ) -> None:
+    def __init__(self, store: Store, source: Source[Item], filter: Filter, sink: Sink) -> None:
         self.taken = 0
         self.stored = 0
         self._store = store
         self._source: Source[Item] = source
         self._filter = filter
         self._sink = sink
-        self._interrupts = interrupts
 
     def run(self) -> None:
         """Go on until the source ends. Raises `FilterFailed`; that batch is then not stored."""
-        batches = self._source.batches()
-        while True:
-            with self._interrupts.allowed():
-                batch = next(batches, None)
-            if batch is None:
-                return
+        for batch in self._source.batches():
             lines = list(takewhile(_is_a_line, batch))
             if lines:
                 self._pass_on(lines)
@@ -212,6 +244,7 @@ class Pipe(Generic[Item]):
 
     def _filtered(self, items: Sequence[Item]) -> list[bytes]:
         values = [item.value or b"" for item in items]
+        self._source.begin(items)
         try:
             return self._filter.run(values, self._source.patience, self._source.keep)
         except FilterFailed as error:
@@ -219,11 +252,13 @@ class Pipe(Generic[Item]):
             raise
 
     def _no_line(self, item: Item) -> BadInput:
-        return BadInput(
+        error = BadInput(
             f"the value of {item.address} has a newline in it, and the command reads lines",
             hint="store such values as JSON, where a newline is \\n; to pass over this one:"
             f" {self._source.way_past(item)}",
         )
+        self._source.give_back([item], error.message)
+        return error
 
 
 def _is_a_line(item: Record | Message) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -13,7 +12,7 @@ from mq.message_records import message_lines
 from mq.record_printer import RecordPrinter
 from store.broker import Store
 from store.crash import crash_point
-from store.errors import Damaged, LeaseLost, MqError
+from store.errors import Damaged, MqError
 from store.messages import Message
 
 _LONGEST_WAIT = 60.0
@@ -24,7 +23,8 @@ _BATCH = 100
 class QueueReading:
     """Prints a queue's messages until none is ready, or with `follow` until interrupted.
 
-    The leases end with this process, so what it did not print is delivered to somebody else.
+    What it did not print goes back as if it had not been delivered; if this process is killed, its
+    leases end with it.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class QueueReading:
             self._print_all()
             self._printer.finish()
         except KeyboardInterrupt:
-            if self._interrupts.received != signal.SIGTERM:
+            if not self._interrupts.is_stop:
                 raise
         return self._printer.printed
 
@@ -62,13 +62,17 @@ class QueueReading:
             messages = self._receive()
             if messages:
                 self._print(messages)
+            elif self._interrupts.has_come():
+                raise KeyboardInterrupt
             elif not self._wait:
                 return
 
     def _receive(self) -> list[Message]:
         try:
-            with self._interrupts.allowed():
-                return self._store.receive(self._queue, self._most(), self._wait, attached=True)
+            return self._store.receive(
+                self._queue, self._most(), self._wait, attached=True,
+                until=self._interrupts.has_come,
+            )  # fmt: skip
         except Damaged as damage:
             # With nothing left to print it is what this run ends with.
             if not self._wait or not damage.addresses:
@@ -81,12 +85,20 @@ class QueueReading:
 
     def _print(self, messages: Sequence[Message]) -> None:
         self._in_hand = [message.receipt for message in messages if message.receipt is not None]
-        written = self._printer.print(messages)
-        crash_point("consume.printed")
-        self._store.ack(self._in_hand[:written])
-        with suppress(LeaseLost):
-            self._store.extend(self._in_hand[written:], 0)
+        written = 0
+        try:
+            written = self._printer.print(messages)
+            crash_point("consume.printed")
+            self._store.ack(self._in_hand[:written])
+        finally:
+            self._give_back(self._in_hand[written:])
         self._printer.check()
+
+    def _give_back(self, receipts: Sequence[str]) -> None:
+        # What can't be given back, or was lost meanwhile, is delivered again all the same.
+        with suppress(MqError):
+            if receipts:
+                self._store.unreceive(receipts)
 
     def _keep_leases(self) -> None:
         # What is lost all the same is told by the ack.

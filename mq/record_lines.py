@@ -74,7 +74,7 @@ def stream_lines(
         case Format.NAME:
             return Lines(_address)
         case Format.TSV:
-            return _tsv_lines(context, columns)
+            return tsv_lines(context, columns)
     raise BadInput("a stream of records is not a table", hint="-o tsv or ndjson, or mq peek")
 
 
@@ -90,7 +90,8 @@ def _address(record: Any) -> bytes:
     return f"{record.address}\n".encode()
 
 
-def _tsv_lines(context: Context, columns: Sequence[Column[Row]]) -> Lines[Row]:
+def tsv_lines(context: Context, columns: Sequence[Column[Row]]) -> Lines[Row]:
+    """Rows of a table in TSV."""
     output = context.output
     return Lines(
         lambda record: output.tsv_line(columns, record).encode() + b"\n",

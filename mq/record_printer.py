@@ -7,7 +7,7 @@ from functools import partial
 from typing import Generic
 
 from mq.interrupts import Interrupts
-from mq.output import Output, ReaderGone, Row
+from mq.output import Output, Row
 from mq.record_lines import Lines
 
 
@@ -57,7 +57,7 @@ class RecordPrinter(Generic[Row]):
     def finish(self) -> None:
         """Write the header if nothing came under it."""
         if self._header and not self._output.records([self._header]):
-            raise ReaderGone
+            raise self._output.failure()
 
     @property
     def is_done(self) -> bool:
@@ -65,12 +65,14 @@ class RecordPrinter(Generic[Row]):
         return self._limit is not None and self.printed >= self._limit
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt or ReaderGone if the last batch was cut short by a signal or by
-        the reader; to be called once what was written is settled."""
+        """Raise what cut the last batch short: KeyboardInterrupt, ReaderGone or an OSError.
+
+        To be called once what was written is settled.
+        """
         if self._cut_short:
             if self._interrupts.received is not None:
                 raise KeyboardInterrupt
-            raise ReaderGone
+            raise self._output.failure()
 
     def _wait(self, seconds: float | None) -> bool:
         if seconds is not None or self._sign_of_life is None:

@@ -65,7 +65,10 @@ class Source(Protocol[Item]):
         """It failed for good: to the DLQ."""
 
     def give_back(self, tasks: Sequence[Task[Item]]) -> None:
-        """These were not tried, or not to an end."""
+        """These were not begun: for them nothing has happened."""
+
+    def break_off(self, tasks: Sequence[Task[Item]]) -> None:
+        """These were begun and not brought to an end."""
 
     def skip_damaged(self, addresses: Sequence[Address]) -> None:
         """These, of which `take` told by an error, are done with."""
@@ -156,9 +159,14 @@ class LeasedWork(Generic[Leased]):
         self._store.reject([_receipt(task)], error)
 
     def give_back(self, tasks: Sequence[Task[Leased]]) -> None:
-        """End the leases; all returns to its place."""
+        """Undo their deliveries; all returns to its place."""
         with suppress(MqError):
-            self._store.extend([_receipt(task) for task in tasks], 0)
+            self._store.unreceive([_receipt(task) for task in tasks])
+
+    def break_off(self, tasks: Sequence[Task[Leased]]) -> None:
+        """Give them back at once; a delivery that was begun counts."""
+        with suppress(MqError):
+            self._store.nack([_receipt(task) for task in tasks], 0)
 
     def skip_damaged(self, addresses: Sequence[Address]) -> None:
         """Take out those that the DLQ did not take."""
@@ -275,6 +283,8 @@ class TopicWork:
 
     def give_back(self, tasks: Sequence[Task[Record]]) -> None:
         """Nothing: what is not committed is read again."""
+
+    break_off = give_back
 
     def skip_damaged(self, addresses: Sequence[Address]) -> None:
         """Commit the record, and read on behind it."""

@@ -133,7 +133,7 @@ class Worker(Generic[Item]):
             task = self._running.pop(job)
             crash_point("work.ran")
             if self._interrupts.count > 1 and job.error is not None:
-                self._source.give_back([task])
+                self._source.break_off([task])
             else:
                 self._settle(task, job.error)
 
@@ -255,8 +255,9 @@ class Worker(Generic[Item]):
         # Not by a wait for commits: the store may be what failed.
         while not self._have_all_ended():
             pause()
-        if tasks := self._in_hand():
-            self._source.give_back(tasks)
+        self._give_back_waiting()
+        if self._running:
+            self._source.break_off(list(self._running.values()))
 
     def _have_all_ended(self) -> bool:
         return all(job.is_over() for job in self._running)

@@ -24,7 +24,7 @@ from store.api.topology import TopologyCalls
 from store.clock import SystemClock
 from store.connections import translated
 from store.db import Database
-from store.errors import Damaged, NotFound, secondary_to
+from store.errors import Busy, Damaged, NotFound, secondary_to
 from store.log.encoding import milliseconds
 from store.models import in_seconds
 
@@ -172,12 +172,15 @@ class Store(
 
         Each comes with its receipt, and comes back unless it is acknowledged within `lease`
         seconds, by default the queue's. The leases of an `attached` holder also end with its
-        process. The wait ends early when `until`, which is called often, returns True.
+        process. The wait, for the write lock too, ends early when `until`, which is called often,
+        returns True.
 
         A damaged message is never among them: it goes to the DLQ, or stays where it is. Once
         nothing else is there, `Damaged` tells of it, a single time.
         """
-        take = partial(self._receive, queue, max_messages, lease, holder, attached, prefetch)
+        take = partial(
+            self._receive, queue, max_messages, lease, holder, attached, prefetch, until=until
+        )
         return self._take(queue, take, wait, until)
 
     def acquire(
@@ -196,7 +199,7 @@ class Store(
         Settle them by their receipts: ack accepts, nack releases, reject archives, extend renews
         (KIP-932). A lease that lapsed is lost at once. Raises `Damaged` as `receive` does.
         """
-        take = partial(self._acquire, share, max_records, lease, holder, attached)
+        take = partial(self._acquire, share, max_records, lease, holder, attached, until=until)
         return self._take(share, take, wait, until)
 
     def _take(
@@ -207,7 +210,12 @@ class Store(
         patience = None if wait is None else in_seconds(wait)
         since = None
         while True:
-            taken, others, damage = take()
+            try:
+                taken, others, damage = take()
+            except Busy:
+                if until is None or not until():
+                    raise
+                return []
             if damage is not None:
                 self._untold[name] = damage
             if taken:
@@ -350,8 +358,10 @@ class Store(
     def _read(self) -> AbstractContextManager[Snapshot]:
         return self._database.read()
 
-    def _write(self, timeout: float | None = None) -> AbstractContextManager[Write]:
-        return self._database.write(timeout)
+    def _write(
+        self, timeout: float | None = None, until: Callable[[], bool] | None = None
+    ) -> AbstractContextManager[Write]:
+        return self._database.write(timeout, until)
 
     def _sticky(self, topic: str) -> log.placement.StickyPlacement:
         return self._placements.setdefault(topic, log.placement.StickyPlacement())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -115,9 +115,11 @@ class Database:
                     if connection.in_transaction:
                         connections.roll_back(connection)
 
-    def write(self, timeout: float | None = None) -> WriteBlock:
-        """A `with` block for one write transaction; `Busy` after `timeout` seconds of waiting."""
-        return WriteBlock(self, self.timeout if timeout is None else timeout)
+    def write(
+        self, timeout: float | None = None, until: Callable[[], bool] | None = None
+    ) -> WriteBlock:
+        """A `with` block for one write transaction; `Busy` after `timeout` seconds or `until()`."""
+        return WriteBlock(self, self.timeout if timeout is None else timeout, until)
 
     def read_only(self) -> sqlite3.Connection:
         """This thread's read-only connection."""
@@ -276,11 +278,14 @@ class Database:
 class WriteBlock:
     """One write transaction as a `with` block: commit at its end, rollback on any exception."""
 
-    __slots__ = ("_connection", "_database", "_lock", "_mine", "_timeout", "_tx")
+    __slots__ = ("_connection", "_database", "_lock", "_mine", "_timeout", "_tx", "_until")
 
-    def __init__(self, database: Database, timeout: float) -> None:
+    def __init__(
+        self, database: Database, timeout: float, until: Callable[[], bool] | None = None
+    ) -> None:
         self._database = database
         self._timeout = timeout
+        self._until = until
 
     def __enter__(self) -> Write:
         deadline = monotonic() + self._timeout
@@ -297,7 +302,7 @@ class WriteBlock:
         self._connection, self._lock = self._database.writer()
         if self._connection.in_transaction:
             raise _inside_transaction()
-        self._lock.acquire(self._timeout)
+        self._lock.acquire(self._timeout, self._until)
 
     def _open(self, deadline: float) -> Write:
         database = self._database

@@ -14,6 +14,7 @@ import errno
 import fcntl
 import os
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct
@@ -93,10 +94,13 @@ class WriteLock:
         self._second = -1
         _open_locks.add(self)
 
-    def acquire(self, timeout: float) -> None:
-        """Take the lock within `timeout` seconds, else raise `Busy` naming the holder's pid."""
+    def acquire(self, timeout: float, until: Callable[[], bool] | None = None) -> None:
+        """Take the lock within `timeout` seconds, else raise `Busy` naming the holder's pid.
+
+        The wait ends early when `until`, which is called often, returns True.
+        """
         if not self.try_acquire():
-            self._wait(monotonic() + timeout, timeout)
+            self._wait(monotonic() + timeout, timeout, until)
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free; whether it was."""
@@ -205,8 +209,8 @@ class WriteLock:
         with suppress(OSError):
             os.pwrite(self._descriptor, content, place)
 
-    def _wait(self, deadline: float, timeout: float) -> None:
-        while monotonic() < deadline:
+    def _wait(self, deadline: float, timeout: float, until: Callable[[], bool] | None) -> None:
+        while monotonic() < deadline and not (until is not None and until()):
             pause()
             if self.try_acquire():
                 return

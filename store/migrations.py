@@ -169,6 +169,7 @@ create table mq_damages (
   told integer not null check (told in (0, 1))    -- whether a receive has raised an error for it
 ) strict;
 alter table mq_records add column arrived integer;
+alter table mq_leases add column was_due integer not null default 0;
 """
 
 

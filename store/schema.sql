@@ -230,6 +230,7 @@ create table mq_leases (
   holder integer references mq_holders,
   started integer,                                -- store time
   record integer not null,
+  was_due integer not null default 0,             -- store time: where it stood before this delivery
   check ((token is null) = (holder is null)),
   check (token is null or deliveries > 0),
   check (ends <= due)

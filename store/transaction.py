@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from time import monotonic
 from types import TracebackType
@@ -177,7 +177,9 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         return self._write()
 
     @contextmanager
-    def _write(self, timeout: float | None = None) -> Iterator[Write]:
+    def _write(
+        self, timeout: float | None = None, until: Callable[[], bool] | None = None
+    ) -> Iterator[Write]:
         tx = self._open()
         # A savepoint each, so that a call that is refused half-way leaves nothing behind.
         tx.execute("savepoint mq_call")

@@ -16,7 +16,7 @@ from mq.commands.membership_options import (
 )
 from mq.context import Context, current_context
 from mq.diagnostics import ExitCode
-from mq.interrupts import Interrupts
+from mq.interrupts import STOPS, Interrupts
 from mq.record_lines import record_lines
 from mq.record_printer import RecordPrinter
 from mq.scan import Scan
@@ -107,14 +107,19 @@ def consume(
     )  # fmt: skip
     context = current_context()
     _check(request)
-    signals = [signal.SIGINT, signal.SIGTERM] if follow else [signal.SIGINT]
-    with context.open_store() as store, Interrupts(*signals) as interrupts:
+    with context.open_store() as store:
         name = request.source.name
         kind = store.kind(name, "topic") if group else store.kind(name, "topic", "queue")
-        if kind == "queue":
-            printed = _read_queue(context, store, request, interrupts)
-        else:
-            printed = TopicReading(context, store, request, interrupts).run()
+        is_queue = kind == "queue"
+        # What is leased and not printed goes back, however this ends.
+        in_order = STOPS if follow or is_queue else ()
+        with Interrupts(signal.SIGINT, *in_order) as interrupts:
+            if is_queue:
+                printed = _read_queue(context, store, request, interrupts)
+            else:
+                printed = TopicReading(context, store, request, interrupts).run()
+    if not follow:
+        interrupts.obey()
     return ExitCode.CONDITION_TRUE if fail_empty and not printed else ExitCode.OK
 
 
@@ -206,7 +211,7 @@ class TopicReading:
                 self._read_as_member(self._request.group)
             self._printer.finish()
         except KeyboardInterrupt:
-            if self._interrupts.received != signal.SIGTERM:
+            if not self._interrupts.is_stop:
                 raise
         return self._printer.printed
 

@@ -20,7 +20,7 @@ from mq.commands.reporting import report_document
 from mq.context import Context, current_context
 from mq.filter import Filter
 from mq.group_reading import GroupReading
-from mq.interrupts import Interrupts
+from mq.interrupts import STOPS, Interrupts
 from mq.piping import Pipe, QueueSource, Sink, TopicSource
 from store.addresses import check_name
 from store.broker import Store
@@ -88,14 +88,14 @@ def pipe(
         raise BadInput(f"{source} would be read and written for ever", hint="choose another DEST")
     with (
         context.open_store() as store,
-        Interrupts(signal.SIGINT, signal.SIGTERM) as interrupts,
+        Interrupts(signal.SIGINT, *STOPS) as interrupts,
     ):
         run = _Run(context, store, request, command, interrupts)
         try:
             kind = store.kind(source, "topic") if group else store.kind(source, "queue")
             run.from_queue() if kind == "queue" else run.from_topic()
         except KeyboardInterrupt:
-            if interrupts.received != signal.SIGTERM:
+            if not interrupts.is_stop:
                 raise
     report_document(
         context,
@@ -141,8 +141,8 @@ class _Run:
             interrupts=self._interrupts, diagnostics=self._context.diagnostics,
             batch=request.batch,
         ) as reading:  # fmt: skip
-            source = TopicSource(reading, consumer, request.session_timeout)
-            self._run(Pipe[Record](store, source, self._filter, self._sink, self._interrupts))
+            source = TopicSource(reading, consumer, request.session_timeout, self._interrupts)
+            self._run(Pipe[Record](store, source, self._filter, self._sink))
 
     def from_queue(self) -> None:
         """Lease messages, and acknowledge them with the outputs."""
@@ -154,12 +154,10 @@ class _Run:
             )
         self._interrupts.hold()
         with QueueSource(
-            self._store, request.source, request.batch, self._context.diagnostics,
-            once=request.once,
+            self._store, request.source, request.batch, self._interrupts,
+            self._context.diagnostics, once=request.once,
         ) as source:  # fmt: skip
-            self._run(
-                Pipe[Message](self._store, source, self._filter, self._sink, self._interrupts)
-            )
+            self._run(Pipe[Message](self._store, source, self._filter, self._sink))
 
     def _run(self, pipe: Pipe[Record] | Pipe[Message]) -> None:
         try:

@@ -8,7 +8,7 @@ import typer
 from mq.commands import SingleCommand
 from mq.commands.reporting import report_document
 from mq.context import current_context
-from mq.interrupts import Interrupts
+from mq.interrupts import STOPS, Interrupts
 from store.addresses import Address, parse_address
 from store.broker import Store
 from store.text import counted
@@ -48,7 +48,7 @@ def project(
     counts exactly once, whenever this is run again. While a table is rebuilt the old one stays.
     """
     context = current_context()
-    signals = [signal.SIGINT, signal.SIGTERM] if follow else [signal.SIGINT]
+    signals = [signal.SIGINT, *STOPS] if follow else [signal.SIGINT]
     with context.open_store() as store, Interrupts(*signals) as interrupts:
         passing = [parse_address(address) for address in skip or ()]
         projecting = _Projecting(store, topic, table, primary_key, passing)
@@ -57,7 +57,7 @@ def project(
             if follow:
                 projecting.follow()
         except KeyboardInterrupt:
-            if interrupts.received != signal.SIGTERM:
+            if not interrupts.is_stop:
                 raise
     report_document(
         context,

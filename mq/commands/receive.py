@@ -1,7 +1,8 @@
 """`mq receive`: lease what a queue or a share has, and print it with its receipts."""
 
+import signal
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,11 +10,20 @@ from mq.chaos import warn_of_chaos
 from mq.commands import SingleCommand
 from mq.context import Context, current_context
 from mq.diagnostics import ExitCode
+from mq.interrupts import STOPS, Interrupts
 from mq.message_records import MESSAGE_COLUMNS, to_document
-from mq.output import Column, Format, Row
+from mq.output import Column, Format, to_json
+from mq.record_lines import Lines, tsv_lines
+from mq.record_printer import RecordPrinter
 from store.addresses import check_name
+from store.errors import MqError
 from store.messages import Message
-from store.text import format_time, parse_duration
+from store.text import counted, format_time, parse_duration
+
+if TYPE_CHECKING:
+    from store import SharedRecord, Store
+
+    Leased = Sequence[Message] | Sequence[SharedRecord]
 
 app = SingleCommand()
 
@@ -51,38 +61,91 @@ def receive(
     """Lease messages and print each as a line of JSON, with its receipt.
 
     A message comes back unless it is acknowledged before its lease ends: mq ack RECEIPT. The lease
-    belongs to the receipt and outlives this process. -o name prints the receipts alone.
+    belongs to the receipt and outlives this process. What can't be printed goes back as if it had
+    not been received. -o name prints the receipts alone.
     """
     context = current_context()
     check_name(source, "queue name")
     seconds = None if wait is None else parse_duration(wait) / 1000
     duration = None if lease is None else parse_duration(lease) / 1000
-    with context.open_store() as store:
+    with (
+        context.open_store() as store,
+        Interrupts(signal.SIGINT, *STOPS) as interrupts,
+    ):
+        interrupts.hold()
+        handover = _Handover(context, store, interrupts)
+        found: Leased
         if store.kind(source, "queue", "share") == "share":
             from mq.shared_records import SHARED_COLUMNS, to_document as shared_document
 
-            records = store.acquire(source, number, seconds or 0.0, duration)
-            _write(context, records, shared_document, SHARED_COLUMNS)
-            return _exit_code(records, fail_empty)
-        warn_of_chaos(context, source, store.queue_config(source))
-        messages = store.receive(source, number, seconds, duration)
-    _write(context, messages, to_document, RECEIVED)
-    return _exit_code(messages, fail_empty)
-
-
-def _exit_code(found: Sequence[object], fail_empty: bool) -> ExitCode:
+            found = store.acquire(
+                source, number, seconds or 0.0, duration, until=interrupts.has_come
+            )
+            handover.print(found, shared_document, SHARED_COLUMNS)
+        else:
+            warn_of_chaos(context, source, store.queue_config(source))
+            found = store.receive(source, number, seconds, duration, until=interrupts.has_come)
+            handover.print(found, to_document, RECEIVED)
+    interrupts.obey()
     return ExitCode.CONDITION_TRUE if fail_empty and not found else ExitCode.OK
 
 
-def _write(
-    context: Context, found: Sequence[Row], envelope: Callable[[Row], dict[str, Any]],
-    columns: Sequence[Column[Row]],
-) -> None:  # fmt: skip
-    if context.format in {None, Format.JSON, Format.NDJSON}:
-        for one in found:
-            context.output.json_line(envelope(one))
-    else:
-        context.output.listing(columns, found)
+class _Handover:
+    """Prints what was leased, and gives back what could not be printed: nobody has its receipt."""
+
+    def __init__(self, context: Context, store: "Store", interrupts: Interrupts) -> None:
+        self._output = context.output
+        self._context = context
+        self._store = store
+        self._interrupts = interrupts
+
+    def print(
+        self, found: "Leased", envelope: Callable[[Any], dict[str, Any]],
+        columns: Sequence[Column[Any]],
+    ) -> None:  # fmt: skip
+        """Print all, unless a signal comes; raises what keeps stdout from taking all of it."""
+        if self._context.format is Format.TABLE:
+            self._print_table(found, columns)
+            return
+        lines = self._lines(envelope, columns)
+        printer = RecordPrinter[Any](self._output, self._interrupts, lines, None, None)
+        printed = 0
+        try:
+            printed = printer.print(found)
+        finally:
+            self._give_back(found[printed:])
+        if not self._interrupts.has_come():
+            printer.check()
+            printer.finish()
+
+    def _print_table(self, found: "Leased", columns: Sequence[Column[Any]]) -> None:
+        try:
+            with self._interrupts.allowed():
+                self._output.listing(columns, found)
+        except BaseException:
+            self._give_back(found)
+            raise
+
+    def _lines(
+        self, envelope: Callable[[Any], dict[str, Any]], columns: Sequence[Column[Any]]
+    ) -> Lines[Any]:
+        match self._context.format:
+            case Format.TSV:
+                return tsv_lines(self._context, columns)
+            case Format.NAME:
+                return Lines(lambda one: f"{one.receipt}\n".encode())
+        return Lines(lambda one: to_json(envelope(one)).encode() + b"\n")
+
+    def _give_back(self, unprinted: "Leased") -> None:
+        receipts = [one.receipt for one in unprinted if one.receipt is not None]
+        try:
+            if receipts:
+                self._store.unreceive(receipts)
+        except MqError as error:
+            lost = counted(len(receipts), "message")
+            self._context.diagnostics.warning(
+                f"{lost} can't be given back before the lease ends: {error.message}"
+            )
 
 
 def _lease_expires(message: Message) -> str | None:

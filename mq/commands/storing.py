@@ -11,7 +11,7 @@ from mq.destinations import Id
 from mq.framing import Framing, InputForm
 from mq.interrupts import Interrupts
 from mq.loading import Loader
-from mq.output import Format, ReaderGone, to_json
+from mq.output import Format, to_json
 from mq.record_input import Given, GivenMessage, Named, from_file, from_values, opened
 from mq.standard_input import is_typed
 from store.errors import BadInput
@@ -147,7 +147,7 @@ def _confirm(
     lines = b"".join(_address_line(context.format, destination, id) for id in ids)
     wait = partial(interrupts.wait_to_write, context.output.wait_until_writable, True)
     if not context.output.records([lines], lambda _begun: wait()) and interrupts.received is None:
-        raise ReaderGone
+        raise context.output.failure()
 
 
 def _address_line(format: Format, destination: "Destination[Id]", id: Id) -> bytes:

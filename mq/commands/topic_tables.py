@@ -9,7 +9,7 @@ import typer
 
 from mq.commands.reporting import report_done
 from mq.context import current_context
-from mq.output import Column, Format, ReaderGone
+from mq.output import Column, Format
 from mq.record_lines import record_lines
 from mq.records import to_document
 from store.errors import NotFound
@@ -65,4 +65,4 @@ def latest(
         return
     written = [lines.header, *map(lines.line, records)]
     if context.output.records(written) < len(written):
-        raise ReaderGone
+        raise context.output.failure()

@@ -11,7 +11,7 @@ import typer
 
 from mq.context import Context
 from mq.diagnostics import ExitCode
-from mq.output import Format, ReaderGone
+from mq.output import Format
 from store.errors import BadInput
 from store.text import parse_duration
 
@@ -51,5 +51,5 @@ def _clear(context: Context) -> bool:
     if os.environ.get("TERM") == "dumb":
         return False
     if not output.records([_CLEAR_SCREEN]):
-        raise ReaderGone
+        raise output.failure()
     return True

@@ -16,7 +16,7 @@ from mq.commands.membership_options import (
     Group,
 )
 from mq.context import Context, current_context
-from mq.interrupts import Interrupts
+from mq.interrupts import STOPS, Interrupts
 from mq.processes import require_command
 from mq.work_sources import QueueWork, ShareWork, TopicWork
 from mq.working import OnFailure, Policy, Worker
@@ -112,9 +112,10 @@ def work(
     up until it succeeds, is skipped or goes to the group's DLQ; with --once, that partition ends
     there.
 
-    Follows until interrupted, unless --once says otherwise. Ctrl-C or SIGTERM lets the commands
-    that run finish and gives everything else back; a second one ends the commands as well. After
-    kill -9 its messages are delivered again within seconds, but a command that was running goes on.
+    Follows until interrupted, unless --once says otherwise. Ctrl-C, SIGTERM or SIGHUP lets the
+    commands that run finish and gives everything else back as if it had not been delivered; a
+    second one ends the commands as well. After kill -9 its messages are delivered again within
+    seconds, but a command that was running goes on.
     """
     number = jobs if prefetch is None else prefetch
     if number > MOST_PREFETCHED:
@@ -129,7 +130,7 @@ def work(
     context = current_context()
     with (
         context.open_store() as store,
-        Interrupts(signal.SIGINT, signal.SIGTERM) as interrupts,
+        Interrupts(signal.SIGINT, *STOPS) as interrupts,
     ):
         kind = store.kind(source, "topic") if group else store.kind(source, "queue", "share")
         if kind == "queue":

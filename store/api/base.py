@@ -30,7 +30,9 @@ class Calls:
     def _read(self) -> AbstractContextManager[Snapshot]:
         raise TypeError("calls are made on a Store or a Transaction")
 
-    def _write(self, timeout: float | None = None) -> AbstractContextManager[Write]:
+    def _write(
+        self, timeout: float | None = None, until: Callable[[], bool] | None = None
+    ) -> AbstractContextManager[Write]:
         raise TypeError("calls are made on a Store or a Transaction")
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from store import delivery, log
@@ -129,7 +129,7 @@ class QueueCalls(Calls):
 
     def _receive(
         self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
-        prefetch: int | None = None,
+        prefetch: int | None = None, until: Callable[[], bool] | None = None,
     ) -> tuple[list[Message], int, Damaged | None]:  # fmt: skip
         """Lease what is due now; the messages, and for how many others it is worth a new try.
 
@@ -142,7 +142,7 @@ class QueueCalls(Calls):
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
         check_text(holder, "a holder")
         name = holder or holders.default_name()
-        with self._write() as tx:
+        with self._write(until=until) as tx:
             swept = delivery.sweep.sweep(tx) if delivery.sweep.is_due(tx) else 0
             found = delivery.queues.find(tx, queue)
             delivery.move.keep_within_limits(tx, found.reader)
@@ -205,6 +205,14 @@ class QueueCalls(Calls):
     def extend(self, receipts: Sequence[str], duration: Seconds) -> None:
         """Let leases last `duration` seconds from now; 0 gives the messages back at once."""
         self._settle(receipts, delivery.settle.extend(milliseconds(duration, "duration")))
+
+    def unreceive(self, receipts: Sequence[str]) -> None:
+        """Give back what was received and not begun, as if it had not been delivered.
+
+        Each message returns to its place; the delivery counts for no limit and is in no history
+        (AMQP 1.0: released). Raises `LeaseLost` as `ack` does.
+        """
+        self._settle(receipts, delivery.settle.unreceive)
 
     def _settle(self, receipts: Sequence[str], action: delivery.settle.Action) -> None:
         texts = [receipts] if isinstance(receipts, str) else given_list(receipts, "receipts")

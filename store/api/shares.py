@@ -11,6 +11,8 @@ from store.errors import BadInput, Exists
 from store.log.encoding import check_text, check_whole, milliseconds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from store.addresses import Address
     from store.consumer_groups import OffsetChange
     from store.errors import Damaged
@@ -112,8 +114,9 @@ class ShareCalls(Calls):
             return delivery.shares.reset(tx, name, target, force=force)
 
     def _acquire(
-        self, share: str, most: int, lease: Seconds | None, holder: str | None, attached: bool
-    ) -> tuple[list[SharedRecord], int, Damaged | None]:
+        self, share: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
+        until: Callable[[], bool] | None = None,
+    ) -> tuple[list[SharedRecord], int, Damaged | None]:  # fmt: skip
         """Lease what is due now; the records, and for how many others it is worth a new try.
 
         Last comes what is to be told of damaged ones.
@@ -125,7 +128,7 @@ class ShareCalls(Calls):
             raise BadInput(f"one call acquires 1 to {MOST_AT_ONCE} records, not {most}")
         check_text(holder, "a holder")
         name = holder or holders.default_name()
-        with self._write() as tx:
+        with self._write(until=until) as tx:
             found = delivery.shares.find(tx, share)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
             who = holders.of_this_process(tx, name, attached)

@@ -60,9 +60,9 @@ class FairReceiver(Receiver):
             else:
                 self._deliver(message)
 
-    def _hold(self, messages: list[Stored]) -> None:
+    def _hold(self, messages: list[Stored], turn: int = 0) -> None:
         were_free = [m.lease is None or m.lease.token is None for m in messages]
-        super()._hold(messages)
+        super()._hold(messages, turn)
         for message, was_free in zip(messages, were_free, strict=True):
             tenants.refresh(self._tx, self._reader, message.slot, message.tenant, int(was_free))
 

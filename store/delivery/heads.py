@@ -89,6 +89,18 @@ def refresh(
     )
 
 
+def unserve(tx: Write, reader: Reader, message_group: str, first: int, due: int) -> None:
+    """Give a group back the turn that came to nothing, if this record is its first.
+
+    It was due then, and goes in front of its equals.
+    """
+    tx.execute(
+        "update mq_heads set due = :due, id = (select min(id) - 1 from mq_heads)"
+        " where reader = :reader and message_group = :message_group and first = :first",
+        {"due": due, "reader": reader.id, "message_group": message_group, "first": first},
+    )
+
+
 def _due(tx: Write, reader: Reader, old: Row, record: int, age: int, lease_due: int | None) -> int:
     if lease_due is not None:
         return lease_due

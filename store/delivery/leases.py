@@ -6,6 +6,7 @@ delivered (again), so one index serves expiry, retry delays and delayed sends, w
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import starmap
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -69,7 +70,10 @@ class Progress(Slot):
 
 
 class Lease(NamedTuple):
-    """One lease row. Without a token nobody holds it."""
+    """One lease row. Without a token nobody holds it.
+
+    `was_due` is the due time it had before this delivery, by which it returns to its place.
+    """
 
     id: int
     priority: int
@@ -80,6 +84,7 @@ class Lease(NamedTuple):
     holder: int | None
     started: int | None
     record: int
+    was_due: int = 0
 
     @property
     def slot(self) -> int:
@@ -102,7 +107,7 @@ def waiting(slot: Slot, offset: int, due: int) -> Lease:
     return Lease(id, slot.level, due, due, 0, None, None, None, record)
 
 
-_COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record"
+_COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record, was_due"
 
 
 def slots(tx: Snapshot, reader: Reader) -> list[Progress]:
@@ -127,8 +132,9 @@ _PROGRESS = (
     " from mq_slots s join mq_partitions p on p.id = s.partition"
 )
 # A text that is put together at every call is hashed at every call to find what was prepared.
+_RETREATED_AT_ONCE = 100
 _SLOTS = f"select {_PROGRESS} where s.reader = :reader"
-_INSERT = f"insert into mq_leases ({_COLUMNS}, reader) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = f"insert into mq_leases ({_COLUMNS}, reader) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def _progress(reader: Reader, row: Row) -> Progress:
@@ -189,13 +195,41 @@ def update(tx: Write, reader: Reader, before: Sequence[Lease], after: Sequence[L
         return
     tx.many(
         "update mq_leases set due = ?, ends = ?, deliveries = ?, token = ?, holder = ?,"
-        " started = ? where id = ?",
-        [
-            (row.due, row.ends, row.deliveries, row.token, row.holder, row.started, row.id)
-            for row in after
-        ],
+        " started = ?, was_due = ? where id = ?",
+        [(*row[2:8], row.was_due, row.id) for row in after],
     )
     _count(tx, reader, before, after)
+
+
+def retreat(tx: Write, reader: Reader, slot: Slot) -> None:
+    """Move a slot's cursor back over what stands next below it and was never delivered.
+
+    A row that waits for nothing says nothing that the cursor does not.
+    """
+    while run := _never_delivered(tx, reader, slot):
+        remove(tx, reader, run)
+        tx.execute(
+            "update mq_slots set cursor = :cursor where id = :id",
+            {"cursor": run[-1].offset, "id": slot.id},
+        )
+
+
+def _never_delivered(tx: Snapshot, reader: Reader, slot: Slot) -> list[Lease]:
+    """Rows next below the cursor that were never delivered, the last first; not all at once."""
+    cursor: int = tx.value("select cursor from mq_slots where id = :id", {"id": slot.id})
+    rows = tx.rows(
+        f"select {_COLUMNS} from mq_leases where id >= :first and id < :end"
+        " order by id desc limit :step",
+        {"first": slot.lease_id(0), "end": slot.lease_id(cursor), "step": _RETREATED_AT_ONCE},
+    )
+    run: list[Lease] = []
+    for lease in starmap(Lease, rows):
+        # Where a log is read, a record without a row is finished; a queue has no such message.
+        is_next = lease.offset == cursor - len(run) - 1 or not reader.retains
+        if lease.due or lease.deliveries or not is_next:
+            break
+        run.append(lease)
+    return run
 
 
 def remove(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:

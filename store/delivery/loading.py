@@ -125,7 +125,8 @@ RECORD_COLUMNS = (
 )
 
 _LEASE_COLUMNS = (
-    "l.id, l.priority, l.due, l.ends, l.deliveries, l.token, l.holder, l.started, l.record"
+    "l.id, l.priority, l.due, l.ends, l.deliveries, l.token, l.holder, l.started, l.record,"
+    " l.was_due"
 )
 
 WITH_LEASES = (

@@ -165,7 +165,7 @@ class Receiver:
                 ready.append(message)
             if len(ready) == self._wanted or self._took_enough or self._is_in_flight(message):
                 break
-        self._hold(ready)
+        self._hold(ready, head.due)
         if ready:
             self._advance(slot, ready[-1].sequence + 1)
         heads.refresh(self._tx, self._reader, slot, head.message_group, served=True)
@@ -268,8 +268,8 @@ class Receiver:
             until = min(until, message.expires)
         return until <= self._tx.wall and expiry.is_over(self._tx, until)
 
-    def _hold(self, messages: list[Stored]) -> None:
-        """Lease the messages to the holder of this receive."""
+    def _hold(self, messages: list[Stored], turn: int = 0) -> None:
+        """Lease the messages to the holder; of a message group, `turn` is when it was due."""
         if not messages:
             return
         fresh: list[Lease] = []
@@ -277,7 +277,7 @@ class Receiver:
         after: list[Lease] = []
         for message in messages:
             old = message.lease
-            now = self._lease_to_holder(message)
+            now = self._lease_to_holder(message, turn)
             if old is None:
                 fresh.append(now)
             else:
@@ -288,7 +288,7 @@ class Receiver:
         leases.update(self._tx, self._reader, before, after)
         self._picked += messages
 
-    def _lease_to_holder(self, message: Stored) -> Lease:
+    def _lease_to_holder(self, message: Stored, turn: int = 0) -> Lease:
         old, slot = message.lease, message.slot
         deliveries = 1 if old is None else old.deliveries + 1
         message.lease = Lease(
@@ -301,5 +301,6 @@ class Receiver:
             self._holder,
             self._tx.now,
             message.record,
+            turn if old is None else old.due,
         )
         return message.lease

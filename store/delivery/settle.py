@@ -136,6 +136,36 @@ def extend(duration: int) -> Action:
     return _one_by_one(act)
 
 
+def unreceive(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
+    """The messages were not begun: they return to their places, and this delivery is undone.
+
+    It counts for no limit and is no attempt (AMQP 1.0: released).
+    """
+
+    def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
+        lease = delivery.lease
+        before = lease.unheld(lease.was_due)._replace(deliveries=lease.deliveries - 1)
+        if not reader.ordered:
+            _change(tx, reader, delivery, before)
+            return
+        if before.deliveries:
+            leases.update(tx, reader, [lease], [before])
+        else:
+            leases.remove(tx, reader, [lease])
+        group = delivery.message.message_group
+        assert group is not None
+        heads.unserve(tx, reader, group, delivery.message.record, before.due)
+
+    # The last first: of message groups, the one that was served first comes to stand in front.
+    refused = _one_by_one(act)(tx, reader, deliveries[::-1])
+    if not reader.ordered and not reader.fair:
+        slots = {delivery.message.slot.id: delivery.message.slot for delivery in deliveries}
+        for slot in slots.values():
+            if not slot.delayed:
+                leases.retreat(tx, reader, slot)
+    return refused
+
+
 def release(tx: Write, reader: Reader, message: Stored) -> bool:
     """Make a message ready that somebody holds, or that waits; False when neither is so."""
     lease = message.lease
@@ -249,10 +279,10 @@ def _why_gone(
 ) -> str | None:
     if attempts.ended(tx, receipt.lease, receipt.token):
         return "its lease ended before this"
+    if _is_untouched(tx, reader, slot, receipt.lease & OFFSET_MASK):
+        return "its receive was undone, or reset since"
     if not repeatable and not _has_left(tx, reader, slot, receipt):
         return "it was acknowledged, or its retention has passed"
-    if _is_untouched(tx, reader, slot, receipt.lease & OFFSET_MASK):
-        return "its receive was rolled back, or reset since"
     # With no lease and no other end, saying again that it is done is no mistake.
     return None
 

@@ -143,8 +143,10 @@ def test_each_partition_is_worked_on_in_order_and_committed(
 def test_two_partitions_are_worked_on_at_the_same_time(
     start_mq: StartMq, store: Store, path: Path
 ) -> None:
-    os.mkfifo(path.with_name("fifo"))
-    script = "if [ $MQ_PARTITION = 0 ]; then echo met > fifo; else cat fifo; fi"
+    # One for each pair of records: a writer must not meet the reader of the pair before.
+    for offset in range(5):
+        os.mkfifo(path.with_name(f"fifo{offset}"))
+    script = "if [ $MQ_PARTITION = 0 ]; then echo met > fifo$MQ_OFFSET; else cat fifo$MQ_OFFSET; fi"
     words = ["--jobs", "2", "--command-timeout", "20s"]
     run = start_mq(*TOPIC_ONCE, *words, "--", "sh", "-c", script).end()
 

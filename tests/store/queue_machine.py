@@ -14,16 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from invariants import check_invariants
 from queue_invariants import check_queue_invariants
-from queue_model import (
-    TOGETHER,
-    Lease,
-    MessageModel,
-    QueueModel,
-    QueuesModel,
-    Receipt,
-    queues,
-    shown_of,
-)
+from queue_kinds import TOGETHER, queues, shown_of
+from queue_model import Lease, MessageModel, QueueModel, QueuesModel, Receipt
 
 from store import LeaseLost, NewMessage, Store
 from store.clock import ManualClock
@@ -35,7 +27,8 @@ TIMES = st.none() | st.sampled_from([0.0, 5.0, 40.0])
 # The first queue of the focus more often than the second.
 WHICH = st.integers(0, 2)
 SHORT = st.sampled_from([None, 0.0, 10.0])
-STEPS = ["receive", "nack", "ack", "give back", "wait", "lapse", "nack", "receive", "reject"]
+SETTLING = ["nack", "ack", "extend", "reject", "unreceive"]
+STEPS = ["receive", "wait", "lapse", "nack", "receive", *SETTLING]
 GROUPS = st.sampled_from("ab")
 SECONDS = st.sampled_from([0.0, 1.0, 10.0, 60.0])
 WINDOW = 300_000
@@ -329,6 +322,18 @@ class QueueMachine(RuleBasedStateMachine):
             self.model.extend(receipt, round(duration * 1000), self.now)
 
     @precondition(lambda self: self.model.receipts)
+    @rule(which=st.lists(st.integers(0, 11), min_size=1, max_size=3))
+    def unreceive(self, which: list[int]) -> None:
+        settled = self._settle(self.store.unreceive, self._chosen(which), False)
+        for name in dict.fromkeys(receipt.queue for receipt in settled):
+            queue = self.model.queues[name]
+            for receipt in reversed([r for r in settled if r.queue == name]):
+                self.model.unreceive(receipt)
+            if not queue.fifo and not queue.fair:
+                queue.retreat()
+            shedding.keep_within(self.model, queue, self.now)
+
+    @precondition(lambda self: self.model.receipts)
     @rule(which=st.lists(st.integers(0, 11), min_size=1, max_size=2))
     def reject(self, which: list[int]) -> None:
         settled = self._settle(self.store.reject, self._chosen(which), False)
@@ -371,10 +376,12 @@ class QueueMachine(RuleBasedStateMachine):
                 self.ack(which)
             case "nack":
                 self.nack(which, None)
-            case "give back":
+            case "extend":
                 self.extend(which, 0.0)
             case "reject":
                 self.reject(which)
+            case "unreceive":
+                self.unreceive(which)
 
     @rule(seconds=st.sampled_from([0.5, 3, 11, 31, 400]))
     def time_passes(self, seconds: float) -> None:

@@ -9,8 +9,6 @@ from typing import Any
 
 import queue_shedding as shedding
 
-from store import Message
-
 Hops = tuple[tuple[str, str], ...]
 # Its time is over, and it had nowhere to go.
 STAYS = 0
@@ -25,6 +23,7 @@ class Lease:
     deliveries: int
     token: int | None = None
     holder: str = ""
+    was_due: int = 0
 
 
 @dataclass
@@ -124,6 +123,22 @@ class QueueModel:
             self.turn += 1
             self.turns[group] = (due, self.turn, head.sequence)
 
+    def unserve(self, message: MessageModel, due: int) -> None:
+        """A FIFO group whose turn came to nothing goes in front of its equals again."""
+        group = message.group
+        if self.fifo and group is not None and self.turns[group][2] == message.sequence:
+            first = min(turn for _, turn, _ in self.turns.values())
+            self.turns[group] = (due, first - 1, message.sequence)
+
+    def retreat(self) -> None:
+        """What was never delivered, with nothing behind it that was, waits as if it were new."""
+        for level in range(self.priorities):
+            lane = [m for m in self.messages.values() if m.level == level and not m.delayed]
+            for message in sorted(lane, key=lambda m: -m.sequence):
+                if message.lease is not None and (message.lease.due or message.lease.deliveries):
+                    break
+                message.lease = None
+
     def in_flight(self, message: MessageModel, now: int) -> bool:
         """Whether it may not be delivered now, or is held back by the queue's delay."""
         if message.lease is not None:
@@ -205,7 +220,7 @@ class QueuesModel:
             elif queue.in_flight(message, now):
                 break
         for message in ready:
-            self._hold(queue, message, lease, now)
+            self._hold(queue, message, lease, now, queue.turns[group][0])
         queue.refresh(group, now, served=True)
         return ready
 
@@ -223,13 +238,16 @@ class QueuesModel:
             picked += ready
         return picked
 
-    def _hold(self, queue: QueueModel, message: MessageModel, lease: int | None, now: int) -> None:
+    def _hold(
+        self, queue: QueueModel, message: MessageModel, lease: int | None, now: int, turn: int = 0
+    ) -> None:
         self.end(message.lease)
         self.tokens += 1
         deliveries = 1 + (message.lease.deliveries if message.lease else 0)
         ends = now + (queue.lease if lease is None else lease)
         due = ends + queue.retry_delay(deliveries)
-        message.lease = Lease(due, ends, deliveries, self.tokens, self.holder)
+        was_due = message.lease.due if message.lease else turn
+        message.lease = Lease(due, ends, deliveries, self.tokens, self.holder, was_due)
 
     def end(self, lease: Lease | None) -> None:
         if lease is not None and lease.token is not None:
@@ -302,7 +320,8 @@ class QueuesModel:
         message = queue.messages.get(receipt.sequence)
         if message is None:
             return receipt.token in self.ended or not ack
-        assert message.lease is not None
+        if message.lease is None:
+            return True
         return message.lease.token != receipt.token or (queue.fifo and message.lease.ends <= now)
 
     def message(self, receipt: Receipt) -> MessageModel | None:
@@ -337,6 +356,17 @@ class QueuesModel:
             lease.ends = lease.due = self.given_back(queue, now)
         queue.refresh(message.group, now)
 
+    def unreceive(self, receipt: Receipt) -> None:
+        """Undo a delivery: the message returns to its place as if it had not been."""
+        queue, message = self.queues[receipt.queue], self.message(receipt)
+        assert message is not None
+        assert message.lease is not None
+        lease = message.lease
+        message.lease = Lease(lease.was_due, lease.was_due, lease.deliveries - 1)
+        if queue.fifo and lease.deliveries == 1:
+            message.lease = None
+        queue.unserve(message, lease.was_due)
+
     def given_back(self, queue: QueueModel, now: int) -> int:
         """On a standard queue it returns to its original place."""
         return now if queue.fifo else 0
@@ -360,37 +390,3 @@ def _goes_round(hops: Hops, target: str) -> bool:
         if reason == "rejected" or source == target:
             return reason != "rejected"
     return False
-
-
-def shown_of(message: Message) -> tuple[object, ...]:
-    """What is compared of a message that was looked at."""
-    m, dead = message, message.dead
-    death = None if dead is None else (dead.source, dead.reason)
-    hops = () if dead is None else tuple((hop.source, hop.reason) for hop in dead.hops)
-    return (m.id, m.sequence, m.value, m.priority, m.deliveries, m.state, death, hops)
-
-
-def as_if_new(letter: MessageModel) -> MessageModel:
-    """A dead letter as it goes back: nothing but its history tells that it was one."""
-    return replace(letter, before=0, dead=None)
-
-
-def queues() -> list[QueueModel]:
-    """Every kind of queue; std and dead dead-letter into each other, which is a cycle."""
-    return [
-        QueueModel("dead", most=2, dlq="std"),
-        QueueModel("std", most=2, dlq="dead", priorities=3),
-        QueueModel("loose", most=2, retry_delays=(2_000, 20_000)),
-        QueueModel("full", ttl=100_000, max_length=3),
-        QueueModel("limited", most=2, dlq="full", ttl=15_000, max_length=4),
-        QueueModel("fair", most=3, fair=True),
-        QueueModel("single", most=3, single_active=True),
-        QueueModel("fifo.dead", fifo=True),
-        QueueModel("fifo", fifo=True, most=2, dlq="fifo.dead", delay=0),
-    ]
-
-
-# The queues of one run: what matters seldom meets among more.
-TOGETHER = [
-    ("std", "dead"), ("loose",), ("limited", "full"), ("fair",), ("single",), ("fifo", "fifo.dead"),
-]  # fmt: skip

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import rule
+from queue_kinds import as_if_new
 from queue_machine import WHICH, QueueMachine
-from queue_model import as_if_new
 
 from store import BadInput, Conflict, NotFound
 

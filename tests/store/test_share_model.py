@@ -19,6 +19,7 @@ LEASE = 30_000
 LIMIT = 3
 Place = tuple[int, int]
 WHICH = st.integers(0, 7)
+HOW = ["ack", "ack", "nack", "nack", "reject", "extend", "unreceive"]
 
 
 @dataclass
@@ -117,7 +118,7 @@ class Shares(RuleBasedStateMachine):
         return None if not places else (chosen := places[which % len(places)], self.flying[chosen])
 
     # Few rules, each for many things: Hypothesis leaves out some rules of every run.
-    @rule(which=WHICH, how=st.sampled_from(["ack", "ack", "nack", "nack", "reject", "extend"]))
+    @rule(which=WHICH, how=st.sampled_from(HOW))
     def settle(self, which: int, how: str) -> None:
         if (picked := self._pick(which)) is None:
             return
@@ -139,6 +140,11 @@ class Shares(RuleBasedStateMachine):
             case "extend":
                 self.store.extend(receipts, 90)
                 one.ends = self.now + 90_000
+            case "unreceive":
+                self.store.unreceive(receipts)
+                one.ends = None
+                one.record = one.record._replace(deliveries=one.record.deliveries - 1)
+                self._is_refused(one)
 
     def _nack(self, place: Place, one: Delivery) -> None:
         self.store.nack([one.record.receipt])
