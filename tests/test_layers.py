@@ -19,7 +19,7 @@ MOST_OWN_MODULES = {
     "produce events value": 56,
     "produce jobs value": 72,
     "consume events -n 1": 54,
-    "receive jobs": 68,
+    "receive jobs": 70,
     "ack": 57,
     "lag": 62,
 }
