@@ -13,6 +13,7 @@ from mq.diagnostics import Diagnostics
 from mq.filter import Filter, FilterFailed
 from mq.group_reading import GroupReading
 from mq.interrupts import Interrupts
+from mq.lease_length import require_lease
 from store.broker import Store
 from store.consumer import Consumer
 from store.crash import crash_point
@@ -109,6 +110,7 @@ class QueueSource:
         once: bool,
     ) -> None:
         status = store.queue(queue)
+        require_lease(queue, status.config)
         self._store = store
         self._diagnostics = diagnostics
         self._queue = queue

@@ -8,6 +8,7 @@ from contextlib import suppress
 from mq.chaos import warn_of_chaos
 from mq.context import Context
 from mq.interrupts import Interrupts
+from mq.lease_length import require_lease
 from mq.message_records import message_lines
 from mq.record_printer import RecordPrinter
 from store.broker import Store
@@ -38,6 +39,7 @@ class QueueReading:
         self._interrupts = interrupts
         self._diagnostics = context.diagnostics
         config = store.queue_config(queue)
+        require_lease(queue, config)
         warn_of_chaos(context, queue, config)
         self._lease = config.lease / 1000
         self._in_hand: list[str] = []

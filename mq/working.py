@@ -26,6 +26,7 @@ from store.errors import (
     BadInput,
     Conflict,
     Damaged,
+    LeaseLost,
     MqError,
     from_system,
     is_of_machine,
@@ -71,6 +72,7 @@ class Policy:
 class Worker(Generic[Item]):
     """Takes tasks from a source and runs the command on them; counts what succeeded and failed.
 
+    Refused is what could not be settled as its command said; `refusal` is the first reason.
     Signals must be held back. The first one lets what runs finish, the second one ends it.
     """
 
@@ -80,6 +82,8 @@ class Worker(Generic[Item]):
     ) -> None:  # fmt: skip
         self.succeeded = 0
         self.failed = 0
+        self.refused = 0
+        self.refusal: Conflict | None = None
         self._store = store
         self._source: Source[Item] = source
         self._policy = policy
@@ -146,7 +150,12 @@ class Worker(Generic[Item]):
                 self.failed += 1
                 self._fail(task, error)
         except Conflict as conflict:
-            self._diagnostics.warning(f"{task.item.address}: {conflict.message}")
+            self._note_refusal(task, conflict)
+
+    def _note_refusal(self, task: Task[Item], conflict: Conflict) -> None:
+        self.refused += 1
+        self.refusal = self.refusal or conflict
+        self._diagnostics.warning(f"{task.item.address}: {conflict.message}")
 
     def _fail(self, task: Task[Item], error: str) -> None:
         address = task.item.address
@@ -222,7 +231,7 @@ class Worker(Generic[Item]):
         for task in lost:
             if task in self._waiting:
                 self._waiting.remove(task)
-                self._diagnostics.note(f"{task.item.address}: the lease is lost before its turn")
+                self._note_refusal(task, LeaseLost("the lease is lost before its turn"))
 
     def _take_or_wait(self) -> None:
         room = self._policy.prefetch - len(self._waiting) - len(self._running)

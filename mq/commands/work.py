@@ -17,12 +17,13 @@ from mq.commands.membership_options import (
 )
 from mq.context import Context, current_context
 from mq.interrupts import STOPS, Interrupts
+from mq.lease_length import require_lease
 from mq.processes import require_command
 from mq.work_sources import QueueWork, ShareWork, TopicWork
 from mq.working import OnFailure, Policy, Worker
 from store.addresses import check_name
 from store.broker import Store
-from store.errors import BadInput, MqError, NotFound
+from store.errors import BadInput, Conflict, MqError, NotFound
 from store.messages import Message
 from store.models import Record
 from store.shared_records import SharedRecord
@@ -107,6 +108,9 @@ def work(
     and its last line on stderr tells why: it is kept with the message. Leases are renewed while it
     runs.
 
+    An acknowledgement or commit may be refused: the lease was lost meanwhile, or the partition has
+    another owner. That is warned of, and with --once the exit code is 4.
+
     A share's records come like a queue's messages, to any number of workers. To a group a topic's
     records come one at a time per partition, in order: one that fails holds its partition
     up until it succeeds, is skipped or goes to the group's DLQ; with --once, that partition ends
@@ -154,6 +158,7 @@ def _work_on_queue(
     config = store.queue_config(request.source)
     warn_of_chaos(context, request.source, config)
     _check_leasing(request, "queue", config.dlq)
+    require_lease(request.source, config)
     interrupts.hold()
     source = QueueWork(store, request.source, once=request.once)
     policy = request.policy(has_own_delays=bool(config.retry_delays))
@@ -233,6 +238,14 @@ def _run(
     if interrupts.received == signal.SIGINT:
         raise KeyboardInterrupt
     tried = counted(worker.succeeded + worker.failed, "run")
+    if request.once and worker.refusal is not None:
+        raise _summed_up(worker.refusal, worker.refused)
     if request.once and worker.failed:
         raise MqError(f"{worker.failed:,} of {tried} failed")
     context.diagnostics.success(f"{tried} on {request.source}, {worker.failed:,} failed")
+
+
+def _summed_up(first: Conflict, refused: int) -> Conflict:
+    if refused == 1:
+        return first
+    return type(first)(f"{first.message}; {refused - 1:,} more were refused", first.hint)

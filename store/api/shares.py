@@ -131,6 +131,7 @@ class ShareCalls(Calls):
         with self._write(until=until) as tx:
             found = delivery.shares.find(tx, share)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
+            delivery.shares.check_lease(duration)
             who = holders.of_this_process(tx, name, attached)
             receiver = delivery.receive.Receiver(tx, found.reader, most, duration, who)
             picked = receiver.receive()

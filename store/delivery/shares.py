@@ -81,11 +81,21 @@ def check_config(tx: Snapshot, config: ShareConfig) -> None:
         queues.find(tx, config.dlq)
 
 
+def check_lease(lease: int) -> None:
+    """Raise `BadInput` for a lease in which nothing could be settled: once over, it is lost."""
+    if lease < 1:
+        raise BadInput(
+            "a share's lease must be longer than 0: no acknowledgement could count",
+            hint="from 1ms to 3650d",
+        )
+
+
 def check_settings(config: ShareConfig) -> None:
     """Raise `BadInput` for settings that can't work, whatever else is in the store."""
     check_kinds(config)
-    if not 0 <= config.lease <= LONGEST_LEASE:
-        raise BadInput("lease is out of range", hint="from 0s to 3650d")
+    check_lease(config.lease)
+    if config.lease > LONGEST_LEASE:
+        raise BadInput("lease is out of range", hint="from 1ms to 3650d")
     if config.max_in_flight < 1:
         raise BadInput("max_in_flight must be at least 1")
     if config.max_deliveries is not None and config.max_deliveries < 1:
