@@ -180,7 +180,7 @@ class Database:
 
     def changed(self) -> int:
         """A number that is another one after any commit by others; raises `StoreUnusable`."""
-        with self.this_thread():
+        with self.this_thread(), translated(self.path):
             connection = self.read_only()
             self.check_same_file()
             return int(connection.execute("pragma data_version").fetchone()[0])

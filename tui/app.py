@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from signal import SIGTERM
 from typing import ClassVar
 
 from textual import events, on
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
 from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen
 from textual.widgets import Input, TextArea
@@ -25,33 +22,34 @@ from tui.dialogs import Confirm, Deed
 from tui.help import Help
 from tui.keys import BY_ID, KEYS, SCREENS, footer_keys
 from tui.painted import Band
-from tui.palette import Palette
+from tui.palette import Palette, offer_rows, place_of
 from tui.places import find_place, make_screen
-from tui.poller import Polled, Poller, PollFailed
+from tui.poller import Inquiry, Polled, Poller, PollFailed
 from tui.prompt import Asking, Prompt
-from tui.screens.records import MessagesView, RecordsView
 from tui.screens.stall import StallView
 from tui.spans import Tone, line, toned
 from tui.strip import StallStrip
+from tui.terminal import TerminalApp
 from tui.themes import THEMES, theme_after
 from tui.view import View
+from tui.view_stack import ViewStack, Wanted
 
 _SHORTEST, _LONGEST = 0.25, 60.0
 
 
-class Dashboard(App[None]):
+class Dashboard(TerminalApp):
     """`mq dashboard`: what is stuck, why, since when, and what to do about it."""
 
     CSS_PATH = "app.tcss"
-    COMMANDS = {Palette}  # noqa: RUF012 (as Textual declares it)
+    ENABLE_COMMAND_PALETTE = False
     TITLE = "mq"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            key.key, f"press('{key.id}')", key.help,
-            id=key.id, show=False, priority=key.opens_input,
-        )
-        for key in KEYS
-    ]  # fmt: skip
+        Binding("ctrl+p", "offer", show=False, priority=True),
+        *(
+            Binding(key.key, f"press('{key.id}')", key.help, id=key.id, show=False, priority=True)
+            for key in KEYS
+        ),
+    ]
 
     def __init__(
         self, store: Store, *, read_only: bool = False, refresh: float = 1.0, ticking: bool = True
@@ -63,7 +61,7 @@ class Dashboard(App[None]):
         self.faults_only = False
         self.overview: Overview | None = None
         self.poller = Poller(store, refresh, ticking=ticking)
-        self._views: list[View] = []
+        self._body = ViewStack()
         self._prompt = Prompt(when_closed=self._refocus)
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="write")
         for theme in THEMES:
@@ -74,23 +72,14 @@ class Dashboard(App[None]):
         """Header, strip, body, prompt, footer."""
         yield Band(id="header")
         yield StallStrip(id="strip")
-        yield Container(id="body")
+        yield self._body
         yield self._prompt
         yield Band(id="footer")
         yield self.poller
 
     async def on_mount(self) -> None:
         """Begin with the overview."""
-        if not self.is_headless:
-            self.set_interval(1.0, self._leave_without_terminal)
-            # Killed, it would leave a terminal that echoes nothing.
-            asyncio.get_running_loop().add_signal_handler(SIGTERM, self.exit, None, 128 + SIGTERM)
         await self.show_screen("overview")
-
-    def _leave_without_terminal(self) -> None:
-        # Else it would wait for keys, at the cost of a core, from a terminal that is gone.
-        if not os.isatty(0):
-            self.exit()
 
     async def on_unmount(self) -> None:
         """End the threads."""
@@ -101,41 +90,47 @@ class Dashboard(App[None]):
     @property
     def view(self) -> View:
         """The view in the body."""
-        return self._views[-1]
+        return self._body.top
 
-    async def open_view(self, view: View) -> None:
-        """Put a view over the present one; escape goes back."""
-        if self._views:
-            self.view.display = False
-        self._views.append(view)
-        await self.query_one("#body").mount(view)
+    def want(self, view: View, over: View) -> None:
+        """Open a view over another one, unless the person has left that one by then."""
+        self.post_message(Wanted(view, over))
+
+    @on(Wanted)
+    async def _open(self, event: Wanted) -> None:
+        if event.over is self.view:
+            await self._put(event.view)
+
+    async def _put(self, view: View) -> None:
+        await self._body.put(view)
         self._arrived()
 
     async def go_back(self) -> None:
         """Close the view and show the one below."""
-        if len(self._views) > 1:
-            await self._views.pop().remove()
-            self.view.display = True
+        if self._body.is_deep:
+            await self._body.drop_top()
             self._arrived()
 
     async def show_screen(self, id: str) -> None:
         """Show one of the six screens; what was over the present one is closed."""
-        if self._views and self._views[0].title == id:
-            while len(self._views) > 1:
-                await self.go_back()
-            return
-        for view in self._views:
-            await view.remove()
-        self._views.clear()
-        await self.open_view(make_screen(id))
+        bottom = self._body.bottom
+        if bottom is not None and bottom.title == id:
+            await self._body.drop_to(bottom)
+        else:
+            await self._body.replace(make_screen(id))
+        self._arrived()
 
     def _arrived(self) -> None:
-        self.poller.question = self.view.question()
+        self.poller.give_up()
+        self._inquire()
         self._refocus()
         if self.overview is not None:
             self.view.show_known(self.overview)
-        self.poller.look()
         self._paint_bands()
+
+    def _inquire(self) -> None:
+        self.poller.inquiry = Inquiry(self.view, self.view.question())
+        self.poller.look()
 
     def _refocus(self) -> None:
         # A view that opens late must not take the keys from somebody who types.
@@ -144,11 +139,11 @@ class Dashboard(App[None]):
 
     @on(Polled)
     def _polled(self, event: Polled) -> None:
-        if event.question is not self.poller.question:
+        if event.inquiry is not self.poller.inquiry:
             return
         self.overview = event.sight.overview
         with self.batch_update():
-            self.view.receive(event.sight.overview, event.sight.detail)
+            event.inquiry.view.receive(event.sight.overview, event.sight.detail)
             self._paint_bands()
 
     @on(PollFailed)
@@ -159,13 +154,12 @@ class Dashboard(App[None]):
 
     def ask_again(self) -> None:
         """The view asks something else now."""
-        self.poller.question = self.view.question()
-        self.poller.look()
+        self._inquire()
 
     def _paint_bands(self) -> None:
         width = self.size.width
         ids = self.view.key_ids()
-        if len(self._views) > 1:
+        if self._body.is_deep:
             ids = ("back", *ids)
         keys = footer_keys(ids, self.view.LABELS)
         footer = footer_line(keys, width, read_only=self.read_only)
@@ -186,25 +180,28 @@ class Dashboard(App[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay everything out for the new size."""
-        if self._views and self.overview is not None:
+        if self.overview is not None:
             self._paint_bands()
             self.poller.look()
 
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the keys that open an input to one that is open, and to dialogs.
+        """Leave the keys to what is typed into, but for escape, and to dialogs.
 
-        They come before the bindings of the table, so that what is typed after them goes into the
-        input even when all of it arrives at once.
+        They come before all other bindings, and so in the order in which they were typed: what is
+        typed after one goes where it leads even when all of it arrives at once.
         """
-        if action == "press" and BY_ID[str(parameters[0])].opens_input:
-            is_typing = isinstance(self.focused, Input | TextArea)
-            return not is_typing and not isinstance(self.screen, ModalScreen)
-        return super().check_action(action, parameters)
+        if action not in {"press", "offer"}:
+            return super().check_action(action, parameters)
+        is_typing = isinstance(self.focused, Input | TextArea) and "back" not in parameters
+        return not is_typing and not isinstance(self.screen, ModalScreen)
 
     async def action_press(self, id: str) -> None:
         """Do what a key of the registry says: the view's way, else the dashboard's."""
+        if id == "back" and self._prompt.is_open:
+            self._prompt.close()
+            return
         if not self.may_write(id):
             return
         for owner in (self.view, self):
@@ -228,7 +225,9 @@ class Dashboard(App[None]):
         self.push_screen(Help(read_only=self.read_only))
 
     async def press_back(self) -> None:
-        """Drop the filter first, then go back a view."""
+        """Give up what was asked for and has not come; else drop the filter; else go back."""
+        if self.poller.give_up():
+            return
         if self.filter_text:
             self._set_filter("")
         else:
@@ -242,6 +241,19 @@ class Dashboard(App[None]):
     def press_jump(self) -> None:
         """Ask where to go."""
         self._prompt.ask(Asking(":", "a name, an address, or a screen", self.jump))
+
+    async def action_offer(self) -> None:
+        """Offer everything that can be done, and everywhere to go."""
+        subjects = self.overview.subjects if self.overview else ()
+        rows = offer_rows(subjects, read_only=self.read_only)
+        await self.push_screen(Palette(rows), self._do_offered)
+
+    async def _do_offered(self, key: str | None) -> None:
+        place = place_of(key or "")
+        if place is not None:
+            self.jump(place)
+        elif key is not None:
+            await self.action_press(key)
 
     def press_stall(self) -> None:
         """Choose the next stall on the strip."""
@@ -325,16 +337,17 @@ class Dashboard(App[None]):
             self.run_worker(self._jump(place))
 
     async def _jump(self, place: str) -> None:
+        over = self.view
         screen = next((id for id in SCREENS if id.startswith(place.casefold())), None)
         try:
-            view = await self.poller.ask(lambda store: find_place(store, place))
+            view = await self.poller.fetch(lambda store: find_place(store, place))
         except MqError as error:
             if screen is None:
                 self.report(error)
             else:
-                await self.show_screen(screen)
+                self.call_later(self.show_screen, screen)
             return
-        await self.open_view(view)
+        self.want(view, over)
 
     @on(StallStrip.Opened)
     async def _open_stall(self, event: StallStrip.Opened) -> None:
@@ -346,15 +359,7 @@ class Dashboard(App[None]):
             self.view.follow(stall)
             self.show_again()
         else:
-            await self.open_view(StallView(stall))
-
-    async def open_records(self, topic: str, partition: int, group: str = "") -> None:
-        """Open the records of a partition, from where a group stands."""
-        await self.open_view(RecordsView(topic, partition, group))
-
-    async def open_messages(self, queue: str) -> None:
-        """Open the messages of a queue."""
-        await self.open_view(MessagesView(queue))
+            await self._put(StallView(stall))
 
     def _set_filter(self, text: str) -> None:
         self.filter_text = text
@@ -374,7 +379,7 @@ class Dashboard(App[None]):
 
     async def _propose(self, prepare: Callable[[Store], Deed]) -> None:
         try:
-            deed = await self.poller.ask(prepare)
+            deed = await self.poller.fetch(prepare)
             if not await self.push_screen_wait(Confirm(deed)):
                 return
             loop = asyncio.get_running_loop()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
@@ -16,6 +17,22 @@ from textual.widgets import Input
 from store import Store
 from tui.painted import Band, Pages
 from tui.spans import EMPTY, Line, Tone, joined, line, toned
+
+Result = TypeVar("Result")
+
+
+class Dialog(ModalScreen[Result]):
+    """A dialog answers once, and escape leaves it; what is pressed later is not for it any more."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Leave", priority=True)
+    ]
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Close it with an answer, if it is still open and nothing lies over it."""
+        if self.app.screen is not self:
+            return AwaitComplete()
+        return super().dismiss(result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +49,11 @@ class Deed:
     name: str | None = None
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(Dialog[bool]):
     """Shows what would change and the command, and asks; severe deeds want the name typed."""
 
     AUTO_FOCUS = "Input"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(False)", "Leave"),
         Binding("enter", "agree", "Do it"),
         Binding("y", "copy", "Copy the command"),
     ]
@@ -105,10 +121,8 @@ class Field:
     example: str = ""
 
 
-class Form(ModalScreen[dict[str, str] | None]):
+class Form(Dialog[dict[str, str] | None]):
     """A few fields to fill in; the answers by field name, or nothing."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Leave")]
 
     def __init__(self, title: str, fields: Sequence[Field], note: str = "") -> None:
         super().__init__()

@@ -7,8 +7,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
+from tui.dialogs import Dialog
 from tui.figures import STATES
 from tui.keys import KEYS, Key
 from tui.painted import Pages
@@ -34,11 +34,11 @@ def _key_line(key: Key, *, read_only: bool) -> Line:
     )
 
 
-class Help(ModalScreen[None]):
+class Help(Dialog[None]):
     """All keys on one page."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "dismiss", "Close")
+        Binding("question_mark,q,enter", "dismiss", "Close", priority=True)
     ]
 
     def __init__(self, *, read_only: bool) -> None:

@@ -14,8 +14,7 @@ class Key:
     """A key of the dashboard.
 
     `command` is what does the same on the command line. `severe` keys ask for a name to be typed.
-    `label` is what the footer calls it, where it is shown in the footer. What is typed after a key
-    that `opens_input` goes into that.
+    `label` is what the footer calls it, where it is shown in the footer.
     """
 
     id: str
@@ -24,7 +23,6 @@ class Key:
     danger: Danger = "none"
     command: str = ""
     label: str = ""
-    opens_input: bool = False
 
     @property
     def writes(self) -> bool:
@@ -57,10 +55,10 @@ KEYS = (
     Key("advice", "6", "What mq doctor finds", command="mq doctor"),
     Key("help", "question_mark", "These keys", label="help"),
     Key("back", "escape", "Back to where you came from", label="back"),
-    Key("jump", "colon", "Jump to a name, an address or a screen", label="jump", opens_input=True),
+    Key("jump", "colon", "Jump to a name, an address or a screen", label="jump"),
     Key(
         "filter", "slash", "Show only rows with this text; !text shows the others",
-        label="filter", opens_input=True,
+        label="filter",
     ),
     Key("stall", "n", "Next stall", command="mq stalls", label="stall"),
     Key("faults", "z", "Only what is not well", label="faults"),
@@ -70,7 +68,6 @@ KEYS = (
     Key(
         "route", "w", "Where a routing key leads",
         command="mq route EXCHANGE -k KEY --explain", label="where",
-        opens_input=True,
     ),
     Key("publish", "P", "Publish a message", "writes", "mq produce DEST VALUE", "publish"),
     Key(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
 from store import Message, MqError
 from store.addresses import parse_address
 from store.text import printable
+from tui.dialogs import Dialog
 from tui.letter_deeds import prepare_edit
 from tui.painted import Band
 from tui.spans import EMPTY, Tone, line, toned
@@ -27,7 +27,7 @@ async def ask_edit(dashboard: Dashboard, address: str) -> None:
     assert place.offset is not None
     name, sequence = place.name, place.offset
     try:
-        letter = await dashboard.poller.ask(lambda store: store.message(name, sequence))
+        letter = await dashboard.poller.fetch(lambda store: store.message(name, sequence))
     except MqError as error:
         dashboard.report(error)
         return
@@ -52,11 +52,10 @@ def editable(letter: Message) -> str | None:
     return text if printable(text, block=True) == text else None
 
 
-class Editor(ModalScreen[str | None]):
+class Editor(Dialog[str | None]):
     """A text to edit; the new text, or nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Leave"),
         Binding("ctrl+s", "done", "Preview", priority=True),
     ]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual import work
 from textual.message import Message
@@ -16,6 +16,9 @@ from textual.widget import Widget
 
 from store import MqError, Overview, Store
 
+if TYPE_CHECKING:
+    from tui.view import View
+
 Question = Callable[[Store], Any]
 """What a view asks the store besides the overview; it runs in the poller's thread."""
 Answer = TypeVar("Answer")
@@ -23,6 +26,14 @@ Answer = TypeVar("Answer")
 TICKS_PER_REFRESH = 4
 MOST_IDLE_SHARE = 0.01
 """Looking at a store in which nothing happens takes at most this share of a core."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inquiry:
+    """A view and what it asks; each time that it asks is an inquiry of its own."""
+
+    view: View
+    question: Question | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +46,12 @@ class Sight:
 
 
 class Polled(Message):
-    """A look at the store is done; of several that wait, the newest counts."""
+    """A look at the store is done, for an inquiry; of several that wait, the newest counts."""
 
-    def __init__(self, sight: Sight, question: Question | None) -> None:
+    def __init__(self, sight: Sight, inquiry: Inquiry) -> None:
         super().__init__()
         self.sight = sight
-        self.question = question
+        self.inquiry = inquiry
 
     def can_replace(self, message: Message) -> bool:
         """A newer look makes an older one worthless."""
@@ -66,20 +77,19 @@ class Poller(Widget):
         super().__init__()
         self.display = False
         self.interval = interval
-        self.question: Question | None = None
+        self.inquiry: Inquiry | None = None
         self.is_paused = False
         self._store = store
         self._ticking = ticking
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="poll")
         self._timer: Timer | None = None
+        self._fetched: asyncio.Future[Any] | None = None
         self._version: int | None = None
         self._looked = 0
         self._cost = 0.0
-        self._is_looking = False
 
     def on_mount(self) -> None:
         """Begin to look."""
-        self.look()
         self.set_pace(self.interval)
 
     def set_pace(self, interval: float) -> None:
@@ -93,30 +103,54 @@ class Poller(Widget):
 
     def tick(self) -> None:
         """Look if something may have changed, unless a look is under way or all is paused."""
-        if not self._is_looking and not self.is_paused:
-            self._look(unless_unchanged=True)
+        is_looking = any(one.group == "poll" and not one.is_finished for one in self.workers)
+        if self.inquiry is not None and not is_looking and not self.is_paused:
+            self._look(self.inquiry, unless_unchanged=True)
 
     def look(self) -> None:
         """Look now, whatever was seen before."""
-        self._look(unless_unchanged=False)
+        if self.inquiry is not None:
+            self._look(self.inquiry, unless_unchanged=False)
 
-    async def ask(self, question: Callable[[Store], Answer]) -> Answer:
-        """The answer to a question, from the poller's thread."""
+    async def fetch(self, question: Callable[[Store], Answer]) -> Answer:
+        """The answer to what a person asked for.
+
+        The caller, a worker, is cancelled if the person gives it up, or asks for something else,
+        before it comes.
+        """
+        self.give_up()
+        fetched = asyncio.ensure_future(self._ask(question))
+        self._fetched = fetched
+        try:
+            answer = await fetched
+            if self._fetched is not fetched:
+                # It was given up when it had come, and before it was this task's turn.
+                raise asyncio.CancelledError
+            return answer
+        finally:
+            if self._fetched is fetched:
+                self._fetched = None
+
+    def give_up(self) -> bool:
+        """Drop what a person asked for and what has not come; whether there was something."""
+        fetched, self._fetched = self._fetched, None
+        if fetched is not None:
+            fetched.cancel()
+        return fetched is not None
+
+    async def _ask(self, question: Callable[[Store], Answer]) -> Answer:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, question, self._store)
 
     @work(group="poll", exclusive=True)
-    async def _look(self, *, unless_unchanged: bool) -> None:
-        self._is_looking = True
-        question = self.question
+    async def _look(self, inquiry: Inquiry, *, unless_unchanged: bool) -> None:
+        question = inquiry.question
         try:
-            sight = await self.ask(lambda store: self._see(store, question, unless_unchanged))
+            sight = await self._ask(lambda store: self._see(store, question, unless_unchanged))
             if sight is not None:
-                self.post_message(Polled(sight, question))
+                self.post_message(Polled(sight, inquiry))
         except MqError as error:
             self.post_message(PollFailed(error))
-        finally:
-            self._is_looking = False
 
     def _see(self, store: Store, question: Question | None, unless_unchanged: bool) -> Sight | None:
         version, now = store.changed(), store.clock.boot()

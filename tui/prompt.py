@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
@@ -27,9 +27,9 @@ class Asking:
 
 
 class Prompt(Horizontal):
-    """Not there until something is asked; enter answers, escape leaves.
+    """Not there until something is asked; enter answers.
 
-    `when_closed` is called after either, so that the keys go elsewhere.
+    `when_closed` is called when nothing is asked any more, so that the keys go elsewhere.
     """
 
     def __init__(self, when_closed: Callable[[], None]) -> None:
@@ -64,18 +64,12 @@ class Prompt(Horizontal):
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
         asking = self._asking
-        self._close()
+        self.close()
         if asking is not None:
             asking.answer(event.value.strip())
 
-    def on_key(self, event: events.Key) -> None:
-        """Leave with escape."""
-        if event.key == "escape":
-            event.stop()
-            event.prevent_default()
-            self._close()
-
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Ask no more."""
         self._asking = None
         self.display = False
         self._when_closed()

@@ -80,7 +80,7 @@ class View(Vertical):
         """Let the keys go to the view's table."""
         tables = self.query(LiveTable)
         if tables:
-            tables.first().focus()
+            self.screen.set_focus(tables.first())
 
     def show_chosen(
         self, table: LiveTable, rows: Sequence[TableRow], is_well: set[str] | None = None

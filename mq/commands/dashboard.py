@@ -49,5 +49,7 @@ def dashboard(
 
         shown = Dashboard(store, read_only=read_only, refresh=seconds)
         shown.run()
+    if shown.failure is not None:
+        raise shown.failure
     if shown.return_code:
         raise typer.Exit(shown.return_code)

@@ -68,9 +68,13 @@ class Person:
     async def burst(self, text: str) -> None:
         """Send keys all at once, as a paste or a fast typist does, none waiting for the others."""
         for char in text:
-            key = "enter" if char == "\r" else _character_to_key(char)
+            key = _UNSEEN.get(char) or _character_to_key(char)
             self.app.post_message(events.Key(key, char))
         await self.settle()
+
+    async def send(self, key: str) -> None:
+        """Press a key while something else is under way, and have it taken in."""
+        await self._pilot.press(key)
 
     async def look(self) -> None:
         """Let the dashboard look at the store again."""
@@ -112,6 +116,7 @@ def screen_text(app: Dashboard) -> str:
     return "\n".join(strip.text.rstrip() for strip in strips)
 
 
+_UNSEEN = {"\r": "enter", "\x1b": "escape", "\x10": "ctrl+p"}
 Errand = Callable[[Person], Awaitable[None]]
 
 

@@ -2,101 +2,138 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
+import re
 import signal
-import struct
 import subprocess
 import sys
-import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
-from time import monotonic
+from pathlib import Path
+
+import pytest
 
 from store import Store
+from tests.tui.strokes import JUNK
+from tests.tui.terminals import END_OF_PASTE, ESCAPE, PATIENCE, OnTerminal, dashboard
 
 PAYLOAD = "\x1b]0;owned\x07\x9b2J\u202e[/x]"
-_PATIENCE = 20
+FAILING = Path(__file__).with_name("failing.py")
 
 
-@contextmanager
-def _dashboard(store: Store) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """A terminal of 80 by 24 and the dashboard that runs on it."""
-    ours, theirs = pty.openpty()
-    _resize(ours, 80, 24)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mq", "-s", str(store.path), "dashboard"],
-        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-        env=os.environ | {"TERM": "xterm-256color"},
-    )  # fmt: skip
-    os.close(theirs)
-    with process:
-        try:
-            yield ours, process
-        finally:
-            process.kill()
-
-
-def _resize(terminal: int, columns: int, rows: int) -> None:
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-
-def _read_until(terminal: int, wanted: bytes, seen: bytearray) -> None:
-    begun, end = len(seen), monotonic() + _PATIENCE
-    while wanted not in seen[begun:]:
-        ready, _, _ = select.select([terminal], [], [], max(0.0, end - monotonic()))
-        assert ready, f"{wanted!r} did not come: {bytes(seen[-500:])!r}"
-        seen += os.read(terminal, 65536)
+@pytest.fixture
+def mails(store: Store) -> Path:
+    """A store with one queue."""
+    store.create_queue("mails")
+    return store.path
 
 
 def test_it_starts_resizes_and_leaves_the_terminal_as_it_was(store: Store) -> None:
     store.create_queue("mails")
     store.send("mails", PAYLOAD, key=PAYLOAD)
-    seen = bytearray()
-    with _dashboard(store) as (terminal, process):
-        _read_until(terminal, b"mails", seen)
-        _resize(terminal, 140, 40)
-        process.send_signal(signal.SIGWINCH)
-        _read_until(terminal, b"NOTE", seen)
-        os.write(terminal, b":")
-        _read_until(terminal, b"an address", seen)
-        os.write(terminal, b"mails@0\r")
-        _read_until(terminal, rb"\x1b]0;owned", seen)
-        os.write(terminal, b"q")
-        _read_until(terminal, b"\x1b[?1049l", seen)
-        assert process.wait(_PATIENCE) == 0
-    os.close(terminal)
-    assert b"\x1b[?1049h" in seen
-    assert b"\x1b]0;owned" not in seen
-    assert "\x9b".encode() not in seen
-    assert "\u202e".encode() not in seen
+    with dashboard(store.path) as person:
+        person.wait_for(b"mails")
+        person.resize(140, 40)
+        person.wait_for(b"NOTE")
+        person.type(b":")
+        person.wait_for(b"an address")
+        person.type(b"mails@0\r")
+        person.wait_for(rb"\x1b]0;owned")
+        person.type(b"q")
+        assert person.end() == 0
+        assert person.is_as_before
+    assert b"\x1b]0;owned" not in person.seen
+    assert "\x9b".encode() not in person.seen
+    assert "\u202e".encode() not in person.seen
 
 
-def test_it_ends_when_its_terminal_is_gone(store: Store) -> None:
-    store.create_queue("mails")
-    with _dashboard(store) as (terminal, process):
-        _read_until(terminal, b"mails", bytearray())
-        os.close(terminal)
-        process.wait(_PATIENCE)
+def test_the_size_is_the_terminals_whatever_the_environment_says(mails: Path) -> None:
+    with dashboard(mails, COLUMNS="80", LINES="24") as person:
+        person.wait_for(b"mails")
+        person.resize(140, 40)
+        person.wait_for(b"NOTE")
 
 
-def test_when_told_to_end_it_leaves_the_terminal_as_it_was(store: Store) -> None:
-    store.create_queue("mails")
-    seen = bytearray()
-    with _dashboard(store) as (terminal, process):
-        _read_until(terminal, b"mails", seen)
-        process.terminate()
-        _read_until(terminal, b"\x1b[?1049l", seen)
-        assert process.wait(_PATIENCE) == 128 + signal.SIGTERM
-    os.close(terminal)
+def test_a_terminal_of_one_cell_ends_nothing(mails: Path) -> None:
+    with dashboard(mails) as person:
+        person.wait_for(b"mails")
+        for key in (b"2", b"3", b"4", b"5", b"6", b"?", ESCAPE, b"P", ESCAPE, b":", ESCAPE, b"1"):
+            person.resize(1, 1)
+            person.type(key)
+            person.watch(0.1)
+        person.resize(140, 40)
+        person.wait_for(b"NOTE")
+        assert person.leave() == 0
+
+
+@pytest.mark.parametrize("focus", ["table", "prompt"])
+def test_bytes_that_are_no_keys_are_passed_over(mails: Path, focus: str) -> None:
+    with dashboard(mails) as person:
+        person.wait_for(b"mails")
+        if focus == "prompt":
+            person.type(b":")
+            person.wait_for(b"an address")
+        for junk in JUNK:
+            person.type(junk + END_OF_PASTE)
+        assert person.leave() == 0, person.tail
+        assert person.is_as_before
+
+
+def test_what_is_pasted_can_not_command_the_terminal(mails: Path) -> None:
+    with dashboard(mails) as person:
+        person.wait_for(b"mails")
+        person.type(b":")
+        person.wait_for(b"an address")
+        person.type(b"\x1b[200~left\x07\xc2\x9b2J\xe2\x80\xaeright\x1b[201~")
+        person.wait_for(b"left2Jright")
+        assert b"\x07\xc2\x9b" not in person.seen
+        assert "\u202e".encode() not in person.seen
+
+
+def test_it_ends_when_its_terminal_is_gone(mails: Path) -> None:
+    with dashboard(mails) as person:
+        person.wait_for(b"mails")
+        os.close(person.terminal)
+        person.process.wait(PATIENCE)
+
+
+def test_when_told_to_end_it_leaves_the_terminal_as_it_was(mails: Path) -> None:
+    with dashboard(mails) as person:
+        person.wait_for(b"mails")
+        person.process.terminate()
+        assert person.end() == 128 + signal.SIGTERM
+        assert person.is_as_before
+
+
+@pytest.mark.parametrize("where", ["key", "look", "worker", "timer", "thread"])
+def test_an_error_inside_ends_it_with_1_and_one_line(mails: Path, where: str) -> None:
+    with dashboard(mails, program=[str(FAILING), where]) as person:
+        person.wait_for(b"mails")
+        person.type(b"t")
+        assert person.end() == 1
+        assert person.is_as_before
+    assert told(person) == [
+        f"mq: error: RuntimeError: failed on purpose in a {where}",
+        "hint: this is a bug in mq; --debug shows where",
+    ]
+
+
+def test_with_debug_an_error_inside_tells_where(mails: Path) -> None:
+    with dashboard(mails, "--debug", program=[str(FAILING), "key"]) as person:
+        person.wait_for(b"mails")
+        person.type(b"t")
+        assert person.end() == 1
+    assert told(person)[0] == "Traceback (most recent call last):"
+
+
+def told(person: OnTerminal) -> list[str]:
+    """The lines that stand on the terminal once the page of the dashboard has gone."""
+    after = person.seen.rpartition(b"\x1b[?1049l")[2].decode()
+    return re.sub(r"\x1b\[\?\d+[hl]", "", after).splitlines()
 
 
 def test_without_a_terminal_it_says_so_in_one_line_and_exits_2(store: Store) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mq", "-s", str(store.path), "dashboard"],
-        capture_output=True, stdin=subprocess.DEVNULL, timeout=_PATIENCE,
+        capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.decode().splitlines()[0] == "mq: error: the dashboard needs a terminal"

@@ -142,10 +142,10 @@ class AdviceView(View):
         self.query_one("#finding", Band).show_lines(lines)
 
     @on(LiveTable.Chosen)
-    async def _open(self) -> None:
+    def _open(self) -> None:
         finding = self._selected()
         if finding is not None:
-            await self.dashboard.open_view(FindingView(finding))
+            self.dashboard.want(FindingView(finding), over=self)
 
     def command(self) -> str | None:
         """The command that mends the selected finding, or that shows it."""

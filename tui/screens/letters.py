@@ -143,10 +143,10 @@ class LettersView(View):
         return [Alike.of(self._groups[key]) for key in keys if key in self._groups]
 
     @on(LiveTable.Chosen)
-    async def _open(self) -> None:
+    def _open(self) -> None:
         group = self._selected()
         if group is not None:
-            await self.dashboard.open_view(LetterGroupView(Alike.of(group)))
+            self.dashboard.want(LetterGroupView(Alike.of(group)), over=self)
 
     def press_mark(self) -> None:
         """Mark the group, or take its mark away."""

@@ -181,7 +181,7 @@ class MessageView(View):
 
     def refocus(self) -> None:
         """Let the keys scroll the page."""
-        self.query_one(Pages).focus()
+        self.screen.set_focus(self.query_one(Pages))
 
     def question(self) -> Callable[[Store], Found]:
         """The message, and what happened to it."""

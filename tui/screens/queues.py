@@ -19,6 +19,7 @@ from tui.live_table import LiveTable, TableColumn, TableRow
 from tui.master_detail import MasterDetailView
 from tui.painted import Band
 from tui.poller import Question
+from tui.screens.records import MessagesView
 from tui.spans import Line, Tone, line, toned
 
 _QUEUES = (
@@ -115,10 +116,7 @@ class QueuesView(MasterDetailView):
             self.show_caption(detail.status.name, f"  {_policy(detail.status.config)}")
 
     @on(LiveTable.Chosen)
-    async def _open(self) -> None:
-        await self.press_peek()
-
-    async def press_peek(self) -> None:
+    def press_peek(self) -> None:
         """Look at the selected message, or at the messages of the queue."""
         address = self.details.key if self.is_below else None
         if address is not None:
@@ -126,7 +124,7 @@ class QueuesView(MasterDetailView):
         elif self._is_share():
             self.dashboard.say(f"a share keeps nothing itself: mq share show {self.selected}")
         elif self.selected is not None:
-            await self.dashboard.open_messages(self.selected)
+            self.dashboard.want(MessagesView(self.selected), over=self)
 
     def _is_share(self) -> bool:
         overview = self.dashboard.overview

@@ -8,7 +8,7 @@ from typing import Any
 from textual import on
 from textual.app import ComposeResult
 
-from store import Message, Overview, Record, Stall, Store
+from store import Message, NotFound, Overview, Record, Stall, Store
 from tui.deeds import excerpt, value_text
 from tui.figures import moment_text
 from tui.live_table import LiveTable, TableColumn, TableRow
@@ -102,11 +102,14 @@ class RecordsView(View):
 
     def _look(self, store: Store) -> tuple[int | None, list[Record]]:
         detail = store.topic_detail(self._topic, self._group or None)
-        status = store.topic(self._topic).partitions[self._partition]
+        partitions = store.topic(self._topic).partitions
+        if self._partition >= len(partitions):
+            raise NotFound(f"{self._place} does not exist", hint=f"mq topic show {self._topic}")
         committed = next(
             (lag.committed for lag in detail.lags
              if lag.partition == self._partition and lag.group == self._group), None,
         )  # fmt: skip
+        status = partitions[self._partition]
         start = status.end - _MOST if committed is None else committed - _BEFORE
         begin = max(start, status.start)
         records = store.read(self._topic, self._partition, begin, _MOST, mark_damaged=True)

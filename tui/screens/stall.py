@@ -199,7 +199,11 @@ class StallView(View):
 
     @on(LiveTable.Chosen)
     def _choose(self, event: LiveTable.Chosen) -> None:
-        remedy = next(remedy for remedy in self.stall.remedies if remedy.command == event.key)
+        ways = (remedy for remedy in self.stall.remedies if remedy.command == event.key)
+        remedy = next(ways, None)
+        if remedy is None:
+            # The stall has other ways out by now.
+            return
         if remedy.action not in KEY_IDS:
             self.dashboard.press_copy()
         elif self.dashboard.may_write(KEY_IDS[remedy.action]):

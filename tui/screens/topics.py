@@ -27,6 +27,8 @@ from tui.live_table import LiveTable, TableColumn, TableRow
 from tui.master_detail import MasterDetailView
 from tui.painted import Band
 from tui.poller import Question
+from tui.screens.records import RecordsView
+from tui.screens.stall import StallView
 from tui.spans import EMPTY, Line, Tone, line, toned
 
 _MOST_PARTITIONS = 5_000
@@ -177,15 +179,15 @@ class TopicsView(MasterDetailView):
         self.details.focus()
 
     @on(LiveTable.Chosen, ".detail-rows")
-    async def _open(self) -> None:
+    def _open(self) -> None:
         partition, group = self._place()
         place = f"{self.selected}/{partition}"
         overview = self.dashboard.overview
         for stall in overview.stalls if overview else ():
             if (stall.place, stall.reader) == (place, group):
-                await self.dashboard.open_stall(stall)
+                self.dashboard.want(StallView(stall), over=self)
                 return
-        await self.press_peek()
+        self.press_peek()
 
     def _place(self) -> tuple[int | None, str]:
         key = self.details.key
@@ -194,11 +196,11 @@ class TopicsView(MasterDetailView):
         number, _, group = key.partition(" ")
         return int(number), group
 
-    async def press_peek(self) -> None:
+    def press_peek(self) -> None:
         """Look at the records of the partition, from where the group stands."""
         partition, group = self._place()
         if self.selected is not None and partition is not None:
-            await self.dashboard.open_records(self.selected, partition, group)
+            self.dashboard.want(RecordsView(self.selected, partition, group), over=self)
 
     def press_reset(self) -> None:
         """Ask where a group shall go on."""
