@@ -124,7 +124,7 @@ def _close_apart(idle: Sequence[ThreadConnections]) -> None:
         each.close_reader()
 
 
-def close_store(opened: Sequence[ThreadConnections], own: files.OpenFiles, durability: str) -> None:
+def close_store(opened: Sequence[ThreadConnections], own: files.OpenFiles) -> None:
     """Close what threads have open; the last of all processes leaves the file whole and alone.
 
     Where the log can't be moved into the file, because a call goes on, the lock is taken, the
@@ -145,7 +145,7 @@ def close_store(opened: Sequence[ThreadConnections], own: files.OpenFiles, durab
                 return
             idle = []
             lock.acquire(_LAST_OUT_WAIT)
-        _close_locked(idle, own, durability, lock)
+        _close_locked(idle, own, lock)
     except Busy:
         return
     finally:
@@ -159,10 +159,8 @@ def _lock_for_closing(own: files.OpenFiles) -> WriteLock | None:
         return None
 
 
-def _close_locked(
-    idle: Sequence[ThreadConnections], own: files.OpenFiles, durability: str, lock: WriteLock
-) -> None:
-    last = _last_connection(idle, own, durability)
+def _close_locked(idle: Sequence[ThreadConnections], own: files.OpenFiles, lock: WriteLock) -> None:
+    last = _last_connection(idle, own)
     if last is None:
         _close_apart(idle)
         return
@@ -181,7 +179,7 @@ def _close_locked(
 
 
 def _last_connection(
-    idle: Sequence[ThreadConnections], own: files.OpenFiles, durability: str
+    idle: Sequence[ThreadConnections], own: files.OpenFiles
 ) -> sqlite3.Connection | None:
     last = next((each.writer for each in idle if each.writer is not None), None)
     if not own.are_nobody_elses():
@@ -191,10 +189,12 @@ def _last_connection(
             save_log(last)
         return last
     try:
-        last = last or open_writer(own.path, durability, None)
+        # Without the settings of a writer: some have SQLite read the whole schema first.
+        last = last or _connect(own.path, "rw")
         # A connection that has read nothing knows nothing of the log, and leaves it.
+        last.execute("pragma checkpoint_fullfsync = on")
         last.execute("pragma schema_version").fetchone()
-    except (MqError, sqlite3.Error):
+    except sqlite3.Error:
         return None
     return last
 
@@ -279,13 +279,7 @@ _ALWAYS = (
 
 def _open(path: Path, mode: str, pragmas: Iterable[str]) -> sqlite3.Connection:
     with translated(path):
-        connection = sqlite3.connect(
-            files.uri(path, mode),
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=512,
-        )
+        connection = _connect(path, mode)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH_LIMIT)
     connection.set_progress_handler(_keep_going, _OPCODES_BETWEEN_CALLBACKS)
     try:
@@ -296,6 +290,16 @@ def _open(path: Path, mode: str, pragmas: Iterable[str]) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        files.uri(path, mode),
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=512,
+    )
 
 
 def _keep_going() -> int:

@@ -88,7 +88,7 @@ class Database:
         self.durability, self.uuid, self.copy, number, lost = settings
         # Whether there is something to tell whoever opens the store.
         self.has_news = lost > 0
-        if mark is not None and not mark.agrees(number, self.files.version(), self.files.touched()):
+        if mark is not None and not mark.agrees(number, self.files.version()):
             from store import losses
 
             losses.examine(self, mark)
@@ -215,7 +215,7 @@ class Database:
             self._unusable = self._unusable or f"{self.path} was closed"
             opened = self._threads.take_all()
             if is_sound:
-                connections.close_store(opened, self.files, self.durability)
+                connections.close_store(opened, self.files)
             else:
                 connections.close_all(opened)
 

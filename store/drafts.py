@@ -86,7 +86,7 @@ def _put_in_place(draft: Path, path: Path, lock: WriteLock) -> None:
 
 def finish_replacing(path: Path, mark: Mark | None) -> None:
     """Finish, while the lock is held, what a process that was killed in the middle began."""
-    if mark is not None and mark.state == REPLACING and _inode(path) == mark.file[0]:
+    if mark is not None and mark.state == REPLACING and _inode(path) == mark.file:
         _remove_sides(path)
 
 

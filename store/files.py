@@ -117,19 +117,12 @@ class OpenFiles:
         return None
 
     def version(self) -> Version:
-        """The inode of the store's file, and when it was changed, in nanoseconds."""
+        """The inode of the store's file, and when its content and anything of it was changed."""
         try:
             status = os.stat(self._name)
         except OSError:
-            return 0, 0
-        return status.st_ino, status.st_mtime_ns
-
-    def touched(self) -> int:
-        """When anything of the store's file was changed, be it its owner, in nanoseconds."""
-        try:
-            return os.stat(self._name).st_ctime_ns
-        except OSError:
-            return 0
+            return 0, 0, 0
+        return status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
     def have_log(self) -> bool:
         """Whether a log stands beside the file."""

@@ -28,10 +28,10 @@ from store.errors import Busy, MqError, from_system
 _LONGEST_PAUSE = 0.004
 # The file begins with the holder's pid as text; then come a letter for the state, and the mark.
 _PID_WIDTH, _STATE_AT, _MARK_AT = 12, 15, 16
-_STORE = Struct("<4s16sqQQ")
-_COMMIT = Struct("<QqQqQq")
-_CHECK = Struct("<I")
-_MARK_WIDTH = _STORE.size + _COMMIT.size + _CHECK.size
+_STORE, _FILE = Struct("<4s16sqQQ"), Struct("<Qqq")
+_COMMIT, _CHECK = Struct("<QqQq"), Struct("<I")
+_COMMIT_AT = _STORE.size + _FILE.size
+_MARK_WIDTH = _COMMIT_AT + _COMMIT.size + _CHECK.size
 _MAGIC = b"mqc1"
 # Further on stand times of commits: of the first one in each second, by the second.
 _TIMES_AT, _SECONDS = 512, 512
@@ -39,27 +39,32 @@ _TIME = Struct("<Qq")
 
 IN_USE, CLOSING, CLOSED, REPLACING = b"o", b"c", b"w", b"r"
 _NO_STORE = bytes(16)
-# The inode of a file, and when it was changed, in nanoseconds.
-Version = tuple[int, int]
+# The inode of a file, when its content was changed, and when anything of it was, in nanoseconds.
+Version = tuple[int, int, int]
+Look = Callable[[], Version]
+# The time that a file gets may be that of the last tick of the system's clock, in nanoseconds.
+_TICK = 20_000_000
 
 
 class Mark:
     """What the lock file says of the newest commit: its number, and its wall time in milliseconds.
 
-    `row` says in which row of the store its number stands too, `file` which version of the store's
-    file it left, and `noted` when by the system's clock, in nanoseconds.
+    `row` says in which row of the store its number stands too, and `noted` when this was written,
+    by the system's clock in nanoseconds. `looked` is when the store's file was last looked at, and
+    `file` and `modified` its inode and time then.
     """
 
     __slots__ = (
-        "at", "boot", "commits", "copy", "file", "is_original", "noted", "row", "state", "uuid",
+        "at", "boot", "commits", "copy", "file", "is_original", "looked", "modified", "noted",
+        "row", "state", "uuid",
     )  # fmt: skip
 
     def __init__(self, state: bytes, mark: bytes, inode: int) -> None:
         self.state = state
         _, self.uuid, self.copy, self.boot, lock = _STORE.unpack_from(mark)
-        commit: tuple[int, ...] = _COMMIT.unpack_from(mark, _STORE.size)
-        self.commits, self.at, self.row, self.noted, inode_of_store, modified = commit
-        self.file: Version = inode_of_store, modified
+        self.file, self.modified, self.looked = _FILE.unpack_from(mark, _STORE.size)
+        commit: tuple[int, ...] = _COMMIT.unpack_from(mark, _COMMIT_AT)
+        self.commits, self.at, self.row, self.noted = commit
         # A copy of the lock file says where the store was, not what lies beside the copy.
         self.is_original: bool = lock == inode
 
@@ -67,20 +72,32 @@ class Mark:
         """Whether it is about that store, and not about another copy of it."""
         return bool(self.uuid == uuid and self.copy == copy)
 
-    def agrees(self, number: int, file: Version, touched: int) -> bool:
-        """Whether a store has this commit, and its file is as this commit left it.
+    def agrees(self, number: int, file: Version) -> bool:
+        """Whether a store has this commit, and nobody touched its file since."""
+        inode, _, touched = file
+        is_untouched = inode == self.file and touched <= self.noted
+        return self.commits <= number and (self.state != IN_USE or is_untouched)
 
-        `touched` is when anything of the file was changed, be it its owner, in nanoseconds.
+    def explains(self, file: Version) -> bool:
+        """Whether the file has the inode, and a time of change, that mq left it with.
+
+        A commit may be followed by a checkpoint, and the file is not looked at after each.
         """
-        is_as_left = self.file == file and touched <= self.noted
-        return self.commits <= number and (self.state != IN_USE or is_as_left)
+        inode, modified, _ = file
+        is_later = self.looked - _TICK <= modified <= self.noted
+        return bool(inode == self.file and (modified == self.modified or is_later))
+
+    def is_closed_as(self, file: Version) -> bool:
+        """Whether the store was closed in order, with the file as it is now."""
+        return self.state == CLOSED and (self.file, self.modified) == file[:2]
 
 
 class WriteLock:
     """One descriptor on the lock file. Two of them exclude each other, also within a process."""
 
     __slots__ = (
-        "__weakref__", "_descriptor", "_head", "_inode", "_path", "_pid", "_second", "_written",
+        "__weakref__", "_begin", "_descriptor", "_head", "_inode", "_last", "_path", "_pid",
+        "_second", "_written",
     )  # fmt: skip
 
     def __init__(self, store_path: Path) -> None:
@@ -90,8 +107,9 @@ class WriteLock:
         self._inode = os.fstat(self._descriptor).st_ino
         self._pid = b"%-*d" % (_PID_WIDTH, os.getpid())
         self._head = b""
+        self._begin = b""
         self._written: bytes | None = None
-        self._second = -1
+        self._last, self._second = 0, -1
         _open_locks.add(self)
 
     def acquire(self, timeout: float, until: Callable[[], bool] | None = None) -> None:
@@ -144,7 +162,7 @@ class WriteLock:
         A mark of another file that was closed under this name says nothing of this one.
         """
         noted = self.mark()
-        if noted is not None and noted.state == CLOSED and noted.file != file:
+        if noted is not None and noted.state == CLOSED and not noted.is_closed_as(file):
             self._head = b""
             self._put(bytes(_MARK_WIDTH), _MARK_AT)
         self.set_state(CLOSING)
@@ -160,37 +178,40 @@ class WriteLock:
     def last_commit(self, store: bytes) -> int | None:
         """The number in a mark that begins so, as it was when the lock was taken."""
         mark = self._head[_MARK_AT:]
-        if mark != self._written and not (mark.startswith(store) and _is_sound(mark)):
+        if mark == self._written:
+            return self._last
+        if not (mark.startswith(store) and _is_sound(mark)):
             return None
-        number: int = _COMMIT.unpack_from(mark, _STORE.size)[0]
+        number: int = _COMMIT.unpack_from(mark, _COMMIT_AT)[0]
         return number
 
     def mark(self) -> Mark | None:
         """The whole mark, as it was when the lock was taken."""
         return _mark(self._head, self._inode)
 
-    def note(self, store: bytes, commits: int, at: int, row: int, file: Version) -> None:
-        """Write down the newest commit."""
-        mark = store + _COMMIT.pack(commits, at, row, time_ns(), *file)
+    def note(self, store: bytes, commits: int, at: int, row: int, look: Look) -> None:
+        """Write down the newest commit; `look` is called about once a second."""
+        if at // 1000 != self._second:
+            self._begin = store + _file(look())
+            self._note_time(commits, at)
+        mark = self._begin + _COMMIT.pack(commits, at, row, time_ns())
         mark += _CHECK.pack(crc32(mark))
         self._put(IN_USE + mark, _STATE_AT)
-        self._written = mark
-        if at // 1000 != self._second:
-            self._note_time(commits, at)
+        self._written, self._last = mark, commits
 
     def note_file(self, state: bytes, file: Version) -> None:
-        """Write down which version of the file there is now, if a commit is noted."""
+        """Write down how the file is now, if a commit is noted."""
+        self._put(state, _STATE_AT)
         noted = self.mark()
-        if noted is None:
-            self.set_state(state)
-        elif (noted.state, noted.file) != (state, file):
-            commit = _COMMIT.pack(noted.commits, noted.at, noted.row, time_ns(), *file)
-            mark = self._head[_MARK_AT : _MARK_AT + _STORE.size] + commit
+        if noted is not None:
+            store = self._head[_MARK_AT : _MARK_AT + _STORE.size]
+            commit = _COMMIT.pack(noted.commits, noted.at, noted.row, time_ns())
+            mark = store + _file(file) + commit
             self._put(state + mark + _CHECK.pack(crc32(mark)), _STATE_AT)
 
     def note_replacing(self, inode: int) -> None:
         """Write down that a file with that inode is about to get the store's name."""
-        mark = self.mark_of(_NO_STORE, 0, "") + _COMMIT.pack(0, 0, 0, 0, inode, 0)
+        mark = self.mark_of(_NO_STORE, 0, "") + _file((inode, 0, 0)) + _COMMIT.pack(0, 0, 0, 0)
         self._put(REPLACING + mark + _CHECK.pack(crc32(mark)), _STATE_AT)
 
     def forget(self) -> None:
@@ -251,6 +272,10 @@ def read_times(store_path: Path) -> list[tuple[int, int]]:
         os.close(descriptor)
     whole = len(times) // _TIME.size * _TIME.size
     return [(commits, at) for commits, at in _TIME.iter_unpack(times[:whole]) if commits]
+
+
+def _file(file: Version) -> bytes:
+    return _FILE.pack(*file[:2], time_ns())
 
 
 def boot_number(boot_id: str) -> int:

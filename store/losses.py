@@ -50,10 +50,9 @@ def examine(database: Database, mark: Mark) -> None:
     database.has_unnoted_loss = _is_behind(database, mark, number)
     own = database.files
     # A copy with all its times, and no less a new owner: so it is said, and nothing refused.
-    database.has_doubtful_log = (
-        mark.state == IN_USE and mark.is_original and mark.file == own.version()
-        and own.touched() > mark.noted and own.has_log_of(mark.noted)
-    )  # fmt: skip
+    database.has_doubtful_log = _is_touched(own, database.clock.boot_id(), mark) and mark.explains(
+        own.version()
+    )
 
 
 def refuse_foreign_log(
@@ -79,13 +78,17 @@ def refuse_foreign_log(
 
 
 def _is_suspect(own: files.OpenFiles, boot_id: str, mark: Mark) -> bool:
-    file = own.version()
-    if not (mark.state == IN_USE and mark.is_original and mark.file != file):
+    return _is_touched(own, boot_id, mark) and not mark.explains(own.version())
+
+
+def _is_touched(own: files.OpenFiles, boot_id: str, mark: Mark) -> bool:
+    # Whether anything was done to the file of a store in use since its log was written.
+    if not (mark.state == IN_USE and mark.is_original and own.has_log_of(mark.noted)):
         return False
-    # A power cut may have undone the time of a file, so after a boot it says nothing.
-    is_known_time = mark.boot == lockfile.boot_number(boot_id)
-    is_same_file = mark.file[0] == file[0]
-    return (is_known_time or not is_same_file) and own.has_log_of(mark.noted)
+    inode, _, touched = own.version()
+    # A power cut may have undone the times of a file, so after a boot they say nothing.
+    is_this_boot = mark.boot == lockfile.boot_number(boot_id)
+    return inode != mark.file or (is_this_boot and touched > mark.noted)
 
 
 def _is_in_file(path: Path, connection: sqlite3.Connection | None) -> bool:
@@ -201,7 +204,7 @@ def _is_behind(database: Database, mark: Mark, number: int) -> bool:
     if not mark.is_of(database.uuid, database.copy) or mark.commits <= number:
         return False
     # A file that mq closed, and that is another one now, was put there by a person.
-    return not (mark.state == CLOSED and mark.file != database.files.version())
+    return mark.state != CLOSED or mark.is_closed_as(database.files.version())
 
 
 def _since(connection: sqlite3.Connection, database: Database, number: int) -> int:

@@ -148,11 +148,11 @@ class Write(Snapshot):
 
     def note_commit(self) -> None:
         """Write down beside the file that this was committed, while the lock is held."""
-        file = self.database.files.version()
+        look = self.database.files.version
         if self._row is None:
-            self._lock.note_file(IN_USE, file)
+            self._lock.note_file(IN_USE, look())
         else:
-            self._lock.note(self.database.noted_as, self.number, self.wall, self._row, file)
+            self._lock.note(self.database.noted_as, self.number, self.wall, self._row, look)
 
     def number_partition(self, id: int) -> int:
         """The number of this commit, for a row of mq_partitions."""
