@@ -177,9 +177,9 @@ class WriteLock:
 
     def last_commit(self, store: bytes) -> int | None:
         """The number in a mark that begins so, as it was when the lock was taken."""
-        mark = self._head[_MARK_AT:]
-        if mark == self._written:
+        if self._head[_STATE_AT:] == self._written:
             return self._last
+        mark = self._head[_MARK_AT:]
         if not (mark.startswith(store) and _is_sound(mark)):
             return None
         number: int = _COMMIT.unpack_from(mark, _COMMIT_AT)[0]
@@ -192,12 +192,16 @@ class WriteLock:
     def note(self, store: bytes, commits: int, at: int, row: int, look: Look) -> None:
         """Write down the newest commit; `look` is called about once a second."""
         if at // 1000 != self._second:
-            self._begin = store + _file(look())
+            self._begin = IN_USE + store + _file(look())
             self._note_time(commits, at)
-        mark = self._begin + _COMMIT.pack(commits, at, row, time_ns())
-        mark += _CHECK.pack(crc32(mark))
-        self._put(IN_USE + mark, _STATE_AT)
-        self._written, self._last = mark, commits
+        noted = self._begin + _COMMIT.pack(commits, at, row, time_ns())
+        noted += _CHECK.pack(crc32(noted[1:]))
+        try:
+            os.pwrite(self._descriptor, noted, _STATE_AT)
+        except OSError:
+            # No promise depends on it, so a disk that is full or fails is no reason to fail.
+            self._second = -1
+        self._written, self._last = noted, commits
 
     def note_file(self, state: bytes, file: Version) -> None:
         """Write down how the file is now, if a commit is noted."""
