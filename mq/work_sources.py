@@ -7,26 +7,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
-from mq.diagnostics import Diagnostics
-from mq.group_reading import report_losses
 from store.addresses import Address
 from store.broker import Store
-from store.consumer import Consumer
-from store.errors import Damaged, Fenced, MqError, NotFound, Unavailable, secondary_to
+from store.errors import MqError, NotFound, Unavailable
 from store.messages import Message
-from store.models import Record, RecordId
+from store.models import Record
 from store.shared_records import SharedRecord
 
 Item = TypeVar("Item", Record, Message, SharedRecord)
 Leased = TypeVar("Leased", Message, SharedRecord)
 Leased_co = TypeVar("Leased_co", covariant=True)
-
-# How long leaving a group waits for the store's lock, in seconds.
-_LAST_CHANCE = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,141 +211,6 @@ class ShareWork(LeasedWork[SharedRecord]):
         present = sum(partition.lag for partition in status.partitions)
         receive, skip = partial(store.acquire, share), partial(store.skip_record, share)
         super().__init__(store, receive, skip, status.config.lease, present, once=once)
-
-
-class TopicWork:
-    """Records of a topic, one of each partition at a time and in order; leaves the group at exit.
-
-    With `once` a partition ends where it ended at first, or at a record that failed: going on
-    behind it would commit it as well.
-    """
-
-    def __init__(
-        self, store: Store, consumer: Consumer, topic: str, session_timeout: float,
-        diagnostics: Diagnostics, *, once: bool,
-    ) -> None:  # fmt: skip
-        self._consumer = consumer
-        self._diagnostics = diagnostics
-        self._once = once
-        found = store.topic(topic).partitions
-        self._ends = {(topic, one.partition): one.end for one in found}
-        # Until when nothing is read of a partition, as a reading of monotonic().
-        self._paused: dict[tuple[str, int], float] = {}
-        self.patience = session_timeout / 3
-
-    def take(self, most: int, wait: float, until: Callable[[], bool]) -> list[Task[Record]]:
-        """The next record of partitions of which none is in hand."""
-        tasks: list[Task[Record]] = []
-        while len(tasks) < most:
-            try:
-                records = self._poll(0.0 if tasks else wait, until)
-            except Damaged:
-                # What was taken before it comes first; the next call comes upon it again.
-                if not tasks:
-                    raise
-                break
-            if not records:
-                break
-            wanted = filter(self._is_wanted, records)
-            tasks += [Task(one, self._consumer.failures(one) + 1) for one in wanted]
-        return tasks
-
-    def keep(self, tasks: Sequence[Task[Record]]) -> list[Task[Record]]:
-        """Stay in the group; raises `Fenced` when it has dropped us."""
-        with suppress(Unavailable):
-            self._consumer.heartbeat()
-        return []
-
-    def done(self, task: Task[Record]) -> None:
-        """Commit the record."""
-        place = self._let_go(task)
-        self._consumer.commit({place: task.item.offset + 1})
-
-    def retry(self, task: Task[Record], error: str, delay: float | None) -> None:
-        """Note the failure; the record is read again, unless the group's DLQ has it now."""
-        place = self._let_go(task)
-        self._check_owned(place)
-        self._consumer.fail(task.item, error)
-        if self._consumer.position[place] == task.item.offset:
-            self._paused[place] = math.inf if self._once else monotonic() + (delay or 0.0)
-
-    def reject(self, task: Task[Record], error: str) -> None:
-        """Copy the record to the group's DLQ and pass over it."""
-        self._check_owned(self._let_go(task))
-        self._consumer.fail(task.item, error, final=True)
-
-    def give_back(self, tasks: Sequence[Task[Record]]) -> None:
-        """Nothing: what is not committed is read again."""
-
-    break_off = give_back
-
-    def skip_damaged(self, addresses: Sequence[Address]) -> None:
-        """Commit the record, and read on behind it."""
-        for id in map(_record_id, addresses):
-            following = id.offset + 1
-            self._consumer.commit({(id.topic, id.partition): following})
-            self._consumer.seek(id.topic, id.partition, following)
-
-    def fail_damaged(
-        self, addresses: Sequence[Address], error: str, delay: Delay, *, final: bool
-    ) -> None:
-        """Note the failure; the partition waits, unless the group's DLQ has the record now."""
-        for id in map(_record_id, addresses):
-            number = self._consumer.fail(id, error, final=final)
-            place = (id.topic, id.partition)
-            if self._consumer.position[place] == id.offset:
-                pause = math.inf if self._once else delay(number) or 0.0
-                self._paused[place] = monotonic() + pause
-
-    def __enter__(self) -> TopicWork:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        # Whoever joins next sees that our process is gone.
-        with secondary_to(error), suppress(Unavailable):
-            self._consumer.close(_LAST_CHANCE)
-
-    def _poll(self, wait: float, until: Callable[[], bool]) -> list[Record]:
-        now = monotonic()
-        self._paused = {place: time for place, time in self._paused.items() if time > now}
-        if self._once:
-            self._pause_ended()
-        pause = min([wait, *(time - now for time in self._paused.values())])
-        records = self._consumer.poll(1, pause, paused=self._paused, until=until)
-        report_losses(self._consumer, self._diagnostics)
-        for record in records:
-            self._paused[record.topic, record.partition] = math.inf
-        return records
-
-    def _pause_ended(self) -> None:
-        for place, offset in self._consumer.position.items():
-            if offset >= self._ends.get(place, 0):
-                self._paused[place] = math.inf
-
-    def _is_wanted(self, record: Record) -> bool:
-        # Compaction may have left nothing between here and what was appended since.
-        place = (record.topic, record.partition)
-        return not self._once or record.offset < self._ends.get(place, 0)
-
-    def _let_go(self, task: Task[Record]) -> tuple[str, int]:
-        place = (task.item.topic, task.item.partition)
-        self._paused.pop(place, None)
-        return place
-
-    def _check_owned(self, place: tuple[str, int]) -> None:
-        if place not in self._consumer.assignment:
-            raise Fenced(f"{place[0]}/{place[1]} is not assigned to {self._consumer.member} now")
-
-
-def _record_id(address: Address) -> RecordId:
-    assert address.partition is not None
-    assert address.offset is not None
-    return RecordId(address.name, address.partition, address.offset)
 
 
 def _receipt(task: Task[Leased]) -> str:

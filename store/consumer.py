@@ -157,11 +157,13 @@ class Consumer:
 
         When the group's limit of deliveries is reached, or at once when it is `final`, the record
         is copied to the group's DLQ and passed over: it and everything before it in the partition
-        is committed. Without a DLQ it stays the next one.
+        is committed. Without a DLQ it stays the next one. Raises `Fenced` when the partition has a
+        newer owner, or the group was taken past the record.
         """
         owned = self._own(record.topic, record.partition)
         place = (record.topic, record.partition)
         with self._database.write() as tx:
+            groups.commit.check_place(tx, self._membership, owned, record.offset)
             group = groups.groups.find(tx, self.group)
             number, is_dead = groups.failures.note(
                 tx, group, owned.slot, record, self.member, error, final=final

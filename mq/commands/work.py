@@ -19,7 +19,8 @@ from mq.context import Context, current_context
 from mq.interrupts import STOPS, Interrupts
 from mq.lease_length import require_lease
 from mq.processes import require_command
-from mq.work_sources import QueueWork, ShareWork, TopicWork
+from mq.topic_work import TopicWork
+from mq.work_sources import QueueWork, ShareWork
 from mq.working import OnFailure, Policy, Worker
 from store.addresses import check_name
 from store.broker import Store
@@ -113,8 +114,8 @@ def work(
 
     A share's records come like a queue's messages, to any number of workers. To a group a topic's
     records come one at a time per partition, in order: one that fails holds its partition
-    up until it succeeds, is skipped or goes to the group's DLQ; with --once, that partition ends
-    there.
+    up until it succeeds, is skipped, leaves the log or goes to the group's DLQ; with --once, that
+    partition ends there.
 
     Follows until interrupted, unless --once says otherwise. Ctrl-C, SIGTERM or SIGHUP lets the
     commands that run finish and gives everything else back as if it had not been delivered; a

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from store import samples
-from store.db import Write
+from store.db import Snapshot, Write
 from store.errors import BadInput, Fenced
 from store.groups.groups import Group, find_or_create
 from store.groups.membership import Membership, Owned, live_members
@@ -89,6 +89,16 @@ def _note_pace(tx: Write, group: Group, partition: Partition) -> None:
     )
     if row is not None:
         samples.note(tx, "slot", *row)
+
+
+def check_place(tx: Snapshot, membership: Membership, mine: Owned, offset: int) -> None:
+    """Raise `Fenced` when a record is none that this member has still to deal with."""
+    place = (mine.topic, mine.partition)
+    row = tx.row("select member, epoch from mq_slots where id = :slot", {"slot": mine.slot})
+    if row != (membership.incarnation, mine.epoch):
+        raise _fenced(membership.name, place, "it has another owner, or was reset, since")
+    if offset < mine.cursor:
+        raise _fenced(membership.name, place, f"the group was taken past {offset} since")
 
 
 def _check_commit(tx: Write, membership: Membership, mine: Owned, offset: int) -> int | None:
