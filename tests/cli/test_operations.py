@@ -147,6 +147,7 @@ class TestBusy:
     def test_a_command_that_writes_gives_up_after_its_timeout(
         self, run_mq: RunMq, shop: Store, path: Path, words: str
     ) -> None:
+        shop.create_group("billing")
         with shop.transaction(timeout=60):
             run = run_mq("-s", str(path), "--timeout", "50ms", *words.split())
         assert run.is_refused(5)
