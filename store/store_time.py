@@ -11,8 +11,8 @@ import sqlite3
 from store import clock
 from store.db import Snapshot, Write
 
-# Every column that says when something happened, in store time, but for two that only a read of
-# many rows would answer: when tombstones were seen, and when tenants sent.
+# Every column that says when something happened, in store time, but for what only a read of many
+# rows would answer: when tombstones were seen, tenants sent, and records of topics came.
 _HAPPENED = (
     "select max(checked) from mq_partitions where channel is not null",
     "select max(noticed) from mq_readers",
@@ -20,7 +20,8 @@ _HAPPENED = (
     "select max(max(joined, seen, polled)) from mq_members",
     "select max(max(moved, taken)) from mq_slots",
     "select max((select arrived from mq_records r where r.id >= p.id << 40"
-    " and r.id < p.id + 1 << 40 order by r.id desc limit 1)) from mq_partitions p",
+    " and r.id < p.id + 1 << 40 order by r.id desc limit 1)) from mq_partitions p"
+    " join mq_queues q on q.channel = p.channel where q.fifo = 1",
     "select max(started) from mq_leases where holder is not null",
     "select max(seen) from mq_holders",
     "select max(seen) from mq_consumers",
