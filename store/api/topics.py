@@ -213,6 +213,7 @@ def _trim_plan(
 ) -> TrimResult:
     from store.upkeep import TrimResult
 
+    log.positions.check(before)
     if before.kind in {"time", "came"}:
         # What is removed for its age is so by when it came, as by retention.
         target = log.read.end_of_older(tx, partition, before.number)

@@ -54,6 +54,14 @@ def parse_position(word: str, now: int, *, up: bool = False) -> Position:
     )
 
 
+def check(position: object) -> None:
+    """Raise `BadInput` for what is no position."""
+    if not isinstance(position, Position):
+        raise BadInput(
+            f"a position can't be {position!r}", hint='make one: parse_position("earliest", now)'
+        )
+
+
 def resolve(
     tx: Snapshot, partition: Partition, position: Position, committed: int | None = None
 ) -> int:
@@ -62,10 +70,7 @@ def resolve(
     A time after every record is the log's end (Kafka's reset by datetime). Raises `BadInput` for
     `committed` where nothing is.
     """
-    if not isinstance(position, Position):
-        raise BadInput(
-            f"a position can't be {position!r}", hint='make one: parse_position("earliest", now)'
-        )
+    check(position)
     match position.kind:
         case "earliest":
             return partition.start

@@ -17,7 +17,7 @@ DAY = 86_400
 MINUTE = 60
 Opener = Callable[..., Store]
 # What happened so seldom, or is so much to read, that store time does not ask for it.
-NOT_ASKED_FOR = {("mq_tombstones", "seen"), ("mq_tenants", "sent")}
+NOT_ASKED_FOR = {("mq_tombstones", "seen"), ("mq_tenants", "sent"), ("mq_leases", "was_due")}
 # What is to happen: it may lie ahead of store time.
 TO_COME = {
     ("mq_leases", "due"),
