@@ -126,7 +126,10 @@ class Database:
         self.refuse_unusable()
         mine = self.this_thread()
         if mine.reader is None:
-            mine.reader = connections.open_reader(self.path, self.timeout)
+            if self.files.are_closed_for_good():
+                mine.reader = connections.open_alone(self.path)
+            else:
+                mine.reader = connections.open_reader(self.path, self.timeout)
             self.files.add_sides()
         return mine.reader
 

@@ -132,6 +132,10 @@ class OpenFiles:
         """Whether no process has the store open, nor left a log when it was killed."""
         return not self.have_log()
 
+    def are_closed_for_good(self) -> bool:
+        """Whether the store is closed, and this process can't even make a log to read it with."""
+        return not (self.have_log() or os.access(self._folder_name, os.W_OK))
+
     def has_log_of(self, time: int) -> bool:
         """Whether a log stands beside the file to which nobody has written since then, in ns."""
         try:

@@ -17,7 +17,7 @@ import pytest
 from invariants import check_all
 from processes import PATIENCE, finish, hear, kill, start
 
-from store import Store, StoreUnusable, lockfile
+from store import MqError, Store, StoreUnusable, lockfile
 from store.lockfile import WriteLock
 
 ALONE = {"store.db", "store.db-lock"}
@@ -237,3 +237,62 @@ def test_the_log_of_a_foreign_database_is_left_to_it(path: Path) -> None:
         Store.open(path.with_name("copy.db"))
 
     assert path.with_name("copy.db-wal").read_bytes() == log
+
+
+NOBODY = 65534
+
+
+def without_write_access(store: Store, look: Callable[[Store], object]) -> str:
+    """What a process sees that may read the store and its folder, but write to neither."""
+    for file in store.path.parent.iterdir():
+        file.chmod(0o444)
+    for folder in (store.path.parent, *store.path.parents[1:4]):
+        folder.chmod(0o555)
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        if os.getuid() == 0:
+            os.setuid(NOBODY)
+        try:
+            with Store.open(store.path) as reader:
+                answer = str(look(reader))
+        except MqError as error:
+            answer = f"{type(error).__name__}: {error}"
+        os.write(write_end, answer.encode())
+        os._exit(0)
+    os.close(write_end)
+    os.waitpid(child, 0)
+    for folder in (store.path.parent, *store.path.parents[1:4]):
+        folder.chmod(0o755)
+    with os.fdopen(read_end) as answered:
+        return answered.read()
+
+
+def test_who_may_only_read_closes_without_an_error(orders: Store, path: Path) -> None:
+    with Store.open(path) as warm:
+        warm.topics()
+
+    assert without_write_access(orders, lambda store: len(store.topics())) == "1"
+    assert beside(path) == IN_USE
+    orders.close()
+    assert beside(path) == ALONE
+
+
+def test_who_may_only_read_reads_a_closed_store(orders: Store, path: Path) -> None:
+    orders.close()
+    Store.open(path).close()
+
+    assert without_write_access(orders, lambda store: len(store.read("orders"))) == "10"
+    assert without_write_access(orders, lambda store: store.lost_commits()) == "None"
+    assert beside(path) == ALONE
+
+
+def test_who_may_only_read_can_not_write_and_is_told_what_that_takes(
+    orders: Store, path: Path
+) -> None:
+    orders.close()
+    Store.open(path).close()
+
+    said = without_write_access(orders, lambda store: store.produce("orders", "x"))
+    assert said.startswith("MqError: ")
+    assert "Permission denied" in said
