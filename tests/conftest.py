@@ -17,6 +17,11 @@ from store import NewRecord, Store
 from store.clock import ManualClock
 from store.db import Database
 
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    # Thousands of processes are started, and each would compile all of its modules anew.
+    compiled = Path(__file__).parents[1] / ".pytest_cache" / "bytecode"
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(compiled))
+
 _open_databases: WeakSet[Database] = WeakSet()
 _misdeeds: list[str] = []
 
