@@ -94,6 +94,17 @@ def is_gone(tx: Snapshot, holder: int) -> bool:
     return attached is None or (bool(attached) and has_ended(tx, holder))
 
 
+def gone(tx: Snapshot) -> frozenset[int]:
+    """The attached holders that have leases and whose processes have ended."""
+    if tx.gone_holders is None:
+        rows = tx.rows(
+            "select h.id from mq_holders h where h.attached = 1"
+            " and exists (select 1 from mq_leases l where l.holder = h.id)"
+        )
+        tx.gone_holders = frozenset(id for (id,) in rows if has_ended(tx, id))
+    return tx.gone_holders
+
+
 def has_ended(tx: Snapshot, holder: int) -> bool:
     """Whether a holder's process has ended.
 

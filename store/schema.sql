@@ -280,6 +280,7 @@ create table mq_holders (
   seen integer not null                           -- store time
 ) strict;
 create index mq_holders_pid on mq_holders (pid, name);
+create index mq_holders_attached on mq_holders (id) where attached = 1;
 
 -- Who stands in line for a queue with a single active consumer; the first is the active one.
 create table mq_consumers (

@@ -34,7 +34,7 @@ def array(numbers: Iterable[int]) -> str:
 class Snapshot:
     """A read transaction: all its statements see the same state of the store."""
 
-    __slots__ = ("_memory", "_now", "_wall", "connection", "database")
+    __slots__ = ("_memory", "_now", "_wall", "connection", "database", "gone_holders")
 
     def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
         self.database = database
@@ -42,6 +42,8 @@ class Snapshot:
         self._memory: Memory | None = None
         self._now: int | None = None
         self._wall: int | None = None
+        # Looked up once, see `holders.gone`.
+        self.gone_holders: frozenset[int] | None = None
 
     def memory(self) -> Memory:
         """What is remembered of the settings as they are in this transaction."""

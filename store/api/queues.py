@@ -43,21 +43,21 @@ class QueueCalls(Calls):
             present = delivery.queues.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
                 check_agreement("queue", name, present.config, config, _INSTEAD)
-                return delivery.view.status(tx, present)
-            return delivery.view.status(tx, delivery.queues.create(tx, name, config))
+                return delivery.counts.status(tx, present)
+            return delivery.counts.status(tx, delivery.queues.create(tx, name, config))
 
     def queues(self) -> list[QueueStatus]:
         """Every queue, by name."""
         with self._looking() as tx:
             return [
-                delivery.view.status(tx, delivery.queues.find(tx, name))
+                delivery.counts.status(tx, delivery.queues.find(tx, name))
                 for name in delivery.queues.names(tx)
             ]
 
     def queue(self, name: str) -> QueueStatus:
         """One queue; raises `NotFound`."""
         with self._looking() as tx:
-            return delivery.view.status(tx, delivery.queues.find(tx, name))
+            return delivery.counts.status(tx, delivery.queues.find(tx, name))
 
     def queue_config(self, name: str) -> QueueConfig:
         """The settings of one queue, without a look at what is in it; raises `NotFound`."""
@@ -71,12 +71,12 @@ class QueueCalls(Calls):
             before = delivery.queues.find(tx, name).config
             if encoded.get("dlq") and before.max_deliveries is None:
                 encoded.setdefault("max_deliveries", DELIVERIES_WITH_DLQ)
-            return delivery.view.status(tx, delivery.altering.alter(tx, name, encoded))
+            return delivery.counts.status(tx, delivery.altering.alter(tx, name, encoded))
 
     def delete_queue(self, name: str) -> QueueStatus:
         """Delete a queue with its messages; the queue as it was."""
         with self._write() as tx:
-            before = delivery.view.status(tx, delivery.queues.find(tx, name))
+            before = delivery.counts.status(tx, delivery.queues.find(tx, name))
             delivery.queues.delete(tx, name)
         self._in_steps(log.retention.drain)
         return before
@@ -145,6 +145,8 @@ class QueueCalls(Calls):
         with self._write(until=until) as tx:
             swept = delivery.sweep.sweep(tx) if delivery.sweep.is_due(tx) else 0
             found = delivery.queues.find(tx, queue)
+            looks = delivery.abandoned.is_due(tx, found.reader)
+            freed = delivery.abandoned.free(tx, found.reader) if looks else 0
             delivery.move.keep_within_limits(tx, found.reader)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
             who = holders.of_this_process(tx, name, attached)
@@ -164,7 +166,8 @@ class QueueCalls(Calls):
                 damage = receiver.damage
             if mischief is not None:
                 mischief.double(picked)
-            freed = delivery.abandoned.free_if_due(tx, found.reader, wanting=len(picked) < most)
+            if not looks and len(picked) < most:
+                freed = delivery.abandoned.free(tx, found.reader)
             messages = delivery.view.leased(tx, found, picked, name)
             return messages, taken_out + freed + swept, damage
 

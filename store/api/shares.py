@@ -132,12 +132,15 @@ class ShareCalls(Calls):
             found = delivery.shares.find(tx, share)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
             delivery.shares.check_lease(duration)
+            looks = delivery.abandoned.is_due(tx, found.reader)
+            freed = delivery.abandoned.free(tx, found.reader) if looks else 0
             who = holders.of_this_process(tx, name, attached)
             receiver = delivery.receive.Receiver(tx, found.reader, most, duration, who)
             picked = receiver.receive()
             if picked:
                 delivery.shares.keep_turn(tx, found, picked[-1].slot.number + 1)
-            freed = delivery.abandoned.free_if_due(tx, found.reader, wanting=len(picked) < most)
+            if not looks and len(picked) < most:
+                freed = delivery.abandoned.free(tx, found.reader)
             records = delivery.share_view.acquired(tx, found, picked, name)
             return records, receiver.taken_out + freed, receiver.damage
 

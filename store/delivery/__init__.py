@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         abandoned as abandoned,
         altering as altering,
         attempts as attempts,
+        counts as counts,
         damaged as damaged,
         dead_targets as dead_targets,
         deadletters as deadletters,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from store.addresses import EXCHANGE_PREFIX
 from store.db import Snapshot
-from store.delivery import origins, queues, shares, view
+from store.delivery import counts, origins, queues, shares, view
 from store.delivery.loading import Stored
 from store.delivery.origins import Origin
 from store.delivery.queues import Queue
@@ -28,7 +28,7 @@ def dead_letter_queue(tx: Snapshot, name: str) -> Queue:
     queue = queues.find_or_none(tx, name)
     if queue is None:
         raise tx.missing(name, "queue", "share")
-    if queue.config.dlq is None or queues.sources_of(tx, name) or view.dead_letters(tx, queue):
+    if queue.config.dlq is None or queues.sources_of(tx, name) or counts.dead_letters(tx, queue):
         return queue
     if queue.config.dlq.startswith(EXCHANGE_PREFIX):
         raise BadInput(
@@ -46,7 +46,7 @@ def to_redrive(tx: Snapshot, name: str) -> Queue:
         " or dead_letter_to like :exchange || '%')",
         {"name": queue.name, "exchange": EXCHANGE_PREFIX},
     )
-    if not is_possible and not view.dead_letters(tx, queue):
+    if not is_possible and not counts.dead_letters(tx, queue):
         raise BadInput(
             f"{queue.name} is nobody's DLQ and holds no dead letters",
             hint="mq dlq list shows where there are some",
@@ -64,7 +64,7 @@ def queues_with_letters(tx: Snapshot) -> list[DeadLetterQueue]:
     found = []
     for name in queues.names(tx):
         queue = queues.find(tx, name)
-        count = view.dead_letters(tx, queue)
+        count = counts.dead_letters(tx, queue)
         if count or name in sources:
             oldest = _first_death(tx, queue) if count else None
             found.append(DeadLetterQueue(name, count, tuple(sources.get(name, ())), oldest))
@@ -90,6 +90,6 @@ def free(tx: Snapshot, queue: Queue, sequences: Collection[int]) -> list[tuple[S
     return [
         (one, origin)
         for one in found
-        if not one.is_held(tx.now)
+        if not one.is_held(tx)
         if (origin := moved.get(one.record)) is not None and origin.reason is not None
     ]

@@ -11,7 +11,7 @@ from collections import Counter
 
 from store import clock
 from store.db import Snapshot
-from store.delivery import leases
+from store.delivery import abandoned, leases
 from store.delivery.queues import Queue
 
 STAYS = 0
@@ -55,8 +55,8 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
         for state, stays, count, size in tx.rows(
             "with in_flight as (select r.message_group, min(r.id) as first from mq_leases l"
             " join mq_records r on r.id = l.record where :fifo and l.reader = :reader"
-            " and l.priority = 0 and l.due > :now group by 1)"
-            " select case when l.due > :now then 'delayed'"
+            f" and l.priority = 0 and {abandoned.IN_FLIGHT} group by 1)"
+            f" select case when {abandoned.IN_FLIGHT} then 'delayed'"
             f" when l.id is null and :fifo and {clock.age_of('r')} < :delay then 'delayed'"
             " when f.first < r.id then 'blocked' else 'ready' end, r.expires = 0, count(*),"
             " sum(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
@@ -64,8 +64,9 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
             " left join mq_leases l on l.id = :leases + (r.id - :records)"
             " left join in_flight f on f.message_group = r.message_group"
             " where r.expires <= :wall and r.id >= :records and r.id < :end"
-            " and not (l.token is not null and l.ends > :now) group by 1, 2",
+            f" and not {abandoned.HELD} group by 1, 2",
             {
+                **abandoned.parameters(tx, queue.reader),
                 "fifo": int(queue.config.fifo),
                 "delay": queue.config.delay,
                 "reader": queue.reader.id,

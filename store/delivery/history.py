@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from store import holders
 from store.addresses import OFFSET_BITS, OFFSET_MASK, Address, parse_address
 from store.db import Snapshot
 from store.delivery import attempts, journal, leases, origins, view
@@ -149,8 +150,9 @@ def _under_way(tx: Snapshot, lease: leases.Lease, address: str, reader: str) -> 
         "select name from mq_holders where id = :id", {"id": lease.holder}
     )
     started = None if lease.started is None else view.wall_time(tx, lease.started)
-    runs = lease.ends > tx.now
-    ended = None if runs else view.wall_time(tx, lease.ends)
+    # A holder that is gone has it no more, though nobody knows since when.
+    runs = lease.ends > tx.now and lease.holder not in holders.gone(tx)
+    ended = None if runs else view.wall_time(tx, min(lease.ends, tx.now))
     what = "leased" if runs else "expired"
     return Event(ended, address, what, reader, lease.deliveries, holder, started)
 

@@ -107,6 +107,13 @@ def waiting(slot: Slot, offset: int, due: int) -> Lease:
     return Lease(id, slot.level, due, due, 0, None, None, None, record)
 
 
+def lapsed(reader: Reader, lease: Lease, now: int) -> Lease:
+    """The row of a lease that ends now, as time would have ended it later."""
+    wait = reader.retry_delay(lease.deliveries)
+    ends = now if wait else reader.given_back_at(now)
+    return lease._replace(ends=ends, due=ends + wait)
+
+
 _COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record, was_due"
 
 

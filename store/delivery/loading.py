@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from struct import error as StructError
 
-from store import clock, log
+from store import clock, holders, log
 from store.addresses import OFFSET_MASK
 from store.db import Row, Snapshot
 from store.delivery import leases
@@ -49,9 +49,12 @@ class Standing:
         """Whose it is in a fair queue."""
         return Place(self.message_group, self.record)
 
-    def is_held(self, now: int) -> bool:
-        """Whether it is in somebody's hands."""
-        return self.lease is not None and self.lease.token is not None and self.lease.ends > now
+    def is_held(self, tx: Snapshot) -> bool:
+        """Whether it is in the hands of a holder that is there."""
+        lease = self.lease
+        if lease is None or lease.token is None or lease.ends <= tx.now:
+            return False
+        return lease.holder not in holders.gone(tx)
 
 
 class Stored(Standing):

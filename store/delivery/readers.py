@@ -62,8 +62,12 @@ class Reader(NamedTuple):
         return f"{self.place(number)}@{offset}"
 
     def retry_delay(self, deliveries: int) -> int:
-        """What a message waits before its next delivery when so many have failed."""
-        if not self.retry_delays:
+        """What a message waits before its next delivery when so many have failed.
+
+        After its last one it waits for none.
+        """
+        is_last = self.max_deliveries is not None and deliveries >= self.max_deliveries
+        if is_last or not self.retry_delays:
             return 0
         return self.retry_delays[min(deliveries, len(self.retry_delays)) - 1]
 

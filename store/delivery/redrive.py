@@ -238,7 +238,7 @@ def _in_nobodys_hands(tx: Snapshot, entries: Sequence[Entry]) -> dict[int, tuple
         if queue is not None:
             slot = leases.slot_in(tx, queue.reader, lane)
             for message in loading.load_all(tx, slot, sequences):
-                if not message.is_held(tx.now):
+                if not message.is_held(tx):
                     found[message.record] = (queue, message)
     return found
 

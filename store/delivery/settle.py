@@ -184,9 +184,8 @@ def lapse(tx: Write, reader: Reader, message: Stored) -> None:
     """End a message's lease now, as time would have done it later."""
     lease = message.lease
     assert lease is not None
-    wait = reader.retry_delay(lease.deliveries)
-    ends = tx.now if wait else reader.given_back_at(tx.now)
-    _change(tx, reader, Delivery("", message, lease), lease._replace(ends=ends, due=ends + wait))
+    after = leases.lapsed(reader, lease, tx.now)
+    _change(tx, reader, Delivery("", message, lease), after)
 
 
 def _one_by_one(act: Callable[[Write, Reader, Delivery], None]) -> Action:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from store.addresses import OFFSET_BITS
 from store.db import Row, Snapshot
-from store.delivery import attempts, leases, receipts, view, window
+from store.delivery import abandoned, attempts, leases, receipts, view, window
 from store.delivery.leases import Progress, Slot
 from store.delivery.loading import Stored
 from store.delivery.shares import Share
@@ -57,11 +57,11 @@ def status(tx: Snapshot, share: Share) -> ShareStatus:
 def _partition(tx: Snapshot, share: Share, slot: Progress) -> SharePartition:
     start = window.start(tx, slot)
     rows, held, waiting = tx.row(  # type: ignore[misc]
-        "select count(*), total(token not null and ends > :now),"
-        " total(due > :now and not (token not null and ends > :now)) from mq_leases"
-        " where id >= :first and id < :end",
+        f"select count(*), total({abandoned.HELD}),"
+        f" total({abandoned.IN_FLIGHT} and not {abandoned.HELD}) from mq_leases l"
+        " where l.id >= :first and l.id < :end",
         {
-            "now": tx.now,
+            **abandoned.parameters(tx, share.reader),
             "first": slot.id << OFFSET_BITS,
             "end": slot.id + 1 << OFFSET_BITS,
         },
@@ -100,18 +100,21 @@ def in_flight(tx: Snapshot, share: Share) -> list[InFlight]:
         _in_flight(tx, share, slot, row, seal)
         for slot in leases.slots(tx, share.reader)
         for row in tx.rows(
-            "select l.id, l.deliveries, l.token, l.due, l.ends, h.name from mq_leases l"
-            " left join mq_holders h on h.id = l.holder where l.id >= :first and l.id < :end"
-            " order by l.id",
-            {"first": slot.id << OFFSET_BITS, "end": slot.id + 1 << OFFSET_BITS},
+            f"select l.id, l.deliveries, l.token, {abandoned.HELD}, {abandoned.IN_FLIGHT}, l.ends,"
+            " h.name from mq_leases l left join mq_holders h on h.id = l.holder"
+            " where l.id >= :first and l.id < :end order by l.id",
+            {
+                **abandoned.parameters(tx, share.reader),
+                "first": slot.id << OFFSET_BITS,
+                "end": slot.id + 1 << OFFSET_BITS,
+            },
         )
     ]
 
 
 def _in_flight(tx: Snapshot, share: Share, slot: Slot, row: Row, seal: int) -> InFlight:
-    id, deliveries, token, due, ends, holder = row
-    is_held = token is not None and ends > tx.now
-    state: State = "leased" if is_held else "delayed" if due > tx.now else "ready"
+    id, deliveries, token, is_held, is_in_flight, ends, holder = row
+    state: State = "leased" if is_held else "delayed" if is_in_flight else "ready"
     return InFlight(
         address=share.reader.address(slot.number, id - slot.lease_id(0)),
         state=state,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from store import delivery
 from store.addresses import check_name
 from store.consumer_groups import OffsetChange
 from store.db import Row, Snapshot, Write
@@ -238,13 +239,13 @@ def reset(tx: Write, name: str, target: Position, *, force: bool = False) -> lis
 
 
 def _refuse_active(tx: Snapshot, share: Share) -> None:
-    holders = tx.rows(
+    holding = tx.rows(
         "select distinct h.name from mq_leases l join mq_holders h on h.id = l.holder"
-        " where l.reader = :reader and l.ends > :now order by 1 limit 4",
-        {"reader": share.reader.id, "now": tx.now},
+        f" where l.reader = :reader and {delivery.abandoned.HELD} order by 1 limit 4",
+        {**delivery.abandoned.parameters(tx, share.reader), "reader": share.reader.id},
     )
-    if holders:
-        names = ", ".join(name for (name,) in holders[:3])
+    if holding:
+        names = ", ".join(name for (name,) in holding[:3])
         raise GroupActive(
             f"records of share {share.name} are in the hands of {names}",
             hint=f"see them: mq lease list {share.name}; or take them away: --force",

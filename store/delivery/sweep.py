@@ -58,6 +58,6 @@ def _place(tx: Snapshot, lane: int) -> tuple[Queue, Slot] | None:
 
 def _expire(tx: Write, queue: Queue, slot: Slot, record: int) -> bool:
     message = loading.load(tx, slot, record)
-    if message is None or message.is_held(tx.now):
+    if message is None or message.is_held(tx):
         return False
     return move.expire(tx, queue.reader, message)

@@ -7,9 +7,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from store.addresses import OFFSET_BITS, OFFSET_MASK
-from store.clock import CREDIBLE, age_of, moments
+from store.clock import CREDIBLE
 from store.db import Snapshot
-from store.delivery import expiry, heads, leases, loading, origins, receipts
+from store.delivery import abandoned, expiry, leases, loading, origins, receipts
 from store.delivery.leases import Slot
 from store.delivery.loading import WITH_LEASES, Stored, with_lease
 from store.delivery.origins import Origin
@@ -21,7 +21,7 @@ from store.messages import Message, MisdatedMessage, State
 from store.models import Remains
 
 if TYPE_CHECKING:
-    from store.queue_status import LeaseStatus, QueueStatus
+    from store.queue_status import LeaseStatus
 
 
 def _moved(tx: Snapshot, stored: Sequence[Stored]) -> dict[int, Origin]:
@@ -87,9 +87,9 @@ def _as_moved(message: Message, origin: Origin) -> Message:
 
 def state_of(tx: Snapshot, queue: Queue, stored: Stored, group_blocked: bool) -> State:
     """The state of a message; `group_blocked` if an earlier one of its group is in flight."""
-    lease = stored.lease
-    if stored.is_held(tx.now):
+    if stored.is_held(tx):
         return "leased"
+    lease = abandoned.seen(tx, queue.reader, stored.lease)
     if stored.expires == expiry.STAYS:
         return "blocked"
     if lease is not None and lease.due > tx.now:
@@ -146,7 +146,7 @@ def _unexpired(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Store
 
 def _is_unswept(tx: Snapshot, one: Stored) -> bool:
     over = expiry.is_over(tx, one.expires)
-    return over and one.expires != expiry.STAYS and not one.is_held(tx.now)
+    return over and one.expires != expiry.STAYS and not one.is_held(tx)
 
 
 def stored(tx: Snapshot, slot: Slot, after: int, limit: int) -> list[Stored]:
@@ -207,8 +207,8 @@ class _BlockedGroups:
         for group, record in tx.rows(
             "select r.message_group, min(r.id) from mq_leases l"
             " join mq_records r on r.id = l.record where l.reader = :reader"
-            " and l.priority = 0 and l.due > :now group by 1",
-            {"reader": queue.reader.id, "now": tx.now},
+            f" and l.priority = 0 and {abandoned.IN_FLIGHT} group by 1",
+            {**abandoned.parameters(tx, queue.reader), "reader": queue.reader.id},
         ):
             self._first_in_flight[group] = record
 
@@ -217,125 +217,6 @@ class _BlockedGroups:
         if stored.message_group is None:
             return False
         return self._first_in_flight.get(stored.message_group, stored.record) < stored.record
-
-
-def status(tx: Snapshot, queue: Queue) -> QueueStatus:
-    """The queue and how many messages are in each state, without counting the backlog."""
-    from store.queue_status import QueueStatus
-
-    total = sum(lane.records for lane in queue.lanes.values())
-    acknowledged, dropped = _done_with(tx, queue, total)
-    in_hand, delayed = leases.held_and_waiting(tx, queue.reader)
-    lapsing = _waiting_for_retry(tx, queue)
-    in_hand, delayed = in_hand - lapsing, delayed + lapsing
-    blocked = 0
-    if queue.config.fifo:
-        ready, delayed_heads = _fifo_ready(tx, queue)
-        delayed += delayed_heads
-        blocked = total - in_hand - delayed - ready
-    ready = total - in_hand - delayed - blocked
-    gone = expiry.unswept(tx, queue)
-    oldest = _oldest(tx, queue)
-    return QueueStatus(
-        name=queue.name,
-        config=queue.config,
-        created=queue.created,
-        ready=ready - gone["ready"],
-        leased=in_hand,
-        delayed=delayed - gone["delayed"],
-        blocked=blocked - gone["blocked"],
-        bytes=sum(lane.bytes for lane in queue.lanes.values()) - gone["bytes"],
-        oldest_seconds=None if oldest is None else max(0, tx.wall - oldest) / 1000,
-        acknowledged=acknowledged,
-        dropped=dropped,
-        dead_letters=dead_letters(tx, queue),
-    )
-
-
-def dead_letters(tx: Snapshot, queue: Queue) -> int:
-    """How many dead letters a queue holds."""
-    number: int = tx.value(
-        "select ifnull(sum(dead_letters), 0) from mq_partitions where channel = :channel",
-        {"channel": queue.id},
-    )
-    return number
-
-
-def _done_with(tx: Snapshot, queue: Queue, present: int) -> tuple[int, int]:
-    """How many messages were ever acknowledged, and how many dropped.
-
-    No ack counts itself: they are all that were sent but those that are here or left otherwise.
-    """
-    moved, dropped = tx.row(  # type: ignore[misc]
-        "select moved, dropped from mq_queues where channel = :id", {"id": queue.id}
-    )
-    return queue.first_lane.next - present - moved - dropped, dropped
-
-
-def _waiting_for_retry(tx: Snapshot, queue: Queue) -> int:
-    """Leases that have lapsed and whose retry delay still runs: delayed, and in nobody's hands."""
-    count: int = tx.value(
-        "select count(*) from mq_leases indexed by mq_leases_retry where reader = :reader"
-        " and due > :now and ends <= :now and ends < due and token not null",
-        {"reader": queue.reader.id, "now": tx.now},
-    )
-    return count
-
-
-# The queue's delay does not hold back what was handed out once.
-_HANDED_OUT = "exists (select 1 from mq_leases l where l.id = :leases + (r.id - :records))"
-
-
-def _fifo_ready(tx: Snapshot, queue: Queue) -> tuple[int, int]:
-    """How many messages are ready, and how many only the queue's delay holds back."""
-    slot = leases.slots(tx, queue.reader)[0]
-    where = {
-        "reader": queue.reader.id,
-        "now": tx.now,
-        "young": heads.first_young(tx, queue),
-        "leases": slot.lease_id(0),
-        "records": slot.record_id(0),
-        "end": queue.first_lane.base + queue.first_lane.next,
-    }
-    # Groups that wait are mostly the fewer ones.
-    in_due_groups: int = queue.first_lane.records - tx.value(
-        "select ifnull(sum(messages), 0) from mq_heads where reader = :reader and due > :now",
-        where,
-    )
-    # Of a due group, what stands at or behind the first one in flight is not ready.
-    behind: int = tx.value(
-        "select ifnull(sum((select count(*) from mq_records r where r.message_group = f.g"
-        f" and r.id >= f.record and r.id < :end and (r.id < :young or {_HANDED_OUT}))), 0) from"
-        " (select r.message_group as g, min(r.id) as record from mq_leases l"
-        "  join mq_records r on r.id = l.record"
-        "  join mq_heads h on h.reader = l.reader and h.message_group = r.message_group"
-        "  where l.reader = :reader and l.priority = 0 and l.due > :now and h.due <= :now"
-        "  group by 1) f",
-        where,
-    )
-    delayed, delayed_in_due_groups = tx.row(  # type: ignore[misc]
-        "select count(*), total(h.due <= :now) from mq_records r"
-        " cross join mq_heads h on h.reader = :reader and h.message_group = r.message_group"
-        f" where r.id >= :young and r.id < :end and not {_HANDED_OUT}",
-        where,
-    )
-    return in_due_groups - behind - int(delayed_in_due_groups), delayed
-
-
-def _oldest(tx: Snapshot, queue: Queue) -> int | None:
-    """When the oldest message was first sent, as wall time."""
-    times = []
-    for lane in queue.lanes.values():
-        row = tx.row(
-            f"select :wall - {age_of('r')}, o.sent from mq_records r"
-            " left join mq_origins o on o.record = r.id"
-            " where r.id >= :first and r.id < :end order by r.id limit 1",
-            {"first": lane.base, "end": lane.base + lane.next, **moments(tx)},
-        )
-        if row is not None:
-            # The first send is no time to count from where it lies in the future.
-            times.append(row[0] if row[1] is None else min(row))
-    return min(times, default=None)
 
 
 def seconds_until_due(tx: Snapshot, reader: Reader) -> float | None:
@@ -368,8 +249,12 @@ def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[LeaseStatus]
     rows = tx.rows(
         "select l.id, l.deliveries, l.ends, l.token, h.name from mq_leases l"
         " join mq_holders h on h.id = l.holder where l.reader = :reader and l.token not null"
-        " and (l.ends <= :now) = :expired order by l.ends, l.id",
-        {"reader": reader.id, "now": tx.now, "expired": int(expired)},
+        f" and {abandoned.HELD} = not :expired order by l.ends, l.id",
+        {
+            **abandoned.parameters(tx, reader),
+            "reader": reader.id,
+            "expired": int(expired),
+        },
     )
     return [
         LeaseStatus(
@@ -377,8 +262,9 @@ def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[LeaseStatus]
             reader=reader.name,
             holder=holder,
             deliveries=deliveries,
-            expires=wall_time(tx, ends),
-            seconds_left=max(0, ends - tx.now) / 1000,
+            # What a death ended has no time of its own.
+            expires=wall_time(tx, min(ends or tx.now, tx.now) if expired else ends),
+            seconds_left=0.0 if expired else (ends - tx.now) / 1000,
             receipt=receipts.write(seal, id, token),
         )
         for id, deliveries, ends, token, holder in rows

@@ -7,7 +7,7 @@ from dataclasses import replace
 from store.addresses import OFFSET_BITS, OFFSET_MASK
 from store.clock import age_of, moments
 from store.db import Row, Snapshot
-from store.delivery import leases, lookup, queues, share_view, shares, view
+from store.delivery import abandoned, counts, leases, lookup, queues, share_view, shares
 from store.delivery.letter_groups import normalise_error
 from store.delivery.readers import Reader
 from store.log import topics
@@ -48,22 +48,22 @@ def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:
     """A queue or share with up to `limit` leases and waiting messages, the next to change first."""
     reader = lookup.find_reader(tx, name)
     rows = tx.rows(
-        "select l.id, r.message_group, h.name, l.started, l.token, l.ends, l.due, l.deliveries"
-        " from mq_leases l join mq_records r on r.id = l.record"
+        f"select l.id, r.message_group, h.name, l.started, {abandoned.HELD}, l.ends, l.due,"
+        " l.deliveries from mq_leases l join mq_records r on r.id = l.record"
         " left join mq_holders h on h.id = l.holder"
-        " where l.reader = :reader and l.due > :now order by l.due, l.id limit :limit",
-        {"reader": reader.id, "now": tx.now, "limit": limit},
+        f" where l.reader = :reader and l.due > :now and {abandoned.IN_FLIGHT}"
+        " order by l.due, l.id limit :limit",
+        {**abandoned.parameters(tx, reader), "reader": reader.id, "limit": limit},
     )
     numbers = {slot.id: slot.number for slot in leases.slots(tx, reader)}
     found = tuple(_lease(tx, reader, numbers[row[0] >> OFFSET_BITS], row) for row in rows)
     if reader.on_ack == "delete":
-        return QueueDetail(view.status(tx, queues.find(tx, name)), found)
+        return QueueDetail(counts.status(tx, queues.find(tx, name)), found)
     return QueueDetail(share_view.status(tx, shares.find(tx, name)), found)
 
 
 def _lease(tx: Snapshot, reader: Reader, partition: int, row: Row) -> LeaseRow:
-    id, message_group, holder, started, token, ends, due, deliveries = row
-    is_held = token is not None and ends > tx.now
+    id, message_group, holder, started, is_held, ends, due, deliveries = row
     return LeaseRow(
         address=reader.address(partition, id & OFFSET_MASK),
         message_group=message_group,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store.addresses import OFFSET_BITS
 from store.db import Row, Snapshot
-from store.delivery import queues
+from store.delivery import abandoned, queues
 from store.delivery.queues import Queue
 from store.watch import leased, remedies
 from store.watch.leased import Leased
@@ -17,7 +17,7 @@ select {leased.COLUMNS}, h.message_group, h.messages
 from mq_leases l
 join mq_records r on r.id = l.record
 join mq_heads h on h.reader = l.reader and h.message_group = r.message_group
-where l.reader = :reader and l.priority = 0 and l.due > :now
+where l.reader = :reader and l.priority = 0 and {abandoned.IN_FLIGHT}
   and (l.started is null or l.started <= :before or l.deliveries > 1)
   and h.first = l.record and h.messages > 1
 """
@@ -99,15 +99,16 @@ class FifoCandidate:
         leased: int = self._tx.value(
             "select count(l.id) from (select id from mq_records where message_group = :group"
             " and id > :first and id < :end order by id limit :most) r"
-            " join mq_leases l on l.id = :leases + (r.id - :records) where l.due > :now",
+            " join mq_leases l on l.id = :leases + (r.id - :records)"
+            f" where {abandoned.IN_FLIGHT}",
             {
+                **abandoned.parameters(self._tx, self._queue.reader),
                 "group": self.message_group,
                 "first": self._head.record,
                 "end": lane.base + lane.next,
                 "most": _MOST_LEASED,
                 "leases": self._head.lease >> OFFSET_BITS << OFFSET_BITS,
                 "records": lane.base,
-                "now": self._tx.now,
             },
         )
         return self.blocked - leased
@@ -139,7 +140,11 @@ def find(tx: Snapshot, terms: Terms, only: str | None = None) -> list[FifoCandid
         queue = queues.find(tx, name)
         rows = tx.rows(
             _QUERY,
-            {"reader": queue.reader.id, "now": tx.now, "before": tx.now - terms.over},
+            {
+                **abandoned.parameters(tx, queue.reader),
+                "reader": queue.reader.id,
+                "before": tx.now - terms.over,
+            },
         )
         candidates = (FifoCandidate(tx, terms, queue, row) for row in rows)
         found += [candidate for candidate in candidates if candidate.is_stalled]

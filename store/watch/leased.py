@@ -48,8 +48,10 @@ class Leased:
 
     @property
     def is_held(self) -> bool:
-        """Whether somebody has it now."""
-        return self._token is not None and self._ends > self._tx.now
+        """Whether a holder that is there has it now."""
+        if self._token is None or self._ends <= self._tx.now:
+            return False
+        return self._holder not in holders.gone(self._tx)
 
     @property
     def is_exhausted(self) -> bool:
@@ -66,8 +68,7 @@ class Leased:
             return "poison"
         if self._token is None:
             return "held"
-        is_there = self.is_held and not holders.is_gone(self._tx, self._holder)
-        return "held" if is_there else "abandoned"
+        return "held" if self.is_held else "abandoned"
 
     @cached_property
     def seconds(self) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from store.db import Snapshot
-from store.delivery import queues, view
+from store.delivery import counts, queues
 from store.groups import groups, membership
 from store.messages import STATES
 from store.watch import lag, maintenance, stalls
@@ -101,7 +101,7 @@ def _queues(tx: Snapshot) -> Iterable[Family]:
     dropped = Family("mq_queue_dropped_messages", "counter", "Messages ever dropped.")
     for name in queues.names(tx):
         queue = queues.find(tx, name)
-        status = view.status(tx, queue)
+        status = counts.status(tx, queue)
         for state in STATES:
             messages.add(getattr(status, state), queue=name, state=state)
         size.add(status.bytes, queue=name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from store.clock import age_of, moments
 from store.db import Snapshot
-from store.delivery import queues, view
+from store.delivery import abandoned, counts, queues
 from store.watch import maintenance, stalls
 from store.watch.models import Overview, Subject, SubjectState
 from store.watch.terms import Terms
@@ -158,7 +158,7 @@ def _queues(tx: Snapshot, incoming: Rates, trends: Trends) -> list[Subject]:
     found = []
     for name in queues.names(tx):
         queue = queues.find(tx, name)
-        status = view.status(tx, queue)
+        status = counts.status(tx, queue)
         depth = status.messages
         sent = queue.first_lane.next
         subject = Subject(
@@ -195,10 +195,10 @@ def _shares(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[
     in_flight = {
         reader: (int(leased), int(delayed))
         for reader, leased, delayed in tx.rows(
-            "select l.reader, total(l.token not null and l.ends > :now),"
-            " total(l.due > :now and (l.token is null or l.ends <= :now))"
+            f"select l.reader, total({abandoned.HELD}),"
+            f" total({abandoned.IN_FLIGHT} and not {abandoned.HELD})"
             " from mq_shares w cross join mq_leases l on l.reader = w.reader group by 1",
-            {"now": tx.now},
+            abandoned.parameters(tx),
         )
     }
     found = []

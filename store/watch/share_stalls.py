@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from store.addresses import OFFSET_BITS
 from store.db import Snapshot
+from store.delivery import abandoned
 from store.watch import evidence, leased, remedies
 from store.watch.leased import Leased
 from store.watch.models import Remedy, Stall
@@ -23,7 +24,7 @@ join mq_channels c on c.id = p.channel
 join mq_topics t on t.channel = c.id
 join mq_leases l on l.id = (select min(f.id) from mq_leases f
                             where f.id >= s.id << 40 and f.id < s.id + 1 << 40)
-where s.leases > 0 and p.next > s.cursor and l.due > :now
+where s.leases > 0 and p.next > s.cursor and {abandoned.IN_FLIGHT}
   and s.cursor - (l.id - (s.id << 40)) >= w.max_in_flight
   and (:partition is null or p.id = :partition)
 """
@@ -121,7 +122,7 @@ class ShareCandidate:
 def find(tx: Snapshot, terms: Terms, partition: int | None = None) -> list[ShareCandidate]:
     """The windows that are stalled, in all partitions or in one."""
     found = []
-    for row in tx.rows(_QUERY, {"now": tx.now, "partition": partition}):
+    for row in tx.rows(_QUERY, {**abandoned.parameters(tx), "partition": partition}):
         window = Window(*row[:9])
         first = Leased(tx, row[9:], window.max_deliveries)
         candidate = ShareCandidate(tx, terms, window, first)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store import Store
+from store import NewMessage, Store
 from tests.cli.test_work import (
     PATIENCE,
     committed,
@@ -103,6 +103,31 @@ def test_a_killed_workers_messages_are_back_within_5_seconds(
             received |= {message.id for message in again.receive("jobs", 3, wait=5)}
             assert monotonic() - killed < 5
     os.killpg(int(pid), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("fifo", [False, True], ids=["standard", "fifo"])
+def test_whoever_looks_or_receives_sees_a_killed_workers_message_ready(
+    start_mq: StartMq, call_mq: RunMq, path: Path, fifo: bool
+) -> None:
+    with Store.open(path, create=True, durability="normal") as again:
+        again.create_queue("mails", fifo=fifo, lease=600)
+        again.send_many("mails", [NewMessage(f"{n}", message_group="g") for n in range(3)])
+        running = start_mq("work", "mails", "--", "sh", "-c", SLOW)
+        (pid,) = wait_for_lines(path.with_name("begun"))
+        running.process.kill()
+        running.process.wait(PATIENCE)
+        os.killpg(int(pid), signal.SIGKILL)
+
+    shown = json.loads(call_mq("queue", "show", "mails", "-o", "json").text)
+    assert [shown[state] for state in ("ready", "leased", "delayed", "blocked")] == [3, 0, 0, 0]
+    assert json.loads(call_mq("lease", "list", "mails", "-o", "json").text) == []
+    assert json.loads(call_mq("stalls", "--over", "0s", "-o", "json").text) == []
+    peeked = call_mq("peek", "mails", "-o", "ndjson").text.splitlines()
+    assert [json.loads(line)["state"] for line in peeked] == ["ready"] * 3
+    (row,) = json.loads(call_mq("queue", "list", "-o", "json").text)
+    assert (row["ready"], row["leased"]) == (3, 0)
+    received = json.loads(call_mq("receive", "mails").text)
+    assert (received["value"], received["deliveries"]) == ("0", 2)
 
 
 @pytest.mark.parametrize(

@@ -159,10 +159,12 @@ def follow(path: str, count: str) -> None:
             say("seen")
 
 
-def lease(path: str, queue: str, attached: str) -> None:
-    """Lease everything that is ready, and hold it until killed."""
+def lease(path: str, queue: str, attached: str, most: str = "100") -> None:
+    """Lease up to so many messages or records that are ready, and hold them until killed."""
     with Store.open(path) as store:
-        say(str(len(store.receive(queue, 100, lease=3600, attached=attached == "attached"))))
+        take = store.acquire if store.kind(queue) == "share" else store.receive
+        found = take(queue, int(most), lease=3600, attached=attached == "attached")  # type: ignore[operator]
+        say(str(len(found)))
         signal.pause()
 
 

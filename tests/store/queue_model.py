@@ -96,7 +96,7 @@ class QueueModel:
 
     def retry_delay(self, deliveries: int) -> int:
         """What a failed message waits; the last delay repeats."""
-        if not self.retry_delays:
+        if not self.retry_delays or (self.most is not None and deliveries >= self.most):
             return 0
         return self.retry_delays[min(deliveries, len(self.retry_delays)) - 1]
 
