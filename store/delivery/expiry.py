@@ -11,7 +11,7 @@ from collections import Counter
 
 from store import clock
 from store.db import Snapshot
-from store.delivery import abandoned, leases
+from store.delivery import leases
 from store.delivery.queues import Queue
 
 STAYS = 0
@@ -51,6 +51,9 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
     found: Counter[str] = Counter()
     if not _any_unswept(tx):
         return found
+    # Who sends needs no view.
+    from store.delivery import abandoned
+
     for slot in leases.slots(tx, queue.reader):
         for state, stays, count, size in tx.rows(
             "with in_flight as (select r.message_group, min(r.id) as first from mq_leases l"

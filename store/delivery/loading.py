@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from struct import error as StructError
 
-from store import clock, holders, log
+from store import clock, log
 from store.addresses import OFFSET_MASK
 from store.db import Row, Snapshot
 from store.delivery import leases
@@ -54,6 +54,8 @@ class Standing:
         lease = self.lease
         if lease is None or lease.token is None or lease.ends <= tx.now:
             return False
+        from store import holders
+
         return lease.holder not in holders.gone(tx)
 
 
