@@ -126,10 +126,7 @@ class WriteLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        try:
-            self._head = os.pread(self._descriptor, _MARK_AT + _MARK_WIDTH, 0)
-        except OSError:
-            self._head = b""
+        self._head = _read(self._descriptor, _MARK_AT + _MARK_WIDTH, 0)
         # Only when it changes: most commits are of the process that made the last one.
         if self._head[:_PID_WIDTH] != self._pid:
             self._put(self._pid, 0)
@@ -150,11 +147,11 @@ class WriteLock:
 
     def holder(self) -> str:
         """The pid that took the lock last, as text; empty when none ever did."""
-        return os.pread(self._descriptor, _PID_WIDTH, 0).decode("ascii", "replace").strip()
+        return _read(self._descriptor, _PID_WIDTH, 0).decode("ascii", "replace").strip()
 
     def state(self) -> bytes:
         """Whether the store is in use, or whoever took the lock last was closing it."""
-        return os.pread(self._descriptor, 1, _STATE_AT)
+        return _read(self._descriptor, 1, _STATE_AT)
 
     def begin_closing(self, file: Version) -> None:
         """Say that the store is being closed, while the lock is held.
@@ -225,7 +222,7 @@ class WriteLock:
     def _note_time(self, commits: int, at: int) -> None:
         self._second = at // 1000
         place = _TIMES_AT + self._second % _SECONDS * _TIME.size
-        known = os.pread(self._descriptor, _TIME.size, place)
+        known = _read(self._descriptor, _TIME.size, place)
         if len(known) < _TIME.size or _TIME.unpack(known)[1] // 1000 != self._second:
             self._put(_TIME.pack(commits, at), place)
 
@@ -255,7 +252,7 @@ def read_mark(store_path: Path) -> Mark | None:
     try:
         inode = os.fstat(descriptor).st_ino
         # A writer may be in the middle of the next one.
-        marks = (_mark(os.pread(descriptor, _MARK_AT + _MARK_WIDTH, 0), inode) for _ in range(3))
+        marks = (_mark(_read(descriptor, _MARK_AT + _MARK_WIDTH, 0), inode) for _ in range(3))
         return next(filter(None, marks), None)
     finally:
         os.close(descriptor)
@@ -271,11 +268,19 @@ def read_times(store_path: Path) -> list[tuple[int, int]]:
     except MqError:
         return []
     try:
-        times = os.pread(descriptor, _SECONDS * _TIME.size, _TIMES_AT)
+        times = _read(descriptor, _SECONDS * _TIME.size, _TIMES_AT)
     finally:
         os.close(descriptor)
     whole = len(times) // _TIME.size * _TIME.size
     return [(commits, at) for commits, at in _TIME.iter_unpack(times[:whole]) if commits]
+
+
+def _read(descriptor: int, size: int, place: int) -> bytes:
+    # No promise depends on it, so a disk that fails is no reason to fail.
+    try:
+        return os.pread(descriptor, size, place)
+    except OSError:
+        return b""
 
 
 def _file(file: Version) -> bytes:
