@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from store import losses
 from store.crash import crash_point
-from store.errors import BadInput, Exists, from_system
+from store.errors import BadInput, Exists, MqError, from_system
 from store.files import SIDE_FILES, uri
 from store.lockfile import REPLACING, Mark, WriteLock, lock_path
 
@@ -71,7 +72,7 @@ def _put_in_place(draft: Path, path: Path, lock: WriteLock) -> None:
     if path.exists():
         # Until the new file is there the log is the old one's, from then on it is nobody's: which
         # of the two is so is known even to one who comes after a crash.
-        lock.note_replacing(draft.stat().st_ino)
+        lock.note_replacing(_inode(draft), _number(draft) or 0)
         _sync(lock_path(path))
     else:
         _remove_sides(path)
@@ -81,12 +82,12 @@ def _put_in_place(draft: Path, path: Path, lock: WriteLock) -> None:
     _sync(path.parent)
     _remove_sides(path)
     crash_point("draft.alone")
-    lock.forget()
+    _forget(path, lock)
 
 
 def finish_replacing(path: Path, mark: Mark | None) -> None:
     """Finish, while the lock is held, what a process that was killed in the middle began."""
-    if mark is not None and mark.state == REPLACING and _inode(path) == mark.file:
+    if mark is not None and mark.state == REPLACING and _is_the_new_one(path, mark):
         _remove_sides(path)
 
 
@@ -98,9 +99,28 @@ def settle(path: Path, timeout: float) -> None:
         mark = lock.mark()
         finish_replacing(path, mark)
         if mark is not None and mark.state == REPLACING:
-            lock.forget()
+            _forget(path, lock)
     finally:
         lock.close()
+
+
+def _forget(path: Path, lock: WriteLock) -> None:
+    # On the disk too: after a power cut that word would cost the new file its own log.
+    lock.forget()
+    _sync(lock_path(path))
+
+
+def _is_the_new_one(path: Path, mark: Mark) -> bool:
+    # By its number as a copy; the inode serves for the copies that an upgrade keeps, which may be
+    # of a schema without one.
+    return bool(_number(path) == mark.copy if mark.copy else _inode(path) == mark.file)
+
+
+def _number(path: Path) -> int | None:
+    with suppress(sqlite3.Error, MqError):
+        number: int = losses.alone(path).execute("select copy from mq_store").fetchone()[0]
+        return number
+    return None
 
 
 def _inode(path: Path) -> int:

@@ -210,9 +210,9 @@ class WriteLock:
             mark = store + _file(file) + commit
             self._put(state + mark + _CHECK.pack(crc32(mark)), _STATE_AT)
 
-    def note_replacing(self, inode: int) -> None:
-        """Write down that a file with that inode is about to get the store's name."""
-        mark = self.mark_of(_NO_STORE, 0, "") + _file((inode, 0, 0)) + _COMMIT.pack(0, 0, 0, 0)
+    def note_replacing(self, inode: int, copy: int) -> None:
+        """Write down which file, of which number as a copy, is about to get the store's name."""
+        mark = self.mark_of(_NO_STORE, copy, "") + _file((inode, 0, 0)) + _COMMIT.pack(0, 0, 0, 0)
         self._put(REPLACING + mark + _CHECK.pack(crc32(mark)), _STATE_AT)
 
     def forget(self) -> None:

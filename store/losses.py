@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from store import connections, files, lockfile
 from store.connections import translated
-from store.errors import Busy, StoreUnusable
+from store.errors import Busy, MqError, StoreUnusable
 from store.lockfile import CLOSED, IN_USE, Mark, WriteLock
 from store.statements import Snapshot, Write
 
@@ -95,14 +95,18 @@ def _is_in_file(path: Path, connection: sqlite3.Connection | None) -> bool:
     # Another program may have moved the log into the file: then the file alone has all of it.
     if connection is None:
         return False
-    with suppress(sqlite3.Error):
-        alone = connections.open_alone(path)
-        _never_closed.append(alone)
-        return bool(_content(alone) == _content(connection))
+    with suppress(sqlite3.Error, MqError):
+        return _content(alone(path)) == _content(connection)
     return False
 
 
-# Since this process may have the store open.
+def alone(path: Path) -> sqlite3.Connection:
+    """A connection to a file without its log; this process may have the store open too."""
+    connection = connections.open_alone(path)
+    _never_closed.append(connection)
+    return connection
+
+
 _never_closed: list[sqlite3.Connection] = []
 
 
