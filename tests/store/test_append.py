@@ -33,7 +33,7 @@ def end(store: Store, topic: str = "orders") -> int:
 
 HEADERS = st.dictionaries(
     st.text(max_size=10),
-    st.none() | st.booleans() | st.integers() | st.text(max_size=20)
+    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 63) - 1) | st.text(max_size=20)
     | st.floats(allow_nan=False, allow_infinity=False),
     max_size=5,
 )  # fmt: skip

@@ -45,7 +45,7 @@ def test_an_ack_of_a_receive_that_was_undone_is_refused(jobs: Store, source: str
         (taken,) = tx.receive(source)
         raise Undone
 
-    with pytest.raises(LeaseLost, match="rolled back"):
+    with pytest.raises(LeaseLost, match="undone"):
         jobs.ack([taken.receipt or ""])
     assert jobs.message(source, 0).state == "ready"
 
@@ -55,7 +55,7 @@ def test_an_ack_of_a_record_whose_acquire_was_undone_is_refused(jobs: Store) -> 
         (taken,) = tx.acquire("packers")
         raise Undone
 
-    with pytest.raises(LeaseLost, match="rolled back"):
+    with pytest.raises(LeaseLost, match="undone"):
         jobs.ack([taken.receipt])
     assert jobs.acquire("packers")[0].offset == 0
 
