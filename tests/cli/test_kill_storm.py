@@ -140,6 +140,7 @@ def test_a_publish_reached_both_of_its_destinations(works: Works) -> None:
     assert fed == sorted(f"done {line}" for line in works.loads["event"].lines)
 
 
+@pytest.mark.nightly
 def test_every_job_was_done_before_it_was_acknowledged_or_is_a_dead_letter(works: Works) -> None:
     with Store.open(works.path) as store:
         dead = [(m.value or b"").decode() for m in store.messages("jobs.dead", limit=1_000_000)]
