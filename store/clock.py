@@ -100,6 +100,14 @@ def store_time(tx: Snapshot) -> int:
 
 
 def _ahead_of_boot(tx: Snapshot) -> int:
+    # A change of settings forgets what is remembered, and a boot that no write has begun yet would
+    # be begun anew, by a wall clock that may have jumped meanwhile.
+    if tx.ahead_of_boot is None:
+        tx.ahead_of_boot = _remembered_ahead_of_boot(tx)
+    return tx.ahead_of_boot
+
+
+def _remembered_ahead_of_boot(tx: Snapshot) -> int:
     clock, answers = tx.database.clock, tx.memory().answers
     # It stays the same throughout a boot, so it is remembered as settings are.
     place = (_ahead_of_boot, clock.boot_id())

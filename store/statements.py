@@ -34,7 +34,15 @@ def array(numbers: Iterable[int]) -> str:
 class Snapshot:
     """A read transaction: all its statements see the same state of the store."""
 
-    __slots__ = ("_memory", "_now", "_wall", "connection", "database", "gone_holders")
+    __slots__ = (
+        "_memory",
+        "_now",
+        "_wall",
+        "ahead_of_boot",
+        "connection",
+        "database",
+        "gone_holders",
+    )
 
     def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
         self.database = database
@@ -42,6 +50,8 @@ class Snapshot:
         self._memory: Memory | None = None
         self._now: int | None = None
         self._wall: int | None = None
+        # By how many milliseconds store time is ahead of the boot clock, once it was looked up.
+        self.ahead_of_boot: int | None = None
         # Looked up once, see `holders.gone`.
         self.gone_holders: frozenset[int] | None = None
 

@@ -118,7 +118,7 @@ def test_nothing_waits_longer_than_its_time_over_any_boots_and_jumps(
 
 
 @pytest.mark.nightly
-@settings(deadline=None, max_examples=3_000)
+@settings(deadline=None, max_examples=1_000)
 @given(steps=st.lists(STEP, max_size=60))
 def test_nothing_waits_longer_than_its_time_over_many_boots_and_jumps(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, float]]

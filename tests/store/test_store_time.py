@@ -15,6 +15,7 @@ from store.clock import ManualClock
 
 DAY = 86_400
 MINUTE = 60
+HOUR = 3600
 Opener = Callable[..., Store]
 # What happened so seldom, or is so much to read, that store time does not ask for it.
 NOT_ASKED_FOR = {("mq_tombstones", "seen"), ("mq_tenants", "sent"), ("mq_leases", "was_due")}
@@ -180,6 +181,21 @@ def test_a_boot_of_which_nothing_was_stored_begins_with_the_next_write(
     clock.advance(5)
 
     assert now(again) == now(other)
+
+
+def test_a_jump_before_the_first_write_of_a_boot_is_stored_moves_no_store_time(
+    jobs: Store, clock: ManualClock, open_store: Opener
+) -> None:
+    jobs.close()
+    clock.reboot()
+    again = open_store()
+    with again.transaction() as tx:
+        tx.send("jobs", "delayed", delay=10)
+        tx.alter_queue("jobs", lease=60)
+        clock.jump_wall(2 * HOUR)
+    clock.advance(9)
+
+    assert again.receive("jobs") == []
 
 
 def test_store_time_runs_for_those_who_only_look(
