@@ -27,6 +27,15 @@ _open_databases: WeakSet[Database] = WeakSet()
 _misdeeds: list[str] = []
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Three workers for two processors, as many tests wait; none for tests that are named."""
+    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return None
+    if all("::" in argument for argument in config.args):
+        return 0
+    return (os.cpu_count() or 1) * 3 // 2 or 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the nightly tests out unless they were asked for by `-m`."""
     if config.getoption("markexpr"):

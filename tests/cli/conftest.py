@@ -15,7 +15,7 @@ import pytest
 from mq.command_line import run
 from store import NewRecord, Store
 
-TIMEOUT = 60
+TIMEOUT = 120
 MORNING = 1_767_323_045_000  # 2026-01-02T03:04:05Z
 LAG_FIELDS = [
     "group",

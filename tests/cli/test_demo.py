@@ -18,6 +18,8 @@ import pytest
 
 from store.log.placement import partition_for_key
 
+pytestmark = pytest.mark.xdist_group("demo")
+
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "demos" / "flights" / "flights.ndjson"
 Flight = dict[str, Any]
@@ -63,7 +65,7 @@ def tell(place: Path, *words: str, package_root: Path = ROOT, **variables: str) 
             "TMPDIR": str(temporary),
             **variables,
         },
-        timeout=120,
+        timeout=300,
     )
     left_behind = [path.name for path in temporary.iterdir()]
     return Told(done.returncode, done.stdout, done.stderr, left_behind, home)

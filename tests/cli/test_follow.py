@@ -20,7 +20,7 @@ from store import NewRecord, Store
 if TYPE_CHECKING:
     from tests.cli.conftest import StartMq
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ class TestABusyStore:
             began = monotonic()
 
             assert reader.process.wait(PATIENCE) == 130
-            assert monotonic() - began < 2
+            assert monotonic() - began < PATIENCE / 2
         assert reader.stderr.read().startswith(b"mq: warning: the last records printed will be")
         assert committed(orders) == 1
 
@@ -234,7 +234,7 @@ class TestABusyStore:
             began = monotonic()
 
             assert producer.process.wait(PATIENCE) == 130
-            assert monotonic() - began < 2
+            assert monotonic() - began < PATIENCE / 2
         assert len(orders.read("orders")) == 1
 
     def test_a_wait_longer_than_the_timeout_is_exit_code_5(

@@ -18,6 +18,8 @@ from tests.store.invariants import check_all
 from tests.store.queue_invariants import check_queue_invariants
 from tests.store.share_invariants import check_share_invariants
 
+pytestmark = pytest.mark.xdist_group("kill_storm")
+
 SECONDS = float(os.environ.get("MQ_STORM_SECONDS", "6"))
 NIGHTLY_SECONDS = float(os.environ.get("MQ_STORM_SECONDS", "600"))
 LENGTHS = [

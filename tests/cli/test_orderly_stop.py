@@ -22,7 +22,7 @@ from tests.cli.test_work import wait_for_lines
 if TYPE_CHECKING:
     from tests.cli.conftest import Running, StartMq
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 NUMBER = 6
 SLOW = "cat >> begun; echo >> begun; while [ ! -e go ]; do sleep 0.02; done"
 STUBBORN = "trap '' TERM; cat >> begun; echo >> begun; sleep 60 & echo $! >> pids; wait"

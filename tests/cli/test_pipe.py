@@ -16,7 +16,7 @@ from store import NewRecord, Store
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq, StartMq
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -252,10 +252,10 @@ def test_without_once_it_goes_on_with_what_is_appended(
 
 
 def test_a_long_command_keeps_its_partitions(start_mq: StartMq, store: Store, path: Path) -> None:
-    slow = ["sh", "-c", "sleep 2.5; cat"]
+    slow = ["sh", "-c", "sleep 4; cat"]
     begun = path.with_name("begun")
     slow[2] = f"echo yes > {begun}; {slow[2]}"
-    running = start_mq(*FROM_TOPIC, "--session-timeout", "1500ms", "--", *slow)
+    running = start_mq(*FROM_TOPIC, "--session-timeout", "3s", "--", *slow)
     wait_for(begun)
     with Store.open(path) as again, again.consumer("g", ["orders"]) as other:
         while running.process.poll() is None:
@@ -268,8 +268,8 @@ def test_a_long_command_keeps_its_partitions(start_mq: StartMq, store: Store, pa
 def test_a_long_command_keeps_its_leases(start_mq: StartMq, store: Store, path: Path) -> None:
     begun = path.with_name("begun")
     with Store.open(path) as again:
-        again.alter_queue("jobs", lease=1.5)
-        running = start_mq(*FROM_QUEUE, "--", "sh", "-c", f"echo yes > {begun}; sleep 2.5; cat")
+        again.alter_queue("jobs", lease=3)
+        running = start_mq(*FROM_QUEUE, "--", "sh", "-c", f"echo yes > {begun}; sleep 4; cat")
         wait_for(begun)
         while running.process.poll() is None:
             assert again.receive("jobs", wait=0.05) == []

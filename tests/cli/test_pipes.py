@@ -21,7 +21,7 @@ from store.models import Headers
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq, StartMq
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, on Linux
 Shell = Callable[[str], "subprocess.CompletedProcess[bytes]"]
 

@@ -16,7 +16,7 @@ from store import NewRecord, Store
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq, StartMq
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 WORDS = ["project", "users", "people", "--pk", "id"]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Run, RunMq, StartMq
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture

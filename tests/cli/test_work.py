@@ -19,7 +19,7 @@ from store.models import Headers
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq, StartMq
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 ONCE = ["work", "jobs", "--once"]
 
 

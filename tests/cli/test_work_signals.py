@@ -89,7 +89,7 @@ def test_a_second_signal_ends_the_command_and_gives_its_message_back(
     assert lines(path.with_name("ended")) == []
 
 
-def test_a_killed_workers_messages_are_back_within_5_seconds(
+def test_a_killed_workers_messages_are_back_long_before_their_leases_end(
     start_mq: StartMq, store: Store, path: Path
 ) -> None:
     with Store.open(path) as again:
@@ -101,7 +101,7 @@ def test_a_killed_workers_messages_are_back_within_5_seconds(
         received: set[str] = set()
         while len(received) < 3:
             received |= {message.id for message in again.receive("jobs", 3, wait=5)}
-            assert monotonic() - killed < 5
+            assert monotonic() - killed < PATIENCE
     os.killpg(int(pid), signal.SIGKILL)
 
 

@@ -142,8 +142,8 @@ def a_message_gone_by_retention_may_be_deleted(q: Queues) -> None:
 def a_wait_ends_at_the_first_message(q: Queues) -> None:
     q.standard("m1", "m2")
     began = monotonic()
-    assert len(q.receive(3, wait=5)) == 2
-    assert monotonic() - began < 2
+    assert len(q.receive(3, wait=20)) == 2
+    assert monotonic() - began < 10
 
 
 @case("sqs-034")

@@ -10,6 +10,8 @@ from pathlib import Path
 PROGRAMS = Path(__file__).with_name("programs.py")
 ROOT = PROGRAMS.parents[2]
 PATIENCE = 60
+# How much longer than on an idle machine a thing may take where tests run side by side.
+SLOW_MACHINE = 10
 
 
 def start(name: str, *arguments: object, **variables: str) -> subprocess.Popen[str]:

@@ -13,6 +13,8 @@ from processes import finish, start
 
 from store import Consumer, Fenced, NewRecord, Record, Store
 
+pytestmark = pytest.mark.xdist_group("exactly_once")
+
 POINTS = ("commit.before", "commit.after", "copier.polled", "copier.produced", "copier.committed")
 PARTITIONS = 3
 

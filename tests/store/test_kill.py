@@ -15,6 +15,8 @@ from storm import ANY_MOMENT, PARTITIONS, READER_POINTS, Storm, committed, every
 
 from store import Store
 
+pytestmark = pytest.mark.xdist_group("kill")
+
 LOADS = ("first", "second")
 HITS = 20 * int(os.environ.get("MQ_KILL_SCALE", "1"))
 

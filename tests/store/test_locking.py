@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from processes import PATIENCE, finish, hear, kill, start
+from processes import PATIENCE, SLOW_MACHINE, finish, hear, kill, start
 
 from store import Busy, MqError, Store, StoreUnusable
 from store.clock import ManualClock
@@ -54,7 +54,7 @@ def test_a_writer_gives_up_within_half_a_second_of_its_timeout(
         with pytest.raises(Busy):
             store.produce("orders", "late")
 
-    assert 0.3 <= monotonic() - began < 0.8
+    assert 0.3 <= monotonic() - began < 0.3 + 0.5 * SLOW_MACHINE
 
 
 def test_readers_read_while_a_stopped_process_holds_the_lock(
@@ -94,7 +94,7 @@ def test_a_killed_holder_frees_the_lock_at_once(
     began = monotonic()
 
     assert orders.produce("orders", "next").offset == 10
-    assert monotonic() - began < 0.5
+    assert monotonic() - began < 0.5 * SLOW_MACHINE
 
 
 def test_a_waiting_writer_goes_on_when_the_holder_ends(
@@ -118,7 +118,7 @@ def test_ctrl_c_ends_the_wait_for_the_lock_within_a_quarter_of_a_second(
         took = monotonic() - began
 
     assert waiting.returncode != 0
-    assert took < 0.25
+    assert took < 0.25 * SLOW_MACHINE
 
 
 @pytest.fixture

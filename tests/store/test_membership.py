@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from processes import hear, kill, start
+from processes import SLOW_MACHINE, hear, kill, start
 
 from store import Consumer, Fenced, NewRecord, Position, Store
 from store.addresses import parse_address
@@ -386,7 +386,7 @@ def test_who_joins_takes_the_place_of_a_killed_member_at_once(killed: Store) -> 
     assert numbers(join(killed, "b")) == [0, 1, 2]
 
 
-def test_a_killed_member_is_dropped_within_five_seconds(killed: Store) -> None:
+def test_a_killed_member_is_dropped_long_before_its_session_ends(killed: Store) -> None:
     process = start("join", killed.path, GROUP)
     assert hear(process) == "joined"
     consumer = join(killed, "b")
@@ -394,7 +394,7 @@ def test_a_killed_member_is_dropped_within_five_seconds(killed: Store) -> None:
     assert numbers(consumer) == []
     kill(process)
     moment = monotonic()
-    while not consumer.assignment and monotonic() < moment + 30:
+    while not consumer.assignment and monotonic() < moment + 4 * SLOW_MACHINE:
         consumer.poll(timeout=0.1)
 
-    assert monotonic() - moment < 5
+    assert consumer.assignment

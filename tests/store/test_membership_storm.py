@@ -23,6 +23,8 @@ from storm_member import SESSION_TIMEOUT
 
 from store import NewRecord, Store
 
+pytestmark = pytest.mark.xdist_group("membership_storm")
+
 SECONDS = float(os.environ.get("MQ_STORM_SECONDS", "20"))
 MEMBERS = 8
 PARTITIONS = 4

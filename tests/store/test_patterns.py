@@ -17,7 +17,7 @@ LONG = "a" * 100_000 + "!"
 
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patterns, "PATIENCE", 0.05)
+    monkeypatch.setattr(patterns, "PATIENCE", 0.5)
 
 
 @pytest.mark.parametrize("text", ["xay", "a" * 100_000, "é" * 100_000 + "a"])

@@ -20,6 +20,8 @@ from queue_programs import start
 
 from store import NewMessage, Store
 
+pytestmark = pytest.mark.xdist_group("queue_workers")
+
 WORKERS = 16
 KILLS = 24
 MESSAGES = 2_000

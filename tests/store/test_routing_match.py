@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import product
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -54,10 +54,10 @@ def test_many_hashes_stay_bounded() -> None:
     trie.add(".".join(["#", "a"] * 30), 1)
     trie.add(".".join(["#", "*"] * 60), 2)
     key = ".".join(["a"] * 100)
-    began = perf_counter()
+    began = process_time()
 
     assert sorted(trie.match(key)) == [0, 1, 2]
-    assert perf_counter() - began < 1
+    assert process_time() - began < 5
 
 
 @pytest.mark.parametrize("seed", range(20))

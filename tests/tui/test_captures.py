@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("pictures")
+
 DOCS = Path(__file__).parents[2] / "docs"
 HINT = "run: python docs/capture_dashboard.py"
 

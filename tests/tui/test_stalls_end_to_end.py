@@ -26,7 +26,7 @@ from tui.remedies import KEY_IDS
 
 PROMPT = 2.0
 """Within so many seconds a stall is seen, and seen to be over."""
-SLOW_MACHINE = 5
+SLOW_MACHINE = 15
 HOLDER = """
 import sys
 from store import Store
