@@ -49,9 +49,7 @@ class Context:
     @cached_property
     def diagnostics(self) -> Diagnostics:
         """The writer to stderr."""
-        return Diagnostics(
-            quiet=self.quiet, json=self.format in {Format.JSON, Format.NDJSON}, colour=self.colour
-        )
+        return Diagnostics(quiet=self.quiet, json=self.format in {Format.JSON, Format.NDJSON})
 
     def named_store(self) -> StoreLocation | None:
         """The store that `--store` or `$MQ_STORE` names, if one does."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from store.errors import (
     BadInput,
@@ -19,9 +18,6 @@ from store.errors import (
     Unavailable,
 )
 from store.text import printable
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress, TaskID
 
 
 class ExitCode(IntEnum):
@@ -56,13 +52,34 @@ def exit_code(error: MqError) -> ExitCode:
     return next(codes, ExitCode.FAILED)
 
 
+class Progress:
+    """Counts work, and shows nothing."""
+
+    is_shown = False
+
+    def advance(self, count: int) -> None:
+        """So much more is done."""
+
+    def at(self, done: int, total: int) -> None:
+        """So much of so much is done."""
+
+    def measure(self, part: Callable[[], float]) -> None:
+        """Take the part that is done from here, between 0 and 1, and not from the count."""
+
+    def expect(self, remaining: Callable[[], int]) -> None:
+        """Ask this for how much is still to be done whenever it is shown."""
+
+    def hide(self) -> None:
+        """Take the line away, so that another one can be written."""
+
+
 class Diagnostics:
     """Says on stderr what is not data. `json` turns errors into one JSON object each."""
 
-    def __init__(self, *, quiet: bool = False, json: bool = False, colour: bool = True) -> None:
+    def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
         self.quiet = quiet
         self.json = json
-        self.colour = colour
+        self._progress = Progress()
 
     @property
     def is_terminal(self) -> bool:
@@ -117,56 +134,31 @@ class Diagnostics:
         return sys.stdin.readline().strip()
 
     @contextmanager
-    def progress(self, label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        """Give a function that counts work done; a bar appears on a terminal after a second."""
-        enabled = self.is_terminal and not self.quiet
-        bar = _LateBar(label, total, enabled=enabled, colour=self.colour)
+    def progress(
+        self, label: str, total: int | None = None, *, in_bytes: bool = False, shown: bool = True
+    ) -> Iterator[Progress]:
+        """Count work of a second or more on a terminal; the line is gone when the work is done."""
+        if self.quiet or not (shown and self.is_terminal):
+            yield Progress()
+            return
+        from mq.progress import ProgressLine
+
+        line = ProgressLine(label, total, in_bytes=in_bytes)
+        self._progress = line
         try:
-            yield bar.advance
+            yield line
         finally:
-            bar.stop()
+            line.hide()
+            self._progress = Progress()
 
     def _write(self, line: str) -> None:
+        self._progress.hide()
         try:
             sys.stderr.write(printable(line) + "\n")
             sys.stderr.flush()
         except OSError:
             # Nobody can be told that nobody reads stderr; the exit code still says it.
             return
-
-
-class _LateBar:
-    """A progress bar that is made, and imports rich, only when the work takes over a second."""
-
-    def __init__(self, label: str, total: int | None, *, enabled: bool, colour: bool) -> None:
-        self._label, self._total, self._enabled = label, total, enabled
-        self._colour = colour
-        self._done = 0
-        self._appears = time.monotonic() + 1
-        self._bar: RichProgress | None = None
-        self._task: TaskID | None = None
-
-    def advance(self, count: int) -> None:
-        self._done += count
-        if not self._enabled or time.monotonic() < self._appears:
-            return
-        if self._bar is None:
-            self._start()
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self._done)
-
-    def stop(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def _start(self) -> None:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        console = Console(stderr=True, no_color=not self._colour)
-        self._bar = Progress(console=console, transient=True)
-        self._task = self._bar.add_task(printable(self._label), total=self._total)
-        self._bar.start()
 
 
 def _error_document(error: MqError) -> str:

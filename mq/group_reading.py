@@ -54,6 +54,11 @@ class GroupReading:
             if not polled and (not self._follow or self._is_past(now)):
                 return
 
+    def remaining(self) -> int:
+        """How many offsets are still to be read in the partitions that this member owns."""
+        places = self._consumer.position.items()
+        return sum(max(0, self._end(*place) - offset) for place, offset in places)
+
     def commit(self, records: Sequence[Record]) -> None:
         """Commit that these records were dealt with.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -118,6 +119,15 @@ class Output:
     def is_json(self) -> bool:
         """Whether `-o json` or `-o ndjson` was asked for."""
         return self.format in {Format.JSON, Format.NDJSON}
+
+    @property
+    def is_in_file(self) -> bool:
+        """Whether a file takes it, or /dev/null: no terminal and no pipe, which may end at one."""
+        try:
+            mode = os.fstat(1).st_mode
+        except OSError:
+            return False
+        return not (self.is_terminal or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
 
     def listing(self, columns: Sequence[Column[Row]], rows: Iterable[Row]) -> None:
         """Write rows: a table, TSV, one JSON array, a JSON object per line, or first cells."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from mq.chaos import warn_of_chaos
 from mq.context import Context
+from mq.diagnostics import Progress
 from mq.interrupts import Interrupts
 from mq.lease_length import require_lease
 from mq.message_records import message_lines
@@ -38,6 +39,7 @@ class QueueReading:
         self._wait = _LONGEST_WAIT if follow else 0.0
         self._interrupts = interrupts
         self._diagnostics = context.diagnostics
+        self._output = context.output
         config = store.queue_config(queue)
         require_lease(queue, config)
         warn_of_chaos(context, queue, config)
@@ -52,18 +54,24 @@ class QueueReading:
         self._interrupts.hold()
         self._printer.while_waiting(max(self._lease / 3, 0.1), self._keep_leases)
         try:
-            self._print_all()
+            label, shown = f"consume {self._queue}", not self._wait and self._output.is_in_file
+            with self._diagnostics.progress(label, shown=shown) as progress:
+                if progress.is_shown:
+                    ready = self._store.queue(self._queue).ready
+                    progress.expect(lambda: self._printer.most(ready - self._printer.printed))
+                self._print_all(progress)
             self._printer.finish()
         except KeyboardInterrupt:
             if not self._interrupts.is_stop:
                 raise
         return self._printer.printed
 
-    def _print_all(self) -> None:
+    def _print_all(self, progress: Progress) -> None:
         while not self._printer.is_done:
             messages = self._receive()
             if messages:
                 self._print(messages)
+                progress.advance(len(messages))
             elif self._interrupts.has_come():
                 raise KeyboardInterrupt
             elif not self._wait:

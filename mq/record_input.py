@@ -27,6 +27,9 @@ if TYPE_CHECKING:
         def fileno(self) -> int:
             """Its descriptor; raises UnsupportedOperation for what is in memory."""
 
+        def tell(self) -> int:
+            """How many bytes of it were read."""
+
         def read(self, size: int = -1, /) -> bytes:
             """Read up to that many bytes."""
 
@@ -137,6 +140,14 @@ def opened(path: str | None) -> "Iterator[InputFile]":
         raise BadInput(f"{path or 'stdin'} can't be read: {error.strerror}") from None
     with file:
         yield file
+
+
+def regular_size(file: "InputFile") -> int | None:
+    """How many bytes a file has; None for a pipe or a terminal, which has no size."""
+    import stat
+
+    found = os.fstat(file.fileno())
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def changed(records: Named, change: Callable[[NewRecord], NewRecord]) -> Named:

@@ -64,6 +64,10 @@ class RecordPrinter(Generic[Row]):
         """Whether the limit is reached."""
         return self._limit is not None and self.printed >= self._limit
 
+    def most(self, records: int) -> int:
+        """How many of so many records the limit still lets through."""
+        return records if self._limit is None else min(records, self._limit - self.printed)
+
     def check(self) -> None:
         """Raise what cut the last batch short: KeyboardInterrupt, ReaderGone or an OSError.
 

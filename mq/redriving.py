@@ -77,14 +77,14 @@ class PacedRedrive:
     def move(self, planned: Sequence[Moved], rate: float | None) -> None:
         """Move these, those that are still there; raises KeyboardInterrupt after a signal."""
         pace = None if rate is None else Pace(rate)
-        with self._diagnostics.progress(f"redrive {self._queue}", len(planned)) as advance:
+        with self._diagnostics.progress(f"redrive {self._queue}", len(planned)) as progress:
             done = 0
             while done < len(planned):
                 number = len(planned) if pace is None else pace.take(monotonic())
                 next_ones = planned[done : done + number]
                 for part in cut([one.size for one in next_ones]):
                     self._move_at_once(next_ones[part])
-                    advance(part.stop - part.start)
+                    progress.advance(part.stop - part.start)
                     self._stop_if_told()
                 done += number
                 if pace is not None and done < len(planned):

@@ -57,6 +57,11 @@ class Scan:
             self._store.wait(self._since, self._pause(now))
             self._look()
 
+    def remaining(self) -> int:
+        """How many offsets are still to be read, of what was there when it last looked."""
+        ends = ((self._until.end(found.end), found.partition) for found in self._found)
+        return sum(max(0, end - self._next.get(number, 0)) for end, number in ends)
+
     def _look(self) -> None:
         # In this order, so that what is appended in between ends the next wait at once.
         self._since = self._store.changed()

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from store.producer import Producer
     from store.shared_records import SharedRecord
     from store.transaction import Transaction
+    from store.upkeep import Progress
     from store.watch.copies import Contents
 
 _PAGES_A_STEP = 500
@@ -286,13 +287,14 @@ class Store(
             self._database, since, monotonic() + in_seconds(timeout), until
         )
 
-    def backup(self, target: str | os.PathLike[str]) -> int:
+    def backup(self, target: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
         """Write a consistent, compact copy to a new file while others go on; its size in bytes.
 
-        The copy is verified. Raises `Damaged` where it has problems, `Exists` where the file is
-        there already, and `BadInput` for a name that no store can have.
+        The copy is verified. `progress` is called with how many of how many bytes are written.
+        Raises `Damaged` where it has problems, `Exists` where the file is there already, and
+        `BadInput` for a name that no store can have.
         """
-        return watch.copies.back_up(self._database, files.resolve(target))
+        return watch.copies.back_up(self._database, files.resolve(target), progress)
 
     @classmethod
     def restore(
@@ -303,17 +305,21 @@ class Store(
         timeout: Seconds = 30.0,
         clock: Clock | None = None,
         allow_network_fs: bool = False,
+        progress: Progress | None = None,
     ) -> Contents:
         """Put a copy of a backup, or of any store, in the place of the store at `path`.
 
         It happens whole or not at all. Processes that have the store open hear `StoreUnusable` with
         their next call, and write nothing any more. Raises `NotFound` where there is no backup,
         `ForeignFile` where one of the two is no store, `Damaged` where the backup has problems.
+        `progress` is called with how many of how many bytes are copied.
         """
         source, target = files.resolve(backup), files.resolve(path)
         if not allow_network_fs:
             files.refuse_network_file_system(target.parent)
-        return watch.copies.restore(source, target, clock or SystemClock(), in_seconds(timeout))
+        return watch.copies.restore(
+            source, target, clock or SystemClock(), in_seconds(timeout), progress
+        )
 
     @classmethod
     def contents(
@@ -328,13 +334,19 @@ class Store(
             files.resolve(path), clock or SystemClock(), in_seconds(timeout)
         )
 
-    def vacuum(self) -> int:
-        """Give unused pages back to the file system, in short steps; how many bytes it gave."""
+    def vacuum(self, *, progress: Progress | None = None) -> int:
+        """Give unused pages back to the file system, in short steps; how many bytes it gave.
+
+        `progress` is called with how many of how many bytes that is so far.
+        """
         freed = 0
+        unused = self.status().free_bytes if progress else 0
         while True:
             with self._database.write() as tx:
                 step = watch.maintenance.free_pages(tx, _PAGES_A_STEP)
             freed += step
+            if progress is not None:
+                progress(freed * files.PAGE_SIZE, max(unused, freed * files.PAGE_SIZE))
             if step == 0:
                 self._database.checkpoint()
                 return freed * files.PAGE_SIZE

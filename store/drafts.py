@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from store import losses
 from store.crash import crash_point
 from store.errors import BadInput, Exists, MqError, from_system
-from store.files import SIDE_FILES, uri
+from store.files import PAGE_SIZE, SIDE_FILES, uri
 from store.lockfile import REPLACING, Mark, WriteLock, lock_path
+from store.upkeep import Progress
 
 _DRAFT = re.compile(r"\.[0-9a-f]{8}\.new")
 _BESIDE_A_DRAFT = ("", "-journal", "-lock", *SIDE_FILES)
@@ -165,13 +166,47 @@ def _draft(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_copy(connection: sqlite3.Connection, draft: Path) -> None:
-    """Write a compact copy of a store, of whatever schema, into an empty draft."""
-    connection.execute("vacuum into ?", (uri(draft, "rw"),))
+def write_copy(
+    connection: sqlite3.Connection, draft: Path, progress: Progress | None = None
+) -> None:
+    """Write a compact copy of a store, of whatever schema, into an empty draft.
+
+    `progress` is called with how many of how many bytes are written.
+    """
+    size = _copied_size(connection) if progress else 0
+
+    def look() -> None:
+        if progress is not None:
+            progress(min(draft.stat().st_size, size), size)
+
+    with watched(connection, look):
+        connection.execute("vacuum into ?", (uri(draft, "rw"),))
     with opened(draft) as copy:
         number_copy(copy)
         # VACUUM INTO leaves a rollback journal behind, with which readers and writers would meet.
         copy.execute("pragma journal_mode = wal")
+
+
+@contextmanager
+def watched(connection: sqlite3.Connection, look: Callable[[], None]) -> Iterator[None]:
+    """Call this again and again while long statements of the connection run."""
+    connection.set_progress_handler(look, 5_000)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(_go_on, 200_000)
+
+
+def _go_on() -> None:
+    """Let Python see a Ctrl-C during a long statement."""
+
+
+def _copied_size(connection: sqlite3.Connection) -> int:
+    pages, free = (
+        connection.execute(f"pragma {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count")
+    )
+    return int(pages - free) * PAGE_SIZE
 
 
 @contextmanager

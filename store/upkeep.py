@@ -1,6 +1,10 @@
 """What looking after a store tells: its state, and what was removed or found. All are frozen."""
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+Progress = Callable[[int, int], None]
+"""Is told now and then how much of how much is done."""
 
 
 class TrimResult(NamedTuple):

@@ -22,6 +22,9 @@ def backup(path: Annotated[str, typer.Argument(metavar="PATH", help="A new file.
     if not path:
         raise BadInput("PATH names no file", hint="mq backup copy.db")
     context = current_context()
-    with context.open_store() as store:
-        size = store.backup(path)
+    with (
+        context.open_store() as store,
+        context.diagnostics.progress("back up", in_bytes=True) as progress,
+    ):
+        size = store.backup(path, progress=progress.at)
     report_document(context, {"path": path, "bytes": size}, f"{path}: {describe_size(size)}")

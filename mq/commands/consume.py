@@ -219,7 +219,7 @@ class TopicReading:
         request = self._request
         scan = Scan(self._store, request.source, self._start, self._until, follow=request.follow)
         self._interrupts.hold()
-        self._print_all(scan.batches(), lambda _: None)
+        self._print_all(scan.batches(), lambda _: None, scan.remaining)
 
     def _read_as_member(self, group: str) -> None:
         from mq.group_reading import GroupReading
@@ -241,16 +241,22 @@ class TopicReading:
             interrupts=self._interrupts, diagnostics=self._context.diagnostics,
         ) as reading:  # fmt: skip
             self._printer.while_waiting(session_timeout / 3, reading.heartbeat)
-            self._print_all(reading.batches(), reading.commit)
+            self._print_all(reading.batches(), reading.commit, reading.remaining)
 
     def _print_all(
-        self, batches: "Iterator[list[Record]]", commit: "Callable[[Sequence[Record]], None]"
-    ) -> None:
-        while not self._printer.is_done:
-            with self._interrupts.allowed():
-                batch = next(batches, None)
-            if batch is None:
-                return
-            dealt_with = self._printer.print(batch)
-            commit(batch[:dealt_with])
-            self._printer.check()
+        self, batches: "Iterator[list[Record]]", commit: "Callable[[Sequence[Record]], None]",
+        remaining: Callable[[], int],
+    ) -> None:  # fmt: skip
+        shown = not self._request.follow and self._context.output.is_in_file
+        label = f"consume {self._request.source}"
+        with self._context.diagnostics.progress(label, shown=shown) as progress:
+            progress.expect(lambda: self._printer.most(remaining()))
+            while not self._printer.is_done:
+                with self._interrupts.allowed():
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                dealt_with = self._printer.print(batch)
+                commit(batch[:dealt_with])
+                progress.advance(dealt_with)
+                self._printer.check()

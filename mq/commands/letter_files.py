@@ -11,6 +11,7 @@ from mq.commands.reporting import report_document
 from mq.conditions import parse_message_conditions
 from mq.context import Context, current_context
 from mq.damage_marks import Watch
+from mq.diagnostics import Progress
 from mq.letter_lines import parse_letter, to_letter_document
 from mq.record_input import opened
 from store.clock import FAR_AHEAD
@@ -42,12 +43,24 @@ def export_letters(
     """
     context = current_context()
     with context.open_store() as store:
+        source = store.dead_letter_queue(queue)
         choice = parse_message_conditions(where or [], store.clock.wall())
         watch = Watch()
-        for letter in watch.over(filter(choice, _letters(store, store.dead_letter_queue(queue)))):
-            if letter.damaged is None:
-                context.output.json_line(to_letter_document(letter))
+        with context.diagnostics.progress(
+            f"export {source}", shown=context.output.is_in_file
+        ) as progress:
+            if progress.is_shown:
+                progress.at(0, store.queue(source).messages)
+            for letter in watch.over(filter(choice, _counted(_letters(store, source), progress))):
+                if letter.damaged is None:
+                    context.output.json_line(to_letter_document(letter))
     watch.check()
+
+
+def _counted(letters: Iterator[Message], progress: Progress) -> Iterator[Message]:
+    for letter in letters:
+        yield letter
+        progress.advance(1)
 
 
 def _letters(store: Store, queue: str) -> Iterator[Message]:
@@ -78,7 +91,8 @@ def import_letters(
         target = store.dead_letter_queue(queue)
         before = store.queue(target)
         try:
-            stored = store.restore_dead_letters(queue, letters)
+            with context.diagnostics.progress(f"import into {target}") as progress:
+                stored = store.restore_dead_letters(queue, letters, progress=progress.at)
         except BadRecord as error:
             raise BadInput(f"line {numbers[error.index]}: {error.message}", error.hint) from None
         after = store.queue(target)

@@ -66,7 +66,8 @@ def _purge_some(context: Context, store: Store, queue: str, choice: Choice, dry_
         return len(found)
     context.confirm(f"This removes {counted(len(found), 'dead letter')} of {queue}.")
     # What was agreed to, and not what died alike meanwhile.
-    return len(store.remove_dead_letters(queue, found))
+    with context.diagnostics.progress(f"purge {queue}") as progress:
+        return len(store.remove_dead_letters(queue, found, progress=progress.at))
 
 
 def _dead_letters_in(store: Store, queue: str) -> int:

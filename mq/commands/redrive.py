@@ -136,8 +136,8 @@ def undo(
     It is a dead letter again as it was, with its id, value, reason and history.
     """
     context = current_context()
-    with context.open_store() as store:
-        done = store.undo_redrive(batch)
+    with context.open_store() as store, context.diagnostics.progress("undo") as progress:
+        done = store.undo_redrive(batch, progress=progress.at)
     _report(context, done)
     told = f"batch {done.batch} undone: {counted(len(done.moved), 'message')} as before"
     context.diagnostics.success(told)

@@ -48,9 +48,11 @@ def restore(
     if target.exists():
         context.confirm(f"This replaces {target}, {_words(replaced)}.", name=target.name)
     make_folder(target.parent)
-    put = Store.restore(
-        source, target, timeout=context.timeout, allow_network_fs=context.allow_network_fs
-    )
+    with context.diagnostics.progress("restore", in_bytes=True) as progress:
+        put = Store.restore(
+            source, target, timeout=context.timeout, allow_network_fs=context.allow_network_fs,
+            progress=progress.at,
+        )  # fmt: skip
     document = _document(source, target, put, replaced)
     report_document(context, document, f"restored {target}: {_words(put)}")
 

@@ -1,18 +1,19 @@
 """How `mq produce` and `mq publish` store their input, and tell what was stored."""
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from mq.context import Context
 from mq.destinations import Id
+from mq.diagnostics import Progress
 from mq.framing import Framing, InputForm
 from mq.interrupts import Interrupts
 from mq.loading import Loader
 from mq.output import Format, to_json
-from mq.record_input import Given, GivenMessage, Named, from_file, from_values, opened
+from mq.record_input import Given, GivenMessage, Named, from_file, from_values, opened, regular_size
 from mq.standard_input import is_typed
 from store.errors import BadInput
 from store.models import NewRecord
@@ -21,6 +22,7 @@ from store.text import counted, parse_duration
 if TYPE_CHECKING:
     from mq.destinations import Destination
     from mq.json_text import ValuePath
+    from mq.record_input import InputFile
     from store import Store
 
 
@@ -93,13 +95,13 @@ def store_input(
     context: Context, store: "Store", request: Request, destination: "Destination[Id]"
 ) -> None:
     """Store everything in a destination, confirming each batch, and say how much it was."""
-    with Interrupts(signal.SIGINT) as interrupts, _progress(context, request) as advance:
-        confirm = partial(_confirm, context, interrupts, advance, destination)
+    with Interrupts(signal.SIGINT) as interrupts, _progress(context, request) as progress:
+        confirm = partial(_confirm, context, interrupts, progress, destination)
         loader = Loader(
             store, destination, batch=request.batch, confirm=confirm, interrupts=interrupts
         )
         try:
-            with _records(context, request, loader) as records:
+            with _records(context, request, loader, progress) as records:
                 loader.load(destination.completed(records))
         except KeyboardInterrupt:
             context.diagnostics.note(f"interrupted; {_stored(loader, destination)}")
@@ -121,7 +123,9 @@ def _stored(loader: Loader[Id], destination: "Destination[Id]") -> str:
 
 
 @contextmanager
-def _records(context: Context, request: Request, loader: Loader[Id]) -> Iterator[Named]:
+def _records(
+    context: Context, request: Request, loader: Loader[Id], progress: Progress
+) -> Iterator[Named]:
     if request.tombstone:
         yield iter([("", NewRecord(None))])
     elif request.values:
@@ -130,18 +134,27 @@ def _records(context: Context, request: Request, loader: Loader[Id]) -> Iterator
         with opened(request.file) as file:
             if file.isatty():
                 context.diagnostics.success("reading records from the terminal; Ctrl-D ends them")
+            if progress.is_shown:
+                _measure(progress, file)
             yield from_file(file, request.form, loader.flush)
+
+
+def _measure(progress: Progress, file: "InputFile") -> None:
+    """Have the bytes that were read of a file tell how far it is; a pipe's end is not known."""
+    size = regular_size(file)
+    if size:
+        progress.measure(lambda: file.tell() / size)
 
 
 def _confirm(
     context: Context,
     interrupts: Interrupts,
-    advance: Callable[[int], None],
+    progress: Progress,
     destination: "Destination[Id]",
     ids: list[Id],
 ) -> None:
     """Print where records were stored, whole even when a signal comes meanwhile."""
-    advance(len(ids))
+    progress.advance(len(ids))
     if context.format is None:
         return
     lines = b"".join(_address_line(context.format, destination, id) for id in ids)
@@ -155,8 +168,7 @@ def _address_line(format: Format, destination: "Destination[Id]", id: Id) -> byt
     return text.encode() + b"\n"
 
 
-def _progress(context: Context, request: Request) -> AbstractContextManager[Callable[[int], None]]:
-    typed = request.file is None and is_typed()
-    if typed or context.format is not None:
-        return nullcontext(lambda _count: None)
-    return context.diagnostics.progress(f"storing in {request.destination}")
+def _progress(context: Context, request: Request) -> AbstractContextManager[Progress]:
+    typed = not request.values and request.file is None and is_typed()
+    shown = not typed and (context.format is None or context.output.is_in_file)
+    return context.diagnostics.progress(f"store in {request.destination}", shown=shown)

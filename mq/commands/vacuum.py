@@ -12,6 +12,9 @@ app = SingleCommand()
 def vacuum() -> None:
     """Give space that nothing uses any more back to the file system, in short steps."""
     context = current_context()
-    with context.open_store() as store:
-        freed = store.vacuum()
+    with (
+        context.open_store() as store,
+        context.diagnostics.progress("vacuum", in_bytes=True) as progress,
+    ):
+        freed = store.vacuum(progress=progress.at)
     report_document(context, {"freed_bytes": freed}, f"gave {describe_size(freed)} back")

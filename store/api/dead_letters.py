@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from store.delivery.deadletters import Choice
     from store.letters import Batch, Chosen, DeadLetterQueue, Event, LetterGroup, Moved, Redriven
     from store.messages import Message
-
-    Progress = Callable[[int, int], None]
+    from store.upkeep import Progress
 
 _PAGE = 500
 

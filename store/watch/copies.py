@@ -13,6 +13,7 @@ from store.clock import Clock
 from store.connections import translated
 from store.db import Database
 from store.errors import BadInput, Damaged, Exists, ForeignFile, StoreUnusable
+from store.upkeep import Progress
 from store.watch import maintenance
 
 
@@ -29,7 +30,7 @@ class Contents(NamedTuple):
     newest: int
 
 
-def back_up(database: Database, target: Path) -> int:
+def back_up(database: Database, target: Path, progress: Progress | None = None) -> int:
     """Write a compact copy of this moment to a new file of mode 0600; its size in bytes.
 
     Readers and writers go on meanwhile. The copy is read whole before it gets its name: `Damaged`
@@ -40,12 +41,14 @@ def back_up(database: Database, target: Path) -> int:
         raise Exists(f"{target} exists already", hint="name a new file")
     with drafts.new_file(target, database.timeout, keeps_lock=False) as draft:
         with translated(target), database.this_thread():
-            drafts.write_copy(database.read_only(), draft)
+            drafts.write_copy(database.read_only(), draft, progress)
         _check(draft, database.path, database.clock, database.timeout)
     return target.stat().st_size
 
 
-def restore(backup: Path, target: Path, clock: Clock, timeout: float) -> Contents:
+def restore(
+    backup: Path, target: Path, clock: Clock, timeout: float, progress: Progress | None = None
+) -> Contents:
     """Put a copy of a backup under the name of a store, whole or not at all; what is in it.
 
     Processes that have the store open are told so by their next call, and none writes any more
@@ -58,7 +61,7 @@ def restore(backup: Path, target: Path, clock: Clock, timeout: float) -> Content
         _refuse_foreign(target, clock, timeout)
         with drafts.new_file(target, timeout, over=True) as draft:
             with translated(backup):
-                drafts.write_copy(connection, draft)
+                drafts.write_copy(connection, draft, progress)
                 migrations.bring_up(draft)
             _check(draft, backup, clock, timeout)
     return contents(target, clock, timeout)

@@ -258,11 +258,6 @@ class TestDiagnostics:
         assert "created" in run_mq_on_terminal("init", "seen.db").text
         assert run_mq_on_terminal("-q", "init", "quiet.db").text == ""
 
-    def test_progress_in_a_pipe_shows_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
-        with Diagnostics().progress("copying", 3) as advance:
-            advance(3)
-        assert capsys.readouterr().err == ""
-
 
 class TestConfirmation:
     def test_off_a_terminal_it_needs_yes(self) -> None:
