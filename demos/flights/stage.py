@@ -7,7 +7,10 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from textwrap import fill, wrap
 from typing import Protocol
@@ -39,7 +42,26 @@ class Stage:
         self._writer = writer
         self.folder = folder
         self.store_path = store or folder / ".mq" / "store.db"
-        self._environment = _environment(store)
+        self._environment = _environment(folder, store)
+
+    @contextmanager
+    def meanwhile(self, scene: Callable[[Stage], None]) -> Iterator[Callable[[], None]]:
+        """Run a scene beside those of the block, which call what this gives to print it.
+
+        Nothing that it shows may depend on them. What it raises comes when it is to be printed.
+        """
+        told = _Told()
+        beside = copy(self)
+        beside._writer = told
+        with ThreadPoolExecutor(1) as threads:
+            done = threads.submit(scene, beside)
+
+            def print_it() -> None:
+                done.result()
+                for text, style in told.texts:
+                    self._writer.text(text, style=style)
+
+            yield print_it
 
     def title(self, text: str) -> None:
         """Begin a scene."""
@@ -150,13 +172,31 @@ class Stage:
         return (self.folder / name).read_bytes().splitlines()
 
 
-def _environment(store: Path | None) -> dict[str, str]:
+class _Told:
+    """Keeps what is written, to be printed in its turn."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, str]] = []
+
+    def text(self, text: str, *, style: str = "") -> None:
+        """Keep a text and its style."""
+        self.texts.append((text, style))
+
+
+def _environment(folder: Path, store: Path | None) -> dict[str, str]:
     ours = {"MQ_STORE", "MQ_CRASH_AT", "PYTHONPATH"}
+    if os.environ.get("PYTHONDONTWRITEBYTECODE") and not os.environ.get("PYTHONPYCACHEPREFIX"):
+        # Each of sixty commands would compile mq anew; what is compiled goes with the folder.
+        ours.add("PYTHONDONTWRITEBYTECODE")
+        compiled = {"PYTHONPYCACHEPREFIX": str(folder / ".compiled")}
+    else:
+        compiled = {}
     package = str(Path(str(mq.__file__)).parents[1])
     python_path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     named = {} if store is None else {"MQ_STORE": str(store)}
     return {
         **{name: value for name, value in os.environ.items() if name not in ours},
+        **compiled,
         **named,
         "PYTHONPATH": python_path,
         "DEMO_PYTHON": sys.executable,

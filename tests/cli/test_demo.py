@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from mq.beside import load
+from store import MqError
 from store.log.placement import partition_for_key
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -240,6 +242,24 @@ def test_a_store_that_is_named_keeps_the_topic_its_readers_and_the_queue(
     assert groups == {"audit", "board", "notify", "tally"}
     queues = json.loads(run_mq("-s", mine, "queue", "list", "--json").text)
     assert {row["name"]: row["ready"] for row in queues} == {"rebooking": 0, "rebooking.dlq": 1}
+
+
+def test_what_a_scene_beside_others_raises_comes_when_it_is_to_be_printed(tmp_path: Path) -> None:
+    stage = load(ROOT / "demos" / "flights", "stage")
+    said: list[str] = []
+
+    class Writer:
+        def text(self, text: str, *, style: str = "") -> None:
+            said.append(text)
+
+    def fail(beside: Any) -> None:
+        beside.say("this far")
+        beside.check(False, "it breaks")
+
+    with stage.Stage(Writer(), tmp_path).meanwhile(fail) as print_it:
+        assert said == []
+        with pytest.raises(MqError, match="it breaks"):
+            print_it()
 
 
 def test_an_unknown_story_is_not_found_and_the_known_ones_are_named(
