@@ -7,6 +7,7 @@ from store.models import TopicConfig
 
 _AGE = "what is older than that may go at once"
 _AMOUNT = "what is beyond that may go at once, the oldest first"
+_EXHAUSTED = "what was delivered as often as that may go at once"
 _REPLACED = "records without a key, and values that newer ones replace, may go at once"
 
 
@@ -34,6 +35,9 @@ def queue_keeps_less(
     less = {}
     if after.retention < before.retention:
         less["retention"] = _AGE
+    if _drops_exhausted(before, after) and messages:
+        changed = after.max_deliveries != before.max_deliveries
+        less["max_deliveries" if changed else "drop_exhausted"] = _EXHAUSTED
     if after.overflow == "drop-head":
         for setting, present in (("max_length", messages), ("max_bytes", size)):
             limit = getattr(after, setting)
@@ -41,6 +45,12 @@ def queue_keeps_less(
                 changed = limit != getattr(before, setting)
                 less[setting if changed else "overflow"] = _AMOUNT
     return less
+
+
+def _drops_exhausted(before: QueueConfig, after: QueueConfig) -> bool:
+    if after.max_deliveries is None or after.dlq is not None:
+        return False
+    return before.dlq is not None or _is_less(after.max_deliveries, before.max_deliveries)
 
 
 def _is_less(new: int | None, old: int | None) -> bool:

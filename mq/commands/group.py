@@ -81,7 +81,10 @@ def alter(
     max_deliveries: MaxDeliveries = None,
     dlq: DeadLetterQueue = None,
 ) -> None:
-    """Change settings of a group, and add topics; what is not given stays."""
+    """Change settings of a group, and add topics; what is not given stays.
+
+    A record that the group stands at, and that has failed as often as it may now, goes to the DLQ.
+    """
     settings = group_settings(
         max_lag=max_lag, max_lag_time=max_lag_time, below_start=below_start, assignor=assignor,
         retention=retention, max_deliveries=max_deliveries, dlq=dlq,

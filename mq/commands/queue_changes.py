@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -35,13 +35,12 @@ from mq.commands.queue_options import (
 from mq.commands.reporting import DryRun, report_done
 from mq.commands.setting_changes import CHANGES, Change, changed_settings, sentence_of
 from mq.context import current_context
-from mq.trial import trial
 from store.errors import BadInput
 from store.keeping import queue_keeps_less
-from store.queue_status import QueueStatus
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.messages import QueueConfig
+    from store.queue_status import QueueStatus
 
 
 def alter(
@@ -73,8 +72,9 @@ def alter(
 ) -> None:
     """Change settings of a queue; what is not given stays, and so do the messages.
 
-    Keeping messages for less time than before, or fewer of them, can't be taken back: it is asked
-    about on a terminal and needs --yes off it. Whether a queue is FIFO can't change.
+    Messages that are over a changed limit go at once: to the DLQ what was delivered as often as it
+    may be now. Keeping messages for less time than before, or fewer of them, can't be taken back:
+    it is asked about on a terminal and needs --yes off it. Whether a queue is FIFO can't change.
     """
     settings = queue_settings(
         fifo=fifo, lease=lease, delay=delay, retention=retention, max_deliveries=max_deliveries,
@@ -88,7 +88,7 @@ def alter(
         raise BadInput("there is nothing to change", hint=f"mq queue alter {name} --lease 1m")
     context = current_context()
     with context.open_store() as store:
-        changes = _changes(*_altered(store, name, settings, keep=False))
+        changes = _changes(store.queue(name), store.plan_queue_alter(name, **settings))
         if not dry_run:
             for change in changes:
                 if change.risk:
@@ -96,26 +96,16 @@ def alter(
                         f"This can't be taken back. Queue {name}, {change.setting} {change.old} ->"
                         f" {change.new}: {change.risk}."
                     )
-            _altered(store, name, settings, keep=True)
+            store.alter_queue(name, **settings)
     if dry_run:
         context.output.listing(CHANGES, changes)
     else:
         report_done(context, CHANGES, changes, f"queue {name}: {sentence_of(changes)}")
 
 
-def _altered(
-    store: Store, name: str, settings: dict[str, Any], *, keep: bool
-) -> tuple[QueueStatus, QueueStatus]:
-    """The queue before and after; without `keep` nothing is stored."""
-    with trial(store, keep=keep) as tx:
-        before = tx.queue(name)
-        after = tx.alter_queue(name, **settings)
-    return before, after
-
-
-def _changes(before: QueueStatus, after: QueueStatus) -> list[Change]:
-    risks = queue_keeps_less(before.config, after.config, before.messages, before.bytes)
+def _changes(before: QueueStatus, after: QueueConfig) -> list[Change]:
+    risks = queue_keeps_less(before.config, after, before.messages, before.bytes)
     return [
         change._replace(risk=risks.get(change.setting))
-        for change in changed_settings(before.config, after.config)
+        for change in changed_settings(before.config, after)
     ]

@@ -17,7 +17,6 @@ from mq.commands.share_columns import (
 from mq.commands.skip import skip_shared
 from mq.context import current_context
 from mq.output import Format, row_document
-from mq.trial import trial
 from store.addresses import check_name
 from store.errors import BadInput
 from store.log.positions import parse_position
@@ -136,14 +135,19 @@ def alter(
     dlq: DeadLetterQueue = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Change settings of a share; what is not given stays, and so does what is in flight."""
+    """Change settings of a share; what is not given stays, and so does what somebody holds.
+
+    Any other record that was delivered as often as it may be now is finished at once.
+    """
     settings = read_settings(SHARE, _given(lease, max_deliveries, max_in_flight, dlq))
     if not settings:
         raise BadInput("there is nothing to change", hint=f"mq share alter {name} --lease 1m")
     context = current_context()
-    with context.open_store() as store, trial(store, keep=not dry_run) as tx:
-        before = tx.share(name).config
-        changes = changed_settings(before, tx.alter_share(name, **settings).config)
+    with context.open_store() as store:
+        planned = store.plan_share_alter(name, **settings)
+        changes = changed_settings(store.share(name).config, planned)
+        if not dry_run:
+            store.alter_share(name, **settings)
     if dry_run:
         context.output.listing(CHANGES, changes)
     else:

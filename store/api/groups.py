@@ -52,7 +52,11 @@ class GroupCalls(Calls):
     def alter_group(
         self, name: str, *, topics: Iterable[str] = (), **settings: Unpack[GroupSettings]
     ) -> GroupStatus:
-        """Change what is given and keep the rest; topics are added."""
+        """Change what is given and keep the rest; topics are added.
+
+        A record that the group stands at, and that has failed as often as it may now, is copied to
+        the DLQ and passed over.
+        """
         with self._write() as tx:
             config = groups.groups.find(tx, name).config
             changed = config._replace(**_encoded(settings))

@@ -12,7 +12,7 @@ from store.log.encoding import check_text, check_whole, given_list, milliseconds
 from store.models import DELIVERIES_WITH_DLQ
 
 if TYPE_CHECKING:
-    from store.db import Write
+    from store.db import Snapshot, Write
     from store.errors import Damaged
     from store.messages import Message, MessageId, NewMessage, QueueConfig, QueueSettings
     from store.models import Headers, Seconds, Timestamp
@@ -65,13 +65,24 @@ class QueueCalls(Calls):
             return delivery.queues.find(tx, name).config
 
     def alter_queue(self, name: str, **settings: Unpack[QueueSettings]) -> QueueStatus:
-        """Change what is given and keep the rest; messages stay."""
+        """Change what is given and keep the rest; messages stay, but for those over a limit.
+
+        What was delivered as often as it may be now, or is over a length limit, goes to the DLQ or
+        away at once: more than a hundred in steps, each its own transaction.
+        """
         encoded = _encoded(settings)
         with self._write() as tx:
-            before = delivery.queues.find(tx, name).config
-            if encoded.get("dlq") and before.max_deliveries is None:
-                encoded.setdefault("max_deliveries", DELIVERIES_WITH_DLQ)
-            return delivery.counts.status(tx, delivery.altering.alter(tx, name, encoded))
+            settling = delivery.altering.alter(tx, name, _completed(tx, name, encoded))
+        if settling.has_more:
+            self._in_steps(settling.step)
+        with self._read() as tx:
+            return delivery.counts.status(tx, delivery.queues.find(tx, name))
+
+    def plan_queue_alter(self, name: str, **settings: Unpack[QueueSettings]) -> QueueConfig:
+        """The settings that `alter_queue` would leave; nothing is changed. Raises what it would."""
+        encoded = _encoded(settings)
+        with self._read() as tx:
+            return delivery.queues.altered(tx, name, _completed(tx, name, encoded))
 
     def delete_queue(self, name: str) -> QueueStatus:
         """Delete a queue with its messages; the queue as it was."""
@@ -289,6 +300,13 @@ def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
         first = type(first)(message, first.hint)
     first.failures = refused
     return first
+
+
+def _completed(tx: Snapshot, name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Changes with what follows from them: a DLQ alone sets a limit of deliveries."""
+    if settings.get("dlq") and delivery.queues.find(tx, name).config.max_deliveries is None:
+        return {"max_deliveries": DELIVERIES_WITH_DLQ, **settings}
+    return settings
 
 
 def _encoded(settings: QueueSettings) -> dict[str, Any]:

@@ -66,11 +66,23 @@ class ShareCalls(Calls):
             return delivery.share_view.in_flight(tx, delivery.shares.find(tx, share))
 
     def alter_share(self, name: str, **settings: Unpack[ShareSettings]) -> ShareStatus:
-        """Change what is given and keep the rest; what is in flight stays so."""
+        """Change what is given and keep the rest; what somebody holds stays so.
+
+        Any other record that was delivered as often as it may be now is finished at once, and
+        copied to the DLQ if there is one: more than a hundred in steps, each its own transaction.
+        """
+        encoded = _encoded(settings)
         with self._write() as tx:
-            return delivery.share_view.status(
-                tx, delivery.shares.alter(tx, name, _encoded(settings))
-            )
+            settling = delivery.altering.alter_share(tx, name, encoded)
+        if settling.has_more:
+            self._in_steps(settling.step)
+        return self.share(name)
+
+    def plan_share_alter(self, name: str, **settings: Unpack[ShareSettings]) -> ShareConfig:
+        """The settings that `alter_share` would leave; nothing is changed. Raises what it would."""
+        encoded = _encoded(settings)
+        with self._read() as tx:
+            return delivery.shares.altered(tx, name, encoded)
 
     def delete_share(self, name: str, *, force: bool = False) -> ShareStatus:
         """Delete a share; its topic stays. The share as it was.

@@ -34,6 +34,8 @@ class TopologyCalls(Calls):
     ) -> Plan:
         """Make the store what the files say, in one transaction; the steps that were done.
 
+        What is over changed limits then goes in steps, as in `alter_queue`.
+
         With `prune`, what the files' topologies created and the files have no more is deleted.
         Raises `InvalidTopology`, and `StalePlan` when the steps are no longer the `expected` ones.
         """
@@ -44,7 +46,9 @@ class TopologyCalls(Calls):
                     "the store has changed since the plan was made; nothing was applied",
                     hint="look at the new plan: mq plan FILE…",
                 )
-            topology.applying.carry_out(tx, plan)
+            settlings = topology.applying.carry_out(tx, plan)
+        for settling in settlings:
+            self._in_steps(settling.step)
         self._in_steps(log.retention.drain)
         return plan
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         restore as restore,
         send as send,
         settle as settle,
+        settling as settling,
         share_skip as share_skip,
         share_view as share_view,
         shares as shares,

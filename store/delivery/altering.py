@@ -1,4 +1,4 @@
-"""Changing a queue's settings, with what follows for the messages that are in it."""
+"""Changing the settings of a queue or share, with what follows for what is in it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,40 @@ from typing import Any
 
 from store import delivery
 from store.db import Write
-from store.delivery import expiry, heads, leases, loading, move, queues
+from store.delivery import expiry, heads, leases, loading, queues, shares
 from store.delivery.queues import Queue
+from store.delivery.readers import Reader
+from store.delivery.settling import Settling
 
 
-def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
-    """Change the given settings of a queue and keep the rest; messages stay."""
+def alter(tx: Write, name: str, settings: dict[str, Any]) -> Settling:
+    """Change the given settings of a queue and keep the rest.
+
+    What is over a limit now is settled by steps, of which the first is done.
+    """
     before = queues.find(tx, name).config
     queue = queues.alter(tx, name, settings)
     if queue.config.fifo and queue.config.delay != before.delay:
         heads.redelay(tx, queue.reader, leases.slots(tx, queue.reader)[0])
     if queue.config.dlq != before.dlq:
         _try_again(tx, queue)
-        _try_damaged(tx, queue)
-    # A lower limit applies to what is there (RabbitMQ); what one pass leaves, later writers take.
-    move.keep_within_limits(tx, queue.reader)
-    return queues.find(tx, name)
+        _try_damaged(tx, queue.reader)
+    return _settling(tx, name, before.max_deliveries)
+
+
+def alter_share(tx: Write, name: str, settings: dict[str, Any]) -> Settling:
+    """Change the given settings of a share, as `alter` does those of a queue."""
+    before = shares.find(tx, name).config
+    share = shares.alter(tx, name, settings)
+    if share.config.dlq != before.dlq:
+        _try_damaged(tx, share.reader)
+    return _settling(tx, name, before.max_deliveries)
+
+
+def _settling(tx: Write, name: str, before: int | None) -> Settling:
+    settling = Settling(name, before)
+    settling.step(tx)
+    return settling
 
 
 def _try_again(tx: Write, queue: Queue) -> None:
@@ -39,13 +57,13 @@ def _try_again(tx: Write, queue: Queue) -> None:
         )
 
 
-def _try_damaged(tx: Write, queue: Queue) -> None:
+def _try_damaged(tx: Write, reader: Reader) -> None:
     """What was set aside as damaged may have a place now."""
-    for slot in leases.slots(tx, queue.reader):
+    for slot in leases.slots(tx, reader):
         for (record,) in tx.rows(
             "select record from mq_damages where record >= :first and record < :end",
             {"first": slot.record_id(0), "end": slot.end},
         ):
             message = loading.load(tx, slot, record)
             if message is not None:
-                delivery.settle.release(tx, queue.reader, message)
+                delivery.settle.release(tx, reader, message)

@@ -54,7 +54,7 @@ class FairReceiver(Receiver):
             if record is None:
                 return
             message = load(self._tx, self._slot, record)
-            if message is None or self._take_out(message):
+            if message is None or self.take_out(message):
                 # Of what was damaged the group may not be the one that it was counted in.
                 tenants.pass_over(self._tx, self._reader, self._slot, record)
             else:

@@ -316,13 +316,19 @@ def sources_of(tx: Snapshot, name: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
-    """Change settings in place; whether a queue is FIFO can't change."""
+def altered(tx: Snapshot, name: str, settings: dict[str, Any]) -> QueueConfig:
+    """What the settings of a queue would be; raises `BadInput` where that can't work."""
     queue = find(tx, name)
     config = queue.config._replace(**settings)
     messages = sum(lane.records for lane in queue.lanes.values())
     delivery.queue_rules.check_change(name, queue.config, config, messages)
     check_config(tx, name, config)
+    return config
+
+
+def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
+    """Change settings in place; whether a queue is FIFO can't change."""
+    queue, config = find(tx, name), altered(tx, name, settings)
     tx.execute(
         "update mq_queues set delay = :delay, retention = :retention, max_message = :max_message,"
         " retry_delays = :retry_delays, dedup_window = :dedup, content_dedup = :content_dedup,"

@@ -95,7 +95,7 @@ class Receiver:
             last = messages[-1].lease
             assert last is not None
             after = (last.due, last.id)
-            ready += [m for m in messages if not self._take_out(m)]
+            ready += [m for m in messages if not self.take_out(m)]
         together = window.isolated(self._reader, ready)
         self._is_isolating = len(together) < len(ready)
         self._hold(together)
@@ -128,7 +128,7 @@ class Receiver:
             messages = self._next_undelivered(slot)
             if not messages:
                 return
-            ready = [m for m in messages if not self._take_out(m)]
+            ready = [m for m in messages if not self.take_out(m)]
             fresh = [self._lease_to_holder(m) for m in ready]
             leases.advance(self._tx, self._reader, slot, messages[-1].sequence + 1, fresh)
             self._picked += ready
@@ -161,7 +161,7 @@ class Receiver:
         # Walk the group in order, deliver what is visible, stop at the first in flight (SQS).
         ready: list[Stored] = []
         for message in self._walk(slot, head):
-            if not self._take_out(message):
+            if not self.take_out(message):
                 ready.append(message)
             if len(ready) == self._wanted or self._took_enough or self._is_in_flight(message):
                 break
@@ -212,8 +212,8 @@ class Receiver:
                 {"cursor": cursor, "id": slot.id},
             )
 
-    def _take_out(self, message: Stored) -> bool:
-        """Whether the message left the queue, or may at least not be delivered."""
+    def take_out(self, message: Stored) -> bool:
+        """Take a message out if it may not be delivered any more; whether that is so."""
         if message.is_damaged or (message.has_origin and not self._has_sound_origin(message)):
             self.taken_out += 1
             self._step_over(message)

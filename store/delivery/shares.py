@@ -172,11 +172,16 @@ def every(tx: Snapshot) -> list[Share]:
     return [find(tx, name) for (name,) in rows]
 
 
+def altered(tx: Snapshot, name: str, settings: dict[str, Any]) -> ShareConfig:
+    """What the settings of a share would be; raises `BadInput` where that can't work."""
+    config = find(tx, name).config._replace(**settings)
+    check_config(tx, config)
+    return config
+
+
 def alter(tx: Write, name: str, settings: dict[str, Any]) -> Share:
     """Change settings in place; what is in flight stays as it is."""
-    share = find(tx, name)
-    config = share.config._replace(**settings)
-    check_config(tx, config)
+    share, config = find(tx, name), altered(tx, name, settings)
     tx.execute(
         "update mq_readers set lease = :lease, max_deliveries = :max_deliveries,"
         " dead_letter_to = :dlq where id = :reader",

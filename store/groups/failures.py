@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from store.addresses import OFFSET_BITS
 from store.db import Write
 from store.delivery import attempts, dead_records, queues
+from store.groups import commit
 from store.groups.groups import Group
 from store.letters import Reason
+from store.log import read, topics
 from store.models import Record, RecordId
 
 
@@ -26,3 +29,32 @@ def note(
     reason: Reason = "rejected" if final else "max_deliveries"
     dead_records.copy(tx, target, record, number, error, reason)
     return number, True
+
+
+def settle(tx: Write, group: Group) -> int:
+    """Dead-letter the records that a group stands at and that are over its limit; how many.
+
+    Who owns such a partition is fenced, and reads on behind the record.
+    """
+    most = group.config.max_deliveries
+    if most is None or group.config.dlq is None:
+        return 0
+    settled = 0
+    for topic_name, number, slot, cursor in tx.rows(
+        "select c.name, p.number, s.id, max(s.cursor, p.start) from mq_slots s"
+        " join mq_partitions p on p.id = s.partition join mq_channels c on c.id = p.channel"
+        " where s.reader = :reader and s.cursor < p.next order by s.id",
+        {"reader": group.id},
+    ):
+        partition = topics.find(tx, topic_name).partition(number)
+        offset = read.next_offset(tx, partition, cursor)
+        failed = attempts.failures(tx, slot, offset)
+        if failed < most or offset >= partition.next:
+            continue
+        error = attempts.last_error(tx, slot << OFFSET_BITS | offset)
+        target = queues.find(tx, group.config.dlq)
+        record = RecordId(topic_name, number, offset)
+        dead_records.copy(tx, target, record, failed, error)
+        commit.place_cursor(tx, group, partition.id, offset + 1)
+        settled += 1
+    return settled

@@ -112,9 +112,17 @@ def _begin(tx: Write, group: Group, topic: topics.Topic, start: Position) -> Non
 
 
 def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
-    """Change a group's settings; under another assignor its partitions are shared out anew."""
+    """Change a group's settings, and settle what is over them now.
+
+    Under another assignor its partitions are shared out anew. A record that it stands at and that
+    has failed as often as it may goes to the DLQ.
+    """
+    from store.groups import failures
+
     before = groups.find(tx, name)
     group = groups.alter(tx, name, config, topic_names)
+    if failures.settle(tx, group):
+        next_generation(tx, group)
     if group.config.assignor != before.config.assignor:
         rebalance(tx, group)
     return group

@@ -8,6 +8,7 @@ from typing import Any
 
 from store.db import Write
 from store.delivery import altering, queues, shares
+from store.delivery.settling import Settling
 from store.groups import groups, membership
 from store.log import topics
 from store.log.positions import parse_position
@@ -35,32 +36,37 @@ _UNCONNECTED: dict[str, Any] = {
 _CONNECTING = frozenset(_UNCONNECTED)
 
 
-def carry_out(tx: Write, plan: Plan) -> None:
-    """Do every step, in an order in which whatever is referred to is there."""
+def carry_out(tx: Write, plan: Plan) -> list[Settling]:
+    """Do every step, in an order in which whatever is referred to is there.
+
+    Returned is what is over limits still, where that is too much for one transaction.
+    """
+    settlings: list[Settling] = []
     for step in plan.steps:
         if step.action == "create":
             _CREATE[step.kind](tx, step.thing)
             _label(tx, step.thing)
     for step in plan.steps:
         if step.action == "change":
-            _change(tx, step)
+            settlings += _change(tx, step)
     for step in plan.steps:
         if step.kind == "queue" and step.action != "delete":
-            _connect(tx, step.thing, [change.setting for change in step.changes])
+            changed = [change.setting for change in step.changes]
+            settlings += _connect(tx, step.thing, changed)
     for thing in plan.taken_over:
         _label(tx, thing)
     doomed = [step for step in plan.steps if step.action == "delete"]
     _disconnect(tx, doomed)
     for step in doomed:
         _DELETE[step.kind](tx, step.thing)
+    return [settling for settling in settlings if settling.has_more]
 
 
-def _connect(tx: Write, queue: Thing, settings: Iterable[str]) -> None:
+def _connect(tx: Write, queue: Thing, settings: Iterable[str]) -> list[Settling]:
     values = KINDS["queue"].values(
         {name: queue.settings[name] for name in settings if name in _CONNECTING}
     )
-    if values:
-        altering.alter(tx, queue.name, values)
+    return [altering.alter(tx, queue.name, values)] if values else []
 
 
 def _disconnect(tx: Write, doomed: Iterable[Step]) -> None:
@@ -116,22 +122,24 @@ _CREATE: dict[str, Callable[[Write, Thing], None]] = {
 }
 
 
-def _change(tx: Write, step: Step) -> None:
+def _change(tx: Write, step: Step) -> list[Settling]:
     changed = {
         change.setting: change.new
         for change in step.changes
         if step.kind != "queue" or change.setting not in _CONNECTING
     }
-    if changed:
-        _CHANGE[step.kind](tx, step.thing, KINDS[step.kind].values(changed))
+    if not changed:
+        return []
+    settling = _CHANGE[step.kind](tx, step.thing, KINDS[step.kind].values(changed))
+    return [] if settling is None else [settling]
 
 
 def _change_topic(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
     topics.alter(tx, thing.name, values.pop("partitions", None), values)
 
 
-def _change_queue(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
-    altering.alter(tx, thing.name, values)
+def _change_queue(tx: Write, thing: Thing, values: dict[str, Any]) -> Settling:
+    return altering.alter(tx, thing.name, values)
 
 
 def _change_exchange(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
@@ -148,11 +156,11 @@ def _change_group(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
     membership.alter(tx, thing.name, group.config._replace(**values), wanted)
 
 
-def _change_share(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
-    shares.alter(tx, thing.name, values)
+def _change_share(tx: Write, thing: Thing, values: dict[str, Any]) -> Settling:
+    return altering.alter_share(tx, thing.name, values)
 
 
-_CHANGE: dict[str, Callable[[Write, Thing, dict[str, Any]], None]] = {
+_CHANGE: dict[str, Callable[[Write, Thing, dict[str, Any]], Settling | None]] = {
     "topic": _change_topic,
     "queue": _change_queue,
     "exchange": _change_exchange,

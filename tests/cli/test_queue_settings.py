@@ -175,3 +175,27 @@ def test_a_limit_that_drops_messages_needs_yes(call_mq: RunMq) -> None:
     assert call_mq("queue", "alter", "q", "--max-length", "2").code == 0
     assert call_mq("queue", "alter", "q", "--max-length", "1").is_refused(2)
     assert call_mq("queue", "alter", "q", "--max-length", "1", "--yes").code == 0
+
+
+def test_a_limit_that_drops_what_was_delivered_needs_yes(call_mq: RunMq) -> None:
+    call_mq("queue", "create", "q")
+    call_mq("produce", "q", "1")
+    alter = ("queue", "alter", "q", "--drop-exhausted", "--max-deliveries", "1")
+    refused = call_mq(*alter)
+    assert refused.is_refused(2)
+    assert "what was delivered as often as that may go at once" in refused.err
+    assert call_mq(*alter, "--yes").code == 0
+    assert call_mq("queue", "alter", "q", "--max-deliveries", "2").code == 0
+
+
+def test_a_dry_run_settles_nothing(call_mq: RunMq) -> None:
+    call_mq("queue", "create", "dead")
+    call_mq("queue", "create", "q")
+    call_mq("produce", "q", "1")
+    (line,) = call_mq("receive", "q").out.splitlines()
+    call_mq("nack", "--delay", "1h", json.loads(line)["receipt"])
+    alter = ("queue", "alter", "q", "--max-deliveries", "1", "--dlq", "dead")
+    assert b"max_deliveries" in call_mq(*alter, "--dry-run").out
+    assert b"dead@0" not in call_mq("peek", "dead").out
+    assert call_mq(*alter).code == 0
+    assert b"dead@0" in call_mq("peek", "dead").out

@@ -14,6 +14,7 @@ import pytest
 from mq.topic_work import Pauses
 from store import NewRecord, Position, Store
 from store.addresses import parse_address
+from store.topology.reading import Source
 from tests.cli.test_work import PATIENCE, committed, wait_for_lines
 
 if TYPE_CHECKING:
@@ -73,7 +74,19 @@ def compact(store: Store) -> None:
     store.compact_topic("o")
 
 
-@pytest.mark.parametrize("settle", [skip, skip_to_dlq, trim, shrink, compact])
+def lower_limit(store: Store) -> None:
+    store.alter_group("g", max_deliveries=1, dlq="dead")
+
+
+def lower_limit_by_topology(store: Store) -> None:
+    limits = "{max_deliveries: 1, dlq: dead, topics: [o]}"
+    store.apply([Source("mq.yaml", f"version: 1\ngroups:\n  g: {limits}\n".encode())])
+
+
+@pytest.mark.parametrize(
+    "settle",
+    [skip, skip_to_dlq, trim, shrink, compact, lower_limit, lower_limit_by_topology],
+)
 def test_a_group_goes_on_when_its_record_is_settled_otherwise(
     start_mq: StartMq, topic: Path, settle: Callable[[Store], None]
 ) -> None:
@@ -155,7 +168,12 @@ def purge_unleased(store: Store) -> None:
     store.send("o", "new", message_group="g")
 
 
-@pytest.mark.parametrize("settle", [release_message, purge, purge_unleased])
+def lower_limit_of_queue(store: Store) -> None:
+    store.send("o", "new", message_group="g")
+    store.alter_queue("o", max_deliveries=1, drop_exhausted=True)
+
+
+@pytest.mark.parametrize("settle", [release_message, purge, purge_unleased, lower_limit_of_queue])
 @pytest.mark.parametrize("fifo", [False, True], ids=["standard", "fifo"])
 def test_a_queue_goes_on_when_its_message_is_settled_otherwise(
     start_mq: StartMq, path: Path, settle: Callable[[Store], None], fifo: bool
@@ -191,5 +209,20 @@ def test_a_share_goes_on_when_its_record_is_ready_again(
         settle(store)
 
     assert wait_for_lines(path.with_name("begun"), 2) == ["t/0@0", "t/0@0"]
+    running.interrupt(signal.SIGTERM)
+    assert running.end().code == 0
+
+
+def test_a_share_goes_on_when_a_lower_limit_finishes_its_first_record(
+    start_mq: StartMq, path: Path
+) -> None:
+    with Store.open(path, create=True, durability="normal") as store:
+        store.create_topic("t")
+        store.create_share("o", "t", max_in_flight=1)
+        store.produce_many("t", ["0", "1"])
+        running = worker(start_mq, path, "o", "t/0@0")
+        store.alter_share("o", max_deliveries=1)
+
+    assert wait_for_lines(path.with_name("begun"), 2) == ["t/0@0", "t/0@1"]
     running.interrupt(signal.SIGTERM)
     assert running.end().code == 0

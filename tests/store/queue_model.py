@@ -215,7 +215,7 @@ class QueuesModel:
         for message in queue.in_order(group):
             if len(ready) == most or queue.in_flight(message, now):
                 break
-            if not self._take_out(queue, message, now):
+            if not self.take_out(queue, message, now):
                 ready.append(message)
             elif queue.in_flight(message, now):
                 break
@@ -232,7 +232,7 @@ class QueuesModel:
         while waiting and len(picked) < most:
             step = most - len(picked)
             page, waiting = waiting[:step], waiting[step:]
-            ready = [m for m in page if not self._take_out(queue, m, now)]
+            ready = [m for m in page if not self.take_out(queue, m, now)]
             for message in ready:
                 self._hold(queue, message, lease, now)
             picked += ready
@@ -253,7 +253,8 @@ class QueuesModel:
         if lease is not None and lease.token is not None:
             self.ended.add(lease.token)
 
-    def _take_out(self, queue: QueueModel, message: MessageModel, now: int) -> bool:
+    def take_out(self, queue: QueueModel, message: MessageModel, now: int) -> bool:
+        """Take a message out if it may not be delivered any more; whether that is so."""
         if message.expires <= now:
             self.taken_out += 1
             if not shedding.expire(self, queue, message, now):

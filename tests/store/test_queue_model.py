@@ -6,10 +6,12 @@ import copy
 from typing import Any
 
 import pytest
+import queue_settling as settling
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import rule
 from queue_kinds import as_if_new
 from queue_machine import WHICH, QueueMachine
+from queue_model import QueueModel
 
 from store import BadInput, Conflict, NotFound
 
@@ -46,10 +48,11 @@ class Queues(QueueMachine):
     @rule(what=WHICH, limit=st.none() | st.integers(1, 2))
     def redrive(self, what: int, limit: int | None) -> None:
         # A queue that gets dead letters is meant itself, though it may have a DLQ too.
-        name = self._queue(what).name
-        name = {"fifo": "fifo.dead", "limited": "full"}.get(name, name)
-        queue = self.model.queues[name]
-        if name not in {each.dlq for each in self.model.queues.values()}:
+        queue, dlqs = self._queue(what), {each.dlq for each in self.model.queues.values()}
+        if queue.dlq is not None and queue.name not in dlqs and not self._has_letters(queue):
+            queue = self.model.queues[queue.dlq]
+        name = queue.name
+        if name not in dlqs and not self._has_letters(queue):
             with pytest.raises(BadInput):
                 self.store.redrive(name, limit=limit)
             return
@@ -71,6 +74,9 @@ class Queues(QueueMachine):
                 (source.name, back.sequence, name, copy.copy(letter))
             )
         assert list(moved) == []
+
+    def _has_letters(self, queue: QueueModel) -> bool:
+        return any(message.dead is not None for message in queue.messages.values())
 
     @rule()
     def undo(self) -> None:
@@ -115,6 +121,32 @@ class Queues(QueueMachine):
                         due = max(self.now, head.stored + queue.delay)
                         queue.turns[group] = (due, turn, first)
             queue.delay = delay * 1000
+
+    @rule(
+        what=WHICH,
+        most=st.none() | st.integers(1, 3),
+        is_connected=st.booleans(),
+        length=st.none() | st.integers(1, 4),
+    )
+    def alter_limit(
+        self, what: int, most: int | None, is_connected: bool, length: int | None
+    ) -> None:
+        queue = self._queue(what)
+        other = next((name for name in self.focus if name != queue.name), None)
+        before, dlq = queue.most, other if is_connected and most is not None else None
+        if dlq != queue.dlq:
+            settling.find_place(queue, self.now)
+        queue.most, queue.dlq = most, dlq
+        if queue.name in ("limited", "full"):
+            queue.max_length = length
+        self.store.alter_queue(
+            queue.name,
+            max_deliveries=most,
+            dlq=dlq,
+            drop_exhausted=dlq is None and most is not None,
+            max_length=queue.max_length,
+        )
+        settling.settle(self.model, queue, before, self.now, self._lane_of)
 
     @rule(end=st.booleans(), to=WHICH, data=st.data())
     def transaction(self, end: bool, to: int, data: Any) -> None:
