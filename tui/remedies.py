@@ -120,9 +120,8 @@ def _release_lease(store: Store, stall: Stall, named: str) -> None:
     if stall.kind == "fifo":
         store.release(stall.source, stall.offset)
     elif named == stall.blocker:
-        store.release_record(parse_address(stall.blocker))
+        store.release_record(parse_address(stall.blocker), stall.reader)
     else:
-        # Several shares have the record, and a receipt says which one is meant.
         store.nack([named], delay=0)
 
 
@@ -147,7 +146,11 @@ def _delete(store: Store, stall: Stall, words: list[str]) -> str:
 
 
 def _policy(store: Store, stall: Stall, words: list[str]) -> str:
-    most, target = int(_option(words, "--max-deliveries")), _option(words, "--dlq")
+    most = int(_option(words, "--max-deliveries"))
+    if "--dlq" not in words:
+        store.alter_queue(stall.source, max_deliveries=most)
+        return f"{stall.blocker} is ready to be delivered once more"
+    target = _option(words, "--dlq")
     if words[1] == "group":
         store.alter_group(stall.reader, max_deliveries=most, dlq=target)
     else:

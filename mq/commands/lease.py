@@ -54,19 +54,24 @@ def release(
         str,
         typer.Argument(metavar="RECEIPT|ADDRESS", help="A receipt, emails@12 or orders/2@4711."),
     ],
+    share: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which share has the record in flight.")
+    ] = None,
 ) -> None:
     """Take a message from whoever holds it, or end its delay; it is ready at once.
 
     Its receipt is worth nothing from then on. A record that several shares have in flight is named
-    by its receipt.
+    by its receipt, or with --share.
     """
     context = current_context()
     address = _message_address(what) if "@" in what else None
+    if share is not None and (address is None or address.partition is None):
+        raise BadInput("--share goes with the address of a record", hint="as in orders/2@4711")
     with context.open_store() as store:
         if address is None:
             store.nack([what], delay=0)
         elif address.partition is not None:
-            store.release_record(address)
+            store.release_record(address, share)
         else:
             store.release(address.name, address.offset or 0)
     report_document(context, {"released": what}, f"released {what}")

@@ -94,13 +94,14 @@ class ShareCalls(Calls):
             delivery.shares.delete(tx, name, force=force)
             return before
 
-    def release_record(self, record: Address) -> None:
+    def release_record(self, record: Address, share: str | None = None) -> None:
         """Make a record ready that somebody holds through a share, or that waits.
 
-        Raises `NotFound` when there is none, `BadInput` when several shares have it in flight.
+        Raises `NotFound` when there is none, `BadInput` when several shares have it in flight and
+        none of them is named.
         """
         with self._write() as tx:
-            delivery.release.release(tx, record)
+            delivery.release.release(tx, record, share)
 
     def skip_record(self, share: str, record: Address, to_queue: str | None = None) -> None:
         """Let a share be done with a record it has in flight, copied to a queue if one is named.

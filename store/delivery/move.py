@@ -96,18 +96,29 @@ def dead_letter(
     if reader.dead_letter_to is None:
         drop(tx, reader, message)
         return True
-    origin = delivery.origins.get(tx, message.record, message.timestamp, message.slot.level)
-    letter = _dead_origin(tx, reader, message, origin, reason, error)
-    targets = [
-        target
-        for target in delivery.dead_targets.find(tx, reader, message.content)
-        if not _is_cycle(letter, target.name)
-    ]
+    letter = _dead_origin(tx, reader, message, reason, error)
+    targets = _targets(tx, reader, message, letter)
     if targets:
         finish(tx, reader, [message])
         count(tx, reader, moved=1)
         _copy(tx, message, targets, letter, moved=reader.retains)
     return bool(targets)
+
+
+def has_place(tx: Snapshot, reader: Reader, message: Stored) -> bool:
+    """Whether a message that has used up its deliveries could leave its queue now."""
+    if reader.dead_letter_to is None:
+        return True
+    letter = _dead_origin(tx, reader, message, "max_deliveries", None)
+    return bool(_targets(tx, reader, message, letter))
+
+
+def _targets(tx: Snapshot, reader: Reader, message: Stored, letter: Origin) -> list[Queue | Topic]:
+    return [
+        target
+        for target in delivery.dead_targets.find(tx, reader, message.content)
+        if not _is_cycle(letter, target.name)
+    ]
 
 
 def _copy(
@@ -154,8 +165,9 @@ def _is_cycle(letter: Origin, target: str) -> bool:
 
 
 def _dead_origin(
-    tx: Write, reader: Reader, message: Stored, origin: Origin, reason: Reason, error: str | None
+    tx: Snapshot, reader: Reader, message: Stored, reason: Reason, error: str | None
 ) -> Origin:
+    origin = delivery.origins.get(tx, message.record, message.timestamp, message.slot.level)
     lease = message.lease
     here = 0 if lease is None else lease.deliveries
     ttl = message.expires - _sent(tx, message) if message.expires and reason == "expired" else None

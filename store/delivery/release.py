@@ -11,10 +11,10 @@ from store.errors import BadInput, NotFound
 from store.log import topics
 
 
-def release(tx: Write, record: Address) -> None:
-    """Make a record ready again; raises `NotFound` when no share has it in flight.
+def release(tx: Write, record: Address, of_share: str | None) -> None:
+    """Make a record ready again, in one share or in the only one that has it in flight.
 
-    Raises `BadInput` when several have it: then its receipt says which is meant.
+    Raises `NotFound` when none has, and `BadInput` when several have and none is named.
     """
     if record.partition is None or record.offset is None:
         raise BadInput(f"{record} is not a record", hint="name it like orders/2@4711")
@@ -25,13 +25,17 @@ def release(tx: Write, record: Address) -> None:
         )
     topics.find(tx, record.name).partition(record.partition)
     found = _in_flight(tx, record.name, record.partition, record.offset)
+    if of_share is not None:
+        wanted = shares.find(tx, of_share).name
+        found = [one for one in found if one[0].name == wanted]
     if not found:
-        raise NotFound(f"no share has {record} in flight", hint="mq lease list")
+        told = "no share has" if of_share is None else f"share {of_share} does not have"
+        raise NotFound(f"{told} {record} in flight", hint="mq lease list")
     if len(found) > 1:
         names = ", ".join(share.name for share, _ in found)
         raise BadInput(
             f"{record} is in flight in several shares: {names}",
-            hint=f"name its receipt instead: mq lease list {found[0][0].name}",
+            hint=f"say which: mq lease release {record} --share {found[0][0].name}",
         )
     share, stored = found[0]
     if not settle.release(tx, share.reader, stored):

@@ -119,13 +119,10 @@ class FifoCandidate:
             return remedies.of_damaged_message(
                 self._tx, self.source, message, self._queue.config.dlq
             )
+        if self._head.is_homeless:
+            return remedies.of_homeless_message(self.source, message, self._head.deliveries)
         return remedies.of_message(
-            self._tx,
-            self.source,
-            message,
-            self._queue.config.dlq,
-            self._head.receipt,
-            can_release=not self._head.is_exhausted,
+            self._tx, self.source, message, self._queue.config.dlq, self._head.receipt
         )
 
 

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from store import clock, holders, log
-from store.addresses import OFFSET_MASK
+from store.addresses import EXCHANGE_PREFIX, OFFSET_BITS, OFFSET_MASK
 from store.db import Row, Snapshot
-from store.delivery import receipts
-from store.text import describe_duration
+from store.delivery import loading, lookup, move, receipts
+from store.text import counted, describe_duration
 from store.watch import evidence
 from store.watch.models import Cause
 
@@ -55,8 +55,17 @@ class Leased:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether it may not be delivered again, and could not be moved away either."""
+        """Whether it may not be delivered again."""
         return not self.is_held and self._most is not None and self.deliveries >= self._most
+
+    @cached_property
+    def is_homeless(self) -> bool:
+        """Whether it may not be delivered again, and can't leave either."""
+        found = lookup.place(self._tx, self.lease >> OFFSET_BITS) if self.is_exhausted else None
+        message = None if found is None else loading.load_leased(self._tx, found[1], self.lease)
+        if found is None or message is None:
+            return False
+        return not move.has_place(self._tx, found[0], message)
 
     @cached_property
     def cause(self) -> Cause:
@@ -122,11 +131,8 @@ class Leased:
         if self.is_damaged:
             return "it is damaged and never handed out"
         if self.is_exhausted:
-            return (
-                f"it has used up its {self.deliveries} deliveries and has nowhere to go:"
-                f" its DLQ {dlq} does not take it"
-            )
-        until = describe_duration((self._due - self._tx.now) / 1000)
+            return self._why_exhausted(dlq)
+        until = self._until
         if self.cause == "poison":
             return f"it was delivered {self.deliveries} times and never done"
         if self.cause == "abandoned":
@@ -134,3 +140,16 @@ class Leased:
         if self._token is None:
             return f"it failed and waits {until} for its next delivery"
         return f"{holder} has it for another {until}"
+
+    def _why_exhausted(self, dlq: str | None) -> str:
+        used_up = f"it has used up its {counted(self.deliveries, 'delivery')}"
+        if not self.is_homeless:
+            where = "leaves" if dlq is None else f"goes to {dlq}"
+            return f"{used_up}, waits {self._until}, and then {where} with the next receive"
+        if (dlq or "").startswith(EXCHANGE_PREFIX):
+            return f"{used_up} and has nowhere to go: {dlq} leads it to no new place"
+        return f"{used_up} and has nowhere to go: it has been in its DLQ {dlq} before"
+
+    @property
+    def _until(self) -> str:
+        return describe_duration((self._due - self._tx.now) / 1000)

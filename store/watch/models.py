@@ -28,7 +28,7 @@ BUCKET_SECONDS = 10
 class Remedy:
     """A way out of a stall: a command that can be run as it is, and what it does in a few words.
 
-    The policies among them do not end this stall: they keep it from coming again.
+    A policy keeps the stall from coming again, and ends it where its limit is reached already.
     """
 
     action: Action

@@ -44,15 +44,10 @@ def of_idle_group(group: str, place: str) -> list[Remedy]:
 
 
 def of_message(
-    tx: Snapshot, queue: str, message: str, dlq: str | None, receipt: str | None, *,
-    can_release: bool,
-) -> list[Remedy]:  # fmt: skip
+    tx: Snapshot, queue: str, message: str, dlq: str | None, receipt: str | None
+) -> list[Remedy]:
     """For the first message of a FIFO group; with a `receipt` if somebody has it."""
-    found = []
-    if can_release:
-        found.append(
-            Remedy("release", f"mq lease release {message}", f"{message} is ready at once")
-        )
+    found = [Remedy("release", f"mq lease release {message}", f"{message} is ready at once")]
     target, missing = _dead_letter_queue(tx, queue, dlq)
     if dlq is not None and missing is None and receipt is not None:
         found.append(
@@ -62,6 +57,21 @@ def of_message(
         found += [missing] if missing else []
         found.append(_policy(f"mq queue alter {queue}", target))
     return found
+
+
+def of_homeless_message(queue: str, message: str, deliveries: int) -> list[Remedy]:
+    """For the first message of a FIFO group, if no DLQ takes it after its last delivery."""
+    more = deliveries + 1
+    again = f"mq queue alter {queue} --max-deliveries {more}"
+    return [
+        Remedy("policy", again, f"deliver up to {more} times; {message} is ready at once"),
+        _purge(message),
+    ]
+
+
+def _purge(message: str) -> Remedy:
+    effect = f"remove {message} for good; what waits behind it goes on"
+    return Remedy("purge", f"mq queue purge {message} --yes", effect)
 
 
 def _policy(command: str, target: str) -> Remedy:
@@ -88,10 +98,11 @@ def _dead_letter_queue(tx: Snapshot, source: str, dlq: str | None) -> tuple[str,
     return target, Remedy("create", command, f"make {target} for what can't be processed")
 
 
-def of_shared_record(record: str, dlq: str | None, receipt: str | None) -> list[Remedy]:
+def of_shared_record(share: str, record: str, dlq: str | None, receipt: str | None) -> list[Remedy]:
     """For the first unfinished record of a share's window; with a `receipt` if somebody has it."""
     if receipt is None:
-        return [Remedy("release", f"mq lease release {record}", f"{record} is ready at once")]
+        release = f"mq lease release {record} --share {share}"
+        return [Remedy("release", release, f"{record} is ready at once")]
     # The receipt says which share is meant; several may read the topic.
     found = [Remedy("release", f"mq lease release {receipt}", f"{record} is ready at once")]
     reject = f"mq nack {receipt} --reject"
@@ -103,8 +114,7 @@ def of_shared_record(record: str, dlq: str | None, receipt: str | None) -> list[
 
 def of_damaged_message(tx: Snapshot, queue: str, message: str, dlq: str | None) -> list[Remedy]:
     """For the first message of a FIFO group that a receive has found damaged."""
-    purge = f"mq queue purge {message} --yes"
-    found = [Remedy("purge", purge, f"remove {message} for good; what waits behind it goes on")]
+    found = [_purge(message)]
     target, missing = _dead_letter_queue(tx, queue, dlq)
     found += [missing] if missing else []
     return found if dlq is not None else [*found, _policy(f"mq queue alter {queue}", target)]

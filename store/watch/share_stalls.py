@@ -116,7 +116,9 @@ class ShareCandidate:
     def _remedies(self, address: str) -> list[Remedy]:
         if self._first.is_damaged:
             return remedies.of_damaged_record(self._tx, self.reader, address, self._window.dlq)
-        return remedies.of_shared_record(address, self._window.dlq, self._first.receipt)
+        return remedies.of_shared_record(
+            self.reader, address, self._window.dlq, self._first.receipt
+        )
 
 
 def find(tx: Snapshot, terms: Terms, partition: int | None = None) -> list[ShareCandidate]:

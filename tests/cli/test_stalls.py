@@ -67,6 +67,20 @@ def fifo(store: Store, clock: ManualClock) -> Store:
     return store
 
 
+@pytest.fixture
+def homeless(store: Store, clock: ManualClock) -> Store:
+    """A FIFO queue whose first message has used up its deliveries; its exchange leads nowhere."""
+    store.create_exchange("x", "fanout")
+    store.create_queue("mails.dlq", fifo=True)
+    store.create_queue("mails", fifo=True, lease=600, dlq="exchange:x", max_deliveries=1)
+    for number in range(2):
+        store.send("mails", str(number), message_group="a")
+    store.nack([store.receive("mails")[0].receipt or ""])
+    assert store.receive("mails") == []
+    clock.advance(60)
+    return store
+
+
 def rows(call_mq: RunMq, *words: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(call_mq("stalls", *words, "-o", "json").out)
     return found
@@ -142,13 +156,11 @@ class TestWaysOut:
             assert call_mq(*command).code == 0
         assert rows(call_mq) == []
 
-    def test_a_policy_moves_the_record_at_its_next_failure(
+    def test_a_policy_moves_at_once_what_has_failed_that_often(
         self, call_mq: RunMq, poisoned: Store
     ) -> None:
         (command,) = commands(call_mq, "alter")
         assert call_mq(*command).code == 0
-        with poisoned.consumer("billing", ["orders"], member="worker-7") as consumer:
-            consumer.fail(consumer.poll(1, timeout=0)[0], "card_api 502")
         assert rows(call_mq) == []
         assert poisoned.queue("orders.dlq").ready == 1
 
@@ -194,6 +206,46 @@ class TestWaysOut:
         fifo.nack([fifo.receive("mails")[0].receipt or ""], delay=500)
         (command,) = commands(call_mq, "release")
         assert call_mq(*command).code == 0
+        assert rows(call_mq) == []
+
+    @pytest.mark.parametrize("verb", ["alter", "purge"])
+    def test_of_a_head_that_has_nowhere_to_go(
+        self, call_mq: RunMq, homeless: Store, verb: str
+    ) -> None:
+        assert "has nowhere to go" in call_mq("stalls").out.decode()
+        (command,) = commands(call_mq, verb)
+        assert call_mq(*command).code == 0
+        assert rows(call_mq) == []
+
+    def test_of_a_head_that_has_a_place_to_go_since(self, call_mq: RunMq, homeless: Store) -> None:
+        homeless.bind("x", "mails.dlq")
+        told = call_mq("stalls").out.decode()
+        assert "nowhere" not in told
+        assert "waits 9m" in told
+        (command,) = commands(call_mq, "release")
+        assert call_mq(*command).code == 0
+        assert rows(call_mq) == []
+        assert [message.value for message in homeless.receive("mails")] == [b"1"]
+        assert homeless.queue("mails.dlq").ready == 1
+
+    def test_a_lower_limit_is_one(self, call_mq: RunMq, fifo: Store) -> None:
+        fifo.release("mails", 0)
+        fifo.nack([fifo.receive("mails")[0].receipt or ""], delay=500)
+        assert call_mq("queue", "alter", "mails", "--max-deliveries", "2").code == 0
+        assert rows(call_mq) == []
+
+    def test_of_a_record_that_waits_in_two_shares(
+        self, call_mq: RunMq, store: Store, clock: ManualClock
+    ) -> None:
+        store.create_topic("orders")
+        store.produce_many("orders", [NewRecord(b"v")] * 5)
+        for name in ("packers", "billers"):
+            store.create_share(name, "orders", max_in_flight=2)
+            store.nack([m.receipt or "" for m in store.acquire(name, 2)], delay=500)
+        clock.advance(60)
+        for row in rows(call_mq):
+            (command,) = row["do"]
+            assert call_mq(*shlex.split(command)[1:]).code == 0
         assert rows(call_mq) == []
 
     def test_where_a_dlq_is_missing_the_first_step_makes_it(
