@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -24,7 +24,7 @@ from store.api.topology import TopologyCalls
 from store.clock import SystemClock
 from store.connections import translated
 from store.db import Database
-from store.errors import Busy, Damaged, NotFound, secondary_to
+from store.errors import Busy, Damaged, NotFound, StoreFull, secondary_to
 from store.log.encoding import milliseconds
 from store.models import in_seconds
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from store.watch.copies import Contents
 
 _PAGES_A_STEP = 500
+_PAGES_A_STEP_WHEN_FULL = 16
 
 Taken = TypeVar("Taken")
 
@@ -341,15 +342,14 @@ class Store(
         """
         freed = 0
         unused = self.status().free_bytes if progress else 0
-        while True:
-            with self._database.write() as tx:
-                step = watch.maintenance.free_pages(tx, _PAGES_A_STEP)
+        while step := self._step(_free_pages):
             freed += step
             if progress is not None:
                 progress(freed * files.PAGE_SIZE, max(unused, freed * files.PAGE_SIZE))
-            if step == 0:
-                self._database.checkpoint()
-                return freed * files.PAGE_SIZE
+        self._with_reserve(self._database.checkpoint)
+        with suppress(StoreFull), self._database.write() as tx:
+            tx.require_reserve()
+        return freed * files.PAGE_SIZE
 
     def close(self) -> None:
         """Close the file; what was confirmed stays."""
@@ -375,8 +375,16 @@ class Store(
     ) -> AbstractContextManager[Write]:
         return self._database.write(timeout, until)
 
+    def _with_reserve(self, call: Callable[[], Taken]) -> Taken:
+        return self._database.with_reserve(call)
+
     def _sticky(self, topic: str) -> log.placement.StickyPlacement:
         return self._placements.setdefault(topic, log.placement.StickyPlacement())
+
+
+def _free_pages(tx: Write) -> int:
+    pages = _PAGES_A_STEP_WHEN_FULL if tx.lock.lends else _PAGES_A_STEP
+    return watch.maintenance.free_pages(tx, pages)
 
 
 def _require_folder(folder: Path) -> None:

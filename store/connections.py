@@ -253,19 +253,17 @@ def open_alone(path: Path) -> sqlite3.Connection:
     return _open(path, "alone", [])
 
 
-def open_writer(path: Path, durability: str, max_bytes: int | None) -> sqlite3.Connection:
-    """A writing connection; SQLite keeps `synchronous` and the size limit per connection."""
-    limit = [] if max_bytes is None else [f"max_page_count = {max_bytes // files.PAGE_SIZE}"]
+def open_writer(path: Path, durability: str, limits: Iterable[str]) -> sqlite3.Connection:
+    """A writing connection; SQLite keeps `synchronous` and the limits, pragmas, per connection."""
     pragmas = [
         "busy_timeout = 0",
         f"synchronous = {durability}",
         "fullfsync = on",
         "checkpoint_fullfsync = on",
         "foreign_keys = on",
-        "wal_autocheckpoint = 1000",
         f"journal_size_limit = {64 << 20}",
     ]
-    return _open(path, "rw", pragmas + limit)
+    return _open(path, "rw", [*pragmas, *limits])
 
 
 _ALWAYS = (

@@ -7,10 +7,11 @@ from contextlib import suppress
 from itertools import count
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from store import delivery, groups, holders, log, waiting
 from store.addresses import parse_address
+from store.api.base import frees_room
 from store.consumer_groups import Loss
 from store.crash import crash_point
 from store.errors import BadInput, Damaged, Fenced, MqError, NotFound, TimedOut, secondary_to
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from store.models import Record, RecordId, Seconds
 
 Place = tuple[str, int]
+T = TypeVar("T")
 
 # How often a consumer looks whether the processes of the other members are still there.
 LOOK_INTERVAL = 2_000
@@ -56,11 +58,16 @@ class Consumer:
         self._damage: dict[tuple[str, ...], Damaged] = {}
         self._generation = 0
         self._beaten = self._looked = database.clock.boot()
-        with database.write() as tx:
-            found = groups.groups.find_or_create(tx, group)
+        self._membership = self._join(joining)
+
+    @frees_room
+    def _join(self, joining: groups.membership.Joining) -> groups.membership.Membership:
+        with self._database.write() as tx:
+            found = groups.groups.find_or_create(tx, self.group)
             groups.groups.forget_stale_offsets(tx, found)
             self._membership = groups.membership.join(tx, found, joining)
             self._settle(tx)
+            return self._membership
 
     def poll(
         self, max_records: int = 500, timeout: Seconds = 1.0, *, paused: Container[Place] = (),
@@ -100,6 +107,7 @@ class Consumer:
             pause = monotonic() + min(LOOK_INTERVAL, self._beat) / 1000
             waiting.wait_for_commit(self._database, since, min(deadline, pause))
 
+    @frees_room
     def commit(self, offsets: Offsets | None = None, timeout: Seconds | None = None) -> None:
         """Store the next offsets to read, by (topic, partition); by default all that was polled.
 
@@ -115,6 +123,7 @@ class Consumer:
         groups.commit.commit_owned(tx, self._membership, self._owned, offsets)
         groups.membership.heartbeat(tx, self._membership, polled=False)
 
+    @frees_room
     def heartbeat(self) -> None:
         """Keep the session alive during work that takes longer than the session timeout.
 
@@ -150,6 +159,7 @@ class Consumer:
         with self._database.read() as tx:
             return delivery.attempts.failures(tx, owned.slot, record.offset)
 
+    @frees_room
     def fail(self, record: Record | RecordId, error: str, *, final: bool = False) -> int:
         """Note a failed attempt at a record, which the next poll returns again; how many so far.
 
@@ -175,6 +185,7 @@ class Consumer:
         self._position[place] = record.offset + 1 if is_dead else following
         return number
 
+    @frees_room
     def close(self, timeout: Seconds | None = None) -> None:
         """Leave the group; what was polled and not committed will be read again.
 
@@ -225,10 +236,17 @@ class Consumer:
         now = self._database.clock.boot()
         if now - self._beaten < self._beat and self._is_settled(now):
             return
+        self._poll_group()
+
+    @frees_room
+    def _poll_group(self) -> None:
         with self._database.write() as tx:
             if not groups.membership.heartbeat(tx, self._membership, polled=True):
                 raise self._dropped()
             self._settle(tx)
+
+    def _with_reserve(self, call: Callable[[], T]) -> T:
+        return self._database.with_reserve(call)
 
     def _is_settled(self, now: int) -> bool:
         with self._database.read() as tx:

@@ -12,25 +12,20 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic
-from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from store import connections, files
-from store.clock import CARRIED_EVERY, Clock, carry, is_stale, store_time
-from store.connections import ThreadConnections, begin, translate, translated
+from store.clock import CARRIED_EVERY, Clock, store_time
+from store.connections import ThreadConnections, translated
 from store.crash import crash_point
-from store.errors import (
-    Damaged,
-    MqError,
-    OutcomeUnknown,
-    StoreUnusable,
-)
+from store.errors import Damaged, MqError, StoreFull, StoreUnusable
 from store.lockfile import CLOSING, IN_USE, REPLACING, Mark, WriteLock, lock_path, read_mark
 from store.memory import Memory
-from store.statements import Parameters, Row, Snapshot, Write
+from store.statements import Parameters, Row, Snapshot, Write, WriteBlock, inside_transaction
 
 __all__ = ["Database", "Parameters", "Row", "Snapshot", "Write", "WriteBlock"]
+
+T = TypeVar("T")
 
 
 class Database:
@@ -129,9 +124,20 @@ class Database:
             if self.files.are_closed_for_good():
                 mine.reader = connections.open_alone(self.path)
             else:
-                mine.reader = connections.open_reader(self.path, self.timeout)
+                mine.reader = self._open_reader()
             self.files.add_sides()
         return mine.reader
+
+    def _open_reader(self) -> sqlite3.Connection:
+        # To read, too, SQLite needs room: for the index of the log.
+        while True:
+            try:
+                return connections.open_reader(self.path, self.timeout)
+            except StoreFull:
+                from store import reserve
+
+                if not reserve.give_to_reader(self.path, self.timeout):
+                    raise
 
     def writer(self) -> tuple[sqlite3.Connection, WriteLock]:
         """This thread's writing connection and its lock, not yet taken."""
@@ -144,16 +150,35 @@ class Database:
             mine.lock = WriteLock(self.path)
             self.files.add(str(lock_path(self.path)))
             self.noted_as = mine.lock.mark_of(self.uuid, self.copy, self.clock.boot_id())
-            mine.writer = connections.open_writer(
-                self.path, self.durability, self._setting("max_bytes")
-            )
+            mine.writer = connections.open_writer(self.path, self.durability, self.limits())
         return mine.writer, mine.lock
+
+    def limits(self) -> list[str]:
+        """The pragmas that keep the file and its log within their sizes, and some room free."""
+        most = self._setting("max_bytes")
+        pages = [] if most is None else [most // files.PAGE_SIZE - files.RESERVED_PAGES]
+        log = f"wal_autocheckpoint = {files.log_length(self.path)}"
+        return [log, *(f"max_page_count = {count}" for count in pages)]
+
+    def with_reserve(self, call: Callable[[], T]) -> T:
+        """What a call of one transaction returns, which frees room or settles something.
+
+        While the disk is full it gets room from the reserve, and is made again.
+        """
+        while True:
+            try:
+                return call()
+            except StoreFull:
+                from store import reserve
+
+                if not reserve.give(self):
+                    raise
 
     def refuse_inside_transaction(self) -> None:
         """Raise when this thread has a write transaction open: it would wait for itself."""
         mine = self._threads.current
         if mine is not None and mine.writer is not None and mine.writer.in_transaction:
-            raise _inside_transaction()
+            raise inside_transaction()
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file and empty it, as far as readers allow."""
@@ -276,124 +301,3 @@ class Database:
             connections.close_all(self._threads.take_all())
             migrations.upgrade(self.path, version, self.timeout)
             self.files = files.OpenFiles(self.path)
-
-
-class WriteBlock:
-    """One write transaction as a `with` block: commit at its end, rollback on any exception."""
-
-    __slots__ = ("_connection", "_database", "_lock", "_mine", "_timeout", "_tx", "_until")
-
-    def __init__(
-        self, database: Database, timeout: float, until: Callable[[], bool] | None = None
-    ) -> None:
-        self._database = database
-        self._timeout = timeout
-        self._until = until
-
-    def __enter__(self) -> Write:
-        deadline = monotonic() + self._timeout
-        self._mine = self._database.this_thread()
-        self._mine.__enter__()
-        try:
-            self._take_lock()
-            return self._open(deadline)
-        except BaseException:
-            self._mine.__exit__()
-            raise
-
-    def _take_lock(self) -> None:
-        self._connection, self._lock = self._database.writer()
-        if self._connection.in_transaction:
-            raise _inside_transaction()
-        self._lock.acquire(self._timeout, self._until)
-
-    def _open(self, deadline: float) -> Write:
-        database = self._database
-        try:
-            database.check_same_file(self._connection)
-            begin(self._connection, deadline, self._timeout)
-            memory = database.memory_for_writing(self._connection)
-            self._tx = Write(database, self._connection, memory, self._lock)
-            return self._tx
-        except BaseException as error:
-            self._abandon()
-            if isinstance(error, sqlite3.Error):
-                raise translate(error, database.path) from error
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self._commit()
-            return
-        self.roll_back()
-        meaning = translate(error, self._database.path)
-        if meaning is not error:
-            raise meaning from error
-
-    def _commit(self) -> None:
-        self._database.refuse_after_fork()
-        try:
-            self._carry_clock()
-            self._tx.write_number()
-            crash_point("commit.before")
-            _commit(self._connection, self._database)
-            crash_point("commit.after")
-            self._tx.note_commit()
-        finally:
-            self._end()
-        if self._tx.afterwards:
-            self._keep_up()
-
-    def _carry_clock(self) -> None:
-        if is_stale(self._tx) and self._tx.has_changed():
-            with translated(self._database.path):
-                carry(self._tx)
-
-    def roll_back(self) -> None:
-        """Undo what is not committed and let the next one in; a child of fork leaves it alone."""
-        if not self._database.is_inherited:
-            self._end()
-
-    def _end(self) -> None:
-        try:
-            self._abandon()
-        finally:
-            self._mine.__exit__()
-
-    def _keep_up(self) -> None:
-        # What was asked for is stored, and no error may say otherwise: a later writer keeps up.
-        with suppress(MqError):
-            for call in self._tx.afterwards:
-                call()
-
-    def _abandon(self) -> None:
-        try:
-            if self._connection.in_transaction and not connections.roll_back(self._connection):
-                self._database.give_up(f"{self._database.path}: a transaction can't be undone")
-        finally:
-            self._lock.release()
-
-
-def _inside_transaction() -> MqError:
-    return MqError(
-        "this thread has a transaction open",
-        hint="call the transaction's own methods: tx.produce(…), tx.read(…)",
-    )
-
-
-def _commit(connection: sqlite3.Connection, database: Database) -> None:
-    try:
-        connection.execute("commit")
-    except (sqlite3.Error, MemoryError) as error:
-        if connections.is_undone(error):
-            raise translate(error, database.path) from error
-        database.give_up(f"{database.path}: an earlier commit failed: {error}")
-        raise OutcomeUnknown(
-            f"the commit failed, and may or may not be stored: {connections.name_of(error)}",
-            hint="open the store again and look before you repeat it",
-        ) from error

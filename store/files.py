@@ -24,6 +24,12 @@ from store.lockfile import Version
 APPLICATION_ID = 0x6D717364  # "mqsd"
 SCHEMA_VERSION = 3
 PAGE_SIZE = 4096
+# Room on the disk that is kept for calls that make room: about what the log holds before it is
+# moved into the file, so that it still can be. Of a small file system it is an eighth.
+MOST_RESERVE = 4 << 20
+# Of `max_bytes` so much is kept for the same calls.
+RESERVED_PAGES = 64
+_LONGEST_LOG = 1000
 SIDE_FILES = ("-wal", "-shm")
 # The coarsest time that a file system keeps of its folders, in nanoseconds.
 _TICK = 2_000_000_000
@@ -149,6 +155,25 @@ class OpenFiles:
         return _identity(self._name) == self._known[self._name] and all(
             _identity(name) in (None, self._known.get(name)) for name in self._sides
         )
+
+
+def reserve_size(path: Path) -> int:
+    """How many bytes of its disk a store keeps in reserve."""
+    return min(MOST_RESERVE, _bytes_of_disk(path) // 8) // PAGE_SIZE * PAGE_SIZE
+
+
+def log_length(path: Path) -> int:
+    """How many pages the log may have before it is moved into the file."""
+    # A quarter of the reserve on a small disk, where a log and what it is to become must both fit.
+    return max(16, min(_LONGEST_LOG, _bytes_of_disk(path) // 32 // PAGE_SIZE))
+
+
+def _bytes_of_disk(path: Path) -> int:
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError as error:
+        raise from_system(error, f"{path.parent} can't be reached") from error
+    return disk.f_blocks * disk.f_frsize
 
 
 def was_replaced(name: str) -> StoreUnusable:

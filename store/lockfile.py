@@ -6,6 +6,7 @@ checkpoint of mq happens under this flock, on a file of its own: locking the dat
 would drop SQLite's locks.
 
 The file also says which commit was confirmed last: so it is seen when a log was lost or damaged.
+And it keeps some room on the disk, for the calls that make room when there is none left.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ _MAGIC = b"mqc1"
 # Further on stand times of commits: of the first one in each second, by the second.
 _TIMES_AT, _SECONDS = 512, 512
 _TIME = Struct("<Qq")
+# After them comes nothing that is read: the reserve, which only takes up room on the disk. A letter
+# after the pid says that all of it is there.
+_RESERVE_AT, _HAS_RESERVE_AT, _HAS_RESERVE = 12_288, 12, b"+"
 
 IN_USE, CLOSING, CLOSED, REPLACING = b"o", b"c", b"w", b"r"
 _NO_STORE = bytes(16)
@@ -97,7 +101,7 @@ class WriteLock:
 
     __slots__ = (
         "__weakref__", "_begin", "_descriptor", "_head", "_inode", "_last", "_path", "_pid",
-        "_second", "_written",
+        "_second", "_written", "lends",
     )  # fmt: skip
 
     def __init__(self, store_path: Path) -> None:
@@ -110,6 +114,8 @@ class WriteLock:
         self._begin = b""
         self._written: bytes | None = None
         self._last, self._second = 0, -1
+        # Whether the connection beside this lock has used the reserve, and is set up for that.
+        self.lends = False
         _open_locks.add(self)
 
     def acquire(self, timeout: float, until: Callable[[], bool] | None = None) -> None:
@@ -144,6 +150,34 @@ class WriteLock:
 
     # A store that is forgotten without a close leaves no descriptor behind.
     __del__ = close
+
+    @property
+    def has_reserve(self) -> bool:
+        """Whether the whole reserve was there when the lock was taken."""
+        return self._head[_HAS_RESERVE_AT : _HAS_RESERVE_AT + 1] == _HAS_RESERVE
+
+    def make_reserve(self, size: int) -> None:
+        """Have so many bytes of the disk in reserve, while the lock is held; raises `OSError`."""
+        before = os.fstat(self._descriptor).st_size
+        try:
+            _allocate(self._descriptor, _RESERVE_AT, size)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, before)
+            raise
+        self._put(_HAS_RESERVE, _HAS_RESERVE_AT)
+
+    def give_from_reserve(self, size: int) -> int:
+        """Give up to so many bytes back to the disk, while the lock is held; how many it gave."""
+        self._put(b"\0", _HAS_RESERVE_AT)
+        before = os.fstat(self._descriptor).st_size
+        given = min(size, before - _RESERVE_AT)
+        if given <= 0:
+            return 0
+        os.ftruncate(self._descriptor, before - given)
+        # A journaling file system may have them free only then.
+        os.fsync(self._descriptor)
+        return given
 
     def holder(self) -> str:
         """The pid that took the lock last, as text; empty when none ever did."""
@@ -273,6 +307,26 @@ def read_times(store_path: Path) -> list[tuple[int, int]]:
         os.close(descriptor)
     whole = len(times) // _TIME.size * _TIME.size
     return [(commits, at) for commits, at in _TIME.iter_unpack(times[:whole]) if commits]
+
+
+def reserved(store_path: Path) -> int:
+    """How many bytes of the disk a store has in reserve."""
+    try:
+        status = os.stat(lock_path(store_path))
+    except OSError:
+        return 0
+    return max(0, min(status.st_size - _RESERVE_AT, status.st_blocks * 512))
+
+
+def _allocate(descriptor: int, place: int, size: int) -> None:
+    allocate = getattr(os, "posix_fallocate", None)
+    if allocate is not None:
+        allocate(descriptor, place, size)
+        return
+    # macOS has no such call.
+    written = 0
+    while written < size:
+        written += os.pwrite(descriptor, bytes(min(size - written, 1 << 20)), place + written)
 
 
 def _read(descriptor: int, size: int, place: int) -> bytes:

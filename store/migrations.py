@@ -192,7 +192,7 @@ def upgrade(path: Path, version: int, timeout: float) -> None:
     lock = WriteLock(path)
     try:
         lock.acquire(timeout)
-        connection = connections.open_writer(path, "full", None)
+        connection = connections.open_writer(path, "full", ())
         try:
             with connections.translated(path):
                 _upgrade_locked(connection, path, timeout)

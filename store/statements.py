@@ -1,15 +1,21 @@
-"""What runs inside one transaction: reading, and writing."""
+"""Transactions: what runs inside one that reads or writes, and the block around one that writes."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
+from time import monotonic
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from store.clock import store_time
-from store.connections import translated
+from store import connections
+from store.clock import carry, is_stale, store_time
+from store.connections import begin, translate, translated
+from store.crash import crash_point
+from store.errors import MqError, OutcomeUnknown
 from store.lockfile import IN_USE
 from store.memory import Memory
 
@@ -109,14 +115,14 @@ class Write(Snapshot):
     row that is changed anyway, where there is one: a row of its own would be a page more to write.
     """
 
-    __slots__ = ("_began", "_changes", "_committed", "_lock", "_row", "afterwards", "number")
+    __slots__ = ("_began", "_changes", "_committed", "_row", "afterwards", "lock", "number")
 
     def __init__(
         self, database: Database, connection: sqlite3.Connection, committed: Memory, lock: WriteLock
     ) -> None:
         super().__init__(database, connection)
         self.afterwards: list[Callable[[], object]] = []
-        self._lock = lock
+        self.lock = lock
         self._row: int | None = None
         self._committed = committed
         self._began = self._changes = connection.total_changes
@@ -138,6 +144,13 @@ class Write(Snapshot):
                 return Memory(0)
             self._changes = changes
         return self._committed
+
+    def require_reserve(self) -> None:
+        """Raise `StoreFull` where the disk has no room for anything new; see `store.reserve`."""
+        if not self.lock.has_reserve or self.lock.lends:
+            from store import reserve
+
+            reserve.require(self)
 
     def has_changed(self) -> bool:
         """Whether the transaction has changed any row so far."""
@@ -162,9 +175,9 @@ class Write(Snapshot):
         """Write down beside the file that this was committed, while the lock is held."""
         look = self.database.files.version
         if self._row is None:
-            self._lock.note_file(IN_USE, look())
+            self.lock.note_file(IN_USE, look())
         else:
-            self._lock.note(self.database.noted_as, self.number, self.wall, self._row, look)
+            self.lock.note(self.database.noted_as, self.number, self.wall, self._row, look)
 
     def number_partition(self, id: int) -> int:
         """The number of this commit, for a row of mq_partitions."""
@@ -231,6 +244,128 @@ class Write(Snapshot):
             bound += values[first * width : (first + rows) * width]
             self.connection.execute(_insert_statement(into, row, rows), bound)
             first += rows
+
+
+class WriteBlock:
+    """One write transaction as a `with` block: commit at its end, rollback on any exception."""
+
+    __slots__ = ("_connection", "_database", "_lock", "_mine", "_timeout", "_tx", "_until")
+
+    def __init__(
+        self, database: Database, timeout: float, until: Callable[[], bool] | None = None
+    ) -> None:
+        self._database = database
+        self._timeout = timeout
+        self._until = until
+
+    def __enter__(self) -> Write:
+        deadline = monotonic() + self._timeout
+        self._mine = self._database.this_thread()
+        self._mine.__enter__()
+        try:
+            self._take_lock()
+            return self._open(deadline)
+        except BaseException:
+            self._mine.__exit__()
+            raise
+
+    def _take_lock(self) -> None:
+        self._connection, self._lock = self._database.writer()
+        if self._connection.in_transaction:
+            raise inside_transaction()
+        self._lock.acquire(self._timeout, self._until)
+
+    def _open(self, deadline: float) -> Write:
+        database = self._database
+        try:
+            database.check_same_file(self._connection)
+            begin(self._connection, deadline, self._timeout)
+            memory = database.memory_for_writing(self._connection)
+            self._tx = Write(database, self._connection, memory, self._lock)
+            return self._tx
+        except BaseException as error:
+            self._abandon()
+            if isinstance(error, sqlite3.Error):
+                raise translate(error, database.path) from error
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._commit()
+            return
+        self.roll_back()
+        meaning = translate(error, self._database.path)
+        if meaning is not error:
+            raise meaning from error
+
+    def _commit(self) -> None:
+        self._database.refuse_after_fork()
+        try:
+            self._carry_clock()
+            self._tx.write_number()
+            crash_point("commit.before")
+            _commit(self._connection, self._database)
+            crash_point("commit.after")
+            self._tx.note_commit()
+        finally:
+            self._end()
+        if self._tx.afterwards:
+            self._keep_up()
+
+    def _carry_clock(self) -> None:
+        if is_stale(self._tx) and self._tx.has_changed():
+            with translated(self._database.path):
+                carry(self._tx)
+
+    def roll_back(self) -> None:
+        """Undo what is not committed and let the next one in; a child of fork leaves it alone."""
+        if not self._database.is_inherited:
+            self._end()
+
+    def _end(self) -> None:
+        try:
+            self._abandon()
+        finally:
+            self._mine.__exit__()
+
+    def _keep_up(self) -> None:
+        # What was asked for is stored, and no error may say otherwise: a later writer keeps up.
+        with suppress(MqError):
+            for call in self._tx.afterwards:
+                call()
+
+    def _abandon(self) -> None:
+        try:
+            if self._connection.in_transaction and not connections.roll_back(self._connection):
+                self._database.give_up(f"{self._database.path}: a transaction can't be undone")
+        finally:
+            self._lock.release()
+
+
+def inside_transaction() -> MqError:
+    """The error of a call that would wait for the transaction of its own thread."""
+    return MqError(
+        "this thread has a transaction open",
+        hint="call the transaction's own methods: tx.produce(…), tx.read(…)",
+    )
+
+
+def _commit(connection: sqlite3.Connection, database: Database) -> None:
+    try:
+        connection.execute("commit")
+    except (sqlite3.Error, MemoryError) as error:
+        if connections.is_undone(error):
+            raise translate(error, database.path) from error
+        database.give_up(f"{database.path}: an earlier commit failed: {error}")
+        raise OutcomeUnknown(
+            f"the commit failed, and may or may not be stored: {connections.name_of(error)}",
+            hint="open the store again and look before you repeat it",
+        ) from error
 
 
 def blobs(column: Sequence[bytes | None] | None) -> list[bytearray | None] | None:

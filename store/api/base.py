@@ -4,21 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from store import delivery
 from store.errors import BadInput, Exists, MqError
 from store.log.encoding import milliseconds
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from store.db import Snapshot, Write
     from store.log.placement import StickyPlacement
+
+    class MadeAgain(Protocol):
+        """Where calls are made again, with more room, while the disk is full."""
+
+        def _with_reserve(self, call: Callable[[], T]) -> T: ...
+
     from store.settings import Config
 
 # So many times twenty expired messages move before somebody looks.
 _MOST_PASSES = 50
 # How long somebody who only looks waits for the write lock, in seconds.
 _LOOKING_WAIT = 0.05
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+Self = TypeVar("Self", bound="MadeAgain")
+
+
+def frees_room(call: Callable[Concatenate[Self, P], T]) -> Callable[Concatenate[Self, P], T]:
+    """Have a call of one transaction made again, with room from the reserve, on a full disk.
+
+    It is for what frees room, or settles what was received; not for what stores anything new.
+    """
+
+    @wraps(call)
+    def with_reserve(self: Self, /, *arguments: P.args, **named: P.kwargs) -> T:
+        return self._with_reserve(partial(call, self, *arguments, **named))
+
+    return with_reserve
 
 
 class Calls:
@@ -34,6 +62,10 @@ class Calls:
         self, timeout: float | None = None, until: Callable[[], bool] | None = None
     ) -> AbstractContextManager[Write]:
         raise TypeError("calls are made on a Store or a Transaction")
+
+    def _with_reserve(self, call: Callable[[], T]) -> T:
+        # A part of a transaction can't be made again alone.
+        return call()
 
     @contextmanager
     def _looking(self) -> Iterator[Snapshot]:
@@ -51,11 +83,13 @@ class Calls:
 
     def _in_steps(self, step: Callable[[Write], bool]) -> None:
         """Run a bounded step, a transaction each, until it says that nothing is left."""
-        while True:
-            with self._write() as tx:
-                more = step(tx)
-            if not more:
-                return
+        while self._step(step):
+            pass
+
+    @frees_room
+    def _step(self, step: Callable[[Write], T]) -> T:
+        with self._write() as tx:
+            return step(tx)
 
     def _parts(self, sizes: Sequence[int]) -> Iterable[slice]:
         """What of things of so many bytes is stored together: bounded steps, or all of them."""

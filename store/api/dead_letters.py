@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from store import delivery
-from store.api.base import Calls
+from store.api.base import Calls, frees_room
 from store.errors import MqError
 
 if TYPE_CHECKING:
@@ -202,12 +202,15 @@ class DeadLetterCalls(Calls):
         """
         removed: set[int] = set()
         for part in self._parts([one.size for one in chosen]):
-            with self._write() as tx:
-                found = delivery.queues.find(tx, queue)
-                removed |= delivery.purge.letters(tx, found, [o.sequence for o in chosen[part]])
+            removed |= self._remove(queue, [one.sequence for one in chosen[part]])
             if progress is not None:
                 progress(part.stop, len(chosen))
         return removed
+
+    @frees_room
+    def _remove(self, queue: str, sequences: Sequence[int]) -> set[int]:
+        with self._write() as tx:
+            return delivery.purge.letters(tx, delivery.queues.find(tx, queue), sequences)
 
     def restore_dead_letters(
         self, queue: str, letters: Sequence[Message], *, progress: Progress | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Unpack
 
 from store import groups, watch
-from store.api.base import Calls, check_agreement, encoded
+from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.errors import Exists
 from store.log.encoding import given_list
 
@@ -49,6 +49,7 @@ class GroupCalls(Calls):
                     )
             return watch.lag.status(tx, found)
 
+    @frees_room
     def alter_group(
         self, name: str, *, topics: Iterable[str] = (), **settings: Unpack[GroupSettings]
     ) -> GroupStatus:
@@ -76,6 +77,7 @@ class GroupCalls(Calls):
         with self._read() as tx:
             return watch.lag.status(tx, groups.groups.find(tx, name))
 
+    @frees_room
     def delete_group(self, name: str) -> None:
         """Delete a group with its offsets; raises `GroupActive` while it has members."""
         with self._write() as tx:
@@ -89,6 +91,7 @@ class GroupCalls(Calls):
         with self._read() as tx:
             return groups.reset.plan(tx, group, target, scope)
 
+    @frees_room
     def reset_group(
         self, group: str, target: Target, scope: Scope | None = None, *, force: bool = False
     ) -> list[OffsetChange]:
@@ -99,6 +102,7 @@ class GroupCalls(Calls):
         with self._write() as tx:
             return groups.reset.apply(tx, group, target, scope, force)
 
+    @frees_room
     def skip(
         self, group: str, record: Address, to_queue: str | None = None
     ) -> Record | RecordId | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from store import clock, watch
 from store.addresses import Address
-from store.api.base import Calls
+from store.api.base import Calls, frees_room
 from store.watch import IDLE_AFTER, OVER
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class OperationCalls(Calls):
         with self._read() as tx:
             return clock.jump(tx) / 1000
 
+    @frees_room
     def trust_clock(self) -> None:
         """Take the wall clock as right from now on, whatever it was set from.
 
@@ -134,6 +135,7 @@ class OperationCalls(Calls):
         with self._read() as tx:
             return losses.lost(tx)
 
+    @frees_room
     def accept_losses(self) -> Loss | None:
         """Take the file as it is, and speak no more of the confirmed commits that are missing."""
         from store import losses
@@ -143,11 +145,13 @@ class OperationCalls(Calls):
             losses.accept(tx)
             return loss
 
+    @frees_room
     def set_durability(self, durability: str) -> None:
         """Choose `full` or `normal` for every process that opens the store from now on."""
         with self._write() as tx:
             watch.maintenance.set_durability(tx, durability)
 
+    @frees_room
     def set_max_bytes(self, most: int | None) -> None:
         """Bound the file's size in bytes for every process that opens the store from now on."""
         with self._write() as tx:

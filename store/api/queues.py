@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from store import delivery, log
-from store.api.base import Calls, check_agreement, encoded
+from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.errors import BadInput, MqError, NotFound
 from store.log.encoding import check_text, check_whole, given_list, milliseconds
 from store.models import DELIVERIES_WITH_DLQ
@@ -71,8 +71,9 @@ class QueueCalls(Calls):
         away at once: more than a hundred in steps, each its own transaction.
         """
         encoded = _encoded(settings)
-        with self._write() as tx:
-            settling = delivery.altering.alter(tx, name, _completed(tx, name, encoded))
+        settling = self._step(
+            lambda tx: delivery.altering.alter(tx, name, _completed(tx, name, encoded))
+        )
         if settling.has_more:
             self._in_steps(settling.step)
         with self._read() as tx:
@@ -86,21 +87,18 @@ class QueueCalls(Calls):
 
     def delete_queue(self, name: str) -> QueueStatus:
         """Delete a queue with its messages; the queue as it was."""
-        with self._write() as tx:
-            before = delivery.counts.status(tx, delivery.queues.find(tx, name))
-            delivery.queues.delete(tx, name)
+        before = self._step(lambda tx: _delete(tx, name))
         self._in_steps(log.retention.drain)
         return before
 
     def purge_queue(self, name: str, *, keep_leased: bool = False) -> int:
         """Remove the messages, leased ones too unless `keep_leased`; how many."""
-        with self._write() as tx:
-            if keep_leased:
-                return delivery.purge.unleased(tx, delivery.queues.find(tx, name))
-            removed = delivery.purge.everything(tx, delivery.queues.find(tx, name))
+        purge = delivery.purge.unleased if keep_leased else delivery.purge.everything
+        removed = self._step(lambda tx: purge(tx, delivery.queues.find(tx, name)))
         self._in_steps(log.retention.drain)
         return removed
 
+    @frees_room
     def purge_message(self, queue: str, sequence: int) -> None:
         """Remove one message, leased or damaged or whatever it is; raises `NotFound`."""
         with self._write() as tx:
@@ -138,6 +136,7 @@ class QueueCalls(Calls):
         with self._write() as tx:
             return delivery.send.send(tx, delivery.queues.find(tx, queue), messages)
 
+    @frees_room
     def _receive(
         self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
         prefetch: int | None = None, until: Callable[[], bool] | None = None,
@@ -182,6 +181,7 @@ class QueueCalls(Calls):
             messages = delivery.view.leased(tx, found, picked, name)
             return messages, taken_out + freed + swept, damage
 
+    @frees_room
     def leave(self, queue: str, holder: str | None = None) -> None:
         """Stand back from a queue with a single active consumer: the next in line takes over.
 
@@ -228,6 +228,7 @@ class QueueCalls(Calls):
         """
         self._settle(receipts, delivery.settle.unreceive)
 
+    @frees_room
     def _settle(self, receipts: Sequence[str], action: delivery.settle.Action) -> None:
         texts = [receipts] if isinstance(receipts, str) else given_list(receipts, "receipts")
         for text in texts:
@@ -270,6 +271,7 @@ class QueueCalls(Calls):
             )
             return [lease for one in chosen for lease in delivery.view.lease_list(tx, one, expired)]
 
+    @frees_room
     def release(self, queue: str, sequence: int) -> None:
         """Make a message ready that somebody holds, or that waits; else raises `NotFound`."""
         with self._write() as tx:
@@ -280,6 +282,12 @@ class QueueCalls(Calls):
                     f"nobody holds {queue}@{sequence}, and it waits for nothing",
                     hint=f"mq lease list {queue}",
                 )
+
+
+def _delete(tx: Write, name: str) -> QueueStatus:
+    before = delivery.counts.status(tx, delivery.queues.find(tx, name))
+    delivery.queues.delete(tx, name)
+    return before
 
 
 def _room(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Unpack
 
 from store import delivery, routing
-from store.api.base import Calls, encoded
+from store.api.base import Calls, encoded, frees_room
 from store.errors import Exists, Unroutable
 from store.log.encoding import encode_bytes, encode_headers, given_list
 
@@ -56,6 +56,7 @@ class RoutingCalls(Calls):
             present = routing.exchanges.find(tx, name)
             return routing.exchanges.alter(tx, name, changes.get("alternate", present.alternate))
 
+    @frees_room
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> Exchange:
         """Delete an exchange and every binding from and to it; the exchange as it was.
 
@@ -76,6 +77,7 @@ class RoutingCalls(Calls):
         with self._write() as tx:
             return routing.bindings.bind(tx, exchange, destination, key, headers, match)
 
+    @frees_room
     def unbind(
         self, exchange: str, destination: str, *, key: str = "", headers: Headers | None = None,
         match: str = "all",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from store import delivery, log
-from store.api.base import Calls, check_agreement, encoded
+from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.api.queues import MOST_AT_ONCE
 from store.errors import BadInput, Exists
 from store.log.encoding import check_text, check_whole, milliseconds
@@ -72,8 +72,7 @@ class ShareCalls(Calls):
         copied to the DLQ if there is one: more than a hundred in steps, each its own transaction.
         """
         encoded = _encoded(settings)
-        with self._write() as tx:
-            settling = delivery.altering.alter_share(tx, name, encoded)
+        settling = self._step(lambda tx: delivery.altering.alter_share(tx, name, encoded))
         if settling.has_more:
             self._in_steps(settling.step)
         return self.share(name)
@@ -84,6 +83,7 @@ class ShareCalls(Calls):
         with self._read() as tx:
             return delivery.shares.altered(tx, name, encoded)
 
+    @frees_room
     def delete_share(self, name: str, *, force: bool = False) -> ShareStatus:
         """Delete a share; its topic stays. The share as it was.
 
@@ -94,6 +94,7 @@ class ShareCalls(Calls):
             delivery.shares.delete(tx, name, force=force)
             return before
 
+    @frees_room
     def release_record(self, record: Address, share: str | None = None) -> None:
         """Make a record ready that somebody holds through a share, or that waits.
 
@@ -103,6 +104,7 @@ class ShareCalls(Calls):
         with self._write() as tx:
             delivery.release.release(tx, record, share)
 
+    @frees_room
     def skip_record(self, share: str, record: Address, to_queue: str | None = None) -> None:
         """Let a share be done with a record it has in flight, copied to a queue if one is named.
 
@@ -116,6 +118,7 @@ class ShareCalls(Calls):
         with self._read() as tx:
             return delivery.shares.plan_reset(tx, name, target)
 
+    @frees_room
     def reset_share(
         self, name: str, target: Position, *, force: bool = False
     ) -> list[OffsetChange]:
@@ -126,6 +129,7 @@ class ShareCalls(Calls):
         with self._write() as tx:
             return delivery.shares.reset(tx, name, target, force=force)
 
+    @frees_room
     def _acquire(
         self, share: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
         until: Callable[[], bool] | None = None,

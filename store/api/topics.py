@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 from store import groups, log
-from store.api.base import Calls, check_agreement, encoded
+from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.errors import BadInput, Exists
 from store.log.encoding import check_whole, encode_bytes
 from store.models import NewRecord, TopicConfig
@@ -57,6 +57,7 @@ class TopicCalls(Calls):
         with self._read() as tx:
             return log.topics.status(log.topics.find(tx, name))
 
+    @frees_room
     def alter_topic(
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicStatus:
@@ -67,8 +68,7 @@ class TopicCalls(Calls):
 
     def delete_topic(self, name: str) -> TopicStatus:
         """Delete a topic, its records and every group's place in it; the topic as it was."""
-        with self._write() as tx:
-            before = log.topics.delete(tx, name)
+        before = self._step(lambda tx: log.topics.delete(tx, name))
         self._in_steps(log.retention.drain)
         return before
 

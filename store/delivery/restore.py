@@ -31,6 +31,7 @@ def missing(tx: Snapshot, queue: Queue, letters: Sequence[Message]) -> list[Lett
 
 def restore(tx: Write, queue: Queue, given: Sequence[Letter]) -> list[Message]:
     """Store dead letters; those that no queue has got meanwhile. Limits hold as for sends."""
+    tx.require_reserve()
     new = _new(tx, given)
     limits.check(tx, queue, [content.size for _, content in new])
     drafts = enqueue.drafts(

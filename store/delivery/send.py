@@ -45,6 +45,7 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage | bytes | str]) 
     """
     if isinstance(messages, bytes | str):
         raise BadInput("one value is not a list of messages", hint="store.send(queue, value)")
+    tx.require_reserve()
     retention.drain(tx)
     given = given_list(messages, "messages")
     if not given:

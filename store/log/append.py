@@ -32,6 +32,7 @@ def produce(
     A record that can't be stored raises `BadRecord`, and the transaction stores none of them
     (Kafka: INVALID_RECORD refuses the whole batch).
     """
+    tx.require_reserve()
     retention.drain(tx)
     batch = _encode(topic, records)
     places = _places(topic, batch, sticky)

@@ -7,6 +7,8 @@ every delete (Kafka: log compaction).
 
 from __future__ import annotations
 
+from functools import partial
+
 from store import log
 from store.db import Database, Snapshot, Write
 from store.log.read import offset_for_arrival
@@ -79,14 +81,19 @@ def compact(database: Database, topic: Topic, partition: Partition) -> Compactio
         left = removable(tx, topic, partition)
     records, size = 0, 0
     for first in range(0, len(left), STEP):
-        with database.write() as tx:
-            # What left the log meanwhile, by retention or a trim, is passed over.
-            gone = remove_records(tx, partition.id, left[first : first + STEP])
+        # What left the log meanwhile, by retention or a trim, is passed over.
+        chosen = left[first : first + STEP]
+        gone = database.with_reserve(partial(_remove, database, partition, chosen))
         records += gone[0]
         size += gone[1]
     with database.write() as tx:
         _finish(tx, partition, end)
     return CompactionResult(topic.name, partition.number, records, size, end)
+
+
+def _remove(database: Database, partition: Partition, offsets: list[int]) -> tuple[int, int]:
+    with database.write() as tx:
+        return remove_records(tx, partition.id, offsets)
 
 
 def _finish(tx: Write, partition: Partition, end: int) -> None:

@@ -15,6 +15,8 @@ from store.statements import array
 
 # 5,000 rows hold the write lock for about three milliseconds.
 STEP = 5_000
+# On a full disk there is room for little at once.
+_STEP_WHEN_FULL = 100
 # Kafka looks for old records every five minutes (log.retention.check.interval.ms): what was just
 # stored with an old timestamp can be read for that long.
 CHECK_INTERVAL = 300_000
@@ -38,7 +40,11 @@ def drain(tx: Write) -> bool:
     last = tx.value(
         "select id from mq_records where id >= :first and id < :end"
         " order by id limit 1 offset :step",
-        {"first": partition << OFFSET_BITS, "end": (partition + 1) << OFFSET_BITS, "step": STEP},
+        {
+            "first": partition << OFFSET_BITS,
+            "end": (partition + 1) << OFFSET_BITS,
+            "step": _step(tx),
+        },
     )
     span = {"first": partition << OFFSET_BITS, "end": last or (partition + 1) << OFFSET_BITS}
     for statement in _FORGET:
@@ -70,9 +76,13 @@ def _step_end(tx: Write, partition: int, before: int) -> int:
     last = tx.value(
         "select id from mq_records where id >= :base and id < :end"
         " order by id limit 1 offset :step",
-        {"base": base, "end": base + before, "step": STEP},
+        {"base": base, "end": base + before, "step": _step(tx)},
     )
     return before if last is None else last - base
+
+
+def _step(tx: Write) -> int:
+    return _STEP_WHEN_FULL if tx.lock.lends else STEP
 
 
 def remove_range(tx: Write, partition: int, first: int, end: int) -> None:

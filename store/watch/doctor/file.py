@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from store import clock, files, losses, store_time
+from store import clock, files, lockfile, losses, store_time
 from store.clock import MOST_JUMP
 from store.db import Snapshot
 from store.losses import Loss
@@ -20,6 +20,7 @@ _MIB = 1 << 20
 LITTLE_ROOM = 256 * _MIB
 NO_ROOM = 64 * _MIB
 LONG_WAL = 256 * _MIB
+_NO_ROOM_AT_ALL = 128 << 10
 NEARLY_FULL = 0.9
 _MENDED = (((3, 44, 6), (3, 45)), ((3, 50, 7), (3, 51)))
 _CREATE = re.compile(r"create (?:unique )?(table|index|trigger|view) (\w+)")
@@ -40,6 +41,7 @@ class Facts:
     """What is known of the file; sizes in bytes, clocks in milliseconds.
 
     `ahead` is how far the wall clock jumped, `behind` how far store time is behind what is in it.
+    `reserve` is what calls that free room may use, and `largest` the topic or queue that has most.
     """
 
     free: int
@@ -50,6 +52,10 @@ class Facts:
     ahead: int
     objects: frozenset[Object]
     behind: int = 0
+    reserve: int = 0
+    full_reserve: int = 0
+    unused: int = 0
+    largest: tuple[str, str] | None = None
     lost: Loss | None = None
 
 
@@ -66,9 +72,22 @@ def facts(tx: Snapshot) -> Facts:
         sqlite=sqlite3.sqlite_version_info,
         ahead=clock.jump(tx),
         behind=store_time.newest(tx) - tx.now,
+        reserve=lockfile.reserved(tx.database.path),
+        full_reserve=files.reserve_size(tx.database.path),
+        unused=status.free_bytes,
+        largest=_largest(tx),
         lost=losses.lost(tx),
         objects=frozenset(Object(*row) for row in rows),
     )
+
+
+def _largest(tx: Snapshot) -> tuple[str, str] | None:
+    row = tx.row(
+        "select c.kind, c.name from mq_partitions p join mq_channels c on c.id = p.channel"
+        " where c.kind in ('topic', 'queue')"
+        " group by c.id having sum(p.bytes) > 0 order by sum(p.bytes) desc limit 1"
+    )
+    return None if row is None else (row[0], row[1])
 
 
 def examine(facts: Facts) -> Iterator[Diagnosis]:
@@ -110,8 +129,10 @@ def _lost(facts: Facts) -> Iterator[Diagnosis]:
 
 def _room(facts: Facts) -> Iterator[Diagnosis]:
     evidence = f"{describe_size(facts.free)} free on its file system"
-    why = "when it is full nothing can be stored, and little can be acknowledged"
-    if facts.free < NO_ROOM:
+    why = "when it is full nothing new is stored; what there is can be acknowledged and removed"
+    if facts.free < max(_NO_ROOM_AT_ALL, facts.full_reserve - facts.reserve):
+        yield _full(facts, evidence)
+    elif facts.free < NO_ROOM:
         yield critical("little_room", STORE, evidence, why, command("vacuum"))
     elif facts.free < LITTLE_ROOM:
         yield warning("little_room", STORE, evidence, why, command("vacuum"))
@@ -122,6 +143,24 @@ def _room(facts: Facts) -> Iterator[Diagnosis]:
             "beyond its limit the store refuses what is sent",
             command("store", "set", "max_bytes", format_size(facts.most * 2)), command("vacuum"),
         )  # fmt: skip
+
+
+def _full(facts: Facts, evidence: str) -> Diagnosis:
+    ways = [command("vacuum")]
+    if facts.largest is not None:
+        kind, name = facts.largest
+        trim, purge = command("topic", "trim", name, "--before", "1d"), command(kind, "purge", name)
+        # It gives back what was removed, so where nothing was that comes first.
+        ways.insert(1 if facts.unused else 0, trim if kind == "topic" else purge)
+    return critical(
+        "disk_full", STORE,
+        f"{evidence}; {describe_size(facts.reserve)} of the reserve of"
+        f" {describe_size(facts.full_reserve)} are left; the file has"
+        f" {describe_size(facts.unused)} to give back",
+        "nothing new is stored until the reserve can be whole again. Receive, ack, purge, trim,"
+        " delete and vacuum go on with it",
+        *ways,
+    )  # fmt: skip
 
 
 def _wal(facts: Facts) -> Iterator[Diagnosis]:
