@@ -27,7 +27,7 @@ import harness
 import snapshot
 
 from store import Store
-from store.clock import ManualClock, SystemClock
+from store.model.clock import ManualClock, SystemClock
 from tui.app import Dashboard
 
 RECORDS = 5_000

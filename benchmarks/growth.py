@@ -20,7 +20,7 @@ import harness
 from side_by_side import svg
 
 from store import Store
-from store.clock import Clock, SystemClock
+from store.model.clock import Clock, SystemClock
 
 GOAL = 1.5
 SIZES = (1_000, 100_000, 1_000_000)

@@ -19,7 +19,7 @@ from time import monotonic
 
 import harness
 
-from store.text import parse_size
+from store.model.text import parse_size
 
 MOST_MEGABYTES = 100.0
 

@@ -26,9 +26,9 @@ import harness
 from growth import GOAL, Row, picture, table
 
 from store import NewMessage, Store
-from store.db import Snapshot
-from store.routing.match import PatternTrie
-from store.routing.tables import current
+from store.sqlite.exchanges.match import PatternTrie
+from store.sqlite.exchanges.tables import current
+from store.sqlite.file.database import Snapshot
 
 SIZES = [100, 1_000, 10_000, 100_000]
 KEYS = 2_000

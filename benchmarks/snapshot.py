@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from growth import Call, Subject, main
 
 from store import NewMessage, NewRecord, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 TOPICS = 10
 PARTITIONS = 100

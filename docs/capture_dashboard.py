@@ -30,8 +30,8 @@ from rich.cells import cell_len  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 
 from store import Consumer, Diagnosis, NewRecord, Overview, Store  # noqa: E402
-from store.clock import ManualClock  # noqa: E402
-from store.delivery.receipts import TOKEN_BITS  # noqa: E402
+from store.model.clock import ManualClock  # noqa: E402
+from store.sqlite.leases.receipts import TOKEN_BITS  # noqa: E402
 from store.topology.reading import Source  # noqa: E402
 from tui.app import Dashboard  # noqa: E402
 from tui.keys import KEYS  # noqa: E402
@@ -206,9 +206,9 @@ def _pin(stack: ExitStack, folder: Path) -> None:
     stack.callback(os.chdir, os.getcwd())
     os.chdir(folder)
     stack.enter_context(patch.dict(os.environ, {"TZ": "UTC", "COLORTERM": "truecolor"}))
-    stack.enter_context(patch("store.files.os.urandom", lambda size: bytes(range(size))))
+    stack.enter_context(patch("os.urandom", lambda size: bytes(range(size))))
     token = partial(Random(7).getrandbits, TOKEN_BITS)
-    stack.enter_context(patch("store.delivery.receipts.new_token", token))
+    stack.enter_context(patch("store.sqlite.leases.receipts.new_token", token))
     time.tzset()
     stack.callback(time.tzset)
 

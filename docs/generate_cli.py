@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from mq.app import app
+from mq.cli.app import app
 from mq.commands import ALIASES, GLOBAL_PANEL, LazyCommand
 from store.topology.kinds import KINDS, Kind
 

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from store.errors import (
+from store.model.errors import (
     BadInput,
     BadRecord,
     Busy,
@@ -30,18 +30,18 @@ from store.errors import (
 )
 
 if TYPE_CHECKING:
-    from store.broker import Store
-    from store.consumer import Consumer
-    from store.groups.reset import Shift
-    from store.log.positions import Position, parse_position
-    from store.messages import Message, MessageId, NewMessage
-    from store.models import NewRecord, Record, RecordId
-    from store.producer import Producer
-    from store.routes import Binding, Exchange, Route, RouteExplanation
-    from store.shared_records import SharedRecord
-    from store.transaction import Transaction
-    from store.watch.doctor.diagnosis import Diagnosis, Severity
-    from store.watch.models import Overview, Stall, Subject
+    from store.api.consumer import Consumer
+    from store.api.producer import Producer
+    from store.api.store import Store
+    from store.api.transaction import Transaction
+    from store.model.exchanges import Binding, Exchange, Route, RouteExplanation
+    from store.model.messages import Message, MessageId, NewMessage
+    from store.model.shares import SharedRecord
+    from store.model.stalls import Overview, Stall, Subject
+    from store.model.topics import NewRecord, Record, RecordId
+    from store.sqlite.groups.reset import Shift
+    from store.sqlite.log.positions import Position, parse_position
+    from store.sqlite.operations.doctor.diagnosis import Diagnosis, Severity
 
 __all__ = [
     "BadInput",
@@ -94,29 +94,29 @@ __all__ = [
 
 # Imported when asked for: who needs an error only does not wait for the broker.
 _LATER = {
-    "Binding": "store.routes",
-    "Consumer": "store.consumer",
-    "Diagnosis": "store.watch.doctor.diagnosis",
-    "Exchange": "store.routes",
-    "Message": "store.messages",
-    "MessageId": "store.messages",
-    "NewMessage": "store.messages",
-    "NewRecord": "store.models",
-    "Overview": "store.watch.models",
-    "Position": "store.log.positions",
-    "Producer": "store.producer",
-    "Record": "store.models",
-    "RecordId": "store.models",
-    "Route": "store.routes",
-    "RouteExplanation": "store.routes",
-    "Severity": "store.watch.doctor.diagnosis",
-    "SharedRecord": "store.shared_records",
-    "Shift": "store.groups.reset",
-    "Stall": "store.watch.models",
-    "Store": "store.broker",
-    "Subject": "store.watch.models",
-    "Transaction": "store.transaction",
-    "parse_position": "store.log.positions",
+    "Binding": "store.model.exchanges",
+    "Consumer": "store.api.consumer",
+    "Diagnosis": "store.sqlite.operations.doctor.diagnosis",
+    "Exchange": "store.model.exchanges",
+    "Message": "store.model.messages",
+    "MessageId": "store.model.messages",
+    "NewMessage": "store.model.messages",
+    "NewRecord": "store.model.topics",
+    "Overview": "store.model.stalls",
+    "Position": "store.sqlite.log.positions",
+    "Producer": "store.api.producer",
+    "Record": "store.model.topics",
+    "RecordId": "store.model.topics",
+    "Route": "store.model.exchanges",
+    "RouteExplanation": "store.model.exchanges",
+    "Severity": "store.sqlite.operations.doctor.diagnosis",
+    "SharedRecord": "store.model.shares",
+    "Shift": "store.sqlite.groups.reset",
+    "Stall": "store.model.stalls",
+    "Store": "store.api.store",
+    "Subject": "store.model.stalls",
+    "Transaction": "store.api.transaction",
+    "parse_position": "store.sqlite.log.positions",
 }
 
 

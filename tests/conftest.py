@@ -15,8 +15,8 @@ from weakref import WeakSet
 import pytest
 
 from store import NewRecord, Store
-from store.clock import ManualClock
-from store.db import Database
+from store.model.clock import ManualClock
+from store.sqlite.file.database import Database
 
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     # Thousands of processes are started, and each would compile all of its modules anew.

@@ -15,24 +15,24 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, TextArea
 
 from store import MqError, Overview, Stall, Store
-from store.text import printable
-from tui.asking import ask_publish
-from tui.bands import footer_line, header_line
-from tui.dialogs import Confirm, Deed
-from tui.help import Help
+from store.model.text import printable
+from tui.actions.asking import ask_publish
 from tui.keys import BY_ID, KEYS, SCREENS, footer_keys
-from tui.painted import Band
-from tui.palette import Palette, offer_rows, place_of
 from tui.places import find_place, make_screen
 from tui.poller import Inquiry, Polled, Poller, PollFailed
-from tui.prompt import Asking, Prompt
+from tui.screens.help import Help
 from tui.screens.stall import StallView
-from tui.spans import Tone, line, toned
-from tui.strip import StallStrip
+from tui.screens.view import View
 from tui.terminal import TerminalApp
-from tui.themes import THEMES, theme_after
-from tui.view import View
-from tui.view_stack import ViewStack, Wanted
+from tui.widgets.bands import footer_line, header_line
+from tui.widgets.dialogs import Confirm, Deed
+from tui.widgets.painted import Band
+from tui.widgets.palette import Palette, offer_rows, place_of
+from tui.widgets.prompt import Asking, Prompt
+from tui.widgets.spans import Tone, line, toned
+from tui.widgets.strip import StallStrip
+from tui.widgets.themes import THEMES, theme_after
+from tui.widgets.view_stack import ViewStack, Wanted
 
 _SHORTEST, _LONGEST = 0.25, 60.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from store import NotFound, Store
-from store.addresses import parse_address
+from store.model.addresses import parse_address
 from tui.screens.advice import AdviceView
 from tui.screens.letters import LettersView
 from tui.screens.message import MessageView
@@ -12,7 +12,7 @@ from tui.screens.queues import QueuesView
 from tui.screens.records import RecordsView
 from tui.screens.topics import TopicsView
 from tui.screens.topology import TopologyView
-from tui.view import View
+from tui.screens.view import View
 
 _SCREENS: dict[str, type[View]] = {
     "overview": OverviewView,

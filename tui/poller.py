@@ -17,7 +17,7 @@ from textual.widget import Widget
 from store import MqError, Overview, Store
 
 if TYPE_CHECKING:
-    from tui.view import View
+    from tui.screens.view import View
 
 Question = Callable[[Store], Any]
 """What a view asks the store besides the overview; it runs in the poller's thread."""

@@ -21,7 +21,7 @@ from textual.message import Message
 from textual.messages import InBandWindowResize
 from textual.worker import WorkerFailed
 
-from store.text import printable
+from store.model.text import printable
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from store import Store
-from store.text import describe_size
+from store.model.text import describe_size
 
 from .stage import Stage
 

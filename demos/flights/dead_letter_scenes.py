@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store.messages import Message
+from store.model.messages import Message
 
 from . import rebook
 from .queue_scenes import (

@@ -6,8 +6,8 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 
-from store.messages import Message
-from store.queue_status import QueueStatus
+from store.model.messages import Message
+from store.model.queues import QueueStatus
 
 from . import rebook
 from .facts import Facts

@@ -25,7 +25,7 @@ _COMMANDS = 'mq() { "$DEMO_PYTHON" -m mq "$@"; }\npython() { "$DEMO_PYTHON" "$@"
 
 
 class Writer(Protocol):
-    """What prints the story: `mq.output.Output`."""
+    """What prints the story: `mq.cli.output.Output`."""
 
     def text(self, text: str, *, style: str = "") -> None:
         """Write text and a newline; the style counts only on a terminal."""

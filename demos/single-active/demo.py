@@ -18,7 +18,7 @@ TAKEN_OVER_WITHIN = 5.0
 
 
 class Writer(Protocol):
-    """What prints the story: `mq.output.Output`."""
+    """What prints the story: `mq.cli.output.Output`."""
 
     def text(self, text: str, *, style: str = "") -> None:
         """Write text and a newline; the style counts only on a terminal."""

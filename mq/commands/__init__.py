@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from mq.context import Context, current_context, parse_format, parse_timeout
-from mq.output import Format
-from store.errors import BadInput
+from mq.cli.context import Context, current_context, parse_format, parse_timeout
+from mq.cli.output import Format
+from store.model.errors import BadInput
 
 if TYPE_CHECKING:
     from typer._click import (
@@ -180,7 +180,7 @@ class Group(TyperGroup):
         _write_sections(formatter, sections | _help_sections(self, ctx))
 
     def _unknown(self, ctx: ClickContext, name: str) -> BadInput:
-        from store.nearest import nearest
+        from store.model.nearest import nearest
 
         path = ctx.command_path
         names = [known for known, command in self.commands.items() if not command.hidden]

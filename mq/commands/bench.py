@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mq.beside import folder_of, load
+from mq.cli.bundled import folder_of, load
+from mq.cli.context import Context, current_context
+from mq.cli.diagnostics import ExitCode
+from mq.cli.output import Column, row_document
 from mq.commands import SingleCommand
-from mq.context import Context, current_context
-from mq.diagnostics import ExitCode
-from mq.output import Column, row_document
-from store.errors import BadInput
-from store.text import parse_size
+from store.model.errors import BadInput
+from store.model.text import parse_size
 
 if TYPE_CHECKING:
     from typing import Protocol

@@ -6,27 +6,27 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from mq.bounds import parse_until
+from mq.cli.context import Context, current_context
+from mq.cli.diagnostics import ExitCode
+from mq.cli.interrupts import STOPS, Interrupts
 from mq.commands import SingleCommand
-from mq.commands.membership_options import (
+from mq.commands.group.membership_options import (
     DEFAULT_SESSION_TIMEOUT,
     LONGEST_PRINTING,
     Member,
     SessionTimeout,
 )
-from mq.context import Context, current_context
-from mq.diagnostics import ExitCode
-from mq.interrupts import STOPS, Interrupts
-from mq.record_lines import record_lines
-from mq.record_printer import RecordPrinter
-from mq.scan import Scan
-from store.addresses import Address, parse_address
-from store.errors import BadInput
-from store.log.positions import parse_position
-from store.text import parse_duration
+from mq.read.bounds import parse_until
+from mq.read.printer import RecordPrinter
+from mq.read.topic import Scan
+from mq.text.lines import record_lines
+from store.model.addresses import Address, parse_address
+from store.model.errors import BadInput
+from store.model.text import parse_duration
+from store.sqlite.log.positions import parse_position
 
 if TYPE_CHECKING:
-    from mq.conditions import Condition
+    from mq.text.conditions import Condition
     from store import Record, Store
 
 app = SingleCommand()
@@ -148,7 +148,7 @@ def _check_alone(request: Request) -> None:
 
 
 def _read_queue(context: Context, store: "Store", request: Request, interrupts: Interrupts) -> int:
-    from mq.queue_reading import QueueReading
+    from mq.read.queue import QueueReading
 
     _check_queue(request)
     return QueueReading(
@@ -176,7 +176,7 @@ def _check_queue(request: Request) -> None:
 def _condition(where: Sequence[str], now: int) -> "Condition | None":
     if not where:
         return None
-    from mq.conditions import parse_conditions
+    from mq.text.conditions import parse_conditions
 
     return parse_conditions(where, now)
 
@@ -222,7 +222,7 @@ class TopicReading:
         self._print_all(scan.batches(), lambda _: None, scan.remaining)
 
     def _read_as_member(self, group: str) -> None:
-        from mq.group_reading import GroupReading
+        from mq.read.group import GroupReading
 
         request = self._request
         session_timeout = parse_duration(request.session_timeout) / 1000

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from mq.cli.context import current_context
+from mq.cli.standard_input import is_typed
 from mq.commands import SingleCommand
-from mq.context import current_context
-from mq.standard_input import is_typed
-from store.errors import BadInput
-from store.text import parse_duration
+from store.model.errors import BadInput
+from store.model.text import parse_duration
 
 app = SingleCommand()
 

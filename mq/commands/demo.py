@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from mq.beside import folder_of, load
+from mq.cli.bundled import folder_of, load
+from mq.cli.context import Context, current_context
 from mq.commands import SingleCommand
-from mq.context import Context, current_context
-from store.errors import NotFound
-from store.nearest import did_you_mean
+from store.model.errors import NotFound
+from store.model.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from mq.output import Output
+    from mq.cli.output import Output
 
     class Story(Protocol):
         """What `demo.py` in the folder of a demo must offer."""

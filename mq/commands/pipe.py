@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mq.bounds import BATCH_RECORDS, Until
+from mq.cli.context import Context, current_context
+from mq.cli.interrupts import STOPS, Interrupts
 from mq.commands import SingleCommand
-from mq.commands.membership_options import (
+from mq.commands.group.membership_options import (
     DEFAULT_SESSION_TIMEOUT,
     LONGEST_PRINTING,
     Command,
@@ -16,19 +17,18 @@ from mq.commands.membership_options import (
     Member,
     SessionTimeout,
 )
-from mq.commands.reporting import report_document
-from mq.context import Context, current_context
-from mq.filter import Filter
-from mq.group_reading import GroupReading
-from mq.interrupts import STOPS, Interrupts
-from mq.piping import Pipe, QueueSource, Sink, TopicSource
-from store.addresses import check_name
-from store.broker import Store
-from store.errors import BadInput
-from store.log.positions import parse_position
-from store.messages import Message
-from store.models import Record
-from store.text import counted, parse_duration
+from mq.commands.options.reporting import report_document
+from mq.read.bounds import BATCH_RECORDS, Until
+from mq.read.group import GroupReading
+from mq.work.filter import Filter
+from mq.work.pipe import Pipe, QueueSource, Sink, TopicSource
+from store.api.store import Store
+from store.model.addresses import check_name
+from store.model.errors import BadInput
+from store.model.messages import Message
+from store.model.text import counted, parse_duration
+from store.model.topics import Record
+from store.sqlite.log.positions import parse_position
 
 app = SingleCommand()
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mq.cli.context import current_context
 from mq.commands import SingleCommand
-from mq.commands.input_options import (
+from mq.commands.options.inputs import (
     Batch,
     DedupId,
     Delay,
@@ -24,17 +25,16 @@ from mq.commands.input_options import (
     Tombstone,
     Values,
 )
-from mq.commands.storing import Request, check, given_message, input_form, store_input
-from mq.context import current_context
-from mq.destinations import TopicDestination
-from mq.framing import Framing as FramingKind
-from mq.record_input import Given, GivenMessage
-from store.addresses import Address, parse_address
-from store.errors import BadInput
-from store.models import HeaderValue
+from mq.text.framing import Framing as FramingKind
+from mq.write.destinations import TopicDestination
+from mq.write.ingest import Request, check, given_message, input_form, store_input
+from mq.write.inputs import Given, GivenMessage
+from store.model.addresses import Address, parse_address
+from store.model.errors import BadInput
+from store.model.topics import HeaderValue
 
 if TYPE_CHECKING:
-    from mq.message_destinations import QueueDestination
+    from mq.write.message_destinations import QueueDestination
     from store import Store
 
 app = SingleCommand()
@@ -104,7 +104,7 @@ def _given(
 def _parse_headers(given: Sequence[str]) -> dict[str, HeaderValue]:
     if not given:
         return {}
-    from mq.records import parse_headers
+    from mq.text.records import parse_headers
 
     return parse_headers(given)
 
@@ -127,7 +127,7 @@ def _for_messages(request: Request) -> Request:
 
 
 def _queue(store: "Store", request: Request) -> "QueueDestination":
-    from mq.message_destinations import QueueDestination
+    from mq.write.message_destinations import QueueDestination
 
     if request.tombstone:
         raise BadInput(f"{request.destination} is a queue", hint="--tombstone is for a topic")

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
+from mq.cli.context import current_context
+from mq.cli.interrupts import STOPS, Interrupts
 from mq.commands import SingleCommand
-from mq.commands.reporting import report_document
-from mq.context import current_context
-from mq.interrupts import STOPS, Interrupts
-from store.addresses import Address, parse_address
-from store.broker import Store
-from store.text import counted
+from mq.commands.options.reporting import report_document
+from store.api.store import Store
+from store.model.addresses import Address, parse_address
+from store.model.text import counted
 
 app = SingleCommand()
 

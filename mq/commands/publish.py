@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from mq.cli.context import current_context
 from mq.commands import SingleCommand
-from mq.commands.input_options import (
+from mq.commands.options.inputs import (
     Batch,
     DedupId,
     Delay,
@@ -24,14 +25,13 @@ from mq.commands.input_options import (
     Tombstone,
     Values,
 )
-from mq.commands.storing import Request, check, given_message, input_form, store_input
-from mq.context import current_context
-from mq.framing import Framing as FramingKind
-from mq.message_destinations import ExchangeDestination
-from mq.record_input import Given
-from mq.records import parse_headers
-from store.errors import Unroutable
-from store.text import counted
+from mq.text.framing import Framing as FramingKind
+from mq.text.records import parse_headers
+from mq.write.ingest import Request, check, given_message, input_form, store_input
+from mq.write.inputs import Given
+from mq.write.message_destinations import ExchangeDestination
+from store.model.errors import Unroutable
+from store.model.text import counted
 
 app = SingleCommand()
 

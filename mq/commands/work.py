@@ -7,28 +7,28 @@ from typing import Annotated
 
 import typer
 
-from mq.chaos import warn_of_chaos
+from mq.cli.chaos import warn_of_chaos
+from mq.cli.context import Context, current_context
+from mq.cli.interrupts import STOPS, Interrupts
 from mq.commands import SingleCommand
-from mq.commands.membership_options import (
+from mq.commands.group.membership_options import (
     DEFAULT_SESSION_TIMEOUT,
     LONGEST_PRINTING,
     Command,
     Group,
 )
-from mq.context import Context, current_context
-from mq.interrupts import STOPS, Interrupts
-from mq.lease_length import require_lease
-from mq.processes import require_command
-from mq.topic_work import TopicWork
-from mq.work_sources import QueueWork, ShareWork
-from mq.working import OnFailure, Policy, Worker
-from store.addresses import check_name
-from store.broker import Store
-from store.errors import BadInput, Conflict, MqError, NotFound
-from store.messages import Message
-from store.models import Record
-from store.shared_records import SharedRecord
-from store.text import counted, parse_duration
+from mq.work.lease_length import require_lease
+from mq.work.processes import require_command
+from mq.work.sources import QueueWork, ShareWork
+from mq.work.topic import TopicWork
+from mq.work.worker import OnFailure, Policy, Worker
+from store.api.store import Store
+from store.model.addresses import check_name
+from store.model.errors import BadInput, Conflict, MqError, NotFound
+from store.model.messages import Message
+from store.model.shares import SharedRecord
+from store.model.text import counted, parse_duration
+from store.model.topics import Record
 
 app = SingleCommand()
 

@@ -7,22 +7,22 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from store import delivery
-from store.errors import BadInput, Exists, MqError
-from store.log.encoding import milliseconds
+from store.model.errors import BadInput, Exists, MqError
+from store.sqlite.log.encoding import milliseconds
+from store.sqlite.queues import policies
 
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from store.db import Snapshot, Write
-    from store.log.placement import StickyPlacement
+    from store.sqlite.file.database import Snapshot, Write
+    from store.sqlite.log.placement import StickyPlacement
 
     class MadeAgain(Protocol):
         """Where calls are made again, with more room, while the disk is full."""
 
         def _with_reserve(self, call: Callable[[], T]) -> T: ...
 
-    from store.settings import Config
+    from store.model.settings import Config
 
 # So many times twenty expired messages move before somebody looks.
 _MOST_PASSES = 50
@@ -71,12 +71,12 @@ class Calls:
     def _looking(self) -> Iterator[Snapshot]:
         """A read. What expired moves first, so that it is seen in its DLQ at once."""
         with self._read() as tx:
-            is_late = bool(delivery.expiry.due(tx, 1))
+            is_late = bool(policies.expiry.due(tx, 1))
         # Whoever can't write sees it where it stood: in no count, and not yet in the DLQ.
         with suppress(MqError):
             for _ in range(_MOST_PASSES if is_late else 0):
                 with self._write(_LOOKING_WAIT) as tx:
-                    if not delivery.sweep.sweep(tx):
+                    if not policies.sweep.sweep(tx):
                         break
         with self._read() as tx:
             yield tx
@@ -93,7 +93,7 @@ class Calls:
 
     def _parts(self, sizes: Sequence[int]) -> Iterable[slice]:
         """What of things of so many bytes is stored together: bounded steps, or all of them."""
-        from store import steps
+        from store.model import steps
 
         return [slice(0, len(sizes))] if self._all_or_nothing else steps.cut(sizes)
 
@@ -110,7 +110,7 @@ def encoded(
     """
     for name in settings:
         if name not in known:
-            from store.nearest import did_you_mean
+            from store.model.nearest import did_you_mean
 
             there_are = f"settings are {', '.join(known)}"
             raise BadInput(f"there is no setting {name!r}", did_you_mean(name, known, there_are))
@@ -127,7 +127,7 @@ def check_agreement(
 
     `hints` say, by setting, what to do instead of altering it.
     """
-    from store.settings import first_difference
+    from store.model.settings import first_difference
 
     if found := first_difference(present, wanted):
         setting, theirs, ours = found

@@ -6,15 +6,28 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from store import delivery
-from store.api.base import Calls, frees_room
-from store.errors import MqError
+from store.sqlite import dead_letters
 
 if TYPE_CHECKING:
-    from store.delivery.deadletters import Choice
-    from store.letters import Batch, Chosen, DeadLetterQueue, Event, LetterGroup, Moved, Redriven
-    from store.messages import Message
-    from store.upkeep import Progress
+    from store.sqlite.dead_letters.grouping import Field
+    from store.sqlite.dead_letters.redrive import Redrive
+from store.api.base import Calls, frees_room
+from store.model.errors import MqError
+from store.sqlite import queues
+
+if TYPE_CHECKING:
+    from store.model.dead_letters import (
+        Batch,
+        Chosen,
+        DeadLetterQueue,
+        Event,
+        LetterGroup,
+        Moved,
+        Redriven,
+    )
+    from store.model.maintenance import Progress
+    from store.model.messages import Message
+    from store.sqlite.dead_letters.find import Choice
 
 _PAGE = 500
 
@@ -25,7 +38,7 @@ class DeadLetterCalls(Calls):
     def dead_letter_queue(self, queue: str) -> str:
         """The queue itself if others dead-letter into it or it holds dead letters, else its DLQ."""
         with self._read() as tx:
-            return delivery.deadletters.dead_letter_queue(tx, queue).name
+            return dead_letters.find.dead_letter_queue(tx, queue).name
 
     def dead_letters(
         self, queue: str, choice: Choice | None = None, limit: int | None = None, *, after: int = -1
@@ -40,7 +53,7 @@ class DeadLetterCalls(Calls):
         self, queue: str, choice: Choice | None = None, limit: int | None = None
     ) -> list[Chosen]:
         """The dead letters of this queue that may be moved or removed: nobody has leased them."""
-        from store.letters import Chosen
+        from store.model.dead_letters import Chosen
 
         free = (one for one in self._letters(queue, choice) if one.state != "leased")
         return [Chosen.of(letter) for letter in islice(free, limit)]
@@ -48,7 +61,7 @@ class DeadLetterCalls(Calls):
     def _letters(self, queue: str, choice: Choice | None, after: int = -1) -> Iterator[Message]:
         while True:
             with self._read() as tx:
-                page = delivery.view.messages(tx, delivery.queues.find(tx, queue), after, _PAGE)
+                page = queues.view.messages(tx, queues.catalog.find(tx, queue), after, _PAGE)
             for one in page:
                 if one.dead is not None and (choice is None or choice(one)):
                     yield one
@@ -59,61 +72,61 @@ class DeadLetterCalls(Calls):
     def _seen(self, queue: str) -> str:
         """The DLQ that a queue stands for, with everything in it that has expired elsewhere."""
         with self._looking() as tx:
-            return delivery.deadletters.dead_letter_queue(tx, queue).name
+            return dead_letters.find.dead_letter_queue(tx, queue).name
 
     def dead_letter_queues(self) -> list[DeadLetterQueue]:
         """The queues that are somebody's DLQ or hold dead letters, by name."""
         with self._looking() as tx:
-            return delivery.deadletters.queues_with_letters(tx)
+            return dead_letters.find.queues_with_letters(tx)
 
     def dead_letter_groups(
-        self, queue: str, field: delivery.letter_groups.Field, choice: Choice | None = None
+        self, queue: str, field: Field, choice: Choice | None = None
     ) -> list[LetterGroup]:
         """The dead letters counted by `reason`, `source` or `error`, the largest group first.
 
         Errors count as the same when they differ only in numbers, ids, times and quoted parts.
         """
-        return delivery.letter_groups.group(self._letters(self._seen(queue), choice), field)
+        return dead_letters.grouping.group(self._letters(self._seen(queue), choice), field)
 
     def redrive_preview(
         self, queue: str, to: str | None = None, choice: Choice | None = None,
         limit: int | None = None,
-    ) -> delivery.redrive.Redrive:  # fmt: skip
+    ) -> Redrive:  # fmt: skip
         """What `redrive` would move, and where to."""
         with self._looking() as tx:
-            found = delivery.deadletters.to_redrive(tx, queue).name
+            found = dead_letters.find.to_redrive(tx, queue).name
         chosen = self.chosen_dead_letters(found, choice, limit)
-        return delivery.redrive.Redrive(None, self.redrive_plan(found, chosen, to))
+        return dead_letters.redrive.Redrive(None, self.redrive_plan(found, chosen, to))
 
     def redrive_plan(
         self, queue: str, chosen: Sequence[Chosen], to: str | None = None
     ) -> list[Moved]:
         """Where a redrive would take these dead letters of a queue; raises `NotFound`."""
         with self._read() as tx:
-            return delivery.redrive.plan(tx, delivery.queues.find(tx, queue), to, chosen)
+            return dead_letters.redrive.plan(tx, queues.catalog.find(tx, queue), to, chosen)
 
     def redrive(
         self, queue: str, to: str | None = None, choice: Choice | None = None,
         limit: int | None = None,
-    ) -> delivery.redrive.Redrive:  # fmt: skip
+    ) -> Redrive:  # fmt: skip
         """Move dead letters back to their source queues, or to `to`; see `redrive_planned`.
 
         They are chosen first, by reading, and `choice` is called outside of every transaction.
         """
         planned = self.redrive_preview(queue, to, choice, limit).moved
         with self._read() as tx:
-            found = delivery.deadletters.dead_letter_queue(tx, queue).name
+            found = dead_letters.find.dead_letter_queue(tx, queue).name
         return self.redrive_planned(found, planned, to)
 
     def redrive_planned(
         self, queue: str, planned: Sequence[Moved], to: str | None = None
-    ) -> delivery.redrive.Redrive:
+    ) -> Redrive:
         """Move those of these dead letters that are still there and unleased.
 
         All or none of up to 500, or 4 MiB. Of more each step of so many is stored by itself, all
         as one batch, so that one undo takes back what was moved, whatever ended it.
         """
-        done = delivery.redrive.Redrive(None, [])
+        done = dead_letters.redrive.Redrive(None, [])
         for part in self._parts([one.size for one in planned]):
             sequences = [one.sequence for one in planned[part]]
             try:
@@ -121,7 +134,7 @@ class DeadLetterCalls(Calls):
             except MqError as error:
                 if not done.moved:
                     raise
-                raise delivery.redrive.cut_short(error, done, len(planned)) from error
+                raise dead_letters.redrive.cut_short(error, done, len(planned)) from error
             done.moved.extend(more.moved)
             done = done._replace(batch=more.batch)
         return done
@@ -129,28 +142,28 @@ class DeadLetterCalls(Calls):
     def redrive_more(
         self, queue: str, sequences: Sequence[int], to: str | None = None,
         batch: int | None = None,
-    ) -> delivery.redrive.Redrive:  # fmt: skip
+    ) -> Redrive:  # fmt: skip
         """Move those of these dead letters that are still there and unleased, as more of a batch.
 
         So a redrive may take several transactions, and one undo takes all of it back.
         """
         with self._write() as tx:
-            found = delivery.queues.find(tx, queue)
-            return delivery.redrive.redrive(tx, found, to, sequences, batch)
+            found = queues.catalog.find(tx, queue)
+            return dead_letters.redrive.redrive(tx, found, to, sequences, batch)
 
     def became_of_redrive(self, batch: int) -> list[Redriven]:
         """What became of the messages of a redrive: still there, dead again, or done with."""
         with self._read() as tx:
-            return delivery.redrive.became_of(tx, batch)
+            return dead_letters.redrive.became_of(tx, batch)
 
     def redrives(self, limit: int = 10) -> list[Batch]:
         """The last redrives and edits of dead letters, newest first."""
         with self._read() as tx:
-            return delivery.journal.batches(tx, limit)
+            return dead_letters.journal.batches(tx, limit)
 
     def undo_redrive(
         self, batch: int | None = None, *, progress: Progress | None = None
-    ) -> delivery.redrive.Redrive:
+    ) -> Redrive:
         """Take a redrive or an edit back, by default the last: what is still there and unleased.
 
         In steps as the redrive; called again, it goes on where it was ended. `progress` is called
@@ -158,28 +171,28 @@ class DeadLetterCalls(Calls):
         `Conflict` when nothing of it is left.
         """
         with self._read() as tx:
-            number, entries = delivery.redrive.undoable(tx, batch)
+            number, entries = dead_letters.redrive.undoable(tx, batch)
         moved: list[Moved] = []
         for part in self._parts([size for _, size in entries]):
             with self._write() as tx:
-                moved += delivery.redrive.undo(tx, [id for id, _ in entries[part]])
+                moved += dead_letters.redrive.undo(tx, [id for id, _ in entries[part]])
             if progress is not None:
                 progress(part.stop, len(entries))
         if not moved:
-            raise delivery.redrive.nothing_left(number)
-        return delivery.redrive.Redrive(number, moved)
+            raise dead_letters.redrive.nothing_left(number)
+        return dead_letters.redrive.Redrive(number, moved)
 
     def edit_dead_letter(
         self, queue: str, sequence: int, value: bytes | None, *, before: bytes | None
-    ) -> delivery.redrive.Redrive:
+    ) -> Redrive:
         """Replace the value of a dead letter whose value is `before`; `undo_redrive` takes it back.
 
         It stays a dead letter with its id, reason and history. Raises `Conflict` when it was
         changed meanwhile or is leased.
         """
         with self._write() as tx:
-            return delivery.redrive.edit(
-                tx, delivery.queues.find(tx, queue), sequence, value, before=before
+            return dead_letters.redrive.edit(
+                tx, queues.catalog.find(tx, queue), sequence, value, before=before
             )
 
     def purge_dead_letters(self, queue: str, choice: Choice) -> list[Message]:
@@ -187,7 +200,7 @@ class DeadLetterCalls(Calls):
 
         They are chosen first, by reading, and removed as `remove_dead_letters` does it.
         """
-        from store.letters import Chosen
+        from store.model.dead_letters import Chosen
 
         letters = [one for one in self._letters(queue, choice) if one.state != "leased"]
         removed = self.remove_dead_letters(queue, [Chosen.of(letter) for letter in letters])
@@ -210,7 +223,7 @@ class DeadLetterCalls(Calls):
     @frees_room
     def _remove(self, queue: str, sequences: Sequence[int]) -> set[int]:
         with self._write() as tx:
-            return delivery.purge.letters(tx, delivery.queues.find(tx, queue), sequences)
+            return queues.purge.letters(tx, queues.catalog.find(tx, queue), sequences)
 
     def restore_dead_letters(
         self, queue: str, letters: Sequence[Message], *, progress: Progress | None = None
@@ -224,13 +237,13 @@ class DeadLetterCalls(Calls):
         many of how many are done.
         """
         with self._read() as tx:
-            found = delivery.deadletters.dead_letter_queue(tx, queue)
-            new = delivery.restore.missing(tx, found, letters)
+            found = dead_letters.find.dead_letter_queue(tx, queue)
+            new = dead_letters.restore.missing(tx, found, letters)
         stored: list[Message] = []
         for part in self._parts([content.size for _, content in new]):
             with self._write() as tx:
-                target = delivery.queues.find(tx, found.name)
-                stored += delivery.restore.restore(tx, target, new[part])
+                target = queues.catalog.find(tx, found.name)
+                stored += dead_letters.restore.restore(tx, target, new[part])
             if progress is not None:
                 progress(part.stop, len(new))
         return stored
@@ -238,9 +251,9 @@ class DeadLetterCalls(Calls):
     def message_events(self, queue: str, sequence: int) -> list[Event]:
         """What happened to a message, through every queue it was in, first to last."""
         with self._read() as tx:
-            return delivery.history.of_message(tx, delivery.queues.find(tx, queue), sequence)
+            return dead_letters.history.of_message(tx, queues.catalog.find(tx, queue), sequence)
 
     def record_events(self, topic: str, partition: int, offset: int) -> list[Event]:
         """The failed attempts of groups and shares at a record, and its dead letters."""
         with self._read() as tx:
-            return delivery.history.of_record(tx, topic, partition, offset)
+            return dead_letters.history.of_record(tx, topic, partition, offset)

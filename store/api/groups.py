@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Unpack
 
-from store import groups, watch
 from store.api.base import Calls, check_agreement, encoded, frees_room
-from store.errors import Exists
-from store.log.encoding import given_list
+from store.model.errors import Exists
+from store.sqlite import groups, operations
+from store.sqlite.log.encoding import given_list
 
 if TYPE_CHECKING:
-    from store.addresses import Address
-    from store.consumer_groups import GroupSettings, GroupStatus, Lag, OffsetChange
-    from store.groups.reset import Scope, Target
-    from store.models import Record, RecordId
+    from store.model.addresses import Address
+    from store.model.groups import GroupSettings, GroupStatus, Lag, OffsetChange
+    from store.model.topics import Record, RecordId
+    from store.sqlite.groups.reset import Scope, Target
 
 _TIMES = ("retention", "max_lag_time")
 
@@ -31,23 +31,23 @@ class GroupCalls(Calls):
         Lengths of time are seconds or timedeltas. Raises `Exists`, with `if_not_exists` only when
         the settings differ or it has no place in one of the topics.
         """
-        from store.consumer_groups import GroupConfig
+        from store.model.groups import GroupConfig
 
         config = GroupConfig(**_encoded(settings))
         wanted = given_list(topics, "topics")
         with self._write() as tx:
-            config = groups.groups.complete(tx, config)
-            found = groups.groups.find_or_none(tx, name) if if_not_exists else None
+            config = groups.catalog.complete(tx, config)
+            found = groups.catalog.find_or_none(tx, name) if if_not_exists else None
             if found is None:
-                found = groups.groups.create(tx, name, config, wanted)
+                found = groups.catalog.create(tx, name, config, wanted)
             else:
                 check_agreement("group", name, found.config, config)
-                if missing := sorted(set(wanted) - set(groups.groups.topic_names(tx, found))):
+                if missing := sorted(set(wanted) - set(groups.catalog.topic_names(tx, found))):
                     raise Exists(
                         f"group {name} exists, and is not for {missing[0]}",
                         hint=f"mq group alter {name} --topic {missing[0]}",
                     )
-            return watch.lag.status(tx, found)
+            return operations.lag.status(tx, found)
 
     @frees_room
     def alter_group(
@@ -59,30 +59,30 @@ class GroupCalls(Calls):
         the DLQ and passed over.
         """
         with self._write() as tx:
-            config = groups.groups.find(tx, name).config
+            config = groups.catalog.find(tx, name).config
             changed = config._replace(**_encoded(settings))
             added = given_list(topics, "topics")
-            return watch.lag.status(tx, groups.membership.alter(tx, name, changed, added))
+            return operations.lag.status(tx, groups.membership.alter(tx, name, changed, added))
 
     def groups(self) -> list[GroupStatus]:
         """Every group, by name."""
         with self._read() as tx:
             return [
-                watch.lag.status(tx, groups.groups.find(tx, name))
-                for name in groups.groups.names(tx)
+                operations.lag.status(tx, groups.catalog.find(tx, name))
+                for name in groups.catalog.names(tx)
             ]
 
     def group(self, name: str) -> GroupStatus:
         """One group; raises `NotFound`."""
         with self._read() as tx:
-            return watch.lag.status(tx, groups.groups.find(tx, name))
+            return operations.lag.status(tx, groups.catalog.find(tx, name))
 
     @frees_room
     def delete_group(self, name: str) -> None:
         """Delete a group with its offsets; raises `GroupActive` while it has members."""
         with self._write() as tx:
-            group = groups.groups.find(tx, name)
-            groups.groups.delete(tx, group, groups.membership.live_members(tx, group))
+            group = groups.catalog.find(tx, name)
+            groups.catalog.delete(tx, group, groups.membership.live_members(tx, group))
 
     def plan_reset(
         self, group: str, target: Target, scope: Scope | None = None
@@ -117,10 +117,10 @@ class GroupCalls(Calls):
     def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
         """How far groups are behind, one row per group and partition."""
         with self._read() as tx:
-            return watch.lag.lag(tx, group, topic)
+            return operations.lag.lag(tx, group, topic)
 
 
 def _encoded(settings: GroupSettings) -> dict[str, Any]:
-    from store.consumer_groups import GroupConfig
+    from store.model.groups import GroupConfig
 
     return encoded(settings, _TIMES, ("topics", *GroupConfig._fields))

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from store import clock, watch
-from store.addresses import Address
 from store.api.base import Calls, frees_room
-from store.watch import IDLE_AFTER, OVER
+from store.model import clock
+from store.model.addresses import Address
+from store.sqlite import operations
+from store.sqlite.operations import IDLE_AFTER, OVER
 
 if TYPE_CHECKING:
-    from store.losses import Loss
-    from store.missing import Kind
-    from store.upkeep import Finding, StoreStatus
-    from store.watch.doctor.diagnosis import Diagnosis
-    from store.watch.metrics import Family
-    from store.watch.models import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
+    from store.model.maintenance import Finding, StoreStatus
+    from store.model.stalls import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
+    from store.sqlite.file.losses import Loss
+    from store.sqlite.missing import Kind
+    from store.sqlite.operations.doctor.diagnosis import Diagnosis
+    from store.sqlite.operations.metrics import Family
 
 
 class OperationCalls(Calls):
@@ -24,7 +25,7 @@ class OperationCalls(Calls):
     def status(self) -> StoreStatus:
         """What is in the store, and how large it is."""
         with self._read() as tx:
-            return watch.maintenance.status(tx)
+            return operations.maintenance.status(tx)
 
     def snapshot(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> Overview:
         """What the dashboard begins with: the store, its stalls and all that holds messages.
@@ -32,7 +33,9 @@ class OperationCalls(Calls):
         `over` and `idle_after` are seconds, as for `stalls`.
         """
         with self._read() as tx:
-            return watch.overview.overview(tx, watch.terms.Terms(tx, over, idle_after))
+            return operations.overview.overview(
+                tx, operations.stalls.terms.Terms(tx, over, idle_after)
+            )
 
     def stalls(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Stall]:
         """What has been stuck for `over` seconds, worst first, and how to get it going.
@@ -41,7 +44,9 @@ class OperationCalls(Calls):
         `idle_after` seconds.
         """
         with self._read() as tx:
-            return watch.stalls.stalls(tx, watch.terms.Terms(tx, over, idle_after))
+            return operations.stalls.ranking.stalls(
+                tx, operations.stalls.terms.Terms(tx, over, idle_after)
+            )
 
     def doctor(self, *, thorough: bool = False) -> list[Diagnosis]:
         """What is wrong, or may go wrong, and what mends it: the worst first.
@@ -50,7 +55,7 @@ class OperationCalls(Calls):
         damage too.
         """
         with self._read() as tx:
-            return watch.doctor.examination.examine(tx, thorough=thorough)
+            return operations.doctor.examination.examine(tx, thorough=thorough)
 
     def explain(
         self, address: Address, over: float = OVER, idle_after: float = IDLE_AFTER
@@ -60,27 +65,31 @@ class OperationCalls(Calls):
         One answer for each reader that it concerns; raises `NotFound`.
         """
         with self._read() as tx:
-            return watch.explain.explain(tx, watch.terms.Terms(tx, over, idle_after), address)
+            return operations.stalls.explain.explain(
+                tx, operations.stalls.terms.Terms(tx, over, idle_after), address
+            )
 
     def metrics(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Family]:
-        """Depths, lags, ages, stalls and sizes; `store.watch.metrics` writes them as text."""
+        """Depths, lags, ages, stalls and sizes; `operations.metrics` writes them as text."""
         with self._read() as tx:
-            return watch.metrics.families(tx, watch.terms.Terms(tx, over, idle_after))
+            return operations.metrics.families(
+                tx, operations.stalls.terms.Terms(tx, over, idle_after)
+            )
 
     def topic_detail(self, name: str, group: str | None = None, limit: int = 500) -> TopicDetail:
         """A topic's partitions and where groups stand in them, up to `limit` each."""
         with self._read() as tx:
-            return watch.details.topic(tx, name, group, limit)
+            return operations.details.topic(tx, name, group, limit)
 
     def queue_detail(self, name: str, limit: int = 500) -> QueueDetail:
         """A queue or share with up to `limit` leases and waits, the next to change first."""
         with self._read() as tx:
-            return watch.details.queue(tx, name, limit)
+            return operations.details.queue(tx, name, limit)
 
     def letter_rows(self, queue: str | None = None, limit: int = 500) -> list[LetterRow]:
         """Dead letters counted by source, reason and what is alike in their errors, most first."""
         with self._read() as tx:
-            return watch.details.letters(tx, queue, limit)
+            return operations.details.letters(tx, queue, limit)
 
     def kind(self, name: str, *wanted: Kind) -> str | None:
         """What a name stands for: `topic`, `queue`, `share`, or `None` for nothing.
@@ -115,7 +124,7 @@ class OperationCalls(Calls):
         Where store time is behind what the file holds it goes on from there, so that leases,
         delays and members that it kept waiting end; what waits otherwise keeps its time.
         """
-        from store import store_time
+        from store.sqlite.file import store_time
 
         with self._write() as tx:
             store_time.trust_wall_clock(tx)
@@ -123,14 +132,14 @@ class OperationCalls(Calls):
     def verify(self) -> list[Finding]:
         """Check file, counters and every record's checksum; an empty list means all is well."""
         with self._read() as tx:
-            return [*watch.maintenance.losses(tx), *watch.maintenance.verify(tx)]
+            return [*operations.maintenance.losses(tx), *operations.maintenance.verify(tx)]
 
     def lost_commits(self) -> Loss | None:
         """How many confirmed commits are missing in the file, and since when; see `Loss`.
 
         None, where none is or those that are have been accepted.
         """
-        from store import losses
+        from store.sqlite.file import losses
 
         with self._read() as tx:
             return losses.lost(tx)
@@ -138,7 +147,7 @@ class OperationCalls(Calls):
     @frees_room
     def accept_losses(self) -> Loss | None:
         """Take the file as it is, and speak no more of the confirmed commits that are missing."""
-        from store import losses
+        from store.sqlite.file import losses
 
         with self._write() as tx:
             loss = losses.lost(tx)
@@ -149,10 +158,10 @@ class OperationCalls(Calls):
     def set_durability(self, durability: str) -> None:
         """Choose `full` or `normal` for every process that opens the store from now on."""
         with self._write() as tx:
-            watch.maintenance.set_durability(tx, durability)
+            operations.maintenance.set_durability(tx, durability)
 
     @frees_room
     def set_max_bytes(self, most: int | None) -> None:
         """Bound the file's size in bytes for every process that opens the store from now on."""
         with self._write() as tx:
-            watch.maintenance.set_max_bytes(tx, most)
+            operations.maintenance.set_max_bytes(tx, most)

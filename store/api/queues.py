@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from store import delivery, log
 from store.api.base import Calls, check_agreement, encoded, frees_room
-from store.errors import BadInput, MqError, NotFound
-from store.log.encoding import check_text, check_whole, given_list, milliseconds
-from store.models import DELIVERIES_WITH_DLQ
+from store.model.errors import BadInput, MqError, NotFound
+from store.model.topics import DELIVERIES_WITH_DLQ
+from store.sqlite import leases, log, queues
+from store.sqlite.log.encoding import check_text, check_whole, given_list, milliseconds
+from store.sqlite.queues import order, policies
 
 if TYPE_CHECKING:
-    from store.db import Snapshot, Write
-    from store.errors import Damaged
-    from store.messages import Message, MessageId, NewMessage, QueueConfig, QueueSettings
-    from store.models import Headers, Seconds, Timestamp
-    from store.queue_status import Attempt, LeaseStatus, QueueStatus
+    from store.model.errors import Damaged
+    from store.model.messages import Message, MessageId, NewMessage, QueueConfig, QueueSettings
+    from store.model.queues import Attempt, LeaseStatus, QueueStatus
+    from store.model.topics import Headers, Seconds, Timestamp
+    from store.sqlite.file.database import Snapshot, Write
 
 _INSTEAD = {"fifo": "that can't change: create another queue and move the messages"}
 _TIMES = ("lease", "delay", "retention", "dedup", "ttl", "wait")
@@ -34,35 +35,35 @@ class QueueCalls(Calls):
         A DLQ alone sets a limit of five deliveries. Raises `Exists`, with `if_not_exists` only
         when the settings differ.
         """
-        from store.messages import QueueConfig
+        from store.model.messages import QueueConfig
 
         config = QueueConfig(**_encoded(settings))
         if config.dlq is not None and "max_deliveries" not in settings:
             config = config._replace(max_deliveries=DELIVERIES_WITH_DLQ)
         with self._write() as tx:
-            present = delivery.queues.find_or_none(tx, name) if if_not_exists else None
+            present = queues.catalog.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
                 check_agreement("queue", name, present.config, config, _INSTEAD)
-                return delivery.counts.status(tx, present)
-            return delivery.counts.status(tx, delivery.queues.create(tx, name, config))
+                return queues.counts.status(tx, present)
+            return queues.counts.status(tx, queues.catalog.create(tx, name, config))
 
     def queues(self) -> list[QueueStatus]:
         """Every queue, by name."""
         with self._looking() as tx:
             return [
-                delivery.counts.status(tx, delivery.queues.find(tx, name))
-                for name in delivery.queues.names(tx)
+                queues.counts.status(tx, queues.catalog.find(tx, name))
+                for name in queues.catalog.names(tx)
             ]
 
     def queue(self, name: str) -> QueueStatus:
         """One queue; raises `NotFound`."""
         with self._looking() as tx:
-            return delivery.counts.status(tx, delivery.queues.find(tx, name))
+            return queues.counts.status(tx, queues.catalog.find(tx, name))
 
     def queue_config(self, name: str) -> QueueConfig:
         """The settings of one queue, without a look at what is in it; raises `NotFound`."""
         with self._read() as tx:
-            return delivery.queues.find(tx, name).config
+            return queues.catalog.find(tx, name).config
 
     def alter_queue(self, name: str, **settings: Unpack[QueueSettings]) -> QueueStatus:
         """Change what is given and keep the rest; messages stay, but for those over a limit.
@@ -72,18 +73,18 @@ class QueueCalls(Calls):
         """
         encoded = _encoded(settings)
         settling = self._step(
-            lambda tx: delivery.altering.alter(tx, name, _completed(tx, name, encoded))
+            lambda tx: queues.altering.alter(tx, name, _completed(tx, name, encoded))
         )
         if settling.has_more:
             self._in_steps(settling.step)
         with self._read() as tx:
-            return delivery.counts.status(tx, delivery.queues.find(tx, name))
+            return queues.counts.status(tx, queues.catalog.find(tx, name))
 
     def plan_queue_alter(self, name: str, **settings: Unpack[QueueSettings]) -> QueueConfig:
         """The settings that `alter_queue` would leave; nothing is changed. Raises what it would."""
         encoded = _encoded(settings)
         with self._read() as tx:
-            return delivery.queues.altered(tx, name, _completed(tx, name, encoded))
+            return queues.catalog.altered(tx, name, _completed(tx, name, encoded))
 
     def delete_queue(self, name: str) -> QueueStatus:
         """Delete a queue with its messages; the queue as it was."""
@@ -93,8 +94,8 @@ class QueueCalls(Calls):
 
     def purge_queue(self, name: str, *, keep_leased: bool = False) -> int:
         """Remove the messages, leased ones too unless `keep_leased`; how many."""
-        purge = delivery.purge.unleased if keep_leased else delivery.purge.everything
-        removed = self._step(lambda tx: purge(tx, delivery.queues.find(tx, name)))
+        purge = queues.purge.unleased if keep_leased else queues.purge.everything
+        removed = self._step(lambda tx: purge(tx, queues.catalog.find(tx, name)))
         self._in_steps(log.retention.drain)
         return removed
 
@@ -102,7 +103,7 @@ class QueueCalls(Calls):
     def purge_message(self, queue: str, sequence: int) -> None:
         """Remove one message, leased or damaged or whatever it is; raises `NotFound`."""
         with self._write() as tx:
-            delivery.purge.one(tx, delivery.queues.find(tx, queue), sequence)
+            queues.purge.one(tx, queues.catalog.find(tx, queue), sequence)
 
     def send(
         self,
@@ -119,7 +120,7 @@ class QueueCalls(Calls):
         ttl: Seconds | None = None,
     ) -> MessageId:
         """Send one message; it is stored when the call returns. See `send_many`."""
-        from store.messages import NewMessage
+        from store.model.messages import NewMessage
 
         message = NewMessage(
             value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
@@ -134,7 +135,7 @@ class QueueCalls(Calls):
         Raises `BadRecord` for the first that can't be stored.
         """
         with self._write() as tx:
-            return delivery.send.send(tx, delivery.queues.find(tx, queue), messages)
+            return queues.send.send(tx, queues.catalog.find(tx, queue), messages)
 
     @frees_room
     def _receive(
@@ -146,39 +147,35 @@ class QueueCalls(Calls):
         Those were taken out of the way, or belonged to a holder that is gone. Last comes what is to
         be told of damaged ones.
         """
-        from store import holders
+        from store.sqlite.leases import holders
 
         if not isinstance(most, int) or not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
         check_text(holder, "a holder")
         name = holder or holders.default_name()
         with self._write(until=until) as tx:
-            swept = delivery.sweep.sweep(tx) if delivery.sweep.is_due(tx) else 0
-            found = delivery.queues.find(tx, queue)
-            looks = delivery.abandoned.is_due(tx, found.reader)
-            freed = delivery.abandoned.free(tx, found.reader) if looks else 0
-            delivery.move.keep_within_limits(tx, found.reader)
+            swept = policies.sweep.sweep(tx) if policies.sweep.is_due(tx) else 0
+            found = queues.catalog.find(tx, queue)
+            looks = leases.abandoned.is_due(tx, found.reader)
+            freed = leases.abandoned.free(tx, found.reader) if looks else 0
+            leases.move.keep_within_limits(tx, found.reader)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
             who = holders.of_this_process(tx, name, attached)
-            mischief = None if found.config.chaos is None else delivery.mischief.Mischief(tx, found)
+            mischief = None if found.config.chaos is None else policies.chaos.Mischief(tx, found)
             if mischief is not None:
                 mischief.stir()
             picked, taken_out, damage = [], 0, None
             room = _room(tx, found, who, most, prefetch)
             if room:
-                kind = (
-                    delivery.fair_receive.FairReceiver
-                    if found.config.fair
-                    else delivery.receive.Receiver
-                )
+                kind = order.fair.FairReceiver if found.config.fair else leases.receive.Receiver
                 receiver = kind(tx, found.reader, room, duration, who)
                 picked, taken_out = receiver.receive(), receiver.taken_out
                 damage = receiver.damage
             if mischief is not None:
                 mischief.double(picked)
             if not looks and len(picked) < most:
-                freed = delivery.abandoned.free(tx, found.reader)
-            messages = delivery.view.leased(tx, found, picked, name)
+                freed = leases.abandoned.free(tx, found.reader)
+            messages = queues.view.leased(tx, found, picked, name)
             return messages, taken_out + freed + swept, damage
 
     @frees_room
@@ -187,11 +184,11 @@ class QueueCalls(Calls):
 
         What the holder has received it may still settle (RabbitMQ: basic.cancel).
         """
-        from store import holders
+        from store.sqlite.leases import holders
 
         with self._write() as tx:
-            delivery.single_active.leave(
-                tx, delivery.queues.find(tx, queue), holder or holders.default_name()
+            policies.single_active.leave(
+                tx, queues.catalog.find(tx, queue), holder or holders.default_name()
             )
 
     def ack(self, receipts: Sequence[str]) -> None:
@@ -201,7 +198,7 @@ class QueueCalls(Calls):
         the good ones are settled all the same, except in a transaction; `error.failures` says
         which were not, and why.
         """
-        self._settle(receipts, delivery.settle.acknowledge)
+        self._settle(receipts, leases.settle.acknowledge)
 
     def nack(
         self, receipts: Sequence[str], delay: Seconds | None = None, error: str | None = None
@@ -209,16 +206,16 @@ class QueueCalls(Calls):
         """Give messages back, after `delay` seconds, else as the queue's retry delays say."""
         wait = None if delay is None else milliseconds(delay, "delay")
         check_text(error, "an error")
-        self._settle(receipts, delivery.settle.give_back(wait, error, "nacked"))
+        self._settle(receipts, leases.settle.give_back(wait, error, "nacked"))
 
     def reject(self, receipts: Sequence[str], error: str | None = None) -> None:
         """Refuse messages for good: to the DLQ, or away where the queue has none."""
         check_text(error, "an error")
-        self._settle(receipts, delivery.settle.reject(error))
+        self._settle(receipts, leases.settle.reject(error))
 
     def extend(self, receipts: Sequence[str], duration: Seconds) -> None:
         """Let leases last `duration` seconds from now; 0 gives the messages back at once."""
-        self._settle(receipts, delivery.settle.extend(milliseconds(duration, "duration")))
+        self._settle(receipts, leases.settle.extend(milliseconds(duration, "duration")))
 
     def unreceive(self, receipts: Sequence[str]) -> None:
         """Give back what was received and not begun, as if it had not been delivered.
@@ -226,10 +223,10 @@ class QueueCalls(Calls):
         Each message returns to its place; the delivery counts for no limit and is in no history
         (AMQP 1.0: released). Raises `LeaseLost` as `ack` does.
         """
-        self._settle(receipts, delivery.settle.unreceive)
+        self._settle(receipts, leases.settle.unreceive)
 
     @frees_room
-    def _settle(self, receipts: Sequence[str], action: delivery.settle.Action) -> None:
+    def _settle(self, receipts: Sequence[str], action: leases.settle.Action) -> None:
         texts = [receipts] if isinstance(receipts, str) else given_list(receipts, "receipts")
         for text in texts:
             if not isinstance(text, str):
@@ -237,7 +234,7 @@ class QueueCalls(Calls):
                     f"a receipt is text, not {type(text).__name__}", hint="give message.receipt"
                 )
         with self._write() as tx:
-            refused = delivery.settle.settle(tx, texts, action)
+            refused = leases.settle.settle(tx, texts, action)
             if refused and self._all_or_nothing:
                 raise _refusal(texts, refused)
         if refused:
@@ -248,36 +245,36 @@ class QueueCalls(Calls):
         check_whole(after, "a sequence", -1)
         check_whole(limit, "a limit")
         with self._looking() as tx:
-            return delivery.view.messages(tx, delivery.queues.find(tx, queue), after, limit)
+            return queues.view.messages(tx, queues.catalog.find(tx, queue), after, limit)
 
     def message(self, queue: str, sequence: int) -> Message:
         """Look at one message; raises `NotFound`."""
         with self._read() as tx:
-            return delivery.view.message(tx, delivery.queues.find(tx, queue), sequence)
+            return queues.view.message(tx, queues.catalog.find(tx, queue), sequence)
 
     def history(self, queue: str, sequence: int) -> list[Attempt]:
         """The failed deliveries of a message in this queue, first to last."""
         with self._read() as tx:
-            stored = delivery.view.find_message(tx, delivery.queues.find(tx, queue), sequence)
-            return delivery.attempts.history(tx, stored.slot.lease_id(sequence))
+            stored = queues.view.find_message(tx, queues.catalog.find(tx, queue), sequence)
+            return leases.attempts.history(tx, stored.slot.lease_id(sequence))
 
     def leases(self, name: str | None = None, *, expired: bool = False) -> list[LeaseStatus]:
         """Who holds what of a queue or share, until when; with `expired`, what lapsed."""
         with self._read() as tx:
             chosen = (
-                delivery.lookup.all_readers(tx)
+                leases.lookup.all_readers(tx)
                 if name is None
-                else [delivery.lookup.find_reader(tx, name)]
+                else [leases.lookup.find_reader(tx, name)]
             )
-            return [lease for one in chosen for lease in delivery.view.lease_list(tx, one, expired)]
+            return [lease for one in chosen for lease in queues.view.lease_list(tx, one, expired)]
 
     @frees_room
     def release(self, queue: str, sequence: int) -> None:
         """Make a message ready that somebody holds, or that waits; else raises `NotFound`."""
         with self._write() as tx:
-            found = delivery.queues.find(tx, queue)
-            stored = delivery.view.find_message(tx, found, sequence)
-            if not delivery.settle.release(tx, found.reader, stored):
+            found = queues.catalog.find(tx, queue)
+            stored = queues.view.find_message(tx, found, sequence)
+            if not leases.settle.release(tx, found.reader, stored):
                 raise NotFound(
                     f"nobody holds {queue}@{sequence}, and it waits for nothing",
                     hint=f"mq lease list {queue}",
@@ -285,20 +282,20 @@ class QueueCalls(Calls):
 
 
 def _delete(tx: Write, name: str) -> QueueStatus:
-    before = delivery.counts.status(tx, delivery.queues.find(tx, name))
-    delivery.queues.delete(tx, name)
+    before = queues.counts.status(tx, queues.catalog.find(tx, name))
+    queues.catalog.delete(tx, name)
     return before
 
 
 def _room(
-    tx: Write, queue: delivery.queues.Queue, holder: int, most: int, prefetch: int | None
+    tx: Write, queue: queues.catalog.Queue, holder: int, most: int, prefetch: int | None
 ) -> int:
     """How many messages a holder may be given now."""
-    if queue.config.single_active and not delivery.single_active.admit(tx, queue, holder):
+    if queue.config.single_active and not policies.single_active.admit(tx, queue, holder):
         return 0
     if prefetch is None:
         return most
-    return max(0, min(most, prefetch - delivery.leases.in_hand(tx, queue.reader, holder)))
+    return max(0, min(most, prefetch - leases.rows.in_hand(tx, queue.reader, holder)))
 
 
 def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
@@ -312,13 +309,13 @@ def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
 
 def _completed(tx: Snapshot, name: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Changes with what follows from them: a DLQ alone sets a limit of deliveries."""
-    if settings.get("dlq") and delivery.queues.find(tx, name).config.max_deliveries is None:
+    if settings.get("dlq") and queues.catalog.find(tx, name).config.max_deliveries is None:
         return {"max_deliveries": DELIVERIES_WITH_DLQ, **settings}
     return settings
 
 
 def _encoded(settings: QueueSettings) -> dict[str, Any]:
-    from store.messages import QueueConfig
+    from store.model.messages import QueueConfig
 
     given = encoded(settings, _TIMES, QueueConfig._fields)
     if "retry_delays" in given:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from store import delivery, log
 from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.api.queues import MOST_AT_ONCE
-from store.errors import BadInput, Exists
-from store.log.encoding import check_text, check_whole, milliseconds
+from store.model.errors import BadInput, Exists
+from store.sqlite import leases, log, queues, shares
+from store.sqlite.log.encoding import check_text, check_whole, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from store.addresses import Address
-    from store.consumer_groups import OffsetChange
-    from store.errors import Damaged
-    from store.log.positions import Position
-    from store.models import Seconds
-    from store.shared_records import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
+    from store.model.addresses import Address
+    from store.model.errors import Damaged
+    from store.model.groups import OffsetChange
+    from store.model.shares import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
+    from store.model.topics import Seconds
+    from store.sqlite.log.positions import Position
 
 _TIMES = ("lease",)
 
@@ -35,35 +35,33 @@ class ShareCalls(Calls):
         It begins at `start` in each partition. Raises `Exists`, with `if_not_exists` only when
         topic or settings differ.
         """
-        from store.shared_records import ShareConfig
+        from store.model.shares import ShareConfig
 
         config = ShareConfig(**_encoded(settings))
         with self._write() as tx:
             place = (
                 log.positions.parse_position(start, tx.wall) if isinstance(start, str) else start
             )
-            present = delivery.shares.find_or_none(tx, name) if if_not_exists else None
+            present = shares.catalog.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
                 _check_agreement(present, topic, config)
-                return delivery.share_view.status(tx, present)
-            return delivery.share_view.status(
-                tx, delivery.shares.create(tx, name, topic, config, place)
-            )
+                return shares.view.status(tx, present)
+            return shares.view.status(tx, shares.catalog.create(tx, name, topic, config, place))
 
     def shares(self) -> list[ShareStatus]:
         """Every share, by name."""
         with self._read() as tx:
-            return [delivery.share_view.status(tx, share) for share in delivery.shares.every(tx)]
+            return [shares.view.status(tx, share) for share in shares.catalog.every(tx)]
 
     def share(self, name: str) -> ShareStatus:
         """One share; raises `NotFound`."""
         with self._read() as tx:
-            return delivery.share_view.status(tx, delivery.shares.find(tx, name))
+            return shares.view.status(tx, shares.catalog.find(tx, name))
 
     def in_flight(self, share: str) -> list[InFlight]:
         """The records that a share handed out and that are not finished, in order."""
         with self._read() as tx:
-            return delivery.share_view.in_flight(tx, delivery.shares.find(tx, share))
+            return shares.view.in_flight(tx, shares.catalog.find(tx, share))
 
     def alter_share(self, name: str, **settings: Unpack[ShareSettings]) -> ShareStatus:
         """Change what is given and keep the rest; what somebody holds stays so.
@@ -72,7 +70,7 @@ class ShareCalls(Calls):
         copied to the DLQ if there is one: more than a hundred in steps, each its own transaction.
         """
         encoded = _encoded(settings)
-        settling = self._step(lambda tx: delivery.altering.alter_share(tx, name, encoded))
+        settling = self._step(lambda tx: queues.altering.alter_share(tx, name, encoded))
         if settling.has_more:
             self._in_steps(settling.step)
         return self.share(name)
@@ -81,7 +79,7 @@ class ShareCalls(Calls):
         """The settings that `alter_share` would leave; nothing is changed. Raises what it would."""
         encoded = _encoded(settings)
         with self._read() as tx:
-            return delivery.shares.altered(tx, name, encoded)
+            return shares.catalog.altered(tx, name, encoded)
 
     @frees_room
     def delete_share(self, name: str, *, force: bool = False) -> ShareStatus:
@@ -90,8 +88,8 @@ class ShareCalls(Calls):
         Raises `GroupActive` while somebody holds a record of it, unless `force` takes it away.
         """
         with self._write() as tx:
-            before = delivery.share_view.status(tx, delivery.shares.find(tx, name))
-            delivery.shares.delete(tx, name, force=force)
+            before = shares.view.status(tx, shares.catalog.find(tx, name))
+            shares.catalog.delete(tx, name, force=force)
             return before
 
     @frees_room
@@ -102,7 +100,7 @@ class ShareCalls(Calls):
         none of them is named.
         """
         with self._write() as tx:
-            delivery.release.release(tx, record, share)
+            shares.release.release(tx, record, share)
 
     @frees_room
     def skip_record(self, share: str, record: Address, to_queue: str | None = None) -> None:
@@ -111,12 +109,12 @@ class ShareCalls(Calls):
         Its holder's receipt is refused from then on. Raises `NotFound` when it is not in flight.
         """
         with self._write() as tx:
-            delivery.share_skip.skip(tx, share, record, to_queue)
+            shares.skip.skip(tx, share, record, to_queue)
 
     def plan_share_reset(self, name: str, target: Position) -> list[OffsetChange]:
         """What `reset_share` would do; nothing is changed."""
         with self._read() as tx:
-            return delivery.shares.plan_reset(tx, name, target)
+            return shares.catalog.plan_reset(tx, name, target)
 
     @frees_room
     def reset_share(
@@ -127,7 +125,7 @@ class ShareCalls(Calls):
         Raises `GroupActive` while somebody holds a record of it, unless `force` takes it away.
         """
         with self._write() as tx:
-            return delivery.shares.reset(tx, name, target, force=force)
+            return shares.catalog.reset(tx, name, target, force=force)
 
     @frees_room
     def _acquire(
@@ -138,7 +136,7 @@ class ShareCalls(Calls):
 
         Last comes what is to be told of damaged ones.
         """
-        from store import holders
+        from store.sqlite.leases import holders
 
         check_whole(most, "a number of records")
         if not 1 <= most <= MOST_AT_ONCE:
@@ -146,23 +144,23 @@ class ShareCalls(Calls):
         check_text(holder, "a holder")
         name = holder or holders.default_name()
         with self._write(until=until) as tx:
-            found = delivery.shares.find(tx, share)
+            found = shares.catalog.find(tx, share)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
-            delivery.shares.check_lease(duration)
-            looks = delivery.abandoned.is_due(tx, found.reader)
-            freed = delivery.abandoned.free(tx, found.reader) if looks else 0
+            shares.catalog.check_lease(duration)
+            looks = leases.abandoned.is_due(tx, found.reader)
+            freed = leases.abandoned.free(tx, found.reader) if looks else 0
             who = holders.of_this_process(tx, name, attached)
-            receiver = delivery.receive.Receiver(tx, found.reader, most, duration, who)
+            receiver = leases.receive.Receiver(tx, found.reader, most, duration, who)
             picked = receiver.receive()
             if picked:
-                delivery.shares.keep_turn(tx, found, picked[-1].slot.number + 1)
+                shares.catalog.keep_turn(tx, found, picked[-1].slot.number + 1)
             if not looks and len(picked) < most:
-                freed = delivery.abandoned.free(tx, found.reader)
-            records = delivery.share_view.acquired(tx, found, picked, name)
+                freed = leases.abandoned.free(tx, found.reader)
+            records = shares.view.acquired(tx, found, picked, name)
             return records, receiver.taken_out + freed, receiver.damage
 
 
-def _check_agreement(present: delivery.shares.Share, topic: str, config: ShareConfig) -> None:
+def _check_agreement(present: shares.catalog.Share, topic: str, config: ShareConfig) -> None:
     if present.topic != topic:
         raise Exists(
             f"share {present.name} exists, and is of {present.topic}, not {topic}",
@@ -172,6 +170,6 @@ def _check_agreement(present: delivery.shares.Share, topic: str, config: ShareCo
 
 
 def _encoded(settings: ShareSettings) -> dict[str, Any]:
-    from store.shared_records import ShareConfig
+    from store.model.shares import ShareConfig
 
     return encoded(settings, _TIMES, ShareConfig._fields)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from store import log
 from store.api.base import Calls
-from store.errors import BadInput
-from store.log.encoding import encode_bytes
+from store.model.errors import BadInput
+from store.sqlite import log
+from store.sqlite.log.encoding import encode_bytes
 
 if TYPE_CHECKING:
-    from store.addresses import Address
-    from store.log.projections import Projection
-    from store.models import Record
-    from store.upkeep import CompactionResult
+    from store.model.addresses import Address
+    from store.model.maintenance import CompactionResult
+    from store.model.topics import Record
+    from store.sqlite.log.projections import Projection
 
 PROJECTED_AT_ONCE = 1_000
 

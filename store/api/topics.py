@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
-from store import groups, log
 from store.api.base import Calls, check_agreement, encoded, frees_room
-from store.errors import BadInput, Exists
-from store.log.encoding import check_whole, encode_bytes
-from store.models import NewRecord, TopicConfig
+from store.model.errors import BadInput, Exists
+from store.model.topics import NewRecord, TopicConfig
+from store.sqlite import groups, log
+from store.sqlite.log.encoding import check_whole, encode_bytes
 
 if TYPE_CHECKING:
-    from store.db import Snapshot, Write
-    from store.log.positions import Position
-    from store.models import Headers, Record, RecordId, Timestamp, TopicSettings, TopicStatus
-    from store.upkeep import TrimResult
+    from store.model.maintenance import TrimResult
+    from store.model.topics import Headers, Record, RecordId, Timestamp, TopicSettings, TopicStatus
+    from store.sqlite.file.database import Snapshot, Write
+    from store.sqlite.log.positions import Position
 
 _TIMES = ("retention", "tombstone_delay", "compaction_lag")
 _SETTINGS = ("partitions", *TopicConfig._fields)
@@ -162,7 +162,7 @@ class TopicCalls(Calls):
         """The offset that a position stands for in a partition, moved into the log."""
         with self._read() as tx:
             found = log.topics.find(tx, topic).partition(partition)
-            reader = None if group is None else groups.groups.find(tx, group).id
+            reader = None if group is None else groups.catalog.find(tx, group).id
             committed = (
                 None if reader is None else groups.reset.committed_offset(tx, reader, found.id)
             )
@@ -211,7 +211,7 @@ def _trim_step(tx: Write, partition: int, before: int) -> bool:
 def _trim_plan(
     tx: Snapshot, topic: log.topics.Topic, partition: log.topics.Partition, before: Position
 ) -> TrimResult:
-    from store.upkeep import TrimResult
+    from store.model.maintenance import TrimResult
 
     log.positions.check(before)
     if before.kind in {"time", "came"}:

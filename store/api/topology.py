@@ -6,12 +6,13 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from store import log, topology
+from store import topology
 from store.api.base import Calls
-from store.errors import StalePlan
+from store.model.errors import StalePlan
+from store.sqlite import log
 
 if TYPE_CHECKING:
-    from store.db import Snapshot
+    from store.sqlite.file.database import Snapshot
     from store.topology.reading import Source
     from store.topology.steps import Plan
 

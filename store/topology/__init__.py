@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from store.rooms import on_demand
+from store.lazy import on_demand
 
 if TYPE_CHECKING:
     from store.topology import (

@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from store.db import Write
-from store.delivery import altering, queues, shares
-from store.delivery.settling import Settling
-from store.groups import groups, membership
-from store.log import topics
-from store.log.positions import parse_position
-from store.routing import bindings, exchanges
+from store.sqlite import exchanges, groups, queues, shares
+from store.sqlite.exchanges import bindings
+from store.sqlite.file.database import Write
+from store.sqlite.groups import membership
+from store.sqlite.log import topics
+from store.sqlite.log.positions import parse_position
+from store.sqlite.queues import altering
+from store.sqlite.queues.settling import Settling
 from store.topology.kinds import (
     KINDS,
     group_config,
@@ -73,7 +74,7 @@ def _disconnect(tx: Write, doomed: Iterable[Step]) -> None:
     # Else a circle, of dead letters or of alternates, could not be deleted at all.
     for step in doomed:
         if step.kind == "exchange":
-            exchanges.alter(tx, step.name, None)
+            exchanges.catalog.alter(tx, step.name, None)
         elif step.kind == "queue":
             altering.alter(tx, step.name, _UNCONNECTED)
 
@@ -84,12 +85,12 @@ def _create_topic(tx: Write, thing: Thing) -> None:
 
 
 def _create_queue(tx: Write, thing: Thing) -> None:
-    queues.create(tx, thing.name, queue_config(thing.settings)._replace(**_UNCONNECTED))
+    queues.catalog.create(tx, thing.name, queue_config(thing.settings)._replace(**_UNCONNECTED))
 
 
 def _create_exchange(tx: Write, thing: Thing) -> None:
     values = KINDS["exchange"].values(thing.settings)
-    exchanges.create(tx, thing.name, values["type"], values["alternate"])
+    exchanges.catalog.create(tx, thing.name, values["type"], values["alternate"])
 
 
 def _create_binding(tx: Write, thing: Thing) -> None:
@@ -103,13 +104,15 @@ def _arguments(binding: Thing) -> tuple[str, str, str, dict[str, Any], str]:
 
 
 def _create_group(tx: Write, thing: Thing) -> None:
-    groups.create(tx, thing.name, group_config(thing.settings), names_in(thing.settings["topics"]))
+    groups.catalog.create(
+        tx, thing.name, group_config(thing.settings), names_in(thing.settings["topics"])
+    )
 
 
 def _create_share(tx: Write, thing: Thing) -> None:
     settings = thing.settings
     start = parse_position(settings["from"], tx.wall)
-    shares.create(tx, thing.name, settings["topic"], share_config(settings), start)
+    shares.catalog.create(tx, thing.name, settings["topic"], share_config(settings), start)
 
 
 _CREATE: dict[str, Callable[[Write, Thing], None]] = {
@@ -143,15 +146,17 @@ def _change_queue(tx: Write, thing: Thing, values: dict[str, Any]) -> Settling:
 
 
 def _change_exchange(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
-    exchanges.alter(tx, thing.name, values["alternate"])
+    exchanges.catalog.alter(tx, thing.name, values["alternate"])
 
 
 def _change_group(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
-    group = groups.find(tx, thing.name)
+    group = groups.catalog.find(tx, thing.name)
     wanted = names_in(thing.settings["topics"])
-    declared = groups.declared_topics(tx).get(thing.name, [])
+    declared = groups.catalog.declared_topics(tx).get(thing.name, [])
     if "topics" in values:
-        groups.withdraw_topics(tx, group.id, [name for name in declared if name not in wanted])
+        groups.catalog.withdraw_topics(
+            tx, group.id, [name for name in declared if name not in wanted]
+        )
         del values["topics"]
     membership.alter(tx, thing.name, group.config._replace(**values), wanted)
 
@@ -174,11 +179,11 @@ def _delete_topic(tx: Write, thing: Thing) -> None:
 
 
 def _delete_queue(tx: Write, thing: Thing) -> None:
-    queues.delete(tx, thing.name)
+    queues.catalog.delete(tx, thing.name)
 
 
 def _delete_exchange(tx: Write, thing: Thing) -> None:
-    exchanges.delete(tx, thing.name)
+    exchanges.catalog.delete(tx, thing.name)
 
 
 def _delete_binding(tx: Write, thing: Thing) -> None:
@@ -186,12 +191,12 @@ def _delete_binding(tx: Write, thing: Thing) -> None:
 
 
 def _delete_group(tx: Write, thing: Thing) -> None:
-    group = groups.find(tx, thing.name)
-    groups.delete(tx, group, membership.live_members(tx, group))
+    group = groups.catalog.find(tx, thing.name)
+    groups.catalog.delete(tx, group, membership.live_members(tx, group))
 
 
 def _delete_share(tx: Write, thing: Thing) -> None:
-    shares.delete(tx, thing.name)
+    shares.catalog.delete(tx, thing.name)
 
 
 _DELETE: dict[str, Callable[[Write, Thing], None]] = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
-from store.addresses import EXCHANGE_PREFIX
+from store.model.addresses import EXCHANGE_PREFIX
+from store.sqlite.operations.doctor.plumbing import circles
 from store.topology.kinds import KINDS, names_in
 from store.topology.model import NOWHERE, Thing, Topology
 from store.topology.problems import Problem, Problems
 from store.topology.reading import Source, read
-from store.watch.doctor.plumbing import circles
 
 CHANNELS = ("topic", "queue", "share")
 

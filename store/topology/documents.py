@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from store.text import without_mark
+from store.model.text import without_mark
 from store.topology.problems import Place, Problems
 
 if TYPE_CHECKING:

@@ -6,18 +6,18 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from store.addresses import EXCHANGE_PREFIX
-from store.routes import Binding, Exchange
+from store.model.addresses import EXCHANGE_PREFIX
+from store.model.exchanges import Binding, Exchange
+from store.sqlite.operations.doctor import objectives, plumbing
+from store.sqlite.operations.doctor.diagnosis import Diagnosis
+from store.sqlite.operations.doctor.examination import sort
+from store.sqlite.operations.doctor.objectives import Objective
+from store.sqlite.operations.doctor.plumbing import Ending, Kind, Plumbing
 from store.topology.checks import check
 from store.topology.kinds import KINDS, names_in
 from store.topology.model import Thing, Topology
 from store.topology.problems import Problems
 from store.topology.reading import Source, read
-from store.watch.doctor import objectives, plumbing
-from store.watch.doctor.diagnosis import Diagnosis
-from store.watch.doctor.examination import sort
-from store.watch.doctor.objectives import Objective
-from store.watch.doctor.plumbing import Ending, Kind, Plumbing
 
 
 def examine(sources: Sequence[Source]) -> list[Diagnosis]:

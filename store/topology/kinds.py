@@ -1,6 +1,6 @@
 """The kinds of things that a topology declares, and how each is written.
 
-The keys of a file are the notations of `store.settings`: a setting added there is a key here.
+The keys of a file are the notations of `store.model.settings`: a setting added there is a key here.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from store.addresses import check_name
-from store.consumer_groups import GroupConfig
-from store.delivery import queue_rules, shares
-from store.errors import BadInput
-from store.groups import groups
-from store.log import topics
-from store.log.positions import parse_position
-from store.messages import QueueConfig
-from store.models import DELIVERIES_WITH_DLQ, Headers, TopicConfig
-from store.routes import EXCHANGE_TYPES, MATCHES
-from store.routing import bindings, exchanges
-from store.settings import GROUP, QUEUE, SHARE, TOPIC, Notation, config_value, write_settings
-from store.shared_records import ShareConfig
+from store.model.addresses import check_name
+from store.model.errors import BadInput
+from store.model.exchanges import EXCHANGE_TYPES, MATCHES
+from store.model.groups import GroupConfig
+from store.model.messages import QueueConfig
+from store.model.settings import GROUP, QUEUE, SHARE, TOPIC, Notation, config_value, write_settings
+from store.model.shares import ShareConfig
+from store.model.topics import DELIVERIES_WITH_DLQ, Headers, TopicConfig
+from store.sqlite import exchanges, groups, shares
+from store.sqlite.exchanges import bindings
+from store.sqlite.log import topics
+from store.sqlite.log.positions import parse_position
+from store.sqlite.queues import rules
 
 Settings = Mapping[str, str]
 # For judging the form of a time: every time ago lies after 1970.
@@ -164,12 +164,12 @@ def _one_of(words: Sequence[str], text: str, what: str) -> str:
 
 def _check_exchange(name: str, settings: Settings) -> None:
     check_name(name, "exchange name")
-    exchanges.check_alternate(name, EXCHANGE_KIND.values(settings)["alternate"])
+    exchanges.catalog.check_alternate(name, EXCHANGE_KIND.values(settings)["alternate"])
 
 
 def _check_share(name: str, settings: Settings) -> None:
     check_name(name, "share name")
-    shares.check_settings(share_config(settings))
+    shares.catalog.check_settings(share_config(settings))
 
 
 def _check_binding(name: str, settings: Settings) -> None:
@@ -184,13 +184,13 @@ def _check_topic(name: str, settings: Settings) -> None:
 
 def _check_queue(name: str, settings: Settings) -> None:
     check_name(name, "queue name")
-    queue_rules.check_settings(name, queue_config(settings))
+    rules.check_settings(name, queue_config(settings))
 
 
 def _check_group(name: str, settings: Settings) -> None:
     check_name(name, "group name")
     config = group_config(settings)
-    groups.check_config(config)
+    groups.catalog.check_config(config)
     if config.dlq is not None and config.max_deliveries is None:
         raise BadInput(
             "max_deliveries can't be none beside a dlq",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from store.db import Snapshot
-from store.delivery import queues, shares
-from store.groups import groups
-from store.log import topics
-from store.routing import bindings, exchanges
-from store.settings import write_settings
+from store.model.settings import write_settings
+from store.sqlite import exchanges, groups, queues, shares
+from store.sqlite.exchanges import bindings
+from store.sqlite.file.database import Snapshot
+from store.sqlite.log import topics
 from store.topology.kinds import Settings, binding_name, headers_text
 from store.topology.model import Thing, Topology
 
@@ -42,25 +41,25 @@ def _topics(tx: Snapshot) -> _Described:
 
 
 def _queues(tx: Snapshot) -> _Described:
-    for name, config in queues.configs(tx).items():
+    for name, config in queues.catalog.configs(tx).items():
         yield "queue", name, write_settings(config)
 
 
 def _groups(tx: Snapshot) -> _Described:
-    declared = groups.declared_topics(tx)
-    for name, config in groups.configs(tx).items():
+    declared = groups.catalog.declared_topics(tx)
+    for name, config in groups.catalog.configs(tx).items():
         read = ",".join(declared.get(name, ())) or "none"
         yield "group", name, {"topics": read, **write_settings(config)}
 
 
 def _shares(tx: Snapshot) -> _Described:
     # Where it began holds at its creation only, so it is no setting of what there is.
-    for share in shares.every(tx):
+    for share in shares.catalog.every(tx):
         yield "share", share.name, {"topic": share.topic, **write_settings(share.config)}
 
 
 def _exchanges(tx: Snapshot) -> _Described:
-    for found in exchanges.every(tx):
+    for found in exchanges.catalog.every(tx):
         yield "exchange", found.name, {"type": found.type, "alternate": found.alternate or "none"}
 
 

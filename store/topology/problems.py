@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Literal
 
-from store.errors import BadInput
-from store.nearest import nearest
+from store.model.errors import BadInput
+from store.model.nearest import nearest
 
 _MOST_SUGGESTIONS = 20
 _OPTION = re.compile(r"--([a-z][a-z-]*)")

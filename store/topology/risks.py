@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import lcm
 
-from store.db import Snapshot
-from store.keeping import queue_keeps_less, topic_keeps_less
-from store.text import counted
+from store.model.discarding import queue_keeps_less, topic_keeps_less
+from store.model.text import counted
+from store.sqlite.file.database import Snapshot
 from store.topology.kinds import queue_config, topic_config
 from store.topology.model import Thing, Topology
 from store.topology.steps import Step

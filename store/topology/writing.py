@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from store.models import HeaderValue
+from store.model.topics import HeaderValue
 from store.topology.kinds import BINDING_KIND, KINDS, Kind
 from store.topology.model import Thing, Topology
 

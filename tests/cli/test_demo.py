@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mq.beside import load
+from mq.cli.bundled import load
 from store import MqError
-from store.log.placement import partition_for_key
+from store.sqlite.log.placement import partition_for_key
 
 pytestmark = pytest.mark.xdist_group("demo")
 

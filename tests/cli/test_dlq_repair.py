@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mq.redriving import Pace, parse_rate
+from mq.work.redrive_pacing import Pace, parse_rate
 from store import BadInput, NewMessage, Store
 
 if TYPE_CHECKING:

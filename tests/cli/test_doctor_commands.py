@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from store import NewMessage, NewRecord, Store, parse_position
-from store.clock import ManualClock
-from store.watch.doctor.file import Facts, examine
+from store.model.clock import ManualClock
+from store.sqlite.operations.doctor.file import Facts, examine
 from tests.test_docs import ROOT, unknown
 
 DAY = 86_400

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store import NewRecord, Store
-from store.clock import ManualClock
-from store.watch.metrics import Family, to_openmetrics
+from store.model.clock import ManualClock
+from store.sqlite.operations.metrics import Family, to_openmetrics
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq
@@ -24,7 +24,7 @@ openmetrics = pytest.importorskip("prometheus_client.openmetrics.parser")
 @pytest.fixture
 def busy(store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A topic with a group stalled for two hours, and a queue with a message in each state."""
-    monkeypatch.setattr("store.broker.SystemClock", lambda: clock)
+    monkeypatch.setattr("store.api.store.SystemClock", lambda: clock)
     store.create_topic("orders", partitions=2, retention=None)
     store.produce_many("orders", [NewRecord(b"v", partition=0)] * 5)
     store.create_group("billing", topics=["orders"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mq.output import Column, Format, Output, ReaderGone
+from mq.cli.output import Column, Format, Output, ReaderGone
 
 COLUMNS = [
     Column[tuple[str, Any]]("name", lambda row: row[0]),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from store import NewRecord, Record, Store
-from store.models import Headers
+from store.model.topics import Headers
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq, StartMq

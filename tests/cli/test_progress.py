@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from mq.diagnostics import Diagnostics
-from mq.progress import ProgressLine
+from mq.cli.diagnostics import Diagnostics
+from mq.cli.progress import ProgressLine
 from store import NewMessage, NewRecord, Store
 
 # mq, impatient to show how far it is; all else is as it is.
 IMPATIENT = """
 import sys
 from mq import progress
-from mq.command_line import run
+from mq.cli.command_line import run
 progress.APPEARS_AFTER = progress._REDRAWN_EVERY = 0
 sys.exit(run(sys.argv[1:]))
 """
@@ -114,7 +114,7 @@ class TestLine:
     def test_a_narrow_terminal_is_not_wrapped(
         self, clock: Clock, shown: Shown, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("mq.progress._columns", lambda: 20)
+        monkeypatch.setattr("mq.cli.progress._columns", lambda: 20)
         line = ProgressLine("copy", 100, clock=clock)
         clock.now += 2
         line.advance(1)

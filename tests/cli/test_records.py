@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from mq.conditions import parse_conditions
-from mq.formatting import compile_format, parse_delimiter
-from mq.framing import LARGEST_RECORD, Framing, InputForm, read_records
-from mq.json_text import MISSING, ValuePath
-from mq.records import (
+from mq.text.conditions import parse_conditions
+from mq.text.format_string import compile_format, parse_delimiter
+from mq.text.framing import LARGEST_RECORD, Framing, InputForm, read_records
+from mq.text.records import (
     event_time,
     format_header,
     parse_envelope,
@@ -19,8 +18,9 @@ from mq.records import (
     to_document,
     to_ndjson,
 )
-from store.errors import BadInput
-from store.models import NewRecord, Record
+from mq.text.strict_json import MISSING, ValuePath
+from store.model.errors import BadInput
+from store.model.topics import NewRecord, Record
 
 NOW = 1_700_000_000_000
 header_values = st.one_of(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store import BadInput, NewMessage, NewRecord, Store
-from store.addresses import parse_address
+from store.model.addresses import parse_address
 from tests.cli.test_work import wait_for_lines
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store import NewMessage, Store, patterns
+from store import NewMessage, Store
+from store.model import patterns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

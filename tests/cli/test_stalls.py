@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from store import NewRecord, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq
@@ -23,7 +23,7 @@ FIELDS = [
 @pytest.fixture(autouse=True)
 def _same_clock(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands of this test tell the time from the test's clock."""
-    monkeypatch.setattr("store.broker.SystemClock", lambda: clock)
+    monkeypatch.setattr("store.api.store.SystemClock", lambda: clock)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store import NewRecord, Store
-from store.clock import ManualClock
-from store.files import SCHEMA_VERSION
+from store.model.clock import ManualClock
+from store.sqlite.file.files import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq
@@ -51,7 +51,7 @@ class TestStatus:
     def test_it_tells_of_stalls_and_exits_with_10_for_them(
         self, call_mq: RunMq, store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("store.broker.SystemClock", lambda: clock)
+        monkeypatch.setattr("store.api.store.SystemClock", lambda: clock)
         store.create_topic("orders", retention=None)
         assert call_mq("status", "--exit-code").code == 0
         store.produce_many("orders", [NewRecord(b"v")] * 3)

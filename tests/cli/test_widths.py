@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from rich.cells import cell_len
 
-from mq.output import Column, Output
-from mq.widths import GAP, Wanted, fitted, shortened
+from mq.cli.output import Column, Output
+from mq.cli.widths import GAP, Wanted, fitted, shortened
 from store import NewMessage, Store
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mq.working import OnFailure, Policy
+from mq.work.worker import OnFailure, Policy
 from store import NewRecord, Store
-from store.models import Headers
+from store.model.topics import Headers
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq, StartMq

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mq.topic_work import Pauses
+from mq.work.topic import Pauses
 from store import NewRecord, Position, Store
-from store.addresses import parse_address
+from store.model.addresses import parse_address
 from store.topology.reading import Source
 from tests.cli.test_work import PATIENCE, committed, wait_for_lines
 

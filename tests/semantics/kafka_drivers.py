@@ -18,10 +18,10 @@ from store import (
     Store,
     parse_position,
 )
-from store.clock import ManualClock
-from store.groups.assignors import Subscriber, assign
-from store.log.placement import murmur2
-from store.text import parse_duration
+from store.model.clock import ManualClock
+from store.model.text import parse_duration
+from store.sqlite.groups.assignors import Subscriber, assign
+from store.sqlite.log.placement import murmur2
 
 Case = dict[str, Any]
 Driver = Callable[[Case, Store, ManualClock], None]

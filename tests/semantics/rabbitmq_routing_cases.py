@@ -11,7 +11,7 @@ import pytest
 from sqs_frame import Driver, Queues, register_in
 
 from store import Binding, Conflict, Exists, NotFound
-from store.models import HeaderValue
+from store.model.topics import HeaderValue
 from store.topology.rabbitmq.conversion import convert
 
 ROUTING_CASES: dict[str, Driver] = {}

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from store import GroupActive, LeaseLost, NewRecord, Position, SharedRecord, Store
-from store.clock import ManualClock
-from store.delivery import leases, shares
-from store.delivery.leases import Lease
-from store.shared_records import SharePartition
+from store.model.clock import ManualClock
+from store.model.shares import SharePartition
+from store.sqlite import leases, shares
+from store.sqlite.leases.rows import Lease
 
 Case = dict[str, Any]
 ALL = 10_000
@@ -221,13 +221,13 @@ def throttle_mixed(case: Case, store: Store, clock: ManualClock) -> None:
 def persist(store: Store, deliveries: dict[int, int], end: int) -> None:
     """Put available records with their delivery counts where a share begins with its state."""
     with store._write() as tx:
-        reader = shares.find(tx, "s").reader
-        slot = leases.slots(tx, reader)[0]
+        reader = shares.catalog.find(tx, "s").reader
+        slot = leases.rows.slots(tx, reader)[0]
         rows = [
             Lease(slot.lease_id(offset), 0, 0, 0, count, None, None, None, slot.record_id(offset))
             for offset, count in deliveries.items()
         ]
-        leases.insert(tx, reader, rows)
+        leases.rows.insert(tx, reader, rows)
         tx.execute("update mq_slots set cursor = :end where id = :id", {"end": end, "id": slot.id})
 
 

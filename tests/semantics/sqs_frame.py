@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from store import Message, MessageId, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 class Queues:

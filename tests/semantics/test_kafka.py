@@ -11,7 +11,7 @@ from kafka_drivers import DRIVERS, SPECIAL
 from share_drivers import SHARES
 
 from store import NewRecord, NotFound, Position, Shift, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 DATA = Path(__file__).parent / "data"
 KNOWN: dict[str, dict[str, Any]] = {

@@ -16,8 +16,8 @@ from rabbitmq_routing_cases import ROUTING_CASES
 from sqs_frame import Queues
 
 from store import Store
-from store.clock import ManualClock
-from store.routing.match import PatternTrie
+from store.model.clock import ManualClock
+from store.sqlite.exchanges.match import PatternTrie
 
 ALL_CASES = ROUTING_CASES | QUEUE_CASES
 DATA = Path(__file__).parent / "data" / "rabbitmq.json"

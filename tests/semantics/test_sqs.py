@@ -14,7 +14,7 @@ from sqs_order_cases import ORDER_CASES
 from sqs_sharing_cases import SHARING_CASES
 
 from store import Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 ALL_CASES = CASES | ORDER_CASES | SHARING_CASES
 DATA = Path(__file__).parent / "data" / "sqs.json"

@@ -12,9 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from log_model import Handle, LogModel, Place, Stored
 
 from store import BadInput, Fenced, GroupActive, NewRecord, NotFound, Position, Shift, Store
-from store.clock import ManualClock
-from store.groups.reset import Scope
-from store.models import RecordId
+from store.model.clock import ManualClock
+from store.model.topics import RecordId
+from store.sqlite.groups.reset import Scope
 
 TOPICS = st.sampled_from(["clicks", "orders"])
 GROUPS = st.sampled_from(["audit", "billing"])

@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from store import Store, lockfile
+from store import Store
+from store.sqlite.file import lockfile
 
 
 def check_invariants(path: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from store.clock import Clock
+from store.model.clock import Clock
 
 _LANES = (
     "select s.id as slot, s.cursor, s.leases, s.held, s.waiting, r.id as reader, r.noticed,"

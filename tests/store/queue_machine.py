@@ -18,8 +18,8 @@ from queue_kinds import TOGETHER, queues, shown_of
 from queue_model import Lease, MessageModel, QueueModel, QueuesModel, Receipt
 
 from store import LeaseLost, NewMessage, Store
-from store.clock import ManualClock
-from store.holders import default_name
+from store.model.clock import ManualClock
+from store.sqlite.leases.holders import default_name
 
 FOCUS = st.sampled_from(TOGETHER)
 HOLDERS = st.sampled_from("ab")

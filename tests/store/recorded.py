@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from store import Store, parse_position
-from store.clock import Clock
+from store.model.clock import Clock
 
 State = list[Any]
 OPERATIONS_BEFORE_BACKUP = 5

@@ -16,8 +16,8 @@ from queue_invariants import check_queue_invariants
 from share_invariants import check_share_invariants
 
 from store import LeaseLost, NewMessage, NewRecord, Store
-from store.clock import ManualClock
-from store.delivery import abandoned, lookup
+from store.model.clock import ManualClock
+from store.sqlite.leases import abandoned, lookup
 
 KINDS: dict[str, dict[str, Any] | None] = {
     "standard": {},

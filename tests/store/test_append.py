@@ -23,8 +23,8 @@ from store import (
     Store,
     StoreFull,
 )
-from store.clock import ManualClock
-from store.log import retention
+from store.model.clock import ManualClock
+from store.sqlite.log import retention
 
 
 def end(store: Store, topic: str = "orders") -> int:

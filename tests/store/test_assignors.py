@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from store.groups.assignors import Assignment, Place, Subscriber, assign
-from store.groups.groups import ASSIGNORS
+from store.sqlite.groups.assignors import Assignment, Place, Subscriber, assign
+from store.sqlite.groups.catalog import ASSIGNORS
 
 ANY = pytest.mark.parametrize("assignor", ASSIGNORS)
 TOPICS = st.dictionaries(st.sampled_from("abc"), st.integers(1, 7), min_size=1)

@@ -15,7 +15,7 @@ from invariants import check_all
 from processes import finish, hear, kill, start
 
 from store import BadInput, Busy, Damaged, Exists, MqError, Store
-from store.lockfile import WriteLock
+from store.sqlite.file.lockfile import WriteLock
 
 
 def test_a_backup_is_a_store(orders: Store, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from store import NewMessage, Store
-from store.clock import ManualClock
-from store.delivery import settling
+from store.model.clock import ManualClock
+from store.sqlite.queues import settling
 from tests.store.queue_invariants import check_queue_invariants
 
 MANY = 2 * settling.STEP + 1

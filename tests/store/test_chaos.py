@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from store import BadInput, Message, NewMessage, Store, Throttled
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 MANY = 200
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from store import Damaged, NewRecord, Store
-from store.log.checksum import checksum, checksums
+from store.sqlite.log.checksum import checksum, checksums
 
 RECORD = 3 << 40 | 7
 TIME = 1_700_000_000_000

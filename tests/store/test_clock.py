@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from processes import PATIENCE, hear, start
 
-from store import Fenced, Store, TimedOut, holders
-from store.clock import ManualClock, SystemClock
+from store import Fenced, Store, TimedOut
+from store.model.clock import ManualClock, SystemClock
+from store.sqlite.leases import holders
 
 
 def now(store: Store) -> int:

@@ -17,8 +17,9 @@ import pytest
 from invariants import check_all
 from processes import PATIENCE, SLOW_MACHINE, finish, hear, kill, start
 
-from store import MqError, Store, StoreUnusable, lockfile
-from store.lockfile import WriteLock
+from store import MqError, Store, StoreUnusable
+from store.sqlite.file import lockfile
+from store.sqlite.file.lockfile import WriteLock
 
 ALONE = {"store.db", "store.db-lock"}
 IN_USE = ALONE | {"store.db-shm", "store.db-wal"}

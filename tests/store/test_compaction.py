@@ -9,8 +9,8 @@ import pytest
 from invariants import check_all
 
 from store import BadInput, BadRecord, NewRecord, Position, Store
-from store.clock import ManualClock
-from store.log import compaction, retention
+from store.model.clock import ManualClock
+from store.sqlite.log import compaction, retention
 
 DAY = 86_400
 

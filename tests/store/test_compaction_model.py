@@ -16,7 +16,7 @@ from invariants import check_all
 from log_model import Stored
 
 from store import NewRecord, Position, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 def new_records(text: str) -> list[NewRecord]:

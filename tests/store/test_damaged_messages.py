@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from store import Damaged, LeaseLost, Message, NotFound, Store
-from store.clock import ManualClock
-from store.letters import Dead
+from store.model.clock import ManualClock
+from store.model.dead_letters import Dead
 from tests.damage import WRONG, alter, damage
 from tests.store.queue_invariants import check_queue_invariants
 

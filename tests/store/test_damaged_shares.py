@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from store import Damaged, LeaseLost, NotFound, Store
-from store.addresses import parse_address
-from store.clock import ManualClock
+from store.model.addresses import parse_address
+from store.model.clock import ManualClock
 from tests.damage import damage
 
 

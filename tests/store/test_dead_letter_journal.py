@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from invariants import check_invariants
 
 from store import BadInput, BadRecord, Conflict, Message, NewMessage, NotFound, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 @pytest.fixture

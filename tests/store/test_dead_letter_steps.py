@@ -15,9 +15,9 @@ from kills import dies
 from transactions import counted_writes
 
 from store import Conflict, Message, NotFound, Store
-from store.delivery.letter_groups import Field
-from store.letters import Chosen, Dead
-from store.steps import MESSAGES, cut
+from store.model.dead_letters import Chosen, Dead
+from store.model.steps import MESSAGES, cut
+from store.sqlite.dead_letters.grouping import Field
 
 MANY = 2 * MESSAGES + 100
 Handle = Callable[..., Store]

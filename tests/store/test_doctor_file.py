@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from store import Diagnosis, Store
-from store.clock import ManualClock
-from store.watch.doctor.file import Facts, Object, examine, is_affected
+from store.model.clock import ManualClock
+from store.sqlite.operations.doctor.file import Facts, Object, examine, is_affected
 
 MIB = 1 << 20
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from store import Diagnosis, NewRecord, Store, parse_position
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 DAY = 86_400
 

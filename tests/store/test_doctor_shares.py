@@ -7,7 +7,7 @@ import random
 import pytest
 
 from store import Diagnosis, NewRecord, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from store import BadInput, Conflict, Message, NotFound, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from store import (
     Transaction,
     Unroutable,
 )
-from store.clock import ManualClock
-from store.db import Snapshot
+from store.model.clock import ManualClock
+from store.sqlite.file.database import Snapshot
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from processes import finish, hear, kill, start
 
 from store import DeviceError, MqError, OutcomeUnknown, Store
-from store.connections import translate
+from store.sqlite.file.connections import translate
 
 Fail = Callable[..., dict[str, str]]
 

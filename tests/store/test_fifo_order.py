@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from store import LeaseLost, Message, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 def receipts(messages: Sequence[Message]) -> list[str]:

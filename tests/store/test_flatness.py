@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from store import NewMessage, NewRecord, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 SMALL, LARGE = 100, 4_000
 # Now and then an ack notes how long the work took, which is a fifth more.

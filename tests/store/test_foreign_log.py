@@ -16,7 +16,7 @@ from invariants import check_all
 from processes import hear, kill, start
 
 from store import Store, StoreUnusable
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 def records(path: Path) -> int:

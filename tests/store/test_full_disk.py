@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from store import NewRecord, Position, Store, StoreFull, files, lockfile
-from store.addresses import Address
-from store.clock import ManualClock
+from store import NewRecord, Position, Store, StoreFull
+from store.model.addresses import Address
+from store.model.clock import ManualClock
+from store.sqlite.file import files, lockfile
 from tests.small_disk import MIB, fill, mounted, room
 
 Call = Callable[[Store, list[str]], object]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from store import Diagnosis, NewMessage, NewRecord, Position, Store, parse_position
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 HOUR = 3600
 DAY = 86_400

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from store import NewRecord, Position, Store
-from store.clock import ManualClock
-from store.consumer_groups import Lag
+from store.model.clock import ManualClock
+from store.model.groups import Lag
 
 PLACE = ("orders", 0)
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from store import BadInput, Fenced, NotFound, Position, Store
-from store.addresses import parse_address
-from store.clock import ManualClock
-from store.messages import Message
+from store.model.addresses import parse_address
+from store.model.clock import ManualClock
+from store.model.messages import Message
 
 GROUP = "billing"
 PLACE = ("orders", 0)

@@ -19,8 +19,8 @@ from store import (
     Store,
     TimedOut,
 )
-from store.clock import ManualClock
-from store.consumer_groups import Lag
+from store.model.clock import ManualClock
+from store.model.groups import Lag
 
 PLACE = ("orders", 0)
 

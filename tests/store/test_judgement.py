@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from store import Store
-from store.judgement.advice import Advice, advise
-from store.judgement.questions import read_workload
+from store.advice.advice import Advice, advise
+from store.advice.questions import read_workload
 from store.topology.checks import validate
 from store.topology.examination import examine
 from store.topology.reading import Source

@@ -9,21 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings, strategies as st
 
-from store.errors import BadInput
-from store.judgement.advice import Advice, advise
-from store.judgement.places import (
-    TABLE,
-    Audience,
-    Factors,
-    Fate,
-    History,
-    Place,
-    Rate,
-    row_of,
-)
-from store.judgement.questions import QUESTIONS, read_workload
-from store.judgement.sizing import MOST_PARTITIONS, divisor_rich
-from store.judgement.workload import Control, Operations, Order, Routing, Workload, check
+from store.advice.advice import Advice, advise
+from store.advice.places import TABLE, Audience, Factors, Fate, History, Place, Rate, row_of
+from store.advice.questions import QUESTIONS, read_workload
+from store.advice.sizing import MOST_PARTITIONS, divisor_rich
+from store.advice.workload import Control, Operations, Order, Routing, Workload, check
+from store.model.errors import BadInput
 from store.topology.checks import validate
 from store.topology.reading import Source
 from store.topology.writing import yaml_of

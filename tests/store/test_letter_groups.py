@@ -12,9 +12,9 @@ from string import ascii_letters
 import pytest
 
 from store import Message, NewMessage, Store
-from store.clock import ManualClock
-from store.delivery.letter_groups import Field, normalise_error
-from store.letters import Dead
+from store.model.clock import ManualClock
+from store.model.dead_letters import Dead
+from store.sqlite.dead_letters.grouping import Field, normalise_error
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from invariants import check_invariants
 
-from store import Store, store_time
-from store.clock import ManualClock
+from store import Store
+from store.model.clock import ManualClock
+from store.sqlite.file import store_time
 
 DAY = 86_400
 MINUTE = 60

@@ -17,7 +17,7 @@ import pytest
 from processes import PATIENCE, SLOW_MACHINE, finish, hear, kill, start
 
 from store import Busy, MqError, Store, StoreUnusable
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 @pytest.fixture

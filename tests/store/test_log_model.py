@@ -15,7 +15,7 @@ from invariants import check_all
 from log_model import Handle, LogModel, PartitionModel, Stored
 
 from store import BadInput, Exists, Fenced, NewRecord, NotFound, Position, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 KEYS = st.none() | st.sampled_from([b"", b"k", b"\x00\xff", b"a longer key"])
 VALUES = st.none() | st.binary(max_size=20)

@@ -16,9 +16,10 @@ import pytest
 from invariants import check_invariants
 from processes import hear, kill, start
 
-from store import Store, lockfile
-from store.clock import ManualClock
-from store.losses import Loss
+from store import Store
+from store.model.clock import ManualClock
+from store.sqlite.file import lockfile
+from store.sqlite.file.losses import Loss
 
 FRAME = 4096 + 24
 

@@ -10,8 +10,8 @@ import pytest
 from processes import SLOW_MACHINE, hear, kill, start
 
 from store import Consumer, Fenced, NewRecord, Position, Store
-from store.addresses import parse_address
-from store.clock import ManualClock
+from store.model.addresses import parse_address
+from store.model.clock import ManualClock
 
 GROUP = "billing"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from store import Store
-from store.clock import ManualClock
-from store.errors import BadRecord, NotFound
-from store.statements import Snapshot
+from store.model.clock import ManualClock
+from store.model.errors import BadRecord, NotFound
+from store.sqlite.file.transactions import Snapshot
 
 
 class Undone(Exception):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from store import Store, files
-from store.clock import ManualClock
+from store import Store
+from store.model.clock import ManualClock
+from store.sqlite.file import files
 
 DATA = Path(__file__).parent / "data"
 

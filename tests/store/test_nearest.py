@@ -2,7 +2,7 @@
 
 import pytest
 
-from store.nearest import did_you_mean, nearest
+from store.model.nearest import did_you_mean, nearest
 
 
 @pytest.mark.parametrize("slip", ["order", "ordrs", "odrers", "ordersx", "Orders", "ORDERS"])

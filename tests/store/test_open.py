@@ -14,17 +14,8 @@ import pytest
 from invariants import check_all
 from processes import finish, hear, start
 
-from store import (
-    BadInput,
-    ForeignFile,
-    MqError,
-    NewerStore,
-    NotFound,
-    Store,
-    StoreUnusable,
-    files,
-    migrations,
-)
+from store import BadInput, ForeignFile, MqError, NewerStore, NotFound, Store, StoreUnusable
+from store.sqlite.file import files, migrations
 
 
 def mode(path: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from store import NewMessage, Store, Subject
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 def subject(store: Store, name: str) -> Subject:

@@ -7,8 +7,9 @@ from time import monotonic
 
 import pytest
 
-from store import BadInput, patterns
-from store.patterns import Pattern, TooSlow
+from store import BadInput
+from store.model import patterns
+from store.model.patterns import Pattern, TooSlow
 
 ENDLESS = "(a+)+$"
 SHORT = "a" * 40 + "!"

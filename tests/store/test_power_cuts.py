@@ -23,7 +23,7 @@ import recorded
 from recording import Disk, Event, build_recorder, events
 from test_migrations import create_with_schema
 
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("MQ_CUT_SEED", "0")) or random.SystemRandom().randrange(1 << 32)

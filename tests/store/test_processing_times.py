@@ -7,9 +7,9 @@ import random
 import pytest
 
 from store import NewMessage, Store
-from store.clock import ManualClock
-from store.delivery import processing_times
-from store.delivery.processing_times import ProcessingTimes, bucket_of, longest_in
+from store.model.clock import ManualClock
+from store.sqlite.leases import processing_times
+from store.sqlite.leases.processing_times import ProcessingTimes, bucket_of, longest_in
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from store import BadInput, BadRecord, Message, NewMessage, Store
-from store.clock import ManualClock
-from store.messages import QueueSettings
-from store.statements import Row
+from store.model.clock import ManualClock
+from store.model.messages import QueueSettings
+from store.sqlite.file.transactions import Row
 
 QUEUES: dict[str, QueueSettings] = {
     "standard": {},

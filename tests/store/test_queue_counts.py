@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from store import Message, NewMessage, NotFound, Store
-from store.clock import ManualClock
-from store.errors import Conflict
+from store.model.clock import ManualClock
+from store.model.errors import Conflict
 
 QUEUES = ("work", "dead", "copy", "plain")
 

@@ -8,8 +8,8 @@ import pytest
 from queue_invariants import check_queue_invariants
 
 from store import BadInput, BadRecord, Message, NewMessage, NotFound, Store
-from store.clock import ManualClock
-from store.errors import Damaged
+from store.model.clock import ManualClock
+from store.model.errors import Damaged
 
 DAY = 86_400
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from store import BadInput, LeaseLost, NewMessage, QueueFull, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 def peek(store: Store, queue: str = "q") -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from store import BadInput, LeaseLost, Message, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 ACTIONS: dict[str, Callable[[Store, list[str]], None]] = {
     "ack": lambda store, receipts: store.ack(receipts),

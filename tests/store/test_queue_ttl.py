@@ -8,8 +8,8 @@ from contextlib import closing
 import pytest
 
 from store import BadRecord, Message, NewMessage, NotFound, Store
-from store.addresses import Address
-from store.clock import ManualClock
+from store.model.addresses import Address
+from store.model.clock import ManualClock
 
 
 @pytest.fixture

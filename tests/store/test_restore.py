@@ -23,11 +23,11 @@ from store import (
     NotFound,
     Store,
     StoreUnusable,
-    files,
     parse_position,
 )
-from store.clock import ManualClock
-from store.lockfile import WriteLock
+from store.model.clock import ManualClock
+from store.sqlite.file import files
+from store.sqlite.file.lockfile import WriteLock
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from invariants import check_all
 
 from store import NewRecord, Position, Store
-from store.clock import ManualClock
-from store.log import retention
+from store.model.clock import ManualClock
+from store.sqlite.log import retention
 
 CHECK = retention.CHECK_INTERVAL / 1000
 DAY = 86_400

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from store import delivery
-from store.rooms import on_demand
+from store.lazy import on_demand
+from store.sqlite import leases
 
 
 def test_a_module_is_imported_when_it_is_first_named() -> None:
     code = (
-        "import sys; from store import delivery; name = 'store.delivery.journal';"
-        " print(name in sys.modules); delivery.journal; print(name in sys.modules)"
+        "import sys; from store.sqlite import dead_letters; name ="
+        " 'store.sqlite.dead_letters.journal';"
+        " print(name in sys.modules); dead_letters.journal; print(name in sys.modules)"
     )
     root = Path(__file__).parents[2]
     done = subprocess.run(
@@ -25,7 +26,7 @@ def test_a_module_is_imported_when_it_is_first_named() -> None:
 
 
 def test_a_name_that_is_no_module_is_no_attribute() -> None:
-    assert not hasattr(delivery, "no_such_module")
+    assert not hasattr(leases, "no_such_module")
 
 
 def test_a_module_that_lacks_another_one_says_which(

@@ -8,10 +8,10 @@ from time import process_time
 
 import pytest
 
-from store.models import HeaderValue
-from store.routes import MATCHES, Match
-from store.routing.explain import why_not_pattern
-from store.routing.match import HeadersIndex, PatternTrie, matches_headers, split_words
+from store.model.exchanges import MATCHES, Match
+from store.model.topics import HeaderValue
+from store.sqlite.exchanges.explain import why_not_pattern
+from store.sqlite.exchanges.match import HeadersIndex, PatternTrie, matches_headers, split_words
 
 WORDS = ["", "a", "b", "*", "#", "a*"]
 

@@ -13,7 +13,7 @@ from invariants import check_invariants
 from share_invariants import check_share_invariants
 
 from store import LeaseLost, NewRecord, Position, SharedRecord, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 LEASE = 30_000
 LIMIT = 3

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from store import BadInput, Conflict, LeaseLost, NewRecord, NotFound, Position, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from store import NewMessage, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 PATIENCE = 10
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from store import Stall, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 @pytest.fixture

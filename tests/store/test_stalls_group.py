@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from store import NewRecord, Stall, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from store import NewRecord, Stall, Store
-from store.addresses import parse_address
-from store.clock import ManualClock
+from store.model.addresses import parse_address
+from store.model.clock import ManualClock
 
 
 @pytest.fixture

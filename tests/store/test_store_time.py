@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from store import Store, files, store_time
-from store.clock import ManualClock
+from store import Store
+from store.model.clock import ManualClock
+from store.sqlite.file import files, store_time
 
 DAY = 86_400
 MINUTE = 60

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, strategies as st
 
-from store.errors import BadInput
-from store.text import (
+from store.model.errors import BadInput
+from store.model.text import (
     counted,
     describe_duration,
     describe_size,

@@ -23,8 +23,8 @@ from store import (
     Position,
     Store,
     TimedOut,
-    transaction,
 )
+from store.api import transaction
 
 
 class Undone(Exception):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from store import NewRecord, Store, Subject
-from store.clock import ManualClock
-from store.consumer_groups import Lag
+from store.model.clock import ManualClock
+from store.model.groups import Lag
 
 
 def subject(store: Store, name: str) -> Subject:

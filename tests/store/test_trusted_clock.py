@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from store import Diagnosis, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 DAY = 86_400
 Opener = Callable[..., Store]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from queue_invariants import check_queue_invariants
 
 from store import LeaseLost, Message, NewMessage, NewRecord, SharedRecord, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 ONE_DELIVERY: dict[str, dict[str, Any]] = {
     "standard": {},

@@ -6,7 +6,8 @@ import pytest
 from invariants import check_all
 from processes import finish, start
 
-from store import NewRecord, Position, Store, broker
+from store import NewRecord, Position, Store
+from store.api import store as broker
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from store import Damaged, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 
 
 def alter(store: Store, statement: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from store import NewRecord, StalePlan, Store
-from store.errors import GroupActive, NotFound
+from store.model.errors import GroupActive, NotFound
 from tests.topology.conftest import EXAMPLE, source
 
 HEAD = "version: 1\nname: shop\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from store import NewRecord, QueueFull, Shift, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 from store.topology.checks import validate
 from store.topology.examination import examine
 from store.topology.reading import Source

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from store import Store
-from store.errors import BadInput
+from store.model.errors import BadInput
 from store.topology import writing
 from store.topology.rabbitmq.conversion import convert
 from store.topology.reading import Source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from store.settings import GROUP, QUEUE, TOPIC
+from store.model.settings import GROUP, QUEUE, TOPIC
 from store.topology.kinds import KINDS
 from store.topology.problems import Problems
 from store.topology.reading import read

@@ -11,10 +11,10 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 
 from store import NewRecord, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 from tui.app import Dashboard
-from tui.live_table import LiveTable
-from tui.spans import plain
+from tui.widgets.live_table import LiveTable
+from tui.widgets.spans import plain
 
 HOSTILE = b"[/x] [bold]\x1b[31m\xc2\x9b2J\xe2\x80\xaeevil\x07"
 """Rich markup, escapes in both forms, and a change of the writing direction."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from store import Diagnosis, Severity, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 from tests.tui.conftest import HOSTILE, Person
 from tui.screens.advice import finding_lines, finding_rows
 from tui.seldom import Seldom
-from tui.spans import plain
+from tui.widgets.spans import plain
 
 Run = Callable[..., None]
 

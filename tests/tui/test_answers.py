@@ -12,9 +12,9 @@ import pytest
 
 from store import Store
 from tests.tui.conftest import Person
-from tui.deeds import prepare_purge
-from tui.dialogs import Deed
+from tui.actions.deeds import prepare_purge
 from tui.poller import Polled, Sight
+from tui.widgets.dialogs import Deed
 
 Run = Callable[..., None]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from store import Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 from tests.tui.conftest import Person
-from tui.deeds import prepare_publish
+from tui.actions.deeds import prepare_publish
 
 Run = Callable[..., None]
 
@@ -246,7 +246,7 @@ def test_hostile_text_stays_in_its_cell_on_every_screen(
 
 
 def _address(text: str) -> object:
-    from store.addresses import parse_address
+    from store.model.addresses import parse_address
 
     return parse_address(text)
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from mq.conditions import parse_message_conditions
+from mq.text.conditions import parse_message_conditions
 from store import NotFound, Store
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 from tests.tui.conftest import HOSTILE, Person
-from tui.letter_choices import Alike, redrive_command
-from tui.letter_deeds import difference, prepare_edit, prepare_redrive
-from tui.letter_editor import editable
-from tui.spans import plain
+from tui.actions.letter_choices import Alike, redrive_command
+from tui.actions.letter_deeds import difference, prepare_edit, prepare_redrive
+from tui.screens.letter_editor import editable
+from tui.widgets.spans import plain
 
 Run = Callable[..., None]
 

@@ -7,17 +7,17 @@ from dataclasses import replace
 import pytest
 
 from store import Stall, Store, Subject
-from store.clock import ManualClock
+from store.model.clock import ManualClock
 from tests.tui.conftest import HOSTILE
-from tui.bands import footer_line, stall_line, strip_lines
-from tui.figures import progress_bar, short_count, short_rate, state_cell, trend_cell
+from tui.actions.remedies import KEY_IDS
 from tui.keys import BY_ID, KEYS, SCREENS
-from tui.live_table import TableColumn, layout
-from tui.remedies import KEY_IDS
 from tui.screens.message import body_lines, usual_form
 from tui.screens.overview import overview_rows
 from tui.screens.stall import card_lines, remedy_rows
-from tui.spans import Tone, fit, line, plain, toned, width_of
+from tui.widgets.bands import footer_line, stall_line, strip_lines
+from tui.widgets.figures import progress_bar, short_count, short_rate, state_cell, trend_cell
+from tui.widgets.live_table import TableColumn, layout
+from tui.widgets.spans import Tone, fit, line, plain, toned, width_of
 
 SUBJECT = Subject(
     "orders", "topic", "lagging", 12_345, None, None, None, None, 1204, 842.0, 8.13, 0.0,

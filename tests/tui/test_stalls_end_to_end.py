@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from store import NewRecord, Stall, Store
-from store.clock import SystemClock
+from store.model.clock import SystemClock
 from tests.tui.conftest import Person
+from tui.actions.remedies import KEY_IDS
 from tui.app import Dashboard
-from tui.remedies import KEY_IDS
 
 PROMPT = 2.0
 """Within so many seconds a stall is seen, and seen to be over."""

@@ -10,8 +10,8 @@ import pytest
 from store import Store
 from store.topology.reading import Source
 from tests.tui.conftest import Person
-from tui.branches import Asked, Ways, branches, parse_asked
-from tui.drift import drift_of
+from tui.screens.branches import Asked, Ways, branches, parse_asked
+from tui.screens.drift import drift_of
 from tui.screens.topology import binding_text
 
 Run = Callable[..., None]

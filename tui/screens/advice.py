@@ -10,12 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Diagnosis, Overview, Severity, Store
-from tui.live_table import LiveTable, TableColumn, TableRow
-from tui.painted import Band
 from tui.poller import Question
+from tui.screens.view import View
 from tui.seldom import Seldom
-from tui.spans import EMPTY, Line, Tone, joined, line, toned
-from tui.view import View
+from tui.widgets.live_table import LiveTable, TableColumn, TableRow
+from tui.widgets.painted import Band
+from tui.widgets.spans import EMPTY, Line, Tone, joined, line, toned
 
 _EVERY_SECONDS = 5.0
 _FINDINGS = (

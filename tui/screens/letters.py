@@ -9,18 +9,18 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Message, Overview, Store
-from store.text import counted
-from store.watch.models import LetterRow
-from tui.deeds import excerpt, prepare_purge, value_text
-from tui.figures import age_cell, count_cell, short_count
-from tui.letter_choices import Alike, by_ids, letters_alike, redrive_command
-from tui.letter_deeds import ask_redrive
-from tui.letter_editor import ask_edit
-from tui.live_table import LiveTable, TableColumn, TableRow
-from tui.painted import Band
+from store.model.stalls import LetterRow
+from store.model.text import counted
+from tui.actions.deeds import excerpt, prepare_purge, value_text
+from tui.actions.letter_choices import Alike, by_ids, letters_alike, redrive_command
+from tui.actions.letter_deeds import ask_redrive
 from tui.poller import Question
-from tui.spans import Line, Tone, line, toned
-from tui.view import View
+from tui.screens.letter_editor import ask_edit
+from tui.screens.view import View
+from tui.widgets.figures import age_cell, count_cell, short_count
+from tui.widgets.live_table import LiveTable, TableColumn, TableRow
+from tui.widgets.painted import Band
+from tui.widgets.spans import Line, Tone, line, toned
 
 _MOST = 500
 _GROUPS = (

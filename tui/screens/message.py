@@ -10,14 +10,20 @@ from typing import Any
 from textual.app import ComposeResult
 
 from store import Message, MqError, Overview, Record, Store
-from store.addresses import Address
-from store.letters import Event
-from store.text import describe_duration, describe_size, format_time, printable, printable_bytes
-from tui.deeds import prepare_release
-from tui.figures import moment_text
-from tui.painted import Pages
-from tui.spans import EMPTY, Line, Tone, line, toned
-from tui.view import View
+from store.model.addresses import Address
+from store.model.dead_letters import Event
+from store.model.text import (
+    describe_duration,
+    describe_size,
+    format_time,
+    printable,
+    printable_bytes,
+)
+from tui.actions.deeds import prepare_release
+from tui.screens.view import View
+from tui.widgets.figures import moment_text
+from tui.widgets.painted import Pages
+from tui.widgets.spans import EMPTY, Line, Tone, line, toned
 
 _MOST_SHOWN = 64 * 1024
 _HEX_WIDTH = 16

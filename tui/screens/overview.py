@@ -10,8 +10,9 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from store import Overview, Subject
-from tui.deeds import prepare_purge
-from tui.figures import (
+from tui.actions.deeds import prepare_purge
+from tui.screens.view import View
+from tui.widgets.figures import (
     age_cell,
     count_cell,
     rate_cell,
@@ -20,10 +21,9 @@ from tui.figures import (
     state_cell,
     trend_cell,
 )
-from tui.live_table import LiveTable, TableColumn, TableRow
-from tui.painted import Band
-from tui.spans import EMPTY, Line, Tone, line, span, toned
-from tui.view import View
+from tui.widgets.live_table import LiveTable, TableColumn, TableRow
+from tui.widgets.painted import Band
+from tui.widgets.spans import EMPTY, Line, Tone, line, span, toned
 
 _COLUMNS = (
     TableColumn("ST", 9),

@@ -9,18 +9,18 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Overview, Stall, Subject
-from store.messages import QueueConfig
-from store.shared_records import ShareConfig
-from store.text import counted
-from store.watch.models import LeaseRow, QueueDetail
-from tui.deeds import Prepare, prepare_dead_letter, prepare_purge, prepare_release
-from tui.figures import age_cell, count_cell, rate_cell, state_cell
-from tui.live_table import LiveTable, TableColumn, TableRow
-from tui.master_detail import MasterDetailView
-from tui.painted import Band
+from store.model.messages import QueueConfig
+from store.model.shares import ShareConfig
+from store.model.stalls import LeaseRow, QueueDetail
+from store.model.text import counted
+from tui.actions.deeds import Prepare, prepare_dead_letter, prepare_purge, prepare_release
 from tui.poller import Question
+from tui.screens.master_detail import MasterDetailView
 from tui.screens.records import MessagesView
-from tui.spans import Line, Tone, line, toned
+from tui.widgets.figures import age_cell, count_cell, rate_cell, state_cell
+from tui.widgets.live_table import LiveTable, TableColumn, TableRow
+from tui.widgets.painted import Band
+from tui.widgets.spans import Line, Tone, line, toned
 
 _QUEUES = (
     TableColumn("ST", 9),

@@ -9,12 +9,12 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Message, NotFound, Overview, Record, Stall, Store
-from tui.deeds import excerpt, value_text
-from tui.figures import moment_text
-from tui.live_table import LiveTable, TableColumn, TableRow
-from tui.painted import Band
-from tui.spans import EMPTY, Line, Tone, line, toned
-from tui.view import View
+from tui.actions.deeds import excerpt, value_text
+from tui.screens.view import View
+from tui.widgets.figures import moment_text
+from tui.widgets.live_table import LiveTable, TableColumn, TableRow
+from tui.widgets.painted import Band
+from tui.widgets.spans import EMPTY, Line, Tone, line, toned
 
 _MOST = 500
 _BEFORE = 3

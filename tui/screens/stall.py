@@ -9,17 +9,17 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Overview, Stall
-from store.text import counted, describe_duration, describe_size, printable_bytes
-from store.watch.models import Action, Remedy
-from store.watch.trends import describe_growth
-from tui.bands import is_same_stall
-from tui.figures import moment_text
+from store.model.stalls import Action, Remedy
+from store.model.text import counted, describe_duration, describe_size, printable_bytes
+from store.sqlite.operations.trends import describe_growth
+from tui.actions.remedies import KEY_IDS, prepare, remedy_for
 from tui.keys import BY_ID
-from tui.live_table import LiveTable, TableColumn, TableRow
-from tui.painted import Band
-from tui.remedies import KEY_IDS, prepare, remedy_for
-from tui.spans import EMPTY, Line, Tone, fit, joined, line, toned, width_of
-from tui.view import View
+from tui.screens.view import View
+from tui.widgets.bands import is_same_stall
+from tui.widgets.figures import moment_text
+from tui.widgets.live_table import LiveTable, TableColumn, TableRow
+from tui.widgets.painted import Band
+from tui.widgets.spans import EMPTY, Line, Tone, fit, joined, line, toned, width_of
 
 _LABEL_WIDTH = 9
 _COLUMNS = (

@@ -9,12 +9,16 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Overview, Stall, Store, Subject
-from store.consumer_groups import Lag
-from store.models import PartitionStatus
-from store.text import counted, describe_size
-from store.watch.models import TopicDetail
-from tui.asking import ask_reset
-from tui.figures import (
+from store.model.groups import Lag
+from store.model.stalls import TopicDetail
+from store.model.text import counted, describe_size
+from store.model.topics import PartitionStatus
+from tui.actions.asking import ask_reset
+from tui.poller import Question
+from tui.screens.master_detail import MasterDetailView
+from tui.screens.records import RecordsView
+from tui.screens.stall import StallView
+from tui.widgets.figures import (
     age_cell,
     count_cell,
     progress_bar,
@@ -23,13 +27,9 @@ from tui.figures import (
     state_cell,
     trend_cell,
 )
-from tui.live_table import LiveTable, TableColumn, TableRow
-from tui.master_detail import MasterDetailView
-from tui.painted import Band
-from tui.poller import Question
-from tui.screens.records import RecordsView
-from tui.screens.stall import StallView
-from tui.spans import EMPTY, Line, Tone, line, toned
+from tui.widgets.live_table import LiveTable, TableColumn, TableRow
+from tui.widgets.painted import Band
+from tui.widgets.spans import EMPTY, Line, Tone, line, toned
 
 _MOST_PARTITIONS = 5_000
 _TOPICS = (

@@ -13,15 +13,15 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from store import Binding, Exchange, NotFound, Overview, RouteExplanation, Store, Subject
-from store.text import counted
-from tui.branches import Asked, Branch, Ways, branches, header_text, parse_asked
-from tui.drift import Drift, drift_of, step_texts
-from tui.figures import count_cell, state_cell
-from tui.live_table import LiveTable, TableColumn, TableRow
-from tui.painted import Band
+from store.model.text import counted
+from tui.screens.branches import Asked, Branch, Ways, branches, header_text, parse_asked
+from tui.screens.drift import Drift, drift_of, step_texts
+from tui.screens.view import View
 from tui.seldom import Seldom
-from tui.spans import EMPTY, Line, Tone, line, toned, width_of
-from tui.view import View
+from tui.widgets.figures import count_cell, state_cell
+from tui.widgets.live_table import LiveTable, TableColumn, TableRow
+from tui.widgets.painted import Band
+from tui.widgets.spans import EMPTY, Line, Tone, line, toned, width_of
 
 _MOST = 500
 _DRIFT_SECONDS = 5.0

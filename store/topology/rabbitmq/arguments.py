@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from store.text import format_duration, format_size
+from store.model.text import format_duration, format_size
 from store.topology.rabbitmq.definitions import Losses
 
 # RabbitMQ keeps messages until they are consumed; this is as long as a queue here can.

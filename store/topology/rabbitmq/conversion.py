@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from store.addresses import EXCHANGE_PREFIX
-from store.errors import BadInput
-from store.models import HeaderValue
-from store.routes import EXCHANGE_TYPES, MATCHES
+from store.model.addresses import EXCHANGE_PREFIX
+from store.model.errors import BadInput
+from store.model.exchanges import EXCHANGE_TYPES, MATCHES
+from store.model.topics import HeaderValue
 from store.topology.kinds import KINDS, Settings, binding_name, headers_text
 from store.topology.model import Thing, Topology
 from store.topology.rabbitmq.arguments import Arguments, queue_settings, topic_settings

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from store.errors import BadInput
+from store.model.errors import BadInput
 
 LARGEST = 64 << 20
 _LISTS = (

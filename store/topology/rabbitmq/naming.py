@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from store.addresses import LONGEST_NAME
+from store.model.addresses import LONGEST_NAME
 from store.topology.rabbitmq.definitions import Losses
 
 _UNUSABLE = re.compile(r"[^A-Za-z0-9._-]")

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from store.errors import BadInput
-from store.patterns import Pattern
+from store.model.errors import BadInput
+from store.model.patterns import Pattern
 from store.topology.rabbitmq.definitions import Definitions, Losses
 
 # Of a policy and an argument, and of a policy and an operator policy, the smaller number holds.

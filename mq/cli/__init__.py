@@ -1,0 +1,1 @@
+"""The command line itself: its root, its options, its output, its errors and signals."""

@@ -1,0 +1,197 @@
+"""What the global options say, and the store that they lead to."""
+
+import os
+from contextvars import ContextVar
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from mq.cli.diagnostics import Diagnostics
+from mq.cli.output import Format, Output
+from store.model.errors import BadInput, MqError, NotFound
+from store.model.text import parse_duration
+
+if TYPE_CHECKING:
+    from store import Store
+
+STORE_VARIABLE = "MQ_STORE"
+LOCAL_STORE = Path(".mq", "store.db")
+DEFAULT_TIMEOUT = 30.0
+
+
+class StoreLocation(NamedTuple):
+    """Which file is the store, and why that one."""
+
+    path: Path
+    reason: str
+
+
+class Context:
+    """The state of one run of the command line; the global options write into it."""
+
+    def __init__(self) -> None:
+        self.store: str | None = None
+        self.format: Format | None = None
+        self.quiet = False
+        self.yes = False
+        self.no_input = False
+        self.timeout = DEFAULT_TIMEOUT
+        self.debug = False
+        self.colour = _terminal_has_colour()
+        self.header = True
+        self.allow_network_fs = False
+
+    @cached_property
+    def output(self) -> Output:
+        """The writer to stdout, in the format asked for."""
+        return Output(self.format, header=self.header, colour=self.colour)
+
+    @cached_property
+    def diagnostics(self) -> Diagnostics:
+        """The writer to stderr."""
+        return Diagnostics(quiet=self.quiet, json=self.format in {Format.JSON, Format.NDJSON})
+
+    def named_store(self) -> StoreLocation | None:
+        """The store that `--store` or `$MQ_STORE` names, if one does."""
+        if self.store is not None:
+            return StoreLocation(_given_path(self.store, "--store"), "given with --store")
+        if named := os.environ.get(STORE_VARIABLE):
+            return StoreLocation(_given_path(named, f"${STORE_VARIABLE}"), "named by $MQ_STORE")
+        return None
+
+    def store_location(self) -> StoreLocation:
+        """The named store, else the nearest `.mq/store.db` upward, else the user's own."""
+        if named := self.named_store():
+            return named
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            if (folder / LOCAL_STORE).is_file():
+                return StoreLocation(folder / LOCAL_STORE, "nearest .mq/store.db")
+        return StoreLocation(_user_store(), "in the user's data folder")
+
+    def open_store(self, *, create: bool = False, accept_log: bool = False) -> "Store":
+        """Open the store; with `create` make the file and its folder where they are missing.
+
+        Raises NotFound, with the command that creates it, where there is none. `accept_log` takes
+        the log beside the file for its own.
+        """
+        path = self.store_location().path
+        if create:
+            make_folder(path.parent)
+        elif not path.exists():
+            raise NotFound(f"there is no store at {path}", hint=self._creating_command())
+        return self.open_store_at(path, create=create, accept_log=accept_log)
+
+    def open_store_at(
+        self, path: Path, *, create: bool = False, durability: str = "full",
+        accept_log: bool = False,
+    ) -> "Store":  # fmt: skip
+        """Open the store in this file, with the timeout and the permissions of this run."""
+        from store import Store
+
+        return Store.open(
+            path,
+            create=create,
+            durability=durability,
+            timeout=self.timeout,
+            allow_network_fs=self.allow_network_fs,
+            accept_log=accept_log,
+            tell=self.diagnostics.warning,
+        )
+
+    def confirm(self, question: str, *, name: str | None = None) -> None:
+        """Go on only if the person agrees; with `name`, which is severe, by typing that name.
+
+        `--yes` agrees. Raises BadInput where nobody can be asked, MqError after a no.
+        """
+        if self.yes:
+            return
+        from mq.cli.standard_input import is_typed
+
+        if self.no_input or not (is_typed() and self.diagnostics.is_terminal):
+            raise BadInput(
+                f"nobody can be asked: {question}",
+                hint="--yes agrees, --dry-run shows what would happen",
+            )
+        wanted = "yes" if name is None else name
+        prompt = "Go on? [y/N]" if name is None else f"Type {name} to go on:"
+        answer = self.diagnostics.ask(f"{question} {prompt} ")
+        if answer != wanted and not (name is None and answer.lower() in {"y", "yes"}):
+            raise MqError("stopped, nothing was changed")
+
+    def _creating_command(self) -> str:
+        if self.store is None:
+            return "mq init"
+        from shlex import quote
+
+        return f"mq -s {quote(self.store)} init"
+
+
+def current_context() -> Context:
+    """The state of the run that the calling command is part of."""
+    return _current.get()
+
+
+def start_context() -> Context:
+    """Begin a run: forget what an earlier one in this process set."""
+    context = Context()
+    _current.set(context)
+    return context
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a store, for its owner only; a `.mq` folder is also hidden from git."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise BadInput(f"can't make the folder {folder}: {error.strerror}") from error
+    if folder.name == LOCAL_STORE.parent.name:
+        (folder / ".gitignore").write_text("*\n")
+
+
+def parse_timeout(text: str) -> float:
+    """Read the value of `--timeout` as seconds."""
+    return parse_duration(text) / 1000
+
+
+def parse_format(text: str) -> Format:
+    """Read the value of `-o`; raises BadInput with the formats there are."""
+    try:
+        return Format(text)
+    except ValueError:
+        formats = ", ".join(Format)
+        raise BadInput(f"there is no output format {text!r}", hint=f"one of {formats}") from None
+
+
+_current: ContextVar[Context] = ContextVar("mq_context")
+
+
+def _given_path(text: str, source: str) -> Path:
+    if not text:
+        raise BadInput(f"{source} names no file")
+    path = absolute(text)
+    if path.is_dir():
+        raise BadInput(
+            f"{path} is a folder, not a store", hint=f"name the file, as in {path}/store.db"
+        )
+    return path
+
+
+def absolute(text: str) -> Path:
+    """The absolute path that was named; raises `BadInput` for the home folder of nobody."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise BadInput(f"not a usable path: {text}: {error}", hint="name it from /") from None
+
+
+def _user_store() -> Path:
+    data = os.environ.get("XDG_DATA_HOME") or ""
+    folder = Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share"
+    return folder / "mq" / "store.db"
+
+
+def _terminal_has_colour() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

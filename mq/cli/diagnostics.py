@@ -1,0 +1,179 @@
+"""The only writer to stderr: notes, errors, questions, progress; and the exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any
+
+from store.model.errors import (
+    BadInput,
+    Conflict,
+    MqError,
+    NotFound,
+    OutcomeUnknown,
+    StoreUnusable,
+    Unavailable,
+)
+from store.model.text import printable
+
+
+class ExitCode(IntEnum):
+    """What a process of mq ends with."""
+
+    OK = 0
+    FAILED = 1
+    BAD_INPUT = 2
+    NOT_FOUND = 3
+    CONFLICT = 4
+    UNAVAILABLE = 5
+    OUTCOME_UNKNOWN = 6
+    STORE_UNUSABLE = 7
+    CONDITION_TRUE = 10
+    INTERRUPTED = 130
+    READER_GONE = 141
+
+
+_FAMILIES: dict[type[MqError], ExitCode] = {
+    BadInput: ExitCode.BAD_INPUT,
+    NotFound: ExitCode.NOT_FOUND,
+    Conflict: ExitCode.CONFLICT,
+    Unavailable: ExitCode.UNAVAILABLE,
+    OutcomeUnknown: ExitCode.OUTCOME_UNKNOWN,
+    StoreUnusable: ExitCode.STORE_UNUSABLE,
+}
+
+
+def exit_code(error: MqError) -> ExitCode:
+    """The exit code of the family the error belongs to; 1 where it belongs to none."""
+    codes = (code for family, code in _FAMILIES.items() if isinstance(error, family))
+    return next(codes, ExitCode.FAILED)
+
+
+class Progress:
+    """Counts work, and shows nothing."""
+
+    is_shown = False
+
+    def advance(self, count: int) -> None:
+        """So much more is done."""
+
+    def at(self, done: int, total: int) -> None:
+        """So much of so much is done."""
+
+    def measure(self, part: Callable[[], float]) -> None:
+        """Take the part that is done from here, between 0 and 1, and not from the count."""
+
+    def expect(self, remaining: Callable[[], int]) -> None:
+        """Ask this for how much is still to be done whenever it is shown."""
+
+    def hide(self) -> None:
+        """Take the line away, so that another one can be written."""
+
+
+class Diagnostics:
+    """Says on stderr what is not data. `json` turns errors into one JSON object each."""
+
+    def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
+        self.quiet = quiet
+        self.json = json
+        self._progress = Progress()
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person reads stderr."""
+        return sys.stderr.isatty()
+
+    def note(self, text: str) -> None:
+        """Say something worth knowing; silent with -q."""
+        if not self.quiet:
+            self._write(f"mq: {text}")
+
+    def success(self, text: str) -> None:
+        """Sum up what was done, for people only: on a terminal and without -q."""
+        if not self.quiet and self.is_terminal:
+            self._write(text)
+
+    def warning(self, text: str) -> None:
+        """Say what may turn out to be a mistake."""
+        self._write(f"mq: warning: {text}")
+
+    def problem(self, text: str) -> None:
+        """Say what is wrong at a place in a file; the text begins with the place."""
+        self._write(text)
+
+    def relay(self, line: str) -> None:
+        """Pass on what a command that was run for the person said; silent with -q."""
+        if not self.quiet:
+            self._write(line)
+
+    def error(self, error: MqError) -> None:
+        """Say what failed and, where known, the way out."""
+        if self.json:
+            self._write(_error_document(error))
+            return
+        for problem in getattr(error, "problems", ()):
+            self._write(str(problem))
+        self._write(f"mq: error: {error.message}")
+        if error.hint:
+            self._write(f"hint: {error.hint}")
+
+    def traceback(self) -> None:
+        """Show where the error being handled came from, for `--debug`."""
+        import traceback
+
+        for line in traceback.format_exc().splitlines():
+            self._write(line)
+
+    def ask(self, question: str) -> str:
+        """Put a question on stderr and read the answer from stdin; empty at its end."""
+        sys.stderr.write(printable(question))
+        sys.stderr.flush()
+        return sys.stdin.readline().strip()
+
+    @contextmanager
+    def progress(
+        self, label: str, total: int | None = None, *, in_bytes: bool = False, shown: bool = True
+    ) -> Iterator[Progress]:
+        """Count work of a second or more on a terminal; the line is gone when the work is done."""
+        if self.quiet or not (shown and self.is_terminal):
+            yield Progress()
+            return
+        from mq.cli.progress import ProgressLine
+
+        line = ProgressLine(label, total, in_bytes=in_bytes)
+        self._progress = line
+        try:
+            yield line
+        finally:
+            line.hide()
+            self._progress = Progress()
+
+    def _write(self, line: str) -> None:
+        self._progress.hide()
+        try:
+            sys.stderr.write(printable(line) + "\n")
+            sys.stderr.flush()
+        except OSError:
+            # Nobody can be told that nobody reads stderr; the exit code still says it.
+            return
+
+
+def _error_document(error: MqError) -> str:
+    import json
+
+    document: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.hint:
+        document["hint"] = error.hint
+    if addresses := getattr(error, "addresses", ()):
+        document["addresses"] = list(addresses)
+    if error.failures:
+        document["failures"] = [
+            {"receipt": receipt, "code": failure.code, "message": failure.message}
+            for receipt, failure in error.failures.items()
+        ]
+    if problems := getattr(error, "problems", ()):
+        document["problems"] = [problem.document() for problem in problems]
+    return json.dumps({"error": document}, separators=(",", ":"))

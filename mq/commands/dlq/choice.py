@@ -1,0 +1,49 @@
+"""Which dead letters a command is for: `--id` and `--where`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mq.text.conditions import parse_message_conditions
+from store.model.errors import NotFound
+
+if TYPE_CHECKING:
+    from store import Store
+    from store.model.messages import Message
+
+Ids = Annotated[
+    list[str] | None, typer.Option("--id", metavar="ID", help="Only this one; repeatable.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="'FIELD OP VALUE'",
+        help="Only these, as in 'dead.reason = rejected' or 'age < 1h'; repeatable (and).",
+    ),
+]
+
+
+class Choice:
+    """Which dead letters were asked for: by id, if ids were given, and by conditions."""
+
+    def __init__(
+        self, store: Store, ids: Sequence[str] | None, where: Sequence[str] | None
+    ) -> None:
+        self._ids = {id.lower() for id in ids or ()}
+        self._holds = parse_message_conditions(where or [], store.clock.wall())
+
+    def __call__(self, letter: Message) -> bool:
+        """Whether a dead letter is among them."""
+        return (not self._ids or letter.id in self._ids) and self._holds(letter)
+
+    def check(self, queue: str, found: Collection[str]) -> None:
+        """Raise NotFound for an id that none of the dead letters found has."""
+        missing = sorted(self._ids.difference(found))
+        if missing:
+            raise NotFound(
+                f"no dead letter {missing[0]} can be taken from {queue}",
+                hint=f"mq dlq peek {queue} -o ndjson shows the ids, and what is leased",
+            )

@@ -1,0 +1,84 @@
+"""`mq dlq purge`: dead letters removed for good, all of a queue or some."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mq.cli.context import Context, current_context
+from mq.cli.output import Column
+from mq.commands.dlq.choice import Choice, Ids, Where
+from mq.commands.options.reporting import DryRun, report_done
+from store.model.addresses import EXCHANGE_PREFIX
+from store.model.errors import BadInput
+from store.model.text import counted
+
+if TYPE_CHECKING:
+    from store import Store
+
+PURGED: list[Column[tuple[str, int]]] = [
+    Column("name", lambda row: row[0]),
+    Column("removed", lambda row: row[1], right=True),
+]
+
+
+def purge(
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="The DLQ itself.")],
+    ids: Ids = None,
+    where: Where = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Remove dead letters for good: every message of a DLQ, or those that --id and --where name.
+
+    Off a terminal it needs --yes. Here a queue does not stand for its DLQ. Of those that are named,
+    what somebody has leased stays.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        letters = _dead_letters_in(store, queue)
+        if ids or where:
+            noun = "dead letter"
+            removed = _purge_some(context, store, queue, Choice(store, ids, where), dry_run)
+        else:
+            noun = "message"
+            removed = _purge_all(context, store, queue, letters, dry_run)
+    if dry_run:
+        context.output.listing(PURGED, [(queue, removed)])
+    else:
+        told = f"removed {counted(removed, noun)} of {queue}"
+        report_done(context, PURGED, [(queue, removed)], told)
+
+
+def _purge_all(context: Context, store: Store, queue: str, letters: int, dry_run: bool) -> int:
+    status = store.queue(queue)
+    if dry_run:
+        return status.messages
+    messages = counted(status.messages, "message")
+    context.confirm(f"This removes {messages} of {queue}, {letters:,} of them dead letters.")
+    return store.purge_queue(queue)
+
+
+def _purge_some(context: Context, store: Store, queue: str, choice: Choice, dry_run: bool) -> int:
+    found = store.chosen_dead_letters(queue, choice)
+    choice.check(queue, [letter.id for letter in found])
+    if dry_run or not found:
+        return len(found)
+    context.confirm(f"This removes {counted(len(found), 'dead letter')} of {queue}.")
+    # What was agreed to, and not what died alike meanwhile.
+    with context.diagnostics.progress(f"purge {queue}") as progress:
+        return len(store.remove_dead_letters(queue, found, progress=progress.at))
+
+
+def _dead_letters_in(store: Store, queue: str) -> int:
+    dlq = store.queue_config(queue).dlq
+    for found in store.dead_letter_queues():
+        if found.name == queue:
+            return found.dead_letters
+    if dlq is None:
+        hint = f"mq queue purge {queue}"
+    elif dlq.startswith(EXCHANGE_PREFIX):
+        hint = "its dead letters may go to several queues: mq dlq list"
+    else:
+        hint = f"its DLQ is {dlq}: mq dlq purge {dlq}"
+    raise BadInput(f"{queue} is nobody's DLQ and holds no dead letters", hint=hint)

@@ -1,0 +1,151 @@
+"""`mq dlq redrive` and `mq dlq undo`: dead letters back to their queues, and back again."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mq.cli.context import Context, current_context
+from mq.cli.interrupts import Interrupts
+from mq.cli.output import Column, row_document
+from mq.commands.dlq.choice import Choice, Ids, Where
+from mq.commands.options.reporting import DryRun
+from mq.work.redrive_pacing import PacedRedrive, parse_rate
+from store.model.dead_letters import Moved
+from store.model.errors import MqError
+from store.model.text import counted, parse_duration
+from store.sqlite.dead_letters.redrive import Redrive, cut_short
+
+if TYPE_CHECKING:
+    from store import Store
+
+MOVED: list[Column[Moved]] = [
+    Column("id", lambda moved: moved.id),
+    Column("source", lambda moved: moved.source),
+    Column("target", lambda moved: moved.target),
+]
+
+
+def redrive(
+    queue: Annotated[
+        str, typer.Argument(metavar="QUEUE", help="A DLQ; a queue that has one stands for it.")
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="DEST", help="To this queue; else each to where it came from."),
+    ] = None,
+    number: Annotated[
+        int | None, typer.Option("-n", min=1, metavar="N", help="Only the N oldest of them.")
+    ] = None,
+    ids: Ids = None,
+    where: Where = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(metavar="N/s", help="At most so many a second (/m, /h), each step committed."),
+    ] = None,
+    canary: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="First N only; the others when all of them are done with and none came back.",
+        ),
+    ] = None,
+    canary_timeout: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long canaries are waited for; then exit 5.")
+    ] = "5m",
+    dry_run: DryRun = False,
+) -> None:
+    """Move dead letters back to their queues, all of them unless told otherwise.
+
+    They keep id, first time and headers; their delivery count and their retention start again. mq
+    dlq undo takes it back. Dead letters that somebody has leased stay. Up to 500, or 4 MiB, it is
+    all of them or none. More, and with --rate and --canary, move step by step, as one batch for
+    undo: other writers wait for no more than a step, and Ctrl-C stops between two.
+
+    A canary that becomes a dead letter again ends the redrive with 1.
+    """
+    context = current_context()
+    pace = None if rate is None else parse_rate(rate)
+    patience = parse_duration(canary_timeout) / 1000
+    with context.open_store() as store:
+        choice = Choice(store, ids, where)
+        planned = store.redrive_preview(queue, to, choice, number)
+        choice.check(queue, [moved.id for moved in planned.moved])
+        if dry_run:
+            _report(context, planned)
+            _sum_up(context, planned, dry_run=True)
+        else:
+            _redrive(context, store, queue, to, planned.moved, pace, canary or 0, patience)
+
+
+def _redrive(
+    context: Context, store: Store, queue: str, to: str | None, planned: Sequence[Moved],
+    rate: float | None, canaries: int, patience: float,
+) -> None:  # fmt: skip
+    with Interrupts(signal.SIGINT, signal.SIGTERM) as interrupts:
+        interrupts.hold()
+        run = PacedRedrive(
+            store, store.dead_letter_queue(queue), to, interrupts, context.diagnostics
+        )
+        try:
+            run.try_out(planned[:canaries], patience)
+            run.move(planned[canaries:], rate)
+        except (MqError, KeyboardInterrupt) as stopped:
+            done = Redrive(run.batch, run.moved)
+            _report(context, done)
+            raise _with_way_out(context, stopped, done, len(planned)) from None
+    _report(context, Redrive(run.batch, run.moved))
+    _sum_up(context, Redrive(run.batch, run.moved))
+
+
+def _with_way_out(
+    context: Context, stopped: MqError | KeyboardInterrupt, done: Redrive, planned: int
+) -> BaseException:
+    """Say how far it came, and how to take it back or go on."""
+    if isinstance(stopped, MqError):
+        return cut_short(stopped, done, planned) if done.moved else stopped
+    context.diagnostics.note(
+        f"stopped: {len(done.moved):,} of {counted(planned, 'dead letter')} moved"
+    )
+    if done.moved:
+        context.diagnostics.note(
+            f"undo with: mq dlq undo {done.batch}; go on with: the same command again"
+        )
+    return stopped
+
+
+def _sum_up(context: Context, done: Redrive, *, dry_run: bool = False) -> None:
+    told = f"{'would be ' if dry_run else ''}moved"
+    context.diagnostics.success(f"{counted(len(done.moved), 'dead letter')} {told}")
+    if done.moved and done.batch is not None:
+        context.diagnostics.success(f"undo with: mq dlq undo {done.batch}")
+
+
+def undo(
+    batch: Annotated[
+        int | None,
+        typer.Argument(metavar="[BATCH]", help="The number that was told; else the last one."),
+    ] = None,
+) -> None:
+    """Take a redrive or an edit back: what is still there and in nobody's hands.
+
+    It is a dead letter again as it was, with its id, value, reason and history.
+    """
+    context = current_context()
+    with context.open_store() as store, context.diagnostics.progress("undo") as progress:
+        done = store.undo_redrive(batch, progress=progress.at)
+    _report(context, done)
+    told = f"batch {done.batch} undone: {counted(len(done.moved), 'message')} as before"
+    context.diagnostics.success(told)
+
+
+def _report(context: Context, done: Redrive) -> None:
+    if context.output.is_json:
+        moved = [row_document(MOVED, one) for one in done.moved]
+        context.output.json_line({"batch": done.batch if moved else None, "moved": moved})
+    else:
+        context.output.listing(MOVED, done.moved)

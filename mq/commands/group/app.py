@@ -1,0 +1,231 @@
+"""`mq group`: consumer groups, their settings, members and offsets."""
+
+from typing import Annotated, Any
+
+import typer
+
+from mq.cli.context import Context, current_context
+from mq.cli.output import Column, Format, row_document
+from mq.commands import CommandGroup
+from mq.commands.group.columns import member_columns
+from mq.commands.group.options import (
+    Assignor,
+    BelowStart,
+    DeadLetterQueue,
+    MaxDeliveries,
+    MaxLag,
+    MaxLagTime,
+    Retention,
+    Topics,
+    group_settings,
+)
+from mq.commands.group.reset import reset
+from mq.commands.group.skip import skip
+from mq.commands.operations.lag_columns import lag_document, write_lag
+from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
+from mq.commands.options.setting_changes import CHANGES, Change, changed_settings, sentence_of
+from store.model.addresses import check_name
+from store.model.errors import BadInput
+from store.model.groups import GroupStatus
+from store.model.settings import write_settings
+from store.model.text import counted
+
+app = CommandGroup(help="Consumer groups: readers that share the partitions of a topic.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
+
+
+@app.command("create")
+def create(
+    name: Name,
+    topics: Topics = None,
+    max_lag: MaxLag = None,
+    max_lag_time: MaxLagTime = None,
+    below_start: BelowStart = None,
+    assignor: Assignor = None,
+    retention: Retention = None,
+    max_deliveries: MaxDeliveries = None,
+    dlq: DeadLetterQueue = None,
+    if_not_exists: Annotated[
+        bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
+    ] = False,
+) -> None:
+    """Create a group before its first reader, to give it settings.
+
+    A group also comes into being with its first reader.
+    """
+    check_name(name, "group name")
+    settings = group_settings(
+        max_lag=max_lag, max_lag_time=max_lag_time, below_start=below_start, assignor=assignor,
+        retention=retention, max_deliveries=max_deliveries, dlq=dlq,
+    )  # fmt: skip
+    context = current_context()
+    with context.open_store() as store:
+        group = store.create_group(
+            name, topics=topics or (), if_not_exists=if_not_exists, **settings
+        )
+        now = store.now(), store.clock.wall()
+    report_document(context, _document(group, *now), f"group {name} of {_topics_text(group)}")
+
+
+@app.command("alter")
+def alter(
+    name: Name,
+    topics: Topics = None,
+    max_lag: MaxLag = None,
+    max_lag_time: MaxLagTime = None,
+    below_start: BelowStart = None,
+    assignor: Assignor = None,
+    retention: Retention = None,
+    max_deliveries: MaxDeliveries = None,
+    dlq: DeadLetterQueue = None,
+) -> None:
+    """Change settings of a group, and add topics; what is not given stays.
+
+    A record that the group stands at, and that has failed as often as it may now, goes to the DLQ.
+    """
+    settings = group_settings(
+        max_lag=max_lag, max_lag_time=max_lag_time, below_start=below_start, assignor=assignor,
+        retention=retention, max_deliveries=max_deliveries, dlq=dlq,
+    )  # fmt: skip
+    if not settings and not topics:
+        raise BadInput("there is nothing to change", hint=f"mq group alter {name} --max-lag 1000")
+    context = current_context()
+    with context.open_store() as store, store.transaction() as tx:
+        before = tx.group(name)
+        after = tx.alter_group(name, topics=topics or (), **settings)
+    changes = changed_settings(before.config, after.config)
+    if _topics(before) != _topics(after):
+        changes.insert(0, Change("topics", _topics_text(before), _topics_text(after)))
+    report_done(context, CHANGES, changes, f"group {name}: {sentence_of(changes)}")
+
+
+LISTED: list[Column[GroupStatus]] = [
+    Column("name", lambda group: group.name),
+    Column("state", lambda group: group.state),
+    Column("members", lambda group: len(group.members), right=True),
+    Column("topics", lambda group: _topics(group), text=lambda group: _topics_text(group)),
+    Column("lag", lambda group: _lag(group), text=lambda group: f"{_lag(group):,}", right=True),
+]
+
+
+@app.command("list")
+def list_groups() -> None:
+    """List all groups."""
+    context = current_context()
+    with context.open_store() as store:
+        groups = store.groups()
+    context.output.listing(LISTED, groups)
+
+
+@app.command("show")
+def show(names: Names) -> None:
+    """Show settings, members and offsets of groups.
+
+    In a pipe the rows are the offsets, as of `mq lag`; -o json has the members as well.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        groups = [store.group(name) for name in dict.fromkeys(names)]
+        now = store.now(), store.clock.wall()
+    if context.output.is_json:
+        write_documents(context, [_document(group, *now) for group in groups])
+    elif context.output.format is Format.TABLE:
+        for group in groups:
+            _show(context, group, now[0])
+    elif context.output.format is Format.NAME:
+        context.output.listing(LISTED, groups)
+    else:
+        write_lag(context.output, [row for group in groups for row in group.offsets])
+
+
+def _document(group: GroupStatus, now: int, wall: int) -> dict[str, Any]:
+    columns = member_columns(now, wall)
+    return {
+        "name": group.name,
+        "state": group.state,
+        "generation": group.generation,
+        "members": [row_document(columns, member) for member in group.members],
+        "offsets": [lag_document(row) for row in group.offsets],
+    }
+
+
+def _show(context: Context, group: GroupStatus, now: int) -> None:
+    output = context.output
+    fields = {"group": group.name, "state": group.state, "generation": str(group.generation)}
+    for name, text in write_settings(group.config).items():
+        fields[name.replace("_", " ")] = text
+    output.document(fields)
+    output.text("")
+    if group.members:
+        output.listing(member_columns(now, 0), group.members)
+        output.text("")
+    write_lag(output, group.offsets, group=False)
+    output.text("")
+
+
+@app.command("members")
+def members(name: Name) -> None:
+    """List the live members of a group with their partitions.
+
+    A member is idle while there are more members than partitions, and takes over when another one
+    goes. A static one has a name of its own (--member), under which it keeps its partitions when
+    it is started again.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        group = store.group(name)
+        now = store.now(), store.clock.wall()
+    context.output.listing(member_columns(*now), group.members)
+
+
+DOOMED: list[Column[GroupStatus]] = [
+    LISTED[0],
+    LISTED[3],
+    Column("committed", lambda group: _committed(group), right=True),
+    LISTED[4],
+]
+
+
+@app.command("delete")
+def delete(names: Names, dry_run: DryRun = False) -> None:
+    """Delete groups with their offsets.
+
+    A group with live members is refused. Off a terminal it needs --yes.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        groups = [store.group(name) for name in dict.fromkeys(names)]
+        if dry_run:
+            context.output.listing(DOOMED, groups)
+            return
+        doomed = " and ".join(_described(group) for group in groups)
+        context.confirm(f"This deletes {doomed}.")
+        for group in groups:
+            store.delete_group(group.name)
+    report_done(context, DOOMED, groups, f"deleted {doomed}")
+
+
+def _described(group: GroupStatus) -> str:
+    return f"group {group.name} with {counted(_committed(group), 'committed offset')}"
+
+
+def _committed(group: GroupStatus) -> int:
+    return sum(row.committed is not None for row in group.offsets)
+
+
+def _topics(group: GroupStatus) -> list[str]:
+    return list(dict.fromkeys(row.topic for row in group.offsets))
+
+
+def _topics_text(group: GroupStatus) -> str:
+    return ", ".join(_topics(group)) or "no topics"
+
+
+def _lag(group: GroupStatus) -> int:
+    return sum(row.lag for row in group.offsets)
+
+
+app.command("reset")(reset)
+app.command("skip")(skip)

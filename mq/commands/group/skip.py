@@ -1,0 +1,133 @@
+"""`mq group skip` and `mq share skip`: the one-record ways out of a stall."""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple
+
+import typer
+
+from mq.cli.context import current_context
+from mq.cli.dry_run import trial
+from mq.cli.output import Column
+from mq.commands.options.reporting import DryRun, report_done
+from mq.text.lines import cell_text, cut
+from store.api.store import Store
+from store.model.addresses import Address, parse_address
+from store.model.topics import Record, RecordId
+
+_VALUE_WIDTH = 40
+ToDlq = Annotated[
+    str | None,
+    typer.Option(metavar="QUEUE", help="Copy the record to this queue, to deal with it later."),
+]
+
+
+class Skipped(NamedTuple):
+    """What a group passed over; without `record` it was damaged, or not in the log any more."""
+
+    group: str
+    address: Address
+    record: Record | None
+    to_dlq: str | None
+    damaged: bool
+
+    def __str__(self) -> str:
+        copied = "" if self.to_dlq is None else f", copied to {self.to_dlq}"
+        if self.damaged:
+            return f"{self.address}, which is damaged{copied}"
+        if self.record is None:
+            return f"{self.address}, which is no longer in the log"
+        return f"{self.address}: {self.shown_value}{copied}"
+
+    @property
+    def shown_value(self) -> str:
+        """The beginning of the record's value, for people."""
+        return cut(None if self.record is None else self.record.value, _VALUE_WIDTH)
+
+
+SKIPPED: list[Column[Skipped]] = [
+    Column("address", lambda skipped: str(skipped.address)),
+    Column("group", lambda skipped: skipped.group),
+    Column("key", lambda skipped: cell_text(skipped.record.key) if skipped.record else None),
+    Column(
+        "value",
+        lambda skipped: cell_text(skipped.record.value) if skipped.record else None,
+        text=lambda skipped: skipped.shown_value,
+    ),
+    Column("to_dlq", lambda skipped: skipped.to_dlq),
+]
+# Only where it says something.
+_DAMAGED: Column[Skipped] = Column("damaged", lambda skipped: skipped.damaged)
+
+
+def skip(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    address: Annotated[
+        str, typer.Argument(metavar="TOPIC/P@OFFSET", help="The record that it reads next.")
+    ],
+    to_dlq: ToDlq = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Have a group pass over the one record that it can't process.
+
+    It works while members read, but only on the record at the committed offset. Whoever holds the
+    partition may not commit any more and goes on behind the record. The record stays in the log. A
+    damaged one is passed over like any other, and its copy is damaged too.
+    """
+    context = current_context()
+    place = parse_address(address)
+    with context.open_store() as store:
+        skipped = _skipped(store, name, place, to_dlq, keep=not dry_run)
+    columns = [*SKIPPED, _DAMAGED] if skipped.damaged else SKIPPED
+    if dry_run:
+        context.output.listing(columns, [skipped])
+    else:
+        report_done(context, columns, [skipped], f"group {name} skipped {skipped}")
+
+
+def _skipped(
+    store: Store, group: str, place: Address, to_dlq: str | None, *, keep: bool
+) -> Skipped:
+    with trial(store, keep=keep) as tx:
+        record = tx.skip(group, place, to_dlq)
+    damaged = isinstance(record, RecordId)
+    return Skipped(group, place, record if isinstance(record, Record) else None, to_dlq, damaged)
+
+
+class Finished(NamedTuple):
+    """A record that a share was told to be done with."""
+
+    share: str
+    address: Address
+    to_dlq: str | None
+
+
+FINISHED: list[Column[Finished]] = [
+    Column("address", lambda finished: str(finished.address)),
+    Column("share", lambda finished: finished.share),
+    Column("to_dlq", lambda finished: finished.to_dlq),
+]
+
+
+def skip_shared(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    address: Annotated[
+        str, typer.Argument(metavar="TOPIC/P@OFFSET", help="A record that it has in flight.")
+    ],
+    to_dlq: ToDlq = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Have a share be done with one record that it can't process; the topic keeps it.
+
+    The receipt of its holder is refused from then on. A damaged record, which is never handed out,
+    is passed over like any other, and its copy is damaged too.
+    """
+    context = current_context()
+    finished = Finished(name, parse_address(address), to_dlq)
+    with context.open_store() as store, trial(store, keep=not dry_run) as tx:
+        tx.skip_record(name, finished.address, to_dlq)
+    if dry_run:
+        context.output.listing(FINISHED, [finished])
+    else:
+        copied = "" if to_dlq is None else f", copied to {to_dlq}"
+        report_done(context, FINISHED, [finished], f"share {name} skipped {address}{copied}")

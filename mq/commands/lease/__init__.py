@@ -1,0 +1,1 @@
+"""`mq receive`, `ack`, `nack`, `extend`, and `mq lease`."""

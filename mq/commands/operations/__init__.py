@@ -1,0 +1,1 @@
+"""What an operator asks: lag, stalls, doctor, metrics, advice."""

@@ -1,0 +1,141 @@
+"""`mq advise`: which kind of thing a workload wants, and why."""
+
+from collections.abc import Mapping
+from inspect import Parameter, Signature
+from typing import Annotated, Any
+
+import typer
+
+from mq.cli.context import Context, current_context
+from mq.cli.output import Format
+from mq.cli.standard_input import is_typed
+from mq.commands import SingleCommand
+from mq.text.advice import advice_document, advice_lines
+from mq.text.strict_json import parse_json
+from mq.write.inputs import opened
+from store.advice.advice import advise as judge
+from store.advice.questions import QUESTIONS, Question, assumed, read_answer, read_workload
+from store.model.errors import BadInput
+from store.model.text import without_mark
+from store.topology.writing import yaml_of
+
+app = SingleCommand()
+
+
+def _options() -> list[Parameter]:
+    """An option for each question; yes and no are a flag and its opposite."""
+    return [_option(question) for question in QUESTIONS]
+
+
+def _option(question: Question) -> Parameter:
+    name, flag = question.field, question.field.replace("_", "-")
+    help = f"{question.text} ({question.assumed})"
+    kind: Any = str | None
+    if question.form == "yes|no":
+        kind, option = bool | None, typer.Option(f"--{flag}/--no-{flag}", help=help)
+    else:
+        option = typer.Option(f"--{flag}", metavar=question.form, help=help)
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option])
+
+
+def advise(
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE]", help="Answers as a JSON object; - is stdin."),
+    ] = None,
+    yaml: Annotated[
+        bool, typer.Option("--yaml", help="Print only what to create, as mq apply - takes it.")
+    ] = False,
+    **answers: Any,
+) -> None:
+    """Say whether a workload wants a log, a share, a queue or several, and what decides it.
+
+    It asks on a terminal; elsewhere options, a file or stdin answer, and options win over the
+    file. What nobody answers is assumed, and the answer says so. The fields of the file are the
+    long options with _ for -.
+    """
+    context = current_context()
+    given = {name: answer for name, answer in answers.items() if answer is not None}
+    if file is not None or not given:
+        given = _from_elsewhere(context, file) | given
+    workload = read_workload(given)
+    advice = judge(workload)
+    if yaml:
+        context.output.text(f"# {workload.name}: {advice.title}")
+        context.output.text(yaml_of(advice.topology))
+    elif context.output.format is Format.TABLE:
+        for style, line in advice_lines(workload, advice, assumed(given)):
+            context.output.text(line, style=style)
+    else:
+        context.output.document(advice_document(advice, assumed(given)))
+
+
+def _command() -> Any:
+    """The function with the options of all questions in its signature, where Typer looks."""
+    own = [
+        parameter
+        for parameter in Signature.from_callable(advise, eval_str=True).parameters.values()
+        if parameter.kind is not Parameter.VAR_KEYWORD
+    ]
+    parameters = [*own, *_options()]
+    advise.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    advise.__annotations__ = {one.name: one.annotation for one in parameters}
+    return advise
+
+
+def _from_elsewhere(context: Context, file: str | None) -> dict[str, Any]:
+    if file is None and is_typed():
+        return _ask(context)
+    if file in {"yes", "no"}:
+        raise BadInput(
+            f"{file!r} is not a file: a question of yes or no is a flag",
+            hint="--replay is yes, --no-replay is no",
+        )
+    with opened(file) as source:
+        text = without_mark(source.read())
+    answers = parse_json(text) if text.strip() else {}
+    if not isinstance(answers, Mapping):
+        raise BadInput("the answers are not a JSON object", hint='{"replay": true, "readers": 3}')
+    if not answers:
+        raise BadInput(
+            "nothing is known of the workload",
+            hint="mq advise --replay --readers 3 --peak-rate 500/s --processing 20ms",
+        )
+    return dict(answers)
+
+
+def _ask(context: Context) -> dict[str, Any]:
+    if context.no_input:
+        raise BadInput("nobody can be asked about the workload", hint="mq advise --help")
+    say = context.diagnostics
+    say.note("Enter takes what stands in brackets, . takes it for all that is left.")
+    answers: dict[str, Any] = {}
+    for question in QUESTIONS:
+        if not question.asked:
+            continue
+        text = _answer(context, question)
+        if text == ".":
+            break
+        if text:
+            answers[question.field] = text
+    return answers
+
+
+def _answer(context: Context, question: Question) -> str:
+    """What the person types, once it can be read; `.` for no more questions."""
+    say = context.diagnostics
+    for line in ("", question.text, f"  {question.meaning}"):
+        say.relay(line)
+    while True:
+        text = say.ask(f"  {question.form} [{question.assumed}]: ")
+        if text in {"", "."}:
+            return text
+        try:
+            read_answer(question, text)
+        except BadInput as error:
+            say.relay(f"  {error.message}: {error.hint}")
+        else:
+            return text
+
+
+app.command()(_command())

@@ -1,0 +1,92 @@
+"""`mq lag`: how far groups and shares are behind."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mq.cli.context import current_context
+from mq.cli.diagnostics import ExitCode
+from mq.commands import SingleCommand
+from mq.commands.operations.lag_columns import write_lag
+from mq.commands.operations.watching import Watch, repeat
+from store.model.errors import BadInput
+from store.model.groups import GroupConfig, Lag
+from store.model.text import parse_duration
+
+if TYPE_CHECKING:
+    from store import Store
+
+app = SingleCommand()
+
+Judge = Callable[[Lag], bool]
+
+
+@app.command()
+def lag(
+    group: Annotated[str | None, typer.Argument(metavar="GROUP|SHARE")] = None,
+    topic: Annotated[str | None, typer.Option(metavar="T", help="Only this topic.")] = None,
+    over: Annotated[
+        str | None,
+        typer.Option(metavar="N|DURATION", help="Only rows behind by more records, or longer."),
+    ] = None,
+    exit_code: Annotated[
+        bool,
+        typer.Option(
+            "--exit-code",
+            help="Exit with 10 if a row is over; without --over, over its group's own objectives.",
+        ),
+    ] = False,
+    watch: Watch = None,
+) -> ExitCode:
+    """Show how far each group and share is behind in each partition.
+
+    The lag is the end of the partition minus the committed offset; its age is that of the oldest
+    record not yet read. A share's is the end minus what it has finished (KIP-1226), and `committed`
+    is where its window starts: its first unfinished record.
+    """
+    context = current_context()
+    limit = None if over is None else _limit(over)
+
+    def show() -> ExitCode:
+        if limit is not None:
+            rows = [row for row in store.lag(group, topic) if limit(row)]
+            alarm = bool(rows)
+        elif exit_code:
+            rows, alarm = _judged(store, group, topic)
+        else:
+            rows, alarm = store.lag(group, topic), False
+        write_lag(context.output, rows)
+        return ExitCode.CONDITION_TRUE if alarm and exit_code else ExitCode.OK
+
+    with context.open_store() as store:
+        return repeat(context, watch, show)
+
+
+def _limit(text: str) -> Judge:
+    if text.isascii() and text.isdecimal() and len(text) <= 15:
+        most = int(text)
+        return lambda row: row.lag > most
+    try:
+        seconds = parse_duration(text) / 1000
+    except BadInput:
+        raise BadInput(
+            f"--over {text!r} is neither a number of records nor a duration",
+            hint="--over 1000, or --over 5m",
+        ) from None
+    return lambda row: row.lag_seconds > seconds
+
+
+def _judged(store: "Store", group: str | None, topic: str | None) -> tuple[list[Lag], bool]:
+    """All rows, and whether one of them is over what its group allows."""
+    rows = store.lag(group, topic)
+    objectives = {status.name: status.config for status in store.groups()}
+    is_alarm = any(_is_over(row, objectives[row.group]) for row in rows if row.group in objectives)
+    return rows, is_alarm
+
+
+def _is_over(row: Lag, objectives: GroupConfig) -> bool:
+    records, time = objectives.max_lag, objectives.max_lag_time
+    return (records is not None and row.lag > records) or (
+        time is not None and row.lag_seconds * 1000 > time
+    )

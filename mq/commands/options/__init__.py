@@ -1,0 +1,1 @@
+"""Options and previews that commands share."""

@@ -1,0 +1,45 @@
+"""What changing settings changes, setting by setting."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from mq.cli.output import Column
+
+if TYPE_CHECKING:
+    from store.model.groups import GroupConfig
+    from store.model.messages import QueueConfig
+    from store.model.shares import ShareConfig
+    from store.model.topics import TopicConfig
+
+    Config = TopicConfig | GroupConfig | QueueConfig | ShareConfig
+
+
+class Change(NamedTuple):
+    """A setting before and after; `risk` says why a change can't simply be taken back."""
+
+    setting: str
+    old: str
+    new: str
+    risk: str | None = None
+
+
+CHANGES: Sequence[Column[Change]] = [
+    Column("setting", lambda change: change.setting),
+    Column("old", lambda change: change.old),
+    Column("new", lambda change: change.new),
+    Column("risk", lambda change: change.risk, text=lambda change: change.risk or ""),
+]
+
+
+def changed_settings(old: "Config", new: "Config") -> list[Change]:
+    """The settings in which two configurations of one kind differ, as text."""
+    from store.model.settings import write_settings
+
+    before, after = write_settings(old), write_settings(new)
+    return [Change(name, text, after[name]) for name, text in before.items() if text != after[name]]
+
+
+def sentence_of(changes: Sequence[Change]) -> str:
+    """Changes for people: `retention 7d -> 3d, max_message 1MiB -> 2MiB`."""
+    changed = (f"{change.setting} {change.old} -> {change.new}" for change in changes)
+    return ", ".join(changed) or "nothing to change"

@@ -1,0 +1,56 @@
+"""`mq peek ADDRESS --history`: what happened to one message or record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mq.cli.context import Context
+from mq.cli.output import Column
+from store.model.addresses import Address
+from store.model.dead_letters import Event
+from store.model.errors import BadInput
+from store.model.text import format_time
+
+if TYPE_CHECKING:
+    from store import Store
+
+# What a delivery has and nobody may have told.
+_UNKNOWN = "unknown"
+
+
+def _time(time: int | None) -> str | None:
+    return None if time is None else format_time(time)
+
+
+def _told(event: Event, text: str | None) -> str:
+    return text or (_UNKNOWN if event.delivery is not None else "")
+
+
+EVENTS: list[Column[Event]] = [
+    Column("at", lambda event: _time(event.at)),
+    Column("address", lambda event: event.address),
+    Column("event", lambda event: event.what),
+    Column("delivery", lambda event: event.delivery, right=True),
+    Column("reader", lambda event: event.reader),
+    Column("holder", lambda event: event.holder, text=lambda e: _told(e, e.holder)),
+    Column("started", lambda event: _time(event.started), yields=1),
+    Column("error", lambda event: event.error, text=lambda e: _told(e, e.error)),
+    Column("reason", lambda event: event.reason),
+    Column("target", lambda event: event.target),
+]
+
+
+def show_history(context: Context, store: Store, source: Address) -> None:
+    """List what happened to the message or record addressed; raises BadInput, and NotFound."""
+    if source.offset is None:
+        raise BadInput(
+            f"{source} is not one message or record", hint="name it like emails@12 or orders/2@4711"
+        )
+    if store.kind(source.name, "topic", "queue") == "queue":
+        events = store.message_events(source.name, source.offset)
+    else:
+        store.topic(source.name)
+        if source.partition is None:
+            raise BadInput(f"{source} names no partition", hint=f"{source.name}/0@{source.offset}")
+        events = store.record_events(source.name, source.partition, source.offset)
+    context.output.listing(EVENTS, events)

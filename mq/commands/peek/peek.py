@@ -1,0 +1,152 @@
+"""`mq peek`: look at records or messages; nothing is leased, committed or written."""
+
+import shutil
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mq.cli.context import Context, current_context
+from mq.cli.output import Column, Format
+from mq.commands import SingleCommand
+from mq.commands.peek.history import show_history
+from mq.commands.peek.queue import peek_queue
+from mq.read.bounds import Until
+from mq.read.damage_marks import MARK, Watch, damage_fields
+from mq.read.topic import Scan, record_address
+from mq.text.conditions import parse_conditions
+from mq.text.lines import RECORD_COLUMNS, cell_text, cut
+from mq.text.records import to_document
+from store.model.addresses import Address, parse_address
+from store.model.errors import BadInput
+from store.model.text import format_time
+from store.model.topics import Record
+from store.sqlite.log.positions import Position, parse_position
+
+if TYPE_CHECKING:
+    from store import Store
+
+app = SingleCommand()
+
+_KEY_WIDTH = 24
+_LEAST_VALUE_WIDTH = 16
+
+
+@app.command()
+def peek(
+    address: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADDRESS",
+            help="A topic, a partition or a queue; or one record or message.",
+        ),
+    ],
+    number: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many.")] = 10,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="OFFSET-WORD",
+            help="Where to begin: earliest (default), last, an offset, -N, 15m, a time; in a queue"
+            " earliest, a sequence number or a time.",
+        ),
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STATE,…", help="Queue: only ready, leased, delayed or blocked messages."
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="'FIELD OP VALUE'", help="Only these; repeatable (and)."),
+    ] = None,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="What happened to one message or record, first to last."),
+    ] = False,
+) -> None:
+    """Look at records or messages, the oldest first; nothing is leased, committed or written.
+
+    An address with an offset, as orders/2@4711 or emails@12, is that one alone, and 3 where it is
+    not there; --from begins with it and goes on.
+
+    --history tells of one message or record, as in emails@12 --history: the deliveries that failed,
+    who had them, when, and why, and the ways between queues; they are kept for 14 days.
+
+    A table on a terminal, TSV in a pipe, and a stream of envelopes with -o json or ndjson. What is
+    damaged is marked, without a value; then the exit code is 7.
+    """
+    context = current_context()
+    source = parse_address(address)
+    with context.open_store() as store:
+        if history:
+            show_history(context, store, source)
+            return
+        is_queue = store.kind(source.name, "topic", "queue") == "queue"
+        begin = _start(source, start, store.clock.wall())
+        if is_queue:
+            peek_queue(context, store, source, begin, number, states=state or [], where=where or [])
+            return
+        if state:
+            raise BadInput("only messages of a queue have a state", hint="leave out --state")
+        condition = parse_conditions(where or [], store.clock.wall())
+        records = filter(condition, _records(store, record_address(source), begin))
+        watch = Watch()
+        _show(context, watch.over(islice(records, number)))
+        watch.check()
+
+
+def _start(source: Address, word: str | None, now: int) -> Position:
+    if source.offset is not None and word is not None:
+        rest = source._replace(offset=None)
+        raise BadInput(f"{source} is one alone", hint=f"mq peek {rest} --from {word}")
+    if word == "committed":
+        raise BadInput("only a group has a committed offset", hint="mq group show GROUP")
+    return parse_position(word or "earliest", now)
+
+
+def _records(store: "Store", source: Address, begin: Position) -> Iterator[Record]:
+    if source.partition is not None and source.offset is not None:
+        place = (source.name, source.partition, source.offset)
+        return iter([store.record(*place, mark_damaged=True)])
+    return chain.from_iterable(Scan(store, source, begin, Until(), mark_damaged=True).batches())
+
+
+def _show(context: Context, records: Iterator[Record]) -> None:
+    output = context.output
+    if output.is_json:
+        for record in records:
+            output.json_line(to_document(record) | damage_fields(record))
+    elif output.format is Format.TABLE:
+        found = list(records)
+        output.listing(_table_columns(found), found)
+    else:
+        output.listing([*RECORD_COLUMNS[:-1], _VALUE], records)
+
+
+def _table_columns(records: list[Record]) -> list[Column[Record]]:
+    """Columns that fit the terminal: keys and values are cut."""
+    key = max((len(cut(record.key, _KEY_WIDTH)) for record in records), default=0)
+    address = max((len(record.address) for record in records), default=0)
+    rest = shutil.get_terminal_size().columns - address - key - len(format_time(0)) - 6
+    width = max(rest, _LEAST_VALUE_WIDTH)
+    return [
+        Column("address", lambda record: record.address),
+        Column("timestamp", lambda record: format_time(record.timestamp), header="TIME", yields=1),
+        Column("key", lambda record: record.key, text=lambda record: cut(record.key, _KEY_WIDTH)),
+        Column("value", lambda record: record.value, text=lambda record: _value(record, width)),
+    ]
+
+
+_VALUE: Column[Record] = Column(
+    "value",
+    lambda record: MARK if record.damaged else cell_text(record.value),
+)
+
+
+def _value(record: Record, width: int) -> str:
+    if record.damaged:
+        return MARK
+    return "(tombstone)" if record.value is None else cut(record.value, width)

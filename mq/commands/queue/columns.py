@@ -1,0 +1,93 @@
+"""What is shown of a queue, as a row, as a document and for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mq.cli.context import Context
+from mq.cli.output import Column
+from store.model.messages import STATES, QueueConfig
+from store.model.queues import QueueStatus
+from store.model.settings import write_settings
+from store.model.shares import ShareConfig
+from store.model.text import describe_duration, describe_size, format_duration, format_time
+
+
+def _count_column(name: str) -> Column[QueueStatus]:
+    return Column(
+        name,
+        lambda queue: getattr(queue, name),
+        text=lambda queue: f"{getattr(queue, name):,}",
+        right=True,
+    )
+
+
+def type_of(config: QueueConfig) -> str:
+    """The type of a queue, in SQS's words."""
+    return "fifo" if config.fifo else "standard"
+
+
+QUEUES: list[Column[QueueStatus]] = [
+    Column("name", lambda queue: queue.name),
+    Column("type", lambda queue: type_of(queue.config)),
+    *(_count_column(state) for state in STATES),
+    Column(
+        "oldest_seconds", lambda queue: queue.oldest_seconds, text=lambda queue: oldest_text(queue),
+        header="OLDEST", right=True,
+    ),
+    Column("dlq", lambda queue: queue.config.dlq),
+    Column("chaos", lambda queue: queue.config.chaos),
+]  # fmt: skip
+
+
+def oldest_text(queue: QueueStatus) -> str:
+    """The age of the oldest message for people."""
+    return "-" if queue.oldest_seconds is None else describe_duration(queue.oldest_seconds)
+
+
+def queue_document(queue: QueueStatus) -> dict[str, Any]:
+    """A queue as JSON."""
+    return {
+        "name": queue.name,
+        "kind": "queue",
+        **{state: getattr(queue, state) for state in STATES},
+        "oldest_seconds": queue.oldest_seconds,
+        "config": config_document(queue.config),
+        "bytes": queue.bytes,
+        "dead_letters": queue.dead_letters,
+        "acknowledged": queue.acknowledged,
+        "dropped": queue.dropped,
+        "created": format_time(queue.created),
+        "chaos": queue.config.chaos,
+    }
+
+
+def config_document(config: QueueConfig | ShareConfig) -> dict[str, Any]:
+    """The settings as a topology file has them: lengths of time as text, the rest as it is."""
+    return {
+        name: _plain(getattr(config, name), text) for name, text in write_settings(config).items()
+    }
+
+
+def _plain(value: Any, text: str) -> Any:
+    if isinstance(value, tuple):
+        return [format_duration(duration) for duration in value]
+    # Only lengths of time are written otherwise than they are kept.
+    return value if value is None or isinstance(value, bool) or str(value) == text else text
+
+
+def show_queue(context: Context, queue: QueueStatus) -> None:
+    """Write a queue for people, a field per line."""
+    fields = {"queue": queue.name, "type": type_of(queue.config)}
+    if queue.config.chaos is not None:
+        fields["chaos"] = f"ON: {queue.config.chaos} (for tests; --chaos none ends it)"
+    fields["created"] = format_time(queue.created)
+    fields["messages"] = f"{queue.messages:,}, {describe_size(queue.bytes)}"
+    fields |= {state: f"{getattr(queue, state):,}" for state in STATES}
+    fields["oldest"] = oldest_text(queue)
+    fields["acknowledged"] = f"{queue.acknowledged:,}"
+    fields["dropped"] = f"{queue.dropped:,}"
+    for name, text in write_settings(queue.config).items():
+        fields.setdefault(name.replace("_", " "), text)
+    context.output.document(fields)
+    context.output.text("")

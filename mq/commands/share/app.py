@@ -1,0 +1,208 @@
+"""`mq share`: consumers that work on the records of a topic one by one (Kafka: share groups)."""
+
+from typing import Annotated
+
+import typer
+
+from mq.cli.context import current_context
+from mq.cli.output import Format, row_document
+from mq.commands import CommandGroup
+from mq.commands.group.reset import CHANGES as OFFSET_CHANGES, warn_of_clamping
+from mq.commands.group.skip import skip_shared
+from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
+from mq.commands.options.setting_changes import CHANGES, changed_settings, sentence_of
+from mq.commands.share.columns import SHARES, share_document, show_share, total
+from store.model.addresses import check_name
+from store.model.errors import BadInput
+from store.model.settings import SHARE, read_settings, write_settings
+from store.sqlite.log.positions import parse_position
+
+app = CommandGroup(
+    help="Shares: a topic's records leased one by one to any number of workers, and kept."
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
+Lease = Annotated[
+    str | None,
+    typer.Option(metavar="DURATION", help="How long an acquired record is leased (30s)."),
+]
+MaxDeliveries = Annotated[
+    str | None,
+    typer.Option(metavar="N|none", help="How often a record is delivered at most (5)."),
+]
+MaxInFlight = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Offsets of a partition from the first unfinished to the last handed out (2000).",
+    ),
+]
+DeadLetterQueue = Annotated[
+    str | None,
+    typer.Option("--dlq", metavar="QUEUE|none", help="Where a copy goes of what used them up."),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Take records from who holds them instead of refusing.")
+]
+
+
+@app.command("create")
+def create(
+    name: Name,
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="What it reads.")],
+    lease: Lease = None,
+    max_deliveries: MaxDeliveries = None,
+    max_in_flight: MaxInFlight = None,
+    dlq: DeadLetterQueue = None,
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="OFFSET-WORD", help="Where it begins: earliest, latest, 15m, a time."
+        ),
+    ] = "earliest",
+    if_not_exists: Annotated[
+        bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
+    ] = False,
+) -> None:
+    """Create a share of a topic.
+
+    Its workers are not bound to partitions: each leases records, and acknowledges, gives back or
+    rejects every one of them. The topic keeps them all.
+    """
+    context = current_context()
+    check_name(name, "share name")
+    given = read_settings(SHARE, _given(lease, max_deliveries, max_in_flight, dlq))
+    with context.open_store() as store:
+        place = parse_position(start, store.clock.wall())
+        share = store.create_share(name, topic, start=place, if_not_exists=if_not_exists, **given)
+    told = ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in
+                     write_settings(share.config).items())  # fmt: skip
+    report_document(context, share_document(share), f"share {name} of topic {topic}: {told}")
+
+
+def _given(
+    lease: str | None, max_deliveries: str | None, max_in_flight: str | None, dlq: str | None
+) -> dict[str, str | None]:
+    return {
+        "lease": lease,
+        "max_deliveries": max_deliveries,
+        "max_in_flight": max_in_flight,
+        "dlq": dlq,
+    }
+
+
+@app.command("list")
+def list_shares() -> None:
+    """List all shares."""
+    context = current_context()
+    with context.open_store() as store:
+        shares = store.shares()
+    context.output.listing(SHARES, shares)
+
+
+@app.command("show")
+def show(names: Names) -> None:
+    """Show shares: settings, the window in each partition, and every record in flight.
+
+    Of a record in flight it says who holds it, for how long, how often it was delivered, since when
+    it is in flight and what its last failure told. A window begins at its first unfinished record,
+    which pins it: while it is full nothing new is handed out.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        found = [(store.share(name), store.in_flight(name)) for name in dict.fromkeys(names)]
+    if context.output.is_json:
+        write_documents(context, [share_document(*one) for one in found])
+    elif context.output.format is Format.TABLE:
+        for one in found:
+            show_share(context, *one)
+    else:
+        context.output.listing(SHARES, [share for share, _ in found])
+
+
+@app.command("alter")
+def alter(
+    name: Name,
+    lease: Lease = None,
+    max_deliveries: MaxDeliveries = None,
+    max_in_flight: MaxInFlight = None,
+    dlq: DeadLetterQueue = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Change settings of a share; what is not given stays, and so does what somebody holds.
+
+    Any other record that was delivered as often as it may be now is finished at once.
+    """
+    settings = read_settings(SHARE, _given(lease, max_deliveries, max_in_flight, dlq))
+    if not settings:
+        raise BadInput("there is nothing to change", hint=f"mq share alter {name} --lease 1m")
+    context = current_context()
+    with context.open_store() as store:
+        planned = store.plan_share_alter(name, **settings)
+        changes = changed_settings(store.share(name).config, planned)
+        if not dry_run:
+            store.alter_share(name, **settings)
+    if dry_run:
+        context.output.listing(CHANGES, changes)
+    else:
+        report_done(context, CHANGES, changes, f"share {name}: {sentence_of(changes)}")
+
+
+@app.command("delete")
+def delete(names: Names, force: Force = False, dry_run: DryRun = False) -> None:
+    """Delete shares with all they have finished; their topics stay.
+
+    Off a terminal it needs --yes. Refused (4) while somebody holds a record, unless --force.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        shares = [store.share(name) for name in dict.fromkeys(names)]
+        if dry_run:
+            context.output.listing(SHARES, shares)
+            return
+        for share in shares:
+            unfinished = total(share, "lag")
+            context.confirm(
+                f"This deletes share {share.name} of topic {share.topic}, {unfinished:,} behind.",
+                name=share.name,
+            )
+        for share in shares:
+            store.delete_share(share.name, force=force)
+    report_done(context, SHARES, shares, f"deleted {' and '.join(s.name for s in shares)}")
+
+
+@app.command("reset")
+def reset(
+    name: Name,
+    to: Annotated[
+        str, typer.Option(metavar="OFFSET-WORD", help="earliest, latest, last, N, -N or a time.")
+    ],
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Do it; without, it is only shown.")
+    ] = False,
+    force: Force = False,
+) -> None:
+    """Show where a share would begin anew, and with --apply have it begin there.
+
+    What it had finished from there on is delivered again, what lies before is not delivered any
+    more. Offsets are clamped to the log. Refused (4) while somebody holds a record, unless --force.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        place = parse_position(to, store.clock.wall())
+        if apply:
+            changes = store.reset_share(name, place, force=force)
+        else:
+            changes = store.plan_share_reset(name, place)
+    warn_of_clamping(context, changes)
+    if context.output.is_json:
+        rows = [row_document(OFFSET_CHANGES, one) for one in changes]
+        context.output.document({"share": name, "applied": apply, "changes": rows})
+    else:
+        context.output.listing(OFFSET_CHANGES, changes)
+    if not apply:
+        context.diagnostics.note("nothing was changed; --apply does it")
+
+
+app.command("skip")(skip_shared)

@@ -1,0 +1,123 @@
+"""What is shown of a share: as a row, as a document and for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mq.cli.context import Context
+from mq.cli.output import Column, row_document
+from mq.commands.queue.columns import config_document
+from store.model.settings import write_settings
+from store.model.shares import InFlight, SharePartition, ShareStatus
+from store.model.text import describe_duration, format_time
+
+
+def total(share: ShareStatus, count: str) -> int:
+    """A count of all partitions together."""
+    return sum(getattr(partition, count) for partition in share.partitions)
+
+
+def _total_column(name: str) -> Column[ShareStatus]:
+    return Column(
+        name,
+        lambda share: total(share, name),
+        text=lambda share: f"{total(share, name):,}",
+        right=True,
+    )
+
+
+SHARES: list[Column[ShareStatus]] = [
+    Column("name", lambda share: share.name),
+    Column("topic", lambda share: share.topic),
+    *(_total_column(name) for name in ("lag", "leased", "delayed", "ready")),
+    Column("dlq", lambda share: share.config.dlq),
+]
+
+PARTITIONS: list[Column[SharePartition]] = [
+    Column("partition", lambda place: place.partition, right=True),
+    Column("start", lambda place: place.start, right=True),
+    Column("next", lambda place: place.next, right=True),
+    Column("end", lambda place: place.end, right=True),
+    Column("leased", lambda place: place.leased, right=True),
+    Column("delayed", lambda place: place.delayed, right=True),
+    Column("ready", lambda place: place.ready, right=True),
+    Column("finished", lambda place: place.finished, right=True),
+    Column("lag", lambda place: place.lag, text=lambda place: f"{place.lag:,}", right=True),
+    Column("full", lambda place: place.full, text=lambda place: "full" if place.full else ""),
+    Column("pinned_since", lambda place: _time(place.pinned_since)),
+]
+
+IN_FLIGHT: list[Column[InFlight]] = [
+    Column("address", lambda one: one.address),
+    Column("state", lambda one: one.state),
+    Column("deliveries", lambda one: one.deliveries, right=True),
+    Column("holder", lambda one: one.holder),
+    Column("expires", lambda one: _time(one.expires)),
+    Column(
+        "seconds_left",
+        lambda one: one.seconds_left,
+        text=lambda one: "-" if one.seconds_left is None else describe_duration(one.seconds_left),
+        header="LEFT",
+        right=True,
+    ),
+    Column("since", lambda one: _time(one.since), text=lambda one: _clock(one.since)),
+    Column("error", lambda one: one.error),
+    Column("receipt", lambda one: one.receipt),
+]
+
+_FOR_PEOPLE = [column for column in IN_FLIGHT if column.name not in {"expires", "receipt"}]
+
+
+def _time(time: int | None) -> str | None:
+    return None if time is None else format_time(time)
+
+
+def _clock(time: int | None) -> str:
+    return "-" if time is None else format_time(time).partition("T")[2].partition(".")[0] + "Z"
+
+
+def share_document(share: ShareStatus, in_flight: list[InFlight] | None = None) -> dict[str, Any]:
+    """A share as JSON; with its records in flight if they are given."""
+    document = {
+        "name": share.name,
+        "kind": "share",
+        "topic": share.topic,
+        "lag": total(share, "lag"),
+        "leased": total(share, "leased"),
+        "delayed": total(share, "delayed"),
+        "ready": total(share, "ready"),
+        "config": config_document(share.config),
+        "partitions": [row_document(PARTITIONS, place) for place in share.partitions],
+        "created": format_time(share.created),
+    }
+    if in_flight is not None:
+        document["in_flight"] = [row_document(IN_FLIGHT, one) for one in in_flight]
+    return document
+
+
+def show_share(context: Context, share: ShareStatus, in_flight: list[InFlight]) -> None:
+    """Write a share for people: what pins each window, and who has what."""
+    fields = {"share": share.name, "topic": share.topic, "created": format_time(share.created)}
+    fields |= {name.replace("_", " "): text for name, text in write_settings(share.config).items()}
+    fields["lag"] = f"{total(share, 'lag'):,}"
+    fields |= {
+        f"window {share.topic}/{place.partition}": _window(share, place)
+        for place in share.partitions
+        if place.pinned_since is not None
+    }
+    context.output.document(fields)
+    context.output.text("")
+    context.output.listing(PARTITIONS[:-1], share.partitions)
+    if in_flight:
+        context.output.text("")
+        context.output.listing(_FOR_PEOPLE, in_flight)
+    context.output.text("")
+
+
+def _window(share: ShareStatus, place: SharePartition) -> str:
+    full = ", full: nothing new is handed out until that is finished" if place.full else ""
+    since = format_time(place.pinned_since or 0)
+    return (
+        f"{place.next - place.start:,} of {share.config.max_in_flight:,} offsets, pinned by"
+        f" {share.topic}/{place.partition}@{place.start}, handed out first at {since}{full}"
+    )

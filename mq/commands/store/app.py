@@ -1,0 +1,113 @@
+"""`mq store`: the settings of the store itself."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mq.cli.context import current_context
+from mq.commands import CommandGroup
+from mq.commands.options.reporting import report_document, report_done
+from mq.commands.options.setting_changes import CHANGES, Change, sentence_of
+from store.model.errors import BadInput
+from store.model.maintenance import StoreStatus
+from store.model.nearest import did_you_mean
+from store.model.text import describe_duration, describe_size, format_size, parse_size
+from store.sqlite.file.losses import describe
+
+if TYPE_CHECKING:
+    from store import Store
+
+app = CommandGroup(help="The store's own settings.")
+
+SETTINGS = ("durability", "max_bytes", "clock")
+
+
+@app.command("show")
+def show() -> None:
+    """Show the settings of the store."""
+    context = current_context()
+    with context.open_store() as store:
+        status = store.status()
+    document = {"path": status.path, "durability": status.durability, "max_bytes": status.max_bytes}
+    context.output.document(document, {"path": status.path, **_texts(status)})
+
+
+@app.command("set")
+def set_setting(
+    setting: Annotated[str, typer.Argument(metavar="|".join(SETTINGS))],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="full|normal; SIZE|none; now.")],
+) -> None:
+    """Change a setting, for every process that opens the store from now on.
+
+    durability full survives a power cut, normal a killed process. max_bytes bounds the file.
+    clock now takes the wall clock as right, and ends what a clock that was set back keeps waiting.
+    """
+    name = _setting(setting)
+    if name == "clock":
+        _trust_clock(value)
+        return
+    context = current_context()
+    with context.open_store() as store:
+        before = store.status()
+        _set(store, name, value)
+        after = store.status()
+    if after.max_bytes is not None and after.bytes > after.max_bytes:
+        context.diagnostics.warning(
+            f"the file has {describe_size(after.bytes)} already, more than max_bytes"
+        )
+    old, new = _texts(before)[name], _texts(after)[name]
+    changes = [] if old == new else [Change(name, old, new)]
+    report_done(context, CHANGES, changes, sentence_of(changes))
+
+
+@app.command()
+def accept() -> None:
+    """Take the store as it is: with the log beside it, and without confirmed commits that are gone.
+
+    Nobody is told any more of what is missing. A log that was left under a file that was put in its
+    place is used as if it were the file's own.
+    """
+    context = current_context()
+    with context.open_store(accept_log=True) as store:
+        loss = store.accept_losses()
+    commits = 0 if loss is None else loss.commits
+    done = "nothing was missing" if loss is None else f"{describe(loss)}; accepted"
+    report_document(context, {"lost_commits": commits}, done)
+
+
+def _setting(name: str) -> str:
+    setting = name.replace("-", "_")
+    if setting in SETTINGS:
+        return setting
+    hint = did_you_mean(setting, SETTINGS, f"settings are {', '.join(SETTINGS)}")
+    raise BadInput(f"the store has no setting {name!r}", hint=hint)
+
+
+def _set(store: "Store", setting: str, value: str) -> None:
+    if setting == "durability":
+        store.set_durability(value)
+    else:
+        store.set_max_bytes(None if value == "none" else parse_size(value))
+
+
+def _trust_clock(value: str) -> None:
+    if value != "now":
+        raise BadInput(f"the clock can't be set to {value!r}", hint="mq store set clock now")
+    context = current_context()
+    with context.open_store() as store:
+        before = store.clock_jump()
+        store.trust_clock()
+        after = store.clock_jump()
+    changes = [Change("clock", _jump_text(before), _jump_text(after))]
+    report_done(context, CHANGES, changes, f"the wall clock, {_jump_text(before)}, is right")
+
+
+def _jump_text(seconds: float) -> str:
+    if abs(seconds) < 1:
+        return "as expected"
+    return f"{describe_duration(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
+
+
+def _texts(status: StoreStatus) -> dict[str, str]:
+    limit = "none" if status.max_bytes is None else format_size(status.max_bytes)
+    return {"durability": status.durability, "max_bytes": limit}

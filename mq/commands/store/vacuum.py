@@ -1,0 +1,20 @@
+"""`mq vacuum`: give unused space back."""
+
+from mq.cli.context import current_context
+from mq.commands import SingleCommand
+from mq.commands.options.reporting import report_document
+from store.model.text import describe_size
+
+app = SingleCommand()
+
+
+@app.command()
+def vacuum() -> None:
+    """Give space that nothing uses any more back to the file system, in short steps."""
+    context = current_context()
+    with (
+        context.open_store() as store,
+        context.diagnostics.progress("vacuum", in_bytes=True) as progress,
+    ):
+        freed = store.vacuum(progress=progress.at)
+    report_document(context, {"freed_bytes": freed}, f"gave {describe_size(freed)} back")

@@ -1,0 +1,233 @@
+"""`mq topic`: create, look at, change and delete topics."""
+
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from mq.cli.context import Context, current_context
+from mq.cli.output import Column, Format
+from mq.commands import CommandGroup
+from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
+from mq.commands.topic.changes import alter, trim
+from mq.commands.topic.columns import compact as compact_now, latest
+from mq.commands.topic.options import (
+    Cleanup,
+    Compact,
+    CompactionLag,
+    MaxMessage,
+    Retention,
+    RetentionBytes,
+    TombstoneDelay,
+    topic_settings,
+)
+from store.model.addresses import check_name
+from store.model.settings import write_settings
+from store.model.text import counted, describe_size, format_time
+from store.model.topics import PartitionStatus, TopicStatus
+
+if TYPE_CHECKING:
+    from store import Store
+
+app = CommandGroup(help="Topics: logs that any number of readers read at their own pace.")
+
+Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    partitions: Annotated[
+        int,
+        typer.Option(
+            "-p", "--partitions", min=1, max=10_000, metavar="N",
+            help="How many members of a group can work at once; it can only grow.",
+        ),
+    ] = 1,
+    retention: Retention = None,
+    retention_bytes: RetentionBytes = None,
+    cleanup: Cleanup = None,
+    compact: Compact = False,
+    tombstone_delay: TombstoneDelay = None,
+    compaction_lag: CompactionLag = None,
+    max_message: MaxMessage = None,
+    if_not_exists: Annotated[
+        bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
+    ] = False,
+) -> None:  # fmt: skip
+    """Create a topic, and the store if there is none.
+
+    Unless told otherwise records are kept for 7d and a record has at most 1MiB.
+    """
+    check_name(name, "topic name")
+    settings = topic_settings(
+        cleanup, compact, retention=retention, retention_bytes=retention_bytes,
+        tombstone_delay=tombstone_delay, compaction_lag=compaction_lag, max_message=max_message,
+    )  # fmt: skip
+    context = current_context()
+    with context.open_store(create=True) as store:
+        topic = store.create_topic(
+            name, partitions=partitions, if_not_exists=if_not_exists, **settings
+        )
+    report_document(
+        context, _document(topic), f"topic {name}: {_summary(topic)}", lambda: _show(context, topic)
+    )
+
+
+def _summary(topic: TopicStatus) -> str:
+    settings = write_settings(topic.config)
+    return (
+        f"{counted(len(topic.partitions), 'partition')}, retention {settings['retention']},"
+        f" cleanup {settings['cleanup']}"
+    )
+
+
+LISTED: list[Column[TopicStatus]] = [
+    Column("name", lambda topic: topic.name),
+    Column("partitions", lambda topic: len(topic.partitions), right=True),
+    Column("records", lambda topic: _records(topic), text=lambda t: f"{_records(t):,}", right=True),
+    Column(
+        "bytes", lambda topic: _bytes(topic), text=lambda t: describe_size(_bytes(t)), right=True
+    ),
+    Column("retention", lambda topic: write_settings(topic.config)["retention"]),
+    Column("cleanup", lambda topic: topic.config.cleanup),
+]
+
+
+@app.command("list")
+def list_topics() -> None:
+    """List all topics."""
+    context = current_context()
+    with context.open_store() as store:
+        topics = store.topics()
+    context.output.listing(LISTED, topics)
+
+
+@app.command("show")
+def show(names: Names) -> None:
+    """Show settings and partitions of topics.
+
+    In a pipe the rows are the partitions; -o json has the settings as well.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        topics = [store.topic(name) for name in dict.fromkeys(names)]
+    if context.output.is_json:
+        write_documents(context, [_document(topic) for topic in topics])
+    elif context.output.format is Format.TABLE:
+        for topic in topics:
+            _show(context, topic)
+    elif context.output.format is Format.NAME:
+        context.output.listing(LISTED, topics)
+    else:
+        rows = [(topic.name, partition) for topic in topics for partition in topic.partitions]
+        context.output.listing(PARTITIONS, rows)
+
+
+def _document(topic: TopicStatus) -> dict[str, Any]:
+    config: dict[str, str | None] = dict(write_settings(topic.config))
+    if topic.config.retention_bytes is None:
+        config["retention_bytes"] = None
+    return {
+        "name": topic.name,
+        "kind": "topic",
+        "partitions": [_partition_document(partition) for partition in topic.partitions],
+        "config": config,
+    }
+
+
+def _partition_document(partition: PartitionStatus) -> dict[str, int]:
+    fields = ("partition", "start", "end", "records", "bytes")
+    return {field: getattr(partition, field) for field in fields}
+
+
+def _show(context: Context, topic: TopicStatus) -> None:
+    fields = {"topic": topic.name, "created": format_time(topic.created)}
+    fields["records"] = f"{_records(topic):,}, {describe_size(_bytes(topic))}"
+    for name, text in write_settings(topic.config).items():
+        fields[name.replace("_", " ")] = text
+    context.output.document(fields)
+    context.output.text("")
+    context.output.listing(PARTITIONS[1:], [(topic.name, part) for part in topic.partitions])
+    context.output.text("")
+
+
+def _newest(partition: PartitionStatus) -> str | None:
+    return format_time(partition.last_timestamp) if partition.last_timestamp else None
+
+
+PARTITIONS: list[Column[tuple[str, PartitionStatus]]] = [
+    Column("topic", lambda row: row[0]),
+    Column("partition", lambda row: row[1].partition, right=True),
+    Column("start", lambda row: row[1].start, right=True),
+    Column("end", lambda row: row[1].end, right=True),
+    Column("records", lambda row: row[1].records, text=lambda r: f"{r[1].records:,}", right=True),
+    Column("bytes", lambda row: row[1].bytes, text=lambda r: describe_size(r[1].bytes), right=True),
+    Column("newest", lambda row: _newest(row[1])),
+]
+
+
+class Doomed(NamedTuple):
+    """A topic that is to be deleted, and the groups that read it."""
+
+    topic: TopicStatus
+    groups: list[str]
+
+    def __str__(self) -> str:
+        topic, size = self.topic, describe_size(_bytes(self.topic))
+        readers = f", read by {', '.join(self.groups)}" if self.groups else ""
+        return (
+            f"topic {topic.name} with {counted(_records(topic), 'record')} in"
+            f" {counted(len(topic.partitions), 'partition')} ({size}){readers}"
+        )
+
+
+DOOMED: list[Column[Doomed]] = [
+    Column("name", lambda doomed: doomed.topic.name),
+    Column("partitions", lambda doomed: len(doomed.topic.partitions), right=True),
+    Column("records", lambda doomed: _records(doomed.topic), right=True),
+    Column(
+        "bytes",
+        lambda doomed: _bytes(doomed.topic),
+        text=lambda doomed: describe_size(_bytes(doomed.topic)),
+        right=True,
+    ),
+    Column("groups", lambda doomed: doomed.groups, text=lambda doomed: ", ".join(doomed.groups)),
+]
+
+
+@app.command("delete")
+def delete(names: Names, dry_run: DryRun = False) -> None:
+    """Delete topics with their records, and every group's place in them.
+
+    All of them are looked up first; off a terminal it needs --yes.
+    """
+    context = current_context()
+    with context.open_store() as store:
+        found = [_doomed(store, name) for name in dict.fromkeys(names)]
+        if dry_run:
+            context.output.listing(DOOMED, found)
+            return
+        for doomed in found:
+            context.confirm(f"This deletes {doomed}.", name=doomed.topic.name)
+        for doomed in found:
+            store.delete_topic(doomed.topic.name)
+    report_done(context, DOOMED, found, "deleted " + " and ".join(map(str, found)))
+
+
+def _doomed(store: "Store", name: str) -> Doomed:
+    topic = store.topic(name)
+    return Doomed(topic, list(dict.fromkeys(row.group for row in store.lag(topic=name))))
+
+
+def _records(topic: TopicStatus) -> int:
+    return sum(partition.records for partition in topic.partitions)
+
+
+def _bytes(topic: TopicStatus) -> int:
+    return sum(partition.bytes for partition in topic.partitions)
+
+
+app.command("alter")(alter)
+app.command("trim")(trim)
+app.command("compact")(compact_now)
+app.command("latest")(latest)

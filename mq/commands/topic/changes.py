@@ -1,0 +1,186 @@
+"""`mq topic alter` and `mq topic trim`: changes that may cost records or the order of keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mq.cli.context import Context, current_context
+from mq.cli.dry_run import trial
+from mq.cli.output import Column
+from mq.commands.options.reporting import DryRun, report_done
+from mq.commands.options.setting_changes import CHANGES, Change, changed_settings, sentence_of
+from mq.commands.topic.options import (
+    Cleanup,
+    Compact,
+    CompactionLag,
+    MaxMessage,
+    Retention,
+    RetentionBytes,
+    TombstoneDelay,
+    topic_settings,
+)
+from store.model.addresses import parse_address
+from store.model.discarding import topic_keeps_less
+from store.model.errors import BadInput
+from store.model.maintenance import TrimResult
+from store.model.text import counted, describe_size
+from store.model.topics import TopicConfig, TopicStatus
+from store.sqlite.log.positions import Position, parse_position
+
+if TYPE_CHECKING:
+    from store import Store
+
+
+def alter(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    partitions: Annotated[
+        int | None,
+        typer.Option("-p", "--partitions", metavar="N", help="More partitions; most keys move."),
+    ] = None,
+    retention: Retention = None,
+    retention_bytes: RetentionBytes = None,
+    cleanup: Cleanup = None,
+    compact: Compact = False,
+    tombstone_delay: TombstoneDelay = None,
+    compaction_lag: CompactionLag = None,
+    max_message: MaxMessage = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Change settings of a topic; what is not given stays.
+
+    More partitions, and keeping less than before, can't be taken back: they are asked about on a
+    terminal and need --yes off it.
+    """
+    settings = topic_settings(
+        cleanup, compact, retention=retention, retention_bytes=retention_bytes,
+        tombstone_delay=tombstone_delay, compaction_lag=compaction_lag, max_message=max_message,
+    )  # fmt: skip
+    if not settings and partitions is None:
+        raise BadInput("there is nothing to change", hint=f"mq topic alter {name} --retention 3d")
+    context = current_context()
+    with context.open_store() as store:
+        changes = _changes(store, *_altered(store, name, partitions, settings, keep=False))
+        if not dry_run:
+            _agree(context, name, changes)
+            _altered(store, name, partitions, settings, keep=True)
+    if dry_run:
+        context.output.listing(CHANGES, changes)
+    else:
+        report_done(context, CHANGES, changes, f"topic {name}: {sentence_of(changes)}")
+
+
+def _altered(
+    store: Store, name: str, partitions: int | None, settings: dict[str, Any], *, keep: bool
+) -> tuple[TopicStatus, TopicStatus]:
+    """The topic before and after; without `keep` nothing is stored."""
+    with trial(store, keep=keep) as tx:
+        before = tx.topic(name)
+        after = tx.alter_topic(name, partitions=partitions, **settings)
+    return before, after
+
+
+def _changes(store: Store, before: TopicStatus, after: TopicStatus) -> list[Change]:
+    old, new = len(before.partitions), len(after.partitions)
+    grown = [] if old == new else [Change("partitions", str(old), str(new), _moved(store, after))]
+    risks = _risks(store, before, after.config)
+    return grown + [
+        change._replace(risk=risks.get(change.setting))
+        for change in changed_settings(before.config, after.config)
+    ]
+
+
+def _moved(store: Store, topic: TopicStatus) -> str:
+    moving, keys = store.moving_keys(topic.name, len(topic.partitions))
+    if not keys:
+        return "keys go to other partitions than before"
+    share = round(100 * moving / keys)
+    return (
+        f"{share} % of the keys go to other partitions than before ({moving:,} of the newest"
+        f" {keys:,}); order per key is kept only within a partition"
+    )
+
+
+def _risks(store: Store, before: TopicStatus, new: TopicConfig) -> dict[str, str]:
+    """Why a changed setting can't be taken back, by its name; where it can be counted, counted."""
+    risks = topic_keeps_less(before.config, new)
+    if "retention" in risks:
+        removed = counted(_older(store, before, new), "record")
+        risks["retention"] = f"{removed} may go now for being older than that"
+    if "retention_bytes" in risks:
+        limit = new.retention_bytes or 0
+        over = sum(max(0, partition.bytes - limit) for partition in before.partitions)
+        risks["retention_bytes"] = f"{describe_size(over)} may go now for being over that"
+    return risks
+
+
+def _older(store: Store, topic: TopicStatus, new: TopicConfig) -> int:
+    limit = max(0, store.clock.wall() - (new.retention or 0))
+    return sum(
+        store.resolve(topic.name, Position("came", limit), partition.partition) - partition.start
+        for partition in topic.partitions
+        if partition.records
+    )
+
+
+def _agree(context: Context, name: str, changes: list[Change]) -> None:
+    risks = [f"{c.setting} {c.old} -> {c.new}: {c.risk}" for c in changes if c.risk]
+    if risks:
+        context.confirm(f"This can't be taken back. Topic {name}, {'; '.join(risks)}.")
+
+
+TRIMMED: list[Column[TrimResult]] = [
+    Column("topic", lambda result: result.topic),
+    Column("partition", lambda result: result.partition, right=True),
+    Column("start_before", lambda result: result.start_before, right=True),
+    Column("start", lambda result: result.start, right=True),
+    Column("end", lambda result: result.end, right=True),
+    Column("removed", lambda r: r.removed, text=lambda r: f"{r.removed:,}", right=True),
+]
+
+
+def trim(
+    address: Annotated[str, typer.Argument(metavar="NAME[/P]")],
+    before: Annotated[
+        str,
+        typer.Option(metavar="OFFSET|TIME", help="The first record to keep: 4711, 2h, latest, …"),
+    ],
+    dry_run: DryRun = False,
+) -> None:
+    """Remove the oldest records of a topic or of one partition.
+
+    Off a terminal it needs --yes.
+    """
+    context = current_context()
+    place = parse_address(address)
+    if place.offset is not None:
+        raise BadInput(f"{address} is one record", hint=f"mq topic trim {place.name} --before …")
+    with context.open_store() as store:
+        position = parse_position(before, store.clock.wall())
+        if position.kind == "committed":
+            raise BadInput("--before committed names no group", hint="give an offset or a time")
+        planned = store.trim_preview(place.name, position, place.partition)
+        if dry_run:
+            context.output.listing(TRIMMED, planned)
+            return
+        removed = counted(sum(result.removed for result in planned), "record")
+        context.confirm(f"This removes {removed} from {address}{_unread(store, planned)}.")
+        done = [result for plan in planned for result in _trim(store, plan)]
+    report_done(context, TRIMMED, done, f"removed {removed} from {address}")
+
+
+def _trim(store: Store, plan: TrimResult) -> list[TrimResult]:
+    # By its offset, so that no more goes than was shown, whatever was appended since.
+    return store.trim(plan.topic, Position("offset", plan.start), plan.partition)
+
+
+def _unread(store: Store, planned: list[TrimResult]) -> str:
+    """Which groups have not read what would go."""
+    starts = {plan.partition: plan.start for plan in planned}
+    unread: dict[str, int] = {}
+    for row in store.lag(topic=planned[0].topic):
+        position = max(row.start, row.end - row.lag)
+        if position < (start := starts.get(row.partition, 0)):
+            unread[row.group] = unread.get(row.group, 0) + start - position
+    return "".join(f"; group {group} has not read {n:,} of them" for group, n in unread.items())

@@ -1,0 +1,1 @@
+"""Topology files: validate, plan, apply, export, import."""

@@ -1,0 +1,47 @@
+"""`mq import`: a definitions file of RabbitMQ as a topology."""
+
+from typing import Annotated
+
+import typer
+
+from mq.cli.context import current_context
+from mq.cli.topology_files import read_source
+from mq.commands import SingleCommand
+from mq.commands.topology.apply import apply_sources
+from store.topology import writing
+from store.topology.rabbitmq.conversion import convert
+from store.topology.rabbitmq.definitions import LARGEST
+from store.topology.reading import Source
+
+app = SingleCommand()
+
+
+@app.command("import")
+def import_definitions(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A definitions file; - reads standard input.")
+    ],
+    vhost: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which virtual host, where the file has several."),
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Apply the topology instead of writing it.")
+    ] = False,
+) -> None:
+    """Turn a definitions file of RabbitMQ into a topology: YAML on stdout, or JSON with -o json.
+
+    Queues, streams (as topics), exchanges, bindings and policies carry over. What does not is told
+    on stderr, line by line, and why. Messages are not in such a file.
+    """
+    context = current_context()
+    source = read_source(file, LARGEST)
+    topology, losses = convert(source.content, vhost)
+    for loss in losses:
+        context.diagnostics.warning(f"not carried over: {loss}")
+    if apply:
+        apply_sources(context, [Source(source.file, writing.yaml(topology).encode())])
+    elif context.output.is_json:
+        context.output.json_line(writing.document(topology))
+    else:
+        context.output.text(writing.yaml(topology))

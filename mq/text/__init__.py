@@ -1,0 +1,1 @@
+"""What records, messages and dead letters look like as text, both ways."""

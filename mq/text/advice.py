@@ -1,0 +1,100 @@
+"""A judgement as JSON, and as a page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from shutil import get_terminal_size
+from textwrap import wrap
+from typing import Any
+
+from store.advice.advice import Advice
+from store.advice.places import Place
+from store.advice.workload import Workload
+from store.topology.writing import yaml_of
+
+_WIDEST = 100
+_LABEL = 14
+_AXIS = {
+    Place.LOG: "log",
+    Place.SHARE: "share",
+    Place.LOG_AND_QUEUE: "log + queue",
+    Place.FIFO_QUEUE: "FIFO queue",
+    Place.QUEUE: "queue",
+}
+StyledLine = tuple[str, str]
+
+
+def advice_document(advice: Advice, assumed: Sequence[str]) -> dict[str, Any]:
+    """The JSON of a judgement."""
+    sizing = advice.sizing
+    return {
+        "place": advice.place,
+        "title": advice.title,
+        "because": advice.because,
+        "decided_by": [asdict(reason) for reason in advice.reasons],
+        "assumed": list(assumed),
+        "workers": sizing.workers,
+        "partitions": sizing.partitions,
+        "message_groups": sizing.message_groups,
+        "most_at_once": sizing.parallel,
+        "shortfall": sizing.shortfall,
+        "arithmetic": [asdict(step) for step in sizing.steps],
+        "topology": dict(advice.topology),
+        "products": [asdict(product) for product in advice.products],
+        "one_way_doors": [asdict(door) for door in advice.one_way_doors],
+        "head_of_line": advice.head_of_line,
+        "duplicates": advice.duplicates,
+        "durability": advice.durability,
+        "warnings": list(advice.warnings),
+    }
+
+
+def advice_lines(
+    workload: Workload, advice: Advice, assumed: Sequence[str]
+) -> Iterator[StyledLine]:
+    """The page, as (style, line)."""
+    yield "bold", f"{workload.name}: {advice.title}"
+    yield "", _axis(advice.place)
+    yield "", ""
+    for label, texts in _sections(advice):
+        yield from _section(label, texts)
+    if assumed:
+        yield from _section("ASSUMED", [", ".join(assumed)])
+    yield "", ""
+    yield "bold", "CREATE        mq advise … --yaml | mq apply -"
+    for line in yaml_of(advice.topology).splitlines():
+        yield "", f"  {line}"
+
+
+def _axis(place: Place) -> str:
+    points = (f"{'●' if one is place else '○'} {name}" for one, name in _AXIS.items())
+    return f"keep  {'  ──  '.join(points)}  delete"
+
+
+def _sections(advice: Advice) -> Iterator[tuple[str, Iterable[str]]]:
+    yield "WHY", [advice.because]
+    yield "DECIDED BY", _reasons(advice)
+    yield "HOW MANY", (f"{s.what}: {s.calculation} = {s.result}" for s in advice.sizing.steps)
+    yield "BEWARE", advice.warnings
+    yield "ONE-WAY", (f"{door.choice}: {door.why}" for door in advice.one_way_doors)
+    yield "HEAD OF LINE", [advice.head_of_line]
+    yield "TWICE", [advice.duplicates]
+    yield "DURABILITY", [advice.durability]
+    yield "ELSEWHERE", (f"{p.product}: {p.feature} ({p.limits})" for p in advice.products)
+
+
+def _reasons(advice: Advice) -> Iterator[str]:
+    for rank, reason in enumerate(advice.reasons, 1):
+        otherwise = f" ({'; '.join(reason.otherwise)})" if reason.otherwise else ""
+        yield f"{rank}. {reason.question} {reason.answer}: {reason.says}{otherwise}"
+
+
+def _section(label: str, texts: Iterable[str]) -> Iterator[StyledLine]:
+    width = min(get_terminal_size().columns, _WIDEST)
+    for text in texts:
+        first, *rest = wrap(text, max(width - _LABEL, 20), subsequent_indent="  ") or [""]
+        yield "", f"{label:<{_LABEL}}{first}"
+        for line in rest:
+            yield "", f"{'':<{_LABEL}}{line}"
+        label = ""

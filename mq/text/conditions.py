@@ -1,0 +1,209 @@
+"""`--where 'FIELD OP VALUE'`: conditions on a record or a message, compiled once."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, get_args
+
+from mq.cli.output import to_json
+from mq.text.strict_json import MISSING, ValuePath, parse_json
+from store.model.dead_letters import Dead, Reason
+from store.model.errors import BadInput
+from store.model.messages import STATES, Message
+from store.model.nearest import did_you_mean
+from store.model.patterns import Pattern
+from store.model.text import parse_duration, parse_time
+from store.model.topics import Record
+
+Condition = Callable[[Record], bool]
+MessageCondition = Callable[[Message], bool]
+_Read = Callable[[Any], Any]
+_Fields = Mapping[str, _Read]
+_FORM = re.compile(r"\s*(?P<field>[^\s=!~<>]+)\s*(?P<operator>[=!~<>]+)\s?(?P<value>.*)", re.S)
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_PATTERNS = ("~", "!~")
+_OPERATORS = "with OP one of = != ~ !~ < <= > >="
+_COMMON_FIELDS: _Fields = {
+    "timestamp": attrgetter("timestamp"),
+    "key": lambda record: _text(record.key),
+    "value": lambda record: _text(record.value),
+}
+
+
+def _attributes(*names: str) -> dict[str, _Read]:
+    return {name: attrgetter(name) for name in names}
+
+
+def _of_dead(read: Callable[[Dead], Any]) -> _Read:
+    return lambda message: None if message.dead is None else read(message.dead)
+
+
+_RECORD_FIELDS: _Fields = {**_attributes("topic", "partition", "offset"), **_COMMON_FIELDS}
+_MESSAGE_FIELDS: _Fields = {
+    **_attributes("queue", "id", "sequence", "message_group", "priority"),
+    **_attributes("deliveries", "redelivered", "state"),
+    **_COMMON_FIELDS,
+    **{
+        f"dead.{name}": _of_dead(attrgetter(name))
+        for name in ("source", "reason", "at", "deliveries", "error")
+    },
+}
+_TIMES = {"timestamp", "dead.at"}
+_NUMBERS = {"partition", "offset", "sequence", "priority", "deliveries", "dead.deliveries"}
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "redelivered": ("true", "false"),
+    "state": STATES,
+    "dead.reason": get_args(Reason),
+}
+
+
+def parse_conditions(texts: Sequence[str], now: int) -> Condition:
+    """Compile conditions that must all hold; `now`, Unix milliseconds, is what ages count from.
+
+    A field that is missing or null equals only `null`. Numbers are compared as numbers, times
+    and ages by their notation, everything else as text. Raises BadInput.
+    """
+    return _parse_all(texts, now, _RECORD_FIELDS)
+
+
+def parse_message_conditions(texts: Sequence[str], now: int) -> MessageCondition:
+    """The same for messages, which have other fields.
+
+    `dead.source` is an address; compared with a name, it is the name that the address begins with.
+    """
+    return _parse_all(texts, now, _MESSAGE_FIELDS)
+
+
+def _parse_all(texts: Sequence[str], now: int, fields: _Fields) -> Callable[[Any], bool]:
+    conditions = [_parse_condition(text, now, fields) for text in texts]
+    return lambda record: all(condition(record) for condition in conditions)
+
+
+def _parse_condition(text: str, now: int, fields: _Fields) -> Callable[[Any], bool]:
+    form = _FORM.fullmatch(text)
+    if form is None:
+        raise BadInput(f"{text!r} is not a condition", hint=f"write FIELD OP VALUE, {_OPERATORS}")
+    field, symbol, value = form["field"], form["operator"], form["value"].rstrip()
+    read = _reader(field, now, fields)
+    _check_operator(text, symbol)
+    if not value:
+        raise BadInput(
+            f"{text!r} compares with nothing",
+            hint=f"an empty text is {field} ~ ^$, none at all {field} = null",
+        )
+    if symbol in _PATTERNS:
+        return _pattern(read, value, wanted=symbol == "~")
+    _check_value(field, value)
+    if field in _TIMES and value != "null":
+        return _comparison(read, symbol, str(parse_time(value, now, up=symbol == "<")))
+    if field == "age":
+        return _comparison(read, symbol, str(parse_duration(value)))
+    if field == "dead.source" and "@" not in value:
+        return _comparison(_of_dead(attrgetter("source_name")), symbol, value)
+    return _comparison(read, symbol, value)
+
+
+def _check_operator(text: str, symbol: str) -> None:
+    if symbol not in _ORDERS and symbol not in _PATTERNS:
+        raise BadInput(
+            f"{text!r} has an unknown operator {symbol}",
+            hint=f"{_OPERATORS}; leave a space before a value that begins like one",
+        )
+
+
+def _check_value(field: str, value: str) -> None:
+    """Refuse what a field never is, which no record could equal."""
+    if value == "null":
+        return
+    if field in _NUMBERS and _number(value) is None:
+        raise BadInput(f"{field} is a number, not {value!r}")
+    words = _WORDS.get(field, (value,))
+    if value not in words:
+        near = did_you_mean(value, words, f"one of {', '.join(words)}")
+        raise BadInput(f"{field} is never {value!r}", hint=near)
+
+
+def _reader(field: str, now: int, fields: _Fields) -> _Read:
+    if field == "age":
+        return lambda record: now - record.came
+    if field.startswith("headers.") and field != "headers.":
+        name = field.removeprefix("headers.")
+        return lambda record: record.headers.get(name)
+    if field.startswith("value."):
+        path = ValuePath(field)
+        return lambda record: _found_in_value(record, path)
+    if field in fields:
+        return fields[field]
+    names = [*fields, "age", "headers.NAME", "value.PATH"]
+    hint = did_you_mean(field, names, f"fields are {', '.join(names)}")
+    raise BadInput(f"a condition names an unknown field {field!r}", hint=hint)
+
+
+def _found_in_value(record: Record | Message, path: ValuePath) -> Any:
+    if record.value is None:
+        return None
+    try:
+        found = path.find(parse_json(record.value))
+    except BadInput:
+        # A value that is not JSON has no fields.
+        return None
+    return None if found is MISSING else found
+
+
+def _pattern(read: _Read, text: str, *, wanted: bool) -> Callable[[Any], bool]:
+    pattern = Pattern(text)
+
+    def holds(record: Any) -> bool:
+        found = read(record)
+        is_there = found is not None and pattern.is_in(_shown(found), record.address)
+        return is_there is wanted
+
+    return holds
+
+
+def _comparison(read: _Read, symbol: str, value: str) -> Callable[[Any], bool]:
+    compare = _ORDERS[symbol]
+    number = _number(value)
+
+    def holds(record: Any) -> bool:
+        found = read(record)
+        if found is None and value != "null":
+            return symbol == "!="
+        if isinstance(found, int | float) and not isinstance(found, bool):
+            return symbol == "!=" if number is None else compare(found, number)
+        return compare(_shown(found), value)
+
+    return holds
+
+
+def _number(text: str) -> int | float | None:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    # Nothing is equal to NaN, nor more or less.
+    return None if number != number else number
+
+
+def _text(data: bytes | None) -> str | None:
+    # As Python reads the words of a command line, so that the bytes typed are the bytes found.
+    return None if data is None else data.decode(errors="surrogateescape")
+
+
+def _shown(found: Any) -> str:
+    return found if isinstance(found, str) else to_json(found)

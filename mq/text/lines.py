@@ -1,0 +1,99 @@
+"""How a stream of records is written: as values, in a format, as envelopes, TSV or addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple
+
+from mq.cli.context import Context
+from mq.cli.output import Column, Format, Row
+from mq.text.format_string import RECORD_FIELDS, Fields, compile_format
+from mq.text.records import to_ndjson
+from store.model.errors import BadInput
+from store.model.text import format_time, printable_bytes
+from store.model.topics import Record
+
+Line = Callable[[Row], bytes]
+
+
+class Lines(NamedTuple, Generic[Row]):
+    """How a stream is written: a line for each thing, under a header in TSV."""
+
+    line: Line[Row]
+    header: bytes = b""
+
+
+def cell_text(data: bytes | None) -> str | None:
+    """A key or value as a cell; bytes that are not UTF-8 become `\\xNN`."""
+    return None if data is None else data.decode(errors="backslashreplace")
+
+
+def cut(data: bytes | None, width: int) -> str:
+    """A key or value for a person: at most `width` characters, made harmless."""
+    if data is None:
+        return "-"
+    # No character takes more than 4 bytes.
+    text = printable_bytes(data[: 4 * (width + 1)])
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+RECORD_COLUMNS: list[Column[Record]] = [
+    Column("address", lambda record: record.address),
+    Column("timestamp", lambda record: format_time(record.timestamp)),
+    Column("key", lambda record: cell_text(record.key)),
+    Column("headers", lambda record: record.headers or None),
+    Column("value", lambda record: cell_text(record.value)),
+]
+
+
+def record_lines(context: Context, format: str | None) -> Lines[Record]:
+    """How records are turned into the bytes to write.
+
+    Without `-F` and `-o` that is the value and a newline; an empty line for a tombstone. Raises
+    BadInput for both at once, and for a table, whose widths would need every record first.
+    """
+    return stream_lines(
+        context, format, fields=RECORD_FIELDS, envelope=to_ndjson, columns=RECORD_COLUMNS
+    )
+
+
+def stream_lines(
+    context: Context, format: str | None, *,
+    fields: Fields, envelope: Line[Row], columns: Sequence[Column[Row]],
+) -> Lines[Row]:  # fmt: skip
+    """The same for other things with key, value and address; `fields` are those of `-F`."""
+    if format is not None:
+        if context.format is not None:
+            raise BadInput("a record is written in one way", hint="give -F or -o")
+        return Lines(compile_format(format, terminal=context.output.is_terminal, fields=fields))
+    match context.format:
+        case None:
+            return Lines(_shown_value if context.output.is_terminal else _value)
+        case Format.JSON | Format.NDJSON:
+            return Lines(envelope)
+        case Format.NAME:
+            return Lines(_address)
+        case Format.TSV:
+            return tsv_lines(context, columns)
+    raise BadInput("a stream of records is not a table", hint="-o tsv or ndjson, or mq peek")
+
+
+def _value(record: Any) -> bytes:
+    return (record.value or b"") + b"\n"
+
+
+def _shown_value(record: Any) -> bytes:
+    return printable_bytes(record.value or b"", block=True).encode() + b"\n"
+
+
+def _address(record: Any) -> bytes:
+    return f"{record.address}\n".encode()
+
+
+def tsv_lines(context: Context, columns: Sequence[Column[Row]]) -> Lines[Row]:
+    """Rows of a table in TSV."""
+    output = context.output
+    return Lines(
+        lambda record: output.tsv_line(columns, record).encode() + b"\n",
+        output.tsv_header(columns).encode(),
+    )

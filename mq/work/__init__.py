@@ -1,0 +1,1 @@
+"""Running commands for messages: workers, pipes, paced redrives."""

@@ -1,0 +1,142 @@
+"""One run of a command on one record or message."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Thread
+from time import monotonic
+from typing import IO
+
+from mq.cli.context import STORE_VARIABLE
+from mq.cli.output import to_json
+from mq.work.processes import LAST_WORDS, describe_end, signal_group, start
+from store.model.messages import Message
+from store.model.shares import SharedRecord
+from store.model.text import format_duration
+from store.model.topics import HeaderValue, Record
+
+LONGEST_ERROR = 1000
+_LONGEST_LINE = 1 << 16
+# How long the stderr of a command that has ended is still read, in seconds. It may have left
+# something running that keeps it open.
+_LAST_LINES = 0.5
+_HEADER_PREFIX = "MQ_HEADER_"
+_OURS = (
+    "MQ_ADDRESS", "MQ_TOPIC", "MQ_QUEUE", "MQ_PARTITION", "MQ_OFFSET", "MQ_ID", "MQ_KEY",
+    "MQ_DELIVERIES", "MQ_RECEIPT",
+)  # fmt: skip
+
+
+class Job:
+    """A command that runs on a value; `is_over` has to be asked often, it ends what is late.
+
+    `timeout` is in seconds. The lines of its stderr go to `relay` as they come, from another
+    thread; its stdout is ours.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str | bytes], value: bytes | None,
+        timeout: float, relay: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        # A file needs nobody to feed it; a pipe that the command does not read would fill up.
+        with TemporaryFile() as stdin:
+            stdin.write(value or b"")
+            stdin.seek(0)
+            self._process = start(command, environment, stdin, None)
+        self._timeout = timeout
+        self.deadline = monotonic() + timeout
+        self._has_timed_out = False
+        self._kill_at: float | None = None
+        self._over_at = math.inf
+        self._last_line = ""
+        assert self._process.stderr is not None
+        self._reader = Thread(target=self._read, args=(self._process.stderr, relay), daemon=True)
+        self._reader.start()
+
+    def is_over(self) -> bool:
+        """Whether the command has ended, with all that it started if it had to be ended."""
+        now = monotonic()
+        status = self._process.poll()
+        if status is None and self._kill_at is None and now >= self.deadline:
+            self._has_timed_out = True
+            self.terminate()
+        if self._kill_at is not None:
+            if now < self._kill_at and signal_group(self._process, 0):
+                return False
+            signal_group(self._process, signal.SIGKILL)
+        if status is None:
+            return False
+        self._over_at = min(self._over_at, now + _LAST_LINES)
+        return not self._reader.is_alive() or now >= self._over_at
+
+    def terminate(self) -> None:
+        """Tell the command and what it started to end; what does not within 2 s is killed."""
+        if self._kill_at is None:
+            self._kill_at = monotonic() + LAST_WORDS
+            self.deadline = self._kill_at
+            signal_group(self._process, signal.SIGTERM)
+
+    @property
+    def error(self) -> str | None:
+        """What went wrong, once it is over: its last line of stderr or how it ended."""
+        if self._has_timed_out:
+            return f"timed out after {format_duration(round(self._timeout * 1000))}"
+        if not self._process.returncode:
+            return None
+        return self._last_line or describe_end(self._process.returncode)
+
+    def _read(self, stream: IO[bytes], relay: Callable[[str], None]) -> None:
+        with stream:
+            for line in iter(partial(stream.readline, _LONGEST_LINE), b""):
+                text = line.decode(errors="replace").rstrip("\r\n")
+                relay(text)
+                self._last_line = text.strip()[:LONGEST_ERROR] or self._last_line
+
+
+def environment(store: Path) -> dict[str, str]:
+    """What every command finds in its environment, without what an outer `mq work` put there."""
+    kept = {
+        name: text
+        for name, text in os.environ.items()
+        if name not in _OURS and not name.startswith(_HEADER_PREFIX)
+    }
+    return kept | {STORE_VARIABLE: str(store)}
+
+
+def variables(item: Record | SharedRecord | Message, deliveries: int) -> dict[str, str | bytes]:
+    """What the environment tells of one record or message; a NUL can't be in there."""
+    found: dict[str, str | bytes | None] = {
+        "MQ_ADDRESS": item.address,
+        "MQ_KEY": item.key,
+        "MQ_DELIVERIES": str(deliveries),
+    }
+    if isinstance(item, Record | SharedRecord):
+        found |= {
+            "MQ_TOPIC": item.topic,
+            "MQ_PARTITION": str(item.partition),
+            "MQ_OFFSET": str(item.offset),
+        }
+    else:
+        found |= {"MQ_QUEUE": item.queue, "MQ_ID": item.id}
+    if not isinstance(item, Record):
+        found["MQ_RECEIPT"] = item.receipt
+    for name, value in item.headers.items():
+        found[_HEADER_PREFIX + re.sub("[^A-Z0-9]", "_", name.upper())] = _header_text(value)
+    return {name: text for name, text in found.items() if text is not None and not _has_nul(text)}
+
+
+def _header_text(value: HeaderValue) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else to_json(value)
+
+
+def _has_nul(text: str | bytes) -> bool:
+    return b"\0" in text if isinstance(text, bytes) else "\0" in text

@@ -1,0 +1,275 @@
+"""Running a command once per record or message, several at a time, and telling what became of it.
+
+All of it happens in one thread: it waits until a command ends, something is there to be taken, a
+signal comes, or a sign of life is due.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+from time import monotonic
+from typing import Generic
+
+from mq.cli.diagnostics import Diagnostics
+from mq.cli.interrupts import Interrupts
+from mq.work.jobs import Job, environment, variables
+from mq.work.sources import Item, Source, Task
+from store.api.store import Store
+from store.model.addresses import parse_address
+from store.model.errors import (
+    BadInput,
+    Conflict,
+    Damaged,
+    LeaseLost,
+    MqError,
+    from_system,
+    is_of_machine,
+    secondary_to,
+)
+from store.sqlite.file.crash import crash_point
+from store.sqlite.file.lockfile import pause
+
+# What a doubled retry delay grows to at most, in seconds.
+LONGEST_RETRY_DELAY = 3600.0
+_LONGEST_WAIT = 60.0
+_DAMAGED = "it is damaged: its checksum does not match"
+
+
+class OnFailure(StrEnum):
+    """What becomes of a record or message whose command failed."""
+
+    RETRY = "retry"
+    DEAD_LETTER = "dead-letter"
+    SKIP = "skip"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How work is done; times in seconds. No `retry_delay` leaves it to the queue."""
+
+    command: Sequence[str]
+    jobs: int
+    prefetch: int
+    timeout: float
+    retry_delay: float | None
+    on_failure: OnFailure
+    once: bool
+
+    def delay(self, deliveries: int) -> float | None:
+        """What is waited after so many deliveries: the retry delay, doubled each time."""
+        if self.retry_delay is None:
+            return None
+        doubled: float = self.retry_delay * 2 ** min(deliveries - 1, 60)
+        return min(doubled, max(self.retry_delay, LONGEST_RETRY_DELAY))
+
+
+class Worker(Generic[Item]):
+    """Takes tasks from a source and runs the command on them; counts what succeeded and failed.
+
+    Refused is what could not be settled as its command said; `refusal` is the first reason.
+    Signals must be held back. The first one lets what runs finish, the second one ends it.
+    """
+
+    def __init__(
+        self, store: Store, source: Source[Item], policy: Policy, interrupts: Interrupts,
+        diagnostics: Diagnostics,
+    ) -> None:  # fmt: skip
+        self.succeeded = 0
+        self.failed = 0
+        self.refused = 0
+        self.refusal: Conflict | None = None
+        self._store = store
+        self._source: Source[Item] = source
+        self._policy = policy
+        self._interrupts = interrupts
+        self._diagnostics = diagnostics
+        self._environment = environment(store.path)
+        self._waiting: deque[Task[Item]] = deque()
+        self._running: dict[Job, Task[Item]] = {}
+        self._signals = 0
+        self._renew_at = monotonic() + source.patience
+        self._stopped_by: MqError | None = None
+        self._is_exhausted = False
+
+    def run(self) -> None:
+        """Work until a signal, with `once` until all was tried; raises what on-failure stops at."""
+        with self._source:
+            try:
+                while not self._is_over():
+                    self._step()
+            except BaseException as error:
+                with secondary_to(error):
+                    self._abandon()
+                raise
+        if self._stopped_by is not None:
+            raise self._stopped_by
+
+    def _is_over(self) -> bool:
+        return (self._is_exhausted or self._is_stopping) and not self._running and not self._waiting
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self._interrupts.received is not None or self._stopped_by is not None
+
+    def _step(self) -> None:
+        # First of all, so that a signal from here on is news.
+        self._signals = self._interrupts.count
+        self._settle_finished()
+        if self._is_stopping:
+            self._give_back_waiting()
+        if self._signals > 1:
+            self._end_running()
+        while self._waiting and len(self._running) < self._policy.jobs:
+            self._start(self._waiting[0])
+            self._waiting.popleft()
+        if monotonic() >= self._renew_at:
+            self._renew()
+        self._take_or_wait()
+
+    def _settle_finished(self) -> None:
+        for job in [job for job in self._running if job.is_over()]:
+            task = self._running.pop(job)
+            crash_point("work.ran")
+            if self._interrupts.count > 1 and job.error is not None:
+                self._source.break_off([task])
+            else:
+                self._settle(task, job.error)
+
+    def _settle(self, task: Task[Item], error: str | None) -> None:
+        try:
+            if error is None:
+                self._source.done(task)
+                self.succeeded += 1
+            else:
+                self.failed += 1
+                self._fail(task, error)
+        except Conflict as conflict:
+            self._note_refusal(task, conflict)
+
+    def _note_refusal(self, task: Task[Item], conflict: Conflict) -> None:
+        self.refused += 1
+        self.refusal = self.refusal or conflict
+        self._diagnostics.warning(f"{task.item.address}: {conflict.message}")
+
+    def _fail(self, task: Task[Item], error: str) -> None:
+        address = task.item.address
+        match self._policy.on_failure:
+            case OnFailure.RETRY:
+                self._diagnostics.note(f"{address} failed: {error}")
+                self._source.retry(task, error, self._policy.delay(task.deliveries))
+            case OnFailure.DEAD_LETTER:
+                self._diagnostics.note(f"{address} failed and is dead-lettered: {error}")
+                self._source.reject(task, error)
+            case OnFailure.SKIP:
+                self._diagnostics.warning(f"{address} failed and is skipped: {error}")
+                self._source.done(task)
+            case OnFailure.STOP:
+                self._stopped_by = self._stopped_by or MqError(f"{address} failed: {error}")
+                self._source.retry(task, error, 0.0)
+
+    def _step_over(self, damage: Damaged) -> None:
+        """Treat damaged records as failed; raises where not single ones are damaged."""
+        if not damage.addresses:
+            raise damage
+        addresses = [parse_address(address) for address in damage.addresses]
+        self.failed += len(addresses)
+        match self._policy.on_failure:
+            case OnFailure.STOP:
+                self._stopped_by = self._stopped_by or damage
+            case OnFailure.SKIP:
+                self._diagnostics.warning(f"{damage.message}; skipped")
+                self._source.skip_damaged(addresses)
+            case on_failure:
+                self._diagnostics.warning(damage.message)
+                final = on_failure is OnFailure.DEAD_LETTER
+                self._source.fail_damaged(addresses, _DAMAGED, self._policy.delay, final=final)
+
+    def _give_back_waiting(self) -> None:
+        if self._waiting:
+            self._source.give_back(self._waiting)
+            self._waiting.clear()
+
+    def _end_running(self) -> None:
+        for job in self._running:
+            job.terminate()
+
+    def _start(self, task: Task[Item]) -> None:
+        try:
+            job = Job(
+                self._policy.command,
+                self._environment | variables(task.item, task.deliveries),
+                task.item.value,
+                self._policy.timeout,
+                self._diagnostics.relay,
+            )
+        except OSError as error:
+            self._refuse(task, error)
+        else:
+            self._running[job] = task
+
+    def _refuse(self, task: Task[Item], error: OSError) -> None:
+        # A key or header that is too long for an environment is the message's fault, all else ours.
+        if error.errno == errno.E2BIG:
+            self._settle(task, "its key and headers are too long for an environment")
+            return
+        if is_of_machine(error):
+            raise from_system(error, f"{self._policy.command[0]} can't be run") from error
+        raise BadInput(
+            f"{self._policy.command[0]} can't be run: {error.strerror}",
+            hint="is it a program, or a script that begins with #! and its interpreter?",
+        ) from error
+
+    def _renew(self) -> None:
+        self._renew_at = monotonic() + self._source.patience
+        lost = self._source.keep(self._in_hand())
+        for task in lost:
+            if task in self._waiting:
+                self._waiting.remove(task)
+                self._note_refusal(task, LeaseLost("the lease is lost before its turn"))
+
+    def _take_or_wait(self) -> None:
+        room = self._policy.prefetch - len(self._waiting) - len(self._running)
+        is_idle = not self._running and not self._waiting
+        pause = 0.0 if self._policy.once and is_idle else self._pause()
+        if self._is_stopping or room <= 0:
+            if not self._is_over():
+                self._store.wait(self._store.changed(), pause, self._has_news)
+            return
+        try:
+            taken = self._source.take(room, pause, self._has_news)
+        except Damaged as damage:
+            self._step_over(damage)
+            return
+        crash_point("work.taken")
+        self._waiting += taken
+        self._is_exhausted = self._policy.once and is_idle and not taken
+
+    def _pause(self) -> float:
+        due = min([self._renew_at, *(job.deadline for job in self._running)]) - monotonic()
+        return min(max(due, 0.0), _LONGEST_WAIT)
+
+    def _has_news(self) -> bool:
+        return self._interrupts.count != self._signals or any(
+            job.is_over() for job in self._running
+        )
+
+    def _abandon(self) -> None:
+        self._end_running()
+        # Not by a wait for commits: the store may be what failed.
+        while not self._have_all_ended():
+            pause()
+        self._give_back_waiting()
+        if self._running:
+            self._source.break_off(list(self._running.values()))
+
+    def _have_all_ended(self) -> bool:
+        return all(job.is_over() for job in self._running)
+
+    def _in_hand(self) -> list[Task[Item]]:
+        return list(chain(self._waiting, self._running.values()))

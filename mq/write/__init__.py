@@ -1,0 +1,1 @@
+"""Storing what is given: inputs, destinations, and batches each confirmed."""

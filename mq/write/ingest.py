@@ -1,0 +1,174 @@
+"""How `mq produce` and `mq publish` store their input, and tell what was stored."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from mq.cli.context import Context
+from mq.cli.diagnostics import Progress
+from mq.cli.interrupts import Interrupts
+from mq.cli.output import Format, to_json
+from mq.cli.standard_input import is_typed
+from mq.text.framing import Framing, InputForm
+from mq.write.destinations import Id
+from mq.write.inputs import Given, GivenMessage, Named, from_file, from_values, opened, regular_size
+from mq.write.loader import Loader
+from store.model.errors import BadInput
+from store.model.text import counted, parse_duration
+from store.model.topics import NewRecord
+
+if TYPE_CHECKING:
+    from mq.text.strict_json import ValuePath
+    from mq.write.destinations import Destination
+    from mq.write.inputs import InputFile
+    from store import Store
+
+
+class Request(NamedTuple):
+    """What the command line asks for."""
+
+    destination: str
+    given: Given
+    message: GivenMessage
+    form: InputForm
+    values: Sequence[str]
+    file: str | None
+    tombstone: bool
+    batch: int
+    producer: str | None
+
+
+def given_message(
+    delay: str | None,
+    message_group: str | None,
+    dedup_id: str | None,
+    priority: int | None,
+    ttl: str | None,
+) -> GivenMessage:
+    """What options say of every message; raises BadInput."""
+    return GivenMessage(_seconds(delay), message_group, dedup_id, priority, _seconds(ttl))
+
+
+def _seconds(duration: str | None) -> float | None:
+    return None if duration is None else parse_duration(duration) / 1000
+
+
+def input_form(
+    framing: Framing, key_delimiter: str | None, key_from: str | None, timestamp_from: str | None
+) -> InputForm:
+    """How the input is to be read; raises BadInput."""
+    delimiter = None
+    if key_delimiter is not None:
+        from mq.text.format_string import parse_delimiter
+
+        delimiter = parse_delimiter(key_delimiter)
+    return InputForm(framing, delimiter, _path(key_from), _path(timestamp_from)).checked()
+
+
+def _path(text: str | None) -> "ValuePath | None":
+    if text is None:
+        return None
+    from mq.text.strict_json import ValuePath
+
+    return ValuePath(text)
+
+
+def check(context: Context, request: Request) -> None:
+    """Raise BadInput for options that contradict each other."""
+    if context.format in {Format.TABLE, Format.TSV}:
+        raise BadInput("addresses of stored records are not a table", hint="-o ndjson or name")
+    keyed_by_input = request.form.key_delimiter is not None or request.form.key_from is not None
+    if request.given.key is not None and keyed_by_input:
+        raise BadInput("the key comes from one place", hint="give -k, -K or --key-from")
+    if request.values and request.file is not None:
+        raise BadInput("records come from one place", hint="give VALUEs, or a FILE with -f")
+    if request.tombstone:
+        if request.values or request.file is not None:
+            raise BadInput("a tombstone has no value", hint="leave out VALUE and -f")
+        if request.given.key is None:
+            raise BadInput("a tombstone needs the key that it deletes", hint="give it with -k")
+
+
+def store_input(
+    context: Context, store: "Store", request: Request, destination: "Destination[Id]"
+) -> None:
+    """Store everything in a destination, confirming each batch, and say how much it was."""
+    with Interrupts(signal.SIGINT) as interrupts, _progress(context, request) as progress:
+        confirm = partial(_confirm, context, interrupts, progress, destination)
+        loader = Loader(
+            store, destination, batch=request.batch, confirm=confirm, interrupts=interrupts
+        )
+        try:
+            with _records(context, request, loader, progress) as records:
+                loader.load(destination.completed(records))
+        except KeyboardInterrupt:
+            context.diagnostics.note(f"interrupted; {_stored(loader, destination)}")
+            raise
+        finally:
+            for warning in destination.warnings():
+                context.diagnostics.warning(warning)
+    if loader.skipped:
+        skipped = counted(loader.skipped, destination.noun)
+        context.diagnostics.note(f"skipped {skipped} that {request.producer} stored before")
+    if destination.duplicates:
+        told = counted(destination.duplicates, "duplicate")
+        context.diagnostics.note(f"{told} of messages sent before; not stored again")
+    context.diagnostics.success(f"{_stored(loader, destination)} in {destination.name}")
+
+
+def _stored(loader: Loader[Id], destination: "Destination[Id]") -> str:
+    return f"{counted(loader.stored - destination.unstored(), destination.noun)} stored"
+
+
+@contextmanager
+def _records(
+    context: Context, request: Request, loader: Loader[Id], progress: Progress
+) -> Iterator[Named]:
+    if request.tombstone:
+        yield iter([("", NewRecord(None))])
+    elif request.values:
+        yield from_values(request.values, request.form)
+    else:
+        with opened(request.file) as file:
+            if file.isatty():
+                context.diagnostics.success("reading records from the terminal; Ctrl-D ends them")
+            if progress.is_shown:
+                _measure(progress, file)
+            yield from_file(file, request.form, loader.flush)
+
+
+def _measure(progress: Progress, file: "InputFile") -> None:
+    """Have the bytes that were read of a file tell how far it is; a pipe's end is not known."""
+    size = regular_size(file)
+    if size:
+        progress.measure(lambda: file.tell() / size)
+
+
+def _confirm(
+    context: Context,
+    interrupts: Interrupts,
+    progress: Progress,
+    destination: "Destination[Id]",
+    ids: list[Id],
+) -> None:
+    """Print where records were stored, whole even when a signal comes meanwhile."""
+    progress.advance(len(ids))
+    if context.format is None:
+        return
+    lines = b"".join(_address_line(context.format, destination, id) for id in ids)
+    wait = partial(interrupts.wait_to_write, context.output.wait_until_writable, True)
+    if not context.output.records([lines], lambda _begun: wait()) and interrupts.received is None:
+        raise context.output.failure()
+
+
+def _address_line(format: Format, destination: "Destination[Id]", id: Id) -> bytes:
+    text = f"{id}" if format is Format.NAME else to_json(destination.document(id))
+    return text.encode() + b"\n"
+
+
+def _progress(context: Context, request: Request) -> AbstractContextManager[Progress]:
+    typed = not request.values and request.file is None and is_typed()
+    shown = not typed and (context.format is None or context.output.is_in_file)
+    return context.diagnostics.progress(f"store in {request.destination}", shown=shown)

@@ -1,0 +1,167 @@
+"""Where new records come from: arguments, a file or stdin, and what options add to them."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO, UnsupportedOperation
+from select import select
+from typing import TYPE_CHECKING, NamedTuple
+
+from mq.cli.standard_input import require_open
+from mq.text.framing import Framing, InputForm, read_records
+from store.model.errors import BadInput
+from store.model.topics import Headers, NewRecord
+
+Named = Iterator[tuple[str, NewRecord]]
+"""Records with what errors call them, such as `line 17`; empty where there is only one."""
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class InputFile(Protocol):
+        """A buffered binary file."""
+
+        def isatty(self) -> bool:
+            """Whether a person types it."""
+
+        def fileno(self) -> int:
+            """Its descriptor; raises UnsupportedOperation for what is in memory."""
+
+        def tell(self) -> int:
+            """How many bytes of it were read."""
+
+        def read(self, size: int = -1, /) -> bytes:
+            """Read up to that many bytes."""
+
+        def read1(self, size: int = -1, /) -> bytes:
+            """Read what is there, up to that many bytes."""
+
+
+class PromptInput:
+    """A stream of bytes that says so before a read has to wait for somebody to write more."""
+
+    def __init__(self, file: "InputFile", before_waiting: Callable[[], None]) -> None:
+        self._file = file
+        self._before_waiting = before_waiting
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read up to that many bytes."""
+        return self._file.read(size)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Read what is there, up to that many bytes; wait only while there is nothing."""
+        if not _has_something(self._file):
+            self._before_waiting()
+        return self._file.read1(size)
+
+
+class Given(NamedTuple):
+    """What the command line says of every record; it counts more than what the input says."""
+
+    key: bytes | None
+    headers: Headers
+    partition: int | None
+
+    def applied(self, record: NewRecord) -> NewRecord:
+        """The record with that in it."""
+        if self.key is not None:
+            record.key = self.key
+        record.headers = {**(record.headers or {}), **self.headers}
+        if self.partition is not None:
+            record.partition = self.partition
+        return record
+
+    def __bool__(self) -> bool:
+        return self != Given(None, {}, None)
+
+
+class GivenMessage(NamedTuple):
+    """What the command line says of every message; it counts more than what the input says.
+
+    `delay` and `ttl` are in seconds.
+    """
+
+    delay: float | None = None
+    message_group: str | None = None
+    dedup_id: str | None = None
+    priority: int | None = None
+    ttl: float | None = None
+
+
+class KnownPartitions:
+    """Lets records keep the partition that they had, where the topic has that many.
+
+    `moved` counts those that go where their key takes them instead.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.moved = 0
+        self._number = number
+
+    def applied(self, record: NewRecord) -> NewRecord:
+        """The record, without a partition that the topic does not have."""
+        if record.partition is None or record.partition < self._number:
+            return record
+        self.moved += 1
+        record.partition = None
+        return record
+
+
+def from_values(values: Sequence[str], form: InputForm) -> Named:
+    """A record from each argument, whatever bytes it has."""
+    if form.framing is not Framing.NDJSON:
+        form = form._replace(framing=Framing.WHOLE)
+    for number, value in enumerate(values, 1):
+        name = f"value {number}" if len(values) > 1 else ""
+        try:
+            for _, record in read_records(BytesIO(os.fsencode(value)), form):
+                yield name, record
+        except BadInput as error:
+            raise named_error(name, error) from None
+
+
+def from_file(file: "InputFile", form: InputForm, before_waiting: Callable[[], None]) -> Named:
+    """The records in a file, which may be a pipe that somebody still writes to."""
+    nouns = {Framing.NUL: "record", Framing.WHOLE: ""}
+    noun = nouns.get(form.framing, "line")
+    for number, record in read_records(PromptInput(file, before_waiting), form):
+        yield f"{noun} {number}" if noun else "", record
+
+
+@contextmanager
+def opened(path: str | None) -> "Iterator[InputFile]":
+    """The file at that path, or stdin without one and for `-`; raises BadInput."""
+    source = 0 if path is None or path == "-" else path
+    if source == 0:
+        require_open()
+    try:
+        file = open(source, "rb", closefd=source != 0)  # noqa: SIM115
+    except OSError as error:
+        raise BadInput(f"{path or 'stdin'} can't be read: {error.strerror}") from None
+    with file:
+        yield file
+
+
+def regular_size(file: "InputFile") -> int | None:
+    """How many bytes a file has; None for a pipe or a terminal, which has no size."""
+    import stat
+
+    found = os.fstat(file.fileno())
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def changed(records: Named, change: Callable[[NewRecord], NewRecord]) -> Named:
+    """The records, each after a change."""
+    return ((name, change(record)) for name, record in records)
+
+
+def named_error(name: str, error: BadInput) -> BadInput:
+    """The error, saying first which record it is about."""
+    return BadInput(f"{name}: {error.message}" if name else error.message, error.hint)
+
+
+def _has_something(file: "InputFile") -> bool:
+    try:
+        return bool(select([file.fileno()], [], [], 0)[0])
+    except UnsupportedOperation:
+        return True

@@ -1,0 +1,97 @@
+"""Storing a stream of records in batches, each confirmed before the next begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Generic
+
+from mq.cli.interrupts import Interrupts
+from mq.write.destinations import Id
+from mq.write.inputs import Named, named_error
+from store.model.errors import BadRecord, MqError
+from store.model.text import counted
+
+if TYPE_CHECKING:
+    from mq.write.destinations import Destination
+    from store import NewRecord, Store
+
+BATCH_BYTES = 8 << 20
+
+
+class Loader(Generic[Id]):
+    """Stores records in a destination; `confirm` is called with what each transaction stored."""
+
+    def __init__(
+        self, store: Store, destination: Destination[Id], *,
+        batch: int, confirm: Callable[[list[Id]], None], interrupts: Interrupts,
+    ) -> None:  # fmt: skip
+        self.stored = 0
+        self.skipped = 0
+        self._store = store
+        self._destination = destination
+        self._batch = batch
+        self._confirm = confirm
+        self._interrupts = interrupts
+        self._pending: list[NewRecord] = []
+        self._names: list[str] = []
+        self._size = 0
+
+    def load(self, records: Named) -> None:
+        """Store all records, which come with what errors call them, such as `line 17`.
+
+        An error tells how many records are stored all the same.
+        """
+        try:
+            for name, record in records:
+                if self.skipped < self._destination.stored_before:
+                    self.skipped += 1
+                else:
+                    self._add(name, record)
+            self.flush()
+        except MqError as error:
+            if self.stored:
+                before = f"{counted(self.stored, self._destination.noun)} before it"
+                told = f"{before} {'is' if self.stored == 1 else 'are'} stored"
+                error.args = (f"{error.message}; {told}",)
+            raise
+
+    def flush(self) -> None:
+        """Store what waits for its batch to fill up; then a signal waits for its confirmation."""
+        if not self._pending:
+            return
+        try:
+            self._store_pending()
+        except BaseException as error:
+            # A signal that waited tells less than what failed.
+            with suppress(KeyboardInterrupt):
+                self._interrupts.release()
+            if isinstance(error, BadRecord):
+                raise named_error(self._names[error.index], error) from error
+            raise
+        self._interrupts.release()
+
+    def _store_pending(self) -> None:
+        # Nothing in here waits for anybody, so the transaction needs no deadline.
+        with self._store.transaction(timeout=math.inf) as tx:
+            self._interrupts.hold()
+            first = self._destination.stored_before + self.stored
+            ids = self._destination.write(tx, self._pending, first)
+        self._count_stored(ids)
+        self._confirm(ids)
+
+    def _add(self, name: str, record: NewRecord) -> None:
+        size = len(record.value or b"") + len(record.key or b"")
+        if self._size + size > BATCH_BYTES:
+            self.flush()
+        self._pending.append(record)
+        self._names.append(name)
+        self._size += size
+        if len(self._pending) >= self._batch:
+            self.flush()
+
+    def _count_stored(self, ids: list[Id]) -> None:
+        self.stored += len(self._pending)
+        self._destination.count_stored(self._pending, ids)
+        self._pending, self._names, self._size = [], [], 0

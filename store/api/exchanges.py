@@ -1,0 +1,172 @@
+"""Calls on exchanges and bindings, and publishing through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Unpack
+
+from store.api.base import Calls, encoded, frees_room
+from store.model.errors import Exists, Unroutable
+from store.sqlite import exchanges, queues
+from store.sqlite.log.encoding import encode_bytes, encode_headers, given_list
+
+if TYPE_CHECKING:
+    from store.model.exchanges import Binding, Exchange, ExchangeSettings, Route, RouteExplanation
+    from store.model.messages import NewMessage
+    from store.model.topics import Headers, Seconds, Timestamp
+    from store.sqlite.queues.publish import Placed
+
+
+_SETTINGS = ("alternate",)
+
+
+class RoutingCalls(Calls):
+    """Exchanges: create, bind, ask where a key leads, publish."""
+
+    def create_exchange(
+        self, name: str, type: str, *, if_not_exists: bool = False,
+        **settings: Unpack[ExchangeSettings],
+    ) -> Exchange:  # fmt: skip
+        """Create an exchange: `direct`, `topic`, `fanout` or `headers`, as in RabbitMQ.
+
+        `alternate` is the exchange that gets what no binding matches; it may be created later.
+        Raises `Exists`, with `if_not_exists` only when the settings differ.
+        """
+        alternate = encoded(settings, (), _SETTINGS).get("alternate")
+        with self._write() as tx:
+            present = exchanges.catalog.find_or_none(tx, name) if if_not_exists else None
+            if present is not None:
+                return _agreeing(present, type, alternate)
+            return exchanges.catalog.create(tx, name, type, alternate)
+
+    def exchanges(self) -> list[Exchange]:
+        """Every exchange, by name."""
+        with self._read() as tx:
+            return exchanges.catalog.every(tx)
+
+    def exchange(self, name: str) -> Exchange:
+        """One exchange; raises `NotFound`."""
+        with self._read() as tx:
+            return exchanges.catalog.find(tx, name)
+
+    def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
+        """Change what is given and keep the rest: give an exchange another alternate, or none."""
+        changes = encoded(settings, (), _SETTINGS)
+        with self._write() as tx:
+            present = exchanges.catalog.find(tx, name)
+            return exchanges.catalog.alter(tx, name, changes.get("alternate", present.alternate))
+
+    @frees_room
+    def delete_exchange(self, name: str, *, if_unused: bool = False) -> Exchange:
+        """Delete an exchange and every binding from and to it; the exchange as it was.
+
+        Raises `Conflict` while it is an alternate or gets a queue's dead letters, and with
+        `if_unused` while bindings lead out of it.
+        """
+        with self._write() as tx:
+            return exchanges.catalog.delete(tx, name, if_unused=if_unused)
+
+    def bind(
+        self, exchange: str, destination: str, *, key: str = "", headers: Headers | None = None,
+        match: str = "all",
+    ) -> bool:  # fmt: skip
+        """Bind a queue, a topic or `exchange:NAME`; False when it was bound so already.
+
+        A headers exchange compares `headers` as `match` says: all, any, all-with-x, any-with-x.
+        """
+        with self._write() as tx:
+            return exchanges.bindings.bind(tx, exchange, destination, key, headers, match)
+
+    @frees_room
+    def unbind(
+        self, exchange: str, destination: str, *, key: str = "", headers: Headers | None = None,
+        match: str = "all",
+    ) -> None:  # fmt: skip
+        """Undo a binding, named by the same arguments; raises `NotFound`."""
+        with self._write() as tx:
+            exchanges.bindings.unbind(tx, exchange, destination, key, headers, match)
+
+    def bindings(
+        self, exchange: str | None = None, destination: str | None = None
+    ) -> list[Binding]:
+        """The bindings, by exchange and in the order made; of one, or to one destination."""
+        with self._read() as tx:
+            return exchanges.bindings.every(tx, exchange, destination)
+
+    def route(
+        self, exchange: str, key: bytes | str = "", headers: Headers | None = None
+    ) -> list[Route]:
+        """Where a message would go, and by which bindings; nothing is stored."""
+        routing_key = exchanges.tables.routing_key(encode_bytes(key, "key"))
+        encode_headers(headers)
+        with self._read() as tx:
+            steps = exchanges.tables.current(tx).steps(tx, exchange, routing_key, headers or {})
+        return list(exchanges.walk.routes(steps))
+
+    def explain_route(
+        self, exchange: str, key: bytes | str = "", headers: Headers | None = None
+    ) -> RouteExplanation:
+        """`route`, with the bindings of every exchange on the way that did not match, and why."""
+        from store.model.exchanges import RouteExplanation
+
+        routing_key = exchanges.tables.routing_key(encode_bytes(key, "key"))
+        encode_headers(headers)
+        with self._read() as tx:
+            steps = exchanges.tables.current(tx).steps(tx, exchange, routing_key, headers or {})
+            missed = exchanges.explain.unmatched(tx, exchange, steps, routing_key, headers or {})
+        return RouteExplanation(exchanges.walk.routes(steps), tuple(missed))
+
+    def publish(
+        self,
+        exchange: str,
+        key: bytes | str | None,
+        value: bytes | str | None,
+        *,
+        headers: Headers | None = None,
+        timestamp: Timestamp | None = None,
+        delay: Seconds | None = None,
+        message_group: str | None = None,
+        dedup_id: str | None = None,
+        priority: int = 0,
+        ttl: Seconds | None = None,
+        mandatory: bool = False,
+    ) -> list[Placed]:
+        """Publish one message; where it is stored when the call returns. See `publish_many`."""
+        from store.model.messages import NewMessage
+
+        message = NewMessage(
+            value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
+        )
+        return self.publish_many(exchange, [message], mandatory=mandatory)[0]
+
+    def publish_many(
+        self, exchange: str, messages: Iterable[NewMessage], *, mandatory: bool = False
+    ) -> list[list[Placed]]:
+        """Route messages by their keys and headers and store each wherever that leads.
+
+        One transaction: every message in every destination, or nothing. Going nowhere is success
+        unless `mandatory`, which raises `Unroutable`. Raises `BadRecord` for a bad message.
+        """
+        with self._write() as tx:
+            given = given_list(messages, "messages")
+            placed = queues.publish.publish(tx, exchange, given, self._sticky)
+            if mandatory and not all(placed):
+                key = exchanges.tables.routing_key(encode_bytes(given[placed.index([])].key, "key"))
+                raise Unroutable(
+                    f"no binding of exchange {exchange} leads the key {key!r} anywhere",
+                    hint=exchanges.explain.command(exchange, key),
+                )
+            return placed
+
+
+def _agreeing(present: Exchange, type: str, alternate: str | None) -> Exchange:
+    for setting, theirs, ours in (
+        ("type", present.type, type),
+        ("alternate", present.alternate or "none", alternate or "none"),
+    ):
+        if theirs != ours:
+            raise Exists(
+                f"exchange {present.name} exists with another {setting}: {theirs}, not {ours}",
+                hint=f"mq exchange show {present.name}",
+            )
+    return present

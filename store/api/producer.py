@@ -1,0 +1,92 @@
+"""A named producer, whose load can be run again without storing anything twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from store.sqlite import exchanges, log, queues
+
+if TYPE_CHECKING:
+    from store.model.messages import MessageId, NewMessage
+    from store.model.topics import NewRecord, RecordId
+    from store.sqlite.file.database import Database, Write
+    from store.sqlite.log.placement import StickyPlacement
+    from store.sqlite.queues.publish import Placed
+
+
+class Producer:
+    """One incarnation of a named producer; made by `Store.producer`. A newer one fences it."""
+
+    def __init__(
+        self, database: Database, name: str, sticky: Callable[[str], StickyPlacement]
+    ) -> None:
+        self._database = database
+        self._sticky = sticky
+        self.name = name
+        with database.write() as tx:
+            self.epoch = log.producers.register(tx, name)
+
+    def stored(self, destination: str) -> int:
+        """How many records of this producer's input are stored in the topic or queue."""
+        with self._database.read() as tx:
+            return log.producers.stored(tx, self.name, destination)
+
+    def published(self, exchange: str) -> int:
+        """How many messages of this producer's input were published through the exchange."""
+        with self._database.read() as tx:
+            return exchanges.publications.published(tx, self.name, exchange)
+
+    def publish_many(
+        self, exchange: str, messages: Sequence[NewMessage], first_sequence: int
+    ) -> list[list[Placed]]:
+        """Publish what is not published yet, numbered as for `produce_many`; where each of it is.
+
+        One transaction with the count, so that a load that is run again publishes nothing twice.
+        """
+        with self._database.write() as tx:
+            return self.publish_in(tx, exchange, messages, first_sequence)
+
+    def produce_many(
+        self, topic: str, records: Sequence[NewRecord | bytes | str], first_sequence: int
+    ) -> list[RecordId]:
+        """Append the records that are not stored yet, in one transaction; the ids of those.
+
+        Record i has sequence number `first_sequence + i`; numbers count the input from 0, and what
+        lies below the highest one stored is stored already. Raises `Fenced` when a newer
+        incarnation exists.
+        """
+        with self._database.write() as tx:
+            return self.produce_in(tx, topic, records, first_sequence)
+
+    def produce_in(
+        self, tx: Write, topic: str, records: Sequence[NewRecord | bytes | str], first_sequence: int
+    ) -> list[RecordId]:
+        """What `produce_many` does, as part of an open transaction."""
+        found = log.topics.find(tx, topic)
+        present = self._advance(tx, topic, first_sequence, len(records))
+        return log.append.produce(tx, found, records[present:], self._sticky(topic))
+
+    def send_in(
+        self, tx: Write, queue: str, messages: Sequence[NewMessage], first_sequence: int
+    ) -> list[MessageId]:
+        """Send to a queue what is not stored yet, numbered as for `produce_many`."""
+        found = queues.catalog.find(tx, queue)
+        present = self._advance(tx, queue, first_sequence, len(messages))
+        return queues.send.send(tx, found, messages[present:])
+
+    def publish_in(
+        self, tx: Write, exchange: str, messages: Sequence[NewMessage], first_sequence: int
+    ) -> list[list[Placed]]:
+        """What `publish_many` does, as part of an open transaction."""
+        present = exchanges.publications.published(tx, self.name, exchange)
+        fresh = messages[max(0, present - first_sequence) :]
+        placed = queues.publish.publish(tx, exchange, fresh, self._sticky)
+        end = first_sequence + len(messages)
+        exchanges.publications.advance(tx, self.name, self.epoch, exchange, end)
+        return placed
+
+    def _advance(self, tx: Write, destination: str, first_sequence: int, records: int) -> int:
+        return log.producers.advance(
+            tx, self.name, self.epoch, destination, first_sequence, records
+        )

@@ -1,0 +1,394 @@
+"""The store: one file that any number of processes use at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from store.api.dead_letters import DeadLetterCalls
+from store.api.exchanges import RoutingCalls
+from store.api.groups import GroupCalls
+from store.api.operations import OperationCalls
+from store.api.queues import QueueCalls
+from store.api.shares import ShareCalls
+from store.api.tables import TableCalls
+from store.api.topics import TopicCalls
+from store.api.topology import TopologyCalls
+from store.model.clock import SystemClock
+from store.model.errors import Busy, Damaged, NotFound, StoreFull, secondary_to
+from store.model.topics import in_seconds
+from store.sqlite import leases, log, operations, queues
+from store.sqlite.file import files
+from store.sqlite.file.connections import translated
+from store.sqlite.file.database import Database
+from store.sqlite.log.encoding import milliseconds
+from store.sqlite.queues import policies
+
+if TYPE_CHECKING:
+    from store.api.consumer import Consumer
+    from store.api.producer import Producer
+    from store.api.transaction import Transaction
+    from store.model.clock import Clock
+    from store.model.maintenance import Progress
+    from store.model.messages import Message
+    from store.model.shares import SharedRecord
+    from store.model.topics import Seconds
+    from store.sqlite.file.database import Snapshot, Write
+    from store.sqlite.log.positions import Position
+    from store.sqlite.operations.copies import Contents
+
+_PAGES_A_STEP = 500
+_PAGES_A_STEP_WHEN_FULL = 16
+
+Taken = TypeVar("Taken")
+
+
+class Store(
+    TopicCalls,
+    TableCalls,
+    QueueCalls,
+    ShareCalls,
+    DeadLetterCalls,
+    RoutingCalls,
+    GroupCalls,
+    TopologyCalls,
+    OperationCalls,
+):
+    """An open store. It may be used by several threads, and must be opened again after fork."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._placements: dict[str, log.placement.StickyPlacement] = {}
+        # Damage that a receive from a queue or share came upon while it had something to give.
+        self._untold: dict[str, Damaged] = {}
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = False,
+        durability: str = "full",
+        timeout: Seconds = 30.0,
+        clock: Clock | None = None,
+        allow_network_fs: bool = False,
+        accept_log: bool = False,
+        tell: Callable[[str], None] | None = None,
+    ) -> Store:
+        """Open the store at `path`; with `create`, make it first where there is none.
+
+        `durability` applies to a new store: `full` survives a power cut, `normal` a killed process.
+        `timeout` is how many seconds a call waits for the write lock. Where confirmed commits are
+        missing `tell` hears it, or else the logger `mq`. Raises `NotFound`, `ForeignFile`,
+        `NewerStore`, and `StoreUnusable` where the log beside the file is not its own, unless
+        `accept_log` takes it as it is.
+        """
+        files.check_durability(durability)
+        clock = clock or SystemClock()
+        found = files.resolve(path)
+        if not allow_network_fs:
+            files.refuse_network_file_system(found.parent)
+        if create and not found.exists():
+            _require_folder(found.parent)
+            with translated(found):
+                files.create(found, durability, clock, in_seconds(timeout))
+        if accept_log:
+            from store.sqlite.file import losses
+
+            losses.accept_log(found, in_seconds(timeout))
+        store = cls(Database(found, clock, in_seconds(timeout)))
+        if store._database.has_news:
+            from store.sqlite.file import losses
+
+            losses.tell(store._database, tell)
+        return store
+
+    @property
+    def path(self) -> Path:
+        """The file, as an absolute path."""
+        return self._database.path
+
+    @property
+    def clock(self) -> Clock:
+        """Where the store takes its time from."""
+        return self._database.clock
+
+    def consumer(
+        self,
+        group: str,
+        topics: Iterable[str],
+        *,
+        member: str | None = None,
+        session_timeout: Seconds = 45.0,
+        max_poll_interval: Seconds = 300.0,
+        start: str | Position = "earliest",
+        timeout: Seconds | None = None,
+    ) -> Consumer:
+        """Join a group and read topics from its committed offsets, or from `start` without any.
+
+        With `timeout`, waits so many seconds for partitions, then raises `TimedOut`; without it, a
+        member for whom none is left is idle until one becomes free.
+        """
+        from store.api.consumer import Consumer, joining
+
+        position = (
+            log.positions.parse_position(start, self.clock.wall())
+            if isinstance(start, str)
+            else start
+        )
+        consumer = Consumer(
+            self._database,
+            group,
+            joining(
+                topics,
+                member,
+                milliseconds(session_timeout, "session_timeout"),
+                milliseconds(max_poll_interval, "max_poll_interval"),
+                position,
+            ),
+        )
+        if timeout is not None:
+            consumer.wait_for_partitions(timeout)
+        return consumer
+
+    def receive(
+        self,
+        queue: str,
+        max_messages: int = 1,
+        wait: Seconds | None = None,
+        lease: Seconds | None = None,
+        *,
+        holder: str | None = None,
+        attached: bool = False,
+        prefetch: int | None = None,
+        until: Callable[[], bool] | None = None,
+    ) -> list[Message]:
+        """Lease up to `max_messages` messages, waiting up to `wait` seconds for the first.
+
+        Without `wait` the queue's own counts (SQS: ReceiveMessageWaitTimeSeconds). With `prefetch`
+        the holder never has more than so many messages of the queue in hand.
+
+        Each comes with its receipt, and comes back unless it is acknowledged within `lease`
+        seconds, by default the queue's. The leases of an `attached` holder also end with its
+        process. The wait, for the write lock too, ends early when `until`, which is called often,
+        returns True.
+
+        A damaged message is never among them: it goes to the DLQ, or stays where it is. Once
+        nothing else is there, `Damaged` tells of it, a single time.
+        """
+        take = partial(
+            self._receive, queue, max_messages, lease, holder, attached, prefetch, until=until
+        )
+        return self._take(queue, take, wait, until)
+
+    def acquire(
+        self,
+        share: str,
+        max_records: int = 1,
+        wait: Seconds = 0.0,
+        lease: Seconds | None = None,
+        *,
+        holder: str | None = None,
+        attached: bool = False,
+        until: Callable[[], bool] | None = None,
+    ) -> list[SharedRecord]:
+        """Lease up to `max_records` records through a share, as `receive` does through a queue.
+
+        Settle them by their receipts: ack accepts, nack releases, reject archives, extend renews
+        (KIP-932). A lease that lapsed is lost at once. Raises `Damaged` as `receive` does.
+        """
+        take = partial(self._acquire, share, max_records, lease, holder, attached, until=until)
+        return self._take(share, take, wait, until)
+
+    def _take(
+        self, name: str, take: Callable[[], tuple[list[Taken], int, Damaged | None]],
+        wait: Seconds | None, until: Callable[[], bool] | None,
+    ) -> list[Taken]:  # fmt: skip
+        began = monotonic()
+        patience = None if wait is None else in_seconds(wait)
+        since = None
+        while True:
+            try:
+                taken, others, damage = take()
+            except Busy:
+                if until is None or not until():
+                    raise
+                return []
+            if damage is not None:
+                self._untold[name] = damage
+            if taken:
+                return taken
+            if not others and name in self._untold:
+                raise self._untold.pop(name)
+            deadline = began + (self._own_wait(name) if patience is None else patience)
+            is_over = monotonic() >= deadline or (until is not None and until())
+            if is_over and not others:
+                return []
+            # Waiting is for commits after a try, and so begins with another try.
+            if since is not None and not others:
+                self._wait_for_message(name, since, deadline, until)
+            since = self._database.changed()
+
+    def _own_wait(self, queue: str) -> float:
+        with self._read() as tx:
+            return queues.catalog.find(tx, queue).config.wait / 1000
+
+    def _wait_for_message(
+        self, name: str, since: int, deadline: float, until: Callable[[], bool] | None
+    ) -> None:
+        # Whatever comes first: somebody's commit, or a lease or delay that ends by itself.
+        with self._read() as tx:
+            reader = leases.lookup.find_reader(tx, name)
+            pauses = [
+                queues.view.seconds_until_due(tx, reader),
+                policies.expiry.seconds_until_next(tx),
+            ]
+            # Who stands in line looks whether those in front are still there, and is seen itself.
+            if reader.single_active or leases.abandoned.is_possible(tx, reader):
+                pauses.append(leases.abandoned.CHECK_SECONDS)
+        deadline = min([deadline, *(monotonic() + pause for pause in pauses if pause is not None)])
+        from store.sqlite.file import waiting
+
+        waiting.wait_for_commit(self._database, since, deadline, until)
+
+    def producer(self, name: str) -> Producer:
+        """Begin a new incarnation of a named producer; older ones are fenced."""
+        from store.api.producer import Producer
+
+        return Producer(self._database, name, self._sticky)
+
+    def transaction(self, timeout: Seconds = 5.0) -> Transaction:
+        """A `with` block whose outputs, offsets and own SQL commit together or not at all.
+
+        Other writers wait meanwhile, so it must end within `timeout` seconds.
+        """
+        from store.api.transaction import Transaction
+
+        return Transaction(self, self._database.write(), in_seconds(timeout))
+
+    def changed(self) -> int:
+        """A number that is another one after anybody's commit; for `wait`.
+
+        Raises `StoreUnusable` when the store's file was removed or replaced.
+        """
+        return self._database.changed()
+
+    def wait(self, since: int, timeout: Seconds, until: Callable[[], bool] | None = None) -> bool:
+        """Wait up to `timeout` seconds for a commit after `since = store.changed()`.
+
+        The wait ends early when `until`, which is called often, returns True.
+        """
+        from store.sqlite.file import waiting
+
+        return waiting.wait_for_commit(
+            self._database, since, monotonic() + in_seconds(timeout), until
+        )
+
+    def backup(self, target: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
+        """Write a consistent, compact copy to a new file while others go on; its size in bytes.
+
+        The copy is verified. `progress` is called with how many of how many bytes are written.
+        Raises `Damaged` where it has problems, `Exists` where the file is there already, and
+        `BadInput` for a name that no store can have.
+        """
+        return operations.copies.back_up(self._database, files.resolve(target), progress)
+
+    @classmethod
+    def restore(
+        cls,
+        backup: str | os.PathLike[str],
+        path: str | os.PathLike[str],
+        *,
+        timeout: Seconds = 30.0,
+        clock: Clock | None = None,
+        allow_network_fs: bool = False,
+        progress: Progress | None = None,
+    ) -> Contents:
+        """Put a copy of a backup, or of any store, in the place of the store at `path`.
+
+        It happens whole or not at all. Processes that have the store open hear `StoreUnusable` with
+        their next call, and write nothing any more. Raises `NotFound` where there is no backup,
+        `ForeignFile` where one of the two is no store, `Damaged` where the backup has problems.
+        `progress` is called with how many of how many bytes are copied.
+        """
+        source, target = files.resolve(backup), files.resolve(path)
+        if not allow_network_fs:
+            files.refuse_network_file_system(target.parent)
+        return operations.copies.restore(
+            source, target, clock or SystemClock(), in_seconds(timeout), progress
+        )
+
+    @classmethod
+    def contents(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        timeout: Seconds = 30.0,
+        clock: Clock | None = None,
+    ) -> Contents:
+        """How much is in the file of a store of any schema, which is left as it is."""
+        return operations.copies.contents(
+            files.resolve(path), clock or SystemClock(), in_seconds(timeout)
+        )
+
+    def vacuum(self, *, progress: Progress | None = None) -> int:
+        """Give unused pages back to the file system, in short steps; how many bytes it gave.
+
+        `progress` is called with how many of how many bytes that is so far.
+        """
+        freed = 0
+        unused = self.status().free_bytes if progress else 0
+        while step := self._step(_free_pages):
+            freed += step
+            if progress is not None:
+                progress(freed * files.PAGE_SIZE, max(unused, freed * files.PAGE_SIZE))
+        self._with_reserve(self._database.checkpoint)
+        with suppress(StoreFull), self._database.write() as tx:
+            tx.require_reserve()
+        return freed * files.PAGE_SIZE
+
+    def close(self) -> None:
+        """Close the file; what was confirmed stays."""
+        self._database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with secondary_to(error):
+            self.close()
+
+    def _read(self) -> AbstractContextManager[Snapshot]:
+        return self._database.read()
+
+    def _write(
+        self, timeout: float | None = None, until: Callable[[], bool] | None = None
+    ) -> AbstractContextManager[Write]:
+        return self._database.write(timeout, until)
+
+    def _with_reserve(self, call: Callable[[], Taken]) -> Taken:
+        return self._database.with_reserve(call)
+
+    def _sticky(self, topic: str) -> log.placement.StickyPlacement:
+        return self._placements.setdefault(topic, log.placement.StickyPlacement())
+
+
+def _free_pages(tx: Write) -> int:
+    pages = _PAGES_A_STEP_WHEN_FULL if tx.lock.lends else _PAGES_A_STEP
+    return operations.maintenance.free_pages(tx, pages)
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise NotFound(f"the folder {folder} does not exist", hint=f"mkdir -p {folder}")

@@ -1,0 +1,1 @@
+"""Words and plain values: names, settings, records, errors; no I/O, nothing of an engine."""

@@ -1,0 +1,139 @@
+"""The values of dead letters, and of a message's history. Times are Unix milliseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from store.model.messages import Message
+
+Reason = Literal["max_deliveries", "rejected", "expired", "overflow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One queue and reason in a dead letter's history: how often, and when first (as x-death).
+
+    `ttl` is the time to live that the message had there, in milliseconds, if that ended it.
+    """
+
+    source: str
+    reason: Reason
+    count: int
+    at: int
+    ttl: int | None = None
+
+
+class Dead(NamedTuple):
+    """Why a message is a dead letter; `hops` is its whole history, newest first.
+
+    `priority` is the one it was sent with, which its DLQ may not have.
+    """
+
+    source: str
+    reason: Reason
+    at: int
+    deliveries: int
+    error: str | None
+    hops: tuple[Hop, ...]
+    priority: int = 0
+
+    @property
+    def source_name(self) -> str:
+        """Where it comes from, without the sequence number or offset."""
+        return self.source.partition("@")[0]
+
+
+class Chosen(NamedTuple):
+    """A dead letter to be moved or removed; `source` is the address that it had before it died.
+
+    `size` is bytes of key and value together.
+    """
+
+    id: str
+    sequence: int
+    address: str
+    source: str
+    size: int
+
+    @classmethod
+    def of(cls, letter: Message) -> Chosen:
+        """What is to be known of a dead letter."""
+        assert letter.dead is not None
+        size = len(letter.key or b"") + len(letter.value or b"")
+        return cls(letter.id, letter.sequence, letter.address, letter.dead.source, size)
+
+
+class Moved(NamedTuple):
+    """A message of so many bytes that was moved from one queue to another."""
+
+    id: str
+    source: str
+    target: str
+    size: int = 0
+
+    @property
+    def sequence(self) -> int:
+        """Its sequence number where it was."""
+        return int(self.source.rpartition("@")[2])
+
+
+class Batch(NamedTuple):
+    """What was done to dead letters in one go; `number` is what `undo_redrive` takes.
+
+    `undone` says how many of the messages were taken back, `edited` tells an edit from a redrive.
+    """
+
+    number: int
+    at: int
+    messages: int
+    undone: int
+    edited: bool
+
+
+class Redriven(NamedTuple):
+    """What became of a message that was redriven: dead again at `dead_letter`, there, or gone."""
+
+    id: str
+    is_present: bool
+    dead_letter: str | None
+    error: str | None
+
+
+class DeadLetterQueue(NamedTuple):
+    """A queue that is somebody's DLQ or holds dead letters; `oldest` is when the first died."""
+
+    name: str
+    dead_letters: int
+    sources: tuple[str, ...]
+    oldest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterGroup:
+    """Dead letters with something in common, and when the first and the last of them died."""
+
+    value: str | None
+    count: int
+    first: int
+    last: int
+
+
+class Event(NamedTuple):
+    """Something that happened to a message or record at an address; what nobody noted is `None`.
+
+    `what` is `sent`, `dead-lettered`, `redriven`, `leased`, `unknown` or how a delivery ended.
+    `reader` is who read it there: a queue, a group or a share. Times are Unix milliseconds.
+    """
+
+    at: int | None
+    address: str
+    what: str
+    reader: str | None = None
+    delivery: int | None = None
+    holder: str | None = None
+    started: int | None = None
+    error: str | None = None
+    reason: Reason | None = None
+    target: str | None = None

@@ -1,0 +1,55 @@
+"""What looking at queues tells of them. All are frozen; times are Unix milliseconds."""
+
+from typing import NamedTuple
+
+from store.model.messages import QueueConfig
+
+
+class QueueStatus(NamedTuple):
+    """A queue with its settings and how many messages are in each state.
+
+    `oldest_seconds` is the age of the oldest message; `acknowledged` and `dropped` count what has
+    left for good since the queue was created.
+    """
+
+    name: str
+    config: QueueConfig
+    created: int
+    ready: int
+    leased: int
+    delayed: int
+    blocked: int
+    bytes: int
+    oldest_seconds: float | None
+    acknowledged: int
+    dropped: int
+    dead_letters: int
+    """How many of its messages are dead letters, of whatever queue, share or group."""
+
+    @property
+    def messages(self) -> int:
+        """How many messages are there, in whatever state."""
+        return self.ready + self.leased + self.delayed + self.blocked
+
+
+class LeaseStatus(NamedTuple):
+    """A message in somebody's hands; `expires` is Unix milliseconds."""
+
+    address: str
+    reader: str
+    holder: str
+    deliveries: int
+    expires: int
+    seconds_left: float
+    receipt: str
+
+
+class Attempt(NamedTuple):
+    """A delivery that ended otherwise than by an ack."""
+
+    number: int
+    holder: str | None
+    started: int | None
+    ended: int
+    outcome: str
+    error: str | None

@@ -1,0 +1,100 @@
+"""The values that shares take and give. All are frozen; times are Unix milliseconds."""
+
+from typing import NamedTuple, TypedDict
+
+from store.model.messages import State
+from store.model.topics import HeaderValue, Seconds
+
+
+class ShareConfig(NamedTuple):
+    """The settings of a share; lengths of time in milliseconds.
+
+    Names and defaults follow Kafka's share groups (KIP-932). `max_in_flight` bounds, per partition,
+    the window from the first unfinished record to the last one that was handed out.
+    """
+
+    lease: int = 30_000
+    max_deliveries: int | None = 5
+    max_in_flight: int = 2_000
+    dlq: str | None = None
+
+
+class ShareSettings(TypedDict, total=False):
+    """The settings of a share as callers give them: lengths of time in seconds."""
+
+    lease: Seconds
+    max_deliveries: int | None
+    max_in_flight: int
+    dlq: str | None
+
+
+class SharedRecord(NamedTuple):
+    """A record that was leased through a share, with the receipt to settle it by."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    headers: dict[str, HeaderValue]
+    value: bytes | None
+    deliveries: int
+    state: State
+    receipt: str
+    lease_expires: int
+    holder: str
+
+    @property
+    def address(self) -> str:
+        """`topic/partition@offset`."""
+        return f"{self.topic}/{self.partition}@{self.offset}"
+
+
+class SharePartition(NamedTuple):
+    """Where a share stands in one partition.
+
+    The window is from `start`, the first unfinished offset, to `next`, the first that was never
+    handed out. In it records are leased, delayed, ready again or finished. `full` says that nothing
+    new is handed out until the window's first record is finished; `pinned_since` is when that one
+    was handed out first.
+    """
+
+    partition: int
+    start: int
+    next: int
+    end: int
+    leased: int
+    delayed: int
+    ready: int
+    finished: int
+    lag: int
+    full: bool
+    pinned_since: int | None
+
+
+class ShareStatus(NamedTuple):
+    """A share with its settings and where it stands in each partition of its topic."""
+
+    name: str
+    topic: str
+    config: ShareConfig
+    created: int
+    partitions: list[SharePartition]
+
+
+class InFlight(NamedTuple):
+    """A record that a share handed out and that is not finished.
+
+    `since` is when it was handed out first, `error` what its last failure told. Holder, expiry and
+    receipt are those of a lease that runs.
+    """
+
+    address: str
+    state: State
+    deliveries: int
+    holder: str | None
+    expires: int | None
+    seconds_left: float | None
+    since: int | None
+    error: str | None
+    receipt: str | None

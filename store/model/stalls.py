@@ -1,0 +1,192 @@
+"""What an operator sees: stalls, the overview, and a screen's details. All are frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from store.model.groups import Lag
+from store.model.maintenance import StoreStatus
+from store.model.queues import QueueStatus
+from store.model.shares import ShareStatus
+from store.model.topics import TopicStatus
+
+StallKind = Literal["group", "fifo", "share"]
+Cause = Literal["held", "abandoned", "poison", "damaged", "unassigned"]
+Verdict = Literal["blocks", "blocked", "waits", "next", "done", "free"]
+SubjectKind = Literal["topic", "queue", "share"]
+SubjectState = Literal["stalled", "dead letters", "lagging", "ok", "idle"]
+Action = Literal[
+    "dead-letter", "release", "skip", "read", "reset", "delete", "policy", "create", "purge"
+]
+
+BUCKET_SECONDS = 10
+"""How long one of a subject's trend samples is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A way out of a stall: a command that can be run as it is, and what it does in a few words.
+
+    A policy keeps the stall from coming again, and ends it where its limit is reached already.
+    """
+
+    action: Action
+    command: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A record or message that others wait for, what it is that holds it, and the ways out.
+
+    `blocked` counts what waits behind the blocker, and `keys` their distinct keys: exact, or with
+    `keys_exact` False at least so many. `seconds` is how long nothing has moved. `holder_seen` is
+    how many seconds ago the holder last gave a sign of life, `growth` what is added per second
+    minus what leaves, `retention_seconds` when retention will remove the blocker.
+    """
+
+    kind: StallKind
+    source: str
+    partition: int | None
+    reader: str
+    blocker: str
+    key: bytes | None
+    blocked: int
+    keys: int
+    keys_exact: bool
+    seconds: float
+    threshold: float
+    deliveries: int
+    holder: str | None
+    holder_host: str | None
+    holder_pid: int | None
+    holder_seen: float | None
+    error: str | None
+    same_errors: int
+    cause: Cause
+    why: str
+    committed: int | None
+    offset: int
+    end: int
+    size: int | None
+    produced: int | None
+    oldest_seconds: float
+    growth: float
+    retention_seconds: float | None
+    remedies: tuple[Remedy, ...]
+
+    @property
+    def do(self) -> list[str]:
+        """The ways out as commands, the best first."""
+        return [remedy.command for remedy in self.remedies]
+
+    @property
+    def place(self) -> str:
+        """Where it is: `orders/2` for a partition, the queue's name for a FIFO group."""
+        return self.source if self.partition is None else f"{self.source}/{self.partition}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A topic, queue or share in the overview.
+
+    `depth` is what it holds (of a share: what it has not finished); ready, leased, delayed and
+    blocked are `None` for a topic. `lag` is that of the group that is furthest behind. Rates are
+    messages per second over the last minute; `trend` is how many came in per ten seconds, oldest
+    first.
+    """
+
+    name: str
+    kind: SubjectKind
+    state: SubjectState
+    depth: int
+    ready: int | None
+    leased: int | None
+    delayed: int | None
+    blocked: int | None
+    lag: int | None
+    oldest_seconds: float | None
+    in_rate: float
+    out_rate: float
+    trend: tuple[int, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The store at one moment: subjects worst first, stalls worst first by blocked x age.
+
+    `taken` is Unix milliseconds. `stalls` may be cut off: `stall_count` is how many there are.
+    """
+
+    taken: int
+    status: StoreStatus
+    in_rate: float
+    out_rate: float
+    dead_letters: int
+    stall_count: int
+    stalls: tuple[Stall, ...]
+    subjects: tuple[Subject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicDetail:
+    """A topic with the bars of its groups; at most so many partitions and rows as asked for.
+
+    `retention_seconds` gives, by partition, when retention will next remove a record.
+    """
+
+    status: TopicStatus
+    retention_seconds: dict[int, float]
+    lags: tuple[Lag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRow:
+    """A message in somebody's hands, or waiting for a retry (then `holder` is `None`)."""
+
+    address: str
+    message_group: str | None
+    holder: str | None
+    held_seconds: float | None
+    seconds_left: float
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDetail:
+    """A queue or share with its leases, the next to lapse first."""
+
+    status: QueueStatus | ShareStatus
+    leases: tuple[LeaseRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterRow:
+    """Dead letters of one source, reason and normalised error; `sample` is the newest's address."""
+
+    queue: str
+    source: str
+    reason: str
+    error: str | None
+    count: int
+    first: int
+    last: int
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What an address is to one reader.
+
+    It blocks others, is blocked by `blocker`, waits its turn, is read next, is done with, or is
+    free. `stall` is the stall that it causes or suffers from.
+    """
+
+    address: str
+    reader: str | None
+    verdict: Verdict
+    blocker: str | None
+    why: str
+    stall: Stall | None

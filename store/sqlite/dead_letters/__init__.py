@@ -1,0 +1,18 @@
+"""Dead letters: found, grouped, sent back, brought in, and the journal that takes it back."""
+
+from typing import TYPE_CHECKING
+
+from store.lazy import on_demand
+
+if TYPE_CHECKING:
+    from store.sqlite.dead_letters import (
+        copies as copies,
+        find as find,
+        grouping as grouping,
+        history as history,
+        journal as journal,
+        redrive as redrive,
+        restore as restore,
+    )
+else:
+    __getattr__ = on_demand(__name__)

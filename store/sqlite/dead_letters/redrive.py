@@ -1,0 +1,323 @@
+"""Dead letters sent back, edited, and all of that taken back again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from store.model.addresses import OFFSET_BITS, OFFSET_MASK
+from store.model.dead_letters import Chosen, Moved, Redriven
+from store.model.errors import BadInput, Conflict, Damaged, MqError, NotFound
+from store.model.text import counted
+from store.sqlite import leases, log, queues
+from store.sqlite.dead_letters import find, journal
+from store.sqlite.dead_letters.journal import Entry
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.transactions import array
+from store.sqlite.leases import move, origins
+from store.sqlite.leases.messages import Stored
+from store.sqlite.leases.origins import Origin
+from store.sqlite.log.checksum import checksum
+from store.sqlite.queues import view
+from store.sqlite.queues.catalog import Queue
+
+
+class Redrive(NamedTuple):
+    """What a redrive did, or would do.
+
+    `batch` is what `undo` takes; `None` for a dry run, and where nothing was moved.
+    """
+
+    batch: int | None
+    moved: list[Moved]
+
+
+class _Targets:
+    """The queues that dead letters go to: `to`, else each to where it came from."""
+
+    def __init__(self, tx: Snapshot, queue: Queue, to: str | None) -> None:
+        self._tx, self._queue, self._to = tx, queue, to
+        # Where there is nothing to move, a wrong name is told too.
+        self._found = {} if to is None else {to: queues.catalog.find(tx, to)}
+
+    def of(self, address: str, source: str) -> Queue:
+        """The one for a letter that came from `source`; raises `NotFound`, `BadInput`."""
+        name = self._to or _source_queue(self._queue, address, source)
+        if name == self._queue.name:
+            raise BadInput(f"{address} is in {name} already", hint="--to another queue")
+        if name not in self._found:
+            self._found[name] = queues.catalog.find(self._tx, name)
+        target = self._found[name]
+        if target.config.fifo != self._queue.config.fifo:
+            raise BadInput(
+                f"{address} can't go to {name}: a FIFO and a standard queue don't mix",
+                hint="redrive to a queue of the same type: --to QUEUE",
+            )
+        return target
+
+
+def _source_queue(queue: Queue, address: str, source: str) -> str:
+    name = source.partition("@")[0]
+    if "/" in name:
+        raise BadInput(
+            f"{address} came from {source}, and a topic takes nothing back",
+            hint=f"--to QUEUE moves it; copies go back by mq dlq export {queue.name}"
+            f" | mq produce {name.partition('/')[0]} --framing ndjson",
+        )
+    return name
+
+
+def plan(tx: Snapshot, queue: Queue, to: str | None, letters: Sequence[Chosen]) -> list[Moved]:
+    """Where each dead letter would go: to `to`, else where it came from; raises `NotFound`."""
+    targets = _Targets(tx, queue, to)
+    return [
+        Moved(one.id, one.address, targets.of(one.address, one.source).name, one.size)
+        for one in letters
+    ]
+
+
+def redrive(
+    tx: Write, queue: Queue, to: str | None, sequences: Collection[int], batch: int | None = None
+) -> Redrive:
+    """Move dead letters back: same id, first time and headers, a new delivery count.
+
+    Those with these sequences that are still there, and that nobody holds. It bypasses
+    deduplication, and each has the whole retention of its queue before it again. It is written
+    down, as more of `batch` if one is given, so that `undo` can take it back.
+    """
+    letters = find.free(tx, queue, sequences)
+    if not letters:
+        return Redrive(batch, [])
+    number = journal.next_batch(tx) if batch is None else batch
+    chosen = _Targets(tx, queue, to)
+    messages, before = [message for message, _ in letters], [origin for _, origin in letters]
+    targets = [
+        chosen.of(f"{queue.name}@{one.sequence}", origin.source or "") for one, origin in letters
+    ]
+    after = [
+        Origin(one.message_id, one.sent, hops=one.hops, priority=one.priority) for one in before
+    ]
+    # All of them first: what arrives in a full queue may push others out of this one.
+    move.take_out(tx, queue, messages)
+    records = move.place(tx, messages, targets, after)
+    journal.note_moves(tx, number, messages, queue.name, records, before)
+    moved = [_moved(queue, *each) for each in zip(messages, targets, records, before, strict=True)]
+    return Redrive(number, moved)
+
+
+def _moved(queue: Queue, message: Stored, target: Queue, record: int, origin: Origin) -> Moved:
+    return Moved(
+        origins.format_id(origin.message_id),
+        f"{queue.name}@{message.sequence}",
+        f"{target.name}@{record & OFFSET_MASK}",
+        message.size,
+    )
+
+
+def edit(
+    tx: Write, queue: Queue, sequence: int, value: bytes | None, *, before: bytes | None
+) -> Redrive:
+    """Replace the value of a dead letter that has the value `before`; all else stays as it is.
+
+    Written down like a redrive. Raises `Conflict` when it has another value by now or somebody
+    has leased it, `BadInput` when it is no dead letter or too large for its queue, `Damaged` when
+    nobody knows what else of it is as it was.
+    """
+    message = view.find_message(tx, queue, sequence)
+    address = f"{queue.name}@{sequence}"
+    origin = origins.get(tx, message.record, message.timestamp, message.slot.level)
+    if origin.reason is None:
+        raise BadInput(
+            f"{address} is not a dead letter",
+            hint=f"mq dlq peek {queue.name} lists those there are",
+        )
+    if view.state_of(tx, queue, message, False) == "leased":
+        raise Conflict(f"{address} is leased by somebody", hint="mq lease list shows by whom")
+    if message.is_damaged:
+        raise Damaged(
+            f"{address} is damaged: {log.damage.CHECKSUM}",
+            hint=f"remove it: mq dlq purge {queue.name} --id"
+            f" {origins.format_id(origin.message_id)} --yes",
+            addresses=(address,),
+        )
+    if message.value != before:
+        raise Conflict(f"{address} was changed meanwhile", hint="edit it again")
+    size = message.size + _growth(message, value)
+    if size > queue.config.max_message:
+        raise BadInput(
+            f"the message would have {size} bytes; queue {queue.name} takes at most"
+            f" {queue.config.max_message}",
+            hint=f"mq queue alter {queue.name} --max-message SIZE",
+        )
+    batch = journal.next_batch(tx)
+    journal.note_edit(tx, batch, message.record, address, origin, before)
+    _write_value(tx, message, value)
+    return Redrive(batch, [Moved(origins.format_id(origin.message_id), address, address)])
+
+
+def _write_value(tx: Write, message: Stored, value: bytes | None) -> None:
+    tx.execute(
+        "update mq_records set value = :value, checksum = :checksum where id = :id",
+        {
+            "value": value,
+            "checksum": checksum(
+                message.record,
+                message.timestamp,
+                message.message_group,
+                message.key,
+                message.headers,
+                value,
+            ),
+            "id": message.record,
+        },
+    )
+    tx.execute(
+        "update mq_partitions set bytes = bytes + :more where id = :lane",
+        {"more": _growth(message, value), "lane": message.slot.partition},
+    )
+    if message.is_damaged:
+        # Whatever else of it is not as it was stays so.
+        move.keep_damage(tx, message.record)
+
+
+def _growth(message: Stored, value: bytes | None) -> int:
+    return len(value or b"") - len(message.value or b"")
+
+
+def undoable(tx: Snapshot, batch: int | None) -> tuple[int, list[tuple[int, int]]]:
+    """A redrive or an edit, by default the last, and what of it `undo` may take back: entries of
+    the journal with their bytes. Raises `NotFound` when there is nothing.
+    """
+    number = journal.last_batch(tx) if batch is None else batch
+    entries = journal.not_undone(tx, number)
+    if number is None or not entries:
+        raise NotFound("there is no redrive to undo", hint="a redrive can be undone once")
+    return number, entries
+
+
+def nothing_left(batch: int) -> Conflict:
+    """Nothing of a redrive could be taken back."""
+    return Conflict(
+        f"nothing of redrive {batch} is left to take back",
+        hint="its messages were acknowledged or moved on, or are leased at the moment",
+    )
+
+
+def cut_short(error: MqError, done: Redrive, planned: int) -> MqError:
+    """An error that ended a redrive, with how far it came and how to take that back."""
+    told = type(error)(
+        f"{error.message}; {len(done.moved):,} of {counted(planned, 'dead letter')} moved"
+    )
+    undo = f"undo with: mq dlq undo {done.batch}"
+    told.hint = undo if not error.hint else f"{error.hint}; {undo}"
+    return told
+
+
+def undo(tx: Write, entries: Sequence[int]) -> list[Moved]:
+    """Take back what these entries of the journal did: what is still there and unleased.
+
+    Each message is a dead letter again as it was, with its id, value, reason and history.
+    """
+    found = journal.entries(tx, entries)
+    present = _in_nobodys_hands(tx, found)
+    there = [entry for entry in found if entry.record in present]
+    edits = [entry for entry in there if entry.edited]
+    return [
+        *_restore_values(tx, edits, present),
+        *_take_back(tx, [entry for entry in there if not entry.edited], present),
+    ]
+
+
+def _in_nobodys_hands(tx: Snapshot, entries: Sequence[Entry]) -> dict[int, tuple[Queue, Stored]]:
+    """What stands where entries left it, by record, and in which queue."""
+    lanes: defaultdict[int, list[int]] = defaultdict(list)
+    for entry in entries:
+        lanes[entry.record >> OFFSET_BITS].append(entry.record & OFFSET_MASK)
+    found = {}
+    for lane, sequences in lanes.items():
+        queue = _queue_of(tx, lane)
+        if queue is not None:
+            slot = leases.rows.slot_in(tx, queue.reader, lane)
+            for message in leases.messages.load_all(tx, slot, sequences):
+                if not message.is_held(tx):
+                    found[message.record] = (queue, message)
+    return found
+
+
+def _queue_of(tx: Snapshot, lane: int) -> Queue | None:
+    name = tx.value(
+        "select c.name from mq_partitions p join mq_channels c on c.id = p.channel"
+        " where p.id = :lane",
+        {"lane": lane},
+    )
+    return None if name is None else queues.catalog.find(tx, name)
+
+
+def _restore_values(
+    tx: Write, entries: Sequence[Entry], present: Mapping[int, tuple[Queue, Stored]]
+) -> Iterator[Moved]:
+    for entry in entries:
+        if not journal.is_edited_since(tx, entry):
+            queue, message = present[entry.record]
+            address = f"{queue.name}@{message.sequence}"
+            _write_value(tx, message, entry.value)
+            journal.undone(tx, [entry])
+            yield Moved(origins.format_id(entry.origin.message_id), address, address)
+
+
+def _take_back(
+    tx: Write, entries: Sequence[Entry], present: Mapping[int, tuple[Queue, Stored]]
+) -> list[Moved]:
+    left: defaultdict[str, list[Stored]] = defaultdict(list)
+    for entry in entries:
+        queue, message = present[entry.record]
+        left[queue.name].append(message)
+    for name, messages in left.items():
+        move.take_out(tx, queues.catalog.find(tx, name), messages)
+    targets = [queues.catalog.find(tx, entry.moved_from.partition("@")[0]) for entry in entries]
+    before = [entry.origin for entry in entries]
+    records = move.place(tx, [present[entry.record][1] for entry in entries], targets, before)
+    journal.undone(tx, entries)
+    journal.follow(tx, entries, records)
+    return [
+        _moved(*present[entry.record], target, record, entry.origin)
+        for entry, target, record in zip(entries, targets, records, strict=True)
+    ]
+
+
+def became_of(tx: Snapshot, batch: int) -> list[Redriven]:
+    """What became of the messages of a redrive: still there, dead again, or done with."""
+    entries = journal.of_batch(tx, batch)
+    dead = _dead_again(tx, entries)
+    present = {
+        record
+        for (record,) in tx.rows(
+            "select id from mq_records where id in (select value from json_each(:records))",
+            {"records": array(entry.record for entry in entries)},
+        )
+    }
+    return [
+        Redriven(
+            id=origins.format_id(entry.origin.message_id),
+            is_present=entry.record in present,
+            error=dead.get(entry.origin.message_id, (None, None))[1],
+            dead_letter=dead.get(entry.origin.message_id, (None, None))[0],
+        )
+        for entry in entries
+    ]
+
+
+def _dead_again(tx: Snapshot, entries: Sequence[Entry]) -> dict[bytes, tuple[str, str | None]]:
+    found = {}
+    for entry in entries:
+        row = tx.row(
+            "select c.name, o.record, o.error from mq_origins o"
+            " join mq_partitions p on p.id = o.record >> :bits"
+            " join mq_channels c on c.id = p.channel"
+            " where o.message_id = :id and o.reason not null",
+            {"bits": OFFSET_BITS, "id": entry.origin.message_id},
+        )
+        if row is not None:
+            found[entry.origin.message_id] = (f"{row[0]}@{row[1] & OFFSET_MASK}", row[2])
+    return found

@@ -1,0 +1,18 @@
+"""Where a message goes; stores none."""
+
+from typing import TYPE_CHECKING
+
+from store.lazy import on_demand
+
+if TYPE_CHECKING:
+    from store.sqlite.exchanges import (
+        bindings as bindings,
+        catalog as catalog,
+        explain as explain,
+        match as match,
+        publications as publications,
+        tables as tables,
+        walk as walk,
+    )
+else:
+    __getattr__ = on_demand(__name__)

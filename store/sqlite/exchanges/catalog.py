@@ -1,0 +1,132 @@
+"""Exchanges as things: to create, find, change and delete."""
+
+from __future__ import annotations
+
+from store.model.addresses import EXCHANGE_PREFIX, check_name
+from store.model.errors import BadInput, Conflict, Exists
+from store.model.exchanges import EXCHANGE_TYPES, Exchange
+from store.sqlite.file.database import Row, Snapshot, Write
+
+_COLUMNS = (
+    "select name, type, alternate, created,"
+    " (select count(*) from mq_bindings b where b.exchange = x.id) from mq_exchanges x"
+)
+
+
+def create(tx: Write, name: str, type: str, alternate: str | None) -> Exchange:
+    """Create an exchange; raises `Exists`. The alternate may be created later (RabbitMQ)."""
+    check_name(name, "exchange name")
+    if type not in EXCHANGE_TYPES:
+        raise BadInput(
+            f"not an exchange type: {type!r}", hint="one of " + ", ".join(EXCHANGE_TYPES)
+        )
+    if find_or_none(tx, name) is not None:
+        raise Exists(f"exchange {name} exists already", hint=f"mq exchange show {name}")
+    check_alternate(name, alternate)
+    tx.execute(
+        "insert into mq_exchanges (name, type, alternate, created)"
+        " values (:name, :type, :alternate, :created)",
+        {"name": name, "type": type, "alternate": alternate, "created": tx.wall},
+    )
+    return find(tx, name)
+
+
+def check_alternate(name: str, alternate: str | None) -> None:
+    """Raise `BadInput` for an alternate that an exchange can't have."""
+    if alternate is None:
+        return
+    check_name(alternate, "exchange name")
+    if alternate == name:
+        raise BadInput(f"exchange {name} can't be its own alternate")
+
+
+def find_id(tx: Snapshot, name: str) -> int:
+    """What an exchange is called in other tables; raises `NotFound`. Counts no bindings."""
+    id: int | None = tx.value("select id from mq_exchanges where name = :name", {"name": name})
+    if id is None:
+        raise tx.missing(name, "exchange")
+    return id
+
+
+def find(tx: Snapshot, name: str) -> Exchange:
+    """The exchange of that name; raises `NotFound`."""
+    find_id(tx, name)
+    found = find_or_none(tx, name)
+    assert found is not None
+    return found
+
+
+def find_or_none(tx: Snapshot, name: str) -> Exchange | None:
+    """The exchange of that name, if there is one."""
+    row = tx.row(f"{_COLUMNS} where name = :name", {"name": name})
+    return None if row is None else _from_row(row)
+
+
+def uncounted(tx: Snapshot, name: str) -> Exchange | None:
+    """The exchange of that name, if there is one; its bindings, which may be many, say 0."""
+    row = tx.row(
+        "select name, type, alternate, created from mq_exchanges where name = :name", {"name": name}
+    )
+    return None if row is None else _from_row(row)
+
+
+def every(tx: Snapshot) -> list[Exchange]:
+    """All exchanges, by name."""
+    return [_from_row(row) for row in tx.rows(f"{_COLUMNS} order by name")]
+
+
+def _from_row(row: Row) -> Exchange:
+    return Exchange(*row)
+
+
+def alter(tx: Write, name: str, alternate: str | None) -> Exchange:
+    """Give an exchange another alternate, or none; its type can't change."""
+    find(tx, name)
+    check_alternate(name, alternate)
+    tx.execute(
+        "update mq_exchanges set alternate = :alternate where name = :name",
+        {"alternate": alternate, "name": name},
+    )
+    return find(tx, name)
+
+
+def delete(tx: Write, name: str, *, if_unused: bool = False) -> Exchange:
+    """Delete an exchange and every binding from and to it; the exchange as it was.
+
+    Raises `Conflict` while it is an alternate or where a queue or share sends its dead letters, and
+    with `if_unused` while bindings lead out of it.
+    """
+    exchange = find(tx, name)
+    if if_unused and exchange.bindings:
+        raise Conflict(
+            f"exchange {name} is in use: {exchange.bindings} bindings lead out of it",
+            hint=f"mq binding list {name}",
+        )
+    _refuse_alternate(tx, name)
+    _refuse_dead_letter_target(tx, name)
+    tx.execute("delete from mq_exchanges where name = :name", {"name": name})
+    return exchange
+
+
+def _refuse_alternate(tx: Snapshot, name: str) -> None:
+    user = tx.value(
+        "select name from mq_exchanges where alternate = :name order by 1", {"name": name}
+    )
+    if user is not None:
+        raise Conflict(
+            f"exchange {name} is the alternate of {user}",
+            hint=f"mq exchange alter {user} --alternate none",
+        )
+
+
+def _refuse_dead_letter_target(tx: Snapshot, name: str) -> None:
+    row = tx.row(
+        "select kind, name from mq_readers where dead_letter_to = :target order by 2",
+        {"target": f"{EXCHANGE_PREFIX}{name}"},
+    )
+    if row is not None:
+        kind, user = row
+        raise Conflict(
+            f"{kind} {user} sends its dead letters to exchange {name}",
+            hint=f"mq {kind} alter {user} --dlq OTHER",
+        )

@@ -1,0 +1,396 @@
+"""SQLite connections as a store opens them, and SQLite's errors in our own words."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+
+from store.model.errors import BadInput, Busy, ForeignFile, MqError, from_system, is_of_machine
+from store.sqlite.file import files, lockfile
+from store.sqlite.file.crash import crash_point
+from store.sqlite.file.lockfile import WriteLock, pause
+
+LARGEST_VALUE = 64 << 20
+_LENGTH_LIMIT = LARGEST_VALUE + (1 << 20)
+_FOREIGN_READER_WAIT_MS = 500
+# So long a close waits for what another thread is doing, in seconds.
+_CLOSING_WAIT = 5.0
+# So long the last one out waits for another process that is closing too, in seconds.
+_LAST_OUT_WAIT = 0.1
+# A Python callback now and then lets Ctrl-C end a long statement.
+_OPCODES_BETWEEN_CALLBACKS = 200_000
+
+
+class ThreadConnections:
+    """What one thread has open: a read-only connection, and a writing one with its lock.
+
+    `calls` counts those under way: until they have ended nobody closes what they use.
+    """
+
+    __slots__ = ("calls", "lock", "reader", "thread", "writer")
+
+    def __init__(self) -> None:
+        self.thread = threading.current_thread()
+        self.calls = 0
+        self.reader: sqlite3.Connection | None = None
+        self.writer: sqlite3.Connection | None = None
+        self.lock: WriteLock | None = None
+
+    def is_idle(self) -> bool:
+        """Whether no call uses them, after waiting a while for one that does."""
+        deadline = monotonic() + _CLOSING_WAIT
+        while self.calls and self.thread.is_alive():
+            if monotonic() >= deadline:
+                return False
+            pause()
+        return True
+
+    def __enter__(self) -> None:
+        self.calls += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.calls -= 1
+
+    def close_writer(self) -> None:
+        """Close the writing connection, then give the lock's descriptor back."""
+        if self.writer is not None:
+            self.writer.close()
+        if self.lock is not None:
+            self.lock.close()
+
+    def close_reader(self) -> None:
+        """Close the read-only connection."""
+        if self.reader is not None:
+            self.reader.close()
+
+
+class PerThread(threading.local):
+    """What the thread that asks has open."""
+
+    connections: ThreadConnections | None = None
+
+
+class Threads:
+    """What all threads of a process have open of one store."""
+
+    def __init__(self) -> None:
+        self._local = PerThread()
+        self._opened: list[ThreadConnections] = []
+        self._opening = threading.Lock()
+
+    @property
+    def current(self) -> ThreadConnections | None:
+        """What this thread has open, if it ever had."""
+        return self._local.connections
+
+    def add_current(self) -> tuple[ThreadConnections, list[ThreadConnections]]:
+        """Begin to note what this thread opens; with it what ended threads left, to be closed.
+
+        Else a program that starts a thread per call would run out of descriptors.
+        """
+        mine = self._local.connections = ThreadConnections()
+        with self._opening:
+            ended = [each for each in self._opened if not each.thread.is_alive()]
+            self._opened = [each for each in self._opened if each.thread.is_alive()]
+            self._opened.append(mine)
+        return mine, ended
+
+    def take_all(self) -> list[ThreadConnections]:
+        """All that is open, to close it; the threads begin anew."""
+        with self._opening:
+            opened, self._opened = self._opened, []
+            self._local = PerThread()
+        return opened
+
+
+def close_all(opened: Iterable[ThreadConnections]) -> None:
+    """Close what threads have open that begin no more calls, and leave the log where it is.
+
+    Where a call goes on and on its connections are left to it.
+    """
+    _close_apart([each for each in opened if each.is_idle()])
+
+
+def _close_apart(idle: Sequence[ThreadConnections]) -> None:
+    # The close of a writing connection is never the last one of the file then: it would move the
+    # log into the file without the lock, and remove whatever log has that name by now.
+    for each in idle:
+        each.close_writer()
+    for each in idle:
+        each.close_reader()
+
+
+def close_store(opened: Sequence[ThreadConnections], own: files.OpenFiles) -> None:
+    """Close what threads have open; the last of all processes leaves the file whole and alone.
+
+    Where the log can't be moved into the file, because a call goes on, the lock is taken, the
+    folder read-only or the disk full, a later close does it.
+    """
+    idle = [each for each in opened if each.is_idle()]
+    lock = _lock_for_closing(own) if idle and len(idle) == len(opened) else None
+    if lock is None:
+        _close_apart(idle)
+        return
+    try:
+        if not lock.try_acquire():
+            # A holder in a transaction closes later than this. One that is closing may have left
+            # the file to this one, and then nobody comes after.
+            is_closing = lock.state() == lockfile.CLOSING
+            _close_apart(idle)
+            if not is_closing:
+                return
+            idle = []
+            lock.acquire(_LAST_OUT_WAIT)
+        _close_locked(idle, own, lock)
+    except Busy:
+        return
+    finally:
+        lock.close()
+
+
+def _lock_for_closing(own: files.OpenFiles) -> WriteLock | None:
+    try:
+        return WriteLock(own.path)
+    except MqError:
+        return None
+
+
+def _close_locked(idle: Sequence[ThreadConnections], own: files.OpenFiles, lock: WriteLock) -> None:
+    last = _last_connection(idle, own)
+    if last is None:
+        _close_apart(idle)
+        return
+    lock.begin_closing(own.version())
+    for each in idle:
+        each.close_reader()
+        if each.writer is not last:
+            each.close_writer()
+    crash_point("close.before")
+    # SQLite knows whether any other has the file open; if none has, it moves the log into it.
+    last.close()
+    crash_point("close.after")
+    lock.note_file(lockfile.IN_USE if own.have_log() else lockfile.CLOSED, own.version())
+    for each in idle:
+        each.close_writer()
+
+
+def _last_connection(
+    idle: Sequence[ThreadConnections], own: files.OpenFiles
+) -> sqlite3.Connection | None:
+    last = next((each.writer for each in idle if each.writer is not None), None)
+    if not own.are_nobody_elses():
+        return None
+    if own.replaced() is not None:
+        if last is not None:
+            save_log(last)
+        return last
+    try:
+        # Without the settings of a writer: some have SQLite read the whole schema first.
+        last = last or _connect(own.path, "rw")
+        # A connection that has read nothing knows nothing of the log, and leaves it.
+        last.execute("pragma checkpoint_fullfsync = on")
+        last.execute("pragma schema_version").fetchone()
+    except sqlite3.Error:
+        return None
+    return last
+
+
+def save_log(writer: sqlite3.Connection) -> None:
+    """Move the log of a writing connection into the file, as far as readers allow."""
+    with suppress(sqlite3.Error):
+        writer.execute("pragma wal_checkpoint(passive)").fetchall()
+
+
+def begin(connection: sqlite3.Connection, deadline: float, timeout: float) -> None:
+    """Begin a write transaction while the lock is held; `Busy` at the deadline."""
+    # Only a foreign writer, such as the sqlite3 program, can still be in the way here.
+    while True:
+        try:
+            connection.execute("begin immediate")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            if monotonic() >= deadline:
+                raise Busy(
+                    f"the store is busy: locked by a program other than mq for {timeout:g} s",
+                    hint="close the program that writes to it",
+                ) from error
+            pause()
+
+
+def open_reader(path: Path, timeout: float) -> sqlite3.Connection:
+    """A read-only connection that has the file and its log open.
+
+    It waits up to `timeout` seconds for a process that closes the store as the last one: that has
+    the file for itself until the log is in it.
+    """
+    reader = _open(path, "ro", [f"busy_timeout = {_FOREIGN_READER_WAIT_MS}"])
+    deadline = monotonic() + timeout
+    try:
+        while True:
+            try:
+                with translated(path):
+                    reader.execute("pragma schema_version").fetchone()
+                return reader
+            except Busy:
+                if monotonic() >= deadline:
+                    raise
+    except BaseException:
+        reader.close()
+        raise
+
+
+def open_alone(path: Path) -> sqlite3.Connection:
+    """A connection to the file of a closed store, or to one whose log is not wanted.
+
+    Its close drops all locks that this process has on the file.
+    """
+    return _open(path, "alone", [])
+
+
+def open_writer(path: Path, durability: str, limits: Iterable[str]) -> sqlite3.Connection:
+    """A writing connection; SQLite keeps `synchronous` and the limits, pragmas, per connection."""
+    pragmas = [
+        "busy_timeout = 0",
+        f"synchronous = {durability}",
+        "fullfsync = on",
+        "checkpoint_fullfsync = on",
+        "foreign_keys = on",
+        f"journal_size_limit = {64 << 20}",
+    ]
+    return _open(path, "rw", [*pragmas, *limits])
+
+
+_ALWAYS = (
+    "trusted_schema = off",
+    "cell_size_check = on",
+    "temp_store = memory",
+    "mmap_size = 0",
+    "cache_size = -16384",
+)
+
+
+def _open(path: Path, mode: str, pragmas: Iterable[str]) -> sqlite3.Connection:
+    with translated(path):
+        connection = _connect(path, mode)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH_LIMIT)
+    connection.set_progress_handler(_keep_going, _OPCODES_BETWEEN_CALLBACKS)
+    try:
+        with translated(path):
+            for pragma in (*_ALWAYS, *pragmas):
+                connection.execute(f"pragma {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        files.uri(path, mode),
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=512,
+    )
+
+
+def _keep_going() -> int:
+    return 0
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn an error of SQLite, or of the machine, into one of our own."""
+    try:
+        yield
+    except (sqlite3.Error, UnicodeEncodeError, OverflowError, OSError) as error:
+        meaning = translate(error, path)
+        if meaning is error:
+            raise
+        raise meaning from error
+
+
+def translate(error: BaseException, path: Path) -> BaseException:
+    """The error of ours that says what one of SQLite or the machine means; any other as it is."""
+    match error:
+        case UnicodeEncodeError():
+            # SQLite never got it, as with an argument that is not UTF-8.
+            return BadInput(
+                f"not usable as text: {error.object!r}", hint="names and texts are UTF-8"
+            )
+        case OverflowError():
+            return BadInput("a number that was given is too large", hint="at most 2^63 - 1")
+        case sqlite3.Error() if "binding parameter" in str(error):
+            return BadInput(f"not usable as a text or number: {str(error).partition(': ')[2]}")
+        case sqlite3.Error():
+            return _translate(error, path)
+        case OSError() if is_of_machine(error):
+            return from_system(error, error.filename or str(path))
+    return error
+
+
+def _translate(error: sqlite3.Error, path: Path) -> BaseException:
+    extended = getattr(error, "sqlite_errorcode", 0)
+    match extended & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return Busy(f"{path} is locked by another program", hint="try again")
+        case sqlite3.SQLITE_NOTADB:
+            return ForeignFile(f"{path} is not an mq store", hint="choose another with -s")
+        case sqlite3.SQLITE_INTERRUPT:
+            return KeyboardInterrupt()
+        case code if code in _UNEXPLAINED:
+            return _explained(error, path)
+    return MqError(f"{path}: {error}")
+
+
+_UNEXPLAINED = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+}
+
+
+def _explained(error: sqlite3.Error, path: Path) -> MqError:
+    try:
+        # Few processes ever meet such an error, so few load this.
+        from store.sqlite.file import probing
+    except OSError as problem:
+        # Not even a descriptor for the module was left.
+        return from_system(problem, f"{path} can't be opened")
+    return probing.error_behind(error, path)
+
+
+def roll_back(connection: sqlite3.Connection) -> bool:
+    """Undo a transaction, whether or not that fails: an error before it is the one to be told."""
+    with suppress(sqlite3.Error):
+        connection.execute("rollback")
+    return not connection.in_transaction
+
+
+# With these SQLite has undone the transaction, or left it open, before any of it counts.
+_NOT_STORED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CONSTRAINT}
+
+
+def is_undone(error: BaseException) -> bool:
+    """Whether nothing is stored when COMMIT failed with this.
+
+    A write that fails comes before the commit record is whole in the log; an fsync, and what is
+    noted in shared memory, come after it.
+    """
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in _NOT_STORED or code == sqlite3.SQLITE_IOERR_WRITE
+
+
+def name_of(error: BaseException) -> str:
+    """What an error says, and SQLite's name for it: that of an I/O error tells what was tried."""
+    name: str = getattr(error, "sqlite_errorname", type(error).__name__)
+    return f"{error} ({name})" if str(error) else name

@@ -1,0 +1,310 @@
+"""Connections and transactions: the one way into the file.
+
+Every thread gets a read-only connection and, once it writes, a writing one. A read transaction
+sees one state; a write transaction is BEGIN IMMEDIATE under the lock file, so it never has to be
+retried half-way.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from store.model.clock import CARRIED_EVERY, Clock, store_time
+from store.model.errors import Damaged, MqError, StoreFull, StoreUnusable
+from store.sqlite.file import connections, files, lockfile
+from store.sqlite.file.connections import ThreadConnections, translated
+from store.sqlite.file.crash import crash_point
+from store.sqlite.file.lockfile import CLOSING, IN_USE, REPLACING, Mark, WriteLock
+from store.sqlite.file.settings_cache import Memory
+from store.sqlite.file.transactions import (
+    Parameters,
+    Row,
+    Snapshot,
+    Write,
+    WriteBlock,
+    inside_transaction,
+)
+
+__all__ = ["Database", "Parameters", "Row", "Snapshot", "Write", "WriteBlock"]
+
+T = TypeVar("T")
+
+
+class Database:
+    """One store file as one process sees it."""
+
+    def __init__(self, path: Path, clock: Clock, timeout: float) -> None:
+        self.path = path
+        self.clock = clock
+        self.timeout = timeout
+        self._pid = os.getpid()
+        # Before anything of the file: that may be ahead of it, and must not be behind.
+        mark = lockfile.read_mark(path)
+        if mark is not None and mark.state == REPLACING:
+            from store.sqlite.file import drafts
+
+            drafts.settle(path, timeout)
+            mark = None
+        self.files = files.OpenFiles(path)
+        self._threads = connections.Threads()
+        # The reading of the boot clock that is known to stand in the file beside its store time.
+        self.carried = -CARRIED_EVERY
+        self._unusable = ""
+        self._is_open = False
+        # Whether confirmed commits are gone and the file does not say so yet.
+        self.has_unnoted_loss = False
+        # Whether the log beside the file may be that of another one.
+        self.has_doubtful_log = False
+        # By reader: when this process last looked whether a holder of its leases is gone.
+        self.looked_for_the_dead: dict[int, int] = {}
+        self._memory = Memory(0)
+        self._checked_generation = 0
+        # Store time before which nobody need look for partitions that are to be checked.
+        self.idle_until = 0
+        # Wall time at which this handle last saw that nothing has expired.
+        self.swept = 0
+        # The bucket in which this handle last sampled each counter.
+        self.sampled: dict[tuple[str, int], int] = {}
+        try:
+            self._check_format()
+            self._read_settings(mark)
+            self._begin_boot()
+            self._is_open = True
+        except BaseException as error:
+            self.close()
+            if mark is not None and isinstance(error, Damaged):
+                from store.sqlite.file import losses
+
+                losses.refuse_foreign_log(self.files, self.clock.boot_id(), mark)
+            raise
+
+    def _read_settings(self, mark: Mark | None) -> None:
+        row = 0 if mark is None else mark.row
+        with translated(self.path):
+            settings = files.read_settings(self.read_only(), row)
+        self.durability, self.uuid, self.copy, number, lost = settings
+        # Whether there is something to tell whoever opens the store.
+        self.has_news = lost > 0
+        if mark is not None and not mark.agrees(number, self.files.version()):
+            from store.sqlite.file import losses
+
+            losses.examine(self, mark)
+            self.has_news = self.has_news or self.has_unnoted_loss or self.has_doubtful_log
+
+    def _begin_boot(self) -> None:
+        # Now, so that what waits gets on though nothing is asked of the store for a while. What
+        # is damaged tells it to whoever needs it.
+        with suppress(MqError), self.read() as tx:
+            store_time(tx)
+
+    @contextmanager
+    def read(self) -> Iterator[Snapshot]:
+        """One read transaction on this thread's read-only connection."""
+        self.refuse_inside_transaction()
+        with self.this_thread():
+            connection = self.read_only()
+            with translated(self.path):
+                self.check_same_file()
+                connection.execute("begin")
+                try:
+                    yield Snapshot(self, connection)
+                finally:
+                    if connection.in_transaction:
+                        connections.roll_back(connection)
+
+    def write(
+        self, timeout: float | None = None, until: Callable[[], bool] | None = None
+    ) -> WriteBlock:
+        """A `with` block for one write transaction; `Busy` after `timeout` seconds or `until()`."""
+        return WriteBlock(self, self.timeout if timeout is None else timeout, until)
+
+    def read_only(self) -> sqlite3.Connection:
+        """This thread's read-only connection."""
+        self.refuse_unusable()
+        mine = self.this_thread()
+        if mine.reader is None:
+            if self.files.are_closed_for_good():
+                mine.reader = connections.open_alone(self.path)
+            else:
+                mine.reader = self._open_reader()
+            self.files.add_sides()
+        return mine.reader
+
+    def _open_reader(self) -> sqlite3.Connection:
+        # To read, too, SQLite needs room: for the index of the log.
+        while True:
+            try:
+                return connections.open_reader(self.path, self.timeout)
+            except StoreFull:
+                from store.sqlite.file import reserve
+
+                if not reserve.give_to_reader(self.path, self.timeout):
+                    raise
+
+    def writer(self) -> tuple[sqlite3.Connection, WriteLock]:
+        """This thread's writing connection and its lock, not yet taken."""
+        self.refuse_unusable()
+        mine = self.this_thread()
+        if mine.writer is None or mine.lock is None:
+            # The read-only connection stays open to the end, so that closing the writing one is
+            # never the last close of the file: that would checkpoint outside the lock.
+            self.read_only()
+            mine.lock = WriteLock(self.path)
+            self.files.add(str(lockfile.lock_path(self.path)))
+            self.noted_as = mine.lock.mark_of(self.uuid, self.copy, self.clock.boot_id())
+            mine.writer = connections.open_writer(self.path, self.durability, self.limits())
+        return mine.writer, mine.lock
+
+    def limits(self) -> list[str]:
+        """The pragmas that keep the file and its log within their sizes, and some room free."""
+        most = self._setting("max_bytes")
+        pages = [] if most is None else [most // files.PAGE_SIZE - files.RESERVED_PAGES]
+        log = f"wal_autocheckpoint = {files.log_length(self.path)}"
+        return [log, *(f"max_page_count = {count}" for count in pages)]
+
+    def with_reserve(self, call: Callable[[], T]) -> T:
+        """What a call of one transaction returns, which frees room or settles something.
+
+        While the disk is full it gets room from the reserve, and is made again.
+        """
+        while True:
+            try:
+                return call()
+            except StoreFull:
+                from store.sqlite.file import reserve
+
+                if not reserve.give(self):
+                    raise
+
+    def refuse_inside_transaction(self) -> None:
+        """Raise when this thread has a write transaction open: it would wait for itself."""
+        mine = self._threads.current
+        if mine is not None and mine.writer is not None and mine.writer.in_transaction:
+            raise inside_transaction()
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the file and empty it, as far as readers allow."""
+        self.refuse_inside_transaction()
+        with self.this_thread():
+            connection, lock = self.writer()
+            lock.acquire(self.timeout)
+            try:
+                lock.set_state(CLOSING)
+                with translated(self.path):
+                    connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+                crash_point("checkpoint.after")
+                lock.note_file(IN_USE, self.files.version())
+            finally:
+                lock.release()
+
+    def check_same_file(self, writer: sqlite3.Connection | None = None) -> None:
+        """Raise when a name no longer leads to the file that was opened by it.
+
+        With a `writer`, while the lock is held: it still has the log that may have been removed.
+        """
+        name = self.files.replaced()
+        if name is not None:
+            if writer is not None and self.files.are_nobody_elses():
+                connections.save_log(writer)
+            raise files.was_replaced(name)
+
+    def changed(self) -> int:
+        """A number that is another one after any commit by others; raises `StoreUnusable`."""
+        with self.this_thread(), translated(self.path):
+            connection = self.read_only()
+            self.check_same_file()
+            return int(connection.execute("pragma data_version").fetchone()[0])
+
+    def memory(self, generation: int) -> Memory:
+        """What is remembered of the settings of a committed generation."""
+        memory = self._memory
+        if memory.generation != generation:
+            memory = self._memory = Memory(generation)
+        return memory
+
+    def memory_for_writing(self, connection: sqlite3.Connection) -> Memory:
+        """What is remembered at the beginning of a write transaction.
+
+        Raises `NewerStore` when a newer program has upgraded the store, which changes settings.
+        """
+        generation = connection.execute("select generation from mq_store").fetchone()[0]
+        if generation != self._checked_generation:
+            version = connection.execute("pragma user_version").fetchone()[0]
+            files.check_version(self.path, version)
+            self._checked_generation = generation
+        return self.memory(generation)
+
+    def close(self) -> None:
+        """Close what every thread has open, once it is not in a call; no call works after it.
+
+        The last of all processes to close the store leaves its file whole, with no log beside it.
+        """
+        if not self.is_inherited:
+            self.refuse_inside_transaction()
+            is_sound = self._is_open and not self._unusable
+            self._unusable = self._unusable or f"{self.path} was closed"
+            opened = self._threads.take_all()
+            if is_sound:
+                connections.close_store(opened, self.files)
+            else:
+                connections.close_all(opened)
+
+    def __del__(self) -> None:
+        # A program that forgets its store, or ends without closing it, leaves it closed.
+        with suppress(Exception):
+            self.close()
+
+    def give_up(self, why: str) -> None:
+        """Refuse every further call: what the connections show can't be trusted any more."""
+        self._unusable = why
+
+    def this_thread(self) -> ThreadConnections:
+        """What this thread has open; while it is entered nobody closes it."""
+        mine = self._threads.current
+        if mine is None:
+            self.refuse_unusable()
+            mine, ended = self._threads.add_current()
+            if ended:
+                # Not before this thread has the file open: another process might be the last one
+                # out in between, and remove the log.
+                self.read_only()
+                connections.close_all(ended)
+        return mine
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this is a child of fork: what its parent has open is not for it to touch."""
+        return os.getpid() != self._pid
+
+    def refuse_after_fork(self) -> None:
+        """Raise in a child of fork."""
+        if self.is_inherited:
+            raise StoreUnusable(
+                f"{self.path} was opened before fork",
+                hint="open the store again in the child process",
+            )
+
+    def refuse_unusable(self) -> None:
+        """Raise in a child of fork, and when the store was closed or a commit of it failed."""
+        self.refuse_after_fork()
+        if self._unusable:
+            raise StoreUnusable(self._unusable, hint="open the store again")
+
+    def _setting(self, name: str) -> Any:
+        return self.read_only().execute(f"select {name} from mq_store").fetchone()[0]
+
+    def _check_format(self) -> None:
+        connection = self.read_only()
+        with translated(self.path):
+            version = files.check_format(connection, self.path)
+        if version < files.SCHEMA_VERSION:
+            from store.sqlite.file import migrations
+
+            connections.close_all(self._threads.take_all())
+            migrations.upgrade(self.path, version, self.timeout)
+            self.files = files.OpenFiles(self.path)

@@ -1,0 +1,394 @@
+"""The lock beside a store: one writer or checkpoint at a time, among all threads and processes.
+
+SQLite has its own write lock, but its busy handler starves some writers and delays Ctrl-C, and
+before 3.51.3 a checkpoint that meets a commit can lose it. So every write transaction and every
+checkpoint of mq happens under this flock, on a file of its own: locking the database file itself
+would drop SQLite's locks.
+
+The file also says which commit was confirmed last: so it is seen when a log was lost or damaged.
+And it keeps some room on the disk, for the calls that make room when there is none left.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from struct import Struct
+from time import monotonic, sleep, time_ns
+from zlib import crc32
+
+from store.model.errors import Busy, MqError, from_system
+
+# Half of it costs 32 waiting processes half of their throughput in looking, on two cores; twice as
+# much lets some of them starve.
+_LONGEST_PAUSE = 0.004
+# The file begins with the holder's pid as text; then come a letter for the state, and the mark.
+_PID_WIDTH, _STATE_AT, _MARK_AT = 12, 15, 16
+_STORE, _FILE = Struct("<4s16sqQQ"), Struct("<Qqq")
+_COMMIT, _CHECK = Struct("<QqQq"), Struct("<I")
+_COMMIT_AT = _STORE.size + _FILE.size
+_MARK_WIDTH = _COMMIT_AT + _COMMIT.size + _CHECK.size
+_MAGIC = b"mqc1"
+# Further on stand times of commits: of the first one in each second, by the second.
+_TIMES_AT, _SECONDS = 512, 512
+_TIME = Struct("<Qq")
+# After them comes nothing that is read: the reserve, which only takes up room on the disk. A letter
+# after the pid says that all of it is there.
+_RESERVE_AT, _HAS_RESERVE_AT, _HAS_RESERVE = 12_288, 12, b"+"
+
+IN_USE, CLOSING, CLOSED, REPLACING = b"o", b"c", b"w", b"r"
+_NO_STORE = bytes(16)
+# The inode of a file, when its content was changed, and when anything of it was, in nanoseconds.
+Version = tuple[int, int, int]
+Look = Callable[[], Version]
+# The time that a file gets may be that of the last tick of the system's clock, in nanoseconds.
+_TICK = 20_000_000
+
+
+class Mark:
+    """What the lock file says of the newest commit: its number, and its wall time in milliseconds.
+
+    `row` says in which row of the store its number stands too, and `noted` when this was written,
+    by the system's clock in nanoseconds. `looked` is when the store's file was last looked at, and
+    `file` and `modified` its inode and time then.
+    """
+
+    __slots__ = (
+        "at", "boot", "commits", "copy", "file", "is_original", "looked", "modified", "noted",
+        "row", "state", "uuid",
+    )  # fmt: skip
+
+    def __init__(self, state: bytes, mark: bytes, inode: int) -> None:
+        self.state = state
+        _, self.uuid, self.copy, self.boot, lock = _STORE.unpack_from(mark)
+        self.file, self.modified, self.looked = _FILE.unpack_from(mark, _STORE.size)
+        commit: tuple[int, ...] = _COMMIT.unpack_from(mark, _COMMIT_AT)
+        self.commits, self.at, self.row, self.noted = commit
+        # A copy of the lock file says where the store was, not what lies beside the copy.
+        self.is_original: bool = lock == inode
+
+    def is_of(self, uuid: bytes, copy: int) -> bool:
+        """Whether it is about that store, and not about another copy of it."""
+        return bool(self.uuid == uuid and self.copy == copy)
+
+    def agrees(self, number: int, file: Version) -> bool:
+        """Whether a store has this commit, and nobody touched its file since."""
+        inode, _, touched = file
+        is_untouched = inode == self.file and touched <= self.noted
+        return self.commits <= number and (self.state != IN_USE or is_untouched)
+
+    def explains(self, file: Version) -> bool:
+        """Whether the file has the inode, and a time of change, that mq left it with.
+
+        A commit may be followed by a checkpoint, and the file is not looked at after each.
+        """
+        inode, modified, _ = file
+        is_later = self.looked - _TICK <= modified <= self.noted
+        return bool(inode == self.file and (modified == self.modified or is_later))
+
+    def is_closed_as(self, file: Version) -> bool:
+        """Whether the store was closed in order, with the file as it is now."""
+        return self.state == CLOSED and (self.file, self.modified) == file[:2]
+
+
+class WriteLock:
+    """One descriptor on the lock file. Two of them exclude each other, also within a process."""
+
+    __slots__ = (
+        "__weakref__", "_begin", "_descriptor", "_head", "_inode", "_last", "_path", "_pid",
+        "_second", "_written", "lends",
+    )  # fmt: skip
+
+    def __init__(self, store_path: Path) -> None:
+        self._path = lock_path(store_path)
+        self._descriptor = -1
+        self._descriptor = _open(self._path, os.O_RDWR | os.O_CREAT)
+        self._inode = os.fstat(self._descriptor).st_ino
+        self._pid = b"%-*d" % (_PID_WIDTH, os.getpid())
+        self._head = b""
+        self._begin = b""
+        self._written: bytes | None = None
+        self._last, self._second = 0, -1
+        # Whether the connection beside this lock has used the reserve, and is set up for that.
+        self.lends = False
+        _open_locks.add(self)
+
+    def acquire(self, timeout: float, until: Callable[[], bool] | None = None) -> None:
+        """Take the lock within `timeout` seconds, else raise `Busy` naming the holder's pid.
+
+        The wait ends early when `until`, which is called often, returns True.
+        """
+        if not self.try_acquire():
+            self._wait(monotonic() + timeout, timeout, until)
+
+    def try_acquire(self) -> bool:
+        """Take the lock if it is free; whether it was."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        self._head = _read(self._descriptor, _MARK_AT + _MARK_WIDTH, 0)
+        # Only when it changes: most commits are of the process that made the last one.
+        if self._head[:_PID_WIDTH] != self._pid:
+            self._put(self._pid, 0)
+        return True
+
+    def release(self) -> None:
+        """Let the next one in."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give the descriptor back, and with it the lock."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    # A store that is forgotten without a close leaves no descriptor behind.
+    __del__ = close
+
+    @property
+    def has_reserve(self) -> bool:
+        """Whether the whole reserve was there when the lock was taken."""
+        return self._head[_HAS_RESERVE_AT : _HAS_RESERVE_AT + 1] == _HAS_RESERVE
+
+    def make_reserve(self, size: int) -> None:
+        """Have so many bytes of the disk in reserve, while the lock is held; raises `OSError`."""
+        before = os.fstat(self._descriptor).st_size
+        try:
+            _allocate(self._descriptor, _RESERVE_AT, size)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, before)
+            raise
+        self._put(_HAS_RESERVE, _HAS_RESERVE_AT)
+
+    def give_from_reserve(self, size: int) -> int:
+        """Give up to so many bytes back to the disk, while the lock is held; how many it gave."""
+        self._put(b"\0", _HAS_RESERVE_AT)
+        before = os.fstat(self._descriptor).st_size
+        given = min(size, before - _RESERVE_AT)
+        if given <= 0:
+            return 0
+        os.ftruncate(self._descriptor, before - given)
+        # A journaling file system may have them free only then.
+        os.fsync(self._descriptor)
+        return given
+
+    def holder(self) -> str:
+        """The pid that took the lock last, as text; empty when none ever did."""
+        return _read(self._descriptor, _PID_WIDTH, 0).decode("ascii", "replace").strip()
+
+    def state(self) -> bytes:
+        """Whether the store is in use, or whoever took the lock last was closing it."""
+        return _read(self._descriptor, 1, _STATE_AT)
+
+    def begin_closing(self, file: Version) -> None:
+        """Say that the store is being closed, while the lock is held.
+
+        A mark of another file that was closed under this name says nothing of this one.
+        """
+        noted = self.mark()
+        if noted is not None and noted.state == CLOSED and not noted.is_closed_as(file):
+            self._head = b""
+            self._put(bytes(_MARK_WIDTH), _MARK_AT)
+        self.set_state(CLOSING)
+
+    def set_state(self, state: bytes) -> None:
+        """Say, while the lock is held, what becomes of the store."""
+        self._put(state, _STATE_AT)
+
+    def mark_of(self, uuid: bytes, copy: int, boot_id: str) -> bytes:
+        """How a mark of that store begins, which this copy of the lock file got in this boot."""
+        return _STORE.pack(_MAGIC, uuid, copy, boot_number(boot_id), self._inode)
+
+    def last_commit(self, store: bytes) -> int | None:
+        """The number in a mark that begins so, as it was when the lock was taken."""
+        if self._head[_STATE_AT:] == self._written:
+            return self._last
+        mark = self._head[_MARK_AT:]
+        if not (mark.startswith(store) and _is_sound(mark)):
+            return None
+        number: int = _COMMIT.unpack_from(mark, _COMMIT_AT)[0]
+        return number
+
+    def mark(self) -> Mark | None:
+        """The whole mark, as it was when the lock was taken."""
+        return _mark(self._head, self._inode)
+
+    def note(self, store: bytes, commits: int, at: int, row: int, look: Look) -> None:
+        """Write down the newest commit; `look` is called about once a second."""
+        if at // 1000 != self._second:
+            self._begin = IN_USE + store + _file(look())
+            self._note_time(commits, at)
+        noted = self._begin + _COMMIT.pack(commits, at, row, time_ns())
+        noted += _CHECK.pack(crc32(noted[1:]))
+        try:
+            os.pwrite(self._descriptor, noted, _STATE_AT)
+        except OSError:
+            # No promise depends on it, so a disk that is full or fails is no reason to fail.
+            self._second = -1
+        self._written, self._last = noted, commits
+
+    def note_file(self, state: bytes, file: Version) -> None:
+        """Write down how the file is now, if a commit is noted."""
+        self._put(state, _STATE_AT)
+        noted = self.mark()
+        if noted is not None:
+            store = self._head[_MARK_AT : _MARK_AT + _STORE.size]
+            commit = _COMMIT.pack(noted.commits, noted.at, noted.row, time_ns())
+            mark = store + _file(file) + commit
+            self._put(state + mark + _CHECK.pack(crc32(mark)), _STATE_AT)
+
+    def note_replacing(self, inode: int, copy: int) -> None:
+        """Write down which file, of which number as a copy, is about to get the store's name."""
+        mark = self.mark_of(_NO_STORE, copy, "") + _file((inode, 0, 0)) + _COMMIT.pack(0, 0, 0, 0)
+        self._put(REPLACING + mark + _CHECK.pack(crc32(mark)), _STATE_AT)
+
+    def forget(self) -> None:
+        """Take the mark away: another store gets the name."""
+        self._put(bytes(1 + _MARK_WIDTH), _STATE_AT)
+
+    def _note_time(self, commits: int, at: int) -> None:
+        self._second = at // 1000
+        place = _TIMES_AT + self._second % _SECONDS * _TIME.size
+        known = _read(self._descriptor, _TIME.size, place)
+        if len(known) < _TIME.size or _TIME.unpack(known)[1] // 1000 != self._second:
+            self._put(_TIME.pack(commits, at), place)
+
+    def _put(self, content: bytes, place: int) -> None:
+        # No promise depends on it, so a disk that is full or fails is no reason to fail.
+        with suppress(OSError):
+            os.pwrite(self._descriptor, content, place)
+
+    def _wait(self, deadline: float, timeout: float, until: Callable[[], bool] | None) -> None:
+        while monotonic() < deadline and not (until is not None and until()):
+            pause()
+            if self.try_acquire():
+                return
+        holder = self.holder()
+        raise Busy(
+            f"the store is busy: held by pid {holder} for the last {timeout:g} s",
+            hint=f"look at it with: ps -p {holder}; wait longer with --timeout",
+        )
+
+
+def read_mark(store_path: Path) -> Mark | None:
+    """What the lock file of a store says of its newest commit, if it says anything."""
+    try:
+        descriptor = _open(lock_path(store_path), os.O_RDONLY)
+    except MqError:
+        return None
+    try:
+        inode = os.fstat(descriptor).st_ino
+        # A writer may be in the middle of the next one.
+        marks = (_mark(_read(descriptor, _MARK_AT + _MARK_WIDTH, 0), inode) for _ in range(3))
+        return next(filter(None, marks), None)
+    finally:
+        os.close(descriptor)
+
+
+def read_times(store_path: Path) -> list[tuple[int, int]]:
+    """Numbers of commits with their wall times in milliseconds: the first one of each second.
+
+    They go back over the last 512 seconds in which there were any, or less.
+    """
+    try:
+        descriptor = _open(lock_path(store_path), os.O_RDONLY)
+    except MqError:
+        return []
+    try:
+        times = _read(descriptor, _SECONDS * _TIME.size, _TIMES_AT)
+    finally:
+        os.close(descriptor)
+    whole = len(times) // _TIME.size * _TIME.size
+    return [(commits, at) for commits, at in _TIME.iter_unpack(times[:whole]) if commits]
+
+
+def reserved(store_path: Path) -> int:
+    """How many bytes of the disk a store has in reserve."""
+    try:
+        status = os.stat(lock_path(store_path))
+    except OSError:
+        return 0
+    return max(0, min(status.st_size - _RESERVE_AT, status.st_blocks * 512))
+
+
+def _allocate(descriptor: int, place: int, size: int) -> None:
+    allocate = getattr(os, "posix_fallocate", None)
+    if allocate is not None:
+        allocate(descriptor, place, size)
+        return
+    # macOS has no such call.
+    written = 0
+    while written < size:
+        written += os.pwrite(descriptor, bytes(min(size - written, 1 << 20)), place + written)
+
+
+def _read(descriptor: int, size: int, place: int) -> bytes:
+    # No promise depends on it, so a disk that fails is no reason to fail.
+    try:
+        return os.pread(descriptor, size, place)
+    except OSError:
+        return b""
+
+
+def _file(file: Version) -> bytes:
+    return _FILE.pack(*file[:2], time_ns())
+
+
+def boot_number(boot_id: str) -> int:
+    """What stands in a mark for the id of a boot."""
+    return crc32(boot_id.encode())
+
+
+def pause() -> None:
+    """Wait a little before looking again, for as long as chance says."""
+    # Few processes ever have to wait, so few load this.
+    from random import random
+
+    sleep(random() * _LONGEST_PAUSE)
+
+
+def lock_path(store_path: Path) -> Path:
+    """The lock file that belongs to a store."""
+    return store_path.with_name(store_path.name + "-lock")
+
+
+def _mark(head: bytes, inode: int) -> Mark | None:
+    mark = head[_MARK_AT:]
+    return Mark(head[_STATE_AT:_MARK_AT], mark, inode) if _is_sound(mark) else None
+
+
+def _is_sound(mark: bytes) -> bool:
+    return (
+        len(mark) == _MARK_WIDTH
+        and mark.startswith(_MAGIC)
+        and _CHECK.unpack_from(mark, _MARK_WIDTH - _CHECK.size)[0] == crc32(mark[: -_CHECK.size])
+    )
+
+
+def _open(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise MqError(f"the lock file {path} is a symbolic link", hint="remove it") from error
+        raise from_system(error, f"the lock file {path} can't be opened") from error
+
+
+_open_locks: weakref.WeakSet[WriteLock] = weakref.WeakSet()
+
+
+def _close_inherited() -> None:
+    # A child of fork shares the parent's flock: kept open, it would hold the lock after the
+    # parent's death.
+    for lock in list(_open_locks):
+        lock.close()
+
+
+os.register_at_fork(after_in_child=_close_inherited)

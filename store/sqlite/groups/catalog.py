@@ -1,0 +1,244 @@
+"""Consumer groups as things: to create, find, change and delete."""
+
+from typing import NamedTuple
+
+from store.model.addresses import check_name
+from store.model.errors import BadInput, Exists, GroupActive
+from store.model.groups import GroupConfig
+from store.model.topics import DELIVERIES_WITH_DLQ
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.log import topics
+from store.sqlite.log.encoding import check_kinds
+
+ASSIGNORS = ("cooperative-sticky", "range", "roundrobin")
+BELOW_START = ("earliest", "latest", "error")
+
+
+class Group(NamedTuple):
+    """A consumer group as its module functions pass it along."""
+
+    id: int
+    name: str
+    generation: int
+    config: GroupConfig
+
+
+def create(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
+    """Create a group that begins at the oldest records of its topics; raises `Exists`."""
+    if find_or_none(tx, name) is not None:
+        raise Exists(f"group {name} exists already", hint=f"mq group show {name}")
+    check_name(name, "group name")
+    config = complete(tx, config)
+    reader = tx.insert(
+        "insert into mq_readers (kind, name, created, max_deliveries, dead_letter_to)"
+        " values ('group', :name, :created, :max_deliveries, :dlq)",
+        {
+            "name": name,
+            "created": tx.wall,
+            "max_deliveries": config.max_deliveries,
+            "dlq": config.dlq,
+        },
+    )
+    tx.execute(
+        "insert into mq_groups (reader, assignor, below_start, retention, max_lag, max_lag_time,"
+        " emptied) values (:reader, :assignor, :below_start, :retention, :max_lag, :max_lag_time,"
+        " :now)",
+        {**_columns(config), "reader": reader, "now": tx.now},
+    )
+    declare_topics(tx, reader, topic_names)
+    return find(tx, name)
+
+
+def _columns(config: GroupConfig) -> dict[str, object]:
+    return {
+        "assignor": config.assignor,
+        "below_start": config.below_start,
+        "retention": config.retention,
+        "max_lag": config.max_lag,
+        "max_lag_time": config.max_lag_time,
+    }
+
+
+def declare_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
+    """Note which topics a group is for, and give it a place in each of their partitions."""
+    for name in topic_names:
+        topic = topics.find(tx, name)
+        tx.execute(
+            "insert or ignore into mq_group_topics (reader, channel) values (:reader, :channel)",
+            {"reader": reader, "channel": topic.id},
+        )
+        tx.many(
+            "insert or ignore into mq_slots (reader, partition, cursor) values (?, ?, ?)",
+            [(reader, partition.id, partition.start) for partition in topic.partitions],
+        )
+
+
+def withdraw_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
+    """Take back that a group is for topics; where it has committed or has members, it stays."""
+    for name in topic_names:
+        parameters = {"reader": reader, "channel": topics.find(tx, name).id}
+        tx.execute(
+            "delete from mq_group_topics where reader = :reader and channel = :channel", parameters
+        )
+        tx.execute(
+            "delete from mq_slots where reader = :reader and committed = 0 and member is null"
+            " and wanted is null"
+            " and partition in (select id from mq_partitions where channel = :channel)",
+            parameters,
+        )
+
+
+def complete(tx: Snapshot, config: GroupConfig, present: str | None = None) -> GroupConfig:
+    """Settings with what follows from them: a DLQ alone sets a limit of 5 deliveries.
+
+    Raises `BadInput` for settings that can't work and `NotFound` for a DLQ that is missing, unless
+    it is the `present` one.
+    """
+    if config.dlq is not None and config.max_deliveries is None:
+        config = config._replace(max_deliveries=DELIVERIES_WITH_DLQ)
+    check_config(config)
+    if config.dlq is not None and config.dlq != present:
+        _check_queue(tx, config.dlq)
+    return config
+
+
+def _check_queue(tx: Snapshot, name: str) -> None:
+    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
+    if kind != "queue":
+        raise tx.missing(name, "queue")
+
+
+def check_config(config: GroupConfig) -> None:
+    """Raise `BadInput` for settings that can't work together or at all."""
+    check_kinds(config)
+    if config.assignor not in ASSIGNORS:
+        raise BadInput(f"not an assignor: {config.assignor!r}", "one of " + ", ".join(ASSIGNORS))
+    if config.below_start not in BELOW_START:
+        raise BadInput(
+            f"not a rule for offsets below the log: {config.below_start!r}",
+            "one of " + ", ".join(BELOW_START),
+        )
+    if config.max_deliveries is not None and config.max_deliveries < 1:
+        raise BadInput("max_deliveries must be at least 1")
+    if config.max_deliveries is not None and config.dlq is None:
+        raise BadInput(
+            "max_deliveries needs a dlq to send the record to",
+            hint="--dlq QUEUE, or --max-deliveries none",
+        )
+    if config.max_lag is not None and config.max_lag < 0:
+        raise BadInput("max_lag can't be negative")
+    if config.max_lag_time is not None and config.max_lag_time < 1:
+        raise BadInput("max_lag_time must be more than 0")
+    if config.retention < 1:
+        raise BadInput("retention must be more than 0")
+
+
+def find(tx: Snapshot, name: str) -> Group:
+    """The group of that name; raises `NotFound`."""
+    group = find_or_none(tx, name)
+    if group is None:
+        raise tx.missing(name, "group")
+    return group
+
+
+def find_or_create(tx: Write, name: str) -> Group:
+    """The group of that name, made with its first member where there is none."""
+    return find_or_none(tx, name) or create(tx, name, GroupConfig(), [])
+
+
+def forget_stale_offsets(tx: Write, group: Group) -> None:
+    """Drop the offsets of a group that was empty for longer than its retention.
+
+    Kafka: offsets.retention.minutes, counted from when the last member left or timed out. What was
+    committed or reset by hand since then is kept as long, counted from that.
+    """
+    emptied = tx.value(
+        "select ifnull(emptied, (select max(m.seen + m.session_timeout) from mq_members m"
+        " where m.reader = g.reader)) from mq_groups g where g.reader = :reader",
+        {"reader": group.id},
+    )
+    if emptied is not None and tx.now - emptied > group.config.retention:
+        tx.execute(
+            "update mq_slots set committed = 0 where reader = :reader and moved < :before",
+            {"reader": group.id, "before": tx.now - group.config.retention},
+        )
+
+
+_COLUMNS = (
+    "select r.name, r.id, g.generation, g.assignor, g.below_start, g.retention, g.max_lag,"
+    " g.max_lag_time, r.max_deliveries, r.dead_letter_to"
+    " from mq_readers r join mq_groups g on g.reader = r.id where r.kind = 'group'"
+)
+
+
+def find_or_none(tx: Snapshot, name: str) -> Group | None:
+    """The group of that name, if there is one."""
+    row = tx.row(f"{_COLUMNS} and r.name = :name", {"name": name})
+    return None if row is None else Group(row[1], name, row[2], GroupConfig(*row[3:]))
+
+
+def configs(tx: Snapshot) -> dict[str, GroupConfig]:
+    """The settings of every group, by name."""
+    return {row[0]: GroupConfig(*row[3:]) for row in tx.rows(f"{_COLUMNS} order by r.name")}
+
+
+def declared_topics(tx: Snapshot) -> dict[str, list[str]]:
+    """The topics that groups were declared for, in order, by the group's name."""
+    declared: dict[str, list[str]] = {}
+    for group, topic in tx.rows(
+        "select r.name, c.name from mq_group_topics t join mq_readers r on r.id = t.reader"
+        " join mq_channels c on c.id = t.channel order by c.name"
+    ):
+        declared.setdefault(group, []).append(topic)
+    return declared
+
+
+def names(tx: Snapshot) -> list[str]:
+    """The names of all groups, in order."""
+    return [
+        row[0] for row in tx.rows("select name from mq_readers where kind = 'group' order by 1")
+    ]
+
+
+def topic_names(tx: Snapshot, group: Group) -> list[str]:
+    """The topics in which the group has a place, in order."""
+    rows = tx.rows(
+        "select distinct c.name from mq_slots s join mq_partitions p on p.id = s.partition"
+        " join mq_channels c on c.id = p.channel where s.reader = :reader order by 1",
+        {"reader": group.id},
+    )
+    return [row[0] for row in rows]
+
+
+def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
+    """Change settings in place, and add topics."""
+    group = find(tx, name)
+    config = complete(tx, config, group.config.dlq)
+    tx.execute(
+        "update mq_groups set assignor = :assignor, below_start = :below_start,"
+        " retention = :retention, max_lag = :max_lag, max_lag_time = :max_lag_time"
+        " where reader = :reader",
+        {**_columns(config), "reader": group.id},
+    )
+    tx.execute(
+        "update mq_readers set max_deliveries = :max_deliveries, dead_letter_to = :dlq"
+        " where id = :reader",
+        {"max_deliveries": config.max_deliveries, "dlq": config.dlq, "reader": group.id},
+    )
+    declare_topics(tx, group.id, topic_names)
+    return find(tx, name)
+
+
+def delete(tx: Write, group: Group, live: list[str]) -> None:
+    """Delete a group with its offsets; `GroupActive` with live members (Kafka: NON_EMPTY_GROUP)."""
+    refuse_active(group, live)
+    tx.execute("delete from mq_readers where id = :reader", {"reader": group.id})
+
+
+def refuse_active(group: Group, live: list[str]) -> None:
+    """Raise `GroupActive` when the group has members."""
+    if live:
+        raise GroupActive(
+            f"group {group.name} has {len(live)} live member(s): {', '.join(live[:3])}",
+            hint="stop them first, or fence them: mq group reset … --force",
+        )

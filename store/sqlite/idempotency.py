@@ -1,0 +1,15 @@
+"""What was done already: the memory of an idempotent consumer."""
+
+from __future__ import annotations
+
+from store.sqlite.file.database import Write
+
+
+def note(tx: Write, scope: str, id: str) -> bool:
+    """Remember an id and return whether it is new in its scope."""
+    return bool(
+        tx.execute(
+            "insert or ignore into mq_first_times (scope, id, at) values (:scope, :id, :at)",
+            {"scope": scope, "id": id, "at": tx.wall},
+        )
+    )

@@ -1,0 +1,113 @@
+"""Leases whose holder lives and dies with a process: they end when the process is gone.
+
+Nothing tells of a death, so it is found by looking. A receive lets such leases lapse. A view writes
+nothing, and shows them as the next receive will find them.
+"""
+
+from __future__ import annotations
+
+from store.model.addresses import OFFSET_BITS
+from store.sqlite import leases
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.transactions import array
+from store.sqlite.leases import holders
+from store.sqlite.leases.readers import Reader
+from store.sqlite.leases.rows import Lease
+
+# How often a receive looks, and with it a reader that waits for a message; a first one looks too.
+CHECK_SECONDS = 1.0
+
+# Conditions on rows of mq_leases as `l`, with `parameters`. Somebody there has the message:
+_RUNS = "l.token not null and l.ends > :now"
+_IS_GONE = "l.holder in (select value from json_each(:gone))"
+HELD = f"({_RUNS} and not {_IS_GONE})"
+# Its holder is gone, and has the message still:
+ABANDONED = f"({_RUNS} and {_IS_GONE})"
+# ... and the message waits for nothing else:
+_FREE = f"({ABANDONED} and (not :waits or ifnull(l.deliveries >= :most, 0)))"
+# The message may not be delivered yet:
+IN_FLIGHT = f"(l.due > :now and not {_FREE})"
+
+
+def parameters(tx: Snapshot, reader: Reader | None = None) -> dict[str, object]:
+    """What the conditions need to know; of a `reader`, which shares need not name."""
+    return {
+        "now": tx.now,
+        "gone": array(sorted(holders.gone(tx))),
+        "waits": int(reader is not None and bool(reader.retry_delays)),
+        "most": None if reader is None else reader.max_deliveries,
+    }
+
+
+def seen(tx: Snapshot, reader: Reader, lease: Lease | None) -> Lease | None:
+    """A lease as the next receive will find it."""
+    if lease is not None and lease.ends > tx.now and lease.holder in holders.gone(tx):
+        return leases.rows.lapsed(reader, lease, tx.now)
+    return lease
+
+
+def count(tx: Snapshot, reader: Reader) -> tuple[int, int]:
+    """How many messages of a reader are in the hands of the dead, and how many of them are free.
+
+    The others wait for their retry delay.
+    """
+    if not holders.gone(tx):
+        return 0, 0
+    number, free = tx.row(  # type: ignore[misc]
+        f"select count(*), total({_FREE}) from json_each(:gone) g"
+        f" cross join mq_leases l on l.holder = g.value where l.reader = :reader and {_RUNS}",
+        {**parameters(tx, reader), "reader": reader.id},
+    )
+    return number, int(free)
+
+
+def free_groups(tx: Snapshot, reader: Reader) -> str:
+    """The message groups whose first message is in the hands of the dead, and free; as JSON."""
+    if not holders.gone(tx):
+        return "[]"
+    groups: str = tx.value(
+        "select json_group_array(h.message_group) from json_each(:gone) g cross join mq_leases l"
+        " on l.holder = g.value join mq_records r on r.id = l.record join mq_heads h"
+        " on h.reader = l.reader and h.message_group = r.message_group and h.first = l.record"
+        f" where l.reader = :reader and {_FREE}",
+        {**parameters(tx, reader), "reader": reader.id},
+    )
+    return groups
+
+
+def is_possible(tx: Snapshot, reader: Reader) -> bool:
+    """Whether anybody holds a message of the reader who may lose it by dying."""
+    return bool(
+        tx.value(
+            "select exists (select 1 from mq_holders h where h.attached = 1 and exists"
+            " (select 1 from mq_leases l where l.holder = h.id and l.reader = :reader"
+            " and l.ends > :now))",
+            {"reader": reader.id, "now": tx.now},
+        )
+    )
+
+
+def is_due(tx: Write, reader: Reader) -> bool:
+    """Whether this process has to look before it receives: at first, then once a second."""
+    looked = tx.database.looked_for_the_dead
+    if tx.now - looked.get(reader.id, 0) < CHECK_SECONDS * 1000:
+        return False
+    looked[reader.id] = tx.now
+    return True
+
+
+def free(tx: Write, reader: Reader) -> int:
+    """Let the leases of holders that are gone lapse; how many those were."""
+    freed = 0
+    for holder in holders.gone(tx):
+        for (id,) in tx.rows(
+            "select id from mq_leases where holder = :holder and reader = :reader and ends > :now"
+            " order by id",
+            {"holder": holder, "reader": reader.id, "now": tx.now},
+        ):
+            place = leases.lookup.place(tx, id >> OFFSET_BITS)
+            message = None if place is None else leases.messages.load_leased(tx, place[1], id)
+            if message is not None:
+                leases.settle.lapse(tx, reader, message)
+                freed += 1
+    return freed

@@ -1,0 +1,114 @@
+"""Deliveries that ended otherwise than by an ack: the history, and the proof of lost leases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from store.model.addresses import OFFSET_BITS
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.leases.rows import Lease
+
+if TYPE_CHECKING:
+    from store.model.queues import Attempt
+
+# How long an ended delivery is remembered; a receipt is answered no longer than that.
+KEEP = 14 * 86_400_000
+_PRUNED_AT_ONCE = 20
+
+
+def note(tx: Write, lease: Lease, outcome: str, error: str | None = None) -> None:
+    """Write down how the present delivery of a lease ended."""
+    tx.execute(
+        "insert or replace into mq_attempts"
+        " (lease, number, token, holder, started, ended, outcome, error)"
+        " values (:lease, :number, :token, (select name from mq_holders where id = :holder),"
+        " :started, :ended, :outcome, :error)",
+        {
+            "lease": lease.id,
+            "number": lease.deliveries,
+            "token": lease.token,
+            "holder": lease.holder,
+            "started": None if lease.started is None else tx.wall - (tx.now - lease.started),
+            "ended": tx.wall,
+            "outcome": outcome,
+            "error": error,
+        },
+    )
+    prune(tx)
+
+
+def note_lapsed(tx: Write, lease: Lease | None) -> None:
+    """Write down that a delivery lapsed, when its message is handed out again or moved."""
+    if lease is not None and lease.token is not None:
+        note(tx, lease, "expired")
+
+
+def note_failure(tx: Write, slot: int, offset: int, member: str, error: str) -> int:
+    """Write down a group member's failed attempt at a record; how many there were."""
+    place = slot << OFFSET_BITS | offset
+    number = failures(tx, slot, offset) + 1
+    tx.execute(
+        "insert into mq_attempts (lease, number, holder, ended, outcome, error)"
+        " values (:place, :number, :member, :now, 'failed', :error)",
+        {"place": place, "number": number, "member": member, "now": tx.wall, "error": error},
+    )
+    return number
+
+
+def failures(tx: Snapshot, slot: int, offset: int) -> int:
+    """How many failed attempts at a record of a group were noted."""
+    found: int = tx.value(
+        "select ifnull(max(number), 0) from mq_attempts where lease = :place",
+        {"place": slot << OFFSET_BITS | offset},
+    )
+    return found
+
+
+def ended(tx: Snapshot, lease: int, token: int) -> bool:
+    """Whether the delivery with this token ended otherwise than by an ack."""
+    return bool(
+        tx.value(
+            "select exists (select 1 from mq_attempts where lease = :lease and token = :token)",
+            {"lease": lease, "token": token},
+        )
+    )
+
+
+def history(tx: Snapshot, lease: int) -> list[Attempt]:
+    """The ended deliveries of a message in its present place, first to last."""
+    from store.model.queues import Attempt
+
+    rows = tx.rows(
+        "select number, holder, started, ended, outcome, error from mq_attempts"
+        " where lease = :lease order by number",
+        {"lease": lease},
+    )
+    return [Attempt(*row) for row in rows]
+
+
+def last_error(tx: Snapshot, lease: int) -> str | None:
+    """What the last delivery that told an error said."""
+    # A damaged error must not keep the message where it is.
+    error: bytes | None = tx.value(
+        "select cast(error as blob) from mq_attempts where lease = :lease and error not null"
+        " order by number desc limit 1",
+        {"lease": lease},
+    )
+    return None if error is None else error.decode(errors="replace")
+
+
+def count(tx: Snapshot, lease: int) -> int:
+    """How many deliveries ended otherwise than by an ack."""
+    number: int = tx.value(
+        "select count(*) from mq_attempts where lease = :lease", {"lease": lease}
+    )
+    return number
+
+
+def prune(tx: Write) -> None:
+    """Forget a few of the oldest deliveries that are past keeping."""
+    tx.execute(
+        "delete from mq_attempts where (lease, number) in (select lease, number from mq_attempts"
+        " where ended < :before order by ended limit :step)",
+        {"before": tx.wall - KEEP, "step": _PRUNED_AT_ONCE},
+    )

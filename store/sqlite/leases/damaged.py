@@ -1,0 +1,52 @@
+"""Messages that differ from their checksums: nobody is given one, and none holds the others up."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from store.model.errors import Damaged
+from store.sqlite import log
+from store.sqlite.file.database import Write
+from store.sqlite.leases import attempts, move
+from store.sqlite.leases.messages import Stored
+from store.sqlite.leases.readers import Reader
+
+ERROR = f"it is damaged: {log.damage.CHECKSUM}"
+_MOST_NAMED = 3
+
+
+class SteppedOver(NamedTuple):
+    """A damaged message that a receive came upon, and the DLQ that took it, if one did."""
+
+    address: str
+    dlq: str | None
+
+
+def to_dlq(tx: Write, reader: Reader, message: Stored) -> bool:
+    """Dead-letter a damaged message, which stays damaged there; False when it has to stay."""
+    if reader.dead_letter_to is None:
+        return False
+    attempts.note_lapsed(tx, message.lease)
+    return move.dead_letter(tx, reader, message, "rejected", ERROR)
+
+
+def error(reader: Reader, found: list[SteppedOver]) -> Damaged:
+    """What to tell of damaged messages to a caller whom nothing else can be given."""
+    addresses = tuple(one.address for one in found)
+    if len(found) == 1:
+        told = f"{addresses[0]} is damaged and is not delivered: {log.damage.CHECKSUM}"
+    else:
+        more = " …" * (len(found) > _MOST_NAMED)
+        told = f"{len(found)} damaged messages are not delivered: "
+        told += ", ".join(addresses[:_MOST_NAMED]) + more
+    first = found[0]
+    if first.dlq is not None:
+        return Damaged(f"{told}; it went to {first.dlq}", f"mq dlq peek {reader.name}", addresses)
+    return Damaged(told, way_out(reader, first.address), addresses)
+
+
+def way_out(reader: Reader, address: str) -> str:
+    """The command that takes one damaged message out of a reader's way."""
+    if reader.on_ack == "delete":
+        return f"mq queue purge {address} --yes"
+    return f"mq share skip {reader.name} {address}"

@@ -1,0 +1,196 @@
+"""Messages where they stand: their records and leases, read together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from struct import error as StructError
+
+from store.model import clock
+from store.model.addresses import OFFSET_MASK
+from store.sqlite import leases, log
+from store.sqlite.file.database import Row, Snapshot
+from store.sqlite.file.transactions import array
+from store.sqlite.leases.rows import Lease, Slot
+from store.sqlite.log.encoding import Encoded
+from store.sqlite.queues.order.tenants import Place
+
+
+class Standing:
+    """Where a message stands: its slot, its record and, if it was handed out, its lease.
+
+    `size` is bytes of key, headers and value together. One that was moved there has an origin.
+    """
+
+    __slots__ = ("has_origin", "lease", "message_group", "record", "size", "slot")
+
+    def __init__(
+        self,
+        slot: Slot,
+        lease: Lease | None,
+        record: int,
+        message_group: str | None,
+        size: int,
+        has_origin: bool,
+    ) -> None:
+        self.slot = slot
+        self.lease = lease
+        self.record = record
+        self.message_group = message_group
+        self.size = size
+        self.has_origin = has_origin
+
+    @property
+    def sequence(self) -> int:
+        """The message's sequence number."""
+        return self.record & OFFSET_MASK
+
+    @property
+    def tenant(self) -> Place:
+        """Whose it is in a fair queue."""
+        return Place(self.message_group, self.record)
+
+    def is_held(self, tx: Snapshot) -> bool:
+        """Whether it is in the hands of a holder that is there."""
+        lease = self.lease
+        if lease is None or lease.token is None or lease.ends <= tx.now:
+            return False
+        from store.sqlite.leases import holders
+
+        return lease.holder not in holders.gone(tx)
+
+
+class Stored(Standing):
+    """A message where it stands, with what it says.
+
+    One that is damaged has only those of its parts that can be handled, and may not be delivered.
+    """
+
+    __slots__ = ("arrived", "expires", "headers", "is_damaged", "key", "timestamp", "value")
+
+    def __init__(
+        self,
+        slot: Slot,
+        lease: Lease | None,
+        record: int,
+        message_group: bytes | None,
+        size: int,
+        has_origin: bool,
+        timestamp: int,
+        key: bytes | None,
+        headers: bytes | None,
+        value: bytes | None,
+        expires: int | None,
+        checksum: int,
+        arrived: int | None,
+    ) -> None:
+        # Not by a call of the other one: there is one of these for each message.
+        self.slot = slot
+        self.lease = lease
+        self.record = record
+        self.size = size
+        self.has_origin = has_origin
+        self.timestamp = timestamp
+        self.key = key
+        self.value = value
+        self.expires = expires
+        self.arrived = arrived
+        try:
+            self.message_group = None if message_group is None else message_group.decode()
+            self.headers = None if headers is None else headers.decode()
+            self.is_damaged = checksum != log.checksum.checksum(
+                record, timestamp, self.message_group, key, self.headers, value
+            )
+        except (AttributeError, TypeError, UnicodeDecodeError, StructError):
+            self.is_damaged = True
+        if self.is_damaged:
+            whole = (timestamp, message_group, key, headers, value, expires)
+            (self.timestamp, self.message_group, self.key, self.headers, self.value,
+             self.expires) = log.damage.usable(*whole)  # fmt: skip
+
+    def age(self, tx: Snapshot) -> int:
+        """How many milliseconds ago it came."""
+        return clock.age(tx, self.timestamp, self.arrived)
+
+    @property
+    def content(self) -> Encoded:
+        """What it says, to be stored anew under the time of that."""
+        return Encoded.stored(self.value, self.key, self.headers)
+
+
+# Texts as blobs: damaged ones are no text, and SQLite's module for Python would give no row at all.
+_STANDING_COLUMNS = (
+    "r.id, cast(r.message_group as blob),"
+    " ifnull(length(r.key), 0) + ifnull(length(r.headers), 0) + ifnull(length(r.value), 0),"
+    " exists (select 1 from mq_origins where record = r.id)"
+)
+
+RECORD_COLUMNS = (
+    f"{_STANDING_COLUMNS}, r.timestamp, r.key, cast(r.headers as blob), r.value, r.expires,"
+    " r.checksum, r.arrived"
+)
+
+_LEASE_COLUMNS = (
+    "l.id, l.priority, l.due, l.ends, l.deliveries, l.token, l.holder, l.started, l.record,"
+    " l.was_due"
+)
+
+WITH_LEASES = (
+    f"select {RECORD_COLUMNS}, {_LEASE_COLUMNS} from mq_records r"
+    " left join mq_leases l on l.id = :leases + (r.id - :records)"
+)
+
+_OF_LEASES = "from mq_leases l cross join mq_records r on r.id = l.record"
+
+LEASED = f"select {RECORD_COLUMNS}, {_LEASE_COLUMNS} {_OF_LEASES}"
+_TO_SETTLE = f"select {_STANDING_COLUMNS}, {_LEASE_COLUMNS} {_OF_LEASES}"
+_TO_SETTLE_ONE = f"{_TO_SETTLE} where l.id = ?"
+
+
+def load(tx: Snapshot, slot: Slot, record: int) -> Stored | None:
+    """The message in a record; `None` when it is gone."""
+    row = tx.row(f"select {RECORD_COLUMNS} from mq_records r where r.id = :id", {"id": record})
+    if row is None:
+        return None
+    return Stored(slot, leases.rows.get(tx, slot.lease_id(record & OFFSET_MASK)), *row)
+
+
+def load_all(tx: Snapshot, slot: Slot, offsets: Iterable[int]) -> list[Stored]:
+    """Those of the messages at these places of a lane or partition that are there, in any order."""
+    rows = tx.rows(
+        f"{WITH_LEASES} where r.id in (select value from json_each(:ids))",
+        {
+            "leases": slot.lease_id(0),
+            "records": slot.record_id(0),
+            "ids": array(map(slot.record_id, offsets)),
+        },
+    )
+    return [with_lease(row, slot) for row in rows]
+
+
+def load_leased(tx: Snapshot, slot: Slot, lease: int) -> Stored | None:
+    """The message of a lease row; `None` when there is no such row."""
+    row = tx.row(f"{LEASED} where l.id = :id", {"id": lease})
+    return None if row is None else with_lease(row, slot)
+
+
+def leases_to_settle(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
+    """What `standing` takes, by the ids of the lease rows that are there."""
+    if len(ids) == 1:
+        rows = tx.rows(_TO_SETTLE_ONE, ids)
+    else:
+        rows = tx.rows(
+            f"{_TO_SETTLE} where l.id in (select value from json_each(?))", (array(ids),)
+        )
+    return {row[4]: row for row in rows}
+
+
+def standing(row: Row, slot: Slot) -> Standing:
+    """Where a message stands, from a row of `leases_to_settle`."""
+    record, message_group, size, has_origin, *lease = row
+    group = None if message_group is None else log.damage.as_text(message_group)
+    return Standing(slot, Lease(*lease), record, group, size, has_origin)
+
+
+def with_lease(row: Row, slot: Slot) -> Stored:
+    """A message from a row of `WITH_LEASES` or `LEASED`."""
+    return Stored(slot, None if row[11] is None else Lease(*row[11:]), *row[:11])

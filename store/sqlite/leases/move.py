@@ -1,0 +1,306 @@
+"""The one function that moves a message out of its queue: dead-letter, redrive, undo, or drop."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from store.model.clock import CREDIBLE
+from store.model.topics import NewRecord
+from store.sqlite import leases, log, queues
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.leases import attempts
+from store.sqlite.leases.readers import Reader
+from store.sqlite.log import samples
+from store.sqlite.log.encoding import Encoded, decode_headers
+from store.sqlite.queues import dead_letter_targets as dead_targets, enqueue, policies
+from store.sqlite.queues.catalog import Queue
+from store.sqlite.queues.order import fifo, tenants
+
+if TYPE_CHECKING:
+    from store.model.dead_letters import Reason
+    from store.sqlite.leases.messages import Standing, Stored
+    from store.sqlite.leases.origins import Origin
+    from store.sqlite.log.topics import Topic
+
+
+def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
+    """Take messages out of their queue: records, leases, origins, heads and every count of them."""
+    samples.note_leaving(tx, reader.channel)
+    tx.delete_rows("mq_records", [m.record for m in messages])
+    moved = [(m.record,) for m in messages if m.has_origin]
+    if moved:
+        tx.many("delete from mq_origins where record = ?", moved)
+    leases.rows.remove(tx, reader, [m.lease for m in messages if m.lease is not None])
+    sizes: defaultdict[int, list[int]] = defaultdict(list)
+    for m in messages:
+        sizes[m.slot.partition].append(m.size)
+    for lane, gone in sizes.items():
+        tx.execute(
+            # Damage may have changed how long something is.
+            "update mq_partitions set records = records - ?, bytes = max(bytes - ?, 0),"
+            " last_commit = ? where id = ?",
+            (len(gone), sum(gone), tx.number_partition(lane), lane),
+        )
+    if reader.ordered:
+        _refresh_heads(tx, reader, messages)
+    if reader.fair:
+        for one in messages:
+            in_flight = one.lease is not None and one.lease.token is not None
+            tenants.refresh(tx, reader, one.slot, one.tenant, -int(in_flight))
+
+
+def _refresh_heads(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
+    for group, removed in Counter(m.message_group for m in messages).items():
+        # Damage may have made a message's group unreadable; then it is in none.
+        if group is not None:
+            fifo.refresh(tx, reader, messages[0].slot, group, removed=removed)
+
+
+def count(tx: Write, reader: Reader, *, moved: int = 0, dropped: int = 0) -> None:
+    """Count messages that left a queue otherwise than by an ack; a share has no such counts."""
+    tx.execute(
+        "update mq_queues set moved = moved + :moved, dropped = dropped + :dropped"
+        " where channel = :id",
+        {"moved": moved, "dropped": dropped, "id": reader.channel},
+    )
+
+
+def finish(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
+    """A reader is done with messages, and here stands the one decision.
+
+    A queue deletes them; a share, which reads a log, retains them and only forgets its leases.
+    """
+    if reader.on_ack == "delete":
+        remove(tx, reader, messages)
+    else:
+        for slot in {one.slot.id for one in messages}:
+            samples.note_finishing(tx, slot)
+        leases.rows.remove(tx, reader, [one.lease for one in messages if one.lease is not None])
+
+
+def drop(tx: Write, reader: Reader, message: Stored) -> None:
+    """A message is gone for good without having been done."""
+    finish(tx, reader, [message])
+    count(tx, reader, dropped=1)
+
+
+def dead_letter(
+    tx: Write, reader: Reader, message: Stored, reason: Reason, error: str | None = None
+) -> bool:
+    """Move a message to its reader's DLQ, or drop it; False when it has to stay where it is.
+
+    It stays when the DLQ has vanished or its exchange leads nowhere, or when it has been there by
+    the same cycle without anybody rejecting it since: nothing is lost for want of a place. Where an
+    exchange leads to several queues each gets a copy. The first keeps the id of a message that its
+    queue deletes; the others, and what a share sends away while the log keeps it, are new.
+    """
+    if reader.dead_letter_to is None:
+        drop(tx, reader, message)
+        return True
+    letter = _dead_origin(tx, reader, message, reason, error)
+    targets = _targets(tx, reader, message, letter)
+    if targets:
+        finish(tx, reader, [message])
+        count(tx, reader, moved=1)
+        _copy(tx, message, targets, letter, moved=reader.retains)
+    return bool(targets)
+
+
+def has_place(tx: Snapshot, reader: Reader, message: Stored) -> bool:
+    """Whether a message that has used up its deliveries could leave its queue now."""
+    if reader.dead_letter_to is None:
+        return True
+    letter = _dead_origin(tx, reader, message, "max_deliveries", None)
+    return bool(_targets(tx, reader, message, letter))
+
+
+def _targets(tx: Snapshot, reader: Reader, message: Stored, letter: Origin) -> list[Queue | Topic]:
+    return [
+        target
+        for target in dead_targets.find(tx, reader, message.content)
+        if not _is_cycle(letter, target.name)
+    ]
+
+
+def _copy(
+    tx: Write, message: Stored, targets: Sequence[Queue | Topic], letter: Origin, *, moved: bool
+) -> None:
+    for target in targets:
+        if isinstance(target, Queue):
+            (record,) = deposit(
+                tx,
+                [message.content],
+                target,
+                [letter],
+                message_groups=[message.message_group],
+                kept_since=tx.wall if moved else letter.sent,
+                keeps_id=not moved,
+            )
+            moved = True
+        else:
+            # A log has no place for a history: its records are not messages.
+            headers = decode_headers(message.headers)
+            copy = NewRecord(message.value, message.key, headers)
+            (id,) = log.append.produce(tx, target, [copy], log.placement.StickyPlacement())
+            record = target.partitions[id.partition].base + id.offset
+        if message.is_damaged:
+            keep_damage(tx, record)
+
+
+def keep_damage(tx: Write, record: int) -> None:
+    """What was damaged before it moved must not pass for whole under a new checksum."""
+    tx.execute(
+        "update mq_records set checksum = -1 - checksum where id = :record", {"record": record}
+    )
+    log.damage.note(tx, record)
+
+
+def _is_cycle(letter: Origin, target: str) -> bool:
+    # RabbitMQ: a queue seen before, and no rejection since, means that it would go round for ever.
+    for hop in letter.hops:
+        if hop.reason == "rejected":
+            return False
+        if hop.source == target:
+            return True
+    return False
+
+
+def _dead_origin(
+    tx: Snapshot, reader: Reader, message: Stored, reason: Reason, error: str | None
+) -> Origin:
+    origin = leases.origins.get(tx, message.record, message.timestamp, message.slot.level)
+    lease = message.lease
+    here = 0 if lease is None else lease.deliveries
+    ttl = message.expires - _sent(tx, message) if message.expires and reason == "expired" else None
+    place = reader.place(message.slot.number)
+    told = error or (None if lease is None else attempts.last_error(tx, lease.id))
+    return leases.origins.Origin(
+        message_id=origin.message_id,
+        sent=origin.sent,
+        source=reader.address(message.slot.number, message.sequence),
+        reason=reason,
+        at=tx.wall,
+        deliveries=origin.deliveries + here,
+        error=told,
+        hops=leases.origins.with_hop(origin.hops, place, reason, tx.wall, ttl),
+        priority=origin.priority,
+    )
+
+
+def _sent(tx: Snapshot, message: Stored) -> int:
+    came = tx.wall - message.age(tx)
+    return message.timestamp if message.timestamp <= came + CREDIBLE else came
+
+
+def take_out(tx: Write, queue: Queue, messages: Sequence[Stored]) -> None:
+    """Take messages out of their queue by hand; `place` puts them elsewhere."""
+    for one in messages:
+        # A late ack would be taken for a repeated one.
+        attempts.note_lapsed(tx, one.lease)
+    remove(tx, queue.reader, messages)
+    count(tx, queue.reader, moved=len(messages))
+
+
+def place(
+    tx: Write, messages: Sequence[Stored], targets: Sequence[Queue], origins: Sequence[Origin]
+) -> list[int]:
+    """Put messages that were taken out each into a queue, under an origin; their records there.
+
+    Their retention begins anew: counted from the first send, it could be over on arrival.
+    """
+    arrivals: defaultdict[str, list[int]] = defaultdict(list)
+    for index, target in enumerate(targets):
+        arrivals[target.name].append(index)
+    records = [0] * len(messages)
+    for indexes in arrivals.values():
+        those = [messages[index] for index in indexes]
+        placed = deposit(
+            tx,
+            [one.content for one in those],
+            targets[indexes[0]],
+            [origins[index] for index in indexes],
+            message_groups=[one.message_group for one in those],
+            kept_since=tx.wall,
+        )
+        for index, one, record in zip(indexes, those, placed, strict=True):
+            if one.is_damaged:
+                keep_damage(tx, record)
+            records[index] = record
+    return records
+
+
+def deposit(
+    tx: Write, contents: Sequence[Encoded], target: Queue, origins: Sequence[Origin], *,
+    message_groups: Sequence[str | None], kept_since: int, keeps_id: bool = True,
+) -> Sequence[int]:  # fmt: skip
+    """Put messages into a queue under given origins, or under ids of their own; their records."""
+    # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
+    began = tx.wall if target.config.fifo else min(kept_since, tx.wall)
+    drafts = enqueue.drafts(
+        contents,
+        message_groups=[
+            _group_in(target, group, content.key, origin)
+            for group, content, origin in zip(message_groups, contents, origins, strict=True)
+        ],
+        levels=[min(origin.priority, target.config.priorities - 1) for origin in origins],
+        expires=[_expires(tx, target, began)] * len(contents),
+    )
+    # Its counters have changed if it is the queue it leaves, or lost or got what overflowed.
+    target = queues.catalog.find(tx, target.name)
+    records = enqueue.enqueue(tx, target, drafts)
+    if not keeps_id:
+        ids = (leases.origins.message_id(tx, record) for record in records)
+        origins = [one._replace(message_id=id) for one, id in zip(origins, ids, strict=True)]
+    leases.origins.put(tx, records, origins)
+    keep_within_limits(tx, target.reader, records)
+    return records
+
+
+def _group_in(
+    target: Queue, message_group: str | None, key: bytes | None, origin: Origin
+) -> str | None:
+    if message_group is None and target.config.fifo:
+        # Records of one key keep their order.
+        return (key or b"").hex() or origin.source
+    return message_group
+
+
+def _expires(tx: Write, target: Queue, began: int) -> int:
+    # What a message's own time to live was does not count any more (RabbitMQ: it is removed).
+    until, ttl = began + target.config.retention, target.config.ttl
+    return until if ttl is None else min(until, tx.wall + ttl)
+
+
+def expire(tx: Write, reader: Reader, message: Stored) -> bool:
+    """A message's time is over: False when it has to stay, because it has nowhere to go.
+
+    What its time to live ended is dead-lettered; what has passed the queue's retention is dropped.
+    """
+    if _is_past_retention(tx, reader, message):
+        drop(tx, reader, message)
+        return True
+    attempts.note_lapsed(tx, message.lease)
+    if dead_letter(tx, reader, message, "expired"):
+        return True
+    tx.execute(
+        "update mq_records set expires = :stays where id = :id",
+        {"stays": policies.expiry.STAYS, "id": message.record},
+    )
+    return False
+
+
+def _is_past_retention(tx: Snapshot, reader: Reader, message: Stored) -> bool:
+    if reader.retention is None:
+        return False
+    origin = leases.origins.get(tx, message.record, message.timestamp, message.slot.level)
+    # Of one that moved, `expires` may stand for the retention since its first send.
+    over = message.age(tx) >= reader.retention
+    return over or message.expires == origin.sent + reader.retention
+
+
+def keep_within_limits(tx: Write, reader: Reader, added: Sequence[int] = ()) -> None:
+    """Take out what is over a queue's length limits, if it sheds; `added` was stored just now."""
+    if reader.sheds:
+        policies.overflow.shed(tx, queues.catalog.find(tx, reader.name), added)

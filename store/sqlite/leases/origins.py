@@ -1,0 +1,148 @@
+"""What a message is called, and where one that was moved comes from."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from store.sqlite import leases
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.transactions import array
+
+if TYPE_CHECKING:
+    from store.model.dead_letters import Dead, Hop, Reason
+
+_HIGH_MASK = 0xFFFF_FFFF_FFFF_0000
+_LOW_BITS = 62
+_LAST_DIGITS = [f"{byte:02x}" for byte in range(0x100)]
+
+
+class Origin(NamedTuple):
+    """What a message brings along when it moves: it stays the same message."""
+
+    message_id: bytes
+    sent: int
+    source: str | None = None
+    reason: "Reason | None" = None
+    at: int | None = None
+    deliveries: int = 0
+    error: str | None = None
+    hops: "tuple[Hop, ...]" = ()
+    priority: int = 0
+    is_sound: bool = True
+    """Whether all of it could be read; what could not is left out."""
+
+    def dead(self) -> "Dead | None":
+        """The dead letter's envelope, if it is one."""
+        if self.reason is None or self.source is None or self.at is None:
+            return None
+        from store.model.dead_letters import Dead
+
+        return Dead(
+            self.source, self.reason, self.at, self.deliveries, self.error, self.hops, self.priority
+        )
+
+
+def message_id(tx: Snapshot, record: int) -> bytes:
+    """The id of a message that was never moved: UUID-shaped, from the store's and the record's."""
+    return _id(tx.database.uuid, record)
+
+
+def _id(store: bytes, record: int) -> bytes:
+    high = int.from_bytes(store[:8], "big") & _HIGH_MASK | 0x8000 | record >> _LOW_BITS
+    low = 0b10 << _LOW_BITS | record & (1 << _LOW_BITS) - 1
+    return (high << 64 | low).to_bytes(16, "big")
+
+
+def own_id(tx: Snapshot, record: int) -> str:
+    """The `message_id` of a message that was never moved, as text."""
+    return _first_digits(tx.database.uuid, record >> 8) + _LAST_DIGITS[record & 0xFF]
+
+
+def own_ids(tx: Snapshot, records: Sequence[int]) -> list[str]:
+    """What `own_id` is of each."""
+    store = tx.database.uuid
+    return [_first_digits(store, record >> 8) + _LAST_DIGITS[record & 0xFF] for record in records]
+
+
+@lru_cache
+def _first_digits(store: bytes, record: int) -> str:
+    return format_id(_id(store, record << 8))[:-2]
+
+
+def format_id(id: bytes) -> str:
+    """A message id as text."""
+    digits = id.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def get(tx: Snapshot, record: int, timestamp: int, priority: int) -> Origin:
+    """Where a message comes from; for one that never moved, itself."""
+    return moved(tx, [record]).get(record) or unmoved(tx, record, timestamp, priority)
+
+
+def unmoved(tx: Snapshot, record: int, timestamp: int, priority: int) -> Origin:
+    """The origin of a message that never moved."""
+    return Origin(message_id(tx, record), timestamp, priority=priority)
+
+
+def moved(tx: Snapshot, records: Sequence[int]) -> dict[int, Origin]:
+    """The origins, by record, of those messages that were moved."""
+    if not records:
+        return {}
+    rows = tx.rows(
+        "select record, message_id, sent, cast(source as blob), cast(reason as blob), at,"
+        " deliveries, cast(error as blob), cast(hops as blob), priority from mq_origins"
+        " where record in (select value from json_each(:records))",
+        {"records": array(records)},
+    )
+    return {row[0]: leases.stored_origins.from_row(tx, row) for row in rows}
+
+
+def put(tx: Write, records: Sequence[int], origins: Sequence[Origin]) -> None:
+    """Note where messages that were just stored come from."""
+    tx.many(
+        "insert into mq_origins (record, message_id, sent, source, reason, at, deliveries, error,"
+        " hops, priority) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (record, *one[:7], hops_to_json(one.hops), one.priority)
+            for record, one in zip(records, origins, strict=True)
+        ],
+    )
+
+
+def with_hop(
+    hops: "tuple[Hop, ...]", source: str, reason: "Reason", at: int, ttl: int | None = None
+) -> "tuple[Hop, ...]":
+    """The history with one death more: newest first, one entry per queue and reason (x-death)."""
+    from store.model.dead_letters import Hop
+
+    same = [hop for hop in hops if (hop.source, hop.reason) == (source, reason)]
+    others = tuple(hop for hop in hops if (hop.source, hop.reason) != (source, reason))
+    first = same[0] if same else Hop(source, reason, 0, at, ttl)
+    return (Hop(source, reason, first.count + 1, first.at, first.ttl), *others)
+
+
+def hops_to_lists(hops: "tuple[Hop, ...]") -> list[list[Any]]:
+    """A history as lists, in the order of their fields."""
+    return [[hop.source, hop.reason, hop.count, hop.at, hop.ttl] for hop in hops]
+
+
+def hops_from_lists(lists: Sequence[Sequence[Any]]) -> "tuple[Hop, ...]":
+    """A history from such lists."""
+    from store.model.dead_letters import Hop
+
+    return tuple(Hop(*hop) for hop in lists)
+
+
+def hops_to_json(hops: "tuple[Hop, ...]") -> str:
+    """A history as it is stored."""
+    import json
+
+    return json.dumps(hops_to_lists(hops))
+
+
+def hops_from_json(text: str) -> "tuple[Hop, ...]":
+    """A stored history."""
+    import json
+
+    return hops_from_lists(json.loads(text))

@@ -1,0 +1,51 @@
+"""Receipts: what a receive hands out, and what settling asks for."""
+
+from struct import Struct, error as StructError
+from typing import NamedTuple
+from zlib import crc32
+
+from store.model.errors import BadInput
+from store.sqlite.file.database import Snapshot
+
+TOKEN_BITS = 62
+_BODY = Struct(">qq")
+
+
+class Receipt(NamedTuple):
+    """One delivery of one message: its lease row and the token of that delivery."""
+
+    lease: int
+    token: int
+
+
+def new_token() -> int:
+    """A token for one delivery."""
+    # Only who receives waits for this.
+    import random
+
+    return random.getrandbits(TOKEN_BITS)
+
+
+def seal(tx: Snapshot) -> int:
+    """What marks a store's receipts as its own."""
+    return crc32(tx.database.uuid)
+
+
+def write(seal: int, lease: int, token: int) -> str:
+    """A receipt as text; it begins with a letter."""
+    body = _BODY.pack(lease, token)
+    return f"r{body.hex()}{crc32(body, seal):08x}"
+
+
+def read(seal: int, text: str) -> Receipt:
+    """Read a receipt; raises `BadInput` for one that this store never issued."""
+    try:
+        body, check = bytes.fromhex(text[1:-8]), int(text[-8:], 16)
+        if text[0] == "r" and crc32(body, seal) == check:
+            return Receipt(*_BODY.unpack(body))
+    except (ValueError, StructError):
+        pass
+    raise BadInput(
+        f"not a receipt of this store: {text[:60]!r}",
+        hint="receipts come from mq receive",
+    )

@@ -1,0 +1,359 @@
+"""Lease rows and the counts that slots keep of them: rows only, no policy.
+
+A lease row is a message that was delivered, or may not be delivered yet. `due` is when it may be
+delivered (again), so one index serves expiry, retry delays and delayed sends, without a sweeper.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import starmap
+from operator import attrgetter
+from typing import NamedTuple
+
+from store.model.addresses import OFFSET_BITS, OFFSET_MASK
+from store.sqlite.file.database import Row, Snapshot, Write
+from store.sqlite.leases.readers import Reader
+
+
+class Slot:
+    """What a reader has of one lane or partition; a queue's lane tells its level and if it waits.
+
+    It never changes. How far the reader has come is a `Progress`.
+    """
+
+    __slots__ = ("delayed", "id", "level", "number", "partition")
+
+    def __init__(self, id: int, partition: int, number: int, level: int, delayed: bool) -> None:
+        self.id = id
+        self.partition = partition
+        self.number = number
+        self.level = level
+        self.delayed = delayed
+
+    def lease_id(self, offset: int) -> int:
+        """The id of the lease row of a message in this slot."""
+        return self.id << OFFSET_BITS | offset
+
+    def record_id(self, offset: int) -> int:
+        """The id of the record."""
+        return self.partition << OFFSET_BITS | offset
+
+    @property
+    def end(self) -> int:
+        """What the ids of its records stay below."""
+        return self.partition + 1 << OFFSET_BITS
+
+
+class Progress(Slot):
+    """A slot and how far its reader has come: below the cursor all was handed out once.
+
+    `next` is where the lane or partition ends, and `leases` counts the slot's lease rows.
+    """
+
+    __slots__ = ("cursor", "leases", "next")
+
+    def __init__(
+        self,
+        id: int,
+        partition: int,
+        number: int,
+        level: int,
+        delayed: bool,
+        cursor: int,
+        next: int,
+        leases: int,
+    ) -> None:
+        super().__init__(id, partition, number, level, delayed)
+        self.cursor = cursor
+        self.next = next
+        self.leases = leases
+
+
+class Lease(NamedTuple):
+    """One lease row. Without a token nobody holds it.
+
+    `was_due` is the due time it had before this delivery, by which it returns to its place.
+    """
+
+    id: int
+    priority: int
+    due: int
+    ends: int
+    deliveries: int
+    token: int | None
+    holder: int | None
+    started: int | None
+    record: int
+    was_due: int = 0
+
+    @property
+    def slot(self) -> int:
+        """The slot the row counts in."""
+        return self.id >> OFFSET_BITS
+
+    @property
+    def offset(self) -> int:
+        """The sequence or offset of the message."""
+        return self.id & OFFSET_MASK
+
+    def unheld(self, due: int) -> "Lease":
+        """The row when nobody holds the message any more, and it may be delivered from `due`."""
+        return self._replace(due=due, ends=due, token=None, holder=None, started=None)
+
+
+def waiting(slot: Slot, offset: int, due: int) -> Lease:
+    """The row of a message that nobody has been given, and that may be delivered from `due`."""
+    id, record = slot.lease_id(offset), slot.record_id(offset)
+    return Lease(id, slot.level, due, due, 0, None, None, None, record)
+
+
+def lapsed(reader: Reader, lease: Lease, now: int) -> Lease:
+    """The row of a lease that ends now, as time would have ended it later."""
+    wait = reader.retry_delay(lease.deliveries)
+    ends = now if wait else reader.given_back_at(now)
+    return lease._replace(ends=ends, due=ends + wait)
+
+
+_COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record, was_due"
+
+
+def slots(tx: Snapshot, reader: Reader) -> list[Progress]:
+    """The reader's slots by lane or partition number."""
+    found = [_progress(reader, row) for row in tx.rows(_SLOTS, {"reader": reader.id})]
+    # Mostly there is one; SQLite would set up a sorter for it.
+    found.sort(key=attrgetter("number"))
+    return found
+
+
+def slot_in(tx: Snapshot, reader: Reader, partition: int) -> Progress:
+    """Where the reader stands in one lane or partition."""
+    (row,) = tx.rows(
+        f"select {_PROGRESS} where s.reader = :reader and s.partition = :partition",
+        {"reader": reader.id, "partition": partition},
+    )
+    return _progress(reader, row)
+
+
+_PROGRESS = (
+    "s.id, s.partition, p.number, s.cursor, p.next, s.leases"
+    " from mq_slots s join mq_partitions p on p.id = s.partition"
+)
+# A text that is put together at every call is hashed at every call to find what was prepared.
+_RETREATED_AT_ONCE = 100
+_SLOTS = f"select {_PROGRESS} where s.reader = :reader"
+_INSERT = f"insert into mq_leases ({_COLUMNS}, reader) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def _progress(reader: Reader, row: Row) -> Progress:
+    id, partition, number, cursor, end, leases = row
+    level, delayed = level_of(reader, number)
+    return Progress(id, partition, number, level, delayed, cursor, end, leases)
+
+
+def level_of(reader: Reader, number: int) -> tuple[int, bool]:
+    """The level of a lane by its number, and whether its messages wait; a topic has neither."""
+    return (0, False) if reader.retains else (number >> 1, bool(number & 1))
+
+
+def get(tx: Snapshot, id: int) -> Lease | None:
+    """One lease row."""
+    row = tx.row(f"select {_COLUMNS} from mq_leases where id = :id", {"id": id})
+    return None if row is None else Lease(*row)
+
+
+def insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
+    """Add rows and count them in their slots."""
+    _insert(tx, reader, leases)
+    _count(tx, reader, (), leases)
+
+
+def advance(
+    tx: Write, reader: Reader, slot: Progress, cursor: int, leases: Sequence[Lease]
+) -> None:
+    """Move a slot's cursor on past messages, of which some are leased now."""
+    _insert(tx, reader, leases)
+    slot.cursor = cursor
+    tx.execute(
+        "update mq_slots set cursor = ?, leases = leases + ?, held = held + ?, last_commit = ?"
+        " where id = ?",
+        (
+            cursor,
+            len(leases),
+            len(_counted(tx, reader, leases)),
+            tx.number_slot(slot.id),
+            slot.id,
+        ),
+    )
+
+
+def _insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
+    if len(leases) == 1:
+        tx.execute(_INSERT, (*leases[0], reader.id))
+    elif leases:
+        columns = dict(zip(Lease._fields, zip(*leases, strict=True), strict=True))
+        # What is the same in all of them is bound once.
+        shared = {name: column[0] for name, column in columns.items() if len(set(column)) == 1}
+        tx.insert_columns("mq_leases", columns | shared | {"reader": reader.id})
+
+
+def update(tx: Write, reader: Reader, before: Sequence[Lease], after: Sequence[Lease]) -> None:
+    """Replace rows by what they have become, and recount them."""
+    if not after:
+        return
+    tx.many(
+        "update mq_leases set due = ?, ends = ?, deliveries = ?, token = ?, holder = ?,"
+        " started = ?, was_due = ? where id = ?",
+        [(*row[2:8], row.was_due, row.id) for row in after],
+    )
+    _count(tx, reader, before, after)
+
+
+def retreat(tx: Write, reader: Reader, slot: Slot) -> None:
+    """Move a slot's cursor back over what stands next below it and was never delivered.
+
+    A row that waits for nothing says nothing that the cursor does not.
+    """
+    while run := _never_delivered(tx, reader, slot):
+        remove(tx, reader, run)
+        tx.execute(
+            "update mq_slots set cursor = :cursor where id = :id",
+            {"cursor": run[-1].offset, "id": slot.id},
+        )
+
+
+def _never_delivered(tx: Snapshot, reader: Reader, slot: Slot) -> list[Lease]:
+    """Rows next below the cursor that were never delivered, the last first; not all at once."""
+    cursor: int = tx.value("select cursor from mq_slots where id = :id", {"id": slot.id})
+    rows = tx.rows(
+        f"select {_COLUMNS} from mq_leases where id >= :first and id < :end"
+        " order by id desc limit :step",
+        {"first": slot.lease_id(0), "end": slot.lease_id(cursor), "step": _RETREATED_AT_ONCE},
+    )
+    run: list[Lease] = []
+    for lease in starmap(Lease, rows):
+        # Where a log is read, a record without a row is finished; a queue has no such message.
+        is_next = lease.offset == cursor - len(run) - 1 or not reader.retains
+        if lease.due or lease.deliveries or not is_next:
+            break
+        run.append(lease)
+    return run
+
+
+def remove(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
+    """Delete rows and take them out of their slots' counts."""
+    tx.delete_rows("mq_leases", [lease.id for lease in leases])
+    _count(tx, reader, leases, ())
+
+
+def _count(tx: Write, reader: Reader, gone: Sequence[Lease], come: Sequence[Lease]) -> None:
+    changes: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for sign, leases in ((-1, gone), (1, come)):
+        for lease in leases:
+            changes[lease.id >> OFFSET_BITS][0] += sign
+        for lease in _counted(tx, reader, leases):
+            changes[lease.id >> OFFSET_BITS][2 if lease.token is None else 1] += sign
+    for slot, change in changes.items():
+        if any(change):
+            tx.execute(
+                "update mq_slots set leases = leases + ?, held = held + ?, waiting = waiting + ?,"
+                " last_commit = ? where id = ?",
+                (*change, tx.number_slot(slot), slot),
+            )
+
+
+def _counted(tx: Snapshot, reader: Reader, leases: Sequence[Lease]) -> list[Lease]:
+    # What became due by the noticed time counts as neither held nor waiting: time alone made it
+    # ready. That time is never ahead of now.
+    now = tx.now
+    return [lease for lease in leases if lease.due > now or lease.due > _noticed(tx, reader)]
+
+
+def _noticed(tx: Snapshot, reader: Reader) -> int:
+    until: int = tx.value("select noticed from mq_readers where id = :id", {"id": reader.id})
+    return until
+
+
+# How many leases a writer lets pass the noticed time at once, so that no write takes long.
+_NOTICE_STEP = 100
+
+
+def notice(tx: Write, reader: Reader) -> None:
+    """Move the reader's noticed time on past leases that became due, as the last thing done.
+
+    Counting from it keeps views cheap: they correct only for what lies between it and now.
+    """
+    noticed = _noticed(tx, reader)
+    passed = [_step_ends_at(tx, reader, level, noticed) for level in reader.levels]
+    until = min((due for due in passed if due is not None), default=None)
+    if until is not None:
+        _notice_until(tx, reader, until)
+
+
+def _step_ends_at(tx: Snapshot, reader: Reader, priority: int, noticed: int) -> int | None:
+    due: int | None = tx.value(
+        "select due from mq_leases where reader = :reader and priority = :priority"
+        " and due > :noticed and due < :now order by due limit 1 offset :step",
+        {
+            "reader": reader.id,
+            "priority": priority,
+            "noticed": noticed,
+            "now": tx.now,
+            "step": _NOTICE_STEP - 1,
+        },
+    )
+    return due
+
+
+def _notice_until(tx: Write, reader: Reader, until: int) -> None:
+    for slot, (held, waiting) in passed_between(tx, reader, until).items():
+        tx.execute(
+            "update mq_slots set held = held - :held, waiting = waiting - :waiting where id = :id",
+            {"held": held, "waiting": waiting, "id": slot},
+        )
+    tx.execute(
+        "update mq_readers set noticed = :until where id = :reader",
+        {"until": until, "reader": reader.id},
+    )
+
+
+def in_hand(tx: Snapshot, reader: Reader, holder: int) -> int:
+    """How many of the reader's messages one holder has in hand."""
+    count: int = tx.value(
+        "select count(*) from mq_leases where holder = :holder and reader = :reader"
+        " and ends > :now",
+        {"holder": holder, "reader": reader.id, "now": tx.now},
+    )
+    return count
+
+
+def held_and_waiting(tx: Snapshot, reader: Reader) -> tuple[int, int]:
+    """How many messages are in hand or wait for a retry, and how many wait for their time."""
+    held, waiting = tx.row(  # type: ignore[misc]
+        "select total(held), total(waiting) from mq_slots where reader = :reader",
+        {"reader": reader.id},
+    )
+    for gone_held, gone_waiting in passed_between(tx, reader, tx.now).values():
+        held -= gone_held
+        waiting -= gone_waiting
+    return int(held), int(waiting)
+
+
+def passed_between(tx: Snapshot, reader: Reader, until: int) -> dict[int, tuple[int, int]]:
+    """By slot: how many held and waiting rows became due after the noticed time, up to `until`."""
+    found: dict[int, tuple[int, int]] = {}
+    noticed = _noticed(tx, reader)
+    for priority in reader.levels:
+        for slot, held, waiting in tx.rows(
+            f"select id >> {OFFSET_BITS}, total(token not null), total(token is null)"
+            " from mq_leases where reader = :reader and priority = :priority"
+            " and due > :noticed and due <= :until group by 1",
+            {
+                "reader": reader.id,
+                "priority": priority,
+                "noticed": noticed,
+                "until": until,
+            },
+        ):
+            before = found.get(slot, (0, 0))
+            found[slot] = (before[0] + int(held), before[1] + int(waiting))
+    return found

@@ -1,0 +1,307 @@
+"""Settling deliveries: ack, nack, reject, extend, release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from store.model.addresses import EXCHANGE_PREFIX, OFFSET_BITS, OFFSET_MASK
+from store.model.errors import Conflict, LeaseLost, MqError
+from store.sqlite import exchanges, leases
+from store.sqlite.file.database import Write
+from store.sqlite.leases import attempts, lookup, move, processing_times, receipts
+from store.sqlite.leases.messages import Standing, Stored
+from store.sqlite.leases.readers import Reader
+from store.sqlite.leases.rows import Lease, Slot
+from store.sqlite.queues.order import fifo, tenants
+
+# SQS forgets a receipt twelve hours after the receive; a lease that is alive is never forgotten.
+RECEIPT_LIFE = 12 * 3_600_000
+_TWICE = "the work may be done twice: receive again, and make it idempotent"
+
+
+class Delivery(NamedTuple):
+    """A delivery that is being settled, and the receipt that asked for it."""
+
+    receipt: str
+    message: Standing
+    lease: Lease
+
+    def whole(self, tx: Write) -> Stored:
+        """The message with what it says."""
+        message = leases.messages.load(tx, self.message.slot, self.message.record)
+        assert message is not None
+        return message
+
+
+Refused = dict[str, MqError]
+Action = Callable[[Write, Reader, Sequence[Delivery]], Refused]
+_Asked = tuple[str, receipts.Receipt, Slot]
+
+
+def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
+    """Do something with the deliveries that the receipts stand for; the errors by receipt.
+
+    A receipt that is refused changes nothing and does not keep the others from being settled.
+    """
+    refused: Refused = {}
+    for reader, asked in _by_reader(tx, texts, refused):
+        # Only now: what was done for one reader may have pushed messages of the next one out.
+        found = _find(tx, reader, asked, refused, repeatable=action is acknowledge)
+        if found:
+            refused |= action(tx, reader, found)
+            # What was given back may be over a limit again.
+            move.keep_within_limits(tx, reader)
+    return {text: refused[text] for text in texts if text in refused}
+
+
+def acknowledge(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
+    """The messages are done with."""
+    move.finish(tx, reader, [delivery.message for delivery in deliveries])
+    processing_times.note(tx, reader.id, [delivery.lease for delivery in deliveries])
+    return {}
+
+
+def give_back(delay: int | None, error: str | None, outcome: str) -> Action:
+    """The messages failed: they come back after `delay` milliseconds, or as the queue says.
+
+    One that has used up its deliveries is dead-lettered instead.
+    """
+
+    def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
+        lease = delivery.lease
+        attempts.note(tx, lease, outcome, error)
+        most = reader.max_deliveries
+        exhausted = most is not None and lease.deliveries >= most
+        if exhausted and move.dead_letter(tx, reader, delivery.whole(tx), "max_deliveries", error):
+            return
+        wait = reader.retry_delay(lease.deliveries) if delay is None else delay
+        due = tx.now + wait if wait else reader.given_back_at(tx.now)
+        _change(tx, reader, delivery, lease.unheld(due))
+
+    return _one_by_one(act)
+
+
+def reject(error: str | None) -> Action:
+    """The messages are refused for good: to the DLQ, or away where there is none."""
+
+    def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
+        message = delivery.whole(tx)
+        if not move.dead_letter(tx, reader, message, "rejected", error):
+            raise _nowhere_to_go(reader, message)
+        attempts.note(tx, delivery.lease, "rejected", error)
+
+    return _one_by_one(act)
+
+
+def _nowhere_to_go(reader: Reader, message: Stored) -> Conflict:
+    address = reader.address(message.slot.number, message.sequence)
+    dlq = reader.dead_letter_to or ""
+    if dlq.startswith(EXCHANGE_PREFIX):
+        exchange = dlq.removeprefix(EXCHANGE_PREFIX)
+        return Conflict(
+            f"{address} has nowhere to go: no binding of exchange {exchange} leads it on",
+            hint=exchanges.explain.command(exchange, reader.dead_letter_key or _key(message)),
+        )
+    return Conflict(
+        f"{address} has nowhere to go: its DLQ {dlq} is missing", hint=f"mq queue create {dlq}"
+    )
+
+
+def _key(message: Stored) -> str:
+    return (message.key or b"").decode(errors="replace")
+
+
+def extend(duration: int) -> Action:
+    """The leases last `duration` milliseconds from now; 0 gives the messages back at once."""
+
+    def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
+        lease = delivery.lease
+        if duration:
+            ends = tx.now + duration
+            due = ends + reader.retry_delay(lease.deliveries)
+        else:
+            ends = due = reader.given_back_at(tx.now)
+        _change(tx, reader, delivery, lease._replace(ends=ends, due=due))
+
+    return _one_by_one(act)
+
+
+def unreceive(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
+    """The messages were not begun: they return to their places, and this delivery is undone.
+
+    It counts for no limit and is no attempt (AMQP 1.0: released).
+    """
+
+    def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
+        lease = delivery.lease
+        before = lease.unheld(lease.was_due)._replace(deliveries=lease.deliveries - 1)
+        if not reader.ordered:
+            _change(tx, reader, delivery, before)
+            return
+        if before.deliveries:
+            leases.rows.update(tx, reader, [lease], [before])
+        else:
+            leases.rows.remove(tx, reader, [lease])
+        group = delivery.message.message_group
+        assert group is not None
+        fifo.unserve(tx, reader, group, delivery.message.record, before.due)
+
+    # The last first: of message groups, the one that was served first comes to stand in front.
+    refused = _one_by_one(act)(tx, reader, deliveries[::-1])
+    if not reader.ordered and not reader.fair:
+        slots = {delivery.message.slot.id: delivery.message.slot for delivery in deliveries}
+        for slot in slots.values():
+            if not slot.delayed:
+                leases.rows.retreat(tx, reader, slot)
+    return refused
+
+
+def release(tx: Write, reader: Reader, message: Stored) -> bool:
+    """Make a message ready that somebody holds, or that waits; False when neither is so."""
+    lease = message.lease
+    if lease is None or lease.due <= tx.now:
+        return False
+    delivery = Delivery("", message, lease)
+    if lease.token is not None and lease.ends > tx.now:
+        give_back(0, None, "released")(tx, reader, [delivery])
+    else:
+        due = reader.given_back_at(tx.now)
+        _change(tx, reader, delivery, lease._replace(due=due, ends=min(lease.ends, due)))
+    return True
+
+
+def lapse(tx: Write, reader: Reader, message: Stored) -> None:
+    """End a message's lease now, as time would have done it later."""
+    lease = message.lease
+    assert lease is not None
+    after = leases.rows.lapsed(reader, lease, tx.now)
+    _change(tx, reader, Delivery("", message, lease), after)
+
+
+def _one_by_one(act: Callable[[Write, Reader, Delivery], None]) -> Action:
+    def action(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
+        refused: Refused = {}
+        for delivery in deliveries:
+            try:
+                _check_presence(tx, reader, delivery)
+                act(tx, reader, delivery)
+            except MqError as error:
+                refused[delivery.receipt] = error
+        return refused
+
+    return action
+
+
+def _check_presence(tx: Write, reader: Reader, delivery: Delivery) -> None:
+    if reader.sheds and leases.rows.get(tx, delivery.lease.id) is None:
+        raise LeaseLost("another message that was settled with it pushed it out", hint=_TWICE)
+
+
+def _change(tx: Write, reader: Reader, delivery: Delivery, after: Lease) -> None:
+    leases.rows.update(tx, reader, [delivery.lease], [after])
+    group = delivery.message.message_group
+    if reader.ordered and group is not None:
+        fifo.refresh(tx, reader, delivery.message.slot, group)
+    if reader.fair:
+        more = int(after.token is not None) - int(delivery.lease.token is not None)
+        tenants.refresh(tx, reader, delivery.message.slot, delivery.message.tenant, more)
+
+
+def _by_reader(
+    tx: Write, texts: Sequence[str], refused: Refused
+) -> Iterable[tuple[Reader, list[_Asked]]]:
+    """What is asked of each reader, in order; each slot is looked up once."""
+    seal = receipts.seal(tx)
+    places: dict[int, tuple[Reader, Slot] | None] = {}
+    asked: dict[int, tuple[Reader, list[_Asked]]] = {}
+    for text in dict.fromkeys(texts):
+        try:
+            receipt = receipts.read(seal, text)
+        except MqError as error:
+            refused[text] = error
+            continue
+        slot = receipt.lease >> OFFSET_BITS
+        if slot not in places:
+            places[slot] = lookup.place(tx, slot)
+        place = places[slot]
+        if place is None:
+            gone = "where it stood was purged, reset or deleted"
+            refused[text] = _lost(receipt, "the message", gone)
+        else:
+            asked.setdefault(place[0].id, (place[0], []))[1].append((text, receipt, place[1]))
+    return asked.values()
+
+
+def _find(
+    tx: Write, reader: Reader, asked: Sequence[_Asked], refused: Refused, *, repeatable: bool
+) -> list[Delivery]:
+    """The deliveries that receipts stand for, but for those that are refused.
+
+    Refused is what somebody else has leased since, whose lease ended otherwise, and in FIFO queues
+    and shares also what merely lapsed. Left out is what is done with, where that is `repeatable`,
+    and what has left the log that a share reads (Kafka: below the start of its window).
+    """
+    rows = leases.messages.leases_to_settle(tx, [receipt.lease for _, receipt, _ in asked])
+    found = []
+    for text, receipt, slot in asked:
+        row = rows.get(receipt.lease)
+        if row is None:
+            why = _why_gone(tx, reader, slot, receipt, repeatable)
+        else:
+            message = leases.messages.standing(row, slot)
+            assert message.lease is not None
+            why = _why_lost(tx, reader, message.lease, receipt)
+            if why is None:
+                found.append(Delivery(text, message, message.lease))
+        if why is not None:
+            refused[text] = _lost(receipt, reader.place(slot.number), why)
+    return found
+
+
+def _has_left(tx: Write, reader: Reader, slot: Slot, receipt: receipts.Receipt) -> bool:
+    record = slot.record_id(receipt.lease & OFFSET_MASK)
+    return reader.on_ack == "retain" and leases.messages.load(tx, slot, record) is None
+
+
+def _why_gone(
+    tx: Write, reader: Reader, slot: Slot, receipt: receipts.Receipt, repeatable: bool
+) -> str | None:
+    if attempts.ended(tx, receipt.lease, receipt.token):
+        return "its lease ended before this"
+    if _is_untouched(tx, reader, slot, receipt.lease & OFFSET_MASK):
+        return "its receive was undone, or reset since"
+    if not repeatable and not _has_left(tx, reader, slot, receipt):
+        return "it was acknowledged, or its retention has passed"
+    # With no lease and no other end, saying again that it is done is no mistake.
+    return None
+
+
+def _is_untouched(tx: Write, reader: Reader, slot: Slot, offset: int) -> bool:
+    """Whether a message without a lease still waits to be handed out for the first time."""
+    if reader.retains:
+        sql = "select cursor <= :offset from mq_slots where id = :slot"
+    else:
+        sql = "select exists (select 1 from mq_records where id = :record)"
+    record = slot.record_id(offset)
+    return bool(tx.value(sql, {"offset": offset, "slot": slot.id, "record": record}))
+
+
+def _why_lost(tx: Write, reader: Reader, lease: Lease, receipt: receipts.Receipt) -> str | None:
+    if lease.token != receipt.token:
+        return "it was given back or leased again since"
+    lapsed = lease.ends <= tx.now
+    if lapsed and reader.strict:
+        return "its lease has lapsed"
+    if lapsed and lease.started is not None and lease.started + RECEIPT_LIFE < tx.now:
+        return "it was received more than 12 hours ago"
+    return None
+
+
+def _lost(receipt: receipts.Receipt, name: str, why: str) -> LeaseLost:
+    offset = receipt.lease & OFFSET_MASK
+    where = name if name == "the message" else f"{name}@{offset}"
+    return LeaseLost(
+        f"the lease on {where} is lost: {why}",
+        hint=_TWICE,
+    )

@@ -1,0 +1,290 @@
+"""What callers give, turned into what the columns hold; limits are checked here."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from operator import add, attrgetter
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, TypeVar
+
+from store.model.errors import BadInput, BadRecord
+from store.model.topics import Headers, HeaderValue, NewRecord, Seconds, Timestamp, in_seconds
+
+MOST_HEADERS = 64
+LARGEST_HEADER = 8 << 10
+# What a column of SQLite holds.
+_LARGEST_NUMBER = 2**63 - 1
+DISTANT_FUTURE = 253_402_300_800_000  # the year 10000
+_PARTS = [attrgetter(name) for name in ("value", "key", "headers", "timestamp", "partition")]
+
+Given = TypeVar("Given")
+
+
+class Encoded(NamedTuple):
+    """A record in the form of its columns; `size` is the bytes of all three together."""
+
+    value: bytes | None
+    key: bytes | None
+    headers: str | None
+    size: int
+
+    @classmethod
+    def stored(cls, value: bytes | None, key: bytes | None, headers: str | None) -> "Encoded":
+        """A record from the columns of another one, to be stored anew."""
+        return cls(value, key, headers, len(value or b"") + len(key or b"") + len(headers or ""))
+
+
+class Batch(NamedTuple):
+    """Records or messages column by column; a column in which nothing stands is `None`.
+
+    A timestamp `None` means now. The last four are for messages: `delays` are in milliseconds, and
+    `expires` is wall time. What is done to a whole column is done in C, and so takes a fraction of
+    the time.
+    """
+
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None] | None
+    headers: Sequence[str | None] | None
+    timestamps: Sequence[int | None] | None
+    partitions: Sequence[int | None] | None
+    sizes: Sequence[int]
+    message_groups: Sequence[str | None] | None = None
+    levels: Sequence[int] | None = None
+    delays: Sequence[int] | None = None
+    expires: Sequence[int | None] | None = None
+
+    def chosen(self, indexes: Sequence[int]) -> "Batch":
+        """Some of the records, or all of them, in this order."""
+        if len(indexes) == len(self.values):
+            return self
+        return Batch._make(column and [column[index] for index in indexes] for column in self)
+
+
+def encode_batch(given: Sequence[NewRecord | bytes | str]) -> Batch:
+    """Records, or values that are records without anything else, as `encode_columns` does."""
+    if len(given) == 1:
+        one = _as_record(given[0])
+        return encode_one(one.value, one.key, one.headers, one.timestamp, one.partition)
+    kinds = set(map(type, given))
+    if kinds <= {bytes, str}:
+        return encode_columns(given)
+    records = given if kinds == {NewRecord} else [_as_record(each) for each in given]
+    values, *others = (list(map(part, records)) for part in _PARTS)
+    return encode_columns(values, *present(others))
+
+
+def _as_record(given: object) -> NewRecord:
+    if isinstance(given, NewRecord):
+        return given
+    if isinstance(given, bytes | str | bytearray | memoryview):
+        return NewRecord(given)  # type: ignore[arg-type]
+    raise BadInput(f"a record must be a NewRecord, bytes or str, not {type(given).__name__}")
+
+
+def encode_columns(
+    values: Sequence[Any],
+    keys: Sequence[Any] | None = None,
+    headers: Sequence[Any] | None = None,
+    timestamps: Sequence[Any] | None = None,
+    partitions: Sequence[Any] | None = None,
+) -> Batch:
+    """Records as their columns hold them; raises `BadInput` for what they can't."""
+    values = _encode_column(values, "value")
+    sizes = _lengths(values)
+    if keys:
+        keys = _encode_column(keys, "key")
+        sizes = list(map(add, sizes, _lengths(keys)))
+    if headers:
+        headers = [encode_headers(each) for each in headers]
+        sizes = list(map(add, sizes, _lengths(headers)))
+    if timestamps:
+        timestamps = [encode_timestamp(each) for each in timestamps]
+    return Batch(values, keys, headers, timestamps, partitions, sizes)
+
+
+def encode_one(
+    value: bytes | str | None,
+    key: bytes | str | None,
+    headers: Headers | None,
+    timestamp: Timestamp | None,
+    partition: int | None = None,
+) -> Batch:
+    """What `encode_columns` makes of a single record, with which columns save nothing."""
+    value = encode_bytes(value, "value")
+    size = 0 if value is None else len(value)
+    keys = texts = None
+    if key is not None:
+        keys = [encode_bytes(key, "key")]
+        size += len(keys[0] or b"")
+    if headers:
+        texts = [encode_headers(headers)]
+        size += len(texts[0] or "")
+    times = None if timestamp is None else [encode_timestamp(timestamp)]
+    return Batch([value], keys, texts, times, None if partition is None else [partition], [size])
+
+
+def present(columns: Iterable[Sequence[Any]]) -> list[Any]:
+    """The columns, `None` instead of one in which there is nothing."""
+    return [None if column.count(None) == len(column) else column for column in columns]
+
+
+def _encode_column(column: Sequence[Any], what: str) -> Sequence[bytes | None]:
+    if set(map(type, column)) <= {bytes, NoneType}:
+        return column
+    return [encode_bytes(each, what) for each in column]
+
+
+def _lengths(column: Sequence[bytes | str | None]) -> list[int]:
+    try:
+        return list(map(len, column))  # type: ignore[arg-type]
+    except TypeError:  # None is among them
+        return [len(each or b"") for each in column]
+
+
+def first_bad(
+    check: Callable[[Sequence[Given]], object], given: Sequence[Given], error: BadInput
+) -> BadInput:
+    """What to raise for a batch that `check` refused: for the first that it refuses by itself."""
+    for index, each in enumerate(given):
+        try:
+            check([each])
+        except BadInput as reason:
+            return BadRecord(index, reason.message, reason.hint)
+    return error
+
+
+def encode_bytes(given: bytes | str | None, what: str) -> bytes | None:
+    """Bytes as they are, text as UTF-8; raises `BadInput` for anything else."""
+    if given is None or type(given) is bytes:
+        return given
+    if isinstance(given, str):
+        try:
+            return given.encode()
+        except UnicodeEncodeError as error:
+            raise BadInput(f"the {what} is not valid text: {error.reason}") from error
+    if isinstance(given, bytes | bytearray | memoryview):
+        return bytes(given)
+    raise BadInput(f"the {what} must be bytes or str, not {type(given).__name__}")
+
+
+def encode_headers(headers: Headers | None) -> str | None:
+    """Headers as a JSON object in ASCII; raises `BadInput` past 64 headers or 8 KiB for one."""
+    if not headers:
+        return None
+    if not isinstance(headers, Mapping):
+        raise BadInput(f"headers must be a mapping, not {type(headers).__name__}")
+    if len(headers) > MOST_HEADERS:
+        raise BadInput(f"{len(headers)} headers; a record takes at most {MOST_HEADERS}")
+    for name, value in headers.items():
+        _check_header(name, value)
+    import json
+
+    return json.dumps(dict(headers), separators=(",", ":"))
+
+
+def _check_header(name: object, value: HeaderValue) -> None:
+    if not isinstance(name, str):
+        raise BadInput(f"a header's name must be text, not {type(name).__name__}")
+    text = name + value if isinstance(value, str) else name
+    if not text.isascii():
+        # JSON would take half of a surrogate pair, and write it where nothing could read it.
+        encode_bytes(text, f"header {name}")
+    if value is not None and not isinstance(value, str | int | float):
+        raise BadInput(
+            f"header {name} has a {type(value).__name__}",
+            hint="header values are text, numbers, true, false or null",
+        )
+    if isinstance(value, int) and not -_LARGEST_NUMBER - 1 <= value <= _LARGEST_NUMBER:
+        raise BadInput(f"header {name[:40]} is a number of too many digits, beyond 64 bits")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadInput(f"header {name} is not a finite number")
+    if len(text) > LARGEST_HEADER:
+        raise BadInput(f"header {name[:40]} is longer than 8 KiB")
+
+
+def decode_headers(text: str | None) -> dict[str, HeaderValue]:
+    """The headers of a stored record."""
+    if text is None:
+        return {}
+    import json
+
+    headers: dict[str, HeaderValue] = json.loads(text)
+    return headers
+
+
+def given_list(given: Iterable[Given], what: str) -> list[Given]:
+    """What was given, once for all; raises `BadInput` when it is one thing instead of several."""
+    if isinstance(given, Iterable) and not isinstance(given, bytes | str):
+        return list(given)
+    raise BadInput(f"{what} are given as a list, not as {type(given).__name__}")
+
+
+def check_column(column: Sequence[object], kinds: type | UnionType, what: str) -> None:
+    """Raise `BadInput` unless all in it are of these kinds."""
+    for kind in set(map(type, column)):
+        if not issubclass(kind, kinds):
+            raise BadInput(f"{what}, not {kind.__name__}")
+
+
+def check_text(given: object, what: str) -> None:
+    """Raise `BadInput` unless it is text or nothing."""
+    if given is not None and not isinstance(given, str):
+        raise BadInput(f"{what} is text, not {type(given).__name__}")
+
+
+def check_whole(given: object, what: str, least: int = 0) -> None:
+    """Raise `BadInput` unless it is a whole number of at least `least`."""
+    if not isinstance(given, int) or given < least:
+        raise BadInput(f"{what} must be a whole number from {least} up, not {given!r}")
+
+
+def check_kinds(config: NamedTuple) -> None:
+    """Raise `BadInput` for a setting that is not of the kind that its field says."""
+    kinds: dict[str, Any] = type(config).__annotations__
+    for name, kind in kinds.items():
+        given = getattr(config, name)
+        is_flag = kind is bool and given in (0, 1)
+        is_kind = isinstance(given, tuple if kind == tuple[int, ...] else kind)
+        is_too_large = isinstance(given, int) and given > _LARGEST_NUMBER
+        if is_too_large or not (is_kind or is_flag):
+            raise BadInput(f"{name} can't be {given!r}")
+
+
+def milliseconds(given: Seconds, what: str) -> int:
+    """A length of time in whole milliseconds, never shorter than given; raises `BadInput`."""
+    seconds = in_seconds(given, what)
+    if not 0 <= seconds * 1000 <= DISTANT_FUTURE:
+        raise BadInput(f"{what} can't be {seconds} seconds")
+    return -(-round(seconds * 1_000_000) // 1000)
+
+
+def encode_timestamp(given: Timestamp | None) -> int | None:
+    """Unix milliseconds from a datetime, an int of milliseconds or a float of seconds."""
+    if given is None or type(given) is int:
+        moment = given
+    elif isinstance(given, datetime):
+        moment = _unix_milliseconds(given)
+    elif isinstance(given, float) and math.isfinite(given):
+        moment = _cut_off(given)
+    else:
+        raise BadInput(f"not a timestamp: {given!r}", hint="a datetime, or Unix milliseconds")
+    if moment is None or 0 <= moment < DISTANT_FUTURE:
+        return moment
+    raise _unusable_timestamp(given)
+
+
+def _cut_off(seconds: float) -> int:
+    # As the clock does it, but for what a float of seconds can't tell apart.
+    return round(seconds * 1_000_000) // 1000
+
+
+def _unix_milliseconds(given: datetime) -> int:
+    try:
+        return _cut_off(given.timestamp())
+    except (ValueError, OverflowError, OSError) as error:
+        # A local time near the first or the last year has no place in the zone's history.
+        raise _unusable_timestamp(given) from error
+
+
+def _unusable_timestamp(given: Timestamp | None) -> BadInput:
+    return BadInput(f"not a usable timestamp: {given!r}", hint="from 1970 to the year 9999")

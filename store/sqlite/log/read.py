@@ -1,0 +1,320 @@
+"""Records are read here: by offset, in order, each checked against its checksum."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from struct import error as StructError
+from typing import Any, NamedTuple
+
+from store.model.clock import age, came_of, moments
+from store.model.errors import Damaged, NotFound
+from store.model.topics import DamagedRecord, MisdatedRecord, Record, RecordId, Remains
+from store.sqlite import log
+from store.sqlite.file.database import Row, Snapshot
+from store.sqlite.log.checksum import checksum, is_intact
+from store.sqlite.log.encoding import decode_headers
+from store.sqlite.log.topics import Partition, Topic
+
+MOST_BYTES = 8 << 20
+_SAMPLE = 1_000
+
+# A record of a topic has no message group. Damaged headers may be no text, hence the blob.
+_COLUMNS = "id, timestamp, key, cast(headers as blob), value, checksum, arrived"
+CAME = came_of("r")
+
+
+def read(
+    tx: Snapshot,
+    topic: Topic,
+    partition: Partition,
+    offset: int,
+    limit: int,
+    most_bytes: int | None = None,
+    *,
+    mark_damaged: bool = False,
+) -> list[Record]:
+    """Up to `limit` records from `offset` on; offsets that were removed are passed over.
+
+    With `most_bytes` the list ends early, but never empty, once its values and keys hold that
+    many bytes. A record that differs from its checksum raises `Damaged`, or with `mark_damaged`
+    comes as a `DamagedRecord`.
+    """
+    rows = tx.connection.execute(
+        f"select {_COLUMNS} from mq_records where id >= :first and id < :end"
+        " order by id limit :limit",
+        {
+            "first": partition.base + min(max(offset, 0), partition.next),
+            "end": partition.base + partition.next,
+            "limit": limit,
+        },
+    )
+    records: list[Record] = []
+    name, number, base = topic.name, partition.number, partition.base
+    size, wall = 0, tx.wall
+    for id, timestamp, key, blob, value, stored, arrived in rows:
+        try:
+            headers = None if blob is None else blob.decode()
+            is_damaged = checksum(id, timestamp, None, key, headers, value) != stored
+        except (AttributeError, TypeError, UnicodeDecodeError, StructError):
+            is_damaged = True
+        if is_damaged and mark_damaged:
+            records.append(_marked(RecordId(name, number, id - base), timestamp, key, blob, value))
+            continue
+        if is_damaged:
+            # What lies before it is good; the next call begins here and raises.
+            if records:
+                break
+            # An open cursor, which the error's traceback would keep, pins the WAL.
+            rows.close()
+            raise _damage(topic, partition, id - base)
+        fields = {} if headers is None else decode_headers(headers)
+        # What Record(...) does, without a call of Python for each.
+        record = (name, number, id - base, timestamp, key, fields, value)
+        if arrived is None and timestamp <= wall:
+            records.append(tuple.__new__(Record, record))
+        else:
+            records.append(_misdated(record, wall - age(tx, timestamp, arrived)))
+        if most_bytes is not None:
+            size += len(value or b"") + len(key or b"")
+            if size >= most_bytes:
+                break
+    rows.close()
+    return records
+
+
+def find(
+    tx: Snapshot, topic: Topic, partition: Partition, offset: int, *, mark_damaged: bool = False
+) -> Record:
+    """The record at an offset; raises `NotFound` where there is none.
+
+    A damaged one raises `Damaged`, or with `mark_damaged` comes as a `DamagedRecord`.
+    """
+    if offset < 0 or not exists(tx, partition, offset):
+        raise absent(topic, partition, offset)
+    return read(tx, topic, partition, offset, 1, mark_damaged=mark_damaged)[0]
+
+
+def exists(tx: Snapshot, partition: Partition, offset: int) -> bool:
+    """Whether a record is at an offset, damaged or not."""
+    if not partition.start <= offset < partition.next:
+        return False
+    id = partition.base + offset
+    return tx.value("select 1 from mq_records where id = :id", {"id": id}) is not None
+
+
+def absent(topic: Topic, partition: Partition, offset: int) -> NotFound:
+    """The error for an offset at which no record is: not yet, or no longer."""
+    place = f"{topic.name}/{partition.number}"
+    if offset >= partition.next:
+        return NotFound(
+            f"{place}@{offset} does not exist yet: the partition ends at {partition.next}",
+            hint=f"the newest: mq peek {place} --from last",
+        )
+    why = "a newer record of its key replaced it"
+    if offset < partition.start:
+        why = f"the partition begins at {partition.start}"
+    return NotFound(
+        f"{place}@{offset} is there no more: {why}",
+        hint=f"what comes after it: mq peek {place} --from {offset}",
+    )
+
+
+def _misdated(record: tuple[Any, ...], came: int) -> Record:
+    misdated: MisdatedRecord = tuple.__new__(MisdatedRecord, record)
+    misdated.came_at = came
+    return misdated
+
+
+def _marked(id: RecordId, timestamp: Any, key: Any, headers: Any, value: Any) -> DamagedRecord:
+    found = log.damage.usable(timestamp, None, key, headers, value, None)
+    remains = Remains(found.key, found.headers, found.value)
+    return DamagedRecord.found(id, found.timestamp, remains)
+
+
+def _damage(topic: Topic, partition: Partition, offset: int) -> Damaged:
+    place = f"{topic.name}/{partition.number}"
+    return Damaged(
+        f"record {place}@{offset} is damaged: {log.damage.CHECKSUM}",
+        hint=f"read on after it: mq consume {place} --from {offset + 1}; find all: mq verify",
+        addresses=(f"{place}@{offset}",),
+    )
+
+
+class Found(NamedTuple):
+    """A record as it was found; of one that is damaged only such parts as can be handled."""
+
+    timestamp: int
+    message_group: str | None
+    key: bytes | None
+    headers: str | None
+    value: bytes | None
+    is_damaged: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, headers and value."""
+        return len(self.key or b"") + len(self.headers or "") + len(self.value or b"")
+
+
+def as_found(tx: Snapshot, record: int) -> Found | None:
+    """One record by its id, whole or damaged; `None` when it is gone."""
+    row = tx.row(
+        "select timestamp, cast(message_group as blob), key, cast(headers as blob), value, checksum"
+        " from mq_records where id = :id",
+        {"id": record},
+    )
+    if row is None:
+        return None
+    timestamp, group, key, headers, value, stored = row
+    usable = log.damage.usable(timestamp, group, key, headers, value, None)
+    is_whole = is_intact(record, timestamp, group, key, headers, value, stored)
+    return Found(*usable[:5], is_damaged=not is_whole)
+
+
+def next_offset(tx: Snapshot, partition: Partition, offset: int) -> int:
+    """The first offset from `offset` on that compaction has left; the end if there is none."""
+    first = _first_from(tx, partition, offset, "0")
+    return partition.next if first is None else first[0]
+
+
+def keys(
+    tx: Snapshot, partition: Partition, end: int
+) -> Generator[tuple[int, bytes | None, int, bool]]:
+    """Offset and key of each record before offset `end`, when it came, and whether it is damaged.
+
+    To be closed where it is not read to its end.
+    """
+    rows = tx.connection.execute(
+        f"select {_COLUMNS} from mq_records where id >= :first and id < :end order by id",
+        {"first": partition.base + partition.start, "end": partition.base + end},
+    )
+    try:
+        for row in rows:
+            id, timestamp, key, *_, arrived = row
+            is_whole = _is_whole(row)
+            came = tx.wall - age(tx, timestamp, arrived) if is_whole else 0
+            yield id - partition.base, key, came, not is_whole
+    finally:
+        rows.close()
+
+
+def offset_for_time(tx: Snapshot, partition: Partition, timestamp: int) -> int | None:
+    """The first offset whose timestamp is at or after `timestamp`, `None` if there is none.
+
+    Kafka's offsetsForTimes. Times never fall as offsets rise, so a binary search will do.
+    """
+    return _search(tx, partition, timestamp, partition.next, _GIVEN)
+
+
+def offset_for_arrival(tx: Snapshot, partition: Partition, time: int) -> int | None:
+    """The first offset of a record that came at or after `time`, `None` if there is none.
+
+    A time that is still to come is one of timestamps alone.
+    """
+    return _search(tx, partition, time, partition.next, CAME if time <= tx.wall else _GIVEN)
+
+
+_GIVEN = "r.timestamp"
+
+
+def _search(tx: Snapshot, partition: Partition, time: int, end: int, time_of: str) -> int | None:
+    if partition.records == 0 or (time_of == _GIVEN and partition.last_timestamp < time):
+        return None
+    low, high = partition.start, end
+    while low < high:
+        middle = (low + high) // 2
+        row = _first_from(tx, partition, middle, time_of)
+        if row is None or row[1] >= time:
+            high = middle
+        else:
+            low = row[0] + 1
+    found = _first_from(tx, partition, low, time_of)
+    return None if found is None else found[0]
+
+
+def end_of_older(tx: Snapshot, partition: Partition, time: int, time_of: str = CAME) -> int:
+    """The offset before which every record is older than `time`; no damaged time is trusted.
+
+    For what removes records: a damaged time can make a search pass over newer ones. `time_of` is
+    SQL for the time of a record `r`.
+    """
+    if time > tx.wall:
+        time_of = _GIVEN
+    end = _search(tx, partition, time, partition.next, time_of)
+    end = partition.next if end is None else end
+    while (last := _last_whole(tx, partition, end, time_of)) is not None:
+        offset, found_time = last
+        if found_time < time:
+            return offset + 1
+        found = _search(tx, partition, time, offset, time_of)
+        end = offset if found is None else min(found, offset)
+    return partition.start
+
+
+def _last_whole(
+    tx: Snapshot, partition: Partition, end: int, time_of: str
+) -> tuple[int, int] | None:
+    """Offset and time of the last record before `end` that is not damaged."""
+    rows = tx.connection.execute(
+        f"select {_COLUMNS}, {time_of} from mq_records r where id >= :first and id < :end"
+        " order by id desc",
+        {
+            "first": partition.base + partition.start,
+            "end": partition.base + end,
+            **moments(tx),
+        },
+    )
+    whole = (row for row in rows if _is_whole(row[:-1]))
+    row = next(whole, None)
+    rows.close()
+    return None if row is None else (row[0] - partition.base, row[-1])
+
+
+def _is_whole(row: Row) -> bool:
+    id, timestamp, key, headers, value, stored, _ = row
+    return is_intact(id, timestamp, None, key, headers, value, stored)
+
+
+def offset_younger(tx: Snapshot, partition: Partition, limit: int) -> int | None:
+    """The first offset of a record younger than `limit` milliseconds, `None` if there is none."""
+    return offset_for_arrival(tx, partition, tx.wall - limit + 1)
+
+
+def last_offset(tx: Snapshot, partition: Partition) -> int | None:
+    """The offset of the newest record that is still there."""
+    last = tx.value(
+        "select max(id) from mq_records where id >= :base and id < :end",
+        {"base": partition.base, "end": partition.base + partition.next},
+    )
+    return None if last is None else last - partition.base
+
+
+def newest_keys(tx: Snapshot, topic: Topic) -> set[bytes]:
+    """The keys of about the newest 1,000 records of a topic."""
+    each = max(1, _SAMPLE // len(topic.partitions))
+    keys: set[bytes] = set()
+    for partition in topic.partitions:
+        rows = tx.rows(
+            "select key from mq_records where id >= :first and id < :end order by id desc limit :n",
+            {"first": partition.base, "end": partition.base + partition.next, "n": each},
+        )
+        keys.update(key for (key,) in rows if key is not None)
+    return keys
+
+
+def _first_from(
+    tx: Snapshot, partition: Partition, offset: int, time_of: str
+) -> tuple[int, int] | None:
+    row = tx.row(
+        f"select id, {time_of} from mq_records r where id >= :first and id < :end"
+        " order by id limit 1",
+        {
+            "first": partition.base + offset,
+            "end": partition.base + partition.next,
+            **moments(tx),
+        },
+    )
+    if row is None:
+        return None
+    id, time = row
+    return id - partition.base, time if isinstance(time, int) else 0

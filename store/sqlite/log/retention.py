@@ -1,0 +1,231 @@
+"""How records leave a log: by age, by size, trimmed on request, or drained with their topic."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+
+from store.model import clock
+from store.model.addresses import OFFSET_BITS
+from store.sqlite import log, shares
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.settings_cache import remembered
+from store.sqlite.file.transactions import array
+from store.sqlite.log import topics
+from store.sqlite.log.topics import Partition, Topic
+
+# 5,000 rows hold the write lock for about three milliseconds.
+STEP = 5_000
+# On a full disk there is room for little at once.
+_STEP_WHEN_FULL = 100
+# Kafka looks for old records every five minutes (log.retention.check.interval.ms): what was just
+# stored with an old timestamp can be read for that long.
+CHECK_INTERVAL = 300_000
+# How long an open store does not look again when nothing was overdue.
+_PAUSE = 1_000
+# A log at its size limit is let grow by a 256th, at most 64 KiB, so that one append in a hundred
+# removes what all have added. (Kafka lets it grow by a whole segment.)
+_LARGEST_EXCESS = 64 << 10
+
+_TABLES = (("mq_records", "id"), ("mq_tombstones", "record"), ("mq_origins", "record"))
+_FORGET = [
+    f"delete from {table} where {column} >= :first and {column} < :end" for table, column in _TABLES
+]
+
+
+def drain(tx: Write) -> bool:
+    """Remove up to `STEP` records of deleted channels; False when none are left."""
+    partition = _left_over(tx)
+    if partition is None:
+        return False
+    last = tx.value(
+        "select id from mq_records where id >= :first and id < :end"
+        " order by id limit 1 offset :step",
+        {
+            "first": partition << OFFSET_BITS,
+            "end": (partition + 1) << OFFSET_BITS,
+            "step": _step(tx),
+        },
+    )
+    span = {"first": partition << OFFSET_BITS, "end": last or (partition + 1) << OFFSET_BITS}
+    for statement in _FORGET:
+        tx.execute(statement, span)
+    if last is None:
+        tx.execute("delete from mq_partitions where id = :id", {"id": partition})
+    return True
+
+
+@remembered
+def _left_over(tx: Snapshot) -> int | None:
+    """A partition without a channel: there is another one only after a change of settings."""
+    partition: int | None = tx.value("select id from mq_partitions where channel is null limit 1")
+    return partition
+
+
+def trim_step(tx: Write, partition: int, before: int) -> int | None:
+    """Remove up to `STEP` records below offset `before`; the new start, `None` when done."""
+    row = tx.row("select start from mq_partitions where id = :id", {"id": partition})
+    if row is None or row[0] >= before:
+        return None
+    end = _step_end(tx, partition, before)
+    remove_range(tx, partition, row[0], end)
+    return end
+
+
+def _step_end(tx: Write, partition: int, before: int) -> int:
+    base = partition << OFFSET_BITS
+    last = tx.value(
+        "select id from mq_records where id >= :base and id < :end"
+        " order by id limit 1 offset :step",
+        {"base": base, "end": base + before, "step": _step(tx)},
+    )
+    return before if last is None else last - base
+
+
+def _step(tx: Write) -> int:
+    return _STEP_WHEN_FULL if tx.lock.lends else STEP
+
+
+def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
+    """Remove every record with `first <= offset < end`, and move the start to `end`."""
+    base = partition << OFFSET_BITS
+    span = {"first": base + first, "end": base + end}
+    count, size = tx.row(  # type: ignore[misc]
+        "select count(*), total(ifnull(length(key), 0) + ifnull(length(headers), 0)"
+        " + ifnull(length(value), 0)) from mq_records where id >= :first and id < :end",
+        span,
+    )
+    for statement in _FORGET:
+        tx.execute(statement, span)
+    shares.progress.forget_below(tx, partition, first, end)
+    tx.execute(
+        "update mq_partitions set start = :start, records = records - :count,"
+        " bytes = bytes - :size where id = :id",
+        {"start": end, "count": count, "size": int(size), "id": partition},
+    )
+
+
+def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[int, int]:
+    """Remove single records wherever they stand; how many were there, and their bytes."""
+    base = partition << OFFSET_BITS
+    ids = array(base + offset for offset in offsets)
+    count, size = tx.row(  # type: ignore[misc]
+        "select count(*), total(ifnull(length(key), 0) + ifnull(length(headers), 0)"
+        " + ifnull(length(value), 0)) from mq_records"
+        " where id in (select value from json_each(:ids))",
+        {"ids": ids},
+    )
+    for table, column in _TABLES:
+        tx.execute(
+            f"delete from {table} where {column} in (select value from json_each(:ids))",
+            {"ids": ids},
+        )
+    shares.progress.forget(tx, partition, offsets)
+    tx.execute(
+        "update mq_partitions set records = records - :count, bytes = bytes - :size where id = :id",
+        {"count": count, "size": int(size), "id": partition},
+    )
+    return count, int(size)
+
+
+def enforce(tx: Write, topic: Topic, partition: Partition) -> bool:
+    """Remove up to `STEP` records that the topic's retention no longer keeps; False when none is.
+
+    Older than the retention, strictly (Kafka: retention.ms), and, once the log is a 256th above
+    `retention_bytes`, the oldest ones as long as what stays is not less than that.
+    """
+    if "delete" not in topic.config.cleanup or partition.records == 0:
+        return False
+    by_age = 0
+    if tx.now - partition.checked >= CHECK_INTERVAL:
+        by_age = _end_by_age(tx, topic, partition)
+        if by_age <= partition.start:
+            _note_check(tx, partition.id)
+    end = max(by_age, _end_by_size(tx, topic, partition))
+    if end <= partition.start:
+        return False
+    end = _step_end(tx, partition.id, end)
+    remove_range(tx, partition.id, partition.start, end)
+    return True
+
+
+def enforce_idle(tx: Write, written: Collection[int]) -> None:
+    """Have the retention looked at where nobody writes: in one partition, the longest overdue.
+
+    `written` are partitions that were looked at already.
+    """
+    if tx.now < tx.database.idle_until:
+        return
+    row = tx.row(
+        "select p.id, p.number, c.name, c.kind from mq_partitions p"
+        " join mq_channels c on c.id = p.channel where p.channel is not null"
+        " and p.checked <= :due order by p.checked limit 1",
+        {"due": tx.now - CHECK_INTERVAL},
+    )
+    if row is None:
+        tx.database.idle_until = tx.now + _PAUSE
+    if row is None or row[0] in written:
+        return
+    id, number, name, kind = row
+    if kind == "topic":
+        topic = topics.find(tx, name)
+        if enforce(tx, topic, topic.partition(number)):
+            return
+    _note_check(tx, id)
+
+
+def _note_check(tx: Write, partition: int) -> None:
+    tx.execute(
+        "update mq_partitions set checked = :now where id = :id",
+        {"now": tx.now, "id": partition},
+    )
+
+
+def _end_by_age(tx: Snapshot, topic: Topic, partition: Partition) -> int:
+    if topic.config.retention is None or not clock.is_right(tx):
+        return 0
+    oldest_kept = tx.wall - topic.config.retention
+    first = tx.value(
+        "select timestamp from mq_records where id >= :first and id < :end order by id limit 1",
+        {"first": partition.base + partition.start, "end": partition.base + partition.next},
+    )
+    if first is None or (isinstance(first, int) and oldest_kept <= first <= tx.wall):
+        return 0
+    return log.read.end_of_older(tx, partition, oldest_kept, _AGES_FROM)
+
+
+# A time up to an hour ahead of its arrival is heeded, as Kafka does it, which takes no other
+# (message.timestamp.after.max.ms): so nothing goes too early where a clock was adjusted.
+_AGES_FROM = (
+    f"iif(r.timestamp <= r.arrived + :ahead + {clock.MOST_JUMP}, r.timestamp, {clock.came_of('r')})"
+)
+
+
+def _end_by_size(tx: Snapshot, topic: Topic, partition: Partition) -> int:
+    limit = topic.config.retention_bytes
+    if limit is None or partition.bytes - limit <= min(limit // 256, _LARGEST_EXCESS):
+        return 0
+    excess, end = partition.bytes - limit, 0
+    for id, size in islice(_oldest(tx, partition), STEP):
+        excess -= size
+        if excess < 0:
+            break
+        end = id - partition.base + 1
+    return end
+
+
+def _oldest(tx: Snapshot, partition: Partition) -> Iterator[tuple[int, int]]:
+    """Id and bytes of each record from the oldest on."""
+    # An append of one record looks at a few, the first one after a limit was set at many.
+    first, page = partition.base + partition.start, 4
+    while True:
+        rows = tx.rows(
+            "select id, ifnull(length(key), 0) + ifnull(length(headers), 0)"
+            " + ifnull(length(value), 0) from mq_records where id >= :first and id < :end"
+            " order by id limit :page",
+            {"first": first, "end": partition.base + partition.next, "page": page},
+        )
+        yield from rows
+        if len(rows) < page:
+            return
+        first, page = rows[-1][0] + 1, 4 * page

@@ -1,0 +1,340 @@
+"""Topics as things: to create, find, change and delete."""
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from store.model.addresses import OFFSET_BITS, Address, check_name
+from store.model.errors import BadInput, Conflict, Exists, NotFound
+from store.model.topics import PartitionStatus, TopicConfig, TopicStatus
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.settings_cache import remembered
+from store.sqlite.file.transactions import array
+from store.sqlite.log.encoding import check_kinds, check_whole
+
+MOST_PARTITIONS = 10_000
+CLEANUPS = ("delete", "compact", "compact,delete")
+_NO_LIMIT = {
+    "retention": "forever keeps everything",
+    "retention_bytes": "none is no limit",
+}
+
+
+class Partition:
+    """A partition of a topic, or a lane of a queue, with its counters as of this transaction."""
+
+    __slots__ = (
+        "bytes",
+        "checked",
+        "compacted",
+        "id",
+        "last_timestamp",
+        "next",
+        "number",
+        "records",
+        "start",
+    )
+
+    def __init__(
+        self,
+        id: int,
+        number: int,
+        start: int,
+        next: int,
+        records: int,
+        bytes: int,
+        last_timestamp: int,
+        compacted: int = 0,
+        checked: int = 0,
+    ) -> None:
+        self.id = id
+        self.number = number
+        self.start = start
+        self.next = next
+        self.records = records
+        self.bytes = bytes
+        self.last_timestamp = last_timestamp
+        self.compacted = compacted
+        self.checked = checked
+
+    @property
+    def base(self) -> int:
+        """The id that the record at offset 0 has, or would have."""
+        return self.id << OFFSET_BITS
+
+
+class Partitions:
+    """The partitions of a topic by number, each read from the store when it is looked at.
+
+    So a topic of a thousand partitions costs an append to one of them no more than another.
+    """
+
+    def __init__(self, tx: Snapshot, channel: int, count: int) -> None:
+        self._tx = tx
+        self._channel = channel
+        self._count = count
+        self._loaded: dict[int, Partition] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: int) -> Partition:
+        if number not in self._loaded:
+            row = self._tx.row(
+                f"{_PARTITIONS} and number = :number", {"channel": self._channel, "number": number}
+            )
+            if row is None:
+                raise IndexError(number)
+            self._loaded[number] = Partition(*row)
+        return self._loaded[number]
+
+    def load(self, numbers: Collection[int]) -> None:
+        """Read several partitions at once."""
+        if len(numbers) > 1:
+            for row in self._tx.rows(
+                f"{_PARTITIONS} and number in (select value from json_each(:numbers))",
+                {"channel": self._channel, "numbers": array(numbers)},
+            ):
+                self._loaded.setdefault(row[1], Partition(*row))
+
+    def __iter__(self) -> Iterator[Partition]:
+        for row in self._tx.rows(f"{_PARTITIONS} order by number", {"channel": self._channel}):
+            yield self._loaded.setdefault(row[1], Partition(*row))
+
+
+_PARTITIONS = (
+    "select id, number, start, next, records, bytes, last_timestamp, compacted, checked"
+    " from mq_partitions where channel = :channel"
+)
+
+
+class Topic(NamedTuple):
+    """A topic as its module functions pass it along."""
+
+    id: int
+    name: str
+    created: int
+    config: TopicConfig
+    partitions: Partitions
+
+    def partition(self, number: int) -> Partition:
+        """One partition; raises `NotFound`."""
+        check_whole(number, "a partition", -1)
+        if 0 <= number < len(self.partitions):
+            return self.partitions[number]
+        raise NotFound(
+            f"partition {self.name}/{number} does not exist",
+            hint=f"{self.name} has partitions 0 to {len(self.partitions) - 1}",
+        )
+
+
+def record_id(tx: Snapshot, address: Address) -> int:
+    """The id that the record at an address has, or would have; raises `NotFound`."""
+    assert address.partition is not None
+    assert address.offset is not None
+    return find(tx, address.name).partition(address.partition).base + address.offset
+
+
+def create(tx: Write, name: str, partitions: int, config: TopicConfig) -> Topic:
+    """Create a topic; raises `Exists` when anything of that name does."""
+    check_name(name, "topic name")
+    check_config(config)
+    check_partitions(partitions)
+    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
+    if kind is not None:
+        raise Exists(f"{kind} {name} exists already", hint=f"look at it: mq {kind} show {name}")
+    channel = tx.insert(
+        "insert into mq_channels (name, kind, created) values (:name, 'topic', :created)",
+        {"name": name, "created": tx.wall},
+    )
+    tx.execute(
+        "insert into mq_topics (channel, retention, retention_bytes, cleanup, tombstone_delay,"
+        " compaction_lag, max_message) values (:channel, :retention, :retention_bytes, :cleanup,"
+        " :tombstone_delay, :compaction_lag, :max_message)",
+        {"channel": channel, **config._asdict()},
+    )
+    _add_partitions(tx, channel, range(partitions))
+    return find(tx, name)
+
+
+def check_config(config: TopicConfig) -> None:
+    """Raise `BadInput` for settings that can't work together or at all."""
+    check_kinds(config)
+    if config.cleanup not in CLEANUPS:
+        raise BadInput(
+            f"not a cleanup policy: {config.cleanup!r}", hint="one of " + ", ".join(CLEANUPS)
+        )
+    for name in _NO_LIMIT:
+        setting = getattr(config, name)
+        if setting is not None and setting <= 0:
+            raise BadInput(f"{name} must be more than 0", hint=_NO_LIMIT[name])
+    for name in ("tombstone_delay", "compaction_lag"):
+        if getattr(config, name) < 0:
+            raise BadInput(f"{name} can't be negative")
+    if not 1 <= config.max_message <= 64 << 20:
+        raise BadInput("max_message must be between 1 byte and 64MiB")
+
+
+def check_partitions(partitions: int) -> None:
+    """Raise `BadInput` for a number of partitions that a topic can't have."""
+    check_whole(partitions, "a number of partitions", -1)
+    if not 1 <= partitions <= MOST_PARTITIONS:
+        raise BadInput(
+            f"a topic has 1 to {MOST_PARTITIONS} partitions, not {partitions}",
+            hint="partitions bound how many members of a group can work at once",
+        )
+
+
+def _add_partitions(tx: Write, channel: int, numbers: range) -> None:
+    tx.many(
+        "insert into mq_partitions (channel, number, checked) values (?, ?, ?)",
+        [(channel, number, tx.now) for number in numbers],
+    )
+
+
+_COLUMNS = (
+    "select c.name, c.id, c.created, t.retention, t.retention_bytes, t.cleanup, t.tombstone_delay,"
+    " t.compaction_lag, t.max_message from mq_channels c join mq_topics t on t.channel = c.id"
+)
+
+
+def configs(tx: Snapshot) -> dict[str, TopicConfig]:
+    """The settings of every topic, by name."""
+    return {row[0]: TopicConfig(*row[3:]) for row in tx.rows(f"{_COLUMNS} order by c.name")}
+
+
+def partition_counts(tx: Snapshot) -> dict[str, int]:
+    """How many partitions every topic has, by name."""
+    rows = tx.rows(
+        "select c.name, count(*) from mq_channels c join mq_partitions p on p.channel = c.id"
+        " where c.kind = 'topic' group by c.id"
+    )
+    return dict(rows)
+
+
+def find(tx: Snapshot, name: str) -> Topic:
+    """The topic of that name; raises `NotFound`, naming what the name is instead."""
+    found = find_or_none(tx, name)
+    if found is None:
+        raise tx.missing(name, "topic")
+    return found
+
+
+def find_or_none(tx: Snapshot, name: str) -> Topic | None:
+    """The topic of that name, if there is one."""
+    settings = _settings(tx, name)
+    if settings is None:
+        return None
+    channel, created, config, partitions = settings
+    return Topic(channel, name, created, config, Partitions(tx, channel, partitions))
+
+
+@remembered
+def _settings(tx: Snapshot, name: str) -> tuple[int, int, TopicConfig, int] | None:
+    row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
+    if row is None:
+        return None
+    _, channel, created, *settings = row
+    # Numbers count from 0 without gaps, so the last one tells how many there are.
+    partitions: int = tx.value(
+        "select max(number) + 1 from mq_partitions where channel = :channel",
+        {"channel": channel},
+    )
+    return channel, created, TopicConfig(*settings), partitions
+
+
+def names(tx: Snapshot) -> list[str]:
+    """The names of all topics, in order."""
+    return [
+        row[0] for row in tx.rows("select name from mq_channels where kind = 'topic' order by 1")
+    ]
+
+
+def alter(tx: Write, name: str, partitions: int | None, settings: dict[str, object]) -> Topic:
+    """Change settings in place; partitions only grow (Kafka: INVALID_PARTITIONS otherwise)."""
+    topic = find(tx, name)
+    if partitions is not None:
+        _grow(tx, topic, partitions)
+    config = topic.config._replace(**settings)  # type: ignore[arg-type]
+    check_config(config)
+    tx.execute(
+        "update mq_topics set retention = :retention, retention_bytes = :retention_bytes,"
+        " cleanup = :cleanup, tombstone_delay = :tombstone_delay,"
+        " compaction_lag = :compaction_lag, max_message = :max_message where channel = :channel",
+        {"channel": topic.id, **config._asdict()},
+    )
+    return find(tx, name)
+
+
+def _grow(tx: Write, topic: Topic, partitions: int) -> None:
+    check_partitions(partitions)
+    present = len(topic.partitions)
+    if partitions <= present:
+        raise BadInput(
+            f"topic {topic.name} has {present} partitions already; {partitions} is not more",
+            hint="partitions only grow: for fewer, create another topic and copy",
+        )
+    _add_partitions(tx, topic.id, range(present, partitions))
+    # Who reads the topic reads all of it, so a group's or share's lag counts what is new at once.
+    tx.execute(
+        "insert into mq_slots (reader, partition, cursor) select distinct s.reader, new.id, 0"
+        " from mq_partitions old join mq_slots s on s.partition = old.id"
+        " join mq_partitions new on new.channel = old.channel and new.number >= :present"
+        " where old.channel = :channel and old.number < :present",
+        {"channel": topic.id, "present": present},
+    )
+    _tell_groups(tx, topic)
+
+
+def _tell_groups(tx: Write, topic: Topic) -> None:
+    # Members that see a new generation share the partitions out anew.
+    tx.execute(
+        "update mq_groups set generation = generation + 1 where reader in (select s.reader"
+        " from mq_slots s join mq_partitions p on p.id = s.partition where p.channel = :channel)",
+        {"channel": topic.id},
+    )
+
+
+def delete(tx: Write, name: str) -> TopicStatus:
+    """Delete a topic and every group's bookmark in it; the topic as it was.
+
+    Its records are drained afterwards, in steps. Raises `Conflict` while it has shares.
+    """
+    topic = find(tx, name)
+    _refuse_shared(tx, topic)
+    before = status(topic)
+    _tell_groups(tx, topic)
+    tx.execute(
+        "delete from mq_slots where partition in"
+        " (select id from mq_partitions where channel = :channel)",
+        {"channel": topic.id},
+    )
+    tx.execute("delete from mq_channels where id = :channel", {"channel": topic.id})
+    return before
+
+
+def _refuse_shared(tx: Snapshot, topic: Topic) -> None:
+    shares = [
+        row[0]
+        for row in tx.rows(
+            "select name from mq_readers where source = :topic and kind = 'share' order by 1",
+            {"topic": topic.id},
+        )
+    ]
+    if shares:
+        raise Conflict(
+            f"topic {topic.name} is what share {', '.join(shares[:3])} reads",
+            hint=f"delete that first: mq share delete {shares[0]}",
+        )
+
+
+def status(topic: Topic) -> TopicStatus:
+    """The topic as callers of the API see it."""
+    return TopicStatus(
+        topic.name,
+        topic.config,
+        topic.created,
+        [
+            PartitionStatus(p.number, p.start, p.next, p.records, p.bytes, p.last_timestamp)
+            for p in topic.partitions
+        ],
+    )

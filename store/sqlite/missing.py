@@ -1,0 +1,96 @@
+"""The error for a name that nothing has: what it is instead, the nearest name, how to make it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from store.model.addresses import EXCHANGE_PREFIX, check_name
+from store.model.errors import NotFound
+from store.model.nearest import nearest
+
+if TYPE_CHECKING:
+    from store.sqlite.file.transactions import Snapshot
+
+Kind = Literal["topic", "queue", "share", "exchange", "group"]
+
+_TABLES: dict[Kind, str] = {
+    "topic": "mq_channels where kind = 'topic'",
+    "queue": "mq_channels where kind = 'queue'",
+    "share": "mq_channels where kind = 'share'",
+    "exchange": "mq_exchanges where true",
+    "group": "mq_readers where kind = 'group'",
+}
+_CREATING: dict[Kind, str] = {
+    "topic": "mq topic create {}",
+    "queue": "mq queue create {}",
+    "share": "mq share create {} TOPIC",
+    "exchange": "mq exchange create {} -t topic",
+    "group": "mq group create {}",
+}
+# Among so many names of a kind the nearest is looked for, which takes some tenths of a second.
+_MOST_NAMES = 100_000
+
+
+def missing(tx: Snapshot, name: str, *kinds: Kind) -> NotFound:
+    """The error for a name that is none of these kinds, any of which would do.
+
+    Raises `BadInput` for what can't be a name.
+    """
+    check_name(name, f"{kinds[0]} name" if len(kinds) == 1 else "name")
+    instead = _other_kind(tx, name, kinds)
+    if instead is not None:
+        return _of_another_kind(name, instead, kinds)
+    what = f"there is no {_either(kinds)} {name}"
+    if len(kinds) == 1:
+        what = f"{kinds[0]} {name} does not exist"
+    creating = " or ".join(_CREATING[kind].format(name) for kind in kinds)
+    near = _nearest(tx, name, kinds)
+    return NotFound(what, hint=f"did you mean {near}? if not: {creating}" if near else creating)
+
+
+def _other_kind(tx: Snapshot, name: str, kinds: Sequence[Kind]) -> Kind | None:
+    """The kind of thing that has the name, where it may have been taken for one of `kinds`."""
+    channel: Kind | None = tx.value(
+        "select kind from mq_channels where name = :name", {"name": name}
+    )
+    if channel is not None:
+        return channel
+    taken_for: dict[Kind, Kind] = {"topic": "exchange", "queue": "exchange", "share": "group"}
+    alike = taken_for.get(kinds[0])
+    if alike is None or alike in kinds:
+        return None
+    found = tx.value(f"select 1 from {_TABLES[alike]} and name = :name", {"name": name})
+    return alike if found else None
+
+
+def _of_another_kind(name: str, kind: Kind, kinds: Sequence[Kind]) -> NotFound:
+    if kind == "exchange":
+        return NotFound(
+            f"{name} is an exchange, which stores nothing itself",
+            hint=f"publish through it: mq publish {name} -k KEY",
+        )
+    article = "an" if kinds[0] == "exchange" else "a"
+    return NotFound(
+        f"{name} is a {kind}, not {article} {_either(kinds)}", hint=f"mq {kind} show {name}"
+    )
+
+
+def _nearest(tx: Snapshot, name: str, kinds: Sequence[Kind]) -> str | None:
+    """The nearest name of these kinds, else the nearest of another one and what it is."""
+    if near := nearest(name, (known for kind in kinds for known in _names(tx, kind))):
+        return near[0]
+    others = {known: kind for kind in _TABLES if kind not in kinds for known in _names(tx, kind)}
+    if near := nearest(name, others):
+        kind = others[near[0]]
+        return f"{EXCHANGE_PREFIX}{near[0]}" if kind == "exchange" else f"the {kind} {near[0]}"
+    return None
+
+
+def _names(tx: Snapshot, kind: Kind) -> list[str]:
+    rows = tx.rows(f"select name from {_TABLES[kind]} limit :most", {"most": _MOST_NAMES})
+    return [name for (name,) in rows]
+
+
+def _either(kinds: Sequence[Kind]) -> str:
+    return " or ".join([", ".join(kinds[:-1]), kinds[-1]]) if kinds[1:] else kinds[0]

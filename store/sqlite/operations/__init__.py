@@ -1,0 +1,26 @@
+"""What an operator asks, one read transaction each."""
+
+from typing import TYPE_CHECKING
+
+from store.lazy import on_demand
+
+if TYPE_CHECKING:
+    from store.sqlite.operations import (
+        copies as copies,
+        details as details,
+        doctor as doctor,
+        lag as lag,
+        maintenance as maintenance,
+        metrics as metrics,
+        overview as overview,
+        stalls as stalls,
+        trends as trends,
+    )
+else:
+    __getattr__ = on_demand(__name__)
+
+
+# After how many seconds something counts as stalled where nobody says otherwise; the second is for
+# what nobody reads.
+OVER = 30.0
+IDLE_AFTER = 3600.0

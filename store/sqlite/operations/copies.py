@@ -1,0 +1,128 @@
+"""Copies of a store as files: backups, and backups put back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from store.model.clock import Clock
+from store.model.errors import BadInput, Damaged, Exists, ForeignFile, StoreUnusable
+from store.model.maintenance import Progress
+from store.sqlite.file import connections, drafts, files, lockfile, losses, migrations
+from store.sqlite.file.connections import translated
+from store.sqlite.file.database import Database
+from store.sqlite.operations import maintenance
+
+
+class Contents(NamedTuple):
+    """What is in the file of a store: its size in bytes, counts, and the newest record's time.
+
+    The time is wall time in milliseconds, 0 where there never was a record.
+    """
+
+    bytes: int
+    topics: int
+    queues: int
+    records: int
+    newest: int
+
+
+def back_up(database: Database, target: Path, progress: Progress | None = None) -> int:
+    """Write a compact copy of this moment to a new file of mode 0600; its size in bytes.
+
+    Readers and writers go on meanwhile. The copy is read whole before it gets its name: `Damaged`
+    where the store has problems that `verify` would find. `Exists` when the file is there already.
+    """
+    drafts.check_name(target)
+    if target.exists():
+        raise Exists(f"{target} exists already", hint="name a new file")
+    with drafts.new_file(target, database.timeout, keeps_lock=False) as draft:
+        with translated(target), database.this_thread():
+            drafts.write_copy(database.read_only(), draft, progress)
+        _check(draft, database.path, database.clock, database.timeout)
+    return target.stat().st_size
+
+
+def restore(
+    backup: Path, target: Path, clock: Clock, timeout: float, progress: Progress | None = None
+) -> Contents:
+    """Put a copy of a backup under the name of a store, whole or not at all; what is in it.
+
+    Processes that have the store open are told so by their next call, and none writes any more
+    from here on. Raises `Damaged` for a backup with problems; then the store stays as it is.
+    """
+    same = files.identity(backup)
+    if target.exists() and (target.stat().st_dev, target.stat().st_ino) == same:
+        raise BadInput(f"{backup} is the store itself", hint="name another file")
+    with reading(backup, clock, timeout) as connection:
+        _refuse_foreign(target, clock, timeout)
+        with drafts.new_file(target, timeout, over=True) as draft:
+            with translated(backup):
+                drafts.write_copy(connection, draft, progress)
+                migrations.bring_up(draft)
+            _check(draft, backup, clock, timeout)
+    return contents(target, clock, timeout)
+
+
+def contents(path: Path, clock: Clock, timeout: float) -> Contents:
+    """What is in the file of a store that may be closed, or in use."""
+    with reading(path, clock, timeout) as connection, translated(path):
+        topics, queues, records, newest, size = connection.execute(
+            "select (select count(*) from mq_channels where kind = 'topic'),"
+            " (select count(*) from mq_channels where kind = 'queue'),"
+            " (select ifnull(sum(records), 0) from mq_partitions where channel not null),"
+            " (select ifnull(max(last_timestamp), 0) from mq_partitions),"
+            " (select page_count * page_size from pragma_page_count, pragma_page_size)"
+        ).fetchone()
+    return Contents(size, topics, queues, records, newest)
+
+
+@contextmanager
+def reading(path: Path, clock: Clock, timeout: float) -> Iterator[sqlite3.Connection]:
+    """A connection that reads a file of any schema, and leaves nothing beside it."""
+    own = files.OpenFiles(path)
+    connection = connections.open_alone(path) if own.are_closed() else None
+    try:
+        connection = connection or connections.open_reader(path, timeout)
+        mark = lockfile.read_mark(path)
+        if mark is not None:
+            losses.refuse_foreign_log(own, clock.boot_id(), mark, connection)
+        with translated(path):
+            files.check_format(connection, path)
+        yield connection
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _refuse_foreign(target: Path, clock: Clock, timeout: float) -> None:
+    # A store that can't be read at all is what restoring is for, if it can be known as one.
+    if not target.exists():
+        return
+    try:
+        with reading(target, clock, timeout):
+            return
+    except ForeignFile:
+        if lockfile.read_mark(target) is None:
+            raise
+    except StoreUnusable:
+        return
+
+
+def _check(draft: Path, source: Path, clock: Clock, timeout: float) -> None:
+    copy = Database(draft, clock, timeout)
+    try:
+        with copy.read() as tx:
+            problems = list(maintenance.verify(tx))
+    finally:
+        copy.close()
+        drafts.remove_lock(draft)
+    if problems:
+        first = problems[0]
+        raise Damaged(
+            f"{source} is damaged, so no copy was made: {first.address}: {first.problem}",
+            hint=f"mq -s {source} verify",
+        )

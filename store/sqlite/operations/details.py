@@ -1,0 +1,102 @@
+"""What a screen shows of one topic, one queue or the dead letters: bounded, filtered in SQL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from store.model.addresses import OFFSET_BITS, OFFSET_MASK
+from store.model.clock import age_of, moments
+from store.model.stalls import LeaseRow, LetterRow, QueueDetail, TopicDetail
+from store.model.topics import TopicStatus
+from store.sqlite import leases, queues, shares
+from store.sqlite.dead_letters.grouping import normalise_error
+from store.sqlite.file.database import Row, Snapshot
+from store.sqlite.leases import abandoned, lookup
+from store.sqlite.leases.readers import Reader
+from store.sqlite.log import topics
+from store.sqlite.log.topics import Topic
+from store.sqlite.operations import lag
+from store.sqlite.queues import counts
+from store.sqlite.shares import view
+
+
+def topic(tx: Snapshot, name: str, group: str | None, limit: int) -> TopicDetail:
+    """A topic with up to `limit` partitions, and the bars of a group, or of all, in them."""
+    found = topics.find(tx, name)
+    status = topics.status(found)
+    status = TopicStatus(status.name, status.config, status.created, status.partitions[:limit])
+    return TopicDetail(
+        status,
+        _retention_edges(tx, found, limit),
+        tuple(lag.lag(tx, group, name)[:limit]),
+    )
+
+
+def _retention_edges(tx: Snapshot, found: Topic, limit: int) -> dict[int, float]:
+    retention = found.config.retention
+    if retention is None or "delete" not in found.config.cleanup:
+        return {}
+    rows = tx.rows(
+        f"select p.number, (select {age_of('r')} from mq_records r"
+        "  where r.id >= (p.id << 40) + p.start and r.id < (p.id << 40) + p.next"
+        "  order by r.id limit 1) as age"
+        " from mq_partitions p where p.channel = :topic and age not null"
+        " order by p.number limit :limit",
+        {"topic": found.id, "limit": limit, **moments(tx)},
+    )
+    return {number: max(0, retention - age) / 1000 for number, age in rows}
+
+
+def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:
+    """A queue or share with up to `limit` leases and waiting messages, the next to change first."""
+    reader = lookup.find_reader(tx, name)
+    rows = tx.rows(
+        f"select l.id, r.message_group, h.name, l.started, {abandoned.HELD}, l.ends, l.due,"
+        " l.deliveries from mq_leases l join mq_records r on r.id = l.record"
+        " left join mq_holders h on h.id = l.holder"
+        f" where l.reader = :reader and l.due > :now and {abandoned.IN_FLIGHT}"
+        " order by l.due, l.id limit :limit",
+        {**abandoned.parameters(tx, reader), "reader": reader.id, "limit": limit},
+    )
+    numbers = {slot.id: slot.number for slot in leases.rows.slots(tx, reader)}
+    found = tuple(_lease(tx, reader, numbers[row[0] >> OFFSET_BITS], row) for row in rows)
+    if reader.on_ack == "delete":
+        return QueueDetail(counts.status(tx, queues.catalog.find(tx, name)), found)
+    return QueueDetail(view.status(tx, shares.catalog.find(tx, name)), found)
+
+
+def _lease(tx: Snapshot, reader: Reader, partition: int, row: Row) -> LeaseRow:
+    id, message_group, holder, started, is_held, ends, due, deliveries = row
+    return LeaseRow(
+        address=reader.address(partition, id & OFFSET_MASK),
+        message_group=message_group,
+        holder=holder if is_held else None,
+        held_seconds=(tx.now - started) / 1000 if is_held else None,
+        seconds_left=((ends if is_held else due) - tx.now) / 1000,
+        deliveries=deliveries,
+    )
+
+
+def letters(tx: Snapshot, name: str | None, limit: int) -> list[LetterRow]:
+    """The dead letters of one queue or of all, by source, reason and error, most first."""
+    rows = tx.rows(
+        "select c.name, substr(o.source, 1, instr(o.source || '@', '@') - 1), o.reason, o.error,"
+        " count(*), min(o.at), max(o.at), max(o.record)"
+        " from mq_origins o join mq_partitions p on p.id = o.record >> 40"
+        " join mq_channels c on c.id = p.channel"
+        " where o.reason not null and (:name is null or c.name = :name) group by 1, 2, 3, 4",
+        {"name": name},
+    )
+    merged: dict[tuple[str, str, str, str | None], LetterRow] = {}
+    for holds, source, reason, error, count, first, last, record in rows:
+        alike = None if error is None else normalise_error(error)
+        sample = f"{holds}@{record & OFFSET_MASK}"
+        row = LetterRow(holds, source, reason, alike, count, first, last, sample)
+        known = merged.get((holds, source, reason, alike))
+        merged[holds, source, reason, alike] = row if known is None else _merged(known, row)
+    return sorted(merged.values(), key=lambda row: (-row.count, row.first))[:limit]
+
+
+def _merged(one: LetterRow, other: LetterRow) -> LetterRow:
+    newest = max(one, other, key=lambda row: row.last)
+    return replace(newest, count=one.count + other.count, first=min(one.first, other.first))

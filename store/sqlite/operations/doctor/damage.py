@@ -1,0 +1,47 @@
+"""Records that a reader has found damaged: each with the commands that get its readers past it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from store.model.addresses import OFFSET_MASK
+from store.sqlite import log
+from store.sqlite.file.database import Snapshot
+from store.sqlite.operations.doctor.diagnosis import Diagnosis, command, critical
+
+_MOST = 20
+
+
+def examine(tx: Snapshot) -> Iterator[Diagnosis]:
+    """Those that are still there, the first twenty; `mq verify` finds every one."""
+    rows = tx.rows(
+        "select d.record, c.name, c.kind, p.number from mq_damages d"
+        " join mq_records r on r.id = d.record join mq_partitions p on p.id = d.record >> 40"
+        " join mq_channels c on c.id = p.channel order by d.record limit :most",
+        {"most": _MOST},
+    )
+    for record, name, kind, number in rows:
+        offset = record & OFFSET_MASK
+        is_queue = kind == "queue"
+        address = f"{name}@{offset}" if is_queue else f"{name}/{number}@{offset}"
+        ways = [command("queue", "purge", address, "--yes")] if is_queue else _skips(tx, record)
+        yield critical(
+            "damaged_record", address, log.damage.CHECKSUM,
+            "it is never handed out: what was stored there is lost, unless a backup has it", *ways,
+        )  # fmt: skip
+
+
+def _skips(tx: Snapshot, record: int) -> list[str]:
+    """What lets the groups and shares go on that a record of a topic holds up."""
+    rows = tx.rows(
+        "select r.kind, r.name, c.name || '/' || p.number from mq_slots s"
+        " join mq_readers r on r.id = s.reader join mq_partitions p on p.id = s.partition"
+        " join mq_channels c on c.id = p.channel where s.partition = :record >> 40 and"
+        " ((r.kind = 'group' and :record = (select min(n.id) from mq_records n"
+        "   where n.id >= (p.id << 40) + max(s.cursor, p.start) and n.id < (p.id << 40) + p.next))"
+        " or exists (select 1 from mq_leases l where l.record = :record"
+        "   and l.id = (s.id << 40) + (:record - (p.id << 40)))) order by 1, 2",
+        {"record": record},
+    )
+    offset = record & OFFSET_MASK
+    return [command(kind, "skip", name, f"{place}@{offset}") for kind, name, place in rows]

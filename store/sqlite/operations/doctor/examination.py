@@ -1,0 +1,68 @@
+"""The doctor's whole round through a store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+
+from store.sqlite.file.database import Snapshot
+from store.sqlite.operations.doctor import (
+    damage,
+    durability,
+    file,
+    objectives,
+    plumbing,
+    queueing,
+    reading,
+    stuck,
+    timing,
+    wiring,
+)
+from store.sqlite.operations.doctor.diagnosis import ORDER, Diagnosis
+from store.sqlite.operations.doctor.plumbing import Plumbing
+
+# A damaged page, or a table that is not there.
+_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
+
+
+def examine(tx: Snapshot, *, thorough: bool) -> list[Diagnosis]:
+    """Everything that the doctor finds, the worst first; `thorough` reads the whole file too."""
+    return sort(_examine(tx, thorough))
+
+
+def _examine(tx: Snapshot, thorough: bool) -> Iterator[Diagnosis]:
+    def pipes() -> Plumbing:
+        return wiring.plumbing(tx)
+
+    checks: list[Callable[[], Iterable[Diagnosis]]] = [
+        lambda: file.examine(file.facts(tx)),
+        lambda: plumbing.examine(pipes()),
+        lambda: stuck.examine(tx),
+        lambda: damage.examine(tx),
+        lambda: reading.examine(tx),
+        lambda: objectives.examine(objectives.objectives(tx)),
+        lambda: queueing.examine(tx),
+        lambda: timing.examine(tx),
+        lambda: durability.examine(tx, pipes()),
+    ]
+    if thorough:
+        checks.insert(0, lambda: file.damage(tx))
+    for check in checks:
+        yield from _as_far_as_it_goes(check)
+
+
+def _as_far_as_it_goes(check: Callable[[], Iterable[Diagnosis]]) -> Iterator[Diagnosis]:
+    """What a check finds; what stops it is a finding too, and the other checks go on."""
+    try:
+        yield from check()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in _BROKEN:
+            raise
+        yield file.broken(str(error))
+
+
+def sort(found: Iterable[Diagnosis]) -> list[Diagnosis]:
+    """The worst first, then by address."""
+    # What is broken stops several checks with the same words.
+    distinct = dict.fromkeys(found)
+    return sorted(distinct, key=lambda one: (ORDER.index(one.severity), one.address, one.code))

@@ -1,0 +1,142 @@
+"""How far groups and shares are behind: in records, in time and in bytes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from store.model.addresses import OFFSET_BITS
+from store.model.clock import age_of, moments
+from store.model.groups import GroupStatus, Lag
+from store.sqlite import groups, shares
+from store.sqlite.file.database import Row, Snapshot
+from store.sqlite.groups import membership
+from store.sqlite.groups.catalog import Group
+from store.sqlite.log import topics
+from store.sqlite.operations.trends import Rates
+
+# Up to so many unread records are summed exactly in one call; beyond that the partition's mean
+# record size has to do, since a sum over a long backlog would take as long as reading it.
+_EXACT_RECORDS = 20_000
+
+_QUERY = f"""
+with places as (
+  select g.name as name, g.kind as kind, s.partition as partition, s.id as slot, s.cursor as cursor,
+         s.committed as committed, s.member as member,
+         iif(g.kind = 'share', s.leases, 0) as unfinished,
+         iif(g.kind = 'share', ifnull((select min(l.id) - (s.id << 40) from mq_leases l
+            where l.id >= s.id << 40 and l.id < s.id + 1 << 40), s.cursor), s.cursor) as first
+  from mq_readers g join mq_slots s on s.reader = g.id
+  where g.kind in (:group_kind, :share_kind) and (:name is null or g.name = :name)
+)
+select g.name, c.name, p.number, g.kind, g.cursor, g.first, g.unfinished, g.committed, p.start,
+       p.next, p.records, p.bytes, p.id, g.slot,
+       iif(g.first < p.next, (select {age_of("r")} from mq_records r
+          where r.id >= (p.id << 40) + max(g.first, p.start) and r.id < (p.id << 40) + p.next
+          order by r.id limit 1), null),
+       m.name
+from places g
+join mq_partitions p on p.id = g.partition
+join mq_channels c on c.id = p.channel
+left join mq_members m on m.incarnation = g.member
+where :topic is null or c.name = :topic
+order by g.name, g.kind, c.name, p.number
+"""
+
+
+def lag(tx: Snapshot, group: str | None = None, topic: str | None = None) -> list[Lag]:
+    """One row per group or share and partition, as Kafka's tools have it.
+
+    A group's lag is the end minus the committed offset, a share's the end minus the start of its
+    window and what is finished in that (KIP-1226). The state is `current`, `behind`, or `lost` when
+    retention or a trim removed records that the group had not read. Raises `NotFound` for a name
+    that neither has, and for a topic that does not exist.
+    """
+    if group is not None and not (
+        shares.catalog.find_or_none(tx, group) or groups.catalog.find_or_none(tx, group)
+    ):
+        raise tx.missing(group, "group", "share")
+    if topic is not None:
+        topics.find(tx, topic)
+    return _rows(tx, group, topic, {"group_kind": "group", "share_kind": "share"})
+
+
+def of_kind(tx: Snapshot, kind: Literal["group", "share"]) -> list[Lag]:
+    """The lag of all groups, or of all shares: a group and a share may have one name."""
+    return _rows(tx, None, None, {"group_kind": kind, "share_kind": kind})
+
+
+def _rows(tx: Snapshot, name: str | None, topic: str | None, kinds: dict[str, str]) -> list[Lag]:
+    rows = tx.rows(_QUERY, {"name": name, "topic": topic, **kinds, **moments(tx)})
+    paces = Rates(tx, "partition"), Rates(tx, "slot")
+    sizes = _Sizes(tx)
+    return [_row(row, sizes, *paces) for row in rows]
+
+
+def status(tx: Snapshot, group: Group) -> GroupStatus:
+    """A group with its members and where it stands."""
+    members = membership.members(tx, group)
+    return GroupStatus(
+        group.name,
+        membership.state(tx, group),
+        group.generation,
+        group.config,
+        members,
+        _rows(tx, group.name, None, {"group_kind": "group", "share_kind": "group"}),
+    )
+
+
+def _row(row: Row, sizes: _Sizes, incoming: Rates, read: Rates) -> Lag:
+    (group, topic, number, kind, cursor, first, unfinished, committed, start, end, records, size,
+     partition, slot, age, member) = row  # fmt: skip
+    # Compaction may have removed what came last: then nothing is left to read.
+    is_done = age is None and cursor >= start
+    behind = 0 if is_done else end - cursor + unfinished
+    return Lag(
+        group=group,
+        topic=topic,
+        partition=number,
+        committed=first if committed or kind == "share" else None,
+        start=start,
+        end=end,
+        lag=behind,
+        lag_seconds=0.0 if age is None else age / 1000,
+        lag_bytes=sizes.between(partition << OFFSET_BITS, max(cursor, start), end, records, size)
+        + (sizes.in_flight(slot) if unfinished else 0),
+        trend=round(incoming.rate(partition, end) - read.rate(slot, cursor - unfinished), 3),
+        member=member,
+        state="lost" if committed and cursor < start else "behind" if behind else "current",
+    )
+
+
+class _Sizes:
+    """Bytes between two offsets: exact while the budget lasts."""
+
+    def __init__(self, tx: Snapshot) -> None:
+        self._tx = tx
+        self._budget = _EXACT_RECORDS
+
+    def in_flight(self, slot: int) -> int:
+        """Bytes of the records that a share handed out and that are not finished."""
+        return int(
+            self._tx.value(
+                "select total(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
+                " + ifnull(length(r.value), 0)) from mq_leases l join mq_records r"
+                " on r.id = l.record where l.id >= :slot << 40 and l.id < :slot + 1 << 40",
+                {"slot": slot},
+            )
+        )
+
+    def between(self, base: int, first: int, end: int, records: int, size: int) -> int:
+        unread = end - first
+        if unread <= 0 or records == 0:
+            return 0
+        if unread > self._budget:
+            return min(size, round(size * unread / records))
+        self._budget -= unread
+        return int(
+            self._tx.value(
+                "select total(ifnull(length(key), 0) + ifnull(length(headers), 0)"
+                " + ifnull(length(value), 0)) from mq_records where id >= :first and id < :end",
+                {"first": base + first, "end": base + end},
+            )
+        )

@@ -1,0 +1,69 @@
+"""How fast things move: rates over the last minute, and trends over the last ten."""
+
+from __future__ import annotations
+
+from store.model.text import describe_duration
+from store.sqlite.file.database import Snapshot
+from store.sqlite.log.samples import BUCKET, BUCKETS, Counter
+
+WINDOW = 60_000
+
+
+class Rates:
+    """What moved per second in the last minute, for all counters of one sort."""
+
+    def __init__(self, tx: Snapshot, counter: Counter) -> None:
+        self._now = tx.now
+        self.since = tx.now - WINDOW
+        # With min() SQLite takes the other columns from the row that has the minimum.
+        self._first: dict[int, tuple[int, int]] = {
+            id: (at, before)
+            for id, at, before in tx.rows(
+                "select subject_id, min(at), counter from mq_samples"
+                " where subject = :counter and at > :since group by subject_id",
+                {"counter": counter, "since": self.since},
+            )
+        }
+
+    def rate(self, id: int, present: int) -> float:
+        """By how much the counter, which is at `present`, rose per second; never negative."""
+        if id not in self._first:
+            return 0.0
+        at, before = self._first[id]
+        # What was sampled just now stands for a whole bucket.
+        return max(0, present - before) * 1000 / max(self._now - at, BUCKET)
+
+
+class Trends:
+    """How much moved in each of the last 60 times ten seconds, for all counters of one sort."""
+
+    def __init__(self, tx: Snapshot, counter: Counter) -> None:
+        self._last = tx.now // BUCKET
+        self._samples: dict[int, list[tuple[int, int]]] = {}
+        for id, at, before in tx.rows(
+            "select subject_id, at, counter from mq_samples where subject = :counter"
+            " and at >= :since order by at",
+            {"counter": counter, "since": (self._last - BUCKETS + 1) * BUCKET},
+        ):
+            self._samples.setdefault(id, []).append((at // BUCKET, before))
+
+    def trend(self, id: int, present: int) -> tuple[int, ...]:
+        """The amounts, oldest first; empty where nothing moved."""
+        samples = self._samples.get(id)
+        if samples is None:
+            return ()
+        moved = [0] * BUCKETS
+        after = present
+        for bucket, before in reversed(samples):
+            moved[bucket - self._last - 1] = max(0, after - before)
+            after = before
+        return tuple(moved)
+
+
+def describe_growth(growth: float, lag: int) -> str:
+    """What becomes of a lag that changes by so many messages per second, in a few words."""
+    if growth >= 0.05:
+        return f"growing {growth:.3g}/s"
+    if growth <= -0.05 and lag:
+        return f"caught up in {describe_duration(lag / -growth)}"
+    return "steady"

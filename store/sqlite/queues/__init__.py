@@ -1,0 +1,24 @@
+"""What only queues are: their settings, sending, publishing, purging."""
+
+from typing import TYPE_CHECKING
+
+from store.lazy import on_demand
+
+if TYPE_CHECKING:
+    from store.sqlite.queues import (
+        altering as altering,
+        catalog as catalog,
+        counts as counts,
+        dead_letter_targets as dead_letter_targets,
+        enqueue as enqueue,
+        order as order,
+        policies as policies,
+        publish as publish,
+        purge as purge,
+        rules as rules,
+        send as send,
+        settling as settling,
+        view as view,
+    )
+else:
+    __getattr__ = on_demand(__name__)

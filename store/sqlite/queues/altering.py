@@ -1,0 +1,70 @@
+"""Changing the settings of a queue or share, with what follows for what is in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from store.sqlite import leases, queues, shares
+from store.sqlite.file.database import Write
+from store.sqlite.leases.readers import Reader
+from store.sqlite.queues.catalog import Queue
+from store.sqlite.queues.order import fifo
+from store.sqlite.queues.policies import expiry
+from store.sqlite.queues.settling import Settling
+
+
+def alter(tx: Write, name: str, settings: dict[str, Any]) -> Settling:
+    """Change the given settings of a queue and keep the rest.
+
+    What is over a limit now is settled by steps, of which the first is done.
+    """
+    before = queues.catalog.find(tx, name).config
+    queue = queues.catalog.alter(tx, name, settings)
+    if queue.config.fifo and queue.config.delay != before.delay:
+        fifo.redelay(tx, queue.reader, leases.rows.slots(tx, queue.reader)[0])
+    if queue.config.dlq != before.dlq:
+        _try_again(tx, queue)
+        _try_damaged(tx, queue.reader)
+    return _settling(tx, name, before.max_deliveries)
+
+
+def alter_share(tx: Write, name: str, settings: dict[str, Any]) -> Settling:
+    """Change the given settings of a share, as `alter` does those of a queue."""
+    before = shares.catalog.find(tx, name).config
+    share = shares.catalog.alter(tx, name, settings)
+    if share.config.dlq != before.dlq:
+        _try_damaged(tx, share.reader)
+    return _settling(tx, name, before.max_deliveries)
+
+
+def _settling(tx: Write, name: str, before: int | None) -> Settling:
+    settling = Settling(name, before)
+    settling.step(tx)
+    return settling
+
+
+def _try_again(tx: Write, queue: Queue) -> None:
+    """What expired and had nowhere to go may have a place now."""
+    for lane in queue.lanes.values():
+        tx.execute(
+            "update mq_records set expires = :wall where expires = :stays"
+            " and id >= :first and id < :end",
+            {
+                "wall": tx.wall,
+                "stays": expiry.STAYS,
+                "first": lane.base,
+                "end": lane.base + lane.next,
+            },
+        )
+
+
+def _try_damaged(tx: Write, reader: Reader) -> None:
+    """What was set aside as damaged may have a place now."""
+    for slot in leases.rows.slots(tx, reader):
+        for (record,) in tx.rows(
+            "select record from mq_damages where record >= :first and record < :end",
+            {"first": slot.record_id(0), "end": slot.end},
+        ):
+            message = leases.messages.load(tx, slot, record)
+            if message is not None:
+                leases.settle.release(tx, reader, message)

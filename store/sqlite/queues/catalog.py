@@ -1,0 +1,374 @@
+"""Queues as things: to create, find, change, empty and delete."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from store.model.addresses import EXCHANGE_PREFIX, check_name
+from store.model.errors import BadInput, Conflict, Exists
+from store.model.messages import QueueConfig
+from store.sqlite import exchanges, log, queues
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.settings_cache import remembered
+from store.sqlite.file.transactions import array
+from store.sqlite.leases.readers import Reader
+
+if TYPE_CHECKING:
+    from store.sqlite.log.topics import Partition
+
+
+class Queue:
+    """A queue as its module functions pass it along."""
+
+    __slots__ = ("_lanes", "_tx", "config", "created", "id", "name", "reader")
+
+    def __init__(
+        self, tx: Snapshot, id: int, name: str, created: int, config: QueueConfig, reader: Reader
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.created = created
+        self.config = config
+        self.reader = reader
+        self._tx = tx
+        self._lanes: dict[int, Partition] | None = None
+
+    @property
+    def lanes(self) -> dict[int, Partition]:
+        """A lane is a level, delayed or not. Their counters are read when first looked at."""
+        if self._lanes is None:
+            self._lanes = _lanes(self._tx, self.id)
+        return self._lanes
+
+    @property
+    def first_lane(self) -> Partition:
+        """The lane that keeps the sequence and the clock of all lanes."""
+        return self.lanes[0]
+
+
+def lane_number(level: int, delayed: bool) -> int:
+    """The partition number of a lane."""
+    return level << 1 | delayed
+
+
+def create(tx: Write, name: str, config: QueueConfig) -> Queue:
+    """Create a queue; raises `Exists` when anything of that name does."""
+    check_name(name, "queue name")
+    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
+    if kind is not None:
+        raise Exists(f"{kind} {name} exists already", hint=f"look at it: mq {kind} show {name}")
+    check_config(tx, name, config)
+    channel = tx.insert(
+        "insert into mq_channels (name, kind, created) values (:name, 'queue', :created)",
+        {"name": name, "created": tx.wall},
+    )
+    tx.execute(
+        "insert into mq_queues (channel, fifo, delay, retention, max_message, retry_delays,"
+        " dedup_window, content_dedup, dedup_scope, priorities, ttl, max_length, max_bytes,"
+        " overflow, single_active, fair, redrive_allow, chaos, wait)"
+        " values (:channel, :fifo, :delay, :retention, :max_message, :retry_delays, :dedup,"
+        " :content_dedup, :dedup_scope, :priorities, :ttl, :max_length, :max_bytes,"
+        " :overflow, :single_active, :fair, :redrive_allow, :chaos, :wait)",
+        {**_queue_columns(config), "channel": channel},
+    )
+    reader = tx.insert(
+        "insert into mq_readers (kind, name, channel, source, created, lease, max_deliveries,"
+        " dead_letter_to, dead_letter_key, drop_exhausted) values ('queue', :name, :channel,"
+        " :channel, :created, :lease, :max_deliveries, :dlq, :dlq_key, :drop_exhausted)",
+        {**_reader_columns(config), "name": name, "channel": channel, "created": tx.wall},
+    )
+    add_lane(tx, channel, reader, 0)
+    return find(tx, name)
+
+
+def _queue_columns(config: QueueConfig) -> dict[str, Any]:
+    return {
+        "fifo": int(config.fifo),
+        "delay": config.delay,
+        "retention": config.retention,
+        "max_message": config.max_message,
+        "retry_delays": array(config.retry_delays),
+        "dedup": config.dedup,
+        "content_dedup": int(config.content_dedup),
+        "dedup_scope": config.dedup_scope,
+        "priorities": config.priorities,
+        "ttl": config.ttl,
+        "max_length": config.max_length,
+        "max_bytes": config.max_bytes,
+        "overflow": config.overflow,
+        "single_active": int(config.single_active),
+        "fair": int(config.fair),
+        "redrive_allow": config.redrive_allow,
+        "chaos": config.chaos,
+        "wait": config.wait,
+    }
+
+
+def _reader_columns(config: QueueConfig) -> dict[str, Any]:
+    return {
+        "lease": config.lease,
+        "max_deliveries": config.max_deliveries,
+        "dlq": config.dlq,
+        "dlq_key": config.dlq_key,
+        "drop_exhausted": int(config.drop_exhausted),
+    }
+
+
+def add_lane(tx: Write, channel: int, reader: int, number: int, begin: int = 0) -> Partition:
+    """Make a lane, beginning at a sequence number, and the reader's slot in it."""
+    partition = tx.insert(
+        "insert into mq_partitions (channel, number, start, next)"
+        " values (:channel, :number, :begin, :begin)",
+        {"channel": channel, "number": number, "begin": begin},
+    )
+    tx.execute(
+        "insert into mq_slots (reader, partition, cursor) values (:reader, :partition, :begin)",
+        {"reader": reader, "partition": partition, "begin": begin},
+    )
+    return log.topics.Partition(partition, number, begin, begin, 0, 0, 0)
+
+
+def check_config(tx: Snapshot, name: str, config: QueueConfig) -> None:
+    """Raise `BadInput` for settings that can't work, `NotFound` for a DLQ that is not there.
+
+    Raises `Conflict` for a DLQ that does not admit this queue (SQS: RedriveAllowPolicy).
+    """
+    queues.rules.check_settings(name, config)
+    if config.dlq is None:
+        return
+    if config.dlq.startswith(EXCHANGE_PREFIX):
+        exchanges.catalog.find(tx, config.dlq.removeprefix(EXCHANGE_PREFIX))
+    else:
+        _check_dlq(tx, name, config, config.dlq)
+        _check_admission(tx, name, config.dlq)
+
+
+def _check_dlq(tx: Snapshot, name: str, config: QueueConfig, dlq: str) -> None:
+    target = find(tx, dlq)
+    if target.config.fifo != config.fifo:
+        kinds = {True: "a FIFO queue", False: "a standard queue"}
+        raise BadInput(
+            f"{name} is {kinds[config.fifo]} and its DLQ {dlq} is {kinds[target.config.fifo]}",
+            hint="a queue and its DLQ must be of one type",
+        )
+
+
+def _check_admission(tx: Snapshot, name: str, dlq: str) -> None:
+    # Only when the DLQ is chosen: whoever uses it already goes on, as in SQS.
+    if name in sources_of(tx, dlq):
+        return
+    target = find(tx, dlq)
+    if not admits(target, name):
+        allowed = target.config.redrive_allow
+        raise Conflict(
+            f"queue {dlq} does not let {name} dead-letter into it: redrive_allow is {allowed}",
+            hint=f"mq queue alter {dlq} --redrive-allow {_with_source(allowed, name)}",
+        )
+
+
+def admits(queue: Queue, source: str) -> bool:
+    """Whether a queue may be the DLQ of another one (SQS: RedriveAllowPolicy)."""
+    allowed = queue.config.redrive_allow
+    return allowed == "all" or source in allowed.split(",")
+
+
+def _with_source(allowed: str, name: str) -> str:
+    return name if allowed == "none" else f"{allowed},{name}"
+
+
+_COLUMNS = (
+    "select c.name, c.id, c.created, r.id, q.fifo, r.lease, q.delay, q.retention,"
+    " q.max_message, r.max_deliveries, r.dead_letter_to, r.dead_letter_key, r.drop_exhausted,"
+    " q.retry_delays, q.dedup_window, q.content_dedup, q.dedup_scope, q.priorities, q.ttl,"
+    " q.max_length, q.max_bytes, q.overflow, q.single_active, q.fair, q.redrive_allow, q.chaos,"
+    " q.wait from mq_channels c join mq_queues q on q.channel = c.id"
+    " join mq_readers r on r.channel = c.id"
+)
+
+
+def configs(tx: Snapshot) -> dict[str, QueueConfig]:
+    """The settings of every queue, by name."""
+    return {row[0]: _config(list(row[4:])) for row in tx.rows(f"{_COLUMNS} order by c.name")}
+
+
+def find(tx: Snapshot, name: str) -> Queue:
+    """The queue of that name; raises `NotFound`, naming what the name is instead."""
+    found = find_or_none(tx, name)
+    if found is None:
+        raise tx.missing(name, "queue")
+    return found
+
+
+def find_or_none(tx: Snapshot, name: str) -> Queue | None:
+    """The queue of that name, if there is one."""
+    settings = _settings(tx, name)
+    if settings is None:
+        return None
+    channel, created, config, reader = settings
+    return Queue(tx, channel, name, created, config, reader)
+
+
+@remembered
+def _settings(tx: Snapshot, name: str) -> tuple[int, int, QueueConfig, Reader] | None:
+    row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
+    if row is None:
+        return None
+    _, channel, created, reader, *settings = row
+    config = _config(settings)
+    return channel, created, config, _reader(tx, reader, name, channel, config)
+
+
+def reader(tx: Snapshot, name: str) -> Reader:
+    """The rules of a queue's readers; raises `NotFound`."""
+    settings = _settings(tx, name)
+    if settings is None:
+        raise tx.missing(name, "queue")
+    return settings[3]
+
+
+def _config(settings: list[Any]) -> QueueConfig:
+    fifo, lease, delay, retention, size, most, dlq, dlq_key, drop, *more = settings
+    retries, window, by_content, scope, levels, ttl, length, size_limit, overflow, *rest = more
+    single_active, fair, redrive_allow, chaos, wait = rest
+    return QueueConfig(
+        fifo=bool(fifo),
+        lease=lease,
+        delay=delay,
+        retention=retention,
+        max_message=size,
+        max_deliveries=most,
+        dlq=dlq,
+        dlq_key=dlq_key,
+        drop_exhausted=bool(drop),
+        retry_delays=_read_delays(retries),
+        dedup=window,
+        content_dedup=bool(by_content),
+        dedup_scope=scope,
+        priorities=levels,
+        ttl=ttl,
+        max_length=length,
+        max_bytes=size_limit,
+        overflow=overflow,
+        single_active=bool(single_active),
+        fair=bool(fair),
+        redrive_allow=redrive_allow,
+        chaos=chaos,
+        wait=wait,
+    )
+
+
+@lru_cache
+def _read_delays(text: str) -> tuple[int, ...]:
+    # Whole numbers in brackets, as `array` writes them: JSON, but no need to load its reader.
+    numbers = text[1:-1]
+    return tuple(map(int, numbers.split(","))) if numbers else ()
+
+
+def _reader(tx: Snapshot, id: int, name: str, channel: int, config: QueueConfig) -> Reader:
+    levels = tx.rows(
+        "select distinct number >> 1 from mq_partitions where channel = :channel order by 1 desc",
+        {"channel": channel},
+    )
+    return Reader(
+        id=id,
+        name=name,
+        channel=channel,
+        source=name,
+        on_ack="delete",
+        ordered=config.fifo,
+        lease=config.lease,
+        max_deliveries=config.max_deliveries,
+        dead_letter_to=config.dlq,
+        dead_letter_key=config.dlq_key,
+        retry_delays=config.retry_delays,
+        levels=tuple(level for (level,) in levels),
+        delay=config.delay,
+        retention=config.retention,
+        fair=config.fair,
+        single_active=config.single_active,
+        sheds=config.overflow != "reject" and (config.max_length, config.max_bytes) != (None, None),
+    )
+
+
+def _lanes(tx: Snapshot, channel: int) -> dict[int, Partition]:
+    rows = tx.rows(
+        "select id, number, start, next, records, bytes, last_timestamp from mq_partitions"
+        " where channel = ? order by number",
+        (channel,),
+    )
+    return {row[1]: log.topics.Partition(*row) for row in rows}
+
+
+def names(tx: Snapshot) -> list[str]:
+    """The names of all queues, in order."""
+    return [
+        row[0] for row in tx.rows("select name from mq_channels where kind = 'queue' order by 1")
+    ]
+
+
+def sources_of(tx: Snapshot, name: str) -> list[str]:
+    """The queues that dead-letter into this one, in order."""
+    rows = tx.rows(
+        "select name from mq_readers where kind = 'queue' and dead_letter_to = :name order by 1",
+        {"name": name},
+    )
+    return [row[0] for row in rows]
+
+
+def altered(tx: Snapshot, name: str, settings: dict[str, Any]) -> QueueConfig:
+    """What the settings of a queue would be; raises `BadInput` where that can't work."""
+    queue = find(tx, name)
+    config = queue.config._replace(**settings)
+    messages = sum(lane.records for lane in queue.lanes.values())
+    queues.rules.check_change(name, queue.config, config, messages)
+    check_config(tx, name, config)
+    return config
+
+
+def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
+    """Change settings in place; whether a queue is FIFO can't change."""
+    queue, config = find(tx, name), altered(tx, name, settings)
+    tx.execute(
+        "update mq_queues set delay = :delay, retention = :retention, max_message = :max_message,"
+        " retry_delays = :retry_delays, dedup_window = :dedup, content_dedup = :content_dedup,"
+        " dedup_scope = :dedup_scope, priorities = :priorities, ttl = :ttl,"
+        " max_length = :max_length, max_bytes = :max_bytes, overflow = :overflow,"
+        " single_active = :single_active, fair = :fair, redrive_allow = :redrive_allow,"
+        " chaos = :chaos, wait = :wait where channel = :channel",
+        {**_queue_columns(config), "channel": queue.id},
+    )
+    tx.execute(
+        "update mq_readers set lease = :lease, max_deliveries = :max_deliveries,"
+        " dead_letter_to = :dlq, dead_letter_key = :dlq_key, drop_exhausted = :drop_exhausted"
+        " where id = :reader",
+        {**_reader_columns(config), "reader": queue.reader.id},
+    )
+    return find(tx, name)
+
+
+def delete(tx: Write, name: str) -> Queue:
+    """Delete a queue with its messages; `Conflict` while it is another queue's DLQ."""
+    queue = find(tx, name)
+    sources = tx.rows(
+        "select kind, name from mq_readers where dead_letter_to = :name order by 1, 2",
+        {"name": name},
+    )
+    if sources:
+        told = ", ".join(f"{kind} {source}" for kind, source in sources[:3])
+        kind, source = sources[0]
+        raise Conflict(
+            f"queue {name} is the DLQ of {told}", hint=f"mq {kind} alter {source} --dlq OTHER"
+        )
+    forget_places(tx, queue)
+    tx.execute("delete from mq_channels where id = :id", {"id": queue.id})
+    return queue
+
+
+def forget_places(tx: Write, queue: Queue) -> None:
+    """Drop every lease, head and cursor of a queue, so that its lanes can be drained."""
+    reader = {"reader": queue.reader.id}
+    tx.execute("delete from mq_leases where reader = :reader", reader)
+    tx.execute("delete from mq_heads where reader = :reader", reader)
+    tx.execute("delete from mq_tenants where reader = :reader", reader)
+    tx.execute("delete from mq_slots where reader = :reader", reader)

@@ -1,0 +1,149 @@
+"""Fair queues: a message group with much in flight does not hold up the others (SQS).
+
+A group is a tenant; a message without one is its own. One row says where a tenant's undelivered
+messages begin and how many of its messages are in flight, so a receive looks at few rows, however
+many tenants wait. At most nine can be noisy at a time: each has more than a tenth in flight.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.leases.readers import Reader
+from store.sqlite.leases.rows import Slot
+
+# SQS: a tenant is noisy with thirty messages in flight, if that is more than one in ten of all.
+_ONE_IN = 10
+# Without a new message for so many milliseconds it is not noisy any more.
+_NOISY_FOR = 300_000
+
+
+class Place(NamedTuple):
+    """What a tenant is known by: its group, or the record of a message that has none."""
+
+    message_group: str | None
+    record: int
+
+    @property
+    def name(self) -> str:
+        """The tenant's name; no group has a space in it."""
+        return f" {self.record}" if self.message_group is None else self.message_group
+
+
+def add(tx: Write, reader: Reader, place: Place, *, delayed: bool) -> None:
+    """A new message of a tenant; a delayed one comes by its own time."""
+    if delayed and place.message_group is None:
+        return
+    tx.execute(
+        "insert into mq_tenants (reader, name, first, sent) values (:reader, :name, :first, :now)"
+        " on conflict (reader, name) do update set first = ifnull(first, excluded.first),"
+        " sent = :now",
+        {
+            "reader": reader.id,
+            "name": place.name,
+            "first": None if delayed else place.record,
+            "now": tx.now,
+        },
+    )
+
+
+def refresh(tx: Write, reader: Reader, slot: Slot, place: Place, in_flight: int) -> None:
+    """Bring a tenant up to date after any change to a message; `in_flight` more are."""
+    where = {"reader": reader.id, "name": place.name}
+    if place.message_group is None:
+        # In flight it stands in nobody's way, so nobody needs to know.
+        tx.execute("delete from mq_tenants where reader = :reader and name = :name", where)
+        return
+    old = tx.row(
+        "select first, in_flight from mq_tenants where reader = :reader and name = :name", where
+    )
+    first, before = (None, 0) if old is None else old
+    if first is not None and not slot.delayed:
+        first = _first_undelivered(tx, slot, place.message_group, first)
+    now = before + in_flight
+    if first is None and now == 0:
+        tx.execute("delete from mq_tenants where reader = :reader and name = :name", where)
+        return
+    tx.execute(
+        "insert into mq_tenants (reader, name, first, in_flight, sent)"
+        " values (:reader, :name, :first, :in_flight, :now) on conflict (reader, name)"
+        " do update set first = excluded.first, in_flight = excluded.in_flight",
+        {**where, "first": first, "in_flight": now, "now": tx.now},
+    )
+
+
+def pass_over(tx: Write, reader: Reader, slot: Slot, record: int) -> None:
+    """Let a tenant go on behind a record that damage has given another message group."""
+    names = tx.rows(
+        "select name from mq_tenants where reader = :reader and first = :record",
+        {"reader": reader.id, "record": record},
+    )
+    for (name,) in names:
+        refresh(tx, reader, slot, Place(name, record), 0)
+
+
+def _first_undelivered(tx: Snapshot, slot: Slot, message_group: str, after: int) -> int | None:
+    found: int | None = tx.value(
+        "select r.id from mq_records r where r.message_group = :message_group and r.id >= :after"
+        " and r.id < :end and not exists"
+        " (select 1 from mq_leases l where l.id = :leases + (r.id - :records))"
+        " order by r.id limit 1",
+        {
+            "message_group": message_group,
+            "after": after,
+            "end": slot.end,
+            "leases": slot.lease_id(0),
+            "records": slot.record_id(0),
+        },
+    )
+    return found
+
+
+def noisy(tx: Snapshot, reader: Reader, in_flight: int) -> list[str]:
+    """The noisy tenants, of so many messages in flight; the one with the fewest first."""
+    rows = tx.rows(
+        "select name from mq_tenants where reader = :reader and in_flight >= 30"
+        " and in_flight * :one_in > :all and sent > :since order by in_flight desc limit :most",
+        {
+            "reader": reader.id,
+            "one_in": _ONE_IN,
+            "all": in_flight,
+            "most": _ONE_IN - 1,
+            "since": tx.now - _NOISY_FOR,
+        },
+    )
+    return [name for (name,) in reversed(rows)]
+
+
+def next_undelivered(tx: Snapshot, reader: Reader, noisy: Sequence[str]) -> int | None:
+    """The oldest undelivered record of a tenant that is not noisy."""
+    import json
+
+    found: int | None = tx.value(
+        "select first from mq_tenants where reader = :reader and first is not null"
+        " and name not in (select value from json_each(:noisy)) order by first limit 1",
+        {"reader": reader.id, "noisy": json.dumps(noisy)},
+    )
+    return found
+
+
+def next_noisy(tx: Snapshot, reader: Reader, noisy: Sequence[str]) -> int | None:
+    """The oldest undelivered record of the first of the noisy tenants that has one."""
+    for name in noisy:
+        first: int | None = tx.value(
+            "select first from mq_tenants where reader = :reader and name = :name",
+            {"reader": reader.id, "name": name},
+        )
+        if first is not None:
+            return first
+    return None
+
+
+def oldest(tx: Snapshot, reader: Reader, limit: int) -> list[int]:
+    """The first undelivered record of each tenant, oldest first."""
+    rows = tx.rows(
+        "select first from mq_tenants where reader = :reader and first is not null"
+        " order by first limit :limit",
+        {"reader": reader.id, "limit": limit},
+    )
+    return [first for (first,) in rows]

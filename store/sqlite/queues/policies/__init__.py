@@ -1,0 +1,17 @@
+"""What a queue may be told to do besides: expire, limit, favour one consumer, misbehave."""
+
+from typing import TYPE_CHECKING
+
+from store.lazy import on_demand
+
+if TYPE_CHECKING:
+    from store.sqlite.queues.policies import (
+        chaos as chaos,
+        expiry as expiry,
+        length as length,
+        overflow as overflow,
+        single_active as single_active,
+        sweep as sweep,
+    )
+else:
+    __getattr__ = on_demand(__name__)

@@ -1,0 +1,94 @@
+"""Messages whose time is over: which they are, and how many a view has to leave out.
+
+They leave when a writer passes. Until then nobody is given them and no view shows them; what
+somebody has leased is left alone. In a record, `expires` 0 says that it had to stay: its time is
+over, and it had nowhere to go.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from store.model import clock
+from store.sqlite import leases
+from store.sqlite.file.database import Snapshot
+from store.sqlite.queues.catalog import Queue
+
+STAYS = 0
+
+
+def is_over(tx: Snapshot, expires: int | None) -> bool:
+    """Whether a message with this expiry may not be delivered any more."""
+    return expires is not None and expires <= tx.wall and clock.is_right(tx)
+
+
+def due(tx: Snapshot, limit: int) -> list[int]:
+    """The records whose time is over and that no writer has moved yet, longest over first."""
+    if not clock.is_right(tx):
+        return []
+    rows = tx.rows(
+        "select id from mq_records where expires > 0 and expires <= :wall"
+        " order by expires, id limit :limit",
+        {"wall": tx.wall, "limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
+def seconds_until_next(tx: Snapshot) -> float | None:
+    """How long until the next message of the store expires; `None` when none will."""
+    expires = tx.value(
+        "select min(expires) from mq_records where expires > :wall", {"wall": tx.wall}
+    )
+    return None if expires is None else (expires - tx.wall) / 1000
+
+
+def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
+    """By the state they would be in: how many messages have expired and are still there.
+
+    Those that have to stay are blocked instead. `bytes` are those of the ones that will go,
+    `waiting_bytes` of those among them that do not stand aside.
+    """
+    found: Counter[str] = Counter()
+    if not _any_unswept(tx):
+        return found
+    # Who sends needs no view.
+    from store.sqlite.leases import abandoned
+
+    for slot in leases.rows.slots(tx, queue.reader):
+        for state, stays, count, size in tx.rows(
+            "with in_flight as (select r.message_group, min(r.id) as first from mq_leases l"
+            " join mq_records r on r.id = l.record where :fifo and l.reader = :reader"
+            f" and l.priority = 0 and {abandoned.IN_FLIGHT} group by 1)"
+            f" select case when {abandoned.IN_FLIGHT} then 'delayed'"
+            f" when l.id is null and :fifo and {clock.age_of('r')} < :delay then 'delayed'"
+            " when f.first < r.id then 'blocked' else 'ready' end, r.expires = 0, count(*),"
+            " sum(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
+            " + ifnull(length(r.value), 0)) from mq_records r"
+            " left join mq_leases l on l.id = :leases + (r.id - :records)"
+            " left join in_flight f on f.message_group = r.message_group"
+            " where r.expires <= :wall and r.id >= :records and r.id < :end"
+            f" and not {abandoned.HELD} group by 1, 2",
+            {
+                **abandoned.parameters(tx, queue.reader),
+                "fifo": int(queue.config.fifo),
+                "delay": queue.config.delay,
+                "reader": queue.reader.id,
+                **clock.moments(tx),
+                "leases": slot.lease_id(0),
+                "records": slot.record_id(0),
+                "end": slot.end,
+            },
+        ):
+            found[state] += count
+            found["blocked"] -= count if stays else 0
+            found["bytes"] += 0 if stays else size
+            found["waiting_bytes"] += 0 if stays or state == "delayed" else size
+    return found
+
+
+def _any_unswept(tx: Snapshot) -> bool:
+    return clock.is_right(tx) and bool(
+        tx.value(
+            "select exists(select 1 from mq_records where expires <= :wall)", {"wall": tx.wall}
+        )
+    )

@@ -1,0 +1,54 @@
+"""One active consumer a queue, with failover (RabbitMQ: single active consumer).
+
+Whoever asks for messages of such a queue stands in line; the first in line is the active one.
+Somebody is in line as long as a lease of the queue is in its hands, or its process is there and
+has asked within `PATIENCE`. So the next one takes over when the active one has left, has died with
+what it held given back, or has neither work in hand nor asks for any.
+"""
+
+from __future__ import annotations
+
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.leases import holders
+from store.sqlite.queues.catalog import Queue
+
+# After so many milliseconds without asking, who holds nothing is out of line.
+PATIENCE = 10_000
+
+
+def admit(tx: Write, queue: Queue, holder: int) -> bool:
+    """Put a holder in line, and say whether it is the active one."""
+    tx.execute(
+        "insert into mq_consumers (reader, holder, seen) values (:reader, :holder, :now)"
+        " on conflict (reader, holder) do update set seen = :now",
+        {"reader": queue.reader.id, "holder": holder, "now": tx.now},
+    )
+    for id, other, seen in tx.rows(
+        "select id, holder, seen from mq_consumers where reader = :reader order by id",
+        {"reader": queue.reader.id},
+    ):
+        if other == holder:
+            return True
+        if _is_in_line(tx, queue, other, seen):
+            return False
+        tx.execute("delete from mq_consumers where id = :id", {"id": id})
+    return False
+
+
+def leave(tx: Write, queue: Queue, name: str) -> None:
+    """Take this process's holders of that name out of line; what they hold stays theirs."""
+    for holder in holders.named_in_this_process(tx, name):
+        tx.execute(
+            "delete from mq_consumers where reader = :reader and holder = :holder",
+            {"reader": queue.reader.id, "holder": holder},
+        )
+
+
+def _is_in_line(tx: Snapshot, queue: Queue, holder: int, seen: int) -> bool:
+    if tx.value(
+        "select exists(select 1 from mq_leases where holder = :holder and reader = :reader"
+        " and ends > :now)",
+        {"holder": holder, "reader": queue.reader.id, "now": tx.now},
+    ):
+        return True
+    return seen + PATIENCE > tx.now and not holders.has_ended(tx, holder)

@@ -1,0 +1,70 @@
+"""Emptying a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from store.sqlite import leases
+from store.sqlite.dead_letters import find
+from store.sqlite.file.database import Write
+from store.sqlite.leases import attempts, move
+from store.sqlite.log import retention
+from store.sqlite.queues import view
+from store.sqlite.queues.catalog import Queue, add_lane, forget_places
+
+_PAGE = 1_000
+
+
+def everything(tx: Write, queue: Queue) -> int:
+    """Remove every message, leased ones too; how many. Sequence numbers go on.
+
+    Dedup memory and group locks go with them (SQS: PurgeQueue).
+    """
+    removed = sum(lane.records for lane in queue.lanes.values())
+    forget_places(tx, queue)
+    tx.execute("delete from mq_deduplications where channel = :id", {"id": queue.id})
+    # The old lanes are left to be drained in steps; a fresh one goes on where they ended.
+    tx.execute("update mq_partitions set channel = null where channel = :id", {"id": queue.id})
+    fresh = add_lane(tx, queue.id, queue.reader.id, 0, queue.first_lane.next)
+    tx.execute(
+        "update mq_partitions set last_timestamp = :last where id = :id",
+        {"last": queue.first_lane.last_timestamp, "id": fresh.id},
+    )
+    move.count(tx, queue.reader, dropped=removed)
+    retention.drain(tx)
+    return removed
+
+
+def one(tx: Write, queue: Queue, sequence: int) -> None:
+    """Remove one message, whoever holds it; raises `NotFound`."""
+    message = view.find_message(tx, queue, sequence)
+    attempts.note_lapsed(tx, message.lease)
+    move.drop(tx, queue.reader, message)
+
+
+def letters(tx: Write, queue: Queue, sequences: Collection[int]) -> set[int]:
+    """Remove those of the messages that are dead letters, and in nobody's hands; which."""
+    messages = [message for message, _ in find.free(tx, queue, sequences)]
+    for message in messages:
+        attempts.note_lapsed(tx, message.lease)
+    move.remove(tx, queue.reader, messages)
+    move.count(tx, queue.reader, dropped=len(messages))
+    return {message.sequence for message in messages}
+
+
+def unleased(tx: Write, queue: Queue) -> int:
+    """Remove every message that nobody holds; how many. What is held comes back if it fails."""
+    removed = 0
+    for slot in leases.rows.slots(tx, queue.reader):
+        after = -1
+        while page := view.stored(tx, slot, after, _PAGE):
+            after = page[-1].sequence
+            free = [m for m in page if view.state_of(tx, queue, m, False) != "leased"]
+            move.remove(tx, queue.reader, free)
+            removed += len(free)
+        tx.execute(
+            "update mq_slots set cursor = max(cursor, :end) where id = :id",
+            {"end": slot.next, "id": slot.id},
+        )
+    move.count(tx, queue.reader, dropped=removed)
+    return removed

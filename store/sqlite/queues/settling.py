@@ -1,0 +1,117 @@
+"""What changed limits find over them is taken out at once, in bounded steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from store.sqlite import leases, queues, shares
+from store.sqlite.file.database import Write
+from store.sqlite.leases import abandoned, receive, settle
+from store.sqlite.leases.messages import Stored
+from store.sqlite.leases.readers import Reader
+from store.sqlite.leases.rows import Slot
+from store.sqlite.queues.order import fifo
+from store.sqlite.queues.policies import expiry, length, overflow, sweep
+
+# How many messages one step settles, so that other writers wait for tens of milliseconds.
+STEP = 100
+_PASSES = STEP // sweep.MOST_MOVED
+
+
+class Settling:
+    """Takes out of a queue or share what is over its limits now that they were changed.
+
+    `before` is the limit of deliveries that was. After a kill in between, the same change made
+    again goes on, and so does each receive with what is due.
+    """
+
+    def __init__(self, name: str, before: int | None) -> None:
+        self.has_more = True
+        self._name = name
+        self._before = before
+        self._after = -1
+
+    def step(self, tx: Write) -> bool:
+        """Settle up to `STEP` messages; whether more may be left."""
+        found = queues.catalog.find_or_none(tx, self._name) or shares.catalog.find_or_none(
+            tx, self._name
+        )
+        self.has_more = found is not None and (
+            self._settle_delivered(tx, found.reader) or _sweep(tx) or _shed(tx, found.reader)
+        )
+        return self.has_more
+
+    def _settle_delivered(self, tx: Write, reader: Reader) -> bool:
+        bounds = [most for most in (self._before, reader.max_deliveries) if most is not None]
+        if not bounds:
+            return False
+        if self._after < 0:
+            abandoned.free(tx, reader)
+        looked_at = 0
+        for message in self._delivered(tx, reader, min(bounds)):
+            self._after = message.slot.lease_id(message.sequence)
+            self._settle(tx, reader, message)
+            looked_at += 1
+        return looked_at == STEP
+
+    def _delivered(self, tx: Write, reader: Reader, least: int) -> Iterator[Stored]:
+        """The next messages that were delivered so often, in order of their lease rows."""
+        left = STEP
+        for slot in sorted(leases.rows.slots(tx, reader), key=lambda slot: slot.id):
+            rows = tx.rows(
+                "select id from mq_leases where id > :after and id >= :first and id < :end"
+                " and deliveries >= :least order by id limit :left",
+                {
+                    "after": self._after,
+                    "first": slot.lease_id(0),
+                    "end": slot.lease_id(0) + (slot.end - slot.record_id(0)),
+                    "least": least,
+                    "left": left,
+                },
+            )
+            left -= len(rows)
+            for (id,) in rows:
+                # What was settled before it may have pushed it out.
+                message = leases.messages.load_leased(tx, slot, id)
+                if message is not None:
+                    yield message
+
+    def _settle(self, tx: Write, reader: Reader, message: Stored) -> None:
+        lease, most = message.lease, reader.max_deliveries
+        assert lease is not None
+        is_over = most is not None and lease.deliveries >= most
+        if message.is_damaged:
+            return
+        if message.is_held(tx):
+            # Its holder may finish it yet; if not, no delay follows its last delivery.
+            if is_over and lease.due > lease.ends:
+                leases.rows.update(tx, reader, [lease], [lease._replace(due=lease.ends)])
+        elif is_over:
+            receive.Receiver(tx, reader, 1, 0, 0).take_out(message)
+        else:
+            # It may be delivered again, and stood aside only because it had nowhere to go.
+            settle.release(tx, reader, message)
+        _refresh(tx, reader, message.slot, message)
+
+
+def _refresh(tx: Write, reader: Reader, slot: Slot, message: Stored) -> None:
+    if reader.ordered and message.message_group is not None:
+        fifo.refresh(tx, reader, slot, message.message_group)
+
+
+def _sweep(tx: Write) -> bool:
+    """Move what expired and was kept for want of a place."""
+    return bool(expiry.due(tx, 1)) and all(sweep.sweep(tx) for _ in range(_PASSES))
+
+
+def _shed(tx: Write, reader: Reader) -> bool:
+    """A lower limit of length applies to what is there (RabbitMQ)."""
+    if not reader.sheds:
+        return False
+    queue = queues.catalog.find(tx, reader.name)
+    before = length.excess(tx, queue)
+    if before == (0, 0):
+        return False
+    overflow.shed(tx, queue, ())
+    # Where nothing more has a place to go it stays over.
+    return (0, 0) != length.excess(tx, queues.catalog.find(tx, reader.name)) < before

@@ -1,0 +1,273 @@
+"""Looking at a queue: its messages in every state, its leases, its counts. Nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from store.model.addresses import OFFSET_BITS, OFFSET_MASK
+from store.model.clock import CREDIBLE
+from store.model.errors import NotFound
+from store.model.messages import Message, MisdatedMessage, State
+from store.model.topics import Remains
+from store.sqlite import leases
+from store.sqlite.file.database import Snapshot
+from store.sqlite.leases import abandoned, origins, receipts
+from store.sqlite.leases.messages import WITH_LEASES, Stored, with_lease
+from store.sqlite.leases.origins import Origin
+from store.sqlite.leases.readers import Reader
+from store.sqlite.leases.rows import Slot
+from store.sqlite.log.encoding import check_whole, decode_headers
+from store.sqlite.queues.catalog import Queue
+from store.sqlite.queues.policies import expiry
+
+if TYPE_CHECKING:
+    from store.model.queues import LeaseStatus
+
+
+def _moved(tx: Snapshot, stored: Sequence[Stored]) -> dict[int, Origin]:
+    """The origins, by record, of those messages that were moved."""
+    return origins.moved(tx, [one.record for one in stored if one.has_origin])
+
+
+def _message(
+    tx: Snapshot,
+    queue: Queue,
+    one: Stored,
+    origin: Origin | None,
+    state: State,
+    receipt: str | None = None,
+    lease_expires: int | None = None,
+    holder: str | None = None,
+) -> Message:
+    """A message as callers see it; with a receipt if this call leased it."""
+    here = 0 if one.lease is None else one.lease.deliveries
+    message = Message(
+        queue.name,
+        origins.own_id(tx, one.record),
+        one.sequence,
+        one.timestamp,
+        one.message_group,
+        one.slot.level,
+        {} if one.headers is None else decode_headers(one.headers),
+        one.key,
+        one.value,
+        here,
+        here > 1 if state == "leased" else here > 0,
+        state,
+        receipt,
+        lease_expires,
+        holder,
+    )
+    if origin is not None:
+        message = _as_moved(message, origin)
+    if one.is_damaged or (origin is not None and not origin.is_sound):
+        remains = Remains(one.key, one.headers, one.value)
+        return message._replace(headers={}, key=None, value=None, damaged=remains)
+    is_credible = one.arrived is None and message.timestamp <= tx.wall
+    return message if is_credible else _dated(message, tx.wall - one.age(tx))
+
+
+def _dated(message: Message, came: int) -> Message:
+    """The message as one that came then, unless its timestamp may be right."""
+    if message.timestamp <= came + CREDIBLE:
+        return message
+    misdated: MisdatedMessage = tuple.__new__(MisdatedMessage, message)
+    misdated.came_at = came
+    return misdated
+
+
+def _as_moved(message: Message, origin: Origin) -> Message:
+    return message._replace(
+        id=origins.format_id(origin.message_id),
+        timestamp=origin.sent,
+        deliveries=origin.deliveries + message.deliveries,
+        dead=origin.dead(),
+    )
+
+
+def state_of(tx: Snapshot, queue: Queue, stored: Stored, group_blocked: bool) -> State:
+    """The state of a message; `group_blocked` if an earlier one of its group is in flight."""
+    if stored.is_held(tx):
+        return "leased"
+    lease = abandoned.seen(tx, queue.reader, stored.lease)
+    if stored.expires == expiry.STAYS:
+        return "blocked"
+    if lease is not None and lease.due > tx.now:
+        return "delayed"
+    delay = queue.config.delay if queue.config.fifo and lease is None else 0
+    if delay and stored.age(tx) < delay:
+        return "delayed"
+    return "blocked" if group_blocked else "ready"
+
+
+def leased(tx: Snapshot, queue: Queue, picked: Sequence[Stored], holder: str) -> list[Message]:
+    """Messages that were just leased, with their receipts."""
+    seal, ahead, moved = receipts.seal(tx), wall_time(tx, 0), _moved(tx, picked)
+    given = []
+    for one in picked:
+        assert one.lease is not None
+        assert one.lease.token is not None
+        receipt = receipts.write(seal, one.lease.id, one.lease.token)
+        origin, expires = moved.get(one.record), ahead + one.lease.ends
+        given.append(_message(tx, queue, one, origin, "leased", receipt, expires, holder))
+    return given
+
+
+def wall_time(tx: Snapshot, store_time: int) -> int:
+    """Store time as Unix milliseconds."""
+    return tx.wall + store_time - tx.now
+
+
+def messages(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Message]:
+    """Up to `limit` messages with a sequence above `after`, in order, in every state."""
+    found = _unexpired(tx, queue, after, limit)
+    blocked = _BlockedGroups(tx, queue)
+    moved = _moved(tx, found)
+    return [
+        _message(
+            tx, queue, one, moved.get(one.record), state_of(tx, queue, one, blocked.before(one))
+        )
+        for one in found
+    ]
+
+
+def _unexpired(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Stored]:
+    slots = leases.rows.slots(tx, queue.reader)
+    found: list[Stored] = []
+    while len(found) < limit:
+        in_lanes = [one for slot in slots for one in stored(tx, slot, after, limit)]
+        page = sorted(in_lanes, key=lambda one: one.sequence)[:limit]
+        found += [one for one in page if not _is_unswept(tx, one)]
+        if len(page) < limit:
+            break
+        after = page[-1].sequence
+    return found[:limit]
+
+
+def _is_unswept(tx: Snapshot, one: Stored) -> bool:
+    over = expiry.is_over(tx, one.expires)
+    return over and one.expires != expiry.STAYS and not one.is_held(tx)
+
+
+def stored(tx: Snapshot, slot: Slot, after: int, limit: int) -> list[Stored]:
+    """Up to `limit` messages of one lane with a sequence above `after`, with their leases."""
+    rows = tx.rows(
+        f"{WITH_LEASES} where r.id > :after and r.id < :end order by r.id limit :limit",
+        {
+            "leases": slot.lease_id(0),
+            "records": slot.record_id(0),
+            "after": slot.record_id(0) + after,
+            "end": slot.end,
+            "limit": limit,
+        },
+    )
+    return [with_lease(row, slot) for row in rows]
+
+
+def find_message(tx: Snapshot, queue: Queue, sequence: int) -> Stored:
+    """The message with that sequence number, in whichever lane; raises `NotFound`."""
+    check_whole(sequence, "a sequence", -1)
+    for slot in leases.rows.slots(tx, queue.reader):
+        found = leases.messages.load(tx, slot, slot.record_id(sequence))
+        if found is not None:
+            return found
+    raise _gone(queue, sequence)
+
+
+def find_messages(tx: Snapshot, queue: Queue, sequences: Collection[int]) -> list[Stored]:
+    """Those of the messages with these sequence numbers that are there, in order."""
+    slots = [one for one in leases.rows.slots(tx, queue.reader) if queue.lanes[one.number].records]
+    found = [one for slot in slots for one in leases.messages.load_all(tx, slot, sequences)]
+    return sorted(found, key=attrgetter("sequence"))
+
+
+def message(tx: Snapshot, queue: Queue, sequence: int) -> Message:
+    """The message with that sequence number as callers see it; raises `NotFound`."""
+    check_whole(sequence, "a sequence", -1)
+    found = messages(tx, queue, sequence - 1, 1)
+    if not found or found[0].sequence != sequence:
+        raise _gone(queue, sequence)
+    return found[0]
+
+
+def _gone(queue: Queue, sequence: int) -> NotFound:
+    return NotFound(
+        f"message {queue.name}@{sequence} does not exist",
+        hint=f"it was acknowledged, moved, has expired or was never sent; see mq peek {queue.name}",
+    )
+
+
+class _BlockedGroups:
+    """Whether something in front of a message of a FIFO group is in flight."""
+
+    def __init__(self, tx: Snapshot, queue: Queue) -> None:
+        self._first_in_flight: dict[str, int] = {}
+        if not queue.config.fifo:
+            return
+        for group, record in tx.rows(
+            "select r.message_group, min(r.id) from mq_leases l"
+            " join mq_records r on r.id = l.record where l.reader = :reader"
+            f" and l.priority = 0 and {abandoned.IN_FLIGHT} group by 1",
+            {**abandoned.parameters(tx, queue.reader), "reader": queue.reader.id},
+        ):
+            self._first_in_flight[group] = record
+
+    def before(self, stored: Stored) -> bool:
+        """Whether a delivery of this message has to wait for an earlier one."""
+        if stored.message_group is None:
+            return False
+        return self._first_in_flight.get(stored.message_group, stored.record) < stored.record
+
+
+def seconds_until_due(tx: Snapshot, reader: Reader) -> float | None:
+    """How long until a lease or a delay ends by itself; `None` when nothing is waited for."""
+    if reader.ordered:
+        soonest = [_soonest(tx, "mq_heads", reader, "")]
+    else:
+        soonest = [
+            _soonest(tx, "mq_leases", reader, f" and priority = {int(level)}")
+            for level in reader.levels
+        ]
+    times = [due for due in soonest if due is not None]
+    return None if not times else max(0, min(times) - tx.now) / 1000
+
+
+def _soonest(tx: Snapshot, table: str, reader: Reader, further: str) -> int | None:
+    due: int | None = tx.value(
+        f"select min(due) from {table} where reader = :reader and due > :now{further}",
+        {"reader": reader.id, "now": tx.now},
+    )
+    return due
+
+
+def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[LeaseStatus]:
+    """The leases that run, or with `expired` those that lapsed and were not taken again."""
+    from store.model.queues import LeaseStatus
+
+    seal = receipts.seal(tx)
+    numbers = {slot.id: slot.number for slot in leases.rows.slots(tx, reader)}
+    rows = tx.rows(
+        "select l.id, l.deliveries, l.ends, l.token, h.name from mq_leases l"
+        " join mq_holders h on h.id = l.holder where l.reader = :reader and l.token not null"
+        f" and {abandoned.HELD} = not :expired order by l.ends, l.id",
+        {
+            **abandoned.parameters(tx, reader),
+            "reader": reader.id,
+            "expired": int(expired),
+        },
+    )
+    return [
+        LeaseStatus(
+            address=reader.address(numbers[id >> OFFSET_BITS], id & OFFSET_MASK),
+            reader=reader.name,
+            holder=holder,
+            deliveries=deliveries,
+            # What a death ended has no time of its own.
+            expires=wall_time(tx, min(ends or tx.now, tx.now) if expired else ends),
+            seconds_left=0.0 if expired else (ends - tx.now) / 1000,
+            receipt=receipts.write(seal, id, token),
+        )
+        for id, deliveries, ends, token, holder in rows
+    ]

@@ -1,0 +1,16 @@
+"""Leases over a log: shares, the window they work in, how far they are."""
+
+from typing import TYPE_CHECKING
+
+from store.lazy import on_demand
+
+if TYPE_CHECKING:
+    from store.sqlite.shares import (
+        catalog as catalog,
+        progress as progress,
+        release as release,
+        skip as skip,
+        view as view,
+    )
+else:
+    __getattr__ = on_demand(__name__)

@@ -1,0 +1,279 @@
+"""Shares as things: readers of a topic that lease its records one by one (KIP-932)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from store.model.addresses import check_name
+from store.model.errors import BadInput, Exists, GroupActive
+from store.model.groups import OffsetChange
+from store.model.shares import ShareConfig
+from store.sqlite import leases, queues
+from store.sqlite.file.database import Row, Snapshot, Write
+from store.sqlite.file.settings_cache import remembered
+from store.sqlite.leases import window
+from store.sqlite.leases.readers import Reader
+from store.sqlite.leases.rows import Progress
+from store.sqlite.log import topics
+from store.sqlite.log.encoding import check_kinds
+from store.sqlite.log.positions import Position, clamp, resolve
+
+LONGEST_LEASE = 10 * 365 * 86_400_000
+
+
+class Share(NamedTuple):
+    """A share as its module functions pass it along."""
+
+    id: int
+    name: str
+    topic: str
+    created: int
+    config: ShareConfig
+    reader: Reader
+
+
+def create(tx: Write, name: str, topic: str, config: ShareConfig, start: Position) -> Share:
+    """Create a share that begins at a place in each partition of its topic; raises `Exists`."""
+    check_name(name, "share name")
+    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
+    if kind is not None:
+        raise Exists(f"{kind} {name} exists already", hint=f"look at it: mq {kind} show {name}")
+    source = topics.find(tx, topic)
+    check_config(tx, config)
+    channel = tx.insert(
+        "insert into mq_channels (name, kind, created) values (:name, 'share', :created)",
+        {"name": name, "created": tx.wall},
+    )
+    reader = tx.insert(
+        "insert into mq_readers (kind, name, channel, source, created, lease, max_deliveries,"
+        " dead_letter_to) values ('share', :name, :channel, :source, :created, :lease,"
+        " :max_deliveries, :dlq)",
+        {
+            **_reader_columns(config),
+            "name": name,
+            "channel": channel,
+            "source": source.id,
+            "created": tx.wall,
+        },
+    )
+    tx.execute(
+        "insert into mq_shares (reader, max_in_flight) values (:reader, :most)",
+        {"reader": reader, "most": config.max_in_flight},
+    )
+    tx.many(
+        "insert into mq_slots (reader, partition, cursor, moved) values (?, ?, ?, ?)",
+        [(reader, p.id, clamp(p, resolve(tx, p, start)), tx.now) for p in source.partitions],
+    )
+    return find(tx, name)
+
+
+def _reader_columns(config: ShareConfig) -> dict[str, Any]:
+    return {
+        "lease": config.lease,
+        "max_deliveries": config.max_deliveries,
+        "dlq": config.dlq,
+    }
+
+
+def check_config(tx: Snapshot, config: ShareConfig) -> None:
+    """Raise `BadInput` for settings that can't work, `NotFound` for a DLQ that is not there."""
+    check_settings(config)
+    if config.dlq is not None:
+        queues.catalog.find(tx, config.dlq)
+
+
+def check_lease(lease: int) -> None:
+    """Raise `BadInput` for a lease in which nothing could be settled: once over, it is lost."""
+    if lease < 1:
+        raise BadInput(
+            "a share's lease must be longer than 0: no acknowledgement could count",
+            hint="from 1ms to 3650d",
+        )
+
+
+def check_settings(config: ShareConfig) -> None:
+    """Raise `BadInput` for settings that can't work, whatever else is in the store."""
+    check_kinds(config)
+    check_lease(config.lease)
+    if config.lease > LONGEST_LEASE:
+        raise BadInput("lease is out of range", hint="from 1ms to 3650d")
+    if config.max_in_flight < 1:
+        raise BadInput("max_in_flight must be at least 1")
+    if config.max_deliveries is not None and config.max_deliveries < 1:
+        raise BadInput("max_deliveries must be at least 1")
+
+
+_COLUMNS = (
+    "select c.name, c.id, c.created, t.name, r.id, r.lease, r.max_deliveries,"
+    " s.max_in_flight, r.dead_letter_to from mq_channels c join mq_readers r on r.channel = c.id"
+    " join mq_shares s on s.reader = r.id join mq_channels t on t.id = r.source"
+)
+
+
+def find(tx: Snapshot, name: str) -> Share:
+    """The share of that name; raises `NotFound`, naming what the name is instead."""
+    found = find_or_none(tx, name)
+    if found is None:
+        raise tx.missing(name, "share")
+    return found
+
+
+def find_or_none(tx: Snapshot, name: str) -> Share | None:
+    """The share of that name, if there is one."""
+    share = _settings(tx, name)
+    if share is None:
+        return None
+    turn = tx.value(
+        "select turn from mq_shares where reader = :reader", {"reader": share.reader.id}
+    )
+    return share._replace(reader=share.reader._replace(turn=turn))
+
+
+@remembered
+def _settings(tx: Snapshot, name: str) -> Share | None:
+    row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
+    return None if row is None else _share(row)
+
+
+def reader(tx: Snapshot, name: str) -> Reader:
+    """The rules by which a share is read, whosever turn it is; raises `NotFound`."""
+    share = _settings(tx, name)
+    if share is None:
+        raise tx.missing(name, "share")
+    return share.reader
+
+
+def _share(row: Row) -> Share:
+    name, channel, created, topic, reader, *settings = row
+    config = ShareConfig(*settings)
+    rules = Reader(
+        id=reader,
+        name=name,
+        channel=channel,
+        source=topic,
+        on_ack="retain",
+        ordered=False,
+        lease=config.lease,
+        max_deliveries=config.max_deliveries,
+        dead_letter_to=config.dlq,
+        dead_letter_key=None,
+        retry_delays=(),
+        levels=(0,),
+        delay=0,
+        retention=None,
+        window=config.max_in_flight,
+    )
+    return Share(channel, name, topic, created, config, rules)
+
+
+def every(tx: Snapshot) -> list[Share]:
+    """All shares, by name."""
+    rows = tx.rows("select name from mq_channels where kind = 'share' order by 1")
+    return [find(tx, name) for (name,) in rows]
+
+
+def altered(tx: Snapshot, name: str, settings: dict[str, Any]) -> ShareConfig:
+    """What the settings of a share would be; raises `BadInput` where that can't work."""
+    config = find(tx, name).config._replace(**settings)
+    check_config(tx, config)
+    return config
+
+
+def alter(tx: Write, name: str, settings: dict[str, Any]) -> Share:
+    """Change settings in place; what is in flight stays as it is."""
+    share, config = find(tx, name), altered(tx, name, settings)
+    tx.execute(
+        "update mq_readers set lease = :lease, max_deliveries = :max_deliveries,"
+        " dead_letter_to = :dlq where id = :reader",
+        {**_reader_columns(config), "reader": share.reader.id},
+    )
+    tx.execute(
+        "update mq_shares set max_in_flight = :most where reader = :reader",
+        {"most": config.max_in_flight, "reader": share.reader.id},
+    )
+    return find(tx, name)
+
+
+def delete(tx: Write, name: str, *, force: bool = False) -> None:
+    """Delete a share, its topic stays; `GroupActive` while somebody holds a record of it."""
+    share = find(tx, name)
+    if not force:
+        _refuse_active(tx, share)
+    _forget_leases(tx, share)
+    tx.execute("delete from mq_channels where id = :id", {"id": share.id})
+
+
+def plan_reset(tx: Snapshot, name: str, target: Position) -> list[OffsetChange]:
+    """Where a share would go on in each partition: offsets are clamped to the log."""
+    share = find(tx, name)
+    slots = {slot.number: slot for slot in leases.rows.slots(tx, share.reader)}
+    return [
+        _change(tx, share, partition, slots[partition.number], target)
+        for partition in topics.find(tx, share.topic).partitions
+    ]
+
+
+def _change(
+    tx: Snapshot, share: Share, partition: topics.Partition, slot: Progress, target: Position
+) -> OffsetChange:
+    current = window.start(tx, slot)
+    wanted = resolve(tx, partition, target, current)
+    new = clamp(partition, wanted)
+    return OffsetChange(
+        share.topic, partition.number, current, new, partition.start, partition.next, new != wanted
+    )
+
+
+def reset(tx: Write, name: str, target: Position, *, force: bool = False) -> list[OffsetChange]:
+    """Carry out the plan: what was finished or in flight counts no more.
+
+    Raises `GroupActive` while somebody holds a record (Kafka: NON_EMPTY_GROUP), unless `force`
+    takes it from them.
+    """
+    share = find(tx, name)
+    if not force:
+        _refuse_active(tx, share)
+    changes = plan_reset(tx, name, target)
+    _forget_leases(tx, share)
+    slots = {slot.number: slot.id for slot in leases.rows.slots(tx, share.reader)}
+    tx.many(
+        "update mq_slots set cursor = ?, moved = ?, leases = 0, held = 0, waiting = 0 where id = ?",
+        [(change.new, tx.now, slots[change.partition]) for change in changes],
+    )
+    return changes
+
+
+def _refuse_active(tx: Snapshot, share: Share) -> None:
+    holding = tx.rows(
+        "select distinct h.name from mq_leases l join mq_holders h on h.id = l.holder"
+        f" where l.reader = :reader and {leases.abandoned.HELD} order by 1 limit 4",
+        {**leases.abandoned.parameters(tx, share.reader), "reader": share.reader.id},
+    )
+    if holding:
+        names = ", ".join(name for (name,) in holding[:3])
+        raise GroupActive(
+            f"records of share {share.name} are in the hands of {names}",
+            hint=f"see them: mq lease list {share.name}; or take them away: --force",
+        )
+
+
+def _forget_leases(tx: Write, share: Share) -> None:
+    # What ends is written down, so that a late ack is not taken for a repeated one.
+    tx.execute(
+        "insert or replace into mq_attempts"
+        " (lease, number, token, holder, started, ended, outcome)"
+        " select l.id, l.deliveries, l.token, h.name, :wall - (:now - l.started), :wall,"
+        " 'released' from mq_leases l join mq_holders h on h.id = l.holder"
+        " where l.reader = :reader",
+        {"wall": tx.wall, "now": tx.now, "reader": share.reader.id},
+    )
+    tx.execute("delete from mq_leases where reader = :reader", {"reader": share.reader.id})
+
+
+def keep_turn(tx: Write, share: Share, number: int) -> None:
+    """Let the next receive begin with another partition than this one did."""
+    if number != share.reader.turn:
+        tx.execute(
+            "update mq_shares set turn = :number where reader = :reader",
+            {"number": number, "reader": share.reader.id},
+        )

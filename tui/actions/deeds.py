@@ -1,0 +1,210 @@
+"""What the dashboard can do besides ending stalls: each a call of the store with its preview."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+
+from store import BadInput, Message, NewMessage, NotFound, Record, Store
+from store.model.addresses import parse_address
+from store.model.groups import OffsetChange
+from store.model.queues import LeaseStatus
+from store.model.text import counted, describe_size, printable_bytes
+from store.sqlite.groups.reset import Scope
+from store.sqlite.log.positions import parse_position
+from tui.widgets.dialogs import Deed
+from tui.widgets.spans import Line, Tone, line, toned
+
+Prepare = Callable[[Store], Deed]
+_MOST_ROWS = 12
+
+
+def prepare_release(reader: str, address: str) -> Prepare:
+    """Take a message, or the record of a share, from its holder, or end its wait."""
+
+    def deed(store: Store) -> Deed:
+        held = _lease_of(store, reader, address)
+        who = "nobody holds it; its wait ends" if held is None else f"{held.holder} loses it"
+        preview = [
+            line(toned(address, Tone.STRONG), " is ready at once"),
+            toned(f"{who}, and its receipt no longer acknowledges once it is taken", Tone.DIM),
+        ]
+
+        def run(store: Store) -> str:
+            place = parse_address(address)
+            if place.partition is not None:
+                store.release_record(place)
+            elif place.offset is not None:
+                store.release(place.name, place.offset)
+            return f"{address} is ready"
+
+        return Deed(f"release {address}", preview, f"mq lease release {address}", run)
+
+    return deed
+
+
+def prepare_dead_letter(reader: str, address: str) -> Prepare:
+    """Refuse a leased message, or a record that a share holds, for good."""
+
+    def deed(store: Store) -> Deed:
+        held = _lease_of(store, reader, address)
+        if held is None:
+            raise NotFound(
+                f"nobody holds {address}, and only what is leased is refused",
+                hint=f"mq lease list {reader}",
+            )
+        is_share = store.kind(reader) == "share"
+        target = (store.share(reader).config if is_share else store.queue_config(reader)).dlq
+        gone = "is passed over" if is_share else "is deleted"
+        to = f"goes to {target}" if target else f"{gone}: {reader} has no DLQ"
+
+        def run(store: Store) -> str:
+            store.reject([held.receipt])
+            return f"{address} {to.partition(':')[0]}"
+
+        preview = [
+            line(toned(address, Tone.STRONG), f" {to}"),
+            toned(f"held by {held.holder}, {counted(held.deliveries, 'delivery')}", Tone.DIM),
+        ]
+        command = f"mq nack {held.receipt} --reject"
+        return Deed(f"refuse {address}", preview, command, run)
+
+    return deed
+
+
+def _lease_of(store: Store, reader: str, address: str) -> LeaseStatus | None:
+    return {lease.address: lease for lease in store.leases(reader)}.get(address)
+
+
+def prepare_purge(queue: str) -> Prepare:
+    """Remove every message of a queue."""
+
+    def run(store: Store) -> str:
+        return f"{counted(store.purge_queue(queue), 'message')} removed from {queue}"
+
+    def deed(store: Store) -> Deed:
+        status = store.queue(queue)
+        counts = [
+            (status.ready, "ready"), (status.leased, "leased"),
+            (status.delayed, "delayed"), (status.blocked, "blocked"),
+        ]  # fmt: skip
+        states = " · ".join(f"{number:,} {word}" for number, word in counts if number)
+        messages = counted(status.messages, "message")
+        preview = [
+            line(toned(messages, Tone.STALLED), " will be gone for good"),
+            toned(states or "the queue is empty", Tone.DIM),
+        ]
+        return Deed(f"purge {queue}", preview, f"mq queue purge {queue} --yes", run, name=queue)
+
+    return deed
+
+
+def prepare_publish(destination: str, key: str, value: str) -> Prepare:
+    """Store one message in a topic or queue, or route it through an exchange."""
+    exchange = destination.removeprefix("exchange:")
+    is_exchange = exchange != destination
+
+    def run(store: Store) -> str:
+        if is_exchange:
+            places = ", ".join(map(str, store.publish(exchange, key, value)))
+            return f"stored: {places}" if places else "it was routed nowhere"
+        if store.kind(destination) == "topic":
+            return f"stored as {store.produce(destination, value, key=key or None)}"
+        sent = store.send_many(destination, [_message(store, destination, key, value)])
+        return f"stored as {sent[0]}"
+
+    def deed(store: Store) -> Deed:
+        way = _way_through(store, exchange, key) if is_exchange else _way_to(store, destination)
+        preview = [
+            line(toned(describe_size(len(value.encode())), Tone.STRONG), f" {way}"),
+            line(toned("key    ", Tone.DIM), key or "none"),
+            line(toned("value  ", Tone.DIM), value[:300]),
+        ]
+        words = ["mq", *(("publish", exchange) if is_exchange else ("produce", destination))]
+        if key or is_exchange:
+            words += ["-k", key]
+        if not is_exchange and (group := _message_group(store, destination, key)):
+            words += ["--message-group", group]
+        # A value may look like an option.
+        words += ["--", value] if value.startswith("-") else [value]
+        return Deed(f"publish to {destination}", preview, shlex.join(words), run)
+
+    return deed
+
+
+def _way_through(store: Store, exchange: str, key: str) -> str:
+    ends = ", ".join(route.destination for route in store.route(exchange, key))
+    return f"goes to {ends}" if ends else "matches no binding: it goes nowhere"
+
+
+def _way_to(store: Store, destination: str) -> str:
+    if not destination:
+        raise BadInput("nothing says where to", hint="a topic, a queue, or exchange:NAME")
+    kind = store.kind(destination, "topic", "queue")
+    if kind == "share":
+        raise NotFound(f"{destination} is a share, which stores nothing itself")
+    return f"goes to the {kind} {destination}"
+
+
+def _message(store: Store, queue: str, key: str, value: str) -> NewMessage:
+    return NewMessage(value, key=key or None, message_group=_message_group(store, queue, key))
+
+
+def _message_group(store: Store, destination: str, key: str) -> str | None:
+    is_fifo = store.kind(destination) == "queue" and store.queue_config(destination).fifo
+    return (key or "default") if is_fifo else None
+
+
+def prepare_reset(group: str, topic: str, partition: int | None, word: str) -> Prepare:
+    """Move a group's offsets to an offset word; live members are fenced."""
+    scope: Scope = [(topic, partition)]
+    place = topic if partition is None else f"{topic}/{partition}"
+
+    def deed(store: Store) -> Deed:
+        target = parse_position(word, store.clock.wall())
+        changes = store.plan_reset(group, target, scope)
+        live = store.group(group).members
+        force = " --force" if live else ""
+
+        def run(store: Store) -> str:
+            done = store.reset_group(group, target, scope, force=bool(live))
+            moved = sum(1 for change in done if change.change)
+            return f"{group}: {counted(moved, 'partition')} of {topic} moved to {word}"
+
+        fenced = (
+            [toned(f"{counted(len(live), 'live member')} will be fenced", Tone.LAGGING)]
+            if live
+            else []
+        )
+        rows = [_change_line(change) for change in changes[:_MOST_ROWS]]
+        if len(changes) > _MOST_ROWS:
+            rows.append(toned(f"and {len(changes) - _MOST_ROWS:,} more partitions", Tone.DIM))
+        command = f"mq group reset {group} --topic {place} --to {shlex.quote(word)}{force} --apply"
+        return Deed(f"reset {group} in {place}", [*fenced, *rows], command, run)
+
+    return deed
+
+
+def _change_line(change: OffsetChange) -> Line:
+    current = "none" if change.current is None else f"{change.current:,}"
+    new = "none" if change.new is None else f"{change.new:,}"
+    moved = change.change or 0
+    effect = f"{moved:,} skipped" if moved > 0 else f"{-moved:,} read again" if moved else "stays"
+    return line(
+        toned(f"{change.topic}/{change.partition}  ", Tone.STRONG),
+        f"{current} → {new}",
+        toned(f"   {effect}", Tone.LAGGING if moved else Tone.DIM),
+        toned("   moved into the log" if change.clamped else "", Tone.DIM),
+    )
+
+
+def value_text(stored: Record | Message) -> str:
+    """The beginning of the value of a record or message, or why it has none."""
+    if stored.damaged is not None:
+        return "(damaged)"
+    return "(tombstone)" if stored.value is None else excerpt(stored.value)
+
+
+def excerpt(value: bytes | None, width: int = 200) -> str:
+    """The beginning of a value in one harmless line."""
+    return "" if value is None else printable_bytes(value[:width])

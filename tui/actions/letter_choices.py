@@ -1,0 +1,103 @@
+"""Dead letters that are alike, and the conditions of a command that choose exactly them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from shlex import quote
+
+from store import Message, Store
+from store.model.stalls import LetterRow
+from store.sqlite.dead_letters.grouping import normalise_error
+
+_VARIABLE = re.compile("'…'|…")
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What the letters of a group have in common: their DLQ, source, reason and kind of error."""
+
+    queue: str
+    source: str
+    reason: str
+    error: str | None
+
+    @classmethod
+    def of(cls, group: LetterRow) -> Alike:
+        """What a group has in common."""
+        return cls(group.queue, group.source, group.reason, group.error)
+
+    def holds(self, letter: Message) -> bool:
+        """Whether a dead letter of this queue belongs to the group."""
+        dead = letter.dead
+        if dead is None or (dead.source_name, dead.reason) != (self.source, self.reason):
+            return False
+        return self.error == (None if dead.error is None else normalise_error(dead.error))
+
+
+def letters_alike(store: Store, groups: Collection[Alike], limit: int | None) -> list[Message]:
+    """The letters of groups that lie in one queue, oldest first."""
+    queue = next(iter(groups)).queue
+    return store.dead_letters(queue, lambda one: any(g.holds(one) for g in groups), limit)
+
+
+def conditions(wanted: Alike, present: Iterable[LetterRow]) -> list[str] | None:
+    """What tells a group from the others that are present in its queue, as few as do.
+
+    `None` when no conditions of the command line do: kinds of errors whose patterns overlap.
+    """
+    others = [Alike.of(group) for group in present if group.queue == wanted.queue]
+    left = [other for other in others if other != wanted]
+    found = []
+    for field, name in (("source", "dead.source"), ("reason", "dead.reason")):
+        if any(getattr(other, field) != getattr(wanted, field) for other in left):
+            found.append(f"{name} = {getattr(wanted, field)}")
+            left = [other for other in left if getattr(other, field) == getattr(wanted, field)]
+    if not left:
+        return found
+    condition = _error_condition(wanted.error, [other.error for other in left])
+    return None if condition is None else [*found, condition]
+
+
+def _error_condition(wanted: str | None, others: Iterable[str | None]) -> str | None:
+    known = [other for other in others if other is not None]
+    if wanted is None:
+        return None if "null" in known else "dead.error = null"
+    pattern = error_pattern(wanted)
+    # A pattern's gaps take in whatever stands there, the gap of another pattern included.
+    if any(re.search(pattern, other) for other in known):
+        return None
+    return f"dead.error ~ {pattern}"
+
+
+def error_pattern(error: str) -> str:
+    """A regular expression for all errors that normalise to this one.
+
+    What stands in a gap is never tried anew, so that no error takes long, whatever its gaps.
+    """
+    first, *others = (re.escape(part).replace(r"\ ", r"\s+") for part in _VARIABLE.split(error))
+    return f"(?s)^{first}" + "".join(f"(?>.*?{part})" for part in others if part)
+
+
+def redrive_command(
+    chosen: Collection[Alike], present: Iterable[LetterRow], ids: Iterable[str] = ()
+) -> str | None:
+    """The command that redrives groups of one queue: all that it holds, by conditions, or by ids.
+
+    `None` when it takes ids and none are given.
+    """
+    queue, known = next(iter(chosen)).queue, list(present)
+    if {Alike.of(group) for group in known if group.queue == queue} <= set(chosen):
+        return f"mq dlq redrive {queue}"
+    # Conditions are all to hold, so several groups have none in common.
+    found = conditions(next(iter(chosen)), known) if len(chosen) == 1 else None
+    if found is not None:
+        return " ".join([f"mq dlq redrive {queue}", *(f"--where {quote(one)}" for one in found)])
+    return by_ids(queue, ids)
+
+
+def by_ids(queue: str, ids: Iterable[str]) -> str | None:
+    """The command that redrives the letters with these ids; `None` without any."""
+    options = [f"--id {id}" for id in ids]
+    return " ".join([f"mq dlq redrive {queue}", *options]) if options else None

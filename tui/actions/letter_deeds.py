@@ -1,0 +1,157 @@
+"""What is done with dead letters: sent back, or mended and sent back, after a preview."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from difflib import unified_diff
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from store import BadInput, Conflict, Message, NotFound, Store
+from store.model.dead_letters import Chosen, Moved
+from store.model.text import counted
+from tui.actions.deeds import Prepare
+from tui.actions.letter_choices import Alike, by_ids, letters_alike, redrive_command
+from tui.widgets.dialogs import Deed, Field, Form
+from tui.widgets.spans import Line, Tone, line, toned
+
+if TYPE_CHECKING:
+    from tui.app import Dashboard
+
+_EVERY = 1_000_000
+_MOST_TARGETS = 8
+
+
+async def ask_redrive(
+    dashboard: Dashboard, chosen: Sequence[Alike], addresses: Collection[str] = ()
+) -> None:
+    """Propose to send letters back; ask where to, if they came from a topic."""
+    to = None
+    if any("/" in alike.source for alike in chosen):
+        field = Field("to", "", "a queue")
+        note = "a topic takes nothing back"
+        given = await dashboard.push_screen_wait(Form("redrive to a queue", [field], note))
+        if given is None:
+            return
+        to = given["to"].strip() or None
+    dashboard.propose(prepare_redrive(chosen, addresses, to))
+
+
+def prepare_redrive(
+    chosen: Collection[Alike], addresses: Collection[str] = (), to: str | None = None
+) -> Prepare:
+    """Send the letters of groups, or only those at some addresses, back or `to` a queue."""
+    queue = next(iter(chosen)).queue
+
+    def deed(store: Store) -> Deed:
+        letters = letters_alike(store, chosen, None)
+        if addresses:
+            letters = [letter for letter in letters if letter.address in set(addresses)]
+        free = [Chosen.of(letter) for letter in letters if letter.state != "leased"]
+        if not free:
+            raise NotFound(
+                "none of these dead letters can be moved: they are gone or leased",
+                hint=f"mq lease list {queue}",
+            )
+        planned = store.redrive_plan(queue, free, to)
+        ids = [letter.id for letter in free]
+        command = _redrive_command(store, chosen, ids, bool(addresses))
+        if to is not None:
+            command += f" --to {to}"
+
+        def run(store: Store) -> str:
+            done = store.redrive_planned(queue, planned, to)
+            if done.batch is None:
+                raise Conflict("nothing was moved: these dead letters are gone or leased by now")
+            moved = counted(len(done.moved), "dead letter")
+            return f"{moved} moved; undo with: mq dlq undo {done.batch}"
+
+        preview = list(_redrive_lines(planned, len(letters) - len(free)))
+        return Deed(f"redrive from {queue}", preview, command, run)
+
+    return deed
+
+
+def _redrive_command(
+    store: Store, chosen: Collection[Alike], ids: Sequence[str], only_ids: bool
+) -> str:
+    queue = next(iter(chosen)).queue
+    command = None
+    if not only_ids:
+        command = redrive_command(chosen, store.letter_rows(queue, _EVERY), ids)
+    found = command or by_ids(queue, ids)
+    assert found is not None
+    return found
+
+
+def _redrive_lines(planned: Sequence[Moved], leased: int) -> Iterator[Line]:
+    targets = Counter(moved.target for moved in planned).most_common()
+    yield line(toned(counted(len(planned), "dead letter"), Tone.DEAD), " will be moved")
+    for target, number in targets[:_MOST_TARGETS]:
+        yield line(toned(f"  {number:,} → ", Tone.DIM), toned(target, Tone.STRONG))
+    if len(targets) > _MOST_TARGETS:
+        yield toned(f"  and to {len(targets) - _MOST_TARGETS} more queues", Tone.DIM)
+    if leased:
+        yield toned(f"{counted(leased, 'letter')} leased by somebody: they stay", Tone.LAGGING)
+    yield toned("id, time and headers stay; deliveries and retention begin anew", Tone.DIM)
+
+
+def prepare_edit(letter: Message, value: bytes) -> Prepare:
+    """Give a dead letter another value and send it back, if its source takes it."""
+    address = letter.address
+
+    def deed(store: Store) -> Deed:
+        target, why_not = _way_back(store, letter)
+        commands = [f"mq dlq edit {address} --value={_shell_text(value.decode())}"]
+        back = toned(f"it stays a dead letter: {why_not}", Tone.LAGGING)
+        if target is not None:
+            commands.append(f"mq dlq redrive {letter.queue} --id {letter.id}")
+            back = line("and it goes back to ", toned(target, Tone.STRONG))
+
+        def run(store: Store) -> str:
+            return _edit(store, letter, value, goes_back=target is not None)
+
+        preview = [*difference(letter.value or b"", value), line(), back]
+        return Deed(f"edit {address}", preview, "\n".join(commands), run)
+
+    return deed
+
+
+def _way_back(store: Store, letter: Message) -> tuple[str | None, str]:
+    try:
+        there = store.message(letter.queue, letter.sequence)
+        if there.dead is None or there.state == "leased":
+            return None, "it is gone or leased"
+        (planned,) = store.redrive_plan(letter.queue, [Chosen.of(there)])
+    except (BadInput, NotFound) as error:
+        return None, error.message
+    return planned.target, ""
+
+
+def _edit(store: Store, letter: Message, value: bytes, *, goes_back: bool) -> str:
+    with store.transaction() as tx:
+        done = tx.edit_dead_letter(letter.queue, letter.sequence, value, before=letter.value)
+        if not goes_back:
+            return f"{letter.address} edited; undo with: mq dlq undo {done.batch}"
+        back = tx.redrive_more(letter.queue, [letter.sequence])
+        placed = back.moved[0].target
+    return f"{letter.address} edited and back as {placed}; undo with: mq dlq undo {back.batch}"
+
+
+def difference(before: bytes, after: bytes) -> list[Line]:
+    """What an edit takes away and adds, a line each."""
+    old, new = (value.decode(errors="backslashreplace").split("\n") for value in (before, after))
+    shown = list(unified_diff(old, new, lineterm="", n=1))[2:]
+    return [toned(text, _TONES.get(text[:1], Tone.DIM)) for text in shown]
+
+
+_TONES = {"-": Tone.STALLED, "+": Tone.OK}
+
+
+def _shell_text(text: str) -> str:
+    """Text as one word and one line of a shell."""
+    if "\n" not in text and "\t" not in text:
+        return quote(text)
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + escaped.replace("\n", "\\n").replace("\t", "\\t") + "'"

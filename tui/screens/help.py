@@ -1,0 +1,59 @@
+"""The help: what the keys do, and the commands that do the same."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from tui.keys import KEYS, Key
+from tui.widgets.dialogs import Dialog
+from tui.widgets.figures import STATES
+from tui.widgets.painted import Pages
+from tui.widgets.spans import EMPTY, Line, Tone, line, span, toned
+
+_HELP_WIDTH = 47
+
+
+def help_lines(*, read_only: bool) -> list[Line]:
+    """What the signs mean, and a line for each key."""
+    signs = line(*(span(f" {glyph} {word}  ", tone) for glyph, word, tone in STATES.values()))
+    keys = [_key_line(key, read_only=read_only) for key in KEYS]
+    note = toned(" writing keys are off: mq dashboard --read-only", Tone.LAGGING)
+    return [signs, *([note] if read_only else []), EMPTY, *keys]
+
+
+def _key_line(key: Key, *, read_only: bool) -> Line:
+    is_off = read_only and key.writes
+    return line(
+        toned(f" {key.cap:>6}  ", Tone.DIM if is_off else Tone.KEY),
+        toned(f"{key.help:<{_HELP_WIDTH}} ", Tone.DIM if is_off else Tone.TEXT),
+        toned(key.command, Tone.DIM),
+    )
+
+
+class Help(Dialog[None]):
+    """All keys on one page."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,q,enter", "dismiss", "Close", priority=True)
+    ]
+
+    def __init__(self, *, read_only: bool) -> None:
+        super().__init__()
+        self._read_only = read_only
+
+    def compose(self) -> ComposeResult:
+        """A page to scroll through."""
+        with Vertical(classes="dialog", id="help") as dialog:
+            dialog.border_title = "mq dashboard · ↑↓ scroll · esc close"
+            yield Pages(id="keys")
+
+    def on_mount(self) -> None:
+        """Fill the page."""
+        lines = help_lines(read_only=self._read_only)
+        page = self.query_one(Pages)
+        page.styles.height = min(len(lines), self.app.size.height - 6)
+        page.show_lines(lines)

@@ -1,0 +1,82 @@
+"""The value of a dead letter in an editor, to be mended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import TextArea
+
+from store import Message, MqError
+from store.model.addresses import parse_address
+from store.model.text import printable
+from tui.actions.letter_deeds import prepare_edit
+from tui.widgets.dialogs import Dialog
+from tui.widgets.painted import Band
+from tui.widgets.spans import EMPTY, Tone, line, toned
+
+if TYPE_CHECKING:
+    from tui.app import Dashboard
+
+
+async def ask_edit(dashboard: Dashboard, address: str) -> None:
+    """Let a person edit the value of a dead letter, and propose what came of it."""
+    place = parse_address(address)
+    assert place.offset is not None
+    name, sequence = place.name, place.offset
+    try:
+        letter = await dashboard.poller.fetch(lambda store: store.message(name, sequence))
+    except MqError as error:
+        dashboard.report(error)
+        return
+    text = editable(letter)
+    if text is None:
+        why = f"{address} holds bytes that can't be shown as text"
+        dashboard.say(f"{why}: mq dlq edit {address} --file FILE", "warning")
+        return
+    new = await dashboard.push_screen_wait(Editor(address, text))
+    if new == text:
+        dashboard.say(f"{address}: nothing was changed")
+    elif new is not None:
+        dashboard.propose(prepare_edit(letter, new.encode()))
+
+
+def editable(letter: Message) -> str | None:
+    """The value as text, or `None` if the terminal would do something else than show it."""
+    try:
+        text = (letter.value or b"").decode()
+    except UnicodeDecodeError:
+        return None
+    return text if printable(text, block=True) == text else None
+
+
+class Editor(Dialog[str | None]):
+    """A text to edit; the new text, or nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "done", "Preview", priority=True),
+    ]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """The text, and how to go on."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = f"edit {self._title}"
+            yield TextArea(self._text, id="text", soft_wrap=True)
+            yield Band(id="answers")
+
+    def on_mount(self) -> None:
+        """Begin in the text."""
+        keys = line(toned(" ctrl+s", Tone.KEY), " preview   ", toned("esc", Tone.KEY), " leave it")
+        self.query_one("#answers", Band).show_lines([EMPTY, keys])
+        self.query_one(TextArea).focus()
+
+    def action_done(self) -> None:
+        """Hand the text over."""
+        self.dismiss(self.query_one(TextArea).text)

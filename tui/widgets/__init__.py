@@ -1,0 +1,1 @@
+"""What screens are made of: tables, spans, figures, bands, dialogs."""

@@ -1,0 +1,166 @@
+"""What the dashboard asks before it does something: a preview, the exact command, and a yes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from store import Store
+from tui.widgets.painted import Band, Pages
+from tui.widgets.spans import EMPTY, Line, Tone, joined, line, toned
+
+Result = TypeVar("Result")
+
+
+class Dialog(ModalScreen[Result]):
+    """A dialog answers once, and escape leaves it; what is pressed later is not for it any more."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Leave", priority=True)
+    ]
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Close it with an answer, if it is still open and nothing lies over it."""
+        if self.app.screen is not self:
+            return AwaitComplete()
+        return super().dismiss(result)
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something to do to the store: what it would change, the command that does the same, and how.
+
+    `run` returns what has changed, in a few words. A severe deed has a `name` that must be typed.
+    """
+
+    title: str
+    preview: Sequence[Line]
+    command: str
+    run: Callable[[Store], str]
+    name: str | None = None
+
+
+class Confirm(Dialog[bool]):
+    """Shows what would change and the command, and asks; severe deeds want the name typed."""
+
+    AUTO_FOCUS = "Input"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "agree", "Do it"),
+        Binding("y", "copy", "Copy the command"),
+    ]
+
+    def __init__(self, deed: Deed) -> None:
+        super().__init__()
+        self.deed = deed
+
+    def compose(self) -> ComposeResult:
+        """The preview, the command, and how to answer."""
+        deed = self.deed
+        with Vertical(classes="dialog" if deed.name is None else "dialog -severe") as dialog:
+            dialog.border_title = deed.title
+            yield Pages(id="preview")
+            yield Band(id="command")
+            if deed.name is not None:
+                yield Input(id="name", placeholder=f"type {deed.name} to go on")
+            yield Band(id="answers")
+
+    def on_mount(self) -> None:
+        """Fill in what is known."""
+        preview = self.query_one("#preview", Pages)
+        preview.can_focus = False
+        preview.styles.height = min(len(self.deed.preview), 16)
+        preview.show_lines([line(" ", *content) for content in self.deed.preview])
+        commands = self.deed.command.split("\n")
+        self.query_one("#command", Band).show_lines(
+            [EMPTY, *(line(toned(" $ ", Tone.DIM), toned(c, Tone.STRONG)) for c in commands), EMPTY]
+        )
+        self.query_one("#answers", Band).show_lines([_answers(self.deed.name is not None)])
+
+    def action_agree(self) -> None:
+        """Say yes, unless a name has to be typed."""
+        if self.deed.name is None:
+            self.dismiss(True)
+
+    def action_copy(self) -> None:
+        """Copy the command instead."""
+        self.app.copy_to_clipboard(self.deed.command)
+        self.dismiss(False)
+
+    @on(Input.Submitted, "#name")
+    def _named(self, event: Input.Submitted) -> None:
+        if event.value == self.deed.name:
+            self.dismiss(True)
+            return
+        wrong = toned("   that is not the name", Tone.STALLED)
+        self.query_one("#answers", Band).show_lines([line(*_answers(True), wrong)])
+
+
+def _answers(is_severe: bool) -> Line:
+    enter = "do it" if not is_severe else "do it, once the name is typed"
+    copy: Line = EMPTY if is_severe else line(toned("y", Tone.KEY), " copy the command   ")
+    return line(
+        toned(" enter", Tone.KEY), f" {enter}   ", copy, toned("esc", Tone.KEY), " leave it"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A line to fill in: its name, what stands in it, and an example."""
+
+    name: str
+    value: str = ""
+    example: str = ""
+
+
+class Form(Dialog[dict[str, str] | None]):
+    """A few fields to fill in; the answers by field name, or nothing."""
+
+    def __init__(self, title: str, fields: Sequence[Field], note: str = "") -> None:
+        super().__init__()
+        self._title = title
+        self._fields = fields
+        self._note = note
+
+    def compose(self) -> ComposeResult:
+        """A line for each field."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._title
+            for at, field in enumerate(self._fields):
+                with Horizontal(classes="field"):
+                    yield Band(id=f"label-{at}")
+                    yield Input(field.value, placeholder=field.example, id=f"field-{at}")
+            yield Band(id="answers")
+
+    def on_mount(self) -> None:
+        """Name the fields and begin in the first empty one."""
+        for at, field in enumerate(self._fields):
+            self.query_one(f"#label-{at}", Band).show_lines([toned(f" {field.name}", Tone.DIM)])
+        keys = joined(
+            [
+                line(toned(cap, Tone.KEY), f" {does}")
+                for cap, does in (("enter", "preview"), ("tab", "next field"), ("esc", "leave it"))
+            ],
+            "   ",
+        )
+        note = [toned(f" {self._note}", Tone.DIM)] if self._note else []
+        self.query_one("#answers", Band).show_lines([EMPTY, *note, line(" ", keys)])
+        empty = next((at for at, field in enumerate(self._fields) if not field.value), 0)
+        self.query_one(f"#field-{empty}", Input).focus()
+
+    @on(Input.Submitted)
+    def _answer(self) -> None:
+        self.dismiss(
+            {
+                field.name: self.query_one(f"#field-{at}", Input).value
+                for at, field in enumerate(self._fields)
+            }
+        )

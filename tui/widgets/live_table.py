@@ -1,0 +1,271 @@
+"""A table that is told all its rows again and again, and repaints only the lines that changed.
+
+It paints what is in view, so a thousand rows cost as much as twenty. Rows have keys: the cursor
+and the marks stay with their row while others come, go and change places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import var
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.widgets.painted import Painted
+from tui.widgets.spans import EMPTY, Line, Tone, fit, line, span, toned, width_of
+
+_GAP = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """A column: `width` cells, more if it `grows`; the highest `drop` goes first when it is narrow.
+
+    A column whose `drop` is 0 always stays.
+    """
+
+    name: str
+    width: int
+    right: bool = False
+    grows: int = 0
+    drop: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row: its key, and a cell for each column."""
+
+    key: str
+    cells: tuple[Line, ...]
+
+
+def layout(columns: Sequence[TableColumn], width: int) -> list[tuple[int, int]]:
+    """Which columns fit into `width` cells, as (index, cells); those that grow get what is left."""
+    shown = list(range(len(columns)))
+
+    def taken() -> int:
+        return sum(columns[at].width for at in shown) + len(_GAP) * (len(shown) - 1)
+
+    for at in sorted(shown, key=lambda at: -columns[at].drop):
+        if taken() <= width or columns[at].drop == 0:
+            break
+        shown.remove(at)
+    spare, shares = max(0, width - taken()), sum(columns[at].grows for at in shown)
+    widths = []
+    for at in shown:
+        more = spare * columns[at].grows // shares if shares else 0
+        spare, shares = spare - more, shares - columns[at].grows
+        widths.append((at, columns[at].width + more))
+    return widths
+
+
+class LiveTable(ScrollView, Painted, can_focus=True):
+    """A table of lines of spans with a cursor and marks, kept by the keys of its rows."""
+
+    class Resized(Message):
+        """The columns have other widths, as when a scroll bar comes or goes."""
+
+    COMPONENT_CLASSES = Painted.COMPONENT_CLASSES | {"table--header", "table--cursor"}
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Up", show=False),
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home,g", "edge(0)", "First row", show=False),
+        Binding("end,G", "edge(1)", "Last row", show=False),
+        Binding("enter", "choose", "Open", show=False),
+    ]
+
+    cursor: var[int] = var(0)
+
+    class Moved(Message):
+        """The cursor stands on another row."""
+
+        def __init__(self, table: LiveTable, key: str | None) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> LiveTable:
+            """The table it happened in."""
+            return self.table
+
+    class Chosen(Moved):
+        """Enter was pressed on a row, or it was clicked twice."""
+
+    def __init__(
+        self, columns: Sequence[TableColumn], empty: str = "nothing here", *,
+        id: str | None = None, classes: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(id=id, classes=classes)
+        self.columns = tuple(columns)
+        self.marked: set[str] = set()
+        self._empty = empty
+        self._empty_now = ""
+        self._rows: tuple[TableRow, ...] = ()
+        self._is_known = False
+
+    @property
+    def rows(self) -> tuple[TableRow, ...]:
+        """The rows shown, in order."""
+        return self._rows
+
+    @property
+    def key(self) -> str | None:
+        """The key of the row that the cursor stands on."""
+        return self._rows[self.cursor].key if self.cursor < len(self._rows) else None
+
+    def show_rows(self, rows: Sequence[TableRow], empty: str = "") -> None:
+        """Show these rows; the cursor and the marks stay with their keys.
+
+        Without rows it says `empty`, or what it was made with.
+        """
+        before, key = self._rows, self.key
+        if not rows and empty != self._empty_now:
+            self._empty_now = empty
+            self.refresh()
+        self._rows = tuple(rows)
+        is_news = not self._is_known
+        self._is_known = True
+        self.marked &= {row.key for row in rows}
+        self._size_to_rows()
+        if key is None or not (self.cursor < len(rows) and rows[self.cursor].key == key):
+            at = next((at for at, row in enumerate(rows) if row.key == key), None)
+            self.cursor = min(self.cursor, max(0, len(rows) - 1)) if at is None else at
+        if self.key != key:
+            self.post_message(self.Moved(self, self.key))
+        if is_news or len(before) != len(rows):
+            self.refresh()
+            return
+        top = self.scroll_offset.y
+        for at in range(top, min(top + self.size.height, len(rows))):
+            if before[at] != rows[at]:
+                self.refresh_lines(at + 1)
+
+    def move_to(self, key: str) -> None:
+        """Put the cursor on the row with this key, if there is one."""
+        for at, row in enumerate(self._rows):
+            if row.key == key:
+                self.cursor = at
+
+    def toggle_mark(self) -> None:
+        """Mark the row under the cursor, or take its mark away, and go on to the next."""
+        if self.key is not None:
+            self.marked ^= {self.key}
+            self.refresh()
+            self.action_move(1)
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        """Repaint the two rows and keep the cursor in view."""
+        self.refresh_lines(before + 1)
+        self.refresh_lines(after + 1)
+        visible = max(1, self.scrollable_content_region.height - 1)
+        top = self.scroll_offset.y
+        if after < top:
+            self.scroll_to(y=after, animate=False)
+        elif after >= top + visible:
+            self.scroll_to(y=after - visible + 1, animate=False)
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by so many rows."""
+        at = max(0, min(self.cursor + by, len(self._rows) - 1))
+        if at != self.cursor:
+            self.cursor = at
+            self.post_message(self.Moved(self, self.key))
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by so many pages."""
+        self.action_move(by * max(1, self.size.height - 2))
+
+    def action_edge(self, last: int) -> None:
+        """Move the cursor to the first row, or to the last."""
+        self.action_move(len(self._rows) if last else -len(self._rows))
+
+    def action_choose(self) -> None:
+        """Open the row under the cursor."""
+        if self.key is not None:
+            self.post_message(self.Chosen(self, self.key))
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on a row; a second click opens it."""
+        at = event.y - 1 + self.scroll_offset.y
+        if event.y == 0 or at >= len(self._rows):
+            return
+        self.action_move(at - self.cursor)
+        if event.chain == 2:
+            self.action_choose()
+
+    def on_resize(self) -> None:
+        """Lay the columns out anew, and tell whoever fits its cells to them."""
+        self._size_to_rows()
+        self.post_message(self.Resized())
+
+    def render_line(self, y: int) -> Strip:
+        """The header, which stays, or one of the rows in view."""
+        width = self.scrollable_content_region.width
+        if y == 0:
+            return self.paint(self._header(width), width, self._style("table--header"))
+        at = y - 1 + self.scroll_offset.y
+        if self._is_known and not self._rows and y == 2:
+            return self.paint(
+                toned(f"  {self._empty_now or self._empty}", Tone.DIM), width, self.rich_style
+            )
+        if at >= len(self._rows):
+            return self.paint(EMPTY, width, self.rich_style)
+        is_cursor = at == self.cursor and self.has_focus
+        base = self._style("table--cursor") if is_cursor else self.rich_style
+        return self.paint(self._cells(self._rows[at], width), width, base)
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(name)
+
+    def _header(self, width: int) -> Line:
+        cells = tuple(toned(column.name, Tone.DIM) for column in self.columns)
+        return self._across(" ", cells, width)
+
+    def _cells(self, row: TableRow, width: int) -> Line:
+        return self._across("✓" if row.key in self.marked else " ", row.cells, width)
+
+    def _across(self, mark: str, cells: tuple[Line, ...], width: int) -> Line:
+        parts: list[Line] = []
+        for at, room in layout(self.columns, width - 2):
+            parts.append(fit(cells[at], room, right=self.columns[at].right))
+        content = line(span(mark, Tone.KEY))
+        for number, part in enumerate(parts):
+            content = line(content, _GAP if number else "", part)
+        return content
+
+    def width_for(self, name: str) -> int:
+        """How many cells the column of this name has now; 0 when it is not shown."""
+        width = self.scrollable_content_region.width - 2
+        for at, room in layout(self.columns, width):
+            if self.columns[at].name == name:
+                return room
+        return 0
+
+    def _size_to_rows(self) -> None:
+        width = self.scrollable_content_region.width
+        self.virtual_size = Size(width, len(self._rows) + 1)
+
+    def on_focus(self) -> None:
+        """Show the cursor."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Hide the cursor: it says where keys go."""
+        self.refresh()
+
+
+def widest(cells: Sequence[Line]) -> int:
+    """The width of the widest cell."""
+    return max(map(width_of, cells), default=0)

@@ -1,0 +1,76 @@
+"""Widgets that paint lines of spans: no markup is ever parsed, and tones follow the theme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.widgets.spans import EMPTY, Line, Tone, fit
+
+
+class Painted(Widget):
+    """What can paint a line of spans in the colours of the theme."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in Tone}
+
+    def paint(self, content: Line, width: int, base: Style) -> Strip:
+        """The line in exactly `width` cells over the style of what is behind it."""
+        segments = [
+            Segment(text, base + self.get_component_rich_style(f"tone--{tone}", partial=True))
+            for text, tone in fit(content, width)
+        ]
+        return Strip(segments, width)
+
+
+class Band(Painted):
+    """A few lines that are always in view, as tall as what they show."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines: Sequence[Line] = ()
+
+    def show_lines(self, lines: Sequence[Line]) -> None:
+        """Show these lines; nothing is painted again when they are the same."""
+        if lines == self._lines:
+            return
+        is_taller = len(lines) != len(self._lines)
+        self._lines = lines
+        if is_taller:
+            self.styles.height = len(lines)
+        self.refresh(layout=is_taller)
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the band."""
+        content = self._lines[y] if y < len(self._lines) else EMPTY
+        return self.paint(content, self.size.width, self.rich_style)
+
+
+class Pages(ScrollView, Painted, can_focus=True):
+    """Lines that may be more than fit, and wider: text to scroll through."""
+
+    COMPONENT_CLASSES = Painted.COMPONENT_CLASSES
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines: Sequence[Line] = ()
+
+    def show_lines(self, lines: Sequence[Line]) -> None:
+        """Show these lines, keeping the place that is in view."""
+        if lines == self._lines:
+            return
+        self._lines = lines
+        self.virtual_size = Size(self.scrollable_content_region.width, len(lines))
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the part in view."""
+        at = y + self.scroll_offset.y
+        content = self._lines[at] if at < len(self._lines) else EMPTY
+        return self.paint(content, self.scrollable_content_region.width, self.rich_style)

@@ -1,0 +1,111 @@
+"""Text with a meaning instead of a colour: what every cell and line of the dashboard is made of.
+
+Nothing here is markup, and all text is made harmless when a span is made, so that no payload,
+key, name or error can change anything outside its cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from store.model.text import printable
+
+
+class Tone(StrEnum):
+    """What a piece of text means; the theme says which colour that is."""
+
+    TEXT = "text"
+    STRONG = "strong"
+    DIM = "dim"
+    TITLE = "title"
+    KEY = "key"
+    OK = "ok"
+    LAGGING = "lagging"
+    STALLED = "stalled"
+    DEAD = "dead"
+    IDLE = "idle"
+
+
+class Span(NamedTuple):
+    """A run of text in one tone."""
+
+    text: str
+    tone: Tone
+
+
+Line = tuple[Span, ...]
+"""A line of spans; also a table's cell."""
+
+EMPTY: Line = ()
+
+
+def span(text: str, tone: Tone = Tone.TEXT) -> Span:
+    """A span of text from anywhere, made harmless."""
+    return Span(printable(text), tone)
+
+
+def line(*parts: str | Span | Line) -> Line:
+    """A line of strings (in the plain tone), spans and other lines."""
+    spans: list[Span] = []
+    for part in parts:
+        if isinstance(part, str):
+            spans.append(span(part))
+        elif isinstance(part, Span):
+            spans.append(part)
+        else:
+            spans.extend(part)
+    return tuple(piece for piece in spans if piece.text)
+
+
+def toned(text: str, tone: Tone) -> Line:
+    """A line of one span."""
+    return line(span(text, tone))
+
+
+def joined(parts: Iterable[Line], separator: str) -> Line:
+    """The lines that are not empty, with a dim separator between them."""
+    found: list[Span] = []
+    for part in parts:
+        if part and found:
+            found.append(span(separator, Tone.DIM))
+        found.extend(part)
+    return tuple(found)
+
+
+def plain(content: Line) -> str:
+    """The text of a line."""
+    return "".join(piece.text for piece in content)
+
+
+def width_of(content: Line) -> int:
+    """How many cells of the terminal a line takes."""
+    return sum(cell_len(piece.text) for piece in content)
+
+
+def fit(content: Line, width: int, *, right: bool = False) -> Line:
+    """The line in exactly `width` cells: padded, or cut with an ellipsis."""
+    excess = width_of(content) - width
+    if excess > 0:
+        return _cut(content, width)
+    padding = span(" " * -excess)
+    return line(padding, content) if right else line(content, padding)
+
+
+def _cut(content: Line, width: int) -> Line:
+    if width <= 0:
+        return EMPTY
+    kept: list[Span] = []
+    room = width - 1
+    for piece in content:
+        length = cell_len(piece.text)
+        if length > room:
+            # A character of two cells that would be cut in half becomes a space.
+            kept.append(Span(set_cell_size(piece.text, room) + "…", piece.tone))
+            break
+        kept.append(piece)
+        room -= length
+    return tuple(kept)
