@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from store import sqlite
 from store.model.errors import BadInput, Exists, MqError
 from store.sqlite.log.encoding import milliseconds
-from store.sqlite.queues import policies
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -71,12 +71,12 @@ class Calls:
     def _looking(self) -> Iterator[Snapshot]:
         """A read. What expired moves first, so that it is seen in its DLQ at once."""
         with self._read() as tx:
-            is_late = bool(policies.expiry.due(tx, 1))
+            is_late = bool(sqlite.queues.policies.expiry.due(tx, 1))
         # Whoever can't write sees it where it stood: in no count, and not yet in the DLQ.
         with suppress(MqError):
             for _ in range(_MOST_PASSES if is_late else 0):
                 with self._write(_LOOKING_WAIT) as tx:
-                    if not policies.sweep.sweep(tx):
+                    if not sqlite.queues.policies.expiry.sweep(tx):
                         break
         with self._read() as tx:
             yield tx

@@ -9,12 +9,12 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
+from store import sqlite
 from store.api.base import frees_room
 from store.model.addresses import parse_address
 from store.model.errors import BadInput, Damaged, Fenced, MqError, NotFound, TimedOut, secondary_to
 from store.model.groups import Loss
 from store.model.topics import in_seconds
-from store.sqlite import groups, leases, log
 from store.sqlite.file import waiting
 from store.sqlite.file.crash import crash_point
 from store.sqlite.leases import holders
@@ -47,7 +47,9 @@ class Consumer:
     or does not poll for the longest poll interval; then its calls raise `Fenced`.
     """
 
-    def __init__(self, database: Database, group: str, joining: groups.membership.Joining) -> None:
+    def __init__(
+        self, database: Database, group: str, joining: sqlite.groups.membership.Joining
+    ) -> None:
         self._database = database
         self.group = group
         self.member = joining.name
@@ -63,11 +65,13 @@ class Consumer:
         self._membership = self._join(joining)
 
     @frees_room
-    def _join(self, joining: groups.membership.Joining) -> groups.membership.Membership:
+    def _join(
+        self, joining: sqlite.groups.membership.Joining
+    ) -> sqlite.groups.membership.Membership:
         with self._database.write() as tx:
-            found = groups.catalog.find_or_create(tx, self.group)
-            groups.catalog.forget_stale_offsets(tx, found)
-            self._membership = groups.membership.join(tx, found, joining)
+            found = sqlite.groups.catalog.find_or_create(tx, self.group)
+            sqlite.groups.catalog.forget_stale_offsets(tx, found)
+            self._membership = sqlite.groups.membership.join(tx, found, joining)
             self._settle(tx)
             return self._membership
 
@@ -122,8 +126,8 @@ class Consumer:
 
     def commit_in(self, tx: Write, offsets: Offsets) -> None:
         """Commit as part of an open transaction."""
-        groups.commit.commit_owned(tx, self._membership, self._owned, offsets)
-        groups.membership.heartbeat(tx, self._membership, polled=False)
+        sqlite.groups.commit.commit_owned(tx, self._membership, self._owned, offsets)
+        sqlite.groups.membership.heartbeat(tx, self._membership, polled=False)
 
     @frees_room
     def heartbeat(self) -> None:
@@ -132,7 +136,7 @@ class Consumer:
         Raises `Fenced` when the group has dropped this member.
         """
         with self._database.write() as tx:
-            if not groups.membership.heartbeat(tx, self._membership, polled=False):
+            if not sqlite.groups.membership.heartbeat(tx, self._membership, polled=False):
                 raise self._dropped()
 
     @property
@@ -159,7 +163,7 @@ class Consumer:
         """How many failed attempts at a record were noted."""
         owned = self._own(record.topic, record.partition)
         with self._database.read() as tx:
-            return leases.attempts.failures(tx, owned.slot, record.offset)
+            return sqlite.leases.attempts.failures(tx, owned.slot, record.offset)
 
     @frees_room
     def fail(self, record: Record | RecordId, error: str, *, final: bool = False) -> int:
@@ -175,9 +179,9 @@ class Consumer:
         owned = self._own(record.topic, record.partition)
         place = (record.topic, record.partition)
         with self._database.write() as tx:
-            groups.commit.check_place(tx, self._membership, owned, record.offset)
-            group = groups.catalog.find(tx, self.group)
-            number, is_dead = groups.failures.note(
+            sqlite.groups.commit.check_place(tx, self._membership, owned, record.offset)
+            group = sqlite.groups.catalog.find(tx, self.group)
+            number, is_dead = sqlite.groups.failures.note(
                 tx, group, owned.slot, record, self.member, error, final=final
             )
             if is_dead:
@@ -194,9 +198,9 @@ class Consumer:
         Waits `timeout` seconds, by default the store's, for the write lock.
         """
         with self._database.write(None if timeout is None else in_seconds(timeout)) as tx:
-            group = groups.catalog.find_or_none(tx, self.group)
+            group = sqlite.groups.catalog.find_or_none(tx, self.group)
             if group is not None:
-                groups.membership.leave(tx, group, self._membership)
+                sqlite.groups.membership.leave(tx, group, self._membership)
         self._owned, self._position = {}, {}
 
     def __enter__(self) -> Consumer:
@@ -220,7 +224,9 @@ class Consumer:
     def _gave_up(self, timeout: float) -> TimedOut:
         self.close()
         with self._database.read() as tx:
-            others = groups.membership.live_members(tx, groups.catalog.find(tx, self.group))
+            others = sqlite.groups.membership.live_members(
+                tx, sqlite.groups.catalog.find(tx, self.group)
+            )
         return TimedOut(
             f"group {self.group} is read by {', '.join(others)}; no partition became free"
             f" within {timeout:g} s",
@@ -243,7 +249,7 @@ class Consumer:
     @frees_room
     def _poll_group(self) -> None:
         with self._database.write() as tx:
-            if not groups.membership.heartbeat(tx, self._membership, polled=True):
+            if not sqlite.groups.membership.heartbeat(tx, self._membership, polled=True):
                 raise self._dropped()
             self._settle(tx)
 
@@ -252,20 +258,22 @@ class Consumer:
 
     def _is_settled(self, now: int) -> bool:
         with self._database.read() as tx:
-            if not groups.membership.is_settled(tx, self._membership, self._generation):
+            if not sqlite.groups.membership.is_settled(tx, self._membership, self._generation):
                 return False
             if now - self._looked < LOOK_INTERVAL:
                 return True
             self._looked = now
-            return not groups.membership.has_dead_members(tx, groups.catalog.find(tx, self.group))
+            return not sqlite.groups.membership.has_dead_members(
+                tx, sqlite.groups.catalog.find(tx, self.group)
+            )
 
     def _settle(self, tx: Write) -> None:
-        group = groups.catalog.find(tx, self.group)
-        if groups.membership.needs_rebalance(tx, group):
-            groups.membership.rebalance(tx, group)
-        groups.membership.hand_over(tx, self._membership)
-        self._adopt(groups.membership.owned(tx, self._membership))
-        self._generation = groups.catalog.find(tx, self.group).generation
+        group = sqlite.groups.catalog.find(tx, self.group)
+        if sqlite.groups.membership.needs_rebalance(tx, group):
+            sqlite.groups.membership.rebalance(tx, group)
+        sqlite.groups.membership.hand_over(tx, self._membership)
+        self._adopt(sqlite.groups.membership.owned(tx, self._membership))
+        self._generation = sqlite.groups.catalog.find(tx, self.group).generation
         self._below_start = group.config.below_start
         self._beaten = self._looked = self._database.clock.boot()
 
@@ -311,16 +319,18 @@ class Consumer:
         told = Damaged(damage.message, f"mq group skip {self.group} {address}", (address,))
         self._damage[damage.addresses] = told
         with suppress(MqError), self._database.write(_NOTING_WAIT) as tx:
-            log.damage.note(tx, log.topics.record_id(tx, parse_address(address)))
+            sqlite.log.damage.note(tx, sqlite.log.topics.record_id(tx, parse_address(address)))
         return told
 
     def _read_partition(self, tx: Snapshot, place: Place, most: int) -> list[Record]:
-        topic = log.topics.find(tx, place[0])
+        topic = sqlite.log.topics.find(tx, place[0])
         partition = topic.partition(place[1])
         position = self._position[place]
         if not partition.start <= position <= partition.next:
             position = self._from_outside(place, position, partition)
-        found = log.read.read(tx, topic, partition, position, most, log.read.MOST_BYTES)
+        found = sqlite.log.read.read(
+            tx, topic, partition, position, most, sqlite.log.read.MOST_BYTES
+        )
         # Where nothing is found compaction may have removed what came last.
         self._position[place] = found[-1].offset + 1 if found else partition.next
         return found
@@ -347,7 +357,7 @@ def joining(
     session_timeout: int,
     max_poll_interval: int,
     start: Position,
-) -> groups.membership.Joining:
+) -> sqlite.groups.membership.Joining:
     """How a consumer takes part; without a name it is called by host and pid.
 
     Raises `BadInput` for times in which nobody could give a sign of life.
@@ -355,7 +365,7 @@ def joining(
     check_text(member, "a member")
     if min(session_timeout, max_poll_interval) < 1:
         raise BadInput("session_timeout and max_poll_interval must be more than 0")
-    return groups.membership.Joining(
+    return sqlite.groups.membership.Joining(
         name=member or f"{holders.default_name()}-{next(_numbers)}",
         static=member is not None,
         topic_names=tuple(given_list(topic_names, "topics")),

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from store.sqlite import dead_letters
+from store import sqlite
 
 if TYPE_CHECKING:
     from store.sqlite.dead_letters.grouping import Field
     from store.sqlite.dead_letters.redrive import Redrive
 from store.api.base import Calls, frees_room
 from store.model.errors import MqError
-from store.sqlite import queues
 
 if TYPE_CHECKING:
     from store.model.dead_letters import (
@@ -38,7 +37,7 @@ class DeadLetterCalls(Calls):
     def dead_letter_queue(self, queue: str) -> str:
         """The queue itself if others dead-letter into it or it holds dead letters, else its DLQ."""
         with self._read() as tx:
-            return dead_letters.find.dead_letter_queue(tx, queue).name
+            return sqlite.dead_letters.find.dead_letter_queue(tx, queue).name
 
     def dead_letters(
         self, queue: str, choice: Choice | None = None, limit: int | None = None, *, after: int = -1
@@ -61,7 +60,9 @@ class DeadLetterCalls(Calls):
     def _letters(self, queue: str, choice: Choice | None, after: int = -1) -> Iterator[Message]:
         while True:
             with self._read() as tx:
-                page = queues.view.messages(tx, queues.catalog.find(tx, queue), after, _PAGE)
+                page = sqlite.queues.view.messages(
+                    tx, sqlite.queues.catalog.find(tx, queue), after, _PAGE
+                )
             for one in page:
                 if one.dead is not None and (choice is None or choice(one)):
                     yield one
@@ -72,12 +73,12 @@ class DeadLetterCalls(Calls):
     def _seen(self, queue: str) -> str:
         """The DLQ that a queue stands for, with everything in it that has expired elsewhere."""
         with self._looking() as tx:
-            return dead_letters.find.dead_letter_queue(tx, queue).name
+            return sqlite.dead_letters.find.dead_letter_queue(tx, queue).name
 
     def dead_letter_queues(self) -> list[DeadLetterQueue]:
         """The queues that are somebody's DLQ or hold dead letters, by name."""
         with self._looking() as tx:
-            return dead_letters.find.queues_with_letters(tx)
+            return sqlite.dead_letters.find.queues_with_letters(tx)
 
     def dead_letter_groups(
         self, queue: str, field: Field, choice: Choice | None = None
@@ -86,7 +87,7 @@ class DeadLetterCalls(Calls):
 
         Errors count as the same when they differ only in numbers, ids, times and quoted parts.
         """
-        return dead_letters.grouping.group(self._letters(self._seen(queue), choice), field)
+        return sqlite.dead_letters.grouping.group(self._letters(self._seen(queue), choice), field)
 
     def redrive_preview(
         self, queue: str, to: str | None = None, choice: Choice | None = None,
@@ -94,16 +95,18 @@ class DeadLetterCalls(Calls):
     ) -> Redrive:  # fmt: skip
         """What `redrive` would move, and where to."""
         with self._looking() as tx:
-            found = dead_letters.find.to_redrive(tx, queue).name
+            found = sqlite.dead_letters.find.to_redrive(tx, queue).name
         chosen = self.chosen_dead_letters(found, choice, limit)
-        return dead_letters.redrive.Redrive(None, self.redrive_plan(found, chosen, to))
+        return sqlite.dead_letters.redrive.Redrive(None, self.redrive_plan(found, chosen, to))
 
     def redrive_plan(
         self, queue: str, chosen: Sequence[Chosen], to: str | None = None
     ) -> list[Moved]:
         """Where a redrive would take these dead letters of a queue; raises `NotFound`."""
         with self._read() as tx:
-            return dead_letters.redrive.plan(tx, queues.catalog.find(tx, queue), to, chosen)
+            return sqlite.dead_letters.redrive.plan(
+                tx, sqlite.queues.catalog.find(tx, queue), to, chosen
+            )
 
     def redrive(
         self, queue: str, to: str | None = None, choice: Choice | None = None,
@@ -115,7 +118,7 @@ class DeadLetterCalls(Calls):
         """
         planned = self.redrive_preview(queue, to, choice, limit).moved
         with self._read() as tx:
-            found = dead_letters.find.dead_letter_queue(tx, queue).name
+            found = sqlite.dead_letters.find.dead_letter_queue(tx, queue).name
         return self.redrive_planned(found, planned, to)
 
     def redrive_planned(
@@ -126,7 +129,7 @@ class DeadLetterCalls(Calls):
         All or none of up to 500, or 4 MiB. Of more each step of so many is stored by itself, all
         as one batch, so that one undo takes back what was moved, whatever ended it.
         """
-        done = dead_letters.redrive.Redrive(None, [])
+        done = sqlite.dead_letters.redrive.Redrive(None, [])
         for part in self._parts([one.size for one in planned]):
             sequences = [one.sequence for one in planned[part]]
             try:
@@ -134,7 +137,7 @@ class DeadLetterCalls(Calls):
             except MqError as error:
                 if not done.moved:
                     raise
-                raise dead_letters.redrive.cut_short(error, done, len(planned)) from error
+                raise sqlite.dead_letters.redrive.cut_short(error, done, len(planned)) from error
             done.moved.extend(more.moved)
             done = done._replace(batch=more.batch)
         return done
@@ -148,18 +151,18 @@ class DeadLetterCalls(Calls):
         So a redrive may take several transactions, and one undo takes all of it back.
         """
         with self._write() as tx:
-            found = queues.catalog.find(tx, queue)
-            return dead_letters.redrive.redrive(tx, found, to, sequences, batch)
+            found = sqlite.queues.catalog.find(tx, queue)
+            return sqlite.dead_letters.redrive.redrive(tx, found, to, sequences, batch)
 
     def became_of_redrive(self, batch: int) -> list[Redriven]:
         """What became of the messages of a redrive: still there, dead again, or done with."""
         with self._read() as tx:
-            return dead_letters.redrive.became_of(tx, batch)
+            return sqlite.dead_letters.redrive.became_of(tx, batch)
 
     def redrives(self, limit: int = 10) -> list[Batch]:
         """The last redrives and edits of dead letters, newest first."""
         with self._read() as tx:
-            return dead_letters.journal.batches(tx, limit)
+            return sqlite.dead_letters.journal.batches(tx, limit)
 
     def undo_redrive(
         self, batch: int | None = None, *, progress: Progress | None = None
@@ -171,16 +174,16 @@ class DeadLetterCalls(Calls):
         `Conflict` when nothing of it is left.
         """
         with self._read() as tx:
-            number, entries = dead_letters.redrive.undoable(tx, batch)
+            number, entries = sqlite.dead_letters.redrive.undoable(tx, batch)
         moved: list[Moved] = []
         for part in self._parts([size for _, size in entries]):
             with self._write() as tx:
-                moved += dead_letters.redrive.undo(tx, [id for id, _ in entries[part]])
+                moved += sqlite.dead_letters.redrive.undo(tx, [id for id, _ in entries[part]])
             if progress is not None:
                 progress(part.stop, len(entries))
         if not moved:
-            raise dead_letters.redrive.nothing_left(number)
-        return dead_letters.redrive.Redrive(number, moved)
+            raise sqlite.dead_letters.redrive.nothing_left(number)
+        return sqlite.dead_letters.redrive.Redrive(number, moved)
 
     def edit_dead_letter(
         self, queue: str, sequence: int, value: bytes | None, *, before: bytes | None
@@ -191,8 +194,8 @@ class DeadLetterCalls(Calls):
         changed meanwhile or is leased.
         """
         with self._write() as tx:
-            return dead_letters.redrive.edit(
-                tx, queues.catalog.find(tx, queue), sequence, value, before=before
+            return sqlite.dead_letters.redrive.edit(
+                tx, sqlite.queues.catalog.find(tx, queue), sequence, value, before=before
             )
 
     def purge_dead_letters(self, queue: str, choice: Choice) -> list[Message]:
@@ -223,7 +226,7 @@ class DeadLetterCalls(Calls):
     @frees_room
     def _remove(self, queue: str, sequences: Sequence[int]) -> set[int]:
         with self._write() as tx:
-            return queues.purge.letters(tx, queues.catalog.find(tx, queue), sequences)
+            return sqlite.queues.purge.letters(tx, sqlite.queues.catalog.find(tx, queue), sequences)
 
     def restore_dead_letters(
         self, queue: str, letters: Sequence[Message], *, progress: Progress | None = None
@@ -237,13 +240,13 @@ class DeadLetterCalls(Calls):
         many of how many are done.
         """
         with self._read() as tx:
-            found = dead_letters.find.dead_letter_queue(tx, queue)
-            new = dead_letters.restore.missing(tx, found, letters)
+            found = sqlite.dead_letters.find.dead_letter_queue(tx, queue)
+            new = sqlite.dead_letters.restore.missing(tx, found, letters)
         stored: list[Message] = []
         for part in self._parts([content.size for _, content in new]):
             with self._write() as tx:
-                target = queues.catalog.find(tx, found.name)
-                stored += dead_letters.restore.restore(tx, target, new[part])
+                target = sqlite.queues.catalog.find(tx, found.name)
+                stored += sqlite.dead_letters.restore.restore(tx, target, new[part])
             if progress is not None:
                 progress(part.stop, len(new))
         return stored
@@ -251,9 +254,11 @@ class DeadLetterCalls(Calls):
     def message_events(self, queue: str, sequence: int) -> list[Event]:
         """What happened to a message, through every queue it was in, first to last."""
         with self._read() as tx:
-            return dead_letters.history.of_message(tx, queues.catalog.find(tx, queue), sequence)
+            return sqlite.dead_letters.history.of_message(
+                tx, sqlite.queues.catalog.find(tx, queue), sequence
+            )
 
     def record_events(self, topic: str, partition: int, offset: int) -> list[Event]:
         """The failed attempts of groups and shares at a record, and its dead letters."""
         with self._read() as tx:
-            return dead_letters.history.of_record(tx, topic, partition, offset)
+            return sqlite.dead_letters.history.of_record(tx, topic, partition, offset)

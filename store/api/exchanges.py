@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Unpack
 
+from store import sqlite
 from store.api.base import Calls, encoded, frees_room
 from store.model.errors import Exists, Unroutable
-from store.sqlite import exchanges, queues
 from store.sqlite.log.encoding import encode_bytes, encode_headers, given_list
 
 if TYPE_CHECKING:
@@ -34,27 +34,29 @@ class RoutingCalls(Calls):
         """
         alternate = encoded(settings, (), _SETTINGS).get("alternate")
         with self._write() as tx:
-            present = exchanges.catalog.find_or_none(tx, name) if if_not_exists else None
+            present = sqlite.exchanges.catalog.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
                 return _agreeing(present, type, alternate)
-            return exchanges.catalog.create(tx, name, type, alternate)
+            return sqlite.exchanges.catalog.create(tx, name, type, alternate)
 
     def exchanges(self) -> list[Exchange]:
         """Every exchange, by name."""
         with self._read() as tx:
-            return exchanges.catalog.every(tx)
+            return sqlite.exchanges.catalog.every(tx)
 
     def exchange(self, name: str) -> Exchange:
         """One exchange; raises `NotFound`."""
         with self._read() as tx:
-            return exchanges.catalog.find(tx, name)
+            return sqlite.exchanges.catalog.find(tx, name)
 
     def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
         """Change what is given and keep the rest: give an exchange another alternate, or none."""
         changes = encoded(settings, (), _SETTINGS)
         with self._write() as tx:
-            present = exchanges.catalog.find(tx, name)
-            return exchanges.catalog.alter(tx, name, changes.get("alternate", present.alternate))
+            present = sqlite.exchanges.catalog.find(tx, name)
+            return sqlite.exchanges.catalog.alter(
+                tx, name, changes.get("alternate", present.alternate)
+            )
 
     @frees_room
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> Exchange:
@@ -64,7 +66,7 @@ class RoutingCalls(Calls):
         `if_unused` while bindings lead out of it.
         """
         with self._write() as tx:
-            return exchanges.catalog.delete(tx, name, if_unused=if_unused)
+            return sqlite.exchanges.catalog.delete(tx, name, if_unused=if_unused)
 
     def bind(
         self, exchange: str, destination: str, *, key: str = "", headers: Headers | None = None,
@@ -75,7 +77,7 @@ class RoutingCalls(Calls):
         A headers exchange compares `headers` as `match` says: all, any, all-with-x, any-with-x.
         """
         with self._write() as tx:
-            return exchanges.bindings.bind(tx, exchange, destination, key, headers, match)
+            return sqlite.exchanges.bindings.bind(tx, exchange, destination, key, headers, match)
 
     @frees_room
     def unbind(
@@ -84,24 +86,26 @@ class RoutingCalls(Calls):
     ) -> None:  # fmt: skip
         """Undo a binding, named by the same arguments; raises `NotFound`."""
         with self._write() as tx:
-            exchanges.bindings.unbind(tx, exchange, destination, key, headers, match)
+            sqlite.exchanges.bindings.unbind(tx, exchange, destination, key, headers, match)
 
     def bindings(
         self, exchange: str | None = None, destination: str | None = None
     ) -> list[Binding]:
         """The bindings, by exchange and in the order made; of one, or to one destination."""
         with self._read() as tx:
-            return exchanges.bindings.every(tx, exchange, destination)
+            return sqlite.exchanges.bindings.every(tx, exchange, destination)
 
     def route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> list[Route]:
         """Where a message would go, and by which bindings; nothing is stored."""
-        routing_key = exchanges.tables.routing_key(encode_bytes(key, "key"))
+        routing_key = sqlite.exchanges.tables.routing_key(encode_bytes(key, "key"))
         encode_headers(headers)
         with self._read() as tx:
-            steps = exchanges.tables.current(tx).steps(tx, exchange, routing_key, headers or {})
-        return list(exchanges.walk.routes(steps))
+            steps = sqlite.exchanges.tables.current(tx).steps(
+                tx, exchange, routing_key, headers or {}
+            )
+        return list(sqlite.exchanges.walk.routes(steps))
 
     def explain_route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
@@ -109,12 +113,16 @@ class RoutingCalls(Calls):
         """`route`, with the bindings of every exchange on the way that did not match, and why."""
         from store.model.exchanges import RouteExplanation
 
-        routing_key = exchanges.tables.routing_key(encode_bytes(key, "key"))
+        routing_key = sqlite.exchanges.tables.routing_key(encode_bytes(key, "key"))
         encode_headers(headers)
         with self._read() as tx:
-            steps = exchanges.tables.current(tx).steps(tx, exchange, routing_key, headers or {})
-            missed = exchanges.explain.unmatched(tx, exchange, steps, routing_key, headers or {})
-        return RouteExplanation(exchanges.walk.routes(steps), tuple(missed))
+            steps = sqlite.exchanges.tables.current(tx).steps(
+                tx, exchange, routing_key, headers or {}
+            )
+            missed = sqlite.exchanges.explain.unmatched(
+                tx, exchange, steps, routing_key, headers or {}
+            )
+        return RouteExplanation(sqlite.exchanges.walk.routes(steps), tuple(missed))
 
     def publish(
         self,
@@ -149,12 +157,14 @@ class RoutingCalls(Calls):
         """
         with self._write() as tx:
             given = given_list(messages, "messages")
-            placed = queues.publish.publish(tx, exchange, given, self._sticky)
+            placed = sqlite.queues.publish.publish(tx, exchange, given, self._sticky)
             if mandatory and not all(placed):
-                key = exchanges.tables.routing_key(encode_bytes(given[placed.index([])].key, "key"))
+                key = sqlite.exchanges.tables.routing_key(
+                    encode_bytes(given[placed.index([])].key, "key")
+                )
                 raise Unroutable(
                     f"no binding of exchange {exchange} leads the key {key!r} anywhere",
-                    hint=exchanges.explain.command(exchange, key),
+                    hint=sqlite.exchanges.explain.command(exchange, key),
                 )
             return placed
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Unpack
 
+from store import sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.model.errors import Exists
-from store.sqlite import groups, operations
 from store.sqlite.log.encoding import given_list
 
 if TYPE_CHECKING:
@@ -36,18 +36,20 @@ class GroupCalls(Calls):
         config = GroupConfig(**_encoded(settings))
         wanted = given_list(topics, "topics")
         with self._write() as tx:
-            config = groups.catalog.complete(tx, config)
-            found = groups.catalog.find_or_none(tx, name) if if_not_exists else None
+            config = sqlite.groups.catalog.complete(tx, config)
+            found = sqlite.groups.catalog.find_or_none(tx, name) if if_not_exists else None
             if found is None:
-                found = groups.catalog.create(tx, name, config, wanted)
+                found = sqlite.groups.catalog.create(tx, name, config, wanted)
             else:
                 check_agreement("group", name, found.config, config)
-                if missing := sorted(set(wanted) - set(groups.catalog.topic_names(tx, found))):
+                if missing := sorted(
+                    set(wanted) - set(sqlite.groups.catalog.topic_names(tx, found))
+                ):
                     raise Exists(
                         f"group {name} exists, and is not for {missing[0]}",
                         hint=f"mq group alter {name} --topic {missing[0]}",
                     )
-            return operations.lag.status(tx, found)
+            return sqlite.operations.lag.status(tx, found)
 
     @frees_room
     def alter_group(
@@ -59,37 +61,41 @@ class GroupCalls(Calls):
         the DLQ and passed over.
         """
         with self._write() as tx:
-            config = groups.catalog.find(tx, name).config
+            config = sqlite.groups.catalog.find(tx, name).config
             changed = config._replace(**_encoded(settings))
             added = given_list(topics, "topics")
-            return operations.lag.status(tx, groups.membership.alter(tx, name, changed, added))
+            return sqlite.operations.lag.status(
+                tx, sqlite.groups.membership.alter(tx, name, changed, added)
+            )
 
     def groups(self) -> list[GroupStatus]:
         """Every group, by name."""
         with self._read() as tx:
             return [
-                operations.lag.status(tx, groups.catalog.find(tx, name))
-                for name in groups.catalog.names(tx)
+                sqlite.operations.lag.status(tx, sqlite.groups.catalog.find(tx, name))
+                for name in sqlite.groups.catalog.names(tx)
             ]
 
     def group(self, name: str) -> GroupStatus:
         """One group; raises `NotFound`."""
         with self._read() as tx:
-            return operations.lag.status(tx, groups.catalog.find(tx, name))
+            return sqlite.operations.lag.status(tx, sqlite.groups.catalog.find(tx, name))
 
     @frees_room
     def delete_group(self, name: str) -> None:
         """Delete a group with its offsets; raises `GroupActive` while it has members."""
         with self._write() as tx:
-            group = groups.catalog.find(tx, name)
-            groups.catalog.delete(tx, group, groups.membership.live_members(tx, group))
+            group = sqlite.groups.catalog.find(tx, name)
+            sqlite.groups.catalog.delete(
+                tx, group, sqlite.groups.membership.live_members(tx, group)
+            )
 
     def plan_reset(
         self, group: str, target: Target, scope: Scope | None = None
     ) -> list[OffsetChange]:
         """What `reset_group` would do; nothing is changed."""
         with self._read() as tx:
-            return groups.reset.plan(tx, group, target, scope)
+            return sqlite.groups.reset.plan(tx, group, target, scope)
 
     @frees_room
     def reset_group(
@@ -100,7 +106,7 @@ class GroupCalls(Calls):
         Raises `GroupActive` while it has live members, unless `force` fences them.
         """
         with self._write() as tx:
-            return groups.reset.apply(tx, group, target, scope, force)
+            return sqlite.groups.reset.apply(tx, group, target, scope, force)
 
     @frees_room
     def skip(
@@ -112,12 +118,12 @@ class GroupCalls(Calls):
         Works while the group is read; raises `BadInput` for any other record.
         """
         with self._write() as tx:
-            return groups.skip.skip(tx, group, record, to_queue)
+            return sqlite.groups.skip.skip(tx, group, record, to_queue)
 
     def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
         """How far groups are behind, one row per group and partition."""
         with self._read() as tx:
-            return operations.lag.lag(tx, group, topic)
+            return sqlite.operations.lag.lag(tx, group, topic)
 
 
 def _encoded(settings: GroupSettings) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from store import sqlite
 from store.api.base import Calls, frees_room
 from store.model import clock
 from store.model.addresses import Address
-from store.sqlite import operations
-from store.sqlite.operations import IDLE_AFTER, OVER
+from store.model.clock import IDLE_AFTER, OVER
 
 if TYPE_CHECKING:
     from store.model.maintenance import Finding, StoreStatus
@@ -19,13 +19,27 @@ if TYPE_CHECKING:
     from store.sqlite.operations.metrics import Family
 
 
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from store.model.errors import StalePlan
+
+if TYPE_CHECKING:
+    from store.sqlite.file.database import Snapshot
+    from store.topology.reading import Source
+    from store.topology.steps import Plan
+
+    File: TypeAlias = Source | str | os.PathLike[str]
+
+
 class OperationCalls(Calls):
     """The store itself: status, settings, verification."""
 
     def status(self) -> StoreStatus:
         """What is in the store, and how large it is."""
         with self._read() as tx:
-            return operations.maintenance.status(tx)
+            return sqlite.operations.maintenance.status(tx)
 
     def snapshot(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> Overview:
         """What the dashboard begins with: the store, its stalls and all that holds messages.
@@ -33,8 +47,8 @@ class OperationCalls(Calls):
         `over` and `idle_after` are seconds, as for `stalls`.
         """
         with self._read() as tx:
-            return operations.overview.overview(
-                tx, operations.stalls.terms.Terms(tx, over, idle_after)
+            return sqlite.operations.overview.overview(
+                tx, sqlite.operations.stalls.terms.Terms(tx, over, idle_after)
             )
 
     def stalls(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Stall]:
@@ -44,8 +58,8 @@ class OperationCalls(Calls):
         `idle_after` seconds.
         """
         with self._read() as tx:
-            return operations.stalls.ranking.stalls(
-                tx, operations.stalls.terms.Terms(tx, over, idle_after)
+            return sqlite.operations.stalls.ranking.stalls(
+                tx, sqlite.operations.stalls.terms.Terms(tx, over, idle_after)
             )
 
     def doctor(self, *, thorough: bool = False) -> list[Diagnosis]:
@@ -55,7 +69,7 @@ class OperationCalls(Calls):
         damage too.
         """
         with self._read() as tx:
-            return operations.doctor.examination.examine(tx, thorough=thorough)
+            return sqlite.operations.doctor.examination.examine(tx, thorough=thorough)
 
     def explain(
         self, address: Address, over: float = OVER, idle_after: float = IDLE_AFTER
@@ -65,31 +79,31 @@ class OperationCalls(Calls):
         One answer for each reader that it concerns; raises `NotFound`.
         """
         with self._read() as tx:
-            return operations.stalls.explain.explain(
-                tx, operations.stalls.terms.Terms(tx, over, idle_after), address
+            return sqlite.operations.stalls.explain.explain(
+                tx, sqlite.operations.stalls.terms.Terms(tx, over, idle_after), address
             )
 
     def metrics(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Family]:
         """Depths, lags, ages, stalls and sizes; `operations.metrics` writes them as text."""
         with self._read() as tx:
-            return operations.metrics.families(
-                tx, operations.stalls.terms.Terms(tx, over, idle_after)
+            return sqlite.operations.metrics.families(
+                tx, sqlite.operations.stalls.terms.Terms(tx, over, idle_after)
             )
 
     def topic_detail(self, name: str, group: str | None = None, limit: int = 500) -> TopicDetail:
         """A topic's partitions and where groups stand in them, up to `limit` each."""
         with self._read() as tx:
-            return operations.details.topic(tx, name, group, limit)
+            return sqlite.operations.details.topic(tx, name, group, limit)
 
     def queue_detail(self, name: str, limit: int = 500) -> QueueDetail:
         """A queue or share with up to `limit` leases and waits, the next to change first."""
         with self._read() as tx:
-            return operations.details.queue(tx, name, limit)
+            return sqlite.operations.details.queue(tx, name, limit)
 
     def letter_rows(self, queue: str | None = None, limit: int = 500) -> list[LetterRow]:
         """Dead letters counted by source, reason and what is alike in their errors, most first."""
         with self._read() as tx:
-            return operations.details.letters(tx, queue, limit)
+            return sqlite.operations.details.letters(tx, queue, limit)
 
     def kind(self, name: str, *wanted: Kind) -> str | None:
         """What a name stands for: `topic`, `queue`, `share`, or `None` for nothing.
@@ -132,7 +146,10 @@ class OperationCalls(Calls):
     def verify(self) -> list[Finding]:
         """Check file, counters and every record's checksum; an empty list means all is well."""
         with self._read() as tx:
-            return [*operations.maintenance.losses(tx), *operations.maintenance.verify(tx)]
+            return [
+                *sqlite.operations.maintenance.losses(tx),
+                *sqlite.operations.maintenance.verify(tx),
+            ]
 
     def lost_commits(self) -> Loss | None:
         """How many confirmed commits are missing in the file, and since when; see `Loss`.
@@ -158,10 +175,78 @@ class OperationCalls(Calls):
     def set_durability(self, durability: str) -> None:
         """Choose `full` or `normal` for every process that opens the store from now on."""
         with self._write() as tx:
-            operations.maintenance.set_durability(tx, durability)
+            sqlite.operations.maintenance.set_durability(tx, durability)
 
     @frees_room
     def set_max_bytes(self, most: int | None) -> None:
         """Bound the file's size in bytes for every process that opens the store from now on."""
         with self._write() as tx:
-            operations.maintenance.set_max_bytes(tx, most)
+            sqlite.operations.maintenance.set_max_bytes(tx, most)
+
+
+class TopologyCalls(Calls):
+    """Topologies: plan, apply, export."""
+
+    def plan(self, sources: Sequence[File], *, prune: bool = False) -> Plan:
+        """What applying topology files would do; raises `InvalidTopology` with all that is wrong.
+
+        A source is a path, or a `Source` with a name and bytes.
+        """
+        with self._read() as tx:
+            return _plan(tx, sources, prune)
+
+    def apply(
+        self, sources: Sequence[File], *, prune: bool = False, expected: Plan | None = None
+    ) -> Plan:
+        """Make the store what the files say, in one transaction; the steps that were done.
+
+        What is over changed limits then goes in steps, as in `alter_queue`.
+
+        With `prune`, what the files' topologies created and the files have no more is deleted.
+        Raises `InvalidTopology`, and `StalePlan` when the steps are no longer the `expected` ones.
+        """
+        from store import topology
+
+        with self._write() as tx:
+            plan = _plan(tx, sources, prune)
+            if expected is not None and not plan.is_same_as(expected):
+                raise StalePlan(
+                    "the store has changed since the plan was made; nothing was applied",
+                    hint="look at the new plan: mq plan FILE…",
+                )
+            settlings = topology.applying.carry_out(tx, plan)
+        for settling in settlings:
+            self._in_steps(settling.step)
+        self._in_steps(sqlite.log.retention.drain)
+        return plan
+
+    def topologies(self) -> set[str]:
+        """The names of the topologies that something in the store belongs to."""
+        from store import topology
+
+        with self._read() as tx:
+            return {thing.label for thing in topology.present.read(tx) if thing.label is not None}
+
+    def export(self) -> str:
+        """Everything in the store as a topology file in YAML, the same for the same store."""
+        from store import topology
+
+        with self._read() as tx:
+            return topology.writing.yaml(topology.present.read(tx))
+
+    def export_document(self) -> dict[str, Any]:
+        """The same as plain values."""
+        from store import topology
+
+        with self._read() as tx:
+            return topology.writing.document(topology.present.read(tx))
+
+
+def _plan(tx: Snapshot, sources: Sequence[File], prune: bool) -> Plan:
+    from store import topology
+
+    problems = topology.problems.Problems()
+    wanted = topology.reading.read(
+        [topology.reading.Source.of(source) for source in sources], problems
+    )
+    return topology.planning.plan(tx, wanted, problems, prune=prune)

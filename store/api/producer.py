@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from store.sqlite import exchanges, log, queues
+from store import sqlite
 
 if TYPE_CHECKING:
     from store.model.messages import MessageId, NewMessage
@@ -25,17 +25,17 @@ class Producer:
         self._sticky = sticky
         self.name = name
         with database.write() as tx:
-            self.epoch = log.producers.register(tx, name)
+            self.epoch = sqlite.log.producers.register(tx, name)
 
     def stored(self, destination: str) -> int:
         """How many records of this producer's input are stored in the topic or queue."""
         with self._database.read() as tx:
-            return log.producers.stored(tx, self.name, destination)
+            return sqlite.log.producers.stored(tx, self.name, destination)
 
     def published(self, exchange: str) -> int:
         """How many messages of this producer's input were published through the exchange."""
         with self._database.read() as tx:
-            return exchanges.publications.published(tx, self.name, exchange)
+            return sqlite.exchanges.publications.published(tx, self.name, exchange)
 
     def publish_many(
         self, exchange: str, messages: Sequence[NewMessage], first_sequence: int
@@ -63,30 +63,30 @@ class Producer:
         self, tx: Write, topic: str, records: Sequence[NewRecord | bytes | str], first_sequence: int
     ) -> list[RecordId]:
         """What `produce_many` does, as part of an open transaction."""
-        found = log.topics.find(tx, topic)
+        found = sqlite.log.topics.find(tx, topic)
         present = self._advance(tx, topic, first_sequence, len(records))
-        return log.append.produce(tx, found, records[present:], self._sticky(topic))
+        return sqlite.log.append.produce(tx, found, records[present:], self._sticky(topic))
 
     def send_in(
         self, tx: Write, queue: str, messages: Sequence[NewMessage], first_sequence: int
     ) -> list[MessageId]:
         """Send to a queue what is not stored yet, numbered as for `produce_many`."""
-        found = queues.catalog.find(tx, queue)
+        found = sqlite.queues.catalog.find(tx, queue)
         present = self._advance(tx, queue, first_sequence, len(messages))
-        return queues.send.send(tx, found, messages[present:])
+        return sqlite.queues.send.send(tx, found, messages[present:])
 
     def publish_in(
         self, tx: Write, exchange: str, messages: Sequence[NewMessage], first_sequence: int
     ) -> list[list[Placed]]:
         """What `publish_many` does, as part of an open transaction."""
-        present = exchanges.publications.published(tx, self.name, exchange)
+        present = sqlite.exchanges.publications.published(tx, self.name, exchange)
         fresh = messages[max(0, present - first_sequence) :]
-        placed = queues.publish.publish(tx, exchange, fresh, self._sticky)
+        placed = sqlite.queues.publish.publish(tx, exchange, fresh, self._sticky)
         end = first_sequence + len(messages)
-        exchanges.publications.advance(tx, self.name, self.epoch, exchange, end)
+        sqlite.exchanges.publications.advance(tx, self.name, self.epoch, exchange, end)
         return placed
 
     def _advance(self, tx: Write, destination: str, first_sequence: int, records: int) -> int:
-        return log.producers.advance(
+        return sqlite.log.producers.advance(
             tx, self.name, self.epoch, destination, first_sequence, records
         )

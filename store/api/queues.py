@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
+from store import sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.model.errors import BadInput, MqError, NotFound
 from store.model.topics import DELIVERIES_WITH_DLQ
-from store.sqlite import leases, log, queues
 from store.sqlite.log.encoding import check_text, check_whole, given_list, milliseconds
-from store.sqlite.queues import order, policies
 
 if TYPE_CHECKING:
     from store.model.errors import Damaged
@@ -41,29 +40,29 @@ class QueueCalls(Calls):
         if config.dlq is not None and "max_deliveries" not in settings:
             config = config._replace(max_deliveries=DELIVERIES_WITH_DLQ)
         with self._write() as tx:
-            present = queues.catalog.find_or_none(tx, name) if if_not_exists else None
+            present = sqlite.queues.catalog.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
                 check_agreement("queue", name, present.config, config, _INSTEAD)
-                return queues.counts.status(tx, present)
-            return queues.counts.status(tx, queues.catalog.create(tx, name, config))
+                return sqlite.queues.counts.status(tx, present)
+            return sqlite.queues.counts.status(tx, sqlite.queues.catalog.create(tx, name, config))
 
     def queues(self) -> list[QueueStatus]:
         """Every queue, by name."""
         with self._looking() as tx:
             return [
-                queues.counts.status(tx, queues.catalog.find(tx, name))
-                for name in queues.catalog.names(tx)
+                sqlite.queues.counts.status(tx, sqlite.queues.catalog.find(tx, name))
+                for name in sqlite.queues.catalog.names(tx)
             ]
 
     def queue(self, name: str) -> QueueStatus:
         """One queue; raises `NotFound`."""
         with self._looking() as tx:
-            return queues.counts.status(tx, queues.catalog.find(tx, name))
+            return sqlite.queues.counts.status(tx, sqlite.queues.catalog.find(tx, name))
 
     def queue_config(self, name: str) -> QueueConfig:
         """The settings of one queue, without a look at what is in it; raises `NotFound`."""
         with self._read() as tx:
-            return queues.catalog.find(tx, name).config
+            return sqlite.queues.catalog.find(tx, name).config
 
     def alter_queue(self, name: str, **settings: Unpack[QueueSettings]) -> QueueStatus:
         """Change what is given and keep the rest; messages stay, but for those over a limit.
@@ -73,37 +72,37 @@ class QueueCalls(Calls):
         """
         encoded = _encoded(settings)
         settling = self._step(
-            lambda tx: queues.altering.alter(tx, name, _completed(tx, name, encoded))
+            lambda tx: sqlite.queues.altering.alter(tx, name, _completed(tx, name, encoded))
         )
         if settling.has_more:
             self._in_steps(settling.step)
         with self._read() as tx:
-            return queues.counts.status(tx, queues.catalog.find(tx, name))
+            return sqlite.queues.counts.status(tx, sqlite.queues.catalog.find(tx, name))
 
     def plan_queue_alter(self, name: str, **settings: Unpack[QueueSettings]) -> QueueConfig:
         """The settings that `alter_queue` would leave; nothing is changed. Raises what it would."""
         encoded = _encoded(settings)
         with self._read() as tx:
-            return queues.catalog.altered(tx, name, _completed(tx, name, encoded))
+            return sqlite.queues.catalog.altered(tx, name, _completed(tx, name, encoded))
 
     def delete_queue(self, name: str) -> QueueStatus:
         """Delete a queue with its messages; the queue as it was."""
         before = self._step(lambda tx: _delete(tx, name))
-        self._in_steps(log.retention.drain)
+        self._in_steps(sqlite.log.retention.drain)
         return before
 
     def purge_queue(self, name: str, *, keep_leased: bool = False) -> int:
         """Remove the messages, leased ones too unless `keep_leased`; how many."""
-        purge = queues.purge.unleased if keep_leased else queues.purge.everything
-        removed = self._step(lambda tx: purge(tx, queues.catalog.find(tx, name)))
-        self._in_steps(log.retention.drain)
+        purge = sqlite.queues.purge.unleased if keep_leased else sqlite.queues.purge.everything
+        removed = self._step(lambda tx: purge(tx, sqlite.queues.catalog.find(tx, name)))
+        self._in_steps(sqlite.log.retention.drain)
         return removed
 
     @frees_room
     def purge_message(self, queue: str, sequence: int) -> None:
         """Remove one message, leased or damaged or whatever it is; raises `NotFound`."""
         with self._write() as tx:
-            queues.purge.one(tx, queues.catalog.find(tx, queue), sequence)
+            sqlite.queues.purge.one(tx, sqlite.queues.catalog.find(tx, queue), sequence)
 
     def send(
         self,
@@ -135,7 +134,7 @@ class QueueCalls(Calls):
         Raises `BadRecord` for the first that can't be stored.
         """
         with self._write() as tx:
-            return queues.send.send(tx, queues.catalog.find(tx, queue), messages)
+            return sqlite.queues.send.send(tx, sqlite.queues.catalog.find(tx, queue), messages)
 
     @frees_room
     def _receive(
@@ -154,28 +153,40 @@ class QueueCalls(Calls):
         check_text(holder, "a holder")
         name = holder or holders.default_name()
         with self._write(until=until) as tx:
-            swept = policies.sweep.sweep(tx) if policies.sweep.is_due(tx) else 0
-            found = queues.catalog.find(tx, queue)
-            looks = leases.abandoned.is_due(tx, found.reader)
-            freed = leases.abandoned.free(tx, found.reader) if looks else 0
-            leases.move.keep_within_limits(tx, found.reader)
+            swept = (
+                sqlite.queues.policies.expiry.sweep(tx)
+                if sqlite.queues.policies.expiry.is_due(tx)
+                else 0
+            )
+            found = sqlite.queues.catalog.find(tx, queue)
+            looks = sqlite.leases.abandoned.is_due(tx, found.reader)
+            freed = sqlite.leases.abandoned.free(tx, found.reader) if looks else 0
+            sqlite.leases.move.keep_within_limits(tx, found.reader)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
             who = holders.of_this_process(tx, name, attached)
-            mischief = None if found.config.chaos is None else policies.chaos.Mischief(tx, found)
+            mischief = (
+                None
+                if found.config.chaos is None
+                else sqlite.queues.policies.chaos.Mischief(tx, found)
+            )
             if mischief is not None:
                 mischief.stir()
             picked, taken_out, damage = [], 0, None
             room = _room(tx, found, who, most, prefetch)
             if room:
-                kind = order.fair.FairReceiver if found.config.fair else leases.receive.Receiver
+                kind = (
+                    sqlite.queues.order.fair.FairReceiver
+                    if found.config.fair
+                    else sqlite.leases.receive.Receiver
+                )
                 receiver = kind(tx, found.reader, room, duration, who)
                 picked, taken_out = receiver.receive(), receiver.taken_out
                 damage = receiver.damage
             if mischief is not None:
                 mischief.double(picked)
             if not looks and len(picked) < most:
-                freed = leases.abandoned.free(tx, found.reader)
-            messages = queues.view.leased(tx, found, picked, name)
+                freed = sqlite.leases.abandoned.free(tx, found.reader)
+            messages = sqlite.queues.view.leased(tx, found, picked, name)
             return messages, taken_out + freed + swept, damage
 
     @frees_room
@@ -187,8 +198,8 @@ class QueueCalls(Calls):
         from store.sqlite.leases import holders
 
         with self._write() as tx:
-            policies.single_active.leave(
-                tx, queues.catalog.find(tx, queue), holder or holders.default_name()
+            sqlite.queues.policies.single_active.leave(
+                tx, sqlite.queues.catalog.find(tx, queue), holder or holders.default_name()
             )
 
     def ack(self, receipts: Sequence[str]) -> None:
@@ -198,7 +209,7 @@ class QueueCalls(Calls):
         the good ones are settled all the same, except in a transaction; `error.failures` says
         which were not, and why.
         """
-        self._settle(receipts, leases.settle.acknowledge)
+        self._settle(receipts, sqlite.leases.settle.acknowledge)
 
     def nack(
         self, receipts: Sequence[str], delay: Seconds | None = None, error: str | None = None
@@ -206,16 +217,16 @@ class QueueCalls(Calls):
         """Give messages back, after `delay` seconds, else as the queue's retry delays say."""
         wait = None if delay is None else milliseconds(delay, "delay")
         check_text(error, "an error")
-        self._settle(receipts, leases.settle.give_back(wait, error, "nacked"))
+        self._settle(receipts, sqlite.leases.settle.give_back(wait, error, "nacked"))
 
     def reject(self, receipts: Sequence[str], error: str | None = None) -> None:
         """Refuse messages for good: to the DLQ, or away where the queue has none."""
         check_text(error, "an error")
-        self._settle(receipts, leases.settle.reject(error))
+        self._settle(receipts, sqlite.leases.settle.reject(error))
 
     def extend(self, receipts: Sequence[str], duration: Seconds) -> None:
         """Let leases last `duration` seconds from now; 0 gives the messages back at once."""
-        self._settle(receipts, leases.settle.extend(milliseconds(duration, "duration")))
+        self._settle(receipts, sqlite.leases.settle.extend(milliseconds(duration, "duration")))
 
     def unreceive(self, receipts: Sequence[str]) -> None:
         """Give back what was received and not begun, as if it had not been delivered.
@@ -223,10 +234,10 @@ class QueueCalls(Calls):
         Each message returns to its place; the delivery counts for no limit and is in no history
         (AMQP 1.0: released). Raises `LeaseLost` as `ack` does.
         """
-        self._settle(receipts, leases.settle.unreceive)
+        self._settle(receipts, sqlite.leases.settle.unreceive)
 
     @frees_room
-    def _settle(self, receipts: Sequence[str], action: leases.settle.Action) -> None:
+    def _settle(self, receipts: Sequence[str], action: sqlite.leases.settle.Action) -> None:
         texts = [receipts] if isinstance(receipts, str) else given_list(receipts, "receipts")
         for text in texts:
             if not isinstance(text, str):
@@ -234,7 +245,7 @@ class QueueCalls(Calls):
                     f"a receipt is text, not {type(text).__name__}", hint="give message.receipt"
                 )
         with self._write() as tx:
-            refused = leases.settle.settle(tx, texts, action)
+            refused = sqlite.leases.settle.settle(tx, texts, action)
             if refused and self._all_or_nothing:
                 raise _refusal(texts, refused)
         if refused:
@@ -245,36 +256,42 @@ class QueueCalls(Calls):
         check_whole(after, "a sequence", -1)
         check_whole(limit, "a limit")
         with self._looking() as tx:
-            return queues.view.messages(tx, queues.catalog.find(tx, queue), after, limit)
+            return sqlite.queues.view.messages(
+                tx, sqlite.queues.catalog.find(tx, queue), after, limit
+            )
 
     def message(self, queue: str, sequence: int) -> Message:
         """Look at one message; raises `NotFound`."""
         with self._read() as tx:
-            return queues.view.message(tx, queues.catalog.find(tx, queue), sequence)
+            return sqlite.queues.view.message(tx, sqlite.queues.catalog.find(tx, queue), sequence)
 
     def history(self, queue: str, sequence: int) -> list[Attempt]:
         """The failed deliveries of a message in this queue, first to last."""
         with self._read() as tx:
-            stored = queues.view.find_message(tx, queues.catalog.find(tx, queue), sequence)
-            return leases.attempts.history(tx, stored.slot.lease_id(sequence))
+            stored = sqlite.queues.view.find_message(
+                tx, sqlite.queues.catalog.find(tx, queue), sequence
+            )
+            return sqlite.leases.attempts.history(tx, stored.slot.lease_id(sequence))
 
     def leases(self, name: str | None = None, *, expired: bool = False) -> list[LeaseStatus]:
         """Who holds what of a queue or share, until when; with `expired`, what lapsed."""
         with self._read() as tx:
             chosen = (
-                leases.lookup.all_readers(tx)
+                sqlite.leases.messages.all_readers(tx)
                 if name is None
-                else [leases.lookup.find_reader(tx, name)]
+                else [sqlite.leases.messages.find_reader(tx, name)]
             )
-            return [lease for one in chosen for lease in queues.view.lease_list(tx, one, expired)]
+            return [
+                lease for one in chosen for lease in sqlite.queues.view.lease_list(tx, one, expired)
+            ]
 
     @frees_room
     def release(self, queue: str, sequence: int) -> None:
         """Make a message ready that somebody holds, or that waits; else raises `NotFound`."""
         with self._write() as tx:
-            found = queues.catalog.find(tx, queue)
-            stored = queues.view.find_message(tx, found, sequence)
-            if not leases.settle.release(tx, found.reader, stored):
+            found = sqlite.queues.catalog.find(tx, queue)
+            stored = sqlite.queues.view.find_message(tx, found, sequence)
+            if not sqlite.leases.settle.release(tx, found.reader, stored):
                 raise NotFound(
                     f"nobody holds {queue}@{sequence}, and it waits for nothing",
                     hint=f"mq lease list {queue}",
@@ -282,20 +299,22 @@ class QueueCalls(Calls):
 
 
 def _delete(tx: Write, name: str) -> QueueStatus:
-    before = queues.counts.status(tx, queues.catalog.find(tx, name))
-    queues.catalog.delete(tx, name)
+    before = sqlite.queues.counts.status(tx, sqlite.queues.catalog.find(tx, name))
+    sqlite.queues.catalog.delete(tx, name)
     return before
 
 
 def _room(
-    tx: Write, queue: queues.catalog.Queue, holder: int, most: int, prefetch: int | None
+    tx: Write, queue: sqlite.queues.catalog.Queue, holder: int, most: int, prefetch: int | None
 ) -> int:
     """How many messages a holder may be given now."""
-    if queue.config.single_active and not policies.single_active.admit(tx, queue, holder):
+    if queue.config.single_active and not sqlite.queues.policies.single_active.admit(
+        tx, queue, holder
+    ):
         return 0
     if prefetch is None:
         return most
-    return max(0, min(most, prefetch - leases.rows.in_hand(tx, queue.reader, holder)))
+    return max(0, min(most, prefetch - sqlite.leases.rows.in_hand(tx, queue.reader, holder)))
 
 
 def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
@@ -309,7 +328,7 @@ def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
 
 def _completed(tx: Snapshot, name: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Changes with what follows from them: a DLQ alone sets a limit of deliveries."""
-    if settings.get("dlq") and queues.catalog.find(tx, name).config.max_deliveries is None:
+    if settings.get("dlq") and sqlite.queues.catalog.find(tx, name).config.max_deliveries is None:
         return {"max_deliveries": DELIVERIES_WITH_DLQ, **settings}
     return settings
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
+from store import sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.api.queues import MOST_AT_ONCE
 from store.model.errors import BadInput, Exists
-from store.sqlite import leases, log, queues, shares
 from store.sqlite.log.encoding import check_text, check_whole, milliseconds
 
 if TYPE_CHECKING:
@@ -40,28 +40,34 @@ class ShareCalls(Calls):
         config = ShareConfig(**_encoded(settings))
         with self._write() as tx:
             place = (
-                log.positions.parse_position(start, tx.wall) if isinstance(start, str) else start
+                sqlite.log.positions.parse_position(start, tx.wall)
+                if isinstance(start, str)
+                else start
             )
-            present = shares.catalog.find_or_none(tx, name) if if_not_exists else None
+            present = sqlite.shares.catalog.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
                 _check_agreement(present, topic, config)
-                return shares.view.status(tx, present)
-            return shares.view.status(tx, shares.catalog.create(tx, name, topic, config, place))
+                return sqlite.shares.view.status(tx, present)
+            return sqlite.shares.view.status(
+                tx, sqlite.shares.catalog.create(tx, name, topic, config, place)
+            )
 
     def shares(self) -> list[ShareStatus]:
         """Every share, by name."""
         with self._read() as tx:
-            return [shares.view.status(tx, share) for share in shares.catalog.every(tx)]
+            return [
+                sqlite.shares.view.status(tx, share) for share in sqlite.shares.catalog.every(tx)
+            ]
 
     def share(self, name: str) -> ShareStatus:
         """One share; raises `NotFound`."""
         with self._read() as tx:
-            return shares.view.status(tx, shares.catalog.find(tx, name))
+            return sqlite.shares.view.status(tx, sqlite.shares.catalog.find(tx, name))
 
     def in_flight(self, share: str) -> list[InFlight]:
         """The records that a share handed out and that are not finished, in order."""
         with self._read() as tx:
-            return shares.view.in_flight(tx, shares.catalog.find(tx, share))
+            return sqlite.shares.view.in_flight(tx, sqlite.shares.catalog.find(tx, share))
 
     def alter_share(self, name: str, **settings: Unpack[ShareSettings]) -> ShareStatus:
         """Change what is given and keep the rest; what somebody holds stays so.
@@ -70,7 +76,7 @@ class ShareCalls(Calls):
         copied to the DLQ if there is one: more than a hundred in steps, each its own transaction.
         """
         encoded = _encoded(settings)
-        settling = self._step(lambda tx: queues.altering.alter_share(tx, name, encoded))
+        settling = self._step(lambda tx: sqlite.queues.altering.alter_share(tx, name, encoded))
         if settling.has_more:
             self._in_steps(settling.step)
         return self.share(name)
@@ -79,7 +85,7 @@ class ShareCalls(Calls):
         """The settings that `alter_share` would leave; nothing is changed. Raises what it would."""
         encoded = _encoded(settings)
         with self._read() as tx:
-            return shares.catalog.altered(tx, name, encoded)
+            return sqlite.shares.catalog.altered(tx, name, encoded)
 
     @frees_room
     def delete_share(self, name: str, *, force: bool = False) -> ShareStatus:
@@ -88,8 +94,8 @@ class ShareCalls(Calls):
         Raises `GroupActive` while somebody holds a record of it, unless `force` takes it away.
         """
         with self._write() as tx:
-            before = shares.view.status(tx, shares.catalog.find(tx, name))
-            shares.catalog.delete(tx, name, force=force)
+            before = sqlite.shares.view.status(tx, sqlite.shares.catalog.find(tx, name))
+            sqlite.shares.catalog.delete(tx, name, force=force)
             return before
 
     @frees_room
@@ -100,7 +106,7 @@ class ShareCalls(Calls):
         none of them is named.
         """
         with self._write() as tx:
-            shares.release.release(tx, record, share)
+            sqlite.shares.release.release(tx, record, share)
 
     @frees_room
     def skip_record(self, share: str, record: Address, to_queue: str | None = None) -> None:
@@ -109,12 +115,12 @@ class ShareCalls(Calls):
         Its holder's receipt is refused from then on. Raises `NotFound` when it is not in flight.
         """
         with self._write() as tx:
-            shares.skip.skip(tx, share, record, to_queue)
+            sqlite.shares.skip.skip(tx, share, record, to_queue)
 
     def plan_share_reset(self, name: str, target: Position) -> list[OffsetChange]:
         """What `reset_share` would do; nothing is changed."""
         with self._read() as tx:
-            return shares.catalog.plan_reset(tx, name, target)
+            return sqlite.shares.catalog.plan_reset(tx, name, target)
 
     @frees_room
     def reset_share(
@@ -125,7 +131,7 @@ class ShareCalls(Calls):
         Raises `GroupActive` while somebody holds a record of it, unless `force` takes it away.
         """
         with self._write() as tx:
-            return shares.catalog.reset(tx, name, target, force=force)
+            return sqlite.shares.catalog.reset(tx, name, target, force=force)
 
     @frees_room
     def _acquire(
@@ -144,23 +150,23 @@ class ShareCalls(Calls):
         check_text(holder, "a holder")
         name = holder or holders.default_name()
         with self._write(until=until) as tx:
-            found = shares.catalog.find(tx, share)
+            found = sqlite.shares.catalog.find(tx, share)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
-            shares.catalog.check_lease(duration)
-            looks = leases.abandoned.is_due(tx, found.reader)
-            freed = leases.abandoned.free(tx, found.reader) if looks else 0
+            sqlite.shares.catalog.check_lease(duration)
+            looks = sqlite.leases.abandoned.is_due(tx, found.reader)
+            freed = sqlite.leases.abandoned.free(tx, found.reader) if looks else 0
             who = holders.of_this_process(tx, name, attached)
-            receiver = leases.receive.Receiver(tx, found.reader, most, duration, who)
+            receiver = sqlite.leases.receive.Receiver(tx, found.reader, most, duration, who)
             picked = receiver.receive()
             if picked:
-                shares.catalog.keep_turn(tx, found, picked[-1].slot.number + 1)
+                sqlite.shares.catalog.keep_turn(tx, found, picked[-1].slot.number + 1)
             if not looks and len(picked) < most:
-                freed = leases.abandoned.free(tx, found.reader)
-            records = shares.view.acquired(tx, found, picked, name)
+                freed = sqlite.leases.abandoned.free(tx, found.reader)
+            records = sqlite.shares.view.acquired(tx, found, picked, name)
             return records, receiver.taken_out + freed, receiver.damage
 
 
-def _check_agreement(present: shares.catalog.Share, topic: str, config: ShareConfig) -> None:
+def _check_agreement(present: sqlite.shares.catalog.Share, topic: str, config: ShareConfig) -> None:
     if present.topic != topic:
         raise Exists(
             f"share {present.name} exists, and is of {present.topic}, not {topic}",

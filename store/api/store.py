@@ -11,24 +11,21 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
+from store import sqlite
 from store.api.dead_letters import DeadLetterCalls
 from store.api.exchanges import RoutingCalls
 from store.api.groups import GroupCalls
-from store.api.operations import OperationCalls
+from store.api.operations import OperationCalls, TopologyCalls
 from store.api.queues import QueueCalls
 from store.api.shares import ShareCalls
-from store.api.tables import TableCalls
-from store.api.topics import TopicCalls
-from store.api.topology import TopologyCalls
+from store.api.topics import TableCalls, TopicCalls
 from store.model.clock import SystemClock
 from store.model.errors import Busy, Damaged, NotFound, StoreFull, secondary_to
 from store.model.topics import in_seconds
-from store.sqlite import leases, log, operations, queues
 from store.sqlite.file import files
 from store.sqlite.file.connections import translated
 from store.sqlite.file.database import Database
 from store.sqlite.log.encoding import milliseconds
-from store.sqlite.queues import policies
 
 if TYPE_CHECKING:
     from store.api.consumer import Consumer
@@ -64,7 +61,7 @@ class Store(
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._placements: dict[str, log.placement.StickyPlacement] = {}
+        self._placements: dict[str, sqlite.log.placement.StickyPlacement] = {}
         # Damage that a receive from a queue or share came upon while it had something to give.
         self._untold: dict[str, Damaged] = {}
 
@@ -138,7 +135,7 @@ class Store(
         from store.api.consumer import Consumer, joining
 
         position = (
-            log.positions.parse_position(start, self.clock.wall())
+            sqlite.log.positions.parse_position(start, self.clock.wall())
             if isinstance(start, str)
             else start
         )
@@ -237,21 +234,21 @@ class Store(
 
     def _own_wait(self, queue: str) -> float:
         with self._read() as tx:
-            return queues.catalog.find(tx, queue).config.wait / 1000
+            return sqlite.queues.catalog.find(tx, queue).config.wait / 1000
 
     def _wait_for_message(
         self, name: str, since: int, deadline: float, until: Callable[[], bool] | None
     ) -> None:
         # Whatever comes first: somebody's commit, or a lease or delay that ends by itself.
         with self._read() as tx:
-            reader = leases.lookup.find_reader(tx, name)
+            reader = sqlite.leases.messages.find_reader(tx, name)
             pauses = [
-                queues.view.seconds_until_due(tx, reader),
-                policies.expiry.seconds_until_next(tx),
+                sqlite.queues.view.seconds_until_due(tx, reader),
+                sqlite.queues.policies.expiry.seconds_until_next(tx),
             ]
             # Who stands in line looks whether those in front are still there, and is seen itself.
-            if reader.single_active or leases.abandoned.is_possible(tx, reader):
-                pauses.append(leases.abandoned.CHECK_SECONDS)
+            if reader.single_active or sqlite.leases.abandoned.is_possible(tx, reader):
+                pauses.append(sqlite.leases.abandoned.CHECK_SECONDS)
         deadline = min([deadline, *(monotonic() + pause for pause in pauses if pause is not None)])
         from store.sqlite.file import waiting
 
@@ -297,7 +294,7 @@ class Store(
         Raises `Damaged` where it has problems, `Exists` where the file is there already, and
         `BadInput` for a name that no store can have.
         """
-        return operations.copies.back_up(self._database, files.resolve(target), progress)
+        return sqlite.operations.copies.back_up(self._database, files.resolve(target), progress)
 
     @classmethod
     def restore(
@@ -320,7 +317,7 @@ class Store(
         source, target = files.resolve(backup), files.resolve(path)
         if not allow_network_fs:
             files.refuse_network_file_system(target.parent)
-        return operations.copies.restore(
+        return sqlite.operations.copies.restore(
             source, target, clock or SystemClock(), in_seconds(timeout), progress
         )
 
@@ -333,7 +330,7 @@ class Store(
         clock: Clock | None = None,
     ) -> Contents:
         """How much is in the file of a store of any schema, which is left as it is."""
-        return operations.copies.contents(
+        return sqlite.operations.copies.contents(
             files.resolve(path), clock or SystemClock(), in_seconds(timeout)
         )
 
@@ -380,13 +377,13 @@ class Store(
     def _with_reserve(self, call: Callable[[], Taken]) -> Taken:
         return self._database.with_reserve(call)
 
-    def _sticky(self, topic: str) -> log.placement.StickyPlacement:
-        return self._placements.setdefault(topic, log.placement.StickyPlacement())
+    def _sticky(self, topic: str) -> sqlite.log.placement.StickyPlacement:
+        return self._placements.setdefault(topic, sqlite.log.placement.StickyPlacement())
 
 
 def _free_pages(tx: Write) -> int:
     pages = _PAGES_A_STEP_WHEN_FULL if tx.lock.lends else _PAGES_A_STEP
-    return operations.maintenance.free_pages(tx, pages)
+    return sqlite.operations.maintenance.free_pages(tx, pages)
 
 
 def _require_folder(folder: Path) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
+from store import sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.model.errors import BadInput, Exists
 from store.model.topics import NewRecord, TopicConfig
-from store.sqlite import groups, log
 from store.sqlite.log.encoding import check_whole, encode_bytes
 
 if TYPE_CHECKING:
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from store.model.topics import Headers, Record, RecordId, Timestamp, TopicSettings, TopicStatus
     from store.sqlite.file.database import Snapshot, Write
     from store.sqlite.log.positions import Position
+
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from store.model.addresses import Address
+    from store.model.maintenance import CompactionResult
+    from store.model.topics import Record
+    from store.sqlite.log.projections import Projection
 
 _TIMES = ("retention", "tombstone_delay", "compaction_lag")
 _SETTINGS = ("partitions", *TopicConfig._fields)
@@ -40,22 +50,25 @@ class TopicCalls(Calls):
         """
         config = TopicConfig(**encoded(settings, _TIMES, _SETTINGS))
         with self._write() as tx:
-            present = log.topics.find_or_none(tx, name) if if_not_exists else None
+            present = sqlite.log.topics.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
-                status = log.topics.status(present)
+                status = sqlite.log.topics.status(present)
                 _check_agreement(status, partitions, config)
                 return status
-            return log.topics.status(log.topics.create(tx, name, partitions, config))
+            return sqlite.log.topics.status(sqlite.log.topics.create(tx, name, partitions, config))
 
     def topics(self) -> list[TopicStatus]:
         """Every topic, by name."""
         with self._read() as tx:
-            return [log.topics.status(log.topics.find(tx, name)) for name in log.topics.names(tx)]
+            return [
+                sqlite.log.topics.status(sqlite.log.topics.find(tx, name))
+                for name in sqlite.log.topics.names(tx)
+            ]
 
     def topic(self, name: str) -> TopicStatus:
         """One topic; raises `NotFound`."""
         with self._read() as tx:
-            return log.topics.status(log.topics.find(tx, name))
+            return sqlite.log.topics.status(sqlite.log.topics.find(tx, name))
 
     @frees_room
     def alter_topic(
@@ -64,12 +77,12 @@ class TopicCalls(Calls):
         """Change what is given and keep the rest. More partitions place most keys elsewhere."""
         with self._write() as tx:
             changes = encoded(settings, _TIMES, _SETTINGS)
-            return log.topics.status(log.topics.alter(tx, name, partitions, changes))
+            return sqlite.log.topics.status(sqlite.log.topics.alter(tx, name, partitions, changes))
 
     def delete_topic(self, name: str) -> TopicStatus:
         """Delete a topic, its records and every group's place in it; the topic as it was."""
-        before = self._step(lambda tx: log.topics.delete(tx, name))
-        self._in_steps(log.retention.drain)
+        before = self._step(lambda tx: sqlite.log.topics.delete(tx, name))
+        self._in_steps(sqlite.log.retention.drain)
         return before
 
     def trim(self, topic: str, before: Position, partition: int | None = None) -> list[TrimResult]:
@@ -79,7 +92,7 @@ class TopicCalls(Calls):
         """
         planned = self.trim_preview(topic, before, partition)
         with self._read() as tx:
-            ids = [p.id for p in log.topics.find(tx, topic).partitions]
+            ids = [p.id for p in sqlite.log.topics.find(tx, topic).partitions]
         for result in planned:
             step = partial(_trim_step, partition=ids[result.partition], before=result.start)
             self._in_steps(step)
@@ -90,7 +103,7 @@ class TopicCalls(Calls):
     ) -> list[TrimResult]:
         """What `trim` would remove."""
         with self._read() as tx:
-            found = log.topics.find(tx, topic)
+            found = sqlite.log.topics.find(tx, topic)
             if found.config.cleanup == "compact":
                 raise BadInput(
                     f"topic {topic} is only compacted; trimming it would lose the newest values",
@@ -122,8 +135,8 @@ class TopicCalls(Calls):
         the partition's last is raised to it.
         """
         with self._write() as tx:
-            found = log.topics.find(tx, topic)
-            return log.append.produce(tx, found, records, self._sticky(topic))
+            found = sqlite.log.topics.find(tx, topic)
+            return sqlite.log.append.produce(tx, found, records, self._sticky(topic))
 
     def read(
         self, topic: str, partition: int = 0, offset: int = 0, limit: int = 1000,
@@ -136,9 +149,9 @@ class TopicCalls(Calls):
         check_whole(offset, "an offset", -1)
         check_whole(limit, "a limit")
         with self._read() as tx:
-            found = log.topics.find(tx, topic)
+            found = sqlite.log.topics.find(tx, topic)
             chosen = found.partition(partition)
-            return log.read.read(
+            return sqlite.log.read.read(
                 tx, found, chosen, offset, limit, max_bytes, mark_damaged=mark_damaged
             )
 
@@ -151,8 +164,8 @@ class TopicCalls(Calls):
         """
         check_whole(offset, "an offset", -1)
         with self._read() as tx:
-            found = log.topics.find(tx, topic)
-            return log.read.find(
+            found = sqlite.log.topics.find(tx, topic)
+            return sqlite.log.read.find(
                 tx, found, found.partition(partition), offset, mark_damaged=mark_damaged
             )
 
@@ -161,19 +174,23 @@ class TopicCalls(Calls):
     ) -> int:
         """The offset that a position stands for in a partition, moved into the log."""
         with self._read() as tx:
-            found = log.topics.find(tx, topic).partition(partition)
-            reader = None if group is None else groups.catalog.find(tx, group).id
+            found = sqlite.log.topics.find(tx, topic).partition(partition)
+            reader = None if group is None else sqlite.groups.catalog.find(tx, group).id
             committed = (
-                None if reader is None else groups.reset.committed_offset(tx, reader, found.id)
+                None
+                if reader is None
+                else sqlite.groups.reset.committed_offset(tx, reader, found.id)
             )
-            return log.positions.clamp(found, log.positions.resolve(tx, found, position, committed))
+            return sqlite.log.positions.clamp(
+                found, sqlite.log.positions.resolve(tx, found, position, committed)
+            )
 
     def resolve_all(self, topic: str, position: Position) -> list[int]:
         """`resolve` for every partition of a topic, in order, as of one moment."""
         with self._read() as tx:
-            partitions = log.topics.find(tx, topic).partitions
+            partitions = sqlite.log.topics.find(tx, topic).partitions
             return [
-                log.positions.clamp(found, log.positions.resolve(tx, found, position))
+                sqlite.log.positions.clamp(found, sqlite.log.positions.resolve(tx, found, position))
                 for found in partitions
             ]
 
@@ -182,8 +199,8 @@ class TopicCalls(Calls):
         encoded = encode_bytes(key, "key")
         assert encoded is not None
         with self._read() as tx:
-            return log.placement.partition_for_key(
-                encoded, len(log.topics.find(tx, topic).partitions)
+            return sqlite.log.placement.partition_for_key(
+                encoded, len(sqlite.log.topics.find(tx, topic).partitions)
             )
 
     def moving_keys(self, topic: str, partitions: int) -> tuple[int, int]:
@@ -192,40 +209,43 @@ class TopicCalls(Calls):
         Counted among the keys of the newest 1,000 or so records.
         """
         with self._read() as tx:
-            found = log.topics.find(tx, topic)
-            keys = log.read.newest_keys(tx, found)
+            found = sqlite.log.topics.find(tx, topic)
+            keys = sqlite.log.read.newest_keys(tx, found)
         before = len(found.partitions)
         moving = [
             key
             for key in keys
-            if log.placement.partition_for_key(key, partitions)
-            != log.placement.partition_for_key(key, before)
+            if sqlite.log.placement.partition_for_key(key, partitions)
+            != sqlite.log.placement.partition_for_key(key, before)
         ]
         return len(moving), len(keys)
 
 
 def _trim_step(tx: Write, partition: int, before: int) -> bool:
-    return log.retention.trim_step(tx, partition, before) is not None
+    return sqlite.log.retention.trim_step(tx, partition, before) is not None
 
 
 def _trim_plan(
-    tx: Snapshot, topic: log.topics.Topic, partition: log.topics.Partition, before: Position
+    tx: Snapshot,
+    topic: sqlite.log.topics.Topic,
+    partition: sqlite.log.topics.Partition,
+    before: Position,
 ) -> TrimResult:
     from store.model.maintenance import TrimResult
 
-    log.positions.check(before)
+    sqlite.log.positions.check(before)
     if before.kind in {"time", "came"}:
         # What is removed for its age is so by when it came, as by retention.
-        target = log.read.end_of_older(tx, partition, before.number)
+        target = sqlite.log.read.end_of_older(tx, partition, before.number)
     else:
-        target = log.positions.resolve(tx, partition, before)
+        target = sqlite.log.positions.resolve(tx, partition, before)
     address = f"{topic.name}/{partition.number}"
     if before.kind == "offset" and target > partition.next:
         raise BadInput(
             f"{address} ends at {partition.next}; it can't be trimmed before {target}",
             hint=f"to remove everything: mq topic trim {address} --before latest",
         )
-    start = log.positions.clamp(partition, target)
+    start = sqlite.log.positions.clamp(partition, target)
     removed = tx.value(
         "select count(*) from mq_records where id >= :first and id < :end",
         {"first": partition.base + partition.start, "end": partition.base + start},
@@ -241,3 +261,61 @@ def _check_agreement(present: TopicStatus, partitions: int, config: TopicConfig)
             hint=f"mq topic show {present.name}",
         )
     check_agreement("topic", present.name, present.config, config)
+
+
+PROJECTED_AT_ONCE = 1_000
+
+
+class TableCalls(Calls):
+    """Logs as tables."""
+
+    def latest(self, topic: str, key: bytes | str | None = None) -> list[Record]:
+        """The newest record of every key, or of one, by key; deleted keys are left out."""
+        wanted = encode_bytes(key, "key")
+        with self._read() as tx:
+            found = sqlite.log.topics.find(tx, topic)
+            if wanted is None:
+                return sqlite.log.latest.latest(tx, found)
+            newest = sqlite.log.latest.latest_of(tx, found, wanted)
+            return [] if newest is None else [newest]
+
+    def compact_topic(self, topic: str) -> list[CompactionResult]:
+        """Remove what newer records of the same key replace, in bounded steps; what was removed.
+
+        Raises `BadInput` for a topic whose cleanup does not include compact.
+        """
+        with self._read() as tx:
+            found, database = sqlite.log.topics.find(tx, topic), tx.database
+            partitions = list(found.partitions)
+        if "compact" not in found.config.cleanup:
+            raise BadInput(
+                f"topic {topic} is not compacted",
+                hint=f"mq topic alter {topic} --cleanup compact",
+            )
+        return [sqlite.log.compaction.compact(database, found, p) for p in partitions]
+
+    def project(
+        self, topic: str, table: str, primary_key: str, *, rebuild: bool = False,
+        passing: Iterable[Address] = (),
+    ) -> int:  # fmt: skip
+        """Bring a plain table up to the end of a topic of JSON objects; how many records it took.
+
+        Each step stores rows and offsets together, so every record counts exactly once. A rebuild
+        fills a new table from the start, and swaps it in when it is complete. Records in `passing`
+        that can't be taken in, as damaged ones can't, are passed over.
+        """
+        passed = frozenset(passing)
+        with self._write() as tx:
+            target = sqlite.log.projections.declare(tx, topic, table, primary_key)
+            again = sqlite.log.projections.begin_rebuild(tx, target) if rebuild else target
+        taken = 0
+        while step := self._advance(again, passed):
+            taken += step
+        if rebuild:
+            with self._write() as tx:
+                sqlite.log.projections.finish_rebuild(tx, target)
+        return taken
+
+    def _advance(self, projection: Projection, passing: Collection[Address]) -> int:
+        with self._write() as tx:
+            return sqlite.log.projections.advance(tx, projection, PROJECTED_AT_ONCE, passing)

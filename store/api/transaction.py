@@ -9,6 +9,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from store import sqlite
 from store.api.dead_letters import DeadLetterCalls
 from store.api.exchanges import RoutingCalls
 from store.api.groups import GroupCalls
@@ -16,7 +17,6 @@ from store.api.queues import QueueCalls
 from store.api.shares import ShareCalls
 from store.api.topics import TopicCalls
 from store.model.errors import BadInput, Damaged, Fenced, MqError, TimedOut, secondary_to
-from store.sqlite import groups
 from store.sqlite.file.connections import translate
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         """
         with self._write() as tx:
             if consumer is None:
-                groups.commit.commit_unowned(tx, group, offsets)
+                sqlite.groups.commit.commit_unowned(tx, group, offsets)
             elif consumer.group != group:
                 raise Fenced(f"the consumer belongs to group {consumer.group}, not {group}")
             else:

@@ -24,6 +24,9 @@ CREDIBLE = 1_000
 FAR_AHEAD = 60_000
 # One beyond that is left behind once a log is empty; any other is reached soon enough.
 NOT_SOON = 86_400_000
+# After how many seconds something counts as stalled by default, and what nobody reads.
+OVER = 30.0
+IDLE_AFTER = 3600.0
 
 
 class Clock(Protocol):

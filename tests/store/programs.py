@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from store import MqError, NewRecord, Store
-from store.api import tables
+from store.api import topics
 from store.sqlite.file.crash import crash_point
 
 
@@ -191,7 +191,7 @@ def receive_without_descriptors(path: str) -> None:
 
 def project(path: str, topic: str, table: str, primary_key: str, at_once: str) -> None:
     """Bring a table up to the end of a topic, so many records at once."""
-    tables.PROJECTED_AT_ONCE = int(at_once)
+    topics.PROJECTED_AT_ONCE = int(at_once)
     with Store.open(path) as store:
         say(str(store.project(topic, table, primary_key)))
 

@@ -17,7 +17,7 @@ from share_invariants import check_share_invariants
 
 from store import LeaseLost, NewMessage, NewRecord, Store
 from store.model.clock import ManualClock
-from store.sqlite.leases import abandoned, lookup
+from store.sqlite.leases import abandoned, messages
 
 KINDS: dict[str, dict[str, Any] | None] = {
     "standard": {},
@@ -76,7 +76,7 @@ class Jobs:
     def free(self) -> int:
         """Do what the next receive does before it receives."""
         with self.store._database.write() as tx:
-            return abandoned.free(tx, lookup.find_reader(tx, "jobs"))
+            return abandoned.free(tx, messages.find_reader(tx, "jobs"))
 
     def seen(self) -> list[object]:
         """All that tells who has what."""

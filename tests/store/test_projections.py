@@ -18,7 +18,7 @@ from invariants import check_all
 from processes import PATIENCE, finish, start
 
 from store import BadInput, Exists, NewRecord, NotFound, Store
-from store.api import tables
+from store.api import topics
 
 HITS = 6 * int(os.environ.get("MQ_KILL_SCALE", "1"))
 
@@ -88,7 +88,7 @@ def test_a_projection_goes_on_where_it_ended(people: Store) -> None:
 def test_a_tombstone_deletes_its_row(
     people: Store, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(tables, "PROJECTED_AT_ONCE", at_once)
+    monkeypatch.setattr(topics, "PROJECTED_AT_ONCE", at_once)
     tell(
         people, {"id": 1, "a": "x"}, {"id": 2, "a": "x"}, {"id": 1}, {"id": 2}, {"id": 2, "a": "y"}
     )
@@ -265,9 +265,9 @@ def test_two_projections_of_one_log_are_equal_however_they_were_made(
     rows = mixed(seed=1)
     for first in range(0, len(rows), 50):
         tell(people, *rows[first : first + 50])
-        monkeypatch.setattr(tables, "PROJECTED_AT_ONCE", 7 + first)
+        monkeypatch.setattr(topics, "PROJECTED_AT_ONCE", 7 + first)
         project(people, "live")
-    monkeypatch.setattr(tables, "PROJECTED_AT_ONCE", 1000)
+    monkeypatch.setattr(topics, "PROJECTED_AT_ONCE", 1000)
     project(people, "late")
 
     assert table(people, "live") == as_live(people, "late")

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
         attempts as attempts,
         damaged as damaged,
         holders as holders,
-        lookup as lookup,
         messages as messages,
         move as move,
         origins as origins,

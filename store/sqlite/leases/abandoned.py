@@ -105,7 +105,7 @@ def free(tx: Write, reader: Reader) -> int:
             " order by id",
             {"holder": holder, "reader": reader.id, "now": tx.now},
         ):
-            place = leases.lookup.place(tx, id >> OFFSET_BITS)
+            place = leases.messages.place(tx, id >> OFFSET_BITS)
             message = None if place is None else leases.messages.load_leased(tx, place[1], id)
             if message is not None:
                 leases.settle.lapse(tx, reader, message)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from struct import error as StructError
 
+from store import sqlite
 from store.model import clock
 from store.model.addresses import OFFSET_MASK
-from store.sqlite import leases, log
+from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Row, Snapshot
+from store.sqlite.file.settings_cache import remembered
 from store.sqlite.file.transactions import array
+from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Lease, Slot
 from store.sqlite.log.encoding import Encoded
-from store.sqlite.queues.order.tenants import Place
 
 
 class Standing:
@@ -45,9 +47,9 @@ class Standing:
         return self.record & OFFSET_MASK
 
     @property
-    def tenant(self) -> Place:
+    def tenant(self) -> queues.order.tenants.Place:
         """Whose it is in a fair queue."""
-        return Place(self.message_group, self.record)
+        return queues.order.tenants.Place(self.message_group, self.record)
 
     def is_held(self, tx: Snapshot) -> bool:
         """Whether it is in the hands of a holder that is there."""
@@ -194,3 +196,37 @@ def standing(row: Row, slot: Slot) -> Standing:
 def with_lease(row: Row, slot: Slot) -> Stored:
     """A message from a row of `WITH_LEASES` or `LEASED`."""
     return Stored(slot, None if row[11] is None else Lease(*row[11:]), *row[:11])
+
+
+def find_reader(tx: Snapshot, name: str) -> Reader:
+    """The rules of the queue or share of that name; raises `NotFound`."""
+    found = queues.catalog.find_or_none(tx, name) or sqlite.shares.catalog.find_or_none(tx, name)
+    if found is None:
+        raise tx.missing(name, "queue", "share")
+    return found.reader
+
+
+def all_readers(tx: Snapshot) -> list[Reader]:
+    """The rules of every queue and every share: the queues first, each by name."""
+    found = [queues.catalog.find(tx, name).reader for name in queues.catalog.names(tx)]
+    return found + [share.reader for share in sqlite.shares.catalog.every(tx)]
+
+
+@remembered
+def place(tx: Snapshot, slot: int) -> tuple[Reader, Slot] | None:
+    """A slot of a queue or share, and whose it is; `None` when there is no such slot."""
+    row = tx.row(
+        "select c.name, c.kind, p.id, p.number from mq_slots s"
+        " join mq_partitions p on p.id = s.partition join mq_readers r on r.id = s.reader"
+        " join mq_channels c on c.id = r.channel where s.id = :slot",
+        {"slot": slot},
+    )
+    if row is None:
+        return None
+    name, kind, partition, number = row
+    reader = (
+        queues.catalog.reader(tx, name)
+        if kind == "queue"
+        else sqlite.shares.catalog.reader(tx, name)
+    )
+    return reader, Slot(slot, partition, number, *leases.rows.level_of(reader, number))

@@ -10,13 +10,10 @@ from store.model.clock import CREDIBLE
 from store.model.topics import NewRecord
 from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.leases import attempts
 from store.sqlite.leases.readers import Reader
 from store.sqlite.log import samples
 from store.sqlite.log.encoding import Encoded, decode_headers
-from store.sqlite.queues import dead_letter_targets as dead_targets, enqueue, policies
 from store.sqlite.queues.catalog import Queue
-from store.sqlite.queues.order import fifo, tenants
 
 if TYPE_CHECKING:
     from store.model.dead_letters import Reason
@@ -48,14 +45,14 @@ def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
     if reader.fair:
         for one in messages:
             in_flight = one.lease is not None and one.lease.token is not None
-            tenants.refresh(tx, reader, one.slot, one.tenant, -int(in_flight))
+            queues.order.tenants.refresh(tx, reader, one.slot, one.tenant, -int(in_flight))
 
 
 def _refresh_heads(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
     for group, removed in Counter(m.message_group for m in messages).items():
         # Damage may have made a message's group unreadable; then it is in none.
         if group is not None:
-            fifo.refresh(tx, reader, messages[0].slot, group, removed=removed)
+            queues.order.fifo.refresh(tx, reader, messages[0].slot, group, removed=removed)
 
 
 def count(tx: Write, reader: Reader, *, moved: int = 0, dropped: int = 0) -> None:
@@ -119,7 +116,7 @@ def has_place(tx: Snapshot, reader: Reader, message: Stored) -> bool:
 def _targets(tx: Snapshot, reader: Reader, message: Stored, letter: Origin) -> list[Queue | Topic]:
     return [
         target
-        for target in dead_targets.find(tx, reader, message.content)
+        for target in queues.dead_letter_targets.find(tx, reader, message.content)
         if not _is_cycle(letter, target.name)
     ]
 
@@ -175,7 +172,7 @@ def _dead_origin(
     here = 0 if lease is None else lease.deliveries
     ttl = message.expires - _sent(tx, message) if message.expires and reason == "expired" else None
     place = reader.place(message.slot.number)
-    told = error or (None if lease is None else attempts.last_error(tx, lease.id))
+    told = error or (None if lease is None else leases.attempts.last_error(tx, lease.id))
     return leases.origins.Origin(
         message_id=origin.message_id,
         sent=origin.sent,
@@ -198,7 +195,7 @@ def take_out(tx: Write, queue: Queue, messages: Sequence[Stored]) -> None:
     """Take messages out of their queue by hand; `place` puts them elsewhere."""
     for one in messages:
         # A late ack would be taken for a repeated one.
-        attempts.note_lapsed(tx, one.lease)
+        leases.attempts.note_lapsed(tx, one.lease)
     remove(tx, queue.reader, messages)
     count(tx, queue.reader, moved=len(messages))
 
@@ -238,7 +235,7 @@ def deposit(
     """Put messages into a queue under given origins, or under ids of their own; their records."""
     # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
     began = tx.wall if target.config.fifo else min(kept_since, tx.wall)
-    drafts = enqueue.drafts(
+    drafts = queues.enqueue.drafts(
         contents,
         message_groups=[
             _group_in(target, group, content.key, origin)
@@ -249,7 +246,7 @@ def deposit(
     )
     # Its counters have changed if it is the queue it leaves, or lost or got what overflowed.
     target = queues.catalog.find(tx, target.name)
-    records = enqueue.enqueue(tx, target, drafts)
+    records = queues.enqueue.enqueue(tx, target, drafts)
     if not keeps_id:
         ids = (leases.origins.message_id(tx, record) for record in records)
         origins = [one._replace(message_id=id) for one, id in zip(origins, ids, strict=True)]
@@ -281,12 +278,12 @@ def expire(tx: Write, reader: Reader, message: Stored) -> bool:
     if _is_past_retention(tx, reader, message):
         drop(tx, reader, message)
         return True
-    attempts.note_lapsed(tx, message.lease)
+    leases.attempts.note_lapsed(tx, message.lease)
     if dead_letter(tx, reader, message, "expired"):
         return True
     tx.execute(
         "update mq_records set expires = :stays where id = :id",
-        {"stays": policies.expiry.STAYS, "id": message.record},
+        {"stays": queues.policies.expiry.STAYS, "id": message.record},
     )
     return False
 
@@ -303,4 +300,4 @@ def _is_past_retention(tx: Snapshot, reader: Reader, message: Stored) -> bool:
 def keep_within_limits(tx: Write, reader: Reader, added: Sequence[int] = ()) -> None:
     """Take out what is over a queue's length limits, if it sheds; `added` was stored just now."""
     if reader.sheds:
-        policies.overflow.shed(tx, queues.catalog.find(tx, reader.name), added)
+        queues.policies.length.shed(tx, queues.catalog.find(tx, reader.name), added)

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from store.model.addresses import OFFSET_BITS, OFFSET_MASK
-from store.sqlite import leases, log
+from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Write
-from store.sqlite.leases import attempts, move, receipts, window
+from store.sqlite.leases import receipts, window
 from store.sqlite.leases.messages import LEASED, RECORD_COLUMNS, WITH_LEASES, Stored, with_lease
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Lease, Progress, Slot
-from store.sqlite.queues.order import fifo
 from store.sqlite.queues.policies import expiry
 
 if TYPE_CHECKING:
@@ -148,12 +147,12 @@ class Receiver:
 
     def _pick_ordered(self) -> None:
         slot = self._slots[0]
-        for head in fifo.due(self._tx, self._reader, self._most):
+        for head in queues.order.fifo.due(self._tx, self._reader, self._most):
             if self._wanted <= 0 or self._took_enough:
                 return
             self._pick_group(slot, head)
 
-    def _pick_group(self, slot: Progress, head: fifo.Head) -> None:
+    def _pick_group(self, slot: Progress, head: queues.order.fifo.Head) -> None:
         # Walk the group in order, deliver what is visible, stop at the first in flight (SQS).
         ready: list[Stored] = []
         for message in self._walk(slot, head):
@@ -164,9 +163,9 @@ class Receiver:
         self._hold(ready, head.due)
         if ready:
             self._advance(slot, ready[-1].sequence + 1)
-        fifo.refresh(self._tx, self._reader, slot, head.message_group, served=True)
+        queues.order.fifo.refresh(self._tx, self._reader, slot, head.message_group, served=True)
 
-    def _walk(self, slot: Slot, head: fifo.Head) -> Iterator[Stored]:
+    def _walk(self, slot: Slot, head: queues.order.fifo.Head) -> Iterator[Stored]:
         first = head.first
         while page := self._group(slot, head.message_group, first):
             for message in page:
@@ -193,7 +192,7 @@ class Receiver:
     def _is_in_flight(self, message: Stored) -> bool:
         return message.lease is not None and message.lease.due > self._tx.now
 
-    def _is_delayed(self, message: Stored, head: fifo.Head) -> bool:
+    def _is_delayed(self, message: Stored, head: queues.order.fifo.Head) -> bool:
         # The head's own time stands in its row, which is due.
         delay = self._reader.delay
         if not delay or message.lease is not None or message.record == head.first:
@@ -216,15 +215,15 @@ class Receiver:
             return True
         if self._is_expired(message):
             self.taken_out += 1
-            if not move.expire(self._tx, self._reader, message):
+            if not leases.move.expire(self._tx, self._reader, message):
                 self._postpone(message)
             return True
         most = self._reader.max_deliveries
         if most is None or message.lease is None or message.lease.deliveries < most:
             return False
-        attempts.note_lapsed(self._tx, message.lease)
+        leases.attempts.note_lapsed(self._tx, message.lease)
         self.taken_out += 1
-        if move.dead_letter(self._tx, self._reader, message, "max_deliveries"):
+        if leases.move.dead_letter(self._tx, self._reader, message, "max_deliveries"):
             return True
         # With nowhere to go it stays, and is looked at again only after another lease.
         self._postpone(message)
@@ -277,7 +276,7 @@ class Receiver:
             if old is None:
                 fresh.append(now)
             else:
-                attempts.note_lapsed(self._tx, old)
+                leases.attempts.note_lapsed(self._tx, old)
                 before.append(old)
                 after.append(now)
         leases.rows.insert(self._tx, self._reader, fresh)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from store import sqlite
 from store.model.addresses import EXCHANGE_PREFIX, OFFSET_BITS, OFFSET_MASK
 from store.model.errors import Conflict, LeaseLost, MqError
-from store.sqlite import exchanges, leases
+from store.sqlite import leases, queues
 from store.sqlite.file.database import Write
-from store.sqlite.leases import attempts, lookup, move, processing_times, receipts
+from store.sqlite.leases import processing_times, receipts
 from store.sqlite.leases.messages import Standing, Stored
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Lease, Slot
-from store.sqlite.queues.order import fifo, tenants
 
 # SQS forgets a receipt twelve hours after the receive; a lease that is alive is never forgotten.
 RECEIPT_LIFE = 12 * 3_600_000
@@ -51,13 +51,13 @@ def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
         if found:
             refused |= action(tx, reader, found)
             # What was given back may be over a limit again.
-            move.keep_within_limits(tx, reader)
+            leases.move.keep_within_limits(tx, reader)
     return {text: refused[text] for text in texts if text in refused}
 
 
 def acknowledge(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
     """The messages are done with."""
-    move.finish(tx, reader, [delivery.message for delivery in deliveries])
+    leases.move.finish(tx, reader, [delivery.message for delivery in deliveries])
     processing_times.note(tx, reader.id, [delivery.lease for delivery in deliveries])
     return {}
 
@@ -70,10 +70,12 @@ def give_back(delay: int | None, error: str | None, outcome: str) -> Action:
 
     def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
         lease = delivery.lease
-        attempts.note(tx, lease, outcome, error)
+        leases.attempts.note(tx, lease, outcome, error)
         most = reader.max_deliveries
         exhausted = most is not None and lease.deliveries >= most
-        if exhausted and move.dead_letter(tx, reader, delivery.whole(tx), "max_deliveries", error):
+        if exhausted and leases.move.dead_letter(
+            tx, reader, delivery.whole(tx), "max_deliveries", error
+        ):
             return
         wait = reader.retry_delay(lease.deliveries) if delay is None else delay
         due = tx.now + wait if wait else reader.given_back_at(tx.now)
@@ -87,9 +89,9 @@ def reject(error: str | None) -> Action:
 
     def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
         message = delivery.whole(tx)
-        if not move.dead_letter(tx, reader, message, "rejected", error):
+        if not leases.move.dead_letter(tx, reader, message, "rejected", error):
             raise _nowhere_to_go(reader, message)
-        attempts.note(tx, delivery.lease, "rejected", error)
+        leases.attempts.note(tx, delivery.lease, "rejected", error)
 
     return _one_by_one(act)
 
@@ -101,7 +103,9 @@ def _nowhere_to_go(reader: Reader, message: Stored) -> Conflict:
         exchange = dlq.removeprefix(EXCHANGE_PREFIX)
         return Conflict(
             f"{address} has nowhere to go: no binding of exchange {exchange} leads it on",
-            hint=exchanges.explain.command(exchange, reader.dead_letter_key or _key(message)),
+            hint=sqlite.exchanges.explain.command(
+                exchange, reader.dead_letter_key or _key(message)
+            ),
         )
     return Conflict(
         f"{address} has nowhere to go: its DLQ {dlq} is missing", hint=f"mq queue create {dlq}"
@@ -145,7 +149,7 @@ def unreceive(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refu
             leases.rows.remove(tx, reader, [lease])
         group = delivery.message.message_group
         assert group is not None
-        fifo.unserve(tx, reader, group, delivery.message.record, before.due)
+        queues.order.fifo.unserve(tx, reader, group, delivery.message.record, before.due)
 
     # The last first: of message groups, the one that was served first comes to stand in front.
     refused = _one_by_one(act)(tx, reader, deliveries[::-1])
@@ -202,10 +206,12 @@ def _change(tx: Write, reader: Reader, delivery: Delivery, after: Lease) -> None
     leases.rows.update(tx, reader, [delivery.lease], [after])
     group = delivery.message.message_group
     if reader.ordered and group is not None:
-        fifo.refresh(tx, reader, delivery.message.slot, group)
+        queues.order.fifo.refresh(tx, reader, delivery.message.slot, group)
     if reader.fair:
         more = int(after.token is not None) - int(delivery.lease.token is not None)
-        tenants.refresh(tx, reader, delivery.message.slot, delivery.message.tenant, more)
+        queues.order.tenants.refresh(
+            tx, reader, delivery.message.slot, delivery.message.tenant, more
+        )
 
 
 def _by_reader(
@@ -223,7 +229,7 @@ def _by_reader(
             continue
         slot = receipt.lease >> OFFSET_BITS
         if slot not in places:
-            places[slot] = lookup.place(tx, slot)
+            places[slot] = leases.messages.place(tx, slot)
         place = places[slot]
         if place is None:
             gone = "where it stood was purged, reset or deleted"
@@ -267,7 +273,7 @@ def _has_left(tx: Write, reader: Reader, slot: Slot, receipt: receipts.Receipt) 
 def _why_gone(
     tx: Write, reader: Reader, slot: Slot, receipt: receipts.Receipt, repeatable: bool
 ) -> str | None:
-    if attempts.ended(tx, receipt.lease, receipt.token):
+    if leases.attempts.ended(tx, receipt.lease, receipt.token):
         return "its lease ended before this"
     if _is_untouched(tx, reader, slot, receipt.lease & OFFSET_MASK):
         return "its receive was undone, or reset since"

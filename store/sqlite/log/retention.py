@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
+from store import sqlite
 from store.model import clock
 from store.model.addresses import OFFSET_BITS
-from store.sqlite import log, shares
+from store.sqlite import log
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.settings_cache import remembered
 from store.sqlite.file.transactions import array
@@ -97,7 +98,7 @@ def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
     )
     for statement in _FORGET:
         tx.execute(statement, span)
-    shares.progress.forget_below(tx, partition, first, end)
+    sqlite.shares.progress.forget_below(tx, partition, first, end)
     tx.execute(
         "update mq_partitions set start = :start, records = records - :count,"
         " bytes = bytes - :size where id = :id",
@@ -120,7 +121,7 @@ def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[i
             f"delete from {table} where {column} in (select value from json_each(:ids))",
             {"ids": ids},
         )
-    shares.progress.forget(tx, partition, offsets)
+    sqlite.shares.progress.forget(tx, partition, offsets)
     tx.execute(
         "update mq_partitions set records = records - :count, bytes = bytes - :size where id = :id",
         {"count": count, "size": int(size), "id": partition},

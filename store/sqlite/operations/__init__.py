@@ -18,9 +18,3 @@ if TYPE_CHECKING:
     )
 else:
     __getattr__ = on_demand(__name__)
-
-
-# After how many seconds something counts as stalled where nobody says otherwise; the second is for
-# what nobody reads.
-OVER = 30.0
-IDLE_AFTER = 3600.0

@@ -11,7 +11,7 @@ from store.model.topics import TopicStatus
 from store.sqlite import leases, queues, shares
 from store.sqlite.dead_letters.grouping import normalise_error
 from store.sqlite.file.database import Row, Snapshot
-from store.sqlite.leases import abandoned, lookup
+from store.sqlite.leases import abandoned, messages
 from store.sqlite.leases.readers import Reader
 from store.sqlite.log import topics
 from store.sqlite.log.topics import Topic
@@ -49,7 +49,7 @@ def _retention_edges(tx: Snapshot, found: Topic, limit: int) -> dict[int, float]
 
 def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:
     """A queue or share with up to `limit` leases and waiting messages, the next to change first."""
-    reader = lookup.find_reader(tx, name)
+    reader = messages.find_reader(tx, name)
     rows = tx.rows(
         f"select l.id, r.message_group, h.name, l.started, {abandoned.HELD}, l.ends, l.due,"
         " l.deliveries from mq_leases l join mq_records r on r.id = l.record"

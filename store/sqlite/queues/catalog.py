@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from store import sqlite
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.errors import BadInput, Conflict, Exists
 from store.model.messages import QueueConfig
-from store.sqlite import exchanges, log, queues
+from store.sqlite import log, queues
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.settings_cache import remembered
 from store.sqlite.file.transactions import array
@@ -138,7 +139,7 @@ def check_config(tx: Snapshot, name: str, config: QueueConfig) -> None:
     if config.dlq is None:
         return
     if config.dlq.startswith(EXCHANGE_PREFIX):
-        exchanges.catalog.find(tx, config.dlq.removeprefix(EXCHANGE_PREFIX))
+        sqlite.exchanges.catalog.find(tx, config.dlq.removeprefix(EXCHANGE_PREFIX))
     else:
         _check_dlq(tx, name, config, config.dlq)
         _check_admission(tx, name, config.dlq)

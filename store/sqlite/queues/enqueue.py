@@ -7,14 +7,12 @@ from collections.abc import Sequence
 
 from store.model import clock
 from store.model.addresses import OFFSET_MASK
-from store.sqlite import leases
+from store.sqlite import leases, queues
 from store.sqlite.file.database import Write
 from store.sqlite.log import append, samples
 from store.sqlite.log.encoding import Batch, Encoded
 from store.sqlite.log.topics import Partition
 from store.sqlite.queues.catalog import Queue, add_lane, lane_number
-from store.sqlite.queues.order import fifo, tenants
-from store.sqlite.queues.order.tenants import Place
 
 
 def drafts(
@@ -103,7 +101,7 @@ def _store(
     if queue.config.fifo:
         for group, record in zip(groups, ids, strict=True):
             assert group is not None
-            fifo.add(tx, queue.reader, group, record)
+            queues.order.fifo.add(tx, queue.reader, group, record)
     elif lane.number & 1:
         slot = leases.rows.slot_in(tx, queue.reader, lane.id)
         rows = [
@@ -113,4 +111,9 @@ def _store(
         leases.rows.insert(tx, queue.reader, rows)
     if queue.config.fair:
         for group, record in zip(groups, ids, strict=True):
-            tenants.add(tx, queue.reader, Place(group, record), delayed=bool(lane.number & 1))
+            queues.order.tenants.add(
+                tx,
+                queue.reader,
+                queues.order.tenants.Place(group, record),
+                delayed=bool(lane.number & 1),
+            )

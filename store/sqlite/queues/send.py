@@ -10,8 +10,8 @@ from store.model.addresses import OFFSET_MASK
 from store.model.errors import BadInput
 from store.model.messages import MessageId, NewMessage, QueueConfig
 from store.model.topics import Seconds
+from store.sqlite import leases
 from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.leases import move, origins
 from store.sqlite.log import append, retention
 from store.sqlite.log.encoding import (
     Batch,
@@ -25,7 +25,7 @@ from store.sqlite.log.encoding import (
 )
 from store.sqlite.queues import enqueue, policies
 from store.sqlite.queues.catalog import Queue
-from store.sqlite.queues.policies import length, sweep
+from store.sqlite.queues.policies import expiry, length
 
 # SQS remembers a deduplication id for five minutes.
 DEFAULT_WINDOW = 300_000
@@ -76,10 +76,10 @@ def _store(tx: Write, queue: Queue, batch: Batch) -> list[MessageId]:
     if queue.config.chaos is not None:
         batch = policies.chaos.Mischief(tx, queue).hold_up(batch)
     records = enqueue.enqueue(tx, queue, batch)
-    move.keep_within_limits(tx, queue.reader, records)
-    if sweep.is_due(tx) or batch.expires is not None:
-        sweep.sweep(tx)
-    ids = origins.own_ids(tx, records)
+    leases.move.keep_within_limits(tx, queue.reader, records)
+    if expiry.is_due(tx) or batch.expires is not None:
+        expiry.sweep(tx)
+    ids = leases.origins.own_ids(tx, records)
     sequences = [record & OFFSET_MASK for record in records]
     return MessageId.run(queue.name, ids, sequences)
 
@@ -266,7 +266,7 @@ class _Deduplication:
         if row is None:
             return None
         sequence = row[0] & OFFSET_MASK
-        return MessageId(self._queue.name, origins.format_id(row[1]), sequence, True)
+        return MessageId(self._queue.name, leases.origins.format_id(row[1]), sequence, True)
 
     def _write(self, scope: str, dedup_id: str, answer: MessageId, until: int) -> None:
         import uuid

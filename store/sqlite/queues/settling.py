@@ -11,11 +11,11 @@ from store.sqlite.leases.messages import Stored
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Slot
 from store.sqlite.queues.order import fifo
-from store.sqlite.queues.policies import expiry, length, overflow, sweep
+from store.sqlite.queues.policies import expiry, length
 
 # How many messages one step settles, so that other writers wait for tens of milliseconds.
 STEP = 100
-_PASSES = STEP // sweep.MOST_MOVED
+_PASSES = STEP // expiry.MOST_MOVED
 
 
 class Settling:
@@ -101,7 +101,7 @@ def _refresh(tx: Write, reader: Reader, slot: Slot, message: Stored) -> None:
 
 def _sweep(tx: Write) -> bool:
     """Move what expired and was kept for want of a place."""
-    return bool(expiry.due(tx, 1)) and all(sweep.sweep(tx) for _ in range(_PASSES))
+    return bool(expiry.due(tx, 1)) and all(expiry.sweep(tx) for _ in range(_PASSES))
 
 
 def _shed(tx: Write, reader: Reader) -> bool:
@@ -112,6 +112,6 @@ def _shed(tx: Write, reader: Reader) -> bool:
     before = length.excess(tx, queue)
     if before == (0, 0):
         return False
-    overflow.shed(tx, queue, ())
+    length.shed(tx, queue, ())
     # Where nothing more has a place to go it stays over.
     return (0, 0) != length.excess(tx, queues.catalog.find(tx, reader.name)) < before

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from store.model.clock import IDLE_AFTER, OVER
 from store.model.text import describe_duration
 from store.sqlite.file.database import Snapshot
-from store.sqlite.operations import IDLE_AFTER, OVER
 from store.sqlite.operations.doctor.diagnosis import Diagnosis, Severity
 from store.sqlite.operations.stalls import ranking
 from store.sqlite.operations.stalls.terms import Terms

@@ -11,7 +11,7 @@ from store.model.stalls import Cause
 from store.model.text import counted, describe_duration
 from store.sqlite import leases, log
 from store.sqlite.file.database import Row, Snapshot
-from store.sqlite.leases import holders, lookup, move, receipts
+from store.sqlite.leases import holders, move, receipts
 from store.sqlite.operations.stalls import evidence
 
 COLUMNS = (
@@ -62,7 +62,11 @@ class Leased:
     @cached_property
     def is_homeless(self) -> bool:
         """Whether it may not be delivered again, and can't leave either."""
-        found = lookup.place(self._tx, self.lease >> OFFSET_BITS) if self.is_exhausted else None
+        found = (
+            leases.messages.place(self._tx, self.lease >> OFFSET_BITS)
+            if self.is_exhausted
+            else None
+        )
         message = (
             None if found is None else leases.messages.load_leased(self._tx, found[1], self.lease)
         )

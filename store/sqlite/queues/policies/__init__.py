@@ -9,9 +9,7 @@ if TYPE_CHECKING:
         chaos as chaos,
         expiry as expiry,
         length as length,
-        overflow as overflow,
         single_active as single_active,
-        sweep as sweep,
     )
 else:
     __getattr__ = on_demand(__name__)

@@ -6,16 +6,18 @@ What counts is what waits: leased and delayed messages stand aside. Nothing is c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from store.model.addresses import OFFSET_BITS
 from store.model.errors import QueueFull
-from store.sqlite import leases
-from store.sqlite.file.database import Snapshot
+from store.sqlite import leases, queues
+from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases.rows import Progress, Slot
 from store.sqlite.queues.catalog import Queue
-from store.sqlite.queues.order import fifo, tenants
 from store.sqlite.queues.policies import expiry
+
+if TYPE_CHECKING:
+    from store.sqlite.leases.messages import Stored
 
 Place = tuple[int, Slot]
 
@@ -63,7 +65,7 @@ def excess(tx: Snapshot, queue: Queue, added: int = 0, added_bytes: int = 0) -> 
 
 def _held_back(tx: Snapshot, queue: Queue) -> int:
     """The messages that only a FIFO queue's delay holds back; elsewhere they have lease rows."""
-    lane, young = queue.first_lane, fifo.first_young(tx, queue)
+    lane, young = queue.first_lane, queues.order.fifo.first_young(tx, queue)
     end = lane.base + lane.next
     if young == end:
         return 0
@@ -104,7 +106,7 @@ def _bytes_aside(tx: Snapshot, queue: Queue) -> int:
 
 
 def _bytes_held_back(tx: Snapshot, queue: Queue) -> int:
-    slot, young = leases.rows.slots(tx, queue.reader)[0], fifo.first_young(tx, queue)
+    slot, young = leases.rows.slots(tx, queue.reader)[0], queues.order.fifo.first_young(tx, queue)
     if young == slot.end:
         return 0
     size: int = tx.value(
@@ -144,7 +146,7 @@ def next_out(tx: Snapshot, queue: Queue, limit: int) -> list[Place]:
             if slot.number == level << 1 and len(found) < limit and not queue.config.fair:
                 found += _undelivered(tx, slot, limit - len(found))
     if queue.config.fair:
-        undelivered = tenants.oldest(tx, queue.reader, limit - len(found))
+        undelivered = queues.order.tenants.oldest(tx, queue.reader, limit - len(found))
         found += [(record, slots[record >> OFFSET_BITS]) for record in undelivered]
     return found
 
@@ -170,10 +172,84 @@ def _oldest(tx: Snapshot, queue: Queue, slot: Slot, limit: int) -> list[Place]:
         {
             "leases": slot.lease_id(0),
             "records": slot.record_id(0),
-            "young": fifo.first_young(tx, queue),
+            "young": queues.order.fifo.first_young(tx, queue),
             "end": slot.end,
             "now": tx.now,
             "limit": limit,
         },
     )
     return [(record, slot) for (record,) in rows]
+
+
+# How many messages one pass takes out of a queue far over its limits, beside as many as came.
+_MOST_OVERFLOWING = 1_000
+_LARGEST_PAGE = 100
+
+
+def shed(tx: Write, queue: Queue, added: Sequence[int]) -> None:
+    """Take out what is over the limits, reason `overflow`.
+
+    With drop-head that is what would be delivered next; with dead-letter the last of what was just
+    added. A queue that rejects may be over: what it has is never taken out.
+    """
+    if queue.config.overflow == "dead-letter":
+        _refuse_last(tx, queue, added)
+        return
+    messages, size = excess(tx, queue)
+    tried: list[Place] = []
+    left, page_size = _MOST_OVERFLOWING + len(added), 1
+    while left > 0 and (messages > 0 or size > 0):
+        page = next_out(tx, queue, min(max(messages, page_size), _LARGEST_PAGE))
+        if page == tried:
+            return
+        for place in page:
+            if messages > 0 or size > 0:
+                less, smaller = _drop_head(tx, queue, *place)
+                messages, size = messages - less, size - smaller
+        # How many messages the bytes that are too many stand for shows only as they go.
+        tried, left, page_size = page, left - len(page), 4 * page_size
+
+
+def _drop_head(tx: Write, queue: Queue, record: int, slot: Slot) -> tuple[int, int]:
+    """Take out the message that would be next; how many messages and bytes fewer now wait."""
+    message = leases.messages.load(tx, slot, record)
+    if message is None:
+        return 0, 0
+    if expiry.is_over(tx, message.expires):
+        # It did not count, so it makes no room.
+        leases.move.expire(tx, queue.reader, message)
+        return 0, 0
+    leases.attempts.note_lapsed(tx, message.lease)
+    return (
+        (1, message.size)
+        if leases.move.dead_letter(tx, queue.reader, message, "overflow")
+        else (0, 0)
+    )
+
+
+def _refuse_last(tx: Write, queue: Queue, added: Sequence[int]) -> None:
+    slots = {slot.partition: slot for slot in leases.rows.slots(tx, queue.reader)}
+    young = queues.order.fifo.first_young(tx, queue)
+
+    def load(record: int) -> Stored | None:
+        message = leases.messages.load(tx, slots[record >> OFFSET_BITS], record)
+        # What is over on arrival takes no room, and goes by itself.
+        return None if message and expiry.is_over(tx, message.expires) else message
+
+    def is_delayed(record: int) -> bool:
+        slot = slots[record >> OFFSET_BITS]
+        return slot.delayed or (queue.config.fifo and record >= young)
+
+    # What is new counts even while it is delayed, as in a queue that rejects.
+    sizes = [message.size for message in map(load, filter(is_delayed, added)) if message]
+    messages, size = excess(tx, queue, len(sizes), sum(sizes))
+    refused = []
+    for record in reversed(added):
+        if messages <= 0 and size <= 0:
+            break
+        message = load(record)
+        if message is not None:
+            refused.append(message)
+            messages, size = messages - 1, size - message.size
+    for message in reversed(refused):
+        leases.move.dead_letter(tx, queue.reader, message, "overflow")
