@@ -34,7 +34,7 @@ from store.model.clock import ManualClock  # noqa: E402
 from store.sqlite.leases.receipts import TOKEN_BITS  # noqa: E402
 from store.topology.reading import Source  # noqa: E402
 from tui.app import Dashboard  # noqa: E402
-from tui.keys import KEYS  # noqa: E402
+from tui.places import KEYS  # noqa: E402
 
 TARGET = ROOT / "docs" / "captures"
 PAGE = ROOT / "docs" / "dashboard.md"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -17,13 +17,14 @@ from textual.widgets import Input, TextArea
 from store import MqError, Overview, Stall, Store
 from store.model.text import printable
 from tui.actions.asking import ask_publish
-from tui.keys import BY_ID, KEYS, SCREENS, footer_keys
-from tui.places import find_place, make_screen
+from tui.keys import BY_ID, footer_keys
+from tui.places import KEYS, SCREEN_BY_ID, find_place
 from tui.poller import Inquiry, Polled, Poller, PollFailed
 from tui.screens.help import Help
 from tui.screens.stall import StallView
-from tui.screens.view import View
 from tui.terminal import TerminalApp
+from tui.view import Answer, View, ViewHost
+from tui.view_stack import ViewStack, Wanted
 from tui.widgets.bands import footer_line, header_line
 from tui.widgets.dialogs import Confirm, Deed
 from tui.widgets.painted import Band
@@ -32,7 +33,6 @@ from tui.widgets.prompt import Asking, Prompt
 from tui.widgets.spans import Tone, line, toned
 from tui.widgets.strip import StallStrip
 from tui.widgets.themes import THEMES, theme_after
-from tui.widgets.view_stack import ViewStack, Wanted
 
 _SHORTEST, _LONGEST = 0.25, 60.0
 
@@ -92,7 +92,7 @@ class Dashboard(TerminalApp):
         """The view in the body."""
         return self._body.top
 
-    def want(self, view: View, over: View) -> None:
+    def open_view(self, view: View, over: View) -> None:
         """Open a view over another one, unless the person has left that one by then."""
         self.post_message(Wanted(view, over))
 
@@ -112,12 +112,12 @@ class Dashboard(TerminalApp):
             self._arrived()
 
     async def show_screen(self, id: str) -> None:
-        """Show one of the six screens; what was over the present one is closed."""
+        """Show one of the screens; what was over the present one is closed."""
         bottom = self._body.bottom
         if bottom is not None and bottom.title == id:
             await self._body.drop_to(bottom)
         else:
-            await self._body.replace(make_screen(id))
+            await self._body.replace(SCREEN_BY_ID[id]())
         self._arrived()
 
     def _arrived(self) -> None:
@@ -202,6 +202,9 @@ class Dashboard(TerminalApp):
         if id == "back" and self._prompt.is_open:
             self._prompt.close()
             return
+        if id in SCREEN_BY_ID:
+            await self.show_screen(id)
+            return
         if not self.may_write(id):
             return
         for owner in (self.view, self):
@@ -222,7 +225,7 @@ class Dashboard(TerminalApp):
 
     def press_help(self) -> None:
         """Show all keys."""
-        self.push_screen(Help(read_only=self.read_only))
+        self.push_screen(Help(KEYS, read_only=self.read_only))
 
     async def press_back(self) -> None:
         """Give up what was asked for and has not come; else drop the filter; else go back."""
@@ -245,7 +248,7 @@ class Dashboard(TerminalApp):
     async def action_offer(self) -> None:
         """Offer everything that can be done, and everywhere to go."""
         subjects = self.overview.subjects if self.overview else ()
-        rows = offer_rows(subjects, read_only=self.read_only)
+        rows = offer_rows(KEYS, subjects, read_only=self.read_only)
         await self.push_screen(Palette(rows), self._do_offered)
 
     async def _do_offered(self, key: str | None) -> None:
@@ -266,6 +269,10 @@ class Dashboard(TerminalApp):
         self.show_again()
 
     def press_copy(self) -> None:
+        """Copy the command for what is selected."""
+        self.copy_command()
+
+    def copy_command(self) -> None:
         """Copy the command for what is selected, through the terminal (OSC 52)."""
         command = self.view.command()
         if command is None:
@@ -301,33 +308,9 @@ class Dashboard(TerminalApp):
         """Leave."""
         self.exit()
 
-    async def press_overview(self) -> None:
-        """Screen 1."""
-        await self.show_screen("overview")
-
-    async def press_topics(self) -> None:
-        """Screen 2."""
-        await self.show_screen("topics")
-
-    async def press_queues(self) -> None:
-        """Screen 3."""
-        await self.show_screen("queues")
-
-    async def press_letters(self) -> None:
-        """Screen 4."""
-        await self.show_screen("letters")
-
-    async def press_topology(self) -> None:
-        """Screen 5."""
-        await self.show_screen("topology")
-
-    async def press_advice(self) -> None:
-        """Screen 6."""
-        await self.show_screen("advice")
-
     def press_publish(self) -> None:
         """Ask what to publish, and where to."""
-        self.run_worker(ask_publish(self, self.view.destination()), group="deed")
+        self.begin(ask_publish(self, self.view.destination()))
 
     # Going places
 
@@ -338,7 +321,7 @@ class Dashboard(TerminalApp):
 
     async def _jump(self, place: str) -> None:
         over = self.view
-        screen = next((id for id in SCREENS if id.startswith(place.casefold())), None)
+        screen = next((id for id in SCREEN_BY_ID if id.startswith(place.casefold())), None)
         try:
             view = await self.poller.fetch(lambda store: find_place(store, place))
         except MqError as error:
@@ -347,7 +330,7 @@ class Dashboard(TerminalApp):
             else:
                 self.call_later(self.show_screen, screen)
             return
-        self.want(view, over)
+        self.open_view(view, over)
 
     @on(StallStrip.Opened)
     async def _open_stall(self, event: StallStrip.Opened) -> None:
@@ -373,9 +356,21 @@ class Dashboard(TerminalApp):
 
     # Doing things
 
+    async def fetch(self, question: Callable[[Store], Answer]) -> Answer:
+        """Ask the store something in the poller's thread; raises what the question raises."""
+        return await self.poller.fetch(question)
+
+    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
+        """Show a dialog and wait for its answer; to be called by what `begin` runs."""
+        return await self.push_screen_wait(dialog)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin something that asks the person."""
+        self.run_worker(work, group="deed")
+
     def propose(self, prepare: Callable[[Store], Deed]) -> None:
         """Prepare a deed, show its preview and its command, and do it if the person agrees."""
-        self.run_worker(self._propose(prepare), group="deed")
+        self.begin(self._propose(prepare))
 
     async def _propose(self, prepare: Callable[[Store], Deed]) -> None:
         try:
@@ -396,3 +391,9 @@ class Dashboard(TerminalApp):
         """Say what went wrong, and the way out."""
         hint = f"\n{printable(error.hint)}" if error.hint else ""
         self.notify(printable(error.message) + hint, severity="error", timeout=8, markup=False)
+
+
+if TYPE_CHECKING:
+
+    def _is_a_host(dashboard: Dashboard) -> ViewHost:
+        return dashboard

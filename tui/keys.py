@@ -1,4 +1,7 @@
-"""The one registry of keys: what each does, whether it writes, and the command that does it too."""
+"""Keys: what each does, whether it writes, and the command that does it too.
+
+These work on every screen that has a use for them; `places` adds those that open the screens.
+"""
 
 from __future__ import annotations
 
@@ -46,13 +49,7 @@ _CAPS = {
     "escape": "esc",
 }
 
-KEYS = (
-    Key("overview", "1", "Everything that holds messages, worst first", command="mq status"),
-    Key("topics", "2", "Topics: partitions and where groups stand", command="mq lag"),
-    Key("queues", "3", "Queues and who holds which message", command="mq lease list"),
-    Key("letters", "4", "Dead letters by source, reason and error", command="mq dlq list"),
-    Key("topology", "5", "Exchanges, bindings and destinations", command="mq binding list"),
-    Key("advice", "6", "What mq doctor finds", command="mq doctor"),
+COMMON_KEYS = (
     Key("help", "question_mark", "These keys", label="help"),
     Key("back", "escape", "Back to where you came from", label="back"),
     Key("jump", "colon", "Jump to a name, an address or a screen", label="jump"),
@@ -107,8 +104,7 @@ KEYS = (
     Key("quit", "q", "Quit", label="quit"),
 )  # fmt: skip
 
-BY_ID = {key.id: key for key in KEYS}
-SCREENS = ("overview", "topics", "queues", "letters", "topology", "advice")
+BY_ID = {key.id: key for key in COMMON_KEYS}
 
 
 def footer_keys(of_view: Iterable[str], labels: Mapping[str, str]) -> list[Key]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from store import NotFound, Store
 from store.model.addresses import parse_address
+from tui.keys import COMMON_KEYS
 from tui.screens.advice import AdviceView
 from tui.screens.letters import LettersView
 from tui.screens.message import MessageView
@@ -12,21 +13,19 @@ from tui.screens.queues import QueuesView
 from tui.screens.records import RecordsView
 from tui.screens.topics import TopicsView
 from tui.screens.topology import TopologyView
-from tui.screens.view import View
+from tui.view import View
 
-_SCREENS: dict[str, type[View]] = {
-    "overview": OverviewView,
-    "topics": TopicsView,
-    "queues": QueuesView,
-    "letters": LettersView,
-    "topology": TopologyView,
-    "advice": AdviceView,
-}
-
-
-def make_screen(id: str) -> View:
-    """The view of one of the six screens."""
-    return _SCREENS[id]()
+# A screen is a view that a key opens. It needs no other line than its name here.
+SCREENS: tuple[type[View], ...] = (
+    OverviewView,
+    TopicsView,
+    QueuesView,
+    LettersView,
+    TopologyView,
+    AdviceView,
+)
+SCREEN_BY_ID = {view.opened_by.id: view for view in SCREENS if view.opened_by is not None}
+KEYS = (*(view.opened_by for view in SCREENS if view.opened_by is not None), *COMMON_KEYS)
 
 
 def find_place(store: Store, text: str) -> View:

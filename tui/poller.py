@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from textual import work
 from textual.message import Message
@@ -15,13 +15,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from store import MqError, Overview, Store
-
-if TYPE_CHECKING:
-    from tui.screens.view import View
-
-Question = Callable[[Store], Any]
-"""What a view asks the store besides the overview; it runs in the poller's thread."""
-Answer = TypeVar("Answer")
+from tui.view import Answer, Question, View
 
 TICKS_PER_REFRESH = 4
 MOST_IDLE_SHARE = 0.01

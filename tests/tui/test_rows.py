@@ -10,7 +10,8 @@ from store import Stall, Store, Subject
 from store.model.clock import ManualClock
 from tests.tui.conftest import HOSTILE
 from tui.actions.remedies import KEY_IDS
-from tui.keys import BY_ID, KEYS, SCREENS
+from tui.keys import BY_ID
+from tui.places import KEYS, SCREENS
 from tui.screens.message import body_lines, usual_form
 from tui.screens.overview import overview_rows
 from tui.screens.stall import card_lines, remedy_rows
@@ -146,8 +147,8 @@ def test_a_body_in_hex_shows_bytes_beside_what_is_printable() -> None:
 
 
 def test_keys_and_their_ids_are_given_once() -> None:
-    assert len({key.key for key in KEYS}) == len(KEYS) == len(BY_ID)
-    assert set(SCREENS) <= BY_ID.keys()
+    assert len({key.key for key in KEYS}) == len(KEYS) == len({key.id for key in KEYS})
+    assert [view.title for view in SCREENS] == [key.id for key in KEYS[: len(SCREENS)]]
 
 
 def test_keys_that_write_name_the_command_that_does_the_same() -> None:

@@ -22,7 +22,7 @@ from tests.tui.conftest import Person
 from tests.tui.strokes import NAMES, SIZES, stroke
 from tests.tui.terminals import ROOT, OnTerminal, dashboard
 from tests.tui.writer import furnish, step
-from tui.keys import KEYS
+from tui.places import KEYS
 
 PACES = ((0.0, 0.0), (0.0, 0.01), (0.01, 0.08))
 WRITER = Path(__file__).with_name("writer.py")

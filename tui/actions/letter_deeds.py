@@ -6,36 +6,33 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from difflib import unified_diff
 from shlex import quote
-from typing import TYPE_CHECKING
 
 from store import BadInput, Conflict, Message, NotFound, Store
 from store.model.dead_letters import Chosen, Moved
 from store.model.text import counted
 from tui.actions.deeds import Prepare
 from tui.actions.letter_choices import Alike, by_ids, letters_alike, redrive_command
+from tui.view import ViewHost
 from tui.widgets.dialogs import Deed, Field, Form
 from tui.widgets.spans import Line, Tone, line, toned
-
-if TYPE_CHECKING:
-    from tui.app import Dashboard
 
 _EVERY = 1_000_000
 _MOST_TARGETS = 8
 
 
 async def ask_redrive(
-    dashboard: Dashboard, chosen: Sequence[Alike], addresses: Collection[str] = ()
+    host: ViewHost, chosen: Sequence[Alike], addresses: Collection[str] = ()
 ) -> None:
     """Propose to send letters back; ask where to, if they came from a topic."""
     to = None
     if any("/" in alike.source for alike in chosen):
         field = Field("to", "", "a queue")
         note = "a topic takes nothing back"
-        given = await dashboard.push_screen_wait(Form("redrive to a queue", [field], note))
+        given = await host.ask(Form("redrive to a queue", [field], note))
         if given is None:
             return
         to = given["to"].strip() or None
-    dashboard.propose(prepare_redrive(chosen, addresses, to))
+    host.propose(prepare_redrive(chosen, addresses, to))
 
 
 def prepare_redrive(

@@ -10,9 +10,9 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Diagnosis, Overview, Severity, Store
-from tui.poller import Question
-from tui.screens.view import View
+from tui.keys import Key
 from tui.seldom import Seldom
+from tui.view import Question, View
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
 from tui.widgets.painted import Band
 from tui.widgets.spans import EMPTY, Line, Tone, joined, line, toned
@@ -100,6 +100,7 @@ class AdviceView(View):
 
     KEYS = ("faults", "copy")
     title = "advice"
+    opened_by = Key("advice", "6", "What mq doctor finds", command="mq doctor")
 
     def __init__(self) -> None:
         super().__init__()
@@ -145,7 +146,7 @@ class AdviceView(View):
     def _open(self) -> None:
         finding = self._selected()
         if finding is not None:
-            self.dashboard.want(FindingView(finding), over=self)
+            self.host.open_view(FindingView(finding), over=self)
 
     def command(self) -> str | None:
         """The command that mends the selected finding, or that shows it."""
@@ -183,7 +184,7 @@ class FindingView(View):
 
     @on(LiveTable.Chosen)
     def _copy(self) -> None:
-        self.dashboard.press_copy()
+        self.host.copy_command()
 
     def command(self) -> str | None:
         """The selected command."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from tui.keys import KEYS, Key
+from tui.keys import Key
 from tui.widgets.dialogs import Dialog
 from tui.widgets.figures import STATES
 from tui.widgets.painted import Pages
@@ -17,12 +18,12 @@ from tui.widgets.spans import EMPTY, Line, Tone, line, span, toned
 _HELP_WIDTH = 47
 
 
-def help_lines(*, read_only: bool) -> list[Line]:
+def help_lines(keys: Iterable[Key], *, read_only: bool) -> list[Line]:
     """What the signs mean, and a line for each key."""
     signs = line(*(span(f" {glyph} {word}  ", tone) for glyph, word, tone in STATES.values()))
-    keys = [_key_line(key, read_only=read_only) for key in KEYS]
+    lines = [_key_line(key, read_only=read_only) for key in keys]
     note = toned(" writing keys are off: mq dashboard --read-only", Tone.LAGGING)
-    return [signs, *([note] if read_only else []), EMPTY, *keys]
+    return [signs, *([note] if read_only else []), EMPTY, *lines]
 
 
 def _key_line(key: Key, *, read_only: bool) -> Line:
@@ -41,8 +42,9 @@ class Help(Dialog[None]):
         Binding("question_mark,q,enter", "dismiss", "Close", priority=True)
     ]
 
-    def __init__(self, *, read_only: bool) -> None:
+    def __init__(self, keys: Iterable[Key], *, read_only: bool) -> None:
         super().__init__()
+        self._keys = keys
         self._read_only = read_only
 
     def compose(self) -> ComposeResult:
@@ -53,7 +55,7 @@ class Help(Dialog[None]):
 
     def on_mount(self) -> None:
         """Fill the page."""
-        lines = help_lines(read_only=self._read_only)
+        lines = help_lines(self._keys, read_only=self._read_only)
         page = self.query_one(Pages)
         page.styles.height = min(len(lines), self.app.size.height - 6)
         page.show_lines(lines)

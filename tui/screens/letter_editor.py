@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,34 +13,32 @@ from store import Message, MqError
 from store.model.addresses import parse_address
 from store.model.text import printable
 from tui.actions.letter_deeds import prepare_edit
+from tui.view import ViewHost
 from tui.widgets.dialogs import Dialog
 from tui.widgets.painted import Band
 from tui.widgets.spans import EMPTY, Tone, line, toned
 
-if TYPE_CHECKING:
-    from tui.app import Dashboard
 
-
-async def ask_edit(dashboard: Dashboard, address: str) -> None:
+async def ask_edit(host: ViewHost, address: str) -> None:
     """Let a person edit the value of a dead letter, and propose what came of it."""
     place = parse_address(address)
     assert place.offset is not None
     name, sequence = place.name, place.offset
     try:
-        letter = await dashboard.poller.fetch(lambda store: store.message(name, sequence))
+        letter = await host.fetch(lambda store: store.message(name, sequence))
     except MqError as error:
-        dashboard.report(error)
+        host.report(error)
         return
     text = editable(letter)
     if text is None:
         why = f"{address} holds bytes that can't be shown as text"
-        dashboard.say(f"{why}: mq dlq edit {address} --file FILE", "warning")
+        host.say(f"{why}: mq dlq edit {address} --file FILE", "warning")
         return
-    new = await dashboard.push_screen_wait(Editor(address, text))
+    new = await host.ask(Editor(address, text))
     if new == text:
-        dashboard.say(f"{address}: nothing was changed")
+        host.say(f"{address}: nothing was changed")
     elif new is not None:
-        dashboard.propose(prepare_edit(letter, new.encode()))
+        host.propose(prepare_edit(letter, new.encode()))
 
 
 def editable(letter: Message) -> str | None:

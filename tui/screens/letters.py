@@ -14,9 +14,9 @@ from store.model.text import counted
 from tui.actions.deeds import excerpt, prepare_purge, value_text
 from tui.actions.letter_choices import Alike, by_ids, letters_alike, redrive_command
 from tui.actions.letter_deeds import ask_redrive
-from tui.poller import Question
+from tui.keys import Key
 from tui.screens.letter_editor import ask_edit
-from tui.screens.view import View
+from tui.view import Question, View
 from tui.widgets.figures import age_cell, count_cell, short_count
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
 from tui.widgets.painted import Band
@@ -97,6 +97,9 @@ class LettersView(View):
     KEYS = ("release", "mark", "purge", "copy")
     LABELS: ClassVar = {"release": "redrive"}
     title = "letters"
+    opened_by = Key(
+        "letters", "4", "Dead letters by source, reason and error", command="mq dlq list"
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +149,7 @@ class LettersView(View):
     def _open(self) -> None:
         group = self._selected()
         if group is not None:
-            self.dashboard.want(LetterGroupView(Alike.of(group)), over=self)
+            self.host.open_view(LetterGroupView(Alike.of(group)), over=self)
 
     def press_mark(self) -> None:
         """Mark the group, or take its mark away."""
@@ -157,29 +160,29 @@ class LettersView(View):
         """Send the letters of the marked groups back, or of the one under the cursor."""
         chosen = self.chosen()
         if not chosen:
-            self.dashboard.say("there are no dead letters")
+            self.host.say("there are no dead letters")
         elif len({alike.queue for alike in chosen}) > 1:
-            self.dashboard.say("the marked groups lie in several queues: mark those of one")
+            self.host.say("the marked groups lie in several queues: mark those of one")
         else:
-            self.dashboard.run_worker(ask_redrive(self.dashboard, chosen), group="deed")
+            self.host.begin(ask_redrive(self.host, chosen))
 
     def press_purge(self) -> None:
         """Remove every message of the DLQ of the group under the cursor."""
         group = self._selected()
         if group is not None:
-            self.dashboard.propose(prepare_purge(group.queue))
+            self.host.propose(prepare_purge(group.queue))
 
     async def press_peek(self) -> None:
         """Look at the sample of the group."""
         group = self._selected()
         if group is not None:
-            self.dashboard.jump(group.sample)
+            self.host.jump(group.sample)
 
     def press_edit(self) -> None:
         """Edit the sample of the group."""
         group = self._selected()
         if group is not None:
-            self.dashboard.run_worker(ask_edit(self.dashboard, group.sample), group="deed")
+            self.host.begin(ask_edit(self.host, group.sample))
 
     def command(self) -> str | None:
         """The command that sends them back."""
@@ -242,7 +245,7 @@ class LetterGroupView(View):
         """Look at the letter under the cursor."""
         key = self.query_one("#dead-letters", LiveTable).key
         if key is not None:
-            self.dashboard.jump(key)
+            self.host.jump(key)
 
     def press_mark(self) -> None:
         """Mark the letter, or take its mark away."""
@@ -252,15 +255,13 @@ class LetterGroupView(View):
     def press_release(self) -> None:
         """Send the marked letters back, or the one under the cursor."""
         if chosen := self._chosen():
-            self.dashboard.run_worker(
-                ask_redrive(self.dashboard, [self._alike], chosen), group="deed"
-            )
+            self.host.begin(ask_redrive(self.host, [self._alike], chosen))
 
     def press_edit(self) -> None:
         """Edit the letter under the cursor."""
         key = self.query_one("#dead-letters", LiveTable).key
         if key is not None:
-            self.dashboard.run_worker(ask_edit(self.dashboard, key), group="deed")
+            self.host.begin(ask_edit(self.host, key))
 
     def command(self) -> str | None:
         """The command that sends the chosen letters back."""

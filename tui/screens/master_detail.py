@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual import on
 
 from store import MqError, Subject
-from tui.screens.view import View
+from tui.view import View
 from tui.widgets.live_table import LiveTable, TableRow
 
 
@@ -63,7 +63,7 @@ class MasterDetailView(View):
     def _select(self, name: str | None) -> None:
         if name != self._selected:
             self._selected = name
-            self.dashboard.ask_again()
+            self.host.ask_again()
 
     def show_error(self, error: MqError) -> None:
         """What was selected is gone: show what there is."""

@@ -20,7 +20,7 @@ from store.model.text import (
     printable_bytes,
 )
 from tui.actions.deeds import prepare_release
-from tui.screens.view import View
+from tui.view import View
 from tui.widgets.figures import moment_text
 from tui.widgets.painted import Pages
 from tui.widgets.spans import EMPTY, Line, Tone, line, toned
@@ -211,12 +211,12 @@ class MessageView(View):
         """The next form of the body."""
         at = FORMS.index(self._form or "text")
         self._form = FORMS[(at + 1) % len(FORMS)]
-        self.dashboard.show_again()
+        self.host.show_again()
 
     def press_release(self) -> None:
         """Take the message from its holder."""
         if self._address.partition is None and self._address.offset is not None:
-            self.dashboard.propose(prepare_release(self._address.name, str(self._address)))
+            self.host.propose(prepare_release(self._address.name, str(self._address)))
 
     def command(self) -> str:
         """The command that shows it."""

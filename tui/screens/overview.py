@@ -11,7 +11,8 @@ from textual.containers import Horizontal
 
 from store import Overview, Subject
 from tui.actions.deeds import prepare_purge
-from tui.screens.view import View
+from tui.keys import Key
+from tui.view import View
 from tui.widgets.figures import (
     age_cell,
     count_cell,
@@ -134,6 +135,9 @@ class OverviewView(View):
 
     KEYS = ("publish", "purge", "faults", "copy")
     title = "overview"
+    opened_by = Key(
+        "overview", "1", "Everything that holds messages, worst first", command="mq status"
+    )
 
     def compose(self) -> ComposeResult:
         """The table, its line of details, and a panel that wide terminals have room for."""
@@ -175,7 +179,7 @@ class OverviewView(View):
     def _open(self) -> None:
         subject = self.selected()
         if subject is not None:
-            self.dashboard.jump(subject.name)
+            self.host.jump(subject.name)
 
     def destination(self) -> str:
         """Where a message that is published here would go."""
@@ -186,9 +190,9 @@ class OverviewView(View):
         """Remove every message of the selected queue."""
         subject = self.selected()
         if subject is not None and subject.kind == "queue":
-            self.dashboard.propose(prepare_purge(subject.name))
+            self.host.propose(prepare_purge(subject.name))
         else:
-            self.dashboard.say("only a queue is purged; topics are trimmed: mq topic trim")
+            self.host.say("only a queue is purged; topics are trimmed: mq topic trim")
 
     def command(self) -> str | None:
         """The command that shows the selected row."""

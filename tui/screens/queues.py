@@ -14,9 +14,10 @@ from store.model.shares import ShareConfig
 from store.model.stalls import LeaseRow, QueueDetail
 from store.model.text import counted
 from tui.actions.deeds import Prepare, prepare_dead_letter, prepare_purge, prepare_release
-from tui.poller import Question
+from tui.keys import Key
 from tui.screens.master_detail import MasterDetailView
 from tui.screens.records import MessagesView
+from tui.view import Question
 from tui.widgets.figures import age_cell, count_cell, rate_cell, state_cell
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
 from tui.widgets.painted import Band
@@ -93,6 +94,7 @@ class QueuesView(MasterDetailView):
 
     KEYS = ("peek", "release", "dead_letter", "publish", "purge", "copy")
     title = "queues"
+    opened_by = Key("queues", "3", "Queues and who holds which message", command="mq lease list")
 
     def compose(self) -> ComposeResult:
         """Two tables."""
@@ -120,14 +122,14 @@ class QueuesView(MasterDetailView):
         """Look at the selected message, or at the messages of the queue."""
         address = self.details.key if self.is_below else None
         if address is not None:
-            self.dashboard.jump(address)
+            self.host.jump(address)
         elif self._is_share():
-            self.dashboard.say(f"a share keeps nothing itself: mq share show {self.selected}")
+            self.host.say(f"a share keeps nothing itself: mq share show {self.selected}")
         elif self.selected is not None:
-            self.dashboard.want(MessagesView(self.selected), over=self)
+            self.host.open_view(MessagesView(self.selected), over=self)
 
     def _is_share(self) -> bool:
-        overview = self.dashboard.overview
+        overview = self.host.overview
         subjects = overview.subjects if overview else ()
         return any(one.kind == "share" and one.name == self.selected for one in subjects)
 
@@ -141,14 +143,14 @@ class QueuesView(MasterDetailView):
 
     def _propose_for_lease(self, prepare: Callable[[str, str], Prepare]) -> None:
         if self.selected is not None and self.details.key is not None:
-            self.dashboard.propose(prepare(self.selected, self.details.key))
+            self.host.propose(prepare(self.selected, self.details.key))
 
     def press_purge(self) -> None:
         """Remove every message of the selected queue."""
         if self._is_share():
-            self.dashboard.say("only a queue is purged; a share goes on: mq share reset")
+            self.host.say("only a queue is purged; a share goes on: mq share reset")
         elif self.selected is not None:
-            self.dashboard.propose(prepare_purge(self.selected))
+            self.host.propose(prepare_purge(self.selected))
 
     def destination(self) -> str:
         """The queue; nothing is published to a share."""

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 
 from store import Message, NotFound, Overview, Record, Stall, Store
 from tui.actions.deeds import excerpt, value_text
-from tui.screens.view import View
+from tui.view import View
 from tui.widgets.figures import moment_text
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
 from tui.widgets.painted import Band
@@ -133,7 +133,7 @@ class RecordsView(View):
         """Look at the selected record."""
         key = self.query_one("#records", LiveTable).key
         if key is not None:
-            self.dashboard.jump(key)
+            self.host.jump(key)
 
     def destination(self) -> str:
         """The topic."""
@@ -178,7 +178,7 @@ class MessagesView(View):
         """Look at the selected message."""
         key = self.query_one("#messages", LiveTable).key
         if key is not None:
-            self.dashboard.jump(key)
+            self.host.jump(key)
 
     def destination(self) -> str:
         """The queue."""

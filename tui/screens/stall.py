@@ -14,7 +14,7 @@ from store.model.text import counted, describe_duration, describe_size, printabl
 from store.sqlite.operations.trends import describe_growth
 from tui.actions.remedies import KEY_IDS, prepare, remedy_for
 from tui.keys import BY_ID
-from tui.screens.view import View
+from tui.view import View
 from tui.widgets.bands import is_same_stall
 from tui.widgets.figures import moment_text
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
@@ -205,20 +205,20 @@ class StallView(View):
             # The stall has other ways out by now.
             return
         if remedy.action not in KEY_IDS:
-            self.dashboard.press_copy()
-        elif self.dashboard.may_write(KEY_IDS[remedy.action]):
-            self.dashboard.propose(prepare(self.stall, remedy))
+            self.host.copy_command()
+        elif self.host.may_write(KEY_IDS[remedy.action]):
+            self.host.propose(prepare(self.stall, remedy))
 
     def _propose(self, action: Action) -> None:
         remedy = remedy_for(self.stall, action)
         if self._is_over:
-            self.dashboard.say("this stall is over")
+            self.host.say("this stall is over")
         elif remedy is not None:
-            self.dashboard.propose(prepare(self.stall, remedy))
+            self.host.propose(prepare(self.stall, remedy))
         elif action == "dead-letter" and remedy_for(self.stall, "policy"):
-            self.dashboard.say(f"{self.stall.reader} has no dead-letter queue: o sets one")
+            self.host.say(f"{self.stall.reader} has no dead-letter queue: o sets one")
         else:
-            self.dashboard.say("that is no way out of this stall")
+            self.host.say("that is no way out of this stall")
 
     def press_dead_letter(self) -> None:
         """To the DLQ, and go on."""
@@ -250,7 +250,7 @@ class StallView(View):
 
     def press_peek(self) -> None:
         """Look at the blocker."""
-        self.dashboard.jump(self.stall.blocker)
+        self.host.jump(self.stall.blocker)
 
     def command(self) -> str | None:
         """The selected way out."""

@@ -14,10 +14,11 @@ from store.model.stalls import TopicDetail
 from store.model.text import counted, describe_size
 from store.model.topics import PartitionStatus
 from tui.actions.asking import ask_reset
-from tui.poller import Question
+from tui.keys import Key
 from tui.screens.master_detail import MasterDetailView
 from tui.screens.records import RecordsView
 from tui.screens.stall import StallView
+from tui.view import Question
 from tui.widgets.figures import (
     age_cell,
     count_cell,
@@ -138,6 +139,7 @@ class TopicsView(MasterDetailView):
 
     KEYS = ("peek", "reset", "publish", "copy")
     title = "topics"
+    opened_by = Key("topics", "2", "Topics: partitions and where groups stand", command="mq lag")
 
     def compose(self) -> ComposeResult:
         """Two tables."""
@@ -161,7 +163,7 @@ class TopicsView(MasterDetailView):
 
     def on_live_table_resized(self) -> None:
         """Draw the bars as wide as their column is now."""
-        overview = self.dashboard.overview
+        overview = self.host.overview
         if overview is not None:
             self.show_known(overview)
 
@@ -182,10 +184,10 @@ class TopicsView(MasterDetailView):
     def _open(self) -> None:
         partition, group = self._place()
         place = f"{self.selected}/{partition}"
-        overview = self.dashboard.overview
+        overview = self.host.overview
         for stall in overview.stalls if overview else ():
             if (stall.place, stall.reader) == (place, group):
-                self.dashboard.want(StallView(stall), over=self)
+                self.host.open_view(StallView(stall), over=self)
                 return
         self.press_peek()
 
@@ -200,15 +202,15 @@ class TopicsView(MasterDetailView):
         """Look at the records of the partition, from where the group stands."""
         partition, group = self._place()
         if self.selected is not None and partition is not None:
-            self.dashboard.want(RecordsView(self.selected, partition, group), over=self)
+            self.host.open_view(RecordsView(self.selected, partition, group), over=self)
 
     def press_reset(self) -> None:
         """Ask where a group shall go on."""
         partition, group = self._place()
         if self.selected is not None:
             only = partition if self.is_below else None
-            asking = ask_reset(self.dashboard, group, self.selected, only)
-            self.dashboard.run_worker(asking, group="deed")
+            asking = ask_reset(self.host, group, self.selected, only)
+            self.host.begin(asking)
 
     def command(self) -> str | None:
         """The command that shows the same."""

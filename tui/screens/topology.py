@@ -14,10 +14,11 @@ from textual.widgets import Input
 
 from store import Binding, Exchange, NotFound, Overview, RouteExplanation, Store, Subject
 from store.model.text import counted
+from tui.keys import Key
 from tui.screens.branches import Asked, Branch, Ways, branches, header_text, parse_asked
 from tui.screens.drift import Drift, drift_of, step_texts
-from tui.screens.view import View
 from tui.seldom import Seldom
+from tui.view import View
 from tui.widgets.figures import count_cell, state_cell
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
 from tui.widgets.painted import Band
@@ -137,6 +138,9 @@ class TopologyView(View):
 
     KEYS = ("route", "publish", "faults", "copy")
     title = "topology"
+    opened_by = Key(
+        "topology", "5", "Exchanges, bindings and destinations", command="mq binding list"
+    )
 
     def __init__(self, exchange: str = "") -> None:
         super().__init__()
@@ -212,19 +216,19 @@ class TopologyView(View):
     def _open(self) -> None:
         branch = self._selected()
         if branch is not None and branch.binding is not None and branch.exchange is None:
-            self.dashboard.jump(branch.binding.name)
+            self.host.jump(branch.binding.name)
         elif branch is not None and branch.exchange is not None:
             self._ask(branch.exchange.name)
 
     @on(LiveTable.Chosen, "#drift")
     def _copy_plan(self) -> None:
-        self.dashboard.press_copy()
+        self.host.copy_command()
 
     def press_route(self) -> None:
         """Ask for a routing key, and see where it leads from the selected exchange."""
         branch = self._selected()
         if branch is None:
-            self.dashboard.say("there is no exchange yet: mq exchange create events -t topic")
+            self.host.say("there is no exchange yet: mq exchange create events -t topic")
         else:
             self._ask(branch.starts_at)
 
@@ -235,14 +239,14 @@ class TopologyView(View):
         band.show_lines([label])
         self.query_one("#route-row").display = True
         self._asked = parse_asked(exchange, entry.value)
-        self.dashboard.ask_again()
+        self.host.ask_again()
         self.screen.set_focus(entry)
 
     @on(Input.Changed, "#route")
     def _follow(self, event: Input.Changed) -> None:
         if self._asked is not None:
             self._asked = parse_asked(self._asked.exchange, event.value)
-            self.dashboard.ask_again()
+            self.host.ask_again()
 
     @on(Input.Submitted, "#route")
     def _keep(self) -> None:
@@ -252,13 +256,13 @@ class TopologyView(View):
     async def press_back(self) -> None:
         """Forget the key that was asked about, or go back."""
         if self._asked is None:
-            await self.dashboard.press_back()
+            await self.host.press_back()
             return
         self._asked = None
         self.query_one("#route-row").display = False
         self.query_one("#route", Input).value = ""
         self.refocus()
-        self.dashboard.ask_again()
+        self.host.ask_again()
 
     def destination(self) -> str:
         """The selected exchange."""

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from store import Subject
-from tui.keys import KEYS
+from tui.keys import Key
 from tui.widgets.dialogs import Dialog
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
 from tui.widgets.spans import Line, Tone, line, plain, toned
@@ -25,11 +25,13 @@ _COLUMNS = (
 _PLACE = "go to "
 
 
-def offer_rows(subjects: Iterable[Subject], *, read_only: bool) -> list[TableRow]:
+def offer_rows(
+    keys: Iterable[Key], subjects: Iterable[Subject], *, read_only: bool
+) -> list[TableRow]:
     """A row per key that can be pressed, keyed by its id, and per name, keyed by `go to NAME`."""
-    keys = [key for key in KEYS if not (key.writes and read_only)]
+    usable = [key for key in keys if not (key.writes and read_only)]
     return [
-        *(TableRow(key.id, _cells(key.cap, key.help, key.command)) for key in keys),
+        *(TableRow(key.id, _cells(key.cap, key.help, key.command)) for key in usable),
         *(TableRow(_PLACE + one.name, _cells("", _PLACE + one.name, one.kind)) for one in subjects),
     ]
 

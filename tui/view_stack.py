@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.containers import Container
 from textual.message import Message
 
-from tui.screens.view import View
+from tui.view import View
 
 
 class Wanted(Message):
