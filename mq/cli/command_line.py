@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import TextIO
 
@@ -42,10 +43,20 @@ def _guarded(context: Context, words: list[str]) -> int:
     except OSError as error:
         return _report(context, _system_error(error), ExitCode.FAILED, words)
     except Exception as error:
-        problem = MqError(
-            f"{type(error).__name__}: {error}", hint="this is a bug in mq; --debug shows where"
-        )
-        return _report(context, problem, ExitCode.FAILED, words)
+        problem = _unexpected(context, error)
+        return _report(context, problem, exit_code(problem), words)
+
+
+def _unexpected(context: Context, error: Exception) -> MqError:
+    # Damage in what was read may come out as late as this.
+    with suppress(MqError, OSError):
+        from store.sqlite.damage.suspicion import damage_behind
+
+        if damage := damage_behind(error, context.store_location().path):
+            return damage
+    return MqError(
+        f"{type(error).__name__}: {error}", hint="this is a bug in mq; --debug shows where"
+    )
 
 
 def _run(words: list[str]) -> int:

@@ -144,12 +144,12 @@ class OperationCalls(Calls):
             store_time.trust_wall_clock(tx)
 
     def verify(self) -> list[Finding]:
-        """Check file, counters and every record's checksum; an empty list means all is well."""
+        """Check the file, every row, counter and record's checksum; an empty list: all is well.
+
+        It goes on past damage, and lists all of it.
+        """
         with self._read() as tx:
-            return [
-                *sqlite.operations.maintenance.losses(tx),
-                *sqlite.operations.maintenance.verify(tx),
-            ]
+            return sqlite.operations.maintenance.verify_all(tx)
 
     def lost_commits(self) -> Loss | None:
         """How many confirmed commits are missing in the file, and since when; see `Loss`.

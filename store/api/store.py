@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from store.api.producer import Producer
     from store.api.transaction import Transaction
     from store.model.clock import Clock
-    from store.model.maintenance import Progress
+    from store.model.maintenance import Finding, Progress
     from store.model.messages import Message
     from store.model.shares import SharedRecord
     from store.model.topics import Seconds
@@ -333,6 +333,11 @@ class Store(
         return sqlite.operations.copies.contents(
             files.resolve(path), clock or SystemClock(), in_seconds(timeout)
         )
+
+    @classmethod
+    def verify_file(cls, path: str | os.PathLike[str]) -> list[Finding]:
+        """What `verify` finds in the file of a store, also in one too damaged to be opened."""
+        return list(sqlite.operations.maintenance.verify(files.resolve(path)))
 
     def vacuum(self, *, progress: Progress | None = None) -> int:
         """Give unused pages back to the file system, in short steps; how many bytes it gave.

@@ -120,7 +120,7 @@ def test_a_message_damaged_before_it_moved_is_found_damaged_where_it_went(
     (place,) = ("work",) if death == "redriven" else ("graves",)
     assert store.queue(place).messages == 1
 
-    assert [address.partition("/")[0] for address, _ in found(store)] == [place]
+    assert [address.partition("@")[0] for address, _ in found(store)] == [place]
     with pytest.raises(Damaged):
         store.receive(place)
 

@@ -1,6 +1,6 @@
 """`mq verify`: check the store from end to end."""
 
-from mq.cli.context import current_context
+from mq.cli.context import Context, current_context
 from mq.cli.output import Column
 from mq.commands import SingleCommand
 from store.model.errors import Damaged
@@ -17,19 +17,34 @@ FINDINGS: list[Column[Finding]] = [
 
 @app.command()
 def verify() -> None:
-    """Check the file, every counter and every record's checksum; exit code 7 if something is wrong.
+    """Check the file, every row and counter, and every record's checksum; exit code 7 for damage.
 
-    It reads the whole store. Others can go on reading and writing.
+    It reads the whole store, and goes on past damage to list all of it. Others can go on reading
+    and writing.
     """
     context = current_context()
-    with context.open_store() as store:
-        findings = store.verify()
-        records = store.status().records
-        path = store.path
+    findings, records = _verified(context)
+    path = context.store_location().path
     context.output.listing(FINDINGS, findings)
     if findings:
         raise Damaged(
             f"{path} has {counted(len(findings), 'problem')}",
-            hint="keep a copy of the file, then restore a backup or read on past the damage",
+            hint=f"copy what is intact: mq salvage {path} NEW; or put a backup in its place:"
+            " mq restore BACKUP",
         )
     context.diagnostics.success(f"{path}: {counted(records, 'record')}, no problems")
+
+
+def _verified(context: Context) -> tuple[list[Finding], int]:
+    from store import Store
+
+    try:
+        with context.open_store() as store:
+            findings = store.verify()
+            return findings, 0 if findings else store.status().records
+    except Damaged:
+        # Too damaged to be opened, which is not all that is to be said of it.
+        findings = Store.verify_file(context.store_location().path)
+        if not findings:
+            raise
+        return findings, 0

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
-from store.model.errors import BadInput, Busy, ForeignFile, MqError, from_system, is_of_machine
+from store.model.errors import Busy, MqError, from_system
 from store.sqlite.file import files, lockfile
 from store.sqlite.file.crash import crash_point
 from store.sqlite.file.lockfile import WriteLock, pause
@@ -306,10 +306,10 @@ def _keep_going() -> int:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn an error of SQLite, or of the machine, into one of our own."""
+    """Turn an error of SQLite, of the machine, or of damaged values into one of our own."""
     try:
         yield
-    except (sqlite3.Error, UnicodeEncodeError, OverflowError, OSError) as error:
+    except Exception as error:
         meaning = translate(error, path)
         if meaning is error:
             raise
@@ -317,56 +317,19 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def translate(error: BaseException, path: Path) -> BaseException:
-    """The error of ours that says what one of SQLite or the machine means; any other as it is."""
-    match error:
-        case UnicodeEncodeError():
-            # SQLite never got it, as with an argument that is not UTF-8.
-            return BadInput(
-                f"not usable as text: {error.object!r}", hint="names and texts are UTF-8"
-            )
-        case OverflowError():
-            return BadInput("a number that was given is too large", hint="at most 2^63 - 1")
-        case sqlite3.Error() if "binding parameter" in str(error):
-            return BadInput(f"not usable as a text or number: {str(error).partition(': ')[2]}")
-        case sqlite3.Error():
-            return _translate(error, path)
-        case OSError() if is_of_machine(error):
-            return from_system(error, error.filename or str(path))
-    return error
+    """The error of ours that says what one of SQLite or the machine means; any other as it is.
 
-
-def _translate(error: sqlite3.Error, path: Path) -> BaseException:
-    extended = getattr(error, "sqlite_errorcode", 0)
-    match extended & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return Busy(f"{path} is locked by another program", hint="try again")
-        case sqlite3.SQLITE_NOTADB:
-            return ForeignFile(f"{path} is not an mq store", hint="choose another with -s")
-        case sqlite3.SQLITE_INTERRUPT:
-            return KeyboardInterrupt()
-        case code if code in _UNEXPLAINED:
-            return _explained(error, path)
-    return MqError(f"{path}: {error}")
-
-
-_UNEXPLAINED = {
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_PERM,
-}
-
-
-def _explained(error: sqlite3.Error, path: Path) -> MqError:
+    One that comes from damage in the file is `Damaged`, whatever it is.
+    """
+    if isinstance(error, MqError) or not isinstance(error, Exception):
+        return error
     try:
         # Few processes ever meet such an error, so few load this.
-        from store.sqlite.file import probing
+        from store.sqlite.file import meanings
     except OSError as problem:
         # Not even a descriptor for the module was left.
         return from_system(problem, f"{path} can't be opened")
-    return probing.error_behind(error, path)
+    return meanings.meaning(error, path)
 
 
 def roll_back(connection: sqlite3.Connection) -> bool:

@@ -87,7 +87,7 @@ class Database:
         row = 0 if mark is None else mark.row
         with translated(self.path):
             settings = files.read_settings(self.read_only(), row)
-        self.durability, self.uuid, self.copy, number, lost = settings
+            self.durability, self.uuid, self.copy, number, lost = settings
         # Whether there is something to tell whoever opens the store.
         self.has_news = lost > 0
         if mark is not None and not mark.agrees(number, self.files.version()):

@@ -47,7 +47,10 @@ def _behind_damage(error: sqlite3.Error, path: Path) -> MqError:
     # SQLite calls a page that its disk can't read damaged, too.
     if (place := _first_unreadable(path)) is not None:
         return _device_error(path, f"on a read, at byte {place}")
-    return Damaged(f"{path} is damaged: {error}", hint="mq verify")
+    from store.sqlite.damage import suspicion
+
+    damage = suspicion.damage_behind(error, path)
+    return damage or Damaged(f"{path} is damaged: {error}", suspicion.way_out(path))
 
 
 @lru_cache(maxsize=1)

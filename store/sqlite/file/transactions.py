@@ -285,8 +285,9 @@ class WriteBlock:
             return self._tx
         except BaseException as error:
             self._abandon()
-            if isinstance(error, sqlite3.Error):
-                raise translate(error, database.path) from error
+            meaning = translate(error, database.path)
+            if meaning is not error:
+                raise meaning from error
             raise
 
     def __exit__(

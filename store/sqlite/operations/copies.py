@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from store.model.clock import Clock
 from store.model.errors import BadInput, Damaged, Exists, ForeignFile, StoreUnusable
-from store.model.maintenance import Progress
+from store.model.maintenance import Finding, Progress
+from store.sqlite.damage import suspicion
+from store.sqlite.damage.verification import Verification
 from store.sqlite.file import connections, drafts, files, lockfile, losses, migrations
 from store.sqlite.file.connections import translated
 from store.sqlite.file.database import Database
@@ -41,9 +43,22 @@ def back_up(database: Database, target: Path, progress: Progress | None = None) 
         raise Exists(f"{target} exists already", hint="name a new file")
     with drafts.new_file(target, database.timeout, keeps_lock=False) as draft:
         with translated(target), database.this_thread():
-            drafts.write_copy(database.read_only(), draft, progress)
+            _copy(database, draft, progress)
         _check(draft, database.path, database.clock, database.timeout)
     return target.stat().st_size
+
+
+def _copy(database: Database, draft: Path, progress: Progress | None) -> None:
+    # What is damaged in indexes, or in pages that no row is in, would not be in the copy.
+    with suspicion.inspecting(database.path) as source:
+        _refuse(Verification(source).sqlite(), database.path)
+    try:
+        drafts.write_copy(database.read_only(), draft, progress)
+    except sqlite3.Error as error:
+        damage = suspicion.damage_behind(error, database.path)
+        if damage is None:
+            raise
+        raise damage from error
 
 
 def restore(
@@ -115,14 +130,15 @@ def _refuse_foreign(target: Path, clock: Clock, timeout: float) -> None:
 def _check(draft: Path, source: Path, clock: Clock, timeout: float) -> None:
     copy = Database(draft, clock, timeout)
     try:
-        with copy.read() as tx:
-            problems = list(maintenance.verify(tx))
+        _refuse(maintenance.verify(draft), source)
     finally:
         copy.close()
         drafts.remove_lock(draft)
-    if problems:
-        first = problems[0]
+
+
+def _refuse(problems: Iterable[Finding], source: Path) -> None:
+    for first in problems:
         raise Damaged(
             f"{source} is damaged, so no copy was made: {first.address}: {first.problem}",
-            hint=f"mq -s {source} verify",
+            hint=suspicion.way_out(source),
         )

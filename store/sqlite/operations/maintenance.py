@@ -6,14 +6,11 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from store.model.addresses import OFFSET_BITS
 from store.model.errors import BadInput
 from store.model.maintenance import Finding, StoreStatus
 from store.sqlite.file import files
-from store.sqlite.file.database import Row, Snapshot, Write
-from store.sqlite.log.checksum import is_intact
-
-_PAGE = 1_000
+from store.sqlite.file.connections import translated
+from store.sqlite.file.database import Snapshot, Write
 
 
 def status(tx: Snapshot) -> StoreStatus:
@@ -61,60 +58,26 @@ def losses(tx: Snapshot) -> Iterator[Finding]:
         yield Finding("file", describe(loss))
 
 
-def verify(tx: Snapshot) -> Iterator[Finding]:
-    """Everything that is wrong with the file, the counters and the records, as it is found."""
-    for (problem,) in tx.rows("pragma integrity_check(100)"):
-        if problem != "ok":
-            yield Finding("file", problem)
-    for table, row, parent, _ in tx.rows("pragma foreign_key_check"):
-        yield Finding("file", f"row {row} of {table} refers to a missing row of {parent}")
-    for partition in tx.rows(
-        "select p.id, c.name || '/' || p.number, p.start, p.next, p.records, p.bytes"
-        " from mq_partitions p join mq_channels c on c.id = p.channel order by c.name, p.number"
-    ):
-        yield from _verify_partition(tx, *partition)
+def verify_all(tx: Snapshot) -> list[Finding]:
+    """What `verify` finds in the file of a store, and the confirmed commits that it lacks."""
+    found = list(verify(tx.database.path))
+    try:
+        return [*losses(tx), *found]
+    except sqlite3.Error:
+        # The row that says what is missing is damaged, and among what was found.
+        return found
 
 
-def _verify_partition(
-    tx: Snapshot, id: int, address: str, start: int, end: int, records: int, size: int
-) -> Iterator[Finding]:
-    base = id << OFFSET_BITS
-    found, held, last = 0, 0, 0
-    for row in _records(tx, base, (id + 1) << OFFSET_BITS):
-        record, timestamp, *_, bytes_held = row
-        where = f"{address}@{record - base}"
-        found += 1
-        held += bytes_held
-        if not is_intact(*row[:-1]):
-            yield Finding(where, "the checksum does not match: the record is damaged")
-            if not isinstance(timestamp, int):
-                continue
-        if not start <= record - base < end:
-            yield Finding(where, f"the offset is outside the partition, {start} to {end}")
-        if timestamp < last:
-            yield Finding(where, "the timestamp is before the preceding record's")
-        last = timestamp
-    if (found, held) != (records, size):
-        yield Finding(
-            address,
-            f"holds {found} records of {held} bytes; the counters say {records} of {size}",
-        )
+def verify(path: Path) -> Iterator[Finding]:
+    """Everything that is wrong with the file, the counters and the records, as it is found.
 
+    Not by the connection of a store: a file may be too damaged to be opened as one.
+    """
+    from store.sqlite.damage.suspicion import inspecting
+    from store.sqlite.damage.verification import Verification
 
-def _records(tx: Snapshot, first: int, end: int) -> Iterator[Row]:
-    while True:
-        page = tx.rows(
-            "select id, timestamp, cast(message_group as blob), key, cast(headers as blob), value,"
-            " checksum,"
-            " ifnull(length(key), 0) + ifnull(length(headers), 0) + ifnull(length(value), 0)"
-            " from mq_records"
-            " where id >= :first and id < :end order by id limit :page",
-            {"first": first, "end": end, "page": _PAGE},
-        )
-        yield from page
-        if len(page) < _PAGE:
-            return
-        first = page[-1][0] + 1
+    with translated(path), inspecting(path) as connection:
+        yield from Verification(connection).findings()
 
 
 def free_pages(tx: Write, pages: int) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
+from store.sqlite.damage.row_places import WHOLE
+from store.sqlite.damage.suspicion import damage_behind
 from store.sqlite.file.database import Snapshot
 from store.sqlite.operations.doctor import (
     damage,
@@ -20,9 +21,6 @@ from store.sqlite.operations.doctor import (
 )
 from store.sqlite.operations.doctor.diagnosis import ORDER, Diagnosis
 from store.sqlite.operations.doctor.plumbing import Plumbing
-
-# A damaged page, or a table that is not there.
-_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
 
 
 def examine(tx: Snapshot, *, thorough: bool) -> list[Diagnosis]:
@@ -48,17 +46,20 @@ def _examine(tx: Snapshot, thorough: bool) -> Iterator[Diagnosis]:
     if thorough:
         checks.insert(0, lambda: file.damage(tx))
     for check in checks:
-        yield from _as_far_as_it_goes(check)
+        yield from _as_far_as_it_goes(tx, check)
 
 
-def _as_far_as_it_goes(check: Callable[[], Iterable[Diagnosis]]) -> Iterator[Diagnosis]:
-    """What a check finds; what stops it is a finding too, and the other checks go on."""
+def _as_far_as_it_goes(
+    tx: Snapshot, check: Callable[[], Iterable[Diagnosis]]
+) -> Iterator[Diagnosis]:
+    """What a check finds; damage that stops it is a finding too, and the other checks go on."""
+    path = tx.database.path
     try:
         yield from check()
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in _BROKEN:
+    except Exception as error:
+        if damage_behind(error, path) is None:
             raise
-        yield file.broken(str(error))
+        yield file.broken(path, WHOLE, " ".join(str(error).split()))
 
 
 def sort(found: Iterable[Diagnosis]) -> list[Diagnosis]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from random import Random
 
 from store.model import chaos
-from store.model.errors import Throttled
+from store.model.errors import BadInput, Damaged, Throttled
 from store.sqlite import leases, queues
 from store.sqlite.file.database import Write
 from store.sqlite.leases import origins
@@ -31,7 +31,7 @@ class Mischief:
         assert queue.config.chaos is not None
         self._tx = tx
         self._queue = queue
-        self._chaos = chaos.parse(queue.config.chaos)
+        self._chaos = _parse(queue.name, queue.config.chaos)
         self._refuse_when_busy()
         call = tx.value(
             "update mq_queues set chaos_calls = chaos_calls + 1 where channel = :id"
@@ -129,3 +129,13 @@ class Mischief:
         )
         records = enqueue.enqueue(self._tx, self._queue, copy)
         origins.put(self._tx, records, [origin])
+
+
+def _parse(queue: str, stored: str) -> chaos.Chaos:
+    try:
+        return chaos.parse(stored)
+    except BadInput as error:
+        raise Damaged(
+            f"queue {queue} is damaged: its chaos is {error.message}",
+            hint=f"mq queue alter {queue} --chaos none",
+        ) from error

@@ -1,0 +1,94 @@
+"""What an error that no sound store causes means: damage, where the file shows some.
+
+A text that is not UTF-8, a row that breaks a condition, JSON that is none, a table that is not
+there: in a sound store no statement of mq meets one. So the file is looked at before such an error
+is told, and the first thing that is wrong with it is named. Cold: only errors load this.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from struct import error as StructError
+from time import monotonic
+
+from store.model.errors import Damaged, MqError
+from store.sqlite.damage import forms
+from store.sqlite.file import files
+
+# So long the file is searched for what is behind an error, in seconds.
+_LONGEST_SEARCH = 2.0
+_OPCODES_BETWEEN_LOOKS = 10_000
+# What the program itself raises over values that it can't have stored.
+_OF_VALUES = (
+    ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError,
+    RecursionError, StructError,
+)  # fmt: skip
+_NO_TEXT = "Could not decode to UTF-8"
+
+
+def damage_behind(error: BaseException, path: Path) -> Damaged | None:
+    """The damage that an error comes from, with the place as near as it can be told, if any."""
+    if isinstance(error, sqlite3.ProgrammingError | MqError):
+        return None
+    if not isinstance(error, (sqlite3.Error, *_OF_VALUES)):
+        return None
+    place = _first_finding(path)
+    if place is None and not _is_surely_damage(error):
+        return None
+    told = place or " ".join(str(error).split())
+    return Damaged(f"{path} is damaged: {told}", hint=way_out(path))
+
+
+def way_out(path: Path) -> str:
+    """What to do about a file that is damaged elsewhere than in single records."""
+    return f"all that is wrong: mq -s {path} verify; copy what is intact: mq salvage {path} NEW"
+
+
+def _is_surely_damage(error: BaseException) -> bool:
+    text = str(error)
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_CORRUPT:
+            return True
+        case sqlite3.SQLITE_CONSTRAINT | sqlite3.SQLITE_ERROR:
+            return ("mq_" in text and "syntax" not in text) or _breaks_a_condition(text)
+    return isinstance(error, sqlite3.Error) and text.startswith(_NO_TEXT)
+
+
+def _breaks_a_condition(text: str) -> bool:
+    broken = " ".join(text.removeprefix("CHECK constraint failed:").split())
+    return any(broken in table.checks for table in forms.tables().values())
+
+
+def _first_finding(path: Path) -> str | None:
+    from store.sqlite.damage.verification import Verification
+
+    deadline = monotonic() + _LONGEST_SEARCH
+    with suppress(sqlite3.Error, MqError), inspecting(path) as connection:
+        # No answer is worth a longer wait.
+        connection.set_progress_handler(lambda: monotonic() > deadline, _OPCODES_BETWEEN_LOOKS)
+        finding = next(Verification(connection).structure(), None)
+        if finding is not None:
+            return f"{finding.address}: {finding.problem}"
+    return None
+
+
+@contextmanager
+def inspecting(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection of its own in a read transaction, even to a file with a damaged schema.
+
+    Errors of SQLite come as they are.
+    """
+    own = files.OpenFiles(path)
+    mode = "alone" if own.are_closed_for_good() else "ro"
+    connection = sqlite3.connect(files.uri(path, mode), uri=True, isolation_level=None)
+    try:
+        # SQLite passes over entries of the schema that it can't make sense of then.
+        connection.execute("pragma writable_schema = on")
+        connection.execute("pragma busy_timeout = 500")
+        connection.execute("begin")
+        yield connection
+    finally:
+        connection.close()
