@@ -363,6 +363,7 @@ class QueuesModel:
         assert message is not None
         assert message.lease is not None
         lease = message.lease
+        self.end(lease)
         message.lease = Lease(lease.was_due, lease.was_due, lease.deliveries - 1)
         if queue.fifo and lease.deliveries == 1:
             message.lease = None

@@ -121,6 +121,7 @@ class Queues(QueueMachine):
                         due = max(self.now, head.stored + queue.delay)
                         queue.turns[group] = (due, turn, first)
             queue.delay = delay * 1000
+            settling.settle(self.model, queue, queue.most, self.now, self._lane_of)
 
     @rule(
         what=WHICH,

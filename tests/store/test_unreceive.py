@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,46 @@ def test_its_receipt_is_worth_nothing_any_more(store: Store, settings: dict[str,
         with pytest.raises(LeaseLost):
             settle(held)
     assert store.message("jobs", 0).deliveries == 0
+
+
+@each_kind
+def test_its_receipt_stays_refused_after_another_one_acknowledged(
+    store: Store, settings: dict[str, Any]
+) -> None:
+    jobs(store, settings, 1)
+    held = receipts(store.receive("jobs"))
+    store.unreceive(held)
+    store.ack(receipts(store.receive("jobs")))
+
+    for settle in (store.ack, store.nack, store.reject, store.unreceive):
+        with pytest.raises(LeaseLost):
+            settle(held)
+
+
+def test_a_receipt_of_a_share_stays_refused_after_another_one_acknowledged(store: Store) -> None:
+    store.create_topic("t")
+    store.create_share("s", "t")
+    store.produce("t", "0")
+    held = receipts(store.acquire("s"))
+    store.unreceive(held)
+    store.ack(receipts(store.acquire("s")))
+
+    with pytest.raises(LeaseLost):
+        store.ack(held)
+
+
+def test_undone_deliveries_are_forgotten_with_the_history(
+    store: Store, clock: ManualClock, path: Path
+) -> None:
+    store.create_queue("jobs", retention=10**8)
+    store.send("jobs", "0")
+    store.unreceive(receipts(store.receive("jobs")))
+    clock.advance(15 * 86_400)
+    store.unreceive(receipts(store.receive("jobs")))
+
+    with closing(sqlite3.connect(path)) as connection:
+        (number,) = connection.execute("select count(*) from mq_undone_receives").fetchone()
+    assert number == 1
 
 
 def test_what_somebody_else_has_taken_since_is_not_touched(

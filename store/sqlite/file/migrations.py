@@ -172,6 +172,11 @@ alter table mq_records add column arrived integer;
 alter table mq_leases add column was_due integer not null default 0;
 update mq_readers set lease = 30000 where kind = 'share' and lease = 0;
 create index mq_holders_attached on mq_holders (id) where attached = 1;
+create table mq_undone_receives (
+  token integer primary key,
+  at integer not null                             -- wall
+) strict;
+create index mq_undone_receives_at on mq_undone_receives (at);
 """
 
 

@@ -267,6 +267,14 @@ create table mq_attempts (
 ) strict, without rowid;
 create index mq_attempts_ended on mq_attempts (ended);
 
+-- Deliveries that were taken back as if they had not been: the history knows nothing of them, and
+-- their receipts are refused all the same.
+create table mq_undone_receives (
+  token integer primary key,
+  at integer not null                             -- wall
+) strict;
+create index mq_undone_receives_at on mq_undone_receives (at);
+
 -- Processes that hold leases or partitions. Only an attached one loses them when it is gone.
 create table mq_holders (
   id integer primary key autoincrement,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from store.model.addresses import OFFSET_BITS
@@ -68,9 +69,23 @@ def ended(tx: Snapshot, lease: int, token: int) -> bool:
     """Whether the delivery with this token ended otherwise than by an ack."""
     return bool(
         tx.value(
-            "select exists (select 1 from mq_attempts where lease = :lease and token = :token)",
+            "select exists (select 1 from mq_attempts where lease = :lease and token = :token)"
+            " or exists (select 1 from mq_undone_receives where token = :token)",
             {"lease": lease, "token": token},
         )
+    )
+
+
+def note_undone(tx: Write, leases: Sequence[Lease]) -> None:
+    """Remember deliveries that were taken back: no history has them, and no ack may count."""
+    tx.many(
+        "insert or ignore into mq_undone_receives (token, at) values (?, ?)",
+        [(lease.token, tx.wall) for lease in leases],
+    )
+    tx.execute(
+        "delete from mq_undone_receives where token in (select token from mq_undone_receives"
+        " where at < :before order by at limit :step)",
+        {"before": tx.wall - KEEP, "step": len(leases) + _PRUNED_AT_ONCE},
     )
 
 

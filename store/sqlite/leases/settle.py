@@ -153,6 +153,8 @@ def unreceive(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refu
 
     # The last first: of message groups, the one that was served first comes to stand in front.
     refused = _one_by_one(act)(tx, reader, deliveries[::-1])
+    undone = [one.lease for one in deliveries if one.receipt not in refused]
+    leases.attempts.note_undone(tx, undone)
     if not reader.ordered and not reader.fair:
         slots = {delivery.message.slot.id: delivery.message.slot for delivery in deliveries}
         for slot in slots.values():
