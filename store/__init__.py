@@ -34,14 +34,13 @@ if TYPE_CHECKING:
     from store.api.producer import Producer
     from store.api.store import Store
     from store.api.transaction import Transaction
+    from store.model.diagnoses import Diagnosis, Severity
     from store.model.exchanges import Binding, Exchange, Route, RouteExplanation
     from store.model.messages import Message, MessageId, NewMessage
+    from store.model.positions import Position, Shift, parse_position
     from store.model.shares import SharedRecord
     from store.model.stalls import Overview, Stall, Subject
     from store.model.topics import NewRecord, Record, RecordId
-    from store.sqlite.groups.reset import Shift
-    from store.sqlite.log.positions import Position, parse_position
-    from store.sqlite.operations.doctor.diagnosis import Diagnosis, Severity
 
 __all__ = [
     "BadInput",
@@ -96,27 +95,27 @@ __all__ = [
 _LATER = {
     "Binding": "store.model.exchanges",
     "Consumer": "store.api.consumer",
-    "Diagnosis": "store.sqlite.operations.doctor.diagnosis",
+    "Diagnosis": "store.model.diagnoses",
     "Exchange": "store.model.exchanges",
     "Message": "store.model.messages",
     "MessageId": "store.model.messages",
     "NewMessage": "store.model.messages",
     "NewRecord": "store.model.topics",
     "Overview": "store.model.stalls",
-    "Position": "store.sqlite.log.positions",
+    "Position": "store.model.positions",
     "Producer": "store.api.producer",
     "Record": "store.model.topics",
     "RecordId": "store.model.topics",
     "Route": "store.model.exchanges",
     "RouteExplanation": "store.model.exchanges",
-    "Severity": "store.sqlite.operations.doctor.diagnosis",
+    "Severity": "store.model.diagnoses",
     "SharedRecord": "store.model.shares",
-    "Shift": "store.sqlite.groups.reset",
+    "Shift": "store.model.positions",
     "Stall": "store.model.stalls",
     "Store": "store.api.store",
     "Subject": "store.model.stalls",
     "Transaction": "store.api.transaction",
-    "parse_position": "store.sqlite.log.positions",
+    "parse_position": "store.model.positions",
 }
 
 

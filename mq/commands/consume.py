@@ -22,8 +22,8 @@ from mq.read.topic import Scan
 from mq.text.lines import record_lines
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
+from store.model.positions import parse_position
 from store.model.text import parse_duration
-from store.sqlite.log.positions import parse_position
 
 if TYPE_CHECKING:
     from mq.text.conditions import Condition

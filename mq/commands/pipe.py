@@ -26,9 +26,9 @@ from store.api.store import Store
 from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.messages import Message
+from store.model.positions import parse_position
 from store.model.text import counted, parse_duration
 from store.model.topics import Record
-from store.sqlite.log.positions import parse_position
 
 app = SingleCommand()
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from store.model.errors import BadInput, MqError
+from store.model.positions import parse_position
 from store.model.topics import Record
-from store.sqlite.log.positions import parse_position
 
 BATCH_RECORDS = 500
 BATCH_BYTES = 1 << 20

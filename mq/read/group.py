@@ -13,10 +13,10 @@ from mq.cli.interrupts import Interrupts
 from mq.read.bounds import BATCH_RECORDS, Until, in_batches
 from store.api.consumer import Consumer
 from store.api.store import Store
+from store.crash import crash_point
 from store.model.errors import Unavailable
 from store.model.text import counted
 from store.model.topics import Record
-from store.sqlite.file.crash import crash_point
 
 _LONGEST_WAIT = 60.0
 # How long a command that was told to end still waits for the store's lock, each time.

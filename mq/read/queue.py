@@ -13,9 +13,9 @@ from mq.read.printer import RecordPrinter
 from mq.text.messages import message_lines
 from mq.work.lease_length import require_lease
 from store.api.store import Store
+from store.crash import crash_point
 from store.model.errors import Damaged, MqError
 from store.model.messages import Message
-from store.sqlite.file.crash import crash_point
 
 _LONGEST_WAIT = 60.0
 # How many messages are kept from others while one batch is printed.

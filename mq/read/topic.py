@@ -10,8 +10,8 @@ from mq.read.bounds import BATCH_BYTES, BATCH_RECORDS, Until, in_batches
 from store.api.store import Store
 from store.model.addresses import Address
 from store.model.errors import BadInput, NotFound
+from store.model.positions import Position
 from store.model.topics import PartitionStatus, Record
-from store.sqlite.log.positions import Position
 
 # All pages together, of however many partitions.
 _MOST_RECORDS = 20_000

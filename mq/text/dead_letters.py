@@ -9,10 +9,10 @@ from typing import Any, get_args
 from mq.text.messages import to_document
 from mq.text.records import envelope_record, read_envelope
 from store.model.dead_letters import Dead, Hop, Reason
+from store.model.encoding import encode_bytes
 from store.model.errors import BadInput
 from store.model.messages import Message
 from store.model.text import parse_duration, parse_time
-from store.sqlite.log.encoding import encode_bytes
 
 _REASONS: tuple[Reason, ...] = get_args(Reason)
 

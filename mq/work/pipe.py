@@ -17,10 +17,10 @@ from mq.work.lease_length import require_lease
 from store.api.consumer import Consumer
 from store.api.store import Store
 from store.api.transaction import Transaction
+from store.crash import crash_point
 from store.model.errors import BadInput, Damaged, MqError
 from store.model.messages import Message, NewMessage
 from store.model.topics import Record
-from store.sqlite.file.crash import crash_point
 
 Item = TypeVar("Item", Record, Message)
 

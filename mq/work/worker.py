@@ -20,6 +20,7 @@ from mq.cli.interrupts import Interrupts
 from mq.work.jobs import Job, environment, variables
 from mq.work.sources import Item, Source, Task
 from store.api.store import Store
+from store.crash import crash_point
 from store.model.addresses import parse_address
 from store.model.errors import (
     BadInput,
@@ -31,7 +32,6 @@ from store.model.errors import (
     is_of_machine,
     secondary_to,
 )
-from store.sqlite.file.crash import crash_point
 from store.sqlite.file.lockfile import pause
 
 # What a doubled retry delay grows to at most, in seconds.

@@ -8,8 +8,8 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from store import sqlite
+from store.model.encoding import milliseconds
 from store.model.errors import BadInput, Exists, MqError
-from store.sqlite.log.encoding import milliseconds
 
 if TYPE_CHECKING:
     from typing import Protocol

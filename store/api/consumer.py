@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, TypeVar
 
 from store import sqlite
 from store.api.base import frees_room
+from store.crash import crash_point
 from store.model.addresses import parse_address
+from store.model.encoding import check_text, given_list
 from store.model.errors import BadInput, Damaged, Fenced, MqError, NotFound, TimedOut, secondary_to
 from store.model.groups import Loss
 from store.model.topics import in_seconds
 from store.sqlite.file import waiting
-from store.sqlite.file.crash import crash_point
 from store.sqlite.leases import holders
-from store.sqlite.log.encoding import check_text, given_list
 
 if TYPE_CHECKING:
+    from store.model.positions import Position
     from store.model.topics import Record, RecordId, Seconds
     from store.sqlite.file.database import Database, Snapshot, Write
     from store.sqlite.groups.commit import Offsets
     from store.sqlite.groups.membership import Owned
-    from store.sqlite.log.positions import Position
     from store.sqlite.log.topics import Partition
 
 Place = tuple[str, int]

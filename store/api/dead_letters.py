@@ -6,11 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from store import sqlite
-
-if TYPE_CHECKING:
-    from store.sqlite.dead_letters.grouping import Field
-    from store.sqlite.dead_letters.redrive import Redrive
+from store import model, sqlite
 from store.api.base import Calls, frees_room
 from store.model.errors import MqError
 
@@ -22,8 +18,10 @@ if TYPE_CHECKING:
         Event,
         LetterGroup,
         Moved,
+        Redrive,
         Redriven,
     )
+    from store.model.letter_groups import Field
     from store.model.maintenance import Progress
     from store.model.messages import Message
     from store.sqlite.dead_letters.find import Choice
@@ -87,7 +85,7 @@ class DeadLetterCalls(Calls):
 
         Errors count as the same when they differ only in numbers, ids, times and quoted parts.
         """
-        return sqlite.dead_letters.grouping.group(self._letters(self._seen(queue), choice), field)
+        return model.letter_groups.group(self._letters(self._seen(queue), choice), field)
 
     def redrive_preview(
         self, queue: str, to: str | None = None, choice: Choice | None = None,
@@ -97,7 +95,7 @@ class DeadLetterCalls(Calls):
         with self._looking() as tx:
             found = sqlite.dead_letters.find.to_redrive(tx, queue).name
         chosen = self.chosen_dead_letters(found, choice, limit)
-        return sqlite.dead_letters.redrive.Redrive(None, self.redrive_plan(found, chosen, to))
+        return model.dead_letters.Redrive(None, self.redrive_plan(found, chosen, to))
 
     def redrive_plan(
         self, queue: str, chosen: Sequence[Chosen], to: str | None = None
@@ -129,7 +127,7 @@ class DeadLetterCalls(Calls):
         All or none of up to 500, or 4 MiB. Of more each step of so many is stored by itself, all
         as one batch, so that one undo takes back what was moved, whatever ended it.
         """
-        done = sqlite.dead_letters.redrive.Redrive(None, [])
+        done = model.dead_letters.Redrive(None, [])
         for part in self._parts([one.size for one in planned]):
             sequences = [one.sequence for one in planned[part]]
             try:
@@ -137,7 +135,7 @@ class DeadLetterCalls(Calls):
             except MqError as error:
                 if not done.moved:
                     raise
-                raise sqlite.dead_letters.redrive.cut_short(error, done, len(planned)) from error
+                raise model.dead_letters.cut_short(error, done, len(planned)) from error
             done.moved.extend(more.moved)
             done = done._replace(batch=more.batch)
         return done
@@ -183,7 +181,7 @@ class DeadLetterCalls(Calls):
                 progress(part.stop, len(entries))
         if not moved:
             raise sqlite.dead_letters.redrive.nothing_left(number)
-        return sqlite.dead_letters.redrive.Redrive(number, moved)
+        return model.dead_letters.Redrive(number, moved)
 
     def edit_dead_letter(
         self, queue: str, sequence: int, value: bytes | None, *, before: bytes | None

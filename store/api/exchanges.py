@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Unpack
 
 from store import sqlite
 from store.api.base import Calls, encoded, frees_room
+from store.model.encoding import encode_bytes, encode_headers, given_list
 from store.model.errors import Exists, Unroutable
-from store.sqlite.log.encoding import encode_bytes, encode_headers, given_list
 
 if TYPE_CHECKING:
     from store.model.exchanges import Binding, Exchange, ExchangeSettings, Route, RouteExplanation

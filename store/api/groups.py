@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from store import sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
+from store.model.encoding import given_list
 from store.model.errors import Exists
-from store.sqlite.log.encoding import given_list
 
 if TYPE_CHECKING:
     from store.model.addresses import Address
     from store.model.groups import GroupSettings, GroupStatus, Lag, OffsetChange
+    from store.model.positions import Scope, Target
     from store.model.topics import Record, RecordId
-    from store.sqlite.groups.reset import Scope, Target
 
 _TIMES = ("retention", "max_lag_time")
 

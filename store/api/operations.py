@@ -11,12 +11,11 @@ from store.model.addresses import Address
 from store.model.clock import IDLE_AFTER, OVER
 
 if TYPE_CHECKING:
-    from store.model.maintenance import Finding, StoreStatus
+    from store.model.diagnoses import Diagnosis
+    from store.model.maintenance import Finding, Loss, StoreStatus
+    from store.model.metrics import Family
     from store.model.stalls import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
-    from store.sqlite.file.losses import Loss
     from store.sqlite.missing import Kind
-    from store.sqlite.operations.doctor.diagnosis import Diagnosis
-    from store.sqlite.operations.metrics import Family
 
 
 import os

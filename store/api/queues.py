@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from store import sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
+from store.model.encoding import check_text, check_whole, given_list, milliseconds
 from store.model.errors import BadInput, MqError, NotFound
 from store.model.topics import DELIVERIES_WITH_DLQ
-from store.sqlite.log.encoding import check_text, check_whole, given_list, milliseconds
 
 if TYPE_CHECKING:
     from store.model.errors import Damaged

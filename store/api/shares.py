@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from store import sqlite
+from store import model, sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.api.queues import MOST_AT_ONCE
+from store.model.encoding import check_text, check_whole, milliseconds
 from store.model.errors import BadInput, Exists
-from store.sqlite.log.encoding import check_text, check_whole, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from store.model.addresses import Address
     from store.model.errors import Damaged
     from store.model.groups import OffsetChange
+    from store.model.positions import Position
     from store.model.shares import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
     from store.model.topics import Seconds
-    from store.sqlite.log.positions import Position
 
 _TIMES = ("lease",)
 
@@ -40,9 +40,7 @@ class ShareCalls(Calls):
         config = ShareConfig(**_encoded(settings))
         with self._write() as tx:
             place = (
-                sqlite.log.positions.parse_position(start, tx.wall)
-                if isinstance(start, str)
-                else start
+                model.positions.parse_position(start, tx.wall) if isinstance(start, str) else start
             )
             present = sqlite.shares.catalog.find_or_none(tx, name) if if_not_exists else None
             if present is not None:

@@ -11,7 +11,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from store import sqlite
+from store import model, sqlite
 from store.api.dead_letters import DeadLetterCalls
 from store.api.exchanges import RoutingCalls
 from store.api.groups import GroupCalls
@@ -20,25 +20,24 @@ from store.api.queues import QueueCalls
 from store.api.shares import ShareCalls
 from store.api.topics import TableCalls, TopicCalls
 from store.model.clock import SystemClock
+from store.model.encoding import milliseconds
 from store.model.errors import Busy, Damaged, NotFound, StoreFull, secondary_to
 from store.model.topics import in_seconds
 from store.sqlite.file import files
 from store.sqlite.file.connections import translated
 from store.sqlite.file.database import Database
-from store.sqlite.log.encoding import milliseconds
 
 if TYPE_CHECKING:
     from store.api.consumer import Consumer
     from store.api.producer import Producer
     from store.api.transaction import Transaction
     from store.model.clock import Clock
-    from store.model.maintenance import Finding, Progress
+    from store.model.maintenance import Contents, Finding, Progress
     from store.model.messages import Message
+    from store.model.positions import Position
     from store.model.shares import SharedRecord
     from store.model.topics import Seconds
     from store.sqlite.file.database import Snapshot, Write
-    from store.sqlite.log.positions import Position
-    from store.sqlite.operations.copies import Contents
 
 _PAGES_A_STEP = 500
 _PAGES_A_STEP_WHEN_FULL = 16
@@ -135,7 +134,7 @@ class Store(
         from store.api.consumer import Consumer, joining
 
         position = (
-            sqlite.log.positions.parse_position(start, self.clock.wall())
+            model.positions.parse_position(start, self.clock.wall())
             if isinstance(start, str)
             else start
         )

@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
-from store import sqlite
+from store import model, sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
+from store.model.encoding import check_whole, encode_bytes
 from store.model.errors import BadInput, Exists
 from store.model.topics import NewRecord, TopicConfig
-from store.sqlite.log.encoding import check_whole, encode_bytes
 
 if TYPE_CHECKING:
     from store.model.maintenance import TrimResult
+    from store.model.positions import Position
     from store.model.topics import Headers, Record, RecordId, Timestamp, TopicSettings, TopicStatus
     from store.sqlite.file.database import Snapshot, Write
-    from store.sqlite.log.positions import Position
 
 
 from collections.abc import Collection
@@ -181,8 +181,8 @@ class TopicCalls(Calls):
                 if reader is None
                 else sqlite.groups.reset.committed_offset(tx, reader, found.id)
             )
-            return sqlite.log.positions.clamp(
-                found, sqlite.log.positions.resolve(tx, found, position, committed)
+            return sqlite.log.read.clamp(
+                found, sqlite.log.read.resolve(tx, found, position, committed)
             )
 
     def resolve_all(self, topic: str, position: Position) -> list[int]:
@@ -190,7 +190,7 @@ class TopicCalls(Calls):
         with self._read() as tx:
             partitions = sqlite.log.topics.find(tx, topic).partitions
             return [
-                sqlite.log.positions.clamp(found, sqlite.log.positions.resolve(tx, found, position))
+                sqlite.log.read.clamp(found, sqlite.log.read.resolve(tx, found, position))
                 for found in partitions
             ]
 
@@ -233,19 +233,19 @@ def _trim_plan(
 ) -> TrimResult:
     from store.model.maintenance import TrimResult
 
-    sqlite.log.positions.check(before)
+    model.positions.check_position(before)
     if before.kind in {"time", "came"}:
         # What is removed for its age is so by when it came, as by retention.
         target = sqlite.log.read.end_of_older(tx, partition, before.number)
     else:
-        target = sqlite.log.positions.resolve(tx, partition, before)
+        target = sqlite.log.read.resolve(tx, partition, before)
     address = f"{topic.name}/{partition.number}"
     if before.kind == "offset" and target > partition.next:
         raise BadInput(
             f"{address} ends at {partition.next}; it can't be trimmed before {target}",
             hint=f"to remove everything: mq topic trim {address} --before latest",
         )
-    start = sqlite.log.positions.clamp(partition, target)
+    start = sqlite.log.read.clamp(partition, target)
     removed = tx.value(
         "select count(*) from mq_records where id >= :first and id < :end",
         {"first": partition.base + partition.start, "end": partition.base + start},

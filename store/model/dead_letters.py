@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from store.model.errors import MqError
+from store.model.text import counted
+
 if TYPE_CHECKING:
     from store.model.messages import Message
 
@@ -137,3 +140,23 @@ class Event(NamedTuple):
     error: str | None = None
     reason: Reason | None = None
     target: str | None = None
+
+
+class Redrive(NamedTuple):
+    """What a redrive did, or would do.
+
+    `batch` is what `undo` takes; `None` for a dry run, and where nothing was moved.
+    """
+
+    batch: int | None
+    moved: list[Moved]
+
+
+def cut_short(error: MqError, done: Redrive, planned: int) -> MqError:
+    """An error that ended a redrive, with how far it came and how to take that back."""
+    told = type(error)(
+        f"{error.message}; {len(done.moved):,} of {counted(planned, 'dead letter')} moved"
+    )
+    undo = f"undo with: mq dlq undo {done.batch}"
+    told.hint = undo if not error.hint else f"{error.hint}; {undo}"
+    return told

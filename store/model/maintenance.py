@@ -53,3 +53,32 @@ class Finding(NamedTuple):
 
     address: str
     problem: str
+
+
+class Contents(NamedTuple):
+    """What is in the file of a store: its size in bytes, counts, and the newest record's time.
+
+    The time is wall time in milliseconds, 0 where there never was a record.
+    """
+
+    bytes: int
+    topics: int
+    queues: int
+    records: int
+    newest: int
+
+
+class Loss(NamedTuple):
+    """So many commits are missing; the wall time is that of the last one before them, or later."""
+
+    commits: int
+    since: int
+
+
+def describe_loss(loss: Loss) -> str:
+    """A loss in words."""
+    from store.model.text import counted, format_time
+
+    are = "is" if loss.commits == 1 else "are"
+    commits = counted(loss.commits, "confirmed commit")
+    return f"{commits} {are} missing since {format_time(loss.since)}"

@@ -248,3 +248,12 @@ def _parse_iso_time(word: str) -> int:
         where = "before 1970" if moment.year < 1970 else "after the year 9999"
         raise _out_of_range(word, where) from None
     return whole * (_FINE // 1000) + (_fraction(fraction[2], 1000) if fraction else 0)
+
+
+def describe_growth(growth: float, lag: int) -> str:
+    """What becomes of a lag that changes by so many messages per second, in a few words."""
+    if growth >= 0.05:
+        return f"growing {growth:.3g}/s"
+    if growth <= -0.05 and lag:
+        return f"caught up in {describe_duration(lag / -growth)}"
+    return "steady"

@@ -6,6 +6,7 @@ from store.lazy import on_demand
 
 if TYPE_CHECKING:
     from store.sqlite import (
+        damage as damage,
         dead_letters as dead_letters,
         exchanges as exchanges,
         file as file,

@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from store.model.positions import parse_position
 from store.sqlite import exchanges, groups, queues, shares
 from store.sqlite.exchanges import bindings
 from store.sqlite.file.database import Write
 from store.sqlite.groups import membership
 from store.sqlite.log import topics
-from store.sqlite.log.positions import parse_position
 from store.sqlite.queues import altering
 from store.sqlite.queues.settling import Settling
 from store.topology.kinds import (

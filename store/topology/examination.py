@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from store.model.addresses import EXCHANGE_PREFIX
+from store.model.diagnoses import Diagnosis
 from store.model.exchanges import Binding, Exchange
 from store.sqlite.operations.doctor import objectives, plumbing
-from store.sqlite.operations.doctor.diagnosis import Diagnosis
 from store.sqlite.operations.doctor.examination import sort
 from store.sqlite.operations.doctor.objectives import Objective
 from store.sqlite.operations.doctor.plumbing import Ending, Kind, Plumbing

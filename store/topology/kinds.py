@@ -15,13 +15,13 @@ from store.model.errors import BadInput
 from store.model.exchanges import EXCHANGE_TYPES, MATCHES
 from store.model.groups import GroupConfig
 from store.model.messages import QueueConfig
+from store.model.positions import parse_position
 from store.model.settings import GROUP, QUEUE, SHARE, TOPIC, Notation, config_value, write_settings
 from store.model.shares import ShareConfig
 from store.model.topics import DELIVERIES_WITH_DLQ, Headers, TopicConfig
 from store.sqlite import exchanges, groups, shares
 from store.sqlite.exchanges import bindings
 from store.sqlite.log import topics
-from store.sqlite.log.positions import parse_position
 from store.sqlite.queues import rules
 
 Settings = Mapping[str, str]

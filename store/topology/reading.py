@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from store.model.encoding import encode_headers
 from store.model.errors import BadInput, NotFound
 from store.model.topics import HeaderValue
-from store.sqlite.log.encoding import encode_headers
 from store.topology import documents
 from store.topology.documents import Mapping, Node, Scalar
 from store.topology.kinds import BINDING_KIND, KINDS, Kind, binding_name, headers_text

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from store import Store
-from store.sqlite.log.positions import Position
+from store.model.positions import Position
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq, StartMq

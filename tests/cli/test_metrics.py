@@ -11,7 +11,7 @@ import pytest
 
 from store import NewRecord, Store
 from store.model.clock import ManualClock
-from store.sqlite.operations.metrics import Family, to_openmetrics
+from store.model.metrics import Family, to_openmetrics
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq

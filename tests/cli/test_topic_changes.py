@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store import NewRecord, Position, Store
-from store.sqlite.log.positions import parse_position
+from store.model.positions import parse_position
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq

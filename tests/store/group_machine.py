@@ -13,8 +13,8 @@ from log_model import Handle, LogModel, Place, Stored
 
 from store import BadInput, Fenced, GroupActive, NewRecord, NotFound, Position, Shift, Store
 from store.model.clock import ManualClock
+from store.model.positions import Scope
 from store.model.topics import RecordId
-from store.sqlite.groups.reset import Scope
 
 TOPICS = st.sampled_from(["clicks", "orders"])
 GROUPS = st.sampled_from(["audit", "billing"])

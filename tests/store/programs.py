@@ -10,7 +10,7 @@ from pathlib import Path
 
 from store import MqError, NewRecord, Store
 from store.api import topics
-from store.sqlite.file.crash import crash_point
+from store.crash import crash_point
 
 
 def say(*words: object) -> None:

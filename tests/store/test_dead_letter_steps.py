@@ -16,8 +16,8 @@ from transactions import counted_writes
 
 from store import Conflict, Message, NotFound, Store
 from store.model.dead_letters import Chosen, Dead
+from store.model.letter_groups import Field
 from store.model.steps import MESSAGES, cut
-from store.sqlite.dead_letters.grouping import Field
 
 MANY = 2 * MESSAGES + 100
 Handle = Callable[..., Store]

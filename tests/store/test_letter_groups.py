@@ -14,7 +14,7 @@ import pytest
 from store import Message, NewMessage, Store
 from store.model.clock import ManualClock
 from store.model.dead_letters import Dead
-from store.sqlite.dead_letters.grouping import Field, normalise_error
+from store.model.letter_groups import Field, normalise_error
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from processes import hear, kill, start
 
 from store import Store
 from store.model.clock import ManualClock
+from store.model.maintenance import Loss
 from store.sqlite.file import lockfile
-from store.sqlite.file.losses import Loss
 
 FRAME = 4096 + 24
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from store import BadInput, NewMessage, Store, parse_position
+from store.model.encoding import encode_timestamp, milliseconds
 from store.model.text import parse_duration, parse_time
-from store.sqlite.log.encoding import encode_timestamp, milliseconds
 
 NOW = 1_700_000_000_000
 SECOND = "2023-11-14T22:13:20"

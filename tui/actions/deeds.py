@@ -8,10 +8,9 @@ from collections.abc import Callable
 from store import BadInput, Message, NewMessage, NotFound, Record, Store
 from store.model.addresses import parse_address
 from store.model.groups import OffsetChange
+from store.model.positions import Scope, parse_position
 from store.model.queues import LeaseStatus
 from store.model.text import counted, describe_size, printable_bytes
-from store.sqlite.groups.reset import Scope
-from store.sqlite.log.positions import parse_position
 from tui.widgets.dialogs import Deed
 from tui.widgets.spans import Line, Tone, line, toned
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from shlex import quote
 
 from store import Message, Store
+from store.model.letter_groups import normalise_error
 from store.model.stalls import LetterRow
-from store.sqlite.dead_letters.grouping import normalise_error
 
 _VARIABLE = re.compile("'…'|…")
 

@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 from store import Stall, Store
 from store.model.addresses import parse_address
+from store.model.positions import Position, Scope, parse_position
 from store.model.stalls import Action, Remedy
 from store.model.text import printable_bytes
-from store.sqlite.groups.reset import Scope
-from store.sqlite.log.positions import Position, parse_position
 from tui.widgets.bands import behind
 from tui.widgets.dialogs import Deed
 from tui.widgets.spans import Line, Tone, line, toned

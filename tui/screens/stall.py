@@ -10,8 +10,13 @@ from textual.app import ComposeResult
 
 from store import Overview, Stall
 from store.model.stalls import Action, Remedy
-from store.model.text import counted, describe_duration, describe_size, printable_bytes
-from store.sqlite.operations.trends import describe_growth
+from store.model.text import (
+    counted,
+    describe_duration,
+    describe_growth,
+    describe_size,
+    printable_bytes,
+)
 from tui.actions.remedies import KEY_IDS, prepare, remedy_for
 from tui.keys import BY_ID
 from tui.view import View

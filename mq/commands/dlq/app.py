@@ -16,8 +16,8 @@ from mq.commands.dlq.redrive import redrive, undo
 from mq.text.conditions import parse_message_conditions
 from mq.text.messages import DEAD_LETTER_COLUMNS, show_messages
 from store.model.dead_letters import DeadLetterQueue, LetterGroup
+from store.model.letter_groups import Field
 from store.model.text import format_time
-from store.sqlite.dead_letters.grouping import Field
 
 app = CommandGroup(help="Dead letters: messages that were delivered too often, or rejected.")
 

@@ -14,10 +14,9 @@ from mq.cli.output import Column, row_document
 from mq.commands.dlq.choice import Choice, Ids, Where
 from mq.commands.options.reporting import DryRun
 from mq.work.redrive_pacing import PacedRedrive, parse_rate
-from store.model.dead_letters import Moved
+from store.model.dead_letters import Moved, Redrive, cut_short
 from store.model.errors import MqError
 from store.model.text import counted, parse_duration
-from store.sqlite.dead_letters.redrive import Redrive, cut_short
 
 if TYPE_CHECKING:
     from store import Store

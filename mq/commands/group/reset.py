@@ -15,12 +15,12 @@ from mq.commands.group.offsets_file import free_path, offset_lines, read_offsets
 from store.model.addresses import check_name, parse_address
 from store.model.errors import BadInput, NotFound
 from store.model.groups import OffsetChange
+from store.model.positions import Position, parse_position
 from store.model.text import parse_duration
-from store.sqlite.log.positions import Position, parse_position
 
 if TYPE_CHECKING:
     from store import Store
-    from store.sqlite.groups.reset import Scope, Target
+    from store.model.positions import Scope, Target
 
 # The file that takes a reset back is written inside its transaction.
 _TRANSACTION_SECONDS = 30.0

@@ -11,8 +11,8 @@ from mq.cli.output import Column, Format
 from mq.cli.topology_files import read_sources
 from mq.commands import SingleCommand
 from mq.commands.operations.watching import Watch, repeat
+from store.model.diagnoses import Diagnosis, Severity
 from store.model.text import counted
-from store.sqlite.operations.doctor.diagnosis import Diagnosis, Severity
 from store.topology.examination import examine
 
 app = SingleCommand()

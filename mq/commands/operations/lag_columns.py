@@ -7,8 +7,7 @@ from typing import Any
 
 from mq.cli.output import Column, Format, Output, row_document
 from store.model.groups import Lag
-from store.model.text import describe_duration, describe_size
-from store.sqlite.operations.trends import describe_growth
+from store.model.text import describe_duration, describe_growth, describe_size
 
 
 def _trend(row: Lag) -> str:

@@ -12,7 +12,7 @@ from mq.cli.context import current_context
 from mq.cli.output import Column
 from mq.commands import SingleCommand
 from store.model.errors import BadInput
-from store.sqlite.operations.metrics import Family, to_openmetrics
+from store.model.metrics import Family, to_openmetrics
 
 app = SingleCommand()
 

@@ -20,9 +20,9 @@ from mq.text.lines import RECORD_COLUMNS, cell_text, cut
 from mq.text.records import to_document
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
+from store.model.positions import Position, parse_position
 from store.model.text import format_time
 from store.model.topics import Record
-from store.sqlite.log.positions import Position, parse_position
 
 if TYPE_CHECKING:
     from store import Store

@@ -12,7 +12,7 @@ from mq.text.messages import MESSAGE_COLUMNS, show_messages
 from store.model.addresses import Address
 from store.model.errors import BadInput
 from store.model.messages import STATES, Message
-from store.sqlite.log.positions import Position
+from store.model.positions import Position
 
 if TYPE_CHECKING:
     from store import Store

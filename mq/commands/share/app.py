@@ -14,8 +14,8 @@ from mq.commands.options.setting_changes import CHANGES, changed_settings, sente
 from mq.commands.share.columns import SHARES, share_document, show_share, total
 from store.model.addresses import check_name
 from store.model.errors import BadInput
+from store.model.positions import parse_position
 from store.model.settings import SHARE, read_settings, write_settings
-from store.sqlite.log.positions import parse_position
 
 app = CommandGroup(
     help="Shares: a topic's records leased one by one to any number of workers, and kept."

@@ -9,10 +9,9 @@ from mq.commands import CommandGroup
 from mq.commands.options.reporting import report_document, report_done
 from mq.commands.options.setting_changes import CHANGES, Change, sentence_of
 from store.model.errors import BadInput
-from store.model.maintenance import StoreStatus
+from store.model.maintenance import StoreStatus, describe_loss
 from store.model.nearest import did_you_mean
 from store.model.text import describe_duration, describe_size, format_size, parse_size
-from store.sqlite.file.losses import describe
 
 if TYPE_CHECKING:
     from store import Store
@@ -71,7 +70,7 @@ def accept() -> None:
     with context.open_store(accept_log=True) as store:
         loss = store.accept_losses()
     commits = 0 if loss is None else loss.commits
-    done = "nothing was missing" if loss is None else f"{describe(loss)}; accepted"
+    done = "nothing was missing" if loss is None else f"{describe_loss(loss)}; accepted"
     report_document(context, {"lost_commits": commits}, done)
 
 

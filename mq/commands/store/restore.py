@@ -12,7 +12,7 @@ from store.model.errors import BadInput, NotFound, StoreUnusable
 from store.model.text import counted, describe_size, format_time
 
 if TYPE_CHECKING:
-    from store.sqlite.operations.copies import Contents
+    from store.model.maintenance import Contents
 
 app = SingleCommand()
 _COUNTS = ("bytes", "topics", "queues", "records")

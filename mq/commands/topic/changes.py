@@ -25,9 +25,9 @@ from store.model.addresses import parse_address
 from store.model.discarding import topic_keeps_less
 from store.model.errors import BadInput
 from store.model.maintenance import TrimResult
+from store.model.positions import Position, parse_position
 from store.model.text import counted, describe_size
 from store.model.topics import TopicConfig, TopicStatus
-from store.sqlite.log.positions import Position, parse_position
 
 if TYPE_CHECKING:
     from store import Store

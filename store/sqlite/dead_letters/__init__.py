@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from store.sqlite.dead_letters import (
         copies as copies,
         find as find,
-        grouping as grouping,
         history as history,
         journal as journal,
         redrive as redrive,

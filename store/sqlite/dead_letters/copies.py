@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from store.model.dead_letters import Reason
+from store.model.encoding import Encoded, encode_headers
 from store.model.topics import Record, RecordId
 from store.sqlite import log
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases import move, origins
 from store.sqlite.leases.origins import Origin
-from store.sqlite.log.encoding import Encoded, encode_headers
 from store.sqlite.log.read import Found
 from store.sqlite.queues.catalog import Queue
 

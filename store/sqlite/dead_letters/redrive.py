@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from store.model.addresses import OFFSET_BITS, OFFSET_MASK
-from store.model.dead_letters import Chosen, Moved, Redriven
-from store.model.errors import BadInput, Conflict, Damaged, MqError, NotFound
-from store.model.text import counted
+from store.model.dead_letters import Chosen, Moved, Redrive, Redriven
+from store.model.errors import BadInput, Conflict, Damaged, NotFound
 from store.sqlite import leases, log, queues
 from store.sqlite.dead_letters import find, journal
 from store.sqlite.dead_letters.journal import Entry
@@ -21,16 +19,6 @@ from store.sqlite.leases.origins import Origin
 from store.sqlite.log.checksum import checksum
 from store.sqlite.queues import view
 from store.sqlite.queues.catalog import Queue
-
-
-class Redrive(NamedTuple):
-    """What a redrive did, or would do.
-
-    `batch` is what `undo` takes; `None` for a dry run, and where nothing was moved.
-    """
-
-    batch: int | None
-    moved: list[Moved]
 
 
 class _Targets:
@@ -202,16 +190,6 @@ def nothing_left(batch: int) -> Conflict:
         f"nothing of redrive {batch} is left to take back",
         hint="its messages were acknowledged or moved on, or are leased at the moment",
     )
-
-
-def cut_short(error: MqError, done: Redrive, planned: int) -> MqError:
-    """An error that ended a redrive, with how far it came and how to take that back."""
-    told = type(error)(
-        f"{error.message}; {len(done.moved):,} of {counted(planned, 'dead letter')} moved"
-    )
-    undo = f"undo with: mq dlq undo {done.batch}"
-    told.hint = undo if not error.hint else f"{error.hint}; {undo}"
-    return told
 
 
 def undo(tx: Write, entries: Sequence[int]) -> list[Moved]:

@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from store.model.addresses import OFFSET_BITS
+from store.model.encoding import Encoded, encode_headers
 from store.model.errors import BadInput, BadRecord
 from store.model.messages import Message
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases import move, origins
 from store.sqlite.leases.origins import Origin
-from store.sqlite.log.encoding import Encoded, encode_headers
 from store.sqlite.queues import enqueue
 from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.policies import length

@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 from store.model.addresses import EXCHANGE_PREFIX
+from store.model.encoding import encode_headers
 from store.model.errors import BadInput, NotFound
 from store.model.exchanges import MATCHES, Binding
 from store.model.topics import Headers
 from store.sqlite import exchanges
 from store.sqlite.file.database import Row, Snapshot, Write
-from store.sqlite.log.encoding import encode_headers
 
 LONGEST_KEY = 255
 

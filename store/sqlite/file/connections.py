@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
+from store.crash import crash_point
 from store.model.errors import Busy, MqError, from_system
 from store.sqlite.file import files, lockfile
-from store.sqlite.file.crash import crash_point
 from store.sqlite.file.lockfile import WriteLock, pause
 
 LARGEST_VALUE = 64 << 20

@@ -14,11 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from store.crash import crash_point
 from store.model.clock import CARRIED_EVERY, Clock, store_time
 from store.model.errors import Damaged, MqError, StoreFull, StoreUnusable
 from store.sqlite.file import connections, files, lockfile
 from store.sqlite.file.connections import ThreadConnections, translated
-from store.sqlite.file.crash import crash_point
 from store.sqlite.file.lockfile import CLOSING, IN_USE, REPLACING, Mark, WriteLock
 from store.sqlite.file.settings_cache import Memory
 from store.sqlite.file.transactions import (

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from store.crash import crash_point
 from store.model.errors import BadInput, Exists, MqError, from_system
 from store.model.maintenance import Progress
 from store.sqlite.file import losses
-from store.sqlite.file.crash import crash_point
 from store.sqlite.file.files import PAGE_SIZE, SIDE_FILES, uri
 from store.sqlite.file.lockfile import REPLACING, Mark, WriteLock, lock_path
 

@@ -10,9 +10,10 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from store.model.errors import Busy, MqError, StoreUnusable
+from store.model.maintenance import Loss, describe_loss
 from store.sqlite.file import connections, files, lockfile
 from store.sqlite.file.connections import translated
 from store.sqlite.file.lockfile import CLOSED, IN_USE, Mark, WriteLock
@@ -27,13 +28,6 @@ _NEWEST = (
     "select max(last_commit, ifnull((select max(last_commit) from mq_partitions), 0),"
     " ifnull((select max(last_commit) from mq_slots), 0)) from mq_store"
 )
-
-
-class Loss(NamedTuple):
-    """So many commits are missing; the wall time is that of the last one before them, or later."""
-
-    commits: int
-    since: int
 
 
 def examine(database: Database, mark: Mark) -> None:
@@ -172,7 +166,7 @@ def tell(database: Database, hear: Callable[[str], None] | None) -> None:
     with database.read() as tx:
         loss = lost(tx)
     if loss is not None:
-        hear(f"{database.path}: {describe(loss)}; see mq doctor")
+        hear(f"{database.path}: {describe_loss(loss)}; see mq doctor")
 
 
 def accept_log(path: Path, timeout: float) -> None:
@@ -188,15 +182,6 @@ def accept_log(path: Path, timeout: float) -> None:
 def accept(tx: Write) -> None:
     """Speak of what is missing no more."""
     tx.execute("update mq_store set lost_commits = 0, lost_since = null")
-
-
-def describe(loss: Loss) -> str:
-    """A loss in words."""
-    from store.model.text import counted, format_time
-
-    are = "is" if loss.commits == 1 else "are"
-    commits = counted(loss.commits, "confirmed commit")
-    return f"{commits} {are} missing since {format_time(loss.since)}"
 
 
 def _newest(connection: sqlite3.Connection) -> int:

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from store.crash import crash_point
 from store.model.errors import StoreUnusable
 from store.sqlite.file import connections, drafts, files
-from store.sqlite.file.crash import crash_point
 from store.sqlite.file.lockfile import WriteLock
 
 Step = Callable[[sqlite3.Connection], None]

@@ -11,11 +11,11 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from store.crash import crash_point
 from store.model.clock import carry, is_stale, store_time
 from store.model.errors import MqError, OutcomeUnknown
 from store.sqlite.file import connections
 from store.sqlite.file.connections import begin, translate, translated
-from store.sqlite.file.crash import crash_point
 from store.sqlite.file.lockfile import IN_USE
 from store.sqlite.file.settings_cache import Memory
 

@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from store.model.addresses import check_name
+from store.model.encoding import check_kinds
 from store.model.errors import BadInput, Exists, GroupActive
 from store.model.groups import GroupConfig
 from store.model.topics import DELIVERIES_WITH_DLQ
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.log import topics
-from store.sqlite.log.encoding import check_kinds
 
 ASSIGNORS = ("cooperative-sticky", "range", "roundrobin")
 BELOW_START = ("earliest", "latest", "error")

@@ -11,13 +11,14 @@ import json
 from typing import NamedTuple
 
 from store.model.groups import GroupConfig, Member
+from store.model.positions import Position
 from store.sqlite import groups
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.groups.assignors import Subscriber, assign
 from store.sqlite.groups.catalog import Group
 from store.sqlite.leases import holders
 from store.sqlite.log import topics
-from store.sqlite.log.positions import Position, clamp, resolve
+from store.sqlite.log.read import clamp, resolve
 
 
 class Owned(NamedTuple):

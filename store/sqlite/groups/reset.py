@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from store.model.errors import BadInput
 from store.model.groups import GroupConfig, OffsetChange
+from store.model.positions import Position, Scope, Shift, Target
 from store.sqlite import groups
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.groups import membership
 from store.sqlite.groups.catalog import Group
 from store.sqlite.groups.commit import forget_commit, place_cursor
 from store.sqlite.log import samples, topics
-from store.sqlite.log.positions import Position, clamp, resolve
+from store.sqlite.log.read import clamp, resolve
 from store.sqlite.log.topics import Partition
-
-
-class Shift(NamedTuple):
-    """So many offsets forward, or back when negative, from what is committed."""
-
-    by: int
-
-
-Target = Position | Shift | Mapping[tuple[str, int], int | None]
-"""Where to: one place for all, a shift for all, or for each partition an offset or, with `None`,
-no commit, as before the first one."""
-Scope = list[tuple[str, int | None]]
-"""Topics, or single partitions of them."""
 
 
 def plan(tx: Snapshot, name: str, target: Target, scope: Scope | None) -> list[OffsetChange]:

@@ -8,13 +8,13 @@ from struct import error as StructError
 from store import sqlite
 from store.model import clock
 from store.model.addresses import OFFSET_MASK
+from store.model.encoding import Encoded
 from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.file.settings_cache import remembered
 from store.sqlite.file.transactions import array
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Lease, Slot
-from store.sqlite.log.encoding import Encoded
 
 
 class Standing:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from store.model.clock import CREDIBLE
+from store.model.encoding import Encoded, decode_headers
 from store.model.topics import NewRecord
 from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases.readers import Reader
 from store.sqlite.log import samples
-from store.sqlite.log.encoding import Encoded, decode_headers
 from store.sqlite.queues.catalog import Queue
 
 if TYPE_CHECKING:

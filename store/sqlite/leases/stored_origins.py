@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from store.model.dead_letters import Hop, Reason
+from store.model.encoding import DISTANT_FUTURE
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.leases.origins import Origin, hops_from_json, message_id
-from store.sqlite.log.encoding import DISTANT_FUTURE
 
 _REASONS: tuple[Reason, ...] = get_args(Reason)
 _ID_BYTES = 16

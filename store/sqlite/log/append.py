@@ -9,14 +9,7 @@ from itertools import accumulate, repeat
 
 from store.model import clock
 from store.model.addresses import OFFSET_MASK
-from store.model.errors import BadInput
-from store.model.topics import NewRecord, RecordId
-from store.sqlite import log
-from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.file.transactions import blobs
-from store.sqlite.log import retention, samples
-from store.sqlite.log.checksum import checksum, checksums
-from store.sqlite.log.encoding import (
+from store.model.encoding import (
     Batch,
     Encoded,
     check_column,
@@ -24,6 +17,13 @@ from store.sqlite.log.encoding import (
     first_bad,
     given_list,
 )
+from store.model.errors import BadInput
+from store.model.topics import NewRecord, RecordId
+from store.sqlite import log
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.transactions import blobs
+from store.sqlite.log import retention, samples
+from store.sqlite.log.checksum import checksum, checksums
 from store.sqlite.log.placement import StickyPlacement, partition_for_key
 from store.sqlite.log.topics import Partition, Topic
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from store.model.encoding import DISTANT_FUTURE
 from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.log.encoding import DISTANT_FUTURE
 
 CHECKSUM = "its checksum does not match"
 _PRUNED_AT_ONCE = 20

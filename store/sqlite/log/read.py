@@ -7,12 +7,13 @@ from struct import error as StructError
 from typing import Any, NamedTuple
 
 from store.model.clock import age, came_of, moments
-from store.model.errors import Damaged, NotFound
+from store.model.encoding import decode_headers
+from store.model.errors import BadInput, Damaged, NotFound
+from store.model.positions import Position, check_position
 from store.model.topics import DamagedRecord, MisdatedRecord, Record, RecordId, Remains
 from store.sqlite import log
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.log.checksum import checksum, is_intact
-from store.sqlite.log.encoding import decode_headers
 from store.sqlite.log.topics import Partition, Topic
 
 MOST_BYTES = 8 << 20
@@ -318,3 +319,43 @@ def _first_from(
         return None
     id, time = row
     return id - partition.base, time if isinstance(time, int) else 0
+
+
+def resolve(
+    tx: Snapshot, partition: Partition, position: Position, committed: int | None = None
+) -> int:
+    """The offset a position stands for, not yet clamped to the log.
+
+    A time after every record is the log's end (Kafka's reset by datetime). Raises `BadInput` for
+    `committed` where nothing is.
+    """
+    check_position(position)
+    match position.kind:
+        case "earliest":
+            return partition.start
+        case "latest":
+            return partition.next
+        case "last":
+            newest = last_offset(tx, partition)
+            return partition.next if newest is None else newest
+        case "offset":
+            return position.number
+        case "back":
+            return partition.next - position.number
+        case "time":
+            found = offset_for_time(tx, partition, position.number)
+            return partition.next if found is None else found
+        case "came":
+            found = offset_for_arrival(tx, partition, position.number)
+            return partition.next if found is None else found
+        case "committed" if committed is not None:
+            return committed
+    raise BadInput(
+        f"nothing is committed in partition {partition.number}",
+        hint="name another place: earliest, latest, an offset or a time",
+    )
+
+
+def clamp(partition: Partition, offset: int) -> int:
+    """The offset, moved into the log where it is outside."""
+    return min(max(offset, partition.start), partition.next)

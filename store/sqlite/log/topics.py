@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from store.model.addresses import OFFSET_BITS, Address, check_name
+from store.model.encoding import check_kinds, check_whole
 from store.model.errors import BadInput, Conflict, Exists, NotFound
 from store.model.topics import PartitionStatus, TopicConfig, TopicStatus
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.settings_cache import remembered
 from store.sqlite.file.transactions import array
-from store.sqlite.log.encoding import check_kinds, check_whole
 
 MOST_PARTITIONS = 10_000
 CLEANUPS = ("delete", "compact", "compact,delete")

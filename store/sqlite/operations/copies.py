@@ -6,30 +6,16 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from store.model.clock import Clock
 from store.model.errors import BadInput, Damaged, Exists, ForeignFile, StoreUnusable
-from store.model.maintenance import Finding, Progress
+from store.model.maintenance import Contents, Finding, Progress
 from store.sqlite.damage import suspicion
 from store.sqlite.damage.verification import Verification
 from store.sqlite.file import connections, drafts, files, lockfile, losses, migrations
 from store.sqlite.file.connections import translated
 from store.sqlite.file.database import Database
 from store.sqlite.operations import maintenance
-
-
-class Contents(NamedTuple):
-    """What is in the file of a store: its size in bytes, counts, and the newest record's time.
-
-    The time is wall time in milliseconds, 0 where there never was a record.
-    """
-
-    bytes: int
-    topics: int
-    queues: int
-    records: int
-    newest: int
 
 
 def back_up(database: Database, target: Path, progress: Progress | None = None) -> int:

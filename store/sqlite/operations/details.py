@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from store.model.addresses import OFFSET_BITS, OFFSET_MASK
 from store.model.clock import age_of, moments
+from store.model.letter_groups import normalise_error
 from store.model.stalls import LeaseRow, LetterRow, QueueDetail, TopicDetail
 from store.model.topics import TopicStatus
 from store.sqlite import leases, queues, shares
-from store.sqlite.dead_letters.grouping import normalise_error
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.leases import abandoned, messages
 from store.sqlite.leases.readers import Reader

@@ -51,11 +51,12 @@ def _size(path: Path) -> int:
 
 def losses(tx: Snapshot) -> Iterator[Finding]:
     """Confirmed commits that the file does not have, as one finding."""
-    from store.sqlite.file.losses import describe, lost
+    from store.model.maintenance import describe_loss
+    from store.sqlite.file.losses import lost
 
     loss = lost(tx)
     if loss is not None:
-        yield Finding("file", describe(loss))
+        yield Finding("file", describe_loss(loss))
 
 
 def verify_all(tx: Snapshot) -> list[Finding]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from store.model.messages import STATES
+from store.model.metrics import Family
 from store.sqlite import groups, queues
 from store.sqlite.file.database import Snapshot
 from store.sqlite.groups import membership
@@ -16,35 +16,6 @@ from store.sqlite.operations.stalls.terms import Terms
 from store.sqlite.queues import counts
 
 CAUSES = ("held", "abandoned", "poison", "damaged", "unassigned")
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One number, and what of."""
-
-    labels: Mapping[str, str]
-    value: float
-
-
-@dataclass(slots=True)
-class Family:
-    """A metric with its samples; a counter's name has no `_total`, its samples' names do."""
-
-    name: str
-    type: Literal["gauge", "counter"]
-    help: str
-    unit: str = ""
-    samples: list[Sample] = field(default_factory=list)
-
-    @property
-    def sample_name(self) -> str:
-        """What the samples are called."""
-        return f"{self.name}_total" if self.type == "counter" else self.name
-
-    def add(self, value: float | None, **labels: str) -> None:
-        """Add a sample; what is not known has none."""
-        if value is not None:
-            self.samples.append(Sample(labels, value))
 
 
 def families(tx: Snapshot, terms: Terms) -> list[Family]:
@@ -168,22 +139,3 @@ def _stalls(tx: Snapshot, terms: Terms) -> Iterable[Family]:
         blocked.add(behind, kind=kind, source=source, reader=reader, cause=cause)
         seconds.add(longest, kind=kind, source=source, reader=reader, cause=cause)
     return count, blocked, seconds
-
-
-def to_openmetrics(metrics: Iterable[Family]) -> str:
-    """The metrics as OpenMetrics text, which Prometheus and its textfile collector read."""
-    return "\n".join([*(line for family in metrics for line in _lines(family)), "# EOF\n"])
-
-
-def _lines(family: Family) -> Iterator[str]:
-    yield f"# TYPE {family.name} {family.type}"
-    if family.unit:
-        yield f"# UNIT {family.name} {family.unit}"
-    yield f"# HELP {family.name} {_escaped(family.help)}"
-    for sample in family.samples:
-        labels = ",".join(f'{name}="{_escaped(text)}"' for name, text in sample.labels.items())
-        yield f"{family.sample_name}{f'{{{labels}}}' if labels else ''} {sample.value}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

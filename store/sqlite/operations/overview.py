@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 from store.model.clock import age_of, moments
 from store.model.stalls import Overview, Subject, SubjectState
+from store.model.text import describe_growth
 from store.sqlite import queues
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases import abandoned
 from store.sqlite.operations import maintenance
 from store.sqlite.operations.stalls import ranking
 from store.sqlite.operations.stalls.terms import Terms
-from store.sqlite.operations.trends import Rates, Trends, describe_growth
+from store.sqlite.operations.trends import Rates, Trends
 from store.sqlite.queues import counts
 
 # Worst first.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from store.model.text import describe_duration
 from store.sqlite.file.database import Snapshot
 from store.sqlite.log.samples import BUCKET, BUCKETS, Counter
 
@@ -58,12 +57,3 @@ class Trends:
             moved[bucket - self._last - 1] = max(0, after - before)
             after = before
         return tuple(moved)
-
-
-def describe_growth(growth: float, lag: int) -> str:
-    """What becomes of a lag that changes by so many messages per second, in a few words."""
-    if growth >= 0.05:
-        return f"growing {growth:.3g}/s"
-    if growth <= -0.05 and lag:
-        return f"caught up in {describe_duration(lag / -growth)}"
-    return "steady"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from store.model.addresses import EXCHANGE_PREFIX
+from store.model.encoding import Encoded, decode_headers
 from store.model.errors import BadInput
 from store.sqlite import exchanges, log, queues
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases.readers import Reader
-from store.sqlite.log.encoding import Encoded, decode_headers
 from store.sqlite.log.topics import Topic
 from store.sqlite.queues.catalog import Queue
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from store.model.encoding import encode_bytes, encode_headers
 from store.model.errors import BadInput, BadRecord
 from store.model.exchanges import Binding
 from store.model.messages import MessageId, NewMessage
@@ -12,7 +13,6 @@ from store.sqlite import queues
 from store.sqlite.exchanges import tables
 from store.sqlite.file.database import Write
 from store.sqlite.log import append, topics
-from store.sqlite.log.encoding import encode_bytes, encode_headers
 from store.sqlite.log.placement import StickyPlacement
 from store.sqlite.queues import send
 

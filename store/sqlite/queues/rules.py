@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from store.model import chaos
 from store.model.addresses import EXCHANGE_PREFIX, check_name
+from store.model.encoding import check_kinds, encode_bytes
 from store.model.errors import BadInput
 from store.model.messages import QueueConfig
 from store.sqlite import exchanges
 from store.sqlite.file.connections import LARGEST_VALUE
-from store.sqlite.log.encoding import check_kinds, encode_bytes
 
 LONGEST_TIME = 10 * 365 * 86_400_000
 SCOPES = ("queue", "group")

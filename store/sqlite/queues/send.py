@@ -7,13 +7,7 @@ from functools import partial
 from typing import Any
 
 from store.model.addresses import OFFSET_MASK
-from store.model.errors import BadInput
-from store.model.messages import MessageId, NewMessage, QueueConfig
-from store.model.topics import Seconds
-from store.sqlite import leases
-from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.log import append, retention
-from store.sqlite.log.encoding import (
+from store.model.encoding import (
     Batch,
     check_column,
     encode_columns,
@@ -23,6 +17,12 @@ from store.sqlite.log.encoding import (
     milliseconds,
     present,
 )
+from store.model.errors import BadInput
+from store.model.messages import MessageId, NewMessage, QueueConfig
+from store.model.topics import Seconds
+from store.sqlite import leases
+from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.log import append, retention
 from store.sqlite.queues import enqueue, policies
 from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.policies import expiry, length

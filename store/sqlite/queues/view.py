@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from store.model.addresses import OFFSET_BITS, OFFSET_MASK
 from store.model.clock import CREDIBLE
+from store.model.encoding import check_whole, decode_headers
 from store.model.errors import NotFound
 from store.model.messages import Message, MisdatedMessage, State
 from store.model.topics import Remains
@@ -18,7 +19,6 @@ from store.sqlite.leases.messages import WITH_LEASES, Stored, with_lease
 from store.sqlite.leases.origins import Origin
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Slot
-from store.sqlite.log.encoding import check_whole, decode_headers
 from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.policies import expiry
 

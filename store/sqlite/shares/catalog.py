@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from store.model.addresses import check_name
+from store.model.encoding import check_kinds
 from store.model.errors import BadInput, Exists, GroupActive
 from store.model.groups import OffsetChange
+from store.model.positions import Position
 from store.model.shares import ShareConfig
 from store.sqlite import leases, queues
 from store.sqlite.file.database import Row, Snapshot, Write
@@ -15,8 +17,7 @@ from store.sqlite.leases import window
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Progress
 from store.sqlite.log import topics
-from store.sqlite.log.encoding import check_kinds
-from store.sqlite.log.positions import Position, clamp, resolve
+from store.sqlite.log.read import clamp, resolve
 
 LONGEST_LEASE = 10 * 365 * 86_400_000
 

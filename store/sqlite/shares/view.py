@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from store.model.addresses import OFFSET_BITS
+from store.model.encoding import decode_headers
 from store.model.messages import State
 from store.model.shares import InFlight, SharedRecord, SharePartition, ShareStatus
 from store.sqlite import leases
@@ -12,7 +13,6 @@ from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.leases import abandoned, attempts, receipts, window
 from store.sqlite.leases.messages import Stored
 from store.sqlite.leases.rows import Progress, Slot
-from store.sqlite.log.encoding import decode_headers
 from store.sqlite.queues import view
 from store.sqlite.shares.catalog import Share
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from store.model.addresses import OFFSET_MASK
+from store.model.diagnoses import Diagnosis, command, critical
 from store.sqlite import log
 from store.sqlite.file.database import Snapshot
-from store.sqlite.operations.doctor.diagnosis import Diagnosis, command, critical
 
 _MOST = 20
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from store.model.diagnoses import STORE, Diagnosis, advice, command, in_order
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases import holders
-from store.sqlite.operations.doctor.diagnosis import STORE, Diagnosis, advice, command, in_order
 from store.sqlite.operations.doctor.plumbing import Plumbing, lacking
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from store.model.diagnoses import ORDER, Diagnosis
 from store.sqlite.damage.row_places import WHOLE
 from store.sqlite.damage.suspicion import damage_behind
 from store.sqlite.file.database import Snapshot
@@ -19,7 +20,6 @@ from store.sqlite.operations.doctor import (
     timing,
     wiring,
 )
-from store.sqlite.operations.doctor.diagnosis import ORDER, Diagnosis
 from store.sqlite.operations.doctor.plumbing import Plumbing
 
 

@@ -12,15 +12,7 @@ from pathlib import Path
 
 from store.model import clock
 from store.model.clock import MOST_JUMP
-from store.model.text import describe_duration, describe_size, format_size
-from store.sqlite.damage import suspicion
-from store.sqlite.damage.row_places import WHOLE
-from store.sqlite.damage.verification import Verification
-from store.sqlite.file import files, lockfile, losses, store_time
-from store.sqlite.file.database import Snapshot
-from store.sqlite.file.losses import Loss
-from store.sqlite.operations import maintenance
-from store.sqlite.operations.doctor.diagnosis import (
+from store.model.diagnoses import (
     STORE,
     Diagnosis,
     advice,
@@ -28,6 +20,14 @@ from store.sqlite.operations.doctor.diagnosis import (
     critical,
     warning,
 )
+from store.model.maintenance import Loss, describe_loss
+from store.model.text import describe_duration, describe_size, format_size
+from store.sqlite.damage import suspicion
+from store.sqlite.damage.row_places import WHOLE
+from store.sqlite.damage.verification import Verification
+from store.sqlite.file import files, lockfile, losses, store_time
+from store.sqlite.file.database import Snapshot
+from store.sqlite.operations import maintenance
 
 _MIB = 1 << 20
 LITTLE_ROOM = 256 * _MIB
@@ -133,7 +133,7 @@ def broken(path: Path, address: str, problem: str) -> Diagnosis:
 def _lost(facts: Facts) -> Iterator[Diagnosis]:
     if facts.lost is not None:
         yield critical(
-            "lost_commits", STORE, losses.describe(facts.lost),
+            "lost_commits", STORE, describe_loss(facts.lost),
             "the log was damaged or removed before it was in the file, or a power cut undid what"
             " durability normal had confirmed. Repeat what was sent since then, or restore a"
             " backup; then accept the store as it is",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from store.model.diagnoses import Diagnosis, command, warning
 from store.model.text import format_duration
 from store.sqlite.file.database import Snapshot
-from store.sqlite.operations.doctor.diagnosis import Diagnosis, command, warning
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from store.model.addresses import EXCHANGE_PREFIX
+from store.model.diagnoses import Diagnosis, advice, command, warning
 from store.model.exchanges import Binding, Exchange
 from store.model.text import format_duration
 from store.sqlite.exchanges.match import PatternTrie
 from store.sqlite.exchanges.walk import ends, walk
-from store.sqlite.operations.doctor.diagnosis import Diagnosis, advice, command, warning
 
 _GATHERED = 14 * 86_400_000
 Kind = Literal["queue", "group", "share"]

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from store.model.addresses import OFFSET_BITS, OFFSET_MASK
 from store.model.clock import age_of, moments
+from store.model.diagnoses import Diagnosis, advice, command, critical, warning
 from store.model.text import describe_duration, describe_size, format_duration, printable_bytes
 from store.sqlite import groups
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.groups import membership
-from store.sqlite.operations.doctor.diagnosis import Diagnosis, advice, command, critical, warning
 
 # From here on retention is near: a fifth of it is left.
 NEAR = 0.8

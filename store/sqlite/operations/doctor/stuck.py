@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from store.model.clock import IDLE_AFTER, OVER
+from store.model.diagnoses import Diagnosis, Severity
 from store.model.text import describe_duration
 from store.sqlite.file.database import Snapshot
-from store.sqlite.operations.doctor.diagnosis import Diagnosis, Severity
 from store.sqlite.operations.stalls import ranking
 from store.sqlite.operations.stalls.terms import Terms
 

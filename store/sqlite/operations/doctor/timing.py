@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from store.model.clock import FAR_AHEAD, NOT_SOON
+from store.model.diagnoses import Diagnosis, command, warning
 from store.model.text import describe_duration
 from store.sqlite import log, queues
 from store.sqlite.file.database import Snapshot
 from store.sqlite.log import topics
-from store.sqlite.operations.doctor.diagnosis import Diagnosis, command, warning
 
 _WHY = (
     "what comes after it bears that time too, until it is reached: people and programs that read it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from store.sqlite.dead_letters.grouping import normalise_error
+from store.model.letter_groups import normalise_error
 from store.sqlite.file.database import Snapshot
 
 # The same failure so often in a row, or so many failures of any kind, is the message's own fault.

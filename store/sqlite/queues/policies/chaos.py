@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from random import Random
 
 from store.model import chaos
+from store.model.encoding import Batch
 from store.model.errors import BadInput, Damaged, Throttled
 from store.sqlite import leases, queues
 from store.sqlite.file.database import Write
 from store.sqlite.leases import origins
 from store.sqlite.leases.messages import Stored
 from store.sqlite.leases.rows import Progress
-from store.sqlite.log.encoding import Batch
 from store.sqlite.queues import enqueue
 from store.sqlite.queues.catalog import Queue
 

@@ -1,15 +1,14 @@
 """Places in a log by word: `earliest`, `latest`, `last`, `committed`, a number, a time, `-N`."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from store.model.errors import BadInput
 from store.model.text import is_absolute, is_like_a_time, parse_time
-from store.sqlite.file.database import Snapshot
-from store.sqlite.log.read import last_offset, offset_for_arrival, offset_for_time
-from store.sqlite.log.topics import Partition
 
 Kind = Literal["earliest", "latest", "last", "committed", "offset", "time", "came", "back"]
-
 _WORDS: dict[str, Kind] = {
     "earliest": "earliest",
     "first": "earliest",
@@ -54,7 +53,7 @@ def parse_position(word: str, now: int, *, up: bool = False) -> Position:
     )
 
 
-def check(position: object) -> None:
+def check_position(position: object) -> None:
     """Raise `BadInput` for what is no position."""
     if not isinstance(position, Position):
         raise BadInput(
@@ -62,41 +61,14 @@ def check(position: object) -> None:
         )
 
 
-def resolve(
-    tx: Snapshot, partition: Partition, position: Position, committed: int | None = None
-) -> int:
-    """The offset a position stands for, not yet clamped to the log.
+class Shift(NamedTuple):
+    """So many offsets forward, or back when negative, from what is committed."""
 
-    A time after every record is the log's end (Kafka's reset by datetime). Raises `BadInput` for
-    `committed` where nothing is.
-    """
-    check(position)
-    match position.kind:
-        case "earliest":
-            return partition.start
-        case "latest":
-            return partition.next
-        case "last":
-            newest = last_offset(tx, partition)
-            return partition.next if newest is None else newest
-        case "offset":
-            return position.number
-        case "back":
-            return partition.next - position.number
-        case "time":
-            found = offset_for_time(tx, partition, position.number)
-            return partition.next if found is None else found
-        case "came":
-            found = offset_for_arrival(tx, partition, position.number)
-            return partition.next if found is None else found
-        case "committed" if committed is not None:
-            return committed
-    raise BadInput(
-        f"nothing is committed in partition {partition.number}",
-        hint="name another place: earliest, latest, an offset or a time",
-    )
+    by: int
 
 
-def clamp(partition: Partition, offset: int) -> int:
-    """The offset, moved into the log where it is outside."""
-    return min(max(offset, partition.start), partition.next)
+Target = Position | Shift | Mapping[tuple[str, int], int | None]
+"""Where to: one place for all, a shift for all, or for each partition an offset or, with `None`,
+no commit, as before the first one."""
+Scope = list[tuple[str, int | None]]
+"""Topics, or single partitions of them."""
