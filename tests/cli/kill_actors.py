@@ -20,6 +20,7 @@ FREED = ("commit.after", "checkpoint.after")
 LEASES = ("20s", "30s")
 POISON = "3"
 """A job whose line ends so fails whenever it is done."""
+RECEIPT_SECONDS = 5
 _BATCH = ("--batch", "5")
 # One write, so that what a killed worker's command leaves behind is a whole line.
 _NOTE = 'value=$(cat); echo "$value" >> {book}; '
@@ -145,7 +146,7 @@ class Works:
         run(*work("packers", "share.book", "--once"))
 
     def _hands(self, run: Run) -> None:
-        lines = run("receive", "jobs", "-n", "3", "--lease", "5s").lines
+        lines = run("receive", "jobs", "-n", "3", "--lease", f"{RECEIPT_SECONDS}s").lines
         failed, *good = map(json.loads, lines) if lines else [None]
         for message in good:
             self.acking.add(message["value"])
