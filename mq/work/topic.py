@@ -12,10 +12,11 @@ from typing import NamedTuple
 from mq.cli.diagnostics import Diagnostics
 from mq.read.group import report_losses
 from mq.work.sources import Delay, Task
-from store.api.consumer import Consumer, Place
+from store.api.consumer import Consumer
 from store.api.store import Store
 from store.model.addresses import Address
 from store.model.errors import Damaged, Fenced, NotFound, Unavailable, secondary_to
+from store.model.groups import TopicPartition
 from store.model.topics import Record, RecordId
 
 # How long leaving a group waits for the store's lock, in seconds.
@@ -41,23 +42,23 @@ class Pauses:
     def __init__(self, store: Store, consumer: Consumer) -> None:
         self._store = store
         self._consumer = consumer
-        self._closed: set[Place] = set()
-        self._retries: dict[Place, Retry] = {}
+        self._closed: set[TopicPartition] = set()
+        self._retries: dict[TopicPartition, Retry] = {}
         self._looked_at = 0
 
     def __contains__(self, place: object) -> bool:
         retry = self._retries.get(place)  # type: ignore[call-overload]
         return place in self._closed or (retry is not None and self._is_on(place, retry))
 
-    def close(self, place: Place) -> None:
+    def close(self, place: TopicPartition) -> None:
         """Read nothing of the partition until it is opened."""
         self._closed.add(place)
 
-    def open(self, place: Place) -> None:
+    def open(self, place: TopicPartition) -> None:
         """Read on."""
         self._closed.discard(place)
 
-    def wait(self, place: Place, offset: int, seconds: float) -> None:
+    def wait(self, place: TopicPartition, offset: int, seconds: float) -> None:
         """Read this record again, and nothing behind it, in so many seconds."""
         self._retries[place] = Retry(offset, monotonic() + seconds)
 
@@ -78,7 +79,7 @@ class Pauses:
         position = self._consumer.position.get(place)  # type: ignore[call-overload]
         return bool(position == retry.offset and monotonic() < retry.at)
 
-    def _is_gone(self, place: Place) -> bool:
+    def _is_gone(self, place: TopicPartition) -> bool:
         offset = self._retries[place].offset
         try:
             found = self._store.read(*place, offset, 1)
@@ -196,7 +197,7 @@ class TopicWork:
             if offset >= self._ends.get(place, 0):
                 self._pauses.close(place)
 
-    def _pause(self, place: Place, offset: int, delay: float | None) -> None:
+    def _pause(self, place: TopicPartition, offset: int, delay: float | None) -> None:
         """Wait with a record that failed, unless the group's DLQ has it now."""
         if self._consumer.position[place] != offset:
             return
@@ -210,12 +211,12 @@ class TopicWork:
         place = (record.topic, record.partition)
         return not self._once or record.offset < self._ends.get(place, 0)
 
-    def _let_go(self, task: Task[Record]) -> Place:
+    def _let_go(self, task: Task[Record]) -> TopicPartition:
         place = (task.item.topic, task.item.partition)
         self._pauses.open(place)
         return place
 
-    def _check_owned(self, place: Place) -> None:
+    def _check_owned(self, place: TopicPartition) -> None:
         if place not in self._consumer.assignment:
             raise Fenced(f"{place[0]}/{place[1]} is not assigned to {self._consumer.member} now")
 

@@ -16,7 +16,8 @@ Id = TypeVar("Id")
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from store import MessageId, Store, Transaction
+    from store import MessageId, Store
+    from store.engine.batches import Batch, NamedProducer
 
     class Destination(Protocol[Id]):
         """What a `Loader` stores records in; `noun` is what one of them is called there.
@@ -28,12 +29,17 @@ if TYPE_CHECKING:
         name: str
         noun: str
         stored_before: int
+
+        @property
+        def producer(self) -> NamedProducer | None:
+            """The named producer that counts what is stored, if there is one."""
+
         duplicates: int
 
         def completed(self, records: Named) -> Named:
             """The records with what the command line says of all of them."""
 
-        def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[Id]:
+        def write(self, batch: Batch, records: Sequence[NewRecord]) -> list[Id]:
             """Store records, the first of which has that number in the input; where they are."""
 
         def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Id]) -> None:
@@ -65,8 +71,8 @@ class TopicDestination:
         _check_partition(name, len(topic.partitions), given.partition)
         self.name = name
         self._given = given
-        self._producer = None if producer is None else store.producer(producer)
-        self.stored_before = self._producer.stored(name) if self._producer else 0
+        self.producer = None if producer is None else store.producer(producer)
+        self.stored_before = self.producer.stored(name) if self.producer else 0
         self._known = KnownPartitions(len(topic.partitions))
         self._placed = placed and given.partition is None
         kept = None if topic.config.cleanup == "compact" else topic.config.retention
@@ -79,11 +85,9 @@ class TopicDestination:
             records = changed(records, self._known.applied)
         return changed(records, self._given.applied) if self._given else records
 
-    def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[RecordId]:
+    def write(self, batch: Batch, records: Sequence[NewRecord]) -> list[RecordId]:
         """Append records."""
-        if self._producer is None:
-            return tx.produce_many(self.name, records)
-        return tx.produce_in_sequence(self._producer, self.name, records, first)
+        return batch.produce(self.name, records)
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[RecordId]) -> None:
         """Count records that are older than the topic keeps them, or lie in the future."""
@@ -137,7 +141,7 @@ class TooOld:
     def count(self, records: Sequence[NewRecord]) -> None:
         """Look at the times of records that were stored."""
         if self._kept is not None:
-            oldest = self._store.clock.wall() - self._kept
+            oldest = self._store.wall() - self._kept
             times = (record.timestamp for record in records)
             self.number += sum(isinstance(time, int) and time < oldest for time in times)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Generic
@@ -73,11 +72,10 @@ class Loader(Generic[Id]):
         self._interrupts.release()
 
     def _store_pending(self) -> None:
-        # Nothing in here waits for anybody, so the transaction needs no deadline.
-        with self._store.transaction(timeout=math.inf) as tx:
+        first = self._destination.stored_before + self.stored
+        with self._store.batch(self._destination.producer, first) as batch:
             self._interrupts.hold()
-            first = self._destination.stored_before + self.stored
-            ids = self._destination.write(tx, self._pending, first)
+            ids = self._destination.write(batch, self._pending)
         self._count_stored(ids)
         self._confirm(ids)
 

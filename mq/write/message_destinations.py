@@ -13,7 +13,8 @@ from store.model.text import counted
 from store.model.topics import NewRecord
 
 if TYPE_CHECKING:
-    from store import MessageId, RecordId, Store, Transaction
+    from store import MessageId, RecordId, Store
+    from store.engine.batches import Batch
 
 
 class QueueDestination:
@@ -32,19 +33,17 @@ class QueueDestination:
         self.duplicates = 0
         self._old = TooOld(store, store.queue_config(name).retention)
         self._ahead = FarAhead(store)
-        self._producer = None if producer is None else store.producer(producer)
-        self.stored_before = self._producer.stored(name) if self._producer else 0
+        self.producer = None if producer is None else store.producer(producer)
+        self.stored_before = self.producer.stored(name) if self.producer else 0
 
     def completed(self, records: Named) -> Named:
         """The records with key and headers; the rest is for messages."""
         return changed(records, self._given.applied) if self._given else records
 
-    def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[MessageId]:
+    def write(self, batch: Batch, records: Sequence[NewRecord]) -> list[MessageId]:
         """Send messages."""
         messages = [_to_message(record, self._message) for record in records]
-        if self._producer is None:
-            return tx.send_many(self.name, messages)
-        return tx.send_in_sequence(self._producer, self.name, messages, first)
+        return batch.send(self.name, messages)
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[MessageId]) -> None:
         """Count duplicates, and messages that are too old for the queue or lie in the future."""
@@ -95,8 +94,8 @@ class ExchangeDestination:
         *, mandatory: bool,
     ) -> None:  # fmt: skip
         self.name = store.exchange(name).name
-        self._producer = None if producer is None else store.producer(producer)
-        self.stored_before = self._producer.published(name) if self._producer else 0
+        self.producer = None if producer is None else store.producer(producer)
+        self.stored_before = self.producer.published(name) if self.producer else 0
         self._given = given
         self._message = message
         self._mandatory = mandatory
@@ -109,13 +108,10 @@ class ExchangeDestination:
         """The records with key and headers; the rest is for messages."""
         return changed(records, self._given.applied) if self._given else records
 
-    def write(self, tx: Transaction, records: Sequence[NewRecord], first: int) -> list[Published]:
+    def write(self, batch: Batch, records: Sequence[NewRecord]) -> list[Published]:
         """Publish messages."""
         messages = [_to_message(record, self._message) for record in records]
-        if self._producer is None:
-            routed = tx.publish_many(self.name, messages)
-        else:
-            routed = tx.publish_in_sequence(self._producer, self.name, messages, first)
+        routed = batch.publish(self.name, messages)
         return [Published(places, self._mandatory and not places) for places in routed]
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Published]) -> None:

@@ -15,20 +15,19 @@ from store.crash import crash_point
 from store.model.addresses import parse_address
 from store.model.encoding import check_text, given_list
 from store.model.errors import BadInput, Damaged, Fenced, MqError, NotFound, TimedOut, secondary_to
-from store.model.groups import Loss
+from store.model.groups import Loss, TopicPartition
 from store.model.topics import in_seconds
 from store.sqlite.file import waiting
 from store.sqlite.leases import holders
 
 if TYPE_CHECKING:
+    from store.model.groups import Offsets
     from store.model.positions import Position
     from store.model.topics import Record, RecordId, Seconds
     from store.sqlite.file.database import Database, Snapshot, Write
-    from store.sqlite.groups.commit import Offsets
     from store.sqlite.groups.membership import Owned
     from store.sqlite.log.topics import Partition
 
-Place = tuple[str, int]
 T = TypeVar("T")
 
 # How often a consumer looks whether the processes of the other members are still there.
@@ -56,8 +55,8 @@ class Consumer:
         self.losses: list[Loss] = []
         # Polls are noted three times within the time after which the member would be dropped.
         self._beat = min(joining.session_timeout, joining.max_poll_interval) / 3
-        self._owned: dict[Place, Owned] = {}
-        self._position: dict[Place, int] = {}
+        self._owned: dict[TopicPartition, Owned] = {}
+        self._position: dict[TopicPartition, int] = {}
         self._turn = 0
         self._damage: dict[tuple[str, ...], Damaged] = {}
         self._generation = 0
@@ -76,7 +75,8 @@ class Consumer:
             return self._membership
 
     def poll(
-        self, max_records: int = 500, timeout: Seconds = 1.0, *, paused: Container[Place] = (),
+        self, max_records: int = 500, timeout: Seconds = 1.0, *,
+        paused: Container[TopicPartition] = (),
         until: Callable[[], bool] | None = None,
     ) -> list[Record]:  # fmt: skip
         """Up to `max_records` records that follow the last poll's, within `timeout` seconds.
@@ -140,12 +140,12 @@ class Consumer:
                 raise self._dropped()
 
     @property
-    def position(self) -> dict[Place, int]:
+    def position(self) -> dict[TopicPartition, int]:
         """The next offset to be polled, by (topic, partition)."""
         return dict(self._position)
 
     @property
-    def assignment(self) -> list[Place]:
+    def assignment(self) -> list[TopicPartition]:
         """The partitions this member owns; it is idle while there are none."""
         return list(self._owned)
 
@@ -290,7 +290,7 @@ class Consumer:
             for place, one in self._owned.items()
         }
 
-    def _read(self, most: int, paused: Container[Place]) -> list[Record]:
+    def _read(self, most: int, paused: Container[TopicPartition]) -> list[Record]:
         places = [place for place in self._owned if place not in paused]
         turn = self._turn
         # Beginning with another partition each time keeps a busy one from starving the rest, and so
@@ -322,7 +322,7 @@ class Consumer:
             sqlite.log.damage.note(tx, sqlite.log.topics.record_id(tx, parse_address(address)))
         return told
 
-    def _read_partition(self, tx: Snapshot, place: Place, most: int) -> list[Record]:
+    def _read_partition(self, tx: Snapshot, place: TopicPartition, most: int) -> list[Record]:
         topic = sqlite.log.topics.find(tx, place[0])
         partition = topic.partition(place[1])
         position = self._position[place]
@@ -335,7 +335,7 @@ class Consumer:
         self._position[place] = found[-1].offset + 1 if found else partition.next
         return found
 
-    def _from_outside(self, place: Place, position: int, partition: Partition) -> int:
+    def _from_outside(self, place: TopicPartition, position: int, partition: Partition) -> int:
         """Where to go on when a position is outside the log (Kafka: auto.offset.reset)."""
         is_lost = position < partition.start
         if self._below_start == "error":

@@ -13,6 +13,7 @@ from store.model.errors import MqError
 if TYPE_CHECKING:
     from store.model.dead_letters import (
         Batch,
+        Choice,
         Chosen,
         DeadLetterQueue,
         Event,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from store.model.letter_groups import Field
     from store.model.maintenance import Progress
     from store.model.messages import Message
-    from store.sqlite.dead_letters.find import Choice
 
 _PAGE = 500
 

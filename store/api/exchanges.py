@@ -11,10 +11,16 @@ from store.model.encoding import encode_bytes, encode_headers, given_list
 from store.model.errors import Exists, Unroutable
 
 if TYPE_CHECKING:
-    from store.model.exchanges import Binding, Exchange, ExchangeSettings, Route, RouteExplanation
+    from store.model.exchanges import (
+        Binding,
+        Exchange,
+        ExchangeSettings,
+        Placed,
+        Route,
+        RouteExplanation,
+    )
     from store.model.messages import NewMessage
     from store.model.topics import Headers, Seconds, Timestamp
-    from store.sqlite.queues.publish import Placed
 
 
 _SETTINGS = ("alternate",)

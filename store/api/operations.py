@@ -8,14 +8,18 @@ from store import sqlite
 from store.api.base import Calls, frees_room
 from store.model import clock
 from store.model.addresses import Address
-from store.model.clock import IDLE_AFTER, OVER
+from store.model.clock import IDLE_AFTER, OVER, SystemClock
+from store.model.topics import in_seconds
+from store.sqlite.file import files
 
 if TYPE_CHECKING:
+    from store.model.addresses import Kind
+    from store.model.clock import Clock
     from store.model.diagnoses import Diagnosis
-    from store.model.maintenance import Finding, Loss, StoreStatus
+    from store.model.maintenance import Contents, Finding, Loss, Progress, StoreStatus
     from store.model.metrics import Family
     from store.model.stalls import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
-    from store.sqlite.missing import Kind
+    from store.model.topics import Seconds
 
 
 import os
@@ -181,6 +185,53 @@ class OperationCalls(Calls):
         """Bound the file's size in bytes for every process that opens the store from now on."""
         with self._write() as tx:
             sqlite.operations.maintenance.set_max_bytes(tx, most)
+
+
+class FileCalls:
+    """Calls on a file that holds a store, or shall hold one, without opening it."""
+
+    @classmethod
+    def restore(
+        cls,
+        backup: str | os.PathLike[str],
+        path: str | os.PathLike[str],
+        *,
+        timeout: Seconds = 30.0,
+        clock: Clock | None = None,
+        allow_network_fs: bool = False,
+        progress: Progress | None = None,
+    ) -> Contents:
+        """Put a copy of a backup, or of any store, in the place of the store at `path`.
+
+        It happens whole or not at all. Processes that have the store open hear `StoreUnusable` with
+        their next call, and write nothing any more. Raises `NotFound` where there is no backup,
+        `ForeignFile` where one of the two is no store, `Damaged` where the backup has problems.
+        `progress` is called with how many of how many bytes are copied.
+        """
+        source, target = files.resolve(backup), files.resolve(path)
+        if not allow_network_fs:
+            files.refuse_network_file_system(target.parent)
+        return sqlite.operations.copies.restore(
+            source, target, clock or SystemClock(), in_seconds(timeout), progress
+        )
+
+    @classmethod
+    def contents(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        timeout: Seconds = 30.0,
+        clock: Clock | None = None,
+    ) -> Contents:
+        """How much is in the file of a store of any schema, which is left as it is."""
+        return sqlite.operations.copies.contents(
+            files.resolve(path), clock or SystemClock(), in_seconds(timeout)
+        )
+
+    @classmethod
+    def verify_file(cls, path: str | os.PathLike[str]) -> list[Finding]:
+        """What `verify` finds in the file of a store, also in one too damaged to be opened."""
+        return list(sqlite.operations.maintenance.verify(files.resolve(path)))
 
 
 class TopologyCalls(Calls):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from store import sqlite
 
 if TYPE_CHECKING:
+    from store.model.exchanges import Placed
     from store.model.messages import MessageId, NewMessage
     from store.model.topics import NewRecord, RecordId
     from store.sqlite.file.database import Database, Write
     from store.sqlite.log.placement import StickyPlacement
-    from store.sqlite.queues.publish import Placed
 
 
 class Producer:

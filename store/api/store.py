@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
+from math import inf
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from store import model, sqlite
 from store.api.dead_letters import DeadLetterCalls
 from store.api.exchanges import RoutingCalls
 from store.api.groups import GroupCalls
-from store.api.operations import OperationCalls, TopologyCalls
+from store.api.operations import FileCalls, OperationCalls, TopologyCalls
 from store.api.queues import QueueCalls
 from store.api.shares import ShareCalls
 from store.api.topics import TableCalls, TopicCalls
@@ -30,9 +31,11 @@ from store.sqlite.file.database import Database
 if TYPE_CHECKING:
     from store.api.consumer import Consumer
     from store.api.producer import Producer
-    from store.api.transaction import Transaction
+    from store.api.transaction import Transaction, TransactionBatch
+    from store.engine.batches import NamedProducer
+    from store.engine.broker import Broker
     from store.model.clock import Clock
-    from store.model.maintenance import Contents, Finding, Progress
+    from store.model.maintenance import Progress
     from store.model.messages import Message
     from store.model.positions import Position
     from store.model.shares import SharedRecord
@@ -55,6 +58,7 @@ class Store(
     GroupCalls,
     TopologyCalls,
     OperationCalls,
+    FileCalls,
 ):
     """An open store. It may be used by several threads, and must be opened again after fork."""
 
@@ -109,6 +113,15 @@ class Store(
     def path(self) -> Path:
         """The file, as an absolute path."""
         return self._database.path
+
+    @property
+    def location(self) -> str:
+        """Where the store is, as a person names it."""
+        return str(self._database.path)
+
+    def wall(self) -> int:
+        """The store's wall clock in Unix milliseconds."""
+        return self.clock.wall()
 
     @property
     def clock(self) -> Clock:
@@ -268,6 +281,20 @@ class Store(
 
         return Transaction(self, self._database.write(), in_seconds(timeout))
 
+    @contextmanager
+    def batch(
+        self, producer: NamedProducer | None = None, first: int = 0
+    ) -> Iterator[TransactionBatch]:
+        """A block whose records and messages are stored together when it ends, or not at all.
+
+        Those of a named producer are numbered from `first` on; what it stored before is skipped.
+        Nothing in the block may wait: it has no deadline.
+        """
+        from store.api.transaction import TransactionBatch
+
+        with self.transaction(timeout=inf) as tx:
+            yield TransactionBatch(tx, cast("Producer | None", producer), first)
+
     def changed(self) -> int:
         """A number that is another one after anybody's commit; for `wait`.
 
@@ -294,49 +321,6 @@ class Store(
         `BadInput` for a name that no store can have.
         """
         return sqlite.operations.copies.back_up(self._database, files.resolve(target), progress)
-
-    @classmethod
-    def restore(
-        cls,
-        backup: str | os.PathLike[str],
-        path: str | os.PathLike[str],
-        *,
-        timeout: Seconds = 30.0,
-        clock: Clock | None = None,
-        allow_network_fs: bool = False,
-        progress: Progress | None = None,
-    ) -> Contents:
-        """Put a copy of a backup, or of any store, in the place of the store at `path`.
-
-        It happens whole or not at all. Processes that have the store open hear `StoreUnusable` with
-        their next call, and write nothing any more. Raises `NotFound` where there is no backup,
-        `ForeignFile` where one of the two is no store, `Damaged` where the backup has problems.
-        `progress` is called with how many of how many bytes are copied.
-        """
-        source, target = files.resolve(backup), files.resolve(path)
-        if not allow_network_fs:
-            files.refuse_network_file_system(target.parent)
-        return sqlite.operations.copies.restore(
-            source, target, clock or SystemClock(), in_seconds(timeout), progress
-        )
-
-    @classmethod
-    def contents(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        timeout: Seconds = 30.0,
-        clock: Clock | None = None,
-    ) -> Contents:
-        """How much is in the file of a store of any schema, which is left as it is."""
-        return sqlite.operations.copies.contents(
-            files.resolve(path), clock or SystemClock(), in_seconds(timeout)
-        )
-
-    @classmethod
-    def verify_file(cls, path: str | os.PathLike[str]) -> list[Finding]:
-        """What `verify` finds in the file of a store, also in one too damaged to be opened."""
-        return list(sqlite.operations.maintenance.verify(files.resolve(path)))
 
     def vacuum(self, *, progress: Progress | None = None) -> int:
         """Give unused pages back to the file system, in short steps; how many bytes it gave.
@@ -393,3 +377,9 @@ def _free_pages(tx: Write) -> int:
 def _require_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise NotFound(f"the folder {folder} does not exist", hint=f"mkdir -p {folder}")
+
+
+if TYPE_CHECKING:
+
+    def _is_a_broker(store: Store) -> Broker:
+        return store

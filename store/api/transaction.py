@@ -22,13 +22,13 @@ from store.sqlite.file.connections import translate
 if TYPE_CHECKING:
     from store.api.consumer import Consumer
     from store.api.producer import Producer
+    from store.model.exchanges import Placed
+    from store.model.groups import Offsets
     from store.model.messages import Message, MessageId, NewMessage
     from store.model.shares import SharedRecord
     from store.model.topics import NewRecord, RecordId, Seconds
     from store.sqlite.file.database import Parameters, Row, Snapshot, Write, WriteBlock
-    from store.sqlite.groups.commit import Offsets
     from store.sqlite.log.placement import StickyPlacement
-    from store.sqlite.queues.publish import Placed
 
 if TYPE_CHECKING:
     from store.api.store import Store
@@ -254,3 +254,30 @@ def _authorize(action: int, first: Any, second: Any, database: Any, inner: Any) 
         return sqlite3.SQLITE_DENY
     ours = any(isinstance(name, str) and name.lower().startswith("mq_") for name in (first, second))
     return sqlite3.SQLITE_DENY if ours else sqlite3.SQLITE_OK
+
+
+class TransactionBatch:
+    """A batch that is stored by one transaction, whole or not at all."""
+
+    def __init__(self, tx: Transaction, producer: Producer | None, first: int) -> None:
+        self._tx = tx
+        self._producer = producer
+        self._first = first
+
+    def produce(self, topic: str, records: Sequence[NewRecord]) -> list[RecordId]:
+        """Append records to a topic; raises `BadRecord` for the first bad one."""
+        if self._producer is None:
+            return self._tx.produce_many(topic, records)
+        return self._tx.produce_in_sequence(self._producer, topic, records, self._first)
+
+    def send(self, queue: str, messages: Sequence[NewMessage]) -> list[MessageId]:
+        """Send messages to a queue; raises `BadRecord` for the first bad one."""
+        if self._producer is None:
+            return self._tx.send_many(queue, messages)
+        return self._tx.send_in_sequence(self._producer, queue, messages, self._first)
+
+    def publish(self, exchange: str, messages: Sequence[NewMessage]) -> list[list[Placed]]:
+        """Store messages wherever an exchange leads them; where each of them is."""
+        if self._producer is None:
+            return self._tx.publish_many(exchange, messages)
+        return self._tx.publish_in_sequence(self._producer, exchange, messages, self._first)

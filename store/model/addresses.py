@@ -1,6 +1,6 @@
 """The one notation for where things are: `orders`, `orders/2`, `orders/2@4711`, `emails@12`."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from store.model.errors import BadInput
 
@@ -60,3 +60,6 @@ def _number(text: str, whole: str) -> int:
         f"not an address: {whole!r}",
         hint="addresses are orders, orders/2, orders/2@4711 or emails@12",
     )
+
+
+Kind = Literal["topic", "queue", "share", "exchange", "group"]

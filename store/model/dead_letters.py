@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -160,3 +161,6 @@ def cut_short(error: MqError, done: Redrive, planned: int) -> MqError:
     undo = f"undo with: mq dlq undo {done.batch}"
     told.hint = undo if not error.hint else f"{error.hint}; {undo}"
     return told
+
+
+Choice = Callable[["Message"], bool]

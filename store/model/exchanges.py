@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypedDict, get_args
 
 from store.model.addresses import EXCHANGE_PREFIX
-from store.model.topics import HeaderValue
+from store.model.messages import MessageId
+from store.model.topics import HeaderValue, RecordId
 
 ExchangeType = Literal["direct", "topic", "fanout", "headers"]
 EXCHANGE_TYPES: tuple[ExchangeType, ...] = get_args(ExchangeType)
@@ -82,3 +83,6 @@ class RouteExplanation(NamedTuple):
 
     routes: tuple[Route, ...]
     unmatched: tuple[Unmatched, ...]
+
+
+Placed = RecordId | MessageId

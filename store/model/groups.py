@@ -1,5 +1,6 @@
 """The values that consumer groups take and give. All are frozen; times are Unix milliseconds."""
 
+from collections.abc import Mapping
 from typing import NamedTuple, TypedDict
 
 from store.model.topics import Seconds
@@ -111,3 +112,9 @@ class OffsetChange(NamedTuple):
         """How many offsets forward (positive: skipped) or back (negative: read again)."""
         before = self.start if self.current is None else self.current
         return None if self.new is None else self.new - before
+
+
+TopicPartition = tuple[str, int]
+"""A partition: topic and number."""
+Offsets = Mapping[TopicPartition, int]
+"""The next offset to read, by partition."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from store.model.addresses import EXCHANGE_PREFIX, check_name
+from store.model.addresses import EXCHANGE_PREFIX, Kind, check_name
 from store.model.errors import NotFound
 from store.model.nearest import nearest
 
 if TYPE_CHECKING:
     from store.sqlite.file.transactions import Snapshot
 
-Kind = Literal["topic", "queue", "share", "exchange", "group"]
 
 _TABLES: dict[Kind, str] = {
     "topic": "mq_channels where kind = 'topic'",

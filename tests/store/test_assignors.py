@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from store.sqlite.groups.assignors import Assignment, Place, Subscriber, assign
+from store.model.groups import TopicPartition
+from store.sqlite.groups.assignors import Assignment, Subscriber, assign
 from store.sqlite.groups.catalog import ASSIGNORS
 
 ANY = pytest.mark.parametrize("assignor", ASSIGNORS)
@@ -19,7 +20,7 @@ def members(*names: str, topics: str = "t") -> list[Subscriber]:
     return [Subscriber(name, frozenset(topics.split())) for name in names]
 
 
-def places(count: int, topic: str = "t") -> list[Place]:
+def places(count: int, topic: str = "t") -> list[TopicPartition]:
     return [(topic, number) for number in range(count)]
 
 
@@ -31,7 +32,7 @@ def owning(assignment: Assignment, names: list[str], topics: str = "t") -> list[
     ]
 
 
-def moved(before: Assignment, after: Assignment) -> set[Place]:
+def moved(before: Assignment, after: Assignment) -> set[TopicPartition]:
     """Partitions that were taken from a member that is still there."""
     kept = {place for name in after for place in set(before.get(name, ())) & set(after[name])}
     return {place for name in after for place in before.get(name, ())} - kept

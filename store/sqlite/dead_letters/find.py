@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from store.model.addresses import EXCHANGE_PREFIX
 from store.model.dead_letters import DeadLetterQueue
 from store.model.errors import BadInput
-from store.model.messages import Message
 from store.sqlite import queues, shares
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases import origins
@@ -15,8 +14,6 @@ from store.sqlite.leases.messages import Stored
 from store.sqlite.leases.origins import Origin
 from store.sqlite.queues import counts, view
 from store.sqlite.queues.catalog import Queue
-
-Choice = Callable[[Message], bool]
 
 
 def dead_letter_queue(tx: Snapshot, name: str) -> Queue:

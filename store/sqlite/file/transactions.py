@@ -20,10 +20,10 @@ from store.sqlite.file.lockfile import IN_USE
 from store.sqlite.file.settings_cache import Memory
 
 if TYPE_CHECKING:
+    from store.model.addresses import Kind
     from store.model.errors import NotFound
     from store.sqlite.file.database import Database
     from store.sqlite.file.lockfile import WriteLock
-    from store.sqlite.missing import Kind
 
 Parameters = Mapping[str, object] | Sequence[object]
 Row = tuple[Any, ...]

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-Place = tuple[str, int]
-"""A partition: topic and number."""
-Assignment = dict[str, list[Place]]
+from store.model.groups import TopicPartition
+
+Assignment = dict[str, list[TopicPartition]]
 
 
 class Subscriber(NamedTuple):
@@ -14,7 +14,7 @@ class Subscriber(NamedTuple):
     name: str
     topics: frozenset[str]
     static: bool = False
-    owned: tuple[Place, ...] = ()
+    owned: tuple[TopicPartition, ...] = ()
 
 
 def assign(
@@ -78,7 +78,7 @@ def _sticky(subscribers: Sequence[Subscriber], partitions: Mapping[str, int]) ->
     return assignment
 
 
-def _kept(subscribers: Sequence[Subscriber], places: Sequence[Place]) -> Assignment:
+def _kept(subscribers: Sequence[Subscriber], places: Sequence[TopicPartition]) -> Assignment:
     present = set(places)
     return {
         one.name: sorted(p for p in one.owned if p in present and p[0] in one.topics)
@@ -110,7 +110,7 @@ def _move_one(
     return False
 
 
-def _places(partitions: Mapping[str, int]) -> list[Place]:
+def _places(partitions: Mapping[str, int]) -> list[TopicPartition]:
     return [(topic, number) for topic in sorted(partitions) for number in range(partitions[topic])]
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from store.model.errors import BadInput, Fenced
+from store.model.groups import Offsets
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.groups.catalog import Group, find_or_create
 from store.sqlite.groups.membership import Membership, Owned, live_members
 from store.sqlite.log import samples, topics
 from store.sqlite.log.topics import Partition
-
-Offsets = Mapping[tuple[str, int], int]
 
 
 def commit_owned(tx: Write, membership: Membership, owned: Mapping[tuple[str, int], Owned],

@@ -6,17 +6,15 @@ from collections.abc import Callable, Sequence
 
 from store.model.encoding import encode_bytes, encode_headers
 from store.model.errors import BadInput, BadRecord
-from store.model.exchanges import Binding
-from store.model.messages import MessageId, NewMessage
-from store.model.topics import NewRecord, RecordId
+from store.model.exchanges import Binding, Placed
+from store.model.messages import NewMessage
+from store.model.topics import NewRecord
 from store.sqlite import queues
 from store.sqlite.exchanges import tables
 from store.sqlite.file.database import Write
 from store.sqlite.log import append, topics
 from store.sqlite.log.placement import StickyPlacement
 from store.sqlite.queues import send
-
-Placed = RecordId | MessageId
 
 
 def publish(

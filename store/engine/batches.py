@@ -1,0 +1,33 @@
+"""What an engine offers to load many records or messages: batches, each confirmed as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from store.model.exchanges import Placed
+from store.model.messages import MessageId, NewMessage
+from store.model.topics import NewRecord, RecordId
+
+
+class NamedProducer(Protocol):
+    """A producer known by its name: what it stored before is not stored twice."""
+
+    def stored(self, destination: str) -> int:
+        """How many records of this producer's input are stored in the topic or queue."""
+
+    def published(self, exchange: str) -> int:
+        """How many messages of this producer's input were published through the exchange."""
+
+
+class Batch(Protocol):
+    """Records and messages that are confirmed together, when the block ends."""
+
+    def produce(self, topic: str, records: Sequence[NewRecord]) -> list[RecordId]:
+        """Append records to a topic; raises `BadRecord` for the first bad one."""
+
+    def send(self, queue: str, messages: Sequence[NewMessage]) -> list[MessageId]:
+        """Send messages to a queue; raises `BadRecord` for the first bad one."""
+
+    def publish(self, exchange: str, messages: Sequence[NewMessage]) -> list[list[Placed]]:
+        """Store messages wherever an exchange leads them; where each of them is."""

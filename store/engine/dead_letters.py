@@ -1,0 +1,116 @@
+"""What an engine offers of dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from store.model.dead_letters import (
+    Batch,
+    Choice,
+    Chosen,
+    DeadLetterQueue,
+    Event,
+    LetterGroup,
+    Moved,
+    Redrive,
+    Redriven,
+)
+from store.model.letter_groups import Field
+from store.model.maintenance import Progress
+from store.model.messages import Message
+
+
+class DeadLetters(Protocol):
+    """Dead letters: looked at, sent back, edited, removed, restored."""
+
+    def dead_letter_queue(self, queue: str) -> str:
+        """The queue itself if others dead-letter into it or it holds dead letters, else its DLQ."""
+
+    def dead_letters(
+        self, queue: str, choice: Choice | None = None, limit: int | None = None, *, after: int = -1
+    ) -> list[Message]:
+        """The dead letters of a DLQ with a sequence above `after`, oldest first."""
+
+    def chosen_dead_letters(
+        self, queue: str, choice: Choice | None = None, limit: int | None = None
+    ) -> list[Chosen]:
+        """The dead letters of this queue that may be moved or removed: nobody has leased them."""
+
+    def dead_letter_queues(self) -> list[DeadLetterQueue]:
+        """The queues that are somebody's DLQ or hold dead letters, by name."""
+
+    def dead_letter_groups(
+        self, queue: str, field: Field, choice: Choice | None = None
+    ) -> list[LetterGroup]:
+        """The dead letters counted by `reason`, `source` or `error`, the largest group first."""
+
+    def redrive_preview(
+        self,
+        queue: str,
+        to: str | None = None,
+        choice: Choice | None = None,
+        limit: int | None = None,
+    ) -> Redrive:
+        """What `redrive` would move, and where to."""
+
+    def redrive_plan(
+        self, queue: str, chosen: Sequence[Chosen], to: str | None = None
+    ) -> list[Moved]:
+        """Where a redrive would take these dead letters of a queue; raises `NotFound`."""
+
+    def redrive(
+        self,
+        queue: str,
+        to: str | None = None,
+        choice: Choice | None = None,
+        limit: int | None = None,
+    ) -> Redrive:
+        """Move dead letters back to their source queues, or to `to`; see `redrive_planned`."""
+
+    def redrive_planned(
+        self, queue: str, planned: Sequence[Moved], to: str | None = None
+    ) -> Redrive:
+        """Move those of these dead letters that are still there and unleased."""
+
+    def redrive_more(
+        self, queue: str, sequences: Sequence[int], to: str | None = None, batch: int | None = None
+    ) -> Redrive:
+        """Move those that are still there and unleased, as more of a batch."""
+
+    def became_of_redrive(self, batch: int) -> list[Redriven]:
+        """What became of the messages of a redrive: still there, dead again, or done with."""
+
+    def redrives(self, limit: int = 10) -> list[Batch]:
+        """The last redrives and edits of dead letters, newest first."""
+
+    def undo_redrive(
+        self, batch: int | None = None, *, progress: Progress | None = None
+    ) -> Redrive:
+        """Take a redrive or an edit back, by default the last: what is still there and unleased."""
+
+    def edit_dead_letter(
+        self, queue: str, sequence: int, value: bytes | None, *, before: bytes | None
+    ) -> Redrive:
+        """Replace the value of a dead letter whose value is `before`; `undo_redrive` takes it
+        back.
+        """
+
+    def purge_dead_letters(self, queue: str, choice: Choice) -> list[Message]:
+        """Remove the chosen dead letters of a queue for good; those. Leased ones stay."""
+
+    def remove_dead_letters(
+        self, queue: str, chosen: Sequence[Chosen], *, progress: Progress | None = None
+    ) -> set[int]:
+        """Remove those of these dead letters that are still there and unleased; their sequences."""
+
+    def restore_dead_letters(
+        self, queue: str, letters: Sequence[Message], *, progress: Progress | None = None
+    ) -> list[Message]:
+        """Store dead letters as they were; those that the store did not have yet."""
+
+    def message_events(self, queue: str, sequence: int) -> list[Event]:
+        """What happened to a message, through every queue it was in, first to last."""
+
+    def record_events(self, topic: str, partition: int, offset: int) -> list[Event]:
+        """The failed attempts of groups and shares at a record, and its dead letters."""

@@ -1,0 +1,102 @@
+"""What an engine offers of exchanges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol, Unpack
+
+from store.model.exchanges import (
+    Binding,
+    Exchange,
+    ExchangeSettings,
+    Placed,
+    Route,
+    RouteExplanation,
+)
+from store.model.messages import NewMessage
+from store.model.topics import Headers, Seconds, Timestamp
+
+
+class Exchanges(Protocol):
+    """Exchanges and bindings: where a message goes by its key and headers."""
+
+    def create_exchange(
+        self,
+        name: str,
+        type: str,
+        *,
+        if_not_exists: bool = False,
+        **settings: Unpack[ExchangeSettings],
+    ) -> Exchange:
+        """Create an exchange: `direct`, `topic`, `fanout` or `headers`, as in RabbitMQ."""
+
+    def exchanges(self) -> list[Exchange]:
+        """Every exchange, by name."""
+
+    def exchange(self, name: str) -> Exchange:
+        """One exchange; raises `NotFound`."""
+
+    def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
+        """Change what is given and keep the rest: give an exchange another alternate, or none."""
+
+    def delete_exchange(self, name: str, *, if_unused: bool = False) -> Exchange:
+        """Delete an exchange and every binding from and to it; the exchange as it was."""
+
+    def bind(
+        self,
+        exchange: str,
+        destination: str,
+        *,
+        key: str = "",
+        headers: Headers | None = None,
+        match: str = "all",
+    ) -> bool:
+        """Bind a queue, a topic or `exchange:NAME`; False when it was bound so already."""
+
+    def unbind(
+        self,
+        exchange: str,
+        destination: str,
+        *,
+        key: str = "",
+        headers: Headers | None = None,
+        match: str = "all",
+    ) -> None:
+        """Undo a binding, named by the same arguments; raises `NotFound`."""
+
+    def bindings(
+        self, exchange: str | None = None, destination: str | None = None
+    ) -> list[Binding]:
+        """The bindings, by exchange and in the order made; of one, or to one destination."""
+
+    def route(
+        self, exchange: str, key: bytes | str = "", headers: Headers | None = None
+    ) -> list[Route]:
+        """Where a message would go, and by which bindings; nothing is stored."""
+
+    def explain_route(
+        self, exchange: str, key: bytes | str = "", headers: Headers | None = None
+    ) -> RouteExplanation:
+        """`route`, with the bindings of every exchange on the way that did not match, and why."""
+
+    def publish(
+        self,
+        exchange: str,
+        key: bytes | str | None,
+        value: bytes | str | None,
+        *,
+        headers: Headers | None = None,
+        timestamp: Timestamp | None = None,
+        delay: Seconds | None = None,
+        message_group: str | None = None,
+        dedup_id: str | None = None,
+        priority: int = 0,
+        ttl: Seconds | None = None,
+        mandatory: bool = False,
+    ) -> list[Placed]:
+        """Publish one message; where it is stored when the call returns. See `publish_many`."""
+
+    def publish_many(
+        self, exchange: str, messages: Iterable[NewMessage], *, mandatory: bool = False
+    ) -> list[list[Placed]]:
+        """Route messages by their keys and headers and store each wherever that leads."""

@@ -1,0 +1,120 @@
+"""What an engine offers of consumer groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from typing import Protocol, Unpack
+
+from store.model.addresses import Address
+from store.model.groups import (
+    GroupSettings,
+    GroupStatus,
+    Lag,
+    OffsetChange,
+    Offsets,
+    TopicPartition,
+)
+from store.model.positions import Position, Scope, Target
+from store.model.topics import Record, RecordId, Seconds
+
+
+class GroupConsumer(Protocol):
+    """One member of a group: it has partitions of its own and commits how far it has read."""
+
+    def poll(
+        self,
+        max_records: int = 500,
+        timeout: Seconds = 1.0,
+        *,
+        paused: Container[TopicPartition] = (),
+        until: Callable[[], bool] | None = None,
+    ) -> list[Record]:
+        """Up to `max_records` records that follow the last poll's, within `timeout` seconds."""
+
+    def wait_for_partitions(self, timeout: Seconds) -> None:
+        """Wait until this member owns a partition; raises `TimedOut` after `timeout` seconds."""
+
+    def commit(self, offsets: Offsets | None = None, timeout: Seconds | None = None) -> None:
+        """Store the next offsets to read, by (topic, partition); by default all that was polled."""
+
+    def heartbeat(self) -> None:
+        """Keep the session alive during work that takes longer than the session timeout."""
+
+    @property
+    def position(self) -> dict[TopicPartition, int]:
+        """The next offset to be polled, by (topic, partition)."""
+
+    @property
+    def assignment(self) -> list[TopicPartition]:
+        """The partitions this member owns; it is idle while there are none."""
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Poll a partition from `offset` on; what is committed stays."""
+
+    def failures(self, record: Record | RecordId) -> int:
+        """How many failed attempts at a record were noted."""
+
+    def fail(self, record: Record | RecordId, error: str, *, final: bool = False) -> int:
+        """Note a failed attempt at a record, which the next poll returns again; how many so far."""
+
+    def close(self, timeout: Seconds | None = None) -> None:
+        """Leave the group; what was polled and not committed will be read again."""
+
+
+class Groups(Protocol):
+    """Consumer groups: one bookmark per partition."""
+
+    def create_group(
+        self,
+        name: str,
+        *,
+        topics: Iterable[str] = (),
+        if_not_exists: bool = False,
+        **settings: Unpack[GroupSettings],
+    ) -> GroupStatus:
+        """Create a group before its first reader; settings are the fields of `GroupConfig`."""
+
+    def alter_group(
+        self, name: str, *, topics: Iterable[str] = (), **settings: Unpack[GroupSettings]
+    ) -> GroupStatus:
+        """Change what is given and keep the rest; topics are added."""
+
+    def groups(self) -> list[GroupStatus]:
+        """Every group, by name."""
+
+    def group(self, name: str) -> GroupStatus:
+        """One group; raises `NotFound`."""
+
+    def delete_group(self, name: str) -> None:
+        """Delete a group with its offsets; raises `GroupActive` while it has members."""
+
+    def plan_reset(
+        self, group: str, target: Target, scope: Scope | None = None
+    ) -> list[OffsetChange]:
+        """What `reset_group` would do; nothing is changed."""
+
+    def reset_group(
+        self, group: str, target: Target, scope: Scope | None = None, *, force: bool = False
+    ) -> list[OffsetChange]:
+        """Move a group's offsets; a scope of `None` is all its topics."""
+
+    def skip(
+        self, group: str, record: Address, to_queue: str | None = None
+    ) -> Record | RecordId | None:
+        """Pass over the record that a group reads next, copying it to a queue if one is named."""
+
+    def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
+        """How far groups are behind, one row per group and partition."""
+
+    def consumer(
+        self,
+        group: str,
+        topics: Iterable[str],
+        *,
+        member: str | None = None,
+        session_timeout: Seconds = 45.0,
+        max_poll_interval: Seconds = 300.0,
+        start: str | Position = "earliest",
+        timeout: Seconds | None = None,
+    ) -> GroupConsumer:
+        """Join a group and read topics from its committed offsets, or from `start` without any."""

@@ -1,0 +1,110 @@
+"""What an engine offers of topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol, Unpack
+
+from store.model.maintenance import CompactionResult, TrimResult
+from store.model.positions import Position
+from store.model.topics import (
+    Headers,
+    NewRecord,
+    Record,
+    RecordId,
+    Timestamp,
+    TopicSettings,
+    TopicStatus,
+)
+
+
+class Topics(Protocol):
+    """Topics: partitions of records that stay where they are read."""
+
+    def create_topic(
+        self,
+        name: str,
+        *,
+        partitions: int = 1,
+        if_not_exists: bool = False,
+        **settings: Unpack[TopicSettings],
+    ) -> TopicStatus:
+        """Create a topic. The number of partitions bounds a group's parallelism, and only grows."""
+
+    def topics(self) -> list[TopicStatus]:
+        """Every topic, by name."""
+
+    def topic(self, name: str) -> TopicStatus:
+        """One topic; raises `NotFound`."""
+
+    def alter_topic(
+        self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
+    ) -> TopicStatus:
+        """Change what is given and keep the rest. More partitions place most keys elsewhere."""
+
+    def delete_topic(self, name: str) -> TopicStatus:
+        """Delete a topic, its records and every group's place in it; the topic as it was."""
+
+    def trim(self, topic: str, before: Position, partition: int | None = None) -> list[TrimResult]:
+        """Remove the records before a position (Kafka's DeleteRecords), in bounded steps."""
+
+    def trim_preview(
+        self, topic: str, before: Position, partition: int | None = None
+    ) -> list[TrimResult]:
+        """What `trim` would remove."""
+
+    def produce(
+        self,
+        topic: str,
+        value: bytes | str | None,
+        *,
+        key: bytes | str | None = None,
+        headers: Headers | None = None,
+        timestamp: Timestamp | None = None,
+        partition: int | None = None,
+    ) -> RecordId:
+        """Append one record; it is stored when the call returns. See `produce_many`."""
+
+    def produce_many(
+        self, topic: str, records: Iterable[NewRecord | bytes | str]
+    ) -> list[RecordId]:
+        """Append records in one transaction, all or none; raises `BadRecord` for the first bad
+        one.
+        """
+
+    def read(
+        self,
+        topic: str,
+        partition: int = 0,
+        offset: int = 0,
+        limit: int = 1000,
+        max_bytes: int | None = None,
+        *,
+        mark_damaged: bool = False,
+    ) -> list[Record]:
+        """Up to `limit` records from `offset` on; nothing is remembered."""
+
+    def record(
+        self, topic: str, partition: int, offset: int, *, mark_damaged: bool = False
+    ) -> Record:
+        """The record at an offset; raises `NotFound` where none is, not yet or no longer."""
+
+    def resolve(
+        self, topic: str, position: Position, partition: int = 0, group: str | None = None
+    ) -> int:
+        """The offset that a position stands for in a partition, moved into the log."""
+
+    def resolve_all(self, topic: str, position: Position) -> list[int]:
+        """`resolve` for every partition of a topic, in order, as of one moment."""
+
+    def partition_for(self, topic: str, key: bytes | str) -> int:
+        """The partition that records with this key go to."""
+
+    def moving_keys(self, topic: str, partitions: int) -> tuple[int, int]:
+        """How many keys another number of partitions would place elsewhere, and out of how many."""
+
+    def latest(self, topic: str, key: bytes | str | None = None) -> list[Record]:
+        """The newest record of every key, or of one, by key; deleted keys are left out."""
+
+    def compact_topic(self, topic: str) -> list[CompactionResult]:
+        """Remove what newer records of the same key replace, in bounded steps; what was removed."""
