@@ -43,13 +43,10 @@ class Row:
     cpu: float | None
     each: float | None = None
     ratio: float | None = None
-    megabytes: float | None = None
 
 
-def run(
-    folder: Path, command: str, limit: float
-) -> tuple[float | None, float | None, float | None]:
-    """Seconds on the wall and of CPU, and megabytes at the most; none where it ran too long."""
+def run(folder: Path, command: str, limit: float) -> tuple[float | None, float | None]:
+    """Seconds on the wall and of CPU; none where it ran too long."""
     environment = {
         **os.environ,
         "MQ_STORE": str(folder / "store.db"),
@@ -66,12 +63,12 @@ def run(
         usage, is_over = _wait(process, began + limit)
         wall = monotonic() - began
         if is_over:
-            return None, None, None
+            return None, None
         if process.returncode not in {0, 10}:
             errors.seek(0)
             told = errors.read()[-500:].decode()
             raise SystemExit(f"{command} failed with {process.returncode}: {told}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return wall, usage.ru_utime + usage.ru_stime
 
 
 def _wait(process: subprocess.Popen[bytes], deadline: float) -> tuple[resource.struct_rusage, bool]:
@@ -102,15 +99,15 @@ def measure(subject: Subject, sizes: list[int], limit: float, only: str) -> list
             )
             shutil.copy(folder / "store.db", folder / "full.db")
             for command in subject.commands:
-                if command.most < size or only not in f"{subject.name}: {command.text}":
+                if command.most < size or only not in f"{subject.name}: {command.name}":
                     continue
                 if command.anew:
                     # What a command that was ended has left belongs to another file.
                     for left in folder.glob("store.db*"):
                         left.unlink()
                     shutil.copy(folder / "full.db", folder / "store.db")
-                wall, cpu, megabytes = run(folder, command.text, limit)
-                rows.append(Row(subject.name, command.name, size, wall, cpu, None, None, megabytes))
+                wall, cpu = run(folder, command.text, limit)
+                rows.append(Row(subject.name, command.name, size, wall, cpu))
                 told = "too long" if cpu is None or wall is None else f"{wall:.2f} s, CPU {cpu:.2f}"
                 say(f"{subject.name} {size:,}: {command.name}: {told}")
     return rows
@@ -149,14 +146,11 @@ def main() -> int:
         start = min(run(Path(place), "mq topic list", 60)[1] or 0 for _ in range(5))
     rows = []
     for subject in SUBJECTS:
-        if any(given.only in f"{subject.name}: {one.text}" for one in subject.commands):
+        if any(given.only in f"{subject.name}: {one.name}" for one in subject.commands):
             rows += measure(subject, given.size, given.limit, given.only)
     compare(rows, start)
-    lines = [
-        (f"{r.subject}: {r.command}", r.size, r.wall, r.cpu, r.each, r.ratio, r.megabytes)
-        for r in rows
-    ]
-    heads = ("command", "things", "wall s", "CPU s", "µs each", "ratio", "MB")
+    lines = [(f"{r.subject}: {r.command}", r.size, r.wall, r.cpu, r.each, r.ratio) for r in rows]
+    heads = ("command", "things", "wall s", "CPU s", "µs each", "ratio")
     document = {"machine": where, "goal": GOAL, "start": start, "rows": [asdict(r) for r in rows]}
     harness.publish(given, harness.columns(heads, lines), document)
     return int(any(row.cpu is None or (row.ratio or 0) > GOAL for row in rows))

@@ -14,7 +14,7 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "benchmarks"
 GROWTH = {"subject", "call", "size", "microseconds", "ratio"}
 # It makes a store of 1,000 partitions and 100,000 message groups, whatever it is asked for.
 LARGE = {"snapshot", "dashboard"}
-SHARED = {"harness", "growth"}
+SHARED = {"harness", "growth", "scale_subjects"}
 FIELDS: dict[str, tuple[list[str], set[str]]] = {
     "growth_queue": (["--trials", "2", "--only", "ready", "10", "20"], GROWTH),
     "growth_log": (["--trials", "2", "--only", "records", "100", "200"], GROWTH),
@@ -36,6 +36,10 @@ FIELDS: dict[str, tuple[list[str], set[str]]] = {
         {"place", "records", "per_second", "least", "most", "from_disk"},
     ),
     "startup": (["--runs", "1"], {"command", "best", "reference_best", "ratio", "median_ratio"}),
+    "scale": (
+        ["--only", "groups: group list", "10", "20"],
+        {"subject", "command", "size", "wall", "cpu", "each", "ratio"},
+    ),
     "memory": (["--size", "2MB"], {"command", "megabytes", "seconds", "peak_megabytes"}),
 }
 

@@ -71,10 +71,7 @@ class GroupCalls(Calls):
     def groups(self) -> list[GroupStatus]:
         """Every group, by name."""
         with self._read() as tx:
-            return [
-                sqlite.operations.lag.status(tx, sqlite.groups.catalog.find(tx, name))
-                for name in sqlite.groups.catalog.names(tx)
-            ]
+            return sqlite.operations.lag.statuses(tx)
 
     def group(self, name: str) -> GroupStatus:
         """One group; raises `NotFound`."""

@@ -177,6 +177,12 @@ create table mq_undone_receives (
   at integer not null                             -- wall
 ) strict;
 create index mq_undone_receives_at on mq_undone_receives (at);
+create index mq_group_topics_channel on mq_group_topics (channel);
+create index mq_members_holder on mq_members (holder);
+create index mq_sequences_channel on mq_sequences (channel);
+create index mq_publications_exchange on mq_publications (exchange);
+create index mq_projections_channel on mq_projections (channel);
+create index mq_projection_offsets_partition on mq_projection_offsets (partition);
 """
 
 

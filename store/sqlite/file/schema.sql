@@ -170,6 +170,7 @@ create table mq_group_topics (
   channel integer not null references mq_channels on delete cascade,
   primary key (reader, channel)
 ) strict, without rowid;
+create index mq_group_topics_channel on mq_group_topics (channel);
 
 -- The window and the place to begin of a share.
 create table mq_shares (
@@ -194,6 +195,7 @@ create table mq_members (
   max_poll_interval integer not null check (max_poll_interval > 0),
   unique (reader, name)
 ) strict;
+create index mq_members_holder on mq_members (holder);
 
 -- Where one reader stands in one partition: every offset below the cursor was handed out.
 create table mq_slots (
@@ -376,6 +378,7 @@ create table mq_sequences (
   stored integer not null check (stored >= 0),
   primary key (producer, channel)
 ) strict, without rowid;
+create index mq_sequences_channel on mq_sequences (channel);
 
 create table mq_exchanges (
   id integer primary key autoincrement,
@@ -393,6 +396,7 @@ create table mq_publications (
   published integer not null check (published >= 0),
   primary key (producer, exchange)
 ) strict, without rowid;
+create index mq_publications_exchange on mq_publications (exchange);
 
 -- A binding leads to a channel or to another exchange.
 create table mq_bindings (
@@ -484,12 +488,14 @@ create table mq_projections (
   channel integer not null references mq_channels on delete cascade,
   primary_key text not null
 ) strict, without rowid;
+create index mq_projections_channel on mq_projections (channel);
 create table mq_projection_offsets (
   target text not null references mq_projections on delete cascade,
   partition integer not null references mq_partitions on delete cascade,
   next integer not null check (next >= 0),
   primary key (target, partition)
 ) strict, without rowid;
+create index mq_projection_offsets_partition on mq_projection_offsets (partition);
 
 -- What counters were at their first change in each ten seconds, in a ring: for rates and trends.
 create table mq_samples (

@@ -17,6 +17,7 @@ from store.sqlite.operations.trends import Rates
 # Up to so many unread records are summed exactly in one call; beyond that the partition's mean
 # record size has to do, since a sum over a long backlog would take as long as reading it.
 _EXACT_RECORDS = 20_000
+_GROUPS_ONLY = {"group_kind": "group", "share_kind": "group"}
 
 _QUERY = f"""
 with places as (
@@ -26,7 +27,8 @@ with places as (
          iif(g.kind = 'share', ifnull((select min(l.id) - (s.id << 40) from mq_leases l
             where l.id >= s.id << 40 and l.id < s.id + 1 << 40), s.cursor), s.cursor) as first
   from mq_readers g join mq_slots s on s.reader = g.id
-  where g.kind in (:group_kind, :share_kind) and (:name is null or g.name = :name)
+  where g.kind in (:group_kind, :share_kind)
+    and g.name between ifnull(:name, '') and ifnull(:name, x'') -- of one, found by the index
 )
 select g.name, c.name, p.number, g.kind, g.cursor, g.first, g.unfinished, g.committed, p.start,
        p.next, p.records, p.bytes, p.id, g.slot,
@@ -74,15 +76,21 @@ def _rows(tx: Snapshot, name: str | None, topic: str | None, kinds: dict[str, st
 
 def status(tx: Snapshot, group: Group) -> GroupStatus:
     """A group with its members and where it stands."""
+    return _status(tx, group, _rows(tx, group.name, None, _GROUPS_ONLY))
+
+
+def statuses(tx: Snapshot) -> list[GroupStatus]:
+    """The same of every group, by name."""
+    rows: dict[str, list[Lag]] = {name: [] for name in groups.catalog.names(tx)}
+    for row in _rows(tx, None, None, _GROUPS_ONLY):
+        rows[row.group].append(row)
+    return [_status(tx, groups.catalog.find(tx, name), own) for name, own in rows.items()]
+
+
+def _status(tx: Snapshot, group: Group, rows: list[Lag]) -> GroupStatus:
     members = membership.members(tx, group)
-    return GroupStatus(
-        group.name,
-        membership.state(tx, group),
-        group.generation,
-        group.config,
-        members,
-        _rows(tx, group.name, None, {"group_kind": "group", "share_kind": "group"}),
-    )
+    state = membership.state(tx, group)
+    return GroupStatus(group.name, state, group.generation, group.config, members, rows)
 
 
 def _row(row: Row, sizes: _Sizes, incoming: Rates, read: Rates) -> Lag:
