@@ -1,8 +1,8 @@
 """The broker: topics, groups, queues and exchanges in one SQLite file, with no server."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from store.lazy import on_demand
 from store.model.errors import (
     BadInput,
     BadRecord,
@@ -91,8 +91,8 @@ __all__ = [
     "parse_position",
 ]
 
-# Imported when asked for: who needs an error only does not wait for the broker.
-_LATER = {
+# A program that needs an error only does not wait for the broker.
+_LAZY = {
     "Binding": "store.model.exchanges",
     "Consumer": "store.api.consumer",
     "Diagnosis": "store.model.diagnoses",
@@ -119,10 +119,7 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = on_demand(__name__, _LAZY)
 
 
 def __dir__() -> list[str]:

@@ -1,16 +1,20 @@
-"""Packages whose modules are imported when they are first named."""
+"""Packages whose modules, and names, are imported when they are first used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from types import ModuleType
 
 
-def on_demand(package: str) -> Callable[[str], ModuleType]:
-    """The `__getattr__` of a package (PEP 562) that imports one of its modules by its name."""
+def on_demand(package: str, names: Mapping[str, str] | None = None) -> Callable[[str], object]:
+    """The `__getattr__` of a package (PEP 562) that imports one of its modules by its name.
 
-    def load(name: str) -> ModuleType:
+    `names` are taken from the modules they map to.
+    """
+
+    def load(name: str) -> object:
+        if names and name in names:
+            return getattr(import_module(names[name]), name)
         module = f"{package}.{name}"
         try:
             return import_module(module)

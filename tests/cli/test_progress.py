@@ -19,7 +19,7 @@ from store import NewMessage, NewRecord, Store
 # mq, impatient to show how far it is; all else is as it is.
 IMPATIENT = """
 import sys
-from mq import progress
+from mq.cli import progress
 from mq.cli.command_line import run
 progress.APPEARS_AFTER = progress._REDRAWN_EVERY = 0
 sys.exit(run(sys.argv[1:]))
