@@ -35,6 +35,11 @@ FIELDS: dict[str, tuple[list[str], set[str]]] = {
         ["--records", "10000", "--rounds", "1"],
         {"place", "records", "per_second", "least", "most", "from_disk"},
     ),
+    "holders": (
+        ["--trials", "1", "1", "2"],
+        {"holders", "leases", "queue_show", "stalls", "first_receive", "next_receive"}
+        | {"idle_receive"},
+    ),
     "startup": (["--runs", "1"], {"command", "best", "reference_best", "ratio", "median_ratio"}),
     "scale": (
         ["--only", "groups: group list", "10", "20"],

@@ -184,7 +184,7 @@ class QueueCalls(Calls):
                 damage = receiver.damage
             if mischief is not None:
                 mischief.double(picked)
-            if not looks and len(picked) < most:
+            if not picked and sqlite.leases.abandoned.is_due(tx, found.reader, is_idle=True):
                 freed = sqlite.leases.abandoned.free(tx, found.reader)
             messages = sqlite.queues.view.leased(tx, found, picked, name)
             return messages, taken_out + freed + swept, damage

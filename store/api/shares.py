@@ -158,7 +158,7 @@ class ShareCalls(Calls):
             picked = receiver.receive()
             if picked:
                 sqlite.shares.catalog.keep_turn(tx, found, picked[-1].slot.number + 1)
-            if not looks and len(picked) < most:
+            if not picked and sqlite.leases.abandoned.is_due(tx, found.reader, is_idle=True):
                 freed = sqlite.leases.abandoned.free(tx, found.reader)
             records = sqlite.shares.view.acquired(tx, found, picked, name)
             return records, receiver.taken_out + freed, receiver.damage

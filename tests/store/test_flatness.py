@@ -28,6 +28,11 @@ def leased(store: Store, size: int) -> None:
     store.receive("q", size, lease=LONG)
 
 
+def attached(store: Store, size: int) -> None:
+    ready(store, size)
+    store.receive("q", size, lease=LONG, attached=True)
+
+
 def delayed(store: Store, size: int) -> None:
     store.create_queue("q")
     store.send_many("q", [NewMessage("x", delay=LONG)] * size)
@@ -133,7 +138,10 @@ def exchange_calls(store: Store) -> Calls:
 @pytest.mark.parametrize(
     ("fill", "calls"),
     [
-        *((fill, queue_calls) for fill in (ready, leased, delayed, grouped, dead, limited)),
+        *(
+            (fill, queue_calls)
+            for fill in (ready, leased, attached, delayed, grouped, dead, limited)
+        ),
         *((fill, topic_calls) for fill in (kept, bounded)),
         (behind, share_calls),
         (bound, exchange_calls),

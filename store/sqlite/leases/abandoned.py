@@ -16,6 +16,7 @@ from store.sqlite.leases.rows import Lease
 
 # How often a receive looks, and with it a reader that waits for a message; a first one looks too.
 CHECK_SECONDS = 1.0
+IDLE_CHECK_SECONDS = 0.1
 
 # Conditions on rows of mq_leases as `l`, with `parameters`. Somebody there has the message:
 _RUNS = "l.token not null and l.ends > :now"
@@ -87,10 +88,14 @@ def is_possible(tx: Snapshot, reader: Reader) -> bool:
     )
 
 
-def is_due(tx: Write, reader: Reader) -> bool:
-    """Whether this process has to look before it receives: at first, then once a second."""
+def is_due(tx: Write, reader: Reader, *, is_idle: bool = False) -> bool:
+    """Whether this process has to look: at its first receive, then once a second.
+
+    One that finds nothing else to do looks ten times a second.
+    """
     looked = tx.database.looked_for_the_dead
-    if tx.now - looked.get(reader.id, 0) < CHECK_SECONDS * 1000:
+    seconds = IDLE_CHECK_SECONDS if is_idle else CHECK_SECONDS
+    if tx.now - looked.get(reader.id, 0) < seconds * 1000:
         return False
     looked[reader.id] = tx.now
     return True

@@ -98,10 +98,10 @@ def gone(tx: Snapshot) -> frozenset[int]:
     """The attached holders that have leases and whose processes have ended."""
     if tx.gone_holders is None:
         rows = tx.rows(
-            "select h.id from mq_holders h where h.attached = 1"
-            " and exists (select 1 from mq_leases l where l.holder = h.id)"
+            "select h.id, h.pid, h.started, h.boot_id, h.pid_namespace from mq_holders h"
+            " where h.attached = 1 and exists (select 1 from mq_leases l where l.holder = h.id)"
         )
-        tx.gone_holders = frozenset(id for (id,) in rows if has_ended(tx, id))
+        tx.gone_holders = frozenset(id for id, *process in rows if _is_over(tx, *process))
     return tx.gone_holders
 
 
@@ -115,9 +115,12 @@ def has_ended(tx: Snapshot, holder: int) -> bool:
         "select pid, started, boot_id, pid_namespace from mq_holders where id = :id",
         {"id": holder},
     )
-    if row is None:
-        return True
-    pid, started, boot_id, namespace = row
+    return row is None or _is_over(tx, *row)
+
+
+def _is_over(
+    tx: Snapshot, pid: int, started: int | None, boot_id: str, namespace: int | None
+) -> bool:
     here = _same_place(tx.database.clock, boot_id, namespace)
     try:
         return here and (started is None or start_time(pid) != started)
@@ -161,12 +164,15 @@ def start_time(pid: int) -> int | None:
     if sys.platform != "linux":
         return _start_time_elsewhere(pid)
     try:
-        text = Path(f"/proc/{pid}/stat").read_bytes()
+        # Without a buffer or a Path: each look at a queue does this for every process that holds
+        # some of it.
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            text = file.read()
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The command's name stands in parentheses and may hold anything, a parenthesis too.
-    state, *rest = text[text.rindex(b")") + 2 :].split()
-    return None if state in (b"Z", b"X") else int(rest[18])
+    fields = text[text.rindex(b")") + 2 :].split(None, 20)
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
 _start_times: dict[int, int | None] = {}
