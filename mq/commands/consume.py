@@ -10,7 +10,7 @@ from mq.cli.context import Context, current_context
 from mq.cli.diagnostics import ExitCode
 from mq.cli.interrupts import STOPS, Interrupts
 from mq.commands import SingleCommand
-from mq.commands.group.membership_options import (
+from mq.commands.membership_options import (
     DEFAULT_SESSION_TIMEOUT,
     LONGEST_PRINTING,
     Member,

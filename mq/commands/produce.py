@@ -8,7 +8,7 @@ import typer
 
 from mq.cli.context import current_context
 from mq.commands import SingleCommand
-from mq.commands.options.inputs import (
+from mq.commands.input_options import (
     Batch,
     DedupId,
     Delay,

@@ -11,7 +11,7 @@ from mq.cli.chaos import warn_of_chaos
 from mq.cli.context import Context, current_context
 from mq.cli.interrupts import STOPS, Interrupts
 from mq.commands import SingleCommand
-from mq.commands.group.membership_options import (
+from mq.commands.membership_options import (
     DEFAULT_SESSION_TIMEOUT,
     LONGEST_PRINTING,
     Command,
