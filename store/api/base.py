@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from store import sqlite
 from store.model.encoding import milliseconds
 from store.model.errors import BadInput, Exists, MqError
+from store.model.settings import Setting, first_difference, settings_of
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
         def _with_reserve(self, call: Callable[[], T]) -> T: ...
 
-    from store.model.settings import Config
 
 # So many times twenty expired messages move before somebody looks.
 _MOST_PASSES = 50
@@ -101,34 +101,45 @@ class Calls:
         raise TypeError("calls are made on a Store or a Transaction")
 
 
-def encoded(
-    settings: Mapping[str, Any], times: Collection[str], known: Collection[str]
-) -> dict[str, Any]:
-    """Settings as configs hold them: those that are lengths of time in milliseconds.
+def encoded(kind: type[NamedTuple], settings: Mapping[str, Any], *others: str) -> dict[str, Any]:
+    """Settings as configs of that kind hold them: lengths of time in milliseconds.
 
-    Raises `BadInput` for one that is not among the known names.
+    Raises `BadInput` for a name that is no setting; `others` are what the call takes beside them.
     """
+    known = settings_of(kind)
+    check_names(settings, (*others, *known))
+    return {name: _encoded(name, known[name], value) for name, value in settings.items()}
+
+
+def _encoded(name: str, setting: Setting, value: Any) -> Any:
+    if not setting.notation.time:
+        return value
+    if setting.notation.many:
+        return tuple(milliseconds(each, name) for each in value or ())
+    return None if value is None else milliseconds(value, name)
+
+
+def check_names(settings: Iterable[str], known: Collection[str]) -> None:
+    """Raise `BadInput` for a setting that is not among the known names."""
     for name in settings:
         if name not in known:
             from store.model.nearest import did_you_mean
 
             there_are = f"settings are {', '.join(known)}"
             raise BadInput(f"there is no setting {name!r}", did_you_mean(name, known, there_are))
-    return {
-        name: milliseconds(given, name) if name in times and given is not None else given
-        for name, given in settings.items()
-    }
 
 
 def check_agreement(
-    kind: str, name: str, present: Config, wanted: Config, hints: Mapping[str, str] | None = None
+    kind: str,
+    name: str,
+    present: NamedTuple,
+    wanted: NamedTuple,
+    hints: Mapping[str, str] | None = None,
 ) -> None:
     """Raise `Exists` where a thing that is there already differs from what is wanted.
 
     `hints` say, by setting, what to do instead of altering it.
     """
-    from store.model.settings import first_difference
-
     if found := first_difference(present, wanted):
         setting, theirs, ours = found
         alter = f"change it: mq {kind} alter {name} --{setting.replace('_', '-')} …"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Unpack
 
 from store import sqlite
-from store.api.base import Calls, encoded, frees_room
+from store.api.base import Calls, check_names, frees_room
 from store.model.encoding import encode_bytes, encode_headers, given_list
 from store.model.errors import Exists, Unroutable
 
@@ -38,7 +38,8 @@ class RoutingCalls(Calls):
         `alternate` is the exchange that gets what no binding matches; it may be created later.
         Raises `Exists`, with `if_not_exists` only when the settings differ.
         """
-        alternate = encoded(settings, (), _SETTINGS).get("alternate")
+        check_names(settings, _SETTINGS)
+        alternate = settings.get("alternate")
         with self._write() as tx:
             present = sqlite.exchanges.catalog.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
@@ -57,11 +58,11 @@ class RoutingCalls(Calls):
 
     def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
         """Change what is given and keep the rest: give an exchange another alternate, or none."""
-        changes = encoded(settings, (), _SETTINGS)
+        check_names(settings, _SETTINGS)
         with self._write() as tx:
             present = sqlite.exchanges.catalog.find(tx, name)
             return sqlite.exchanges.catalog.alter(
-                tx, name, changes.get("alternate", present.alternate)
+                tx, name, settings.get("alternate", present.alternate)
             )
 
     @frees_room

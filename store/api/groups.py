@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from store.model.positions import Scope, Target
     from store.model.topics import Record, RecordId
 
-_TIMES = ("retention", "max_lag_time")
-
 
 class GroupCalls(Calls):
     """Consumer groups: create, change, reset, and how far they are behind."""
@@ -126,4 +124,4 @@ class GroupCalls(Calls):
 def _encoded(settings: GroupSettings) -> dict[str, Any]:
     from store.model.groups import GroupConfig
 
-    return encoded(settings, _TIMES, ("topics", *GroupConfig._fields))
+    return encoded(GroupConfig, settings, "topics")

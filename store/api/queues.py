@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from store.sqlite.file.database import Snapshot, Write
 
 _INSTEAD = {"fifo": "that can't change: create another queue and move the messages"}
-_TIMES = ("lease", "delay", "retention", "dedup", "ttl", "wait")
 MOST_AT_ONCE = 10_000
 
 
@@ -70,9 +69,9 @@ class QueueCalls(Calls):
         What was delivered as often as it may be now, or is over a length limit, goes to the DLQ or
         away at once: more than a hundred in steps, each its own transaction.
         """
-        encoded = _encoded(settings)
+        changes = _encoded(settings)
         settling = self._step(
-            lambda tx: sqlite.queues.altering.alter(tx, name, _completed(tx, name, encoded))
+            lambda tx: sqlite.queues.altering.alter(tx, name, _completed(tx, name, changes))
         )
         if settling.has_more:
             self._in_steps(settling.step)
@@ -81,9 +80,9 @@ class QueueCalls(Calls):
 
     def plan_queue_alter(self, name: str, **settings: Unpack[QueueSettings]) -> QueueConfig:
         """The settings that `alter_queue` would leave; nothing is changed. Raises what it would."""
-        encoded = _encoded(settings)
+        changes = _encoded(settings)
         with self._read() as tx:
-            return sqlite.queues.catalog.altered(tx, name, _completed(tx, name, encoded))
+            return sqlite.queues.catalog.altered(tx, name, _completed(tx, name, changes))
 
     def delete_queue(self, name: str) -> QueueStatus:
         """Delete a queue with its messages; the queue as it was."""
@@ -336,8 +335,4 @@ def _completed(tx: Snapshot, name: str, settings: dict[str, Any]) -> dict[str, A
 def _encoded(settings: QueueSettings) -> dict[str, Any]:
     from store.model.messages import QueueConfig
 
-    given = encoded(settings, _TIMES, QueueConfig._fields)
-    if "retry_delays" in given:
-        delays = given["retry_delays"] or ()
-        given["retry_delays"] = tuple(milliseconds(delay, "retry delay") for delay in delays)
-    return given
+    return encoded(QueueConfig, settings)

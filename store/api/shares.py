@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from store.model.shares import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
     from store.model.topics import Seconds
 
-_TIMES = ("lease",)
-
 
 class ShareCalls(Calls):
     """Shares: create, change, acquire, reset, and look."""
@@ -73,17 +71,17 @@ class ShareCalls(Calls):
         Any other record that was delivered as often as it may be now is finished at once, and
         copied to the DLQ if there is one: more than a hundred in steps, each its own transaction.
         """
-        encoded = _encoded(settings)
-        settling = self._step(lambda tx: sqlite.queues.altering.alter_share(tx, name, encoded))
+        changes = _encoded(settings)
+        settling = self._step(lambda tx: sqlite.queues.altering.alter_share(tx, name, changes))
         if settling.has_more:
             self._in_steps(settling.step)
         return self.share(name)
 
     def plan_share_alter(self, name: str, **settings: Unpack[ShareSettings]) -> ShareConfig:
         """The settings that `alter_share` would leave; nothing is changed. Raises what it would."""
-        encoded = _encoded(settings)
+        changes = _encoded(settings)
         with self._read() as tx:
-            return sqlite.shares.catalog.altered(tx, name, encoded)
+            return sqlite.shares.catalog.altered(tx, name, changes)
 
     @frees_room
     def delete_share(self, name: str, *, force: bool = False) -> ShareStatus:
@@ -176,4 +174,4 @@ def _check_agreement(present: sqlite.shares.catalog.Share, topic: str, config: S
 def _encoded(settings: ShareSettings) -> dict[str, Any]:
     from store.model.shares import ShareConfig
 
-    return encoded(settings, _TIMES, ShareConfig._fields)
+    return encoded(ShareConfig, settings)

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from store.model.topics import Record
     from store.sqlite.log.projections import Projection
 
-_TIMES = ("retention", "tombstone_delay", "compaction_lag")
-_SETTINGS = ("partitions", *TopicConfig._fields)
-
 
 class TopicCalls(Calls):
     """Topics: create, change, append, read."""
@@ -48,7 +45,7 @@ class TopicCalls(Calls):
         `retention` is 7 days unless given; `None` keeps records for ever. Raises `Exists`, with
         `if_not_exists` only when the settings differ.
         """
-        config = TopicConfig(**encoded(settings, _TIMES, _SETTINGS))
+        config = TopicConfig(**encoded(TopicConfig, settings, "partitions"))
         with self._write() as tx:
             present = sqlite.log.topics.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
@@ -76,7 +73,7 @@ class TopicCalls(Calls):
     ) -> TopicStatus:
         """Change what is given and keep the rest. More partitions place most keys elsewhere."""
         with self._write() as tx:
-            changes = encoded(settings, _TIMES, _SETTINGS)
+            changes = encoded(TopicConfig, settings, "partitions")
             return sqlite.log.topics.status(sqlite.log.topics.alter(tx, name, partitions, changes))
 
     def delete_topic(self, name: str) -> TopicStatus:

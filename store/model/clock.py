@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from store.sqlite.file.settings_cache import remembered
+from store.sqlite.file.settings import remembered
 
 if TYPE_CHECKING:
     from store.sqlite.file.transactions import Snapshot, Write

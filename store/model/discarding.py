@@ -1,65 +1,74 @@
-"""Changes by which less is kept than before: what is there may go at once, for good."""
+"""Changes by which less is kept than before: what is there may go at once, for good.
+
+Each setting says itself what may go where it is lowered; here stands when it is in force.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, TypeVar
+
 from store.model.messages import QueueConfig
+from store.model.settings import settings_of
 from store.model.topics import TopicConfig
 
-_AGE = "what is older than that may go at once"
-_AMOUNT = "what is beyond that may go at once, the oldest first"
-_EXHAUSTED = "what was delivered as often as that may go at once"
-_REPLACED = "records without a key, and values that newer ones replace, may go at once"
+Config = TypeVar("Config", bound=NamedTuple)
+
+# What brings a limit into force that is not changed itself.
+_SWITCHES = {
+    "retention": "cleanup",
+    "retention_bytes": "cleanup",
+    "max_deliveries": "drop_exhausted",
+    "max_length": "overflow",
+    "max_bytes": "overflow",
+}
 
 
-def topic_keeps_less(before: TopicConfig, after: TopicConfig) -> dict[str, str]:
-    """The settings of a topic by which less is kept, and what may go for it."""
-    less = {}
-    if _is_less(_age(after), _age(before)):
-        less["retention" if after.retention != before.retention else "cleanup"] = _AGE
-    if _is_less(_amount(after), _amount(before)):
-        changed = after.retention_bytes != before.retention_bytes
-        less["retention_bytes" if changed else "cleanup"] = _AMOUNT
+def topic_settings_that_discard(before: TopicConfig, after: TopicConfig) -> dict[str, str]:
+    """Find the settings of a topic by which less is kept, and say what may go for each."""
+    less = _lowered(before, after, _topic_in_force)
     if "compact" in after.cleanup and "compact" not in before.cleanup:
-        less["cleanup"] = _REPLACED
+        less["cleanup"] = settings_of(TopicConfig)["cleanup"].discards or ""
     return less
 
 
-def queue_keeps_less(
+def _topic_in_force(config: TopicConfig) -> TopicConfig:
+    if "delete" in config.cleanup:
+        return config
+    return config._replace(retention=None, retention_bytes=None)
+
+
+def queue_settings_that_discard(
     before: QueueConfig, after: QueueConfig, messages: int, size: int
 ) -> dict[str, str]:
-    """The settings of a queue by which less is kept, and what may go for it.
+    """Find the settings of a queue by which less is kept, and say what may go for each.
 
     `messages` and `size`, in bytes, are what is in it. A time to live is given to messages when
     they are sent, so a shorter one takes nothing away.
     """
-    less = {}
-    if after.retention < before.retention:
-        less["retention"] = _AGE
-    if _drops_exhausted(before, after) and messages:
-        changed = after.max_deliveries != before.max_deliveries
-        less["max_deliveries" if changed else "drop_exhausted"] = _EXHAUSTED
-    if after.overflow == "drop-head":
-        for setting, present in (("max_length", messages), ("max_bytes", size)):
-            limit = getattr(after, setting)
-            if limit is not None and present > limit:
-                changed = limit != getattr(before, setting)
-                less[setting if changed else "overflow"] = _AMOUNT
-    return less
+    return _lowered(before, after, partial(_queue_in_force, messages=messages, size=size))
 
 
-def _drops_exhausted(before: QueueConfig, after: QueueConfig) -> bool:
-    if after.max_deliveries is None or after.dlq is not None:
-        return False
-    return before.dlq is not None or _is_less(after.max_deliveries, before.max_deliveries)
+def _queue_in_force(config: QueueConfig, messages: int, size: int) -> QueueConfig:
+    if config.dlq is not None or not messages:
+        config = config._replace(max_deliveries=None)
+    drops = config.overflow == "drop-head"
+    if not drops or messages <= (config.max_length or 0):
+        config = config._replace(max_length=None)
+    if not drops or size <= (config.max_bytes or 0):
+        config = config._replace(max_bytes=None)
+    return config
 
 
-def _is_less(new: int | None, old: int | None) -> bool:
-    return new is not None and (old is None or new < old)
+def _lowered(before: Config, after: Config, in_force: Callable[[Config], Config]) -> dict[str, str]:
+    old, new = in_force(before), in_force(after)
+    return {
+        name if getattr(after, name) != getattr(before, name) else _SWITCHES[name]: setting.discards
+        for name, setting in settings_of(type(after)).items()
+        if setting.discards and _is_less(getattr(new, name), getattr(old, name))
+    }
 
 
-def _age(config: TopicConfig) -> int | None:
-    return config.retention if "delete" in config.cleanup else None
-
-
-def _amount(config: TopicConfig) -> int | None:
-    return config.retention_bytes if "delete" in config.cleanup else None
+def _is_less(new: object, old: object) -> bool:
+    return isinstance(new, int) and (old is None or (isinstance(old, int) and new < old))

@@ -238,18 +238,6 @@ def check_whole(given: object, what: str, least: int = 0) -> None:
         raise BadInput(f"{what} must be a whole number from {least} up, not {given!r}")
 
 
-def check_kinds(config: NamedTuple) -> None:
-    """Raise `BadInput` for a setting that is not of the kind that its field says."""
-    kinds: dict[str, Any] = type(config).__annotations__
-    for name, kind in kinds.items():
-        given = getattr(config, name)
-        is_flag = kind is bool and given in (0, 1)
-        is_kind = isinstance(given, tuple if kind == tuple[int, ...] else kind)
-        is_too_large = isinstance(given, int) and given > _LARGEST_NUMBER
-        if is_too_large or not (is_kind or is_flag):
-            raise BadInput(f"{name} can't be {given!r}")
-
-
 def milliseconds(given: Seconds, what: str) -> int:
     """A length of time in whole milliseconds, never shorter than given; raises `BadInput`."""
     seconds = in_seconds(given, what)

@@ -1,8 +1,9 @@
 """The values that consumer groups take and give. All are frozen; times are Unix milliseconds."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypedDict
+from typing import Annotated, NamedTuple, TypedDict
 
+from store.model.settings import count, duration, text, word
 from store.model.topics import Seconds
 
 
@@ -13,13 +14,56 @@ class GroupConfig(NamedTuple):
     auto.offset.reset); `max_lag` and `max_lag_time` are its objectives.
     """
 
-    assignor: str = "cooperative-sticky"
-    below_start: str = "earliest"
-    retention: int = 7 * 86_400_000
-    max_lag: int | None = None
-    max_lag_time: int | None = None
-    max_deliveries: int | None = None
-    dlq: str | None = None
+    assignor: Annotated[
+        str,
+        word(
+            "How partitions are shared out among the members.",
+            (
+                "cooperative-sticky",
+                "range",
+                "roundrobin",
+            ),
+        ),
+    ] = "cooperative-sticky"
+    below_start: Annotated[
+        str,
+        word(
+            "Where to go on when the committed offset was removed from the log.",
+            (
+                "earliest",
+                "latest",
+                "error",
+            ),
+        ),
+    ] = "earliest"
+    retention: Annotated[int, duration("How long an empty group keeps its offsets.", least=1)] = (
+        7 * 86_400_000
+    )
+    max_lag: Annotated[
+        int | None, count("Objective: the most records to be behind by.", nothing="none")
+    ] = None
+    max_lag_time: Annotated[
+        int | None,
+        duration("Objective: the longest time to be behind by.", nothing="none", least=1),
+    ] = None
+    max_deliveries: Annotated[
+        int | None,
+        count(
+            "Failed attempts before a record goes to the DLQ.",
+            nothing="none",
+            column="mq_readers.max_deliveries",
+            least=1,
+        ),
+    ] = None
+    dlq: Annotated[
+        str | None,
+        text(
+            "Where records go that keep failing.",
+            "QUEUE",
+            nothing="none",
+            column="mq_readers.dead_letter_to",
+        ),
+    ] = None
 
 
 class GroupSettings(TypedDict, total=False):

@@ -2,8 +2,22 @@
 
 from collections.abc import Iterable
 from itertools import repeat
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypedDict
 
+from store.model.settings import (
+    BEYOND,
+    EXHAUSTED,
+    LARGEST_VALUE,
+    LONGEST_TIME,
+    OLDER,
+    count,
+    duration,
+    durations,
+    flag,
+    size,
+    text,
+    word,
+)
 from store.model.topics import Headers, HeaderValue, Remains, Seconds, Timestamp
 
 if TYPE_CHECKING:
@@ -108,29 +122,129 @@ class QueueConfig(NamedTuple):
     message's own. `redrive_allow` says whose DLQ this queue may be: all, none, or names.
     """
 
-    fifo: bool = False
-    lease: int = 30_000
-    delay: int = 0
-    retention: int = 4 * DAY
-    max_message: int = 1 << 20
-    max_deliveries: int | None = None
-    dlq: str | None = None
-    dlq_key: str | None = None
-    drop_exhausted: bool = False
-    retry_delays: tuple[int, ...] = ()
-    dedup: int | None = None
-    content_dedup: bool = False
-    dedup_scope: str = "queue"
-    priorities: int = 1
-    ttl: int | None = None
-    max_length: int | None = None
-    max_bytes: int | None = None
-    overflow: str = "drop-head"
-    single_active: bool = False
-    fair: bool = False
-    redrive_allow: str = "all"
-    chaos: str | None = None
-    wait: int = 0
+    fifo: Annotated[bool, flag("Keep the order within each message group.")] = False
+    lease: Annotated[
+        int,
+        duration(
+            "How long a received message stays leased.",
+            column="mq_readers.lease",
+            most=LONGEST_TIME,
+        ),
+    ] = 30_000
+    delay: Annotated[
+        int, duration("How long a new message waits before delivery.", most=LONGEST_TIME)
+    ] = 0
+    retention: Annotated[
+        int, duration("How long messages are kept.", least=1, most=LONGEST_TIME, discards=OLDER)
+    ] = 4 * DAY
+    max_deliveries: Annotated[
+        int | None,
+        count(
+            "How often a message is delivered at most; 5 where --dlq is given.",
+            nothing="none",
+            column="mq_readers.max_deliveries",
+            least=1,
+            discards=EXHAUSTED,
+        ),
+    ] = None
+    dlq: Annotated[
+        str | None,
+        text(
+            "Where messages go that used that up, or that are rejected.",
+            "QUEUE|exchange:NAME",
+            nothing="none",
+            column="mq_readers.dead_letter_to",
+        ),
+    ] = None
+    dlq_key: Annotated[
+        str | None,
+        text(
+            "The key by which the exchange routes them, instead of their own.",
+            "KEY",
+            nothing="none",
+            column="mq_readers.dead_letter_key",
+        ),
+    ] = None
+    drop_exhausted: Annotated[
+        bool,
+        flag(
+            "Drop messages that used up their deliveries where there is no DLQ.",
+            column="mq_readers.drop_exhausted",
+        ),
+    ] = False
+    retry_delays: Annotated[
+        tuple[int, ...],
+        durations("What a failed delivery waits before delivery 2, 3, 4 …; the last repeats."),
+    ] = ()
+    dedup: Annotated[
+        int | None,
+        duration(
+            "How long a deduplication id is remembered (5m).",
+            nothing="none",
+            column="dedup_window",
+            least=1,
+        ),
+    ] = None
+    content_dedup: Annotated[bool, flag("Without a deduplication id, the value's hash is it.")] = (
+        False
+    )
+    dedup_scope: Annotated[
+        str, word("Within what a deduplication id is unique.", ("queue", "group"))
+    ] = "queue"
+    priorities: Annotated[
+        int, count("Levels 0 to N-1, the highest is delivered first.", least=1, most=256)
+    ] = 1
+    ttl: Annotated[
+        int | None,
+        duration(
+            "How long a message may wait; then it is dead-lettered or, without a DLQ, dropped.",
+            nothing="none",
+            most=LONGEST_TIME,
+        ),
+    ] = None
+    max_length: Annotated[
+        int | None,
+        count("How many messages may wait, leased ones aside.", nothing="none", discards=BEYOND),
+    ] = None
+    max_bytes: Annotated[
+        int | None,
+        size("How many bytes may wait, leased ones aside.", nothing="none", discards=BEYOND),
+    ] = None
+    overflow: Annotated[
+        str,
+        word(
+            "Past that: the next to be delivered goes (to the DLQ if there is one), the new one is"
+            " refused, or the new one goes to the DLQ.",
+            ("drop-head", "reject", "dead-letter"),
+        ),
+    ] = "drop-head"
+    single_active: Annotated[
+        bool, flag("One reader at a time receives; the next takes over when it is gone.")
+    ] = False
+    fair: Annotated[
+        bool, flag("A message group with much in flight does not hold up the others.")
+    ] = False
+    redrive_allow: Annotated[
+        str, text("Which queues may have this one as DLQ.", "all|none|QUEUE,…", many=True)
+    ] = "all"
+    chaos: Annotated[
+        str | None,
+        text(
+            "Misbehave as SQS may, to test consumers:"
+            " duplicate=5%,reorder=10,delay=200ms,throttle=300/s,seed=N.",
+            "KIND=…,…",
+            nothing="none",
+        ),
+    ] = None
+    wait: Annotated[
+        int, duration("How long a receive waits that does not say so.", most=LONGEST_TIME)
+    ] = 0
+    max_message: Annotated[
+        int,
+        size(
+            "How large a message may be: key, headers, value together.", least=1, most=LARGEST_VALUE
+        ),
+    ] = 1 << 20
 
 
 class QueueSettings(TypedDict, total=False):

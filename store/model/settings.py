@@ -1,26 +1,34 @@
-"""Settings of all things as text: one notation for options, files and output."""
+"""What a setting is: how it is written, what it may be, where it is stored, all in one row.
+
+A thing's settings are the fields of its config, each `Annotated` with its `Setting`. Columns,
+options, keys of topology files, checks and documents come from these rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from store.model.errors import BadInput
-from store.model.groups import GroupConfig
-from store.model.messages import QueueConfig
-from store.model.shares import ShareConfig
 from store.model.text import format_duration, format_size, parse_duration, parse_size
-from store.model.topics import TopicConfig
 
-Config = TopicConfig | GroupConfig | QueueConfig | ShareConfig
+LONGEST_TIME = 10 * 365 * 86_400_000
+LARGEST_NUMBER = 2**63 - 1
+LARGEST_VALUE = 64 << 20
+# What may go at once where a setting is lowered.
+OLDER = "what is older than that may go at once"
+BEYOND = "what is beyond that may go at once, the oldest first"
+EXHAUSTED = "what was delivered as often as that may go at once"
 
 
 class Notation(NamedTuple):
     """How a setting is written: `read` gives what calls take, `write` takes what configs hold.
 
-    `nothing` is the word for a setting that is absent, where it may be; `many` says that it is a
-    list, whose text has commas, `whole` that it is a number.
+    `nothing` is the word for a setting that is absent, where it may be; `words` are the only ones
+    it may be. `many` says that it is a list, whose text has commas, `whole` that it is a number,
+    `time` that calls take seconds, and `metavar` what its values look like.
     """
 
     read: Callable[[str], Any]
@@ -28,6 +36,98 @@ class Notation(NamedTuple):
     nothing: str | None = None
     many: bool = False
     whole: bool = False
+    time: bool = False
+    metavar: str = ""
+    words: Sequence[str] = ()
+
+
+class Setting(NamedTuple):
+    """One setting: its notation, its help, its bounds as configs hold them, and its column.
+
+    `column` is that of its field's name unless it is another one; one of the reader's table begins
+    with `mq_readers.`. `discards` says what may go at once where the setting is lowered.
+    """
+
+    notation: Notation
+    help: str
+    column: str | None = None
+    least: int = 0
+    most: int = LARGEST_NUMBER
+    discards: str | None = None
+
+
+class _Rest(TypedDict, total=False):
+    column: str
+    least: int
+    most: int
+    discards: str
+
+
+@lru_cache
+def settings_of(kind: type[NamedTuple]) -> Mapping[str, Setting]:
+    """The settings of one kind of thing by name, from the annotations of its config."""
+    return {name: field.__metadata__[0] for name, field in kind.__annotations__.items()}
+
+
+def notations_of(kind: type[NamedTuple]) -> dict[str, Notation]:
+    """How each setting of one kind of thing is written, by name."""
+    return {name: setting.notation for name, setting in settings_of(kind).items()}
+
+
+def flag(help: str, **rest: Unpack[_Rest]) -> Setting:
+    """A setting that is on or off."""
+    return Setting(_FLAG, help, **rest)
+
+
+def count(help: str, nothing: str | None = None, **rest: Unpack[_Rest]) -> Setting:
+    """A setting that is a whole number."""
+    notation = Notation(_read_count, str, nothing, whole=True, metavar=_or("N", nothing))
+    return Setting(notation, help, **rest)
+
+
+def size(help: str, nothing: str | None = None, **rest: Unpack[_Rest]) -> Setting:
+    """A setting that is a number of bytes."""
+    notation = Notation(parse_size, format_size, nothing, metavar=_or("SIZE", nothing))
+    return Setting(notation, help, **rest)
+
+
+def duration(help: str, nothing: str | None = None, **rest: Unpack[_Rest]) -> Setting:
+    """A setting that is a length of time: seconds in calls, milliseconds in configs."""
+    metavar = _or("DURATION", nothing)
+    notation = Notation(_read_duration, format_duration, nothing, time=True, metavar=metavar)
+    return Setting(notation, help, **rest)
+
+
+def durations(help: str, **rest: Unpack[_Rest]) -> Setting:
+    """A setting that is any number of lengths of time."""
+    return Setting(_DURATIONS, help, **rest)
+
+
+def word(help: str, words: Sequence[str], **rest: Unpack[_Rest]) -> Setting:
+    """A setting that is one of some words."""
+    return Setting(Notation(str, str, metavar="|".join(words), words=words), help, **rest)
+
+
+def cleanup_policy(help: str, **rest: Unpack[_Rest]) -> Setting:
+    """The setting that says what goes out of a topic."""
+    words = ("delete", "compact", "compact,delete")
+    return Setting(_CLEANUP._replace(metavar="|".join(words), words=words), help, **rest)
+
+
+def text(
+    help: str,
+    metavar: str,
+    nothing: str | None = None,
+    *,
+    many: bool = False,
+    **rest: Unpack[_Rest],
+) -> Setting:
+    """A setting that is text with rules of its own."""
+    return Setting(Notation(str, str, nothing, many, metavar=_or(metavar, nothing)), help, **rest)
+
+
+def _or(metavar: str, nothing: str | None) -> str:
+    return metavar if nothing is None else f"{metavar}|{nothing}"
 
 
 def _read_duration(text: str) -> timedelta:
@@ -63,78 +163,23 @@ def _write_durations(durations: Sequence[int]) -> str:
     return ",".join(map(format_duration, durations)) or "none"
 
 
-def _duration(nothing: str | None = None) -> Notation:
-    return Notation(_read_duration, format_duration, nothing)
-
-
-def _size(nothing: str | None = None) -> Notation:
-    return Notation(parse_size, format_size, nothing)
-
-
-_COUNT = Notation(_read_count, str, "none", whole=True)
-_WORD = Notation(str, str)
 _FLAG = Notation(_read_flag, _write_flag)
-
-TOPIC: Mapping[str, Notation] = {
-    "retention": _duration("forever"),
-    "retention_bytes": _size("none"),
-    "cleanup": Notation(_read_cleanup, str, many=True),
-    "tombstone_delay": _duration(),
-    "compaction_lag": _duration(),
-    "max_message": _size(),
-}
-GROUP: Mapping[str, Notation] = {
-    "assignor": _WORD,
-    "below_start": _WORD,
-    "retention": _duration(),
-    "max_lag": _COUNT,
-    "max_lag_time": _duration("none"),
-    "max_deliveries": _COUNT,
-    "dlq": Notation(str, str, "none"),
-}
-QUEUE: Mapping[str, Notation] = {
-    "fifo": _FLAG,
-    "lease": _duration(),
-    "delay": _duration(),
-    "retention": _duration(),
-    "max_deliveries": _COUNT,
-    "dlq": Notation(str, str, "none"),
-    "dlq_key": Notation(str, str, "none"),
-    "drop_exhausted": _FLAG,
-    "retry_delays": Notation(_read_durations, _write_durations, "none", many=True),
-    "dedup": _duration("none"),
-    "content_dedup": _FLAG,
-    "dedup_scope": _WORD,
-    "priorities": Notation(_read_count, str, whole=True),
-    "ttl": _duration("none"),
-    "max_length": _COUNT,
-    "max_bytes": _size("none"),
-    "overflow": _WORD,
-    "single_active": _FLAG,
-    "fair": _FLAG,
-    "redrive_allow": Notation(str, str, many=True),
-    "chaos": Notation(str, str, "none"),
-    "wait": _duration(),
-    "max_message": _size(),
-}
-SHARE: Mapping[str, Notation] = {
-    "lease": _duration(),
-    "max_deliveries": _COUNT,
-    "max_in_flight": Notation(_read_count, str, whole=True),
-    "dlq": Notation(str, str, "none"),
-}
-_NOTATIONS = {TopicConfig: TOPIC, GroupConfig: GROUP, QueueConfig: QUEUE, ShareConfig: SHARE}
+_DURATIONS = Notation(
+    _read_durations, _write_durations, "none", many=True, time=True, metavar="DURATION,…|none"
+)
+_CLEANUP = Notation(_read_cleanup, str, many=True)
 
 
-def read_settings(
-    notations: Mapping[str, Notation], texts: Mapping[str, str | None]
-) -> dict[str, Any]:
+def read_settings(kind: type[NamedTuple], given: Mapping[str, str | bool | None]) -> dict[str, Any]:
     """The settings that are not `None`, as the calls that create and alter take them.
 
     Raises `BadInput` naming the setting.
     """
+    notations = notations_of(kind)
     return {
-        name: _read(name, notations[name], text) for name, text in texts.items() if text is not None
+        name: value if isinstance(value, bool) else _read(name, notations[name], value)
+        for name, value in given.items()
+        if value is not None
     }
 
 
@@ -160,22 +205,48 @@ def _read(name: str, notation: Notation, text: str) -> Any:
         raise BadInput(f"{name}: {error.message}", hint=error.hint) from None
 
 
-def first_difference(present: Config, wanted: Config) -> tuple[str, str, str] | None:
+def check_settings(config: NamedTuple) -> None:
+    """Raise `BadInput` for a setting that is of another type, no known word or out of range."""
+    kind = type(config)
+    for name, setting in settings_of(kind).items():
+        value = getattr(config, name)
+        _check_type(name, value, kind.__annotations__[name].__origin__)
+        words = setting.notation.words
+        if words and value not in words:
+            raise BadInput(f"{name} can't be {value!r}", hint="one of " + ", ".join(words))
+        if isinstance(value, int) and not setting.least <= value <= setting.most:
+            raise BadInput(f"{name} is out of range", hint=_range_of(setting))
+
+
+def _check_type(name: str, value: object, type_: Any) -> None:
+    is_flag = type_ is bool and value in (0, 1)
+    is_type = isinstance(value, tuple if type_ == tuple[int, ...] else type_)
+    is_too_large = isinstance(value, int) and value > LARGEST_NUMBER
+    if is_too_large or not (is_type or is_flag):
+        raise BadInput(f"{name} can't be {value!r}")
+
+
+def _range_of(setting: Setting) -> str:
+    _, write, nothing, *_ = setting.notation
+    least, most = write(setting.least), write(setting.most)
+    bounds = f"at least {least}" if setting.most == LARGEST_NUMBER else f"from {least} to {most}"
+    return bounds if nothing is None else f"{bounds}, or {nothing}"
+
+
+def first_difference(present: NamedTuple, wanted: NamedTuple) -> tuple[str, str, str] | None:
     """The first setting in which two things of one kind differ, and both as text."""
-    notations = _NOTATIONS[type(present)]
-    for name, theirs, ours in zip(present._fields, present, wanted, strict=True):
-        if name in notations:
-            theirs, ours = (write_setting(notations[name], value) for value in (theirs, ours))
-        if theirs != ours:
-            return name, str(theirs), str(ours)
+    wanted_texts = write_settings(wanted)
+    for name, text in write_settings(present).items():
+        if text != wanted_texts[name]:
+            return name, text, wanted_texts[name]
     return None
 
 
-def write_settings(config: Config) -> dict[str, str]:
+def write_settings(config: NamedTuple) -> dict[str, str]:
     """Every setting of a thing as text, absent ones as the word for nothing."""
-    notations = _NOTATIONS[type(config)]
     return {
-        name: write_setting(notation, getattr(config, name)) for name, notation in notations.items()
+        name: write_setting(notation, getattr(config, name))
+        for name, notation in notations_of(type(config)).items()
     }
 
 

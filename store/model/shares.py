@@ -1,8 +1,9 @@
 """The values that shares take and give. All are frozen; times are Unix milliseconds."""
 
-from typing import NamedTuple, TypedDict
+from typing import Annotated, NamedTuple, TypedDict
 
 from store.model.messages import State
+from store.model.settings import LONGEST_TIME, count, duration, text
 from store.model.topics import HeaderValue, Seconds
 
 
@@ -13,10 +14,37 @@ class ShareConfig(NamedTuple):
     the window from the first unfinished record to the last one that was handed out.
     """
 
-    lease: int = 30_000
-    max_deliveries: int | None = 5
-    max_in_flight: int = 2_000
-    dlq: str | None = None
+    lease: Annotated[
+        int,
+        duration(
+            "How long an acquired record is leased.",
+            column="mq_readers.lease",
+            least=1,
+            most=LONGEST_TIME,
+        ),
+    ] = 30_000
+    max_deliveries: Annotated[
+        int | None,
+        count(
+            "How often a record is delivered at most.",
+            nothing="none",
+            column="mq_readers.max_deliveries",
+            least=1,
+        ),
+    ] = 5
+    max_in_flight: Annotated[
+        int,
+        count("Offsets of a partition from the first unfinished to the last handed out.", least=1),
+    ] = 2_000
+    dlq: Annotated[
+        str | None,
+        text(
+            "Where a copy goes of what used them up.",
+            "QUEUE",
+            nothing="none",
+            column="mq_readers.dead_letter_to",
+        ),
+    ] = None
 
 
 class ShareSettings(TypedDict, total=False):

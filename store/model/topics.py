@@ -6,9 +6,10 @@ All are named tuples but `NewRecord`, which takes two thirds of the time to make
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
-from typing import NamedTuple, TypedDict
+from typing import Annotated, NamedTuple, TypedDict
 
 from store.model.errors import BadInput
+from store.model.settings import BEYOND, LARGEST_VALUE, OLDER, cleanup_policy, duration, size
 
 HeaderValue = str | int | float | bool | None
 Headers = Mapping[str, HeaderValue]
@@ -156,12 +157,33 @@ class TopicConfig(NamedTuple):
     Names, meanings and defaults follow Kafka's topic configuration (retention.ms and the rest).
     """
 
-    retention: int | None = 7 * 86_400_000
-    retention_bytes: int | None = None
-    cleanup: str = "delete"
-    tombstone_delay: int = 86_400_000
-    compaction_lag: int = 0
-    max_message: int = 1 << 20
+    retention: Annotated[
+        int | None,
+        duration("How long records are kept.", nothing="forever", least=1, discards=OLDER),
+    ] = 7 * 86_400_000
+    retention_bytes: Annotated[
+        int | None,
+        size(
+            "How many bytes are kept in each partition.", nothing="none", least=1, discards=BEYOND
+        ),
+    ] = None
+    cleanup: Annotated[
+        str,
+        cleanup_policy(
+            "What goes: records past retention, values that a newer one of their key replaces.",
+            discards="records without a key, and values that newer ones replace, may go at once",
+        ),
+    ] = "delete"
+    tombstone_delay: Annotated[
+        int, duration("How long compaction keeps a tombstone it has seen.")
+    ] = 86_400_000
+    compaction_lag: Annotated[int, duration("How long compaction leaves a new record alone.")] = 0
+    max_message: Annotated[
+        int,
+        size(
+            "How large a record may be: key, headers, value together.", least=1, most=LARGEST_VALUE
+        ),
+    ] = 1 << 20
 
 
 class TopicSettings(TypedDict, total=False):

@@ -16,10 +16,16 @@ from store.model.exchanges import EXCHANGE_TYPES, MATCHES
 from store.model.groups import GroupConfig
 from store.model.messages import QueueConfig
 from store.model.positions import parse_position
-from store.model.settings import GROUP, QUEUE, SHARE, TOPIC, Notation, config_value, write_settings
+from store.model.settings import (
+    Notation,
+    check_settings,
+    config_value,
+    notations_of,
+    write_settings,
+)
 from store.model.shares import ShareConfig
 from store.model.topics import DELIVERIES_WITH_DLQ, Headers, TopicConfig
-from store.sqlite import exchanges, groups, shares
+from store.sqlite import exchanges, groups
 from store.sqlite.exchanges import bindings
 from store.sqlite.log import topics
 from store.sqlite.queues import rules
@@ -95,7 +101,7 @@ def group_config(settings: Settings) -> GroupConfig:
 def share_config(settings: Settings) -> ShareConfig:
     """The settings of a share other than its topic and where it begins."""
     values = SHARE_KIND.values(settings)
-    return ShareConfig(**{name: values[name] for name in SHARE})
+    return ShareConfig(**{name: values[name] for name in ShareConfig._fields})
 
 
 def names_in(text: str) -> list[str]:
@@ -169,7 +175,7 @@ def _check_exchange(name: str, settings: Settings) -> None:
 
 def _check_share(name: str, settings: Settings) -> None:
     check_name(name, "share name")
-    shares.catalog.check_settings(share_config(settings))
+    check_settings(share_config(settings))
 
 
 def _check_binding(name: str, settings: Settings) -> None:
@@ -179,7 +185,7 @@ def _check_binding(name: str, settings: Settings) -> None:
 def _check_topic(name: str, settings: Settings) -> None:
     check_name(name, "topic name")
     topics.check_partitions(int(settings["partitions"]))
-    topics.check_config(topic_config(settings))
+    check_settings(topic_config(settings))
 
 
 def _check_queue(name: str, settings: Settings) -> None:
@@ -201,15 +207,17 @@ def _check_group(name: str, settings: Settings) -> None:
 TOPIC_KIND = Kind(
     "topic",
     "topics",
-    {"partitions": Notation(_read_number, str, whole=True), **TOPIC},
+    {"partitions": Notation(_read_number, str, whole=True), **notations_of(TopicConfig)},
     {"partitions": "1", **write_settings(TopicConfig())},
     _check_topic,
 )
-QUEUE_KIND = Kind("queue", "queues", QUEUE, write_settings(QueueConfig()), _check_queue)
+QUEUE_KIND = Kind(
+    "queue", "queues", notations_of(QueueConfig), write_settings(QueueConfig()), _check_queue
+)
 GROUP_KIND = Kind(
     "group",
     "groups",
-    {"topics": Notation(_read_names, _write_names, "none", many=True), **GROUP},
+    {"topics": Notation(_read_names, _write_names, "none", many=True), **notations_of(GroupConfig)},
     {"topics": "none", **write_settings(GroupConfig())},
     _check_group,
 )
@@ -236,7 +244,11 @@ BINDING_KIND = Kind(
 SHARE_KIND = Kind(
     "share",
     "shares",
-    {"topic": Notation(check_name, str), **SHARE, "from": Notation(_read_start, str)},
+    {
+        "topic": Notation(check_name, str),
+        **notations_of(ShareConfig),
+        "from": Notation(_read_start, str),
+    },
     {**write_settings(ShareConfig()), "from": "earliest"},
     _check_share,
 )

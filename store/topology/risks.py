@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import lcm
 
-from store.model.discarding import queue_keeps_less, topic_keeps_less
+from store.model.discarding import queue_settings_that_discard, topic_settings_that_discard
 from store.model.text import counted
 from store.sqlite.file.database import Snapshot
 from store.topology.kinds import queue_config, topic_config
@@ -60,9 +60,9 @@ def _change_risks(before: Thing, after: Thing, facts: Facts) -> Iterator[str]:
     less: dict[str, str] = {}
     if before.kind == "topic":
         yield from _moving_keys(int(old["partitions"]), int(new["partitions"]))
-        less = topic_keeps_less(topic_config(old), topic_config(new))
+        less = topic_settings_that_discard(topic_config(old), topic_config(new))
     elif before.kind == "queue":
-        less = queue_keeps_less(
+        less = queue_settings_that_discard(
             queue_config(old), queue_config(new), facts["messages"], facts["bytes"]
         )
     for setting, reason in less.items():

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from store.model.groups import TopicPartition
+from store.model.groups import GroupConfig, TopicPartition
+from store.model.settings import settings_of
 from store.sqlite.groups.assignors import Assignment, Subscriber, assign
-from store.sqlite.groups.catalog import ASSIGNORS
 
-ANY = pytest.mark.parametrize("assignor", ASSIGNORS)
+ANY = pytest.mark.parametrize("assignor", settings_of(GroupConfig)["assignor"].notation.words)
 TOPICS = st.dictionaries(st.sampled_from("abc"), st.integers(1, 7), min_size=1)
 NAMES = st.lists(st.sampled_from("rstuvwxyz"), min_size=1, max_size=6, unique=True)
 

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 
-from store.model.settings import GROUP, QUEUE, TOPIC
+from store.model.groups import GroupConfig
+from store.model.messages import QueueConfig
+from store.model.settings import settings_of
+from store.model.shares import ShareConfig
+from store.model.topics import TopicConfig
 from store.topology.kinds import KINDS
 from store.topology.problems import Problems
 from store.topology.reading import read
 from tests.topology.conftest import EXAMPLE, source, told
 
 HEAD = "version: 1\n"
+CONFIGS: dict[type[NamedTuple], str] = {
+    TopicConfig: "topic",
+    QueueConfig: "queue",
+    GroupConfig: "group",
+    ShareConfig: "share",
+}
 
 
 def test_a_sound_topology_has_no_problems() -> None:
@@ -233,9 +245,9 @@ def test_settings_that_mean_the_same_are_the_same() -> None:
     assert (topic.settings["retention"], topic.settings["cleanup"]) == ("7d", "compact,delete")
 
 
-@pytest.mark.parametrize(("kind", "table"), [("topic", TOPIC), ("queue", QUEUE), ("group", GROUP)])
-def test_every_setting_of_a_thing_is_a_key(kind: str, table: dict[str, object]) -> None:
-    assert table.keys() <= KINDS[kind].notations.keys()
+@pytest.mark.parametrize("config", CONFIGS)
+def test_every_setting_of_a_thing_is_a_key(config: type[NamedTuple]) -> None:
+    assert settings_of(config).keys() <= KINDS[CONFIGS[config]].notations.keys()
 
 
 def test_a_topology_is_named_by_itself_or_else_by_its_file() -> None:

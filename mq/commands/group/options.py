@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from store.model.settings import GROUP, read_settings
+from store.model.groups import GroupConfig
+from store.model.settings import read_settings
 
 Topics = Annotated[
     list[str] | None,
@@ -50,4 +51,4 @@ DeadLetterQueue = Annotated[
 
 def group_settings(**texts: str | None) -> dict[str, Any]:
     """The settings that were given, as calls take them; raises `BadInput`."""
-    return read_settings(GROUP, texts)
+    return read_settings(GroupConfig, texts)

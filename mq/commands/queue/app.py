@@ -8,35 +8,12 @@ from mq.cli.context import current_context
 from mq.cli.output import Column, Format
 from mq.commands import CommandGroup
 from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
+from mq.commands.options.settings import IfNotExists, Settings, with_settings
 from mq.commands.queue.changes import alter
 from mq.commands.queue.columns import QUEUES, queue_document, show_queue, type_of
-from mq.commands.queue.options import (
-    ContentDedup,
-    DeadLetterKey,
-    DeadLetterQueue,
-    Dedup,
-    DedupScope,
-    Delay,
-    DropExhausted,
-    Fair,
-    Fifo,
-    Lease,
-    MaxBytes,
-    MaxDeliveries,
-    MaxLength,
-    MaxMessage,
-    Overflow,
-    Priorities,
-    RedriveAllow,
-    Retention,
-    RetryDelays,
-    SingleActive,
-    Ttl,
-    Wait,
-    queue_settings,
-)
 from mq.commands.queue.purge import purge
 from store.model.addresses import check_name
+from store.model.messages import QueueConfig
 from store.model.queues import QueueStatus
 from store.model.settings import write_settings
 from store.model.text import counted, describe_size
@@ -48,47 +25,17 @@ Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
 
 
 @app.command("create")
+@with_settings(QueueConfig(), without=("chaos",))
 def create(
     name: Name,
-    fifo: Fifo = None,
-    lease: Lease = None,
-    delay: Delay = None,
-    retention: Retention = None,
-    max_deliveries: MaxDeliveries = None,
-    dlq: DeadLetterQueue = None,
-    dlq_key: DeadLetterKey = None,
-    drop_exhausted: DropExhausted = None,
-    retry_delays: RetryDelays = None,
-    dedup: Dedup = None,
-    content_dedup: ContentDedup = None,
-    dedup_scope: DedupScope = None,
-    priorities: Priorities = None,
-    ttl: Ttl = None,
-    max_length: MaxLength = None,
-    max_bytes: MaxBytes = None,
-    overflow: Overflow = None,
-    single_active: SingleActive = None,
-    fair: Fair = None,
-    redrive_allow: RedriveAllow = None,
-    wait: Wait = None,
-    max_message: MaxMessage = None,
-    if_not_exists: Annotated[
-        bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
-    ] = False,
+    settings: Settings,
+    if_not_exists: IfNotExists = False,
 ) -> None:
     """Create a queue, and the store if there is none.
 
     A DLQ is a queue like any other, of the same type, and must be there first.
     """
     check_name(name, "queue name")
-    settings = queue_settings(
-        fifo=fifo, lease=lease, delay=delay, retention=retention, max_deliveries=max_deliveries,
-        dlq=dlq, dlq_key=dlq_key, drop_exhausted=drop_exhausted, retry_delays=retry_delays,
-        dedup=dedup, content_dedup=content_dedup, dedup_scope=dedup_scope, priorities=priorities,
-        ttl=ttl, max_length=max_length, max_bytes=max_bytes, overflow=overflow,
-        single_active=single_active, fair=fair, redrive_allow=redrive_allow, wait=wait,
-        max_message=max_message,
-    )  # fmt: skip
     context = current_context()
     with context.open_store(create=True) as store:
         queue = store.create_queue(name, if_not_exists=if_not_exists, **settings)

@@ -9,65 +9,19 @@ import typer
 from mq.cli.context import current_context
 from mq.commands.options.reporting import DryRun, report_done
 from mq.commands.options.setting_changes import CHANGES, Change, changed_settings, sentence_of
-from mq.commands.queue.options import (
-    Chaos,
-    ContentDedup,
-    DeadLetterKey,
-    DeadLetterQueue,
-    Dedup,
-    DedupScope,
-    Delay,
-    DropExhausted,
-    Fair,
-    Fifo,
-    Lease,
-    MaxBytes,
-    MaxDeliveries,
-    MaxLength,
-    MaxMessage,
-    Overflow,
-    Priorities,
-    RedriveAllow,
-    Retention,
-    RetryDelays,
-    SingleActive,
-    Ttl,
-    Wait,
-    queue_settings,
-)
-from store.model.discarding import queue_keeps_less
+from mq.commands.options.settings import Settings, with_settings
+from store.model.discarding import queue_settings_that_discard
 from store.model.errors import BadInput
+from store.model.messages import QueueConfig
 
 if TYPE_CHECKING:
-    from store.model.messages import QueueConfig
     from store.model.queues import QueueStatus
 
 
+@with_settings(QueueConfig())
 def alter(
     name: Annotated[str, typer.Argument(metavar="NAME")],
-    fifo: Fifo = None,
-    lease: Lease = None,
-    delay: Delay = None,
-    retention: Retention = None,
-    max_deliveries: MaxDeliveries = None,
-    dlq: DeadLetterQueue = None,
-    dlq_key: DeadLetterKey = None,
-    drop_exhausted: DropExhausted = None,
-    retry_delays: RetryDelays = None,
-    dedup: Dedup = None,
-    content_dedup: ContentDedup = None,
-    dedup_scope: DedupScope = None,
-    priorities: Priorities = None,
-    ttl: Ttl = None,
-    max_length: MaxLength = None,
-    max_bytes: MaxBytes = None,
-    overflow: Overflow = None,
-    single_active: SingleActive = None,
-    fair: Fair = None,
-    redrive_allow: RedriveAllow = None,
-    wait: Wait = None,
-    max_message: MaxMessage = None,
-    chaos: Chaos = None,
+    settings: Settings,
     dry_run: DryRun = False,
 ) -> None:
     """Change settings of a queue; what is not given stays, and so do the messages.
@@ -76,14 +30,6 @@ def alter(
     may be now. Keeping messages for less time than before, or fewer of them, can't be taken back:
     it is asked about on a terminal and needs --yes off it. Whether a queue is FIFO can't change.
     """
-    settings = queue_settings(
-        fifo=fifo, lease=lease, delay=delay, retention=retention, max_deliveries=max_deliveries,
-        dlq=dlq, dlq_key=dlq_key, drop_exhausted=drop_exhausted, retry_delays=retry_delays,
-        dedup=dedup, content_dedup=content_dedup, dedup_scope=dedup_scope, priorities=priorities,
-        ttl=ttl, max_length=max_length, max_bytes=max_bytes, overflow=overflow,
-        single_active=single_active, fair=fair, redrive_allow=redrive_allow, wait=wait,
-        max_message=max_message, chaos=chaos,
-    )  # fmt: skip
     if not settings:
         raise BadInput("there is nothing to change", hint=f"mq queue alter {name} --lease 1m")
     context = current_context()
@@ -104,7 +50,7 @@ def alter(
 
 
 def _changes(before: QueueStatus, after: QueueConfig) -> list[Change]:
-    risks = queue_keeps_less(before.config, after, before.messages, before.bytes)
+    risks = queue_settings_that_discard(before.config, after, before.messages, before.bytes)
     return [
         change._replace(risk=risks.get(change.setting))
         for change in changed_settings(before.config, after)

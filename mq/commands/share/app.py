@@ -15,7 +15,8 @@ from mq.commands.share.columns import SHARES, share_document, show_share, total
 from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.positions import parse_position
-from store.model.settings import SHARE, read_settings, write_settings
+from store.model.settings import read_settings, write_settings
+from store.model.shares import ShareConfig
 
 app = CommandGroup(
     help="Shares: a topic's records leased one by one to any number of workers, and kept."
@@ -72,7 +73,7 @@ def create(
     """
     context = current_context()
     check_name(name, "share name")
-    given = read_settings(SHARE, _given(lease, max_deliveries, max_in_flight, dlq))
+    given = read_settings(ShareConfig, _given(lease, max_deliveries, max_in_flight, dlq))
     with context.open_store() as store:
         place = parse_position(start, store.clock.wall())
         share = store.create_share(name, topic, start=place, if_not_exists=if_not_exists, **given)
@@ -134,7 +135,7 @@ def alter(
 
     Any other record that was delivered as often as it may be now is finished at once.
     """
-    settings = read_settings(SHARE, _given(lease, max_deliveries, max_in_flight, dlq))
+    settings = read_settings(ShareConfig, _given(lease, max_deliveries, max_in_flight, dlq))
     if not settings:
         raise BadInput("there is nothing to change", hint=f"mq share alter {name} --lease 1m")
     context = current_context()

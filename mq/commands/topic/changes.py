@@ -22,7 +22,7 @@ from mq.commands.topic.options import (
     topic_settings,
 )
 from store.model.addresses import parse_address
-from store.model.discarding import topic_keeps_less
+from store.model.discarding import topic_settings_that_discard
 from store.model.errors import BadInput
 from store.model.maintenance import TrimResult
 from store.model.positions import Position, parse_position
@@ -104,7 +104,7 @@ def _moved(store: Store, topic: TopicStatus) -> str:
 
 def _risks(store: Store, before: TopicStatus, new: TopicConfig) -> dict[str, str]:
     """Why a changed setting can't be taken back, by its name; where it can be counted, counted."""
-    risks = topic_keeps_less(before.config, new)
+    risks = topic_settings_that_discard(before.config, new)
     if "retention" in risks:
         removed = counted(_older(store, before, new), "record")
         risks["retention"] = f"{removed} may go now for being older than that"

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from store.model.errors import BadInput
-from store.model.settings import TOPIC, read_settings
+from store.model.settings import read_settings
+from store.model.topics import TopicConfig
 
 Retention = Annotated[
     str | None,
@@ -46,4 +47,4 @@ def topic_settings(cleanup: str | None, compact: bool, **texts: str | None) -> d
     """
     if compact and cleanup not in {None, "compact"}:
         raise BadInput("--compact says compact, --cleanup something else", hint="give one of them")
-    return read_settings(TOPIC, {**texts, "cleanup": "compact" if compact else cleanup})
+    return read_settings(TopicConfig, {**texts, "cleanup": "compact" if compact else cleanup})

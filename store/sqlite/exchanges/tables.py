@@ -12,7 +12,7 @@ from store.sqlite.exchanges import bindings
 from store.sqlite.exchanges.match import HeadersIndex, PatternTrie
 from store.sqlite.exchanges.walk import ends, walk
 from store.sqlite.file.database import Snapshot
-from store.sqlite.file.settings_cache import remembered
+from store.sqlite.file.settings import remembered
 
 MOST_REMEMBERED = 65_536
 

@@ -20,7 +20,7 @@ from store.model.errors import Damaged, MqError, StoreFull, StoreUnusable
 from store.sqlite.file import connections, files, lockfile
 from store.sqlite.file.connections import ThreadConnections, translated
 from store.sqlite.file.lockfile import CLOSING, IN_USE, REPLACING, Mark, WriteLock
-from store.sqlite.file.settings_cache import Memory
+from store.sqlite.file.settings import Memory
 from store.sqlite.file.transactions import (
     Parameters,
     Row,

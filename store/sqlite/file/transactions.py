@@ -17,7 +17,7 @@ from store.model.errors import MqError, OutcomeUnknown
 from store.sqlite.file import connections
 from store.sqlite.file.connections import begin, translate, translated
 from store.sqlite.file.lockfile import IN_USE
-from store.sqlite.file.settings_cache import Memory
+from store.sqlite.file.settings import Memory
 
 if TYPE_CHECKING:
     from store.model.addresses import Kind

@@ -3,15 +3,12 @@
 from typing import NamedTuple
 
 from store.model.addresses import check_name
-from store.model.encoding import check_kinds
 from store.model.errors import BadInput, Exists, GroupActive
 from store.model.groups import GroupConfig
+from store.model.settings import check_settings
 from store.model.topics import DELIVERIES_WITH_DLQ
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.log import topics
-
-ASSIGNORS = ("cooperative-sticky", "range", "roundrobin")
-BELOW_START = ("earliest", "latest", "error")
 
 
 class Group(NamedTuple):
@@ -110,27 +107,12 @@ def _check_queue(tx: Snapshot, name: str) -> None:
 
 def check_config(config: GroupConfig) -> None:
     """Raise `BadInput` for settings that can't work together or at all."""
-    check_kinds(config)
-    if config.assignor not in ASSIGNORS:
-        raise BadInput(f"not an assignor: {config.assignor!r}", "one of " + ", ".join(ASSIGNORS))
-    if config.below_start not in BELOW_START:
-        raise BadInput(
-            f"not a rule for offsets below the log: {config.below_start!r}",
-            "one of " + ", ".join(BELOW_START),
-        )
-    if config.max_deliveries is not None and config.max_deliveries < 1:
-        raise BadInput("max_deliveries must be at least 1")
+    check_settings(config)
     if config.max_deliveries is not None and config.dlq is None:
         raise BadInput(
             "max_deliveries needs a dlq to send the record to",
             hint="--dlq QUEUE, or --max-deliveries none",
         )
-    if config.max_lag is not None and config.max_lag < 0:
-        raise BadInput("max_lag can't be negative")
-    if config.max_lag_time is not None and config.max_lag_time < 1:
-        raise BadInput("max_lag_time must be more than 0")
-    if config.retention < 1:
-        raise BadInput("retention must be more than 0")
 
 
 def find(tx: Snapshot, name: str) -> Group:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from store.model.clock import Clock
 from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.file.settings_cache import remembered
+from store.sqlite.file.settings import remembered
 
 _FORGOTTEN_AT_ONCE = 20
 

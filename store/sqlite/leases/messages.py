@@ -11,7 +11,7 @@ from store.model.addresses import OFFSET_MASK
 from store.model.encoding import Encoded
 from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Row, Snapshot
-from store.sqlite.file.settings_cache import remembered
+from store.sqlite.file.settings import remembered
 from store.sqlite.file.transactions import array
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Lease, Slot

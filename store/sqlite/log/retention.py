@@ -10,7 +10,7 @@ from store.model import clock
 from store.model.addresses import OFFSET_BITS
 from store.sqlite import log
 from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.file.settings_cache import remembered
+from store.sqlite.file.settings import remembered
 from store.sqlite.file.transactions import array
 from store.sqlite.log import topics
 from store.sqlite.log.topics import Partition, Topic

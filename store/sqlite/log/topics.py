@@ -4,19 +4,15 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from store.model.addresses import OFFSET_BITS, Address, check_name
-from store.model.encoding import check_kinds, check_whole
+from store.model.encoding import check_whole
 from store.model.errors import BadInput, Conflict, Exists, NotFound
+from store.model.settings import check_settings
 from store.model.topics import PartitionStatus, TopicConfig, TopicStatus
 from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.file.settings_cache import remembered
+from store.sqlite.file.settings import remembered
 from store.sqlite.file.transactions import array
 
 MOST_PARTITIONS = 10_000
-CLEANUPS = ("delete", "compact", "compact,delete")
-_NO_LIMIT = {
-    "retention": "forever keeps everything",
-    "retention_bytes": "none is no limit",
-}
 
 
 class Partition:
@@ -137,7 +133,7 @@ def record_id(tx: Snapshot, address: Address) -> int:
 def create(tx: Write, name: str, partitions: int, config: TopicConfig) -> Topic:
     """Create a topic; raises `Exists` when anything of that name does."""
     check_name(name, "topic name")
-    check_config(config)
+    check_settings(config)
     check_partitions(partitions)
     kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
     if kind is not None:
@@ -154,24 +150,6 @@ def create(tx: Write, name: str, partitions: int, config: TopicConfig) -> Topic:
     )
     _add_partitions(tx, channel, range(partitions))
     return find(tx, name)
-
-
-def check_config(config: TopicConfig) -> None:
-    """Raise `BadInput` for settings that can't work together or at all."""
-    check_kinds(config)
-    if config.cleanup not in CLEANUPS:
-        raise BadInput(
-            f"not a cleanup policy: {config.cleanup!r}", hint="one of " + ", ".join(CLEANUPS)
-        )
-    for name in _NO_LIMIT:
-        setting = getattr(config, name)
-        if setting is not None and setting <= 0:
-            raise BadInput(f"{name} must be more than 0", hint=_NO_LIMIT[name])
-    for name in ("tombstone_delay", "compaction_lag"):
-        if getattr(config, name) < 0:
-            raise BadInput(f"{name} can't be negative")
-    if not 1 <= config.max_message <= 64 << 20:
-        raise BadInput("max_message must be between 1 byte and 64MiB")
 
 
 def check_partitions(partitions: int) -> None:
@@ -255,7 +233,7 @@ def alter(tx: Write, name: str, partitions: int | None, settings: dict[str, obje
     if partitions is not None:
         _grow(tx, topic, partitions)
     config = topic.config._replace(**settings)  # type: ignore[arg-type]
-    check_config(config)
+    check_settings(config)
     tx.execute(
         "update mq_topics set retention = :retention, retention_bytes = :retention_bytes,"
         " cleanup = :cleanup, tombstone_delay = :tombstone_delay,"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from store import sqlite
@@ -11,8 +10,7 @@ from store.model.errors import BadInput, Conflict, Exists
 from store.model.messages import QueueConfig
 from store.sqlite import log, queues
 from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.file.settings_cache import remembered
-from store.sqlite.file.transactions import array
+from store.sqlite.file.settings import StoredSettings, remembered
 from store.sqlite.leases.readers import Reader
 
 if TYPE_CHECKING:
@@ -64,56 +62,13 @@ def create(tx: Write, name: str, config: QueueConfig) -> Queue:
         "insert into mq_channels (name, kind, created) values (:name, 'queue', :created)",
         {"name": name, "created": tx.wall},
     )
-    tx.execute(
-        "insert into mq_queues (channel, fifo, delay, retention, max_message, retry_delays,"
-        " dedup_window, content_dedup, dedup_scope, priorities, ttl, max_length, max_bytes,"
-        " overflow, single_active, fair, redrive_allow, chaos, wait)"
-        " values (:channel, :fifo, :delay, :retention, :max_message, :retry_delays, :dedup,"
-        " :content_dedup, :dedup_scope, :priorities, :ttl, :max_length, :max_bytes,"
-        " :overflow, :single_active, :fair, :redrive_allow, :chaos, :wait)",
-        {**_queue_columns(config), "channel": channel},
-    )
-    reader = tx.insert(
-        "insert into mq_readers (kind, name, channel, source, created, lease, max_deliveries,"
-        " dead_letter_to, dead_letter_key, drop_exhausted) values ('queue', :name, :channel,"
-        " :channel, :created, :lease, :max_deliveries, :dlq, :dlq_key, :drop_exhausted)",
-        {**_reader_columns(config), "name": name, "channel": channel, "created": tx.wall},
-    )
+    _SETTINGS.insert(tx, "mq_queues", config, channel=channel)
+    reader = _SETTINGS.insert(
+        tx, "mq_readers", config, kind="queue", name=name, channel=channel, source=channel,
+        created=tx.wall,
+    )  # fmt: skip
     add_lane(tx, channel, reader, 0)
     return find(tx, name)
-
-
-def _queue_columns(config: QueueConfig) -> dict[str, Any]:
-    return {
-        "fifo": int(config.fifo),
-        "delay": config.delay,
-        "retention": config.retention,
-        "max_message": config.max_message,
-        "retry_delays": array(config.retry_delays),
-        "dedup": config.dedup,
-        "content_dedup": int(config.content_dedup),
-        "dedup_scope": config.dedup_scope,
-        "priorities": config.priorities,
-        "ttl": config.ttl,
-        "max_length": config.max_length,
-        "max_bytes": config.max_bytes,
-        "overflow": config.overflow,
-        "single_active": int(config.single_active),
-        "fair": int(config.fair),
-        "redrive_allow": config.redrive_allow,
-        "chaos": config.chaos,
-        "wait": config.wait,
-    }
-
-
-def _reader_columns(config: QueueConfig) -> dict[str, Any]:
-    return {
-        "lease": config.lease,
-        "max_deliveries": config.max_deliveries,
-        "dlq": config.dlq,
-        "dlq_key": config.dlq_key,
-        "drop_exhausted": int(config.drop_exhausted),
-    }
 
 
 def add_lane(tx: Write, channel: int, reader: int, number: int, begin: int = 0) -> Partition:
@@ -178,19 +133,17 @@ def _with_source(allowed: str, name: str) -> str:
     return name if allowed == "none" else f"{allowed},{name}"
 
 
-_COLUMNS = (
-    "select c.name, c.id, c.created, r.id, q.fifo, r.lease, q.delay, q.retention,"
-    " q.max_message, r.max_deliveries, r.dead_letter_to, r.dead_letter_key, r.drop_exhausted,"
-    " q.retry_delays, q.dedup_window, q.content_dedup, q.dedup_scope, q.priorities, q.ttl,"
-    " q.max_length, q.max_bytes, q.overflow, q.single_active, q.fair, q.redrive_allow, q.chaos,"
-    " q.wait from mq_channels c join mq_queues q on q.channel = c.id"
-    " join mq_readers r on r.channel = c.id"
+_SETTINGS = StoredSettings(QueueConfig, "mq_queues")
+_ROWS = (
+    "select mq_channels.name, mq_channels.id, mq_channels.created, mq_readers.id,"
+    f" {_SETTINGS.columns} from mq_channels join mq_queues on mq_queues.channel = mq_channels.id"
+    " join mq_readers on mq_readers.channel = mq_channels.id"
 )
 
 
 def configs(tx: Snapshot) -> dict[str, QueueConfig]:
     """The settings of every queue, by name."""
-    return {row[0]: _config(list(row[4:])) for row in tx.rows(f"{_COLUMNS} order by c.name")}
+    return {row[0]: _SETTINGS.read(row) for row in tx.rows(f"{_ROWS} order by mq_channels.name")}
 
 
 def find(tx: Snapshot, name: str) -> Queue:
@@ -212,11 +165,11 @@ def find_or_none(tx: Snapshot, name: str) -> Queue | None:
 
 @remembered
 def _settings(tx: Snapshot, name: str) -> tuple[int, int, QueueConfig, Reader] | None:
-    row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
+    row = tx.row(f"{_ROWS} where mq_channels.name = :name", {"name": name})
     if row is None:
         return None
-    _, channel, created, reader, *settings = row
-    config = _config(settings)
+    _, channel, created, reader = row[:4]
+    config = _SETTINGS.read(row)
     return channel, created, config, _reader(tx, reader, name, channel, config)
 
 
@@ -226,44 +179,6 @@ def reader(tx: Snapshot, name: str) -> Reader:
     if settings is None:
         raise tx.missing(name, "queue")
     return settings[3]
-
-
-def _config(settings: list[Any]) -> QueueConfig:
-    fifo, lease, delay, retention, size, most, dlq, dlq_key, drop, *more = settings
-    retries, window, by_content, scope, levels, ttl, length, size_limit, overflow, *rest = more
-    single_active, fair, redrive_allow, chaos, wait = rest
-    return QueueConfig(
-        fifo=bool(fifo),
-        lease=lease,
-        delay=delay,
-        retention=retention,
-        max_message=size,
-        max_deliveries=most,
-        dlq=dlq,
-        dlq_key=dlq_key,
-        drop_exhausted=bool(drop),
-        retry_delays=_read_delays(retries),
-        dedup=window,
-        content_dedup=bool(by_content),
-        dedup_scope=scope,
-        priorities=levels,
-        ttl=ttl,
-        max_length=length,
-        max_bytes=size_limit,
-        overflow=overflow,
-        single_active=bool(single_active),
-        fair=bool(fair),
-        redrive_allow=redrive_allow,
-        chaos=chaos,
-        wait=wait,
-    )
-
-
-@lru_cache
-def _read_delays(text: str) -> tuple[int, ...]:
-    # Whole numbers in brackets, as `array` writes them: JSON, but no need to load its reader.
-    numbers = text[1:-1]
-    return tuple(map(int, numbers.split(","))) if numbers else ()
 
 
 def _reader(tx: Snapshot, id: int, name: str, channel: int, config: QueueConfig) -> Reader:
@@ -331,21 +246,8 @@ def altered(tx: Snapshot, name: str, settings: dict[str, Any]) -> QueueConfig:
 def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
     """Change settings in place; whether a queue is FIFO can't change."""
     queue, config = find(tx, name), altered(tx, name, settings)
-    tx.execute(
-        "update mq_queues set delay = :delay, retention = :retention, max_message = :max_message,"
-        " retry_delays = :retry_delays, dedup_window = :dedup, content_dedup = :content_dedup,"
-        " dedup_scope = :dedup_scope, priorities = :priorities, ttl = :ttl,"
-        " max_length = :max_length, max_bytes = :max_bytes, overflow = :overflow,"
-        " single_active = :single_active, fair = :fair, redrive_allow = :redrive_allow,"
-        " chaos = :chaos, wait = :wait where channel = :channel",
-        {**_queue_columns(config), "channel": queue.id},
-    )
-    tx.execute(
-        "update mq_readers set lease = :lease, max_deliveries = :max_deliveries,"
-        " dead_letter_to = :dlq, dead_letter_key = :dlq_key, drop_exhausted = :drop_exhausted"
-        " where id = :reader",
-        {**_reader_columns(config), "reader": queue.reader.id},
-    )
+    _SETTINGS.update(tx, "mq_queues", config, channel=queue.id)
+    _SETTINGS.update(tx, "mq_readers", config, id=queue.reader.id)
     return find(tx, name)
 
 

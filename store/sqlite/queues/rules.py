@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from store.model import chaos
+from store.model import chaos, settings
 from store.model.addresses import EXCHANGE_PREFIX, check_name
-from store.model.encoding import check_kinds, encode_bytes
+from store.model.encoding import encode_bytes
 from store.model.errors import BadInput
 from store.model.messages import QueueConfig
 from store.sqlite import exchanges
-from store.sqlite.file.connections import LARGEST_VALUE
 
-LONGEST_TIME = 10 * 365 * 86_400_000
-SCOPES = ("queue", "group")
-OVERFLOWS = ("drop-head", "reject", "dead-letter")
 # SQS: a redrive-allow policy names at most ten sources.
 MOST_SOURCES = 10
 
 
 def check_settings(name: str, config: QueueConfig) -> None:
     """Raise `BadInput` for settings that can't work, whatever else is in the store."""
-    check_kinds(config)
-    _check_times(config)
-    _check_numbers(config)
+    settings.check_settings(config)
     _check_fifo(config)
     _check_delivery_limit(name, config)
     _check_fair(config)
-    _check_length_limits(config)
+    _check_overflow(config)
     _check_redrive_allow(config)
     if config.chaos is not None:
         chaos.check(config.chaos, fifo=config.fifo, fair=config.fair)
@@ -52,28 +46,7 @@ def check_change(name: str, before: QueueConfig, after: QueueConfig, messages: i
         )
 
 
-def _check_times(config: QueueConfig) -> None:
-    for setting in ("lease", "delay", "retention", "ttl", "wait"):
-        if not 0 <= (getattr(config, setting) or 0) <= LONGEST_TIME:
-            raise BadInput(f"{setting} is out of range", hint="from 0s to 3650d")
-    if config.retention == 0:
-        raise BadInput("retention must be more than 0")
-
-
-def _check_numbers(config: QueueConfig) -> None:
-    if not 1 <= config.max_message <= LARGEST_VALUE:
-        raise BadInput("max_message must be between 1 byte and 64MiB")
-    if not 1 <= config.priorities <= 256:
-        raise BadInput("priorities must be 1 to 256", hint="--priorities 5 gives levels 0 to 4")
-    if config.max_deliveries is not None and config.max_deliveries < 1:
-        raise BadInput("max_deliveries must be at least 1")
-
-
 def _check_fifo(config: QueueConfig) -> None:
-    if config.dedup_scope not in SCOPES:
-        raise BadInput(f"not a dedup scope: {config.dedup_scope!r}", "one of " + ", ".join(SCOPES))
-    if config.dedup is not None and config.dedup < 1:
-        raise BadInput("dedup must be more than 0")
     if config.fifo and config.priorities > 1:
         raise BadInput(
             "a FIFO queue has no priorities: they would break its order",
@@ -119,17 +92,12 @@ def _check_fair(config: QueueConfig) -> None:
         )
 
 
-def _check_length_limits(config: QueueConfig) -> None:
-    if config.overflow not in OVERFLOWS:
-        raise BadInput(f"not an overflow: {config.overflow!r}", "one of " + ", ".join(OVERFLOWS))
+def _check_overflow(config: QueueConfig) -> None:
     if config.overflow == "dead-letter" and config.dlq is None:
         raise BadInput(
             "overflow dead-letter needs a DLQ for what exceeds the limit",
             hint="give --dlq QUEUE, or --overflow reject",
         )
-    for setting in ("max_length", "max_bytes"):
-        if (getattr(config, setting) or 0) < 0:
-            raise BadInput(f"{setting} can't be negative")
 
 
 def _check_redrive_allow(config: QueueConfig) -> None:

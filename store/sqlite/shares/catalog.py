@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from store.model.addresses import check_name
-from store.model.encoding import check_kinds
 from store.model.errors import BadInput, Exists, GroupActive
 from store.model.groups import OffsetChange
 from store.model.positions import Position
+from store.model.settings import check_settings
 from store.model.shares import ShareConfig
 from store.sqlite import leases, queues
 from store.sqlite.file.database import Row, Snapshot, Write
-from store.sqlite.file.settings_cache import remembered
+from store.sqlite.file.settings import remembered
 from store.sqlite.leases import window
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Progress
 from store.sqlite.log import topics
 from store.sqlite.log.read import clamp, resolve
-
-LONGEST_LEASE = 10 * 365 * 86_400_000
 
 
 class Share(NamedTuple):
@@ -90,18 +88,6 @@ def check_lease(lease: int) -> None:
             "a share's lease must be longer than 0: no acknowledgement could count",
             hint="from 1ms to 3650d",
         )
-
-
-def check_settings(config: ShareConfig) -> None:
-    """Raise `BadInput` for settings that can't work, whatever else is in the store."""
-    check_kinds(config)
-    check_lease(config.lease)
-    if config.lease > LONGEST_LEASE:
-        raise BadInput("lease is out of range", hint="from 1ms to 3650d")
-    if config.max_in_flight < 1:
-        raise BadInput("max_in_flight must be at least 1")
-    if config.max_deliveries is not None and config.max_deliveries < 1:
-        raise BadInput("max_deliveries must be at least 1")
 
 
 _COLUMNS = (

@@ -1,0 +1,64 @@
+"""The options of commands that create and alter a thing, from its settings."""
+
+from collections.abc import Callable, Collection
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from store.model.settings import Setting, read_settings, settings_of, write_setting
+
+Settings = dict[str, Any]
+"""The settings that were given, as the calls that create and alter take them."""
+IfNotExists = Annotated[
+    bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
+]
+
+
+def with_settings(
+    defaults: NamedTuple, *, without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each setting, in the place of its parameter `settings`."""
+    config = type(defaults)
+    options = [
+        _option(name, setting, getattr(defaults, name))
+        for name, setting in settings_of(config).items()
+        if name not in without
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(**given: Any) -> None:
+            texts = {option.name: given.pop(option.name) for option in options}
+            command(**given, settings=read_settings(config, texts))
+
+        own = signature(command, eval_str=True)
+        parameters = []
+        for parameter in own.parameters.values():
+            parameters += options if parameter.name == "settings" else [parameter]
+        # Typer builds a command from these two.
+        run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
+
+    return decorate
+
+
+def _option(name: str, setting: Setting, default: Any) -> Parameter:
+    flag = f"--{name.replace('_', '-')}"
+    is_flag = isinstance(default, bool)
+    option = typer.Option(
+        f"{flag}/--no-{flag[2:]}" if is_flag else flag,
+        metavar=setting.notation.metavar or None,
+        help=_help(setting, default),
+    )
+    annotation = Annotated[bool | None, option] if is_flag else Annotated[str | None, option]
+    return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
+
+
+def _help(setting: Setting, default: Any) -> str:
+    text = write_setting(setting.notation, default)
+    if isinstance(default, bool) or text == setting.notation.nothing:
+        return setting.help
+    return f"{setting.help.removesuffix('.')} ({text})."

@@ -1,0 +1,119 @@
+"""Settings in the file: their columns, and what an open store remembers of them.
+
+They are remembered until any process changes one. Every change of a topic, queue, share, reader,
+exchange or binding raises one number in the file: triggers do. So does forgetting a process that
+held messages. Counters are no settings, and are never remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, TypeVarTuple
+
+from store.model.settings import settings_of
+
+if TYPE_CHECKING:
+    from store.sqlite.file.transactions import Row, Snapshot, Write
+
+MOST_REMEMBERED = 65_536
+
+Asked = TypeVarTuple("Asked")
+Found = TypeVar("Found")
+Config = TypeVar("Config", bound=NamedTuple)
+
+
+class StoredSettings(Generic[Config]):
+    """The columns that hold the settings of one kind of thing, in its own table or its reader's."""
+
+    def __init__(self, kind: type[Config], table: str) -> None:
+        self._kind = kind
+        self._columns: dict[str, tuple[str, str]] = {}
+        for name, setting in settings_of(kind).items():
+            own, _, column = (setting.column or name).rpartition(".")
+            self._columns[name] = own or table, column
+        types = (field.__origin__ for field in kind.__annotations__.values())
+        self._decoders = [_DECODERS.get(type_) for type_ in types]
+
+    @property
+    def columns(self) -> str:
+        """Every column with its table, as `select` lists them: `read` takes them as the last."""
+        return ", ".join(f"{table}.{column}" for table, column in self._columns.values())
+
+    def read(self, row: Row) -> Config:
+        """The settings of a thing, from a row that ends with the columns."""
+        values = zip(self._decoders, row[-len(self._decoders) :], strict=True)
+        return self._kind._make(decode(value) if decode else value for decode, value in values)
+
+    def insert(self, tx: Write, table: str, config: Config, **others: object) -> int:
+        """Insert the row of a thing into one of the tables, with other columns; the row's id."""
+        row = {**self._values(table, config), **others}
+        names, parameters = ", ".join(row), ", ".join(f":{column}" for column in row)
+        return tx.insert(f"insert into {table} ({names}) values ({parameters})", row)
+
+    def update(self, tx: Write, table: str, config: Config, **key: int) -> None:
+        """Change the row of a thing in one of the tables; `key` is its column and value."""
+        values = self._values(table, config)
+        changes, rows = (
+            [f"{column} = :{column}" for column in columns] for columns in (values, key)
+        )
+        tx.execute(
+            f"update {table} set {', '.join(changes)} where {' and '.join(rows)}", {**values, **key}
+        )
+
+    def _values(self, table: str, config: Config) -> dict[str, object]:
+        return {
+            column: f"[{','.join(map(str, value))}]" if isinstance(value, tuple) else value
+            for value, (own, column) in zip(config, self._columns.values(), strict=True)
+            if own == table
+        }
+
+
+@lru_cache
+def _read_numbers(text: str) -> tuple[int, ...]:
+    # Whole numbers in brackets: JSON, but no need to load its reader.
+    numbers = text[1:-1]
+    return tuple(map(int, numbers.split(","))) if numbers else ()
+
+
+_DECODERS: dict[object, Callable[[Any], object]] = {
+    bool: bool,
+    tuple[int, ...]: _read_numbers,
+}
+
+
+class Memory:
+    """What look-ups found in one generation of the settings."""
+
+    __slots__ = ("answers", "generation")
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self.answers: dict[Any, Any] = {}
+
+
+def remembered(
+    look_up: Callable[[Snapshot, *Asked], Found],
+) -> Callable[[Snapshot, *Asked], Found]:
+    """Make a look-up of settings, which never change in place, answer from memory.
+
+    What it raises is not remembered. A transaction that has changed settings itself looks anew.
+    """
+
+    @wraps(look_up)
+    def answer(tx: Snapshot, *asked: *Asked) -> Found:
+        answers = tx.memory().answers
+        place = (look_up, asked)
+        try:
+            found: Found = answers[place]
+        except TypeError:
+            # Nothing is remembered of what is no name: the look-up says so.
+            return look_up(tx, *asked)
+        except KeyError:
+            found = look_up(tx, *asked)
+            if len(answers) >= MOST_REMEMBERED:
+                answers.clear()
+            answers[place] = found
+        return found
+
+    return answer
