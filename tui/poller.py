@@ -147,7 +147,7 @@ class Poller(Widget):
             self.post_message(PollFailed(error))
 
     def _see(self, store: Store, question: Question | None, unless_unchanged: bool) -> Sight | None:
-        version, now = store.changed(), store.clock.boot()
+        version, now = store.changed(), store.monotonic()
         is_due = now - self._looked >= 1000 * max(self.interval, self._cost / MOST_IDLE_SHARE)
         if unless_unchanged and version == self._version and not is_due:
             return None

@@ -20,7 +20,7 @@ class Seldom(Generic[Answer]):
 
     def __call__(self, store: Store) -> Answer:
         """The answer, at most that old."""
-        now = store.clock.boot()
+        now = store.monotonic()
         if self._answered is None or now - self._answered[0] >= 1000 * self._seconds:
             self._answered = (now, self._question(store))
         return self._answered[1]

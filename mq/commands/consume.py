@@ -187,7 +187,7 @@ class TopicReading:
     def __init__(
         self, context: Context, store: "Store", request: Request, interrupts: Interrupts
     ) -> None:
-        now = store.clock.wall()
+        now = store.wall()
         self._context = context
         self._store = store
         self._request = request

@@ -117,7 +117,7 @@ class _Run:
         self._store = store
         self._request = request
         self._interrupts = interrupts
-        self._filter = Filter(command, store.path, context.diagnostics, interrupts)
+        self._filter = Filter(command, store.location, context.diagnostics, interrupts)
         self._sink = Sink(store, request.destination)
 
     def from_topic(self) -> None:
@@ -132,7 +132,7 @@ class _Run:
             member=request.member,
             session_timeout=request.session_timeout,
             max_poll_interval=LONGEST_PRINTING,
-            start=parse_position(request.start or "earliest", store.clock.wall()),
+            start=parse_position(request.start or "earliest", store.wall()),
             timeout=self._context.timeout,
         )
         self._interrupts.hold()

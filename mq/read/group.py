@@ -47,7 +47,7 @@ class GroupReading:
     def batches(self) -> Iterator[list[Record]]:
         """The records that are to be printed, a batch to be committed at a time."""
         while not self._is_at_end():
-            now = self._store.clock.wall()
+            now = self._store.wall()
             polled = self._consumer.poll(self._batch, self._pause(now))
             report_losses(self._consumer, self._diagnostics)
             yield from in_batches(self._before_end(polled), self._batch)

@@ -50,7 +50,7 @@ class Scan:
     def batches(self) -> Iterator[list[Record]]:
         """The records, in lists that are as long as they can be without waiting."""
         while True:
-            now = self._store.clock.wall()
+            now = self._store.wall()
             yield from in_batches(self._present())
             if not self._follow or self._is_over(now):
                 return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from mq.cli.context import STORE_VARIABLE
 from mq.cli.diagnostics import Diagnostics
@@ -22,11 +21,11 @@ class Filter:
     """Runs the command, without a shell; what it says on stderr is passed on when it has ended."""
 
     def __init__(
-        self, command: Sequence[str], store: Path, diagnostics: Diagnostics, interrupts: Interrupts
+        self, command: Sequence[str], store: str, diagnostics: Diagnostics, interrupts: Interrupts
     ) -> None:
         require_command(command)
         self._command = command
-        self._environment = {**os.environ, STORE_VARIABLE: str(store)}
+        self._environment = {**os.environ, STORE_VARIABLE: store}
         self._diagnostics = diagnostics
         self._interrupts = interrupts
 

@@ -8,7 +8,6 @@ import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Thread
 from time import monotonic
@@ -100,14 +99,14 @@ class Job:
                 self._last_line = text.strip()[:LONGEST_ERROR] or self._last_line
 
 
-def environment(store: Path) -> dict[str, str]:
+def environment(store: str) -> dict[str, str]:
     """What every command finds in its environment, without what an outer `mq work` put there."""
     kept = {
         name: text
         for name, text in os.environ.items()
         if name not in _OURS and not name.startswith(_HEADER_PREFIX)
     }
-    return kept | {STORE_VARIABLE: str(store)}
+    return kept | {STORE_VARIABLE: store}
 
 
 def variables(item: Record | SharedRecord | Message, deliveries: int) -> dict[str, str | bytes]:

@@ -89,7 +89,7 @@ class Worker(Generic[Item]):
         self._policy = policy
         self._interrupts = interrupts
         self._diagnostics = diagnostics
-        self._environment = environment(store.path)
+        self._environment = environment(store.location)
         self._waiting: deque[Task[Item]] = deque()
         self._running: dict[Job, Task[Item]] = {}
         self._signals = 0

@@ -150,13 +150,13 @@ class FarAhead:
     """Counts records whose time lies further in the future than clocks differ."""
 
     def __init__(self, store: Store) -> None:
-        self._clock = store.clock
+        self._store = store
         self._number = 0
         self._furthest = 0
 
     def count(self, records: Sequence[NewRecord]) -> None:
         """Look at the times of records that were stored."""
-        now = self._clock.wall()
+        now = self._store.wall()
         for record in records:
             time = record.timestamp
             if isinstance(time, int) and time > now + FAR_AHEAD:

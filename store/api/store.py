@@ -123,6 +123,10 @@ class Store(
         """The store's wall clock in Unix milliseconds."""
         return self.clock.wall()
 
+    def monotonic(self) -> int:
+        """Milliseconds by a clock that is never set, for lengths of time."""
+        return self.clock.boot()
+
     @property
     def clock(self) -> Clock:
         """Where the store takes its time from."""

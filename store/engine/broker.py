@@ -34,6 +34,9 @@ class Broker(
     def wall(self) -> int:
         """The engine's wall clock in Unix milliseconds."""
 
+    def monotonic(self) -> int:
+        """Milliseconds by a clock that is never set, for lengths of time."""
+
     def producer(self, name: str) -> NamedProducer:
         """Begin a new incarnation of a named producer; older ones are fenced."""
 

@@ -160,7 +160,7 @@ def prepare_reset(group: str, topic: str, partition: int | None, word: str) -> P
     place = topic if partition is None else f"{topic}/{partition}"
 
     def deed(store: Store) -> Deed:
-        target = parse_position(word, store.clock.wall())
+        target = parse_position(word, store.wall())
         changes = store.plan_reset(group, target, scope)
         live = store.group(group).members
         force = " --force" if live else ""

@@ -132,7 +132,7 @@ def _reset(store: Store, stall: Stall, words: list[str]) -> str:
 
 
 def _position(store: Store, word: str) -> Position:
-    return parse_position(word, store.clock.wall())
+    return parse_position(word, store.wall())
 
 
 def _scope(stall: Stall) -> Scope:

@@ -35,7 +35,7 @@ class Drift:
 
 def topology_files(store: Store, working: Path) -> list[Path]:
     """The files that declare topologies, beside the store, here, and in `configs` of both."""
-    beside = Path(store.path).parent.resolve()
+    beside = Path(store.location).parent.resolve()
     folders = [folder for base in (beside, working) for folder in (base, base / "configs")]
     found = {
         file.resolve(): file

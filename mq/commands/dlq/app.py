@@ -70,7 +70,7 @@ def peek(
     """
     context = current_context()
     with context.open_store() as store:
-        choice = parse_message_conditions(where or [], store.clock.wall())
+        choice = parse_message_conditions(where or [], store.wall())
         if group_by is not None:
             groups = store.dead_letter_groups(queue, group_by, choice)
             context.output.listing(GROUPS, islice(groups, number))

@@ -33,7 +33,7 @@ class Choice:
         self, store: Store, ids: Sequence[str] | None, where: Sequence[str] | None
     ) -> None:
         self._ids = {id.lower() for id in ids or ()}
-        self._holds = parse_message_conditions(where or [], store.clock.wall())
+        self._holds = parse_message_conditions(where or [], store.wall())
 
     def __call__(self, letter: Message) -> bool:
         """Whether a dead letter is among them."""

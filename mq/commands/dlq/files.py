@@ -44,7 +44,7 @@ def export_letters(
     context = current_context()
     with context.open_store() as store:
         source = store.dead_letter_queue(queue)
-        choice = parse_message_conditions(where or [], store.clock.wall())
+        choice = parse_message_conditions(where or [], store.wall())
         watch = Watch()
         with context.diagnostics.progress(
             f"export {source}", shown=context.output.is_in_file
@@ -96,7 +96,7 @@ def import_letters(
         except BadRecord as error:
             raise BadInput(f"line {numbers[error.index]}: {error.message}", error.hint) from None
         after = store.queue(target)
-        _warn_of_the_future(context, stored, store.clock.wall())
+        _warn_of_the_future(context, stored, store.wall())
     gone = before.messages + len(stored) - after.messages
     if stored and gone > 0:
         context.diagnostics.warning(

@@ -65,7 +65,7 @@ def create(
         group = store.create_group(
             name, topics=topics or (), if_not_exists=if_not_exists, **settings
         )
-        now = store.now(), store.clock.wall()
+        now = store.now(), store.wall()
     report_document(context, _document(group, *now), f"group {name} of {_topics_text(group)}")
 
 
@@ -128,7 +128,7 @@ def show(names: Names) -> None:
     context = current_context()
     with context.open_store() as store:
         groups = [store.group(name) for name in dict.fromkeys(names)]
-        now = store.now(), store.clock.wall()
+        now = store.now(), store.wall()
     if context.output.is_json:
         write_documents(context, [_document(group, *now) for group in groups])
     elif context.output.format is Format.TABLE:
@@ -176,7 +176,7 @@ def members(name: Name) -> None:
     context = current_context()
     with context.open_store() as store:
         group = store.group(name)
-        now = store.now(), store.clock.wall()
+        now = store.now(), store.wall()
     context.output.listing(member_columns(*now), group.members)
 
 

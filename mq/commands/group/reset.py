@@ -141,7 +141,7 @@ def _target(
 ) -> Target:
     from store import Shift
 
-    now = store.clock.wall()
+    now = store.wall()
     if to is not None:
         return parse_position(to, now)
     if shift is not None:
@@ -166,7 +166,7 @@ def _apply(
 def _undo_path(store: Store, group: str, given: str | None) -> Path:
     if given is not None:
         return Path(given)
-    now = datetime.fromtimestamp(store.clock.wall() / 1000, UTC)
+    now = datetime.fromtimestamp(store.wall() / 1000, UTC)
     return free_path(f"{group}.reset-{now:%Y%m%dT%H%M%S}")
 
 

@@ -85,13 +85,13 @@ def peek(
             show_history(context, store, source)
             return
         is_queue = store.kind(source.name, "topic", "queue") == "queue"
-        begin = _start(source, start, store.clock.wall())
+        begin = _start(source, start, store.wall())
         if is_queue:
             peek_queue(context, store, source, begin, number, states=state or [], where=where or [])
             return
         if state:
             raise BadInput("only messages of a queue have a state", hint="leave out --state")
-        condition = parse_conditions(where or [], store.clock.wall())
+        condition = parse_conditions(where or [], store.wall())
         records = filter(condition, _records(store, record_address(source), begin))
         watch = Watch()
         _show(context, watch.over(islice(records, number)))

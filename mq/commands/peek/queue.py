@@ -38,7 +38,7 @@ def peek_queue(
     if source.partition is not None:
         raise BadInput(f"{source.name} is a queue: it has no partitions", hint=source.name)
     wanted = parse_states(states)
-    holds = parse_message_conditions(where, store.clock.wall())
+    holds = parse_message_conditions(where, store.wall())
     messages = _messages(store, source, begin)
     chosen = (message for message in messages if message.state in wanted and holds(message))
     show_messages(context, islice(chosen, number), MESSAGE_COLUMNS)

@@ -75,7 +75,7 @@ def create(
     check_name(name, "share name")
     given = read_settings(ShareConfig, _given(lease, max_deliveries, max_in_flight, dlq))
     with context.open_store() as store:
-        place = parse_position(start, store.clock.wall())
+        place = parse_position(start, store.wall())
         share = store.create_share(name, topic, start=place, if_not_exists=if_not_exists, **given)
     told = ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in
                      write_settings(share.config).items())  # fmt: skip
@@ -191,7 +191,7 @@ def reset(
     """
     context = current_context()
     with context.open_store() as store:
-        place = parse_position(to, store.clock.wall())
+        place = parse_position(to, store.wall())
         if apply:
             changes = store.reset_share(name, place, force=force)
         else:

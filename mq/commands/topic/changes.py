@@ -116,7 +116,7 @@ def _risks(store: Store, before: TopicStatus, new: TopicConfig) -> dict[str, str
 
 
 def _older(store: Store, topic: TopicStatus, new: TopicConfig) -> int:
-    limit = max(0, store.clock.wall() - (new.retention or 0))
+    limit = max(0, store.wall() - (new.retention or 0))
     return sum(
         store.resolve(topic.name, Position("came", limit), partition.partition) - partition.start
         for partition in topic.partitions
@@ -157,7 +157,7 @@ def trim(
     if place.offset is not None:
         raise BadInput(f"{address} is one record", hint=f"mq topic trim {place.name} --before …")
     with context.open_store() as store:
-        position = parse_position(before, store.clock.wall())
+        position = parse_position(before, store.wall())
         if position.kind == "committed":
             raise BadInput("--before committed names no group", hint="give an offset or a time")
         planned = store.trim_preview(place.name, position, place.partition)
