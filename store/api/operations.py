@@ -146,13 +146,14 @@ class OperationCalls(Calls):
         with self._write() as tx:
             store_time.trust_wall_clock(tx)
 
-    def verify(self) -> list[Finding]:
+    def verify(self, *, progress: Progress | None = None) -> list[Finding]:
         """Check the file, every row, counter and record's checksum; an empty list: all is well.
 
-        It goes on past damage, and lists all of it.
+        It goes on past damage, and lists all of it. `progress` is called with how many of how many
+        records were read.
         """
         with self._read() as tx:
-            return sqlite.operations.maintenance.verify_all(tx)
+            return sqlite.operations.maintenance.verify_all(tx, progress)
 
     def lost_commits(self) -> Loss | None:
         """How many confirmed commits are missing in the file, and since when; see `Loss`.

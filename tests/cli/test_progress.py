@@ -186,6 +186,7 @@ LONG = {
     "dlq purge graves --where age>0s --yes": "purge graves",
     "dlq export graves": "export graves",
     "backup copy.db": "back up",
+    "verify": "verify",
     "consume orders": "consume orders",
     "consume orders -g g": "consume orders",
     "consume emails": "consume emails",

@@ -40,7 +40,8 @@ def _verified(context: Context) -> tuple[list[Finding], int]:
 
     try:
         with context.open_store() as store:
-            findings = store.verify()
+            with context.diagnostics.progress("verify") as progress:
+                findings = store.verify(progress=progress.at)
             return findings, 0 if findings else store.status().records
     except Damaged:
         # Too damaged to be opened, which is not all that is to be said of it.

@@ -30,6 +30,7 @@ class Verification:
         self._connection = connection
         self._unreadable: dict[str, str] = {}
         self._lacking: set[str] = set()
+        self.checked = 0
         self.places = RowPlaces({table: self._named(table) for table in NEEDED})
 
     def findings(self) -> Iterator[Finding]:
@@ -182,8 +183,7 @@ class Verification:
                 continue
             record, timestamp, *_, bytes_held = row
             where = self.places.record(record)
-            count += 1
-            held += bytes_held
+            count, held, self.checked = count + 1, held + bytes_held, self.checked + 1
             if not is_intact(*row[:-1]):
                 yield Finding(where, f"{CHECKSUM}: the record is damaged")
                 if not isinstance(timestamp, int):

@@ -29,8 +29,8 @@ def back_up(database: Database, target: Path, progress: Progress | None = None) 
         raise Exists(f"{target} exists already", hint="name a new file")
     with drafts.new_file(target, database.timeout, keeps_lock=False) as draft:
         with translated(target), database.this_thread():
-            _copy(database, draft, progress)
-        _check(draft, database.path, database.clock, database.timeout)
+            _copy(database, draft, _first_half(progress))
+        _check(draft, database.path, database.clock, database.timeout, progress)
     return target.stat().st_size
 
 
@@ -62,9 +62,9 @@ def restore(
         _refuse_foreign(target, clock, timeout)
         with drafts.new_file(target, timeout, over=True) as draft:
             with translated(backup):
-                drafts.write_copy(connection, draft, progress)
+                drafts.write_copy(connection, draft, _first_half(progress))
                 migrations.bring_up(draft)
-            _check(draft, backup, clock, timeout)
+            _check(draft, backup, clock, timeout, progress)
     return contents(target, clock, timeout)
 
 
@@ -113,10 +113,22 @@ def _refuse_foreign(target: Path, clock: Clock, timeout: float) -> None:
         return
 
 
-def _check(draft: Path, source: Path, clock: Clock, timeout: float) -> None:
+def _first_half(progress: Progress | None) -> Progress | None:
+    """A byte counts half when it is written, and half when it was verified."""
+    return progress and (lambda written, size: progress(written // 2, size))
+
+
+def _second_half(progress: Progress, size: int) -> Progress:
+    return lambda done, total: progress(size // 2 + size * done // max(2 * total, 1), size)
+
+
+def _check(
+    draft: Path, source: Path, clock: Clock, timeout: float, progress: Progress | None
+) -> None:
     copy = Database(draft, clock, timeout)
+    verified = progress and _second_half(progress, draft.stat().st_size)
     try:
-        _refuse(maintenance.verify(draft), source)
+        _refuse(maintenance.verify(draft, verified), source)
     finally:
         copy.close()
         drafts.remove_lock(draft)

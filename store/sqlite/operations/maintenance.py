@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from store.model.errors import BadInput
-from store.model.maintenance import Finding, StoreStatus
+from store.model.maintenance import Finding, Progress, StoreStatus
 from store.sqlite.file import files
 from store.sqlite.file.connections import translated
 from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.drafts import watched
 
 
 def status(tx: Snapshot) -> StoreStatus:
@@ -59,9 +60,9 @@ def losses(tx: Snapshot) -> Iterator[Finding]:
         yield Finding("file", describe_loss(loss))
 
 
-def verify_all(tx: Snapshot) -> list[Finding]:
+def verify_all(tx: Snapshot, progress: Progress | None = None) -> list[Finding]:
     """What `verify` finds in the file of a store, and the confirmed commits that it lacks."""
-    found = list(verify(tx.database.path))
+    found = list(verify(tx.database.path, progress))
     try:
         return [*losses(tx), *found]
     except sqlite3.Error:
@@ -69,16 +70,32 @@ def verify_all(tx: Snapshot) -> list[Finding]:
         return found
 
 
-def verify(path: Path) -> Iterator[Finding]:
+def verify(path: Path, progress: Progress | None = None) -> Iterator[Finding]:
     """Everything that is wrong with the file, the counters and the records, as it is found.
 
-    Not by the connection of a store: a file may be too damaged to be opened as one.
+    Not by the connection of a store: a file may be too damaged to be opened as one. `progress` is
+    called with how many of how many records were read; before them comes the rest of the file.
     """
     from store.sqlite.damage.suspicion import inspecting
     from store.sqlite.damage.verification import Verification
 
     with translated(path), inspecting(path) as connection:
-        yield from Verification(connection).findings()
+        verification = Verification(connection)
+        if progress is None:
+            yield from verification.findings()
+            return
+        total = _records(connection)
+        with watched(connection, lambda: progress(verification.checked, total)):
+            yield from verification.findings()
+
+
+def _records(connection: sqlite3.Connection) -> int:
+    try:
+        sql = "select total(records) from mq_partitions"
+        return int(connection.execute(sql).fetchone()[0])
+    except sqlite3.Error:
+        # What is wrong with that table is found later.
+        return 0
 
 
 def free_pages(tx: Write, pages: int) -> int:
