@@ -7,25 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
 
 from mq.cli.app import app
 from mq.commands import ALIASES, GLOBAL_PANEL, LazyCommand
+from store.model.groups import GroupConfig
+from store.model.messages import QueueConfig
+from store.model.settings import settings_of
+from store.model.shares import ShareConfig
+from store.model.topics import TopicConfig
 from store.topology.kinds import KINDS, Kind
 
 TARGET = Path(__file__).with_name("cli.md")
 TOPOLOGY = Path(__file__).with_name("topology.md")
 _FIRST, _LAST = "<!-- keys: written by docs/generate_cli.py -->\n", "<!-- end of keys -->"
-# Where the options stand that keys are called after. All of a queue's are those of alter.
+_CONFIGS: dict[str, type[NamedTuple]] = {
+    "topic": TopicConfig,
+    "queue": QueueConfig,
+    "group": GroupConfig,
+    "share": ShareConfig,
+}
+# The command whose options explain the keys that are no settings.
 _COMMANDS = {
     "topic": "mq topic create",
-    "queue": "mq queue alter",
     "exchange": "mq exchange create",
     "binding": "mq bind",
-    "group": "mq group create",
     "share": "mq share create",
 }
 # What the command takes as arguments, or one by one.
@@ -136,7 +145,7 @@ def with_keys(text: str) -> str:
     head, rest = text.split(_FIRST, 1)
     _, tail = rest.split(_LAST, 1)
     found = dict(commands())
-    tables = [_keys(kind, found[_COMMANDS[kind.name]]) for kind in KINDS.values()]
+    tables = [_keys(kind, found.get(_COMMANDS.get(kind.name, ""))) for kind in KINDS.values()]
     return "\n".join([head + _FIRST, *tables, _LAST + tail])
 
 
@@ -150,6 +159,9 @@ def _keys(kind: Kind, command: Any) -> str:
 
 
 def _help_of(kind: Kind, key: str, command: Any) -> str:
+    config = _CONFIGS.get(kind.name)
+    if config is not None and key in settings_of(config):
+        return settings_of(config)[key].help
     if told := _TOLD.get((kind.name, key)):
         return told
     option = f"--{key.replace('_', '-')}"

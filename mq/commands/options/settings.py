@@ -17,12 +17,15 @@ IfNotExists = Annotated[
 
 
 def with_settings(
-    defaults: NamedTuple, *, without: Collection[str] = ()
+    defaults: NamedTuple, *, without: Collection[str] = (), alters: bool = False
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command an option for each setting, in the place of its parameter `settings`."""
+    """Give a command an option for each setting, in the place of its parameter `settings`.
+
+    One that alters keeps what is not given, so its help tells no defaults.
+    """
     config = type(defaults)
     options = [
-        _option(name, setting, getattr(defaults, name))
+        _option(name, setting, getattr(defaults, name), alters)
         for name, setting in settings_of(config).items()
         if name not in without
     ]
@@ -36,7 +39,8 @@ def with_settings(
         own = signature(command, eval_str=True)
         parameters = []
         for parameter in own.parameters.values():
-            parameters += options if parameter.name == "settings" else [parameter]
+            named = parameter.replace(kind=Parameter.KEYWORD_ONLY)
+            parameters += options if parameter.name == "settings" else [named]
         # Typer builds a command from these two.
         run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {each.name: each.annotation for each in parameters}
@@ -45,16 +49,16 @@ def with_settings(
     return decorate
 
 
-def _option(name: str, setting: Setting, default: Any) -> Parameter:
+def _option(name: str, setting: Setting, default: Any, alters: bool) -> Parameter:
     flag = f"--{name.replace('_', '-')}"
     is_flag = isinstance(default, bool)
     option = typer.Option(
         f"{flag}/--no-{flag[2:]}" if is_flag else flag,
         metavar=setting.notation.metavar or None,
-        help=_help(setting, default),
+        help=setting.help if alters else _help(setting, default),
     )
     annotation = Annotated[bool | None, option] if is_flag else Annotated[str | None, option]
-    return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
 def _help(setting: Setting, default: Any) -> str:

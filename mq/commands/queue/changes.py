@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from store.model.queues import QueueStatus
 
 
-@with_settings(QueueConfig())
+@with_settings(QueueConfig(), alters=True)
 def alter(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     settings: Settings,

@@ -8,22 +8,13 @@ from mq.cli.context import Context, current_context
 from mq.cli.output import Column, Format
 from mq.commands import CommandGroup
 from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
-from mq.commands.topic.changes import alter, trim
+from mq.commands.options.settings import IfNotExists, Settings, with_settings
+from mq.commands.topic.changes import Compact, alter, trim, with_compact
 from mq.commands.topic.columns import compact as compact_now, latest
-from mq.commands.topic.options import (
-    Cleanup,
-    Compact,
-    CompactionLag,
-    MaxMessage,
-    Retention,
-    RetentionBytes,
-    TombstoneDelay,
-    topic_settings,
-)
 from store.model.addresses import check_name
 from store.model.settings import write_settings
 from store.model.text import counted, describe_size, format_time
-from store.model.topics import PartitionStatus, TopicStatus
+from store.model.topics import PartitionStatus, TopicConfig, TopicStatus
 
 if TYPE_CHECKING:
     from store import Store
@@ -34,6 +25,7 @@ Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
 
 
 @app.command("create")
+@with_settings(TopicConfig())
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     partitions: Annotated[
@@ -43,26 +35,17 @@ def create(
             help="How many members of a group can work at once; it can only grow.",
         ),
     ] = 1,
-    retention: Retention = None,
-    retention_bytes: RetentionBytes = None,
-    cleanup: Cleanup = None,
+    *,
+    settings: Settings,
     compact: Compact = False,
-    tombstone_delay: TombstoneDelay = None,
-    compaction_lag: CompactionLag = None,
-    max_message: MaxMessage = None,
-    if_not_exists: Annotated[
-        bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
-    ] = False,
+    if_not_exists: IfNotExists = False,
 ) -> None:  # fmt: skip
     """Create a topic, and the store if there is none.
 
     Unless told otherwise records are kept for 7d and a record has at most 1MiB.
     """
     check_name(name, "topic name")
-    settings = topic_settings(
-        cleanup, compact, retention=retention, retention_bytes=retention_bytes,
-        tombstone_delay=tombstone_delay, compaction_lag=compaction_lag, max_message=max_message,
-    )  # fmt: skip
+    settings = with_compact(settings, compact)
     context = current_context()
     with context.open_store(create=True) as store:
         topic = store.create_topic(

@@ -11,16 +11,7 @@ from mq.cli.dry_run import trial
 from mq.cli.output import Column
 from mq.commands.options.reporting import DryRun, report_done
 from mq.commands.options.setting_changes import CHANGES, Change, changed_settings, sentence_of
-from mq.commands.topic.options import (
-    Cleanup,
-    Compact,
-    CompactionLag,
-    MaxMessage,
-    Retention,
-    RetentionBytes,
-    TombstoneDelay,
-    topic_settings,
-)
+from mq.commands.options.settings import Settings, with_settings
 from store.model.addresses import parse_address
 from store.model.discarding import topic_settings_that_discard
 from store.model.errors import BadInput
@@ -33,19 +24,28 @@ if TYPE_CHECKING:
     from store import Store
 
 
+Compact = Annotated[bool, typer.Option("--compact", help="The same as --cleanup compact.")]
+
+
+def with_compact(settings: Settings, compact: bool) -> Settings:
+    """Add what `--compact` says to the settings that were given; raises `BadInput`."""
+    if not compact:
+        return settings
+    if settings.get("cleanup", "compact") != "compact":
+        raise BadInput("--compact says compact, --cleanup something else", hint="give one of them")
+    return {**settings, "cleanup": "compact"}
+
+
+@with_settings(TopicConfig(), alters=True)
 def alter(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     partitions: Annotated[
         int | None,
         typer.Option("-p", "--partitions", metavar="N", help="More partitions; most keys move."),
     ] = None,
-    retention: Retention = None,
-    retention_bytes: RetentionBytes = None,
-    cleanup: Cleanup = None,
+    *,
+    settings: Settings,
     compact: Compact = False,
-    tombstone_delay: TombstoneDelay = None,
-    compaction_lag: CompactionLag = None,
-    max_message: MaxMessage = None,
     dry_run: DryRun = False,
 ) -> None:
     """Change settings of a topic; what is not given stays.
@@ -53,10 +53,7 @@ def alter(
     More partitions, and keeping less than before, can't be taken back: they are asked about on a
     terminal and need --yes off it.
     """
-    settings = topic_settings(
-        cleanup, compact, retention=retention, retention_bytes=retention_bytes,
-        tombstone_delay=tombstone_delay, compaction_lag=compaction_lag, max_message=max_message,
-    )  # fmt: skip
+    settings = with_compact(settings, compact)
     if not settings and partitions is None:
         raise BadInput("there is nothing to change", hint=f"mq topic alter {name} --retention 3d")
     context = current_context()

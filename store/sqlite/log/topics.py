@@ -9,7 +9,7 @@ from store.model.errors import BadInput, Conflict, Exists, NotFound
 from store.model.settings import check_settings
 from store.model.topics import PartitionStatus, TopicConfig, TopicStatus
 from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.file.settings import remembered
+from store.sqlite.file.settings import StoredSettings, remembered
 from store.sqlite.file.transactions import array
 
 MOST_PARTITIONS = 10_000
@@ -142,12 +142,7 @@ def create(tx: Write, name: str, partitions: int, config: TopicConfig) -> Topic:
         "insert into mq_channels (name, kind, created) values (:name, 'topic', :created)",
         {"name": name, "created": tx.wall},
     )
-    tx.execute(
-        "insert into mq_topics (channel, retention, retention_bytes, cleanup, tombstone_delay,"
-        " compaction_lag, max_message) values (:channel, :retention, :retention_bytes, :cleanup,"
-        " :tombstone_delay, :compaction_lag, :max_message)",
-        {"channel": channel, **config._asdict()},
-    )
+    _SETTINGS.insert(tx, "mq_topics", config, channel=channel)
     _add_partitions(tx, channel, range(partitions))
     return find(tx, name)
 
@@ -169,15 +164,16 @@ def _add_partitions(tx: Write, channel: int, numbers: range) -> None:
     )
 
 
-_COLUMNS = (
-    "select c.name, c.id, c.created, t.retention, t.retention_bytes, t.cleanup, t.tombstone_delay,"
-    " t.compaction_lag, t.max_message from mq_channels c join mq_topics t on t.channel = c.id"
+_SETTINGS = StoredSettings(TopicConfig, "mq_topics")
+_ROWS = (
+    f"select mq_channels.name, mq_channels.id, mq_channels.created, {_SETTINGS.columns}"
+    " from mq_channels join mq_topics on mq_topics.channel = mq_channels.id"
 )
 
 
 def configs(tx: Snapshot) -> dict[str, TopicConfig]:
     """The settings of every topic, by name."""
-    return {row[0]: TopicConfig(*row[3:]) for row in tx.rows(f"{_COLUMNS} order by c.name")}
+    return {row[0]: _SETTINGS.read(row) for row in tx.rows(f"{_ROWS} order by mq_channels.name")}
 
 
 def partition_counts(tx: Snapshot) -> dict[str, int]:
@@ -208,16 +204,16 @@ def find_or_none(tx: Snapshot, name: str) -> Topic | None:
 
 @remembered
 def _settings(tx: Snapshot, name: str) -> tuple[int, int, TopicConfig, int] | None:
-    row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
+    row = tx.row(f"{_ROWS} where mq_channels.name = :name", {"name": name})
     if row is None:
         return None
-    _, channel, created, *settings = row
+    channel, created = row[1:3]
     # Numbers count from 0 without gaps, so the last one tells how many there are.
     partitions: int = tx.value(
         "select max(number) + 1 from mq_partitions where channel = :channel",
         {"channel": channel},
     )
-    return channel, created, TopicConfig(*settings), partitions
+    return channel, created, _SETTINGS.read(row), partitions
 
 
 def names(tx: Snapshot) -> list[str]:
@@ -234,12 +230,7 @@ def alter(tx: Write, name: str, partitions: int | None, settings: dict[str, obje
         _grow(tx, topic, partitions)
     config = topic.config._replace(**settings)  # type: ignore[arg-type]
     check_settings(config)
-    tx.execute(
-        "update mq_topics set retention = :retention, retention_bytes = :retention_bytes,"
-        " cleanup = :cleanup, tombstone_delay = :tombstone_delay,"
-        " compaction_lag = :compaction_lag, max_message = :max_message where channel = :channel",
-        {"channel": topic.id, **config._asdict()},
-    )
+    _SETTINGS.update(tx, "mq_topics", config, channel=topic.id)
     return find(tx, name)
 
 
