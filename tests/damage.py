@@ -51,3 +51,12 @@ def overwrite_indexed(path: Path, table: str, text: str) -> None:
             begin, end = (page - 1) * 4096, page * 4096
             content[begin:end] = content[begin:end].replace(text.encode(), b"~" * len(text))
     path.write_bytes(content)
+
+
+def page_of(path: Path, table: str) -> int:
+    """The number of the page that a table begins on."""
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute(
+            "select rootpage from sqlite_schema where name = ?", (table,)
+        ).fetchone()
+    return int(page)

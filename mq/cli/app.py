@@ -129,6 +129,11 @@ COMMANDS = {
         _OPERATIONS,
         "Put a backup in the place of the store.",
     ),
+    "salvage": (
+        "mq.commands.store.salvage",
+        _OPERATIONS,
+        "Copy what is intact in a damaged store to a new one.",
+    ),
     "vacuum": (
         "mq.commands.store.vacuum",
         _OPERATIONS,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from store.model.addresses import Kind
     from store.model.clock import Clock
     from store.model.diagnoses import Diagnosis
-    from store.model.maintenance import Contents, Finding, Loss, Progress, StoreStatus
+    from store.model.maintenance import Contents, Finding, Loss, Progress, Salvaged, StoreStatus
     from store.model.metrics import Family
     from store.model.stalls import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
     from store.model.topics import Seconds
@@ -233,6 +233,26 @@ class FileCalls:
     def verify_file(cls, path: str | os.PathLike[str]) -> list[Finding]:
         """What `verify` finds in the file of a store, also in one too damaged to be opened."""
         return list(sqlite.operations.maintenance.verify(files.resolve(path)))
+
+    @classmethod
+    def salvage(
+        cls,
+        old: str | os.PathLike[str],
+        new: str | os.PathLike[str],
+        *,
+        timeout: Seconds = 30.0,
+        clock: Clock | None = None,
+        progress: Progress | None = None,
+    ) -> Salvaged:
+        """Copy all that is intact in a damaged store to a new file, and tell what is not.
+
+        Ids and offsets stay the same, so receipts and the offsets of groups go on. The damaged
+        file stays as it is. Raises `Exists` when the new file is there already.
+        """
+        from store.sqlite.damage import salvage
+
+        paths = files.resolve(old), files.resolve(new)
+        return salvage.salvage(*paths, clock or SystemClock(), in_seconds(timeout), progress)
 
 
 class TopologyCalls(Calls):

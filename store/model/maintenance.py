@@ -55,6 +55,21 @@ class Finding(NamedTuple):
     problem: str
 
 
+class Lost(NamedTuple):
+    """Something that a salvage could not copy: where it was, what it was, and why."""
+
+    address: str
+    kind: str
+    problem: str
+
+
+class Salvaged(NamedTuple):
+    """What a salvage copied, in records and messages, and all that it could not."""
+
+    records: int
+    lost: list[Lost]
+
+
 class Contents(NamedTuple):
     """What is in the file of a store: its size in bytes, counts, and the newest record's time.
 

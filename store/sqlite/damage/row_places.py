@@ -43,6 +43,12 @@ class RowPlaces:
         kind: Any = self.channels.get(id, ("", ""))[1]
         return bool(kind == "queue")
 
+    def _numbered(self, row: Mapping[str, Any]) -> str:
+        if row.get("id") in self.partitions or row.get("channel") is None:
+            return self.partition(row.get("id"))
+        name = self.channel(row["channel"])
+        return name if self.is_queue(row["channel"]) else f"{name}/{row.get('number')}"
+
     def partition(self, id: Any) -> str:
         """A partition of a topic as `orders/0`, a lane of a queue by the queue's name."""
         channel, number = self.partitions.get(id, (None, None))
@@ -65,11 +71,20 @@ class RowPlaces:
         kind = _text(kind)
         return self.channel(channel) if kind == "queue" else f"{kind} {_text(name)}"
 
+    def _named(self, row: Mapping[str, Any]) -> str:
+        if row.get("id") in self.readers or row.get("name") is None:
+            return self.reader(row.get("id"))
+        kind, name = _text(row.get("kind")), _text(row["name"])
+        return str(name) if kind == "queue" else f"{kind} {name}"
+
     def slot(self, id: Any) -> str:
         """Where a reader stands, as `group NAME orders/0`; a queue's own place by its name."""
         reader, partition = self.slots.get(id, (None, None))
         if reader is None:
             return f"slot {id}"
+        return self._stand(reader, partition)
+
+    def _stand(self, reader: Any, partition: Any) -> str:
         names = (self.reader(reader), self.partition(partition))
         return " ".join(dict.fromkeys(names))
 
@@ -92,16 +107,18 @@ class RowPlaces:
             case "mq_records":
                 return self.record(row["id"])
             case "mq_partitions":
-                return self.partition(row["id"])
+                return self._numbered(row)
             case "mq_channels":
                 return self.channel(row["id"])
             case "mq_readers":
-                return self.reader(row["id"])
+                return self._named(row)
             case "mq_exchanges" | "mq_bindings":
                 id = row.get("exchange", row.get("id"))
                 return f"exchange {self.exchanges.get(id, id)}"
-            case "mq_slots":
+            case "mq_slots" if row.get("id") in self.slots:
                 return self.slot(row["id"])
+            case "mq_slots":
+                return self._stand(row.get("reader"), row.get("partition"))
             case "mq_leases":
                 return self.lease(row["id"], row.get("record"))
             case "mq_attempts":

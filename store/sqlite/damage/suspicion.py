@@ -66,7 +66,7 @@ def _first_finding(path: Path) -> str | None:
     from store.sqlite.damage.verification import Verification
 
     deadline = monotonic() + _LONGEST_SEARCH
-    with suppress(sqlite3.Error, MqError), inspecting(path) as connection:
+    with suppress(sqlite3.Error, UnicodeDecodeError, MqError), inspecting(path) as connection:
         # No answer is worth a longer wait.
         connection.set_progress_handler(lambda: monotonic() > deadline, _OPCODES_BETWEEN_LOOKS)
         finding = next(Verification(connection).structure(), None)

@@ -20,6 +20,8 @@ from store.sqlite.log.damage import CHECKSUM
 
 _PAGE = 1_000
 _MOST_OF_SQLITE = 10_000
+# What SQLite says may itself be damaged text.
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 Row = tuple[Any, ...]
 
 
@@ -53,7 +55,7 @@ class Verification:
     def _as_far_as_it_goes(self, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
         try:
             yield from check()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             if not _is_damage(error):
                 raise
             yield Finding(WHOLE, f"{check.__name__} can't be checked to the end: {error}")
@@ -77,7 +79,7 @@ class Verification:
                 last = row[-len(table.key) :]
                 yield row[: -len(table.key) - 1], row[-len(table.key) - 1]
             return
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             if not _is_damage(error):
                 raise
             self._unreadable[table.name] = str(error)
@@ -87,7 +89,7 @@ class Verification:
                 if row[-len(table.key) :] == last:
                     return
                 yield row[: -len(table.key) - 1], row[-len(table.key) - 1]
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             if not _is_damage(error):
                 raise
 
@@ -150,7 +152,7 @@ class Verification:
         )
         try:
             rows = self._query(sql)
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             if not _is_damage(error):
                 raise
             yield Finding(WHOLE, f"{table.name}.{column} can't be checked: {error}")
@@ -239,7 +241,7 @@ class Verification:
                 ):
                     count, first = count + 1, row[0] + 1
                     yield row
-            except sqlite3.Error as error:
+            except _ERRORS as error:
                 if not _is_damage(error):
                     raise
                 after = self._first_readable(first, end)
@@ -275,7 +277,7 @@ class Verification:
         )
         try:
             rows = self._query(sql, {"first": first, "end": end})
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             if not _is_damage(error):
                 raise
             return None
@@ -383,7 +385,7 @@ def _offset(record: Any) -> Any:
     return record & OFFSET_MASK if isinstance(record, int) else record
 
 
-def _is_damage(error: sqlite3.Error) -> bool:
+def _is_damage(error: Exception) -> bool:
     # Not that the file, or the time for it, was not to be had. A text that is none has no code.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_DAMAGE
 

@@ -40,7 +40,7 @@ def _copy(database: Database, draft: Path, progress: Progress | None) -> None:
         _refuse(Verification(source).sqlite(), database.path)
     try:
         drafts.write_copy(database.read_only(), draft, progress)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         damage = suspicion.damage_behind(error, database.path)
         if damage is None:
             raise

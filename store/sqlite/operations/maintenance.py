@@ -65,7 +65,7 @@ def verify_all(tx: Snapshot, progress: Progress | None = None) -> list[Finding]:
     found = list(verify(tx.database.path, progress))
     try:
         return [*losses(tx), *found]
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         # The row that says what is missing is damaged, and among what was found.
         return found
 
@@ -93,7 +93,7 @@ def _records(connection: sqlite3.Connection) -> int:
     try:
         sql = "select total(records) from mq_partitions"
         return int(connection.execute(sql).fetchone()[0])
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         # What is wrong with that table is found later.
         return 0
 

@@ -64,6 +64,7 @@ class Facts:
     sqlite: tuple[int, ...]
     ahead: int
     objects: frozenset[Object]
+    path: Path = Path("store.db")
     behind: int = 0
     reserve: int = 0
     full_reserve: int = 0
@@ -90,6 +91,7 @@ def facts(tx: Snapshot) -> Facts:
         unused=status.free_bytes,
         largest=_largest(tx),
         lost=losses.lost(tx),
+        path=tx.database.path,
         objects=frozenset(Object(*row) for row in rows),
     )
 
@@ -110,7 +112,7 @@ def examine(facts: Facts) -> Iterator[Diagnosis]:
     yield from _wal(facts)
     yield from _version(facts)
     yield from _clock(facts)
-    yield from _schema(facts.objects)
+    yield from _schema(facts)
 
 
 def damage(tx: Snapshot) -> Iterator[Diagnosis]:
@@ -126,7 +128,7 @@ def broken(path: Path, address: str, problem: str) -> Diagnosis:
     return critical(
         "damaged", STORE if address == WHOLE else address, problem,
         "the file is damaged: what is read from it may be missing or wrong",
-        command("verify"), command("backup", "rescued.db"),
+        command("verify"), command("salvage", str(path), "salvaged.db"),
     )  # fmt: skip
 
 
@@ -234,14 +236,14 @@ def _expected() -> frozenset[tuple[str, str]]:
     return frozenset((found[1], found[2]) for found in created if found)
 
 
-def _schema(objects: frozenset[Object]) -> Iterator[Diagnosis]:
-    expected = _expected()
+def _schema(facts: Facts) -> Iterator[Diagnosis]:
+    objects, expected = facts.objects, _expected()
     present = {(one.kind, one.name) for one in objects}
     for kind, name in sorted(expected - present):
         yield critical(
             "schema_damaged", STORE, f"the {kind} {name} is missing",
             "somebody changed the tables of mq: calls fail, become slow, or go wrong unseen",
-            command("backup", "rescued.db"),
+            command("salvage", str(facts.path), "salvaged.db"),
         )  # fmt: skip
     for one in sorted(objects, key=lambda one: (one.kind, one.name)):
         if (one.kind, one.name) not in expected:
