@@ -83,8 +83,11 @@ class Calls:
 
     def _in_steps(self, step: Callable[[Write], bool]) -> None:
         """Run a bounded step, a transaction each, until it says that nothing is left."""
+        from store.model import steps
+
         while self._step(step):
-            pass
+            if not self._all_or_nothing:
+                steps.give_way()
 
     @frees_room
     def _step(self, step: Callable[[Write], T]) -> T:

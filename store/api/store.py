@@ -337,6 +337,7 @@ class Store(
             freed += step
             if progress is not None:
                 progress(freed * files.PAGE_SIZE, max(unused, freed * files.PAGE_SIZE))
+            model.steps.give_way()
         self._with_reserve(self._database.checkpoint)
         with suppress(StoreFull), self._database.write() as tx:
             tx.require_reserve()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from store import NewMessage, Store
 from store.model.clock import ManualClock
 from store.sqlite.queues import settling
+from tests.store import processes
 from tests.store.queue_invariants import check_queue_invariants
 
 MANY = 2 * settling.STEP + 1
@@ -221,3 +225,51 @@ def with_limits(document: str) -> str:
     content["shares"]["s"] |= limits
     content["groups"]["g"] |= limits
     return yaml.safe_dump(content)
+
+
+def alter(store: Store) -> None:
+    store.alter_queue("q", max_deliveries=1, dlq="dead")
+
+
+def redrive(store: Store) -> None:
+    store.redrive("dead")
+
+
+def undo(store: Store) -> None:
+    store.undo_redrive()
+
+
+def test_others_write_between_the_steps_of_much_that_is_done_at_once(
+    store: Store, path: Path
+) -> None:
+    many = 3_000
+    store.create_queue("dead")
+    store.create_queue("q")
+    store.create_topic("orders")
+    store.send_many("q", [b""] * many)
+    store.nack([m.receipt or "" for m in store.receive("q", many)], delay=600)
+    between = {}
+    for call in (alter, redrive, undo):
+        before = store.topic("orders").partitions[0].end
+        with writing_beside(path):
+            call(store)
+        between[call.__name__] = store.topic("orders").partitions[0].end - before
+
+    # Without a pause between them one of the others comes in by chance.
+    assert between["alter"] >= 5 * many // settling.STEP
+    assert min(between.values()) >= 3, between
+
+
+@contextmanager
+def writing_beside(path: Path) -> Iterator[None]:
+    """A process that stores one record after the other."""
+    writer = processes.start("produce", path, "beside", 0, 1_000_000)
+    reader = Thread(target=lambda: all(writer.stdout or ()))
+    processes.hear(writer)
+    reader.start()
+    try:
+        yield
+    finally:
+        writer.kill()
+        reader.join()
+        writer.communicate()
