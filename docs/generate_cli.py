@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
-from mq.cli.app import app
+from mq.command_line import app
 from mq.commands import ALIASES, GLOBAL_PANEL, LazyCommand
 from store.model.groups import GroupConfig
 from store.model.messages import QueueConfig

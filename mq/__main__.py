@@ -17,7 +17,7 @@ def main() -> int:
     """Run the words of this process and return its exit code."""
     _start_in_utf8()
     gc.set_threshold(_OBJECTS_OF_A_START)
-    from mq.cli.command_line import run
+    from mq.command_line import run
 
     code = run(sys.argv[1:])
     # Started with -m, CPython would end as if killed by SIGINT once Ctrl-C had left the evaluation

@@ -17,7 +17,7 @@ from mq.commands.membership_options import (
     Command,
     Group,
 )
-from mq.work.lease_length import require_lease
+from mq.read.lease_length import require_lease
 from mq.work.processes import require_command
 from mq.work.sources import QueueWork, ShareWork
 from mq.work.topic import TopicWork

@@ -9,9 +9,9 @@ from mq.cli.chaos import warn_of_chaos
 from mq.cli.context import Context
 from mq.cli.diagnostics import Progress
 from mq.cli.interrupts import Interrupts
+from mq.read.lease_length import require_lease
 from mq.read.printer import RecordPrinter
 from mq.text.messages import message_lines
-from mq.work.lease_length import require_lease
 from store.api.store import Store
 from store.crash import crash_point
 from store.model.errors import Damaged, MqError

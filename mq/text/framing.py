@@ -98,7 +98,7 @@ def _draft(item: bytes, form: InputForm) -> NewRecord:
 
 def _envelope_parser(form: InputForm) -> Callable[[bytes], NewRecord]:
     if form.messages:
-        from mq.write.message_inputs import parse_message_envelope
+        from mq.text.message_inputs import parse_message_envelope
 
         return parse_message_envelope
     from mq.text.records import parse_envelope

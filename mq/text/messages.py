@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mq.cli.context import Context
 from mq.cli.output import Column, Format, to_json
-from mq.read.damage_marks import MARK, Watch, damage_fields
+from mq.text.damage_marks import MARK, Watch, damage_fields
 from mq.text.format_string import MESSAGE_FIELDS
 from mq.text.lines import Lines, cell_text, cut, stream_lines
 from mq.text.records import text_field

@@ -12,8 +12,8 @@ from typing import Generic, Protocol, TypeVar
 from mq.cli.diagnostics import Diagnostics
 from mq.cli.interrupts import Interrupts
 from mq.read.group import GroupReading
+from mq.read.lease_length import require_lease
 from mq.work.filter import Filter, FilterFailed
-from mq.work.lease_length import require_lease
 from store.api.consumer import Consumer
 from store.api.store import Store
 from store.api.transaction import Transaction

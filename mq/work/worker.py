@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
+from threading import Event
 from time import monotonic
 from typing import Generic
 
@@ -32,10 +33,11 @@ from store.model.errors import (
     is_of_machine,
     secondary_to,
 )
-from store.sqlite.file.lockfile import pause
 
 # What a doubled retry delay grows to at most, in seconds.
 LONGEST_RETRY_DELAY = 3600.0
+# How long between looks at whether commands that were told to end have ended, in seconds.
+_A_MOMENT = 0.002
 _LONGEST_WAIT = 60.0
 _DAMAGED = "it is damaged: its checksum does not match"
 
@@ -262,8 +264,10 @@ class Worker(Generic[Item]):
     def _abandon(self) -> None:
         self._end_running()
         # Not by a wait for commits: the store may be what failed.
+        never = Event()
+        # Nothing tells when a group of processes has ended.
         while not self._have_all_ended():
-            pause()
+            never.wait(_A_MOMENT)
         self._give_back_waiting()
         if self._running:
             self._source.break_off(list(self._running.values()))

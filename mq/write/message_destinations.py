@@ -143,7 +143,7 @@ def _to_message(record: NewRecord, given: GivenMessage) -> NewMessage:
     group, priority = given.message_group, given.priority
     # Only an envelope makes more of a record.
     if type(record) is not NewRecord:
-        from mq.write.message_inputs import MessageRecord
+        from mq.text.message_inputs import MessageRecord
 
         assert isinstance(record, MessageRecord)
         group = record.message_group if group is None else group

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 
 from store import sqlite
 from store.api.base import Calls, frees_room
-from store.model import clock
 from store.model.addresses import Address
 from store.model.clock import IDLE_AFTER, OVER, SystemClock
 from store.model.topics import in_seconds
-from store.sqlite.file import files
+from store.sqlite.file import files, timekeeping
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from store.model.addresses import Kind
     from store.model.clock import Clock
     from store.model.diagnoses import Diagnosis
+    from store.model.errors import Damaged
     from store.model.maintenance import Contents, Finding, Loss, Progress, Salvaged, StoreStatus
     from store.model.metrics import Family
     from store.model.stalls import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
@@ -29,6 +31,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from store.model.errors import StalePlan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from store.model.errors import Damaged
     from store.sqlite.file.database import Snapshot
     from store.topology.reading import Source
     from store.topology.steps import Plan
@@ -132,7 +137,7 @@ class OperationCalls(Calls):
         While it is more than an hour ahead nothing counts as too old.
         """
         with self._read() as tx:
-            return clock.jump(tx) / 1000
+            return timekeeping.jump(tx) / 1000
 
     @frees_room
     def trust_clock(self) -> None:
@@ -228,6 +233,13 @@ class FileCalls:
         return sqlite.operations.copies.contents(
             files.resolve(path), clock or SystemClock(), in_seconds(timeout)
         )
+
+    @staticmethod
+    def damage_behind(error: BaseException, path: Path) -> Damaged | None:
+        """The damage in the file that may be the reason of an error of any kind, if there is."""
+        from store.sqlite.damage import suspicion
+
+        return suspicion.damage_behind(error, path)
 
     @classmethod
     def verify_file(cls, path: str | os.PathLike[str]) -> list[Finding]:

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from store.sqlite.file.settings import remembered
-
-if TYPE_CHECKING:
-    from store.sqlite.file.transactions import Snapshot, Write
-
-# A wall clock so far ahead of the boot clock was set wrong: then nothing is too old.
-MOST_JUMP = 3_600_000
-# How old the newest known pair of boot time and store time in the file may become.
-CARRIED_EVERY = 60_000
-# A timestamp that is further ahead of the wall clock than this does not tell when its record came.
-CREDIBLE = 1_000
-# One that is further ahead than clocks differ: somebody should know.
+# A timestamp further ahead of the wall clock than clocks differ.
 FAR_AHEAD = 60_000
-# One beyond that is left behind once a log is empty; any other is reached soon enough.
+# A timestamp beyond that is left behind once a log is empty; any other is reached soon enough.
 NOT_SOON = 86_400_000
 # After how many seconds something counts as stalled by default, and what nobody reads.
 OVER = 30.0
@@ -95,133 +82,6 @@ class ManualClock:
         self._wall += round(seconds_down * 1000)
         self._boot = 1_000
         self._boot_id = f"manual-{int(self._boot_id.rpartition('-')[2]) + 1}"
-
-
-def store_time(tx: Snapshot) -> int:
-    """Store time in milliseconds: it runs with the boot clock; a new boot never sets it back."""
-    return tx.database.clock.boot() + _ahead_of_boot(tx)
-
-
-def _ahead_of_boot(tx: Snapshot) -> int:
-    # A change of settings forgets what is remembered, and a boot that no write has begun yet would
-    # be begun anew, by a wall clock that may have jumped meanwhile.
-    if tx.ahead_of_boot is None:
-        tx.ahead_of_boot = _remembered_ahead_of_boot(tx)
-    return tx.ahead_of_boot
-
-
-def _remembered_ahead_of_boot(tx: Snapshot) -> int:
-    clock, answers = tx.database.clock, tx.memory().answers
-    # It stays the same throughout a boot, so it is remembered as settings are.
-    place = (_ahead_of_boot, clock.boot_id())
-    ahead: int | None = answers.get(place)
-    if ahead is None:
-        boot_id, boot, store = tx.rows("select boot_id, boot, store from mq_clock")[0]
-        if boot_id == clock.boot_id() and boot <= clock.boot():
-            tx.database.carried = boot
-            ahead = store - boot
-        else:
-            ahead = _begin_boot(tx, store) - clock.boot()
-        answers[place] = ahead
-    return ahead
-
-
-def _begin_boot(tx: Snapshot, carried: int) -> int:
-    from store.sqlite.file import store_time
-
-    tx.database.carried = -CARRIED_EVERY
-    return max(carried, store_time.newest_legible(tx), tx.database.clock.wall() - wall_ahead(tx))
-
-
-def is_stale(tx: Write) -> bool:
-    """Whether the pair of boot time and store time in the file may be too old."""
-    return not 0 <= tx.database.clock.boot() - tx.database.carried < CARRIED_EVERY
-
-
-def carry(tx: Write) -> None:
-    """Bring the pair of boot time and store time in the file up to now, at most once a minute.
-
-    A new boot whose wall clock is behind goes on from there.
-    """
-    clock, ahead = tx.database.clock, _ahead_of_boot(tx)
-    boot_id, boot = clock.boot_id(), clock.boot()
-    known_id, known = tx.rows("select boot_id, boot from mq_clock")[0]
-    begins = boot_id != known_id or boot < known
-    if begins or boot - known >= CARRIED_EVERY:
-        tx.execute(
-            "update mq_clock set boot_id = :boot_id, boot = :boot, store = :store",
-            {"boot_id": boot_id, "boot": boot, "store": boot + ahead},
-        )
-    if begins:
-        # Others have begun the boot for themselves, and go on from here.
-        tx.execute("update mq_store set generation = generation + 1")
-    # Not before it is stored: what is rolled back was not carried.
-    tx.afterwards.append(partial(setattr, tx.database, "carried", boot))
-
-
-def jump(tx: Snapshot) -> int:
-    """How many milliseconds the wall clock was set ahead since it was right; negative: back."""
-    return tx.wall - tx.now - wall_ahead(tx)
-
-
-def is_right(tx: Snapshot) -> bool:
-    """Whether anything may be too old: a wall clock far ahead of the boot clock was set wrong."""
-    return jump(tx) <= MOST_JUMP
-
-
-@remembered
-def wall_ahead(tx: Snapshot) -> int:
-    """How far the wall clock was ahead of store time when it was last taken as right."""
-    ahead: int = tx.value("select wall_ahead from mq_store")
-    return ahead
-
-
-def arrivals(tx: Snapshot, timestamps: Sequence[int]) -> list[int | None] | None:
-    """When records with these rising timestamps come, in store time, where those do not tell it.
-
-    `None` when they all do.
-    """
-    # Not by a clock that was set ahead: when it is right again, its times lie in the future.
-    latest = min(tx.wall, tx.now + wall_ahead(tx) + MOST_JUMP) + CREDIBLE
-    if not timestamps or timestamps[-1] <= latest:
-        return None
-    return [tx.now if timestamp > latest else None for timestamp in timestamps]
-
-
-def age_of(record: str) -> str:
-    """SQL for how many milliseconds ago a record came, `record` being its alias in the query.
-
-    Its parameters are `moments(tx)`. By its timestamp, unless it was ahead of the clock.
-    """
-    # The bounds also pass over what damage may have left there, such as text.
-    return (
-        f"case when {record}.arrived between 1 and :now then :now - {record}.arrived"
-        f" when {record}.timestamp <= :wall then :wall - {record}.timestamp"
-        f" else max(0, :latest - {record}.timestamp) end"
-    )
-
-
-def came_of(record: str) -> str:
-    """SQL for when a record came, in wall time; its parameters are `moments(tx)`."""
-    return f"(:wall - {age_of(record)})"
-
-
-def moments(tx: Snapshot) -> dict[str, int]:
-    """Parameters for SQL about ages: store time and wall time, what a right wall clock may show,
-    and how far that is ahead of store time.
-    """
-    ahead = wall_ahead(tx)
-    return {"now": tx.now, "wall": tx.wall, "latest": tx.now + max(0, ahead), "ahead": ahead}
-
-
-def age(tx: Snapshot, timestamp: int, arrived: int | None) -> int:
-    """How many milliseconds ago a record came; `age_of` says the same in SQL."""
-    if isinstance(arrived, int) and 0 < arrived <= tx.now:
-        return tx.now - arrived
-    if timestamp <= tx.wall:
-        return tx.wall - timestamp
-    # Where the wall clock was set back, what it gave before lies ahead of it now.
-    return max(0, tx.now + max(0, wall_ahead(tx)) - timestamp)
 
 
 _boot_id: str | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mq.cli.command_line import run
+from mq.command_line import run
 from store import NewRecord, Store
 
 TIMEOUT = 120

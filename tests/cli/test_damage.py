@@ -7,7 +7,7 @@ import shlex
 import shutil
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pytest
 
@@ -53,6 +53,14 @@ def jobs(path: Path) -> Path:
     for name in ("plain", "sent", "line", "sent.fifo"):
         damage(path, f"{name}0")
     return path
+
+
+def read_up_to(stream: BinaryIO, end: bytes) -> bytes:
+    """Read until these bytes came, or the process ended."""
+    read = b""
+    while not read.endswith(end) and (byte := stream.read(1)):
+        read += byte
+    return read
 
 
 class TestPeek:
@@ -178,14 +186,11 @@ class TestWorkOnATopic:
         self, start_mq: StartMq, call_mq: RunMq, hurt: Path
     ) -> None:
         working = start_mq("work", "orders", "-g", "g", "--retry-delay", "10ms", "--", "cat")
-        read = b""
-        while not read.endswith(b"3"):
-            read += working.stdout.read(1)
+        read = read_up_to(working.stdout, b"3")
         for _ in range(3):
             assert b"damaged" in working.stderr.readline()
         assert call_mq("group", "skip", "g", "orders/0@4").code == 0
-        while not read.endswith(b"9"):
-            read += working.stdout.read(1)
+        read += read_up_to(working.stdout, b"9")
         working.interrupt(signal.SIGTERM)
 
         assert working.end().code == 0

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mq.cli.app import COMMANDS
-from mq.cli.command_line import run
 from mq.cli.context import current_context, make_folder, start_context
 from mq.cli.diagnostics import Diagnostics, ExitCode, exit_code
 from mq.cli.output import Format
+from mq.command_line import COMMANDS, run
 from mq.commands import CommandGroup
 from store.model import errors
 from store.model.errors import BadInput, MqError, NotFound
@@ -121,7 +120,7 @@ class TestCommands:
         assert run_mq("--version").text == f"mq {project['project']['version']}\n"
 
     def test_help_imports_no_command(self) -> None:
-        code = "import sys, mq.cli.command_line as m; m.run(['--help']); print(sorted(sys.modules))"
+        code = "import sys, mq.command_line as m; m.run(['--help']); print(sorted(sys.modules))"
         root = Path(__file__).parents[2]
         out = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
         assert out.returncode == 0
@@ -240,7 +239,7 @@ class TestErrors:
         def interrupt(*_words: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("mq.cli.command_line._run", interrupt)
+        monkeypatch.setattr("mq.command_line._run", interrupt)
         assert run(["sample", "list"]) == 130
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 INTERRUPTED_WITHIN = """
-import mq.cli.command_line
+import mq.command_line
 
 def run(words):
     try:
@@ -16,7 +16,7 @@ def run(words):
     except KeyboardInterrupt:
         return 3
 
-mq.cli.command_line.run = run
+mq.command_line.run = run
 """
 
 

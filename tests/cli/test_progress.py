@@ -20,7 +20,7 @@ from store import NewMessage, NewRecord, Store
 IMPATIENT = """
 import sys
 from mq.cli import progress
-from mq.cli.command_line import run
+from mq.command_line import run
 progress.APPEARS_AFTER = progress._REDRAWN_EVERY = 0
 sys.exit(run(sys.argv[1:]))
 """

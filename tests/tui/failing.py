@@ -8,7 +8,7 @@ from pathlib import Path
 # The folder of this file must not come before the packages that it imports.
 sys.path.remove(str(Path(__file__).parent))
 
-from mq.cli.command_line import run
+from mq.command_line import run
 from tui.app import Dashboard
 from tui.terminal import Keyboard
 

@@ -10,8 +10,8 @@ import typer
 from mq.cli.context import Context, current_context
 from mq.cli.diagnostics import Progress
 from mq.commands.options.reporting import report_document
-from mq.read.damage_marks import Watch
 from mq.text.conditions import parse_message_conditions
+from mq.text.damage_marks import Watch
 from mq.text.dead_letters import parse_letter, to_letter_document
 from mq.write.inputs import opened
 from store.model.clock import FAR_AHEAD

@@ -13,9 +13,9 @@ from mq.commands import SingleCommand
 from mq.commands.peek.history import show_history
 from mq.commands.peek.queue import peek_queue
 from mq.read.bounds import Until
-from mq.read.damage_marks import MARK, Watch, damage_fields
 from mq.read.topic import Scan, record_address
 from mq.text.conditions import parse_conditions
+from mq.text.damage_marks import MARK, Watch, damage_fields
 from mq.text.lines import RECORD_COLUMNS, cell_text, cut
 from mq.text.records import to_document
 from store.model.addresses import Address, parse_address

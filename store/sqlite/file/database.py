@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from store.crash import crash_point
-from store.model.clock import CARRIED_EVERY, Clock, store_time
+from store.model.clock import Clock
 from store.model.errors import Damaged, MqError, StoreFull, StoreUnusable
 from store.sqlite.file import connections, files, lockfile
 from store.sqlite.file.connections import ThreadConnections, translated
 from store.sqlite.file.lockfile import CLOSING, IN_USE, REPLACING, Mark, WriteLock
 from store.sqlite.file.settings import Memory
+from store.sqlite.file.timekeeping import CARRIED_EVERY, store_time
 from store.sqlite.file.transactions import (
     Parameters,
     Row,

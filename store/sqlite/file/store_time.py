@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from store.model import clock
+from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, Write
 
 # Every column that says when something happened, in store time, but for what only a read of many
@@ -53,7 +53,7 @@ def trust_wall_clock(tx: Write) -> None:
     What waits keeps the time that it has left.
     """
     behind = max(0, newest(tx) - tx.now)
-    clock.carry(tx)
+    timekeeping.carry(tx)
     tx.execute("update mq_clock set store = store + :behind", {"behind": behind})
     tx.execute(
         "update mq_store set wall_ahead = :ahead, generation = generation + 1",

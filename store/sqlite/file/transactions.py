@@ -12,12 +12,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from store.crash import crash_point
-from store.model.clock import carry, is_stale, store_time
 from store.model.errors import MqError, OutcomeUnknown
 from store.sqlite.file import connections
 from store.sqlite.file.connections import begin, translate, translated
 from store.sqlite.file.lockfile import IN_USE
 from store.sqlite.file.settings import Memory
+from store.sqlite.file.timekeeping import carry, is_stale, store_time
 
 if TYPE_CHECKING:
     from store.model.addresses import Kind

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from struct import error as StructError
 
 from store import sqlite
-from store.model import clock
 from store.model.addresses import OFFSET_MASK
 from store.model.encoding import Encoded
 from store.sqlite import leases, log, queues
+from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.file.settings import remembered
 from store.sqlite.file.transactions import array
@@ -111,7 +111,7 @@ class Stored(Standing):
 
     def age(self, tx: Snapshot) -> int:
         """How many milliseconds ago it came."""
-        return clock.age(tx, self.timestamp, self.arrived)
+        return timekeeping.age(tx, self.timestamp, self.arrived)
 
     @property
     def content(self) -> Encoded:

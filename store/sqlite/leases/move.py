@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from store.model.clock import CREDIBLE
 from store.model.encoding import Encoded, decode_headers
 from store.model.topics import NewRecord
 from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.timekeeping import CREDIBLE
 from store.sqlite.leases.readers import Reader
 from store.sqlite.log import samples
 from store.sqlite.queues.catalog import Queue

@@ -20,6 +20,7 @@ from store.model.encoding import (
 from store.model.errors import BadInput
 from store.model.topics import NewRecord, RecordId
 from store.sqlite import log
+from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.transactions import blobs
 from store.sqlite.log import retention, samples
@@ -83,7 +84,7 @@ def append(tx: Write, partition: Partition, batch: Batch) -> range:
         raise BadInput(f"partition {partition.number} has no offsets left")
     ids = range(partition.base + offsets.start, partition.base + offsets.stop)
     times = timestamps(batch, tx.wall, last_time(tx, partition, partition.records))
-    insert(tx, ids, times, batch, clock.arrivals(tx, times))
+    insert(tx, ids, times, batch, timekeeping.arrivals(tx, times))
     count(tx, partition, offsets.stop, len(ids), sum(batch.sizes), times[-1])
     return offsets
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from store.model.clock import moments
 from store.model.errors import Damaged
 from store.model.topics import Record
 from store.sqlite.file.database import Snapshot
+from store.sqlite.file.timekeeping import moments
 from store.sqlite.log import read
 from store.sqlite.log.topics import Partition, Topic
 

@@ -6,13 +6,13 @@ from collections.abc import Generator
 from struct import error as StructError
 from typing import Any, NamedTuple
 
-from store.model.clock import age, came_of, moments
 from store.model.encoding import decode_headers
 from store.model.errors import BadInput, Damaged, NotFound
 from store.model.positions import Position, check_position
 from store.model.topics import DamagedRecord, MisdatedRecord, Record, RecordId, Remains
 from store.sqlite import log
 from store.sqlite.file.database import Row, Snapshot
+from store.sqlite.file.timekeeping import age, came_of, moments
 from store.sqlite.log.checksum import checksum, is_intact
 from store.sqlite.log.topics import Partition, Topic
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from store import sqlite
-from store.model import clock
 from store.model.addresses import OFFSET_BITS
 from store.sqlite import log
+from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.settings import remembered
 from store.sqlite.file.transactions import array
@@ -183,7 +183,7 @@ def _note_check(tx: Write, partition: int) -> None:
 
 
 def _end_by_age(tx: Snapshot, topic: Topic, partition: Partition) -> int:
-    if topic.config.retention is None or not clock.is_right(tx):
+    if topic.config.retention is None or not timekeeping.is_right(tx):
         return 0
     oldest_kept = tx.wall - topic.config.retention
     first = tx.value(
@@ -198,7 +198,8 @@ def _end_by_age(tx: Snapshot, topic: Topic, partition: Partition) -> int:
 # A time up to an hour ahead of its arrival is heeded, as Kafka does it, which takes no other
 # (message.timestamp.after.max.ms): so nothing goes too early where a clock was adjusted.
 _AGES_FROM = (
-    f"iif(r.timestamp <= r.arrived + :ahead + {clock.MOST_JUMP}, r.timestamp, {clock.came_of('r')})"
+    f"iif(r.timestamp <= r.arrived + :ahead + {timekeeping.MOST_JUMP}, r.timestamp,"
+    f" {timekeeping.came_of('r')})"
 )
 
 

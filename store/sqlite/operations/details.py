@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from store.model.addresses import OFFSET_BITS, OFFSET_MASK
-from store.model.clock import age_of, moments
 from store.model.letter_groups import normalise_error
 from store.model.stalls import LeaseRow, LetterRow, QueueDetail, TopicDetail
 from store.model.topics import TopicStatus
 from store.sqlite import leases, queues, shares
 from store.sqlite.file.database import Row, Snapshot
+from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases import abandoned, messages
 from store.sqlite.leases.readers import Reader
 from store.sqlite.log import topics

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from store.model.addresses import OFFSET_BITS
-from store.model.clock import age_of, moments
 from store.model.groups import GroupStatus, Lag
 from store.sqlite import groups, shares
 from store.sqlite.file.database import Row, Snapshot
+from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.groups import membership
 from store.sqlite.groups.catalog import Group
 from store.sqlite.log import topics

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from store.model.clock import age_of, moments
 from store.model.stalls import Overview, Subject, SubjectState
 from store.model.text import describe_growth
 from store.sqlite import queues
 from store.sqlite.file.database import Snapshot
+from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases import abandoned
 from store.sqlite.operations import maintenance
 from store.sqlite.operations.stalls import ranking

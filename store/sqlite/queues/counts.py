@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from store.model.clock import age_of, moments
 from store.model.queues import QueueStatus
 from store.sqlite import leases
 from store.sqlite.file.database import Snapshot
+from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases import abandoned
 from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.order import fifo

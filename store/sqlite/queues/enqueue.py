@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from store.model import clock
 from store.model.addresses import OFFSET_MASK
 from store.model.encoding import Batch, Encoded
 from store.sqlite import leases, queues
+from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Write
 from store.sqlite.log import append, samples
 from store.sqlite.log.topics import Partition
@@ -93,7 +93,7 @@ def _store(
     batch: Batch,
 ) -> None:
     # A FIFO queue's delay counts from here, wherever the wall clock jumps.
-    arrived = [tx.now] * len(ids) if queue.config.fifo else clock.arrivals(tx, timestamps)
+    arrived = [tx.now] * len(ids) if queue.config.fifo else timekeeping.arrivals(tx, timestamps)
     append.insert(tx, ids, timestamps, batch, arrived)
     end = (ids[-1] & OFFSET_MASK) + 1
     append.count(tx, lane, end, len(ids), sum(batch.sizes), timestamps[-1])

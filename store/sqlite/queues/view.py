@@ -7,13 +7,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from store.model.addresses import OFFSET_BITS, OFFSET_MASK
-from store.model.clock import CREDIBLE
 from store.model.encoding import check_whole, decode_headers
 from store.model.errors import NotFound
 from store.model.messages import Message, MisdatedMessage, State
 from store.model.topics import Remains
 from store.sqlite import leases
 from store.sqlite.file.database import Snapshot
+from store.sqlite.file.timekeeping import CREDIBLE
 from store.sqlite.leases import abandoned, origins, receipts
 from store.sqlite.leases.messages import WITH_LEASES, Stored, with_lease
 from store.sqlite.leases.origins import Origin

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from store.model import clock
-from store.model.clock import MOST_JUMP
 from store.model.diagnoses import (
     STORE,
     Diagnosis,
@@ -25,8 +23,9 @@ from store.model.text import describe_duration, describe_size, format_size
 from store.sqlite.damage import suspicion
 from store.sqlite.damage.row_places import WHOLE
 from store.sqlite.damage.verification import Verification
-from store.sqlite.file import files, lockfile, losses, store_time
+from store.sqlite.file import files, lockfile, losses, store_time, timekeeping
 from store.sqlite.file.database import Snapshot
+from store.sqlite.file.timekeeping import MOST_JUMP
 from store.sqlite.operations import maintenance
 
 _MIB = 1 << 20
@@ -84,7 +83,7 @@ def facts(tx: Snapshot) -> Facts:
         wal=status.wal_bytes,
         most=status.max_bytes,
         sqlite=sqlite3.sqlite_version_info,
-        ahead=clock.jump(tx),
+        ahead=timekeeping.jump(tx),
         behind=store_time.newest(tx) - tx.now,
         reserve=lockfile.reserved(tx.database.path),
         full_reserve=files.reserve_size(tx.database.path),

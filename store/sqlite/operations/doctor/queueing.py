@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
-from store.model.clock import age_of, moments
 from store.model.diagnoses import Diagnosis, advice, command, warning
 from store.model.text import describe_duration, format_duration
 from store.sqlite.file.database import Snapshot
+from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases import processing_times
 from store.sqlite.operations.doctor.reading import NEAR
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from store.model.addresses import OFFSET_BITS, OFFSET_MASK
-from store.model.clock import age_of, moments
 from store.model.diagnoses import Diagnosis, advice, command, critical, warning
 from store.model.text import describe_duration, describe_size, format_duration, printable_bytes
 from store.sqlite import groups
 from store.sqlite.file.database import Row, Snapshot
+from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.groups import membership
 
 # From here on retention is near: a fifth of it is left.

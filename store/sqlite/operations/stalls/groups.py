@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from store.model.addresses import OFFSET_BITS
-from store.model.clock import age_of, moments
 from store.model.stalls import Cause, Remedy, Stall
 from store.model.text import describe_duration
 from store.sqlite import log
 from store.sqlite.file.database import Snapshot
+from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases import holders
 from store.sqlite.operations.stalls import evidence, remedies
 from store.sqlite.operations.stalls.terms import Terms

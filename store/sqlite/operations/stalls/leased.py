@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple
 
-from store.model import clock
 from store.model.addresses import EXCHANGE_PREFIX, OFFSET_BITS, OFFSET_MASK
 from store.model.stalls import Cause
 from store.model.text import counted, describe_duration
 from store.sqlite import leases, log
+from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.leases import holders, move, receipts
 from store.sqlite.operations.stalls import evidence
@@ -105,7 +105,7 @@ class Leased:
             {"id": self.record},
         )
         timestamp, _, key, _, _, expires = log.damage.usable(*columns)
-        age = clock.age(self._tx, timestamp, arrived)
+        age = timekeeping.age(self._tx, timestamp, arrived)
         return Contents(None if self.is_damaged else key, size, expires, timestamp, age)
 
     @property

@@ -5,9 +5,9 @@ A receive looks at due heads only, so a blocked group of any length costs nothin
 
 from typing import NamedTuple
 
-from store.model.clock import age_of, moments
 from store.sqlite import log
 from store.sqlite.file.database import Row, Snapshot, Write
+from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Slot
 from store.sqlite.queues.catalog import Queue

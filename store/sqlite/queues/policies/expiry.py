@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from store.model import clock
 from store.model.addresses import OFFSET_BITS
 from store.sqlite import leases, queues
+from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases.rows import Slot
 from store.sqlite.queues.catalog import Queue
@@ -21,12 +21,12 @@ STAYS = 0
 
 def is_over(tx: Snapshot, expires: int | None) -> bool:
     """Whether a message with this expiry may not be delivered any more."""
-    return expires is not None and expires <= tx.wall and clock.is_right(tx)
+    return expires is not None and expires <= tx.wall and timekeeping.is_right(tx)
 
 
 def due(tx: Snapshot, limit: int) -> list[int]:
     """The records whose time is over and that no writer has moved yet, longest over first."""
-    if not clock.is_right(tx):
+    if not timekeeping.is_right(tx):
         return []
     rows = tx.rows(
         "select id from mq_records where expires > 0 and expires <= :wall"
@@ -62,7 +62,7 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
             " join mq_records r on r.id = l.record where :fifo and l.reader = :reader"
             f" and l.priority = 0 and {abandoned.IN_FLIGHT} group by 1)"
             f" select case when {abandoned.IN_FLIGHT} then 'delayed'"
-            f" when l.id is null and :fifo and {clock.age_of('r')} < :delay then 'delayed'"
+            f" when l.id is null and :fifo and {timekeeping.age_of('r')} < :delay then 'delayed'"
             " when f.first < r.id then 'blocked' else 'ready' end, r.expires = 0, count(*),"
             " sum(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
             " + ifnull(length(r.value), 0)) from mq_records r"
@@ -75,7 +75,7 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
                 "fifo": int(queue.config.fifo),
                 "delay": queue.config.delay,
                 "reader": queue.reader.id,
-                **clock.moments(tx),
+                **timekeeping.moments(tx),
                 "leases": slot.lease_id(0),
                 "records": slot.record_id(0),
                 "end": slot.end,
@@ -89,7 +89,7 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
 
 
 def _any_unswept(tx: Snapshot) -> bool:
-    return clock.is_right(tx) and bool(
+    return timekeeping.is_right(tx) and bool(
         tx.value(
             "select exists(select 1 from mq_records where expires <= :wall)", {"wall": tx.wall}
         )
