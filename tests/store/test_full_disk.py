@@ -11,7 +11,7 @@ import pytest
 from store import NewRecord, Position, Store, StoreFull
 from store.model.addresses import Address
 from store.model.clock import ManualClock
-from store.sqlite.file import files, lockfile
+from store.sqlite.file import files, reserve
 from tests.small_disk import MIB, fill, mounted, room
 
 Call = Callable[[Store, list[str]], object]
@@ -152,13 +152,13 @@ def test_no_reader_or_sender_takes_the_reserve_from_those_who_free_room(
 ) -> None:
     store.close()
     fill(disk)
-    kept = lockfile.reserved(disk / "store.db")
+    kept = reserve.reserved(disk / "store.db")
     for _ in range(20):
         with open_store() as again, pytest.raises(StoreFull, match="in reserve"):
             again.produce("orders", b"x")
 
     # The first one had to have the index of the log, and left it to the others.
-    assert kept - lockfile.reserved(disk / "store.db") <= 512 << 10
+    assert kept - reserve.reserved(disk / "store.db") <= 512 << 10
 
 
 def test_once_there_is_room_again_the_reserve_is_whole_and_senders_go_on(
@@ -171,7 +171,7 @@ def test_once_there_is_room_again_the_reserve_is_whole_and_senders_go_on(
     full.vacuum()
     full.produce("orders", b"new")
 
-    assert lockfile.reserved(disk / "store.db") == files.reserve_size(disk / "store.db")
+    assert reserve.reserved(disk / "store.db") == files.reserve_size(disk / "store.db")
     assert [record.value for record in full.read("orders", offset=0)][-1] == b"new"
 
 
@@ -226,7 +226,7 @@ def test_the_reserve_lies_in_the_lock_file_and_an_eighth_of_a_small_disk_is_enou
     store.create_topic("orders")
     store.produce("orders", b"x")
 
-    assert 0 < lockfile.reserved(store.path) <= size // 7
+    assert 0 < reserve.reserved(store.path) <= size // 7
     assert {file.name for file in disk.iterdir()} <= {
         f"store.db{suffix}" for suffix in ("", "-wal", "-shm", "-lock")
     }

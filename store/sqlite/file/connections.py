@@ -261,7 +261,6 @@ def open_writer(path: Path, durability: str, limits: Iterable[str]) -> sqlite3.C
         "fullfsync = on",
         "checkpoint_fullfsync = on",
         "foreign_keys = on",
-        f"journal_size_limit = {64 << 20}",
     ]
     return _open(path, "rw", [*pragmas, *limits])
 

@@ -63,6 +63,8 @@ class Database:
         self.has_doubtful_log = False
         # By reader: when this process last looked whether a holder of its leases is gone.
         self.looked_for_the_dead: dict[int, int] = {}
+        # So many bytes the log has only while readers keep it from beginning anew.
+        self.long_log = 0
         self._memory = Memory(0)
         self._checked_generation = 0
         # Store time before which nobody need look for partitions that are to be checked.
@@ -165,8 +167,11 @@ class Database:
         """The pragmas that keep the file and its log within their sizes, and some room free."""
         most = self._setting("max_bytes")
         pages = [] if most is None else [most // files.PAGE_SIZE - files.RESERVED_PAGES]
-        log = f"wal_autocheckpoint = {files.log_length(self.path)}"
-        return [log, *(f"max_page_count = {count}" for count in pages)]
+        log = files.log_length(self.path)
+        # What is longer is cut when the log begins anew, so that its size tells its length.
+        self.long_log = 2 * log * files.PAGE_SIZE
+        limits = [f"wal_autocheckpoint = {log}", f"journal_size_limit = {self.long_log}"]
+        return [*limits, *(f"max_page_count = {count}" for count in pages)]
 
     def with_reserve(self, call: Callable[[], T]) -> T:
         """What a call of one transaction returns, which frees room or settles something.

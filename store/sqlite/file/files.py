@@ -134,6 +134,13 @@ class OpenFiles:
         """Whether a log stands beside the file."""
         return _identity(self._sides[0]) is not None
 
+    def log_size(self) -> int:
+        """How many bytes the file of the log has."""
+        try:
+            return os.stat(self._sides[0]).st_size
+        except OSError:
+            return 0
+
     def are_closed(self) -> bool:
         """Whether no process has the store open, nor left a log when it was killed."""
         return not self.have_log()

@@ -37,9 +37,11 @@ _MAGIC = b"mqc1"
 # Further on stand times of commits: of the first one in each second, by the second.
 _TIMES_AT, _SECONDS = 512, 512
 _TIME = Struct("<Qq")
-# After them comes nothing that is read: the reserve, which only takes up room on the disk. A letter
-# after the pid says that all of it is there.
-_RESERVE_AT, _HAS_RESERVE_AT, _HAS_RESERVE = 12_288, 12, b"+"
+# After them comes nothing that is read: the reserve, which only takes up room on the disk. Letters
+# after the pid say that all of it is there, when readers were waited for, and how often in vain.
+RESERVE_AT = 12_288
+HAS_RESERVE_AT, WAITED_AT, IN_VAIN_AT = 12, 13, 14
+HAS_RESERVE = b"+"
 
 IN_USE, CLOSING, CLOSED, REPLACING = b"o", b"c", b"w", b"r"
 _NO_STORE = bytes(16)
@@ -101,7 +103,7 @@ class WriteLock:
 
     __slots__ = (
         "__weakref__", "_begin", "_descriptor", "_head", "_inode", "_last", "_path", "_pid",
-        "_second", "_written", "lends",
+        "_second", "_written", "has_long_log", "lends",
     )  # fmt: skip
 
     def __init__(self, store_path: Path) -> None:
@@ -116,6 +118,8 @@ class WriteLock:
         self._last, self._second = 0, -1
         # Whether the connection beside this lock has used the reserve, and is set up for that.
         self.lends = False
+        # Whether it is set up for a log that readers keep from beginning anew.
+        self.has_long_log = False
         _open_locks.add(self)
 
     def acquire(self, timeout: float, until: Callable[[], bool] | None = None) -> None:
@@ -154,30 +158,20 @@ class WriteLock:
     @property
     def has_reserve(self) -> bool:
         """Whether the whole reserve was there when the lock was taken."""
-        return self._head[_HAS_RESERVE_AT : _HAS_RESERVE_AT + 1] == _HAS_RESERVE
+        return self.letter(HAS_RESERVE_AT) == HAS_RESERVE
 
-    def make_reserve(self, size: int) -> None:
-        """Have so many bytes of the disk in reserve, while the lock is held; raises `OSError`."""
-        before = os.fstat(self._descriptor).st_size
-        try:
-            _allocate(self._descriptor, _RESERVE_AT, size)
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(self._descriptor, before)
-            raise
-        self._put(_HAS_RESERVE, _HAS_RESERVE_AT)
+    @property
+    def descriptor(self) -> int:
+        """The descriptor of the lock file."""
+        return self._descriptor
 
-    def give_from_reserve(self, size: int) -> int:
-        """Give up to so many bytes back to the disk, while the lock is held; how many it gave."""
-        self._put(b"\0", _HAS_RESERVE_AT)
-        before = os.fstat(self._descriptor).st_size
-        given = min(size, before - _RESERVE_AT)
-        if given <= 0:
-            return 0
-        os.ftruncate(self._descriptor, before - given)
-        # A journaling file system may have them free only then.
-        os.fsync(self._descriptor)
-        return given
+    def set_letter(self, place: int, letter: bytes) -> None:
+        """Write one of the letters after the pid, while the lock is held."""
+        self._put(letter, place)
+
+    def letter(self, place: int) -> bytes:
+        """One of the letters after the pid, as it was when the lock was taken; 0 if never set."""
+        return self._head[place : place + 1] or b"\0"
 
     def holder(self) -> str:
         """The pid that took the lock last, as text; empty when none ever did."""
@@ -307,26 +301,6 @@ def read_times(store_path: Path) -> list[tuple[int, int]]:
         os.close(descriptor)
     whole = len(times) // _TIME.size * _TIME.size
     return [(commits, at) for commits, at in _TIME.iter_unpack(times[:whole]) if commits]
-
-
-def reserved(store_path: Path) -> int:
-    """How many bytes of the disk a store has in reserve."""
-    try:
-        status = os.stat(lock_path(store_path))
-    except OSError:
-        return 0
-    return max(0, min(status.st_size - _RESERVE_AT, status.st_blocks * 512))
-
-
-def _allocate(descriptor: int, place: int, size: int) -> None:
-    allocate = getattr(os, "posix_fallocate", None)
-    if allocate is not None:
-        allocate(descriptor, place, size)
-        return
-    # macOS has no such call.
-    written = 0
-    while written < size:
-        written += os.pwrite(descriptor, bytes(min(size - written, 1 << 20)), place + written)
 
 
 def _read(descriptor: int, size: int, place: int) -> bytes:

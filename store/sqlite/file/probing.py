@@ -59,7 +59,7 @@ def _first_unreadable(path: Path) -> int | None:
 
     It reads the whole file, so once per process; `None` also where the descriptor can't be found.
     """
-    descriptor = _own_descriptor(path)
+    descriptor = own_descriptor(path)
     place = 0
     try:
         while descriptor is not None and (piece := os.pread(descriptor, _PIECE, place)):
@@ -69,7 +69,8 @@ def _first_unreadable(path: Path) -> int | None:
     return None
 
 
-def _own_descriptor(path: Path) -> int | None:
+def own_descriptor(path: Path) -> int | None:
+    """The descriptor by which this process has a file open, where the system tells it."""
     with suppress(OSError):
         for name in os.listdir("/proc/self/fd"):
             with suppress(OSError):

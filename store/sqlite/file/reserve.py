@@ -7,6 +7,7 @@ settle what was received. Nothing new is stored until all of it is there again.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,13 @@ from store.model.text import describe_size
 from store.sqlite.file import files
 from store.sqlite.file.connections import translated
 from store.sqlite.file.database import Database, Write
-from store.sqlite.file.lockfile import WriteLock
+from store.sqlite.file.lockfile import (
+    HAS_RESERVE,
+    HAS_RESERVE_AT,
+    RESERVE_AT,
+    WriteLock,
+    lock_path,
+)
 
 # Others may be filling the disk as well, so a call gets little at a time, in bytes.
 _PIECE = 512 << 10
@@ -33,7 +40,8 @@ def require(tx: Write) -> None:
     if not tx.lock.has_reserve:
         size = files.reserve_size(path)
         try:
-            tx.lock.make_reserve(size)
+            _make(tx.lock.descriptor, size)
+            tx.lock.set_letter(HAS_RESERVE_AT, HAS_RESERVE)
         except OSError as error:
             if error.errno in NO_ROOM:
                 kept = f"{describe_size(size)} in reserve"
@@ -55,7 +63,7 @@ def give(database: Database) -> bool:
             return True
         lock.acquire(database.timeout)
         try:
-            given = lock.give_from_reserve(_PIECE)
+            given = _give_piece(lock)
         finally:
             lock.release()
         _set_limits(connection, database.path, _WHILE_FULL)
@@ -71,10 +79,54 @@ def give_to_reader(path: Path, timeout: float) -> bool:
         lock = WriteLock(path)
         try:
             lock.acquire(timeout)
-            return lock.give_from_reserve(_PIECE) > 0
+            return _give_piece(lock) > 0
         finally:
             lock.close()
     return False
+
+
+def reserved(store_path: Path) -> int:
+    """How many bytes of the disk a store has in reserve."""
+    try:
+        status = os.stat(lock_path(store_path))
+    except OSError:
+        return 0
+    return max(0, min(status.st_size - RESERVE_AT, status.st_blocks * 512))
+
+
+def _make(descriptor: int, size: int) -> None:
+    before = os.fstat(descriptor).st_size
+    try:
+        _allocate(descriptor, size)
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(descriptor, before)
+        raise
+
+
+def _allocate(descriptor: int, size: int) -> None:
+    allocate = getattr(os, "posix_fallocate", None)
+    if allocate is not None:
+        allocate(descriptor, RESERVE_AT, size)
+        return
+    # macOS has no such call.
+    written = 0
+    while written < size:
+        piece = bytes(min(size - written, 1 << 20))
+        written += os.pwrite(descriptor, piece, RESERVE_AT + written)
+
+
+def _give_piece(lock: WriteLock) -> int:
+    """Give a piece of the reserve back to the disk, while the lock is held; its size in bytes."""
+    lock.set_letter(HAS_RESERVE_AT, b"\0")
+    before = os.fstat(lock.descriptor).st_size
+    given = min(_PIECE, before - RESERVE_AT)
+    if given <= 0:
+        return 0
+    os.ftruncate(lock.descriptor, before - given)
+    # A journaling file system may have them free only then.
+    os.fsync(lock.descriptor)
+    return given
 
 
 def _raise_limit(connection: sqlite3.Connection, path: Path) -> bool:

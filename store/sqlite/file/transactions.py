@@ -41,14 +41,8 @@ class Snapshot:
     """A read transaction: all its statements see the same state of the store."""
 
     __slots__ = (
-        "_memory",
-        "_now",
-        "_wall",
-        "ahead_of_boot",
-        "connection",
-        "database",
-        "gone_holders",
-    )
+        "_memory", "_now", "_wall", "ahead_of_boot", "connection", "database", "gone_holders",
+    )  # fmt: skip
 
     def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
         self.database = database
@@ -312,6 +306,11 @@ class WriteBlock:
             crash_point("commit.before")
             _commit(self._connection, self._database)
             crash_point("commit.after")
+            size = self._database.files.log_size()
+            if size > self._database.long_log or self._lock.has_long_log:
+                from store.sqlite.file import long_log
+
+                long_log.shorten(self._tx, size)
             self._tx.note_commit()
         finally:
             self._end()

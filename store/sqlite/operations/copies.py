@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from store.model.clock import Clock
@@ -12,7 +12,7 @@ from store.model.errors import BadInput, Damaged, Exists, ForeignFile, StoreUnus
 from store.model.maintenance import Contents, Finding, Progress
 from store.sqlite.damage import suspicion
 from store.sqlite.damage.verification import Verification
-from store.sqlite.file import connections, drafts, files, lockfile, losses, migrations
+from store.sqlite.file import apart, connections, drafts, files, lockfile, losses, migrations
 from store.sqlite.file.connections import translated
 from store.sqlite.file.database import Database
 from store.sqlite.operations import maintenance
@@ -35,11 +35,22 @@ def back_up(database: Database, target: Path, progress: Progress | None = None) 
 
 
 def _copy(database: Database, draft: Path, progress: Progress | None) -> None:
-    # What is damaged in indexes, or in pages that no row is in, would not be in the copy.
-    with suspicion.inspecting(database.path) as source:
-        _refuse(Verification(source).sqlite(), database.path)
+    with apart.copied(database.path) as source:
+        # What is damaged in indexes, or in pages that no row is in, would not be in the copy.
+        with suspicion.inspecting(source) as connection:
+            _refuse(Verification(connection).sqlite(), database.path)
+        if source == database.path:
+            _compact(database.read_only(), database, draft, progress)
+            return
+        with closing(connections.open_alone(source)) as connection:
+            _compact(connection, database, draft, progress)
+
+
+def _compact(
+    connection: sqlite3.Connection, database: Database, draft: Path, progress: Progress | None
+) -> None:
     try:
-        drafts.write_copy(database.read_only(), draft, progress)
+        drafts.write_copy(connection, draft, progress)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         damage = suspicion.damage_behind(error, database.path)
         if damage is None:

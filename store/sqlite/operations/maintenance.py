@@ -8,7 +8,7 @@ from pathlib import Path
 
 from store.model.errors import BadInput
 from store.model.maintenance import Finding, Progress, StoreStatus
-from store.sqlite.file import files
+from store.sqlite.file import apart, files
 from store.sqlite.file.connections import translated
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.drafts import watched
@@ -62,7 +62,9 @@ def losses(tx: Snapshot) -> Iterator[Finding]:
 
 def verify_all(tx: Snapshot, progress: Progress | None = None) -> list[Finding]:
     """What `verify` finds in the file of a store, and the confirmed commits that it lacks."""
-    found = list(verify(tx.database.path, progress))
+    # Before the transaction has read anything: from then on it keeps the log.
+    with apart.copied(tx.database.path) as source:
+        found = list(verify(source, progress))
     try:
         return [*losses(tx), *found]
     except (sqlite3.Error, UnicodeDecodeError):

@@ -23,8 +23,17 @@ from store.model.text import describe_duration, describe_size, format_size
 from store.sqlite.damage import suspicion
 from store.sqlite.damage.row_places import WHOLE
 from store.sqlite.damage.verification import Verification
-from store.sqlite.file import files, lockfile, losses, store_time, timekeeping
+from store.sqlite.file import (
+    apart,
+    files,
+    log_readers,
+    losses,
+    reserve,
+    store_time,
+    timekeeping,
+)
 from store.sqlite.file.database import Snapshot
+from store.sqlite.file.log_readers import LogReader
 from store.sqlite.file.timekeeping import MOST_JUMP
 from store.sqlite.operations import maintenance
 
@@ -70,6 +79,7 @@ class Facts:
     unused: int = 0
     largest: tuple[str, str] | None = None
     lost: Loss | None = None
+    log_readers: tuple[LogReader, ...] = ()
 
 
 def facts(tx: Snapshot) -> Facts:
@@ -85,12 +95,13 @@ def facts(tx: Snapshot) -> Facts:
         sqlite=sqlite3.sqlite_version_info,
         ahead=timekeeping.jump(tx),
         behind=store_time.newest(tx) - tx.now,
-        reserve=lockfile.reserved(tx.database.path),
+        reserve=reserve.reserved(tx.database.path),
         full_reserve=files.reserve_size(tx.database.path),
         unused=status.free_bytes,
         largest=_largest(tx),
         lost=losses.lost(tx),
         path=tx.database.path,
+        log_readers=tuple(log_readers.far_behind(tx.database.path)),
         objects=frozenset(Object(*row) for row in rows),
     )
 
@@ -117,7 +128,7 @@ def examine(facts: Facts) -> Iterator[Diagnosis]:
 def damage(tx: Snapshot) -> Iterator[Diagnosis]:
     """Read the whole file for damage, but for records: 0.2 s for 100 MB, so not for every look."""
     path = tx.database.path
-    with suspicion.inspecting(path) as connection:
+    with apart.copied(path) as source, suspicion.inspecting(source) as connection:
         for finding in islice(Verification(connection).structure(), _MOST_PROBLEMS):
             yield broken(path, finding.address, finding.problem)
 
@@ -179,13 +190,30 @@ def _full(facts: Facts, evidence: str) -> Diagnosis:
 
 
 def _wal(facts: Facts) -> Iterator[Diagnosis]:
-    if facts.wal >= LONG_WAL:
-        yield warning(
-            "wal_growth", STORE, f"the write-ahead log has {describe_size(facts.wal)}",
-            "a reader that never ends its transaction keeps it from being emptied,"
-            " and every read has to search it",
-            command("vacuum"),
-        )  # fmt: skip
+    size = f"the write-ahead log has {describe_size(facts.wal)}"
+    for reader in facts.log_readers:
+        yield _long_log(
+            f"{size}: {_named(reader)} reads what it had {describe_size(reader.behind)} ago"
+        )
+    if facts.wal >= LONG_WAL and not facts.log_readers:
+        yield _long_log(f"{size}: an unknown process reads in it, or did so")
+
+
+def _named(reader: LogReader) -> str:
+    if not reader.pid:
+        return "a process that can't be seen from here"
+    stopped = ", stopped," if reader.is_stopped else ""
+    return f"pid {reader.pid} ({reader.command or 'unknown'}){stopped}"
+
+
+def _long_log(evidence: str) -> Diagnosis:
+    return warning(
+        "wal_growth", STORE, evidence,
+        "a reader that does not end its transaction keeps the log from being emptied: it grows, and"
+        " every read has to search it. End that transaction, or let a stopped process go on; then"
+        " the next commit begins the log anew",
+        command("vacuum"),
+    )  # fmt: skip
 
 
 def is_affected(version: tuple[int, ...]) -> bool:

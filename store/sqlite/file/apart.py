@@ -1,0 +1,102 @@
+"""A private copy of a store's file, for those that read long in it.
+
+Who reads in a store keeps its log from being emptied, and has to be quick: the log grows by all
+that is written meanwhile. To copy the file takes a tenth of the time in which all of it is looked
+at. Another process does that, so that it is not stopped together with the one that wants it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+# What is smaller is read sooner than copied, in bytes.
+_SMALL = 4 << 20
+# So much must stay free on the disk.
+_ROOM_LEFT = 256 << 20
+_COPY = re.compile(r"\.[0-9a-f]{8}\.copy(-wal|-shm|-journal)?")
+
+
+@contextmanager
+def copied(path: Path) -> Iterator[Path]:
+    """A file with what is in the store now: a copy that goes with the block, or the store's own.
+
+    Its own where that is small, where no process has it open, and where there is no room for more.
+    """
+    _remove_dead_copies(path)
+    size = _size(path) + _size(path.with_name(f"{path.name}-wal"))
+    disk = os.statvfs(path.parent)
+    if size < _SMALL or size + _ROOM_LEFT > disk.f_bavail * disk.f_frsize:
+        yield path
+        return
+    copy = path.with_name(f"{path.name}.{os.urandom(4).hex()}.copy")
+    try:
+        descriptor = _locked(copy)
+    except OSError:
+        yield path
+        return
+    try:
+        yield copy if _is_copied(path, copy) else path
+    finally:
+        _remove(copy)
+        os.close(descriptor)
+
+
+def _is_copied(path: Path, copy: Path) -> bool:
+    if not (sys.executable and path.with_name(f"{path.name}-wal").exists()):
+        return False
+    import subprocess
+
+    program = str(Path(__file__).with_name("copier.py"))
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", program, str(path), str(copy)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # A terminal stops all processes of a group.
+        start_new_session=True,
+    )
+    return done.returncode == 0
+
+
+def _locked(copy: Path) -> int:
+    descriptor = os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    # So long as this is held the copy is in use, and once its process has died it is not.
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _remove_dead_copies(path: Path) -> None:
+    with suppress(OSError):
+        for name in os.listdir(path.parent):
+            rest = name.removeprefix(path.name)
+            if name != rest and (match := _COPY.fullmatch(rest)) and not match[1]:
+                _remove_if_dead(path.with_name(name))
+
+
+def _remove_if_dead(copy: Path) -> None:
+    descriptor = os.open(copy, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _remove(copy)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(descriptor)
+
+
+def _remove(copy: Path) -> None:
+    for suffix in ("-wal", "-shm", "-journal", ""):
+        with suppress(OSError):
+            copy.with_name(copy.name + suffix).unlink()
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
