@@ -75,12 +75,17 @@ def _remove_dead_copies(path: Path) -> None:
     with suppress(OSError):
         for name in os.listdir(path.parent):
             rest = name.removeprefix(path.name)
-            if name != rest and (match := _COPY.fullmatch(rest)) and not match[1]:
-                _remove_if_dead(path.with_name(name))
+            if name != rest and (match := _COPY.fullmatch(rest)):
+                _remove_if_dead(path.with_name(name.removesuffix(match[1] or "")))
 
 
 def _remove_if_dead(copy: Path) -> None:
-    descriptor = os.open(copy, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(copy, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        # The process that wrote it went on for a moment after the one that wanted it.
+        _remove(copy)
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _remove(copy)

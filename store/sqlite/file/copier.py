@@ -31,7 +31,9 @@ def copy_store(store: str, copy: str) -> None:
 
 def take_in_log(copy: str) -> None:
     """Bring the log of a copy into its file, and leave that alone."""
-    connection = sqlite3.connect(copy, isolation_level=None)
+    # Not one that was removed meanwhile.
+    uri = f"file:{quote(os.fsencode(copy))}?mode=rw"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     connection.execute("pragma synchronous = off")
     connection.execute("pragma journal_mode = delete").fetchall()
     connection.close()
