@@ -279,14 +279,16 @@ class TopologyCalls(Calls):
             return _plan(tx, sources, prune)
 
     def apply(
-        self, sources: Sequence[File], *, prune: bool = False, expected: Plan | None = None
-    ) -> Plan:
+        self, sources: Sequence[File], *, prune: bool = False, expected: Plan | None = None,
+        progress: Progress | None = None,
+    ) -> Plan:  # fmt: skip
         """Make the store what the files say, in one transaction; the steps that were done.
 
         What is over changed limits then goes in steps, as in `alter_queue`.
 
         With `prune`, what the files' topologies created and the files have no more is deleted.
         Raises `InvalidTopology`, and `StalePlan` when the steps are no longer the `expected` ones.
+        `progress` is called with how many of how many steps are done.
         """
         from store import topology
 
@@ -297,7 +299,7 @@ class TopologyCalls(Calls):
                     "the store has changed since the plan was made; nothing was applied",
                     hint="look at the new plan: mq plan FILE…",
                 )
-            settlings = topology.applying.carry_out(tx, plan)
+            settlings = topology.applying.carry_out(tx, plan, progress)
         for settling in settlings:
             self._in_steps(settling.step)
         self._in_steps(sqlite.log.retention.drain)

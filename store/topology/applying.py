@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from store.model.maintenance import Progress
 from store.model.positions import parse_position
 from store.sqlite import exchanges, groups, queues, shares
 from store.sqlite.exchanges import bindings
@@ -37,19 +38,30 @@ _UNCONNECTED: dict[str, Any] = {
 _CONNECTING = frozenset(_UNCONNECTED)
 
 
-def carry_out(tx: Write, plan: Plan) -> list[Settling]:
+def carry_out(tx: Write, plan: Plan, progress: Progress | None = None) -> list[Settling]:
     """Do every step, in an order in which whatever is referred to is there.
 
-    Returned is what is over limits still, where that is too much for one transaction.
+    Returned is what is over limits still, where that is too much for one transaction. `progress` is
+    called with how many of how many steps are done.
     """
     settlings: list[Settling] = []
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, len(plan.steps))
+
     for step in plan.steps:
         if step.action == "create":
             _CREATE[step.kind](tx, step.thing)
             _label(tx, step.thing)
+            count()
     for step in plan.steps:
         if step.action == "change":
             settlings += _change(tx, step)
+            count()
     for step in plan.steps:
         if step.kind == "queue" and step.action != "delete":
             changed = [change.setting for change in step.changes]
@@ -60,6 +72,7 @@ def carry_out(tx: Write, plan: Plan) -> list[Settling]:
     _disconnect(tx, doomed)
     for step in doomed:
         _DELETE[step.kind](tx, step.thing)
+        count()
     return [settling for settling in settlings if settling.has_more]
 
 

@@ -232,3 +232,11 @@ def test_a_file_that_is_stored_tells_how_far_it_was_read(
 
 def test_quiet_silences_it(impatient: Impatient, full: Path) -> None:
     assert impatient("-q", "backup", "copy.db") == ""
+
+
+def test_an_apply_says_how_many_steps_are_done(
+    impatient: Impatient, full: Path, tmp_path: Path
+) -> None:
+    queues = "".join(f"  q{n}: {{}}\n" for n in range(50))
+    (tmp_path / "queues.yaml").write_text(f"version: 1\nqueues:\n{queues}")
+    assert SOME_OF_SOME.search(told := impatient("apply", "queues.yaml")), told

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mq.cli.diagnostics import Diagnostics, Progress
 from mq.text.conditions import parse_message_conditions
 from store.model.errors import NotFound
 
@@ -34,9 +36,17 @@ class Choice:
     ) -> None:
         self._ids = {id.lower() for id in ids or ()}
         self._holds = parse_message_conditions(where or [], store.wall())
+        self._progress = Progress()
+
+    @contextmanager
+    def shown(self, diagnostics: Diagnostics, queue: str) -> Iterator[None]:
+        """Show how many dead letters were looked at while this chooses among them."""
+        with diagnostics.progress(f"look through {queue}") as self._progress:
+            yield
 
     def __call__(self, letter: Message) -> bool:
         """Whether a dead letter is among them."""
+        self._progress.advance(1)
         return (not self._ids or letter.id in self._ids) and self._holds(letter)
 
     def check(self, queue: str, found: Collection[str]) -> None:

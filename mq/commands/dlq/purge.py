@@ -60,7 +60,8 @@ def _purge_all(context: Context, store: Store, queue: str, letters: int, dry_run
 
 
 def _purge_some(context: Context, store: Store, queue: str, choice: Choice, dry_run: bool) -> int:
-    found = store.chosen_dead_letters(queue, choice)
+    with choice.shown(context.diagnostics, queue):
+        found = store.chosen_dead_letters(queue, choice)
     choice.check(queue, [letter.id for letter in found])
     if dry_run or not found:
         return len(found)

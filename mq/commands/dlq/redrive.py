@@ -72,7 +72,8 @@ def redrive(
     patience = parse_duration(canary_timeout) / 1000
     with context.open_store() as store:
         choice = Choice(store, ids, where)
-        planned = store.redrive_preview(queue, to, choice, number)
+        with choice.shown(context.diagnostics, queue):
+            planned = store.redrive_preview(queue, to, choice, number)
         choice.check(queue, [moved.id for moved in planned.moved])
         if dry_run:
             _report(context, planned)

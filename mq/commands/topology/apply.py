@@ -44,7 +44,9 @@ def apply_sources(
             return
         _agree(context, planned, prune)
         # Who agrees to everything in advance has seen no plan that could be out of date.
-        done = store.apply(sources, prune=prune, expected=None if context.yes else planned)
+        expected = None if context.yes else planned
+        with context.diagnostics.progress("apply") as progress:
+            done = store.apply(sources, prune=prune, expected=expected, progress=progress.at)
     report_done(context, STEPS, done.steps, summary(done, done=True))
 
 
