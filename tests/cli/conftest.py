@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -79,6 +80,13 @@ class Running:
 
 
 StartMq = Callable[..., Running]
+
+
+def more_of(stream: IO[bytes], size: int = 1) -> bytes:
+    """What comes next, up to so many bytes; fails at the end, where a loop would go round."""
+    piece = stream.read(size)
+    assert piece, "it ended before that came"
+    return piece
 
 
 @pytest.fixture

@@ -332,9 +332,8 @@ def test_receive_keeps_what_was_written_before_the_pipe_closed(
         store.create_queue("jobs", max_deliveries=1, drop_exhausted=True)
         store.send_many("jobs", [NewMessage(b"x" * 40_000) for _ in range(10)])
     running = start_mq("receive", "jobs", "-n", "10")
-    first = b""
-    while not first.endswith(b"\n"):
-        first += running.stdout.read(1)
+    first = running.stdout.readline()
+    assert first.endswith(b"\n")
     running.stdout.close()
     assert running.end().code == 141
 

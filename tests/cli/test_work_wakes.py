@@ -15,6 +15,7 @@ from mq.work.topic import Pauses
 from store import NewRecord, Position, Store
 from store.model.addresses import parse_address
 from store.topology.reading import Source
+from tests.cli.conftest import more_of
 from tests.cli.test_work import PATIENCE, committed, wait_for_lines
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def worker(start_mq: StartMq, path: Path, source: str, poison: str) -> Running:
     wait_for_lines(path.with_name("begun"))
     seen = b""
     while b"failed: exit status 1\n" not in seen:
-        seen += running.stderr.read(1)
+        seen += more_of(running.stderr)
     with Store.open(path) as store:
         deadline = monotonic() + PATIENCE
         while store.kind("o") != "topic" and store.leases("o"):
