@@ -105,9 +105,13 @@ def groups(store: Store, size: int, folder: Path) -> None:
     """So many groups that read one topic, and so many topics."""
     store.create_topic("orders")
     store.produce_many("orders", [NewRecord(VALUE)] * 100)
-    with store.transaction() as tx:
-        for n in range(size):
-            tx.commit(f"g{n}", {("orders", 0): n % 100})
+
+    def commit(numbers: range) -> None:
+        with store.transaction() as tx:
+            for n in numbers:
+                tx.commit(f"g{n}", {("orders", 0): n % 100})
+
+    _in_batches(size, commit)
 
 
 def partitions(store: Store, size: int, folder: Path) -> None:

@@ -268,9 +268,7 @@ class TestQueues:
         working = start_mq("work", "line", "--", "cat")
         assert b"line@0 is damaged" in working.stderr.readline()
         assert call_mq("queue", "purge", "line@0", "--yes").code == 0
-        read = b""
-        while len(read) < 10:
-            read += working.stdout.read(10)
+        read = read_up_to(working.stdout, b"line2")
         working.interrupt(signal.SIGTERM)
 
         assert (working.end().code, read) == (0, b"line1line2")
