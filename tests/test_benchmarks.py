@@ -40,6 +40,7 @@ FIELDS: dict[str, tuple[list[str], set[str]]] = {
         {"holders", "leases", "queue_show", "stalls", "first_receive", "next_receive"}
         | {"idle_receive"},
     ),
+    "calls": ([], {"call", "functions", "files", "depth", "statements"}),
     "startup": (["--runs", "1"], {"command", "best", "reference_best", "ratio", "median_ratio"}),
     "scale": (
         ["--only", "groups: group list", "10", "20"],
