@@ -171,6 +171,24 @@ def test_what_expired_and_had_no_place_moves_once_there_is_one(
     assert values(store, "other") == ["round"]
 
 
+@pytest.mark.parametrize("fifo", [False, True], ids=["standard", "fifo"])
+def test_a_shorter_retention_drops_at_once_what_is_older_and_in_nobodys_hands(
+    store: Store, clock: ManualClock, fifo: bool, path: Path
+) -> None:
+    store.create_queue("q", fifo=fifo, retention=1000, lease=900)
+    store.send_many("q", [NewMessage(b"", message_group=str(n)) for n in range(MANY)])
+    failed, held = store.receive("q", 2)
+    store.nack([failed.receipt or ""], delay=800)
+    clock.advance(100)
+    store.send("q", b"young", message_group="0")
+    status = store.alter_queue("q", retention=50)
+
+    assert (status.messages, status.dropped) == (2, MANY - 1)
+    store.ack([held.receipt or ""])
+    assert [message.value for message in store.receive("q", 9)] == [b"young"]
+    check_queue_invariants(path, clock)
+
+
 def test_a_share_is_done_with_what_is_over_its_limit(store: Store) -> None:
     store.create_queue("dead")
     store.create_topic("t")

@@ -25,7 +25,8 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Settling:
     if queue.config.dlq != before.dlq:
         _try_again(tx, queue)
         _try_damaged(tx, queue.reader)
-    return _settling(tx, name, before.max_deliveries)
+    keeps_less = queue.config.retention < before.retention
+    return _settling(tx, name, before.max_deliveries, keeps_less=keeps_less)
 
 
 def alter_share(tx: Write, name: str, settings: dict[str, Any]) -> Settling:
@@ -37,8 +38,8 @@ def alter_share(tx: Write, name: str, settings: dict[str, Any]) -> Settling:
     return _settling(tx, name, before.max_deliveries)
 
 
-def _settling(tx: Write, name: str, before: int | None) -> Settling:
-    settling = Settling(name, before)
+def _settling(tx: Write, name: str, before: int | None, *, keeps_less: bool = False) -> Settling:
+    settling = Settling(name, before, keeps_less=keeps_less)
     settling.step(tx)
     return settling
 

@@ -21,15 +21,17 @@ _PASSES = STEP // expiry.MOST_MOVED
 class Settling:
     """Takes out of a queue or share what is over its limits now that they were changed.
 
-    `before` is the limit of deliveries that was. After a kill in between, the same change made
-    again goes on, and so does each receive with what is due.
+    `before` is the limit of deliveries that was; with `keeps_less` the retention is shorter now.
+    After a kill in between, the same change made again goes on with what was delivered too often,
+    and each receive with what is due.
     """
 
-    def __init__(self, name: str, before: int | None) -> None:
+    def __init__(self, name: str, before: int | None, *, keeps_less: bool = False) -> None:
         self.has_more = True
         self._name = name
         self._before = before
-        self._after = -1
+        self._keeps_less = keeps_less
+        self._after = self._oldest = -1
 
     def step(self, tx: Write) -> bool:
         """Settle up to `STEP` messages; whether more may be left."""
@@ -37,9 +39,42 @@ class Settling:
             tx, self._name
         )
         self.has_more = found is not None and (
-            self._settle_delivered(tx, found.reader) or _sweep(tx) or _shed(tx, found.reader)
+            self._settle_old(tx, found.reader)
+            or self._settle_delivered(tx, found.reader)
+            or _sweep(tx)
+            or _shed(tx, found.reader)
         )
         return self.has_more
+
+    def _settle_old(self, tx: Write, reader: Reader) -> bool:
+        """Drop what has passed the retention and is in nobody's hands; whether more may have."""
+        if not self._keeps_less or reader.retention is None:
+            return False
+        left = STEP
+        for slot in sorted(leases.rows.slots(tx, reader), key=lambda slot: slot.partition):
+            for message in self._from_oldest(tx, slot, left):
+                if not message.is_damaged and message.age(tx) < reader.retention:
+                    break
+                left -= 1
+                self._oldest = message.record
+                if not message.is_damaged and not message.is_held(tx):
+                    receive.Receiver(tx, reader, 1, 0, 0).take_out(message)
+                    _refresh(tx, reader, slot, message)
+        return left == 0
+
+    def _from_oldest(self, tx: Write, slot: Slot, limit: int) -> list[Stored]:
+        rows = tx.rows(
+            f"{leases.messages.WITH_LEASES} where r.id > :oldest and r.id >= :records"
+            " and r.id < :end order by r.id limit :limit",
+            {
+                "oldest": self._oldest,
+                "leases": slot.lease_id(0),
+                "records": slot.record_id(0),
+                "end": slot.end,
+                "limit": limit,
+            },
+        )
+        return [leases.messages.with_lease(row, slot) for row in rows]
 
     def _settle_delivered(self, tx: Write, reader: Reader) -> bool:
         bounds = [most for most in (self._before, reader.max_deliveries) if most is not None]
