@@ -8,25 +8,15 @@ from mq.cli.context import Context, current_context
 from mq.cli.output import Column, Format, row_document
 from mq.commands import CommandGroup
 from mq.commands.group.columns import member_columns
-from mq.commands.group.options import (
-    Assignor,
-    BelowStart,
-    DeadLetterQueue,
-    MaxDeliveries,
-    MaxLag,
-    MaxLagTime,
-    Retention,
-    Topics,
-    group_settings,
-)
 from mq.commands.group.reset import reset
 from mq.commands.group.skip import skip
 from mq.commands.operations.lag_columns import lag_document, write_lag
 from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands.options.setting_changes import CHANGES, Change, changed_settings, sentence_of
+from mq.commands.options.settings import IfNotExists, Settings, with_settings
 from store.model.addresses import check_name
 from store.model.errors import BadInput
-from store.model.groups import GroupStatus
+from store.model.groups import GroupConfig, GroupStatus
 from store.model.settings import write_settings
 from store.model.text import counted
 
@@ -34,32 +24,26 @@ app = CommandGroup(help="Consumer groups: readers that share the partitions of a
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
+Topics = Annotated[
+    list[str] | None,
+    typer.Option("--topic", metavar="T", help="A topic the group reads; may be repeated."),
+]
 
 
 @app.command("create")
+@with_settings(GroupConfig())
 def create(
     name: Name,
     topics: Topics = None,
-    max_lag: MaxLag = None,
-    max_lag_time: MaxLagTime = None,
-    below_start: BelowStart = None,
-    assignor: Assignor = None,
-    retention: Retention = None,
-    max_deliveries: MaxDeliveries = None,
-    dlq: DeadLetterQueue = None,
-    if_not_exists: Annotated[
-        bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
-    ] = False,
+    *,
+    settings: Settings,
+    if_not_exists: IfNotExists = False,
 ) -> None:
     """Create a group before its first reader, to give it settings.
 
     A group also comes into being with its first reader.
     """
     check_name(name, "group name")
-    settings = group_settings(
-        max_lag=max_lag, max_lag_time=max_lag_time, below_start=below_start, assignor=assignor,
-        retention=retention, max_deliveries=max_deliveries, dlq=dlq,
-    )  # fmt: skip
     context = current_context()
     with context.open_store() as store:
         group = store.create_group(
@@ -70,25 +54,17 @@ def create(
 
 
 @app.command("alter")
+@with_settings(GroupConfig(), alters=True)
 def alter(
     name: Name,
     topics: Topics = None,
-    max_lag: MaxLag = None,
-    max_lag_time: MaxLagTime = None,
-    below_start: BelowStart = None,
-    assignor: Assignor = None,
-    retention: Retention = None,
-    max_deliveries: MaxDeliveries = None,
-    dlq: DeadLetterQueue = None,
+    *,
+    settings: Settings,
 ) -> None:
     """Change settings of a group, and add topics; what is not given stays.
 
     A record that the group stands at, and that has failed as often as it may now, goes to the DLQ.
     """
-    settings = group_settings(
-        max_lag=max_lag, max_lag_time=max_lag_time, below_start=below_start, assignor=assignor,
-        retention=retention, max_deliveries=max_deliveries, dlq=dlq,
-    )  # fmt: skip
     if not settings and not topics:
         raise BadInput("there is nothing to change", hint=f"mq group alter {name} --max-lag 1000")
     context = current_context()

@@ -32,8 +32,10 @@ class StoredSettings(Generic[Config]):
         for name, setting in settings_of(kind).items():
             own, _, column = (setting.column or name).rpartition(".")
             self._columns[name] = own or table, column
-        types = (field.__origin__ for field in kind.__annotations__.values())
-        self._decoders = [_DECODERS.get(type_) for type_ in types]
+        types = [field.__origin__ for field in kind.__annotations__.values()]
+        self._decoders = {
+            index: _DECODERS[type_] for index, type_ in enumerate(types) if type_ in _DECODERS
+        }
 
     @property
     def columns(self) -> str:
@@ -42,8 +44,10 @@ class StoredSettings(Generic[Config]):
 
     def read(self, row: Row) -> Config:
         """The settings of a thing, from a row that ends with the columns."""
-        values = zip(self._decoders, row[-len(self._decoders) :], strict=True)
-        return self._kind._make(decode(value) if decode else value for decode, value in values)
+        values = list(row[-len(self._columns) :])
+        for index, decode in self._decoders.items():
+            values[index] = decode(values[index])
+        return self._kind._make(values)
 
     def insert(self, tx: Write, table: str, config: Config, **others: object) -> int:
         """Insert the row of a thing into one of the tables, with other columns; the row's id."""

@@ -8,6 +8,7 @@ from store.model.groups import GroupConfig
 from store.model.settings import check_settings
 from store.model.topics import DELIVERIES_WITH_DLQ
 from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.settings import StoredSettings
 from store.sqlite.log import topics
 
 
@@ -26,34 +27,10 @@ def create(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) ->
         raise Exists(f"group {name} exists already", hint=f"mq group show {name}")
     check_name(name, "group name")
     config = complete(tx, config)
-    reader = tx.insert(
-        "insert into mq_readers (kind, name, created, max_deliveries, dead_letter_to)"
-        " values ('group', :name, :created, :max_deliveries, :dlq)",
-        {
-            "name": name,
-            "created": tx.wall,
-            "max_deliveries": config.max_deliveries,
-            "dlq": config.dlq,
-        },
-    )
-    tx.execute(
-        "insert into mq_groups (reader, assignor, below_start, retention, max_lag, max_lag_time,"
-        " emptied) values (:reader, :assignor, :below_start, :retention, :max_lag, :max_lag_time,"
-        " :now)",
-        {**_columns(config), "reader": reader, "now": tx.now},
-    )
+    reader = _SETTINGS.insert(tx, "mq_readers", config, kind="group", name=name, created=tx.wall)
+    _SETTINGS.insert(tx, "mq_groups", config, reader=reader, emptied=tx.now)
     declare_topics(tx, reader, topic_names)
     return find(tx, name)
-
-
-def _columns(config: GroupConfig) -> dict[str, object]:
-    return {
-        "assignor": config.assignor,
-        "below_start": config.below_start,
-        "retention": config.retention,
-        "max_lag": config.max_lag,
-        "max_lag_time": config.max_lag_time,
-    }
 
 
 def declare_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
@@ -146,22 +123,23 @@ def forget_stale_offsets(tx: Write, group: Group) -> None:
         )
 
 
-_COLUMNS = (
-    "select r.name, r.id, g.generation, g.assignor, g.below_start, g.retention, g.max_lag,"
-    " g.max_lag_time, r.max_deliveries, r.dead_letter_to"
-    " from mq_readers r join mq_groups g on g.reader = r.id where r.kind = 'group'"
+_SETTINGS = StoredSettings(GroupConfig, "mq_groups")
+_ROWS = (
+    f"select mq_readers.name, mq_readers.id, mq_groups.generation, {_SETTINGS.columns}"
+    " from mq_readers join mq_groups on mq_groups.reader = mq_readers.id"
+    " where mq_readers.kind = 'group'"
 )
 
 
 def find_or_none(tx: Snapshot, name: str) -> Group | None:
     """The group of that name, if there is one."""
-    row = tx.row(f"{_COLUMNS} and r.name = :name", {"name": name})
-    return None if row is None else Group(row[1], name, row[2], GroupConfig(*row[3:]))
+    row = tx.row(f"{_ROWS} and mq_readers.name = :name", {"name": name})
+    return None if row is None else Group(row[1], name, row[2], _SETTINGS.read(row))
 
 
 def configs(tx: Snapshot) -> dict[str, GroupConfig]:
     """The settings of every group, by name."""
-    return {row[0]: GroupConfig(*row[3:]) for row in tx.rows(f"{_COLUMNS} order by r.name")}
+    return {row[0]: _SETTINGS.read(row) for row in tx.rows(f"{_ROWS} order by mq_readers.name")}
 
 
 def declared_topics(tx: Snapshot) -> dict[str, list[str]]:
@@ -196,17 +174,8 @@ def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> 
     """Change settings in place, and add topics."""
     group = find(tx, name)
     config = complete(tx, config, group.config.dlq)
-    tx.execute(
-        "update mq_groups set assignor = :assignor, below_start = :below_start,"
-        " retention = :retention, max_lag = :max_lag, max_lag_time = :max_lag_time"
-        " where reader = :reader",
-        {**_columns(config), "reader": group.id},
-    )
-    tx.execute(
-        "update mq_readers set max_deliveries = :max_deliveries, dead_letter_to = :dlq"
-        " where id = :reader",
-        {"max_deliveries": config.max_deliveries, "dlq": config.dlq, "reader": group.id},
-    )
+    _SETTINGS.update(tx, "mq_groups", config, reader=group.id)
+    _SETTINGS.update(tx, "mq_readers", config, id=group.id)
     declare_topics(tx, group.id, topic_names)
     return find(tx, name)
 
