@@ -11,11 +11,12 @@ from mq.commands.group.reset import CHANGES as OFFSET_CHANGES, warn_of_clamping
 from mq.commands.group.skip import skip_shared
 from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands.options.setting_changes import CHANGES, changed_settings, sentence_of
+from mq.commands.options.settings import IfNotExists, Settings, with_settings
 from mq.commands.share.columns import SHARES, share_document, show_share, total
 from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.positions import parse_position
-from store.model.settings import read_settings, write_settings
+from store.model.settings import write_settings
 from store.model.shares import ShareConfig
 
 app = CommandGroup(
@@ -24,47 +25,25 @@ app = CommandGroup(
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
-Lease = Annotated[
-    str | None,
-    typer.Option(metavar="DURATION", help="How long an acquired record is leased (30s)."),
-]
-MaxDeliveries = Annotated[
-    str | None,
-    typer.Option(metavar="N|none", help="How often a record is delivered at most (5)."),
-]
-MaxInFlight = Annotated[
-    str | None,
-    typer.Option(
-        metavar="N",
-        help="Offsets of a partition from the first unfinished to the last handed out (2000).",
-    ),
-]
-DeadLetterQueue = Annotated[
-    str | None,
-    typer.Option("--dlq", metavar="QUEUE|none", help="Where a copy goes of what used them up."),
-]
 Force = Annotated[
     bool, typer.Option("--force", help="Take records from who holds them instead of refusing.")
 ]
 
 
 @app.command("create")
+@with_settings(ShareConfig())
 def create(
     name: Name,
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help="What it reads.")],
-    lease: Lease = None,
-    max_deliveries: MaxDeliveries = None,
-    max_in_flight: MaxInFlight = None,
-    dlq: DeadLetterQueue = None,
+    *,
+    settings: Settings,
     start: Annotated[
         str,
         typer.Option(
             "--from", metavar="OFFSET-WORD", help="Where it begins: earliest, latest, 15m, a time."
         ),
     ] = "earliest",
-    if_not_exists: Annotated[
-        bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
-    ] = False,
+    if_not_exists: IfNotExists = False,
 ) -> None:
     """Create a share of a topic.
 
@@ -73,24 +52,17 @@ def create(
     """
     context = current_context()
     check_name(name, "share name")
-    given = read_settings(ShareConfig, _given(lease, max_deliveries, max_in_flight, dlq))
     with context.open_store() as store:
         place = parse_position(start, store.wall())
-        share = store.create_share(name, topic, start=place, if_not_exists=if_not_exists, **given)
-    told = ", ".join(f"{key.replace('_', ' ')} {text}" for key, text in
-                     write_settings(share.config).items())  # fmt: skip
-    report_document(context, share_document(share), f"share {name} of topic {topic}: {told}")
-
-
-def _given(
-    lease: str | None, max_deliveries: str | None, max_in_flight: str | None, dlq: str | None
-) -> dict[str, str | None]:
-    return {
-        "lease": lease,
-        "max_deliveries": max_deliveries,
-        "max_in_flight": max_in_flight,
-        "dlq": dlq,
-    }
+        share = store.create_share(
+            name, topic, start=place, if_not_exists=if_not_exists, **settings
+        )
+    settings_text = ", ".join(
+        f"{setting.replace('_', ' ')} {text}"
+        for setting, text in write_settings(share.config).items()
+    )
+    sentence = f"share {name} of topic {topic}: {settings_text}"
+    report_document(context, share_document(share), sentence)
 
 
 @app.command("list")
@@ -123,19 +95,17 @@ def show(names: Names) -> None:
 
 
 @app.command("alter")
+@with_settings(ShareConfig(), alters=True)
 def alter(
     name: Name,
-    lease: Lease = None,
-    max_deliveries: MaxDeliveries = None,
-    max_in_flight: MaxInFlight = None,
-    dlq: DeadLetterQueue = None,
+    *,
+    settings: Settings,
     dry_run: DryRun = False,
 ) -> None:
     """Change settings of a share; what is not given stays, and so does what somebody holds.
 
     Any other record that was delivered as often as it may be now is finished at once.
     """
-    settings = read_settings(ShareConfig, _given(lease, max_deliveries, max_in_flight, dlq))
     if not settings:
         raise BadInput("there is nothing to change", hint=f"mq share alter {name} --lease 1m")
     context = current_context()

@@ -12,7 +12,7 @@ from store.model.settings import check_settings
 from store.model.shares import ShareConfig
 from store.sqlite import leases, queues
 from store.sqlite.file.database import Row, Snapshot, Write
-from store.sqlite.file.settings import remembered
+from store.sqlite.file.settings import StoredSettings, remembered
 from store.sqlite.leases import window
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Progress
@@ -43,35 +43,16 @@ def create(tx: Write, name: str, topic: str, config: ShareConfig, start: Positio
         "insert into mq_channels (name, kind, created) values (:name, 'share', :created)",
         {"name": name, "created": tx.wall},
     )
-    reader = tx.insert(
-        "insert into mq_readers (kind, name, channel, source, created, lease, max_deliveries,"
-        " dead_letter_to) values ('share', :name, :channel, :source, :created, :lease,"
-        " :max_deliveries, :dlq)",
-        {
-            **_reader_columns(config),
-            "name": name,
-            "channel": channel,
-            "source": source.id,
-            "created": tx.wall,
-        },
-    )
-    tx.execute(
-        "insert into mq_shares (reader, max_in_flight) values (:reader, :most)",
-        {"reader": reader, "most": config.max_in_flight},
-    )
+    reader = _SETTINGS.insert(
+        tx, "mq_readers", config, kind="share", name=name, channel=channel, source=source.id,
+        created=tx.wall,
+    )  # fmt: skip
+    _SETTINGS.insert(tx, "mq_shares", config, reader=reader)
     tx.many(
         "insert into mq_slots (reader, partition, cursor, moved) values (?, ?, ?, ?)",
         [(reader, p.id, clamp(p, resolve(tx, p, start)), tx.now) for p in source.partitions],
     )
     return find(tx, name)
-
-
-def _reader_columns(config: ShareConfig) -> dict[str, Any]:
-    return {
-        "lease": config.lease,
-        "max_deliveries": config.max_deliveries,
-        "dlq": config.dlq,
-    }
 
 
 def check_config(tx: Snapshot, config: ShareConfig) -> None:
@@ -90,10 +71,12 @@ def check_lease(lease: int) -> None:
         )
 
 
-_COLUMNS = (
-    "select c.name, c.id, c.created, t.name, r.id, r.lease, r.max_deliveries,"
-    " s.max_in_flight, r.dead_letter_to from mq_channels c join mq_readers r on r.channel = c.id"
-    " join mq_shares s on s.reader = r.id join mq_channels t on t.id = r.source"
+_SETTINGS = StoredSettings(ShareConfig, "mq_shares")
+_ROWS = (
+    "select mq_channels.name, mq_channels.id, mq_channels.created, topics.name, mq_readers.id,"
+    f" {_SETTINGS.columns} from mq_channels join mq_readers on mq_readers.channel = mq_channels.id"
+    " join mq_shares on mq_shares.reader = mq_readers.id"
+    " join mq_channels topics on topics.id = mq_readers.source"
 )
 
 
@@ -118,7 +101,7 @@ def find_or_none(tx: Snapshot, name: str) -> Share | None:
 
 @remembered
 def _settings(tx: Snapshot, name: str) -> Share | None:
-    row = tx.row(f"{_COLUMNS} where c.name = :name", {"name": name})
+    row = tx.row(f"{_ROWS} where mq_channels.name = :name", {"name": name})
     return None if row is None else _share(row)
 
 
@@ -131,8 +114,8 @@ def reader(tx: Snapshot, name: str) -> Reader:
 
 
 def _share(row: Row) -> Share:
-    name, channel, created, topic, reader, *settings = row
-    config = ShareConfig(*settings)
+    name, channel, created, topic, reader = row[:5]
+    config = _SETTINGS.read(row)
     rules = Reader(
         id=reader,
         name=name,
@@ -169,15 +152,8 @@ def altered(tx: Snapshot, name: str, settings: dict[str, Any]) -> ShareConfig:
 def alter(tx: Write, name: str, settings: dict[str, Any]) -> Share:
     """Change settings in place; what is in flight stays as it is."""
     share, config = find(tx, name), altered(tx, name, settings)
-    tx.execute(
-        "update mq_readers set lease = :lease, max_deliveries = :max_deliveries,"
-        " dead_letter_to = :dlq where id = :reader",
-        {**_reader_columns(config), "reader": share.reader.id},
-    )
-    tx.execute(
-        "update mq_shares set max_in_flight = :most where reader = :reader",
-        {"most": config.max_in_flight, "reader": share.reader.id},
-    )
+    _SETTINGS.update(tx, "mq_readers", config, id=share.reader.id)
+    _SETTINGS.update(tx, "mq_shares", config, reader=share.reader.id)
     return find(tx, name)
 
 
