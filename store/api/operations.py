@@ -184,13 +184,13 @@ class OperationCalls(Calls):
     def set_durability(self, durability: str) -> None:
         """Choose `full` or `normal` for every process that opens the store from now on."""
         with self._write() as tx:
-            sqlite.operations.maintenance.set_durability(tx, durability)
+            sqlite.operations.maintenance.alter(tx, {"durability": durability})
 
     @frees_room
     def set_max_bytes(self, most: int | None) -> None:
         """Bound the file's size in bytes for every process that opens the store from now on."""
         with self._write() as tx:
-            sqlite.operations.maintenance.set_max_bytes(tx, most)
+            sqlite.operations.maintenance.alter(tx, {"max_bytes": most})
 
 
 class FileCalls:

@@ -1,7 +1,9 @@
 """What looking after a store tells: its state, and what was removed or found. All are frozen."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from store.model.settings import DURABILITIES, size, word
 
 Progress = Callable[[int, int], None]
 """Is told now and then how much of how much is done."""
@@ -28,6 +30,17 @@ class CompactionResult(NamedTuple):
     end: int
 
 
+class StoreConfig(NamedTuple):
+    """The settings of a store itself, which hold for every process that opens it."""
+
+    durability: Annotated[
+        str, word("full survives a power cut, normal a killed process.", DURABILITIES)
+    ] = "full"
+    max_bytes: Annotated[
+        int | None, size("The file may not grow beyond this.", nothing="none", least=1 << 20)
+    ] = None
+
+
 class StoreStatus(NamedTuple):
     """The store as a whole; sizes in bytes. `wal_bytes` is what the write-ahead log takes."""
 
@@ -46,6 +59,11 @@ class StoreStatus(NamedTuple):
     exchanges: int
     records: int
     sqlite_version: str
+
+    @property
+    def config(self) -> StoreConfig:
+        """Its settings."""
+        return StoreConfig(self.durability, self.max_bytes)
 
 
 class Finding(NamedTuple):

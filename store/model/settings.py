@@ -17,6 +17,7 @@ from store.model.text import format_duration, format_size, parse_duration, parse
 LONGEST_TIME = 10 * 365 * 86_400_000
 LARGEST_NUMBER = 2**63 - 1
 LARGEST_VALUE = 64 << 20
+DURABILITIES = ("full", "normal")
 # What may go at once where a setting is lowered.
 OLDER = "what is older than that may go at once"
 BEYOND = "what is beyond that may go at once, the oldest first"

@@ -1,17 +1,10 @@
 """What changing settings changes, setting by setting."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from mq.cli.output import Column
-
-if TYPE_CHECKING:
-    from store.model.groups import GroupConfig
-    from store.model.messages import QueueConfig
-    from store.model.shares import ShareConfig
-    from store.model.topics import TopicConfig
-
-    Config = TopicConfig | GroupConfig | QueueConfig | ShareConfig
+from store.model.settings import write_settings
 
 
 class Change(NamedTuple):
@@ -31,10 +24,8 @@ CHANGES: Sequence[Column[Change]] = [
 ]
 
 
-def changed_settings(old: "Config", new: "Config") -> list[Change]:
+def changed_settings(old: NamedTuple, new: NamedTuple) -> list[Change]:
     """The settings in which two configurations of one kind differ, as text."""
-    from store.model.settings import write_settings
-
     before, after = write_settings(old), write_settings(new)
     return [Change(name, text, after[name]) for name, text in before.items() if text != after[name]]
 

@@ -7,18 +7,19 @@ import typer
 from mq.cli.context import current_context
 from mq.commands import CommandGroup
 from mq.commands.options.reporting import report_document, report_done
-from mq.commands.options.setting_changes import CHANGES, Change, sentence_of
+from mq.commands.options.setting_changes import CHANGES, Change, changed_settings, sentence_of
 from store.model.errors import BadInput
-from store.model.maintenance import StoreStatus, describe_loss
+from store.model.maintenance import StoreConfig, describe_loss
 from store.model.nearest import did_you_mean
-from store.model.text import describe_duration, describe_size, format_size, parse_size
+from store.model.settings import read_settings, settings_of, write_settings
+from store.model.text import describe_duration, describe_size
 
 if TYPE_CHECKING:
-    from store import Store
+    pass
 
 app = CommandGroup(help="The store's own settings.")
 
-SETTINGS = ("durability", "max_bytes", "clock")
+SETTINGS = (*settings_of(StoreConfig), "clock")
 
 
 @app.command("show")
@@ -27,8 +28,10 @@ def show() -> None:
     context = current_context()
     with context.open_store() as store:
         status = store.status()
-    document = {"path": status.path, "durability": status.durability, "max_bytes": status.max_bytes}
-    context.output.document(document, {"path": status.path, **_texts(status)})
+    context.output.document(
+        {"path": status.path, **status.config._asdict()},
+        {"path": status.path, **write_settings(status.config)},
+    )
 
 
 @app.command("set")
@@ -45,17 +48,20 @@ def set_setting(
     if name == "clock":
         _trust_clock(value)
         return
+    settings = read_settings(StoreConfig, {name: value})
     context = current_context()
     with context.open_store() as store:
         before = store.status()
-        _set(store, name, value)
+        if name == "durability":
+            store.set_durability(settings[name])
+        else:
+            store.set_max_bytes(settings[name])
         after = store.status()
     if after.max_bytes is not None and after.bytes > after.max_bytes:
         context.diagnostics.warning(
             f"the file has {describe_size(after.bytes)} already, more than max_bytes"
         )
-    old, new = _texts(before)[name], _texts(after)[name]
-    changes = [] if old == new else [Change(name, old, new)]
+    changes = changed_settings(before.config, after.config)
     report_done(context, CHANGES, changes, sentence_of(changes))
 
 
@@ -82,13 +88,6 @@ def _setting(name: str) -> str:
     raise BadInput(f"the store has no setting {name!r}", hint=hint)
 
 
-def _set(store: "Store", setting: str, value: str) -> None:
-    if setting == "durability":
-        store.set_durability(value)
-    else:
-        store.set_max_bytes(None if value == "none" else parse_size(value))
-
-
 def _trust_clock(value: str) -> None:
     if value != "now":
         raise BadInput(f"the clock can't be set to {value!r}", hint="mq store set clock now")
@@ -105,8 +104,3 @@ def _jump_text(seconds: float) -> str:
     if abs(seconds) < 1:
         return "as expected"
     return f"{describe_duration(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
-
-
-def _texts(status: StoreStatus) -> dict[str, str]:
-    limit = "none" if status.max_bytes is None else format_size(status.max_bytes)
-    return {"durability": status.durability, "max_bytes": limit}

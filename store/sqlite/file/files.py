@@ -19,6 +19,7 @@ from store.model.errors import (
     StoreUnusable,
     from_system,
 )
+from store.model.settings import DURABILITIES
 from store.sqlite.file.lockfile import Version
 
 APPLICATION_ID = 0x6D717364  # "mqsd"
@@ -274,7 +275,7 @@ def _file_system_of(path: Path) -> str:
 
 def check_durability(durability: str) -> None:
     """Raise `BadInput` unless it is `full` or `normal`."""
-    if durability not in ("full", "normal"):
+    if durability not in DURABILITIES:
         raise BadInput(f"not a durability: {durability!r}", hint="full or normal")
 
 

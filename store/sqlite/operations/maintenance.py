@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from store.model.errors import BadInput
-from store.model.maintenance import Finding, Progress, StoreStatus
+from store.model.maintenance import Finding, Progress, StoreConfig, StoreStatus
+from store.model.settings import check_settings
 from store.sqlite.file import apart, files
 from store.sqlite.file.connections import translated
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.drafts import watched
+from store.sqlite.file.settings import StoredSettings
 
 
 def status(tx: Snapshot) -> StoreStatus:
@@ -109,14 +111,12 @@ def free_pages(tx: Write, pages: int) -> int:
     return before - int(tx.value("pragma page_count"))
 
 
-def set_durability(tx: Write, durability: str) -> None:
-    """Choose what survives a power cut, for every process that opens the store from now on."""
-    files.check_durability(durability)
-    tx.execute("update mq_store set durability = :durability", {"durability": durability})
+_SETTINGS = StoredSettings(StoreConfig, "mq_store")
 
 
-def set_max_bytes(tx: Write, most: int | None) -> None:
-    """Bound the file's size; `None` lets it grow."""
-    if most is not None and most < 1 << 20:
-        raise BadInput("max_bytes must be at least 1MiB")
-    tx.execute("update mq_store set max_bytes = :most", {"most": most})
+def alter(tx: Write, settings: dict[str, Any]) -> None:
+    """Change settings of the store, for every process that opens it from now on."""
+    present = _SETTINGS.read(tx.row(f"select {_SETTINGS.columns} from mq_store") or ())
+    config = present._replace(**settings)
+    check_settings(config)
+    _SETTINGS.update(tx, "mq_store", config, id=1)
