@@ -99,7 +99,7 @@ Fail = Callable[..., dict[str, str]]
 def fault_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """faults.c, compiled; tests that need it are skipped where nothing compiles it."""
     library = tmp_path_factory.mktemp("faults") / "faults.so"
-    source = Path(__file__).with_name("faults.c")
+    source = Path(__file__).parent / "support" / "faults.c"
     try:
         subprocess.run(
             ["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"],

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from conftest import RunMq
+from tests.cli.conftest import RunMq
 
 
 def test_it_measures_every_workload_of_mq_beside_the_bare_table(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pytest
 
 from store import Store
-from tests.damage import WRONG, damage
+from tests.support.damage import WRONG, damage
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Run, RunMq, StartMq

@@ -11,8 +11,8 @@ import pytest
 
 from store.model.clock import ManualClock
 from store.sqlite.damage import forms
-from tests import rich_store
-from tests.damage import alter, overwrite_indexed
+from tests.support import rich_store
+from tests.support.damage import alter, overwrite_indexed
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq

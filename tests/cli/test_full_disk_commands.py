@@ -12,7 +12,7 @@ import pytest
 
 from store import Store, StoreFull
 from tests.cli.conftest import Run, RunMq
-from tests.small_disk import MIB, fill, mounted
+from tests.support.small_disk import MIB, fill, mounted
 
 WORKING = [
     "receive emails -n 10",

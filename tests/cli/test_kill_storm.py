@@ -13,11 +13,11 @@ from time import monotonic
 import pytest
 
 from store import Record, Store
-from tests.cli.kill_actors import POISON, RECEIPT_SECONDS, Works, numbers, pipe, read, work
-from tests.cli.kill_storm import KillStorm, run_mq
-from tests.store.invariants import check_all
-from tests.store.queue_invariants import check_queue_invariants
-from tests.store.share_invariants import check_share_invariants
+from tests.support.invariants import check_all
+from tests.support.kill_actors import POISON, RECEIPT_SECONDS, Works, numbers, pipe, read, work
+from tests.support.kill_storm import KillStorm, run_mq
+from tests.support.queue_invariants import check_queue_invariants
+from tests.support.share_invariants import check_share_invariants
 
 pytestmark = pytest.mark.xdist_group("kill_storm")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store import Store
-from tests.damage import alter, damage, page_of
+from tests.support.damage import alter, damage, page_of
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka_drivers import DRIVERS, SPECIAL
-from share_drivers import SHARES
 
 from store import NewRecord, NotFound, Position, Shift, Store
 from store.model.clock import ManualClock
+from tests.support.kafka_drivers import DRIVERS, SPECIAL
+from tests.support.share_drivers import SHARES
 
 DATA = Path(__file__).parent / "data"
 KNOWN: dict[str, dict[str, Any]] = {

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rabbitmq_queue_cases import QUEUE_CASES
-from rabbitmq_routing_cases import ROUTING_CASES
-from sqs_frame import Queues
 
 from store import Store
 from store.model.clock import ManualClock
 from store.sqlite.exchanges.match import PatternTrie
+from tests.support.rabbitmq_queue_cases import QUEUE_CASES
+from tests.support.rabbitmq_routing_cases import ROUTING_CASES
+from tests.support.sqs_frame import Queues
 
 ALL_CASES = ROUTING_CASES | QUEUE_CASES
 DATA = Path(__file__).parent / "data" / "rabbitmq.json"

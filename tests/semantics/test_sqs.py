@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqs_cases import CASES
-from sqs_frame import Queues
-from sqs_order_cases import ORDER_CASES
-from sqs_sharing_cases import SHARING_CASES
 
 from store import Store
 from store.model.clock import ManualClock
+from tests.support.sqs_cases import CASES
+from tests.support.sqs_frame import Queues
+from tests.support.sqs_order_cases import ORDER_CASES
+from tests.support.sqs_sharing_cases import SHARING_CASES
 
 ALL_CASES = CASES | ORDER_CASES | SHARING_CASES
 DATA = Path(__file__).parent / "data" / "sqs.json"

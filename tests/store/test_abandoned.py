@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 
 from store import Message, NewMessage, Store
-from tests.store import processes
+from tests.support import processes
 
 
 @pytest.fixture

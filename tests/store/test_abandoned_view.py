@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from queue_invariants import check_queue_invariants
-from share_invariants import check_share_invariants
 
 from store import LeaseLost, NewMessage, NewRecord, Store
 from store.model.clock import ManualClock
 from store.sqlite.leases import abandoned, messages
+from tests.support.queue_invariants import check_queue_invariants
+from tests.support.share_invariants import check_share_invariants
 
 KINDS: dict[str, dict[str, Any] | None] = {
     "standard": {},

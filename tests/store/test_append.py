@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from invariants import check_all
 
 from store import (
     BadInput,
@@ -25,6 +24,7 @@ from store import (
 )
 from store.model.clock import ManualClock
 from store.sqlite.log import retention
+from tests.support.invariants import check_all
 
 
 def end(store: Store, topic: str = "orders") -> int:

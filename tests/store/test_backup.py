@@ -11,11 +11,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from invariants import check_all
-from processes import finish, hear, kill, start
 
 from store import BadInput, Busy, Damaged, Exists, MqError, Store
 from store.sqlite.file.lockfile import WriteLock
+from tests.support.invariants import check_all
+from tests.support.processes import finish, hear, kill, start
 
 
 def test_a_backup_is_a_store(orders: Store, tmp_path: Path) -> None:

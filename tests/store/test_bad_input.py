@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from invariants import check_all
 
 from store import BadInput, MqError, NewMessage, NewRecord, Store
+from tests.support.invariants import check_all
 
 Call = Callable[[Store], object]
 NAN = float("nan")

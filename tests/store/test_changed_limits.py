@@ -12,8 +12,8 @@ import pytest
 from store import NewMessage, Store
 from store.model.clock import ManualClock
 from store.sqlite.queues import settling
-from tests.store import processes
-from tests.store.queue_invariants import check_queue_invariants
+from tests.support import processes
+from tests.support.queue_invariants import check_queue_invariants
 
 MANY = 2 * settling.STEP + 1
 

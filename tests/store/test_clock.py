@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 
 import pytest
-from processes import PATIENCE, hear, start
 
 from store import Fenced, Store, TimedOut
 from store.model.clock import ManualClock, SystemClock
 from store.sqlite.leases import holders
+from tests.support.processes import PATIENCE, hear, start
 
 
 def now(store: Store) -> int:

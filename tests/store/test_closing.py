@@ -14,12 +14,12 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from invariants import check_all
-from processes import PATIENCE, SLOW_MACHINE, finish, hear, kill, start
 
 from store import MqError, Store, StoreUnusable
 from store.sqlite.file import lockfile
 from store.sqlite.file.lockfile import WriteLock
+from tests.support.invariants import check_all
+from tests.support.processes import PATIENCE, SLOW_MACHINE, finish, hear, kill, start
 
 ALONE = {"store.db", "store.db-lock"}
 IN_USE = ALONE | {"store.db-shm", "store.db-wal"}

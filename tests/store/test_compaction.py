@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from invariants import check_all
 
 from store import BadInput, BadRecord, NewRecord, Position, Store
 from store.model.clock import ManualClock
 from store.sqlite.log import compaction, retention
+from tests.support.invariants import check_all
 
 DAY = 86_400
 

@@ -12,11 +12,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from invariants import check_all
-from log_model import Stored
 
 from store import NewRecord, Position, Store
 from store.model.clock import ManualClock
+from tests.support.invariants import check_all
+from tests.support.log_model import Stored
 
 
 def new_records(text: str) -> list[NewRecord]:

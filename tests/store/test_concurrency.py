@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from invariants import check_all
-from processes import finish, start
-
 from store import Store
+from tests.support.invariants import check_all
+from tests.support.processes import finish, start
 
 PROCESSES = 8
 EACH = 100

@@ -10,8 +10,8 @@ import pytest
 from store import Damaged, LeaseLost, Message, NotFound, Store
 from store.model.clock import ManualClock
 from store.model.dead_letters import Dead
-from tests.damage import WRONG, alter, damage
-from tests.store.queue_invariants import check_queue_invariants
+from tests.support.damage import WRONG, alter, damage
+from tests.support.queue_invariants import check_queue_invariants
 
 KINDS: dict[str, dict[str, Any]] = {
     "standard": {},

@@ -10,7 +10,7 @@ from store import Damaged, NewRecord, RecordId, Store
 from store.model.addresses import parse_address
 from store.model.clock import ManualClock
 from store.model.positions import Position
-from tests.damage import WRONG, alter, damage
+from tests.support.damage import WRONG, alter, damage
 
 AT = parse_address("orders/0@4")
 

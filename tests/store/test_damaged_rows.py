@@ -12,8 +12,8 @@ import pytest
 from store import Damaged, Exists, MqError, NotFound, Store
 from store.model.clock import ManualClock
 from store.sqlite.damage import forms
-from tests import rich_store
-from tests.damage import alter
+from tests.support import rich_store
+from tests.support.damage import alter
 
 COLUMNS = [
     f"{table.name}.{column.name}"

@@ -7,7 +7,7 @@ import pytest
 from store import Damaged, LeaseLost, NotFound, Store
 from store.model.addresses import parse_address
 from store.model.clock import ManualClock
-from tests.damage import damage
+from tests.support.damage import damage
 
 
 @pytest.fixture

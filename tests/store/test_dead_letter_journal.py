@@ -7,10 +7,10 @@ from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from invariants import check_invariants
 
 from store import BadInput, BadRecord, Conflict, Message, NewMessage, NotFound, Store
 from store.model.clock import ManualClock
+from tests.support.invariants import check_invariants
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from invariants import check_invariants
-from kills import dies
-from transactions import counted_writes
 
 from store import Conflict, Message, NotFound, Store
 from store.model.dead_letters import Chosen, Dead
 from store.model.letter_groups import Field
 from store.model.steps import MESSAGES, cut
+from tests.support.invariants import check_invariants
+from tests.support.kills import dies
+from tests.support.transactions import counted_writes
 
 MANY = 2 * MESSAGES + 100
 Handle = Callable[..., Store]

@@ -7,11 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from invariants import check_all
-from kills import HITS, kill_at_each_point
-from processes import finish, start
 
 from store import Consumer, Fenced, NewRecord, Record, Store
+from tests.support.invariants import check_all
+from tests.support.kills import HITS, kill_at_each_point
+from tests.support.processes import finish, start
 
 pytestmark = pytest.mark.xdist_group("exactly_once")
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from processes import finish, hear, kill, start
 
 from store import DeviceError, MqError, OutcomeUnknown, Store
 from store.sqlite.file.connections import translate
+from tests.support.processes import finish, hear, kill, start
 
 Fail = Callable[..., dict[str, str]]
 

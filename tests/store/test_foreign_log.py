@@ -12,11 +12,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from invariants import check_all
-from processes import hear, kill, start
 
 from store import Store, StoreUnusable
 from store.model.clock import ManualClock
+from tests.support.invariants import check_all
+from tests.support.processes import hear, kill, start
 
 
 def records(path: Path) -> int:

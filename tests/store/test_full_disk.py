@@ -12,7 +12,7 @@ from store import NewRecord, Position, Store, StoreFull
 from store.model.addresses import Address
 from store.model.clock import ManualClock
 from store.sqlite.file import files, reserve
-from tests.small_disk import MIB, fill, mounted, room
+from tests.support.small_disk import MIB, fill, mounted, room
 
 Call = Callable[[Store, list[str]], object]
 FREEING: dict[str, Call] = {

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from invariants import check_all
 
 from store import (
     BadInput,
@@ -21,6 +20,7 @@ from store import (
 )
 from store.model.clock import ManualClock
 from store.model.groups import Lag
+from tests.support.invariants import check_all
 
 PLACE = ("orders", 0)
 

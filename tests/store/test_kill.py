@@ -10,10 +10,10 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from invariants import check_all
-from storm import ANY_MOMENT, PARTITIONS, READER_POINTS, Storm, committed, everything
 
 from store import Store
+from tests.support.invariants import check_all
+from tests.support.storm import ANY_MOMENT, PARTITIONS, READER_POINTS, Storm, committed, everything
 
 pytestmark = pytest.mark.xdist_group("kill")
 

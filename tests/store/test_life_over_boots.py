@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from invariants import check_invariants
 
 from store import Store
 from store.model.clock import ManualClock
 from store.sqlite.file import store_time
+from tests.support.invariants import check_invariants
 
 DAY = 86_400
 MINUTE = 60

@@ -14,10 +14,10 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from processes import PATIENCE, SLOW_MACHINE, finish, hear, kill, start
 
 from store import Busy, MqError, Store, StoreUnusable
 from store.model.clock import ManualClock
+from tests.support.processes import PATIENCE, SLOW_MACHINE, finish, hear, kill, start
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from group_machine import SMALL, TOPICS, GroupMachine
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
-from invariants import check_all
-from log_model import Handle, LogModel, PartitionModel, Stored
 
 from store import BadInput, Exists, Fenced, NewRecord, NotFound, Position, Store
 from store.model.clock import ManualClock
+from tests.support.group_machine import SMALL, TOPICS, GroupMachine
+from tests.support.invariants import check_all
+from tests.support.log_model import Handle, LogModel, PartitionModel, Stored
 
 KEYS = st.none() | st.sampled_from([b"", b"k", b"\x00\xff", b"a longer key"])
 VALUES = st.none() | st.binary(max_size=20)

@@ -13,13 +13,13 @@ from pathlib import Path
 from time import time
 
 import pytest
-from invariants import check_invariants
-from processes import hear, kill, start
 
 from store import Store
 from store.model.clock import ManualClock
 from store.model.maintenance import Loss
 from store.sqlite.file import lockfile
+from tests.support.invariants import check_invariants
+from tests.support.processes import hear, kill, start
 
 FRAME = 4096 + 24
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from processes import SLOW_MACHINE, hear, kill, start
 
 from store import Consumer, Fenced, NewRecord, Position, Store
 from store.model.addresses import parse_address
 from store.model.clock import ManualClock
+from tests.support.processes import SLOW_MACHINE, hear, kill, start
 
 GROUP = "billing"
 

@@ -17,18 +17,18 @@ from threading import Timer
 from time import monotonic
 
 import pytest
-from invariants import check_all
-from processes import PATIENCE, ROOT
-from storm_member import SESSION_TIMEOUT
 
 from store import NewRecord, Store
+from tests.support.invariants import check_all
+from tests.support.processes import PATIENCE, ROOT
+from tests.support.storm_member import SESSION_TIMEOUT
 
 pytestmark = pytest.mark.xdist_group("membership_storm")
 
 SECONDS = float(os.environ.get("MQ_STORM_SECONDS", "20"))
 MEMBERS = 8
 PARTITIONS = 4
-PROGRAM = Path(__file__).with_name("storm_member.py")
+PROGRAM = Path(__file__).parents[1] / "support" / "storm_member.py"
 
 
 @dataclass

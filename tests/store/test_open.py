@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from invariants import check_all
-from processes import finish, hear, start
 
 from store import BadInput, ForeignFile, MqError, NewerStore, NotFound, Store, StoreUnusable
 from store.sqlite.file import files, migrations
+from tests.support.invariants import check_all
+from tests.support.processes import finish, hear, start
 
 
 def mode(path: Path) -> int:

@@ -19,11 +19,11 @@ from pathlib import Path
 from time import time
 
 import pytest
-import recorded
-from recording import Disk, Event, build_recorder, events
-from test_migrations import create_with_schema
 
 from store.model.clock import ManualClock
+from tests.store.test_migrations import create_with_schema
+from tests.support import recorded
+from tests.support.recording import Disk, Event, build_recorder, events
 
 ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("MQ_CUT_SEED", "0")) or random.SystemRandom().randrange(1 << 32)

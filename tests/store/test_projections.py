@@ -14,11 +14,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from invariants import check_all
-from processes import PATIENCE, finish, start
 
 from store import BadInput, Exists, NewRecord, NotFound, Store
 from store.api import topics
+from tests.support.invariants import check_all
+from tests.support.processes import PATIENCE, finish, start
 
 HITS = 6 * int(os.environ.get("MQ_KILL_SCALE", "1"))
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from invariants import check_invariants
-from queue_invariants import check_queue_invariants
-from queue_programs import QUEUES, start
 
 from store import Store
+from tests.support.invariants import check_invariants
+from tests.support.queue_invariants import check_queue_invariants
+from tests.support.queue_programs import QUEUES, start
 
 ROUNDS = 12 * int(os.environ.get("MQ_KILL_SCALE", "1"))
 PATIENCE = 60

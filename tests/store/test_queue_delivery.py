@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from queue_invariants import check_queue_invariants
 
 from store import BadInput, BadRecord, Message, NewMessage, NotFound, Store
 from store.model.clock import ManualClock
 from store.model.errors import Damaged
+from tests.support.queue_invariants import check_queue_invariants
 
 DAY = 86_400
 

@@ -6,14 +6,14 @@ import copy
 from typing import Any
 
 import pytest
-import queue_settling as settling
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import rule
-from queue_kinds import as_if_new
-from queue_machine import WHICH, QueueMachine
-from queue_model import QueueModel
 
 from store import BadInput, Conflict, NotFound
+from tests.support import queue_settling as settling
+from tests.support.queue_kinds import as_if_new
+from tests.support.queue_machine import WHICH, QueueMachine
+from tests.support.queue_model import QueueModel
 
 
 class Undone(Exception):

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from queue_programs import start
 
 from store import NotFound, Store
+from tests.support.queue_programs import start
 
 PATIENCE = 60
 # The real clock runs here: a busy machine may be late, but nothing waits for the end of the wait.

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from invariants import check_invariants
-from queue_invariants import check_queue_invariants
-from queue_programs import start
 
 from store import NewMessage, Store
+from tests.support.invariants import check_invariants
+from tests.support.queue_invariants import check_queue_invariants
+from tests.support.queue_programs import start
 
 pytestmark = pytest.mark.xdist_group("queue_workers")
 

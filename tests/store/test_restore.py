@@ -11,9 +11,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from invariants import check_all
-from processes import finish, hear, kill, start
-from test_migrations import create_with_schema
 
 from store import (
     BadInput,
@@ -28,6 +25,9 @@ from store import (
 from store.model.clock import ManualClock
 from store.sqlite.file import files
 from store.sqlite.file.lockfile import WriteLock
+from tests.store.test_migrations import create_with_schema
+from tests.support.invariants import check_all
+from tests.support.processes import finish, hear, kill, start
 
 
 @pytest.fixture

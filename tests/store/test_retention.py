@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from invariants import check_all
 
 from store import NewRecord, Position, Store
 from store.model.clock import ManualClock
 from store.sqlite.log import retention
+from tests.support.invariants import check_all
 
 CHECK = retention.CHECK_INTERVAL / 1000
 DAY = 86_400

@@ -9,9 +9,9 @@ import os
 import sqlite3
 
 import pytest
-from invariants import check_all
 
 from store import LeaseLost, MqError, Store, StoreUnusable, Transaction
+from tests.support.invariants import check_all
 
 
 class Undone(Exception):

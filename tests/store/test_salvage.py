@@ -16,9 +16,9 @@ from store import Busy, Exists, ForeignFile, NotFound, Store
 from store.model.clock import ManualClock
 from store.sqlite.damage import forms
 from store.sqlite.file.lockfile import WriteLock
-from tests import rich_store, salvaging
-from tests.damage import alter, damage
-from tests.salvaging import WAYS, Record
+from tests.support import rich_store, salvaging
+from tests.support.damage import alter, damage
+from tests.support.salvaging import WAYS, Record
 
 pytestmark = pytest.mark.xdist_group("salvage")
 

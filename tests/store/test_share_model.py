@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from invariants import check_invariants
-from share_invariants import check_share_invariants
 
 from store import LeaseLost, NewRecord, Position, SharedRecord, Store
 from store.model.clock import ManualClock
+from tests.support.invariants import check_invariants
+from tests.support.share_invariants import check_share_invariants
 
 LEASE = 30_000
 LIMIT = 3

@@ -8,11 +8,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from invariants import check_invariants
-from share_invariants import check_share_invariants
-from share_programs import POISON, start
 
 from store import NewRecord, Store
+from tests.support.invariants import check_invariants
+from tests.support.share_invariants import check_share_invariants
+from tests.support.share_programs import POISON, start
 
 WORKERS = 8
 RECORDS = 200

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from invariants import check_all, check_invariants
-from processes import finish, hear, kill, start
 
 from store import Store, StoreUnusable
+from tests.support.invariants import check_all, check_invariants
+from tests.support.processes import finish, hear, kill, start
 
 SIDES = ["-wal", "-shm", "-lock"]
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from invariants import check_all
 
 from store import (
     BadInput,
@@ -25,6 +24,7 @@ from store import (
     TimedOut,
 )
 from store.api import transaction
+from tests.support.invariants import check_all
 
 
 class Undone(Exception):

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from queue_invariants import check_queue_invariants
 
 from store import LeaseLost, Message, NewMessage, NewRecord, SharedRecord, Store
 from store.model.clock import ManualClock
+from tests.support.queue_invariants import check_queue_invariants
 
 ONE_DELIVERY: dict[str, dict[str, Any]] = {
     "standard": {},

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from invariants import check_all
-from processes import finish, start
 
 from store import NewRecord, Position, Store
 from store.api import store as broker
+from tests.support.invariants import check_all
+from tests.support.processes import finish, start
 
 
 @pytest.fixture

@@ -18,14 +18,14 @@ from textual import events
 from textual.keys import _character_to_key
 
 from store import Store
+from tests.support.strokes import NAMES, SIZES, stroke
+from tests.support.terminals import ROOT, OnTerminal, dashboard
+from tests.support.writer import furnish, step
 from tests.tui.conftest import Person
-from tests.tui.strokes import NAMES, SIZES, stroke
-from tests.tui.terminals import ROOT, OnTerminal, dashboard
-from tests.tui.writer import furnish, step
 from tui.places import KEYS
 
 PACES = ((0.0, 0.0), (0.0, 0.01), (0.01, 0.08))
-WRITER = Path(__file__).with_name("writer.py")
+WRITER = Path(__file__).parents[1] / "support" / "writer.py"
 
 
 @pytest.fixture

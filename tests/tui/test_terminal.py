@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from store import Store
-from tests.tui.strokes import JUNK
-from tests.tui.terminals import END_OF_PASTE, ESCAPE, PATIENCE, OnTerminal, dashboard
+from tests.support.strokes import JUNK
+from tests.support.terminals import END_OF_PASTE, ESCAPE, PATIENCE, OnTerminal, dashboard
 
 PAYLOAD = "\x1b]0;owned\x07\x9b2J\u202e[/x]"
-FAILING = Path(__file__).with_name("failing.py")
+FAILING = Path(__file__).parents[1] / "support" / "failing.py"
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import queue_shedding as shedding
+from tests.support import queue_shedding as shedding
 
 if TYPE_CHECKING:
-    from queue_model import Lease, MessageModel, QueueModel, QueuesModel
+    from tests.support.queue_model import Lease, MessageModel, QueueModel, QueuesModel
 
 
 def settle(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from threading import Thread
 
 import pytest
-from sqs_frame import Driver, Queues, receipts, register_in
 
 from store import BadInput, Conflict, NewMessage
+from tests.support.sqs_frame import Driver, Queues, receipts, register_in
 
 SHARING_CASES: dict[str, Driver] = {}
 case = register_in(SHARING_CASES)

@@ -11,9 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from processes import PATIENCE, ROOT, finish, start
-
 from store import Record, Store
+from tests.support.processes import PATIENCE, ROOT, finish, start
 
 WRITER_POINTS = ("commit.before", "commit.after")
 READER_POINTS = (*WRITER_POINTS, "consumer.committed", "consume.printed")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from queue_model import MessageModel, QueueModel
-
 from store import Message
+from tests.support.queue_model import MessageModel, QueueModel
 
 
 def queues() -> list[QueueModel]:

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import queue_shedding as shedding
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from invariants import check_invariants
-from queue_invariants import check_queue_invariants
-from queue_kinds import TOGETHER, queues, shown_of
-from queue_model import Lease, MessageModel, QueueModel, QueuesModel, Receipt
 
 from store import LeaseLost, NewMessage, Store
 from store.model.clock import ManualClock
 from store.sqlite.leases.holders import default_name
+from tests.support import queue_shedding as shedding
+from tests.support.invariants import check_invariants
+from tests.support.queue_invariants import check_queue_invariants
+from tests.support.queue_kinds import TOGETHER, queues, shown_of
+from tests.support.queue_model import Lease, MessageModel, QueueModel, QueuesModel, Receipt
 
 FOCUS = st.sampled_from(TOGETHER)
 HOLDERS = st.sampled_from("ab")

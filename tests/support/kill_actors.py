@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from store import Store
-from tests.cli.kill_storm import COMMITS, Actor, Ended, Run
+from tests.support.kill_storm import COMMITS, Actor, Ended, Run
 
 CONSUMED = ("consume.printed", "consumer.committed", *COMMITS)
 WORKED = ("work.taken", "work.ran", *COMMITS)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from queue_model import MessageModel, QueueModel, QueuesModel
+    from tests.support.queue_model import MessageModel, QueueModel, QueuesModel
 
 STAYS = 0
 MOST_MOVED = 20

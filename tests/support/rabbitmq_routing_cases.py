@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqs_frame import Driver, Queues, register_in
 
 from store import Binding, Conflict, Exists, NotFound
 from store.model.topics import HeaderValue
 from store.topology.rabbitmq.conversion import convert
+from tests.support.sqs_frame import Driver, Queues, register_in
 
 ROUTING_CASES: dict[str, Driver] = {}
 case = register_in(ROUTING_CASES)
 
-DATA = Path(__file__).parent / "data" / "rabbitmq.json"
+DATA = Path(__file__).parents[1] / "semantics" / "data" / "rabbitmq.json"
 
 
 def _topic_case(given: dict[str, Any], key: str, expected: list[str], q: Queues) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import queue_shedding as shedding
+from tests.support import queue_shedding as shedding
 
 Hops = tuple[tuple[str, str], ...]
 # Its time is over, and it had nowhere to go.

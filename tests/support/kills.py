@@ -9,7 +9,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from processes import PATIENCE
+from tests.support.processes import PATIENCE
 
 HITS = 20 * int(os.environ.get("MQ_KILL_SCALE", "1"))
 

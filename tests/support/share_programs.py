@@ -8,9 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from programs import say
-
 from store import LeaseLost, Store
+from tests.support.programs import say
 
 ROOT = Path(__file__).parents[2]
 POISON = b"poison"

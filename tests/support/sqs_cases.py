@@ -7,9 +7,9 @@ from threading import Thread
 from time import monotonic
 
 import pytest
-from sqs_frame import Driver, Queues, receipts, register_in
 
 from store import BadInput, BadRecord, LeaseLost, Message, NewMessage, NotFound
+from tests.support.sqs_frame import Driver, Queues, receipts, register_in
 
 HOUR = 3600
 DAY = 24 * HOUR

@@ -10,9 +10,8 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from programs import say
-
 from store import LeaseLost, Message, MqError, NewMessage, Store
+from tests.support.programs import say
 
 ROOT = Path(__file__).parents[2]
 QUEUES = ("std", "fifo", "dead", "fifo.dead")

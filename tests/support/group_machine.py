@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from log_model import Handle, LogModel, Place, Stored
 
 from store import BadInput, Fenced, GroupActive, NewRecord, NotFound, Position, Shift, Store
 from store.model.clock import ManualClock
 from store.model.positions import Scope
 from store.model.topics import RecordId
+from tests.support.log_model import Handle, LogModel, Place, Stored
 
 TOPICS = st.sampled_from(["clicks", "orders"])
 GROUPS = st.sampled_from(["audit", "billing"])

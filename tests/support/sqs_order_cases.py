@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sqs_cases import DAY
-from sqs_frame import Driver, Queues, receipts, register_in
 
 from store import BadInput, NotFound
+from tests.support.sqs_cases import DAY
+from tests.support.sqs_frame import Driver, Queues, receipts, register_in
 
 ORDER_CASES: dict[str, Driver] = {}
 case = register_in(ORDER_CASES)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from store import NewMessage, NewRecord, Store
 from store.model.clock import ManualClock
-from tests.damage import alter
+from tests.support.damage import alter
 
 
 def make(path: Path, clock: ManualClock, *, size: int = 8) -> None:

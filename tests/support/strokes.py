@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from tests.tui.terminals import END_OF_PASTE, ESCAPE
+from tests.support.terminals import END_OF_PASTE, ESCAPE
 
 Stroke = bytes | tuple[int, int]
 """Bytes to type, or a size of the terminal: columns and rows."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqs_frame import Driver, Queues, receipt_of, receipts, register_in
 
 from store import BadInput, BadRecord, Exists, LeaseLost, Message, NewMessage, QueueFull
+from tests.support.sqs_frame import Driver, Queues, receipt_of, receipts, register_in
 
 QUEUE_CASES: dict[str, Driver] = {}
 case = register_in(QUEUE_CASES)

@@ -1,0 +1,1 @@
+"""What tests share: programs, models, machines, faults and ways to start processes."""
