@@ -49,6 +49,7 @@ class Shares(RuleBasedStateMachine):
         self.ends = [0, 0]
         self.starts = [0, 0]
         self.window = 4
+        self.limit = LIMIT
 
     def teardown(self) -> None:
         self.store.close()
@@ -88,7 +89,7 @@ class Shares(RuleBasedStateMachine):
             assert place not in self.finished, "what is finished is never handed out again"
             assert before is None or not before.is_held(now), "nobody else has it"
             assert record.deliveries == (1 if before is None else before.record.deliveries + 1)
-            assert record.deliveries <= LIMIT
+            assert record.deliveries <= self.limit
             assert record.value == b"%d:%d" % place
             self.flying[place] = Delivery(record, now + LEASE)
         if not found:
@@ -98,7 +99,7 @@ class Shares(RuleBasedStateMachine):
         """What lapsed at its last delivery is archived as soon as somebody looks."""
         present = {one.address for one in self.store.in_flight("s")}
         for place, one in list(self.flying.items()):
-            is_exhausted = not one.is_held(now) and one.record.deliveries == LIMIT
+            is_exhausted = not one.is_held(now) and one.record.deliveries >= self.limit
             if is_exhausted and one.record.address not in present:
                 self._finish(place, dead=True)
 
@@ -148,7 +149,7 @@ class Shares(RuleBasedStateMachine):
 
     def _nack(self, place: Place, one: Delivery) -> None:
         self.store.nack([one.record.receipt])
-        if one.record.deliveries == LIMIT:
+        if one.record.deliveries >= self.limit:
             self._finish(place, dead=True)
         else:
             one.ends = None
@@ -164,7 +165,7 @@ class Shares(RuleBasedStateMachine):
         self.clock.advance(seconds)
 
     @rule(
-        what=st.sampled_from(["produce", "produce", "trim", "reset", "reopen"]),
+        what=st.sampled_from(["produce", "produce", "trim", "reset", "reopen", "limit"]),
         counts=st.tuples(st.integers(0, 5), st.integers(0, 5)),
         often=st.integers(0, 2),
     )
@@ -176,12 +177,22 @@ class Shares(RuleBasedStateMachine):
             case "reopen":
                 self.store.close()
                 self.store = Store.open(self.path, clock=self.clock)
+            case "limit":
+                self._alter_limit(1 + counts[0])
             case "trim" if not often:
                 self._trim(*counts)
             case "reset" if not often:
                 self.store.reset_share("s", Position("earliest"), force=True)
                 self.flying.clear()
                 self.finished.clear()
+
+    def _alter_limit(self, most: int) -> None:
+        """What nobody holds and was delivered so often is finished at once."""
+        self.limit = most
+        self.store.alter_share("s", max_deliveries=most)
+        for place, one in list(self.flying.items()):
+            if not one.is_held(self.now) and one.record.deliveries >= most:
+                self._finish(place, dead=True)
 
     def _trim(self, partition: int, count: int) -> None:
         partition %= 2
