@@ -283,6 +283,7 @@ class Store(
         """
         from store.api.transaction import Transaction
 
+        self._database.have_room()
         return Transaction(self, self._database.write(), in_seconds(timeout))
 
     @contextmanager

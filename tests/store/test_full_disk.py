@@ -48,6 +48,22 @@ STORING: dict[str, Call] = {
 }
 
 
+def in_transaction(store: Store, receipts: list[str]) -> None:
+    with store.transaction() as tx:
+        tx.ack(receipts)
+        tx.reset_group("billing", Position("latest", 0))
+        tx.delete_exchange("events")
+
+
+def send_in_transaction(store: Store, _: list[str]) -> None:
+    with store.transaction() as tx:
+        tx.send_many("mails", [b"x" * 20_000] * 20)
+
+
+FREEING["a transaction"] = in_transaction
+STORING["a transaction"] = send_in_transaction
+
+
 def large(number: int) -> list[NewRecord]:
     return [NewRecord(b"x" * 20_000)] * number
 

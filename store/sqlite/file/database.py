@@ -187,6 +187,16 @@ class Database:
                 if not reserve.give(self):
                     raise
 
+    def have_room(self) -> None:
+        """Get room from the reserve beforehand, for what can't be made again.
+
+        What stores anything new is refused in it all the same.
+        """
+        if not files.has_room(self.path):
+            from store.sqlite.file import reserve
+
+            reserve.give(self)
+
     def refuse_inside_transaction(self) -> None:
         """Raise when this thread has a write transaction open: it would wait for itself."""
         mine = self._threads.current

@@ -28,6 +28,8 @@ PAGE_SIZE = 4096
 # Room on the disk that is kept for calls that make room: about what the log holds before it is
 # moved into the file, so that it still can be. Of a small file system it is an eighth.
 MOST_RESERVE = 4 << 20
+# Others may be filling the disk as well, so a call gets little at a time, in bytes.
+PIECE_OF_RESERVE = 512 << 10
 # Of `max_bytes` so much is kept for the same calls.
 RESERVED_PAGES = 64
 _LONGEST_LOG = 1000
@@ -168,6 +170,15 @@ class OpenFiles:
 def reserve_size(path: Path) -> int:
     """How many bytes of its disk a store keeps in reserve."""
     return min(MOST_RESERVE, _bytes_of_disk(path) // 8) // PAGE_SIZE * PAGE_SIZE
+
+
+def has_room(path: Path) -> bool:
+    """Whether a transaction of usual size finds room on the disk."""
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return True
+    return disk.f_bavail * disk.f_frsize >= PIECE_OF_RESERVE
 
 
 def log_length(path: Path) -> int:

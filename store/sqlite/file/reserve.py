@@ -25,8 +25,6 @@ from store.sqlite.file.lockfile import (
     lock_path,
 )
 
-# Others may be filling the disk as well, so a call gets little at a time, in bytes.
-_PIECE = 512 << 10
 # The log stays short, and what is removed is not overwritten with zeros, which would write it all.
 _WHILE_FULL = ["wal_autocheckpoint = 32", "secure_delete = off"]
 
@@ -120,7 +118,7 @@ def _give_piece(lock: WriteLock) -> int:
     """Give a piece of the reserve back to the disk, while the lock is held; its size in bytes."""
     lock.set_letter(HAS_RESERVE_AT, b"\0")
     before = os.fstat(lock.descriptor).st_size
-    given = min(_PIECE, before - RESERVE_AT)
+    given = min(files.PIECE_OF_RESERVE, before - RESERVE_AT)
     if given <= 0:
         return 0
     os.ftruncate(lock.descriptor, before - given)
