@@ -4,8 +4,6 @@ A thing's settings are the fields of its config, each `Annotated` with its `Sett
 options, keys of topology files, checks and documents come from these rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
