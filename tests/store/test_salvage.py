@@ -52,6 +52,11 @@ def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
     return rows
 
 
+def lengths(path: Path) -> dict[str, int]:
+    """How many rows each table has."""
+    return {name: len(rows) for name, rows in tables(path).items()}
+
+
 def check(
     sound: Path, before: dict[int, Record], folder: Path, way: str, seeds: range
 ) -> list[str]:
@@ -64,6 +69,8 @@ def check(
         assert hurt.path.read_bytes() == content, "the damaged store stays as it is"
         found = salvaging.problems(before, hurt, new, salvaged, clock)
         wrong += [f"{way} {seed}: {problem}" for problem in found]
+        if not salvaged.lost and lengths(new) != lengths(sound):
+            wrong.append(f"{way} {seed}: rows are missing, and nothing is listed")
         for path in folder.glob("new.db*"):
             path.unlink()
     return wrong

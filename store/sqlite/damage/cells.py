@@ -110,6 +110,19 @@ class Page:
         most = (PAGE_SIZE - self._pointers) // 2
         self.is_counted = self._count <= most
         self._count = min(self._count, most)
+        if not self._has_sound_head():
+            # Then nothing it says of where rows are counts.
+            self._free = self._content = 0
+
+    def _has_sound_head(self) -> bool:
+        end = self._pointers + 2 * self._count
+        starts = [_SHORT.unpack_from(self._data, at)[0] for at in range(self._pointers, end, 2)]
+        return (
+            self.kind == self._data[self._at]
+            and self.is_counted
+            and end <= self._content <= min([PAGE_SIZE, *starts])
+            and max([0, *starts]) <= PAGE_SIZE - 4
+        )
 
     def children(self) -> list[tuple[int, int | None]]:
         """The pages below, each with the last rowid in it where it is known."""
@@ -185,9 +198,7 @@ class Page:
         return b"".join(parts)
 
     def _strays(self, whole: list[_Found], accepts: Accepts) -> Iterator[_Found]:
-        begin = self._pointers + 2 * self._count
-        if begin <= self._content <= PAGE_SIZE:
-            begin = self._content
+        begin = self._content or self._pointers
         taken = sorted([*((each.begin, each.end) for each in whole), *self._free_blocks()])
         for first, end in [*taken, (PAGE_SIZE, PAGE_SIZE)]:
             while begin + 4 <= first:

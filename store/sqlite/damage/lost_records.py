@@ -58,6 +58,14 @@ class LostRecords:
         )
         return [id for (id,) in rows]
 
+    def remove_stale(self) -> None:
+        """Remove what a damaged page still showed though it had been removed from its partition."""
+        for partition in self._known.values():
+            self._connection.execute(
+                "delete from mq_records where id >= ? and id < ?",
+                (partition.base, partition.base + partition.start),
+            )
+
     def lines(self, places: RowPlaces, rescue: Rescue) -> Iterator[Lost]:
         """Every lost record, or the range in which so many are."""
         evidence = self._evidence(rescue)

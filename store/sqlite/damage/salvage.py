@@ -132,6 +132,7 @@ class _Salvage:
         inference.complete()
         self._records.expect()
         self._copy_records()
+        self._records.remove_stale()
         for partition in self._records.homeless():
             inference.adopt(partition)
         inference.complete()

@@ -40,12 +40,14 @@ class Trees:
         for number in range(1, pages.count + 1):
             if not is_map_page(number):
                 self._note(number)
+        # No other page leads to the first one of a tree.
+        self._roots = {root for root in self._roots if root not in self._links} | {1}
 
     def _note(self, number: int) -> None:
         owner = self._pages.owner(number)
         if owner.kind == TREE:
             self.parents.add(owner.parent)
-        elif owner.kind == ROOT:
+        elif owner == (ROOT, 0):
             self._roots.add(number)
         page = Page(self._pages, number)
         if page.kind not in (TABLE_INTERIOR, INDEX_INTERIOR) or number in self._free:
@@ -131,6 +133,9 @@ class Trees:
                 yield self._span(number)
             return
         if has_pages_below:
+            if kind == INDEX_LEAF:
+                # The pages above in a table of this kind hold rows, too.
+                yield Span(None, None)
             return
         # Its first byte is damaged, or all of it.
         found = [
