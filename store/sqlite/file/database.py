@@ -218,6 +218,14 @@ class Database:
             finally:
                 lock.release()
 
+    def look_at_log(self, tx: Write) -> None:
+        """Have the log begin anew where readers have let it grow long, while the lock is held."""
+        size = self.files.log_size()
+        if size > self.long_log or tx.lock.has_long_log:
+            from store.sqlite.file import long_log
+
+            long_log.shorten(tx, size)
+
     def check_same_file(self, writer: sqlite3.Connection | None = None) -> None:
         """Raise when a name no longer leads to the file that was opened by it.
 

@@ -31,6 +31,9 @@ Row = tuple[Any, ...]
 # as long as to insert ten, so there are few lengths and short ones.
 _ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)
 
+# Every so many commits, whoever makes them, the log is looked at: each time would cost 4 %.
+_LOOKS_AT_LOG = 8
+
 
 def array(numbers: Iterable[int]) -> str:
     """Whole numbers as one parameter, which SQL takes apart again with `json_each`."""
@@ -306,11 +309,8 @@ class WriteBlock:
             crash_point("commit.before")
             _commit(self._connection, self._database)
             crash_point("commit.after")
-            size = self._database.files.log_size()
-            if size > self._database.long_log or self._lock.has_long_log:
-                from store.sqlite.file import long_log
-
-                long_log.shorten(self._tx, size)
+            if not self._tx.number % _LOOKS_AT_LOG:
+                self._database.look_at_log(self._tx)
             self._tx.note_commit()
         finally:
             self._end()
