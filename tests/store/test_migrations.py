@@ -79,6 +79,27 @@ def test_an_old_store_has_the_tables_columns_and_indexes_of_a_new_one(
     assert objects(old) == objects(tmp_path / "new.db")
 
 
+def test_a_column_with_a_default_needs_no_step(
+    old_store: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    column, trigger = "  wait integer", "redrive_allow, chaos, wait on mq_queues"
+    statements = [
+        statement.replace(
+            column, f"  rest integer not null default 7, -- a rest\n{column}"
+        ).replace(trigger, f"rest, {trigger}")
+        for statement in files.schema_statements()
+    ]
+    monkeypatch.setattr(files, "schema_statements", lambda: statements)
+
+    Store.open(old_store, clock=clock).close()
+
+    with closing(sqlite3.connect(old_store)) as connection:
+        assert connection.execute("select rest from mq_queues").fetchall() == [(7,)]
+        before = connection.execute("select generation from mq_store").fetchone()[0]
+        connection.execute("update mq_queues set rest = 8")
+        assert connection.execute("select generation from mq_store").fetchone()[0] == before + 1
+
+
 def test_the_queues_of_an_old_store_go_on(old_store: Path, clock: ManualClock) -> None:
     with Store.open(old_store, clock=clock) as store:
         store.send("mails", "hello")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from store.sqlite.file import connections, drafts, files
 from store.sqlite.file.lockfile import WriteLock
 
 Step = Callable[[sqlite3.Connection], None]
+_LINES = re.MULTILINE | re.DOTALL
+_COLUMN = re.compile(r"^  (\w+) ((?:integer|text|blob)\b.*?),?(?: +--.*)?$", re.MULTILINE)
 
 _TO_SCHEMA_2 = """
 alter table mq_store rename column topology_generation to generation;
@@ -239,12 +242,36 @@ def _run_steps(connection: sqlite3.Connection, version: int) -> None:
     connection.execute("begin immediate")
     for step in range(version, files.SCHEMA_VERSION):
         steps[step](connection)
+    _add_columns(connection)
+    _renew_triggers(connection)
     # So that whoever has the store open notices, and looks at the version.
     connection.execute("update mq_store set generation = generation + 1")
     connection.execute(f"pragma user_version = {files.SCHEMA_VERSION}")
     crash_point("upgrade.before")
     connection.execute("commit")
     crash_point("upgrade.after")
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    """Add the columns that the schema has and no step has added: those that have a default."""
+    for statement in files.schema_statements():
+        if table := re.search(r"^create table (\w+) \(\n", statement, re.MULTILINE):
+            present = {row[1] for row in connection.execute(f"pragma table_info({table[1]})")}
+            for column, definition in _COLUMN.findall(statement):
+                if column not in present:
+                    connection.execute(f"alter table {table[1]} add column {column} {definition}")
+
+
+def _renew_triggers(connection: sqlite3.Connection) -> None:
+    """Replace the triggers that another schema had otherwise, such as for new settings."""
+    rows = connection.execute("select name, sql from sqlite_schema where type = 'trigger'")
+    present = dict(rows.fetchall())
+    for statement in files.schema_statements():
+        if trigger := re.search(r"^create trigger (\w+) .*(?=;)", statement, _LINES):
+            name, definition = trigger[1], trigger[0]
+            if present.get(name) != definition:
+                connection.execute(f"drop trigger if exists {name}")
+                connection.execute(definition)
 
 
 def bring_up(draft: Path) -> None:
