@@ -82,11 +82,11 @@ def test_an_old_store_has_the_tables_columns_and_indexes_of_a_new_one(
 def test_a_column_with_a_default_needs_no_step(
     old_store: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    column, trigger = "  wait integer", "redrive_allow, chaos, wait on mq_queues"
+    column, trigger = "  wait integer", " on mq_queues begin"
     statements = [
         statement.replace(
             column, f"  rest integer not null default 7, -- a rest\n{column}"
-        ).replace(trigger, f"rest, {trigger}")
+        ).replace(trigger, f", rest{trigger}")
         for statement in files.schema_statements()
     ]
     monkeypatch.setattr(files, "schema_statements", lambda: statements)
