@@ -75,15 +75,17 @@ def salvage(
 @contextmanager
 def _at_rest(path: Path, timeout: float) -> Iterator[None]:
     """Keep writers away meanwhile, without a trace."""
+    descriptor = None
     with suppress(FileNotFoundError):
         descriptor = os.open(lockfile.lock_path(path), os.O_RDONLY)
-        try:
-            _lock(descriptor, path, timeout)
-            yield
-        finally:
-            os.close(descriptor)
+    if descriptor is None:
+        yield
         return
-    yield
+    try:
+        _lock(descriptor, path, timeout)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _lock(descriptor: int, path: Path, timeout: float) -> None:
