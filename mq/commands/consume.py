@@ -1,7 +1,7 @@
 """`mq consume`: print the records of a topic, alone or in a group, or the messages of a queue."""
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -12,24 +12,27 @@ from mq.cli.interrupts import STOPS, Interrupts
 from mq.commands import SingleCommand
 from mq.commands.membership_options import (
     DEFAULT_SESSION_TIMEOUT,
-    LONGEST_PRINTING,
     Member,
     SessionTimeout,
 )
-from mq.read.bounds import parse_until
 from mq.read.printer import RecordPrinter
-from mq.read.topic import Scan
+from mq.read.source import BATCH_RECORDS, Item, Source, batches
+from mq.read.topic import Scan, Until, parse_until
 from mq.text.lines import record_lines
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
-from store.model.positions import parse_position
+from store.model.positions import Position, parse_position
 from store.model.text import parse_duration
+from store.model.topics import Record
 
 if TYPE_CHECKING:
     from mq.text.conditions import Condition
-    from store import Record, Store
+    from store import Store
 
 app = SingleCommand()
+
+# How many messages are kept from others while one batch is printed.
+_LEASED = 100
 
 
 class Request(NamedTuple):
@@ -114,10 +117,8 @@ def consume(
         # What is leased and not printed goes back, however this ends.
         in_order = STOPS if follow or is_queue else ()
         with Interrupts(signal.SIGINT, *in_order) as interrupts:
-            if is_queue:
-                printed = _read_queue(context, store, request, interrupts)
-            else:
-                printed = TopicReading(context, store, request, interrupts).run()
+            reading = _Reading(context, store, request, interrupts)
+            printed = reading.print_messages() if is_queue else reading.print_records()
     if not follow:
         interrupts.obey()
     return ExitCode.CONDITION_TRUE if fail_empty and not printed else ExitCode.OK
@@ -147,16 +148,6 @@ def _check_alone(request: Request) -> None:
         raise BadInput("only a group has a committed offset", hint="name it with -g")
 
 
-def _read_queue(context: Context, store: "Store", request: Request, interrupts: Interrupts) -> int:
-    from mq.read.queue import QueueReading
-
-    _check_queue(request)
-    return QueueReading(
-        context, store, request.source.name, limit=request.limit, follow=request.follow,
-        format=request.format, interrupts=interrupts,
-    ).run()  # fmt: skip
-
-
 def _check_queue(request: Request) -> None:
     name = request.source.name
     if request.where:
@@ -181,82 +172,83 @@ def _condition(where: Sequence[str], now: int) -> "Condition | None":
     return parse_conditions(where, now)
 
 
-class TopicReading:
-    """One run of the command on a topic."""
+class _Reading:
+    """One run of the command; prints what was asked for, and counts it."""
 
     def __init__(
         self, context: Context, store: "Store", request: Request, interrupts: Interrupts
     ) -> None:
-        now = store.wall()
         self._context = context
         self._store = store
         self._request = request
         self._interrupts = interrupts
-        self._until = parse_until(request.until, now)
-        self._start = parse_position(request.start or "earliest", now)
-        self._printer = RecordPrinter(
-            context.output,
-            interrupts,
-            record_lines(context, request.format),
+
+    def print_records(self) -> int:
+        """Print the records of a topic, alone or as a member of a group."""
+        request, now = self._request, self._store.wall()
+        until = parse_until(request.until, now)
+        start = parse_position(request.start or "earliest", now)
+        printer = RecordPrinter[Record](
+            self._context.output,
+            self._interrupts,
+            record_lines(self._context, request.format),
             _condition(request.where, now),
             request.limit,
         )
 
-    def run(self) -> int:
-        """Print what was asked for, and return how many records that were."""
-        try:
-            if self._request.group is None:
-                self._read_alone()
-            else:
-                self._read_as_member(self._request.group)
-            self._printer.finish()
-        except KeyboardInterrupt:
-            if not self._interrupts.is_stop:
-                raise
-        return self._printer.printed
+        def open_source() -> "Source[Record]":
+            if request.group is not None:
+                return self._join(request.group, start, until)
+            return Scan(self._store, request.source, start, until)
 
-    def _read_alone(self) -> None:
-        request = self._request
-        scan = Scan(self._store, request.source, self._start, self._until, follow=request.follow)
-        self._interrupts.hold()
-        self._print_all(scan.batches(), lambda _: None, scan.remaining)
+        return self._print_all(printer, open_source, lambda: BATCH_RECORDS)
 
-    def _read_as_member(self, group: str) -> None:
-        from mq.read.group import GroupReading
+    def print_messages(self) -> int:
+        """Lease the messages of a queue, print them, and acknowledge what is written."""
+        from mq.read.leases import QueueSource, require_lease, warn_of_chaos
+        from mq.text.messages import message_lines
+        from store.model.messages import Message
+
+        request, name = self._request, self._request.source.name
+        _check_queue(request)
+        config = self._store.queue_config(name)
+        require_lease(name, config)
+        warn_of_chaos(self._context.diagnostics, name, config)
+        lines = message_lines(self._context, request.format)
+        printer = RecordPrinter[Message](
+            self._context.output, self._interrupts, lines, None, request.limit
+        )
+        return self._print_all(
+            printer, lambda: QueueSource(self._store, name), lambda: printer.most(_LEASED)
+        )
+
+    def _join(self, group: str, start: Position, until: Until) -> "Source[Record]":
+        from mq.read.group import GroupSource, Joining
 
         request = self._request
         session_timeout = parse_duration(request.session_timeout) / 1000
-        consumer = self._store.consumer(
-            group,
-            [request.source.name],
-            member=request.member,
-            session_timeout=session_timeout,
-            max_poll_interval=LONGEST_PRINTING,
-            start=self._start,
-            timeout=self._context.timeout,
-        )
-        self._interrupts.hold()
-        with GroupReading(
-            self._store, consumer, request.source.name, self._until, follow=request.follow,
-            interrupts=self._interrupts, diagnostics=self._context.diagnostics,
-        ) as reading:  # fmt: skip
-            self._printer.while_waiting(session_timeout / 3, reading.heartbeat)
-            self._print_all(reading.batches(), reading.commit, reading.remaining)
+        joining = Joining(group, request.source.name, session_timeout, request.member, start)
+        return GroupSource(
+            self._context, self._store, joining, self._interrupts,
+            until=until, follow=request.follow,
+        )  # fmt: skip
 
     def _print_all(
-        self, batches: "Iterator[list[Record]]", commit: "Callable[[Sequence[Record]], None]",
-        remaining: Callable[[], int],
-    ) -> None:  # fmt: skip
-        shown = not self._request.follow and self._context.output.is_in_file
-        label = f"consume {self._request.source}"
-        with self._context.diagnostics.progress(label, shown=shown) as progress:
-            progress.expect(lambda: self._printer.most(remaining()))
-            while not self._printer.is_done:
-                with self._interrupts.allowed():
-                    batch = next(batches, None)
-                if batch is None:
-                    return
-                dealt_with = self._printer.print(batch)
-                commit(batch[:dealt_with])
-                progress.advance(dealt_with)
-                self._printer.check()
+        self, printer: RecordPrinter[Item], open_source: "Callable[[], Source[Item]]",
+        most: Callable[[], int],
+    ) -> int:  # fmt: skip
+        diagnostics, follow = self._context.diagnostics, self._request.follow
+        label, shown = f"consume {self._request.source}", self._context.output.is_in_file
+        try:
+            source = open_source()
+            self._interrupts.hold()
+            with source, diagnostics.progress(label, shown=shown and not follow) as progress:
+                progress.expect(lambda: printer.most(source.remaining()))
+                items = batches(source, most, self._interrupts, diagnostics, follow=follow)
+                while not printer.is_done and (batch := next(items, None)):
+                    progress.advance(printer.pass_on(source, batch))
+            printer.finish()
+        except KeyboardInterrupt:
+            if not self._interrupts.is_stop:
+                raise
+        return printer.printed

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 DEFAULT_SESSION_TIMEOUT = "45s"
-# What reads our output may be slow, such as a pager; a group waits for it as long as for us.
-LONGEST_PRINTING = timedelta(days=1)
 
 Group = Annotated[
     str | None,

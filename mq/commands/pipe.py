@@ -11,17 +11,18 @@ from mq.cli.interrupts import STOPS, Interrupts
 from mq.commands import SingleCommand
 from mq.commands.membership_options import (
     DEFAULT_SESSION_TIMEOUT,
-    LONGEST_PRINTING,
     Command,
     Group,
     Member,
     SessionTimeout,
 )
 from mq.commands.options.reporting import report_document
-from mq.read.bounds import BATCH_RECORDS, Until
-from mq.read.group import GroupReading
+from mq.read.group import GroupSource, Joining
+from mq.read.leases import QueueSource, require_lease
+from mq.read.source import BATCH_RECORDS, Item, Source, batches
+from mq.read.topic import Until
 from mq.work.filter import Filter
-from mq.work.pipe import Pipe, QueueSource, Sink, TopicSource
+from mq.work.pipe import Pipe, Sink
 from store.api.store import Store
 from store.model.addresses import check_name
 from store.model.errors import BadInput
@@ -126,23 +127,15 @@ class _Run:
         topic = store.topic(request.source)
         if request.group is None:
             raise BadInput(f"{topic.name} is a topic: a group reads it", hint="name it with -g")
-        consumer = store.consumer(
-            request.group,
-            [request.source],
-            member=request.member,
-            session_timeout=request.session_timeout,
-            max_poll_interval=LONGEST_PRINTING,
-            start=parse_position(request.start or "earliest", store.wall()),
-            timeout=self._context.timeout,
+        start = parse_position(request.start or "earliest", store.wall())
+        joining = Joining(
+            request.group, request.source, request.session_timeout, request.member, start
+        )
+        source = GroupSource(
+            self._context, store, joining, self._interrupts, until=Until(), follow=not request.once
         )
         self._interrupts.hold()
-        with GroupReading(
-            store, consumer, request.source, Until(), follow=not request.once,
-            interrupts=self._interrupts, diagnostics=self._context.diagnostics,
-            batch=request.batch,
-        ) as reading:  # fmt: skip
-            source = TopicSource(reading, consumer, request.session_timeout, self._interrupts)
-            self._run(Pipe[Record](store, source, self._filter, self._sink))
+        self._run(Pipe[Record](store, source, self._filter, self._sink), source)
 
     def from_queue(self) -> None:
         """Lease messages, and acknowledge them with the outputs."""
@@ -152,15 +145,19 @@ class _Run:
                 f"{request.source} is a queue: each message goes to one reader",
                 hint="-g, --from and --member are for a topic",
             )
+        require_lease(request.source, self._store.queue_config(request.source))
         self._interrupts.hold()
-        with QueueSource(
-            self._store, request.source, request.batch, self._interrupts,
-            self._context.diagnostics, once=request.once,
-        ) as source:  # fmt: skip
-            self._run(Pipe[Message](self._store, source, self._filter, self._sink))
+        source = QueueSource(self._store, request.source, once=request.once)
+        self._run(Pipe[Message](self._store, source, self._filter, self._sink), source)
 
-    def _run(self, pipe: Pipe[Record] | Pipe[Message]) -> None:
+    def _run(self, pipe: Pipe[Item], source: Source[Item]) -> None:
         try:
-            pipe.run()
+            with source:
+                pipe.run(
+                    batches(
+                        source, lambda: self._request.batch, self._interrupts,
+                        self._context.diagnostics, follow=not self._request.once,
+                    )
+                )  # fmt: skip
         finally:
             self.taken, self.stored = pipe.taken, pipe.stored

@@ -27,8 +27,8 @@ from mq.commands.input_options import (
 )
 from mq.text.framing import Framing as FramingKind
 from mq.write.destinations import TopicDestination
-from mq.write.ingest import Request, check, given_message, input_form, store_input
-from mq.write.inputs import Given, GivenMessage
+from mq.write.ingest import check, input_form, message_defaults, store_input
+from mq.write.inputs import LoadRequest, MessageDefaults, RecordDefaults
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
 from store.model.topics import HeaderValue
@@ -75,10 +75,12 @@ def produce(
     With -o ndjson each record's address is printed when it is stored. At a record that can't be
     stored the command ends: nothing of its batch is stored, the batches before it are.
     """
-    name, given = _given(parse_address(destination), key, partition, header or [])
-    message = given_message(delay, message_group, dedup_id, priority, ttl)
+    name, defaults = _defaults(parse_address(destination), key, partition, header or [])
+    message = message_defaults(delay, message_group, dedup_id, priority, ttl)
     form = input_form(framing, key_delimiter, key_from, timestamp_from)
-    request = Request(name, given, message, form, values or [], file, tombstone, batch, producer)
+    request = LoadRequest(
+        name, defaults, message, form, values or [], file, tombstone, batch, producer
+    )
     context = current_context()
     check(context, request)
     with context.open_store() as store:
@@ -88,9 +90,9 @@ def produce(
             store_input(context, store, request, _topic(store, request))
 
 
-def _given(
+def _defaults(
     address: Address, key: str | None, partition: int | None, header: Sequence[str]
-) -> tuple[str, Given]:
+) -> tuple[str, RecordDefaults]:
     if address.offset is not None:
         raise BadInput(f"{address} is one record; new ones go to the end", hint=address.name)
     if address.partition is not None:
@@ -98,39 +100,34 @@ def _given(
             raise BadInput("two partitions are given", hint=f"{address}, or -P {partition}")
         partition = address.partition
     encoded = None if key is None else os.fsencode(key)
-    return address.name, Given(encoded, _parse_headers(header), partition)
+    return address.name, RecordDefaults(encoded, _parse_headers(header), partition)
 
 
-def _parse_headers(given: Sequence[str]) -> dict[str, HeaderValue]:
-    if not given:
+def _parse_headers(words: Sequence[str]) -> dict[str, HeaderValue]:
+    if not words:
         return {}
     from mq.text.records import parse_headers
 
-    return parse_headers(given)
+    return parse_headers(words)
 
 
-def _topic(store: "Store", request: Request) -> TopicDestination:
-    if request.message != GivenMessage():
+def _topic(store: "Store", request: LoadRequest) -> TopicDestination:
+    if request.message != MessageDefaults():
         store.topic(request.destination)
         raise BadInput(
             f"{request.destination} is a topic",
             hint="--delay, --message-group, --dedup-id, --priority and --ttl are for a queue",
         )
-    placed = request.form.framing is FramingKind.NDJSON
-    return TopicDestination(
-        store, request.destination, request.given, request.producer, placed=placed
-    )
+    return TopicDestination(store, request)
 
 
-def _for_messages(request: Request) -> Request:
+def _for_messages(request: LoadRequest) -> LoadRequest:
     return request._replace(form=request.form._replace(messages=True))
 
 
-def _queue(store: "Store", request: Request) -> "QueueDestination":
+def _queue(store: "Store", request: LoadRequest) -> "QueueDestination":
     from mq.write.message_destinations import QueueDestination
 
     if request.tombstone:
         raise BadInput(f"{request.destination} is a queue", hint="--tombstone is for a topic")
-    return QueueDestination(
-        store, request.destination, request.given, request.message, request.producer
-    )
+    return QueueDestination(store, request)

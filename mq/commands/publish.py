@@ -27,8 +27,8 @@ from mq.commands.input_options import (
 )
 from mq.text.framing import Framing as FramingKind
 from mq.text.records import parse_headers
-from mq.write.ingest import Request, check, given_message, input_form, store_input
-from mq.write.inputs import Given
+from mq.write.ingest import check, input_form, message_defaults, store_input
+from mq.write.inputs import LoadRequest, RecordDefaults
 from mq.write.message_destinations import ExchangeDestination
 from store.model.errors import Unroutable
 from store.model.text import counted
@@ -68,18 +68,17 @@ def publish(
     -o ndjson a line per message tells where. What reaches nothing is dropped; with --mandatory it
     is returned: the rest is stored, and the exit code is 3.
     """
-    given = Given(None if key is None else os.fsencode(key), parse_headers(header or []), None)
-    message = given_message(delay, message_group, dedup_id, priority, ttl)
+    encoded = None if key is None else os.fsencode(key)
+    defaults = RecordDefaults(encoded, parse_headers(header or []), None)
+    message = message_defaults(delay, message_group, dedup_id, priority, ttl)
     form = input_form(framing, key_delimiter, key_from, timestamp_from)._replace(messages=True)
-    request = Request(
-        exchange, given, message, form, values or [], file, tombstone, batch, producer
+    request = LoadRequest(
+        exchange, defaults, message, form, values or [], file, tombstone, batch, producer
     )
     context = current_context()
     check(context, request)
     with context.open_store() as store:
-        destination = ExchangeDestination(
-            store, exchange, given, message, producer, mandatory=mandatory
-        )
+        destination = ExchangeDestination(store, request, mandatory=mandatory)
         store_input(context, store, request, destination)
     if destination.returned:
         key = quote(os.fsdecode(destination.first_key or ""))

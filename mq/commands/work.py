@@ -2,62 +2,34 @@
 
 import math
 import signal
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from mq.cli.chaos import warn_of_chaos
 from mq.cli.context import Context, current_context
 from mq.cli.interrupts import STOPS, Interrupts
 from mq.commands import SingleCommand
 from mq.commands.membership_options import (
     DEFAULT_SESSION_TIMEOUT,
-    LONGEST_PRINTING,
     Command,
     Group,
 )
-from mq.read.lease_length import require_lease
+from mq.read.group import Joining
+from mq.read.leases import QueueSource, ShareSource, require_lease, warn_of_chaos
+from mq.read.partitions import PartitionSource
+from mq.read.source import Item, Source
 from mq.work.processes import require_command
-from mq.work.sources import QueueWork, ShareWork
-from mq.work.topic import TopicWork
 from mq.work.worker import OnFailure, Policy, Worker
 from store.api.store import Store
 from store.model.addresses import check_name
 from store.model.errors import BadInput, Conflict, MqError, NotFound
-from store.model.messages import Message
-from store.model.shares import SharedRecord
 from store.model.text import counted, parse_duration
-from store.model.topics import Record
 
 app = SingleCommand()
 
 MOST_PREFETCHED = 2000
 DEFAULT_RETRY_DELAY = 1.0
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the command line asks for; times in seconds."""
-
-    source: str
-    group: str | None
-    command: list[str]
-    jobs: int
-    prefetch: int
-    timeout: float
-    retry_delay: float | None
-    on_failure: OnFailure
-    once: bool
-
-    def policy(self, *, has_own_delays: bool = False) -> Policy:
-        """How the work is done; a queue's own retry delays count unless one was given."""
-        delay = self.retry_delay
-        if delay is None and not has_own_delays:
-            delay = DEFAULT_RETRY_DELAY
-        return Policy(
-            self.command, self.jobs, self.prefetch, self.timeout, delay, self.on_failure, self.once
-        )
 
 
 @app.command()
@@ -125,8 +97,9 @@ def work(
     number = jobs if prefetch is None else prefetch
     if number > MOST_PREFETCHED:
         raise BadInput(f"--jobs is at most {MOST_PREFETCHED}, not {jobs}")
-    request = Request(
-        check_name(source, "topic or queue name"), group, command, jobs, number,
+    check_name(source, "topic or queue name")
+    policy = Policy(
+        command, jobs, number,
         math.inf if command_timeout is None else _positive(command_timeout),
         None if retry_delay is None else parse_duration(retry_delay) / 1000,
         on_failure, once,
@@ -138,12 +111,18 @@ def work(
         Interrupts(signal.SIGINT, *STOPS) as interrupts,
     ):
         kind = store.kind(source, "topic") if group else store.kind(source, "queue", "share")
+        work = _Work(context, store, source, policy, interrupts)
+        if kind != "topic" and group is not None:
+            raise BadInput(
+                f"{source} is a {kind}: it gives each message to one of its readers",
+                hint="-g is for a topic",
+            )
         if kind == "queue":
-            _work_on_queue(context, store, request, interrupts)
+            work.on_queue()
         elif kind == "share":
-            _work_on_share(context, store, request, interrupts)
+            work.on_share()
         else:
-            _work_on_topic(context, store, request, interrupts)
+            work.on_topic(group)
 
 
 def _positive(duration: str) -> float:
@@ -153,70 +132,65 @@ def _positive(duration: str) -> float:
     return milliseconds / 1000
 
 
-def _work_on_queue(
-    context: Context, store: Store, request: Request, interrupts: Interrupts
-) -> None:
-    config = store.queue_config(request.source)
-    warn_of_chaos(context, request.source, config)
-    _check_leasing(request, "queue", config.dlq)
-    require_lease(request.source, config)
-    interrupts.hold()
-    source = QueueWork(store, request.source, once=request.once)
-    policy = request.policy(has_own_delays=bool(config.retry_delays))
-    _run(
-        context, Worker[Message](store, source, policy, interrupts, context.diagnostics),
-        request, interrupts,
-    )  # fmt: skip
+class _Work:
+    """One run of the command."""
 
+    def __init__(
+        self, context: Context, store: Store, source: str, policy: Policy, interrupts: Interrupts
+    ) -> None:
+        self._context = context
+        self._store = store
+        self._source = source
+        self._policy = policy
+        self._interrupts = interrupts
 
-def _work_on_share(
-    context: Context, store: Store, request: Request, interrupts: Interrupts
-) -> None:
-    _check_leasing(request, "share", store.share(request.source).config.dlq)
-    interrupts.hold()
-    source = ShareWork(store, request.source, once=request.once)
-    _run(
-        context,
-        Worker[SharedRecord](store, source, request.policy(), interrupts, context.diagnostics),
-        request, interrupts,
-    )  # fmt: skip
+    def on_queue(self) -> None:
+        """Work on messages of a queue; its own retry delays count unless one was given."""
+        name, config = self._source, self._store.queue_config(self._source)
+        warn_of_chaos(self._context.diagnostics, name, config)
+        self._check_dlq("queue", config.dlq)
+        require_lease(name, config)
+        self._interrupts.hold()
+        source = QueueSource(self._store, name, once=self._policy.once, singly=config.fifo)
+        self._run(source, default_delay=None if config.retry_delays else DEFAULT_RETRY_DELAY)
 
+    def on_share(self) -> None:
+        """Work on records through a share."""
+        self._check_dlq("share", self._store.share(self._source).config.dlq)
+        self._interrupts.hold()
+        self._run(ShareSource(self._store, self._source, once=self._policy.once))
 
-def _check_leasing(request: Request, kind: str, dlq: str | None) -> None:
-    name = request.source
-    if request.group is not None:
-        raise BadInput(
-            f"{name} is a {kind}: it gives each message to one of its readers",
-            hint="-g is for a topic",
-        )
-    if request.on_failure is OnFailure.DEAD_LETTER and dlq is None:
-        raise BadInput(f"{name} has no DLQ", hint=f"mq {kind} alter {name} --dlq QUEUE")
+    def on_topic(self, group: str | None) -> None:
+        """Work on a topic's records as a member of a group."""
+        topic = self._store.topic(self._source)
+        if group is None:
+            raise BadInput(f"{topic.name} is a topic: a group reads it", hint="name it with -g")
+        if self._policy.on_failure is OnFailure.DEAD_LETTER:
+            _check_dlq_of_group(self._store, group)
+        joining = Joining(group, topic.name, parse_duration(DEFAULT_SESSION_TIMEOUT) / 1000)
+        source = PartitionSource(self._context, self._store, joining, once=self._policy.once)
+        self._interrupts.hold()
+        self._run(source)
 
+    def _check_dlq(self, kind: str, dlq: str | None) -> None:
+        if self._policy.on_failure is OnFailure.DEAD_LETTER and dlq is None:
+            name = self._source
+            raise BadInput(f"{name} has no DLQ", hint=f"mq {kind} alter {name} --dlq QUEUE")
 
-def _work_on_topic(
-    context: Context, store: Store, request: Request, interrupts: Interrupts
-) -> None:
-    topic = store.topic(request.source)
-    if request.group is None:
-        raise BadInput(f"{topic.name} is a topic: a group reads it", hint="name it with -g")
-    if request.on_failure is OnFailure.DEAD_LETTER:
-        _check_dlq_of_group(store, request.group)
-    session_timeout = parse_duration(DEFAULT_SESSION_TIMEOUT) / 1000
-    consumer = store.consumer(
-        request.group,
-        [request.source],
-        session_timeout=session_timeout,
-        max_poll_interval=LONGEST_PRINTING,
-        timeout=context.timeout,
-    )
-    interrupts.hold()
-    source = TopicWork(
-        store, consumer, request.source, session_timeout, context.diagnostics, once=request.once
-    )
-    _run(
-        context, Worker[Record](store, source, request.policy(), interrupts, context.diagnostics),
-        request, interrupts,
-    )  # fmt: skip
+    def _run(self, source: Source[Item], default_delay: float | None = DEFAULT_RETRY_DELAY) -> None:
+        policy, diagnostics = self._policy, self._context.diagnostics
+        if policy.retry_delay is None:
+            policy = replace(policy, retry_delay=default_delay)
+        worker = Worker(self._store, source, policy, self._interrupts, diagnostics)
+        worker.run()
+        if self._interrupts.received == signal.SIGINT:
+            raise KeyboardInterrupt
+        tried = counted(worker.succeeded + worker.failed, "run")
+        if policy.once and worker.refusal is not None:
+            raise _summed_up(worker.refusal, worker.refused)
+        if policy.once and worker.failed:
+            raise MqError(f"{worker.failed:,} of {tried} failed")
+        diagnostics.success(f"{tried} on {self._source}, {worker.failed:,} failed")
 
 
 def _check_dlq_of_group(store: Store, group: str) -> None:
@@ -229,21 +203,6 @@ def _check_dlq_of_group(store: Store, group: str) -> None:
             f"group {group} has no DLQ",
             hint=f"mq group {verb} {group} --max-deliveries N --dlq QUEUE",
         )
-
-
-def _run(
-    context: Context, worker: Worker[Message] | Worker[SharedRecord] | Worker[Record],
-    request: Request, interrupts: Interrupts,
-) -> None:  # fmt: skip
-    worker.run()
-    if interrupts.received == signal.SIGINT:
-        raise KeyboardInterrupt
-    tried = counted(worker.succeeded + worker.failed, "run")
-    if request.once and worker.refusal is not None:
-        raise _summed_up(worker.refusal, worker.refused)
-    if request.once and worker.failed:
-        raise MqError(f"{worker.failed:,} of {tried} failed")
-    context.diagnostics.success(f"{tried} on {request.source}, {worker.failed:,} failed")
 
 
 def _summed_up(first: Conflict, refused: int) -> Conflict:

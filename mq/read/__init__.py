@@ -1,1 +1,1 @@
-"""Reading a topic, a group, a queue or a share, and printing it."""
+"""Where records and messages come from: one `Source` for a topic, a group, a queue or a share."""

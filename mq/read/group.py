@@ -1,73 +1,163 @@
-"""Reading a topic as a member of a consumer group, which commits what was printed."""
+"""Reading a topic as a member of a consumer group."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from itertools import groupby
-from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple
 
-from mq.cli.diagnostics import Diagnostics
+from mq.cli.context import Context
 from mq.cli.interrupts import Interrupts
-from mq.read.bounds import BATCH_RECORDS, Until, in_batches
-from store.api.consumer import Consumer
+from mq.read.source import Source
+from mq.read.topic import Until, in_batches
 from store.api.store import Store
-from store.crash import crash_point
 from store.model.errors import Unavailable
+from store.model.groups import TopicPartition
+from store.model.positions import Position
 from store.model.text import counted
 from store.model.topics import Record
 
-_LONGEST_WAIT = 60.0
+if TYPE_CHECKING:
+    from store import Transaction
+
+# What reads our output may be slow, such as a pager; a group waits for it as long as for us.
+LONGEST_PRINTING = timedelta(days=1)
 # How long a command that was told to end still waits for the store's lock, each time.
 _LAST_CHANCE = 0.05
 
 
-class GroupReading:
-    """Polls for a consumer and commits for it; leaves the group at the end of the `with` block.
+class Joining(NamedTuple):
+    """How to join a group to read a topic; `session_timeout` is in seconds."""
+
+    group: str
+    topic: str
+    session_timeout: float
+    member: str | None = None
+    start: str | Position = "earliest"
+
+
+class MemberSource(Source[Record]):
+    """What a member of a group polls and commits; it joins here, and leaves when it is closed."""
+
+    def __init__(self, context: Context, store: Store, joining: Joining) -> None:
+        self._store = store
+        self._diagnostics = context.diagnostics
+        partitions = store.topic(joining.topic).partitions
+        self._ends = {(joining.topic, status.partition): status.end for status in partitions}
+        self.keepalive_interval = joining.session_timeout / 3
+        self._consumer = store.consumer(
+            joining.group,
+            [joining.topic],
+            member=joining.member,
+            session_timeout=joining.session_timeout,
+            max_poll_interval=LONGEST_PRINTING,
+            start=joining.start,
+            timeout=context.timeout,
+        )
+
+    def keepalive(self, items: Sequence[Record]) -> Sequence[Record]:
+        """Stay in the group; raises `Fenced` when it has dropped us."""
+        # Where the store is busy there is another time.
+        with suppress(Unavailable):
+            self._consumer.heartbeat()
+        return ()
+
+    def skip_command(self, item: Record) -> str:
+        """Name the command by which the group skips the record."""
+        return f"mq group skip {self._consumer.group} {item.address}"
+
+    def _poll(
+        self,
+        most: int,
+        wait: float,
+        until: Callable[[], bool],
+        paused: Container[TopicPartition] = (),
+    ) -> list[Record]:
+        records = self._consumer.poll(most, wait, paused=paused, until=until)
+        for loss in self._consumer.losses:
+            lost = counted(loss.end - loss.first, "record")
+            self._diagnostics.warning(
+                f"{loss.topic}/{loss.partition}: {lost} ({loss.first} to {loss.end - 1}) were"
+                f" removed before group {self._consumer.group} read them; went on at {loss.end}"
+            )
+        self._consumer.losses.clear()
+        return records
+
+
+class GroupSource(MemberSource):
+    """Records in batches, each committed as a whole.
 
     It ends at the end that was there when it was made, and before `until`; with `follow` it goes
     on with what is appended.
     """
 
     def __init__(
-        self, store: Store, consumer: Consumer, topic: str, until: Until, *, follow: bool,
-        interrupts: Interrupts, diagnostics: Diagnostics, batch: int = BATCH_RECORDS,
+        self, context: Context, store: Store, joining: Joining, interrupts: Interrupts,
+        *, until: Until, follow: bool,
     ) -> None:  # fmt: skip
-        self._store = store
-        self._consumer = consumer
+        super().__init__(context, store, joining)
         self._until = until
         self._follow = follow
         self._interrupts = interrupts
-        self._diagnostics = diagnostics
-        self._batch = batch
-        found = store.topic(topic).partitions
-        self._ends = {(topic, partition.partition): partition.end for partition in found}
+        self._batches: deque[list[Record]] = deque()
+        self._is_past = False
 
-    def batches(self) -> Iterator[list[Record]]:
-        """The records that are to be printed, a batch to be committed at a time."""
-        while not self._is_at_end():
+    def take(self, most: int, wait: float, until: Callable[[], bool]) -> list[Record]:
+        """Poll the records that follow."""
+        while not self._batches and not self.is_over():
             now = self._store.wall()
-            polled = self._consumer.poll(self._batch, self._pause(now))
-            report_losses(self._consumer, self._diagnostics)
-            yield from in_batches(self._before_end(polled), self._batch)
-            if not polled and (not self._follow or self._is_past(now)):
-                return
+            with self._interrupts.allowed():
+                records = self._poll(most, self._until.pause(wait, now), until)
+            self._batches += in_batches(self._before_end(records), most)
+            if not records:
+                self._is_past = self._until.is_past(now)
+                break
+        return self._batches.popleft() if self._batches else []
+
+    def is_over(self) -> bool:
+        """Whether this member owns partitions, and has nothing more to read in any of them."""
+        position = self._consumer.position
+        is_at_end = bool(position) and all(
+            offset >= self._end(*partition) for partition, offset in position.items()
+        )
+        return not self._batches and (is_at_end or self._is_past)
 
     def remaining(self) -> int:
-        """How many offsets are still to be read in the partitions that this member owns."""
-        places = self._consumer.position.items()
-        return sum(max(0, self._end(*place) - offset) for place, offset in places)
+        """Count the offsets that are still to be read in the partitions that this member owns."""
+        position = self._consumer.position.items()
+        return sum(max(0, self._end(*partition) - offset) for partition, offset in position)
 
-    def commit(self, records: Sequence[Record]) -> None:
-        """Commit that these records were dealt with.
+    def done(self, items: Sequence[Record], tx: Transaction | None = None) -> None:
+        """Commit the offsets behind the records.
 
         After a signal, or with one while it waits, it tries a last time but not for long.
         """
-        crash_point("consume.printed")
-        offsets = {(record.topic, record.partition): record.offset + 1 for record in records}
-        if not offsets:
+        offsets = {(record.topic, record.partition): record.offset + 1 for record in items}
+        if tx is not None:
+            tx.commit(self._consumer.group, offsets, self._consumer)
+        elif offsets:
+            self._commit(offsets)
+
+    def close(self, error: BaseException | None) -> None:
+        """Leave the group; records that are not committed are read again."""
+        if error is not None:
+            with suppress(Exception):
+                self._consumer.close(_LAST_CHANCE)
             return
+        try:
+            with self._interrupts.allowed():
+                self._consumer.close()
+        except KeyboardInterrupt:
+            # The next member to join sees that this process is gone.
+            with suppress(Unavailable):
+                self._consumer.close(_LAST_CHANCE)
+            raise
+
+    def _commit(self, offsets: dict[TopicPartition, int]) -> None:
         try:
             with self._interrupts.allowed():
                 self._consumer.commit(offsets)
@@ -80,66 +170,10 @@ class GroupReading:
                 )
             raise
 
-    def heartbeat(self) -> None:
-        """Stay in the group while nothing is polled; where the store is busy, another time."""
-        with suppress(Unavailable):
-            self._consumer.heartbeat()
-
-    def __enter__(self) -> GroupReading:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            with suppress(Exception):
-                self._consumer.close(_LAST_CHANCE)
-            return
-        try:
-            with self._interrupts.allowed():
-                self._consumer.close()
-        except KeyboardInterrupt:
-            # Whoever joins next sees that our process is gone.
-            with suppress(Unavailable):
-                self._consumer.close(_LAST_CHANCE)
-            raise
-
-    def _is_at_end(self) -> bool:
-        """Whether this member owns partitions, and has nothing more to read in any of them."""
-        position = self._consumer.position
-        return bool(position) and all(
-            offset >= self._end(*place) for place, offset in position.items()
-        )
-
     def _end(self, topic: str, partition: int) -> int:
         end = sys.maxsize if self._follow else self._ends.get((topic, partition), 0)
         return self._until.end(end)
 
     def _before_end(self, polled: Sequence[Record]) -> Iterator[Record]:
-        for _, records in groupby(polled, key=lambda record: (record.topic, record.partition)):
-            page = list(records)
-            yield from self._until.cut(page, self._end(page[0].topic, page[0].partition))
-
-    def _is_past(self, now: int) -> bool:
-        return self._until.time is not None and now >= self._until.time
-
-    def _pause(self, now: int) -> float:
-        if not self._follow:
-            return 0.0
-        if self._until.time is None:
-            return _LONGEST_WAIT
-        return min(_LONGEST_WAIT, max(0.0, (self._until.time - now) / 1000))
-
-
-def report_losses(consumer: Consumer, diagnostics: Diagnostics) -> None:
-    """Warn of the records that were removed before the group read them."""
-    for loss in consumer.losses:
-        lost = counted(loss.end - loss.first, "record")
-        diagnostics.warning(
-            f"{loss.topic}/{loss.partition}: {lost} ({loss.first} to {loss.end - 1}) were"
-            f" removed before group {consumer.group} read them; went on at {loss.end}"
-        )
-    consumer.losses.clear()
+        for partition, records in groupby(polled, key=lambda record: record[:2]):
+            yield from self._until.cut(list(records), self._end(*partition))

@@ -1,58 +1,56 @@
-"""Writing batches of records to stdout, and knowing how far that got."""
+"""Writing what a source gives to stdout, and knowing how far that got."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import isinf
 from typing import Generic
 
 from mq.cli.interrupts import Interrupts
-from mq.cli.output import Output, Row
+from mq.cli.output import Output
+from mq.read.source import Item, Source
 from mq.text.lines import Lines
+from store.crash import crash_point
 
 
-class RecordPrinter(Generic[Row]):
+class RecordPrinter(Generic[Item]):
     """Writes the records for which `condition` holds, up to `limit` of them."""
 
     def __init__(
         self,
         output: Output,
         interrupts: Interrupts,
-        lines: Lines[Row],
-        condition: Callable[[Row], bool] | None,
+        lines: Lines[Item],
+        condition: Callable[[Item], bool] | None,
         limit: int | None,
     ) -> None:
         self.printed = 0
-        self._line = lines.line
+        self._line: Callable[[Item], bytes] = lines.line
         self._header = lines.header
-        self._condition = condition
+        self._condition: Callable[[Item], bool] | None = condition
         self._limit = limit
         self._output = output
         self._interrupts = interrupts
         self._cut_short = False
-        self._every: float | None = None
-        self._sign_of_life: Callable[[], None] | None = None
 
-    def while_waiting(self, every: float, sign_of_life: Callable[[], None]) -> None:
-        """Call this every so many seconds while whoever reads our output takes nothing."""
-        self._every = every
-        self._sign_of_life = sign_of_life
+    def pass_on(self, source: Source[Item], items: Sequence[Item]) -> int:
+        """Write a batch, settle what that deals with, and give back the rest; count the former.
 
-    def print(self, records: Sequence[Row]) -> int:
-        """Write what is wanted of a batch; how many of its records that deals with.
-
-        Dealt with are those written whole and those passed over on the way to them.
+        Raises what cut the batch short: KeyboardInterrupt, ReaderGone or an OSError.
         """
-        wanted, looked_at = self._choose(records)
-        lines = [self._line(records[index]) for index in wanted]
-        if lines:
-            # What can't be read at all ends without a header.
-            lines[0], self._header = self._header + lines[0], b""
-        go_on = partial(self._interrupts.wait_to_write, self._wait)
-        written = self._output.records(lines, go_on)
-        self.printed += written
-        self._cut_short = written < len(wanted)
-        return wanted[written] if self._cut_short else looked_at
+        dealt_with = 0
+        try:
+            dealt_with = self._print(items, partial(self._wait, source, items))
+            crash_point("consume.printed")
+            source.done(items[:dealt_with])
+        finally:
+            source.give_back(items[dealt_with:])
+        if self._cut_short:
+            if self._interrupts.received is not None:
+                raise KeyboardInterrupt
+            raise self._output.failure()
+        return dealt_with
 
     def finish(self) -> None:
         """Write the header if nothing came under it."""
@@ -68,24 +66,30 @@ class RecordPrinter(Generic[Row]):
         """How many of so many records the limit still lets through."""
         return records if self._limit is None else min(records, self._limit - self.printed)
 
-    def check(self) -> None:
-        """Raise what cut the last batch short: KeyboardInterrupt, ReaderGone or an OSError.
+    def _print(self, items: Sequence[Item], wait: Callable[[float | None], bool]) -> int:
+        """Write what is wanted of a batch; return how many of its items that deals with.
 
-        To be called once what was written is settled.
+        Dealt with are those written whole and those passed over on the way to them.
         """
-        if self._cut_short:
-            if self._interrupts.received is not None:
-                raise KeyboardInterrupt
-            raise self._output.failure()
+        wanted, looked_at = self._choose(items)
+        lines = [self._line(items[index]) for index in wanted]
+        if lines:
+            # What can't be read at all ends without a header.
+            lines[0], self._header = self._header + lines[0], b""
+        go_on = partial(self._interrupts.wait_to_write, wait)
+        written = self._output.records(lines, go_on)
+        self.printed += written
+        self._cut_short = written < len(wanted)
+        return wanted[written] if self._cut_short else looked_at
 
-    def _wait(self, seconds: float | None) -> bool:
-        if seconds is not None or self._sign_of_life is None:
+    def _wait(self, source: Source[Item], items: Sequence[Item], seconds: float | None) -> bool:
+        if seconds is not None or isinf(source.keepalive_interval):
             return self._output.wait_until_writable(seconds)
-        while not self._output.wait_until_writable(self._every):
-            self._sign_of_life()
+        while not self._output.wait_until_writable(source.keepalive_interval):
+            source.keepalive(items)
         return True
 
-    def _choose(self, records: Sequence[Row]) -> tuple[Sequence[int], int]:
+    def _choose(self, records: Sequence[Item]) -> tuple[Sequence[int], int]:
         """The indexes of the records to write, and how many were looked at to find them."""
         most = len(records) if self._limit is None else self._limit - self.printed
         if self._condition is None:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from mq.cli.context import Context
 from mq.cli.output import Column, Format, to_json
-from mq.text.damage_marks import MARK, Watch, damage_fields
 from mq.text.format_string import MESSAGE_FIELDS
 from mq.text.lines import Lines, cell_text, cut, stream_lines
-from mq.text.records import text_field
+from mq.text.records import DAMAGE_MARK, DamageWatch, damage_fields, text_field
 from store.model.text import format_duration, format_time
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ MESSAGE_COLUMNS: list[Column[Message]] = [
     Column("state", lambda message: message.state),
     Column("key", lambda message: cell_text(message.key)),
     Column("headers", lambda message: message.headers or None),
-    Column("value", lambda message: MARK if message.damaged else cell_text(message.value)),
+    Column("value", lambda message: DAMAGE_MARK if message.damaged else cell_text(message.value)),
 ]
 
 _DEAD_COLUMNS: list[Column[Message]] = [
@@ -114,7 +113,7 @@ def show_messages(
 
     Raises `Damaged` at the end if there were damaged ones, which are marked.
     """
-    watch = Watch()
+    watch = DamageWatch()
     _show(context, watch.over(messages), columns)
     watch.check()
 
@@ -156,7 +155,7 @@ def _width(column: Column[Message], messages: list[Message]) -> int:
 
 
 def _shown_value(message: Message) -> bytes | None:
-    return MARK.encode() if message.damaged else message.value
+    return DAMAGE_MARK.encode() if message.damaged else message.value
 
 
 def _error(message: Message) -> bytes | None:

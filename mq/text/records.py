@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mq.text.strict_json import member_source, parse_json
-from store.model.errors import BadInput
+from store.model.errors import BadInput, Damaged
 from store.model.text import format_time, parse_time
 from store.model.topics import HeaderValue, NewRecord, Record
+
+if TYPE_CHECKING:
+    from store import Message
 
 INPUT_FIELDS = frozenset(
     {"value", "value_base64", "key", "key_base64", "headers", "timestamp", "partition"}
@@ -34,6 +37,9 @@ _OUTPUT_ONLY_FIELDS = frozenset(
     ]
 )
 _INT64 = range(-(2**63), 2**63)
+DAMAGE_MARK = "(damaged)"
+_MOST_NAMED = 3
+Thing = TypeVar("Thing", Record, "Message")
 _to_line = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -142,6 +148,48 @@ def text_field(name: str, data: bytes | None) -> dict[str, str | None]:
         from base64 import b64encode
 
         return {f"{name}_base64": b64encode(data).decode()}
+
+
+def damage_fields(thing: Record | Message) -> dict[str, Any]:
+    """Say in an envelope that it is of a damaged one, and what stands in its place.
+
+    In Base64, so that nothing takes it for what was stored.
+    """
+    if thing.damaged is None:
+        return {}
+    from base64 import b64encode
+
+    key, headers, value = thing.damaged
+    parts = {"key": key, "headers": None if headers is None else headers.encode(), "value": value}
+    remains = {f"{name}_base64": part and b64encode(part).decode() for name, part in parts.items()}
+    return {"damaged": True, "found": remains}
+
+
+class DamageWatch:
+    """Notes the damaged records and messages of what passes."""
+
+    def __init__(self) -> None:
+        self._addresses: list[str] = []
+
+    def over(self, things: Iterable[Thing]) -> Iterator[Thing]:
+        """Pass the same things on."""
+        for thing in things:
+            if thing.damaged is not None:
+                self._addresses.append(thing.address)
+            yield thing
+
+    def check(self) -> None:
+        """Raise `Damaged` if there were any."""
+        if not self._addresses:
+            return
+        named = ", ".join(self._addresses[:_MOST_NAMED])
+        more = " …" * (len(self._addresses) > _MOST_NAMED)
+        verb = "is" if len(self._addresses) == 1 else "are"
+        raise Damaged(
+            f"{named}{more} {verb} damaged: not what was stored",
+            hint="find all damage: mq verify",
+            addresses=tuple(self._addresses),
+        )
 
 
 def _value(envelope: Mapping[str, Any], line: bytes) -> bytes | None:

@@ -30,18 +30,18 @@ class Filter:
         self._interrupts = interrupts
 
     def run(
-        self, values: Sequence[bytes], every: float, sign_of_life: Callable[[], None]
+        self, values: Sequence[bytes], interval: float, keepalive: Callable[[], object]
     ) -> list[bytes]:
-        """The lines that the command makes of these values, a line each.
+        """Return the lines that the command makes of these values, a line each.
 
-        Signals must be held back; one that comes while it runs ends it. `sign_of_life` is called
-        every so many seconds meanwhile. Raises `FilterFailed`, with the last line of its stderr,
+        Signals must be held back; one that comes while it runs ends it. `keepalive` is called
+        every `interval` seconds meanwhile. Raises `FilterFailed`, with the last line of its stderr,
         for another status than 0.
         """
         with start(self._command, self._environment, subprocess.PIPE, subprocess.PIPE) as process:
             try:
                 with self._interrupts.allowed():
-                    out, err = _communicate(process, _as_lines(values), every, sign_of_life)
+                    out, err = _communicate(process, _as_lines(values), interval, keepalive)
             except BaseException:
                 end_group(process)
                 raise
@@ -68,16 +68,16 @@ def _as_lines(values: Sequence[bytes]) -> bytes:
 
 
 def _communicate(
-    process: subprocess.Popen[bytes], data: bytes, every: float, sign_of_life: Callable[[], None]
+    process: subprocess.Popen[bytes], data: bytes, interval: float, keepalive: Callable[[], object]
 ) -> tuple[bytes, bytes]:
-    given: bytes | None = data
+    stdin: bytes | None = data
     while True:
         try:
-            return process.communicate(given, every)
+            return process.communicate(stdin, interval)
         except subprocess.TimeoutExpired:
-            # It goes on with what it was given.
-            given = None
-            sign_of_life()
+            # It goes on with what it has.
+            stdin = None
+            keepalive()
 
 
 def _ending(status: int) -> str:

@@ -18,8 +18,8 @@ from typing import Generic
 
 from mq.cli.diagnostics import Diagnostics
 from mq.cli.interrupts import Interrupts
+from mq.read.source import LONGEST_WAIT, Item, Source
 from mq.work.jobs import Job, environment, variables
-from mq.work.sources import Item, Source, Task
 from store.api.store import Store
 from store.crash import crash_point
 from store.model.addresses import parse_address
@@ -38,7 +38,6 @@ from store.model.errors import (
 LONGEST_RETRY_DELAY = 3600.0
 # How long between looks at whether commands that were told to end have ended, in seconds.
 _A_MOMENT = 0.002
-_LONGEST_WAIT = 60.0
 _DAMAGED = "it is damaged: its checksum does not match"
 
 
@@ -72,7 +71,7 @@ class Policy:
 
 
 class Worker(Generic[Item]):
-    """Takes tasks from a source and runs the command on them; counts what succeeded and failed.
+    """Takes items from a source and runs the command on them; counts what succeeded and failed.
 
     Refused is what could not be settled as its command said; `refusal` is the first reason.
     Signals must be held back. The first one lets what runs finish, the second one ends it.
@@ -92,10 +91,10 @@ class Worker(Generic[Item]):
         self._interrupts = interrupts
         self._diagnostics = diagnostics
         self._environment = environment(store.location)
-        self._waiting: deque[Task[Item]] = deque()
-        self._running: dict[Job, Task[Item]] = {}
+        self._waiting: deque[Item] = deque()
+        self._running: dict[Job, Item] = {}
         self._signals = 0
-        self._renew_at = monotonic() + source.patience
+        self._renew_at = monotonic() + source.keepalive_interval
         self._stopped_by: MqError | None = None
         self._is_exhausted = False
 
@@ -136,44 +135,45 @@ class Worker(Generic[Item]):
 
     def _settle_finished(self) -> None:
         for job in [job for job in self._running if job.is_over()]:
-            task = self._running.pop(job)
+            item = self._running.pop(job)
             crash_point("work.ran")
             if self._interrupts.count > 1 and job.error is not None:
-                self._source.break_off([task])
+                self._source.give_back([item], begun=True)
             else:
-                self._settle(task, job.error)
+                self._settle(item, job.error)
 
-    def _settle(self, task: Task[Item], error: str | None) -> None:
+    def _settle(self, item: Item, error: str | None) -> None:
         try:
             if error is None:
-                self._source.done(task)
+                self._source.done([item])
                 self.succeeded += 1
             else:
                 self.failed += 1
-                self._fail(task, error)
+                self._fail(item, error)
         except Conflict as conflict:
-            self._note_refusal(task, conflict)
+            self._note_refusal(item, conflict)
 
-    def _note_refusal(self, task: Task[Item], conflict: Conflict) -> None:
+    def _note_refusal(self, item: Item, conflict: Conflict) -> None:
         self.refused += 1
         self.refusal = self.refusal or conflict
-        self._diagnostics.warning(f"{task.item.address}: {conflict.message}")
+        self._diagnostics.warning(f"{item.address}: {conflict.message}")
 
-    def _fail(self, task: Task[Item], error: str) -> None:
-        address = task.item.address
+    def _fail(self, item: Item, error: str) -> None:
+        address = item.address
         match self._policy.on_failure:
             case OnFailure.RETRY:
                 self._diagnostics.note(f"{address} failed: {error}")
-                self._source.retry(task, error, self._policy.delay(task.deliveries))
+                delay = self._policy.delay(self._source.deliveries(item))
+                self._source.failed([item], error, delay)
             case OnFailure.DEAD_LETTER:
                 self._diagnostics.note(f"{address} failed and is dead-lettered: {error}")
-                self._source.reject(task, error)
+                self._source.failed([item], error, final=True)
             case OnFailure.SKIP:
                 self._diagnostics.warning(f"{address} failed and is skipped: {error}")
-                self._source.done(task)
+                self._source.done([item])
             case OnFailure.STOP:
                 self._stopped_by = self._stopped_by or MqError(f"{address} failed: {error}")
-                self._source.retry(task, error, 0.0)
+                self._source.failed([item], error, 0.0)
 
     def _step_over(self, damage: Damaged) -> None:
         """Treat damaged records as failed; raises where not single ones are damaged."""
@@ -194,31 +194,31 @@ class Worker(Generic[Item]):
 
     def _give_back_waiting(self) -> None:
         if self._waiting:
-            self._source.give_back(self._waiting)
+            self._source.give_back(list(self._waiting))
             self._waiting.clear()
 
     def _end_running(self) -> None:
         for job in self._running:
             job.terminate()
 
-    def _start(self, task: Task[Item]) -> None:
+    def _start(self, item: Item) -> None:
         try:
             job = Job(
                 self._policy.command,
-                self._environment | variables(task.item, task.deliveries),
-                task.item.value,
+                self._environment | variables(item, self._source.deliveries(item)),
+                item.value,
                 self._policy.timeout,
                 self._diagnostics.relay,
             )
         except OSError as error:
-            self._refuse(task, error)
+            self._refuse(item, error)
         else:
-            self._running[job] = task
+            self._running[job] = item
 
-    def _refuse(self, task: Task[Item], error: OSError) -> None:
+    def _refuse(self, item: Item, error: OSError) -> None:
         # A key or header that is too long for an environment is the message's fault, all else ours.
         if error.errno == errno.E2BIG:
-            self._settle(task, "its key and headers are too long for an environment")
+            self._settle(item, "its key and headers are too long for an environment")
             return
         if is_of_machine(error):
             raise from_system(error, f"{self._policy.command[0]} can't be run") from error
@@ -228,12 +228,12 @@ class Worker(Generic[Item]):
         ) from error
 
     def _renew(self) -> None:
-        self._renew_at = monotonic() + self._source.patience
-        lost = self._source.keep(self._in_hand())
-        for task in lost:
-            if task in self._waiting:
-                self._waiting.remove(task)
-                self._note_refusal(task, LeaseLost("the lease is lost before its turn"))
+        self._renew_at = monotonic() + self._source.keepalive_interval
+        lost = self._source.keepalive(self._in_hand())
+        for item in lost:
+            if item in self._waiting:
+                self._waiting.remove(item)
+                self._note_refusal(item, LeaseLost("the lease is lost before its turn"))
 
     def _take_or_wait(self) -> None:
         room = self._policy.prefetch - len(self._waiting) - len(self._running)
@@ -254,7 +254,7 @@ class Worker(Generic[Item]):
 
     def _pause(self) -> float:
         due = min([self._renew_at, *(job.deadline for job in self._running)]) - monotonic()
-        return min(max(due, 0.0), _LONGEST_WAIT)
+        return min(max(due, 0.0), LONGEST_WAIT)
 
     def _has_news(self) -> bool:
         return self._interrupts.count != self._signals or any(
@@ -270,10 +270,10 @@ class Worker(Generic[Item]):
             never.wait(_A_MOMENT)
         self._give_back_waiting()
         if self._running:
-            self._source.break_off(list(self._running.values()))
+            self._source.give_back(list(self._running.values()), begun=True)
 
     def _have_all_ended(self) -> bool:
         return all(job.is_over() for job in self._running)
 
-    def _in_hand(self) -> list[Task[Item]]:
+    def _in_hand(self) -> list[Item]:
         return list(chain(self._waiting, self._running.values()))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mq.write.inputs import Given, KnownPartitions, Named, changed
+from mq.text.framing import Framing
+from mq.write.inputs import KnownPartitions, LoadRequest, Named, changed
 from store.model.clock import FAR_AHEAD
 from store.model.errors import NotFound
 from store.model.text import counted, format_duration, format_time
@@ -14,76 +16,80 @@ from store.model.topics import NewRecord, RecordId
 Id = TypeVar("Id")
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
     from store import MessageId, Store
     from store.engine.batches import Batch, NamedProducer
 
-    class Destination(Protocol[Id]):
-        """What a `Loader` stores records in; `noun` is what one of them is called there.
 
-        `stored_before` counts records at the beginning of the input that are stored already,
-        `duplicates` those that turned out to be no new ones.
-        """
+class Destination(ABC, Generic[Id]):
+    """A thing that a `Loader` stores records in; `noun` is what one of them is called there.
 
-        name: str
-        noun: str
-        stored_before: int
-
-        @property
-        def producer(self) -> NamedProducer | None:
-            """The named producer that counts what is stored, if there is one."""
-
-        duplicates: int
-
-        def completed(self, records: Named) -> Named:
-            """The records with what the command line says of all of them."""
-
-        def write(self, batch: Batch, records: Sequence[NewRecord]) -> list[Id]:
-            """Store records, the first of which has that number in the input; where they are."""
-
-        def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Id]) -> None:
-            """Note what was committed, for `warnings` and `duplicates`."""
-
-        def unstored(self) -> int:
-            """How many of the records are not stored by this: duplicates, or what led nowhere."""
-
-        def document(self, id: Id) -> dict[str, Any]:
-            """Where something was stored, as JSON."""
-
-        def warnings(self) -> Iterator[str]:
-            """What may turn out to be a mistake."""
-
-
-class TopicDestination:
-    """A topic. A named producer's records are counted, and those stored before are skipped.
-
-    `placed` says that records may come with the partition that they had elsewhere.
+    A named `producer` has its records counted: `stored_before` at the beginning of the input are
+    stored already. `duplicates` turned out to be no new ones.
     """
 
-    noun = "record"
-    duplicates = 0
+    noun = "message"
 
-    def __init__(
-        self, store: Store, name: str, given: Given, producer: str | None, *, placed: bool
-    ) -> None:
-        topic = store.topic(name)
-        _check_partition(name, len(topic.partitions), given.partition)
-        self.name = name
-        self._given = given
-        self.producer = None if producer is None else store.producer(producer)
-        self.stored_before = self.producer.stored(name) if self.producer else 0
-        self._known = KnownPartitions(len(topic.partitions))
-        self._placed = placed and given.partition is None
-        kept = None if topic.config.cleanup == "compact" else topic.config.retention
-        self._old = TooOld(store, kept)
+    def __init__(self, store: Store, request: LoadRequest) -> None:
+        self.name = request.destination
+        self.producer = None if request.producer is None else store.producer(request.producer)
+        self.stored_before = self._count_before(self.producer) if self.producer else 0
+        self.duplicates = 0
+        self._request = request
         self._ahead = FarAhead(store)
 
-    def completed(self, records: Named) -> Named:
-        """The records, without partitions that the topic does not have."""
-        if self._placed:
-            records = changed(records, self._known.applied)
-        return changed(records, self._given.applied) if self._given else records
+    def apply_defaults(self, records: Named) -> Named:
+        """Set what the command line says of all records."""
+        defaults = self._request.defaults
+        return changed(records, defaults.apply) if defaults else records
+
+    @abstractmethod
+    def write(self, batch: Batch, records: Sequence[NewRecord]) -> list[Id]:
+        """Store records, and return their ids."""
+
+    def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Id]) -> None:
+        """Note what was committed, for `warnings` and `duplicates`."""
+        self._ahead.count(records)
+
+    def unstored(self) -> int:
+        """Count the records that this did not store."""
+        return self.duplicates
+
+    def document(self, id: Any) -> dict[str, Any]:
+        """Return where a record was stored, as JSON."""
+        return id_document(id)
+
+    def warnings(self) -> Iterator[str]:
+        """Say what may turn out to be a mistake."""
+        return self._ahead.warnings(self.noun)
+
+    def _count_before(self, producer: NamedProducer) -> int:
+        return producer.stored(self.name)
+
+
+class TopicDestination(Destination[RecordId]):
+    """A topic; with envelopes as input records may come with the partition they had elsewhere."""
+
+    noun = "record"
+
+    def __init__(self, store: Store, request: LoadRequest) -> None:
+        topic, wanted = store.topic(request.destination), request.defaults.partition
+        partitions = len(topic.partitions)
+        if wanted is not None and wanted >= partitions:
+            raise NotFound(
+                f"partition {topic.name}/{wanted} does not exist",
+                hint=f"{topic.name} has partitions 0 to {partitions - 1}",
+            )
+        super().__init__(store, request)
+        self._known = KnownPartitions(partitions)
+        self._has_partitions = request.form.framing is Framing.NDJSON and wanted is None
+        kept = None if topic.config.cleanup == "compact" else topic.config.retention
+        self._old = TooOld(store, kept)
+
+    def apply_defaults(self, records: Named) -> Named:
+        """Set what the command line says, and drop partitions that the topic does not have."""
+        if self._has_partitions:
+            records = changed(records, self._known.apply)
+        return super().apply_defaults(records)
 
     def write(self, batch: Batch, records: Sequence[NewRecord]) -> list[RecordId]:
         """Append records."""
@@ -91,20 +97,12 @@ class TopicDestination:
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[RecordId]) -> None:
         """Count records that are older than the topic keeps them, or lie in the future."""
+        super().count_stored(records, ids)
         self._old.count(records)
-        self._ahead.count(records)
-
-    def unstored(self) -> int:
-        """None: each has an offset of its own."""
-        return 0
-
-    def document(self, id: RecordId) -> dict[str, Any]:
-        """Topic, partition and offset."""
-        return place_document(id)
 
     def warnings(self) -> Iterator[str]:
-        """Records past the topic's retention or in the future, and in partitions it has not."""
-        yield from self._ahead.warnings(self.noun)
+        """Warn of records past the retention or in the future, and of partitions it has not."""
+        yield from super().warnings()
         if self._old.number:
             yield (
                 f"{counted(self._old.number, 'record')} older than {self.name} keeps records"
@@ -117,16 +115,11 @@ class TopicDestination:
             )
 
 
-def place_document(place: RecordId | MessageId) -> dict[str, Any]:
-    """Where something was stored, as JSON."""
-    if isinstance(place, RecordId):
-        return {"topic": place.topic, "partition": place.partition, "offset": place.offset}
-    return {
-        "queue": place.queue,
-        "id": place.id,
-        "sequence": place.sequence,
-        "duplicate": place.duplicate,
-    }
+def id_document(id: RecordId | MessageId) -> dict[str, Any]:
+    """Return the id of a stored record or message as JSON."""
+    is_record = isinstance(id, RecordId)
+    names = "topic partition offset" if is_record else "queue id sequence duplicate"
+    return {name: getattr(id, name) for name in names.split()}
 
 
 class TooOld:
@@ -171,11 +164,3 @@ class FarAhead:
                 f" {format_time(self._furthest)}; what comes after them in the same place bears it"
                 " too (mq doctor)"
             )
-
-
-def _check_partition(topic: str, partitions: int, wanted: int | None) -> None:
-    if wanted is not None and wanted >= partitions:
-        raise NotFound(
-            f"partition {topic}/{wanted} does not exist",
-            hint=f"{topic} has partitions 0 to {partitions - 1}",
-        )

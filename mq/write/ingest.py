@@ -1,10 +1,10 @@
 """How `mq produce` and `mq publish` store their input, and tell what was stored."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mq.cli.context import Context
 from mq.cli.diagnostics import Progress
@@ -13,7 +13,15 @@ from mq.cli.output import Format, to_json
 from mq.cli.standard_input import is_typed
 from mq.text.framing import Framing, InputForm
 from mq.write.destinations import Id
-from mq.write.inputs import Given, GivenMessage, Named, from_file, from_values, opened, regular_size
+from mq.write.inputs import (
+    LoadRequest,
+    MessageDefaults,
+    Named,
+    from_file,
+    from_values,
+    opened,
+    regular_size,
+)
 from mq.write.loader import Loader
 from store.model.errors import BadInput
 from store.model.text import counted, parse_duration
@@ -26,29 +34,15 @@ if TYPE_CHECKING:
     from store import Store
 
 
-class Request(NamedTuple):
-    """What the command line asks for."""
-
-    destination: str
-    given: Given
-    message: GivenMessage
-    form: InputForm
-    values: Sequence[str]
-    file: str | None
-    tombstone: bool
-    batch: int
-    producer: str | None
-
-
-def given_message(
+def message_defaults(
     delay: str | None,
     message_group: str | None,
     dedup_id: str | None,
     priority: int | None,
     ttl: str | None,
-) -> GivenMessage:
+) -> MessageDefaults:
     """What options say of every message; raises BadInput."""
-    return GivenMessage(_seconds(delay), message_group, dedup_id, priority, _seconds(ttl))
+    return MessageDefaults(_seconds(delay), message_group, dedup_id, priority, _seconds(ttl))
 
 
 def _seconds(duration: str | None) -> float | None:
@@ -75,24 +69,24 @@ def _path(text: str | None) -> "ValuePath | None":
     return ValuePath(text)
 
 
-def check(context: Context, request: Request) -> None:
+def check(context: Context, request: LoadRequest) -> None:
     """Raise BadInput for options that contradict each other."""
     if context.format in {Format.TABLE, Format.TSV}:
         raise BadInput("addresses of stored records are not a table", hint="-o ndjson or name")
     keyed_by_input = request.form.key_delimiter is not None or request.form.key_from is not None
-    if request.given.key is not None and keyed_by_input:
+    if request.defaults.key is not None and keyed_by_input:
         raise BadInput("the key comes from one place", hint="give -k, -K or --key-from")
     if request.values and request.file is not None:
         raise BadInput("records come from one place", hint="give VALUEs, or a FILE with -f")
     if request.tombstone:
         if request.values or request.file is not None:
             raise BadInput("a tombstone has no value", hint="leave out VALUE and -f")
-        if request.given.key is None:
+        if request.defaults.key is None:
             raise BadInput("a tombstone needs the key that it deletes", hint="give it with -k")
 
 
 def store_input(
-    context: Context, store: "Store", request: Request, destination: "Destination[Id]"
+    context: Context, store: "Store", request: LoadRequest, destination: "Destination[Id]"
 ) -> None:
     """Store everything in a destination, confirming each batch, and say how much it was."""
     with Interrupts(signal.SIGINT) as interrupts, _progress(context, request) as progress:
@@ -102,7 +96,7 @@ def store_input(
         )
         try:
             with _records(context, request, loader, progress) as records:
-                loader.load(destination.completed(records))
+                loader.load(destination.apply_defaults(records))
         except KeyboardInterrupt:
             context.diagnostics.note(f"interrupted; {_stored(loader, destination)}")
             raise
@@ -124,7 +118,7 @@ def _stored(loader: Loader[Id], destination: "Destination[Id]") -> str:
 
 @contextmanager
 def _records(
-    context: Context, request: Request, loader: Loader[Id], progress: Progress
+    context: Context, request: LoadRequest, loader: Loader[Id], progress: Progress
 ) -> Iterator[Named]:
     if request.tombstone:
         yield iter([("", NewRecord(None))])
@@ -168,7 +162,7 @@ def _address_line(format: Format, destination: "Destination[Id]", id: Id) -> byt
     return text.encode() + b"\n"
 
 
-def _progress(context: Context, request: Request) -> AbstractContextManager[Progress]:
+def _progress(context: Context, request: LoadRequest) -> AbstractContextManager[Progress]:
     typed = not request.values and request.file is None and is_typed()
     shown = not typed and (context.format is None or context.output.is_in_file)
     return context.diagnostics.progress(f"store in {request.destination}", shown=shown)

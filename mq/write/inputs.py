@@ -55,15 +55,15 @@ class PromptInput:
         return self._file.read1(size)
 
 
-class Given(NamedTuple):
-    """What the command line says of every record; it counts more than what the input says."""
+class RecordDefaults(NamedTuple):
+    """What the command line says of every record, in place of what the input says."""
 
     key: bytes | None
     headers: Headers
     partition: int | None
 
-    def applied(self, record: NewRecord) -> NewRecord:
-        """The record with that in it."""
+    def apply(self, record: NewRecord) -> NewRecord:
+        """Set it in a record."""
         if self.key is not None:
             record.key = self.key
         record.headers = {**(record.headers or {}), **self.headers}
@@ -72,11 +72,11 @@ class Given(NamedTuple):
         return record
 
     def __bool__(self) -> bool:
-        return self != Given(None, {}, None)
+        return self != RecordDefaults(None, {}, None)
 
 
-class GivenMessage(NamedTuple):
-    """What the command line says of every message; it counts more than what the input says.
+class MessageDefaults(NamedTuple):
+    """What the command line says of every message, in place of what the input says.
 
     `delay` and `ttl` are in seconds.
     """
@@ -86,6 +86,20 @@ class GivenMessage(NamedTuple):
     dedup_id: str | None = None
     priority: int | None = None
     ttl: float | None = None
+
+
+class LoadRequest(NamedTuple):
+    """The input that a command stores, and what the command line says of it."""
+
+    destination: str
+    defaults: RecordDefaults
+    message: MessageDefaults
+    form: InputForm
+    values: Sequence[str]
+    file: str | None
+    tombstone: bool
+    batch: int
+    producer: str | None
 
 
 class KnownPartitions:
@@ -98,8 +112,8 @@ class KnownPartitions:
         self.moved = 0
         self._number = number
 
-    def applied(self, record: NewRecord) -> NewRecord:
-        """The record, without a partition that the topic does not have."""
+    def apply(self, record: NewRecord) -> NewRecord:
+        """Take a partition away that the topic does not have."""
         if record.partition is None or record.partition < self._number:
             return record
         self.moved += 1

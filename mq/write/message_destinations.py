@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mq.write.destinations import FarAhead, TooOld, place_document
-from mq.write.inputs import Given, GivenMessage, Named, changed
+from mq.write.destinations import Destination, TooOld, id_document
+from mq.write.inputs import LoadRequest, MessageDefaults
 from store.model.errors import BadInput
 from store.model.messages import NewMessage
 from store.model.text import counted
@@ -14,54 +14,32 @@ from store.model.topics import NewRecord
 
 if TYPE_CHECKING:
     from store import MessageId, RecordId, Store
-    from store.engine.batches import Batch
+    from store.engine.batches import Batch, NamedProducer
 
 
-class QueueDestination:
-    """A queue. A named producer's messages are counted, and those stored before are skipped."""
+class QueueDestination(Destination["MessageId"]):
+    """A queue."""
 
-    noun = "message"
-
-    def __init__(
-        self, store: Store, name: str, given: Given, message: GivenMessage, producer: str | None
-    ) -> None:
-        if given.partition is not None:
+    def __init__(self, store: Store, request: LoadRequest) -> None:
+        name = request.destination
+        if request.defaults.partition is not None:
             raise BadInput(f"{name} is a queue: it has no partitions", hint="leave it out")
-        self.name = name
-        self._given = given
-        self._message = message
-        self.duplicates = 0
         self._old = TooOld(store, store.queue_config(name).retention)
-        self._ahead = FarAhead(store)
-        self.producer = None if producer is None else store.producer(producer)
-        self.stored_before = self.producer.stored(name) if self.producer else 0
-
-    def completed(self, records: Named) -> Named:
-        """The records with key and headers; the rest is for messages."""
-        return changed(records, self._given.applied) if self._given else records
+        super().__init__(store, request)
 
     def write(self, batch: Batch, records: Sequence[NewRecord]) -> list[MessageId]:
         """Send messages."""
-        messages = [_to_message(record, self._message) for record in records]
-        return batch.send(self.name, messages)
+        return batch.send(self.name, _messages(records, self._request.message))
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[MessageId]) -> None:
         """Count duplicates, and messages that are too old for the queue or lie in the future."""
+        super().count_stored(records, ids)
         self.duplicates += sum(id.duplicate for id in ids)
         self._old.count(records)
-        self._ahead.count(records)
-
-    def unstored(self) -> int:
-        """The duplicates."""
-        return self.duplicates
-
-    def document(self, id: MessageId) -> dict[str, Any]:
-        """Queue, id and sequence, and whether an earlier message is meant by them."""
-        return place_document(id)
 
     def warnings(self) -> Iterator[str]:
-        """Messages past the queue's retention, or in the future."""
-        yield from self._ahead.warnings(self.noun)
+        """Warn of messages past the queue's retention, or in the future."""
+        yield from super().warnings()
         if self._old.number:
             yield (
                 f"{counted(self._old.number, 'message')} older than {self.name} keeps messages"
@@ -72,75 +50,68 @@ class QueueDestination:
 class Published(NamedTuple):
     """Where one message went; `returned` when it had to go somewhere and could not."""
 
-    places: Sequence[RecordId | MessageId]
+    ids: Sequence[RecordId | MessageId]
     returned: bool
 
     def __str__(self) -> str:
-        return " ".join(map(str, self.places))
+        return " ".join(map(str, self.ids))
 
 
-class ExchangeDestination:
-    """Whatever queues and topics an exchange leads to; of a named producer, what is new of it.
+class ExchangeDestination(Destination[Published]):
+    """The queues and topics that an exchange leads to.
 
     `returned` counts messages that were `mandatory` and led nowhere, `lost` those that were not;
     `first_key` is the key of the first of them.
     """
 
-    noun = "message"
-    duplicates = 0
-
-    def __init__(
-        self, store: Store, name: str, given: Given, message: GivenMessage, producer: str | None,
-        *, mandatory: bool,
-    ) -> None:  # fmt: skip
-        self.name = store.exchange(name).name
-        self.producer = None if producer is None else store.producer(producer)
-        self.stored_before = self.producer.published(name) if self.producer else 0
-        self._given = given
-        self._message = message
+    def __init__(self, store: Store, request: LoadRequest, *, mandatory: bool) -> None:
+        store.exchange(request.destination)
+        super().__init__(store, request)
         self._mandatory = mandatory
-        self._ahead = FarAhead(store)
         self.returned = 0
         self.lost = 0
         self.first_key: bytes | str | None = None
 
-    def completed(self, records: Named) -> Named:
-        """The records with key and headers; the rest is for messages."""
-        return changed(records, self._given.applied) if self._given else records
-
     def write(self, batch: Batch, records: Sequence[NewRecord]) -> list[Published]:
         """Publish messages."""
-        messages = [_to_message(record, self._message) for record in records]
-        routed = batch.publish(self.name, messages)
-        return [Published(places, self._mandatory and not places) for places in routed]
+        routed = batch.publish(self.name, _messages(records, self._request.message))
+        return [Published(ids, self._mandatory and not ids) for ids in routed]
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Published]) -> None:
         """Count messages that went nowhere, and those that lie in the future."""
-        self._ahead.count([r for r, id in zip(records, ids, strict=True) if id.places])
+        routed = [record for record, id in zip(records, ids, strict=True) if id.ids]
+        super().count_stored(routed, ids)
         for record, id in zip(records, ids, strict=True):
-            if not id.places:
+            if not id.ids:
                 self.first_key = self.first_key or record.key
                 self.returned += self._mandatory
                 self.lost += not self._mandatory
 
     def unstored(self) -> int:
-        """What went nowhere."""
+        """Count what went nowhere."""
         return self.lost + self.returned
 
     def document(self, id: Published) -> dict[str, Any]:
-        """Each place as `produce` would tell it, and whether the message was returned."""
-        return {"routed": [place_document(place) for place in id.places], "returned": id.returned}
+        """Return where the message went, and whether it was returned."""
+        return {"routed": [id_document(stored) for stored in id.ids], "returned": id.returned}
 
     def warnings(self) -> Iterator[str]:
-        """Messages that no binding led anywhere, or that lie in the future."""
-        yield from self._ahead.warnings(self.noun)
+        """Warn of messages that no binding led anywhere, or that lie in the future."""
+        yield from super().warnings()
         if self.lost:
             lost = counted(self.lost, "message")
             yield f"{lost} went nowhere: no binding of {self.name} matched"
 
+    def _count_before(self, producer: NamedProducer) -> int:
+        return producer.published(self.name)
 
-def _to_message(record: NewRecord, given: GivenMessage) -> NewMessage:
-    group, priority = given.message_group, given.priority
+
+def _messages(records: Sequence[NewRecord], defaults: MessageDefaults) -> list[NewMessage]:
+    return [_to_message(record, defaults) for record in records]
+
+
+def _to_message(record: NewRecord, defaults: MessageDefaults) -> NewMessage:
+    group, priority = defaults.message_group, defaults.priority
     # Only an envelope makes more of a record.
     if type(record) is not NewRecord:
         from mq.text.message_inputs import MessageRecord
@@ -153,9 +124,9 @@ def _to_message(record: NewRecord, given: GivenMessage) -> NewMessage:
         record.key,
         record.headers,
         record.timestamp,
-        delay=given.delay,
+        delay=defaults.delay,
         message_group=group,
-        dedup_id=given.dedup_id,
+        dedup_id=defaults.dedup_id,
         priority=priority or 0,
-        ttl=given.ttl,
+        ttl=defaults.ttl,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mq.work.topic import Pauses
+from mq.read.partitions import Pauses
 from store import NewRecord, Position, Store
 from store.model.addresses import parse_address
 from store.topology.reading import Source

@@ -11,8 +11,8 @@ from mq.cli.context import Context, current_context
 from mq.cli.diagnostics import Progress
 from mq.commands.options.reporting import report_document
 from mq.text.conditions import parse_message_conditions
-from mq.text.damage_marks import Watch
 from mq.text.dead_letters import parse_letter, to_letter_document
+from mq.text.records import DamageWatch
 from mq.write.inputs import opened
 from store.model.clock import FAR_AHEAD
 from store.model.errors import BadInput, BadRecord
@@ -45,7 +45,7 @@ def export_letters(
     with context.open_store() as store:
         source = store.dead_letter_queue(queue)
         choice = parse_message_conditions(where or [], store.wall())
-        watch = Watch()
+        watch = DamageWatch()
         with context.diagnostics.progress(
             f"export {source}", shown=context.output.is_in_file
         ) as progress:

@@ -2,28 +2,23 @@
 
 import signal
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from contextlib import suppress
+from typing import Annotated, Any
 
 import typer
 
-from mq.cli.chaos import warn_of_chaos
 from mq.cli.context import Context, current_context
 from mq.cli.diagnostics import ExitCode
 from mq.cli.interrupts import STOPS, Interrupts
 from mq.cli.output import Column, Format, to_json
 from mq.commands import SingleCommand
+from mq.read.leases import Handover, Leased, LeasedSource, QueueSource, ShareSource, warn_of_chaos
 from mq.read.printer import RecordPrinter
 from mq.text.lines import Lines, tsv_lines
 from mq.text.messages import MESSAGE_COLUMNS, to_document
 from store.model.addresses import check_name
-from store.model.errors import MqError
 from store.model.messages import Message
-from store.model.text import counted, format_time, parse_duration
-
-if TYPE_CHECKING:
-    from store import SharedRecord, Store
-
-    Leased = Sequence[Message] | Sequence[SharedRecord]
+from store.model.text import format_time, parse_duration
 
 app = SingleCommand()
 
@@ -67,85 +62,65 @@ def receive(
     context = current_context()
     check_name(source, "queue name")
     seconds = None if wait is None else parse_duration(wait) / 1000
-    duration = None if lease is None else parse_duration(lease) / 1000
+    handover = Handover(
+        None if lease is None else parse_duration(lease) / 1000, context.diagnostics
+    )
     with (
         context.open_store() as store,
         Interrupts(signal.SIGINT, *STOPS) as interrupts,
     ):
         interrupts.hold()
-        handover = _Handover(context, store, interrupts)
-        found: Leased
         if store.kind(source, "queue", "share") == "share":
             from mq.text.shares import SHARED_COLUMNS, to_document as shared_document
 
-            found = store.acquire(
-                source, number, seconds or 0.0, duration, until=interrupts.has_come
-            )
-            handover.print(found, shared_document, SHARED_COLUMNS)
+            share = ShareSource(store, source, handover=handover)
+            printing = _Printing(context, interrupts, shared_document, SHARED_COLUMNS)
+            count = printing.print(share, share.take(number, seconds, interrupts.has_come))
         else:
-            warn_of_chaos(context, source, store.queue_config(source))
-            found = store.receive(source, number, seconds, duration, until=interrupts.has_come)
-            handover.print(found, to_document, RECEIVED)
+            warn_of_chaos(context.diagnostics, source, store.queue_config(source))
+            queue = QueueSource(store, source, handover=handover)
+            printing = _Printing(context, interrupts, to_document, RECEIVED)
+            count = printing.print(queue, queue.take(number, seconds, interrupts.has_come))
     interrupts.obey()
-    return ExitCode.CONDITION_TRUE if fail_empty and not found else ExitCode.OK
+    return ExitCode.CONDITION_TRUE if fail_empty and not count else ExitCode.OK
 
 
-class _Handover:
-    """Prints what was leased, and gives back what could not be printed: nobody has its receipt."""
+class _Printing:
+    """Prints what was leased; what could not be printed goes back, as its receipt is lost."""
 
-    def __init__(self, context: Context, store: "Store", interrupts: Interrupts) -> None:
-        self._output = context.output
-        self._context = context
-        self._store = store
-        self._interrupts = interrupts
-
-    def print(
-        self, found: "Leased", envelope: Callable[[Any], dict[str, Any]],
-        columns: Sequence[Column[Any]],
+    def __init__(
+        self, context: Context, interrupts: Interrupts,
+        envelope: Callable[[Any], dict[str, Any]], columns: Sequence[Column[Any]],
     ) -> None:  # fmt: skip
-        """Print all, unless a signal comes; raises what keeps stdout from taking all of it."""
+        self._context = context
+        self._interrupts = interrupts
+        self._envelope = envelope
+        self._columns = columns
+
+    def print(self, source: LeasedSource[Leased], items: Sequence[Leased]) -> int:
+        """Print all unless a signal comes, and count it; raises what keeps stdout from it."""
+        output = self._context.output
         if self._context.format is Format.TABLE:
-            self._print_table(found, columns)
-            return
-        lines = self._lines(envelope, columns)
-        printer = RecordPrinter[Any](self._output, self._interrupts, lines, None, None)
-        printed = 0
-        try:
-            printed = printer.print(found)
-        finally:
-            self._give_back(found[printed:])
-        if not self._interrupts.has_come():
-            printer.check()
+            try:
+                with self._interrupts.allowed():
+                    output.listing(self._columns, items)
+            except BaseException:
+                source.give_back(items)
+                raise
+            return len(items)
+        printer = RecordPrinter[Any](output, self._interrupts, self._lines(), None, None)
+        with suppress(KeyboardInterrupt):
+            printer.pass_on(source, items)
             printer.finish()
+        return len(items)
 
-    def _print_table(self, found: "Leased", columns: Sequence[Column[Any]]) -> None:
-        try:
-            with self._interrupts.allowed():
-                self._output.listing(columns, found)
-        except BaseException:
-            self._give_back(found)
-            raise
-
-    def _lines(
-        self, envelope: Callable[[Any], dict[str, Any]], columns: Sequence[Column[Any]]
-    ) -> Lines[Any]:
+    def _lines(self) -> Lines[Any]:
         match self._context.format:
             case Format.TSV:
-                return tsv_lines(self._context, columns)
+                return tsv_lines(self._context, self._columns)
             case Format.NAME:
-                return Lines(lambda one: f"{one.receipt}\n".encode())
-        return Lines(lambda one: to_json(envelope(one)).encode() + b"\n")
-
-    def _give_back(self, unprinted: "Leased") -> None:
-        receipts = [one.receipt for one in unprinted if one.receipt is not None]
-        try:
-            if receipts:
-                self._store.unreceive(receipts)
-        except MqError as error:
-            lost = counted(len(receipts), "message")
-            self._context.diagnostics.warning(
-                f"{lost} can't be given back before the lease ends: {error.message}"
-            )
+                return Lines(lambda item: f"{item.receipt}\n".encode())
+        return Lines(lambda item: to_json(self._envelope(item)).encode() + b"\n")
 
 
 def _lease_expires(message: Message) -> str | None:

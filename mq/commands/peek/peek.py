@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,12 +12,10 @@ from mq.cli.output import Column, Format
 from mq.commands import SingleCommand
 from mq.commands.peek.history import show_history
 from mq.commands.peek.queue import peek_queue
-from mq.read.bounds import Until
-from mq.read.topic import Scan, record_address
+from mq.read.topic import Scan, Until, record_address
 from mq.text.conditions import parse_conditions
-from mq.text.damage_marks import MARK, Watch, damage_fields
 from mq.text.lines import RECORD_COLUMNS, cell_text, cut
-from mq.text.records import to_document
+from mq.text.records import DAMAGE_MARK, DamageWatch, damage_fields, to_document
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
 from store.model.positions import Position, parse_position
@@ -93,7 +91,7 @@ def peek(
             raise BadInput("only messages of a queue have a state", hint="leave out --state")
         condition = parse_conditions(where or [], store.wall())
         records = filter(condition, _records(store, record_address(source), begin))
-        watch = Watch()
+        watch = DamageWatch()
         _show(context, watch.over(islice(records, number)))
         watch.check()
 
@@ -111,7 +109,7 @@ def _records(store: "Store", source: Address, begin: Position) -> Iterator[Recor
     if source.partition is not None and source.offset is not None:
         place = (source.name, source.partition, source.offset)
         return iter([store.record(*place, mark_damaged=True)])
-    return chain.from_iterable(Scan(store, source, begin, Until(), mark_damaged=True).batches())
+    return Scan(store, source, begin, Until(), mark_damaged=True).records()
 
 
 def _show(context: Context, records: Iterator[Record]) -> None:
@@ -142,11 +140,11 @@ def _table_columns(records: list[Record]) -> list[Column[Record]]:
 
 _VALUE: Column[Record] = Column(
     "value",
-    lambda record: MARK if record.damaged else cell_text(record.value),
+    lambda record: DAMAGE_MARK if record.damaged else cell_text(record.value),
 )
 
 
 def _value(record: Record, width: int) -> str:
     if record.damaged:
-        return MARK
+        return DAMAGE_MARK
     return "(tombstone)" if record.value is None else cut(record.value, width)
