@@ -330,8 +330,11 @@ class Store(
     def vacuum(self, *, progress: Progress | None = None) -> int:
         """Give unused pages back to the file system, in short steps; how many bytes it gave.
 
+        What retention keeps no longer goes first: on a full disk no send is there to remove it.
         `progress` is called with how many of how many bytes that is so far.
         """
+        while self._step(_keep_no_longer):
+            model.steps.give_way()
         freed = 0
         unused = self.status().free_bytes if progress else 0
         while step := self._step(_free_pages):
@@ -373,6 +376,10 @@ class Store(
 
     def _sticky(self, topic: str) -> sqlite.log.placement.StickyPlacement:
         return self._placements.setdefault(topic, sqlite.log.placement.StickyPlacement())
+
+
+def _keep_no_longer(tx: Write) -> bool:
+    return sqlite.log.retention.enforce_idle(tx, ())
 
 
 def _free_pages(tx: Write) -> int:

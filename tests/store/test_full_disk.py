@@ -204,6 +204,19 @@ def test_purge_trim_and_vacuum_make_room_for_senders_without_help_from_outside(
     assert store.verify() == []
 
 
+def test_vacuum_removes_what_retention_keeps_no_longer_as_no_send_is_there_to_do_it(
+    store: Store, receipts: list[str], disk: Path, clock: ManualClock
+) -> None:
+    store.alter_topic("orders", retention=3600)
+    store_until_full(store)
+    fill(disk)
+    clock.advance(7200)
+
+    assert store.vacuum() > 0
+    assert store.topic("orders").partitions[0].records == 0
+    store.produce("orders", b"new")
+
+
 def test_the_doctor_says_what_to_do_on_a_full_disk_and_that_works(full: Store, disk: Path) -> None:
     (diagnosis,) = [one for one in full.doctor() if one.code == "disk_full"]
 

@@ -10,7 +10,10 @@ app = SingleCommand()
 
 @app.command()
 def vacuum() -> None:
-    """Give space that nothing uses any more back to the file system, in short steps."""
+    """Give space that nothing uses any more back to the file system, in short steps.
+
+    What retention keeps no longer is removed first.
+    """
     context = current_context()
     with (
         context.open_store() as store,

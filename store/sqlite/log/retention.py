@@ -150,13 +150,13 @@ def enforce(tx: Write, topic: Topic, partition: Partition) -> bool:
     return True
 
 
-def enforce_idle(tx: Write, written: Collection[int]) -> None:
+def enforce_idle(tx: Write, written: Collection[int]) -> bool:
     """Have the retention looked at where nobody writes: in one partition, the longest overdue.
 
-    `written` are partitions that were looked at already.
+    `written` are partitions that were looked at already. False when none was overdue.
     """
     if tx.now < tx.database.idle_until:
-        return
+        return False
     row = tx.row(
         "select p.id, p.number, c.name, c.kind from mq_partitions p"
         " join mq_channels c on c.id = p.channel where p.channel is not null"
@@ -166,13 +166,14 @@ def enforce_idle(tx: Write, written: Collection[int]) -> None:
     if row is None:
         tx.database.idle_until = tx.now + _PAUSE
     if row is None or row[0] in written:
-        return
+        return False
     id, number, name, kind = row
     if kind == "topic":
         topic = topics.find(tx, name)
         if enforce(tx, topic, topic.partition(number)):
-            return
+            return True
     _note_check(tx, id)
+    return True
 
 
 def _note_check(tx: Write, partition: int) -> None:
