@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import process_time
@@ -50,7 +51,7 @@ def measure(path: Path, holders: int, leases: int, trials: int) -> Row:
     for _ in range(trials):
         with Store.open(path) as store:
             store.queues()
-            firsts.append(_cpu(lambda store=store: store.receive("q")))
+            firsts.append(_cpu(partial(store.receive, "q")))
     with Store.open(path) as store:
         show = median(_cpu(lambda: store.queue("q")) for _ in range(trials))
         stalls = median(_cpu(store.stalls) for _ in range(trials))

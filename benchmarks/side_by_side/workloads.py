@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ class Size:
     bytes: int
 
     @property
-    def value(self) -> bytes:
+    def value(self) -> builtins.bytes:
         """A message of that size; it is text, which some libraries ask for."""
         return b"x" * self.bytes
 

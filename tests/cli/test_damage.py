@@ -7,7 +7,7 @@ import shlex
 import shutil
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -55,7 +55,7 @@ def jobs(path: Path) -> Path:
     return path
 
 
-def read_up_to(stream: BinaryIO, end: bytes) -> bytes:
+def read_up_to(stream: IO[bytes], end: bytes) -> bytes:
     """Read until these bytes came, or the process ended."""
     read = b""
     while not read.endswith(end) and (byte := stream.read(1)):

@@ -73,7 +73,7 @@ def received(path: Path, most: int = 10) -> list[tuple[str, int]]:
     """What comes next, and the how many-th delivery of each that is."""
     with Store.open(path) as store:
         take = store.acquire if store.kind("jobs") == "share" else store.receive
-        found = [*take("jobs", most)]  # type: ignore[operator]
+        found = [*take("jobs", most)]
         return [((one.value or b"").decode(), one.deliveries) for one in found]
 
 

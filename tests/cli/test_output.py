@@ -2,6 +2,7 @@
 
 import io
 import json
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -131,7 +132,7 @@ def test_a_table_wider_than_the_terminal_keeps_receipts_and_times_in_one_piece(
         "r00000200000000010422ff298a2b07b2eeea51d7",
         "timed out " * 9,
     )
-    columns = [Column[tuple[str, ...]](f"c{n}", lambda row, n=n: row[n]) for n in range(3)]
+    columns = [Column[tuple[str, ...]](f"c{n}", itemgetter(n)) for n in range(3)]
     stream = io.BytesIO()
 
     Output(None, stream=stream, terminal=True, header=False).listing(columns, [row])

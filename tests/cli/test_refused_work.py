@@ -40,7 +40,7 @@ def take_away(path: Path) -> None:
         (lease, *_) = store.leases("jobs")
         store.nack([lease.receipt], delay=0)
         take = store.acquire if store.kind("jobs") == "share" else store.receive
-        assert len(take("jobs")) == 1  # type: ignore[operator]
+        assert len(take("jobs")) == 1
 
 
 def test_work_once_ends_with_4_when_an_acknowledgement_was_refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,7 @@ def test_a_row_is_one_line_whatever_is_in_it(
     monkeypatch: pytest.MonkeyPatch, rows: list[tuple[str, ...]], terminal: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(terminal))
-    columns = [Column[tuple[str, ...]](f"c{n}", lambda row, n=n: row[n]) for n in range(4)]
+    columns = [Column[tuple[str, ...]](f"c{n}", itemgetter(n)) for n in range(4)]
     stream = io.BytesIO()
 
     Output(stream=stream, terminal=True, colour=False).listing(columns, rows)

@@ -57,7 +57,7 @@ class Jobs:
 
     def take(self, number: int, holder: str) -> int:
         take = self.store.acquire if self.is_share else self.store.receive
-        found = [*take("jobs", number, holder=holder, attached=True)]  # type: ignore[operator]
+        found = [*take("jobs", number, holder=holder, attached=True)]
         self.held += [one.receipt or "" for one in found]
         return len(found)
 
@@ -216,6 +216,9 @@ def test_a_view_shows_what_the_next_receive_will_find(kind: str, steps: Sequence
 
 
 def step(jobs: Jobs, what: str) -> Callable[[int, str], object]:
+    def extend(receipt: str) -> None:
+        jobs.store.extend([receipt], 50)
+
     match what:
         case "send":
             return jobs.send
@@ -224,7 +227,7 @@ def step(jobs: Jobs, what: str) -> Callable[[int, str], object]:
         case "wait":
             return lambda number, _: jobs.clock.advance(number * 9)
         case "extend":
-            return lambda number, _: [jobs.store.extend([r], 50) for r in live(jobs, number)]
+            return lambda number, _: [*map(extend, live(jobs, number))]
     return lambda number, _: jobs.settle(what, number)
 
 

@@ -168,7 +168,7 @@ def test_a_producer_takes_values_alone(orders: Store) -> None:
 @pytest.mark.parametrize("record", [None, 1, ("value", "key"), "\ud800", b"x" * ((1 << 20) + 1)])
 def test_a_bad_value_alone_is_named_by_its_index(orders: Store, record: Any) -> None:
     with pytest.raises(BadRecord) as caught:
-        orders.produce_many("orders", [b"good", record, None])
+        orders.produce_many("orders", [b"good", record, None])  # type: ignore[list-item]
 
     assert caught.value.index == 1
     assert end(orders) == 10

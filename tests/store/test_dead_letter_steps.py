@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,7 +134,7 @@ def test_a_choice_is_asked_while_no_transaction_is_open(
 def test_what_left_after_it_was_chosen_is_passed_over(store: Store, open_store: Handle) -> None:
     fill(store, 4)
     other = open_store()
-    taken = []
+    taken: list[Any] = []
 
     def choice(letter: Message) -> bool:
         if not taken:

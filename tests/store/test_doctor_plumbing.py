@@ -208,7 +208,7 @@ def test_a_queue_that_only_an_alternate_feeds_needs_no_dlq(store: Store) -> None
 def test_an_exchange_that_may_drop_a_key_unseen_is_advised_an_alternate(
     store: Store, type: str, key: str, codes: list[str]
 ) -> None:
-    store.create_exchange("events", type)  # type: ignore[arg-type]
+    store.create_exchange("events", type)
     create_with_dlq(store, "mails")
     store.bind("events", "mails", key=key)
 

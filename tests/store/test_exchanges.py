@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -93,11 +93,12 @@ class TestMemory:
         post.bind("events", "orders", key="#")
         post.bind("events", "exchange:audit", key="#")
         before = generation(post)
-        {
+        ways: dict[str, Callable[[], object]] = {
             "queue": lambda: post.delete_queue("emails"),
             "topic": lambda: post.delete_topic("orders"),
             "exchange": lambda: post.delete_exchange("audit"),
-        }[what]()
+        }
+        ways[what]()
 
         assert len(post.bindings()) == 2
         assert generation(post) > before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -176,7 +177,7 @@ def steps_of_calls(
         for name, call in made.items():
             done: list[None] = []
             for connection in connections:
-                connection.set_progress_handler(lambda done=done: done.append(None), 1)
+                connection.set_progress_handler(partial(done.append, None), 1)
             call()
             found[name] = len(done)
         return found

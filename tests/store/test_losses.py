@@ -25,7 +25,7 @@ FRAME = 4096 + 24
 
 
 @pytest.fixture
-def orders(path: Path) -> Iterator[Store]:
+def orders(path: Path) -> Store:
     """A closed store by this machine's clock, with the topic `orders` and a queue `mails`."""
     with Store.open(path, create=True, durability="normal") as store:
         store.create_topic("orders")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -109,7 +110,7 @@ def test_each_topic_has_a_place_of_its_own_to_stick_to(store: Store) -> None:
 
 def test_in_a_batch_of_any_size_each_record_stands_where_its_id_says(store: Store) -> None:
     store.create_topic("orders", partitions=3)
-    given = {}
+    given: dict[Any, Any] = {}
     for size in range(140):
         records = [NewRecord(b"%d of %d" % (n, size), b"%d" % n) for n in range(size)]
         ids = store.produce_many("orders", records)

@@ -75,10 +75,10 @@ class Cutter:
             check=True,
         )  # fmt: skip
         lines = [json.loads(line) for line in states.read_text().splitlines()]
-        states = [state for _, state in lines]
+        known = [state for _, state in lines]
         # Before the first operation there is no store, or an old one that every open brings up.
         self._states: list[recorded.State | None] = [
-            states[0] if program == "upgrade" else None, *states,
+            known[0] if program == "upgrade" else None, *known,
         ]  # fmt: skip
         self._is_safe = [True, *(is_safe for is_safe, _ in lines)]
         return events(recording)
@@ -118,7 +118,8 @@ class Cutter:
         # The machine has been switched on again, so it is another boot.
         clock = ManualClock(int(time() * 1000))
         state = recorded.look(self._after / name, clock, heard.append)
-        return json.loads(json.dumps(state))
+        plain: recorded.State | None = json.loads(json.dumps(state))
+        return plain
 
 
 @pytest.fixture(scope="module")

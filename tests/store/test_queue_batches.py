@@ -108,7 +108,7 @@ def test_values_alone_are_messages_that_ask_for_nothing(
 ) -> None:
     for each in (store, other):
         each.create_queue("jobs", **QUEUES[kind])
-    values = [b"bytes", "text", b"", "text"]
+    values: list[bytes | str] = [b"bytes", "text", b"", "text"]
 
     store.send_many("jobs", values)
     store.send_many("jobs", [*values, NewMessage(None)])

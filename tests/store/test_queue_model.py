@@ -86,7 +86,8 @@ class Queues(QueueMachine):
                 self.store.undo_redrive()
             return
         batch = max(open_batches)
-        back, left = [], []
+        back: list[Any] = []
+        left: list[Any] = []
         for move in self.model.batches[batch]:
             place, sequence, _, letter = move
             queue = self.model.queues[place]
@@ -178,10 +179,10 @@ _ALWAYS: dict[str, Any] = {
 }
 
 
-class TestQueuesAgainstModel(Queues.TestCase):
+class TestQueuesAgainstModel(Queues.TestCase):  # type: ignore[misc,valid-type]
     settings = settings(max_examples=150, stateful_step_count=50, **_ALWAYS)
 
 
 @pytest.mark.nightly
-class TestQueuesAgainstModelAtLength(Queues.TestCase):
+class TestQueuesAgainstModelAtLength(Queues.TestCase):  # type: ignore[misc,valid-type]
     settings = settings(max_examples=5_000, stateful_step_count=100, **_ALWAYS)

@@ -289,7 +289,7 @@ class Run:
 
     def rest(self) -> list[tuple[object, ...]]:
         """What comes from here on, one by one, until no more does."""
-        told = []
+        told: list[tuple[object, ...]] = []
         while found := self.store.receive("jobs", lease=10_000):
             told += [(one.value, one.deliveries, one.redelivered) for one in found]
         return told

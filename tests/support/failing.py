@@ -25,15 +25,15 @@ def press_theme(dashboard: Dashboard) -> None:
     if where == "key":
         fail()
     elif where == "look":
-        dashboard.view.question = lambda: fail
+        dashboard.view.question = lambda: fail  # type: ignore[method-assign]
         dashboard.ask_again()
     elif where == "worker":
-        dashboard.propose(fail)
+        dashboard.propose(fail)  # type: ignore[arg-type]
     elif where == "timer":
         dashboard.set_timer(0.01, fail)
     else:
-        Keyboard.read = fail
+        Keyboard.read = fail  # type: ignore[method-assign,assignment]
 
 
-Dashboard.press_theme = press_theme
+Dashboard.press_theme = press_theme  # type: ignore[method-assign,assignment]
 sys.exit(run(sys.argv[2:]))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from store import Store
 from tests.support.kill_storm import COMMITS, Actor, Ended, Run
@@ -147,7 +148,8 @@ class Works:
 
     def _hands(self, run: Run) -> None:
         lines = run("receive", "jobs", "-n", "3", "--lease", f"{RECEIPT_SECONDS}s").lines
-        failed, *good = map(json.loads, lines) if lines else [None]
+        messages: list[Any] = [json.loads(line) for line in lines]
+        failed, good = (messages[0] if messages else None), messages[1:]
         for message in good:
             self.acking.add(message["value"])
             # Where it took long, somebody else has the message by now.

@@ -105,11 +105,13 @@ def close_without_room(path: str) -> None:
     store.close()
 
 
+_forgotten: list[Store] = []
+
+
 def end_without_close(path: str) -> None:
     """Produce a record and end, with the store open."""
-    global forgotten
-    forgotten = Store.open(path)
-    forgotten.produce("orders", "x")
+    _forgotten.append(Store.open(path))
+    _forgotten[0].produce("orders", "x")
 
 
 def produce_by_name(path: str, name: str, count: str) -> None:
@@ -163,7 +165,7 @@ def lease(path: str, queue: str, attached: str, most: str = "100") -> None:
     """Lease up to so many messages or records that are ready, and hold them until killed."""
     with Store.open(path) as store:
         take = store.acquire if store.kind(queue) == "share" else store.receive
-        found = take(queue, int(most), lease=3600, attached=attached == "attached")  # type: ignore[operator]
+        found = take(queue, int(most), lease=3600, attached=attached == "attached")
         say(str(len(found)))
         signal.pause()
 

@@ -24,7 +24,7 @@ def build_recorder(folder: Path) -> Path:
     """Compile the library that records, to be preloaded."""
     library = folder / "recorder.so"
     source = Path(__file__).with_name("recorder.c")
-    command = ["cc", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"]
+    command = ["cc", "-O1", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
     subprocess.run(command, check=True, capture_output=True)
     return library
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from store import NewMessage, NewRecord, Store
 from store.model.clock import ManualClock
+from store.model.topics import Headers
 from tests.support.damage import alter
 
 
@@ -26,7 +27,7 @@ def _topics(store: Store, clock: ManualClock, size: int) -> None:
     store.create_topic("prices", cleanup="compact")
     store.create_topic("parts", retention=None)
     for n in range(size):
-        headers = {"source": "web", "n": n}
+        headers: Headers = {"source": "web", "n": n}
         wide = b"%d " % n + b"x" * (n % 7 * 150)
         store.produce_many(
             "orders", [NewRecord(wide, b"key %d" % n, headers, partition=p) for p in range(2)]
@@ -64,13 +65,13 @@ def _queues(store: Store, clock: ManualClock, size: int) -> None:
         clock.advance(1)
     for queue in ("emails", "lines"):
         for _ in range(3):
-            (message,) = store.receive(queue)
-            store.reject([str(message.receipt)], "it could not be parsed: é")
+            (taken,) = store.receive(queue)
+            store.reject([str(taken.receipt)], "it could not be parsed: é")
     letters = store.dead_letters("graves")
     store.edit_dead_letter("graves", letters[0].sequence, b"mended", before=letters[0].value)
     store.redrive("graves", limit=1)
-    (message,) = store.receive("emails")
-    store.nack([str(message.receipt)], delay=30, error="not now")
+    (taken,) = store.receive("emails")
+    store.nack([str(taken.receipt)], delay=30, error="not now")
     for _ in range(2):
         store.ack([str(store.receive("one")[0].receipt)])
 

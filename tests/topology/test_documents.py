@@ -97,7 +97,7 @@ def test_a_topology_with_a_line_for_each_thing_may_be_as_long_as_an_export(form:
     topology = read([Source("large", text.encode())], found)
 
     assert len(text) > 1 << 19
-    assert [found.found, len(topology.of("queue"))] == [[], 12_000]
+    assert [found.found, len(list(topology.of("queue")))] == [[], 12_000]
 
 
 def test_a_key_that_stands_twice_is_refused() -> None:

@@ -51,7 +51,7 @@ def topologies(draw: st.DrawFn) -> dict[str, Any]:
             for other in queues
             if other != name and declared["queues"][other].get("fifo", "false") == fifo
         ]
-        if targets and draw(st.booleans()):
+        if targets and draw(FLAGS) == "true":
             declared["queues"][name]["dlq"] = draw(st.sampled_from(targets))
             if draw(st.booleans()):
                 declared["queues"][name]["overflow"] = "dead-letter"

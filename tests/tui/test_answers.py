@@ -86,9 +86,13 @@ def test_a_dialog_that_was_left_before_it_came_does_not_open(
 def test_escape_gives_up_what_has_not_come_and_stays(shop: Store, run: Run) -> None:
     may_answer = Event()
 
+    def prepare_late(store: Store) -> Deed:
+        may_answer.wait(30)
+        return prepare_purge("emails")(store)
+
     async def errand(person: Person) -> None:
         await person.press("3", "enter")
-        person.app.propose(lambda store: may_answer.wait(30) and prepare_purge("emails")(store))
+        person.app.propose(prepare_late)
         await asyncio.sleep(0)
         await person.send("escape")
         may_answer.set()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from store import Store
+from store.model.addresses import Address
 from store.model.clock import ManualClock
 from tests.tui.conftest import Person
 from tui.actions.deeds import prepare_publish
@@ -245,7 +246,7 @@ def test_hostile_text_stays_in_its_cell_on_every_screen(
     run(stalled, errand)
 
 
-def _address(text: str) -> object:
+def _address(text: str) -> Address:
     from store.model.addresses import parse_address
 
     return parse_address(text)

@@ -119,7 +119,7 @@ def _mq(path: Path, *words: str) -> str:
 
 
 def _told(stall: Stall | dict[str, Any]) -> tuple[str, str, int]:
-    read = stall.get if isinstance(stall, dict) else lambda name: getattr(stall, name)
+    read: Any = stall.get if isinstance(stall, dict) else partial(getattr, stall)
     return read("blocker"), read("cause"), read("blocked")
 
 
