@@ -134,7 +134,9 @@ class Queues(QueueMachine):
         self, what: int, most: int | None, is_connected: bool, length: int | None
     ) -> None:
         queue = self._queue(what)
-        other = next((name for name in self.focus if name != queue.name), None)
+        # In a circle of queues that overflow into each other the model is too simple.
+        is_end = queue.name == "full"
+        other = next((name for name in self.focus if name != queue.name and not is_end), None)
         before, dlq = queue.most, other if is_connected and most is not None else None
         if dlq != queue.dlq:
             settling.find_place(queue, self.now)
