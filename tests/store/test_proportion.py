@@ -103,6 +103,7 @@ CASES: list[tuple[str, Callable[[Store, int], None], Work]] = [
     ("queues", things, lambda store, size: store.queues()),
     ("topics", things, lambda store, size: store.topics()),
     ("lag", things, lambda store, size: store.lag()),
+    ("lag of each topic", things, each(lambda store, name: store.lag(topic=name), "t")),
     ("metrics", things, lambda store, size: store.metrics()),
     ("stalls", things, lambda store, size: store.stalls()),
     ("doctor", things, lambda store, size: store.doctor()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from store.sqlite.file.database import Snapshot
 from store.sqlite.log.samples import BUCKET, BUCKETS, Counter
 
@@ -9,9 +11,10 @@ WINDOW = 60_000
 
 
 class Rates:
-    """What moved per second in the last minute, for all counters of one sort."""
+    """What moved per second in the last minute, for all counters of one sort, or some of them."""
 
-    def __init__(self, tx: Snapshot, counter: Counter) -> None:
+    def __init__(self, tx: Snapshot, counter: Counter, ids: Iterable[int] | None = None) -> None:
+        some = "" if ids is None else "and subject_id in (select value from json_each(:ids))"
         self._now = tx.now
         self.since = tx.now - WINDOW
         # With min() SQLite takes the other columns from the row that has the minimum.
@@ -19,8 +22,8 @@ class Rates:
             id: (at, before)
             for id, at, before in tx.rows(
                 "select subject_id, min(at), counter from mq_samples"
-                " where subject = :counter and at > :since group by subject_id",
-                {"counter": counter, "since": self.since},
+                f" where subject = :counter {some} and at > :since group by subject_id",
+                {"counter": counter, "since": self.since, "ids": f"{list(ids or ())}"},
             )
         }
 
