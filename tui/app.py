@@ -14,7 +14,8 @@ from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen
 from textual.widgets import Input, TextArea
 
-from store import MqError, Overview, Stall, Store
+from store import MqError, Overview, Stall
+from store.engine.broker import Broker
 from store.model.text import printable
 from tui.actions.asking import ask_publish
 from tui.keys import BY_ID, footer_keys
@@ -52,7 +53,7 @@ class Dashboard(TerminalApp):
     ]
 
     def __init__(
-        self, store: Store, *, read_only: bool = False, refresh: float = 1.0, ticking: bool = True
+        self, store: Broker, *, read_only: bool = False, refresh: float = 1.0, ticking: bool = True
     ) -> None:
         super().__init__()
         self.store = store
@@ -356,7 +357,7 @@ class Dashboard(TerminalApp):
 
     # Doing things
 
-    async def fetch(self, question: Callable[[Store], Answer]) -> Answer:
+    async def fetch(self, question: Callable[[Broker], Answer]) -> Answer:
         """Ask the store something in the poller's thread; raises what the question raises."""
         return await self.poller.fetch(question)
 
@@ -368,11 +369,11 @@ class Dashboard(TerminalApp):
         """Begin something that asks the person."""
         self.run_worker(work, group="deed")
 
-    def propose(self, prepare: Callable[[Store], Deed]) -> None:
+    def propose(self, prepare: Callable[[Broker], Deed]) -> None:
         """Prepare a deed, show its preview and its command, and do it if the person agrees."""
         self.begin(self._propose(prepare))
 
-    async def _propose(self, prepare: Callable[[Store], Deed]) -> None:
+    async def _propose(self, prepare: Callable[[Broker], Deed]) -> None:
         try:
             deed = await self.poller.fetch(prepare)
             if not await self.push_screen_wait(Confirm(deed)):

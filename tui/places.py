@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from store import NotFound, Store
+from store import NotFound
+from store.engine.broker import Broker
 from store.model.addresses import parse_address
 from tui.keys import COMMON_KEYS
 from tui.screens.advice import AdviceView
@@ -28,7 +29,7 @@ SCREEN_BY_ID = {view.opened_by.id: view for view in SCREENS if view.opened_by is
 KEYS = (*(view.opened_by for view in SCREENS if view.opened_by is not None), *COMMON_KEYS)
 
 
-def find_place(store: Store, text: str) -> View:
+def find_place(store: Broker, text: str) -> View:
     """The view of a topic, partition, record, queue, message, group or exchange.
 
     Raises `NotFound` when there is none.
@@ -44,7 +45,7 @@ def find_place(store: Store, text: str) -> View:
     return TopicsView(address.name) if kind == "topic" else QueuesView(address.name)
 
 
-def _answered(store: Store, view: View) -> View:
+def _answered(store: Broker, view: View) -> View:
     """The view, once the store knows an answer to its question; raises `NotFound` if not."""
     question = view.question()
     if question is not None:
@@ -52,7 +53,7 @@ def _answered(store: Store, view: View) -> View:
     return view
 
 
-def _place_by_name(store: Store, name: str) -> View:
+def _place_by_name(store: Broker, name: str) -> View:
     for group in store.groups():
         if group.name == name and group.offsets:
             return TopicsView(group.offsets[0].topic)

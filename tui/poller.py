@@ -14,7 +14,8 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
-from store import MqError, Overview, Store
+from store import MqError, Overview
+from store.engine.broker import Broker
 from tui.view import Answer, Question, View
 
 TICKS_PER_REFRESH = 4
@@ -67,7 +68,7 @@ class Poller(Widget):
     of it, so that `data_version` is always that of the same read-only connection.
     """
 
-    def __init__(self, store: Store, interval: float, *, ticking: bool = True) -> None:
+    def __init__(self, store: Broker, interval: float, *, ticking: bool = True) -> None:
         super().__init__()
         self.display = False
         self.interval = interval
@@ -106,7 +107,7 @@ class Poller(Widget):
         if self.inquiry is not None:
             self._look(self.inquiry, unless_unchanged=False)
 
-    async def fetch(self, question: Callable[[Store], Answer]) -> Answer:
+    async def fetch(self, question: Callable[[Broker], Answer]) -> Answer:
         """The answer to what a person asked for.
 
         The caller, a worker, is cancelled if the person gives it up, or asks for something else,
@@ -132,7 +133,7 @@ class Poller(Widget):
             fetched.cancel()
         return fetched is not None
 
-    async def _ask(self, question: Callable[[Store], Answer]) -> Answer:
+    async def _ask(self, question: Callable[[Broker], Answer]) -> Answer:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, question, self._store)
 
@@ -146,7 +147,9 @@ class Poller(Widget):
         except MqError as error:
             self.post_message(PollFailed(error))
 
-    def _see(self, store: Store, question: Question | None, unless_unchanged: bool) -> Sight | None:
+    def _see(
+        self, store: Broker, question: Question | None, unless_unchanged: bool
+    ) -> Sight | None:
         version, now = store.changed(), store.monotonic()
         is_due = now - self._looked >= 1000 * max(self.interval, self._cost / MOST_IDLE_SHARE)
         if unless_unchanged and version == self._version and not is_due:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from store import Store
+from store.engine.broker import Broker
 
 Answer = TypeVar("Answer")
 
@@ -13,12 +13,12 @@ Answer = TypeVar("Answer")
 class Seldom(Generic[Answer]):
     """Asks the store again once the answer is so many seconds old; called in the poll thread."""
 
-    def __init__(self, question: Callable[[Store], Answer], seconds: float) -> None:
+    def __init__(self, question: Callable[[Broker], Answer], seconds: float) -> None:
         self._question = question
         self._seconds = seconds
         self._answered: tuple[int, Answer] | None = None
 
-    def __call__(self, store: Store) -> Answer:
+    def __call__(self, store: Broker) -> Answer:
         """The answer, at most that old."""
         now = store.monotonic()
         if self._answered is None or now - self._answered[0] >= 1000 * self._seconds:

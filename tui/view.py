@@ -9,14 +9,15 @@ from textual.containers import Vertical
 from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen
 
-from store import MqError, Overview, Store
+from store import MqError, Overview
+from store.engine.broker import Broker
 from tui.keys import Key
 from tui.widgets.dialogs import Deed
 from tui.widgets.live_table import LiveTable, TableRow
 from tui.widgets.painted import Band
 from tui.widgets.spans import Line, Tone, line, plain, toned
 
-Question = Callable[[Store], Any]
+Question = Callable[[Broker], Any]
 """What a view asks the store besides the overview; it runs in the poller's thread."""
 Answer = TypeVar("Answer")
 
@@ -49,7 +50,7 @@ class ViewHost(Protocol):
     def ask_again(self) -> None:
         """Ask the store the view's question as it is now."""
 
-    async def fetch(self, question: Callable[[Store], Answer]) -> Answer:
+    async def fetch(self, question: Callable[[Broker], Answer]) -> Answer:
         """Ask the store something in the poller's thread; raises what the question raises."""
 
     async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
@@ -58,7 +59,7 @@ class ViewHost(Protocol):
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin something that asks the person."""
 
-    def propose(self, prepare: Callable[[Store], Deed]) -> None:
+    def propose(self, prepare: Callable[[Broker], Deed]) -> None:
         """Prepare a deed, show its preview and its command, and do it if the person agrees."""
 
     def may_write(self, key: str) -> bool:

@@ -13,6 +13,7 @@ from store.model.text import parse_duration
 
 if TYPE_CHECKING:
     from store import Store
+    from store.engine.broker import Broker
 
 STORE_VARIABLE = "MQ_STORE"
 LOCAL_STORE = Path(".mq", "store.db")
@@ -69,8 +70,12 @@ class Context:
                 return StoreLocation(folder / LOCAL_STORE, "nearest .mq/store.db")
         return StoreLocation(_user_store(), "in the user's data folder")
 
-    def open_store(self, *, create: bool = False, accept_log: bool = False) -> "Store":
-        """Open the store; with `create` make the file and its folder where they are missing.
+    def open_store(self, *, create: bool = False) -> "Broker":
+        """Open the place that holds topics and queues; see `open_file`."""
+        return self.open_file(create=create)
+
+    def open_file(self, *, create: bool = False, accept_log: bool = False) -> "Store":
+        """Open the store as a file; with `create` make it and its folder where they are missing.
 
         Raises NotFound, with the command that creates it, where there is none. `accept_log` takes
         the log beside the file for its own.

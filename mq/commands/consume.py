@@ -27,7 +27,7 @@ from store.model.topics import Record
 
 if TYPE_CHECKING:
     from mq.text.conditions import Condition
-    from store import Store
+    from store.engine.broker import Broker
 
 app = SingleCommand()
 
@@ -176,7 +176,7 @@ class _Reading:
     """One run of the command; prints what was asked for, and counts it."""
 
     def __init__(
-        self, context: Context, store: "Store", request: Request, interrupts: Interrupts
+        self, context: Context, store: "Broker", request: Request, interrupts: Interrupts
     ) -> None:
         self._context = context
         self._store = store

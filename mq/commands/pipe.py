@@ -23,7 +23,7 @@ from mq.read.source import BATCH_RECORDS, Item, Source, batches
 from mq.read.topic import Until
 from mq.work.filter import Filter
 from mq.work.pipe import Pipe, Sink
-from store.api.store import Store
+from store import Store
 from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.messages import Message
@@ -88,7 +88,7 @@ def pipe(
     if source == destination:
         raise BadInput(f"{source} would be read and written for ever", hint="choose another DEST")
     with (
-        context.open_store() as store,
+        context.open_file() as store,
         Interrupts(signal.SIGINT, *STOPS) as interrupts,
     ):
         run = _Run(context, store, request, command, interrupts)

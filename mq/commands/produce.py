@@ -35,7 +35,7 @@ from store.model.topics import HeaderValue
 
 if TYPE_CHECKING:
     from mq.write.message_destinations import QueueDestination
-    from store import Store
+    from store.engine.broker import Broker
 
 app = SingleCommand()
 
@@ -111,7 +111,7 @@ def _parse_headers(words: Sequence[str]) -> dict[str, HeaderValue]:
     return parse_headers(words)
 
 
-def _topic(store: "Store", request: LoadRequest) -> TopicDestination:
+def _topic(store: "Broker", request: LoadRequest) -> TopicDestination:
     if request.message != MessageDefaults():
         store.topic(request.destination)
         raise BadInput(
@@ -125,7 +125,7 @@ def _for_messages(request: LoadRequest) -> LoadRequest:
     return request._replace(form=request.form._replace(messages=True))
 
 
-def _queue(store: "Store", request: LoadRequest) -> "QueueDestination":
+def _queue(store: "Broker", request: LoadRequest) -> "QueueDestination":
     from mq.write.message_destinations import QueueDestination
 
     if request.tombstone:

@@ -9,7 +9,7 @@ from mq.cli.context import current_context
 from mq.cli.interrupts import STOPS, Interrupts
 from mq.commands import SingleCommand
 from mq.commands.options.reporting import report_document
-from store.api.store import Store
+from store import Store
 from store.model.addresses import Address, parse_address
 from store.model.text import counted
 
@@ -49,7 +49,7 @@ def project(
     """
     context = current_context()
     signals = [signal.SIGINT, *STOPS] if follow else [signal.SIGINT]
-    with context.open_store() as store, Interrupts(*signals) as interrupts:
+    with context.open_file() as store, Interrupts(*signals) as interrupts:
         passing = [parse_address(address) for address in skip or ()]
         projecting = _Projecting(store, topic, table, primary_key, passing)
         try:

@@ -3,7 +3,7 @@
 import math
 import signal
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,10 +21,13 @@ from mq.read.partitions import PartitionSource
 from mq.read.source import Item, Source
 from mq.work.processes import require_command
 from mq.work.worker import OnFailure, Policy, Worker
-from store.api.store import Store
 from store.model.addresses import check_name
 from store.model.errors import BadInput, Conflict, MqError, NotFound
 from store.model.text import counted, parse_duration
+
+if TYPE_CHECKING:
+    from store.engine.broker import Broker
+
 
 app = SingleCommand()
 
@@ -136,7 +139,7 @@ class _Work:
     """One run of the command."""
 
     def __init__(
-        self, context: Context, store: Store, source: str, policy: Policy, interrupts: Interrupts
+        self, context: Context, store: "Broker", source: str, policy: Policy, interrupts: Interrupts
     ) -> None:
         self._context = context
         self._store = store
@@ -193,7 +196,7 @@ class _Work:
         diagnostics.success(f"{tried} on {self._source}, {worker.failed:,} failed")
 
 
-def _check_dlq_of_group(store: Store, group: str) -> None:
+def _check_dlq_of_group(store: "Broker", group: str) -> None:
     try:
         dlq, verb = store.group(group).config.dlq, "alter"
     except NotFound:

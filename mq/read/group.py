@@ -8,13 +8,12 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from mq.cli.context import Context
 from mq.cli.interrupts import Interrupts
 from mq.read.source import Source
 from mq.read.topic import Until, in_batches
-from store.api.store import Store
 from store.model.errors import Unavailable
 from store.model.groups import TopicPartition
 from store.model.positions import Position
@@ -23,6 +22,8 @@ from store.model.topics import Record
 
 if TYPE_CHECKING:
     from store import Transaction
+    from store.api.consumer import Consumer
+    from store.engine.broker import Broker
 
 # What reads our output may be slow, such as a pager; a group waits for it as long as for us.
 LONGEST_PRINTING = timedelta(days=1)
@@ -43,7 +44,7 @@ class Joining(NamedTuple):
 class MemberSource(Source[Record]):
     """What a member of a group polls and commits; it joins here, and leaves when it is closed."""
 
-    def __init__(self, context: Context, store: Store, joining: Joining) -> None:
+    def __init__(self, context: Context, store: Broker, joining: Joining) -> None:
         self._store = store
         self._diagnostics = context.diagnostics
         partitions = store.topic(joining.topic).partitions
@@ -96,7 +97,7 @@ class GroupSource(MemberSource):
     """
 
     def __init__(
-        self, context: Context, store: Store, joining: Joining, interrupts: Interrupts,
+        self, context: Context, store: Broker, joining: Joining, interrupts: Interrupts,
         *, until: Until, follow: bool,
     ) -> None:  # fmt: skip
         super().__init__(context, store, joining)
@@ -138,7 +139,7 @@ class GroupSource(MemberSource):
         """
         offsets = {(record.topic, record.partition): record.offset + 1 for record in items}
         if tx is not None:
-            tx.commit(self._consumer.group, offsets, self._consumer)
+            tx.commit(self._consumer.group, offsets, cast("Consumer", self._consumer))
         elif offsets:
             self._commit(offsets)
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mq.cli.diagnostics import Diagnostics
 from mq.read.source import Source
-from store.api.store import Store
 from store.model.errors import BadInput, MqError, NotFound, Unavailable
 from store.model.text import counted
 
 if TYPE_CHECKING:
     from store import Message, SharedRecord, Transaction
+    from store.engine.broker import Broker
     from store.model.addresses import Address
     from store.model.messages import QueueConfig
 
@@ -39,7 +39,7 @@ class LeasedSource(Source[Leased]):
     outlives_damage = True
 
     def __init__(
-        self, store: Store, name: str, lease: int, present: float, handover: Handover | None
+        self, store: Broker, name: str, lease: int, present: float, handover: Handover | None
     ) -> None:
         self._store = store
         self._name = name
@@ -148,7 +148,7 @@ class QueueSource(LeasedSource["Message"]):
     """
 
     def __init__(
-        self, store: Store, name: str, *, once: bool = False, singly: bool = False,
+        self, store: Broker, name: str, *, once: bool = False, singly: bool = False,
         handover: Handover | None = None,
     ) -> None:  # fmt: skip
         # Leased ones count too: their holder may be dead.
@@ -189,7 +189,7 @@ class ShareSource(LeasedSource["SharedRecord"]):
     """Records of a topic through a share, from any number of its partitions."""
 
     def __init__(
-        self, store: Store, name: str, *, once: bool = False, handover: Handover | None = None
+        self, store: Broker, name: str, *, once: bool = False, handover: Handover | None = None
     ) -> None:
         status = store.share(name)
         present = sum(partition.lag for partition in status.partitions) if once else math.inf

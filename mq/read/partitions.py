@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from mq.cli.context import Context
 from mq.read.group import Joining, MemberSource
 from mq.read.source import Delay
-from store.api.consumer import Consumer
-from store.api.store import Store
 from store.model.addresses import Address
 from store.model.errors import Damaged, Fenced, NotFound, Unavailable, secondary_to
 from store.model.groups import TopicPartition
@@ -20,6 +18,8 @@ from store.model.topics import Record, RecordId
 
 if TYPE_CHECKING:
     from store import Transaction
+    from store.engine.broker import Broker
+    from store.engine.groups import GroupConsumer
 
 # How long leaving a group waits for the store's lock, in seconds.
 _LAST_CHANCE = 2.0
@@ -41,7 +41,7 @@ class Pauses:
     as long as the group stands at that record, and the record is there.
     """
 
-    def __init__(self, store: Store, consumer: Consumer) -> None:
+    def __init__(self, store: Broker, consumer: GroupConsumer) -> None:
         self._store = store
         self._consumer = consumer
         self._closed: set[TopicPartition] = set()
@@ -101,7 +101,7 @@ class PartitionSource(MemberSource):
     behind it would commit it as well.
     """
 
-    def __init__(self, context: Context, store: Store, joining: Joining, *, once: bool) -> None:
+    def __init__(self, context: Context, store: Broker, joining: Joining, *, once: bool) -> None:
         super().__init__(context, store, joining)
         self._pauses = Pauses(store, self._consumer)
         self._once = once

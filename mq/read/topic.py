@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
 from operator import attrgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mq.read.source import BATCH_RECORDS, Source
-from store.api.store import Store
 from store.model.addresses import Address
 from store.model.errors import BadInput, MqError, NotFound
 from store.model.positions import Position, parse_position
 from store.model.topics import PartitionStatus, Record
+
+if TYPE_CHECKING:
+    from store.engine.broker import Broker
+
 
 _BATCH_BYTES = 1 << 20
 # All pages together, of however many partitions.
@@ -64,7 +67,7 @@ class Scan(Source[Record]):
 
     def __init__(
         self,
-        store: Store,
+        store: Broker,
         address: Address,
         start: Position,
         until: Until,

@@ -15,7 +15,7 @@ from store.model.errors import BadInput, MqError, TimedOut
 from store.model.steps import MESSAGES, cut
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.engine.broker import Broker
 
 _RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(?:/(s|m|h))?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -63,7 +63,7 @@ class PacedRedrive:
     """
 
     def __init__(
-        self, store: Store, queue: str, to: str | None, interrupts: Interrupts,
+        self, store: Broker, queue: str, to: str | None, interrupts: Interrupts,
         diagnostics: Diagnostics,
     ) -> None:  # fmt: skip
         self.batch: int | None = None

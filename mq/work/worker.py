@@ -14,13 +14,12 @@ from enum import StrEnum
 from itertools import chain
 from threading import Event
 from time import monotonic
-from typing import Generic
+from typing import TYPE_CHECKING, Generic
 
 from mq.cli.diagnostics import Diagnostics
 from mq.cli.interrupts import Interrupts
 from mq.read.source import LONGEST_WAIT, Item, Source
 from mq.work.jobs import Job, environment, variables
-from store.api.store import Store
 from store.crash import crash_point
 from store.model.addresses import parse_address
 from store.model.errors import (
@@ -33,6 +32,10 @@ from store.model.errors import (
     is_of_machine,
     secondary_to,
 )
+
+if TYPE_CHECKING:
+    from store.engine.broker import Broker
+
 
 # What a doubled retry delay grows to at most, in seconds.
 LONGEST_RETRY_DELAY = 3600.0
@@ -78,7 +81,7 @@ class Worker(Generic[Item]):
     """
 
     def __init__(
-        self, store: Store, source: Source[Item], policy: Policy, interrupts: Interrupts,
+        self, store: Broker, source: Source[Item], policy: Policy, interrupts: Interrupts,
         diagnostics: Diagnostics,
     ) -> None:  # fmt: skip
         self.succeeded = 0

@@ -16,8 +16,9 @@ from store.model.topics import NewRecord, RecordId
 Id = TypeVar("Id")
 
 if TYPE_CHECKING:
-    from store import MessageId, Store
+    from store import MessageId
     from store.engine.batches import Batch, NamedProducer
+    from store.engine.broker import Broker
 
 
 class Destination(ABC, Generic[Id]):
@@ -29,7 +30,7 @@ class Destination(ABC, Generic[Id]):
 
     noun = "message"
 
-    def __init__(self, store: Store, request: LoadRequest) -> None:
+    def __init__(self, store: Broker, request: LoadRequest) -> None:
         self.name = request.destination
         self.producer = None if request.producer is None else store.producer(request.producer)
         self.stored_before = self._count_before(self.producer) if self.producer else 0
@@ -71,7 +72,7 @@ class TopicDestination(Destination[RecordId]):
 
     noun = "record"
 
-    def __init__(self, store: Store, request: LoadRequest) -> None:
+    def __init__(self, store: Broker, request: LoadRequest) -> None:
         topic, wanted = store.topic(request.destination), request.defaults.partition
         partitions = len(topic.partitions)
         if wanted is not None and wanted >= partitions:
@@ -125,7 +126,7 @@ def id_document(id: RecordId | MessageId) -> dict[str, Any]:
 class TooOld:
     """Counts records whose time lies further back than a destination keeps them."""
 
-    def __init__(self, store: Store, kept: int | None) -> None:
+    def __init__(self, store: Broker, kept: int | None) -> None:
         self.number = 0
         self.kept = "" if kept is None else format_duration(kept)
         self._store = store
@@ -142,7 +143,7 @@ class TooOld:
 class FarAhead:
     """Counts records whose time lies further in the future than clocks differ."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Broker) -> None:
         self._store = store
         self._number = 0
         self._furthest = 0

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mq.text.strict_json import ValuePath
     from mq.write.destinations import Destination
     from mq.write.inputs import InputFile
-    from store import Store
+    from store.engine.broker import Broker
 
 
 def message_defaults(
@@ -86,7 +86,7 @@ def check(context: Context, request: LoadRequest) -> None:
 
 
 def store_input(
-    context: Context, store: "Store", request: LoadRequest, destination: "Destination[Id]"
+    context: Context, store: "Broker", request: LoadRequest, destination: "Destination[Id]"
 ) -> None:
     """Store everything in a destination, confirming each batch, and say how much it was."""
     with Interrupts(signal.SIGINT) as interrupts, _progress(context, request) as progress:

@@ -14,7 +14,8 @@ from store.model.text import counted
 
 if TYPE_CHECKING:
     from mq.write.destinations import Destination
-    from store import NewRecord, Store
+    from store import NewRecord
+    from store.engine.broker import Broker
 
 BATCH_BYTES = 8 << 20
 
@@ -23,7 +24,7 @@ class Loader(Generic[Id]):
     """Stores records in a destination; `confirm` is called with what each transaction stored."""
 
     def __init__(
-        self, store: Store, destination: Destination[Id], *,
+        self, store: Broker, destination: Destination[Id], *,
         batch: int, confirm: Callable[[list[Id]], None], interrupts: Interrupts,
     ) -> None:  # fmt: skip
         self.stored = 0

@@ -13,14 +13,15 @@ from store.model.text import counted
 from store.model.topics import NewRecord
 
 if TYPE_CHECKING:
-    from store import MessageId, RecordId, Store
+    from store import MessageId, RecordId
     from store.engine.batches import Batch, NamedProducer
+    from store.engine.broker import Broker
 
 
 class QueueDestination(Destination["MessageId"]):
     """A queue."""
 
-    def __init__(self, store: Store, request: LoadRequest) -> None:
+    def __init__(self, store: Broker, request: LoadRequest) -> None:
         name = request.destination
         if request.defaults.partition is not None:
             raise BadInput(f"{name} is a queue: it has no partitions", hint="leave it out")
@@ -64,7 +65,7 @@ class ExchangeDestination(Destination[Published]):
     `first_key` is the key of the first of them.
     """
 
-    def __init__(self, store: Store, request: LoadRequest, *, mandatory: bool) -> None:
+    def __init__(self, store: Broker, request: LoadRequest, *, mandatory: bool) -> None:
         store.exchange(request.destination)
         super().__init__(store, request)
         self._mandatory = mandatory

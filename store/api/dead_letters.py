@@ -196,6 +196,15 @@ class DeadLetterCalls(Calls):
                 tx, sqlite.queues.catalog.find(tx, queue), sequence, value, before=before
             )
 
+    def edit_and_redrive(
+        self, queue: str, sequence: int, value: bytes | None, *, before: bytes | None
+    ) -> Redrive:
+        """Replace the value of a dead letter and send it back, both or neither; see `redrive`."""
+        with self._write() as tx:
+            letters = sqlite.queues.catalog.find(tx, queue)
+            sqlite.dead_letters.redrive.edit(tx, letters, sequence, value, before=before)
+            return sqlite.dead_letters.redrive.redrive(tx, letters, None, [sequence], None)
+
     def purge_dead_letters(self, queue: str, choice: Choice) -> list[Message]:
         """Remove the chosen dead letters of a queue for good; those. Leased ones stay.
 

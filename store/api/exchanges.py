@@ -75,6 +75,14 @@ class RoutingCalls(Calls):
         with self._write() as tx:
             return sqlite.exchanges.catalog.delete(tx, name, if_unused=if_unused)
 
+    @frees_room
+    def delete_exchanges(self, names: Iterable[str], *, if_unused: bool = False) -> list[Exchange]:
+        """Delete several exchanges, all or none; see `delete_exchange`."""
+        with self._write() as tx:
+            return [
+                sqlite.exchanges.catalog.delete(tx, name, if_unused=if_unused) for name in names
+            ]
+
     def bind(
         self, exchange: str, destination: str, *, key: str = "", headers: Headers | None = None,
         match: str = "all",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Unpack
 
 from store import sqlite
@@ -94,14 +94,19 @@ class GroupCalls(Calls):
 
     @frees_room
     def reset_group(
-        self, group: str, target: Target, scope: Scope | None = None, *, force: bool = False
-    ) -> list[OffsetChange]:
+        self, group: str, target: Target, scope: Scope | None = None, *, force: bool = False,
+        note: Callable[[list[OffsetChange]], None] | None = None,
+    ) -> list[OffsetChange]:  # fmt: skip
         """Move a group's offsets; a scope of `None` is all its topics.
 
-        Raises `GroupActive` while it has live members, unless `force` fences them.
+        Raises `GroupActive` while it has live members, unless `force` fences them. `note` is called
+        with the changes before they are stored; what it raises leaves everything as it was.
         """
         with self._write() as tx:
-            return sqlite.groups.reset.apply(tx, group, target, scope, force)
+            changes = sqlite.groups.reset.apply(tx, group, target, scope, force)
+            if note is not None and changes:
+                note(changes)
+            return changes
 
     @frees_room
     def skip(
@@ -114,6 +119,13 @@ class GroupCalls(Calls):
         """
         with self._write() as tx:
             return sqlite.groups.skip.skip(tx, group, record, to_queue)
+
+    def skip_preview(
+        self, group: str, record: Address, to_queue: str | None = None
+    ) -> Record | RecordId | None:
+        """What `skip` would pass over; nothing is changed. Raises what it would."""
+        with self._read() as tx:
+            return sqlite.groups.skip.preview(tx, group, record, to_queue)
 
     def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
         """How far groups are behind, one row per group and partition."""

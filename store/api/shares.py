@@ -113,6 +113,11 @@ class ShareCalls(Calls):
         with self._write() as tx:
             sqlite.shares.skip.skip(tx, share, record, to_queue)
 
+    def skip_record_preview(self, share: str, record: Address, to_queue: str | None = None) -> None:
+        """Raise what `skip_record` would raise; nothing is changed."""
+        with self._read() as tx:
+            sqlite.shares.skip.preview(tx, share, record, to_queue)
+
     def plan_share_reset(self, name: str, target: Position) -> list[OffsetChange]:
         """What `reset_share` would do; nothing is changed."""
         with self._read() as tx:

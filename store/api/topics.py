@@ -76,6 +76,14 @@ class TopicCalls(Calls):
             changes = encoded(TopicConfig, settings, "partitions")
             return sqlite.log.topics.status(sqlite.log.topics.alter(tx, name, partitions, changes))
 
+    def plan_topic_alter(
+        self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
+    ) -> TopicConfig:
+        """The settings that `alter_topic` would leave; nothing is changed. Raises what it would."""
+        changes = encoded(TopicConfig, settings, "partitions")
+        with self._read() as tx:
+            return sqlite.log.topics.altered(sqlite.log.topics.find(tx, name), partitions, changes)
+
     def delete_topic(self, name: str) -> TopicStatus:
         """Delete a topic, its records and every group's place in it; the topic as it was."""
         before = self._step(lambda tx: sqlite.log.topics.delete(tx, name))

@@ -96,6 +96,11 @@ class DeadLetters(Protocol):
         back.
         """
 
+    def edit_and_redrive(
+        self, queue: str, sequence: int, value: bytes | None, *, before: bytes | None
+    ) -> Redrive:
+        """Replace the value of a dead letter and send it back, both or neither; see `redrive`."""
+
     def purge_dead_letters(self, queue: str, choice: Choice) -> list[Message]:
         """Remove the chosen dead letters of a queue for good; those. Leased ones stay."""
 

@@ -42,6 +42,9 @@ class Exchanges(Protocol):
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> Exchange:
         """Delete an exchange and every binding from and to it; the exchange as it was."""
 
+    def delete_exchanges(self, names: Iterable[str], *, if_unused: bool = False) -> list[Exchange]:
+        """Delete several exchanges, all or none; see `delete_exchange`."""
+
     def bind(
         self,
         exchange: str,

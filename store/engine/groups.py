@@ -10,6 +10,7 @@ from store.model.groups import (
     GroupSettings,
     GroupStatus,
     Lag,
+    Loss,
     OffsetChange,
     Offsets,
     TopicPartition,
@@ -20,6 +21,18 @@ from store.model.topics import Record, RecordId, Seconds
 
 class GroupConsumer(Protocol):
     """One member of a group: it has partitions of its own and commits how far it has read."""
+
+    @property
+    def group(self) -> str:
+        """The name of the group."""
+
+    @property
+    def member(self) -> str:
+        """The name of this member."""
+
+    @property
+    def losses(self) -> list[Loss]:
+        """The records that retention or compaction took before they were read."""
 
     def poll(
         self,
@@ -94,7 +107,13 @@ class Groups(Protocol):
         """What `reset_group` would do; nothing is changed."""
 
     def reset_group(
-        self, group: str, target: Target, scope: Scope | None = None, *, force: bool = False
+        self,
+        group: str,
+        target: Target,
+        scope: Scope | None = None,
+        *,
+        force: bool = False,
+        note: Callable[[list[OffsetChange]], None] | None = None,
     ) -> list[OffsetChange]:
         """Move a group's offsets; a scope of `None` is all its topics."""
 
@@ -102,6 +121,11 @@ class Groups(Protocol):
         self, group: str, record: Address, to_queue: str | None = None
     ) -> Record | RecordId | None:
         """Pass over the record that a group reads next, copying it to a queue if one is named."""
+
+    def skip_preview(
+        self, group: str, record: Address, to_queue: str | None = None
+    ) -> Record | RecordId | None:
+        """What `skip` would pass over; nothing is changed. Raises what it would."""
 
     def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
         """How far groups are behind, one row per group and partition."""

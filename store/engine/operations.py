@@ -15,6 +15,9 @@ from store.model.stalls import Explanation, LetterRow, Overview, QueueDetail, St
 class Operations(Protocol):
     """What an operator asks: what is there, what is stuck, what is wrong."""
 
+    def now(self) -> int:
+        """Store time in milliseconds: what deadlines, and the times of a `Member`, are kept in."""
+
     def status(self) -> StoreStatus:
         """What is in the store, and how large it is."""
 

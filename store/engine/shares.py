@@ -50,6 +50,9 @@ class Shares(Protocol):
     def skip_record(self, share: str, record: Address, to_queue: str | None = None) -> None:
         """Let a share be done with a record it has in flight, copied to a queue if one is named."""
 
+    def skip_record_preview(self, share: str, record: Address, to_queue: str | None = None) -> None:
+        """Raise what `skip_record` would raise; nothing is changed."""
+
     def plan_share_reset(self, name: str, target: Position) -> list[OffsetChange]:
         """What `reset_share` would do; nothing is changed."""
 

@@ -13,6 +13,7 @@ from store.model.topics import (
     Record,
     RecordId,
     Timestamp,
+    TopicConfig,
     TopicSettings,
     TopicStatus,
 )
@@ -41,6 +42,11 @@ class Topics(Protocol):
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicStatus:
         """Change what is given and keep the rest. More partitions place most keys elsewhere."""
+
+    def plan_topic_alter(
+        self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
+    ) -> TopicConfig:
+        """The settings that `alter_topic` would leave; nothing is changed. Raises what it would."""
 
     def delete_topic(self, name: str) -> TopicStatus:
         """Delete a topic, its records and every group's place in it; the topic as it was."""

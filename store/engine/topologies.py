@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from store.model.maintenance import Progress
 from store.topology.reading import Source
 from store.topology.steps import Plan
 
@@ -24,6 +25,7 @@ class Topologies(Protocol):
         *,
         prune: bool = False,
         expected: Plan | None = None,
+        progress: Progress | None = None,
     ) -> Plan:
         """Make the store what the files say, in one transaction; the steps that were done."""
 

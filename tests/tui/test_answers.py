@@ -11,6 +11,7 @@ from threading import Event
 import pytest
 
 from store import Store
+from store.engine.broker import Broker
 from tests.tui.conftest import Person
 from tui.actions.deeds import prepare_purge
 from tui.poller import Polled, Sight
@@ -68,7 +69,7 @@ def test_a_dialog_that_was_left_before_it_came_does_not_open(
 ) -> None:
     may_answer = Event()
 
-    def slowly(store: Store) -> Deed:
+    def slowly(store: Broker) -> Deed:
         assert may_answer.wait(30)
         return prepare_purge("emails")(store)
 
@@ -86,7 +87,7 @@ def test_a_dialog_that_was_left_before_it_came_does_not_open(
 def test_escape_gives_up_what_has_not_come_and_stays(shop: Store, run: Run) -> None:
     may_answer = Event()
 
-    def prepare_late(store: Store) -> Deed:
+    def prepare_late(store: Broker) -> Deed:
         may_answer.wait(30)
         return prepare_purge("emails")(store)
 

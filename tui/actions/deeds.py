@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 
-from store import BadInput, Message, NewMessage, NotFound, Record, Store
+from store import BadInput, Message, NewMessage, NotFound, Record
+from store.engine.broker import Broker
 from store.model.addresses import parse_address
 from store.model.groups import OffsetChange
 from store.model.positions import Scope, parse_position
@@ -14,14 +15,14 @@ from store.model.text import counted, describe_size, printable_bytes
 from tui.widgets.dialogs import Deed
 from tui.widgets.spans import Line, Tone, line, toned
 
-Prepare = Callable[[Store], Deed]
+Prepare = Callable[[Broker], Deed]
 _MOST_ROWS = 12
 
 
 def prepare_release(reader: str, address: str) -> Prepare:
     """Take a message, or the record of a share, from its holder, or end its wait."""
 
-    def deed(store: Store) -> Deed:
+    def deed(store: Broker) -> Deed:
         held = _lease_of(store, reader, address)
         who = "nobody holds it; its wait ends" if held is None else f"{held.holder} loses it"
         preview = [
@@ -29,7 +30,7 @@ def prepare_release(reader: str, address: str) -> Prepare:
             toned(f"{who}, and its receipt no longer acknowledges once it is taken", Tone.DIM),
         ]
 
-        def run(store: Store) -> str:
+        def run(store: Broker) -> str:
             place = parse_address(address)
             if place.partition is not None:
                 store.release_record(place)
@@ -45,7 +46,7 @@ def prepare_release(reader: str, address: str) -> Prepare:
 def prepare_dead_letter(reader: str, address: str) -> Prepare:
     """Refuse a leased message, or a record that a share holds, for good."""
 
-    def deed(store: Store) -> Deed:
+    def deed(store: Broker) -> Deed:
         held = _lease_of(store, reader, address)
         if held is None:
             raise NotFound(
@@ -57,7 +58,7 @@ def prepare_dead_letter(reader: str, address: str) -> Prepare:
         gone = "is passed over" if is_share else "is deleted"
         to = f"goes to {target}" if target else f"{gone}: {reader} has no DLQ"
 
-        def run(store: Store) -> str:
+        def run(store: Broker) -> str:
             store.reject([held.receipt])
             return f"{address} {to.partition(':')[0]}"
 
@@ -71,17 +72,17 @@ def prepare_dead_letter(reader: str, address: str) -> Prepare:
     return deed
 
 
-def _lease_of(store: Store, reader: str, address: str) -> LeaseStatus | None:
+def _lease_of(store: Broker, reader: str, address: str) -> LeaseStatus | None:
     return {lease.address: lease for lease in store.leases(reader)}.get(address)
 
 
 def prepare_purge(queue: str) -> Prepare:
     """Remove every message of a queue."""
 
-    def run(store: Store) -> str:
+    def run(store: Broker) -> str:
         return f"{counted(store.purge_queue(queue), 'message')} removed from {queue}"
 
-    def deed(store: Store) -> Deed:
+    def deed(store: Broker) -> Deed:
         status = store.queue(queue)
         counts = [
             (status.ready, "ready"), (status.leased, "leased"),
@@ -103,7 +104,7 @@ def prepare_publish(destination: str, key: str, value: str) -> Prepare:
     exchange = destination.removeprefix("exchange:")
     is_exchange = exchange != destination
 
-    def run(store: Store) -> str:
+    def run(store: Broker) -> str:
         if is_exchange:
             places = ", ".join(map(str, store.publish(exchange, key, value)))
             return f"stored: {places}" if places else "it was routed nowhere"
@@ -112,7 +113,7 @@ def prepare_publish(destination: str, key: str, value: str) -> Prepare:
         sent = store.send_many(destination, [_message(store, destination, key, value)])
         return f"stored as {sent[0]}"
 
-    def deed(store: Store) -> Deed:
+    def deed(store: Broker) -> Deed:
         way = _way_through(store, exchange, key) if is_exchange else _way_to(store, destination)
         preview = [
             line(toned(describe_size(len(value.encode())), Tone.STRONG), f" {way}"),
@@ -131,12 +132,12 @@ def prepare_publish(destination: str, key: str, value: str) -> Prepare:
     return deed
 
 
-def _way_through(store: Store, exchange: str, key: str) -> str:
+def _way_through(store: Broker, exchange: str, key: str) -> str:
     ends = ", ".join(route.destination for route in store.route(exchange, key))
     return f"goes to {ends}" if ends else "matches no binding: it goes nowhere"
 
 
-def _way_to(store: Store, destination: str) -> str:
+def _way_to(store: Broker, destination: str) -> str:
     if not destination:
         raise BadInput("nothing says where to", hint="a topic, a queue, or exchange:NAME")
     kind = store.kind(destination, "topic", "queue")
@@ -145,11 +146,11 @@ def _way_to(store: Store, destination: str) -> str:
     return f"goes to the {kind} {destination}"
 
 
-def _message(store: Store, queue: str, key: str, value: str) -> NewMessage:
+def _message(store: Broker, queue: str, key: str, value: str) -> NewMessage:
     return NewMessage(value, key=key or None, message_group=_message_group(store, queue, key))
 
 
-def _message_group(store: Store, destination: str, key: str) -> str | None:
+def _message_group(store: Broker, destination: str, key: str) -> str | None:
     is_fifo = store.kind(destination) == "queue" and store.queue_config(destination).fifo
     return (key or "default") if is_fifo else None
 
@@ -159,13 +160,13 @@ def prepare_reset(group: str, topic: str, partition: int | None, word: str) -> P
     scope: Scope = [(topic, partition)]
     place = topic if partition is None else f"{topic}/{partition}"
 
-    def deed(store: Store) -> Deed:
+    def deed(store: Broker) -> Deed:
         target = parse_position(word, store.wall())
         changes = store.plan_reset(group, target, scope)
         live = store.group(group).members
         force = " --force" if live else ""
 
-        def run(store: Store) -> str:
+        def run(store: Broker) -> str:
             done = store.reset_group(group, target, scope, force=bool(live))
             moved = sum(1 for change in done if change.change)
             return f"{group}: {counted(moved, 'partition')} of {topic} moved to {word}"

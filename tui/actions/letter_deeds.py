@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from difflib import unified_diff
 from shlex import quote
 
-from store import BadInput, Conflict, Message, NotFound, Store
+from store import BadInput, Conflict, Message, NotFound
+from store.engine.broker import Broker
 from store.model.dead_letters import Chosen, Moved
 from store.model.text import counted
 from tui.actions.deeds import Prepare
@@ -41,7 +42,7 @@ def prepare_redrive(
     """Send the letters of groups, or only those at some addresses, back or `to` a queue."""
     queue = next(iter(chosen)).queue
 
-    def deed(store: Store) -> Deed:
+    def deed(store: Broker) -> Deed:
         letters = letters_alike(store, chosen, None)
         if addresses:
             letters = [letter for letter in letters if letter.address in set(addresses)]
@@ -57,7 +58,7 @@ def prepare_redrive(
         if to is not None:
             command += f" --to {to}"
 
-        def run(store: Store) -> str:
+        def run(store: Broker) -> str:
             done = store.redrive_planned(queue, planned, to)
             if done.batch is None:
                 raise Conflict("nothing was moved: these dead letters are gone or leased by now")
@@ -71,7 +72,7 @@ def prepare_redrive(
 
 
 def _redrive_command(
-    store: Store, chosen: Collection[Alike], ids: Sequence[str], only_ids: bool
+    store: Broker, chosen: Collection[Alike], ids: Sequence[str], only_ids: bool
 ) -> str:
     queue = next(iter(chosen)).queue
     command = None
@@ -98,7 +99,7 @@ def prepare_edit(letter: Message, value: bytes) -> Prepare:
     """Give a dead letter another value and send it back, if its source takes it."""
     address = letter.address
 
-    def deed(store: Store) -> Deed:
+    def deed(store: Broker) -> Deed:
         target, why_not = _way_back(store, letter)
         commands = [f"mq dlq edit {address} --value={_shell_text(value.decode())}"]
         back = toned(f"it stays a dead letter: {why_not}", Tone.LAGGING)
@@ -106,7 +107,7 @@ def prepare_edit(letter: Message, value: bytes) -> Prepare:
             commands.append(f"mq dlq redrive {letter.queue} --id {letter.id}")
             back = line("and it goes back to ", toned(target, Tone.STRONG))
 
-        def run(store: Store) -> str:
+        def run(store: Broker) -> str:
             return _edit(store, letter, value, goes_back=target is not None)
 
         preview = [*difference(letter.value or b"", value), line(), back]
@@ -115,7 +116,7 @@ def prepare_edit(letter: Message, value: bytes) -> Prepare:
     return deed
 
 
-def _way_back(store: Store, letter: Message) -> tuple[str | None, str]:
+def _way_back(store: Broker, letter: Message) -> tuple[str | None, str]:
     try:
         there = store.message(letter.queue, letter.sequence)
         if there.dead is None or there.state == "leased":
@@ -126,14 +127,13 @@ def _way_back(store: Store, letter: Message) -> tuple[str | None, str]:
     return planned.target, ""
 
 
-def _edit(store: Store, letter: Message, value: bytes, *, goes_back: bool) -> str:
-    with store.transaction() as tx:
-        done = tx.edit_dead_letter(letter.queue, letter.sequence, value, before=letter.value)
-        if not goes_back:
-            return f"{letter.address} edited; undo with: mq dlq undo {done.batch}"
-        back = tx.redrive_more(letter.queue, [letter.sequence])
-        placed = back.moved[0].target
-    return f"{letter.address} edited and back as {placed}; undo with: mq dlq undo {back.batch}"
+def _edit(store: Broker, letter: Message, value: bytes, *, goes_back: bool) -> str:
+    edit = store.edit_and_redrive if goes_back else store.edit_dead_letter
+    done = edit(letter.queue, letter.sequence, value, before=letter.value)
+    if not goes_back:
+        return f"{letter.address} edited; undo with: mq dlq undo {done.batch}"
+    placed = done.moved[0].target
+    return f"{letter.address} edited and back as {placed}; undo with: mq dlq undo {done.batch}"
 
 
 def difference(before: bytes, after: bytes) -> list[Line]:

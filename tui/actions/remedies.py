@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 
-from store import Stall, Store
+from store import Stall
+from store.engine.broker import Broker
 from store.model.addresses import parse_address
 from store.model.positions import Position, Scope, parse_position
 from store.model.stalls import Action, Remedy
@@ -26,7 +27,7 @@ KEY_IDS: dict[Action, str] = {
 }
 """Which key of the registry is for which remedy; to read on is not for a dashboard to do."""
 
-Call = Callable[[Store, Stall, list[str]], str]
+Call = Callable[[Broker, Stall, list[str]], str]
 
 
 def remedy_for(stall: Stall, action: Action) -> Remedy | None:
@@ -34,18 +35,18 @@ def remedy_for(stall: Stall, action: Action) -> Remedy | None:
     return next((remedy for remedy in stall.remedies if remedy.action == action), None)
 
 
-def prepare(stall: Stall, remedy: Remedy) -> Callable[[Store], Deed]:
+def prepare(stall: Stall, remedy: Remedy) -> Callable[[Broker], Deed]:
     """What makes a deed of a remedy; a policy also creates the queue that it needs."""
     steps = [remedy]
     create = remedy_for(stall, "create")
     if remedy.action == "policy" and create is not None:
         steps.insert(0, create)
 
-    def run(store: Store) -> str:
+    def run(store: Broker) -> str:
         said = [_CALLS[step.action](store, stall, shlex.split(step.command)) for step in steps]
         return "; ".join(said)
 
-    def deed(store: Store) -> Deed:
+    def deed(store: Broker) -> Deed:
         return Deed(
             title=f"{stall.place} → {stall.reader}",
             preview=[*(toned(step.effect, Tone.STRONG) for step in steps), *_facts(store, stall)],
@@ -57,7 +58,7 @@ def prepare(stall: Stall, remedy: Remedy) -> Callable[[Store], Deed]:
     return deed
 
 
-def _facts(store: Store, stall: Stall) -> list[Line]:
+def _facts(store: Broker, stall: Stall) -> list[Line]:
     facts = [line(), line(toned(f"{stall.blocker}  ", Tone.STALLED), behind(stall))]
     value = _value(store, stall)
     if value is not None:
@@ -67,7 +68,7 @@ def _facts(store: Store, stall: Stall) -> list[Line]:
     return facts
 
 
-def _value(store: Store, stall: Stall) -> bytes | None:
+def _value(store: Broker, stall: Stall) -> bytes | None:
     if stall.cause == "damaged":
         return None
     if stall.partition is None:
@@ -80,7 +81,7 @@ def _option(words: list[str], name: str) -> str:
     return words[words.index(name) + 1]
 
 
-def _dead_letter(store: Store, stall: Stall, words: list[str]) -> str:
+def _dead_letter(store: Broker, stall: Stall, words: list[str]) -> str:
     if "--to-dlq" in words:
         target = _option(words, "--to-dlq")
         _pass_over(store, stall, target)
@@ -90,24 +91,24 @@ def _dead_letter(store: Store, stall: Stall, words: list[str]) -> str:
     return f"{stall.blocker} is a dead letter; what waited behind it goes on"
 
 
-def _skip(store: Store, stall: Stall, words: list[str]) -> str:
+def _skip(store: Broker, stall: Stall, words: list[str]) -> str:
     _pass_over(store, stall)
     return f"{stall.reader} goes on behind {stall.blocker}, which stays in the log"
 
 
-def _pass_over(store: Store, stall: Stall, target: str | None = None) -> None:
+def _pass_over(store: Broker, stall: Stall, target: str | None = None) -> None:
     if stall.kind == "share":
         store.skip_record(stall.reader, parse_address(stall.blocker), target)
     else:
         store.skip(stall.reader, parse_address(stall.blocker), target)
 
 
-def _purge(store: Store, stall: Stall, words: list[str]) -> str:
+def _purge(store: Broker, stall: Stall, words: list[str]) -> str:
     store.purge_message(stall.source, stall.offset)
     return f"{stall.blocker} is removed; what waited behind it goes on"
 
 
-def _release(store: Store, stall: Stall, words: list[str]) -> str:
+def _release(store: Broker, stall: Stall, words: list[str]) -> str:
     if words[1] == "lease":
         _release_lease(store, stall, words[3])
         return f"{stall.blocker} is ready again"
@@ -115,7 +116,7 @@ def _release(store: Store, stall: Stall, words: list[str]) -> str:
     return f"the members of {stall.reader} were fenced; {stall.place} is read again"
 
 
-def _release_lease(store: Store, stall: Stall, named: str) -> None:
+def _release_lease(store: Broker, stall: Stall, named: str) -> None:
     if stall.kind == "fifo":
         store.release(stall.source, stall.offset)
     elif named == stall.blocker:
@@ -124,14 +125,14 @@ def _release_lease(store: Store, stall: Stall, named: str) -> None:
         store.nack([named], delay=0)
 
 
-def _reset(store: Store, stall: Stall, words: list[str]) -> str:
+def _reset(store: Broker, stall: Stall, words: list[str]) -> str:
     word = _option(words, "--to")
     changes = store.reset_group(stall.reader, _position(store, word), _scope(stall))
     moved = sum(abs(change.change or 0) for change in changes)
     return f"{stall.reader} stands at {word} of {stall.place}: {moved:,} records passed over"
 
 
-def _position(store: Store, word: str) -> Position:
+def _position(store: Broker, word: str) -> Position:
     return parse_position(word, store.wall())
 
 
@@ -139,12 +140,12 @@ def _scope(stall: Stall) -> Scope:
     return [(stall.source, stall.partition)]
 
 
-def _delete(store: Store, stall: Stall, words: list[str]) -> str:
+def _delete(store: Broker, stall: Stall, words: list[str]) -> str:
     store.delete_group(stall.reader)
     return f"group {stall.reader} is deleted"
 
 
-def _policy(store: Store, stall: Stall, words: list[str]) -> str:
+def _policy(store: Broker, stall: Stall, words: list[str]) -> str:
     most = int(_option(words, "--max-deliveries"))
     if "--dlq" not in words:
         store.alter_queue(stall.source, max_deliveries=most)
@@ -157,7 +158,7 @@ def _policy(store: Store, stall: Stall, words: list[str]) -> str:
     return f"from now on, what fails {most} times goes to {target}"
 
 
-def _create(store: Store, stall: Stall, words: list[str]) -> str:
+def _create(store: Broker, stall: Stall, words: list[str]) -> str:
     store.create_queue(words[3], fifo="--fifo" in words)
     return f"queue {words[3]} is created"
 

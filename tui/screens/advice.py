@@ -9,7 +9,8 @@ from typing import Any
 from textual import on
 from textual.app import ComposeResult
 
-from store import Diagnosis, Overview, Severity, Store
+from store import Diagnosis, Overview, Severity
+from store.engine.broker import Broker
 from tui.keys import Key
 from tui.seldom import Seldom
 from tui.view import Question, View
@@ -156,7 +157,7 @@ class AdviceView(View):
         return finding.do[0] if finding.do else "mq doctor --explain"
 
 
-def _findings(store: Store) -> list[Diagnosis]:
+def _findings(store: Broker) -> list[Diagnosis]:
     return store.doctor()
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from store import BadInput, Store
+from store import BadInput
+from store.engine.broker import Broker
 from store.topology.documents import LARGEST
 from store.topology.problems import Problems
 from store.topology.reading import Source, read
@@ -33,7 +34,7 @@ class Drift:
     error: str | None = None
 
 
-def topology_files(store: Store, working: Path) -> list[Path]:
+def topology_files(store: Broker, working: Path) -> list[Path]:
     """The files that declare topologies, beside the store, here, and in `configs` of both."""
     beside = Path(store.location).parent.resolve()
     folders = [folder for base in (beside, working) for folder in (base, base / "configs")]
@@ -54,10 +55,10 @@ def _is_topology(file: Path) -> bool:
     return bool(_VERSION.search(head) and _SECTION.search(head))
 
 
-def drift_of(working: Path) -> Callable[[Store], list[Drift]]:
+def drift_of(working: Path) -> Callable[[Broker], list[Drift]]:
     """The question how far the store is from each file; those that are applied come first."""
 
-    def look(store: Store) -> list[Drift]:
+    def look(store: Broker) -> list[Drift]:
         applied = store.topologies()
         files = topology_files(store, working)
         found = [_drift(store, file, _name(file, working), applied) for file in files]
@@ -70,7 +71,7 @@ def _name(file: Path, working: Path) -> str:
     return str(file.relative_to(working) if file.is_relative_to(working) else file)
 
 
-def _drift(store: Store, file: Path, name: str, applied: set[str]) -> Drift:
+def _drift(store: Broker, file: Path, name: str, applied: set[str]) -> Drift:
     try:
         source = Source(name, file.read_bytes())
     except OSError as error:

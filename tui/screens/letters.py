@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 
-from store import Message, Overview, Store
+from store import Message, Overview
+from store.engine.broker import Broker
 from store.model.stalls import LetterRow
 from store.model.text import counted
 from tui.actions.deeds import excerpt, prepare_purge, value_text
@@ -190,7 +191,7 @@ class LettersView(View):
         return redrive_command(chosen, self._groups.values()) if chosen else None
 
 
-def _groups(store: Store) -> list[LetterRow]:
+def _groups(store: Broker) -> list[LetterRow]:
     return store.letter_rows(limit=_MOST)
 
 
@@ -210,7 +211,7 @@ class LetterGroupView(View):
         yield Band(id="letters-caption", classes="caption")
         yield LiveTable(_LETTERS, "these dead letters are gone", id="dead-letters")
 
-    def question(self) -> Callable[[Store], list[Message]]:
+    def question(self) -> Callable[[Broker], list[Message]]:
         """The letters of the group."""
         return lambda store: letters_alike(store, [self._alike], _MOST)
 

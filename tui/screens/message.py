@@ -9,7 +9,8 @@ from typing import Any
 
 from textual.app import ComposeResult
 
-from store import Message, MqError, Overview, Record, Store
+from store import Message, MqError, Overview, Record
+from store.engine.broker import Broker
 from store.model.addresses import Address
 from store.model.dead_letters import Event
 from store.model.text import (
@@ -38,7 +39,7 @@ class Found:
     events: Sequence[Event]
 
 
-def look_at(store: Store, address: Address) -> Found:
+def look_at(store: Broker, address: Address) -> Found:
     """The message or record at an address; raises `NotFound`."""
     assert address.offset is not None
     if address.partition is None:
@@ -189,7 +190,7 @@ class MessageView(View):
         """Let the keys scroll the page."""
         self.screen.set_focus(self.query_one(Pages))
 
-    def question(self) -> Callable[[Store], Found]:
+    def question(self) -> Callable[[Broker], Found]:
         """The message, and what happened to it."""
         return lambda store: look_at(store, self._address)
 

@@ -8,7 +8,8 @@ from typing import Any
 from textual import on
 from textual.app import ComposeResult
 
-from store import Message, NotFound, Overview, Record, Stall, Store
+from store import Message, NotFound, Overview, Record, Stall
+from store.engine.broker import Broker
 from tui.actions.deeds import excerpt, value_text
 from tui.view import View
 from tui.widgets.figures import moment_text
@@ -96,11 +97,11 @@ class RecordsView(View):
         yield Band(classes="caption")
         yield LiveTable(_COLUMNS, "no records here", id="records")
 
-    def question(self) -> Callable[[Store], tuple[int | None, list[Record]]]:
+    def question(self) -> Callable[[Broker], tuple[int | None, list[Record]]]:
         """The records around the group's offset, or the newest."""
         return self._look
 
-    def _look(self, store: Store) -> tuple[int | None, list[Record]]:
+    def _look(self, store: Broker) -> tuple[int | None, list[Record]]:
         detail = store.topic_detail(self._topic, self._group or None)
         partitions = store.topic(self._topic).partitions
         if self._partition >= len(partitions):
@@ -160,7 +161,7 @@ class MessagesView(View):
         yield Band(classes="caption")
         yield LiveTable(_COLUMNS, "no messages", id="messages")
 
-    def question(self) -> Callable[[Store], list[Message]]:
+    def question(self) -> Callable[[Broker], list[Message]]:
         """The oldest messages."""
         return lambda store: store.messages(self._queue, limit=_MOST)
 

@@ -8,7 +8,8 @@ from typing import Any
 from textual import on
 from textual.app import ComposeResult
 
-from store import Overview, Stall, Store, Subject
+from store import Overview, Stall, Subject
+from store.engine.broker import Broker
 from store.model.groups import Lag
 from store.model.stalls import TopicDetail
 from store.model.text import counted, describe_size
@@ -222,5 +223,5 @@ class TopicsView(MasterDetailView):
         return f"mq topic show {self.selected}"
 
 
-def _detail(store: Store, name: str) -> TopicDetail:
+def _detail(store: Broker, name: str) -> TopicDetail:
     return store.topic_detail(name, limit=_MOST_PARTITIONS)

@@ -12,7 +12,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input
 
-from store import Binding, Exchange, NotFound, Overview, RouteExplanation, Store, Subject
+from store import Binding, Exchange, NotFound, Overview, RouteExplanation, Subject
+from store.engine.broker import Broker
 from store.model.text import counted
 from tui.keys import Key
 from tui.screens.branches import Asked, Branch, Ways, branches, header_text, parse_asked
@@ -166,11 +167,11 @@ class TopologyView(View):
             id="drift",
         )
 
-    def question(self) -> Callable[[Store], Wiring]:
+    def question(self) -> Callable[[Broker], Wiring]:
         """Exchanges and bindings, the way of the message that is asked about, and the drift."""
         asked = self._asked
 
-        def look(store: Store) -> Wiring:
+        def look(store: Broker) -> Wiring:
             found = None
             if asked is not None:
                 found = _explained(store, asked)
@@ -280,7 +281,7 @@ class TopologyView(View):
         return None if branch is None else f"mq exchange show {branch.starts_at}"
 
 
-def _explained(store: Store, asked: Asked) -> RouteExplanation | None:
+def _explained(store: Broker, asked: Asked) -> RouteExplanation | None:
     try:
         return store.explain_route(asked.exchange, asked.key, asked.headers)
     except NotFound:

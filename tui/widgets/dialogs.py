@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from store import Store
+from store.engine.broker import Broker
 from tui.widgets.painted import Band, Pages
 from tui.widgets.spans import EMPTY, Line, Tone, joined, line, toned
 
@@ -45,7 +45,7 @@ class Deed:
     title: str
     preview: Sequence[Line]
     command: str
-    run: Callable[[Store], str]
+    run: Callable[[Broker], str]
     name: str | None = None
 
 

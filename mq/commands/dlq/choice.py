@@ -13,7 +13,7 @@ from mq.text.conditions import parse_message_conditions
 from store.model.errors import NotFound
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.engine.broker import Broker
     from store.model.messages import Message
 
 Ids = Annotated[
@@ -32,7 +32,7 @@ class Choice:
     """Which dead letters were asked for: by id, if ids were given, and by conditions."""
 
     def __init__(
-        self, store: Store, ids: Sequence[str] | None, where: Sequence[str] | None
+        self, store: Broker, ids: Sequence[str] | None, where: Sequence[str] | None
     ) -> None:
         self._ids = {id.lower() for id in ids or ()}
         self._holds = parse_message_conditions(where or [], store.wall())

@@ -20,7 +20,7 @@ from store.model.messages import Message
 from store.model.text import counted, without_mark
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.engine.broker import Broker
 
 _PAGE = 500
 _MOST_NAMED = 10
@@ -63,7 +63,7 @@ def _counted(letters: Iterator[Message], progress: Progress) -> Iterator[Message
         progress.advance(1)
 
 
-def _letters(store: Store, queue: str) -> Iterator[Message]:
+def _letters(store: Broker, queue: str) -> Iterator[Message]:
     after = -1
     while page := store.dead_letters(queue, limit=_PAGE, after=after):
         yield from page

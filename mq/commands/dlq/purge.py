@@ -15,7 +15,7 @@ from store.model.errors import BadInput
 from store.model.text import counted
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.engine.broker import Broker
 
 PURGED: list[Column[tuple[str, int]]] = [
     Column("name", lambda row: row[0]),
@@ -50,7 +50,7 @@ def purge(
         report_done(context, PURGED, [(queue, removed)], told)
 
 
-def _purge_all(context: Context, store: Store, queue: str, letters: int, dry_run: bool) -> int:
+def _purge_all(context: Context, store: Broker, queue: str, letters: int, dry_run: bool) -> int:
     status = store.queue(queue)
     if dry_run:
         return status.messages
@@ -59,7 +59,7 @@ def _purge_all(context: Context, store: Store, queue: str, letters: int, dry_run
     return store.purge_queue(queue)
 
 
-def _purge_some(context: Context, store: Store, queue: str, choice: Choice, dry_run: bool) -> int:
+def _purge_some(context: Context, store: Broker, queue: str, choice: Choice, dry_run: bool) -> int:
     with choice.shown(context.diagnostics, queue):
         found = store.chosen_dead_letters(queue, choice)
     choice.check(queue, [letter.id for letter in found])
@@ -71,7 +71,7 @@ def _purge_some(context: Context, store: Store, queue: str, choice: Choice, dry_
         return len(store.remove_dead_letters(queue, found, progress=progress.at))
 
 
-def _dead_letters_in(store: Store, queue: str) -> int:
+def _dead_letters_in(store: Broker, queue: str) -> int:
     dlq = store.queue_config(queue).dlq
     for found in store.dead_letter_queues():
         if found.name == queue:

@@ -19,7 +19,7 @@ from store.model.errors import MqError
 from store.model.text import counted, parse_duration
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.engine.broker import Broker
 
 MOVED: list[Column[Moved]] = [
     Column("id", lambda moved: moved.id),
@@ -83,7 +83,7 @@ def redrive(
 
 
 def _redrive(
-    context: Context, store: Store, queue: str, to: str | None, planned: Sequence[Moved],
+    context: Context, store: Broker, queue: str, to: str | None, planned: Sequence[Moved],
     rate: float | None, canaries: int, patience: float,
 ) -> None:  # fmt: skip
     with Interrupts(signal.SIGINT, signal.SIGTERM) as interrupts:

@@ -14,7 +14,7 @@ from store.model.exchanges import EXCHANGE_TYPES, Binding, Exchange
 from store.model.text import counted, format_time
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.engine.broker import Broker
 
 app = CommandGroup(help="Exchanges: what is published through one goes where its bindings lead.")
 
@@ -65,7 +65,7 @@ def _named(alternate: str | None) -> str | None:
     return None if alternate == "none" else alternate
 
 
-def _warn_of_missing_alternate(context: Context, store: "Store", exchange: Exchange) -> None:
+def _warn_of_missing_alternate(context: Context, store: "Broker", exchange: Exchange) -> None:
     known = {other.name for other in store.exchanges()}
     if exchange.alternate is not None and exchange.alternate not in known:
         context.diagnostics.warning(
@@ -163,14 +163,12 @@ def delete(
         for exchange in exchanges:
             told = _described(store, exchange)
             context.confirm(f"This deletes {told}.", name=exchange.name)
-        with store.transaction() as tx:
-            for exchange in exchanges:
-                tx.delete_exchange(exchange.name, if_unused=if_unused)
+        store.delete_exchanges([exchange.name for exchange in exchanges], if_unused=if_unused)
     told = " and ".join(f"exchange {exchange.name}" for exchange in exchanges)
     report_done(context, EXCHANGES, exchanges, f"deleted {told}")
 
 
-def _described(store: "Store", exchange: Exchange) -> str:
+def _described(store: "Broker", exchange: Exchange) -> str:
     incoming = len(store.bindings(destination=f"{EXCHANGE_PREFIX}{exchange.name}"))
     return (
         f"exchange {exchange.name} with {counted(exchange.bindings, 'binding')} from it"

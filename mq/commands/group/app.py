@@ -68,9 +68,9 @@ def alter(
     if not settings and not topics:
         raise BadInput("there is nothing to change", hint=f"mq group alter {name} --max-lag 1000")
     context = current_context()
-    with context.open_store() as store, store.transaction() as tx:
-        before = tx.group(name)
-        after = tx.alter_group(name, topics=topics or (), **settings)
+    with context.open_store() as store:
+        before = store.group(name)
+        after = store.alter_group(name, topics=topics or (), **settings)
     changes = changed_settings(before.config, after.config)
     if _topics(before) != _topics(after):
         changes.insert(0, Change("topics", _topics_text(before), _topics_text(after)))

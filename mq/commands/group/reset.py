@@ -19,11 +19,8 @@ from store.model.positions import Position, parse_position
 from store.model.text import parse_duration
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.engine.broker import Broker
     from store.model.positions import Scope, Target
-
-# The file that takes a reset back is written inside its transaction.
-_TRANSACTION_SECONDS = 30.0
 
 
 Topics = Annotated[
@@ -101,7 +98,7 @@ def reset(
         _show(context, name, changes, undo)
 
 
-def _note_new_group(context: Context, store: Store, name: str) -> None:
+def _note_new_group(context: Context, store: Broker, name: str) -> None:
     """Say that there is no such group: a reset makes it, which a slip of the name may not mean."""
     try:
         store.group(name)
@@ -137,7 +134,7 @@ def _scope(topics: list[str]) -> Scope:
 
 
 def _target(
-    store: Store, group: str, to: str | None, shift: int | None, by: str | None, file: str | None
+    store: Broker, group: str, to: str | None, shift: int | None, by: str | None, file: str | None
 ) -> Target:
     from store import Shift
 
@@ -152,18 +149,17 @@ def _target(
 
 
 def _apply(
-    store: Store, name: str, target: Target, scope: Scope | None, force: bool, undo: Path
+    store: Broker, name: str, target: Target, scope: Scope | None, force: bool, undo: Path
 ) -> list[OffsetChange]:
-    # In one transaction, so that the file says what was there at the moment of the reset.
-    with store.transaction(_TRANSACTION_SECONDS) as tx:
-        changes = tx.reset_group(name, target, scope, force=force)
-        if changes:
-            before = [((c.topic, c.partition), c.current) for c in changes]
-            write_offsets(undo, offset_lines(before))
-    return changes
+    def write_undo(changes: list[OffsetChange]) -> None:
+        before = [((c.topic, c.partition), c.current) for c in changes]
+        write_offsets(undo, offset_lines(before))
+
+    # Before they are stored, so that the file says what was there at the moment of the reset.
+    return store.reset_group(name, target, scope, force=force, note=write_undo)
 
 
-def _undo_path(store: Store, group: str, given: str | None) -> Path:
+def _undo_path(store: Broker, group: str, given: str | None) -> Path:
     if given is not None:
         return Path(given)
     now = datetime.fromtimestamp(store.wall() / 1000, UTC)

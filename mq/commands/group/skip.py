@@ -7,11 +7,9 @@ from typing import Annotated, NamedTuple
 import typer
 
 from mq.cli.context import current_context
-from mq.cli.dry_run import trial
 from mq.cli.output import Column
 from mq.commands.options.reporting import DryRun, report_done
 from mq.text.lines import cell_text, cut
-from store.api.store import Store
 from store.model.addresses import Address, parse_address
 from store.model.topics import Record, RecordId
 
@@ -77,7 +75,8 @@ def skip(
     context = current_context()
     place = parse_address(address)
     with context.open_store() as store:
-        skipped = _skipped(store, name, place, to_dlq, keep=not dry_run)
+        record = (store.skip_preview if dry_run else store.skip)(name, place, to_dlq)
+    skipped = _skipped(name, place, record, to_dlq)
     columns = [*SKIPPED, _DAMAGED] if skipped.damaged else SKIPPED
     if dry_run:
         context.output.listing(columns, [skipped])
@@ -86,10 +85,8 @@ def skip(
 
 
 def _skipped(
-    store: Store, group: str, place: Address, to_dlq: str | None, *, keep: bool
+    group: str, place: Address, record: Record | RecordId | None, to_dlq: str | None
 ) -> Skipped:
-    with trial(store, keep=keep) as tx:
-        record = tx.skip(group, place, to_dlq)
     damaged = isinstance(record, RecordId)
     return Skipped(group, place, record if isinstance(record, Record) else None, to_dlq, damaged)
 
@@ -124,8 +121,9 @@ def skip_shared(
     """
     context = current_context()
     finished = Finished(name, parse_address(address), to_dlq)
-    with context.open_store() as store, trial(store, keep=not dry_run) as tx:
-        tx.skip_record(name, finished.address, to_dlq)
+    with context.open_store() as store:
+        skip = store.skip_record_preview if dry_run else store.skip_record
+        skip(name, finished.address, to_dlq)
     if dry_run:
         context.output.listing(FINISHED, [finished])
     else:

@@ -12,7 +12,7 @@ from store.model.errors import BadInput
 from store.model.text import format_time
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.engine.broker import Broker
 
 # What a delivery has and nobody may have told.
 _UNKNOWN = "unknown"
@@ -40,7 +40,7 @@ EVENTS: list[Column[Event]] = [
 ]
 
 
-def show_history(context: Context, store: Store, source: Address) -> None:
+def show_history(context: Context, store: Broker, source: Address) -> None:
     """List what happened to the message or record addressed; raises BadInput, and NotFound."""
     if source.offset is None:
         raise BadInput(

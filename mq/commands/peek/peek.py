@@ -23,7 +23,7 @@ from store.model.text import format_time
 from store.model.topics import Record
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.engine.broker import Broker
 
 app = SingleCommand()
 
@@ -105,7 +105,7 @@ def _start(source: Address, word: str | None, now: int) -> Position:
     return parse_position(word or "earliest", now)
 
 
-def _records(store: "Store", source: Address, begin: Position) -> Iterator[Record]:
+def _records(store: "Broker", source: Address, begin: Position) -> Iterator[Record]:
     if source.partition is not None and source.offset is not None:
         place = (source.name, source.partition, source.offset)
         return iter([store.record(*place, mark_damaged=True)])

@@ -15,14 +15,14 @@ from store.model.messages import STATES, Message
 from store.model.positions import Position
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.engine.broker import Broker
 
 _PAGE = 500
 
 
 def peek_queue(
     context: Context,
-    store: Store,
+    store: Broker,
     source: Address,
     begin: Position,
     number: int,
@@ -52,7 +52,7 @@ def parse_states(texts: Sequence[str]) -> set[str]:
     return states or set(STATES)
 
 
-def _messages(store: Store, source: Address, begin: Position) -> Iterator[Message]:
+def _messages(store: Broker, source: Address, begin: Position) -> Iterator[Message]:
     if source.offset is not None:
         return iter([store.message(source.name, source.offset)])
     match begin.kind:
@@ -72,7 +72,7 @@ def _messages(store: Store, source: Address, begin: Position) -> Iterator[Messag
     )
 
 
-def _from(store: Store, queue: str, sequence: int) -> Iterator[Message]:
+def _from(store: Broker, queue: str, sequence: int) -> Iterator[Message]:
     after = sequence - 1
     while page := store.messages(queue, after, _PAGE):
         yield from page

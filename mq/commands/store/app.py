@@ -26,7 +26,7 @@ SETTINGS = (*settings_of(StoreConfig), "clock")
 def show() -> None:
     """Show the settings of the store."""
     context = current_context()
-    with context.open_store() as store:
+    with context.open_file() as store:
         status = store.status()
     context.output.document(
         {"path": status.path, **status.config._asdict()},
@@ -50,7 +50,7 @@ def set_setting(
         return
     settings = read_settings(StoreConfig, {name: value})
     context = current_context()
-    with context.open_store() as store:
+    with context.open_file() as store:
         before = store.status()
         if name == "durability":
             store.set_durability(settings[name])
@@ -73,7 +73,7 @@ def accept() -> None:
     place is used as if it were the file's own.
     """
     context = current_context()
-    with context.open_store(accept_log=True) as store:
+    with context.open_file(accept_log=True) as store:
         loss = store.accept_losses()
     commits = 0 if loss is None else loss.commits
     done = "nothing was missing" if loss is None else f"{describe_loss(loss)}; accepted"
@@ -92,7 +92,7 @@ def _trust_clock(value: str) -> None:
     if value != "now":
         raise BadInput(f"the clock can't be set to {value!r}", hint="mq store set clock now")
     context = current_context()
-    with context.open_store() as store:
+    with context.open_file() as store:
         before = store.clock_jump()
         store.trust_clock()
         after = store.clock_jump()

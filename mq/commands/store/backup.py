@@ -23,7 +23,7 @@ def backup(path: Annotated[str, typer.Argument(metavar="PATH", help="A new file.
         raise BadInput("PATH names no file", hint="mq backup copy.db")
     context = current_context()
     with (
-        context.open_store() as store,
+        context.open_file() as store,
         context.diagnostics.progress("back up", in_bytes=True) as progress,
     ):
         size = store.backup(path, progress=progress.at)

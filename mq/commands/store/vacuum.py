@@ -16,7 +16,7 @@ def vacuum() -> None:
     """
     context = current_context()
     with (
-        context.open_store() as store,
+        context.open_file() as store,
         context.diagnostics.progress("vacuum", in_bytes=True) as progress,
     ):
         freed = store.vacuum(progress=progress.at)

@@ -39,7 +39,7 @@ def _verified(context: Context) -> tuple[list[Finding], int]:
     from store import Store
 
     try:
-        with context.open_store() as store:
+        with context.open_file() as store:
             with context.diagnostics.progress("verify") as progress:
                 findings = store.verify(progress=progress.at)
             return findings, 0 if findings else store.status().records

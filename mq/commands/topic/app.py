@@ -17,7 +17,7 @@ from store.model.text import counted, describe_size, format_time
 from store.model.topics import PartitionStatus, TopicConfig, TopicStatus
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.engine.broker import Broker
 
 app = CommandGroup(help="Topics: logs that any number of readers read at their own pace.")
 
@@ -197,7 +197,7 @@ def delete(names: Names, dry_run: DryRun = False) -> None:
     report_done(context, DOOMED, found, "deleted " + " and ".join(map(str, found)))
 
 
-def _doomed(store: "Store", name: str) -> Doomed:
+def _doomed(store: "Broker", name: str) -> Doomed:
     topic = store.topic(name)
     return Doomed(topic, list(dict.fromkeys(row.group for row in store.lag(topic=name))))
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mq.cli.context import Context, current_context
-from mq.cli.dry_run import trial
 from mq.cli.output import Column
 from mq.commands.options.reporting import DryRun, report_done
 from mq.commands.options.setting_changes import CHANGES, Change, changed_settings, sentence_of
@@ -21,7 +20,7 @@ from store.model.text import counted, describe_size
 from store.model.topics import TopicConfig, TopicStatus
 
 if TYPE_CHECKING:
-    from store import Store
+    from store.engine.broker import Broker
 
 
 Compact = Annotated[bool, typer.Option("--compact", help="The same as --cleanup compact.")]
@@ -58,38 +57,33 @@ def alter(
         raise BadInput("there is nothing to change", hint=f"mq topic alter {name} --retention 3d")
     context = current_context()
     with context.open_store() as store:
-        changes = _changes(store, *_altered(store, name, partitions, settings, keep=False))
+        after = store.plan_topic_alter(name, partitions=partitions, **settings)
+        changes = _changes(store, store.topic(name), after, partitions)
         if not dry_run:
             _agree(context, name, changes)
-            _altered(store, name, partitions, settings, keep=True)
+            store.alter_topic(name, partitions=partitions, **settings)
     if dry_run:
         context.output.listing(CHANGES, changes)
     else:
         report_done(context, CHANGES, changes, f"topic {name}: {sentence_of(changes)}")
 
 
-def _altered(
-    store: Store, name: str, partitions: int | None, settings: dict[str, Any], *, keep: bool
-) -> tuple[TopicStatus, TopicStatus]:
-    """The topic before and after; without `keep` nothing is stored."""
-    with trial(store, keep=keep) as tx:
-        before = tx.topic(name)
-        after = tx.alter_topic(name, partitions=partitions, **settings)
-    return before, after
-
-
-def _changes(store: Store, before: TopicStatus, after: TopicStatus) -> list[Change]:
-    old, new = len(before.partitions), len(after.partitions)
-    grown = [] if old == new else [Change("partitions", str(old), str(new), _moved(store, after))]
-    risks = _risks(store, before, after.config)
-    return grown + [
+def _changes(
+    store: Broker, before: TopicStatus, after: TopicConfig, partitions: int | None
+) -> list[Change]:
+    changes = []
+    if partitions is not None:
+        moved = _moved(store, before.name, partitions)
+        changes.append(Change("partitions", str(len(before.partitions)), str(partitions), moved))
+    risks = _risks(store, before, after)
+    return changes + [
         change._replace(risk=risks.get(change.setting))
-        for change in changed_settings(before.config, after.config)
+        for change in changed_settings(before.config, after)
     ]
 
 
-def _moved(store: Store, topic: TopicStatus) -> str:
-    moving, keys = store.moving_keys(topic.name, len(topic.partitions))
+def _moved(store: Broker, topic: str, partitions: int) -> str:
+    moving, keys = store.moving_keys(topic, partitions)
     if not keys:
         return "keys go to other partitions than before"
     share = round(100 * moving / keys)
@@ -99,7 +93,7 @@ def _moved(store: Store, topic: TopicStatus) -> str:
     )
 
 
-def _risks(store: Store, before: TopicStatus, new: TopicConfig) -> dict[str, str]:
+def _risks(store: Broker, before: TopicStatus, new: TopicConfig) -> dict[str, str]:
     """Why a changed setting can't be taken back, by its name; where it can be counted, counted."""
     risks = topic_settings_that_discard(before.config, new)
     if "retention" in risks:
@@ -112,7 +106,7 @@ def _risks(store: Store, before: TopicStatus, new: TopicConfig) -> dict[str, str
     return risks
 
 
-def _older(store: Store, topic: TopicStatus, new: TopicConfig) -> int:
+def _older(store: Broker, topic: TopicStatus, new: TopicConfig) -> int:
     limit = max(0, store.wall() - (new.retention or 0))
     return sum(
         store.resolve(topic.name, Position("came", limit), partition.partition) - partition.start
@@ -167,12 +161,12 @@ def trim(
     report_done(context, TRIMMED, done, f"removed {removed} from {address}")
 
 
-def _trim(store: Store, plan: TrimResult) -> list[TrimResult]:
+def _trim(store: Broker, plan: TrimResult) -> list[TrimResult]:
     # By its offset, so that no more goes than was shown, whatever was appended since.
     return store.trim(plan.topic, Position("offset", plan.start), plan.partition)
 
 
-def _unread(store: Store, planned: list[TrimResult]) -> str:
+def _unread(store: Broker, planned: list[TrimResult]) -> str:
     """Which groups have not read what would go."""
     starts = {plan.partition: plan.start for plan in planned}
     unread: dict[str, int] = {}

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from store.model.addresses import OFFSET_BITS, Address
 from store.model.errors import BadInput, Damaged, NotFound
 from store.model.topics import Record, RecordId
 from store.sqlite import groups, queues
 from store.sqlite.dead_letters import copies
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.groups import commit, membership
 from store.sqlite.groups.reset import committed_offset
 from store.sqlite.leases import attempts
 from store.sqlite.log import read, topics
+
+
+class _Next(NamedTuple):
+    """The record that a group reads next, and where it stands."""
+
+    group: groups.catalog.Group
+    partition: topics.Partition
+    slot: int
+    record: Record | RecordId | None
+
+
+def preview(
+    tx: Snapshot, name: str, address: Address, to_queue: str | None
+) -> Record | RecordId | None:
+    """The record that `skip` would pass over; raises what it would."""
+    if to_queue is not None:
+        queues.catalog.find(tx, to_queue)
+    return _next(tx, name, address).record
 
 
 def skip(tx: Write, name: str, address: Address, to_queue: str | None) -> Record | RecordId | None:
@@ -21,6 +41,16 @@ def skip(tx: Write, name: str, address: Address, to_queue: str | None) -> Record
     the group has live members, but only on the record that comes next (else `BadInput`). The holder
     of the partition is fenced and reads on behind the record.
     """
+    group, partition, slot, record = _next(tx, name, address)
+    if record is not None and to_queue is not None:
+        _copy(tx, to_queue, record, slot)
+    assert address.offset is not None
+    commit.place_cursor(tx, group, partition.id, address.offset + 1)
+    membership.next_generation(tx, group)
+    return record
+
+
+def _next(tx: Snapshot, name: str, address: Address) -> _Next:
     group = groups.catalog.find(tx, name)
     if address.partition is None or address.offset is None:
         raise BadInput(f"{address} is not a record", hint="name it like orders/2@4711")
@@ -38,15 +68,10 @@ def skip(tx: Write, name: str, address: Address, to_queue: str | None) -> Record
         )
     if address.offset >= partition.next:
         raise read.absent(topic, partition, address.offset)
-    record = _record(tx, topic, partition, address.offset)
-    if record is not None and to_queue is not None:
-        _copy(tx, to_queue, record, slot)
-    commit.place_cursor(tx, group, partition.id, address.offset + 1)
-    membership.next_generation(tx, group)
-    return record
+    return _Next(group, partition, slot, _record(tx, topic, partition, address.offset))
 
 
-def _slot(tx: Write, group: groups.catalog.Group, partition: int, address: Address) -> int:
+def _slot(tx: Snapshot, group: groups.catalog.Group, partition: int, address: Address) -> int:
     slot: int | None = tx.value(
         "select id from mq_slots where reader = :reader and partition = :partition",
         {"reader": group.id, "partition": partition},
@@ -57,7 +82,7 @@ def _slot(tx: Write, group: groups.catalog.Group, partition: int, address: Addre
 
 
 def _record(
-    tx: Write, topic: topics.Topic, partition: topics.Partition, offset: int
+    tx: Snapshot, topic: topics.Topic, partition: topics.Partition, offset: int
 ) -> Record | RecordId | None:
     try:
         return read.find(tx, topic, partition, offset)

@@ -223,18 +223,26 @@ def names(tx: Snapshot) -> list[str]:
     ]
 
 
+def altered(topic: Topic, partitions: int | None, settings: dict[str, object]) -> TopicConfig:
+    """The settings that `alter` would leave; raises what it would."""
+    if partitions is not None:
+        _check_growth(topic, partitions)
+    config = topic.config._replace(**settings)  # type: ignore[arg-type]
+    check_settings(config)
+    return config
+
+
 def alter(tx: Write, name: str, partitions: int | None, settings: dict[str, object]) -> Topic:
     """Change settings in place; partitions only grow (Kafka: INVALID_PARTITIONS otherwise)."""
     topic = find(tx, name)
+    config = altered(topic, partitions, settings)
     if partitions is not None:
         _grow(tx, topic, partitions)
-    config = topic.config._replace(**settings)  # type: ignore[arg-type]
-    check_settings(config)
     _SETTINGS.update(tx, "mq_topics", config, channel=topic.id)
     return find(tx, name)
 
 
-def _grow(tx: Write, topic: Topic, partitions: int) -> None:
+def _check_growth(topic: Topic, partitions: int) -> None:
     check_partitions(partitions)
     present = len(topic.partitions)
     if partitions <= present:
@@ -242,6 +250,10 @@ def _grow(tx: Write, topic: Topic, partitions: int) -> None:
             f"topic {topic.name} has {present} partitions already; {partitions} is not more",
             hint="partitions only grow: for fewer, create another topic and copy",
         )
+
+
+def _grow(tx: Write, topic: Topic, partitions: int) -> None:
+    present = len(topic.partitions)
     _add_partitions(tx, topic.id, range(present, partitions))
     # Who reads the topic reads all of it, so a group's or share's lag counts what is new at once.
     tx.execute(

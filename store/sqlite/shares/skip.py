@@ -7,8 +7,18 @@ from store.model.errors import BadInput, NotFound
 from store.model.topics import RecordId
 from store.sqlite import leases, queues, shares
 from store.sqlite.dead_letters import copies
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases import attempts, move
+from store.sqlite.leases.messages import Stored
+from store.sqlite.leases.rows import Lease
+from store.sqlite.shares.catalog import Share
+
+
+def preview(tx: Snapshot, name: str, record: Address, to_queue: str | None) -> None:
+    """Raise what `skip` would raise."""
+    _in_flight(tx, shares.catalog.find(tx, name), record)
+    if to_queue is not None:
+        queues.catalog.find(tx, to_queue)
 
 
 def skip(tx: Write, name: str, record: Address, to_queue: str | None) -> None:
@@ -18,9 +28,20 @@ def skip(tx: Write, name: str, record: Address, to_queue: str | None) -> None:
     the record in flight.
     """
     share = shares.catalog.find(tx, name)
+    stored, lease, id = _in_flight(tx, share, record)
+    if to_queue is not None:
+        error = attempts.last_error(tx, lease.id)
+        target = queues.catalog.find(tx, to_queue)
+        copies.copy(tx, target, id, lease.deliveries, error, "rejected")
+    if lease.token is not None:
+        attempts.note(tx, lease, "released")
+    move.finish(tx, share.reader, [stored])
+
+
+def _in_flight(tx: Snapshot, share: Share, record: Address) -> tuple[Stored, Lease, RecordId]:
     if record.partition is None or record.offset is None or record.name != share.topic:
         raise BadInput(
-            f"{record} is not a record of {share.topic}, which share {name} reads",
+            f"{record} is not a record of {share.topic}, which share {share.name} reads",
             hint=f"name it like {share.topic}/0@4711",
         )
     slots = {slot.number: slot for slot in leases.rows.slots(tx, share.reader)}
@@ -28,13 +49,7 @@ def skip(tx: Write, name: str, record: Address, to_queue: str | None) -> None:
     stored = slot and leases.messages.load_leased(tx, slot, slot.lease_id(record.offset))
     if not stored or stored.lease is None:
         raise NotFound(
-            f"share {name} does not have {record} in flight", hint=f"mq share show {name}"
+            f"share {share.name} does not have {record} in flight",
+            hint=f"mq share show {share.name}",
         )
-    if to_queue is not None:
-        id = RecordId(record.name, record.partition, record.offset)
-        error = attempts.last_error(tx, stored.lease.id)
-        target = queues.catalog.find(tx, to_queue)
-        copies.copy(tx, target, id, stored.lease.deliveries, error, "rejected")
-    if stored.lease.token is not None:
-        attempts.note(tx, stored.lease, "released")
-    move.finish(tx, share.reader, [stored])
+    return stored, stored.lease, RecordId(record.name, record.partition, record.offset)
