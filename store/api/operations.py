@@ -14,6 +14,8 @@ from store.sqlite.file import files, timekeeping
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from store.api.store import Store
+    from store.model.actions import Action, Result_co
     from store.model.addresses import Kind
     from store.model.clock import Clock
     from store.model.diagnoses import Diagnosis
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from store.model.errors import StalePlan
 
@@ -78,6 +80,13 @@ class OperationCalls(Calls):
         """
         with self._read() as tx:
             return sqlite.operations.doctor.examination.examine(tx, thorough=thorough)
+
+    def perform(self, action: Action[Result_co]) -> Result_co:
+        """Carry out an action that a stall, a finding or an error names; what its call returns."""
+        from store.api import performing
+
+        result: Result_co = performing.perform(cast("Store", self), action)
+        return result
 
     def explain(
         self, address: Address, over: float = OVER, idle_after: float = IDLE_AFTER

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from store.model.actions import Action, Result_co
 from store.model.addresses import Address, Kind
 from store.model.clock import IDLE_AFTER, OVER
 from store.model.diagnoses import Diagnosis
@@ -34,6 +35,9 @@ class Operations(Protocol):
         self, address: Address, over: float = OVER, idle_after: float = IDLE_AFTER
     ) -> list[Explanation]:
         """What a partition, record or message blocks, what blocks it, or that nothing does."""
+
+    def perform(self, action: Action[Result_co]) -> Result_co:
+        """Carry out an action that a stall, a finding or an error names; what its call returns."""
 
     def metrics(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Family]:
         """Depths, lags, ages, stalls and sizes; `operations.metrics` writes them as text."""

@@ -6,6 +6,8 @@ from store.lazy import on_demand
 
 if TYPE_CHECKING:
     from store.model import (
+        action_texts as action_texts,
+        actions as actions,
         addresses as addresses,
         chaos as chaos,
         clock as clock,

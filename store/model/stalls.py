@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from store.model.action_texts import as_command
+from store.model.actions import Action, Look
 from store.model.groups import Lag
 from store.model.maintenance import StoreStatus
 from store.model.queues import QueueStatus
@@ -16,7 +18,7 @@ Cause = Literal["held", "abandoned", "poison", "damaged", "unassigned"]
 Verdict = Literal["blocks", "blocked", "waits", "next", "done", "free"]
 SubjectKind = Literal["topic", "queue", "share"]
 SubjectState = Literal["stalled", "dead letters", "lagging", "ok", "idle"]
-Action = Literal[
+RemedyKind = Literal[
     "dead-letter", "release", "skip", "read", "reset", "delete", "policy", "create", "purge"
 ]
 
@@ -26,14 +28,19 @@ BUCKET_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A way out of a stall: a command that can be run as it is, and what it does in a few words.
+    """A way out of a stall: what to do, and what that does in a few words.
 
     A policy keeps the stall from coming again, and ends it where its limit is reached already.
     """
 
-    action: Action
-    command: str
+    kind: RemedyKind
+    action: Action[Any] | Look
     effect: str
+
+    @property
+    def command(self) -> str:
+        """The action as a command that can be run as it stands."""
+        return as_command(self.action)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,13 +97,13 @@ def test_explain_tells_what_blocks_and_what_is_blocked(packers: Store, clock: Ma
     assert verdict(packers, "orders/0") == "blocked"
 
 
-@pytest.mark.parametrize("action", ["release", "skip"])
-def test_both_ways_out_let_the_window_move(packers: Store, clock: ManualClock, action: str) -> None:
+@pytest.mark.parametrize("kind", ["release", "skip"])
+def test_both_ways_out_let_the_window_move(packers: Store, clock: ManualClock, kind: str) -> None:
     acquire(packers)
     clock.advance(30)
-    (remedy,) = [one for one in only(packers).remedies if one.action == action]
+    (remedy,) = [one for one in only(packers).remedies if one.kind == kind]
     receipt = next(word for word in remedy.command.split() if re.fullmatch("r[0-9a-f]+", word))
-    packers.reject([receipt]) if action == "skip" else packers.nack([receipt])
+    packers.reject([receipt]) if kind == "skip" else packers.nack([receipt])
     assert packers.stalls() == []
 
 

@@ -130,7 +130,7 @@ def test_no_line_of_the_card_is_wider_than_the_terminal(stalled: Store, clock: M
 
 def test_every_way_out_has_a_key_but_reading_on(stalled: Store) -> None:
     for stall in stalled.stalls():
-        assert {remedy.action for remedy in stall.remedies} - KEY_IDS.keys() <= {"read"}
+        assert {remedy.kind for remedy in stall.remedies} - KEY_IDS.keys() <= {"read"}
         assert len(remedy_rows(stall)) == len(stall.remedies)
 
 

@@ -158,7 +158,7 @@ def _is_over(app: Dashboard, stall: Stall) -> bool:
 async def _end(person: Person, stall: Stall, path: Path) -> None:
     """Do the first thing that the card says: with a key, or what it says to run in a shell."""
     first = stall.remedies[0]
-    if first.action in KEY_IDS:
+    if first.kind in KEY_IDS:
         await person.app.open_stall(stall)
         await person.press("enter", "enter", "1")
     else:

@@ -1,21 +1,30 @@
-"""The ways out of a stall as deeds: each remedy is a call of the store, shown before it is made."""
+"""The ways out of a stall as deeds: each performs the remedy's action, shown before it is done."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
+from typing import Any
 
 from store import Stall
 from store.engine.broker import Broker
-from store.model.addresses import parse_address
-from store.model.positions import Position, Scope, parse_position
-from store.model.stalls import Action, Remedy
+from store.model.actions import (
+    Action,
+    Alter,
+    Create,
+    DeleteGroup,
+    PurgeMessage,
+    RejectLease,
+    ResetGroup,
+    SkipRecord,
+)
+from store.model.groups import OffsetChange
+from store.model.stalls import Remedy, RemedyKind
 from store.model.text import printable_bytes
 from tui.widgets.bands import behind
 from tui.widgets.dialogs import Deed
 from tui.widgets.spans import Line, Tone, line, toned
 
-KEY_IDS: dict[Action, str] = {
+KEY_IDS: dict[RemedyKind, str] = {
     "dead-letter": "dead_letter",
     "release": "release",
     "skip": "skip",
@@ -27,24 +36,21 @@ KEY_IDS: dict[Action, str] = {
 }
 """Which key of the registry is for which remedy; to read on is not for a dashboard to do."""
 
-Call = Callable[[Broker, Stall, list[str]], str]
 
-
-def remedy_for(stall: Stall, action: Action) -> Remedy | None:
-    """The stall's remedy of this sort, if it has one."""
-    return next((remedy for remedy in stall.remedies if remedy.action == action), None)
+def remedy_for(stall: Stall, kind: RemedyKind) -> Remedy | None:
+    """The stall's remedy of this kind, if it has one."""
+    return next((remedy for remedy in stall.remedies if remedy.kind == kind), None)
 
 
 def prepare(stall: Stall, remedy: Remedy) -> Callable[[Broker], Deed]:
     """What makes a deed of a remedy; a policy also creates the queue that it needs."""
     steps = [remedy]
     create = remedy_for(stall, "create")
-    if remedy.action == "policy" and create is not None:
+    if remedy.kind == "policy" and create is not None:
         steps.insert(0, create)
 
     def run(store: Broker) -> str:
-        said = [_CALLS[step.action](store, stall, shlex.split(step.command)) for step in steps]
-        return "; ".join(said)
+        return "; ".join(_perform(store, stall, step) for step in steps)
 
     def deed(store: Broker) -> Deed:
         return Deed(
@@ -52,10 +58,48 @@ def prepare(stall: Stall, remedy: Remedy) -> Callable[[Broker], Deed]:
             preview=[*(toned(step.effect, Tone.STRONG) for step in steps), *_facts(store, stall)],
             command="\n".join(step.command for step in steps),
             run=run,
-            name=stall.reader if remedy.action == "delete" else None,
+            name=stall.reader if remedy.kind == "delete" else None,
         )
 
     return deed
+
+
+def _perform(store: Broker, stall: Stall, remedy: Remedy) -> str:
+    assert isinstance(remedy.action, Action)
+    return _said(stall, remedy, store.perform(remedy.action))
+
+
+def _said(stall: Stall, remedy: Remedy, result: Any) -> str:
+    """What has changed, as a sentence."""
+    blocker, reader = stall.blocker, stall.reader
+    match remedy.action:
+        case SkipRecord(to=None):
+            return f"{reader} goes on behind {blocker}, which stays in the log"
+        case SkipRecord(to=target):
+            return f"{blocker} is in {target}; {reader} goes on behind it"
+        case RejectLease() if remedy.kind == "skip":
+            return f"{reader} goes on behind {blocker}, which stays in the log"
+        case RejectLease():
+            return f"{blocker} is a dead letter; what waited behind it goes on"
+        case ResetGroup(force=True):
+            return f"the members of {reader} were fenced; {stall.place} is read again"
+        case ResetGroup(to=word):
+            changes: list[OffsetChange] = result
+            moved = sum(abs(change.change or 0) for change in changes)
+            return f"{reader} stands at {word} of {stall.place}: {moved:,} records passed over"
+        case DeleteGroup(name):
+            return f"group {name} is deleted"
+        case Create(kind, name):
+            return f"{kind} {name} is created"
+        case PurgeMessage():
+            return f"{blocker} is removed; what waited behind it goes on"
+        case Alter(changes=settings):
+            policy = dict(settings)
+            if "dlq" not in policy:
+                return f"{blocker} is ready to be delivered once more"
+            times = policy["max_deliveries"]
+            return f"from now on, what fails {times} times goes to {policy['dlq']}"
+    return f"{blocker} is ready again"
 
 
 def _facts(store: Broker, stall: Stall) -> list[Line]:
@@ -75,101 +119,3 @@ def _value(store: Broker, stall: Stall) -> bytes | None:
         return store.message(stall.source, stall.offset).value
     records = store.read(stall.source, stall.partition, stall.offset, 1)
     return records[0].value if records and records[0].offset == stall.offset else None
-
-
-def _option(words: list[str], name: str) -> str:
-    return words[words.index(name) + 1]
-
-
-def _dead_letter(store: Broker, stall: Stall, words: list[str]) -> str:
-    if "--to-dlq" in words:
-        target = _option(words, "--to-dlq")
-        _pass_over(store, stall, target)
-        return f"{stall.blocker} is in {target}; {stall.reader} goes on behind it"
-    receipt = words[2]
-    store.reject([receipt], stall.error)
-    return f"{stall.blocker} is a dead letter; what waited behind it goes on"
-
-
-def _skip(store: Broker, stall: Stall, words: list[str]) -> str:
-    _pass_over(store, stall)
-    return f"{stall.reader} goes on behind {stall.blocker}, which stays in the log"
-
-
-def _pass_over(store: Broker, stall: Stall, target: str | None = None) -> None:
-    if stall.kind == "share":
-        store.skip_record(stall.reader, parse_address(stall.blocker), target)
-    else:
-        store.skip(stall.reader, parse_address(stall.blocker), target)
-
-
-def _purge(store: Broker, stall: Stall, words: list[str]) -> str:
-    store.purge_message(stall.source, stall.offset)
-    return f"{stall.blocker} is removed; what waited behind it goes on"
-
-
-def _release(store: Broker, stall: Stall, words: list[str]) -> str:
-    if words[1] == "lease":
-        _release_lease(store, stall, words[3])
-        return f"{stall.blocker} is ready again"
-    store.reset_group(stall.reader, _position(store, "committed"), _scope(stall), force=True)
-    return f"the members of {stall.reader} were fenced; {stall.place} is read again"
-
-
-def _release_lease(store: Broker, stall: Stall, named: str) -> None:
-    if stall.kind == "fifo":
-        store.release(stall.source, stall.offset)
-    elif named == stall.blocker:
-        store.release_record(parse_address(stall.blocker), stall.reader)
-    else:
-        store.nack([named], delay=0)
-
-
-def _reset(store: Broker, stall: Stall, words: list[str]) -> str:
-    word = _option(words, "--to")
-    changes = store.reset_group(stall.reader, _position(store, word), _scope(stall))
-    moved = sum(abs(change.change or 0) for change in changes)
-    return f"{stall.reader} stands at {word} of {stall.place}: {moved:,} records passed over"
-
-
-def _position(store: Broker, word: str) -> Position:
-    return parse_position(word, store.wall())
-
-
-def _scope(stall: Stall) -> Scope:
-    return [(stall.source, stall.partition)]
-
-
-def _delete(store: Broker, stall: Stall, words: list[str]) -> str:
-    store.delete_group(stall.reader)
-    return f"group {stall.reader} is deleted"
-
-
-def _policy(store: Broker, stall: Stall, words: list[str]) -> str:
-    most = int(_option(words, "--max-deliveries"))
-    if "--dlq" not in words:
-        store.alter_queue(stall.source, max_deliveries=most)
-        return f"{stall.blocker} is ready to be delivered once more"
-    target = _option(words, "--dlq")
-    if words[1] == "group":
-        store.alter_group(stall.reader, max_deliveries=most, dlq=target)
-    else:
-        store.alter_queue(stall.source, max_deliveries=most, dlq=target)
-    return f"from now on, what fails {most} times goes to {target}"
-
-
-def _create(store: Broker, stall: Stall, words: list[str]) -> str:
-    store.create_queue(words[3], fifo="--fifo" in words)
-    return f"queue {words[3]} is created"
-
-
-_CALLS: dict[Action, Call] = {
-    "dead-letter": _dead_letter,
-    "release": _release,
-    "skip": _skip,
-    "reset": _reset,
-    "delete": _delete,
-    "policy": _policy,
-    "create": _create,
-    "purge": _purge,
-}

@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Overview, Stall
-from store.model.stalls import Action, Remedy
+from store.model.stalls import Remedy, RemedyKind
 from store.model.text import (
     counted,
     describe_duration,
@@ -144,7 +144,7 @@ def remedy_rows(stall: Stall) -> list[TableRow]:
 
 
 def _remedy_cells(remedy: Remedy) -> tuple[Line, ...]:
-    id = KEY_IDS.get(remedy.action)
+    id = KEY_IDS.get(remedy.kind)
     cap = toned(BY_ID[id].cap, Tone.KEY) if id else toned("y", Tone.DIM)
     return cap, line(remedy.effect), toned(remedy.command, Tone.DIM)
 
@@ -169,7 +169,7 @@ class StallView(View):
     def key_ids(self) -> tuple[str, ...]:
         """The keys of the ways out that there are."""
         ways = () if self._is_over else self.stall.remedies
-        ids = (KEY_IDS[remedy.action] for remedy in ways if remedy.action in KEY_IDS)
+        ids = (KEY_IDS[remedy.kind] for remedy in ways if remedy.kind in KEY_IDS)
         return (*ids, *self.KEYS)
 
     def follow(self, stall: Stall) -> None:
@@ -209,18 +209,18 @@ class StallView(View):
         if remedy is None:
             # The stall has other ways out by now.
             return
-        if remedy.action not in KEY_IDS:
+        if remedy.kind not in KEY_IDS:
             self.host.copy_command()
-        elif self.host.may_write(KEY_IDS[remedy.action]):
+        elif self.host.may_write(KEY_IDS[remedy.kind]):
             self.host.propose(prepare(self.stall, remedy))
 
-    def _propose(self, action: Action) -> None:
-        remedy = remedy_for(self.stall, action)
+    def _propose(self, kind: RemedyKind) -> None:
+        remedy = remedy_for(self.stall, kind)
         if self._is_over:
             self.host.say("this stall is over")
         elif remedy is not None:
             self.host.propose(prepare(self.stall, remedy))
-        elif action == "dead-letter" and remedy_for(self.stall, "policy"):
+        elif kind == "dead-letter" and remedy_for(self.stall, "policy"):
             self.host.say(f"{self.stall.reader} has no dead-letter queue: o sets one")
         else:
             self.host.say("that is no way out of this stall")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store.model.addresses import OFFSET_BITS
+from store.model.addresses import OFFSET_BITS, Address
 from store.model.stalls import Remedy, Stall
 from store.sqlite import queues
 from store.sqlite.file.database import Row, Snapshot
@@ -115,16 +115,13 @@ class FifoCandidate:
         return self.blocked - leased
 
     def _remedies(self) -> list[Remedy]:
-        message = f"{self.source}@{self.offset}"
+        message = Address(self.source, offset=self.offset)
+        dlq = self._queue.config.dlq
         if self._head.is_damaged:
-            return remedies.of_damaged_message(
-                self._tx, self.source, message, self._queue.config.dlq
-            )
+            return remedies.of_damaged_message(self._tx, message, dlq)
         if self._head.is_homeless:
-            return remedies.of_homeless_message(self.source, message, self._head.deliveries)
-        return remedies.of_message(
-            self._tx, self.source, message, self._queue.config.dlq, self._head.receipt
-        )
+            return remedies.of_homeless_message(message, self._head.deliveries)
+        return remedies.of_message(self._tx, message, dlq, self._head.reject)
 
 
 def find(tx: Snapshot, terms: Terms, only: str | None = None) -> list[FifoCandidate]:

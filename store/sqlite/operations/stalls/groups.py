@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from store.model.addresses import OFFSET_BITS
+from store.model.addresses import OFFSET_BITS, Address
 from store.model.stalls import Cause, Remedy, Stall
 from store.model.text import describe_duration
 from store.sqlite import log
@@ -222,7 +222,7 @@ class GroupCandidate:
             oldest_seconds=max(0, self._tx.wall - self._oldest) / 1000,
             growth=self._terms.arriving("partition", place.partition, place.end),
             retention_seconds=self._retention_left(),
-            remedies=tuple(self._remedies(address)),
+            remedies=tuple(self._remedies()),
         )
 
     def _retention_left(self) -> float | None:
@@ -257,14 +257,13 @@ class GroupCandidate:
         offset = self._place.offset
         return f"{what}, and nothing after {offset} can be committed before it is{policy}"
 
-    def _remedies(self, address: str) -> list[Remedy]:
+    def _remedies(self) -> list[Remedy]:
         place = self._place
+        record = Address(place.topic, place.number, place.offset)
         if self.cause in {"unassigned", "abandoned"}:
-            return remedies.of_idle_group(place.group, address)
+            return remedies.of_idle_group(place.group, record)
         is_owned = self._owner is not None and self._owner.is_alive and self.cause != "damaged"
-        return remedies.of_group(
-            self._tx, place.group, address, place.offset, place.dlq, is_owned=is_owned
-        )
+        return remedies.of_group(self._tx, place.group, record, place.dlq, is_owned=is_owned)
 
 
 def find(tx: Snapshot, terms: Terms) -> list[GroupCandidate]:

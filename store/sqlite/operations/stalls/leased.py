@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple
 
+from store.model.actions import RejectLease
 from store.model.addresses import EXCHANGE_PREFIX, OFFSET_BITS, OFFSET_MASK
 from store.model.stalls import Cause
 from store.model.text import counted, describe_duration
@@ -114,6 +115,11 @@ class Leased:
         if not self.is_held:
             return None
         return receipts.write(receipts.seal(self._tx), self.lease, self._token)
+
+    @property
+    def reject(self) -> RejectLease | None:
+        """How to refuse it, if somebody has it."""
+        return None if self.receipt is None else RejectLease(self.receipt, self.error)
 
     @property
     def error(self) -> str | None:

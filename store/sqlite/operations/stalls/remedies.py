@@ -1,83 +1,92 @@
-"""The ways out of a stall, as commands that can be run as they are."""
+"""The ways out of a stall, as actions."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from store.model.actions import (
+    Action,
+    DeleteGroup,
+    PurgeMessage,
+    ReadOn,
+    RejectLease,
+    ReleaseLease,
+    ResetGroup,
+    ReturnLease,
+    SkipRecord,
+    alter,
+    create,
+)
+from store.model.addresses import Address, Kind
 from store.model.stalls import Remedy
 from store.model.topics import DELIVERIES_WITH_DLQ
 from store.sqlite.file.database import Snapshot
 
 
 def of_group(
-    tx: Snapshot, group: str, place: str, offset: int, dlq: str | None, *, is_owned: bool
+    tx: Snapshot, group: str, record: Address, dlq: str | None, *, is_owned: bool
 ) -> list[Remedy]:
     """For a record that a group does not get past; `dlq` is the group's own."""
-    record = f"{place}@{offset}"
-    skip = f"mq group skip {group} {record}"
-    target, missing = _dead_letter_queue(tx, place.partition("/")[0], dlq)
+    target, missing = _dead_letter_queue(tx, record.name, dlq)
     found = []
     if missing is None:
         effect = f"copy {record} to {target} and go on behind it"
-        found.append(Remedy("dead-letter", f"{skip} --to-dlq {target}", effect))
-    found.append(Remedy("skip", skip, f"go on behind {record}, which stays in the log"))
+        found.append(Remedy("dead-letter", SkipRecord(group, record, target), effect))
+    effect = f"go on behind {record}, which stays in the log"
+    found.append(Remedy("skip", SkipRecord(group, record), effect))
     if is_owned:
-        release = f"mq group reset {group} --topic {place} --to committed --force --apply"
+        release = ResetGroup(group, record.name, record.partition, "committed", force=True)
         effect = "fence the members; whoever joins again reads on from the committed record"
         found.append(Remedy("release", release, effect))
     if dlq is None:
         found += [missing] if missing else []
-        found.append(_policy(f"mq group alter {group}", target))
+        found.append(_policy("group", group, target))
     return found
 
 
-def of_idle_group(group: str, place: str) -> list[Remedy]:
+def of_idle_group(group: str, record: Address) -> list[Remedy]:
     """For a partition that nobody reads."""
-    topic = place.partition("/")[0]
+    to_latest = ResetGroup(group, record.name, record.partition, "latest")
     return [
-        Remedy("read", f"mq consume {topic} -g {group}", "read on, print and commit it"),
-        Remedy(
-            "reset",
-            f"mq group reset {group} --topic {place} --to latest --apply",
-            "go on with what comes from now on",
-        ),
-        Remedy("delete", f"mq group delete {group} --yes", "forget the group, if it is not needed"),
+        Remedy("read", ReadOn(record.name, group), "read on, print and commit it"),
+        Remedy("reset", to_latest, "go on with what comes from now on"),
+        Remedy("delete", DeleteGroup(group), "forget the group, if it is not needed"),
     ]
 
 
 def of_message(
-    tx: Snapshot, queue: str, message: str, dlq: str | None, receipt: str | None
+    tx: Snapshot, message: Address, dlq: str | None, reject: RejectLease | None
 ) -> list[Remedy]:
-    """For the first message of a FIFO group; with a `receipt` if somebody has it."""
-    found = [Remedy("release", f"mq lease release {message}", f"{message} is ready at once")]
-    target, missing = _dead_letter_queue(tx, queue, dlq)
-    if dlq is not None and missing is None and receipt is not None:
-        found.append(
-            Remedy("dead-letter", f"mq nack {receipt} --reject", f"move {message} to {target}")
-        )
+    """For the first message of a FIFO group; `reject` refuses it if somebody has it."""
+    found = [Remedy("release", ReleaseLease(message), f"{message} is ready at once")]
+    target, missing = _dead_letter_queue(tx, message.name, dlq)
+    if dlq is not None and missing is None and reject is not None:
+        found.append(Remedy("dead-letter", reject, f"move {message} to {target}"))
     if dlq is None or missing is not None:
         found += [missing] if missing else []
-        found.append(_policy(f"mq queue alter {queue}", target))
+        found.append(_policy("queue", message.name, target))
     return found
 
 
-def of_homeless_message(queue: str, message: str, deliveries: int) -> list[Remedy]:
+def of_homeless_message(message: Address, deliveries: int) -> list[Remedy]:
     """For the first message of a FIFO group, if no DLQ takes it after its last delivery."""
     more = deliveries + 1
-    again = f"mq queue alter {queue} --max-deliveries {more}"
+    again = alter("queue", message.name, max_deliveries=more)
     return [
         Remedy("policy", again, f"deliver up to {more} times; {message} is ready at once"),
         _purge(message),
     ]
 
 
-def _purge(message: str) -> Remedy:
-    effect = f"remove {message} for good; what waits behind it goes on"
-    return Remedy("purge", f"mq queue purge {message} --yes", effect)
+def _purge(message: Address) -> Remedy:
+    purge = PurgeMessage(message.name, message.offset or 0)
+    return Remedy("purge", purge, f"remove {message} for good; what waits behind it goes on")
 
 
-def _policy(command: str, target: str) -> Remedy:
+def _policy(kind: Kind, reader: str, target: str) -> Remedy:
     return Remedy(
         "policy",
-        f"{command} --max-deliveries {DELIVERIES_WITH_DLQ} --dlq {target}",
+        alter(kind, reader, max_deliveries=DELIVERIES_WITH_DLQ, dlq=target),
         f"from now on, what fails {DELIVERIES_WITH_DLQ} times goes to {target}",
     )
 
@@ -94,38 +103,40 @@ def _dead_letter_queue(tx: Snapshot, source: str, dlq: str | None) -> tuple[str,
         "select 1 from mq_channels where name = :name", {"name": target}
     ):
         return target, None
-    command = f"mq queue create {target}" + (" --fifo" if fifo else "")
-    return target, Remedy("create", command, f"make {target} for what can't be processed")
+    action = create("queue", target, fifo=True) if fifo else create("queue", target)
+    return target, Remedy("create", action, f"make {target} for what can't be processed")
 
 
-def of_shared_record(share: str, record: str, dlq: str | None, receipt: str | None) -> list[Remedy]:
-    """For the first unfinished record of a share's window; with a `receipt` if somebody has it."""
-    if receipt is None:
-        release = f"mq lease release {record} --share {share}"
-        return [Remedy("release", release, f"{record} is ready at once")]
+def of_shared_record(
+    share: str, record: Address, dlq: str | None, reject: RejectLease | None
+) -> list[Remedy]:
+    """For the first unfinished record of a window; `reject` refuses it if somebody has it."""
+    ready = f"{record} is ready at once"
+    if reject is None:
+        return [Remedy("release", ReleaseLease(record, share), ready)]
     # The receipt says which share is meant; several may read the topic.
-    found = [Remedy("release", f"mq lease release {receipt}", f"{record} is ready at once")]
-    reject = f"mq nack {receipt} --reject"
+    release: Action[Any] = ReturnLease(reject.receipt)
+    found = [Remedy("release", release, ready)]
     if dlq is None:
         effect = f"be done with {record}, which stays in the log"
         return [*found, Remedy("skip", reject, effect)]
     return [*found, Remedy("dead-letter", reject, f"copy {record} to {dlq} and be done with it")]
 
 
-def of_damaged_message(tx: Snapshot, queue: str, message: str, dlq: str | None) -> list[Remedy]:
+def of_damaged_message(tx: Snapshot, message: Address, dlq: str | None) -> list[Remedy]:
     """For the first message of a FIFO group that a receive has found damaged."""
     found = [_purge(message)]
-    target, missing = _dead_letter_queue(tx, queue, dlq)
+    target, missing = _dead_letter_queue(tx, message.name, dlq)
     found += [missing] if missing else []
-    return found if dlq is not None else [*found, _policy(f"mq queue alter {queue}", target)]
+    return found if dlq is not None else [*found, _policy("queue", message.name, target)]
 
 
-def of_damaged_record(tx: Snapshot, share: str, record: str, dlq: str | None) -> list[Remedy]:
+def of_damaged_record(tx: Snapshot, share: str, record: Address, dlq: str | None) -> list[Remedy]:
     """For the first record of a share's window, if an acquire has found it damaged."""
-    skip = f"mq share skip {share} {record}"
+    skip = SkipRecord(share, record, kind="share")
     found = [Remedy("skip", skip, f"be done with {record}, which stays in the log")]
-    target, missing = _dead_letter_queue(tx, record.partition("/")[0], dlq)
+    target, missing = _dead_letter_queue(tx, record.name, dlq)
     if missing is not None:
         return [*found, missing]
     effect = f"copy {record} to {target} and be done with it"
-    return [Remedy("dead-letter", f"{skip} --to-dlq {target}", effect), *found]
+    return [Remedy("dead-letter", SkipRecord(share, record, target, "share"), effect), *found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from store.model.addresses import OFFSET_BITS
+from store.model.addresses import OFFSET_BITS, Address
 from store.model.stalls import Remedy, Stall
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases import abandoned
@@ -110,15 +110,15 @@ class ShareCandidate:
             oldest_seconds=record.age / 1000,
             growth=self._terms.arriving("partition", window.partition, window.end),
             retention_seconds=None if left is None else max(0, left) / 1000,
-            remedies=tuple(self._remedies(address)),
+            remedies=tuple(self._remedies()),
         )
 
-    def _remedies(self, address: str) -> list[Remedy]:
+    def _remedies(self) -> list[Remedy]:
+        window = self._window
+        record = Address(window.topic, window.number, self.offset)
         if self._first.is_damaged:
-            return remedies.of_damaged_record(self._tx, self.reader, address, self._window.dlq)
-        return remedies.of_shared_record(
-            self.reader, address, self._window.dlq, self._first.receipt
-        )
+            return remedies.of_damaged_record(self._tx, self.reader, record, window.dlq)
+        return remedies.of_shared_record(self.reader, record, window.dlq, self._first.reject)
 
 
 def find(tx: Snapshot, terms: Terms, partition: int | None = None) -> list[ShareCandidate]:

@@ -1,0 +1,117 @@
+"""How an action is carried out: each is a call or two of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from store.model import actions
+from store.model.actions import Action, Blank
+from store.model.errors import BadInput
+from store.model.messages import NewMessage
+from store.model.positions import parse_position
+
+if TYPE_CHECKING:
+    from store.api.store import Store
+
+
+def perform(store: Store, action: Action[Any]) -> Any:
+    """Carry an action out and return what its call returns."""
+    call = _calls().get(type(action))
+    if call is None:
+        raise BadInput(f"{action!r} is not an action", hint="see store.model.actions")
+    return call(store, action)
+
+
+def _skip(store: Store, skip: actions.SkipRecord) -> object:
+    if skip.kind == "share":
+        store.skip_record(skip.reader, skip.record, skip.to)
+        return None
+    return store.skip(skip.reader, skip.record, skip.to)
+
+
+def _release(store: Store, release: actions.ReleaseLease) -> None:
+    address = release.address
+    if address.partition is not None:
+        store.release_record(address, release.share)
+    elif address.offset is not None:
+        store.release(address.name, address.offset)
+    else:
+        raise BadInput(f"{address} is not a message or record", hint="as in emails@12")
+
+
+def _reset(store: Store, reset: actions.ResetGroup) -> object:
+    target = parse_position(reset.to, store.wall())
+    scope = [(reset.topic, reset.partition)]
+    return store.reset_group(reset.group, target, scope, force=reset.force)
+
+
+def _create(store: Store, create: actions.Create) -> object:
+    settings = _chosen(create.settings)
+    if create.kind == "group":
+        return store.create_group(create.name, **settings)
+    calls: dict[str, Callable[..., object]] = {
+        "topic": store.create_topic,
+        "queue": store.create_queue,
+        "share": store.create_share,
+        "exchange": store.create_exchange,
+    }
+    return calls[create.kind](create.name, **settings)
+
+
+def _alter(store: Store, alter: actions.Alter) -> object:
+    calls: dict[str, Callable[..., object]] = {
+        "topic": store.alter_topic,
+        "queue": store.alter_queue,
+        "share": store.alter_share,
+        "group": store.alter_group,
+        "exchange": store.alter_exchange,
+    }
+    return calls[alter.kind](alter.name, **_chosen(alter.changes))
+
+
+def _chosen(settings: tuple[tuple[str, actions.Value], ...]) -> dict[str, Any]:
+    for name, value in settings:
+        if isinstance(value, Blank):
+            raise BadInput(f"{name} is still to be chosen")
+    return dict(settings)
+
+
+def _trim(store: Store, trim: actions.Trim) -> object:
+    before = parse_position(trim.before, store.wall())
+    return store.trim(trim.topic, before, trim.partition)
+
+
+def _send(store: Store, send: actions.Send) -> object:
+    if store.kind(send.destination) == "topic":
+        return store.produce(send.destination, send.value, key=send.key)
+    message = NewMessage(send.value, key=send.key, message_group=send.message_group)
+    return store.send_many(send.destination, [message])[0]
+
+
+@cache
+def _calls() -> dict[type[Action[Any]], Callable[[Store, Any], Any]]:
+    # In a function, as mypy can't type decorated calls at the top of modules in a circle.
+    return {
+        actions.SkipRecord: _skip,
+        actions.ReleaseLease: _release,
+        actions.ReturnLease: lambda store, it: store.nack([it.receipt], delay=0),
+        actions.RejectLease: lambda store, it: store.reject([it.receipt], it.error),
+        actions.ResetGroup: _reset,
+        actions.DeleteGroup: lambda store, it: store.delete_group(it.name),
+        actions.Create: _create,
+        actions.Alter: _alter,
+        actions.Bind: lambda store, it: store.bind(it.exchange, it.destination, key=it.key),
+        actions.PurgeMessage: lambda store, it: store.purge_message(it.queue, it.sequence),
+        actions.PurgeQueue: lambda store, it: store.purge_queue(it.name),
+        actions.Trim: _trim,
+        actions.Send: _send,
+        actions.Publish: lambda store, it: store.publish(it.exchange, it.key, it.value),
+        actions.Vacuum: lambda store, it: store.vacuum(),
+        actions.TrustClock: lambda store, it: store.trust_clock(),
+        actions.AcceptLosses: lambda store, it: store.accept_losses(),
+        actions.SetDurability: lambda store, it: store.set_durability(it.durability),
+        actions.SetMaxBytes: lambda store, it: store.set_max_bytes(it.most),
+        actions.Salvage: lambda store, it: store.salvage(it.old, it.new),
+    }

@@ -1,0 +1,284 @@
+"""What can be done about a stall, a finding or an error, as values.
+
+`Store.perform` carries an `Action` out; a `Look` only shows something, or needs a terminal.
+`store.model.action_texts` writes each as a shell command and as a call in Python. All are frozen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, Literal, TypeVar
+
+from store.model.addresses import Address, Kind
+from store.model.groups import OffsetChange
+from store.model.messages import MessageId
+from store.model.topics import RecordId
+
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+class Blank(str):
+    """A word in capitals in the place of a value that only the caller can choose."""
+
+    __slots__ = ()
+
+
+Value = bool | int | str | timedelta | None
+"""A setting as calls take it, or a `Blank`."""
+
+
+class Step:
+    """Something that can be done about what is wrong."""
+
+    __slots__ = ()
+
+
+class Action(Step, Generic[Result_co]):
+    """A change that `Store.perform` carries out; `Result_co` is what it returns."""
+
+    __slots__ = ()
+
+
+class Look(Step):
+    """Something to look at, or to run at a terminal; nothing for `Store.perform`."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SkipRecord(Action[object]):
+    """Let a group or share go on behind a record, copied to the queue `to` if one is named."""
+
+    reader: str
+    record: Address
+    to: str | None = None
+    kind: Literal["group", "share"] = "group"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLease(Action[None]):
+    """Take a message, or a record of a share, from its holder, or end its wait."""
+
+    address: Address
+    share: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnLease(Action[None]):
+    """Give back what a receipt stands for; it is ready at once."""
+
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectLease(Action[None]):
+    """Refuse for good what a receipt stands for: it becomes a dead letter where there is a DLQ."""
+
+    receipt: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResetGroup(Action[list[OffsetChange]]):
+    """Move a group's offsets to an offset word; `force` fences its live members."""
+
+    group: str
+    topic: str
+    partition: int | None
+    to: str
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteGroup(Action[None]):
+    """Delete a group with its offsets."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Create(Action[object]):
+    """Create a topic, queue, share, group or exchange; made by `create`."""
+
+    kind: Kind
+    name: str
+    settings: tuple[tuple[str, Value], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alter(Action[object]):
+    """Change settings of a topic, queue, share, group or exchange; made by `alter`."""
+
+    kind: Kind
+    name: str
+    changes: tuple[tuple[str, Value], ...]
+
+
+def create(kind: Kind, name: str, **settings: Value) -> Create:
+    """Name the creation of a thing with these settings."""
+    return Create(kind, name, tuple(settings.items()))
+
+
+def alter(kind: Kind, name: str, **changes: Value) -> Alter:
+    """Name the change of a thing's settings."""
+    return Alter(kind, name, tuple(changes.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Bind(Action[object]):
+    """Bind a queue, a topic or `exchange:NAME` to an exchange, with a key if one is needed."""
+
+    exchange: str
+    destination: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeMessage(Action[None]):
+    """Remove one message of a queue for good."""
+
+    queue: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeQueue(Action[int]):
+    """Remove every message of a queue; `asks` lets the command ask first."""
+
+    name: str
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trim(Action[object]):
+    """Remove the records of a topic, or of one partition, before an offset word."""
+
+    topic: str
+    partition: int | None
+    before: str
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Send(Action[RecordId | MessageId]):
+    """Store one message in a topic or queue; a FIFO queue needs the message group."""
+
+    destination: str
+    value: str
+    key: str | None = None
+    message_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Publish(Action[list[Any]]):
+    """Publish one message through an exchange; the result is where it was stored."""
+
+    exchange: str
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuum(Action[int]):
+    """Give back room that the file has and does not use."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustClock(Action[None]):
+    """Take the wall clock as right from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptLosses(Action[object]):
+    """Take the file as it is, without the confirmed commits that are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetDurability(Action[None]):
+    """Choose `full` or `normal` for the store."""
+
+    durability: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetMaxBytes(Action[None]):
+    """Bound the size of the store's file."""
+
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Salvage(Action[object]):
+    """Copy all that is intact in a damaged store to a new file."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verify(Look):
+    """Check the whole file for damage."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOn(Look):
+    """Read on as a group, print and commit."""
+
+    topic: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Work(Look):
+    """Run a command for each message of a source, which acknowledges what is done."""
+
+    source: str
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Peek(Look):
+    """Look at records or messages and leave them where they are."""
+
+    address: str
+    limit: int | None = None
+    condition: str | None = None
+    start: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Show(Look):
+    """Show one thing with its settings and numbers."""
+
+    kind: Kind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowMembers(Look):
+    """Show the members of a group."""
+
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowLeases(Look):
+    """Show what is leased, of one reader or of all."""
+
+    reader: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowLag(Look):
+    """Show how far a group or share is behind."""
+
+    reader: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainRoute(Look):
+    """Show where a routing key leads, and why it leads nowhere else."""
+
+    exchange: str
+    key: str
