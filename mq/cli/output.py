@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from itertools import chain
 from select import PIPE_BUF, select
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -86,11 +87,16 @@ def cell(value: Any, *, empty: str = "") -> str:
 
 
 def to_json(value: Any) -> str:
-    """A value as one line of ASCII-safe JSON."""
+    """Write a value as one line of ASCII-safe JSON."""
+    # JSON leaves this one control character as it is.
+    return _encoder()(value).replace("\x7f", "\\u007f")
+
+
+@cache
+def _encoder() -> Callable[[Any], str]:
     import json
 
-    # JSON leaves this one control character as it is.
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("\x7f", "\\u007f")
+    return json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class Output:

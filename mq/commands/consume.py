@@ -18,7 +18,7 @@ from mq.commands.membership_options import (
 from mq.read.printer import RecordPrinter
 from mq.read.source import BATCH_RECORDS, Item, Source, batches
 from mq.read.topic import Scan, Until, parse_until
-from mq.text.lines import record_lines
+from mq.text.lines import message_lines, record_lines
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
 from store.model.positions import Position, parse_position
@@ -206,7 +206,6 @@ class _Reading:
     def print_messages(self) -> int:
         """Lease the messages of a queue, print them, and acknowledge what is written."""
         from mq.read.leases import QueueSource, require_lease, warn_of_chaos
-        from mq.text.messages import message_lines
         from store.model.messages import Message
 
         request, name = self._request, self._request.source.name

@@ -106,7 +106,7 @@ def _defaults(
 def _parse_headers(words: Sequence[str]) -> dict[str, HeaderValue]:
     if not words:
         return {}
-    from mq.text.records import parse_headers
+    from mq.text.headers import parse_headers
 
     return parse_headers(words)
 

@@ -26,7 +26,7 @@ from mq.commands.input_options import (
     Values,
 )
 from mq.text.framing import Framing as FramingKind
-from mq.text.records import parse_headers
+from mq.text.headers import parse_headers
 from mq.write.ingest import check, input_form, message_defaults, store_input
 from mq.write.inputs import LoadRequest, RecordDefaults
 from mq.write.message_destinations import ExchangeDestination

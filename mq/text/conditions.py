@@ -5,10 +5,12 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, get_args
 
 from mq.cli.output import to_json
+from mq.text.envelopes import DEAD, MESSAGE, RECORD, Envelope, Kind
 from mq.text.strict_json import MISSING, ValuePath, parse_json
 from store.model.dead_letters import Dead, Reason
 from store.model.errors import BadInput
@@ -34,33 +36,40 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 }
 _PATTERNS = ("~", "!~")
 _OPERATORS = "with OP one of = != ~ !~ < <= > >="
-_COMMON_FIELDS: _Fields = {
-    "timestamp": attrgetter("timestamp"),
-    "key": lambda record: _text(record.key),
-    "value": lambda record: _text(record.value),
-}
 
 
-def _attributes(*names: str) -> dict[str, _Read]:
-    return {name: attrgetter(name) for name in names}
+def _readers(envelope: Envelope[Any]) -> dict[str, _Read]:
+    """Return how a condition reads each field of an envelope, by its name."""
+    readers: dict[str, _Read] = {}
+    for name, kind, *_ in envelope.fields:
+        if kind is Kind.BYTES:
+            readers[name] = partial(_read_text, name)
+        elif kind not in {Kind.HEADERS, Kind.HOPS}:
+            readers[name] = attrgetter(name)
+    return readers
+
+
+def _read_text(name: str, row: Any) -> str | None:
+    # As Python reads the words of a command line, so that the bytes typed are the bytes found.
+    data = getattr(row, name)
+    return None if data is None else data.decode(errors="surrogateescape")
 
 
 def _of_dead(read: Callable[[Dead], Any]) -> _Read:
     return lambda message: None if message.dead is None else read(message.dead)
 
 
-_RECORD_FIELDS: _Fields = {**_attributes("topic", "partition", "offset"), **_COMMON_FIELDS}
+def _named(kind: Kind) -> set[str]:
+    names = {field.name for field in (*RECORD.fields, *MESSAGE.fields) if field.kind is kind}
+    return names | {f"dead.{field.name}" for field in DEAD.fields if field.kind is kind}
+
+
+_RECORD_FIELDS: _Fields = _readers(RECORD)
 _MESSAGE_FIELDS: _Fields = {
-    **_attributes("queue", "id", "sequence", "message_group", "priority"),
-    **_attributes("deliveries", "redelivered", "state"),
-    **_COMMON_FIELDS,
-    **{
-        f"dead.{name}": _of_dead(attrgetter(name))
-        for name in ("source", "reason", "at", "deliveries", "error")
-    },
+    **_readers(MESSAGE),
+    **{f"dead.{name}": _of_dead(read) for name, read in _readers(DEAD).items()},
 }
-_TIMES = {"timestamp", "dead.at"}
-_NUMBERS = {"partition", "offset", "sequence", "priority", "deliveries", "dead.deliveries"}
+_TIMES, _NUMBERS = _named(Kind.TIME), _named(Kind.NUMBER)
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "redelivered": ("true", "false"),
     "state": STATES,
@@ -198,11 +207,6 @@ def _number(text: str) -> int | float | None:
         return None
     # Nothing is equal to NaN, nor more or less.
     return None if number != number else number
-
-
-def _text(data: bytes | None) -> str | None:
-    # As Python reads the words of a command line, so that the bytes typed are the bytes found.
-    return None if data is None else data.decode(errors="surrogateescape")
 
 
 def _shown(found: Any) -> str:

@@ -4,42 +4,45 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mq.text.records import format_header
+from mq.text.envelopes import RECORD, Envelope, Field, Kind
+from mq.text.headers import format_header
 from store.model.errors import BadInput
 from store.model.text import printable, printable_bytes
 
 if TYPE_CHECKING:
     from store import Message, Record
 
-Field = Callable[[Any], bytes]
-Fields = Mapping[str, Field]
+Writer = Callable[[Any], bytes]
+# A queue has no partitions, and a cursor does not count deliveries.
+_ABSENT = {"%": b"%", "p": b"-", "d": b"-"}
 _ESCAPES = {"n": b"\n", "t": b"\t", "r": b"\r", "\\": b"\\"}
 _TOKEN = re.compile(r"%(?P<field>.?)|\\(?P<escape>x[0-9A-Fa-f]{2}|.?)|[^%\\]+", re.DOTALL)
 _HINT = r"there are %t %p %o %k %s %h %T %d %% and \n \t \r \\ \xHH"
 
 
-def compile_format(text: str, *, terminal: bool = False, fields: Fields | None = None) -> Field:
+def compile_format(
+    text: str, *, terminal: bool = False, envelope: Envelope[Any] = RECORD
+) -> Writer:
     """Compile a format to a function from a record to the bytes to write.
-
-    `fields` are those of records unless others are given.
 
     On a terminal what came from outside is made harmless; the format itself is written as given.
     Raises BadInput for what the notation does not know.
     """
-    fields = fields or RECORD_FIELDS
-    if terminal:
-        fields = {**fields, **_TERMINAL_FIELDS}
-    pieces: list[bytes | Field] = []
+    fields = envelope.letters()
+    pieces: list[bytes | Writer] = []
     for token in _TOKEN.finditer(text):
-        if (field := token["field"]) is not None:
-            if field != "%" and field not in fields:
-                raise BadInput(f"the format has an unknown field %{field}", hint=_HINT)
-            pieces.append(b"%" if field == "%" else fields[field])
-        else:
+        letter = token["field"]
+        if letter is None:
             pieces.append(_literal(token))
+        elif letter in fields:
+            pieces.append(_writer(fields[letter], terminal=terminal))
+        elif letter in _ABSENT:
+            pieces.append(_ABSENT[letter])
+        else:
+            raise BadInput(f"the format has an unknown field %{letter}", hint=_HINT)
     return lambda record: b"".join(
         piece if isinstance(piece, bytes) else piece(record) for piece in pieces
     )
@@ -62,31 +65,20 @@ def _literal(token: re.Match[str]) -> bytes:
     raise BadInput(f"\\{escape} is an unknown escape", hint=_HINT)
 
 
-def _headers_text(record: Record | Message) -> str:
-    return ",".join(format_header(name, value) for name, value in record.headers.items())
+def _writer(field: Field, *, terminal: bool) -> Writer:
+    name, kind, *_ = field
+    if kind is Kind.NUMBER or kind is Kind.TIME:
+        return lambda row: b"%d" % getattr(row, name)
+    if kind is Kind.HEADERS:
+        shown = printable if terminal else str
+        return lambda row: shown(_headers_text(row)).encode(errors="backslashreplace")
+    if kind is not Kind.BYTES:
+        return lambda row: getattr(row, name).encode()
+    if terminal:
+        is_block = name == "value"
+        return lambda row: printable_bytes(getattr(row, name) or b"", block=is_block).encode()
+    return lambda row: getattr(row, name) or b""
 
 
-RECORD_FIELDS: Fields = {
-    "t": lambda record: record.topic.encode(),
-    "p": lambda record: b"%d" % record.partition,
-    "o": lambda record: b"%d" % record.offset,
-    "k": lambda record: record.key or b"",
-    "s": lambda record: record.value or b"",
-    "h": lambda record: _headers_text(record).encode(errors="backslashreplace"),
-    "T": lambda record: b"%d" % record.timestamp,
-    # A cursor does not count deliveries.
-    "d": lambda _record: b"-",
-}
-MESSAGE_FIELDS: Fields = {
-    **RECORD_FIELDS,
-    "t": lambda message: message.queue.encode(),
-    # A queue has no partitions.
-    "p": lambda _message: b"-",
-    "o": lambda message: b"%d" % message.sequence,
-    "d": lambda message: b"%d" % message.deliveries,
-}
-_TERMINAL_FIELDS: Fields = {
-    "k": lambda record: printable_bytes(record.key or b"").encode(),
-    "s": lambda record: printable_bytes(record.value or b"", block=True).encode(),
-    "h": lambda record: printable(_headers_text(record)).encode(),
-}
+def _headers_text(row: Record | Message) -> str:
+    return ",".join(format_header(name, value) for name, value in row.headers.items())

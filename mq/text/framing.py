@@ -98,10 +98,10 @@ def _draft(item: bytes, form: InputForm) -> NewRecord:
 
 def _envelope_parser(form: InputForm) -> Callable[[bytes], NewRecord]:
     if form.messages:
-        from mq.text.message_inputs import parse_message_envelope
+        from mq.text.envelope_inputs import parse_message_envelope
 
         return parse_message_envelope
-    from mq.text.records import parse_envelope
+    from mq.text.envelope_inputs import parse_envelope
 
     return parse_envelope
 
@@ -109,7 +109,7 @@ def _envelope_parser(form: InputForm) -> Callable[[bytes], NewRecord]:
 def _with_fields_from_value(record: NewRecord, form: InputForm) -> NewRecord:
     if form.key_from is None and form.timestamp_from is None:
         return record
-    from mq.text.records import event_time
+    from mq.text.envelope_inputs import event_time
     from mq.text.strict_json import parse_json
 
     document = None if record.value is None else parse_json(record.value)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from mq.cli.context import Context
 from mq.cli.output import Column, Format, Row
-from mq.text.format_string import RECORD_FIELDS, Fields, compile_format
-from mq.text.records import to_ndjson
+from mq.text.envelopes import MESSAGE, RECORD, Envelope
 from store.model.errors import BadInput
-from store.model.text import format_time, printable_bytes
-from store.model.topics import Record
+from store.model.text import printable_bytes
+
+if TYPE_CHECKING:
+    from store.model.messages import Message
+    from store.model.topics import Record
 
 Line = Callable[[Row], bytes]
 
@@ -23,11 +25,6 @@ class Lines(NamedTuple, Generic[Row]):
     header: bytes = b""
 
 
-def cell_text(data: bytes | None) -> str | None:
-    """A key or value as a cell; bytes that are not UTF-8 become `\\xNN`."""
-    return None if data is None else data.decode(errors="backslashreplace")
-
-
 def cut(data: bytes | None, width: int) -> str:
     """A key or value for a person: at most `width` characters, made harmless."""
     if data is None:
@@ -37,40 +34,42 @@ def cut(data: bytes | None, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-RECORD_COLUMNS: list[Column[Record]] = [
-    Column("address", lambda record: record.address),
-    Column("timestamp", lambda record: format_time(record.timestamp)),
-    Column("key", lambda record: cell_text(record.key)),
-    Column("headers", lambda record: record.headers or None),
-    Column("value", lambda record: cell_text(record.value)),
-]
+RECORD_COLUMNS = RECORD.columns("address timestamp key headers value")
+MESSAGE_COLUMNS = MESSAGE.columns(
+    "address timestamp message_group priority deliveries state key headers value"
+)
 
 
 def record_lines(context: Context, format: str | None) -> Lines[Record]:
-    """How records are turned into the bytes to write.
+    """Return how records are turned into the bytes to write; see `stream_lines`."""
+    return stream_lines(context, format, RECORD, RECORD_COLUMNS)
+
+
+def message_lines(context: Context, format: str | None) -> Lines[Message]:
+    """Return how messages are turned into the bytes to write; see `stream_lines`."""
+    return stream_lines(context, format, MESSAGE, MESSAGE_COLUMNS)
+
+
+def stream_lines(
+    context: Context, format: str | None, envelope: Envelope[Row], columns: Sequence[Column[Row]]
+) -> Lines[Row]:
+    """Return how things with key, value and address are turned into the bytes to write.
 
     Without `-F` and `-o` that is the value and a newline; an empty line for a tombstone. Raises
     BadInput for both at once, and for a table, whose widths would need every record first.
     """
-    return stream_lines(
-        context, format, fields=RECORD_FIELDS, envelope=to_ndjson, columns=RECORD_COLUMNS
-    )
-
-
-def stream_lines(
-    context: Context, format: str | None, *,
-    fields: Fields, envelope: Line[Row], columns: Sequence[Column[Row]],
-) -> Lines[Row]:  # fmt: skip
-    """The same for other things with key, value and address; `fields` are those of `-F`."""
     if format is not None:
+        from mq.text.format_string import compile_format
+
         if context.format is not None:
             raise BadInput("a record is written in one way", hint="give -F or -o")
-        return Lines(compile_format(format, terminal=context.output.is_terminal, fields=fields))
+        terminal = context.output.is_terminal
+        return Lines(compile_format(format, terminal=terminal, envelope=envelope))
     match context.format:
         case None:
             return Lines(_shown_value if context.output.is_terminal else _value)
         case Format.JSON | Format.NDJSON:
-            return Lines(envelope)
+            return Lines(envelope.line)
         case Format.NAME:
             return Lines(_address)
         case Format.TSV:

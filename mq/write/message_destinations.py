@@ -115,7 +115,7 @@ def _to_message(record: NewRecord, defaults: MessageDefaults) -> NewMessage:
     group, priority = defaults.message_group, defaults.priority
     # Only an envelope makes more of a record.
     if type(record) is not NewRecord:
-        from mq.text.message_inputs import MessageRecord
+        from mq.text.envelope_inputs import MessageRecord
 
         assert isinstance(record, MessageRecord)
         group = record.message_group if group is None else group

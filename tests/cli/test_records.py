@@ -8,16 +8,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mq.text.conditions import parse_conditions
+from mq.text.envelope_inputs import event_time, parse_envelope
+from mq.text.envelopes import RECORD
 from mq.text.format_string import compile_format, parse_delimiter
 from mq.text.framing import LARGEST_RECORD, Framing, InputForm, read_records
-from mq.text.records import (
-    event_time,
-    format_header,
-    parse_envelope,
-    parse_headers,
-    to_document,
-    to_ndjson,
-)
+from mq.text.headers import format_header, parse_headers
 from mq.text.strict_json import MISSING, ValuePath
 from store.model.errors import BadInput
 from store.model.topics import NewRecord, Record
@@ -252,7 +247,7 @@ class TestEnvelopesIn:
 
 class TestEnvelopesOut:
     def test_the_fields_stand_in_their_fixed_order(self) -> None:
-        document = to_document(record(b"v", b"k", a="b"))
+        document = RECORD.document(record(b"v", b"k", a="b"))
         assert json.dumps(document) == (
             '{"topic": "orders", "partition": 2, "offset": 4711, '
             '"timestamp": "2023-11-14T22:13:20.000Z", "key": "k", "headers": {"a": "b"}, '
@@ -260,17 +255,17 @@ class TestEnvelopesOut:
         )
 
     def test_bytes_that_are_not_utf_8_take_the_base64_fields(self) -> None:
-        document = to_document(record(b"\xff", b"\xfe"))
+        document = RECORD.document(record(b"\xff", b"\xfe"))
         assert (document["value_base64"], document["key_base64"]) == ("/w==", "/g==")
         assert not {"value", "key"} & document.keys()
 
     def test_no_key_and_no_value_are_null(self) -> None:
-        document = to_document(record(None))
+        document = RECORD.document(record(None))
         assert (document["key"], document["value"]) == (None, None)
 
     @given(records)
     def test_what_is_written_reads_back_byte_by_byte(self, given: Record) -> None:
-        line = to_ndjson(given)
+        line = RECORD.line(given)
         assert line.isascii()
         assert line.count(b"\n") == 1
         again = parse_envelope(line)

@@ -14,7 +14,8 @@ from mq.commands.dlq.files import export_letters, import_letters
 from mq.commands.dlq.purge import purge
 from mq.commands.dlq.redrive import redrive, undo
 from mq.text.conditions import parse_message_conditions
-from mq.text.messages import DEAD_LETTER_COLUMNS, show_messages
+from mq.text.envelopes import MESSAGE
+from mq.text.listing import show_messages
 from store.model.dead_letters import DeadLetterQueue, LetterGroup
 from store.model.letter_groups import Field
 from store.model.text import format_time
@@ -44,6 +45,10 @@ def list_dead_letter_queues() -> None:
     context.output.listing(QUEUES, queues)
 
 
+DEAD_LETTERS = MESSAGE.columns(
+    "address timestamp message_group priority deliveries state"
+    " dead.source dead.reason dead.at dead.error key headers value"
+)
 GROUPS: list[Column[LetterGroup]] = [
     Column("value", lambda group: group.value),
     Column("count", lambda group: group.count, text=lambda g: f"{g.count:,}", right=True),
@@ -76,7 +81,7 @@ def peek(
             context.output.listing(GROUPS, islice(groups, number))
             return
         letters = store.dead_letters(queue, choice, number or 10)
-    show_messages(context, letters, DEAD_LETTER_COLUMNS)
+    show_messages(context, letters, DEAD_LETTERS)
 
 
 app.command("purge")(purge)

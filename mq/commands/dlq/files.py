@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,8 +11,9 @@ from mq.cli.context import Context, current_context
 from mq.cli.diagnostics import Progress
 from mq.commands.options.reporting import report_document
 from mq.text.conditions import parse_message_conditions
-from mq.text.dead_letters import parse_letter, to_letter_document
-from mq.text.records import DamageWatch
+from mq.text.envelope_inputs import parse_letter
+from mq.text.envelopes import MESSAGE
+from mq.text.listing import DamageWatch
 from mq.write.inputs import opened
 from store.model.clock import FAR_AHEAD
 from store.model.errors import BadInput, BadRecord
@@ -53,8 +54,14 @@ def export_letters(
                 progress.at(0, store.queue(source).messages)
             for letter in watch.over(filter(choice, _counted(_letters(store, source), progress))):
                 if letter.damaged is None:
-                    context.output.json_line(to_letter_document(letter))
+                    context.output.json_line(_document(letter))
     watch.check()
+
+
+def _document(letter: Message) -> dict[str, Any]:
+    """Return a letter's envelope with the priority that it was sent with."""
+    assert letter.dead is not None
+    return MESSAGE.document(letter) | {"priority": letter.dead.priority}
 
 
 def _counted(letters: Iterator[Message], progress: Progress) -> Iterator[Message]:

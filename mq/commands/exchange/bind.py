@@ -5,7 +5,7 @@ from mq.commands import SingleCommand
 from mq.commands.exchange.columns import given_document
 from mq.commands.exchange.options import Destination, ExchangeName, Headers, Key, Match
 from mq.commands.options.reporting import report_document
-from mq.text.records import parse_headers
+from mq.text.headers import parse_headers
 
 app = SingleCommand()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mq.cli.output import Column, row_document
-from mq.text.records import format_header
+from mq.text.headers import format_header
 from store.model.exchanges import Binding
 from store.model.topics import Headers
 

@@ -10,7 +10,7 @@ from mq.cli.context import current_context
 from mq.cli.output import Column
 from mq.commands import SingleCommand
 from mq.commands.exchange.columns import arrow, binding_document
-from mq.text.records import parse_headers
+from mq.text.headers import parse_headers
 from store.model.exchanges import Binding, Route, RouteExplanation
 
 app = SingleCommand()

@@ -1,7 +1,7 @@
 """`mq receive`: lease what a queue or a share has, and print it with its receipts."""
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -10,24 +10,21 @@ import typer
 from mq.cli.context import Context, current_context
 from mq.cli.diagnostics import ExitCode
 from mq.cli.interrupts import STOPS, Interrupts
-from mq.cli.output import Column, Format, to_json
+from mq.cli.output import Column, Format
 from mq.commands import SingleCommand
 from mq.read.leases import Handover, Leased, LeasedSource, QueueSource, ShareSource, warn_of_chaos
 from mq.read.printer import RecordPrinter
+from mq.text.envelopes import MESSAGE, SHARED, Envelope
 from mq.text.lines import Lines, tsv_lines
-from mq.text.messages import MESSAGE_COLUMNS, to_document
 from store.model.addresses import check_name
-from store.model.messages import Message
-from store.model.text import format_time, parse_duration
+from store.model.text import parse_duration
 
 app = SingleCommand()
 
-RECEIVED: list[Column[Message]] = [
-    Column("receipt", lambda message: message.receipt),
-    *MESSAGE_COLUMNS[:5],
-    Column("lease_expires", lambda message: _lease_expires(message)),
-    *MESSAGE_COLUMNS[6:],
-]
+RECEIVED = MESSAGE.columns(
+    "receipt address timestamp message_group priority deliveries lease_expires key headers value"
+)
+ACQUIRED = SHARED.columns("receipt address timestamp deliveries lease_expires key headers value")
 
 
 @app.command()
@@ -71,15 +68,13 @@ def receive(
     ):
         interrupts.hold()
         if store.kind(source, "queue", "share") == "share":
-            from mq.text.shares import SHARED_COLUMNS, to_document as shared_document
-
             share = ShareSource(store, source, handover=handover)
-            printing = _Printing(context, interrupts, shared_document, SHARED_COLUMNS)
+            printing = _Printing(context, interrupts, SHARED, ACQUIRED)
             count = printing.print(share, share.take(number, seconds, interrupts.has_come))
         else:
             warn_of_chaos(context.diagnostics, source, store.queue_config(source))
             queue = QueueSource(store, source, handover=handover)
-            printing = _Printing(context, interrupts, to_document, RECEIVED)
+            printing = _Printing(context, interrupts, MESSAGE, RECEIVED)
             count = printing.print(queue, queue.take(number, seconds, interrupts.has_come))
     interrupts.obey()
     return ExitCode.CONDITION_TRUE if fail_empty and not count else ExitCode.OK
@@ -90,7 +85,7 @@ class _Printing:
 
     def __init__(
         self, context: Context, interrupts: Interrupts,
-        envelope: Callable[[Any], dict[str, Any]], columns: Sequence[Column[Any]],
+        envelope: Envelope[Any], columns: Sequence[Column[Any]],
     ) -> None:  # fmt: skip
         self._context = context
         self._interrupts = interrupts
@@ -120,8 +115,4 @@ class _Printing:
                 return tsv_lines(self._context, self._columns)
             case Format.NAME:
                 return Lines(lambda item: f"{item.receipt}\n".encode())
-        return Lines(lambda item: to_json(self._envelope(item)).encode() + b"\n")
-
-
-def _lease_expires(message: Message) -> str | None:
-    return None if message.lease_expires is None else format_time(message.lease_expires)
+        return Lines(self._envelope.line)

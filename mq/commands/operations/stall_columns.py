@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mq.cli.output import Column, Format, Output
-from mq.text.lines import cell_text, cut
+from mq.text.envelopes import cell_text
+from mq.text.lines import cut
 from store.model.stalls import Explanation, Stall
 from store.model.text import counted, describe_duration
 

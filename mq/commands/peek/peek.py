@@ -1,34 +1,28 @@
 """`mq peek`: look at records or messages; nothing is leased, committed or written."""
 
-import shutil
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mq.cli.context import Context, current_context
-from mq.cli.output import Column, Format
+from mq.cli.context import current_context
 from mq.commands import SingleCommand
 from mq.commands.peek.history import show_history
 from mq.commands.peek.queue import peek_queue
 from mq.read.topic import Scan, Until, record_address
 from mq.text.conditions import parse_conditions
-from mq.text.lines import RECORD_COLUMNS, cell_text, cut
-from mq.text.records import DAMAGE_MARK, DamageWatch, damage_fields, to_document
+from mq.text.lines import RECORD_COLUMNS
+from mq.text.listing import show_records
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
 from store.model.positions import Position, parse_position
-from store.model.text import format_time
 from store.model.topics import Record
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
 
 app = SingleCommand()
-
-_KEY_WIDTH = 24
-_LEAST_VALUE_WIDTH = 16
 
 
 @app.command()
@@ -91,9 +85,7 @@ def peek(
             raise BadInput("only messages of a queue have a state", hint="leave out --state")
         condition = parse_conditions(where or [], store.wall())
         records = filter(condition, _records(store, record_address(source), begin))
-        watch = DamageWatch()
-        _show(context, watch.over(islice(records, number)))
-        watch.check()
+        show_records(context, islice(records, number), RECORD_COLUMNS)
 
 
 def _start(source: Address, word: str | None, now: int) -> Position:
@@ -110,41 +102,3 @@ def _records(store: "Broker", source: Address, begin: Position) -> Iterator[Reco
         place = (source.name, source.partition, source.offset)
         return iter([store.record(*place, mark_damaged=True)])
     return Scan(store, source, begin, Until(), mark_damaged=True).records()
-
-
-def _show(context: Context, records: Iterator[Record]) -> None:
-    output = context.output
-    if output.is_json:
-        for record in records:
-            output.json_line(to_document(record) | damage_fields(record))
-    elif output.format is Format.TABLE:
-        found = list(records)
-        output.listing(_table_columns(found), found)
-    else:
-        output.listing([*RECORD_COLUMNS[:-1], _VALUE], records)
-
-
-def _table_columns(records: list[Record]) -> list[Column[Record]]:
-    """Columns that fit the terminal: keys and values are cut."""
-    key = max((len(cut(record.key, _KEY_WIDTH)) for record in records), default=0)
-    address = max((len(record.address) for record in records), default=0)
-    rest = shutil.get_terminal_size().columns - address - key - len(format_time(0)) - 6
-    width = max(rest, _LEAST_VALUE_WIDTH)
-    return [
-        Column("address", lambda record: record.address),
-        Column("timestamp", lambda record: format_time(record.timestamp), header="TIME", yields=1),
-        Column("key", lambda record: record.key, text=lambda record: cut(record.key, _KEY_WIDTH)),
-        Column("value", lambda record: record.value, text=lambda record: _value(record, width)),
-    ]
-
-
-_VALUE: Column[Record] = Column(
-    "value",
-    lambda record: DAMAGE_MARK if record.damaged else cell_text(record.value),
-)
-
-
-def _value(record: Record, width: int) -> str:
-    if record.damaged:
-        return DAMAGE_MARK
-    return "(tombstone)" if record.value is None else cut(record.value, width)

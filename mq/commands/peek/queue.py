@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mq.cli.context import Context
 from mq.text.conditions import parse_message_conditions
-from mq.text.messages import MESSAGE_COLUMNS, show_messages
+from mq.text.lines import MESSAGE_COLUMNS
+from mq.text.listing import show_messages
 from store.model.addresses import Address
 from store.model.errors import BadInput
 from store.model.messages import STATES, Message

@@ -10,8 +10,8 @@ import typer
 from mq.cli.context import current_context
 from mq.cli.output import Column, Format
 from mq.commands.options.reporting import report_done
+from mq.text.envelopes import RECORD
 from mq.text.lines import record_lines
-from mq.text.records import to_document
 from store.model.errors import NotFound
 from store.model.maintenance import CompactionResult
 from store.model.text import counted, describe_size, printable
@@ -61,7 +61,7 @@ def latest(
     if key is not None and not records:
         raise NotFound(f"topic {name} has no value for the key {printable(key)}")
     if context.format is Format.JSON:
-        context.output.array(map(to_document, records))
+        context.output.array(map(RECORD.document, records))
         return
     written = [lines.header, *map(lines.line, records)]
     if context.output.records(written) < len(written):

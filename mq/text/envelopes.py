@@ -1,0 +1,225 @@
+"""Records, messages and dead letters as text: the fields of each stand in one table.
+
+From the table come the JSON envelope, the columns of TSV, the letters of `-F` and the fields that
+conditions name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
+
+from mq.cli.output import Column, Row, to_json
+from store.model.text import format_duration, format_time
+
+if TYPE_CHECKING:
+    from store.model.dead_letters import Dead, Hop
+    from store.model.messages import Message
+    from store.model.shares import SharedRecord
+    from store.model.topics import Record, Remains
+
+DAMAGE_MARK = "(damaged)"
+
+
+class Kind(Enum):
+    """What a field holds, which decides how it is written and read."""
+
+    TEXT = auto()
+    CHOICE = auto()
+    NUMBER = auto()
+    FLAG = auto()
+    TIME = auto()
+    DURATION = auto()
+    BYTES = auto()
+    HEADERS = auto()
+    HOPS = auto()
+
+
+class Field(NamedTuple):
+    """A field of an envelope; `letter` stands for it in a format."""
+
+    name: str
+    kind: Kind = Kind.TEXT
+    letter: str = ""
+    is_optional: bool = False
+
+
+class Envelope(Generic[Row]):
+    """The fields of a thing, in the order in which they are written."""
+
+    def __init__(self, *fields: Field) -> None:
+        self.fields = fields
+        self._names = [field.name for field in fields]
+        self._values = attrgetter(*self._names)
+        self._times = [field.name for field in fields if field.kind is Kind.TIME]
+        self._bytes = [field.name for field in fields if field.kind is Kind.BYTES]
+
+    def document(self, row: Row) -> dict[str, Any]:
+        """Return the JSON object of a row; bytes that are not UTF-8 stand in a `_base64` field."""
+        document = dict(zip(self._names, self._values(row), strict=True))
+        for name in self._times:
+            document[name] = format_time(document[name])
+        for name in self._bytes:
+            if (data := document[name]) is not None:
+                try:
+                    document[name] = data.decode()
+                except UnicodeDecodeError:
+                    document = _in_base64(document, name)
+        if more := self._more(row):
+            document |= more
+        return document
+
+    def line(self, row: Row) -> bytes:
+        """Write the JSON object of a row as one ASCII-safe line."""
+        return to_json(self.document(row)).encode() + b"\n"
+
+    def columns(self, names: str) -> list[Column[Row]]:
+        """Return the columns of these names, between spaces; `dead.NAME` is one of a death."""
+        fields = {field.name: field for field in (*self.fields, *LEASE.fields)}
+        fields |= {f"dead.{field.name}": field for field in DEAD.fields}
+        return [_column(name, fields.get(name)) for name in names.split()]
+
+    def letters(self) -> Mapping[str, Field]:
+        """Return the fields that have a letter, by it."""
+        return {field.letter: field for field in self.fields if field.letter}
+
+    def _more(self, row: Any) -> dict[str, Any]:
+        return _damage(row.damaged) if _is_damaged(row) else {}
+
+
+class DeadEnvelope(Envelope["Dead"]):
+    """The fields of a death, and where the message was before."""
+
+    def _more(self, row: Dead) -> dict[str, Any]:
+        return {"hops": [HOP.document(hop) for hop in row.hops]}
+
+
+class HopEnvelope(Envelope["Hop"]):
+    """The fields of a hop, with its time to live as text."""
+
+    def _more(self, row: Hop) -> dict[str, Any]:
+        return {"ttl": None if row.ttl is None else format_duration(row.ttl)}
+
+
+class MessageEnvelope(Envelope["Message"]):
+    """The fields of a message; lease and death only where it has them."""
+
+    def _more(self, row: Message) -> dict[str, Any]:
+        more: dict[str, Any] = {}
+        if row.receipt is not None and row.lease_expires is not None:
+            more |= LEASE.document(row)
+        if row.dead is not None:
+            more["dead"] = DEAD.document(row.dead)
+        return more | super()._more(row)
+
+
+RECORD: Envelope[Record] = Envelope(
+    Field("topic", letter="t"),
+    Field("partition", Kind.NUMBER, "p"),
+    Field("offset", Kind.NUMBER, "o"),
+    Field("timestamp", Kind.TIME, "T"),
+    Field("key", Kind.BYTES, "k"),
+    Field("headers", Kind.HEADERS, "h"),
+    Field("value", Kind.BYTES, "s"),
+)
+LEASE: Envelope[Any] = Envelope(
+    Field("receipt"), Field("lease_expires", Kind.TIME), Field("holder")
+)
+SHARED: Envelope[SharedRecord] = Envelope(
+    *RECORD.fields,
+    Field("deliveries", Kind.NUMBER),
+    Field("state", Kind.CHOICE),
+    *LEASE.fields,
+)
+MESSAGE = MessageEnvelope(
+    Field("queue", letter="t"),
+    Field("id"),
+    Field("sequence", Kind.NUMBER, "o"),
+    Field("timestamp", Kind.TIME, "T"),
+    Field("message_group", is_optional=True),
+    Field("priority", Kind.NUMBER),
+    Field("headers", Kind.HEADERS, "h"),
+    Field("key", Kind.BYTES, "k"),
+    Field("value", Kind.BYTES, "s"),
+    Field("deliveries", Kind.NUMBER, "d"),
+    Field("redelivered", Kind.FLAG),
+    Field("state", Kind.CHOICE),
+)
+DEAD = DeadEnvelope(
+    Field("source"),
+    Field("reason", Kind.CHOICE),
+    Field("at", Kind.TIME),
+    Field("deliveries", Kind.NUMBER),
+    Field("error", is_optional=True),
+    Field("hops", Kind.HOPS),
+)
+HOP = HopEnvelope(
+    Field("source"),
+    Field("reason", Kind.CHOICE),
+    Field("count", Kind.NUMBER),
+    Field("at", Kind.TIME),
+    Field("ttl", Kind.DURATION, is_optional=True),
+)
+
+
+def cell_text(data: bytes | None) -> str | None:
+    """Return a key or value as a cell; bytes that are not UTF-8 become `\\xNN`."""
+    return None if data is None else data.decode(errors="backslashreplace")
+
+
+def _damage(remains: Remains) -> dict[str, Any]:
+    """Mark an envelope as damaged, and show what stands in its place.
+
+    In Base64, so that nothing takes it for what was stored.
+    """
+    key, headers, value = remains
+    parts = {"key": key, "headers": None if headers is None else headers.encode(), "value": value}
+    shown = {f"{name}_base64": part and _base64(part) for name, part in parts.items()}
+    return {"damaged": True, "found": shown}
+
+
+def _in_base64(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """Put another field in the place of one, among the others."""
+    return {
+        f"{name}_base64" if key == name else key: _base64(value) if key == name else value
+        for key, value in document.items()
+    }
+
+
+def _base64(data: bytes) -> str:
+    from base64 import b64encode
+
+    return b64encode(data).decode()
+
+
+def _column(name: str, field: Field | None) -> Column[Any]:
+    if field is None:
+        return Column(name, lambda row: getattr(row, name))
+    cell = _cell(field)
+    is_right = field.kind is Kind.NUMBER
+    if name.startswith("dead."):
+        return Column(field.name, lambda row: row.dead and cell(row.dead), right=is_right)
+    if name == "value":
+        return Column(name, lambda row: DAMAGE_MARK if _is_damaged(row) else cell(row))
+    return Column(name, cell, right=is_right)
+
+
+def _cell(field: Field) -> Callable[[Any], Any]:
+    name, kind, *_ = field
+    if kind is Kind.BYTES:
+        return lambda row: cell_text(getattr(row, name))
+    if kind is Kind.HEADERS:
+        return lambda row: getattr(row, name) or None
+    if kind is Kind.TIME:
+        return lambda row: _time(getattr(row, name))
+    return attrgetter(name)
+
+
+def _time(time: int | None) -> str | None:
+    return None if time is None else format_time(time)
+
+
+def _is_damaged(row: Any) -> bool:
+    return getattr(row, "damaged", None) is not None
