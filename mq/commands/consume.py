@@ -35,7 +35,7 @@ app = SingleCommand()
 _LEASED = 100
 
 
-class Request(NamedTuple):
+class _Request(NamedTuple):
     """What the command line asks for."""
 
     source: Address
@@ -104,7 +104,7 @@ def consume(
     started. With -g it joins the group, commits what it printed, and leaves. Messages of a queue
     are leased, printed, and acknowledged once they are written, until none is ready.
     """
-    request = Request(
+    request = _Request(
         parse_address(source), group, member, session_timeout, start, until, limit, follow, format,
         where or [],
     )  # fmt: skip
@@ -124,7 +124,7 @@ def consume(
     return ExitCode.CONDITION_TRUE if fail_empty and not printed else ExitCode.OK
 
 
-def _check(request: Request) -> None:
+def _check(request: _Request) -> None:
     if request.source.offset is not None:
         raise BadInput(
             f"{request.source} is one record",
@@ -141,14 +141,14 @@ def _check(request: Request) -> None:
         )
 
 
-def _check_alone(request: Request) -> None:
+def _check_alone(request: _Request) -> None:
     if request.member is not None:
         raise BadInput("--member is for a group", hint="name it with -g")
     if request.start == "committed":
         raise BadInput("only a group has a committed offset", hint="name it with -g")
 
 
-def _check_queue(request: Request) -> None:
+def _check_queue(request: _Request) -> None:
     name = request.source.name
     if request.where:
         raise BadInput(
@@ -176,7 +176,7 @@ class _Reading:
     """One run of the command; prints what was asked for, and counts it."""
 
     def __init__(
-        self, context: Context, store: "Broker", request: Request, interrupts: Interrupts
+        self, context: Context, store: "Broker", request: _Request, interrupts: Interrupts
     ) -> None:
         self._context = context
         self._store = store
@@ -222,13 +222,15 @@ class _Reading:
         )
 
     def _join(self, group: str, start: Position, until: Until) -> "Source[Record]":
-        from mq.read.group import GroupSource, Joining
+        from mq.read.group import GroupSource, Subscription
 
         request = self._request
         session_timeout = parse_duration(request.session_timeout) / 1000
-        joining = Joining(group, request.source.name, session_timeout, request.member, start)
+        subscription = Subscription(
+            group, request.source.name, session_timeout, request.member, start
+        )
         return GroupSource(
-            self._context, self._store, joining, self._interrupts,
+            self._context, self._store, subscription, self._interrupts,
             until=until, follow=request.follow,
         )  # fmt: skip
 

@@ -17,7 +17,7 @@ from mq.commands.membership_options import (
     SessionTimeout,
 )
 from mq.commands.options.reporting import report_document
-from mq.read.group import GroupSource, Joining
+from mq.read.group import GroupSource, Subscription
 from mq.read.leases import QueueSource, require_lease
 from mq.read.source import BATCH_RECORDS, Item, Source, batches
 from mq.read.topic import Until
@@ -35,7 +35,7 @@ app = SingleCommand()
 
 
 @dataclass(frozen=True)
-class Request:
+class _Request:
     """What the command line asks for; `session_timeout` in seconds."""
 
     source: str
@@ -80,7 +80,7 @@ def pipe(
     stored, and mq pipe ends with 1; the next run begins with the same values. A value with a
     newline in it is refused. Follows until interrupted, unless --once says otherwise.
     """
-    request = Request(
+    request = _Request(
         check_name(source, "topic or queue name"), check_name(destination, "topic or queue name"),
         group, member, parse_duration(session_timeout) / 1000, start, batch, once,
     )  # fmt: skip
@@ -109,7 +109,7 @@ class _Run:
     """One run of the command."""
 
     def __init__(
-        self, context: Context, store: Store, request: Request, command: list[str],
+        self, context: Context, store: Store, request: _Request, command: list[str],
         interrupts: Interrupts,
     ) -> None:  # fmt: skip
         self.taken = 0
@@ -128,11 +128,16 @@ class _Run:
         if request.group is None:
             raise BadInput(f"{topic.name} is a topic: a group reads it", hint="name it with -g")
         start = parse_position(request.start or "earliest", store.wall())
-        joining = Joining(
+        subscription = Subscription(
             request.group, request.source, request.session_timeout, request.member, start
         )
         source = GroupSource(
-            self._context, store, joining, self._interrupts, until=Until(), follow=not request.once
+            self._context,
+            store,
+            subscription,
+            self._interrupts,
+            until=Until(),
+            follow=not request.once,
         )
         self._interrupts.hold()
         self._run(Pipe[Record](store, source, self._filter, self._sink), source)

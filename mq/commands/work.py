@@ -15,7 +15,7 @@ from mq.commands.membership_options import (
     Command,
     Group,
 )
-from mq.read.group import Joining
+from mq.read.group import Subscription
 from mq.read.leases import QueueSource, ShareSource, require_lease, warn_of_chaos
 from mq.read.partitions import PartitionSource
 from mq.read.source import Item, Source
@@ -170,8 +170,10 @@ class _Work:
             raise BadInput(f"{topic.name} is a topic: a group reads it", hint="name it with -g")
         if self._policy.on_failure is OnFailure.DEAD_LETTER:
             _check_dlq_of_group(self._store, group)
-        joining = Joining(group, topic.name, parse_duration(DEFAULT_SESSION_TIMEOUT) / 1000)
-        source = PartitionSource(self._context, self._store, joining, once=self._policy.once)
+        subscription = Subscription(
+            group, topic.name, parse_duration(DEFAULT_SESSION_TIMEOUT) / 1000
+        )
+        source = PartitionSource(self._context, self._store, subscription, once=self._policy.once)
         self._interrupts.hold()
         self._run(source)
 

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from store.api.consumer import Consumer
     from store.engine.broker import Broker
 
-# What reads our output may be slow, such as a pager; a group waits for it as long as for us.
+# The reader of our output may be slow, such as a pager; a group waits for it as long as for us.
 LONGEST_PRINTING = timedelta(days=1)
 # How long a command that was told to end still waits for the store's lock, each time.
 _LAST_CHANCE = 0.05
 
 
-class Joining(NamedTuple):
+class Subscription(NamedTuple):
     """How to join a group to read a topic; `session_timeout` is in seconds."""
 
     group: str
@@ -42,27 +42,27 @@ class Joining(NamedTuple):
 
 
 class MemberSource(Source[Record]):
-    """What a member of a group polls and commits; it joins here, and leaves when it is closed."""
+    """A topic read as a member of a group, which it joins here and leaves when it is closed."""
 
-    def __init__(self, context: Context, store: Broker, joining: Joining) -> None:
+    def __init__(self, context: Context, store: Broker, subscription: Subscription) -> None:
         self._store = store
         self._diagnostics = context.diagnostics
-        partitions = store.topic(joining.topic).partitions
-        self._ends = {(joining.topic, status.partition): status.end for status in partitions}
-        self.keepalive_interval = joining.session_timeout / 3
+        partitions = store.topic(subscription.topic).partitions
+        self._ends = {(subscription.topic, status.partition): status.end for status in partitions}
+        self.keepalive_interval = subscription.session_timeout / 3
         self._consumer = store.consumer(
-            joining.group,
-            [joining.topic],
-            member=joining.member,
-            session_timeout=joining.session_timeout,
+            subscription.group,
+            [subscription.topic],
+            member=subscription.member,
+            session_timeout=subscription.session_timeout,
             max_poll_interval=LONGEST_PRINTING,
-            start=joining.start,
+            start=subscription.start,
             timeout=context.timeout,
         )
 
     def keepalive(self, items: Sequence[Record]) -> Sequence[Record]:
         """Stay in the group; raises `Fenced` when it has dropped us."""
-        # Where the store is busy there is another time.
+        # A busy store is no reason to end: the next one is due well before the session is over.
         with suppress(Unavailable):
             self._consumer.heartbeat()
         return ()
@@ -97,10 +97,10 @@ class GroupSource(MemberSource):
     """
 
     def __init__(
-        self, context: Context, store: Broker, joining: Joining, interrupts: Interrupts,
+        self, context: Context, store: Broker, subscription: Subscription, interrupts: Interrupts,
         *, until: Until, follow: bool,
     ) -> None:  # fmt: skip
-        super().__init__(context, store, joining)
+        super().__init__(context, store, subscription)
         self._until = until
         self._follow = follow
         self._interrupts = interrupts
@@ -135,7 +135,7 @@ class GroupSource(MemberSource):
     def done(self, items: Sequence[Record], tx: Transaction | None = None) -> None:
         """Commit the offsets behind the records.
 
-        After a signal, or with one while it waits, it tries a last time but not for long.
+        A signal that comes before or meanwhile leaves it one short last try.
         """
         offsets = {(record.topic, record.partition): record.offset + 1 for record in items}
         if tx is not None:

@@ -62,7 +62,7 @@ class LeasedSource(Source[Leased]):
         return items
 
     def is_over(self) -> bool:
-        """Whether as many were given as were there."""
+        """Whether as many were taken as were there."""
         return not self._left
 
     def deliveries(self, item: Leased) -> int:
@@ -105,7 +105,7 @@ class LeasedSource(Source[Leased]):
             self._store.nack(_receipts(items), delay, error)
 
     def give_back(self, items: Sequence[Leased], *, begun: bool = False) -> None:
-        """Undo the deliveries: all returns to its place; or end the leases, and count them."""
+        """Undo the deliveries; what was `begun` keeps its delivery, and only its lease ends."""
         receipts = _receipts(items)
         try:
             if receipts and begun:
@@ -142,9 +142,9 @@ class LeasedSource(Source[Leased]):
 
 
 class QueueSource(LeasedSource["Message"]):
-    """Messages of a queue; with `singly` one is taken at a time.
+    """Messages of a queue; with `singly` a call takes a single one.
 
-    So one of each message group of a FIFO queue is in hand, and others can have the next.
+    On a FIFO queue that keeps one message of each group in hand, and leaves the rest to others.
     """
 
     def __init__(
@@ -208,9 +208,9 @@ class ShareSource(LeasedSource["SharedRecord"]):
 
 
 def require_lease(queue: str, config: QueueConfig) -> None:
-    """Raise `BadInput` for a queue of which nothing that is received can be settled.
+    """Raise `BadInput` for a FIFO queue without a lease: no message of it could be settled.
 
-    On a FIFO queue a lease that has ended is lost; a standard queue still takes the late word.
+    A FIFO queue refuses a lapsed lease; a standard queue accepts it.
     """
     if config.fifo and not config.lease:
         raise BadInput(

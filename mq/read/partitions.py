@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from mq.cli.context import Context
-from mq.read.group import Joining, MemberSource
+from mq.read.group import MemberSource, Subscription
 from mq.read.source import Delay
 from store.model.addresses import Address
 from store.model.errors import Damaged, Fenced, NotFound, Unavailable, secondary_to
@@ -101,8 +101,10 @@ class PartitionSource(MemberSource):
     behind it would commit it as well.
     """
 
-    def __init__(self, context: Context, store: Broker, joining: Joining, *, once: bool) -> None:
-        super().__init__(context, store, joining)
+    def __init__(
+        self, context: Context, store: Broker, subscription: Subscription, *, once: bool
+    ) -> None:
+        super().__init__(context, store, subscription)
         self._pauses = Pauses(store, self._consumer)
         self._once = once
         self._deliveries: dict[TopicPartition, int] = {}

@@ -63,7 +63,7 @@ class RecordPrinter(Generic[Item]):
         return self._limit is not None and self.printed >= self._limit
 
     def most(self, records: int) -> int:
-        """How many of so many records the limit still lets through."""
+        """Return how many of so many records the limit still lets through."""
         return records if self._limit is None else min(records, self._limit - self.printed)
 
     def _print(self, items: Sequence[Item], wait: Callable[[float | None], bool]) -> int:
@@ -90,7 +90,7 @@ class RecordPrinter(Generic[Item]):
         return True
 
     def _choose(self, records: Sequence[Item]) -> tuple[Sequence[int], int]:
-        """The indexes of the records to write, and how many were looked at to find them."""
+        """Return the indexes of the records to write, and how many were looked at for them."""
         most = len(records) if self._limit is None else self._limit - self.printed
         if self._condition is None:
             looked_at = min(most, len(records))

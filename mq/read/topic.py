@@ -152,7 +152,7 @@ class Scan(Source[Record]):
 
 
 def record_address(source: Address) -> Address:
-    """The address, if it may be one of a record in a topic; raises BadInput for `orders@5`."""
+    """Return an address in a topic; raises BadInput for `orders@5`, which names no partition."""
     if source.offset is not None and source.partition is None:
         raise BadInput(
             f"{source} does not name a partition", hint=f"{source.name}/0@{source.offset}"

@@ -1,1 +1,1 @@
-"""What records, messages and dead letters look like as text, both ways."""
+"""The text forms of records, messages and dead letters, both ways."""

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, get_args
 
 from mq.cli.output import to_json
-from mq.text.envelopes import DEAD, MESSAGE, RECORD, Envelope, Kind
+from mq.text.envelopes import DEAD, MESSAGE, RECORD, Envelope, FieldKind
 from mq.text.strict_json import MISSING, ValuePath, parse_json
 from store.model.dead_letters import Dead, Reason
 from store.model.errors import BadInput
@@ -42,9 +42,9 @@ def _readers(envelope: Envelope[Any]) -> dict[str, _Read]:
     """Return how a condition reads each field of an envelope, by its name."""
     readers: dict[str, _Read] = {}
     for name, kind, *_ in envelope.fields:
-        if kind is Kind.BYTES:
+        if kind is FieldKind.BYTES:
             readers[name] = partial(_read_text, name)
-        elif kind not in {Kind.HEADERS, Kind.HOPS}:
+        elif kind not in {FieldKind.HEADERS, FieldKind.HOPS}:
             readers[name] = attrgetter(name)
     return readers
 
@@ -59,7 +59,7 @@ def _of_dead(read: Callable[[Dead], Any]) -> _Read:
     return lambda message: None if message.dead is None else read(message.dead)
 
 
-def _named(kind: Kind) -> set[str]:
+def _named(kind: FieldKind) -> set[str]:
     names = {field.name for field in (*RECORD.fields, *MESSAGE.fields) if field.kind is kind}
     return names | {f"dead.{field.name}" for field in DEAD.fields if field.kind is kind}
 
@@ -69,7 +69,7 @@ _MESSAGE_FIELDS: _Fields = {
     **_readers(MESSAGE),
     **{f"dead.{name}": _of_dead(read) for name, read in _readers(DEAD).items()},
 }
-_TIMES, _NUMBERS = _named(Kind.TIME), _named(Kind.NUMBER)
+_TIMES, _NUMBERS = _named(FieldKind.TIME), _named(FieldKind.NUMBER)
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "redelivered": ("true", "false"),
     "state": STATES,
@@ -87,7 +87,7 @@ def parse_conditions(texts: Sequence[str], now: int) -> Condition:
 
 
 def parse_message_conditions(texts: Sequence[str], now: int) -> MessageCondition:
-    """The same for messages, which have other fields.
+    """Compile conditions on messages, which have other fields.
 
     `dead.source` is an address; compared with a name, it is the name that the address begins with.
     """
@@ -132,7 +132,7 @@ def _check_operator(text: str, symbol: str) -> None:
 
 
 def _check_value(field: str, value: str) -> None:
-    """Refuse what a field never is, which no record could equal."""
+    """Raise BadInput for a value that the field never has."""
     if value == "null":
         return
     if field in _NUMBERS and _number(value) is None:
@@ -163,19 +163,19 @@ def _found_in_value(record: Record | Message, path: ValuePath) -> Any:
     if record.value is None:
         return None
     try:
-        found = path.find(parse_json(record.value))
+        value = path.find(parse_json(record.value))
     except BadInput:
         # A value that is not JSON has no fields.
         return None
-    return None if found is MISSING else found
+    return None if value is MISSING else value
 
 
 def _pattern(read: _Read, text: str, *, wanted: bool) -> Callable[[Any], bool]:
     pattern = Pattern(text)
 
     def holds(record: Any) -> bool:
-        found = read(record)
-        is_there = found is not None and pattern.is_in(_shown(found), record.address)
+        field = read(record)
+        is_there = field is not None and pattern.is_in(_shown(field), record.address)
         return is_there is wanted
 
     return holds
@@ -186,12 +186,12 @@ def _comparison(read: _Read, symbol: str, value: str) -> Callable[[Any], bool]:
     number = _number(value)
 
     def holds(record: Any) -> bool:
-        found = read(record)
-        if found is None and value != "null":
+        field = read(record)
+        if field is None and value != "null":
             return symbol == "!="
-        if isinstance(found, int | float) and not isinstance(found, bool):
-            return symbol == "!=" if number is None else compare(found, number)
-        return compare(_shown(found), value)
+        if isinstance(field, int | float) and not isinstance(field, bool):
+            return symbol == "!=" if number is None else compare(field, number)
+        return compare(_shown(field), value)
 
     return holds
 
@@ -209,5 +209,5 @@ def _number(text: str) -> int | float | None:
     return None if number != number else number
 
 
-def _shown(found: Any) -> str:
-    return found if isinstance(found, str) else to_json(found)
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else to_json(value)

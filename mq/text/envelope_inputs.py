@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from mq.text.envelopes import DEAD, HOP, LEASE, MESSAGE, RECORD, Envelope, Field, Kind
+from mq.text.envelopes import DEAD, HOP, LEASE, MESSAGE, RECORD, Envelope, EnvelopeField, FieldKind
 from mq.text.headers import check_header, encode
 from mq.text.strict_json import member_source, parse_json
 from store.model.dead_letters import Dead, Hop, Reason
@@ -191,22 +191,22 @@ def _all_parsed(table: Envelope[Any], document: Mapping[str, Any]) -> dict[str, 
     return {field.name: _parsed(field, document) for field in table.fields}
 
 
-def _parsed(field: Field, document: Mapping[str, Any]) -> Any:
+def _parsed(field: EnvelopeField, document: Mapping[str, Any]) -> Any:
     """Read a field of a dead letter as its table says; raises BadInput."""
     value = document.get(field.name)
-    if field.kind is Kind.HOPS:
+    if field.kind is FieldKind.HOPS:
         return _hops(document.get(field.name, []))
-    if field.kind is Kind.NUMBER:
+    if field.kind is FieldKind.NUMBER:
         return _number(field.name, document.get(field.name, 0))
-    if field.kind is Kind.CHOICE:
+    if field.kind is FieldKind.CHOICE:
         return _reason(value)
     if value is None and field.is_optional:
         return None
     if not isinstance(value, str):
         raise BadInput(f"the field {field.name!r} of a dead letter is missing, or is no text")
-    if field.kind is Kind.TIME:
+    if field.kind is FieldKind.TIME:
         return parse_time(value, 0)
-    return parse_duration(value) if field.kind is Kind.DURATION else value
+    return parse_duration(value) if field.kind is FieldKind.DURATION else value
 
 
 def _hops(hops: Any) -> tuple[Hop, ...]:

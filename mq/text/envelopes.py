@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 DAMAGE_MARK = "(damaged)"
 
 
-class Kind(Enum):
-    """What a field holds, which decides how it is written and read."""
+class FieldKind(Enum):
+    """The kind of value that a field holds, which decides how it is written and read."""
 
     TEXT = auto()
     CHOICE = auto()
@@ -37,11 +37,11 @@ class Kind(Enum):
     HOPS = auto()
 
 
-class Field(NamedTuple):
+class EnvelopeField(NamedTuple):
     """A field of an envelope; `letter` stands for it in a format."""
 
     name: str
-    kind: Kind = Kind.TEXT
+    kind: FieldKind = FieldKind.TEXT
     letter: str = ""
     is_optional: bool = False
 
@@ -49,12 +49,12 @@ class Field(NamedTuple):
 class Envelope(Generic[Row]):
     """The fields of a thing, in the order in which they are written."""
 
-    def __init__(self, *fields: Field) -> None:
+    def __init__(self, *fields: EnvelopeField) -> None:
         self.fields = fields
         self._names = [field.name for field in fields]
         self._values = attrgetter(*self._names)
-        self._times = [field.name for field in fields if field.kind is Kind.TIME]
-        self._bytes = [field.name for field in fields if field.kind is Kind.BYTES]
+        self._times = [field.name for field in fields if field.kind is FieldKind.TIME]
+        self._bytes = [field.name for field in fields if field.kind is FieldKind.BYTES]
 
     def document(self, row: Row) -> dict[str, Any]:
         """Return the JSON object of a row; bytes that are not UTF-8 stand in a `_base64` field."""
@@ -81,7 +81,7 @@ class Envelope(Generic[Row]):
         fields |= {f"dead.{field.name}": field for field in DEAD.fields}
         return [_column(name, fields.get(name)) for name in names.split()]
 
-    def letters(self) -> Mapping[str, Field]:
+    def letters(self) -> Mapping[str, EnvelopeField]:
         """Return the fields that have a letter, by it."""
         return {field.letter: field for field in self.fields if field.letter}
 
@@ -116,51 +116,53 @@ class MessageEnvelope(Envelope["Message"]):
 
 
 RECORD: Envelope[Record] = Envelope(
-    Field("topic", letter="t"),
-    Field("partition", Kind.NUMBER, "p"),
-    Field("offset", Kind.NUMBER, "o"),
-    Field("timestamp", Kind.TIME, "T"),
-    Field("key", Kind.BYTES, "k"),
-    Field("headers", Kind.HEADERS, "h"),
-    Field("value", Kind.BYTES, "s"),
+    EnvelopeField("topic", letter="t"),
+    EnvelopeField("partition", FieldKind.NUMBER, "p"),
+    EnvelopeField("offset", FieldKind.NUMBER, "o"),
+    EnvelopeField("timestamp", FieldKind.TIME, "T"),
+    EnvelopeField("key", FieldKind.BYTES, "k"),
+    EnvelopeField("headers", FieldKind.HEADERS, "h"),
+    EnvelopeField("value", FieldKind.BYTES, "s"),
 )
 LEASE: Envelope[Any] = Envelope(
-    Field("receipt"), Field("lease_expires", Kind.TIME), Field("holder")
+    EnvelopeField("receipt"),
+    EnvelopeField("lease_expires", FieldKind.TIME),
+    EnvelopeField("holder"),
 )
 SHARED: Envelope[SharedRecord] = Envelope(
     *RECORD.fields,
-    Field("deliveries", Kind.NUMBER),
-    Field("state", Kind.CHOICE),
+    EnvelopeField("deliveries", FieldKind.NUMBER),
+    EnvelopeField("state", FieldKind.CHOICE),
     *LEASE.fields,
 )
 MESSAGE = MessageEnvelope(
-    Field("queue", letter="t"),
-    Field("id"),
-    Field("sequence", Kind.NUMBER, "o"),
-    Field("timestamp", Kind.TIME, "T"),
-    Field("message_group", is_optional=True),
-    Field("priority", Kind.NUMBER),
-    Field("headers", Kind.HEADERS, "h"),
-    Field("key", Kind.BYTES, "k"),
-    Field("value", Kind.BYTES, "s"),
-    Field("deliveries", Kind.NUMBER, "d"),
-    Field("redelivered", Kind.FLAG),
-    Field("state", Kind.CHOICE),
+    EnvelopeField("queue", letter="t"),
+    EnvelopeField("id"),
+    EnvelopeField("sequence", FieldKind.NUMBER, "o"),
+    EnvelopeField("timestamp", FieldKind.TIME, "T"),
+    EnvelopeField("message_group", is_optional=True),
+    EnvelopeField("priority", FieldKind.NUMBER),
+    EnvelopeField("headers", FieldKind.HEADERS, "h"),
+    EnvelopeField("key", FieldKind.BYTES, "k"),
+    EnvelopeField("value", FieldKind.BYTES, "s"),
+    EnvelopeField("deliveries", FieldKind.NUMBER, "d"),
+    EnvelopeField("redelivered", FieldKind.FLAG),
+    EnvelopeField("state", FieldKind.CHOICE),
 )
 DEAD = DeadEnvelope(
-    Field("source"),
-    Field("reason", Kind.CHOICE),
-    Field("at", Kind.TIME),
-    Field("deliveries", Kind.NUMBER),
-    Field("error", is_optional=True),
-    Field("hops", Kind.HOPS),
+    EnvelopeField("source"),
+    EnvelopeField("reason", FieldKind.CHOICE),
+    EnvelopeField("at", FieldKind.TIME),
+    EnvelopeField("deliveries", FieldKind.NUMBER),
+    EnvelopeField("error", is_optional=True),
+    EnvelopeField("hops", FieldKind.HOPS),
 )
 HOP = HopEnvelope(
-    Field("source"),
-    Field("reason", Kind.CHOICE),
-    Field("count", Kind.NUMBER),
-    Field("at", Kind.TIME),
-    Field("ttl", Kind.DURATION, is_optional=True),
+    EnvelopeField("source"),
+    EnvelopeField("reason", FieldKind.CHOICE),
+    EnvelopeField("count", FieldKind.NUMBER),
+    EnvelopeField("at", FieldKind.TIME),
+    EnvelopeField("ttl", FieldKind.DURATION, is_optional=True),
 )
 
 
@@ -181,7 +183,7 @@ def _damage(remains: Remains) -> dict[str, Any]:
 
 
 def _in_base64(document: dict[str, Any], name: str) -> dict[str, Any]:
-    """Put another field in the place of one, among the others."""
+    """Replace a field by its Base64, at the same place in the order."""
     return {
         f"{name}_base64" if key == name else key: _base64(value) if key == name else value
         for key, value in document.items()
@@ -194,11 +196,11 @@ def _base64(data: bytes) -> str:
     return b64encode(data).decode()
 
 
-def _column(name: str, field: Field | None) -> Column[Any]:
+def _column(name: str, field: EnvelopeField | None) -> Column[Any]:
     if field is None:
         return Column(name, lambda row: getattr(row, name))
     cell = _cell(field)
-    is_right = field.kind is Kind.NUMBER
+    is_right = field.kind is FieldKind.NUMBER
     if name.startswith("dead."):
         return Column(field.name, lambda row: row.dead and cell(row.dead), right=is_right)
     if name == "value":
@@ -206,13 +208,13 @@ def _column(name: str, field: Field | None) -> Column[Any]:
     return Column(name, cell, right=is_right)
 
 
-def _cell(field: Field) -> Callable[[Any], Any]:
+def _cell(field: EnvelopeField) -> Callable[[Any], Any]:
     name, kind, *_ = field
-    if kind is Kind.BYTES:
+    if kind is FieldKind.BYTES:
         return lambda row: cell_text(getattr(row, name))
-    if kind is Kind.HEADERS:
+    if kind is FieldKind.HEADERS:
         return lambda row: getattr(row, name) or None
-    if kind is Kind.TIME:
+    if kind is FieldKind.TIME:
         return lambda row: _time(getattr(row, name))
     return attrgetter(name)
 

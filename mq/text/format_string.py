@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mq.text.envelopes import RECORD, Envelope, Field, Kind
+from mq.text.envelopes import RECORD, Envelope, EnvelopeField, FieldKind
 from mq.text.headers import format_header
 from store.model.errors import BadInput
 from store.model.text import printable, printable_bytes
@@ -65,14 +65,14 @@ def _literal(token: re.Match[str]) -> bytes:
     raise BadInput(f"\\{escape} is an unknown escape", hint=_HINT)
 
 
-def _writer(field: Field, *, terminal: bool) -> Writer:
+def _writer(field: EnvelopeField, *, terminal: bool) -> Writer:
     name, kind, *_ = field
-    if kind is Kind.NUMBER or kind is Kind.TIME:
+    if kind is FieldKind.NUMBER or kind is FieldKind.TIME:
         return lambda row: b"%d" % getattr(row, name)
-    if kind is Kind.HEADERS:
+    if kind is FieldKind.HEADERS:
         shown = printable if terminal else str
         return lambda row: shown(_headers_text(row)).encode(errors="backslashreplace")
-    if kind is not Kind.BYTES:
+    if kind is not FieldKind.BYTES:
         return lambda row: getattr(row, name).encode()
     if terminal:
         is_block = name == "value"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mq.text.strict_json import ValuePath
 
     class ByteStream(Protocol):
-        """What records are read from: `sys.stdin.buffer`, a file opened with "rb", `io.BytesIO`."""
+        """A stream of records: `sys.stdin.buffer`, a file opened with "rb", `io.BytesIO`."""
 
         def read(self, size: int = -1, /) -> bytes:
             """Read up to that many bytes."""
@@ -38,7 +38,7 @@ class Framing(StrEnum):
 
 
 class InputForm(NamedTuple):
-    """How input becomes records.
+    """The way from input to records.
 
     `key_delimiter` splits key from value at its first occurrence, as kcat's -K does: a line
     without it has no key. `key_from` and `timestamp_from` lead into a JSON value. With `messages`
@@ -52,7 +52,7 @@ class InputForm(NamedTuple):
     messages: bool = False
 
     def checked(self) -> "InputForm":
-        """This form; raises BadInput when it contradicts itself."""
+        """Return this form; raises BadInput when it contradicts itself."""
         if self.key_delimiter is not None:
             if not self.key_delimiter:
                 raise BadInput("the key delimiter is empty")
@@ -90,8 +90,8 @@ def _draft(item: bytes, form: InputForm) -> NewRecord:
     if form.framing is Framing.NDJSON:
         return _envelope_parser(form)(item)
     if form.key_delimiter is not None:
-        key, found, value = item.partition(form.key_delimiter)
-        if found:
+        key, delimiter, value = item.partition(form.key_delimiter)
+        if delimiter:
             return NewRecord(value, key)
     return NewRecord(item)
 
@@ -124,14 +124,14 @@ def _with_fields_from_value(record: NewRecord, form: InputForm) -> NewRecord:
 def _required(document: Any, path: "ValuePath") -> Any:
     from mq.text.strict_json import MISSING
 
-    found = path.find(document)
-    if found is MISSING:
+    value = path.find(document)
+    if value is MISSING:
         raise BadInput(f"there is no {path.text}")
-    return found
+    return value
 
 
-def _as_key(found: Any) -> str | None:
-    return found if found is None or isinstance(found, str) else to_json(found)
+def _as_key(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else to_json(value)
 
 
 def _split(stream: "ByteStream", delimiter: bytes, noun: str) -> Iterator[bytes]:

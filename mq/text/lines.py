@@ -26,7 +26,7 @@ class Lines(NamedTuple, Generic[Row]):
 
 
 def cut(data: bytes | None, width: int) -> str:
-    """A key or value for a person: at most `width` characters, made harmless."""
+    """Shorten a key or value for a person: at most `width` characters, made harmless."""
     if data is None:
         return "-"
     # No character takes more than 4 bytes.
@@ -90,7 +90,7 @@ def _address(record: Any) -> bytes:
 
 
 def tsv_lines(context: Context, columns: Sequence[Column[Row]]) -> Lines[Row]:
-    """Rows of a table in TSV."""
+    """Return how the rows of a table are written in TSV."""
     output = context.output
     return Lines(
         lambda record: output.tsv_line(columns, record).encode() + b"\n",

@@ -119,7 +119,7 @@ def message_table(messages: list[Message]) -> list[Column[Message]]:
 
 
 def _width(column: Column[Message], messages: list[Message]) -> int:
-    """How wide a column becomes, with the gap behind it."""
+    """Return how wide a column becomes, with the gap behind it."""
     return max([len(column.header), *(len(column.shown(message)) for message in messages)]) + 1
 
 

@@ -15,7 +15,7 @@ _MOST_DIGITS = 18
 
 
 class _Missing:
-    """What a path gives that leads nowhere."""
+    """The result of a path that leads nowhere."""
 
 
 MISSING: Final = _Missing()
@@ -40,7 +40,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def member_source(text: str, name: str) -> str:
-    """The compact source text of one member of a JSON object, its numbers digit by digit.
+    """Return the compact source of a member of a JSON object, its numbers digit by digit.
 
     The text must be an object that `parse_json` accepts, with that member in it.
     """
@@ -66,7 +66,7 @@ class ValuePath:
         self.text = text
 
     def find(self, document: Any) -> Any:
-        """What the path leads to in a parsed JSON value, or `MISSING`."""
+        """Return what the path leads to in a parsed JSON value, or `MISSING`."""
         for step in self._steps:
             if isinstance(document, dict) and step in document:
                 document = document[step]
@@ -83,8 +83,8 @@ def _index(step: str) -> int:
 
 
 def _after_whitespace(text: str, position: int) -> int:
-    found = _WHITESPACE.match(text, position)
-    return found.end() if found else position
+    match = _WHITESPACE.match(text, position)
+    return match.end() if match else position
 
 
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

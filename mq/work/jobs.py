@@ -44,7 +44,7 @@ class Job:
         self, command: Sequence[str], environment: Mapping[str, str | bytes], value: bytes | None,
         timeout: float, relay: Callable[[str], None],
     ) -> None:  # fmt: skip
-        # A file needs nobody to feed it; a pipe that the command does not read would fill up.
+        # A pipe that the command does not read would fill up, and a file needs no feeding.
         with TemporaryFile() as stdin:
             stdin.write(value or b"")
             stdin.seek(0)
@@ -84,7 +84,7 @@ class Job:
 
     @property
     def error(self) -> str | None:
-        """What went wrong, once it is over: its last line of stderr or how it ended."""
+        """Return what went wrong, once it is over: its last line of stderr or how it ended."""
         if self._has_timed_out:
             return f"timed out after {format_duration(round(self._timeout * 1000))}"
         if not self._process.returncode:
@@ -100,7 +100,7 @@ class Job:
 
 
 def environment(store: str) -> dict[str, str]:
-    """What every command finds in its environment, without what an outer `mq work` put there."""
+    """Return the environment of every command, without what an outer `mq work` put there."""
     kept = {
         name: text
         for name, text in os.environ.items()
@@ -110,25 +110,27 @@ def environment(store: str) -> dict[str, str]:
 
 
 def variables(item: Record | SharedRecord | Message, deliveries: int) -> dict[str, str | bytes]:
-    """What the environment tells of one record or message; a NUL can't be in there."""
-    found: dict[str, str | bytes | None] = {
+    """Return the variables that describe a record or message; a NUL can't be in there."""
+    variables: dict[str, str | bytes | None] = {
         "MQ_ADDRESS": item.address,
         "MQ_KEY": item.key,
         "MQ_DELIVERIES": str(deliveries),
     }
     if isinstance(item, Record | SharedRecord):
-        found |= {
+        variables |= {
             "MQ_TOPIC": item.topic,
             "MQ_PARTITION": str(item.partition),
             "MQ_OFFSET": str(item.offset),
         }
     else:
-        found |= {"MQ_QUEUE": item.queue, "MQ_ID": item.id}
+        variables |= {"MQ_QUEUE": item.queue, "MQ_ID": item.id}
     if not isinstance(item, Record):
-        found["MQ_RECEIPT"] = item.receipt
+        variables["MQ_RECEIPT"] = item.receipt
     for name, value in item.headers.items():
-        found[_HEADER_PREFIX + re.sub("[^A-Z0-9]", "_", name.upper())] = _header_text(value)
-    return {name: text for name, text in found.items() if text is not None and not _has_nul(text)}
+        variables[_HEADER_PREFIX + re.sub("[^A-Z0-9]", "_", name.upper())] = _header_text(value)
+    return {
+        name: text for name, text in variables.items() if text is not None and not _has_nul(text)
+    }
 
 
 def _header_text(value: HeaderValue) -> str:

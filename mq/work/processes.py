@@ -43,7 +43,7 @@ def start(
 
 
 def signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Send a signal to the command and what it started; whether anybody was left to get it."""
+    """Send a signal to the command and what it started; return whether any process got it."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
@@ -52,7 +52,7 @@ def signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Tell a command and what it started to end, and kill what does not."""
+    """Tell a command and what it started to end, and kill those that do not."""
     signal_group(process, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(LAST_WORDS)
@@ -60,7 +60,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def describe_end(status: int) -> str:
-    """How a command ended, by its return code: `exit status 3`, `killed by SIGKILL`."""
+    """Describe how a command ended, by its return code: `exit status 3`, `killed by SIGKILL`."""
     if status >= 0:
         return f"exit status {status}"
     try:

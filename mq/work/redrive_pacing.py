@@ -1,4 +1,4 @@
-"""A redrive that takes its time: so many a second, and first a few whose fate decides."""
+"""A redrive at a limited rate, and one of a few canaries that are tried first."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Pace:
         self._counted_at: float | None = None
 
     def take(self, now: float) -> int:
-        """How many may go now, in seconds of any steady clock."""
+        """Return how many may go now, in seconds of any steady clock."""
         if self._counted_at is not None:
             earned = (now - self._counted_at) * self._rate
             self._allowed = min(self._allowed + earned, self._burst)
@@ -52,7 +52,7 @@ class Pace:
         return number
 
     def pause(self) -> float:
-        """How many seconds until the next may go."""
+        """Return how many seconds to wait until the next may go."""
         return max((1.0 - self._allowed) / self._rate, _SHORTEST_PAUSE)
 
 
@@ -81,9 +81,9 @@ class PacedRedrive:
             done = 0
             while done < len(planned):
                 number = len(planned) if pace is None else pace.take(monotonic())
-                next_ones = planned[done : done + number]
-                for part in cut([one.size for one in next_ones]):
-                    self._move_at_once(next_ones[part])
+                part_planned = planned[done : done + number]
+                for part in cut([letter.size for letter in part_planned]):
+                    self._move_at_once(part_planned[part])
                     progress.advance(part.stop - part.start)
                     self._stop_if_told()
                 done += number
@@ -91,32 +91,32 @@ class PacedRedrive:
                     self._wait(pace.pause(), lambda: False)
                     self._stop_if_told()
 
-    def try_out(self, planned: Sequence[Moved], patience: float) -> None:
+    def try_out(self, planned: Sequence[Moved], timeout: float) -> None:
         """Move these and wait until none is left where it went.
 
-        Raises MqError when one becomes a dead letter again, TimedOut after `patience` seconds.
+        Raises MqError when one becomes a dead letter again, TimedOut after `timeout` seconds.
         """
         self._move_at_once(planned)
         if self.batch is None:
             return
-        deadline = monotonic() + patience
+        deadline = monotonic() + timeout
         while True:
-            found = self._store.became_of_redrive(self.batch)
-            if back := [one for one in found if one.dead_letter is not None]:
-                raise _came_back(back, len(found))
-            waiting = sum(one.is_present for one in found)
+            canaries = self._store.became_of_redrive(self.batch)
+            if back := [canary for canary in canaries if canary.dead_letter is not None]:
+                raise _came_back(back, len(canaries))
+            waiting = sum(canary.is_present for canary in canaries)
             if not waiting:
                 return
             if monotonic() >= deadline:
                 raise TimedOut(
-                    f"{waiting} of {len(found)} canaries are still not done with",
+                    f"{waiting} of {len(canaries)} canaries are still not done with",
                     hint="is anybody working on them? --canary-timeout waits longer",
                 )
             self._wait(deadline - monotonic(), partial(self._has_changed, self._store.changed()))
             self._stop_if_told()
 
     def _move_at_once(self, planned: Sequence[Moved]) -> None:
-        sequences = [one.sequence for one in planned]
+        sequences = [letter.sequence for letter in planned]
         if not sequences:
             return
         done = self._store.redrive_more(self._queue, sequences, self._to, self.batch)
@@ -145,9 +145,11 @@ class PacedRedrive:
 
 
 def _came_back(back: Sequence[Redriven], sent: int) -> MqError:
-    names = "; ".join(
-        f"{one.dead_letter} (id {one.id}{'' if one.error is None else f': {one.error}'})"
-        for one in back
-    )
-    told = "1 of 1 canary" if sent == 1 else f"{len(back)} of {sent} canaries"
-    return MqError(f"{told} came back: {names}")
+    names = "; ".join(map(_named, back))
+    number = "1 of 1 canary" if sent == 1 else f"{len(back)} of {sent} canaries"
+    return MqError(f"{number} came back: {names}")
+
+
+def _named(canary: Redriven) -> str:
+    error = "" if canary.error is None else f": {canary.error}"
+    return f"{canary.dead_letter} (id {canary.id}{error})"

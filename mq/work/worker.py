@@ -1,4 +1,4 @@
-"""Running a command once per record or message, several at a time, and telling what became of it.
+"""Running a command once per record or message, several at a time, and settling it.
 
 All of it happens in one thread: it waits until a command ends, something is there to be taken, a
 signal comes, or a sign of life is due.
@@ -36,8 +36,7 @@ from store.model.errors import (
 if TYPE_CHECKING:
     from store.engine.broker import Broker
 
-
-# What a doubled retry delay grows to at most, in seconds.
+# The most that a doubled retry delay grows to, in seconds.
 LONGEST_RETRY_DELAY = 3600.0
 # How long between looks at whether commands that were told to end have ended, in seconds.
 _A_MOMENT = 0.002
@@ -45,7 +44,7 @@ _DAMAGED = "it is damaged: its checksum does not match"
 
 
 class OnFailure(StrEnum):
-    """What becomes of a record or message whose command failed."""
+    """The fate of a record or message whose command failed."""
 
     RETRY = "retry"
     DEAD_LETTER = "dead-letter"
@@ -66,7 +65,7 @@ class Policy:
     once: bool
 
     def delay(self, deliveries: int) -> float | None:
-        """What is waited after so many deliveries: the retry delay, doubled each time."""
+        """Return the retry delay after so many deliveries, doubled each time."""
         if self.retry_delay is None:
             return None
         doubled: float = self.retry_delay * 2 ** min(deliveries - 1, 60)
@@ -102,7 +101,7 @@ class Worker(Generic[Item]):
         self._is_exhausted = False
 
     def run(self) -> None:
-        """Work until a signal, with `once` until all was tried; raises what on-failure stops at."""
+        """Work until a signal, with `once` until all was tried; raises the failure it stops at."""
         with self._source:
             try:
                 while not self._is_over():

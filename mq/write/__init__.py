@@ -1,1 +1,1 @@
-"""Storing what is given: inputs, destinations, and batches each confirmed."""
+"""Storing input: where it comes from, where it goes, and batches that are confirmed."""

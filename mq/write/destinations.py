@@ -1,4 +1,4 @@
-"""Where `mq produce` and `mq publish` store what they read, and a topic as such a place."""
+"""Where `mq produce` and `mq publish` store what they read, and a topic as one such thing."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class FarAhead:
                 self._furthest = max(self._furthest, time)
 
     def warnings(self, noun: str) -> Iterator[str]:
-        """What is wrong with them, and where the way out stands."""
+        """Warn of them, and name the command that helps."""
         if self._number:
             yield (
                 f"{counted(self._number, noun)} with a time in the future, up to"

@@ -1,4 +1,4 @@
-"""How `mq produce` and `mq publish` store their input, and tell what was stored."""
+"""How `mq produce` and `mq publish` store their input, and say what was stored."""
 
 import signal
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def message_defaults(
     priority: int | None,
     ttl: str | None,
 ) -> MessageDefaults:
-    """What options say of every message; raises BadInput."""
+    """Return what options say of every message; raises BadInput."""
     return MessageDefaults(_seconds(delay), message_group, dedup_id, priority, _seconds(ttl))
 
 
@@ -52,7 +52,7 @@ def _seconds(duration: str | None) -> float | None:
 def input_form(
     framing: Framing, key_delimiter: str | None, key_from: str | None, timestamp_from: str | None
 ) -> InputForm:
-    """How the input is to be read; raises BadInput."""
+    """Return how the input is to be read; raises BadInput."""
     delimiter = None
     if key_delimiter is not None:
         from mq.text.format_string import parse_delimiter
@@ -107,8 +107,8 @@ def store_input(
         skipped = counted(loader.skipped, destination.noun)
         context.diagnostics.note(f"skipped {skipped} that {request.producer} stored before")
     if destination.duplicates:
-        told = counted(destination.duplicates, "duplicate")
-        context.diagnostics.note(f"{told} of messages sent before; not stored again")
+        duplicates = counted(destination.duplicates, "duplicate")
+        context.diagnostics.note(f"{duplicates} of messages sent before; not stored again")
     context.diagnostics.success(f"{_stored(loader, destination)} in {destination.name}")
 
 
@@ -134,7 +134,7 @@ def _records(
 
 
 def _measure(progress: Progress, file: "InputFile") -> None:
-    """Have the bytes that were read of a file tell how far it is; a pipe's end is not known."""
+    """Measure progress by the bytes read of a file; the end of a pipe is not known."""
     size = regular_size(file)
     if size:
         progress.measure(lambda: file.tell() / size)

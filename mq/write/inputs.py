@@ -13,7 +13,7 @@ from store.model.errors import BadInput
 from store.model.topics import Headers, NewRecord
 
 Named = Iterator[tuple[str, NewRecord]]
-"""Records with what errors call them, such as `line 17`; empty where there is only one."""
+"""Records with their names in errors, such as `line 17`; empty where there is only one."""
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class PromptInput:
-    """A stream of bytes that says so before a read has to wait for somebody to write more."""
+    """A stream of bytes that says so before a read has to wait for more."""
 
     def __init__(self, file: "InputFile", before_waiting: Callable[[], None]) -> None:
         self._file = file
@@ -56,7 +56,7 @@ class PromptInput:
 
 
 class RecordDefaults(NamedTuple):
-    """What the command line says of every record, in place of what the input says."""
+    """Fields that the command line sets in every record, in place of the input's."""
 
     key: bytes | None
     headers: Headers
@@ -76,7 +76,7 @@ class RecordDefaults(NamedTuple):
 
 
 class MessageDefaults(NamedTuple):
-    """What the command line says of every message, in place of what the input says.
+    """Fields that the command line sets in every message, in place of the input's.
 
     `delay` and `ttl` are in seconds.
     """
@@ -122,7 +122,7 @@ class KnownPartitions:
 
 
 def from_values(values: Sequence[str], form: InputForm) -> Named:
-    """A record from each argument, whatever bytes it has."""
+    """Read a record from each argument, whatever bytes it has."""
     if form.framing is not Framing.NDJSON:
         form = form._replace(framing=Framing.WHOLE)
     for number, value in enumerate(values, 1):
@@ -135,7 +135,7 @@ def from_values(values: Sequence[str], form: InputForm) -> Named:
 
 
 def from_file(file: "InputFile", form: InputForm, before_waiting: Callable[[], None]) -> Named:
-    """The records in a file, which may be a pipe that somebody still writes to."""
+    """Read the records of a file, which may be a pipe that is still written to."""
     nouns = {Framing.NUL: "record", Framing.WHOLE: ""}
     noun = nouns.get(form.framing, "line")
     for number, record in read_records(PromptInput(file, before_waiting), form):
@@ -144,7 +144,7 @@ def from_file(file: "InputFile", form: InputForm, before_waiting: Callable[[], N
 
 @contextmanager
 def opened(path: str | None) -> "Iterator[InputFile]":
-    """The file at that path, or stdin without one and for `-`; raises BadInput."""
+    """Open the file at that path, or stdin without one and for `-`; raises BadInput."""
     source = 0 if path is None or path == "-" else path
     if source == 0:
         require_open()
@@ -157,20 +157,20 @@ def opened(path: str | None) -> "Iterator[InputFile]":
 
 
 def regular_size(file: "InputFile") -> int | None:
-    """How many bytes a file has; None for a pipe or a terminal, which has no size."""
+    """Return how many bytes a file has; None for a pipe or a terminal, which has no size."""
     import stat
 
-    found = os.fstat(file.fileno())
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def changed(records: Named, change: Callable[[NewRecord], NewRecord]) -> Named:
-    """The records, each after a change."""
+    """Change each record."""
     return ((name, change(record)) for name, record in records)
 
 
 def named_error(name: str, error: BadInput) -> BadInput:
-    """The error, saying first which record it is about."""
+    """Return the error with the name of its record in front."""
     return BadInput(f"{name}: {error.message}" if name else error.message, error.hint)
 
 

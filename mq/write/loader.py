@@ -53,8 +53,8 @@ class Loader(Generic[Id]):
         except MqError as error:
             if self.stored:
                 before = f"{counted(self.stored, self._destination.noun)} before it"
-                told = f"{before} {'is' if self.stored == 1 else 'are'} stored"
-                error.args = (f"{error.message}; {told}",)
+                sentence = f"{before} {'is' if self.stored == 1 else 'are'} stored"
+                error.args = (f"{error.message}; {sentence}",)
             raise
 
     def flush(self) -> None:
@@ -64,7 +64,7 @@ class Loader(Generic[Id]):
         try:
             self._store_pending()
         except BaseException as error:
-            # A signal that waited tells less than what failed.
+            # The failure tells more than a signal that waited.
             with suppress(KeyboardInterrupt):
                 self._interrupts.release()
             if isinstance(error, BadRecord):
