@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from shlex import quote
+
+from store.model.action_texts import as_command
+from store.model.actions import Step
 
 
 class Severity(StrEnum):
@@ -25,7 +27,7 @@ STORE = "store"
 class Diagnosis:
     """One thing that the doctor found: where, by which numbers, why it matters, what mends it.
 
-    `code` is a stable word for scripts; `do` are commands, the best first.
+    `code` is a stable word for scripts; `fixes` are what can be done, the best first.
     """
 
     severity: Severity
@@ -33,7 +35,12 @@ class Diagnosis:
     address: str
     evidence: str
     why: str
-    do: tuple[str, ...] = ()
+    fixes: tuple[Step, ...] = ()
+
+    @property
+    def do(self) -> tuple[str, ...]:
+        """The fixes as commands that can be run as they stand."""
+        return tuple(map(as_command, self.fixes))
 
     @property
     def is_alarm(self) -> bool:
@@ -41,26 +48,21 @@ class Diagnosis:
         return self.severity in {Severity.CRITICAL, Severity.WARNING}
 
 
-def critical(code: str, address: str, evidence: str, why: str, *do: str) -> Diagnosis:
+def critical(code: str, address: str, evidence: str, why: str, *fixes: Step) -> Diagnosis:
     """Messages are lost, stuck or about to go."""
-    return Diagnosis(Severity.CRITICAL, code, address, evidence, why, do)
+    return Diagnosis(Severity.CRITICAL, code, address, evidence, why, fixes)
 
 
-def warning(code: str, address: str, evidence: str, why: str, *do: str) -> Diagnosis:
+def warning(code: str, address: str, evidence: str, why: str, *fixes: Step) -> Diagnosis:
     """It goes well until something happens."""
-    return Diagnosis(Severity.WARNING, code, address, evidence, why, do)
+    return Diagnosis(Severity.WARNING, code, address, evidence, why, fixes)
 
 
-def advice(code: str, address: str, evidence: str, why: str, *do: str) -> Diagnosis:
+def advice(code: str, address: str, evidence: str, why: str, *fixes: Step) -> Diagnosis:
     """It could be better."""
-    return Diagnosis(Severity.ADVICE, code, address, evidence, why, do)
+    return Diagnosis(Severity.ADVICE, code, address, evidence, why, fixes)
 
 
 def in_order(code: str, address: str, evidence: str, why: str) -> Diagnosis:
     """It was looked at, and is as it should be."""
     return Diagnosis(Severity.OK, code, address, evidence, why)
-
-
-def command(*words: str) -> str:
-    """A command line of mq that can be run as it stands."""
-    return " ".join(["mq", *(quote(word) for word in words)])

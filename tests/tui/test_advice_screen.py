@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from store import Diagnosis, Severity, Store
+from store.model.actions import Vacuum, Verify
 from store.model.clock import ManualClock
 from tests.tui.conftest import HOSTILE, Person
 from tui.screens.advice import finding_lines, finding_rows
@@ -42,11 +43,12 @@ def test_what_is_in_order_is_hidden_among_faults(stalled: Store, run: Run) -> No
 
 
 def test_a_finding_shows_severity_place_evidence_and_the_first_command() -> None:
-    finding = Diagnosis(Severity.WARNING, "no_dlq", "emails", "no DLQ", "it returns", ("mq a", "b"))
+    steps = (Vacuum(), Verify())
+    finding = Diagnosis(Severity.WARNING, "no_dlq", "emails", "no DLQ", "it returns", steps)
 
     (row,) = finding_rows([finding])
 
-    assert [plain(cell) for cell in row.cells] == ["▲ warning", "emails", "no DLQ", "mq a  +1"]
+    assert [plain(cell) for cell in row.cells] == ["▲ warning", "emails", "no DLQ", "mq vacuum  +1"]
 
 
 def test_a_finding_is_wrapped_to_the_width_and_harmless() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from math import ceil, log2
 from typing import NamedTuple
 
+from store.model.addresses import Kind
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases.rows import Lease
 
@@ -26,7 +27,7 @@ class ProcessingTimes(NamedTuple):
     """What a reader's messages took from lease to ack, in milliseconds, and how many were timed."""
 
     reader: str
-    kind: str
+    kind: Kind
     lease: int
     samples: int
     median: int
@@ -80,7 +81,7 @@ def longest_in(bucket: int) -> int:
 
 def every(tx: Snapshot) -> list[ProcessingTimes]:
     """What is known of every reader's processing times."""
-    counts: dict[tuple[str, str, int], list[tuple[int, int]]] = {}
+    counts: dict[tuple[str, Kind, int], list[tuple[int, int]]] = {}
     for name, kind, lease, bucket, count in tx.rows(
         "select r.name, r.kind, r.lease, t.bucket, t.count from mq_processing_times t"
         " join mq_readers r on r.id = t.reader order by r.name, t.bucket"
@@ -90,7 +91,7 @@ def every(tx: Snapshot) -> list[ProcessingTimes]:
 
 
 def _summary(
-    name: str, kind: str, lease: int, buckets: Sequence[tuple[int, int]]
+    name: str, kind: Kind, lease: int, buckets: Sequence[tuple[int, int]]
 ) -> ProcessingTimes:
     samples = sum(count for _, count in buckets)
     return ProcessingTimes(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from store.model.addresses import OFFSET_MASK
-from store.model.diagnoses import Diagnosis, command, critical
+from store.model.actions import PurgeMessage, SkipRecord, Step
+from store.model.addresses import OFFSET_MASK, Address
+from store.model.diagnoses import Diagnosis, critical
 from store.sqlite import log
 from store.sqlite.file.database import Snapshot
 
@@ -24,17 +25,17 @@ def examine(tx: Snapshot) -> Iterator[Diagnosis]:
         offset = record & OFFSET_MASK
         is_queue = kind == "queue"
         address = f"{name}@{offset}" if is_queue else f"{name}/{number}@{offset}"
-        ways = [command("queue", "purge", address, "--yes")] if is_queue else _skips(tx, record)
+        ways: list[Step] = [PurgeMessage(name, offset)] if is_queue else _skips(tx, record)
         yield critical(
             "damaged_record", address, log.damage.CHECKSUM,
             "it is never handed out: what was stored there is lost, unless a backup has it", *ways,
         )  # fmt: skip
 
 
-def _skips(tx: Snapshot, record: int) -> list[str]:
+def _skips(tx: Snapshot, record: int) -> list[Step]:
     """What lets the groups and shares go on that a record of a topic holds up."""
     rows = tx.rows(
-        "select r.kind, r.name, c.name || '/' || p.number from mq_slots s"
+        "select r.kind, r.name, c.name, p.number from mq_slots s"
         " join mq_readers r on r.id = s.reader join mq_partitions p on p.id = s.partition"
         " join mq_channels c on c.id = p.channel where s.partition = :record >> 40 and"
         " ((r.kind = 'group' and :record = (select min(n.id) from mq_records n"
@@ -44,4 +45,7 @@ def _skips(tx: Snapshot, record: int) -> list[str]:
         {"record": record},
     )
     offset = record & OFFSET_MASK
-    return [command(kind, "skip", name, f"{place}@{offset}") for kind, name, place in rows]
+    return [
+        SkipRecord(name, Address(topic, number, offset), kind=kind)
+        for kind, name, topic, number in rows
+    ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from store.model.diagnoses import STORE, Diagnosis, advice, command, in_order
+from store.model.actions import SetDurability, Work
+from store.model.diagnoses import STORE, Diagnosis, advice, in_order
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases import holders
 from store.sqlite.operations.doctor.plumbing import Plumbing, lacking
@@ -31,7 +32,7 @@ def _stored(tx: Snapshot) -> Diagnosis:
     return advice(
         "stored_durably", STORE, f"durability {durability}",
         "a power cut may undo the latest confirmations, always a suffix",
-        command("store", "set", "durability", "full"),
+        SetDurability("full"),
     )  # fmt: skip
 
 
@@ -39,12 +40,11 @@ def _acknowledged(tx: Snapshot) -> Iterator[Diagnosis]:
     """Readers that acknowledge what they have only printed."""
     printing = list(_printing(tx))
     for reader, source, name, pid in printing:
-        work = ["work", source, *(["-g", reader] if reader != source else [])]
         yield advice(
             "acked_after_processing", reader,
             f"mq consume ({name}, pid {pid}) acknowledges what it has printed",
             "if what reads its output fails, the message is gone: printing is not processing",
-            f"{command(*work)} -- COMMAND",
+            Work(source, reader if reader != source else None),
         )  # fmt: skip
     if not printing:
         yield in_order(

@@ -10,16 +10,26 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from store.model.actions import (
+    AcceptLosses,
+    PurgeQueue,
+    Salvage,
+    SetMaxBytes,
+    Step,
+    Trim,
+    TrustClock,
+    Vacuum,
+    Verify,
+)
 from store.model.diagnoses import (
     STORE,
     Diagnosis,
     advice,
-    command,
     critical,
     warning,
 )
 from store.model.maintenance import Loss, describe_loss
-from store.model.text import describe_duration, describe_size, format_size
+from store.model.text import describe_duration, describe_size
 from store.sqlite.damage import suspicion
 from store.sqlite.damage.row_places import WHOLE
 from store.sqlite.damage.verification import Verification
@@ -138,7 +148,7 @@ def broken(path: Path, address: str, problem: str) -> Diagnosis:
     return critical(
         "damaged", STORE if address == WHOLE else address, problem,
         "the file is damaged: what is read from it may be missing or wrong",
-        command("verify"), command("salvage", str(path), "salvaged.db"),
+        Verify(), Salvage(str(path), "salvaged.db"),
     )  # fmt: skip
 
 
@@ -149,7 +159,7 @@ def _lost(facts: Facts) -> Iterator[Diagnosis]:
             "the log was damaged or removed before it was in the file, or a power cut undid what"
             " durability normal had confirmed. Repeat what was sent since then, or restore a"
             " backup; then accept the store as it is",
-            command("store", "accept"),
+            AcceptLosses(),
         )  # fmt: skip
 
 
@@ -159,23 +169,23 @@ def _room(facts: Facts) -> Iterator[Diagnosis]:
     if facts.free < max(_NO_ROOM_AT_ALL, facts.full_reserve - facts.reserve):
         yield _full(facts, evidence)
     elif facts.free < NO_ROOM:
-        yield critical("little_room", STORE, evidence, why, command("vacuum"))
+        yield critical("little_room", STORE, evidence, why, Vacuum())
     elif facts.free < LITTLE_ROOM:
-        yield warning("little_room", STORE, evidence, why, command("vacuum"))
+        yield warning("little_room", STORE, evidence, why, Vacuum())
     if facts.most is not None and facts.size >= facts.most * NEARLY_FULL:
         yield warning(
             "nearly_full", STORE,
             f"{describe_size(facts.size)} of at most {describe_size(facts.most)}",
             "beyond its limit the store refuses what is sent",
-            command("store", "set", "max_bytes", format_size(facts.most * 2)), command("vacuum"),
+            SetMaxBytes(facts.most * 2), Vacuum(),
         )  # fmt: skip
 
 
 def _full(facts: Facts, evidence: str) -> Diagnosis:
-    ways = [command("vacuum")]
+    ways: list[Step] = [Vacuum()]
     if facts.largest is not None:
         kind, name = facts.largest
-        trim, purge = command("topic", "trim", name, "--before", "1d"), command(kind, "purge", name)
+        trim, purge = Trim(name, None, "1d", asks=True), PurgeQueue(name, asks=True)
         # It gives back what was removed, so where nothing was that comes first.
         ways.insert(1 if facts.unused else 0, trim if kind == "topic" else purge)
     return critical(
@@ -212,7 +222,7 @@ def _long_log(evidence: str) -> Diagnosis:
         "a reader that does not end its transaction keeps the log from being emptied: it grows, and"
         " every read has to search it. End that transaction, or let a stopped process go on; then"
         " the next commit begins the log anew",
-        command("vacuum"),
+        Vacuum(),
     )  # fmt: skip
 
 
@@ -233,7 +243,7 @@ def _version(facts: Facts) -> Iterator[Diagnosis]:
 
 
 def _clock(facts: Facts) -> Iterator[Diagnosis]:
-    way_out = command("store", "set", "clock", "now")
+    way_out = TrustClock()
     jumped = describe_duration(abs(facts.ahead) / 1000)
     if facts.behind > 0:
         yield critical(
@@ -270,7 +280,7 @@ def _schema(facts: Facts) -> Iterator[Diagnosis]:
         yield critical(
             "schema_damaged", STORE, f"the {kind} {name} is missing",
             "somebody changed the tables of mq: calls fail, become slow, or go wrong unseen",
-            command("salvage", str(facts.path), "salvaged.db"),
+            Salvage(str(facts.path), "salvaged.db"),
         )  # fmt: skip
     for one in sorted(objects, key=lambda one: (one.kind, one.name)):
         if (one.kind, one.name) not in expected:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
-from store.model.diagnoses import Diagnosis, command, warning
+from store.model.actions import alter
+from store.model.diagnoses import Diagnosis, warning
 from store.model.text import format_duration
 from store.sqlite.file.database import Snapshot
 
@@ -25,15 +27,13 @@ def examine(objectives: Iterable[Objective]) -> Iterator[Diagnosis]:
     for one in objectives:
         if one.max_lag_time < one.retention:
             continue
+        longest = timedelta(milliseconds=max(1, one.retention // 4))
         yield warning(
             "late_objective", one.group,
             f"max_lag_time {format_duration(one.max_lag_time)}, {one.topic} keeps records"
             f" {format_duration(one.retention)}",
             "lag that long is seen when the first records are lost already",
-            command(
-                "group", "alter", one.group,
-                "--max-lag-time", format_duration(max(1, one.retention // 4)),
-            ),
+            alter("group", one.group, max_lag_time=longest),
         )  # fmt: skip
 
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
+from store.model.actions import Bind, Create, Step, alter, create
 from store.model.addresses import EXCHANGE_PREFIX
-from store.model.diagnoses import Diagnosis, advice, command, warning
+from store.model.diagnoses import Diagnosis, advice, warning
 from store.model.exchanges import Binding, Exchange
 from store.model.text import format_duration
+from store.model.topics import DELIVERIES_WITH_DLQ
 from store.sqlite.exchanges.match import PatternTrie
 from store.sqlite.exchanges.walk import ends, walk
 
-_GATHERED = 14 * 86_400_000
+_GATHERED = timedelta(days=14)
 Kind = Literal["queue", "group", "share"]
 
 
@@ -91,46 +94,47 @@ def _collectors(plumbing: Plumbing) -> set[str]:
 
 def _without_dlq(ending: Ending) -> Iterator[Diagnosis]:
     dlq = f"{ending.name}.dlq"
-    create = _create_queue(dlq, fifo=ending.fifo)
-    alter = command(ending.kind, "alter", ending.name, "--max-deliveries", "5", "--dlq", dlq)
+    dlq_queue = _collecting_queue(dlq, fifo=ending.fifo)
+    policy = alter(ending.kind, ending.name, max_deliveries=DELIVERIES_WITH_DLQ, dlq=dlq)
     if ending.kind == "group":
         yield advice(
             "no_dlq", ending.name, "no limit of deliveries and no DLQ",
             "a record that can't be processed stalls its partition until somebody skips it",
-            create, alter,
+            dlq_queue, policy,
         )  # fmt: skip
     elif ending.kind == "share" and ending.max_deliveries is not None:
         yield warning(
             "no_dlq", ending.name, f"{ending.max_deliveries} deliveries at most, and no DLQ",
             "a record that fails so often is passed over, and nobody is told",
-            create, command("share", "alter", ending.name, "--dlq", dlq),
+            dlq_queue, alter("share", ending.name, dlq=dlq),
         )  # fmt: skip
     elif ending.drop_exhausted:
         yield advice(
             "drops_exhausted", ending.name,
             f"messages are dropped after {ending.max_deliveries} deliveries",
             "it was asked for; a DLQ would keep them, with the error",
-            create, alter,
+            dlq_queue, policy,
         )  # fmt: skip
     else:
         yield warning(
             "no_dlq", ending.name, "no limit of deliveries and no DLQ",
             "a message that can't be processed comes back for ever, and takes the others' time",
-            create, alter,
+            dlq_queue, policy,
         )  # fmt: skip
 
 
-def _create_queue(name: str, *, fifo: bool = False) -> str:
-    """The command for a queue in which messages wait for people: it keeps them for longer."""
-    kind = ["--fifo"] if fifo else []
-    return command("queue", "create", name, *kind, "--retention", format_duration(_GATHERED))
+def _collecting_queue(name: str, *, fifo: bool = False) -> Create:
+    """How to create a queue in which messages wait for people: it keeps them for longer."""
+    if fifo:
+        return create("queue", name, fifo=True, retention=_GATHERED)
+    return create("queue", name, retention=_GATHERED)
 
 
 def _missing_dlq(ending: Ending) -> Diagnosis:
     return warning(
         "dlq_missing", ending.name, f"its DLQ {ending.dlq} does not exist",
         "dead letters stay where they are until it does",
-        _create_queue(str(ending.dlq), fifo=ending.fifo),
+        _collecting_queue(str(ending.dlq), fifo=ending.fifo),
     )  # fmt: skip
 
 
@@ -146,7 +150,7 @@ def _short_dlq(ending: Ending, dlq: Ending) -> Iterator[Diagnosis]:
             f"keeps messages {format_duration(its)}, its source {ending.name}"
             f" {format_duration(mine)}",
             "retention counts from the first send: a letter that dies late is gone soon after",
-            command("queue", "alter", dlq.name, "--retention", format_duration(mine * 4)),
+            alter("queue", dlq.name, retention=timedelta(milliseconds=mine * 4)),
         )  # fmt: skip
 
 
@@ -155,13 +159,12 @@ def _dlq_exchange(ending: Ending, routing: _Routing) -> Iterator[Diagnosis]:
     if routing.leads_somewhere(name, ending.dlq_key):
         return
     with_key = f" with key {ending.dlq_key}" if ending.dlq_key else ""
-    key = ["-k", ending.dlq_key] if ending.dlq_key else []
     yield warning(
         "dlq_routes_nowhere", ending.name,
         f"its dead letters go to exchange {name}{with_key}, which leads to no queue or topic",
         "dead letters stay where they are until it does",
-        _create_queue(f"{ending.name}.dlq", fifo=ending.fifo),
-        command("bind", name, f"{ending.name}.dlq", *key),
+        _collecting_queue(f"{ending.name}.dlq", fifo=ending.fifo),
+        Bind(name, f"{ending.name}.dlq", ending.dlq_key or ""),
     )  # fmt: skip
 
 
@@ -175,8 +178,8 @@ def _cycles(queues: dict[str, Ending]) -> Iterator[Diagnosis]:
         yield warning(
             "dlq_cycle", cycle[0], f"{' -> '.join([*cycle, cycle[0]])}{held}",
             "a letter that comes round stays where it is, and is looked at again and again",
-            _create_queue(end, fifo=last.fifo),
-            command("queue", "alter", last.name, "--dlq", end),
+            _collecting_queue(end, fifo=last.fifo),
+            alter("queue", last.name, dlq=end),
         )  # fmt: skip
 
 
@@ -213,15 +216,15 @@ class _Routing:
                     "unbound_exchange", f"{EXCHANGE_PREFIX}{name}",
                     "no binding and no alternate of it leads to a queue or topic",
                     "whatever is published to it is confirmed and dropped",
-                    _create_queue(unrouted),
-                    command("bind", name, unrouted, *_any_key(exchange)),
+                    _collecting_queue(unrouted),
+                    Bind(name, unrouted, "#" if exchange.type == "topic" else ""),
                 )  # fmt: skip
             elif exchange.alternate is not None and exchange.alternate not in self._exchanges:
                 yield warning(
                     "alternate_missing", f"{EXCHANGE_PREFIX}{name}",
                     f"its alternate {exchange.alternate} does not exist",
                     "what matches no binding is confirmed and dropped",
-                    command("exchange", "create", exchange.alternate, "-t", "fanout"),
+                    create("exchange", exchange.alternate, type="fanout"),
                 )  # fmt: skip
             elif exchange.alternate is None and self._can_miss(exchange):
                 yield advice(
@@ -284,16 +287,12 @@ class _Routing:
         )
 
 
-def _any_key(exchange: Exchange) -> list[str]:
-    return ["-k", "#"] if exchange.type == "topic" else []
-
-
-def _gathering(name: str) -> tuple[str, ...]:
-    """The commands that give an exchange a last resort."""
+def _gathering(name: str) -> tuple[Step, ...]:
+    """The steps that give an exchange a last resort."""
     unrouted = f"{name}.unrouted"
     return (
-        command("exchange", "create", unrouted, "-t", "fanout"),
-        _create_queue(unrouted),
-        command("bind", unrouted, unrouted),
-        command("exchange", "alter", name, "--alternate", unrouted),
+        create("exchange", unrouted, type="fanout"),
+        _collecting_queue(unrouted),
+        Bind(unrouted, unrouted),
+        alter("exchange", name, alternate=unrouted),
     )

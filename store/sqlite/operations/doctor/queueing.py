@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from math import ceil
 
-from store.model.diagnoses import Diagnosis, advice, command, warning
+from store.model.actions import Alter, Peek, Show, ShowLeases, alter
+from store.model.addresses import Kind
+from store.model.diagnoses import Diagnosis, advice, warning
 from store.model.text import describe_duration, format_duration
 from store.sqlite.file.database import Snapshot
 from store.sqlite.file.timekeeping import age_of, moments
@@ -42,7 +45,7 @@ def _one_group(tx: Snapshot) -> Iterator[Diagnosis]:
             "one_group", name, f"{most:,} of {total:,} messages are of message group {group}",
             "a group is worked on one after another: more workers won't help, and a message that"
             " fails holds all of them",
-            command("peek", name, "-n", "20"), command("queue", "show", name),
+            Peek(name, limit=20), Show("queue", name),
         )  # fmt: skip
 
 
@@ -65,8 +68,8 @@ def _expiring(tx: Snapshot) -> Iterator[Diagnosis]:
             f" retention of {format_duration(retention)} removes it in"
             f" {describe_duration(max(0, left) / 1000)}",
             "what retention removes before it is done is lost",
-            command("queue", "alter", name, "--retention", format_duration(retention * 2)),
-            command("peek", name),
+            alter("queue", name, retention=timedelta(milliseconds=retention * 2)),
+            Peek(name),
         )  # fmt: skip
 
 
@@ -82,7 +85,7 @@ def _short_leases(tx: Snapshot) -> Iterator[Diagnosis]:
             f" {format_duration(times.lease)}",
             "a lease that ends before the work gives the message to another: it is done twice",
             _longer(times.kind, times.reader, times.p99 * 2),
-            command("lease", "list", times.reader),
+            ShowLeases(times.reader),
         )  # fmt: skip
 
 
@@ -100,7 +103,7 @@ def _lapsing(tx: Snapshot) -> Iterator[Diagnosis]:
             "leases_lapse", name,
             f"{times:,} leases of {format_duration(lease)} ended by time in the last hour",
             "whoever held them died, or is still at work while another has the same message",
-            command("lease", "list", name), _longer(kind, name, lease * 2),
+            ShowLeases(name), _longer(kind, name, lease * 2),
         )  # fmt: skip
 
 
@@ -111,10 +114,9 @@ def _chaos(tx: Snapshot) -> Iterator[Diagnosis]:
     ):
         yield warning(
             "chaos_on", name, chaos, "it repeats, delays, mixes or refuses on purpose, for tests",
-            command("queue", "alter", name, "--chaos", "none"),
+            alter("queue", name, chaos=None),
         )  # fmt: skip
 
 
-def _longer(kind: str, name: str, lease: float) -> str:
-    seconds = ceil(lease / 1000)
-    return command(kind, "alter", name, "--lease", format_duration(seconds * 1000))
+def _longer(kind: Kind, name: str, lease: float) -> Alter:
+    return alter(kind, name, lease=timedelta(seconds=ceil(lease / 1000)))

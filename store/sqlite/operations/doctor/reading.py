@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
-from store.model.addresses import OFFSET_BITS, OFFSET_MASK
-from store.model.diagnoses import Diagnosis, advice, command, critical, warning
+from store.model.actions import Peek, ResetGroup, Show, ShowLag, ShowMembers, Step, alter
+from store.model.addresses import OFFSET_BITS, OFFSET_MASK, Address
+from store.model.diagnoses import Diagnosis, advice, critical, warning
 from store.model.text import describe_duration, describe_size, format_duration, printable_bytes
 from store.sqlite import groups
 from store.sqlite.file.database import Row, Snapshot
@@ -47,7 +49,7 @@ def _idle_members(tx: Snapshot) -> Iterator[Diagnosis]:
         )  # fmt: skip
 
 
-def _more_partitions(tx: Snapshot, group: str, members: int) -> list[str]:
+def _more_partitions(tx: Snapshot, group: str, members: int) -> list[Step]:
     """How to give every member work: with one topic more partitions do."""
     topics = tx.rows(
         "select distinct c.name from mq_slots s join mq_readers r on r.id = s.reader"
@@ -55,11 +57,10 @@ def _more_partitions(tx: Snapshot, group: str, members: int) -> list[str]:
         " where r.kind = 'group' and r.name = :group",
         {"group": group},
     )
-    see = command("group", "members", group)
+    see = ShowMembers(group)
     if len(topics) != 1:
         return [see]
-    alter = command("topic", "alter", topics[0][0], "--partitions", str(members), "--yes")
-    return [see, alter]
+    return [see, alter("topic", topics[0][0], partitions=members)]
 
 
 _BEHIND = f"""
@@ -87,7 +88,7 @@ def _behind(tx: Snapshot) -> Iterator[Diagnosis]:
         (retention, retention_bytes, cleanup, committed, next_read, age) = limits
         place = f"{topic}/{number}"
         if kind == "group" and committed and next_read < start:
-            yield _lost(reader, place, next_read, start)
+            yield _lost(reader, Address(topic, number), next_read, start)
         elif "delete" not in cleanup or age is None:
             continue
         elif retention is not None and age >= retention * NEAR:
@@ -98,13 +99,13 @@ def _behind(tx: Snapshot) -> Iterator[Diagnosis]:
                 yield _near_in_bytes(reader, topic, place, unread, retention_bytes)
 
 
-def _lost(reader: str, place: str, committed: int, start: int) -> Diagnosis:
+def _lost(reader: str, place: Address, committed: int, start: int) -> Diagnosis:
     return critical(
-        "lost_records", place,
+        "lost_records", str(place),
         f"{reader} committed {committed:,}, the log starts at {start:,}:"
         f" {start - committed:,} records are gone",
         "retention or a trim removed records that the group had not read; they can't be got back",
-        command("group", "reset", reader, "--topic", place, "--to", "earliest", "--apply"),
+        ResetGroup(reader, place.name, place.partition, "earliest"),
     )  # fmt: skip
 
 
@@ -115,8 +116,8 @@ def _near(reader: str, topic: str, place: str, age: int, retention: int) -> Diag
         f"{reader} has not read records {describe_duration(age / 1000)} old; retention of"
         f" {format_duration(retention)} removes them in {describe_duration(left)}",
         "what retention removes before it is read is lost",
-        command("topic", "alter", topic, "--retention", format_duration(retention * 2)),
-        command("lag", reader),
+        alter("topic", topic, retention=timedelta(milliseconds=retention * 2)),
+        ShowLag(reader),
     )  # fmt: skip
 
 
@@ -126,8 +127,8 @@ def _near_in_bytes(reader: str, topic: str, place: str, unread: int, limit: int)
         f"{reader} has about {describe_size(unread)} to read; the partition keeps"
         f" {describe_size(limit)}",
         "what retention removes before it is read is lost",
-        command("topic", "alter", topic, "--retention-bytes", str(limit * 2)),
-        command("lag", reader),
+        alter("topic", topic, retention_bytes=limit * 2),
+        ShowLag(reader),
     )  # fmt: skip
 
 
@@ -157,13 +158,13 @@ def _hot_partition(tx: Snapshot, row: Row) -> Iterator[Diagnosis]:
             "hot_key", address,
             f"{evidence}; {of_sample:.0%} of its last {_SAMPLE} have key {printable_bytes(key)}",
             "one key can't be spread: one consumer does most of the work, and all wait behind it",
-            command("peek", address, "--where", f"key = {printable_bytes(key)}"),
+            Peek(address, condition=f"key = {printable_bytes(key)}"),
         )  # fmt: skip
     else:
         yield advice(
             "hot_partition", address, evidence,
             "one consumer does most of the work, more consumers won't help",
-            command("topic", "show", topic), command("peek", address, "-n", "20"),
+            Show("topic", topic), Peek(address, limit=20),
         )  # fmt: skip
 
 

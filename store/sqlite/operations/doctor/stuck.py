@@ -21,5 +21,5 @@ def examine(tx: Snapshot) -> Iterator[Diagnosis]:
         yield Diagnosis(
             Severity.CRITICAL, "stalled", stall.blocker,
             f"{stall.reader}: {stall.cause} for {describe_duration(stall.seconds)}, {behind}",
-            stall.why, tuple(stall.do),
+            stall.why, tuple(remedy.action for remedy in stall.remedies),
         )  # fmt: skip

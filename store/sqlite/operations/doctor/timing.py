@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from store.model.actions import Peek, PurgeQueue, Step, Trim
 from store.model.clock import FAR_AHEAD, NOT_SOON
-from store.model.diagnoses import Diagnosis, command, warning
+from store.model.diagnoses import Diagnosis, warning
 from store.model.text import describe_duration
 from store.sqlite import log, queues
 from store.sqlite.file.database import Snapshot
@@ -50,7 +51,7 @@ def _of_topic(tx: Snapshot, name: str, partitions: list[int], latest: int) -> Di
     place = f"{name}/{first.number}"
     offset = log.read.offset_for_time(tx, first, latest + 1)
     others = f", and so in {len(partitions) - 1} more partitions" if len(partitions) > 1 else ""
-    trim = command("topic", "trim", name if others else place, "--before", "latest", "--yes")
+    trim = Trim(name, None if others else first.number, "latest")
     # One that is only compacted would lose its newest values.
     empty = [trim] if "delete" in topic.config.cleanup else []
     ahead = max(topic.partitions[number].last_timestamp for number in partitions) - tx.wall
@@ -63,12 +64,11 @@ def _of_queue(tx: Snapshot, name: str, latest: int) -> Iterator[Diagnosis]:
     sequences = [sequence for sequence in lanes if sequence is not None]
     if sequences:
         ahead = queue.first_lane.last_timestamp - tx.wall
-        purge = command("queue", "purge", name, "--yes")
-        yield _warning(name, f"{name}@{min(sequences)}", "", ahead, "queue", [purge])
+        yield _warning(name, f"{name}@{min(sequences)}", "", ahead, "queue", [PurgeQueue(name)])
 
 
 def _warning(
-    place: str, first: str, others: str, ahead: int, kind: str, empty: list[str]
+    place: str, first: str, others: str, ahead: int, kind: str, empty: Sequence[Step]
 ) -> Diagnosis:
     time = describe_duration(ahead / 1000)
     ends = f"in {time}"
@@ -78,5 +78,5 @@ def _warning(
         "future_times", place,
         f"{first} and what follows is up to {time} ahead of the clock{others}",
         f"{_WHY}. It ends {ends}",
-        command("peek", first), *(empty if ahead > NOT_SOON else []),
+        Peek(first), *(empty if ahead > NOT_SOON else []),
     )  # fmt: skip
