@@ -86,7 +86,8 @@ class Envelope(Generic[Row]):
         return {field.letter: field for field in self.fields if field.letter}
 
     def _more(self, row: Any) -> dict[str, Any]:
-        return _damage(row.damaged) if _is_damaged(row) else {}
+        damaged = getattr(row, "damaged", None)
+        return {} if damaged is None else _damage(damaged)
 
 
 class DeadEnvelope(Envelope["Dead"]):

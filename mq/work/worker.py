@@ -1,7 +1,7 @@
 """Running a command once per record or message, several at a time, and settling it.
 
 All of it happens in one thread: it waits until a command ends, something is there to be taken, a
-signal comes, or a sign of life is due.
+signal comes, or a keepalive is due.
 """
 
 from __future__ import annotations

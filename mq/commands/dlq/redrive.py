@@ -69,7 +69,7 @@ def redrive(
     """
     context = current_context()
     pace = None if rate is None else parse_rate(rate)
-    patience = parse_duration(canary_timeout) / 1000
+    timeout = parse_duration(canary_timeout) / 1000
     with context.open_store() as store:
         choice = Choice(store, ids, where)
         with choice.shown(context.diagnostics, queue):
@@ -79,12 +79,12 @@ def redrive(
             _report(context, planned)
             _sum_up(context, planned, dry_run=True)
         else:
-            _redrive(context, store, queue, to, planned.moved, pace, canary or 0, patience)
+            _redrive(context, store, queue, to, planned.moved, pace, canary or 0, timeout)
 
 
 def _redrive(
     context: Context, store: Broker, queue: str, to: str | None, planned: Sequence[Moved],
-    rate: float | None, canaries: int, patience: float,
+    rate: float | None, canaries: int, timeout: float,
 ) -> None:  # fmt: skip
     with Interrupts(signal.SIGINT, signal.SIGTERM) as interrupts:
         interrupts.hold()
@@ -92,7 +92,7 @@ def _redrive(
             store, store.dead_letter_queue(queue), to, interrupts, context.diagnostics
         )
         try:
-            run.try_out(planned[:canaries], patience)
+            run.try_out(planned[:canaries], timeout)
             run.move(planned[canaries:], rate)
         except (MqError, KeyboardInterrupt) as stopped:
             done = Redrive(run.batch, run.moved)

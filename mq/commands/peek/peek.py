@@ -9,11 +9,11 @@ import typer
 from mq.cli.context import current_context
 from mq.commands import SingleCommand
 from mq.commands.peek.history import show_history
-from mq.commands.peek.queue import peek_queue
+from mq.commands.peek.queue import choose_messages
 from mq.read.topic import Scan, Until, record_address
 from mq.text.conditions import parse_conditions
-from mq.text.lines import RECORD_COLUMNS
-from mq.text.listing import show_records
+from mq.text.lines import MESSAGE_COLUMNS, RECORD_COLUMNS
+from mq.text.listing import show_messages, show_records
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
 from store.model.positions import Position, parse_position
@@ -79,7 +79,8 @@ def peek(
         is_queue = store.kind(source.name, "topic", "queue") == "queue"
         begin = _start(source, start, store.wall())
         if is_queue:
-            peek_queue(context, store, source, begin, number, states=state or [], where=where or [])
+            messages = choose_messages(store, source, begin, state or [], where or [])
+            show_messages(context, islice(messages, number), MESSAGE_COLUMNS)
             return
         if state:
             raise BadInput("only messages of a queue have a state", hint="leave out --state")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import dropwhile, islice
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
-from mq.cli.context import Context
 from mq.text.conditions import parse_message_conditions
-from mq.text.lines import MESSAGE_COLUMNS
-from mq.text.listing import show_messages
 from store.model.addresses import Address
 from store.model.errors import BadInput
 from store.model.messages import STATES, Message
@@ -21,17 +18,10 @@ if TYPE_CHECKING:
 _PAGE = 500
 
 
-def peek_queue(
-    context: Context,
-    store: Broker,
-    source: Address,
-    begin: Position,
-    number: int,
-    *,
-    states: Sequence[str],
-    where: Sequence[str],
-) -> None:
-    """Show the message addressed, or up to `number` in the order they were sent, from `begin` on.
+def choose_messages(
+    store: Broker, source: Address, begin: Position, states: Sequence[str], where: Sequence[str]
+) -> Iterator[Message]:
+    """Read the message addressed, or those from `begin` on in the order they were sent.
 
     `states` and `where` choose among them; raises BadInput, and NotFound for an addressed message
     that is not there.
@@ -41,8 +31,7 @@ def peek_queue(
     wanted = parse_states(states)
     holds = parse_message_conditions(where, store.wall())
     messages = _messages(store, source, begin)
-    chosen = (message for message in messages if message.state in wanted and holds(message))
-    show_messages(context, islice(chosen, number), MESSAGE_COLUMNS)
+    return (message for message in messages if message.state in wanted and holds(message))
 
 
 def parse_states(texts: Sequence[str]) -> set[str]:
