@@ -39,7 +39,7 @@ _SHORTEST, _LONGEST = 0.25, 60.0
 
 
 class Dashboard(TerminalApp):
-    """`mq dashboard`: what is stuck, why, since when, and what to do about it."""
+    """`mq dashboard`: the stuck messages, the cause, since when, and the ways out."""
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
@@ -70,7 +70,7 @@ class Dashboard(TerminalApp):
         self.theme = THEMES[0].name
 
     def compose(self) -> ComposeResult:
-        """Header, strip, body, prompt, footer."""
+        """Compose header, strip, body, prompt and footer."""
         yield Band(id="header")
         yield StallStrip(id="strip")
         yield self._body
@@ -86,7 +86,7 @@ class Dashboard(TerminalApp):
         """End the threads."""
         self._writer.shutdown(wait=False, cancel_futures=True)
 
-    # What is on screen
+    # The screen
 
     @property
     def view(self) -> View:
@@ -113,7 +113,7 @@ class Dashboard(TerminalApp):
             self._arrived()
 
     async def show_screen(self, id: str) -> None:
-        """Show one of the screens; what was over the present one is closed."""
+        """Show one of the screens and close the views over the present one."""
         bottom = self._body.bottom
         if bottom is not None and bottom.title == id:
             await self._body.drop_to(bottom)
@@ -134,7 +134,7 @@ class Dashboard(TerminalApp):
         self.poller.look()
 
     def _refocus(self) -> None:
-        # A view that opens late must not take the keys from somebody who types.
+        # A view that opens late must not take the keys from a person who types.
         if not self._prompt.is_open:
             self.view.refocus()
 
@@ -149,12 +149,12 @@ class Dashboard(TerminalApp):
 
     @on(PollFailed)
     def _poll_failed(self, event: PollFailed) -> None:
-        # In the header, where it stays until a look succeeds: every look would bring a toast.
+        # Shown in the header until a look succeeds: a toast would come with every look.
         trouble = line(" ", toned("■ can't look: ", Tone.STALLED), event.error.message)
         self.query_one("#header", Band).show_lines([trouble])
 
     def ask_again(self) -> None:
-        """The view asks something else now."""
+        """Ask the view's question again, after it has changed."""
         self._inquire()
 
     def _paint_bands(self) -> None:
@@ -188,10 +188,10 @@ class Dashboard(TerminalApp):
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the keys to what is typed into, but for escape, and to dialogs.
+        """Leave keys to focused inputs, except escape, and to dialogs.
 
-        They come before all other bindings, and so in the order in which they were typed: what is
-        typed after one goes where it leads even when all of it arrives at once.
+        Keys come before all other bindings, in the order in which they were typed, so a key takes
+        effect where the previous one led, even when all arrive at once.
         """
         if action not in {"press", "offer"}:
             return super().check_action(action, parameters)
@@ -199,7 +199,7 @@ class Dashboard(TerminalApp):
         return not is_typing and not isinstance(self.screen, ModalScreen)
 
     async def action_press(self, id: str) -> None:
-        """Do what a key of the registry says: the view's way, else the dashboard's."""
+        """Do the action of a key: the view's own, or otherwise the dashboard's."""
         if id == "back" and self._prompt.is_open:
             self._prompt.close()
             return
@@ -218,7 +218,7 @@ class Dashboard(TerminalApp):
         self.say(f"{BY_ID[id].cap} does nothing here")
 
     def may_write(self, id: str) -> bool:
-        """Whether this key may be used; if it may not, say why."""
+        """Return whether this key may be used; say why if it may not."""
         if BY_ID[id].writes and self.read_only:
             self.say(f"{BY_ID[id].cap} writes, and this is mq dashboard --read-only", "warning")
             return False
@@ -229,7 +229,7 @@ class Dashboard(TerminalApp):
         self.push_screen(Help(KEYS, read_only=self.read_only))
 
     async def press_back(self) -> None:
-        """Give up what was asked for and has not come; else drop the filter; else go back."""
+        """Give up a pending question; without one drop the filter; without a filter go back."""
         if self.poller.give_up():
             return
         if self.filter_text:
@@ -243,11 +243,11 @@ class Dashboard(TerminalApp):
         self._prompt.ask(Asking("/", hint, self._set_filter, as_typed=True), self.filter_text)
 
     def press_jump(self) -> None:
-        """Ask where to go."""
+        """Ask for a place to go to."""
         self._prompt.ask(Asking(":", "a name, an address, or a screen", self.jump))
 
     async def action_offer(self) -> None:
-        """Offer everything that can be done, and everywhere to go."""
+        """Offer every action and every place."""
         subjects = self.overview.subjects if self.overview else ()
         rows = offer_rows(KEYS, subjects, read_only=self.read_only)
         await self.push_screen(Palette(rows), self._do_offered)
@@ -264,17 +264,17 @@ class Dashboard(TerminalApp):
         self.query_one(StallStrip).choose_next()
 
     def press_faults(self) -> None:
-        """Show only what is not well, or everything again."""
+        """Show only rows with faults, or all rows again."""
         self.faults_only = not self.faults_only
-        self.say("only what is not well; z shows all" if self.faults_only else "everything")
+        self.say("only rows with faults; z shows all" if self.faults_only else "everything")
         self.show_again()
 
     def press_copy(self) -> None:
-        """Copy the command for what is selected."""
+        """Copy the command for the selection."""
         self.copy_command()
 
     def copy_command(self) -> None:
-        """Copy the command for what is selected, through the terminal (OSC 52)."""
+        """Copy the command for the selection, through the terminal (OSC 52)."""
         command = self.view.command()
         if command is None:
             self.say("nothing is selected")
@@ -283,7 +283,7 @@ class Dashboard(TerminalApp):
         self.say(f"copied: {command}")
 
     def press_pause(self) -> None:
-        """Stand still, or go on."""
+        """Pause, or go on."""
         self.poller.is_paused = not self.poller.is_paused
         if not self.poller.is_paused:
             self.poller.look()
@@ -310,10 +310,10 @@ class Dashboard(TerminalApp):
         self.exit()
 
     def press_publish(self) -> None:
-        """Ask what to publish, and where to."""
+        """Ask for a message and its destination, and publish it."""
         self.begin(ask_publish(self, self.view.destination()))
 
-    # Going places
+    # Places
 
     def jump(self, place: str) -> None:
         """Go to a screen, a name or an address."""
@@ -350,27 +350,27 @@ class Dashboard(TerminalApp):
         self.show_again()
 
     def show_again(self) -> None:
-        """Show what is known once more, after a change of the filter or of a form."""
+        """Show the last answer again, after a change of the filter or of a form."""
         if self.overview is not None:
             self.view.show_known(self.overview)
             self._paint_bands()
 
-    # Doing things
+    # Actions
 
     async def fetch(self, question: Callable[[Broker], Answer]) -> Answer:
         """Ask the store something in the poller's thread; raises what the question raises."""
         return await self.poller.fetch(question)
 
     async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
-        """Show a dialog and wait for its answer; to be called by what `begin` runs."""
+        """Show a dialog and wait for its answer; only the work of `begin` may call this."""
         return await self.push_screen_wait(dialog)
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin something that asks the person."""
+        """Begin work that asks the person."""
         self.run_worker(work, group="deed")
 
     def propose(self, prepare: Callable[[Broker], Deed]) -> None:
-        """Prepare a deed, show its preview and its command, and do it if the person agrees."""
+        """Prepare an action, show its preview and its command, and do it if the person agrees."""
         self.begin(self._propose(prepare))
 
     async def _propose(self, prepare: Callable[[Broker], Deed]) -> None:
@@ -385,11 +385,11 @@ class Dashboard(TerminalApp):
         self.poller.look()
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        """Say something in a toast."""
+        """Show a text in a toast."""
         self.notify(printable(text), severity=severity, timeout=4, markup=False)
 
     def report(self, error: MqError) -> None:
-        """Say what went wrong, and the way out."""
+        """Show an error and its hint."""
         hint = f"\n{printable(error.hint)}" if error.hint else ""
         self.notify(printable(error.message) + hint, severity="error", timeout=8, markup=False)
 

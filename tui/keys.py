@@ -1,6 +1,7 @@
-"""Keys: what each does, whether it writes, and the command that does it too.
+"""Keys: the action of each, whether it writes, and the command that does the same.
 
-These work on every screen that has a use for them; `places` adds those that open the screens.
+These keys work on every screen that has a use for them; `places` adds the keys that open the
+screens.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ Danger = Literal["none", "writes", "severe"]
 class Key:
     """A key of the dashboard.
 
-    `command` is what does the same on the command line. `severe` keys ask for a name to be typed.
-    `label` is what the footer calls it, where it is shown in the footer.
+    `command` does the same on the command line. `severe` keys ask for a name to be typed. `label`
+    is the footer's name for a key that the footer shows.
     """
 
     id: str
@@ -58,17 +59,17 @@ COMMON_KEYS = (
         label="filter",
     ),
     Key("stall", "n", "Next stall", command="mq stalls", label="stall"),
-    Key("faults", "z", "Only what is not well", label="faults"),
+    Key("faults", "z", "Only rows with faults", label="faults"),
     Key("mark", "space", "Mark the row", label="mark"),
     Key("peek", "p", "Look at the message", command="mq peek ADDRESS", label="peek"),
     Key("body", "b", "The body as text, JSON or hex", label="form"),
     Key(
-        "route", "w", "Where a routing key leads",
+        "route", "w", "The way of a routing key",
         command="mq route EXCHANGE -k KEY --explain", label="where",
     ),
     Key("publish", "P", "Publish a message", "writes", "mq produce DEST VALUE", "publish"),
     Key(
-        "release", "r", "Redrive dead letters; release what is held", "writes",
+        "release", "r", "Redrive dead letters; release leased messages", "writes",
         "mq dlq redrive QUEUE · mq lease release ADDRESS", "release",
     ),
     Key(
@@ -96,7 +97,7 @@ COMMON_KEYS = (
         "purge", "x", "Remove every message; asks for the name", "severe",
         "mq queue purge NAME --yes", "purge",
     ),
-    Key("copy", "y", "Copy the command for what is selected", label="copy"),
+    Key("copy", "y", "Copy the command for the selection", label="copy"),
     Key("pause", "full_stop", "Pause, and go on", label="pause"),
     Key("slower", "plus", "Look less often"),
     Key("faster", "minus", "Look more often"),
@@ -108,7 +109,7 @@ BY_ID = {key.id: key for key in COMMON_KEYS}
 
 
 def footer_keys(of_view: Iterable[str], labels: Mapping[str, str]) -> list[Key]:
-    """The keys for the footer: those of the view under its labels, then those of everywhere."""
+    """Return the keys for the footer: the view's under its own labels, then the common ones."""
     everywhere = ("stall", "filter", "jump", "help", "quit")
     keys = (BY_ID[id] for id in (*of_view, *everywhere))
     return [replace(key, label=labels.get(key.id, key.label)) for key in keys]

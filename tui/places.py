@@ -1,4 +1,4 @@
-"""From a name, an address or a screen's id to the view that shows it."""
+"""Names, addresses and ids of screens to the view that shows them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ KEYS = (*(view.opened_by for view in SCREENS if view.opened_by is not None), *CO
 
 
 def find_place(store: Broker, text: str) -> View:
-    """The view of a topic, partition, record, queue, message, group or exchange.
+    """Return the view of a topic, partition, record, queue, message, group or exchange.
 
-    Raises `NotFound` when there is none.
+    Raises `NotFound` without a match.
     """
     address = parse_address(text)
     kind = store.kind(address.name)
@@ -46,7 +46,7 @@ def find_place(store: Broker, text: str) -> View:
 
 
 def _answered(store: Broker, view: View) -> View:
-    """The view, once the store knows an answer to its question; raises `NotFound` if not."""
+    """Return the view if the store can answer its question; raises `NotFound` otherwise."""
     question = view.question()
     if question is not None:
         question(store)

@@ -1,4 +1,4 @@
-"""Looking at the store: in one thread of its own, and only when there is something new to see."""
+"""The poller: one thread that looks at the store, and only when something is new."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tui.view import Answer, Question, View
 
 TICKS_PER_REFRESH = 4
 MOST_IDLE_SHARE = 0.01
-"""Looking at a store in which nothing happens takes at most this share of a core."""
+"""The most that looking at an idle store takes of a core."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inquiry:
-    """A view and what it asks; each time that it asks is an inquiry of its own."""
+    """A view and its question; each time that the view asks is an inquiry of its own."""
 
     view: View
     question: Question | None
@@ -33,7 +33,9 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one look at the store found; `detail` answers the view's question, or is the error."""
+    """The result of one look at the store; `detail` answers the view's question, or is the
+    error.
+    """
 
     overview: Overview
     detail: Any
@@ -41,7 +43,7 @@ class Sight:
 
 
 class Polled(Message):
-    """A look at the store is done, for an inquiry; of several that wait, the newest counts."""
+    """A finished look at the store, for an inquiry; of several that wait, the newest counts."""
 
     def __init__(self, sight: Sight, inquiry: Inquiry) -> None:
         super().__init__()
@@ -49,7 +51,7 @@ class Polled(Message):
         self.inquiry = inquiry
 
     def can_replace(self, message: Message) -> bool:
-        """A newer look makes an older one worthless."""
+        """Return whether a newer look makes this one obsolete."""
         return isinstance(message, Polled)
 
 
@@ -62,10 +64,10 @@ class PollFailed(Message):
 
 
 class Poller(Widget):
-    """Asks every quarter of the interval whether anything changed, and looks when it did.
+    """Checks for changes every quarter of the interval, and looks at the store after a change.
 
     It also looks when the interval has passed, since ages grow by themselves. One thread does all
-    of it, so that `data_version` is always that of the same read-only connection.
+    of it, so `data_version` always comes from the same read-only connection.
     """
 
     def __init__(self, store: Broker, interval: float, *, ticking: bool = True) -> None:
@@ -88,7 +90,7 @@ class Poller(Widget):
         self.set_pace(self.interval)
 
     def set_pace(self, interval: float) -> None:
-        """Look at the latest after so many seconds."""
+        """Set the longest time between two looks, in seconds."""
         self.interval = interval
         if not self._ticking:
             return
@@ -97,21 +99,21 @@ class Poller(Widget):
         self._timer = self.set_interval(interval / TICKS_PER_REFRESH, self.tick)
 
     def tick(self) -> None:
-        """Look if something may have changed, unless a look is under way or all is paused."""
+        """Look if something may have changed, unless a look is under way or polling is paused."""
         is_looking = any(one.group == "poll" and not one.is_finished for one in self.workers)
         if self.inquiry is not None and not is_looking and not self.is_paused:
             self._look(self.inquiry, unless_unchanged=True)
 
     def look(self) -> None:
-        """Look now, whatever was seen before."""
+        """Look now, even without a change."""
         if self.inquiry is not None:
             self._look(self.inquiry, unless_unchanged=False)
 
     async def fetch(self, question: Callable[[Broker], Answer]) -> Answer:
-        """The answer to what a person asked for.
+        """Return the answer to a person's question.
 
-        The caller, a worker, is cancelled if the person gives it up, or asks for something else,
-        before it comes.
+        The caller, a worker, is cancelled if the person gives the question up, or asks another one,
+        before the answer comes.
         """
         self.give_up()
         fetched = asyncio.ensure_future(self._ask(question))
@@ -119,7 +121,7 @@ class Poller(Widget):
         try:
             answer = await fetched
             if self._fetched is not fetched:
-                # It was given up when it had come, and before it was this task's turn.
+                # The question was given up after its answer came, and before this task's turn.
                 raise asyncio.CancelledError
             return answer
         finally:
@@ -127,7 +129,7 @@ class Poller(Widget):
                 self._fetched = None
 
     def give_up(self) -> bool:
-        """Drop what a person asked for and what has not come; whether there was something."""
+        """Drop a person's question that has no answer yet; return whether there was one."""
         fetched, self._fetched = self._fetched, None
         if fetched is not None:
             fetched.cancel()

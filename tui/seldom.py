@@ -1,4 +1,4 @@
-"""Questions whose answer may be some seconds old, since it costs more than a look should."""
+"""Questions whose answers may be some seconds old, since they cost more than a look should."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Seldom(Generic[Answer]):
         self._answered: tuple[int, Answer] | None = None
 
     def __call__(self, store: Broker) -> Answer:
-        """The answer, at most that old."""
+        """Return the answer, at most that old."""
         now = store.monotonic()
         if self._answered is None or now - self._answered[0] >= 1000 * self._seconds:
             self._answered = (now, self._question(store))

@@ -1,4 +1,4 @@
-"""The terminal under the dashboard: whatever comes out of it, and however it goes away."""
+"""The terminal under the dashboard: any input from it, and any way in which it goes away."""
 
 from __future__ import annotations
 
@@ -29,18 +29,20 @@ if TYPE_CHECKING:
 _MOST_READ = 4096
 _LARGEST = 1000
 _PAUSE = 0.1
-"""So many seconds after an escape it was the key, and no beginning of a sequence."""
+"""Seconds after which an escape is the key, and not the start of a sequence."""
 
 
 class Keyboard:
-    """Turns the bytes that a terminal sends into messages; what means nothing is dropped."""
+    """Turns the bytes from a terminal into messages; meaningless bytes are dropped."""
 
     def __init__(self) -> None:
         self._decode = getincrementaldecoder("utf-8")("replace").decode
         self._parser = XTermParser()
 
     def read(self, sent: bytes) -> Iterator[Message]:
-        """The messages that end with these bytes; without any, those that a pause ends."""
+        """Yield the messages that these bytes complete; without bytes, those that a pause
+        completes.
+        """
         for character in self._decode(sent):
             yield from self._meant(partial(self._parser.feed, character))
         yield from self._meant(self._parser.tick)
@@ -49,7 +51,8 @@ class Keyboard:
         try:
             messages = list(parse())
         except Exception:
-            # A sequence with a number that is no character, say; the parser is worth nothing now.
+            # A sequence with a number that is no character, for example; the parser is unusable
+            # now.
             self._parser = XTermParser()
             return
         for message in messages:
@@ -61,24 +64,24 @@ class Keyboard:
 
 def _is_meant(message: Message) -> bool:
     if isinstance(message, events.Key):
-        # No text has half of a surrogate pair, and none can be stored with it.
+        # Text has no half of a surrogate pair, and none can be stored with it.
         return message.character is None or not ("\ud800" <= message.character[:1] <= "\udfff")
-    # The size is what the system says, not what stands in a stream that may be anything.
+    # Ask the system for the size, and not the stream, which may be anything.
     return not isinstance(message, events.Resize | InBandWindowResize)
 
 
 def harmless(text: str) -> str:
-    """Text without what a terminal obeys instead of showing it."""
+    """Return text without the characters that a terminal obeys instead of showing."""
     if text.isprintable():
         return text
     return "".join(char for char in text if char in "\r\n\t" or printable(char) == char)
 
 
 class Outlet(FileIO):
-    """A file whose reader may go away: what is written then is lost, and no error."""
+    """A file whose reader may go away: writes after that are lost, without an error."""
 
     def write(self, data: Buffer, /) -> int:
-        """Write what somebody can read."""
+        """Write the text as far as it is readable."""
         try:
             return super().write(data)
         except OSError:
@@ -86,16 +89,19 @@ class Outlet(FileIO):
 
 
 class Terminal(LinuxDriver):
-    """A driver that nothing that is typed can end, and that ends with its terminal."""
+    """A driver that no input can end, and that ends with its terminal."""
 
     def __init__(self, app: App[Any], **settings: Any) -> None:
         super().__init__(app, **settings)
-        # Else the thread that writes would die, and the one that hands it pages wait for it.
+        # Otherwise the writing thread would die, and the thread that hands it pages would wait
+        # forever.
         outlet = BufferedWriter(Outlet(sys.stderr.fileno(), "w", closefd=False))
         self._file = TextIOWrapper(outlet, encoding="utf-8", errors="backslashreplace")
 
     def start_application_mode(self) -> None:
-        """Take the terminal, until told to end: killed, it would leave one that echoes nothing."""
+        """Take the terminal; SIGTERM gives it back, as a killed dashboard would leave it without
+        echo.
+        """
         self._loop.add_signal_handler(SIGTERM, self._app.exit, None, 128 + SIGTERM)
         super().start_application_mode()  # type: ignore[no-untyped-call]
 
@@ -106,7 +112,7 @@ class Terminal(LinuxDriver):
             self._app.call_later(self._app._handle_exception, error)
 
     def run_input_thread(self) -> None:
-        """Pass on what is typed until the dashboard ends, or its terminal is gone."""
+        """Pass on the input until the dashboard ends, or its terminal is gone."""
         keyboard = Keyboard()
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
@@ -119,14 +125,14 @@ class Terminal(LinuxDriver):
                     self.process_message(message)
 
     def _read(self) -> bytes | None:
-        """What has been typed; `None` when nothing will be any more."""
+        """Read the input; `None` at its end."""
         try:
             return os.read(self.fileno, _MOST_READ) or None
         except OSError:
             return None
 
     def _get_terminal_size(self) -> tuple[int, int]:
-        # Not from $COLUMNS, which stays what it was when the terminal gets another size.
+        # Don't read it from $COLUMNS, which keeps its value when the terminal is resized.
         try:
             columns, lines = os.get_terminal_size(self.fileno)
         except OSError:
@@ -134,12 +140,12 @@ class Terminal(LinuxDriver):
         return min(columns or 80, _LARGEST), min(lines or 24, _LARGEST)
 
     def _query_in_band_window_resize(self) -> None:
-        # The system tells of another size, by a signal.
+        # The system reports a new size by a signal.
         return
 
 
 class TerminalApp(App[None]):
-    """An app that always gives the terminal back as it was, and leaves its errors to its caller."""
+    """An app that always restores the terminal, and leaves its errors to its caller."""
 
     def __init__(self) -> None:
         super().__init__(driver_class=Terminal)
@@ -152,12 +158,12 @@ class TerminalApp(App[None]):
         return cause if isinstance(cause, Exception) else error
 
     def _handle_exception(self, error: Exception) -> None:
-        # What is in the middle of something when a person leaves may miss what is closed already.
+        # Work that is under way when a person leaves may miss widgets that are closed already.
         if not self._exit:
             super()._handle_exception(error)
 
     def panic(self, *renderables: RenderableType) -> None:
-        """End, and show nothing: the caller of `run` tells of the failure."""
+        """End without output: the caller of `run` reports the failure."""
         self._close_messages_no_wait()
 
     def _fatal_error(self) -> None:

@@ -1,4 +1,4 @@
-"""What every view of the body has in common, and what it may ask of the dashboard."""
+"""Base of all views of the body, and the protocol of the dashboard that hosts them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from tui.widgets.painted import Band
 from tui.widgets.spans import Line, Tone, line, plain, toned
 
 Question = Callable[[Broker], Any]
-"""What a view asks the store besides the overview; it runs in the poller's thread."""
+"""A view's question to the store besides the overview; it runs in the poller's thread."""
 Answer = TypeVar("Answer")
 
 
 class ViewHost(Protocol):
-    """What a view may ask of the dashboard that shows it."""
+    """The dashboard as a view sees it."""
 
     overview: Overview | None
     filter_text: str
     faults_only: bool
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        """Say something in a toast."""
+        """Show a text in a toast."""
 
     def report(self, error: MqError) -> None:
-        """Say what went wrong, and the way out."""
+        """Show an error and its hint."""
 
     def jump(self, place: str) -> None:
         """Go to a screen, a name or an address."""
@@ -42,47 +42,47 @@ class ViewHost(Protocol):
         """Open a view over another one, unless the person has left that one by then."""
 
     async def press_back(self) -> None:
-        """Give up what was asked for and has not come; else drop the filter; else go back."""
+        """Give up a pending question; without one drop the filter; without a filter go back."""
 
     def show_again(self) -> None:
-        """Show what is known once more, after a change of the filter or of a form."""
+        """Show the last answer again, after a change of the filter or of a form."""
 
     def ask_again(self) -> None:
-        """Ask the store the view's question as it is now."""
+        """Ask the store the view's present question."""
 
     async def fetch(self, question: Callable[[Broker], Answer]) -> Answer:
         """Ask the store something in the poller's thread; raises what the question raises."""
 
     async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
-        """Show a dialog and wait for its answer; to be called by what `begin` runs."""
+        """Show a dialog and wait for its answer; only the work of `begin` may call this."""
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin something that asks the person."""
+        """Begin work that asks the person."""
 
     def propose(self, prepare: Callable[[Broker], Deed]) -> None:
-        """Prepare a deed, show its preview and its command, and do it if the person agrees."""
+        """Prepare an action, show its preview and its command, and do it if the person agrees."""
 
     def may_write(self, key: str) -> bool:
-        """Whether the key with this id may be used; if it may not, say why."""
+        """Return whether the key with this id may be used; say why if it may not."""
 
     def copy_command(self) -> None:
-        """Copy the command for what is selected."""
+        """Copy the command for the selection."""
 
 
 class View(Vertical):
-    """A view: what it asks the store, how it shows the answer, and what it does with keys.
+    """A view: its question to the store, its display of the answer, and its keys.
 
     A key of the registry with the id `peek` calls the view's `press_peek`, if it has one.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = ()
-    """The ids of the keys that do something here, for the footer."""
+    """The ids of the keys that work here, for the footer."""
     LABELS: ClassVar[Mapping[str, str]] = {}
-    """What the footer calls a key here, where that is something else than elsewhere."""
+    """The footer's names for keys, where they differ from the usual ones."""
 
     title = ""
     opened_by: ClassVar[Key | None] = None
-    """The key that opens it, of a view that is one of the screens."""
+    """The key that opens the view, if it is one of the screens."""
     _detail: Any = None
 
     @property
@@ -91,14 +91,14 @@ class View(Vertical):
         return cast("ViewHost", self.app)
 
     def question(self) -> Question | None:
-        """What to ask the store besides the overview: a function of the store, or nothing."""
+        """Return the question for the store besides the overview, or `None`."""
         return None
 
     def show(self, overview: Overview, detail: Any) -> None:
-        """Show what a look at the store found; `detail` is `None` before the first answer."""
+        """Show the result of a look at the store; `detail` is `None` before the first answer."""
 
     def receive(self, overview: Overview, detail: Any) -> None:
-        """Take the answer to the question and show it; an error stands for one."""
+        """Take the answer to the question and show it; the answer may be an error."""
         if isinstance(detail, MqError):
             self.show_error(detail)
             return
@@ -106,7 +106,7 @@ class View(Vertical):
         self.show(overview, detail)
 
     def show_known(self, overview: Overview) -> None:
-        """Show once more what was answered last."""
+        """Show the last answer again."""
         self.show(overview, self._detail)
 
     def show_error(self, error: MqError) -> None:
@@ -114,24 +114,24 @@ class View(Vertical):
         self.host.report(error)
 
     def key_ids(self) -> tuple[str, ...]:
-        """The ids of the keys for the footer, as things stand."""
+        """Return the ids of the keys for the footer, in the present state."""
         return self.KEYS
 
     def destination(self) -> str:
-        """Where a message that is published here would go, or nothing."""
+        """Return the destination of a message published here, or nothing."""
         return ""
 
     def command(self) -> str | None:
-        """The command line for what is selected."""
+        """Return the command line for the selection."""
         return None
 
     def show_caption(self, name: str, more: str) -> None:
-        """Say above the table whose rows it shows, and what else is to be known of it."""
+        """Show above the table the name of its subject, and more about it."""
         caption = line(" ", toned(name, Tone.TITLE), toned(more, Tone.DIM))
         self.query_one(".caption", Band).show_lines([caption])
 
     def refocus(self) -> None:
-        """Let the keys go to the view's table."""
+        """Give the focus to the view's table."""
         tables = self.query(LiveTable)
         if tables:
             self.screen.set_focus(tables.first())
@@ -139,7 +139,9 @@ class View(Vertical):
     def show_chosen(
         self, table: LiveTable, rows: Sequence[TableRow], is_well: set[str] | None = None
     ) -> None:
-        """Show the rows that filter and `faults only` leave; `is_well` are keys without fault."""
+        """Show the rows that pass the filter and `faults only`; `is_well` are keys without
+        fault.
+        """
         host = self.host
         found = [row for row in rows if matches(row.cells, host.filter_text)]
         chosen = found
@@ -154,7 +156,9 @@ class View(Vertical):
 
 
 def matches(cells: Sequence[Line], wanted: str) -> bool:
-    """Whether a row contains the text, in any letter case; `!text`: whether it does not."""
+    """Return whether a row contains the text, in any letter case; for `!text` whether it
+    doesn't.
+    """
     inverted = wanted.startswith("!")
     text = wanted.removeprefix("!").casefold()
     if not text:

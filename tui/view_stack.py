@@ -1,4 +1,4 @@
-"""The views of the body, one over the other: the top one is shown, and is always mounted."""
+"""The stack of views in the body: the top one is shown, and is always mounted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tui.view import View
 
 
 class Wanted(Message):
-    """A view is wanted over another one; it is worth nothing once that is not the top any more."""
+    """A request to open a view over another one; obsolete once that one is not on top."""
 
     def __init__(self, view: View, over: View) -> None:
         super().__init__()
@@ -18,7 +18,7 @@ class Wanted(Message):
 
 
 class ViewStack(Container):
-    """The views over one another. Only the dashboard's own task changes it, a step at a time."""
+    """The stack of views. Only the dashboard's own task changes it, a step at a time."""
 
     def __init__(self) -> None:
         super().__init__(id="body")
@@ -31,7 +31,7 @@ class ViewStack(Container):
 
     @property
     def bottom(self) -> View | None:
-        """The screen that all others lie over; nothing before the first."""
+        """The screen below all other views; `None` before the first."""
         return self._views[0] if self._views else None
 
     @property
@@ -43,12 +43,12 @@ class ViewStack(Container):
         """Show a view over the present one."""
         if self._views:
             self.top.display = False
-        # Keys and answers go to the top meanwhile, which therefore stays the view that is there.
+        # Keys and answers go to the top meanwhile, so it must stay the present view.
         await self.mount(view)
         self._views.append(view)
 
     async def drop_to(self, view: View) -> None:
-        """Close all that lies over a view of the stack, and show that one."""
+        """Close the views above one of the stack, and show that one."""
         at = self._views.index(view) + 1
         self._views, over = self._views[:at], self._views[at:]
         view.display = True

@@ -1,1 +1,1 @@
-"""Judgement: where a workload lies between queue and log. Pure, it opens no store."""
+"""Advice: the place of a workload between queue and log. Pure, it opens no store."""

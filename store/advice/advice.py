@@ -1,4 +1,4 @@
-"""The judgement: where a workload lies, why, what to create, and what to beware of."""
+"""The advice: the place of a workload, the reasons, the things to create, and the risks."""
 
 from __future__ import annotations
 

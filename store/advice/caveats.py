@@ -1,4 +1,4 @@
-"""What can't be undone, where one message holds others, and what a second delivery does."""
+"""Risks: choices that are final, messages that hold up others, and second deliveries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class OneWayDoor:
 
 
 def one_way_doors(workload: Workload, place: Place) -> tuple[OneWayDoor, ...]:
-    """The choices to think about now, the worst first."""
+    """Return the choices to think about now, the worst first."""
     return tuple(OneWayDoor(*door) for door in _doors(workload, place))
 
 
@@ -38,7 +38,7 @@ def _doors(workload: Workload, place: Place) -> Iterator[tuple[str, str]]:
     if place in {Place.QUEUE, Place.FIFO_QUEUE}:
         yield (
             "delete on acknowledgement",
-            "what was acknowledged is gone: a reader that comes later can't be given the past",
+            "acknowledged messages are gone: a reader that comes later can't be given the past",
         )
     if place in _LOGS:
         yield from _log_doors(workload, ordered=ordered)
@@ -49,7 +49,7 @@ def _doors(workload: Workload, place: Place) -> Iterator[tuple[str, str]]:
     if fifo:
         yield (
             "message group",
-            "what is in the queue keeps its group: another key means draining it first",
+            "messages in the queue keep their group: another key means draining it first",
         )
         yield (
             "dedup window",
@@ -76,7 +76,7 @@ def _log_doors(workload: Workload, *, ordered: bool) -> Iterator[tuple[str, str]
         keyless = "readers and tools that count on the number break"
         yield ("partition count", f"it only grows: {remap if keyed else keyless}")
     if ordered or workload.latest_only:
-        yield ("record key", "it decides what is kept in order, for every record already there")
+        yield ("record key", "it decides which records stay in order, also for those already there")
     if workload.latest_only:
         yield ("compaction", "older values of a key are gone for good")
     elif not workload.source_of_truth:
@@ -84,7 +84,7 @@ def _log_doors(workload: Workload, *, ordered: bool) -> Iterator[tuple[str, str]
 
 
 def head_of_line(workload: Workload, place: Place, sizing: Sizing) -> str:
-    """Where one slow or bad message holds others, and how many."""
+    """Return the places where one slow or bad message holds up others, and how many."""
     if workload.order is Order.ALL:
         return "everywhere: order over everything means that one bad message holds all others"
     if place is Place.LOG:
@@ -108,7 +108,7 @@ def head_of_line(workload: Workload, place: Place, sizing: Sizing) -> str:
 
 
 def duplicates(workload: Workload, place: Place) -> str:
-    """What is delivered twice, and how a consumer makes that harmless."""
+    """Return the messages that may be delivered twice, and how a consumer makes that harmless."""
     cause = (
         "a consumer that dies between its work and its commit"
         if place is Place.LOG
@@ -128,10 +128,10 @@ def duplicates(workload: Workload, place: Place) -> str:
 
 
 def durability(workload: Workload) -> str:
-    """What one file on one machine gives, against what is asked."""
+    """Compare the durability of one file on one machine with the one asked for."""
     if not workload.survive_machine_loss:
         return (
-            "with durability full what was confirmed survives a killed process and a power cut,"
+            "with durability full confirmed messages survive a killed process and a power cut,"
             " not the loss of the disk: mq has no replication, `mq backup` is a copy of a moment"
         )
     return (
@@ -142,7 +142,7 @@ def durability(workload: Workload) -> str:
 
 
 def warnings(workload: Workload, place: Place, sizing: Sizing) -> tuple[str, ...]:
-    """What the numbers say will go wrong."""
+    """Return the problems that the numbers predict."""
     found = (_order_warnings, _rate_warnings, _place_warnings)
     return tuple(text for part in found for text in part(workload, place, sizing))
 
@@ -200,7 +200,7 @@ def _place_warnings(workload: Workload, place: Place, sizing: Sizing) -> Iterato
     if place is Place.LOG and workload.order is Order.ALL:
         yield (
             "the group has no limit of deliveries: passing over a record would break the order."
-            " A record that can't be done stops everything until somebody decides"
+            " A record that can't be done stops everything until a person decides"
         )
     if _is_fifo(workload, place):
         yield (
@@ -210,7 +210,7 @@ def _place_warnings(workload: Workload, place: Place, sizing: Sizing) -> Iterato
     if place in {Place.LOG, Place.SHARE} and workload.routing is not Routing.NONE:
         yield (
             "a reader of a topic reads all of it: bind a topic of its own to the exchange for each"
-            " part that somebody wants alone"
+            " part that a reader wants alone"
         )
 
 

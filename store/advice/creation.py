@@ -1,4 +1,4 @@
-"""What to create here for a workload: the content of a topology file."""
+"""The things to create for a workload: the content of a topology file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EXCHANGE_TYPES = {Routing.NONE: "fanout", Routing.KEY: "topic", Routing.HEADERS
 
 
 def topology(workload: Workload, place: Place, sizing: Sizing) -> Topology:
-    """The things to create, as a topology file has them; lengths of time are text."""
+    """Return the things to create, as a topology file has them; durations are text."""
     plan = _Plan(workload, place)
     if sizing.partitions is not None:
         plan.topics[workload.name] = _topic(workload, sizing.partitions)
@@ -51,27 +51,28 @@ class _Plan:
         self._shares: dict[str, _Settings] = {}
 
     def read_by_groups(self) -> None:
-        """A consumer group for each reader, with an objective and, unless all must be in order,
-        a way out for records that can't be processed."""
+        """Add a consumer group for each reader, with an objective and, unless all records must stay
+        in order, a DLQ for records that can't be processed.
+        """
         ends = {} if self._workload.order is Order.ALL else self._ends(fifo=False)
         for name in self._readers():
             self._groups[name] = self._objective() | ends
 
     def read_by_shares(self) -> None:
-        """A share group for each reader."""
+        """Add a share for each reader."""
         for name in self._readers():
             settings = {"topic": self._workload.name, "lease": _lease(self._workload)}
             self._shares[name] = settings | self._ends(fifo=False)
 
     def read_from_queues(self) -> None:
-        """A queue for each reader; a topic beside them has no reader from the start."""
+        """Add a queue for each reader; a topic beside them has no reader at first."""
         for name in self._readers():
             self._queues[name] = self._queue() | self._ends(fifo=self._fifo)
         # A queue's own settings precede those of its DLQ.
         self._queues[self._dlq] = self._queues.pop(self._dlq)
 
     def document(self) -> Topology:
-        """The file; sections that are empty are left out."""
+        """Return the file without empty sections."""
         found: dict[str, Any] = {"version": 1}
         sections = {
             "topics": self.topics,
@@ -135,7 +136,9 @@ class _Plan:
         return {"queues": queues, "exchanges": exchanges, "bindings": bindings}
 
     def _match(self, target: str) -> _Settings:
-        """The topic takes everything; a queue what names its reader, until real keys are known."""
+        """Return the binding's match: everything for a topic, the reader's name for a queue until
+        real keys are known.
+        """
         reader = target.removeprefix(f"{self._workload.name}.")
         everything = target in self.topics
         match self._workload.routing:
@@ -155,16 +158,16 @@ def _topic(workload: Workload, partitions: int) -> _Settings:
 
 
 def retention(workload: Workload) -> str:
-    """How long a topic keeps its records for this workload."""
+    """Return how long a topic keeps its records for this workload."""
     if workload.source_of_truth:
         return "forever"
     if workload.retention is not None:
         return format_duration(workload.retention)
-    # Where nobody comes back, it only has to outlast an outage that a weekend hides.
+    # Without a replay the retention only has to outlast an outage over a weekend.
     return "7d" if workload.replay else "3d"
 
 
 def _lease(workload: Workload) -> str:
-    """Six times what a message takes, 30 seconds at least, in whole seconds."""
+    """Return six times the processing time of a message, 30 seconds at least, in whole seconds."""
     seconds = max(_LEASE, round(workload.processing * _LEASE_FACTOR)) // 1000
     return format_duration(seconds * 1000)

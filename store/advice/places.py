@@ -1,7 +1,7 @@
-"""Where a workload lies between log and queue: a decision table, read from the top.
+"""The place of a workload between log and queue: a decision table, read from the top.
 
-The instant a message is acknowledged a broker deletes it, or keeps it and remembers where the
-reader is. The places are in that order: from what keeps most to what deletes.
+When a message is acknowledged a broker deletes it, or keeps it and remembers the reader's position.
+The places are in that order: from those that keep most to those that delete.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from store.advice.workload import Control, Order, Routing, Workload
 
-# What one FIFO queue of SQS takes in batches of ten. Beyond it a row per message is a burden.
+# The rate of one FIFO queue of SQS in batches of ten. Beyond it a row per message is a burden.
 HIGH_RATE = 3000.0
 
 
@@ -37,21 +37,21 @@ TITLES = {
 
 
 class History(StrEnum):
-    """What becomes of a message that was acknowledged."""
+    """The fate of an acknowledged message."""
 
     KEPT = "kept"
     GONE = "gone"
 
 
 class Audience(StrEnum):
-    """How many independent readers there are."""
+    """The number of independent readers."""
 
     ONE = "one"
     SEVERAL = "several"
 
 
 class Fate(StrEnum):
-    """What a message may do apart from its neighbours."""
+    """The control that a single message needs apart from its neighbours."""
 
     SHARED = "shared"
     OWN_RETRIES = "own retries"
@@ -59,7 +59,7 @@ class Fate(StrEnum):
 
 
 class Rate(StrEnum):
-    """The peak that it is built for, against what a row per message bears."""
+    """The peak rate, against the cost of a row per message."""
 
     MODERATE = "moderate"
     HIGH = "high"
@@ -67,7 +67,7 @@ class Rate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """A workload reduced to what decides its place."""
+    """A workload reduced to the factors that decide its place."""
 
     history: History
     audience: Audience
@@ -91,12 +91,12 @@ class Row:
     rate: tuple[Rate, ...] = tuple(Rate)
 
     def holds(self, factors: Factors) -> bool:
-        """Whether the row covers these factors."""
+        """Return whether the row covers these factors."""
         return all(getattr(factors, name) in getattr(self, name) for name in FACTORS)
 
     @property
     def tested(self) -> tuple[str, ...]:
-        """The factors that the row is particular about."""
+        """The factors that the row tests."""
         return tuple(n for n in FACTORS if getattr(self, n) != getattr(_ANYTHING, n))
 
 
@@ -121,9 +121,9 @@ TABLE = (
         history=_GONE, fate=_OWN, order=_ORDERED),
     Row(Place.QUEUE, "each message has its own fate, and is deleted when it is done",
         history=_GONE, fate=_OWN, order=_FREE),
-    Row(Place.QUEUE, "each reader gets only what is meant for it, in a queue of its own",
+    Row(Place.QUEUE, "each reader gets only its own messages, in a queue of its own",
         history=_GONE, audience=(Audience.SEVERAL,), order=_FREE, routing=(True,)),
-    Row(Place.FIFO_QUEUE, "each reader gets only what is meant for it, in order",
+    Row(Place.FIFO_QUEUE, "each reader gets only its own messages, in order",
         history=_GONE, audience=(Audience.SEVERAL,), order=_BY_KEY, routing=(True,),
         rate=(Rate.MODERATE,)),
     Row(Place.LOG, "one copy serves every reader, each with a number of its own",
@@ -140,7 +140,7 @@ TABLE = (
 
 
 def factors_of(workload: Workload) -> Factors:
-    """Reduce a workload to what decides."""
+    """Reduce a workload to the factors that decide."""
     own_time = workload.per_message & {Control.DELAY, Control.PRIORITY}
     fate = Fate.OWN_RETRIES if workload.per_message else Fate.SHARED
     return Factors(
@@ -154,12 +154,12 @@ def factors_of(workload: Workload) -> Factors:
 
 
 def row_of(factors: Factors) -> Row:
-    """The first row of the table that holds; the last holds wherever no other does."""
+    """Return the first matching row of the table; the last row always matches."""
     return next(row for row in TABLE if row.holds(factors))
 
 
 def alternatives(factors: Factors, name: str) -> Iterator[tuple[str, Place]]:
-    """Where the workload would lie were this one factor different, as (value, place)."""
+    """Yield the place of the workload for each other value of a factor, as (value, place)."""
     for value in getattr(_ANYTHING, name):
         change: dict[str, Any] = {name: value}
         other = replace(factors, **change)

@@ -1,4 +1,4 @@
-"""Which real product and feature a place corresponds to, and where its limits lie."""
+"""The products and features that correspond to a place, and their limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST_SQS_DELAY = "SQS delays by 15 minutes at most"
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A feature of a product that does this job; `limits` is where it stops doing it."""
+    """A feature of a product that does this job; `limits` says when it no longer does."""
 
     product: str
     feature: str
@@ -24,7 +24,7 @@ class Product:
 
 
 def products_for(workload: Workload, place: Place, sizing: Sizing) -> tuple[Product, ...]:
-    """The products for a place; the one to take first, for who would have to run it, leads."""
+    """Return the products for a place, the best one for this operator first."""
     found = _PLACES[place](workload, sizing)
     if workload.operations is not Operations.NONE:
         return found
@@ -33,8 +33,8 @@ def products_for(workload: Workload, place: Place, sizing: Sizing) -> tuple[Prod
 
 
 def _hosting(product: Product) -> str:
-    """Who runs it for those who would rather not."""
-    return "which nobody has to run" if product.product == "Amazon SQS" else "run by a provider"
+    """Return the hosted offers, for an owner who does not want to run a server."""
+    return "without a server to run" if product.product == "Amazon SQS" else "run by a provider"
 
 
 def _log(workload: Workload, sizing: Sizing) -> tuple[Product, ...]:

@@ -20,10 +20,10 @@ _SCALES = {"": 1, "k": 1e3, "M": 1e6}
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One answer that the judgement rests on: how it is asked, read and written.
+    """One answer that the advice rests on: how it is asked, read and written.
 
-    `field` is its name in a file and, with dashes, its option. `assumed` is what holds where
-    nobody answers. A question that is not `asked` is another way to give an answer.
+    `field` is its name in a file and, with dashes, its option. `assumed` is the value without an
+    answer. A question that is not `asked` is another way to give an answer.
     """
 
     field: str
@@ -114,7 +114,7 @@ QUESTIONS = (
     ),
     Question(
         "replay", "Must a reader be able to go back, or a new one begin at the start?",
-        "yes: a message stays after it was read. no: whoever is done with it may delete it.",
+        "yes: a message stays after it was read. no: a reader that is done with it may delete it.",
         "yes|no", "no", _yes,
     ),
     Question(
@@ -158,7 +158,7 @@ QUESTIONS = (
     ),
     Question(
         "operations", "How much running of servers do you want?",
-        "none: somebody else does. some: one broker that you know. team: people for a cluster.",
+        "none: a provider does. some: one broker that you know. team: people for a cluster.",
         "none|some|team", "some", _choice(Operations, low="none", high="team"),
     ),
     Question(
@@ -214,9 +214,9 @@ _SAME_ANSWER = {"processing": "consumer_rate"}
 
 
 def read_workload(answers: Mapping[str, Any]) -> Workload:
-    """The workload of answers as text, or as JSON has them; what is missing is assumed.
+    """Read a workload from answers as text or as JSON; missing answers are assumed.
 
-    Raises `BadInput` for an unknown question, an answer that can't be read, and contradictions.
+    Raises `BadInput` for an unknown question, an unreadable answer, and contradictions.
     """
     given: dict[str, Any] = {}
     for field, answer in answers.items():
@@ -237,7 +237,7 @@ def read_workload(answers: Mapping[str, Any]) -> Workload:
 
 
 def read_answer(question: Question, text: str) -> Any:
-    """What one answer means; raises `BadInput` naming the question and its form."""
+    """Read one answer; raises `BadInput` naming the question and its form."""
     try:
         return question.read(text.strip())
     except BadInput as error:
@@ -247,7 +247,7 @@ def read_answer(question: Question, text: str) -> Any:
 
 
 def assumed(answers: Mapping[str, Any]) -> tuple[str, ...]:
-    """The questions that nobody answered, and that have no other answer."""
+    """Return the questions without an answer, given in this or another form."""
     given = {field.replace("-", "_") for field, answer in answers.items() if answer is not None}
     if "consumer_rate" in given:
         given.add("processing")

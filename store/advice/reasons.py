@@ -1,4 +1,4 @@
-"""Which answer decided it: found by asking where the workload would lie had it been another."""
+"""The answers that decided the place: found by asking for the place with another answer."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _OTHERWISE = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """An answer that bears on the place. It `decides` where another would change what serves.
+    """An answer that bears on the place. It `decides` where another one would change the place.
 
-    `otherwise` says where to, such as `without order: share`.
+    `otherwise` names the other place, such as `without order: share`.
     """
 
     question: str
@@ -42,10 +42,10 @@ class Reason:
 
 
 def reasons_for(workload: Workload, factors: Factors) -> tuple[Reason, ...]:
-    """Every answer that bears on it, in the order of its weight.
+    """Return every answer that bears on the place, in the order of its weight.
 
-    A need for history leads whatever it moves: nothing that deletes can ever serve it. Then come
-    the answers that decide, demands before their absence, what moves the workload furthest first.
+    A need for history always leads: no place that deletes can serve it. Then come the answers that
+    decide, demands before their absence, the largest change of place first.
     """
     row = row_of(factors)
     ranked: list[tuple[tuple[bool, ...], int, Reason]] = []
@@ -64,7 +64,9 @@ def reasons_for(workload: Workload, factors: Factors) -> tuple[Reason, ...]:
 
 
 def _is_demand(factors: Factors, name: str) -> bool:
-    """Whether something was asked for; else nothing was, and the simplest would do."""
+    """Return whether the answer demands something; without any demand the simplest place would
+    do.
+    """
     return bool(getattr(factors, name) != getattr(_NOTHING_ASKED, name))
 
 
@@ -73,7 +75,7 @@ def _distance(one: Place, other: Place) -> int:
 
 
 def _said(workload: Workload, factor: str) -> tuple[str, str, str]:
-    """The question behind a factor, the answer given, and what follows from it."""
+    """Return the question behind a factor, its answer, and the consequence."""
     match factor:
         case "history":
             return _history(workload)
@@ -113,7 +115,7 @@ def _history(workload: Workload) -> tuple[str, str, str]:
         return ("replay", "yes", "what an acknowledgement deletes can't be read again")
     if workload.latest_only:
         return ("latest_only", "yes", "late readers need the newest values, so they are kept")
-    return ("replay", "no", "nobody comes back to a message: it may be deleted when it is done")
+    return ("replay", "no", "no reader comes back to a message: it may be deleted when it is done")
 
 
 def _audience(workload: Workload) -> tuple[str, str, str]:

@@ -17,7 +17,7 @@ _SHARE_WINDOW = 2000
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the arithmetic: what, how, and what comes out."""
+    """One line of the arithmetic: name, formula and result."""
 
     what: str
     calculation: str
@@ -26,10 +26,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """How much of everything. `workers` are the consumers that are busy at the peak.
+    """The number of consumers, partitions and groups. `workers` are the consumers busy at the peak.
 
-    `parallel` is how many can be busy at once at most, `None` where nothing limits them;
-    `shortfall` the messages per second that no number of consumers can do.
+    `parallel` is the most that can be busy at once, `None` without a limit; `shortfall` the
+    messages per second beyond any number of consumers.
     """
 
     workers: int
@@ -57,7 +57,7 @@ def size(workload: Workload, place: Place) -> Sizing:
 
 
 def divisor_rich(number: int) -> int:
-    """The least number from this one on that has as many divisors as every smaller one.
+    """Return the least number from `least` on that has as many divisors as every smaller one.
 
     So many partitions can be dealt evenly to many different numbers of consumers.
     """
@@ -97,7 +97,7 @@ def _workers(workload: Workload) -> tuple[int, list[Step]]:
 
 
 def _parallel(workload: Workload) -> tuple[int | None, list[Step]]:
-    """How many consumers can be busy at once under the order asked for."""
+    """Return how many consumers can be busy at once under the required order."""
     if workload.order is Order.NONE:
         return None, []
     if workload.order is Order.ALL:
@@ -119,7 +119,7 @@ def _by_hottest(workload: Workload) -> int:
 
 
 def _most(workload: Workload) -> float:
-    """The messages per second that the order lets through, however many consumers there are."""
+    """Return the messages per second that the order allows for any number of consumers."""
     if workload.order is Order.ALL:
         return workload.consumer_rate
     share = max(workload.hottest_share or 0, 1 / workload.keys if workload.keys else 0)

@@ -1,4 +1,4 @@
-"""A workload as its owner describes it, and the answers that can't go together."""
+"""A workload as its owner describes it, and the answers that contradict each other."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from store.model.errors import BadInput
 
 DAY = 86_400_000
 HOUR = 3_600_000
-# What is created beside the readers' own things is named so.
+# The prefix of things that are created beside the readers' own.
 DEAD_LETTERS = "dlq"
 UNROUTED = "unrouted"
 _RESERVED = {DEAD_LETTERS, UNROUTED}
 
 
 class Control(StrEnum):
-    """What a message may need on its own, whatever happens to its neighbours."""
+    """The control that a single message needs, independent of its neighbours."""
 
     RETRY = "retry"
     UNEVEN = "uneven"
@@ -26,7 +26,7 @@ class Control(StrEnum):
 
 
 class Order(StrEnum):
-    """Over what the order of sending must hold in processing."""
+    """The scope within which processing must follow the order of sending."""
 
     NONE = "none"
     KEY = "key"
@@ -34,7 +34,7 @@ class Order(StrEnum):
 
 
 class Routing(StrEnum):
-    """By what the broker decides which readers get a message."""
+    """The property by which the broker decides which readers get a message."""
 
     NONE = "none"
     KEY = "key"
@@ -42,7 +42,7 @@ class Routing(StrEnum):
 
 
 class Operations(StrEnum):
-    """How much of running servers the owner wants."""
+    """The owner's readiness to run servers."""
 
     NONE = "none"
     SOME = "some"
@@ -51,11 +51,11 @@ class Operations(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is asked of a message system. Times are milliseconds, rates messages per second.
+    """The demands on a message system. Times are milliseconds, rates messages per second.
 
-    `peak_rate` is today's, `growth` what it is multiplied by before the next redesign;
-    `consumer_rate` is what one consumer does; `hottest_share` is between 0 and 1. After an
-    `outage` the consumers shall be level again within `catch_up`.
+    `peak_rate` is today's, `growth` its factor before the next redesign; `consumer_rate` is the
+    rate of one consumer; `hottest_share` is between 0 and 1. After an `outage` the consumers must
+    have caught up within `catch_up`.
     """
 
     name: str = "events"
@@ -81,12 +81,12 @@ class Workload:
 
     @property
     def processing(self) -> float:
-        """What one message takes one consumer, in milliseconds."""
+        """Milliseconds that one consumer takes for one message."""
         return 1000 / self.consumer_rate
 
     @property
     def future_rate(self) -> float:
-        """The peak that it is built for, in messages per second."""
+        """The peak to build for, in messages per second."""
         return self.peak_rate * self.growth
 
     @property

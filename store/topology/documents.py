@@ -61,7 +61,9 @@ Node = Scalar | Mapping | Sequence
 
 
 def read_document(file: str, content: bytes, problems: Problems) -> Node | None:
-    """The one document of a YAML file, or `None` after problems that leave nothing to look at."""
+    """Return the one document of a YAML file, or `None` after problems that leave nothing to look
+    at.
+    """
     start = Place(file, 1, 1)
     most_bytes, most_events = limits(content)
     if len(content) > most_bytes:
@@ -77,7 +79,9 @@ def read_document(file: str, content: bytes, problems: Problems) -> Node | None:
 
 
 def limits(content: bytes) -> tuple[int, int]:
-    """How many bytes and YAML events a file may have: more where it has a line for each thing."""
+    """Return how many bytes and YAML events a file may have: more where it has a line for each
+    thing.
+    """
     lines = content.count(b"\n") if _IS_TOPOLOGY.match(content) else 0
     size, events = (lines * each for each in _A_LINE)
     return (
@@ -155,7 +159,7 @@ class _Reader:
         return None
 
     def _checked(self, events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
-        """The events, as long as they are few and not nested deeply."""
+        """Yield the events, as long as they are few and not nested deeply."""
         import yaml
 
         depth = 0
@@ -217,7 +221,7 @@ class _Reader:
 
 
 def _until_end(events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
-    """The events up to the end of the collection that was begun."""
+    """Yield the events up to the end of the collection that was begun."""
     import yaml
 
     for event in events:

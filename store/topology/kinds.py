@@ -54,14 +54,16 @@ class Kind:
         return [setting for setting in self.notations if setting not in self.defaults]
 
     def complete(self, given: Settings) -> dict[str, str]:
-        """All settings of a thing: the given ones, and what follows where the rest is left out."""
+        """Return all settings of a thing: the given ones, and what follows where the rest is left
+        out.
+        """
         settings = {**self.defaults, **given}
         if given.get("dlq", "none") != "none" and "max_deliveries" not in given:
             settings["max_deliveries"] = str(DELIVERIES_WITH_DLQ)
         return {name: settings[name] for name in self.notations if name in settings}
 
     def named(self, settings: Settings) -> dict[str, str]:
-        """The settings that a file must name so that it means these."""
+        """Return the settings that a file must name so that it means these."""
         named = {name: text for name, text in settings.items() if self.defaults.get(name) != text}
         # A setting can follow from another one that is named.
         implied = self.complete(named)
@@ -69,48 +71,48 @@ class Kind:
         return {name: named[name] for name in self.notations if name in named}
 
     def values(self, settings: Settings) -> dict[str, Any]:
-        """Settings as configs hold them."""
+        """Return settings as configs hold them."""
         return {name: config_value(self.notations[name], text) for name, text in settings.items()}
 
     def canonical(self, name: str, text: str) -> str:
-        """The one way to write a setting; raises `BadInput`."""
+        """Return the one way to write a setting; raises `BadInput`."""
         notation = self.notations[name]
         value = config_value(notation, text)
         return notation.nothing or "" if value is None else notation.write(value)
 
 
 def topic_config(settings: Settings) -> TopicConfig:
-    """The settings of a topic other than its number of partitions."""
+    """Return the settings of a topic other than its number of partitions."""
     values = TOPIC_KIND.values(settings)
     del values["partitions"]
     return TopicConfig(**values)
 
 
 def queue_config(settings: Settings) -> QueueConfig:
-    """The settings of a queue."""
+    """Return the settings of a queue."""
     return QueueConfig(**QUEUE_KIND.values(settings))
 
 
 def group_config(settings: Settings) -> GroupConfig:
-    """The settings of a consumer group other than its topics."""
+    """Return the settings of a consumer group other than its topics."""
     values = GROUP_KIND.values(settings)
     del values["topics"]
     return GroupConfig(**values)
 
 
 def share_config(settings: Settings) -> ShareConfig:
-    """The settings of a share other than its topic and where it begins."""
+    """Return the settings of a share other than its topic and where it begins."""
     values = SHARE_KIND.values(settings)
     return ShareConfig(**{name: values[name] for name in ShareConfig._fields})
 
 
 def names_in(text: str) -> list[str]:
-    """The names in a setting that lists names."""
+    """Return the names in a setting that lists names."""
     return [] if text == "none" else text.split(",")
 
 
 def headers_text(headers: Headers) -> str:
-    """Headers to match as text, the same for the same headers."""
+    """Return headers to match as text, the same for the same headers."""
     return json.dumps(dict(headers), separators=(",", ":"), sort_keys=True)
 
 

@@ -27,7 +27,7 @@ class Thing:
     places: Mapping[str, Place] = field(default_factory=dict)
 
     def place_of(self, setting: str) -> Place:
-        """Where a setting stands; the thing's own place for one that is left out."""
+        """Return where a setting stands; the thing's own place for one that is left out."""
         return self.places.get(setting, self.place)
 
 
@@ -44,19 +44,19 @@ class Topology:
         return chain.from_iterable(things.values() for things in self._things.values())
 
     def get(self, kind: str, name: str) -> Thing | None:
-        """One thing, if it is there."""
+        """Return one thing, if it is there."""
         return self._things.get(kind, {}).get(name)
 
     def of(self, kind: str) -> Iterable[Thing]:
-        """The things of one kind, in order."""
+        """Return the things of one kind, in order."""
         return self._things.get(kind, {}).values()
 
     def over(self, other: Topology) -> Topology:
-        """The things of both; where both have one, this one's."""
+        """Return the things of both; where both have one, this one's."""
         return Topology([*other, *self], self.labels)
 
     def without(self, others: Iterable[Thing]) -> Topology:
-        """The things that are not among the others."""
+        """Return the things that are not among the others."""
         gone = {(thing.kind, thing.name) for thing in others}
         return Topology(
             (thing for thing in self if (thing.kind, thing.name) not in gone), self.labels

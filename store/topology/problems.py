@@ -39,7 +39,7 @@ class Problem:
         return f"{self.place}: {self.severity}: {self.message}"
 
     def document(self) -> dict[str, str | int]:
-        """The problem as fields."""
+        """Return the problem as fields."""
         return {
             "file": self.place.file,
             "line": self.place.line,

@@ -37,7 +37,7 @@ class Source:
 
     @classmethod
     def of(cls, given: Source | str | os.PathLike[str], most: int = documents.LARGEST) -> Source:
-        """A source as it is, or the file at a path, of which `most` bytes can be used."""
+        """Return a source as it is, or the file at a path, of which `most` bytes can be used."""
         if isinstance(given, Source):
             return given
         path = os.fspath(given)
@@ -247,7 +247,7 @@ class _FileReader:
 
 
 def typed(text: str, *, plain: bool) -> HeaderValue:
-    """A header value by the core schema of YAML 1.2; yes, no, on and off are text.
+    """Return a header value by the core schema of YAML 1.2; yes, no, on and off are text.
 
     Raises `BadInput` for a number that can't be kept.
     """

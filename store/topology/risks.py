@@ -18,7 +18,7 @@ _GONE = "it is empty; what is sent to it meanwhile is refused"
 
 
 def judged(steps: Iterable[Step], there: Topology, facts: Counted) -> Iterator[Step]:
-    """The steps with their risks and facts."""
+    """Yield the steps with their risks and facts."""
     for step in steps:
         if step.action == "create":
             yield step
@@ -34,7 +34,9 @@ def judged(steps: Iterable[Step], there: Topology, facts: Counted) -> Iterator[S
 
 
 def moving_share(old: int, new: int) -> float:
-    """The share of keys that go to another partition, where hash modulo partitions decides."""
+    """Return the share of keys that go to another partition, where hash modulo partitions
+    decides.
+    """
     return 1 - min(old, new) / lcm(old, new)
 
 

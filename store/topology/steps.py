@@ -70,5 +70,5 @@ class Plan:
         return any(step.risks for step in self.steps)
 
     def is_same_as(self, other: Plan) -> bool:
-        """Whether it has the same steps."""
+        """Return whether it has the same steps."""
         return [step.what for step in self.steps] == [step.what for step in other.steps]

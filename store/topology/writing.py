@@ -19,7 +19,7 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def document(topology: Topology) -> dict[str, Any]:
-    """The file as plain values: a mapping by section, names and settings."""
+    """Return the file as plain values: a mapping by section, names and settings."""
     sections: dict[str, Any] = {"version": 1}
     for kind in KINDS.values():
         things = sorted(topology.of(kind.name), key=lambda thing: thing.name)
@@ -31,12 +31,12 @@ def document(topology: Topology) -> dict[str, Any]:
 
 
 def yaml(topology: Topology) -> str:
-    """The file as YAML; the same for the same topology."""
+    """Return the file as YAML; the same for the same topology."""
     return yaml_of(document(topology))
 
 
 def yaml_of(document: Mapping[str, Any]) -> str:
-    """Sections as a file has them, as YAML with a line for each thing."""
+    """Return sections as a file has them, as YAML with a line for each thing."""
     lines = []
     for section, content in document.items():
         if section == "version":
@@ -79,7 +79,7 @@ def _scalar(value: HeaderValue) -> str:
 
 
 def _text(text: str) -> str:
-    """Text that every reader of YAML takes for text: quoted where it must be."""
+    """Return text that every reader of YAML takes for text: quoted where it must be."""
     if _UNITS.fullmatch(text) and not text.isdecimal():
         return text
     if _SAFE.fullmatch(text) and not _TYPED.fullmatch(text):

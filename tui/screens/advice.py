@@ -1,4 +1,4 @@
-"""Screen 6: what the doctor finds, why it matters, and what mends it."""
+"""Screen 6: the doctor's findings, why they matter, and the commands that help."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ SEVERITIES: dict[Severity, tuple[str, Tone]] = {
     Severity.ADVICE: ("◇", Tone.KEY),
     Severity.OK: ("●", Tone.OK),
 }
-"""Glyph and tone of a severity; its word stands beside them."""
+"""Glyph and tone of a severity; its word is shown beside them."""
 
 
 def severity_cell(severity: Severity) -> Line:
-    """A severity as glyph, word and colour."""
+    """Return a severity as glyph, word and colour."""
     glyph, tone = SEVERITIES[severity]
     return toned(f"{glyph} {severity}", tone)
 
 
 def finding_rows(findings: Sequence[Diagnosis]) -> list[TableRow]:
-    """A row per finding, worst first."""
+    """Return a row per finding, worst first."""
     return [TableRow(_key(finding), _cells(finding)) for finding in findings]
 
 
@@ -63,7 +63,7 @@ def _cells(finding: Diagnosis) -> tuple[Line, ...]:
 
 
 def finding_lines(finding: Diagnosis, width: int) -> list[Line]:
-    """The whole finding: what, by which numbers, and why it matters."""
+    """Return the whole finding: its text, its numbers, and why it matters."""
     head = line(
         " ", severity_cell(finding.severity), "  ", toned(finding.address, Tone.STRONG),
         toned(f"  {finding.code}", Tone.DIM),
@@ -86,7 +86,7 @@ def _paragraph(name: str, text: str, width: int) -> list[Line]:
 
 
 def summary_line(findings: Sequence[Diagnosis]) -> Line:
-    """How many there are of each severity."""
+    """Return the number of findings of each severity."""
     counts = [(severity, sum(f.severity is severity for f in findings)) for severity in Severity]
     told = [
         toned(f"{SEVERITIES[severity][0]} {number} {severity}", SEVERITIES[severity][1])
@@ -101,7 +101,7 @@ class AdviceView(View):
 
     KEYS = ("faults", "copy")
     title = "advice"
-    opened_by = Key("advice", "6", "What mq doctor finds", command="mq doctor")
+    opened_by = Key("advice", "6", "The findings of mq doctor", command="mq doctor")
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,13 +109,13 @@ class AdviceView(View):
         self._question: Question = Seldom(_findings, _EVERY_SECONDS)
 
     def compose(self) -> ComposeResult:
-        """A caption, the table, and why the selected finding matters."""
+        """Yield a caption, the table, and why the selected finding matters."""
         yield Band(id="advice-caption", classes="caption")
         yield LiveTable(_FINDINGS, "the doctor looks…", id="findings")
         yield Band(id="finding", classes="details")
 
     def question(self) -> Question:
-        """What the doctor finds, not more often than every few seconds."""
+        """Return the question for the doctor's findings, asked at most every few seconds."""
         return self._question
 
     def show(self, overview: Overview, detail: Any) -> None:
@@ -150,7 +150,7 @@ class AdviceView(View):
             self.host.open_view(FindingView(finding), over=self)
 
     def command(self) -> str | None:
-        """The command that mends the selected finding, or that shows it."""
+        """Return the command that mends the selected finding, or otherwise shows it."""
         finding = self._selected()
         if finding is None:
             return None
@@ -172,7 +172,7 @@ class FindingView(View):
         self._finding = finding
 
     def compose(self) -> ComposeResult:
-        """The finding, and its commands."""
+        """Yield the finding, and its commands."""
         yield Band(id="finding-page")
         yield LiveTable(_COMMANDS, "there is nothing to do", id="finding-commands")
 
@@ -188,5 +188,5 @@ class FindingView(View):
         self.host.copy_command()
 
     def command(self) -> str | None:
-        """The selected command."""
+        """Return the selected command."""
         return self.query_one("#finding-commands", LiveTable).key

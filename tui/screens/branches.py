@@ -1,4 +1,4 @@
-"""Exchanges as a tree: what each is bound to, and which branches a message would take."""
+"""Exchanges as a tree: their bindings, and the branches that a message would take."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from store.model.topics import HeaderValue
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A message that is not published: through which exchange, by which key and headers."""
+    """A message to route without publishing it: its exchange, key and headers."""
 
     exchange: str
     key: str
@@ -28,7 +28,9 @@ class Asked:
 
 
 def header_text(name: str, value: HeaderValue) -> str:
-    """A header as the command line takes it: `NAME=TEXT`, `NAME:=JSON`, or `NAME` for null."""
+    """Return a header as the command line takes it: `NAME=TEXT`, `NAME:=JSON`, or `NAME` for
+    null.
+    """
     if value is None:
         return name
     return f"{name}={value}" if isinstance(value, str) else f"{name}:={json.dumps(value)}"
@@ -58,9 +60,9 @@ def _parse_header(word: str) -> tuple[str, HeaderValue]:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A line of the tree: an exchange at its root, or a binding under the exchange it leads from.
+    """A line of the tree: an exchange at its root, or a binding under its source exchange.
 
-    `rail` is what is drawn before it. `seen` says that its exchange stands further up already.
+    `rail` is drawn before it. `seen` says that its exchange was shown further up.
     """
 
     rail: str
@@ -70,7 +72,7 @@ class Branch:
 
     @property
     def key(self) -> str:
-        """What tells it from the other lines; each binding stands in the tree once."""
+        """The identity of the line; each binding is in the tree once."""
         if self.binding is None:
             return f"exchange:{self.exchange.name}" if self.exchange else ""
         return repr(_sign(self.binding))
@@ -84,7 +86,7 @@ class Branch:
 
 
 def branches(exchanges: Sequence[Exchange], bindings: Sequence[Binding]) -> list[Branch]:
-    """The tree, line by line: exchanges that nothing leads to first."""
+    """Return the tree, line by line: exchanges that nothing leads to first."""
     known = {exchange.name: exchange for exchange in exchanges}
     ways: dict[str, list[Binding]] = {}
     for binding in bindings:
@@ -123,7 +125,7 @@ def _below(
 
 
 class Ways:
-    """Which branches a message takes, and why it does not take the others."""
+    """The branches that a message takes, and the reasons why it does not take the others."""
 
     def __init__(self, asked: Asked, found: RouteExplanation) -> None:
         self.destinations = [route.destination for route in found.routes]
@@ -137,7 +139,7 @@ class Ways:
         }
 
     def takes(self, branch: Branch) -> bool:
-        """Whether the message goes along this line."""
+        """Return whether the message goes along this line."""
         binding = branch.binding
         if binding is None:
             return branch.exchange is not None and branch.exchange.name in self._reached
@@ -146,7 +148,7 @@ class Ways:
         return binding.exchange in self._reached and _sign(binding) not in self._why
 
     def why_not(self, branch: Branch) -> str:
-        """Why it does not, as far as it comes near."""
+        """Return why the message does not take this line, as far as it comes near."""
         return "" if branch.binding is None else self._why.get(_sign(branch.binding), "")
 
 

@@ -1,4 +1,4 @@
-"""How far the store is from the topology files that lie beside it or in the working folder."""
+"""The difference between the store and the topology files beside it or in the working folder."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SIGNS = {"create": "+", "change": "~", "delete": "-"}
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A topology file and the steps from the store to what it says.
+    """A topology file and the steps from the store to it.
 
-    `is_applied` is false when nothing in the store belongs to it; `error` says why no step can be
-    told.
+    `is_applied` is false when nothing in the store belongs to it; `error` says why the steps are
+    unknown.
     """
 
     file: str
@@ -35,7 +35,9 @@ class Drift:
 
 
 def topology_files(store: Broker, working: Path) -> list[Path]:
-    """The files that declare topologies, beside the store, here, and in `configs` of both."""
+    """Return the files that declare topologies, beside the store, here, and in `configs` of
+    both.
+    """
     beside = Path(store.location).parent.resolve()
     folders = [folder for base in (beside, working) for folder in (base, base / "configs")]
     found = {
@@ -56,7 +58,7 @@ def _is_topology(file: Path) -> bool:
 
 
 def drift_of(working: Path) -> Callable[[Broker], list[Drift]]:
-    """The question how far the store is from each file; those that are applied come first."""
+    """Return the question for the difference to each file, applied files first."""
 
     def look(store: Broker) -> list[Drift]:
         applied = store.topologies()
@@ -85,7 +87,7 @@ def _drift(store: Broker, file: Path, name: str, applied: set[str]) -> Drift:
 
 
 def step_texts(steps: Sequence[Step]) -> Iterator[tuple[str, str]]:
-    """A sign and a sentence for each step: `~`, `queue emails: lease 30s → 45s`."""
+    """Yield a sign and a sentence for each step: `~`, `queue emails: lease 30s → 45s`."""
     for step in steps:
         changes = ", ".join(
             f"{c.setting} {c.new}" if c.old is None else f"{c.setting} {c.old} → {c.new}"

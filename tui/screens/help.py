@@ -1,4 +1,4 @@
-"""The help: what the keys do, and the commands that do the same."""
+"""The help: the keys and the commands that do the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HELP_WIDTH = 47
 
 
 def help_lines(keys: Iterable[Key], *, read_only: bool) -> list[Line]:
-    """What the signs mean, and a line for each key."""
+    """Return the meaning of the signs, and a line for each key."""
     signs = line(*(span(f" {glyph} {word}  ", tone) for glyph, word, tone in STATES.values()))
     lines = [_key_line(key, read_only=read_only) for key in keys]
     note = toned(" writing keys are off: mq dashboard --read-only", Tone.LAGGING)
@@ -48,7 +48,7 @@ class Help(Dialog[None]):
         self._read_only = read_only
 
     def compose(self) -> ComposeResult:
-        """A page to scroll through."""
+        """Yield a page to scroll through."""
         with Vertical(classes="dialog", id="help") as dialog:
             dialog.border_title = "mq dashboard · ↑↓ scroll · esc close"
             yield Pages(id="keys")

@@ -20,7 +20,7 @@ from tui.widgets.spans import EMPTY, Tone, line, toned
 
 
 async def ask_edit(host: ViewHost, address: str) -> None:
-    """Let a person edit the value of a dead letter, and propose what came of it."""
+    """Let a person edit the value of a dead letter, and propose to send the result."""
     place = parse_address(address)
     assert place.offset is not None
     name, sequence = place.name, place.offset
@@ -42,7 +42,7 @@ async def ask_edit(host: ViewHost, address: str) -> None:
 
 
 def editable(letter: Message) -> str | None:
-    """The value as text, or `None` if the terminal would do something else than show it."""
+    """Return the value as text, or `None` if a terminal can't show it as it is."""
     try:
         text = (letter.value or b"").decode()
     except UnicodeDecodeError:
@@ -51,7 +51,7 @@ def editable(letter: Message) -> str | None:
 
 
 class Editor(Dialog[str | None]):
-    """A text to edit; the new text, or nothing."""
+    """A text to edit; answers the new text, or `None`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "done", "Preview", priority=True),
@@ -63,7 +63,7 @@ class Editor(Dialog[str | None]):
         self._text = text
 
     def compose(self) -> ComposeResult:
-        """The text, and how to go on."""
+        """Yield the text, and the keys that end the editor."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = f"edit {self._title}"
             yield TextArea(self._text, id="text", soft_wrap=True)
@@ -76,5 +76,5 @@ class Editor(Dialog[str | None]):
         self.query_one(TextArea).focus()
 
     def action_done(self) -> None:
-        """Hand the text over."""
+        """Answer with the text."""
         self.dismiss(self.query_one(TextArea).text)

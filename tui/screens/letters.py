@@ -46,7 +46,7 @@ _LETTERS = (
 
 
 def group_rows(groups: Sequence[LetterRow], now: int) -> list[TableRow]:
-    """A row per source, reason and error, most first."""
+    """Return a row per source, reason and error, the most letters first."""
     return [TableRow(str(Alike.of(group)), _group_cells(group, now)) for group in groups]
 
 
@@ -68,12 +68,12 @@ def _ago(milliseconds: int, now: int) -> Line:
 
 
 def error_cell(error: str | None) -> Line:
-    """What an error says; of those that nobody reported nothing is known."""
+    """Return the text of an error; for letters without a report it is unknown."""
     return toned("unknown", Tone.DIM) if error is None else line(error)
 
 
 def letter_rows(letters: Sequence[Message], now: int) -> list[TableRow]:
-    """A row per dead letter."""
+    """Return a row per dead letter."""
     return [TableRow(letter.address, _letter_cells(letter, now)) for letter in letters]
 
 
@@ -107,12 +107,12 @@ class LettersView(View):
         self._groups: dict[str, LetterRow] = {}
 
     def compose(self) -> ComposeResult:
-        """A caption and a table."""
+        """Yield a caption and a table."""
         yield Band(id="groups-caption", classes="caption")
         yield LiveTable(_GROUPS, "● no dead letters", id="letter-groups")
 
     def question(self) -> Question:
-        """The groups."""
+        """Return the groups."""
         return _groups
 
     def show(self, overview: Overview, detail: Any) -> None:
@@ -140,7 +140,7 @@ class LettersView(View):
         return None if key is None else self._groups.get(key)
 
     def chosen(self) -> list[Alike]:
-        """The marked groups, or the one under the cursor."""
+        """Return the marked groups, or the one under the cursor."""
         table = self.query_one("#letter-groups", LiveTable)
         marked = [row.key for row in table.rows if row.key in table.marked]
         keys = marked or ([] if table.key is None else [table.key])
@@ -153,7 +153,7 @@ class LettersView(View):
             self.host.open_view(LetterGroupView(Alike.of(group)), over=self)
 
     def press_mark(self) -> None:
-        """Mark the group, or take its mark away."""
+        """Mark the group, or unmark it."""
         self.query_one("#letter-groups", LiveTable).toggle_mark()
         self._show_caption()
 
@@ -186,7 +186,7 @@ class LettersView(View):
             self.host.begin(ask_edit(self.host, group.sample))
 
     def command(self) -> str | None:
-        """The command that sends them back."""
+        """Return the command that sends the chosen groups back."""
         chosen = self.chosen()
         return redrive_command(chosen, self._groups.values()) if chosen else None
 
@@ -207,16 +207,16 @@ class LetterGroupView(View):
         self._alike = alike
 
     def compose(self) -> ComposeResult:
-        """What they have in common, and a table."""
+        """Yield the common properties of the letters, and a table."""
         yield Band(id="letters-caption", classes="caption")
         yield LiveTable(_LETTERS, "these dead letters are gone", id="dead-letters")
 
     def question(self) -> Callable[[Broker], list[Message]]:
-        """The letters of the group."""
+        """Return the letters of the group."""
         return lambda store: letters_alike(store, [self._alike], _MOST)
 
     def show(self, overview: Overview, detail: Any) -> None:
-        """Show them."""
+        """Show the letters."""
         if detail is None:
             return
         table = self.query_one("#dead-letters", LiveTable)
@@ -236,7 +236,7 @@ class LetterGroupView(View):
         self.query_one("#letters-caption", Band).show_lines([caption])
 
     def _chosen(self) -> list[str]:
-        """The addresses of the marked letters, or of the one under the cursor."""
+        """Return the addresses of the marked letters, or of the one under the cursor."""
         table = self.query_one("#dead-letters", LiveTable)
         marked = [row.key for row in table.rows if row.key in table.marked]
         return marked or ([table.key] if table.key is not None else [])
@@ -249,7 +249,7 @@ class LetterGroupView(View):
             self.host.jump(key)
 
     def press_mark(self) -> None:
-        """Mark the letter, or take its mark away."""
+        """Mark the letter, or unmark it."""
         self.query_one("#dead-letters", LiveTable).toggle_mark()
         self._show_caption()
 
@@ -265,7 +265,7 @@ class LetterGroupView(View):
             self.host.begin(ask_edit(self.host, key))
 
     def command(self) -> str | None:
-        """The command that sends the chosen letters back."""
+        """Return the command that sends the chosen letters back."""
         wanted = set(self._chosen())
         ids = [letter.id for letter in self._detail or () if letter.address in wanted]
         return by_ids(self._alike.queue, ids)

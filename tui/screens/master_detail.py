@@ -1,4 +1,4 @@
-"""What the screens with a table of names above, and the details of one of them below, share."""
+"""Base of the screens with a table of names above and the details of one name below."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.widgets.live_table import LiveTable, TableRow
 
 
 class MasterDetailView(View):
-    """Two tables: `.masters` selects whose `.detail-rows` the other shows."""
+    """Two tables: `.masters` selects the subject, `.detail-rows` shows its details."""
 
     def __init__(self, selected: str | None = None) -> None:
         super().__init__()
@@ -50,11 +50,11 @@ class MasterDetailView(View):
         if self._selected is not None and table.key != self._selected:
             table.move_to(self._selected)
         if table.key is not None:
-            # Where the filter hides the selected row, what it does show is selected instead.
+            # If the filter hides the selected row, select the first visible one instead.
             self._select(table.key)
 
     def show_details(self, rows: Sequence[TableRow], is_well: set[str] | None = None) -> None:
-        """Show the rows of what is selected, filtered while the keys go to them."""
+        """Show the details of the selected subject, filtered while the keys go to them."""
         if self.is_below:
             self.show_chosen(self.details, rows, is_well)
         else:
@@ -66,16 +66,16 @@ class MasterDetailView(View):
             self.host.ask_again()
 
     def show_error(self, error: MqError) -> None:
-        """What was selected is gone: show what there is."""
+        """Show the remaining subjects when the selected one is gone."""
         self._detail = None
         self._select(None)
 
     @on(LiveTable.Moved, ".masters")
     def _follow_cursor(self, event: LiveTable.Moved) -> None:
-        # Rows that come and go move it too, but only a person's move is a choice.
+        # Changing rows move the cursor too, but only a person's move is a choice.
         if event.key is not None and event.table.has_focus:
             self._select(event.key)
 
     def destination(self) -> str:
-        """Where a message that is published here would go: what is selected."""
+        """Return the selected subject, the destination of a message published here."""
         return self._selected or ""

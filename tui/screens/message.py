@@ -1,4 +1,4 @@
-"""One message or record: its properties, its body, and what happened to it."""
+"""One message or record: its properties, its body, and its history."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ FORMS = ("text", "json", "hex")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A message or record, and what happened to it."""
+    """A message or record with its history."""
 
     stored: Message | Record
     events: Sequence[Event]
 
 
 def look_at(store: Broker, address: Address) -> Found:
-    """The message or record at an address; raises `NotFound`."""
+    """Return the message or record at an address; raises `NotFound`."""
     assert address.offset is not None
     if address.partition is None:
         message = store.message(address.name, address.offset)
@@ -52,7 +52,7 @@ def look_at(store: Broker, address: Address) -> Found:
 
 
 def message_lines(found: Found, form: str, now: int) -> list[Line]:
-    """The whole page."""
+    """Return the whole page."""
     lines = [
         line(" ", toned(found.stored.address, Tone.TITLE)),
         EMPTY,
@@ -69,7 +69,7 @@ def message_lines(found: Found, form: str, now: int) -> list[Line]:
 def _body_of(stored: Message | Record, form: str) -> list[Line]:
     if stored.damaged is None:
         return body_lines(stored.value, form)
-    damaged = toned(" VALUE  damaged: this is not what was stored", Tone.STALLED)
+    damaged = toned(" VALUE  damaged: not the bytes that were stored", Tone.STALLED)
     return [damaged, *body_lines(stored.damaged.value, form)]
 
 
@@ -112,7 +112,7 @@ def _dead_lines(stored: Message | Record, now: int) -> list[Line]:
 
 
 def body_lines(value: bytes | None, form: str) -> list[Line]:
-    """The value as text, JSON or hex; whatever is in it is made harmless."""
+    """Return the value as text, JSON or hex, made harmless for the terminal."""
     if value is None:
         return [toned(" VALUE  none (a tombstone)", Tone.DIM)]
     size = describe_size(len(value))
@@ -139,7 +139,7 @@ def _hex_row(value: bytes, at: int) -> str:
 
 
 def usual_form(value: bytes | None) -> str:
-    """The form that suits a value: JSON if it is some, text if it is UTF-8, else hex."""
+    """Return the form that suits a value: JSON if it parses, text if it is UTF-8, otherwise hex."""
     if not value:
         return "text"
     if value[:1] in b'{["':
@@ -183,7 +183,7 @@ class MessageView(View):
         self._form: str | None = None
 
     def compose(self) -> ComposeResult:
-        """A page to scroll through."""
+        """Yield a page to scroll through."""
         yield Pages(id="message")
 
     def refocus(self) -> None:
@@ -191,25 +191,25 @@ class MessageView(View):
         self.screen.set_focus(self.query_one(Pages))
 
     def question(self) -> Callable[[Broker], Found]:
-        """The message, and what happened to it."""
+        """Return the question for the message and its history."""
         return lambda store: look_at(store, self._address)
 
     def show(self, overview: Overview, detail: Any) -> None:
-        """Show it."""
+        """Show the message."""
         if detail is None:
             return
         self._form = self._form or usual_form(detail.stored.value)
         self.query_one(Pages).show_lines(message_lines(detail, self._form, overview.taken))
 
     def show_error(self, error: MqError) -> None:
-        """Say that it is gone, and keep what was seen of it."""
+        """Say that the message is gone, and keep showing the last answer."""
         gone = line(toned(f" {error.message}", Tone.LAGGING))
         shown = self._detail
         lines = message_lines(shown, self._form or "text", 0)[1:] if shown else []
         self.query_one(Pages).show_lines([gone, *lines])
 
     def press_body(self) -> None:
-        """The next form of the body."""
+        """Show the next form of the body."""
         at = FORMS.index(self._form or "text")
         self._form = FORMS[(at + 1) % len(FORMS)]
         self.host.show_again()
@@ -220,5 +220,5 @@ class MessageView(View):
             self.host.propose(prepare_release(self._address.name, str(self._address)))
 
     def command(self) -> str:
-        """The command that shows it."""
+        """Return the command that shows the message."""
         return f"mq peek {self._address} -n 1"

@@ -47,7 +47,7 @@ _TREND_BESIDE = 36
 
 
 def overview_rows(subjects: Sequence[Subject]) -> list[TableRow]:
-    """A row per topic, queue and share."""
+    """Return a row per topic, queue and share."""
     return [TableRow(subject.name, _cells(subject)) for subject in subjects]
 
 
@@ -74,7 +74,7 @@ _TONES = {"stalled": Tone.STALLED, "lagging": Tone.LAGGING, "dead letters": Tone
 
 
 def subject_line(subject: Subject) -> Line:
-    """What a narrow table leaves out of the selected row, in one line."""
+    """Return in one line the columns of the selected row that a narrow table leaves out."""
     counts = [
         (subject.ready, "ready"), (subject.leased, "leased"),
         (subject.delayed, "delayed"), (subject.blocked, "blocked"),
@@ -85,7 +85,7 @@ def subject_line(subject: Subject) -> Line:
 
 
 def subject_panel(subject: Subject) -> list[Line]:
-    """The selected row's details, for the panel beside a wide table."""
+    """Return the selected row's details, for the panel beside a wide table."""
     facts = [
         ("depth", subject.depth), ("ready", subject.ready), ("leased", subject.leased),
         ("delayed", subject.delayed), ("blocked", subject.blocked), ("lag", subject.lag),
@@ -140,7 +140,7 @@ class OverviewView(View):
     )
 
     def compose(self) -> ComposeResult:
-        """The table, its line of details, and a panel that wide terminals have room for."""
+        """Yield the table, its line of details, and a panel that wide terminals have room for."""
         with Horizontal(id="overview"):
             yield LiveTable(
                 _COLUMNS, "nothing here yet: mq topic create NAME, or mq queue create NAME",
@@ -150,7 +150,7 @@ class OverviewView(View):
         yield Band(id="subject-line")
 
     def on_mount(self) -> None:
-        """Begin with nothing."""
+        """Begin without a subject."""
         self._subjects: dict[str, Subject] = {}
 
     def show(self, overview: Overview, detail: Any) -> None:
@@ -162,7 +162,7 @@ class OverviewView(View):
         self._show_selected()
 
     def selected(self) -> Subject | None:
-        """The subject under the cursor."""
+        """Return the subject under the cursor."""
         key = self.query_one("#subjects", LiveTable).key
         return None if key is None else self._subjects.get(key)
 
@@ -182,7 +182,7 @@ class OverviewView(View):
             self.host.jump(subject.name)
 
     def destination(self) -> str:
-        """Where a message that is published here would go."""
+        """Return the destination of a message that is published here."""
         subject = self.selected()
         return "" if subject is None or subject.kind == "share" else subject.name
 
@@ -195,6 +195,6 @@ class OverviewView(View):
             self.host.say("only a queue is purged; topics are trimmed: mq topic trim")
 
     def command(self) -> str | None:
-        """The command that shows the selected row."""
+        """Return the command that shows the selected row."""
         subject = self.selected()
         return None if subject is None else f"mq {subject.kind} show {subject.name}"

@@ -1,4 +1,4 @@
-"""Screen 3: queues and shares, and who holds which message for how long."""
+"""Screen 3: queues and shares, and the holder of each message."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _SOON = 5.0
 
 
 def queue_rows(subjects: Sequence[Subject]) -> list[TableRow]:
-    """A row per queue and share."""
+    """Return a row per queue and share."""
     return [TableRow(queue.name, _queue_cells(queue)) for queue in subjects]
 
 
@@ -69,7 +69,7 @@ def _queue_cells(queue: Subject) -> tuple[Line, ...]:
 
 
 def lease_rows(leases: Sequence[LeaseRow], stalls: Sequence[Stall]) -> list[TableRow]:
-    """A row per message that is held or waits for its next delivery."""
+    """Return a row per message that is leased or waits for its next delivery."""
     blockers = {stall.blocker for stall in stalls}
     return [TableRow(lease.address, _lease_cells(lease, blockers)) for lease in leases]
 
@@ -97,15 +97,15 @@ class QueuesView(MasterDetailView):
     opened_by = Key("queues", "3", "Queues and who holds which message", command="mq lease list")
 
     def compose(self) -> ComposeResult:
-        """Two tables."""
+        """Yield two tables."""
         yield LiveTable(
             _QUEUES, "no queues yet: mq queue create NAME", id="queues", classes="masters"
         )
         yield Band(classes="caption")
-        yield LiveTable(_LEASES, "nobody holds anything", id="leases", classes="detail-rows")
+        yield LiveTable(_LEASES, "nothing is leased", id="leases", classes="detail-rows")
 
     def question(self) -> Question | None:
-        """The leases of the selected queue."""
+        """Return the leases of the selected queue."""
         name = self.selected
         return None if name is None else lambda store: store.queue_detail(name)
 
@@ -153,11 +153,11 @@ class QueuesView(MasterDetailView):
             self.host.propose(prepare_purge(self.selected))
 
     def destination(self) -> str:
-        """The queue; nothing is published to a share."""
+        """Return the queue; a share can't be published to."""
         return "" if self._is_share() else super().destination()
 
     def command(self) -> str | None:
-        """The command that shows the same."""
+        """Return the command that shows the same."""
         if self.is_below and (address := self.details.key):
             return f"mq peek {address} -n 1"
         return None if self.selected is None else f"mq lease list {self.selected}"

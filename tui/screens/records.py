@@ -1,4 +1,4 @@
-"""The records of a partition, or the messages of a queue, with what blocks them."""
+"""The records of a partition, or the messages of a queue, and what blocks them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COLUMNS = (
 def record_rows(
     records: Sequence[Record], stall: Stall | None, committed: int | None, now: int
 ) -> list[TableRow]:
-    """A row per record; a rail runs from the blocker down all that waits behind it."""
+    """Return a row per record; a rail runs from the blocker down the records that wait."""
     rows = []
     for record in records:
         if stall is not None and record.offset == stall.offset:
@@ -48,7 +48,9 @@ def record_rows(
 
 
 def message_rows(messages: Sequence[Message], stalls: Sequence[Stall], now: int) -> list[TableRow]:
-    """A row per message; a rail runs down the messages of a group that wait for its first."""
+    """Return a row per message; a rail runs down the messages that wait for the first of their
+    group.
+    """
     blockers = {stall.blocker for stall in stalls}
     rows = []
     for message in messages:
@@ -79,7 +81,7 @@ def _cells(stored: Record | Message, state: Line, now: int) -> tuple[Line, ...]:
 
 
 class RecordsView(View):
-    """The records of a partition, from a little before where a group stands."""
+    """The records of a partition, from a little before a group's position."""
 
     KEYS = ("peek", "publish", "copy")
     title = "records"
@@ -93,12 +95,12 @@ class RecordsView(View):
         return f"{self._topic}/{self._partition}"
 
     def compose(self) -> ComposeResult:
-        """A caption and a table."""
+        """Yield a caption and a table."""
         yield Band(classes="caption")
         yield LiveTable(_COLUMNS, "no records here", id="records")
 
     def question(self) -> Callable[[Broker], tuple[int | None, list[Record]]]:
-        """The records around the group's offset, or the newest."""
+        """Return the records around the group's offset, or the newest."""
         return self._look
 
     def _look(self, store: Broker) -> tuple[int | None, list[Record]]:
@@ -117,7 +119,7 @@ class RecordsView(View):
         return committed, records
 
     def show(self, overview: Overview, detail: Any) -> None:
-        """Show them."""
+        """Show the records."""
         if detail is None:
             return
         committed, records = detail
@@ -137,11 +139,11 @@ class RecordsView(View):
             self.host.jump(key)
 
     def destination(self) -> str:
-        """The topic."""
+        """Return the topic."""
         return self._topic
 
     def command(self) -> str:
-        """The command that shows the selected record."""
+        """Return the command that shows the selected record."""
         key = self.query_one("#records", LiveTable).key
         return f"mq peek {key or self._place}"
 
@@ -157,16 +159,16 @@ class MessagesView(View):
         self._queue = queue
 
     def compose(self) -> ComposeResult:
-        """A caption and a table."""
+        """Yield a caption and a table."""
         yield Band(classes="caption")
         yield LiveTable(_COLUMNS, "no messages", id="messages")
 
     def question(self) -> Callable[[Broker], list[Message]]:
-        """The oldest messages."""
+        """Return the oldest messages."""
         return lambda store: store.messages(self._queue, limit=_MOST)
 
     def show(self, overview: Overview, detail: Any) -> None:
-        """Show them."""
+        """Show the messages."""
         if detail is None:
             return
         stalls = [stall for stall in overview.stalls if stall.source == self._queue]
@@ -182,10 +184,10 @@ class MessagesView(View):
             self.host.jump(key)
 
     def destination(self) -> str:
-        """The queue."""
+        """Return the queue."""
         return self._queue
 
     def command(self) -> str:
-        """The command that shows the selected message."""
+        """Return the command that shows the selected message."""
         key = self.query_one("#messages", LiveTable).key
         return f"mq peek {key or self._queue}"

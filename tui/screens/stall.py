@@ -1,4 +1,4 @@
-"""The stall card: what blocks what, since when, why, and what to do about it."""
+"""The stall card: the blocker, the messages behind it, the cause, and the ways out."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _COLUMNS = (
 
 
 def card_lines(stall: Stall, now: int, width: int) -> list[Line]:
-    """The card above its actions, in lines of at most `width` cells."""
+    """Return the card above its actions, in lines of at most `width` cells."""
     return [
         _title(stall, width),
         EMPTY,
@@ -68,7 +68,7 @@ def _reader(stall: Stall) -> str:
 
 
 def _window(stall: Stall, width: int) -> Line:
-    """The blocker between what is done and what waits."""
+    """Return the blocker between the finished and the waiting part."""
     blocker = line(
         toned("│", Tone.DIM), toned(f"■{stall.offset}", Tone.STALLED), toned("│", Tone.DIM)
     )
@@ -102,7 +102,7 @@ def _blocker(stall: Stall, now: int) -> str:
 
 def _holder(stall: Stall) -> str:
     if stall.holder is None:
-        return "nobody holds it"
+        return "no holder"
     known = [] if stall.holder_pid is None else [f"pid {stall.holder_pid}"]
     if stall.holder_seen is not None:
         known.append(f"last seen {describe_duration(stall.holder_seen)} ago")
@@ -111,7 +111,7 @@ def _holder(stall: Stall) -> str:
 
 def _error(stall: Stall) -> str:
     if stall.error is None:
-        return "unknown: nobody reported one" if stall.deliveries else ""
+        return "unknown: none was reported" if stall.deliveries else ""
     same = f" (the same {stall.same_errors} times)" if stall.same_errors > 1 else ""
     return stall.error + same
 
@@ -139,7 +139,7 @@ def _labelled(label: str, text: str, width: int) -> list[Line]:
 
 
 def remedy_rows(stall: Stall) -> list[TableRow]:
-    """A row per way out: its key, what it does, and the command."""
+    """Return a row per way out: its key, its effect, and the command."""
     return [TableRow(remedy.command, _remedy_cells(remedy)) for remedy in stall.remedies]
 
 
@@ -150,7 +150,7 @@ def _remedy_cells(remedy: Remedy) -> tuple[Line, ...]:
 
 
 class StallView(View):
-    """A stall with its ways out; each asks before it does anything."""
+    """A stall with its ways out; each asks before it changes anything."""
 
     KEYS = ("peek", "copy")
     title = "stall"
@@ -161,13 +161,13 @@ class StallView(View):
         self._is_over = False
 
     def compose(self) -> ComposeResult:
-        """The card, and the ways out below it."""
+        """Yield the card, and the ways out below it."""
         yield Band(id="card")
         yield LiveTable(_COLUMNS, "no way out is known", id="remedies")
         yield Band(id="remedy-command", classes="caption")
 
     def key_ids(self) -> tuple[str, ...]:
-        """The keys of the ways out that there are."""
+        """Return the keys of the present ways out."""
         ways = () if self._is_over else self.stall.remedies
         ids = (KEY_IDS[remedy.kind] for remedy in ways if remedy.kind in KEY_IDS)
         return (*ids, *self.KEYS)
@@ -183,7 +183,7 @@ class StallView(View):
                 self.stall, self._is_over = stall, False
                 break
         else:
-            # Of those that were left out nothing is known.
+            # Nothing is known of stalls that were left out.
             self._is_over = overview.stall_count == len(overview.stalls)
         width = self.app.size.width
         lines = card_lines(self.stall, overview.taken, width)
@@ -207,7 +207,7 @@ class StallView(View):
         ways = (remedy for remedy in self.stall.remedies if remedy.command == event.key)
         remedy = next(ways, None)
         if remedy is None:
-            # The stall has other ways out by now.
+            # The stall has other ways out now.
             return
         if remedy.kind not in KEY_IDS:
             self.host.copy_command()
@@ -226,19 +226,19 @@ class StallView(View):
             self.host.say("that is no way out of this stall")
 
     def press_dead_letter(self) -> None:
-        """To the DLQ, and go on."""
+        """Move the blocker to the DLQ, and go on."""
         self._propose("dead-letter")
 
     def press_release(self) -> None:
-        """Take it from its holder."""
+        """Take the blocker from its holder."""
         self._propose("release")
 
     def press_skip(self) -> None:
-        """Go on behind it."""
+        """Skip the blocker."""
         self._propose("skip")
 
     def press_policy(self) -> None:
-        """Keep it from coming again."""
+        """Set a policy that keeps the stall from coming again."""
         self._propose("policy")
 
     def press_create(self) -> None:
@@ -246,7 +246,7 @@ class StallView(View):
         self._propose("create")
 
     def press_reset(self) -> None:
-        """Go on with what comes from now on."""
+        """Reset the group to the newest records."""
         self._propose("reset")
 
     def press_purge(self) -> None:
@@ -258,5 +258,5 @@ class StallView(View):
         self.host.jump(self.stall.blocker)
 
     def command(self) -> str | None:
-        """The selected way out."""
+        """Return the command of the selected way out."""
         return self.query_one("#remedies", LiveTable).key

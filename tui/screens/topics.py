@@ -1,4 +1,4 @@
-"""Screen 2: topics, their partitions, and where groups stand in them."""
+"""Screen 2: topics, their partitions, and the positions of groups in them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _PARTITIONS = (
 
 
 def topic_rows(subjects: Sequence[Subject]) -> list[TableRow]:
-    """A row per topic."""
+    """Return a row per topic."""
     return [TableRow(topic.name, _topic_cells(topic)) for topic in subjects]
 
 
@@ -80,7 +80,9 @@ def _topic_cells(topic: Subject) -> tuple[Line, ...]:
 
 
 def partition_rows(detail: TopicDetail, stalls: Sequence[Stall], bar: int) -> list[TableRow]:
-    """A row per partition and group that reads it; a partition that none reads has one row."""
+    """Return a row per partition and group that reads it; one row for a partition without a
+    reader.
+    """
     by_partition: dict[int, list[Lag]] = {}
     for each in detail.lags:
         by_partition.setdefault(each.partition, []).append(each)
@@ -122,7 +124,7 @@ def _reader_cells(
         end,
         count_cell(lag.lag, Tone.STALLED if is_stalled else Tone.TEXT),
         age_cell(lag.lag_seconds if lag.lag else None),
-        toned(lag.member or ("nobody" if lag.lag else "-"), Tone.TEXT if lag.member else Tone.DIM),
+        toned(lag.member or ("none" if lag.lag else "-"), Tone.TEXT if lag.member else Tone.DIM),
     )
 
 
@@ -143,7 +145,7 @@ class TopicsView(MasterDetailView):
     opened_by = Key("topics", "2", "Topics: partitions and where groups stand", command="mq lag")
 
     def compose(self) -> ComposeResult:
-        """Two tables."""
+        """Yield two tables."""
         yield LiveTable(
             _TOPICS, "no topics yet: mq topic create NAME", id="topics", classes="masters"
         )
@@ -151,7 +153,7 @@ class TopicsView(MasterDetailView):
         yield LiveTable(_PARTITIONS, "no partitions", id="partitions", classes="detail-rows")
 
     def question(self) -> Question | None:
-        """The details of the selected topic."""
+        """Return the details of the selected topic."""
         name = self.selected
         return None if name is None else lambda store: _detail(store, name)
 
@@ -163,7 +165,7 @@ class TopicsView(MasterDetailView):
             self._show_partitions(detail, overview.stalls)
 
     def on_live_table_resized(self) -> None:
-        """Draw the bars as wide as their column is now."""
+        """Draw the bars in the new width of their column."""
         overview = self.host.overview
         if overview is not None:
             self.show_known(overview)
@@ -200,13 +202,13 @@ class TopicsView(MasterDetailView):
         return int(number), group
 
     def press_peek(self) -> None:
-        """Look at the records of the partition, from where the group stands."""
+        """Look at the records of the partition, from the group's position."""
         partition, group = self._place()
         if self.selected is not None and partition is not None:
             self.host.open_view(RecordsView(self.selected, partition, group), over=self)
 
     def press_reset(self) -> None:
-        """Ask where a group shall go on."""
+        """Ask for the new position of a group."""
         partition, group = self._place()
         if self.selected is not None:
             only = partition if self.is_below else None
@@ -214,7 +216,7 @@ class TopicsView(MasterDetailView):
             self.host.begin(asking)
 
     def command(self) -> str | None:
-        """The command that shows the same."""
+        """Return the command that shows the same."""
         if self.selected is None:
             return None
         _, group = self._place()

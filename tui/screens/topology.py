@@ -1,4 +1,4 @@
-"""Screen 5: where exchanges lead, which way a key takes, and how far the files are from it."""
+"""Screen 5: exchanges and bindings, the way of a routing key, and the drift from files."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _DRIFT = (TableColumn("", 1), TableColumn("TOPOLOGY FILES", 60, grows=1))
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What the screen shows: exchanges, bindings, where the asked message goes, and drift."""
+    """The contents of the screen: exchanges, bindings, the way of the message, and drift."""
 
     exchanges: Sequence[Exchange]
     bindings: Sequence[Binding]
@@ -52,7 +52,9 @@ class Wiring:
 def tree_rows(
     tree: Sequence[Branch], subjects: Mapping[str, Subject], ways: Ways | None
 ) -> list[TableRow]:
-    """A row per exchange and binding; with `ways`, what the message does not pass is dim."""
+    """Return a row per exchange and binding; with `ways`, lines that the message does not take are
+    dim.
+    """
     return [TableRow(branch.key, _tree_cells(branch, subjects, ways)) for branch in tree]
 
 
@@ -89,7 +91,7 @@ def _named(branch: Branch, tone: Tone) -> Line:
 
 
 def binding_text(binding: Binding) -> str:
-    """What a binding asks of a message: its key, or its headers."""
+    """Return the key or the headers that a binding requires."""
     if binding.alternate:
         return "(else)"
     told = [binding.key] if binding.key else []
@@ -108,7 +110,7 @@ def _note(branch: Branch) -> str:
 
 
 def drift_rows(drift: Sequence[Drift]) -> list[TableRow]:
-    """A line per file that is applied and per step, and one for the files that are not."""
+    """Return a line per applied file and per step, and one for the files that are not applied."""
     rows: list[TableRow] = []
     for one in drift:
         if not one.is_applied:
@@ -151,7 +153,7 @@ class TopologyView(View):
         self._tree: dict[str, Branch] = {}
 
     def compose(self) -> ComposeResult:
-        """A caption, the question, the tree, and the drift."""
+        """Yield a caption, the question, the tree, and the drift."""
         yield Band(id="topology-caption", classes="caption")
         with Horizontal(id="route-row", classes="ask-row"):
             yield Band(id="route-label")
@@ -168,7 +170,7 @@ class TopologyView(View):
         )
 
     def question(self) -> Callable[[Broker], Wiring]:
-        """Exchanges and bindings, the way of the message that is asked about, and the drift."""
+        """Return the question for exchanges and bindings, the way of the message, and the drift."""
         asked = self._asked
 
         def look(store: Broker) -> Wiring:
@@ -226,7 +228,7 @@ class TopologyView(View):
         self.host.copy_command()
 
     def press_route(self) -> None:
-        """Ask for a routing key, and see where it leads from the selected exchange."""
+        """Ask for a routing key, and show where it leads from the selected exchange."""
         branch = self._selected()
         if branch is None:
             self.host.say("there is no exchange yet: mq exchange create events -t topic")
@@ -255,7 +257,7 @@ class TopologyView(View):
         self.refocus()
 
     async def press_back(self) -> None:
-        """Forget the key that was asked about, or go back."""
+        """Forget the routing key, or go back."""
         if self._asked is None:
             await self.host.press_back()
             return
@@ -266,12 +268,12 @@ class TopologyView(View):
         self.host.ask_again()
 
     def destination(self) -> str:
-        """The selected exchange."""
+        """Return the selected exchange."""
         branch = self._selected()
         return "" if branch is None else f"exchange:{branch.starts_at}"
 
     def command(self) -> str | None:
-        """The command that shows the same."""
+        """Return the command that shows the same."""
         drift = self.query_one("#drift", LiveTable)
         if drift.has_focus and drift.key is not None:
             return f"mq plan {_file_of(drift.key, self._detail)}"

@@ -1,1 +1,1 @@
-"""What screens are made of: tables, spans, figures, bands, dialogs."""
+"""The material of screens: tables, spans, figures, bands, dialogs."""

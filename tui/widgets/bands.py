@@ -1,4 +1,4 @@
-"""What is always on screen: the header, the stall strip, and the keys."""
+"""The bands that are always on screen: header, stall strip, and keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_ONLY = 30
 def header_line(
     overview: Overview, width: int, *, is_paused: bool, read_only: bool, only: str = ""
 ) -> Line:
-    """The store at a glance: its file, counts, rates, the size of its log, and when that was.
+    """Return the store at a glance: file, counts, rates, size of the log, and the time of the look.
 
     `only` says which rows are shown when some are left out.
     """
@@ -69,9 +69,9 @@ def _short(number: int, noun: str) -> Line:
 def strip_lines(
     stalls: Sequence[Stall], count: int, width: int, chosen: int | None = None
 ) -> list[Line]:
-    """A line per stall, worst first; what does not fit is counted. Empty when all is well.
+    """Return a line per stall, worst first, and the number of those that don't fit.
 
-    The `chosen` one is always among those shown.
+    The `chosen` one is always shown.
     """
     shown = count if count <= MOST_STALL_LINES + 1 else MOST_STALL_LINES
     first = max(0, (chosen or 0) - shown + 1)
@@ -86,7 +86,9 @@ def strip_lines(
 
 
 def stall_line(stall: Stall, width: int, *, is_chosen: bool = False) -> Line:
-    """A stall in one line; where it is narrow, what is behind counts more than the details."""
+    """Return a stall in one line; where it is narrow, the messages behind come before the
+    details.
+    """
     age = describe_duration(stall.seconds)
     mark = "▸" if is_chosen else " "
     head = line(toned(f"{mark}■ STALLED {age:<6}", Tone.STALLED), "  ", where(stall), "  ")
@@ -105,26 +107,26 @@ def stall_line(stall: Stall, width: int, *, is_chosen: bool = False) -> Line:
 
 
 def is_same_stall(one: Stall, other: Stall) -> bool:
-    """Whether two looks saw the same stall: one blocker, in the way of one reader."""
+    """Return whether two looks saw the same stall: the same blocker and the same reader."""
     return (one.place, one.reader, one.blocker) == (other.place, other.reader, other.blocker)
 
 
 def where(stall: Stall) -> Line:
-    """The partition or queue, and who reads it."""
+    """Return the partition or queue, and its reader."""
     if stall.reader == stall.source:
         return toned(stall.place, Tone.STRONG)
     return line(toned(stall.place, Tone.STRONG), toned(" → ", Tone.DIM), stall.reader)
 
 
 def behind(stall: Stall) -> str:
-    """What waits behind the blocker."""
+    """Return how much waits behind the blocker."""
     keys = f" · {counted(stall.keys, 'key')}" if stall.keys else ""
     at_least = "≥ " if keys and not stall.keys_exact else ""
     return f"blocks {short_count(stall.blocked)} msgs" + keys.replace("· ", f"· {at_least}")
 
 
 def details(stall: Stall) -> str:
-    """Key, deliveries and error of the blocker, in parentheses."""
+    """Return key, deliveries and error of the blocker, in parentheses."""
     marks = [] if stall.key is None else [f"key={printable_bytes(stall.key[:80])}"]
     if stall.deliveries:
         marks.append(counted(stall.deliveries, "delivery"))
@@ -134,7 +136,7 @@ def details(stall: Stall) -> str:
 
 
 def footer_line(keys: Sequence[Key], width: int, *, read_only: bool) -> Line:
-    """The keys that work here; those that would write are dim where nothing may be written."""
+    """Return the keys that work here; keys that write are dim where writing is off."""
     content: Line = line(" ")
     for key in keys:
         is_off = read_only and key.writes

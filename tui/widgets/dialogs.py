@@ -1,4 +1,4 @@
-"""What the dashboard asks before it does something: a preview, the exact command, and a yes."""
+"""Dialogs before a change: a preview, the exact command, and a yes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Result = TypeVar("Result")
 
 
 class Dialog(ModalScreen[Result]):
-    """A dialog answers once, and escape leaves it; what is pressed later is not for it any more."""
+    """A dialog that answers once; escape leaves it, and it ignores keys after its answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Leave", priority=True)
     ]
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
-        """Close it with an answer, if it is still open and nothing lies over it."""
+        """Close the dialog with an answer, if it is open and on top."""
         if self.app.screen is not self:
             return AwaitComplete()
         return super().dismiss(result)
@@ -37,9 +37,9 @@ class Dialog(ModalScreen[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Something to do to the store: what it would change, the command that does the same, and how.
+    """A proposed action: its preview, the command that does the same, and the call.
 
-    `run` returns what has changed, in a few words. A severe deed has a `name` that must be typed.
+    `run` returns the changes in a few words. A severe action has a `name` that must be typed.
     """
 
     title: str
@@ -50,7 +50,7 @@ class Deed:
 
 
 class Confirm(Dialog[bool]):
-    """Shows what would change and the command, and asks; severe deeds want the name typed."""
+    """Shows the preview and the command, and asks; a severe action wants the name typed."""
 
     AUTO_FOCUS = "Input"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,7 +63,7 @@ class Confirm(Dialog[bool]):
         self.deed = deed
 
     def compose(self) -> ComposeResult:
-        """The preview, the command, and how to answer."""
+        """Yield the preview, the command, and the possible answers."""
         deed = self.deed
         with Vertical(classes="dialog" if deed.name is None else "dialog -severe") as dialog:
             dialog.border_title = deed.title
@@ -74,7 +74,7 @@ class Confirm(Dialog[bool]):
             yield Band(id="answers")
 
     def on_mount(self) -> None:
-        """Fill in what is known."""
+        """Fill in the preview."""
         preview = self.query_one("#preview", Pages)
         preview.can_focus = False
         preview.styles.height = min(len(self.deed.preview), 16)
@@ -86,7 +86,7 @@ class Confirm(Dialog[bool]):
         self.query_one("#answers", Band).show_lines([_answers(self.deed.name is not None)])
 
     def action_agree(self) -> None:
-        """Say yes, unless a name has to be typed."""
+        """Agree, unless a name has to be typed."""
         if self.deed.name is None:
             self.dismiss(True)
 
@@ -114,7 +114,7 @@ def _answers(is_severe: bool) -> Line:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A line to fill in: its name, what stands in it, and an example."""
+    """A line to fill in: its name, its value, and an example."""
 
     name: str
     value: str = ""
@@ -122,7 +122,7 @@ class Field:
 
 
 class Form(Dialog[dict[str, str] | None]):
-    """A few fields to fill in; the answers by field name, or nothing."""
+    """A few fields to fill in; answers values by field name, or `None`."""
 
     def __init__(self, title: str, fields: Sequence[Field], note: str = "") -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class Form(Dialog[dict[str, str] | None]):
         self._note = note
 
     def compose(self) -> ComposeResult:
-        """A line for each field."""
+        """Yield a line for each field."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self._title
             for at, field in enumerate(self._fields):

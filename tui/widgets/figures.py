@@ -15,19 +15,19 @@ STATES: dict[SubjectState, tuple[str, str, Tone]] = {
     "dead letters": ("◆", "dead letters", Tone.DEAD),
     "idle": ("○", "idle", Tone.IDLE),
 }
-"""Glyph, word and tone of a state: never the colour alone."""
+"""Glyph, word and tone of a state: a colour never stands alone."""
 
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 def state_cell(state: SubjectState, width: int = 14) -> Line:
-    """A state as glyph and word, in at most `width` cells."""
+    """Return a state as glyph and word, in at most `width` cells."""
     glyph, word, tone = STATES[state]
     return toned(f"{glyph} {word if len(word) + 2 <= width else word.split()[0]}", tone)
 
 
 def short_count(number: int) -> str:
-    """A number in at most 7 characters: `99,999`, `123k`, `1.2M`, `5.0G`."""
+    """Return a number in at most 7 characters: `99,999`, `123k`, `1.2M`, `5.0G`."""
     if abs(number) < 100_000:
         return f"{number:,}"
     if abs(number) < 1_000_000:
@@ -38,37 +38,37 @@ def short_count(number: int) -> str:
 
 
 def count_cell(number: int | None, tone: Tone = Tone.TEXT) -> Line:
-    """A number, dim when it is 0 and empty when there is none."""
+    """Return a number, dim when it is 0 and empty when there is none."""
     if number is None:
         return EMPTY
     return toned(short_count(number), tone if number else Tone.DIM)
 
 
 def short_rate(rate: float) -> str:
-    """Messages per second in at most 6 characters: `0`, `0.3`, `8.1`, `1,204`."""
+    """Return messages per second in at most 6 characters: `0`, `0.3`, `8.1`, `1,204`."""
     if rate < 0.05:
         return "0"
     return f"{rate:.1f}" if rate < 100 else short_count(round(rate))
 
 
 def rate_cell(rate: float) -> Line:
-    """Messages per second, dim when there are none."""
+    """Return messages per second, dim when there are none."""
     text = short_rate(rate)
     return toned(text, Tone.DIM if text == "0" else Tone.TEXT)
 
 
 def age_cell(seconds: float | None, tone: Tone = Tone.TEXT) -> Line:
-    """A length of time, empty when there is none."""
+    """Return a length of time, empty when there is none."""
     return EMPTY if seconds is None else toned(describe_duration(max(0.0, seconds)), tone)
 
 
 def clock_text(milliseconds: int) -> str:
-    """The time of day in the local zone: `12:03:10`."""
+    """Return the time of day in the local zone: `12:03:10`."""
     return f"{datetime.fromtimestamp(milliseconds / 1000):%H:%M:%S}"
 
 
 def moment_text(milliseconds: int, now: int) -> str:
-    """A time for people: the time of day alone when it is of today."""
+    """Return a time for people: the time of day alone when it is of today."""
     moment, today = (datetime.fromtimestamp(ms / 1000) for ms in (milliseconds, now))
     if moment.date() == today.date():
         return f"{moment:%H:%M:%S}"
@@ -76,7 +76,7 @@ def moment_text(milliseconds: int, now: int) -> str:
 
 
 def trend_cell(trend: tuple[int, ...], width: int) -> Line:
-    """What moved, as bars from 0 to the most; the figure belongs beside it."""
+    """Return the movement as bars from 0 to the highest; the figure belongs beside it."""
     if not trend or width <= 0:
         return EMPTY
     buckets = len(trend)
@@ -89,9 +89,9 @@ def trend_cell(trend: tuple[int, ...], width: int) -> Line:
 
 
 def progress_bar(start: int, committed: int, end: int, width: int, tone: Tone) -> Line:
-    """How far a reader is between the start and the end of a partition.
+    """Return a reader's position between the start and the end of a partition.
 
-    Whatever is unread takes at least one cell, and so does what was read.
+    A read and an unread part take at least one cell each.
     """
     total = end - start
     if total <= 0:

@@ -1,6 +1,6 @@
-"""A table that is told all its rows again and again, and repaints only the lines that changed.
+"""A table that takes all its rows at each look, and repaints only the lines that changed.
 
-It paints what is in view, so a thousand rows cost as much as twenty. Rows have keys: the cursor
+It paints only the visible rows, so a thousand cost as much as twenty. Rows have keys: the cursor
 and the marks stay with their row while others come, go and change places.
 """
 
@@ -27,7 +27,7 @@ _GAP = "  "
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A column: `width` cells, more if it `grows`; the highest `drop` goes first when it is narrow.
+    """A column: `width` cells, more if it `grows`; columns with the highest `drop` go first.
 
     A column whose `drop` is 0 always stays.
     """
@@ -48,7 +48,7 @@ class TableRow:
 
 
 def layout(columns: Sequence[TableColumn], width: int) -> list[tuple[int, int]]:
-    """Which columns fit into `width` cells, as (index, cells); those that grow get what is left."""
+    """Choose the columns for `width` cells, as (index, cells); growing ones share the rest."""
     shown = list(range(len(columns)))
 
     def taken() -> int:
@@ -71,7 +71,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
     """A table of lines of spans with a cursor and marks, kept by the keys of its rows."""
 
     class Resized(Message):
-        """The columns have other widths, as when a scroll bar comes or goes."""
+        """The widths of the columns have changed, for example by a scroll bar."""
 
     COMPONENT_CLASSES = Painted.COMPONENT_CLASSES | {"table--header", "table--cursor"}
 
@@ -88,7 +88,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
     cursor: var[int] = var(0)
 
     class Moved(Message):
-        """The cursor stands on another row."""
+        """The cursor has moved to another row."""
 
         def __init__(self, table: LiveTable, key: str | None) -> None:
             super().__init__()
@@ -97,11 +97,11 @@ class LiveTable(ScrollView, Painted, can_focus=True):
 
         @property
         def control(self) -> LiveTable:
-            """The table it happened in."""
+            """The table of the event."""
             return self.table
 
     class Chosen(Moved):
-        """Enter was pressed on a row, or it was clicked twice."""
+        """Enter was pressed on a row, or the row was clicked twice."""
 
     def __init__(
         self, columns: Sequence[TableColumn], empty: str = "nothing here", *,
@@ -122,13 +122,13 @@ class LiveTable(ScrollView, Painted, can_focus=True):
 
     @property
     def key(self) -> str | None:
-        """The key of the row that the cursor stands on."""
+        """The key of the row under the cursor."""
         return self._rows[self.cursor].key if self.cursor < len(self._rows) else None
 
     def show_rows(self, rows: Sequence[TableRow], empty: str = "") -> None:
         """Show these rows; the cursor and the marks stay with their keys.
 
-        Without rows it says `empty`, or what it was made with.
+        Without rows it shows `empty`, or its default text.
         """
         before, key = self._rows, self.key
         if not rows and empty != self._empty_now:
@@ -206,12 +206,12 @@ class LiveTable(ScrollView, Painted, can_focus=True):
             self.action_choose()
 
     def on_resize(self) -> None:
-        """Lay the columns out anew, and tell whoever fits its cells to them."""
+        """Lay the columns out anew, and notify the view that fits its cells to them."""
         self._size_to_rows()
         self.post_message(self.Resized())
 
     def render_line(self, y: int) -> Strip:
-        """The header, which stays, or one of the rows in view."""
+        """Return the header, which stays, or one of the visible rows."""
         width = self.scrollable_content_region.width
         if y == 0:
             return self.paint(self._header(width), width, self._style("table--header"))
@@ -246,7 +246,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         return content
 
     def width_for(self, name: str) -> int:
-        """How many cells the column of this name has now; 0 when it is not shown."""
+        """Return how many cells the column of this name has now; 0 when it is not shown."""
         width = self.scrollable_content_region.width - 2
         for at, room in layout(self.columns, width):
             if self.columns[at].name == name:
@@ -262,10 +262,10 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         self.refresh()
 
     def on_blur(self) -> None:
-        """Hide the cursor: it says where keys go."""
+        """Hide the cursor, which shows where keys go."""
         self.refresh()
 
 
 def widest(cells: Sequence[Line]) -> int:
-    """The width of the widest cell."""
+    """Return the width of the widest cell."""
     return max(map(width_of, cells), default=0)

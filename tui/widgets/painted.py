@@ -16,12 +16,12 @@ from tui.widgets.spans import EMPTY, Line, Tone, fit
 
 
 class Painted(Widget):
-    """What can paint a line of spans in the colours of the theme."""
+    """Base of widgets that paint lines of spans in the colours of the theme."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in Tone}
 
     def paint(self, content: Line, width: int, base: Style) -> Strip:
-        """The line in exactly `width` cells over the style of what is behind it."""
+        """Return the line in exactly `width` cells over the style of the background."""
         segments = [
             Segment(text, base + self.get_component_rich_style(f"tone--{tone}", partial=True))
             for text, tone in fit(content, width)
@@ -30,14 +30,14 @@ class Painted(Widget):
 
 
 class Band(Painted):
-    """A few lines that are always in view, as tall as what they show."""
+    """A few lines that are always visible, as tall as their content."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: Sequence[Line] = ()
 
     def show_lines(self, lines: Sequence[Line]) -> None:
-        """Show these lines; nothing is painted again when they are the same."""
+        """Show these lines; the same lines are not painted again."""
         if lines == self._lines:
             return
         is_taller = len(lines) != len(self._lines)
@@ -47,13 +47,13 @@ class Band(Painted):
         self.refresh(layout=is_taller)
 
     def render_line(self, y: int) -> Strip:
-        """One line of the band."""
+        """Return one line of the band."""
         content = self._lines[y] if y < len(self._lines) else EMPTY
         return self.paint(content, self.size.width, self.rich_style)
 
 
 class Pages(ScrollView, Painted, can_focus=True):
-    """Lines that may be more than fit, and wider: text to scroll through."""
+    """Lines that may be taller and wider than the screen: text to scroll through."""
 
     COMPONENT_CLASSES = Painted.COMPONENT_CLASSES
 
@@ -62,7 +62,7 @@ class Pages(ScrollView, Painted, can_focus=True):
         self._lines: Sequence[Line] = ()
 
     def show_lines(self, lines: Sequence[Line]) -> None:
-        """Show these lines, keeping the place that is in view."""
+        """Show these lines and keep the scroll position."""
         if lines == self._lines:
             return
         self._lines = lines
@@ -70,7 +70,7 @@ class Pages(ScrollView, Painted, can_focus=True):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """One line of the part in view."""
+        """Return one visible line."""
         at = y + self.scroll_offset.y
         content = self._lines[at] if at < len(self._lines) else EMPTY
         return self.paint(content, self.scrollable_content_region.width, self.rich_style)

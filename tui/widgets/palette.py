@@ -28,7 +28,7 @@ _PLACE = "go to "
 def offer_rows(
     keys: Iterable[Key], subjects: Iterable[Subject], *, read_only: bool
 ) -> list[TableRow]:
-    """A row per key that can be pressed, keyed by its id, and per name, keyed by `go to NAME`."""
+    """Return a row per usable key, keyed by its id, and per name, keyed by `go to NAME`."""
     usable = [key for key in keys if not (key.writes and read_only)]
     return [
         *(TableRow(key.id, _cells(key.cap, key.help, key.command)) for key in usable),
@@ -37,7 +37,7 @@ def offer_rows(
 
 
 def place_of(key: str) -> str | None:
-    """The name that a row leads to; `None` for the row of a key."""
+    """Return the name that a row leads to; `None` for the row of a key."""
     return key.removeprefix(_PLACE) if key.startswith(_PLACE) else None
 
 
@@ -46,14 +46,14 @@ def _cells(cap: str, text: str, more: str) -> tuple[Line, ...]:
 
 
 def matching(rows: Sequence[TableRow], typed: str) -> list[TableRow]:
-    """The rows in which every word that was typed occurs, in any letter case."""
+    """Return the rows that contain every typed word, in any letter case."""
     words = typed.casefold().split()
     texts = [" ".join(map(plain, row.cells)).casefold() for row in rows]
     return [row for row, text in zip(rows, texts, strict=True) if all(w in text for w in words)]
 
 
 class Palette(Dialog[str]):
-    """A line to type into, and below it what matches; the key of the row that is chosen."""
+    """An input and its matches below; answers the key of the chosen row."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", priority=True),
@@ -65,7 +65,7 @@ class Palette(Dialog[str]):
         self._rows = rows
 
     def compose(self) -> ComposeResult:
-        """The line, and the table."""
+        """Yield the line, and the table."""
         with Vertical(classes="dialog", id="palette") as dialog:
             dialog.border_title = "↑↓ choose · enter do it · esc leave it"
             yield Input(id="wanted", placeholder="what to do, or where to go")
@@ -76,7 +76,7 @@ class Palette(Dialog[str]):
         return self.query_one("#offers", LiveTable)
 
     def on_mount(self) -> None:
-        """Offer everything."""
+        """Offer all rows."""
         self._offers.can_focus = False
         self._offers.show_rows(self._rows)
 

@@ -1,4 +1,4 @@
-"""The prompt at the foot: a line to type into, for where to go or what rows must contain."""
+"""The prompt at the foot: an input for a place to go to or a text to filter by."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Answer = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What is asked for: the sign before it, a hint, and what to do with the answer.
+    """A request for input: the sign before it, a hint, and the call that takes the answer.
 
-    With `as_typed` each change is answered, and not only what stands there at enter.
+    With `as_typed` every change is an answer, and not only enter.
     """
 
     sign: str
@@ -27,9 +27,9 @@ class Asking:
 
 
 class Prompt(Horizontal):
-    """Not there until something is asked; enter answers.
+    """Hidden until a request comes; enter answers.
 
-    `when_closed` is called when nothing is asked any more, so that the keys go elsewhere.
+    `when_closed` is called after the last request, to move the focus elsewhere.
     """
 
     def __init__(self, when_closed: Callable[[], None]) -> None:
@@ -38,17 +38,17 @@ class Prompt(Horizontal):
         self._asking: Asking | None = None
 
     def compose(self) -> ComposeResult:
-        """A sign and the line."""
+        """Yield a sign and the line."""
         yield Static("", id="prompt-sign", markup=False)
         yield Input(id="prompt")
 
     @property
     def is_open(self) -> bool:
-        """Whether something is asked."""
+        """Whether a request is open."""
         return self._asking is not None
 
     def ask(self, asking: Asking, value: str = "") -> None:
-        """Ask, with a value to begin with; the next key goes into the line."""
+        """Open a request with an initial value; the next key goes into the input."""
         self._asking = asking
         self.query_one("#prompt-sign", Static).update(asking.sign)
         self.display = True
@@ -69,7 +69,7 @@ class Prompt(Horizontal):
             asking.answer(event.value.strip())
 
     def close(self) -> None:
-        """Ask no more."""
+        """Close the request."""
         self._asking = None
         self.display = False
         self._when_closed()

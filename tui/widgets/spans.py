@@ -1,7 +1,7 @@
-"""Text with a meaning instead of a colour: what every cell and line of the dashboard is made of.
+"""Text with a meaning instead of a colour: the material of every cell and line.
 
-Nothing here is markup, and all text is made harmless when a span is made, so that no payload,
-key, name or error can change anything outside its cell.
+A span is no markup, and its text is made harmless when it is made, so no payload, key, name or
+error can change anything outside its cell.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from store.model.text import printable
 
 
 class Tone(StrEnum):
-    """What a piece of text means; the theme says which colour that is."""
+    """The meaning of a piece of text; the theme maps it to a colour."""
 
     TEXT = "text"
     STRONG = "strong"
@@ -44,12 +44,12 @@ EMPTY: Line = ()
 
 
 def span(text: str, tone: Tone = Tone.TEXT) -> Span:
-    """A span of text from anywhere, made harmless."""
+    """Return a span of untrusted text, made harmless."""
     return Span(printable(text), tone)
 
 
 def line(*parts: str | Span | Line) -> Line:
-    """A line of strings (in the plain tone), spans and other lines."""
+    """Return a line of strings (in the plain tone), spans and other lines."""
     spans: list[Span] = []
     for part in parts:
         if isinstance(part, str):
@@ -62,12 +62,12 @@ def line(*parts: str | Span | Line) -> Line:
 
 
 def toned(text: str, tone: Tone) -> Line:
-    """A line of one span."""
+    """Return a line of one span."""
     return line(span(text, tone))
 
 
 def joined(parts: Iterable[Line], separator: str) -> Line:
-    """The lines that are not empty, with a dim separator between them."""
+    """Return the lines that are not empty, with a dim separator between them."""
     found: list[Span] = []
     for part in parts:
         if part and found:
@@ -77,17 +77,17 @@ def joined(parts: Iterable[Line], separator: str) -> Line:
 
 
 def plain(content: Line) -> str:
-    """The text of a line."""
+    """Return the text of a line."""
     return "".join(piece.text for piece in content)
 
 
 def width_of(content: Line) -> int:
-    """How many cells of the terminal a line takes."""
+    """Return how many cells of the terminal a line takes."""
     return sum(cell_len(piece.text) for piece in content)
 
 
 def fit(content: Line, width: int, *, right: bool = False) -> Line:
-    """The line in exactly `width` cells: padded, or cut with an ellipsis."""
+    """Return the line in exactly `width` cells: padded, or cut with an ellipsis."""
     excess = width_of(content) - width
     if excess > 0:
         return _cut(content, width)
@@ -103,7 +103,7 @@ def _cut(content: Line, width: int) -> Line:
     for piece in content:
         length = cell_len(piece.text)
         if length > room:
-            # A character of two cells that would be cut in half becomes a space.
+            # A space replaces a two-cell character that would be cut in half.
             kept.append(Span(set_cell_size(piece.text, room) + "…", piece.tone))
             break
         kept.append(piece)

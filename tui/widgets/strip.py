@@ -1,4 +1,4 @@
-"""The stall strip: a line per stall on every screen, and no height at all when there is none."""
+"""The stall strip: a line per stall on every screen, hidden when there is none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StallStrip(Band, can_focus=True):
     ]
 
     class Opened(Message):
-        """The card of a stall is wanted."""
+        """A request to open the card of a stall."""
 
         def __init__(self, stall: Stall) -> None:
             super().__init__()
@@ -37,7 +37,7 @@ class StallStrip(Band, can_focus=True):
         self._chosen = -1
 
     def show_stalls(self, stalls: Sequence[Stall], count: int) -> None:
-        """Show these stalls, which may be fewer than there are; the choice stays with its stall."""
+        """Show these stalls, possibly not all; the choice stays with its stall."""
         chosen = self._stalls[self._chosen] if 0 <= self._chosen < len(self._stalls) else None
         places = (at for at, stall in enumerate(stalls) if chosen and is_same_stall(stall, chosen))
         self._chosen = next(places, min(self._chosen, len(stalls) - 1))
@@ -73,12 +73,12 @@ class StallStrip(Band, can_focus=True):
             self.action_open()
 
     def on_focus(self) -> None:
-        """Show which one is chosen."""
+        """Show the choice."""
         self._chosen = max(0, self._chosen)
         self._show_again()
 
     def on_blur(self) -> None:
-        """Show that none is."""
+        """Hide the choice."""
         self._show_again()
 
     def _show_again(self) -> None:

@@ -59,7 +59,7 @@ THEMES = (DARK, LIGHT, ANSI)
 
 
 def theme_after(name: str) -> Theme:
-    """The theme that `t` goes to from this one."""
+    """Return the theme after this one."""
     names = [theme.name for theme in THEMES]
     at = names.index(name) if name in names else -1
     return THEMES[(at + 1) % len(THEMES)]

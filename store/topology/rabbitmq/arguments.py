@@ -61,7 +61,7 @@ class Arguments:
         self._losses.add(self._subject, reason)
 
     def number(self, name: str) -> int | None:
-        """A whole number that is not negative; anything else is lost."""
+        """Return a whole number that is not negative; anything else is lost."""
         value = self._rest.pop(name, None)
         if value is None:
             return None
@@ -72,11 +72,11 @@ class Arguments:
         return None
 
     def is_off(self, name: str) -> bool:
-        """Whether a limit is switched off."""
+        """Return whether a limit is switched off."""
         return self._rest.get(name) == -1
 
     def text(self, name: str) -> str | None:
-        """A text; anything else is lost."""
+        """Return a text; anything else is lost."""
         value = self._rest.pop(name, None)
         if value is None or isinstance(value, str):
             return value
@@ -84,7 +84,7 @@ class Arguments:
         return None
 
     def flag(self, name: str) -> bool:
-        """Whether something is said to be so; what is neither true nor false is lost."""
+        """Return whether something is said to be so; what is neither true nor false is lost."""
         value = self._rest.pop(name, False)
         if not isinstance(value, bool):
             self.lose(f"{name} {value!r} is neither true nor false")
@@ -98,7 +98,7 @@ class Arguments:
 
 
 def queue_settings(arguments: Arguments, *, quorum: bool, limited: bool) -> dict[str, str]:
-    """The settings of a classic or quorum queue, without its dead-letter target.
+    """Return the settings of a classic or quorum queue, without its dead-letter target.
 
     `limited` says that quorum queues without a delivery limit have one of 20 (RabbitMQ 4).
     """
@@ -152,7 +152,7 @@ def _delivery_limit(arguments: Arguments, quorum: bool, limited: bool) -> dict[s
 
 
 def topic_settings(arguments: Arguments) -> dict[str, str]:
-    """The settings of a topic that stands for a stream."""
+    """Return the settings of a topic that stands for a stream."""
     settings = {"retention": "forever"}
     age = arguments.text("x-max-age")
     if age is not None:

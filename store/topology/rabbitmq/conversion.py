@@ -26,7 +26,7 @@ _BUILT_IN = {
 
 
 def convert(content: bytes, vhost: str | None = None) -> tuple[Topology, list[Loss]]:
-    """The topology that a definitions file describes, and what of it does not carry over.
+    """Return the topology that a definitions file describes, and what of it does not carry over.
 
     Raises `BadInput` for another file, and where it has several virtual hosts and none is chosen.
     """
@@ -240,7 +240,7 @@ def _type_of(queue: dict[str, Any]) -> str:
 
 
 def _sound(arguments: Arguments, settings: dict[str, str]) -> dict[str, str]:
-    """The settings, with what they mean in RabbitMQ where there is no DLQ."""
+    """Return the settings, with what they mean in RabbitMQ where there is no DLQ."""
     if "dlq" in settings:
         # Else a DLQ alone would set a limit.
         return {"max_deliveries": "none", **settings}

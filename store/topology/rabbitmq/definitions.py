@@ -49,13 +49,13 @@ class Definitions:
         self._document = document
 
     def of(self, section: str) -> Iterator[dict[str, Any]]:
-        """The entries of a section that belong to the virtual host, or to none."""
+        """Yield the entries of a section that belong to the virtual host, or to none."""
         for entry in self._document[section]:
             if entry.get("vhost", self.vhost) == self.vhost:
                 yield entry
 
     def named(self, section: str) -> Iterator[dict[str, Any]]:
-        """The same, of those that have a name, each name once."""
+        """Yield the same, of those that have a name, each name once."""
         seen: set[str] = set()
         for entry in self.of(section):
             name = entry.get("name", "")
@@ -64,11 +64,13 @@ class Definitions:
                 yield entry
 
     def count(self, section: str) -> int:
-        """How many entries a section has, whatever they belong to."""
+        """Return how many entries a section has, whatever they belong to."""
         return len(self._document[section])
 
     def unknown(self) -> list[str]:
-        """Sections that no definitions file had, as far as is known, and that are not empty."""
+        """Return sections that no definitions file had, as far as is known, and that are not
+        empty.
+        """
         return [
             name
             for name, content in self._document.items()
@@ -84,7 +86,7 @@ class Definitions:
 
 
 def read_definitions(content: bytes, vhost: str | None) -> Definitions:
-    """The definitions of a virtual host, by default of the only one that has any.
+    """Return the definitions of a virtual host, by default of the only one that has any.
 
     Raises `BadInput` for what is no definitions file, and where a virtual host must be chosen.
     """

@@ -21,7 +21,7 @@ class Names:
         self._taken = {"none"}
 
     def take(self, original: str) -> str:
-        """The name for a thing that is there; another one where it has to be."""
+        """Return the name for a thing that is there; another one where it has to be."""
         name = _UNUSABLE.sub("-", original)[:LONGEST_NAME] or "unnamed"
         if name[0] in "._-":
             name = f"x{name}"[:LONGEST_NAME]
@@ -36,5 +36,5 @@ class Names:
         return name
 
     def get(self, original: str) -> str | None:
-        """The name of a thing that was taken over, if it was."""
+        """Return the name of a thing that was taken over, if it was."""
         return self._names.get(original)

@@ -52,7 +52,8 @@ class Policies:
         self._operators = self._read([*operators, *definitions.of("operator_policies")])
 
     def arguments(self, name: str, kind: str, given: dict[str, Any]) -> dict[str, Any]:
-        """The arguments of a thing with what its policies say; an argument wins over a policy.
+        """Return the arguments of a thing with what its policies say; an argument wins over a
+        policy.
 
         Policies have no `x-` before the names of arguments, the results have. Of two numbers the
         smaller one holds; where two operators and users disagree otherwise, the operator wins.

@@ -19,7 +19,7 @@ class Targets:
             self._ways.setdefault(binding.settings["from"], []).append(binding.settings)
 
     def sole_queue(self, exchange: str, type: str, key: str | None) -> str | None:
-        """The one queue that every dead letter gets to; `None` where it may be another.
+        """Return the one queue that every dead letter gets to; `None` where it may be another.
 
         `key` is the routing key that dead letters get; without one they keep their own.
         """
