@@ -26,7 +26,7 @@ import harness
 from growth import GOAL, Row, picture, table
 
 from store import NewMessage, Store
-from store.sqlite.exchanges.match import PatternTrie
+from store.routing.match import PatternTrie
 from store.sqlite.exchanges.tables import current
 from store.sqlite.file.database import Snapshot
 

@@ -1,1 +1,1 @@
-"""Advice: the place of a workload between queue and log. Pure, it opens no store."""
+"""Judgement of a workload or of settings, from values alone: pure, it opens no store."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from store.advice.places import HIGH_RATE, Place
-from store.advice.sizing import MOST_PARTITIONS, Sizing
+from store.advice.sizing import Sizing
 from store.advice.workload import Control, Order, Routing, Workload
+from store.model.encoding import MOST_PARTITIONS
 from store.model.topics import DELIVERIES_WITH_DLQ
 
 _LOGS = {Place.LOG, Place.SHARE, Place.LOG_AND_QUEUE}

@@ -7,9 +7,9 @@ from math import ceil, floor
 
 from store.advice.places import Place
 from store.advice.workload import Order, Workload
+from store.model.encoding import MOST_PARTITIONS
 from store.model.text import describe_size, format_duration
 
-MOST_PARTITIONS = 10_000
 # A cautious figure for one partition on one broker's disk, as Kafka's operators use it.
 _PARTITION_BYTES = 10_000_000
 _SHARE_WINDOW = 2000

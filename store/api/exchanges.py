@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Unpack
 
-from store import sqlite
+from store import model, sqlite
 from store.api.base import Calls, check_names, frees_room
 from store.model.encoding import encode_bytes, encode_headers, given_list
 from store.model.errors import Exists, Unroutable
@@ -114,21 +114,24 @@ class RoutingCalls(Calls):
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> list[Route]:
         """Where a message would go, and by which bindings; nothing is stored."""
-        routing_key = sqlite.exchanges.tables.routing_key(encode_bytes(key, "key"))
+        from store import routing
+
+        routing_key = model.exchanges.routing_key(encode_bytes(key, "key"))
         encode_headers(headers)
         with self._read() as tx:
             steps = sqlite.exchanges.tables.current(tx).steps(
                 tx, exchange, routing_key, headers or {}
             )
-        return list(sqlite.exchanges.walk.routes(steps))
+        return list(routing.walk.routes(steps))
 
     def explain_route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> RouteExplanation:
         """`route`, with the bindings of every exchange on the way that did not match, and why."""
+        from store import routing
         from store.model.exchanges import RouteExplanation
 
-        routing_key = sqlite.exchanges.tables.routing_key(encode_bytes(key, "key"))
+        routing_key = model.exchanges.routing_key(encode_bytes(key, "key"))
         encode_headers(headers)
         with self._read() as tx:
             steps = sqlite.exchanges.tables.current(tx).steps(
@@ -137,7 +140,7 @@ class RoutingCalls(Calls):
             missed = sqlite.exchanges.explain.unmatched(
                 tx, exchange, steps, routing_key, headers or {}
             )
-        return RouteExplanation(sqlite.exchanges.walk.routes(steps), tuple(missed))
+        return RouteExplanation(routing.walk.routes(steps), tuple(missed))
 
     def publish(
         self,
@@ -174,9 +177,7 @@ class RoutingCalls(Calls):
             given = given_list(messages, "messages")
             placed = sqlite.queues.publish.publish(tx, exchange, given, self._sticky)
             if mandatory and not all(placed):
-                key = sqlite.exchanges.tables.routing_key(
-                    encode_bytes(given[placed.index([])].key, "key")
-                )
+                key = model.exchanges.routing_key(encode_bytes(given[placed.index([])].key, "key"))
                 raise Unroutable(
                     f"no binding of exchange {exchange} leads the key {key!r} anywhere",
                     hint=sqlite.exchanges.explain.command(exchange, key),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         nearest as nearest,
         patterns as patterns,
         positions as positions,
+        queue_rules as queue_rules,
         queues as queues,
         settings as settings,
         shares as shares,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -66,3 +67,10 @@ def advice(code: str, address: str, evidence: str, why: str, *fixes: Step) -> Di
 def in_order(code: str, address: str, evidence: str, why: str) -> Diagnosis:
     """It was looked at, and is as it should be."""
     return Diagnosis(Severity.OK, code, address, evidence, why)
+
+
+def worst_first(found: Iterable[Diagnosis]) -> list[Diagnosis]:
+    """The worst first, then by address."""
+    # What is broken stops several checks with the same words.
+    distinct = dict.fromkeys(found)
+    return sorted(distinct, key=lambda one: (ORDER.index(one.severity), one.address, one.code))

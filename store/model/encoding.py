@@ -12,6 +12,7 @@ from store.model.topics import Headers, HeaderValue, NewRecord, Seconds, Timesta
 
 MOST_HEADERS = 64
 LARGEST_HEADER = 8 << 10
+MOST_PARTITIONS = 10_000
 # What a column of SQLite holds.
 _LARGEST_NUMBER = 2**63 - 1
 DISTANT_FUTURE = 253_402_300_800_000  # the year 10000
@@ -236,6 +237,16 @@ def check_whole(given: object, what: str, least: int = 0) -> None:
     """Raise `BadInput` unless it is a whole number of at least `least`."""
     if not isinstance(given, int) or given < least:
         raise BadInput(f"{what} must be a whole number from {least} up, not {given!r}")
+
+
+def check_partitions(partitions: int) -> None:
+    """Raise `BadInput` for a number of partitions that a topic can't have."""
+    check_whole(partitions, "a number of partitions", -1)
+    if not 1 <= partitions <= MOST_PARTITIONS:
+        raise BadInput(
+            f"a topic has 1 to {MOST_PARTITIONS} partitions, not {partitions}",
+            hint="partitions bound how many members of a group can work at once",
+        )
 
 
 def milliseconds(given: Seconds, what: str) -> int:

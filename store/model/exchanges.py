@@ -1,17 +1,21 @@
-"""The values that exchanges take and give. All are frozen."""
+"""The values that exchanges take and give, all frozen, and what they may be."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypedDict, get_args
 
-from store.model.addresses import EXCHANGE_PREFIX
+from store.model.addresses import EXCHANGE_PREFIX, check_name
+from store.model.encoding import encode_headers
+from store.model.errors import BadInput
 from store.model.messages import MessageId
-from store.model.topics import HeaderValue, RecordId
+from store.model.topics import Headers, HeaderValue, RecordId
 
 ExchangeType = Literal["direct", "topic", "fanout", "headers"]
 EXCHANGE_TYPES: tuple[ExchangeType, ...] = get_args(ExchangeType)
 Match = Literal["all", "any", "all-with-x", "any-with-x"]
 MATCHES: tuple[Match, ...] = get_args(Match)
+LONGEST_KEY = 255
 
 
 class Exchange(NamedTuple):
@@ -86,3 +90,56 @@ class RouteExplanation(NamedTuple):
 
 
 Placed = RecordId | MessageId
+
+
+def check_alternate(name: str, alternate: str | None) -> None:
+    """Raise `BadInput` for an alternate that an exchange can't have."""
+    if alternate is None:
+        return
+    check_name(alternate, "exchange name")
+    if alternate == name:
+        raise BadInput(f"exchange {name} can't be its own alternate")
+
+
+def check_binding(key: str, headers: Headers | None, match: str) -> None:
+    """Raise `BadInput` for what no binding can be made of."""
+    checked_key(key)
+    binding_arguments(headers)
+    checked_match(match)
+
+
+def checked_key(key: str) -> str:
+    """A binding key; raises `BadInput` for one that can't be."""
+    if not isinstance(key, str):
+        raise BadInput(f"a binding key must be text, not {type(key).__name__}")
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError as error:
+        raise BadInput(f"the binding key is not valid text: {error.reason}") from error
+    if size > LONGEST_KEY:
+        raise BadInput(f"a binding key has at most {LONGEST_KEY} bytes, not {size}")
+    return key
+
+
+def checked_match(match: str) -> str:
+    """A way to match headers; raises `BadInput` for another word."""
+    if match not in MATCHES:
+        raise BadInput(f"not a way to match: {match!r}", hint="one of " + ", ".join(MATCHES))
+    return match
+
+
+def binding_arguments(headers: Headers | None) -> str:
+    """The headers of a binding as text, the same for the same headers; raises `BadInput`."""
+    encode_headers(headers)
+    if "x-match" in (headers or {}):
+        raise BadInput("x-match is not a header here", hint="say how to match: --match any")
+    return json.dumps(dict(headers or {}), sort_keys=True, separators=(",", ":"))
+
+
+def routing_key(key: bytes | None) -> str:
+    """A message's key as a routing key: none is the empty one; raises `BadInput` over 255 bytes."""
+    if key is None:
+        return ""
+    if len(key) > LONGEST_KEY:
+        raise BadInput(f"a routing key has at most {LONGEST_KEY} bytes, not {len(key)}")
+    return key.decode(errors="surrogateescape")

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple, TypedDict
 
-from store.model.settings import count, duration, text, word
+from store.model.errors import BadInput
+from store.model.settings import check_settings, count, duration, text, word
 from store.model.topics import Seconds
 
 
@@ -64,6 +65,16 @@ class GroupConfig(NamedTuple):
             column="mq_readers.dead_letter_to",
         ),
     ] = None
+
+
+def check_group(config: GroupConfig) -> None:
+    """Raise `BadInput` for settings that can't work together or at all."""
+    check_settings(config)
+    if config.max_deliveries is not None and config.dlq is None:
+        raise BadInput(
+            "max_deliveries needs a dlq to send the record to",
+            hint="--dlq QUEUE, or --max-deliveries none",
+        )
 
 
 class GroupSettings(TypedDict, total=False):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
+from store.advice.plumbing import circles
 from store.model.addresses import EXCHANGE_PREFIX
-from store.sqlite.operations.doctor.plumbing import circles
 from store.topology.kinds import KINDS, names_in
 from store.topology.model import NOWHERE, Thing, Topology
 from store.topology.problems import Problem, Problems

@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+from store.advice import objectives, plumbing
+from store.advice.objectives import Objective
+from store.advice.plumbing import Ending, Kind, Plumbing
 from store.model.addresses import EXCHANGE_PREFIX
-from store.model.diagnoses import Diagnosis
+from store.model.diagnoses import Diagnosis, worst_first
 from store.model.exchanges import Binding, Exchange
-from store.sqlite.operations.doctor import objectives, plumbing
-from store.sqlite.operations.doctor.examination import sort
-from store.sqlite.operations.doctor.objectives import Objective
-from store.sqlite.operations.doctor.plumbing import Ending, Kind, Plumbing
 from store.topology.checks import check
 from store.topology.kinds import KINDS, names_in
 from store.topology.model import Thing, Topology
@@ -27,7 +26,7 @@ def examine(sources: Sequence[Source]) -> list[Diagnosis]:
     check(topology, Topology(), problems)
     problems.raise_errors()
     found = [*plumbing.examine(_plumbing(topology)), *objectives.examine(_objectives(topology))]
-    return sort(found)
+    return worst_first(found)
 
 
 def _plumbing(topology: Topology) -> Plumbing:

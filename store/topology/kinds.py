@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from store.model import queue_rules
 from store.model.addresses import check_name
+from store.model.encoding import check_partitions
 from store.model.errors import BadInput
-from store.model.exchanges import EXCHANGE_TYPES, MATCHES
-from store.model.groups import GroupConfig
+from store.model.exchanges import EXCHANGE_TYPES, MATCHES, check_alternate, check_binding
+from store.model.groups import GroupConfig, check_group
 from store.model.messages import QueueConfig
 from store.model.positions import parse_position
 from store.model.settings import (
@@ -25,10 +27,6 @@ from store.model.settings import (
 )
 from store.model.shares import ShareConfig
 from store.model.topics import DELIVERIES_WITH_DLQ, Headers, TopicConfig
-from store.sqlite import exchanges, groups
-from store.sqlite.exchanges import bindings
-from store.sqlite.log import topics
-from store.sqlite.queues import rules
 
 Settings = Mapping[str, str]
 # For judging the form of a time: every time ago lies after 1970.
@@ -172,7 +170,7 @@ def _one_of(words: Sequence[str], text: str, what: str) -> str:
 
 def _check_exchange(name: str, settings: Settings) -> None:
     check_name(name, "exchange name")
-    exchanges.catalog.check_alternate(name, EXCHANGE_KIND.values(settings)["alternate"])
+    check_alternate(name, EXCHANGE_KIND.values(settings)["alternate"])
 
 
 def _check_share(name: str, settings: Settings) -> None:
@@ -181,24 +179,24 @@ def _check_share(name: str, settings: Settings) -> None:
 
 
 def _check_binding(name: str, settings: Settings) -> None:
-    bindings.check(settings["key"], json.loads(settings["headers"]), settings["match"])
+    check_binding(settings["key"], json.loads(settings["headers"]), settings["match"])
 
 
 def _check_topic(name: str, settings: Settings) -> None:
     check_name(name, "topic name")
-    topics.check_partitions(int(settings["partitions"]))
+    check_partitions(int(settings["partitions"]))
     check_settings(topic_config(settings))
 
 
 def _check_queue(name: str, settings: Settings) -> None:
     check_name(name, "queue name")
-    rules.check_settings(name, queue_config(settings))
+    queue_rules.check_settings(name, queue_config(settings))
 
 
 def _check_group(name: str, settings: Settings) -> None:
     check_name(name, "group name")
     config = group_config(settings)
-    groups.catalog.check_config(config)
+    check_group(config)
     if config.dlq is not None and config.max_deliveries is None:
         raise BadInput(
             "max_deliveries can't be none beside a dlq",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from store.model import queue_rules
 from store.model.errors import BadInput
 from store.sqlite.file.database import Snapshot
-from store.sqlite.queues import rules
 from store.topology import present
 from store.topology.checks import CHANNELS, check, references
 from store.topology.kinds import KINDS, queue_config
@@ -114,7 +114,7 @@ def _check_change(before: Thing, after: Thing, change: Change, counted: Counted)
     match after.kind, change.setting:
         case "queue", "fifo" | "priorities" | "fair":
             old, new = queue_config(before.settings), queue_config(after.settings)
-            rules.check_change(name, old, new, counted.of(before)["messages"])
+            queue_rules.check_change(name, old, new, counted.of(before)["messages"])
         case "topic", "partitions" if int(change.new) < int(change.old or 0):
             raise BadInput(
                 f"topic {name} has {change.old} partitions, and they only grow",

@@ -14,7 +14,7 @@ import pytest
 
 from store import Store
 from store.model.clock import ManualClock
-from store.sqlite.exchanges.match import PatternTrie
+from store.routing.match import PatternTrie
 from tests.support.rabbitmq_queue_cases import QUEUE_CASES
 from tests.support.rabbitmq_routing_cases import ROUTING_CASES
 from tests.support.sqs_frame import Queues

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from store import Diagnosis, Store
-from store.sqlite.operations.doctor.plumbing import Ending, Plumbing, examine
+from store.advice.plumbing import Ending, Plumbing, examine
 
 
 def found(store: Store, code: str) -> list[Diagnosis]:

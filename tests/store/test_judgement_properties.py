@@ -12,8 +12,9 @@ from hypothesis import assume, given, settings, strategies as st
 from store.advice.advice import Advice, advise
 from store.advice.places import TABLE, Audience, Factors, Fate, History, Place, Rate, row_of
 from store.advice.questions import QUESTIONS, read_workload
-from store.advice.sizing import MOST_PARTITIONS, divisor_rich
+from store.advice.sizing import divisor_rich
 from store.advice.workload import Control, Operations, Order, Routing, Workload, check
+from store.model.encoding import MOST_PARTITIONS
 from store.model.errors import BadInput
 from store.topology.checks import validate
 from store.topology.reading import Source

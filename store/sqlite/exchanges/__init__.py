@@ -9,10 +9,8 @@ if TYPE_CHECKING:
         bindings as bindings,
         catalog as catalog,
         explain as explain,
-        match as match,
         publications as publications,
         tables as tables,
-        walk as walk,
     )
 else:
     __getattr__ = on_demand(__name__)

@@ -6,14 +6,11 @@ import json
 from typing import Any
 
 from store.model.addresses import EXCHANGE_PREFIX
-from store.model.encoding import encode_headers
 from store.model.errors import BadInput, NotFound
-from store.model.exchanges import MATCHES, Binding
+from store.model.exchanges import Binding, binding_arguments, checked_key, checked_match
 from store.model.topics import Headers
 from store.sqlite import exchanges
 from store.sqlite.file.database import Row, Snapshot, Write
-
-LONGEST_KEY = 255
 
 COLUMNS = (
     "select o.name, ifnull(c.name, x.name), ifnull(c.kind, 'exchange'), b.key, b.arguments, b.match"
@@ -95,9 +92,9 @@ def _columns(
         "exchange": id,
         "channel": channel,
         "to_exchange": to_exchange,
-        "key": _checked_key(key),
-        "arguments": _arguments(headers),
-        "match": _checked_match(match),
+        "key": checked_key(key),
+        "arguments": binding_arguments(headers),
+        "match": checked_match(match),
     }
 
 
@@ -125,35 +122,3 @@ def _no_target(tx: Snapshot, destination: str) -> NotFound:
             hint=f"to bind to the exchange, write {EXCHANGE_PREFIX}{destination}",
         )
     return tx.missing(destination, "queue", "topic")
-
-
-def check(key: str, headers: Headers | None, match: str) -> None:
-    """Raise `BadInput` for what no binding can be made of."""
-    _checked_key(key)
-    _arguments(headers)
-    _checked_match(match)
-
-
-def _checked_key(key: str) -> str:
-    if not isinstance(key, str):
-        raise BadInput(f"a binding key must be text, not {type(key).__name__}")
-    try:
-        size = len(key.encode())
-    except UnicodeEncodeError as error:
-        raise BadInput(f"the binding key is not valid text: {error.reason}") from error
-    if size > LONGEST_KEY:
-        raise BadInput(f"a binding key has at most {LONGEST_KEY} bytes, not {size}")
-    return key
-
-
-def _checked_match(match: str) -> str:
-    if match not in MATCHES:
-        raise BadInput(f"not a way to match: {match!r}", hint="one of " + ", ".join(MATCHES))
-    return match
-
-
-def _arguments(headers: Headers | None) -> str:
-    encode_headers(headers)
-    if "x-match" in (headers or {}):
-        raise BadInput("x-match is not a header here", hint="say how to match: --match any")
-    return json.dumps(dict(headers or {}), sort_keys=True, separators=(",", ":"))

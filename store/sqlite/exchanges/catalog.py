@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.errors import BadInput, Conflict, Exists
-from store.model.exchanges import EXCHANGE_TYPES, Exchange
+from store.model.exchanges import EXCHANGE_TYPES, Exchange, check_alternate
 from store.sqlite.file.database import Row, Snapshot, Write
 
 _COLUMNS = (
@@ -29,15 +29,6 @@ def create(tx: Write, name: str, type: str, alternate: str | None) -> Exchange:
         {"name": name, "type": type, "alternate": alternate, "created": tx.wall},
     )
     return find(tx, name)
-
-
-def check_alternate(name: str, alternate: str | None) -> None:
-    """Raise `BadInput` for an alternate that an exchange can't have."""
-    if alternate is None:
-        return
-    check_name(alternate, "exchange name")
-    if alternate == name:
-        raise BadInput(f"exchange {name} can't be its own alternate")
 
 
 def find_id(tx: Snapshot, name: str) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from store.model.exchanges import Binding, ExchangeType, Unmatched
 from store.model.text import counted
 from store.model.topics import HeaderValue
+from store.routing.match import agrees, split_words, typed, usable
 from store.sqlite import exchanges
 from store.sqlite.exchanges import bindings
-from store.sqlite.exchanges.match import agrees, split_words, typed, usable
 from store.sqlite.file.database import Snapshot
 
 Headers = Mapping[str, HeaderValue]

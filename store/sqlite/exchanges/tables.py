@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from store.model.errors import BadInput
 from store.model.exchanges import Binding, Exchange
 from store.model.topics import HeaderValue
+from store.routing.match import HeadersIndex, PatternTrie
+from store.routing.walk import ends, walk
 from store.sqlite import exchanges
 from store.sqlite.exchanges import bindings
-from store.sqlite.exchanges.match import HeadersIndex, PatternTrie
-from store.sqlite.exchanges.walk import ends, walk
 from store.sqlite.file.database import Snapshot
 from store.sqlite.file.settings import remembered
 
@@ -164,12 +163,3 @@ def _remember(
 def current(tx: Snapshot) -> Tables:
     """The tables as of this transaction, shared by all of one open store while nothing changes."""
     return Tables()
-
-
-def routing_key(key: bytes | None) -> str:
-    """A message's key as a routing key: none is the empty one; raises `BadInput` over 255 bytes."""
-    if key is None:
-        return ""
-    if len(key) > bindings.LONGEST_KEY:
-        raise BadInput(f"a routing key has at most {bindings.LONGEST_KEY} bytes, not {len(key)}")
-    return key.decode(errors="surrogateescape")

@@ -3,9 +3,8 @@
 from typing import NamedTuple
 
 from store.model.addresses import check_name
-from store.model.errors import BadInput, Exists, GroupActive
-from store.model.groups import GroupConfig
-from store.model.settings import check_settings
+from store.model.errors import Exists, GroupActive
+from store.model.groups import GroupConfig, check_group
 from store.model.topics import DELIVERIES_WITH_DLQ
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.settings import StoredSettings
@@ -70,7 +69,7 @@ def complete(tx: Snapshot, config: GroupConfig, present: str | None = None) -> G
     """
     if config.dlq is not None and config.max_deliveries is None:
         config = config._replace(max_deliveries=DELIVERIES_WITH_DLQ)
-    check_config(config)
+    check_group(config)
     if config.dlq is not None and config.dlq != present:
         _check_queue(tx, config.dlq)
     return config
@@ -80,16 +79,6 @@ def _check_queue(tx: Snapshot, name: str) -> None:
     kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
     if kind != "queue":
         raise tx.missing(name, "queue")
-
-
-def check_config(config: GroupConfig) -> None:
-    """Raise `BadInput` for settings that can't work together or at all."""
-    check_settings(config)
-    if config.max_deliveries is not None and config.dlq is None:
-        raise BadInput(
-            "max_deliveries needs a dlq to send the record to",
-            hint="--dlq QUEUE, or --max-deliveries none",
-        )
 
 
 def find(tx: Snapshot, name: str) -> Group:

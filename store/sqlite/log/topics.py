@@ -4,15 +4,13 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from store.model.addresses import OFFSET_BITS, Address, check_name
-from store.model.encoding import check_whole
+from store.model.encoding import check_partitions, check_whole
 from store.model.errors import BadInput, Conflict, Exists, NotFound
 from store.model.settings import check_settings
 from store.model.topics import PartitionStatus, TopicConfig, TopicStatus
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.settings import StoredSettings, remembered
 from store.sqlite.file.transactions import array
-
-MOST_PARTITIONS = 10_000
 
 
 class Partition:
@@ -145,16 +143,6 @@ def create(tx: Write, name: str, partitions: int, config: TopicConfig) -> Topic:
     _SETTINGS.insert(tx, "mq_topics", config, channel=channel)
     _add_partitions(tx, channel, range(partitions))
     return find(tx, name)
-
-
-def check_partitions(partitions: int) -> None:
-    """Raise `BadInput` for a number of partitions that a topic can't have."""
-    check_whole(partitions, "a number of partitions", -1)
-    if not 1 <= partitions <= MOST_PARTITIONS:
-        raise BadInput(
-            f"a topic has 1 to {MOST_PARTITIONS} partitions, not {partitions}",
-            hint="partitions bound how many members of a group can work at once",
-        )
 
 
 def _add_partitions(tx: Write, channel: int, numbers: range) -> None:

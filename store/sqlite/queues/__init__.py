@@ -15,7 +15,6 @@ if TYPE_CHECKING:
         policies as policies,
         publish as publish,
         purge as purge,
-        rules as rules,
         send as send,
         settling as settling,
         view as view,

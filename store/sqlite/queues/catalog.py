@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from store import sqlite
+from store import model, sqlite
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.errors import BadInput, Conflict, Exists
 from store.model.messages import QueueConfig
-from store.sqlite import log, queues
+from store.sqlite import log
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.settings import StoredSettings, remembered
 from store.sqlite.leases.readers import Reader
@@ -90,7 +90,7 @@ def check_config(tx: Snapshot, name: str, config: QueueConfig) -> None:
 
     Raises `Conflict` for a DLQ that does not admit this queue (SQS: RedriveAllowPolicy).
     """
-    queues.rules.check_settings(name, config)
+    model.queue_rules.check_settings(name, config)
     if config.dlq is None:
         return
     if config.dlq.startswith(EXCHANGE_PREFIX):
@@ -238,7 +238,7 @@ def altered(tx: Snapshot, name: str, settings: dict[str, Any]) -> QueueConfig:
     queue = find(tx, name)
     config = queue.config._replace(**settings)
     messages = sum(lane.records for lane in queue.lanes.values())
-    queues.rules.check_change(name, queue.config, config, messages)
+    model.queue_rules.check_change(name, queue.config, config, messages)
     check_config(tx, name, config)
     return config
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from store import model
 from store.model.addresses import EXCHANGE_PREFIX
 from store.model.encoding import Encoded, decode_headers
 from store.model.errors import BadInput
@@ -39,7 +40,7 @@ def _ends(tx: Snapshot, reader: Reader, exchange: str, letter: Encoded) -> list[
         return []
     own = reader.dead_letter_key
     try:
-        key = exchanges.tables.routing_key(letter.key if own is None else own.encode())
+        key = model.exchanges.routing_key(letter.key if own is None else own.encode())
         headers = decode_headers(letter.headers)
         ends = exchanges.tables.current(tx).destinations(tx, exchange, key, headers)
     except BadInput:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from store.model.encoding import encode_bytes, encode_headers
 from store.model.errors import BadInput, BadRecord
-from store.model.exchanges import Binding, Placed
+from store.model.exchanges import Binding, Placed, routing_key
 from store.model.messages import NewMessage
 from store.model.topics import NewRecord
 from store.sqlite import queues
@@ -57,7 +57,7 @@ def _route(tx: Write, exchange: str, messages: Sequence[NewMessage]) -> list[Seq
         if not isinstance(message, NewMessage):
             raise BadRecord(index, f"a message is a NewMessage, not {type(message).__name__}")
         try:
-            key = tables.routing_key(encode_bytes(message.key, "key"))
+            key = routing_key(encode_bytes(message.key, "key"))
             # What goes nowhere is checked too: a mistake is told whatever the bindings are.
             encode_bytes(message.value, "value")
             encode_headers(message.headers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from store.sqlite.exchanges.match import PatternTrie
+from store.routing.match import PatternTrie
 from store.topology.kinds import Settings
 from store.topology.model import Thing
 

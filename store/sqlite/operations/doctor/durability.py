@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from store.advice.plumbing import Plumbing, lacking
 from store.model.actions import SetDurability, Work
 from store.model.diagnoses import STORE, Diagnosis, advice, in_order
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases import holders
-from store.sqlite.operations.doctor.plumbing import Plumbing, lacking
 
 
 def examine(tx: Snapshot, plumbing: Plumbing) -> Iterator[Diagnosis]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from store.model.diagnoses import ORDER, Diagnosis
+from store.advice import objectives, plumbing
+from store.advice.plumbing import Plumbing
+from store.model.diagnoses import Diagnosis, worst_first
 from store.sqlite.damage.row_places import WHOLE
 from store.sqlite.damage.suspicion import damage_behind
 from store.sqlite.file.database import Snapshot
@@ -12,20 +14,17 @@ from store.sqlite.operations.doctor import (
     damage,
     durability,
     file,
-    objectives,
-    plumbing,
     queueing,
     reading,
     stuck,
     timing,
     wiring,
 )
-from store.sqlite.operations.doctor.plumbing import Plumbing
 
 
 def examine(tx: Snapshot, *, thorough: bool) -> list[Diagnosis]:
     """Everything that the doctor finds, the worst first; `thorough` reads the whole file too."""
-    return sort(_examine(tx, thorough))
+    return worst_first(_examine(tx, thorough))
 
 
 def _examine(tx: Snapshot, thorough: bool) -> Iterator[Diagnosis]:
@@ -38,7 +37,7 @@ def _examine(tx: Snapshot, thorough: bool) -> Iterator[Diagnosis]:
         lambda: stuck.examine(tx),
         lambda: damage.examine(tx),
         lambda: reading.examine(tx),
-        lambda: objectives.examine(objectives.objectives(tx)),
+        lambda: objectives.examine(wiring.objectives(tx)),
         lambda: queueing.examine(tx),
         lambda: timing.examine(tx),
         lambda: durability.examine(tx, pipes()),
@@ -60,10 +59,3 @@ def _as_far_as_it_goes(
         if damage_behind(error, path) is None:
             raise
         yield file.broken(path, WHOLE, " ".join(str(error).split()))
-
-
-def sort(found: Iterable[Diagnosis]) -> list[Diagnosis]:
-    """The worst first, then by address."""
-    # What is broken stops several checks with the same words.
-    distinct = dict.fromkeys(found)
-    return sorted(distinct, key=lambda one: (ORDER.index(one.severity), one.address, one.code))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from store.advice.objectives import Objective
+from store.advice.plumbing import Ending, Plumbing, circles
 from store.sqlite import exchanges
 from store.sqlite.exchanges import bindings
 from store.sqlite.file.database import Snapshot
-from store.sqlite.operations.doctor.plumbing import Ending, Plumbing, circles
 
 
 def plumbing(tx: Snapshot) -> Plumbing:
@@ -47,3 +48,15 @@ def _stuck(tx: Snapshot, ending: Ending) -> int:
         {"name": ending.name, "most": ending.max_deliveries},
     )
     return count
+
+
+def objectives(tx: Snapshot) -> list[Objective]:
+    """The objectives of a store's groups."""
+    rows = tx.rows(
+        "select distinct r.name, c.name, g.max_lag_time, t.retention from mq_groups g"
+        " join mq_readers r on r.id = g.reader join mq_slots s on s.reader = r.id"
+        " join mq_partitions p on p.id = s.partition join mq_channels c on c.id = p.channel"
+        " join mq_topics t on t.channel = c.id and t.cleanup <> 'compact'"
+        " where g.max_lag_time not null and t.retention not null order by 1, 2"
+    )
+    return [Objective(*row) for row in rows]

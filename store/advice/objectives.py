@@ -9,7 +9,6 @@ from datetime import timedelta
 from store.model.actions import alter
 from store.model.diagnoses import Diagnosis, warning
 from store.model.text import format_duration
-from store.sqlite.file.database import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +34,3 @@ def examine(objectives: Iterable[Objective]) -> Iterator[Diagnosis]:
             "lag that long is seen when the first records are lost already",
             alter("group", one.group, max_lag_time=longest),
         )  # fmt: skip
-
-
-def objectives(tx: Snapshot) -> list[Objective]:
-    """The objectives of a store's groups."""
-    rows = tx.rows(
-        "select distinct r.name, c.name, g.max_lag_time, t.retention from mq_groups g"
-        " join mq_readers r on r.id = g.reader join mq_slots s on s.reader = r.id"
-        " join mq_partitions p on p.id = s.partition join mq_channels c on c.id = p.channel"
-        " join mq_topics t on t.channel = c.id and t.cleanup <> 'compact'"
-        " where g.max_lag_time not null and t.retention not null order by 1, 2"
-    )
-    return [Objective(*row) for row in rows]

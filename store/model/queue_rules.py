@@ -6,8 +6,8 @@ from store.model import chaos, settings
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.encoding import encode_bytes
 from store.model.errors import BadInput
+from store.model.exchanges import routing_key
 from store.model.messages import QueueConfig
-from store.sqlite import exchanges
 
 # SQS: a redrive-allow policy names at most ten sources.
 MOST_SOURCES = 10
@@ -69,7 +69,7 @@ def _check_delivery_limit(name: str, config: QueueConfig) -> None:
 def _check_dead_letter_key(config: QueueConfig) -> None:
     if config.dlq_key is None:
         return
-    exchanges.tables.routing_key(encode_bytes(config.dlq_key, "dead-letter key"))
+    routing_key(encode_bytes(config.dlq_key, "dead-letter key"))
     if not (config.dlq or "").startswith(EXCHANGE_PREFIX):
         raise BadInput(
             "a dead-letter key is for an exchange to route by",

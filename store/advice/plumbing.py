@@ -17,8 +17,8 @@ from store.model.diagnoses import Diagnosis, advice, warning
 from store.model.exchanges import Binding, Exchange
 from store.model.text import format_duration
 from store.model.topics import DELIVERIES_WITH_DLQ
-from store.sqlite.exchanges.match import PatternTrie
-from store.sqlite.exchanges.walk import ends, walk
+from store.routing.match import PatternTrie
+from store.routing.walk import ends, walk
 
 _GATHERED = timedelta(days=14)
 Kind = Literal["queue", "group", "share"]
