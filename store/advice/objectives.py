@@ -22,7 +22,7 @@ class Objective:
 
 
 def examine(objectives: Iterable[Objective]) -> Iterator[Diagnosis]:
-    """Objectives that are missed only when records are gone already."""
+    """Find objectives that are missed only when records are gone already."""
     for one in objectives:
         if one.max_lag_time < one.retention:
             continue

@@ -1,4 +1,4 @@
-"""Where messages end that can't be processed, or that nothing takes: pure, also for files.
+"""The ends of messages that can't be processed, or that match nothing: pure, also for files.
 
 It needs the settings only, so it judges a topology before it is applied as well as a store.
 """
@@ -53,7 +53,7 @@ class Plumbing:
 
 
 def examine(plumbing: Plumbing) -> Iterator[Diagnosis]:
-    """Everything that is wrong with where messages go."""
+    """Find everything that is wrong with where messages go."""
     routing = _Routing(plumbing)
     queues = {ending.name: ending for ending in plumbing.endings if ending.kind == "queue"}
     for ending in lacking(plumbing):
@@ -72,7 +72,7 @@ def examine(plumbing: Plumbing) -> Iterator[Diagnosis]:
 
 
 def lacking(plumbing: Plumbing) -> list[Ending]:
-    """What has no DLQ and is not itself a place where messages are gathered for people."""
+    """Find what has no DLQ and does not itself gather messages for people."""
     collectors = _collectors(plumbing)
     return [
         ending
@@ -82,7 +82,7 @@ def lacking(plumbing: Plumbing) -> list[Ending]:
 
 
 def _collectors(plumbing: Plumbing) -> set[str]:
-    """Queues in which messages are only gathered for people: DLQs, and what alternates feed."""
+    """Find the queues that only gather messages for people: DLQs, and what alternates feed."""
     found = {ending.dlq for ending in plumbing.endings if ending.dlq is not None}
     alternates = {exchange.alternate for exchange in plumbing.exchanges}
     targets = [f"{EXCHANGE_PREFIX}{one}" for one in alternates if one] + sorted(found)
@@ -99,13 +99,13 @@ def _without_dlq(ending: Ending) -> Iterator[Diagnosis]:
     if ending.kind == "group":
         yield advice(
             "no_dlq", ending.name, "no limit of deliveries and no DLQ",
-            "a record that can't be processed stalls its partition until somebody skips it",
+            "a record that can't be processed stalls its partition until it is skipped",
             dlq_queue, policy,
         )  # fmt: skip
     elif ending.kind == "share" and ending.max_deliveries is not None:
         yield warning(
             "no_dlq", ending.name, f"{ending.max_deliveries} deliveries at most, and no DLQ",
-            "a record that fails so often is passed over, and nobody is told",
+            "a record that fails so often is passed over, and no person hears of it",
             dlq_queue, alter("share", ending.name, dlq=dlq),
         )  # fmt: skip
     elif ending.drop_exhausted:
@@ -124,7 +124,7 @@ def _without_dlq(ending: Ending) -> Iterator[Diagnosis]:
 
 
 def _collecting_queue(name: str, *, fifo: bool = False) -> Create:
-    """How to create a queue in which messages wait for people: it keeps them for longer."""
+    """Name the step that creates a queue where messages wait for people: it keeps them longer."""
     if fifo:
         return create("queue", name, fifo=True, retention=_GATHERED)
     return create("queue", name, retention=_GATHERED)
@@ -184,7 +184,7 @@ def _cycles(queues: dict[str, Ending]) -> Iterator[Diagnosis]:
 
 
 def circles(leads_to: Mapping[str, str | None]) -> Iterator[list[str]]:
-    """The circles in a graph in which every node has at most one way out."""
+    """Find the circles in a graph in which every node has at most one way out."""
     seen: set[str] = set()
     for start in leads_to:
         path: list[str] = []
@@ -208,7 +208,7 @@ class _Routing:
         self._used = set(self._alternates())
 
     def examine(self) -> Iterator[Diagnosis]:
-        """Exchanges that drop some or all of what is published."""
+        """Find exchanges that drop some or all of what is published."""
         for name, exchange in self._exchanges.items():
             if not self.leads_somewhere(name, None):
                 unrouted = f"{name}.unrouted"
@@ -230,13 +230,13 @@ class _Routing:
                 yield advice(
                     "no_alternate", f"{EXCHANGE_PREFIX}{name}",
                     f"{len(self._bindings.get(name, ()))} bindings and no alternate",
-                    "a key that nobody thought of is confirmed and dropped;"
+                    "an unforeseen key is confirmed and dropped;"
                     " an alternate would gather it",
                     *_gathering(name),
                 )  # fmt: skip
 
     def leads_somewhere(self, name: str, key: str | None) -> bool:
-        """Whether any message, or one with this key, gets from an exchange to a queue or topic."""
+        """Say whether any message, or one with this key, gets from an exchange to a destination."""
         if name not in self._exchanges:
             return False
         if key is None:
@@ -276,7 +276,7 @@ class _Routing:
         return (one.alternate for one in self._exchanges.values() if one.alternate is not None)
 
     def _can_miss(self, exchange: Exchange) -> bool:
-        """Whether a message may match none of its bindings; last resorts are left alone."""
+        """Say whether a message may match none of its bindings; last resorts are left alone."""
         if exchange.type == "fanout" or exchange.name in self._used:
             return False
         takes_all = "#" if exchange.type == "topic" else None
@@ -288,7 +288,7 @@ class _Routing:
 
 
 def _gathering(name: str) -> tuple[Step, ...]:
-    """The steps that give an exchange a last resort."""
+    """Name the steps that give an exchange a last resort."""
     unrouted = f"{name}.unrouted"
     return (
         create("exchange", unrouted, type="fanout"),
