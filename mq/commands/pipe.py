@@ -1,7 +1,6 @@
 """`mq pipe`: a filter between a topic or queue and another one, exactly once."""
 
 import signal
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -26,26 +25,10 @@ from mq.work.pipe import Pipe, Sink
 from store import Store
 from store.model.addresses import check_name
 from store.model.errors import BadInput
-from store.model.messages import Message
 from store.model.positions import parse_position
 from store.model.text import counted, parse_duration
-from store.model.topics import Record
 
 app = SingleCommand()
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What the command line asks for; `session_timeout` in seconds."""
-
-    source: str
-    destination: str
-    group: str | None
-    member: str | None
-    session_timeout: float
-    start: str | None
-    batch: int
-    once: bool
 
 
 @app.command()
@@ -80,10 +63,9 @@ def pipe(
     stored, and mq pipe ends with 1; the next run begins with the same values. A value with a
     newline in it is refused. Follows until interrupted, unless --once says otherwise.
     """
-    request = _Request(
-        check_name(source, "topic or queue name"), check_name(destination, "topic or queue name"),
-        group, member, parse_duration(session_timeout) / 1000, start, batch, once,
-    )  # fmt: skip
+    for name in (source, destination):
+        check_name(name, "topic or queue name")
+    seconds = parse_duration(session_timeout) / 1000
     context = current_context()
     if source == destination:
         raise BadInput(f"{source} would be read and written for ever", hint="choose another DEST")
@@ -91,78 +73,67 @@ def pipe(
         context.open_file() as store,
         Interrupts(signal.SIGINT, *STOPS) as interrupts,
     ):
-        run = _Run(context, store, request, command, interrupts)
+        filter = Filter(command, store.location, context.diagnostics, interrupts)
+        run = _Run(context, store, interrupts, batch, once=once)
+        pipe = Pipe(store, filter, Sink(store, destination))
         try:
             kind = store.kind(source, "topic") if group else store.kind(source, "queue")
-            run.from_queue() if kind == "queue" else run.from_topic()
+            if kind == "queue":
+                if group is not None or start is not None or member is not None:
+                    raise BadInput(
+                        f"{source} is a queue: each message goes to one reader",
+                        hint="-g, --from and --member are for a topic",
+                    )
+                run.queue(pipe, source)
+            else:
+                topic = store.topic(source).name
+                if group is None:
+                    raise BadInput(f"{topic} is a topic: a group reads it", hint="name it with -g")
+                position = parse_position(start or "earliest", store.wall())
+                run.topic(pipe, Subscription(group, topic, seconds, member, position))
         except KeyboardInterrupt:
             if not interrupts.is_stop:
                 raise
     report_document(
         context,
-        {"source": source, "destination": destination, "taken": run.taken, "stored": run.stored},
-        f"{run.taken:,} taken from {source}, {counted(run.stored, 'line')} stored in {destination}",
+        {"source": source, "destination": destination, "taken": pipe.taken, "stored": pipe.stored},
+        f"{pipe.taken:,} taken from {source},"
+        f" {counted(pipe.stored, 'line')} stored in {destination}",
     )
 
 
 class _Run:
-    """One run of the command."""
+    """One run of the command, on a topic or a queue."""
 
     def __init__(
-        self, context: Context, store: Store, request: _Request, command: list[str],
-        interrupts: Interrupts,
-    ) -> None:  # fmt: skip
-        self.taken = 0
-        self.stored = 0
+        self, context: Context, store: Store, interrupts: Interrupts, batch: int, *, once: bool
+    ) -> None:
         self._context = context
         self._store = store
-        self._request = request
         self._interrupts = interrupts
-        self._filter = Filter(command, store.location, context.diagnostics, interrupts)
-        self._sink = Sink(store, request.destination)
+        self._batch = batch
+        self._once = once
 
-    def from_topic(self) -> None:
+    def topic(self, pipe: Pipe, subscription: Subscription) -> None:
         """Read as a member of the group, and leave it at the end."""
-        request, store = self._request, self._store
-        topic = store.topic(request.source)
-        if request.group is None:
-            raise BadInput(f"{topic.name} is a topic: a group reads it", hint="name it with -g")
-        start = parse_position(request.start or "earliest", store.wall())
-        subscription = Subscription(
-            request.group, request.source, request.session_timeout, request.member, start
-        )
         source = GroupSource(
-            self._context,
-            store,
-            subscription,
-            self._interrupts,
-            until=Until(),
-            follow=not request.once,
-        )
-        self._interrupts.hold()
-        self._run(Pipe[Record](store, source, self._filter, self._sink), source)
+            self._context, self._store, subscription, self._interrupts,
+            until=Until(), follow=not self._once,
+        )  # fmt: skip
+        self._run(pipe, source)
 
-    def from_queue(self) -> None:
+    def queue(self, pipe: Pipe, name: str) -> None:
         """Lease messages, and acknowledge them with the outputs."""
-        request = self._request
-        if request.group is not None or request.start is not None or request.member is not None:
-            raise BadInput(
-                f"{request.source} is a queue: each message goes to one reader",
-                hint="-g, --from and --member are for a topic",
-            )
-        require_lease(request.source, self._store.queue_config(request.source))
-        self._interrupts.hold()
-        source = QueueSource(self._store, request.source, once=request.once)
-        self._run(Pipe[Message](self._store, source, self._filter, self._sink), source)
+        require_lease(name, self._store.queue_config(name))
+        self._run(pipe, QueueSource(self._store, name, once=self._once))
 
-    def _run(self, pipe: Pipe[Item], source: Source[Item]) -> None:
-        try:
-            with source:
-                pipe.run(
-                    batches(
-                        source, lambda: self._request.batch, self._interrupts,
-                        self._context.diagnostics, follow=not self._request.once,
-                    )
-                )  # fmt: skip
-        finally:
-            self.taken, self.stored = pipe.taken, pipe.stored
+    def _run(self, pipe: Pipe, source: Source[Item]) -> None:
+        self._interrupts.hold()
+        with source:
+            pipe.run(
+                source,
+                batches(
+                    source, lambda: self._batch, self._interrupts, self._context.diagnostics,
+                    follow=not self._once,
+                ),
+            )  # fmt: skip

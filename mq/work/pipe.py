@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import takewhile
-from typing import Generic
 
 from mq.read.source import Item, Source
 from mq.work.filter import Filter, FilterFailed
@@ -43,18 +42,17 @@ class Sink:
             tx.produce_many(self._name, lines)
 
 
-class Pipe(Generic[Item]):
+class Pipe:
     """Passes batches from a source through a filter to a sink; counts what it took and stored."""
 
-    def __init__(self, store: Store, source: Source[Item], filter: Filter, sink: Sink) -> None:
+    def __init__(self, store: Store, filter: Filter, sink: Sink) -> None:
         self.taken = 0
         self.stored = 0
         self._store = store
-        self._source: Source[Item] = source
         self._filter = filter
         self._sink = sink
 
-    def run(self, batches: Iterable[Sequence[Item]]) -> None:
+    def run(self, source: Source[Item], batches: Iterable[Sequence[Item]]) -> None:
         """Pass on each batch that the source gives.
 
         Raises `FilterFailed` and `NoLine`; that batch is then not stored.
@@ -63,45 +61,44 @@ class Pipe(Generic[Item]):
             lines = list(takewhile(_is_a_line, batch))
             rest = batch[len(lines) :]
             if lines:
-                with self._begun(lines, rest):
-                    self._pass_on(lines, batch)
+                with _begun(source, lines, rest):
+                    self._pass_on(source, lines, batch)
             if rest:
-                with self._begun(rest[:1], rest[1:]):
-                    raise self._no_line(rest[0])
+                with _begun(source, rest[:1], rest[1:]):
+                    raise NoLine(
+                        f"the value of {rest[0].address} has a newline in it, and the command reads"
+                        " lines",
+                        hint="store such values as JSON, where a newline is \\n; to pass over this"
+                        f" one: {source.skip_command(rest[0])}",
+                    )
 
-    @contextmanager
-    def _begun(self, items: Sequence[Item], rest: Sequence[Item]) -> Iterator[None]:
-        """Give back what was not begun after an error; what was begun is a delivery that counts."""
-        try:
-            yield
-        except BaseException as error:
-            self._source.give_back(rest)
-            if isinstance(error, FilterFailed | NoLine):
-                with suppress(MqError):
-                    self._source.failed(items, error.message)
-            else:
-                self._source.give_back(items, begun=True)
-            raise
-
-    def _pass_on(self, items: Sequence[Item], batch: Sequence[Item]) -> None:
+    def _pass_on(self, source: Source[Item], items: Sequence[Item], batch: Sequence[Item]) -> None:
         crash_point("pipe.polled")
         values = [item.value or b"" for item in items]
-        keepalive = partial(self._source.keepalive, batch)
-        outputs = self._filter.run(values, self._source.keepalive_interval, keepalive)
+        keepalive = partial(source.keepalive, batch)
+        outputs = self._filter.run(values, source.keepalive_interval, keepalive)
         crash_point("pipe.ran")
         # Nothing in here waits for another process, so the transaction needs no deadline.
         with self._store.transaction(timeout=math.inf) as tx:
             self._sink.write(tx, outputs)
-            self._source.done(items, tx)
+            source.done(items, tx)
         self.taken += len(items)
         self.stored += len(outputs)
 
-    def _no_line(self, item: Item) -> NoLine:
-        return NoLine(
-            f"the value of {item.address} has a newline in it, and the command reads lines",
-            hint="store such values as JSON, where a newline is \\n; to pass over this one:"
-            f" {self._source.skip_command(item)}",
-        )
+
+@contextmanager
+def _begun(source: Source[Item], items: Sequence[Item], rest: Sequence[Item]) -> Iterator[None]:
+    """Give back what was not begun after an error; what was begun is a delivery that counts."""
+    try:
+        yield
+    except BaseException as error:
+        source.give_back(rest)
+        if isinstance(error, FilterFailed | NoLine):
+            with suppress(MqError):
+                source.failed(items, error.message)
+        else:
+            source.give_back(items, begun=True)
+        raise
 
 
 def _is_a_line(item: Item) -> bool:
