@@ -308,32 +308,32 @@ class TopologyCalls(Calls):
                     "the store has changed since the plan was made; nothing was applied",
                     hint="look at the new plan: mq plan FILE…",
                 )
-            settlings = topology.applying.carry_out(tx, plan, progress)
-        for settling in settlings:
+            target = sqlite.topology.target.FileTarget(tx)
+            topology.applying.carry_out(target, plan, progress)
+        for settling in target.settlings:
             self._in_steps(settling.step)
         self._in_steps(sqlite.log.retention.drain)
         return plan
 
     def topologies(self) -> set[str]:
         """The names of the topologies that something in the store belongs to."""
-        from store import topology
-
         with self._read() as tx:
-            return {thing.label for thing in topology.present.read(tx) if thing.label is not None}
+            things = sqlite.topology.current.read(tx)
+        return {thing.label for thing in things if thing.label is not None}
 
     def export(self) -> str:
         """Everything in the store as a topology file in YAML, the same for the same store."""
         from store import topology
 
         with self._read() as tx:
-            return topology.writing.yaml(topology.present.read(tx))
+            return topology.writing.yaml(sqlite.topology.current.read(tx))
 
     def export_document(self) -> dict[str, Any]:
         """The same as plain values."""
         from store import topology
 
         with self._read() as tx:
-            return topology.writing.document(topology.present.read(tx))
+            return topology.writing.document(sqlite.topology.current.read(tx))
 
 
 def _plan(tx: Snapshot, sources: Sequence[File], prune: bool) -> Plan:
@@ -343,4 +343,6 @@ def _plan(tx: Snapshot, sources: Sequence[File], prune: bool) -> Plan:
     wanted = topology.reading.read(
         [topology.reading.Source.of(source) for source in sources], problems
     )
-    return topology.planning.plan(tx, wanted, problems, prune=prune)
+    current = sqlite.topology.current.read(tx)
+    counts = sqlite.topology.counts.Counts(tx)
+    return topology.planning.plan(current, counts.of, wanted, problems, prune=prune)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         operations as operations,
         queues as queues,
         shares as shares,
+        topology as topology,
     )
 else:
     __getattr__ = on_demand(__name__)

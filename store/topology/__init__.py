@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from store.topology import (
         applying as applying,
         planning as planning,
-        present as present,
         problems as problems,
         reading as reading,
         writing as writing,

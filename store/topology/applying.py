@@ -1,241 +1,72 @@
-"""A plan carried out, in one transaction."""
+"""A plan carried out, in an order in which whatever is referred to is there."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 from store.model.maintenance import Progress
-from store.model.positions import parse_position
-from store.sqlite import exchanges, groups, queues, shares
-from store.sqlite.exchanges import bindings
-from store.sqlite.file.database import Write
-from store.sqlite.groups import membership
-from store.sqlite.log import topics
-from store.sqlite.queues import altering
-from store.sqlite.queues.settling import Settling
-from store.topology.kinds import (
-    KINDS,
-    group_config,
-    names_in,
-    queue_config,
-    share_config,
-    topic_config,
-)
+from store.topology.kinds import KINDS
 from store.topology.model import Thing
-from store.topology.steps import Plan, Step
+from store.topology.steps import Change, Plan, Step
+from store.topology.target import Target
 
-# What a queue does with dead letters refers to other queues and exchanges, which may refer back: it
-# is set once all of them are there and are otherwise what they shall be.
-_UNCONNECTED: dict[str, Any] = {
-    "dlq": None,
-    "dlq_key": None,
-    "max_deliveries": None,
-    "drop_exhausted": False,
-    "overflow": "drop-head",
-}
-_CONNECTING = frozenset(_UNCONNECTED)
+# A queue's dead letters go to other queues and exchanges, which may refer back: these are set once
+# all of them are there and are otherwise as they shall be.
+_CONNECTING = ("dlq", "dlq_key", "max_deliveries", "drop_exhausted", "overflow")
+# Deleting needs them back at their defaults: a circle could not be deleted otherwise.
+_DISCONNECTED = {"queue": _CONNECTING, "exchange": ("alternate",)}
 
 
-def carry_out(tx: Write, plan: Plan, progress: Progress | None = None) -> list[Settling]:
-    """Do every step, in an order in which whatever is referred to is there.
+def carry_out(target: Target, plan: Plan, progress: Progress | None = None) -> None:
+    """Carry out every step of a plan; the first that fails ends it.
 
-    Returned is what is over limits still, where that is too much for one transaction. `progress` is
-    called with how many of how many steps are done.
+    `progress` is called with how many of how many steps are done.
     """
-    settlings: list[Settling] = []
     done = 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, len(plan.steps))
-
-    for step in plan.steps:
-        if step.action == "create":
-            _CREATE[step.kind](tx, step.thing)
-            _label(tx, step.thing)
-            count()
-    for step in plan.steps:
-        if step.action == "change":
-            settlings += _change(tx, step)
-            count()
-    for step in plan.steps:
-        if step.kind == "queue" and step.action != "delete":
-            changed = [change.setting for change in step.changes]
-            settlings += _connect(tx, step.thing, changed)
+    for step, is_of_plan in _in_order(plan, refers_ahead=target.refers_ahead):
+        if step.action != "change" or step.changes:
+            target.carry_out(step)
+        if is_of_plan:
+            done += 1
+            if progress is not None:
+                progress(done, len(plan.steps))
     for thing in plan.taken_over:
-        _label(tx, thing)
-    doomed = [step for step in plan.steps if step.action == "delete"]
-    _disconnect(tx, doomed)
-    for step in doomed:
-        _DELETE[step.kind](tx, step.thing)
-        count()
-    return [settling for settling in settlings if settling.has_more]
+        target.adopt(thing)
 
 
-def _connect(tx: Write, queue: Thing, settings: Iterable[str]) -> list[Settling]:
-    values = KINDS["queue"].values(
-        {name: queue.settings[name] for name in settings if name in _CONNECTING}
+def _in_order(plan: Plan, *, refers_ahead: bool) -> Iterator[tuple[Step, bool]]:
+    """Yield the steps, each with whether it counts as one of the plan's."""
+    lasting = [step for step in plan.steps if step.action != "delete"]
+    leaving = [step for step in plan.steps if step.action == "delete"]
+    for action in ("create", "change"):
+        for step in lasting:
+            if step.action == action:
+                yield step if refers_ahead else _unconnected(step), True
+    if not refers_ahead:
+        yield from ((_connection(step), False) for step in lasting if step.kind == "queue")
+        yield from ((_disconnection(step.thing), False) for step in leaving)
+    yield from ((step, True) for step in leaving)
+
+
+def _unconnected(step: Step) -> Step:
+    if step.kind != "queue":
+        return step
+    defaults = {setting: KINDS["queue"].defaults[setting] for setting in _CONNECTING}
+    thing = replace(step.thing, settings={**step.thing.settings, **defaults})
+    changes = tuple(change for change in step.changes if change.setting not in _CONNECTING)
+    return replace(step, thing=thing, changes=changes)
+
+
+def _connection(step: Step) -> Step:
+    changes = tuple(change for change in step.changes if change.setting in _CONNECTING)
+    return Step("change", step.thing, changes)
+
+
+def _disconnection(thing: Thing) -> Step:
+    defaults = KINDS[thing.kind].defaults
+    changes = (
+        Change(setting, thing.settings[setting], defaults[setting])
+        for setting in _DISCONNECTED.get(thing.kind, ())
     )
-    return [altering.alter(tx, queue.name, values)] if values else []
-
-
-def _disconnect(tx: Write, doomed: Iterable[Step]) -> None:
-    # Else a circle, of dead letters or of alternates, could not be deleted at all.
-    for step in doomed:
-        if step.kind == "exchange":
-            exchanges.catalog.alter(tx, step.name, None)
-        elif step.kind == "queue":
-            altering.alter(tx, step.name, _UNCONNECTED)
-
-
-def _create_topic(tx: Write, thing: Thing) -> None:
-    partitions = int(thing.settings["partitions"])
-    topics.create(tx, thing.name, partitions, topic_config(thing.settings))
-
-
-def _create_queue(tx: Write, thing: Thing) -> None:
-    queues.catalog.create(tx, thing.name, queue_config(thing.settings)._replace(**_UNCONNECTED))
-
-
-def _create_exchange(tx: Write, thing: Thing) -> None:
-    values = KINDS["exchange"].values(thing.settings)
-    exchanges.catalog.create(tx, thing.name, values["type"], values["alternate"])
-
-
-def _create_binding(tx: Write, thing: Thing) -> None:
-    bindings.bind(tx, *_arguments(thing))
-
-
-def _arguments(binding: Thing) -> tuple[str, str, str, dict[str, Any], str]:
-    settings = binding.settings
-    headers = json.loads(settings["headers"])
-    return settings["from"], settings["to"], settings["key"], headers, settings["match"]
-
-
-def _create_group(tx: Write, thing: Thing) -> None:
-    groups.catalog.create(
-        tx, thing.name, group_config(thing.settings), names_in(thing.settings["topics"])
-    )
-
-
-def _create_share(tx: Write, thing: Thing) -> None:
-    settings = thing.settings
-    start = parse_position(settings["from"], tx.wall)
-    shares.catalog.create(tx, thing.name, settings["topic"], share_config(settings), start)
-
-
-_CREATE: dict[str, Callable[[Write, Thing], None]] = {
-    "topic": _create_topic,
-    "queue": _create_queue,
-    "exchange": _create_exchange,
-    "binding": _create_binding,
-    "group": _create_group,
-    "share": _create_share,
-}
-
-
-def _change(tx: Write, step: Step) -> list[Settling]:
-    changed = {
-        change.setting: change.new
-        for change in step.changes
-        if step.kind != "queue" or change.setting not in _CONNECTING
-    }
-    if not changed:
-        return []
-    settling = _CHANGE[step.kind](tx, step.thing, KINDS[step.kind].values(changed))
-    return [] if settling is None else [settling]
-
-
-def _change_topic(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
-    topics.alter(tx, thing.name, values.pop("partitions", None), values)
-
-
-def _change_queue(tx: Write, thing: Thing, values: dict[str, Any]) -> Settling:
-    return altering.alter(tx, thing.name, values)
-
-
-def _change_exchange(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
-    exchanges.catalog.alter(tx, thing.name, values["alternate"])
-
-
-def _change_group(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
-    group = groups.catalog.find(tx, thing.name)
-    wanted = names_in(thing.settings["topics"])
-    declared = groups.catalog.declared_topics(tx).get(thing.name, [])
-    if "topics" in values:
-        groups.catalog.withdraw_topics(
-            tx, group.id, [name for name in declared if name not in wanted]
-        )
-        del values["topics"]
-    membership.alter(tx, thing.name, group.config._replace(**values), wanted)
-
-
-def _change_share(tx: Write, thing: Thing, values: dict[str, Any]) -> Settling:
-    return altering.alter_share(tx, thing.name, values)
-
-
-_CHANGE: dict[str, Callable[[Write, Thing, dict[str, Any]], Settling | None]] = {
-    "topic": _change_topic,
-    "queue": _change_queue,
-    "exchange": _change_exchange,
-    "group": _change_group,
-    "share": _change_share,
-}
-
-
-def _delete_topic(tx: Write, thing: Thing) -> None:
-    topics.delete(tx, thing.name)
-
-
-def _delete_queue(tx: Write, thing: Thing) -> None:
-    queues.catalog.delete(tx, thing.name)
-
-
-def _delete_exchange(tx: Write, thing: Thing) -> None:
-    exchanges.catalog.delete(tx, thing.name)
-
-
-def _delete_binding(tx: Write, thing: Thing) -> None:
-    bindings.unbind(tx, *_arguments(thing))
-
-
-def _delete_group(tx: Write, thing: Thing) -> None:
-    group = groups.catalog.find(tx, thing.name)
-    groups.catalog.delete(tx, group, membership.live_members(tx, group))
-
-
-def _delete_share(tx: Write, thing: Thing) -> None:
-    shares.catalog.delete(tx, thing.name)
-
-
-_DELETE: dict[str, Callable[[Write, Thing], None]] = {
-    "topic": _delete_topic,
-    "queue": _delete_queue,
-    "exchange": _delete_exchange,
-    "binding": _delete_binding,
-    "group": _delete_group,
-    "share": _delete_share,
-}
-
-
-def _label(tx: Write, thing: Thing) -> None:
-    """Note which topology owns a thing."""
-    if thing.label is None:
-        return
-    parameters = {"label": thing.label, "name": thing.name}
-    match thing.kind:
-        case "binding":
-            bindings.label(tx, *_arguments(thing), thing.label)
-        case "exchange":
-            tx.execute("update mq_exchanges set label = :label where name = :name", parameters)
-        case "group":
-            tx.execute(
-                "update mq_readers set label = :label where kind = 'group' and name = :name",
-                parameters,
-            )
-        case _:
-            tx.execute("update mq_channels set label = :label where name = :name", parameters)
+    return Step("change", thing, tuple(change for change in changes if change.old != change.new))

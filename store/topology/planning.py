@@ -6,45 +6,51 @@ from collections.abc import Iterable, Iterator
 
 from store.model import queue_rules
 from store.model.errors import BadInput
-from store.sqlite.file.database import Snapshot
-from store.topology import present
 from store.topology.checks import CHANNELS, check, references
 from store.topology.kinds import KINDS, queue_config
 from store.topology.model import NOWHERE, Thing, Topology
 from store.topology.problems import Problems
-from store.topology.risks import Counted, judged
+from store.topology.risks import judged
 from store.topology.steps import Change, Plan, Step
+from store.topology.target import Counts, Refusal, refuses_nothing
 
 
-def plan(tx: Snapshot, wanted: Topology, problems: Problems, *, prune: bool) -> Plan:
-    """What must be done so that the store has what is wanted.
+def plan(
+    present: Topology,
+    counts: Counts,
+    wanted: Topology,
+    problems: Problems,
+    *,
+    prune: bool,
+    refusal: Refusal = refuses_nothing,
+) -> Plan:
+    """Plan what must be done so that an engine that has what is `present` has what is wanted.
 
     Nothing that is left out is deleted unless `prune` says so, and then only what carries the label
     of one of the files. Raises `InvalidTopology` when it can't be done.
     """
-    there = present.read(tx)
-    doomed = _doomed(wanted, there) if prune else []
-    staying = there.without(doomed)
+    doomed = _doomed(wanted, present) if prune else []
+    staying = present.without(doomed)
     check(wanted, staying, problems)
-    counted = Counted(tx)
-    _refuse_impossible(wanted, there, counted, problems)
+    _refuse_unsupported(wanted, refusal, problems)
+    _refuse_impossible(wanted, present, counts, problems)
     _refuse_needed(doomed, staying.without(wanted), problems)
     problems.raise_errors()
-    steps = [*_creations(wanted, there), *_changes(wanted, there), *_deletions(doomed)]
-    taken_over = tuple(_taken_over(wanted, there))
-    return Plan(tuple(judged(steps, there, counted)), taken_over, tuple(problems.found))
+    steps = [*_creations(wanted, present), *_changes(wanted, present), *_deletions(doomed)]
+    taken_over = tuple(_taken_over(wanted, present))
+    return Plan(tuple(judged(steps, present, counts)), taken_over, tuple(problems.found))
 
 
-def _creations(wanted: Topology, there: Topology) -> Iterator[Step]:
+def _creations(wanted: Topology, present: Topology) -> Iterator[Step]:
     for thing in _in_order(wanted):
-        if there.get(thing.kind, thing.name) is None:
+        if present.get(thing.kind, thing.name) is None:
             named = KINDS[thing.kind].named(thing.settings)
             yield Step("create", thing, tuple(Change(s, None, text) for s, text in named.items()))
 
 
-def _changes(wanted: Topology, there: Topology) -> Iterator[Step]:
+def _changes(wanted: Topology, present: Topology) -> Iterator[Step]:
     for thing in _in_order(wanted):
-        before = there.get(thing.kind, thing.name)
+        before = present.get(thing.kind, thing.name)
         if before is not None and (changes := _differences(before, thing)):
             yield Step("change", thing, changes)
 
@@ -58,9 +64,9 @@ def _differences(before: Thing, after: Thing) -> tuple[Change, ...]:
     )
 
 
-def _taken_over(wanted: Topology, there: Topology) -> Iterator[Thing]:
+def _taken_over(wanted: Topology, present: Topology) -> Iterator[Thing]:
     for thing in wanted:
-        before = there.get(thing.kind, thing.name)
+        before = present.get(thing.kind, thing.name)
         if before and before.label and thing.label and before.label != thing.label:
             yield thing
 
@@ -76,7 +82,7 @@ def _in_order(things: Iterable[Thing]) -> list[Thing]:
     return sorted(things, key=lambda thing: order[thing.kind])
 
 
-def _doomed(wanted: Topology, there: Topology) -> list[Thing]:
+def _doomed(wanted: Topology, present: Topology) -> list[Thing]:
     """What the files' topologies own and the files have no more.
 
     What has the name of something wanted, but is of another kind, is in its way and not deleted for
@@ -84,7 +90,7 @@ def _doomed(wanted: Topology, there: Topology) -> list[Thing]:
     """
     return [
         thing
-        for thing in there
+        for thing in present
         if thing.label in wanted.labels
         and wanted.get(thing.kind, thing.name) is None
         and not _is_in_the_way(thing, wanted)
@@ -95,26 +101,34 @@ def _is_in_the_way(thing: Thing, wanted: Topology) -> bool:
     return thing.kind in CHANNELS and any(wanted.get(kind, thing.name) for kind in CHANNELS)
 
 
+def _refuse_unsupported(wanted: Topology, refusal: Refusal, problems: Problems) -> None:
+    """Refuse what the engine lacks, of the settings that a file names itself."""
+    for thing in wanted:
+        for setting in (None, *thing.places):
+            if (reason := refusal(thing, setting)) is not None:
+                problems.error(thing.place if setting is None else thing.place_of(setting), reason)
+
+
 def _refuse_impossible(
-    wanted: Topology, there: Topology, counted: Counted, problems: Problems
+    wanted: Topology, present: Topology, counts: Counts, problems: Problems
 ) -> None:
     for thing in wanted:
-        before = there.get(thing.kind, thing.name)
+        before = present.get(thing.kind, thing.name)
         for change in _differences(before, thing) if before else ():
             assert before is not None
             try:
-                _check_change(before, thing, change, counted)
+                _check_change(before, thing, change, counts)
             except BadInput as error:
                 problems.refuse(thing.place_of(change.setting), error)
 
 
-def _check_change(before: Thing, after: Thing, change: Change, counted: Counted) -> None:
+def _check_change(before: Thing, after: Thing, change: Change, counts: Counts) -> None:
     """Raise `BadInput`, with the way out, for a change that can't be made in place."""
     name = after.name
     match after.kind, change.setting:
         case "queue", "fifo" | "priorities" | "fair":
             old, new = queue_config(before.settings), queue_config(after.settings)
-            queue_rules.check_change(name, old, new, counted.of(before)["messages"])
+            queue_rules.check_change(name, old, new, counts(before).get("messages", 0))
         case "topic", "partitions" if int(change.new) < int(change.old or 0):
             raise BadInput(
                 f"topic {name} has {change.old} partitions, and they only grow",

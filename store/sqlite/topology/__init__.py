@@ -1,0 +1,10 @@
+"""A file's side of topologies: what there is, what it holds, and steps carried out."""
+
+from typing import TYPE_CHECKING
+
+from store.lazy import on_demand
+
+if TYPE_CHECKING:
+    from store.sqlite.topology import counts as counts, current as current, target as target
+else:
+    __getattr__ = on_demand(__name__)
