@@ -17,7 +17,7 @@ from tests.support.sqs_frame import Driver, Queues, register_in
 ROUTING_CASES: dict[str, Driver] = {}
 case = register_in(ROUTING_CASES)
 
-DATA = Path(__file__).parents[1] / "semantics" / "data" / "rabbitmq.json"
+DATA = Path(__file__).parents[1] / "conformance" / "data" / "rabbitmq.json"
 
 
 def _topic_case(given: dict[str, Any], key: str, expected: list[str], q: Queues) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from store import Message, MessageId, Store
+from store import Message, MessageId
+from store.engine.broker import Broker
 from store.model.clock import ManualClock
 
 
 class Queues:
-    """A store, its clock, and the words in which the cases are told."""
+    """A place of queues, its clock, and the words in which the cases are told."""
 
-    def __init__(self, store: Store, clock: ManualClock) -> None:
+    def __init__(self, store: Broker, clock: ManualClock) -> None:
         self.store = store
         self.clock = clock
 

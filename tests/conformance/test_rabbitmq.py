@@ -15,6 +15,7 @@ import pytest
 from store import Store
 from store.model.clock import ManualClock
 from store.routing.match import PatternTrie
+from tests.conformance.conftest import Engine
 from tests.support.rabbitmq_queue_cases import QUEUE_CASES
 from tests.support.rabbitmq_routing_cases import ROUTING_CASES
 from tests.support.sqs_frame import Queues
@@ -67,7 +68,8 @@ def queues(store: Store, clock: ManualClock) -> Queues:
 
 
 @pytest.mark.parametrize("id", sorted(ALL_CASES))
-def test_it_is_as_in_rabbitmq(id: str, queues: Queues) -> None:
+def test_it_is_as_in_rabbitmq(id: str, engine: Engine, queues: Queues) -> None:
+    engine.must_pass(id)
     drive: Callable[[Queues], None] = ALL_CASES[id]
 
     drive(queues)

@@ -10,6 +10,7 @@ import pytest
 
 from store import NewRecord, NotFound, Position, Shift, Store
 from store.model.clock import ManualClock
+from tests.conformance.conftest import Engine
 from tests.support.kafka_drivers import DRIVERS, SPECIAL
 from tests.support.share_drivers import SHARES
 
@@ -49,7 +50,10 @@ PASSING = sorted(CASES.keys() - DEPARTURES.keys())
 
 
 @pytest.mark.parametrize("id", PASSING)
-def test_it_is_as_in_the_other_system(id: str, store: Store, clock: ManualClock) -> None:
+def test_it_is_as_in_the_other_system(
+    id: str, engine: Engine, store: Store, clock: ManualClock
+) -> None:
+    engine.must_pass(id)
     case = CASES[id]
     drive = (SPECIAL | SHARES).get(id) or DRIVERS[case["area"]]
 

@@ -11,6 +11,7 @@ import pytest
 
 from store import Store
 from store.model.clock import ManualClock
+from tests.conformance.conftest import Engine
 from tests.support.sqs_cases import CASES
 from tests.support.sqs_frame import Queues
 from tests.support.sqs_order_cases import ORDER_CASES
@@ -58,7 +59,8 @@ def queues(store: Store, clock: ManualClock) -> Queues:
 
 
 @pytest.mark.parametrize("id", sorted(ALL_CASES))
-def test_it_is_as_in_sqs(id: str, queues: Queues) -> None:
+def test_it_is_as_in_sqs(id: str, engine: Engine, queues: Queues) -> None:
+    engine.must_pass(id)
     drive: Callable[[Queues], None] = ALL_CASES[id]
 
     drive(queues)
