@@ -91,7 +91,7 @@ __all__ = [
     "parse_position",
 ]
 
-# A program that needs an error only does not wait for the broker.
+# A program that only needs an error does not wait for the broker.
 _LAZY = {
     "Binding": "store.model.exchanges",
     "Consumer": "store.api.consumer",

@@ -1,9 +1,9 @@
-"""Named points at which a test may have the process die, as kill -9 would have it."""
+"""Named points at which a test may kill the process, as by kill -9."""
 
 import os
 import signal
 
-# MQ_CRASH_AT=name:n kills the process the n-th time it comes to that point.
+# MQ_CRASH_AT=name:n kills the process when it passes that point the n-th time.
 _name, _, _count = os.environ.get("MQ_CRASH_AT", "").partition(":")
 _left = int(_count or 1)
 

@@ -7,7 +7,7 @@ from importlib import import_module
 
 
 def on_demand(package: str, names: Mapping[str, str] | None = None) -> Callable[[str], object]:
-    """The `__getattr__` of a package (PEP 562) that imports one of its modules by its name.
+    """Return the `__getattr__` of a package (PEP 562) that imports one of its modules by its name.
 
     `names` are taken from the modules they map to.
     """

@@ -19,7 +19,8 @@ SQL = re.compile(r"\s*(select .+ from|insert into|update \w+ set|delete from) ",
 MACHINE_PATH = re.compile(r"(?<![\w.$~-])/(?:work|tmp|farm|home|root|Users)/\w|\.\./shared")
 
 # Folders whose words have been read once more.
-CLEAN = ("tui/screens", "tui/widgets", "store/advice")
+CLEAN = ["store/advice", "store/api", "store/engine", "store/model", "store/topology"]
+CLEAN += ["tui/screens", "tui/widgets"]
 VAGUE = re.compile(r"\b(whoever|somebody|nobody)\b", re.IGNORECASE)
 RIDDLE = re.compile(r"(What|Who|Else|So many)\b")
 # A docstring that begins so names a thing, where a function does something.

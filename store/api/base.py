@@ -1,4 +1,4 @@
-"""What every group of calls builds on: a transaction to read in, and one to write in."""
+"""Base of every group of calls: a transaction to read in, and one to write in."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from store.sqlite.log.placement import StickyPlacement
 
     class MadeAgain(Protocol):
-        """Where calls are made again, with more room, while the disk is full."""
+        """Where calls are repeated, with room from the reserve, while the disk is full."""
 
         def _with_reserve(self, call: Callable[[], T]) -> T: ...
 
 
-# So many times twenty expired messages move before somebody looks.
+# At most so many times twenty expired messages move before a look.
 _MOST_PASSES = 50
-# How long somebody who only looks waits for the write lock, in seconds.
+# Seconds for which a look waits for the write lock.
 _LOOKING_WAIT = 0.05
 
 P = ParamSpec("P")
@@ -37,9 +37,9 @@ Self = TypeVar("Self", bound="MadeAgain")
 
 
 def frees_room(call: Callable[Concatenate[Self, P], T]) -> Callable[Concatenate[Self, P], T]:
-    """Have a call of one transaction made again, with room from the reserve, on a full disk.
+    """Repeat a call of one transaction, with room from the reserve, when the disk is full.
 
-    It is for what frees room, or settles what was received; not for what stores anything new.
+    Only for calls that free room or settle messages, not for calls that store new ones.
     """
 
     @wraps(call)
@@ -52,7 +52,7 @@ def frees_room(call: Callable[Concatenate[Self, P], T]) -> Callable[Concatenate[
 class Calls:
     """Calls defined once, for a store (a transaction each) and for a transaction (all in it)."""
 
-    # Whether a call of which a part is refused does nothing at all.
+    # Whether a call does nothing at all when a part of it is refused.
     _all_or_nothing = False
 
     def _read(self) -> AbstractContextManager[Snapshot]:
@@ -64,15 +64,17 @@ class Calls:
         raise TypeError("calls are made on a Store or a Transaction")
 
     def _with_reserve(self, call: Callable[[], T]) -> T:
-        # A part of a transaction can't be made again alone.
+        # A part of a transaction can't be repeated alone.
         return call()
 
     @contextmanager
     def _looking(self) -> Iterator[Snapshot]:
-        """A read. What expired moves first, so that it is seen in its DLQ at once."""
+        """Open a read transaction. Expired messages move first, so that they show in their DLQ at
+        once.
+        """
         with self._read() as tx:
             is_late = bool(sqlite.queues.policies.expiry.due(tx, 1))
-        # Whoever can't write sees it where it stood: in no count, and not yet in the DLQ.
+        # A reader that can't write leaves it where it is: not counted, and not yet in the DLQ.
         with suppress(MqError):
             for _ in range(_MOST_PASSES if is_late else 0):
                 with self._write(_LOOKING_WAIT) as tx:
@@ -82,7 +84,7 @@ class Calls:
             yield tx
 
     def _in_steps(self, step: Callable[[Write], bool]) -> None:
-        """Run a bounded step, a transaction each, until it says that nothing is left."""
+        """Run a bounded step, a transaction each, until nothing is left."""
         from store.model import steps
 
         while self._step(step):
@@ -95,7 +97,9 @@ class Calls:
             return step(tx)
 
     def _parts(self, sizes: Sequence[int]) -> Iterable[slice]:
-        """What of things of so many bytes is stored together: bounded steps, or all of them."""
+        """Return how many things of these sizes to store together: bounded steps, or all of
+        them.
+        """
         from store.model import steps
 
         return [slice(0, len(sizes))] if self._all_or_nothing else steps.cut(sizes)
@@ -105,9 +109,9 @@ class Calls:
 
 
 def encoded(kind: type[NamedTuple], settings: Mapping[str, Any], *others: str) -> dict[str, Any]:
-    """Settings as configs of that kind hold them: lengths of time in milliseconds.
+    """Return settings as configs of that kind hold them, durations in milliseconds.
 
-    Raises `BadInput` for a name that is no setting; `others` are what the call takes beside them.
+    Raises `BadInput` for a name that is no setting; `others` are further arguments of the call.
     """
     known = settings_of(kind)
     check_names(settings, (*others, *known))
@@ -139,7 +143,7 @@ def check_agreement(
     wanted: NamedTuple,
     hints: Mapping[str, str] | None = None,
 ) -> None:
-    """Raise `Exists` where a thing that is there already differs from what is wanted.
+    """Raise `Exists` where an existing thing differs from the wanted one.
 
     `hints` say, by setting, what to do instead of altering it.
     """

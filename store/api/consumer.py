@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# How often a consumer looks whether the processes of the other members are still there.
+# How often a consumer checks whether the processes of the other members still run.
 LOOK_INTERVAL = 2_000
-# How long a consumer that comes upon damage waits for the lock to write it down, in seconds.
+# Seconds for which a consumer waits for the lock to note damage.
 _NOTING_WAIT = 0.1
 # Tells the unnamed members of one process apart.
 _numbers = count(1)
 
 
 class Consumer:
-    """Reads topics for a group and commits how far it got; made by `Store.consumer`.
+    """Reads topics for a group and commits its position; made by `Store.consumer`.
 
-    Its partitions are shared out anew when members come and go, at its next poll. It loses them
-    when it is closed, its process ends, it does not poll, commit or beat for its session timeout,
-    or does not poll for the longest poll interval; then its calls raise `Fenced`.
+    Its partitions are assigned anew, at its next poll, when members come and go. It loses them when
+    it is closed, its process ends, it does not poll, commit or beat for its session timeout, or
+    does not poll for the longest poll interval; then its calls raise `Fenced`.
     """
 
     def __init__(
@@ -79,13 +79,13 @@ class Consumer:
         paused: Container[TopicPartition] = (),
         until: Callable[[], bool] | None = None,
     ) -> list[Record]:  # fmt: skip
-        """Up to `max_records` records that follow the last poll's, within `timeout` seconds.
+        """Return up to `max_records` records that follow the last poll's, within `timeout` seconds.
 
         Each partition's records come in order; those of `paused` ones are left for a later poll
-        (Kafka: Consumer.pause). Partitions change hands here: what was polled from one that is
-        lost, and not committed, is read again by its new owner. The wait ends early when `until`,
-        which is called often, returns True. Raises `Fenced` when the group has dropped this member,
-        `Damaged` at a damaged record, which `seek` passes over.
+        (Kafka: Consumer.pause). Partitions change hands here: records that were polled from a lost
+        partition and not committed are read again by its new owner. The wait ends early when
+        `until`, which is called often, returns True. Raises `Fenced` when the group has dropped
+        this member, `Damaged` at a damaged record, which `seek` passes over.
         """
         deadline = monotonic() + in_seconds(timeout)
         while True:
@@ -115,7 +115,8 @@ class Consumer:
 
     @frees_room
     def commit(self, offsets: Offsets | None = None, timeout: Seconds | None = None) -> None:
-        """Store the next offsets to read, by (topic, partition); by default all that was polled.
+        """Store the next offsets to read, by (topic, partition); by default those of all polled
+        records.
 
         Waits `timeout` seconds, by default the store's, for the write lock. Raises `Fenced` when a
         partition has a newer owner or was reset; then nothing is committed.
@@ -150,9 +151,9 @@ class Consumer:
         return list(self._owned)
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
-        """Poll a partition from `offset` on; what is committed stays.
+        """Poll a partition from `offset` on; the committed offset stays.
 
-        Outside the log the group's rule for what is below it decides (Kafka: auto.offset.reset).
+        Outside the log the group's `below_start` decides (Kafka: auto.offset.reset).
         """
         self._own(topic, partition)
         if offset < 0:
@@ -160,14 +161,15 @@ class Consumer:
         self._position[topic, partition] = offset
 
     def failures(self, record: Record | RecordId) -> int:
-        """How many failed attempts at a record were noted."""
+        """Return how many failed attempts at a record were noted."""
         owned = self._own(record.topic, record.partition)
         with self._database.read() as tx:
             return sqlite.leases.attempts.failures(tx, owned.slot, record.offset)
 
     @frees_room
     def fail(self, record: Record | RecordId, error: str, *, final: bool = False) -> int:
-        """Note a failed attempt at a record, which the next poll returns again; how many so far.
+        """Note a failed attempt at a record, which the next poll returns again; return the count so
+        far.
 
         A damaged record, which no poll returns, is named by its id.
 
@@ -193,7 +195,7 @@ class Consumer:
 
     @frees_room
     def close(self, timeout: Seconds | None = None) -> None:
-        """Leave the group; what was polled and not committed will be read again.
+        """Leave the group; records that were polled and not committed will be read again.
 
         Waits `timeout` seconds, by default the store's, for the write lock.
         """
@@ -240,7 +242,7 @@ class Consumer:
         )
 
     def _follow_group(self) -> None:
-        """Say that we poll when it is time, and give and take partitions when the group changed."""
+        """Note the poll when it is due, and exchange partitions when the group has changed."""
         now = self._database.clock.boot()
         if now - self._beaten < self._beat and self._is_settled(now):
             return
@@ -280,8 +282,8 @@ class Consumer:
     def _adopt(self, owned: Sequence[Owned]) -> None:
         before = self._owned
         self._owned = {(one.topic, one.partition): one for one in owned}
-        # Where the slot or epoch is another one, the partition has been elsewhere, or is new:
-        # begin at its cursor.
+        # If the slot or epoch has changed, the partition was elsewhere, or is new: begin at its
+        # cursor.
         self._position = {
             place: self._position[place]
             if place in before
@@ -293,8 +295,8 @@ class Consumer:
     def _read(self, most: int, paused: Container[TopicPartition]) -> list[Record]:
         places = [place for place in self._owned if place not in paused]
         turn = self._turn
-        # Beginning with another partition each time keeps a busy one from starving the rest, and so
-        # does one at whose record a poll ends.
+        # Begin with another partition each time, also after a record that ended a poll: a busy one
+        # must not starve the others.
         self._turn += 1
         records: list[Record] = []
         with self._database.read() as tx:
@@ -312,7 +314,7 @@ class Consumer:
         return records
 
     def _noted(self, damage: Damaged) -> Damaged:
-        """What to tell of a damaged record, once it is written down for stalls and the doctor."""
+        """Return the error for a damaged record, after noting it for stalls and the doctor."""
         if not damage.addresses or damage.addresses in self._damage:
             return self._damage.get(damage.addresses, damage)
         (address,) = damage.addresses
@@ -331,12 +333,14 @@ class Consumer:
         found = sqlite.log.read.read(
             tx, topic, partition, position, most, sqlite.log.read.MOST_BYTES
         )
-        # Where nothing is found compaction may have removed what came last.
+        # When nothing is found, compaction may have removed the last records.
         self._position[place] = found[-1].offset + 1 if found else partition.next
         return found
 
     def _from_outside(self, place: TopicPartition, position: int, partition: Partition) -> int:
-        """Where to go on when a position is outside the log (Kafka: auto.offset.reset)."""
+        """Return the offset to go on at when a position is outside the log (Kafka:
+        auto.offset.reset).
+        """
         is_lost = position < partition.start
         if self._below_start == "error":
             why = "was removed unread" if is_lost else "does not exist yet"
@@ -358,9 +362,9 @@ def joining(
     max_poll_interval: int,
     start: Position,
 ) -> sqlite.groups.membership.Joining:
-    """How a consumer takes part; without a name it is called by host and pid.
+    """Return how a consumer joins; the default name is host and pid.
 
-    Raises `BadInput` for times in which nobody could give a sign of life.
+    Raises `BadInput` for times too short for a sign of life.
     """
     check_text(member, "a member")
     if min(session_timeout, max_poll_interval) < 1:

@@ -1,4 +1,4 @@
-"""Calls on dead letters: look, send back, edit, restore, and take that back."""
+"""Calls on dead letters: look, send back, edit, restore, and undo."""
 
 from __future__ import annotations
 
@@ -30,26 +30,30 @@ _PAGE = 500
 
 
 class DeadLetterCalls(Calls):
-    """Dead letters; a queue that has a DLQ stands for it."""
+    """Dead letters; a queue that has a DLQ stands for its DLQ."""
 
     def dead_letter_queue(self, queue: str) -> str:
-        """The queue itself if others dead-letter into it or it holds dead letters, else its DLQ."""
+        """Return the queue itself if others dead-letter into it or it holds dead letters, else its
+        DLQ.
+        """
         with self._read() as tx:
             return sqlite.dead_letters.find.dead_letter_queue(tx, queue).name
 
     def dead_letters(
         self, queue: str, choice: Choice | None = None, limit: int | None = None, *, after: int = -1
     ) -> list[Message]:
-        """The dead letters of a DLQ with a sequence above `after`, oldest first.
+        """Return the dead letters of a DLQ with a sequence above `after`, oldest first.
 
-        They are read in pages, and `choice` is called between two of them: it holds up nobody.
+        They are read in pages; `choice` is called between two pages, outside of any transaction.
         """
         return list(islice(self._letters(self._seen(queue), choice, after), limit))
 
     def chosen_dead_letters(
         self, queue: str, choice: Choice | None = None, limit: int | None = None
     ) -> list[Chosen]:
-        """The dead letters of this queue that may be moved or removed: nobody has leased them."""
+        """Return the dead letters of this queue that may be moved or removed: those without a
+        lease.
+        """
         from store.model.dead_letters import Chosen
 
         free = (one for one in self._letters(queue, choice) if one.state != "leased")
@@ -69,19 +73,20 @@ class DeadLetterCalls(Calls):
             after = page[-1].sequence
 
     def _seen(self, queue: str) -> str:
-        """The DLQ that a queue stands for, with everything in it that has expired elsewhere."""
+        """Return the DLQ that a queue stands for, after all expired messages have moved there."""
         with self._looking() as tx:
             return sqlite.dead_letters.find.dead_letter_queue(tx, queue).name
 
     def dead_letter_queues(self) -> list[DeadLetterQueue]:
-        """The queues that are somebody's DLQ or hold dead letters, by name."""
+        """Return the queues that are a DLQ or hold dead letters, by name."""
         with self._looking() as tx:
             return sqlite.dead_letters.find.queues_with_letters(tx)
 
     def dead_letter_groups(
         self, queue: str, field: Field, choice: Choice | None = None
     ) -> list[LetterGroup]:
-        """The dead letters counted by `reason`, `source` or `error`, the largest group first.
+        """Return the dead letters counted by `reason`, `source` or `error`, the largest group
+        first.
 
         Errors count as the same when they differ only in numbers, ids, times and quoted parts.
         """
@@ -91,7 +96,7 @@ class DeadLetterCalls(Calls):
         self, queue: str, to: str | None = None, choice: Choice | None = None,
         limit: int | None = None,
     ) -> Redrive:  # fmt: skip
-        """What `redrive` would move, and where to."""
+        """Return the moves that `redrive` would make."""
         with self._looking() as tx:
             found = sqlite.dead_letters.find.to_redrive(tx, queue).name
         chosen = self.chosen_dead_letters(found, choice, limit)
@@ -100,7 +105,7 @@ class DeadLetterCalls(Calls):
     def redrive_plan(
         self, queue: str, chosen: Sequence[Chosen], to: str | None = None
     ) -> list[Moved]:
-        """Where a redrive would take these dead letters of a queue; raises `NotFound`."""
+        """Return where a redrive would take these dead letters of a queue; raises `NotFound`."""
         with self._read() as tx:
             return sqlite.dead_letters.redrive.plan(
                 tx, sqlite.queues.catalog.find(tx, queue), to, chosen
@@ -124,8 +129,8 @@ class DeadLetterCalls(Calls):
     ) -> Redrive:
         """Move those of these dead letters that are still there and unleased.
 
-        All or none of up to 500, or 4 MiB. Of more each step of so many is stored by itself, all
-        as one batch, so that one undo takes back what was moved, whatever ended it.
+        Up to 500, or 4 MiB, move all or none. More move in steps of that size, all as one batch, so
+        one undo takes everything back, even after an interruption.
         """
         done = model.dead_letters.Redrive(None, [])
         for part in self._parts([one.size for one in planned]):
@@ -153,23 +158,23 @@ class DeadLetterCalls(Calls):
             return sqlite.dead_letters.redrive.redrive(tx, found, to, sequences, batch)
 
     def became_of_redrive(self, batch: int) -> list[Redriven]:
-        """What became of the messages of a redrive: still there, dead again, or done with."""
+        """Return the fate of the messages of a redrive: still there, dead again, or done."""
         with self._read() as tx:
             return sqlite.dead_letters.redrive.became_of(tx, batch)
 
     def redrives(self, limit: int = 10) -> list[Batch]:
-        """The last redrives and edits of dead letters, newest first."""
+        """Return the last redrives and edits of dead letters, newest first."""
         with self._read() as tx:
             return sqlite.dead_letters.journal.batches(tx, limit)
 
     def undo_redrive(
         self, batch: int | None = None, *, progress: Progress | None = None
     ) -> Redrive:
-        """Take a redrive or an edit back, by default the last: what is still there and unleased.
+        """Take a redrive or an edit back, by default the last: messages still there and unleased.
 
-        In steps as the redrive; called again, it goes on where it was ended. `progress` is called
-        with how many of how many were looked at. Raises `NotFound` when there is nothing to undo,
-        `Conflict` when nothing of it is left.
+        It goes in steps, as the redrive; a repeated call continues. `progress` is called with the
+        number looked at and the total. Raises `NotFound` when there is nothing to undo, `Conflict`
+        when nothing of it is left.
         """
         with self._read() as tx:
             number, entries = sqlite.dead_letters.redrive.undoable(tx, batch)
@@ -206,9 +211,9 @@ class DeadLetterCalls(Calls):
             return sqlite.dead_letters.redrive.redrive(tx, letters, None, [sequence], None)
 
     def purge_dead_letters(self, queue: str, choice: Choice) -> list[Message]:
-        """Remove the chosen dead letters of a queue for good; those. Leased ones stay.
+        """Remove the chosen dead letters of a queue for good and return them. Leased ones stay.
 
-        They are chosen first, by reading, and removed as `remove_dead_letters` does it.
+        They are chosen first, by reading, and removed as by `remove_dead_letters`.
         """
         from store.model.dead_letters import Chosen
 
@@ -219,9 +224,10 @@ class DeadLetterCalls(Calls):
     def remove_dead_letters(
         self, queue: str, chosen: Sequence[Chosen], *, progress: Progress | None = None
     ) -> set[int]:
-        """Remove those of these dead letters that are still there and unleased; their sequences.
+        """Remove those of these dead letters that are still there and unleased; return their
+        sequences.
 
-        In steps of 500, or 4 MiB. `progress` is called with how many of how many are done.
+        In steps of 500, or 4 MiB. `progress` is called with the number done and the total.
         """
         removed: set[int] = set()
         for part in self._parts([one.size for one in chosen]):
@@ -238,13 +244,13 @@ class DeadLetterCalls(Calls):
     def restore_dead_letters(
         self, queue: str, letters: Sequence[Message], *, progress: Progress | None = None
     ) -> list[Message]:
-        """Store dead letters as they were; those that the store did not have yet.
+        """Store dead letters as they were; return those that the store did not have yet.
 
         Id, first time, contents and history are kept, and the retention begins anew. Raises
-        `BadRecord` for the first one that can't be stored, `QueueFull` where the queue rejects what
-        is over its limits: then none is stored. All or none of up to 500, or 4 MiB; of more each
-        step of so many, and called again it adds what is missing. `progress` is called with how
-        many of how many are done.
+        `BadRecord` for the first one that can't be stored, `QueueFull` where the queue rejects
+        messages over its limits: then none is stored. Up to 500, or 4 MiB, are stored all or none;
+        more in steps of that size, and a repeated call adds the missing ones. `progress` is called
+        with the number done and the total.
         """
         with self._read() as tx:
             found = sqlite.dead_letters.find.dead_letter_queue(tx, queue)
@@ -259,13 +265,13 @@ class DeadLetterCalls(Calls):
         return stored
 
     def message_events(self, queue: str, sequence: int) -> list[Event]:
-        """What happened to a message, through every queue it was in, first to last."""
+        """Return the history of a message, through every queue it was in, first to last."""
         with self._read() as tx:
             return sqlite.dead_letters.history.of_message(
                 tx, sqlite.queues.catalog.find(tx, queue), sequence
             )
 
     def record_events(self, topic: str, partition: int, offset: int) -> list[Event]:
-        """The failed attempts of groups and shares at a record, and its dead letters."""
+        """Return the failed attempts of groups and shares at a record, and its dead letters."""
         with self._read() as tx:
             return sqlite.dead_letters.history.of_record(tx, topic, partition, offset)

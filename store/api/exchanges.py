@@ -27,7 +27,7 @@ _SETTINGS = ("alternate",)
 
 
 class RoutingCalls(Calls):
-    """Exchanges: create, bind, ask where a key leads, publish."""
+    """Exchanges: create, bind, route, publish."""
 
     def create_exchange(
         self, name: str, type: str, *, if_not_exists: bool = False,
@@ -35,7 +35,7 @@ class RoutingCalls(Calls):
     ) -> Exchange:  # fmt: skip
         """Create an exchange: `direct`, `topic`, `fanout` or `headers`, as in RabbitMQ.
 
-        `alternate` is the exchange that gets what no binding matches; it may be created later.
+        `alternate` is the exchange for messages that no binding matches; it may be created later.
         Raises `Exists`, with `if_not_exists` only when the settings differ.
         """
         check_names(settings, _SETTINGS)
@@ -47,17 +47,19 @@ class RoutingCalls(Calls):
             return sqlite.exchanges.catalog.create(tx, name, type, alternate)
 
     def exchanges(self) -> list[Exchange]:
-        """Every exchange, by name."""
+        """Return every exchange, by name."""
         with self._read() as tx:
             return sqlite.exchanges.catalog.every(tx)
 
     def exchange(self, name: str) -> Exchange:
-        """One exchange; raises `NotFound`."""
+        """Return one exchange; raises `NotFound`."""
         with self._read() as tx:
             return sqlite.exchanges.catalog.find(tx, name)
 
     def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
-        """Change what is given and keep the rest: give an exchange another alternate, or none."""
+        """Change the given settings and keep the rest: give an exchange another alternate, or
+        none.
+        """
         check_names(settings, _SETTINGS)
         with self._write() as tx:
             present = sqlite.exchanges.catalog.find(tx, name)
@@ -67,7 +69,7 @@ class RoutingCalls(Calls):
 
     @frees_room
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> Exchange:
-        """Delete an exchange and every binding from and to it; the exchange as it was.
+        """Delete an exchange and every binding from and to it; return the exchange as it was.
 
         Raises `Conflict` while it is an alternate or gets a queue's dead letters, and with
         `if_unused` while bindings lead out of it.
@@ -87,7 +89,7 @@ class RoutingCalls(Calls):
         self, exchange: str, destination: str, *, key: str = "", headers: Headers | None = None,
         match: str = "all",
     ) -> bool:  # fmt: skip
-        """Bind a queue, a topic or `exchange:NAME`; False when it was bound so already.
+        """Bind a queue, a topic or `exchange:NAME`; return False if that binding existed already.
 
         A headers exchange compares `headers` as `match` says: all, any, all-with-x, any-with-x.
         """
@@ -106,14 +108,16 @@ class RoutingCalls(Calls):
     def bindings(
         self, exchange: str | None = None, destination: str | None = None
     ) -> list[Binding]:
-        """The bindings, by exchange and in the order made; of one, or to one destination."""
+        """Return the bindings, by exchange and in order of creation; of one, or to one
+        destination.
+        """
         with self._read() as tx:
             return sqlite.exchanges.bindings.every(tx, exchange, destination)
 
     def route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> list[Route]:
-        """Where a message would go, and by which bindings; nothing is stored."""
+        """Return the destinations of a message, with the bindings to each; nothing is stored."""
         from store import routing
 
         routing_key = model.exchanges.routing_key(encode_bytes(key, "key"))
@@ -127,7 +131,7 @@ class RoutingCalls(Calls):
     def explain_route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> RouteExplanation:
-        """`route`, with the bindings of every exchange on the way that did not match, and why."""
+        """Route a message as `route`, and add the bindings that did not match, with the reasons."""
         from store import routing
         from store.model.exchanges import RouteExplanation
 
@@ -157,7 +161,7 @@ class RoutingCalls(Calls):
         ttl: Seconds | None = None,
         mandatory: bool = False,
     ) -> list[Placed]:
-        """Publish one message; where it is stored when the call returns. See `publish_many`."""
+        """Publish one message; return where it is stored. See `publish_many`."""
         from store.model.messages import NewMessage
 
         message = NewMessage(
@@ -168,10 +172,11 @@ class RoutingCalls(Calls):
     def publish_many(
         self, exchange: str, messages: Iterable[NewMessage], *, mandatory: bool = False
     ) -> list[list[Placed]]:
-        """Route messages by their keys and headers and store each wherever that leads.
+        """Route messages by their keys and headers and store each in every destination.
 
-        One transaction: every message in every destination, or nothing. Going nowhere is success
-        unless `mandatory`, which raises `Unroutable`. Raises `BadRecord` for a bad message.
+        One transaction: every message in every destination, or nothing. A message without a
+        destination is no error unless `mandatory`, which raises `Unroutable`. Raises `BadRecord`
+        for a bad message.
         """
         with self._write() as tx:
             given = given_list(messages, "messages")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class GroupCalls(Calls):
-    """Consumer groups: create, change, reset, and how far they are behind."""
+    """Consumer groups: create, change, reset, lag."""
 
     def create_group(
         self, name: str, *, topics: Iterable[str] = (), if_not_exists: bool = False,
@@ -26,8 +26,8 @@ class GroupCalls(Calls):
     ) -> GroupStatus:  # fmt: skip
         """Create a group before its first reader; settings are the fields of `GroupConfig`.
 
-        Lengths of time are seconds or timedeltas. Raises `Exists`, with `if_not_exists` only when
-        the settings differ or it has no place in one of the topics.
+        Durations are seconds or timedeltas. Raises `Exists`, with `if_not_exists` only when the
+        settings differ or it has no slot in one of the topics.
         """
         from store.model.groups import GroupConfig
 
@@ -53,10 +53,10 @@ class GroupCalls(Calls):
     def alter_group(
         self, name: str, *, topics: Iterable[str] = (), **settings: Unpack[GroupSettings]
     ) -> GroupStatus:
-        """Change what is given and keep the rest; topics are added.
+        """Change the given settings and keep the rest; topics are added.
 
-        A record that the group stands at, and that has failed as often as it may now, is copied to
-        the DLQ and passed over.
+        If the group's next record has used up the new limit of deliveries, it is copied to the DLQ
+        and passed over.
         """
         with self._write() as tx:
             config = sqlite.groups.catalog.find(tx, name).config
@@ -67,12 +67,12 @@ class GroupCalls(Calls):
             )
 
     def groups(self) -> list[GroupStatus]:
-        """Every group, by name."""
+        """Return every group, by name."""
         with self._read() as tx:
             return sqlite.operations.lag.statuses(tx)
 
     def group(self, name: str) -> GroupStatus:
-        """One group; raises `NotFound`."""
+        """Return one group; raises `NotFound`."""
         with self._read() as tx:
             return sqlite.operations.lag.status(tx, sqlite.groups.catalog.find(tx, name))
 
@@ -88,7 +88,7 @@ class GroupCalls(Calls):
     def plan_reset(
         self, group: str, target: Target, scope: Scope | None = None
     ) -> list[OffsetChange]:
-        """What `reset_group` would do; nothing is changed."""
+        """Return the changes that `reset_group` would make, without making them."""
         with self._read() as tx:
             return sqlite.groups.reset.plan(tx, group, target, scope)
 
@@ -100,7 +100,7 @@ class GroupCalls(Calls):
         """Move a group's offsets; a scope of `None` is all its topics.
 
         Raises `GroupActive` while it has live members, unless `force` fences them. `note` is called
-        with the changes before they are stored; what it raises leaves everything as it was.
+        with the changes before they are stored; an error that it raises cancels them.
         """
         with self._write() as tx:
             changes = sqlite.groups.reset.apply(tx, group, target, scope, force)
@@ -123,12 +123,12 @@ class GroupCalls(Calls):
     def skip_preview(
         self, group: str, record: Address, to_queue: str | None = None
     ) -> Record | RecordId | None:
-        """What `skip` would pass over; nothing is changed. Raises what it would."""
+        """Return the record that `skip` would pass over, and raise its errors, without a change."""
         with self._read() as tx:
             return sqlite.groups.skip.preview(tx, group, record, to_queue)
 
     def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
-        """How far groups are behind, one row per group and partition."""
+        """Return the lag of groups, one row per group and partition."""
         with self._read() as tx:
             return sqlite.operations.lag.lag(tx, group, topic)
 

@@ -47,12 +47,12 @@ class OperationCalls(Calls):
     """The store itself: status, settings, verification."""
 
     def status(self) -> StoreStatus:
-        """What is in the store, and how large it is."""
+        """Return the contents of the store in counts, and its size."""
         with self._read() as tx:
             return sqlite.operations.maintenance.status(tx)
 
     def snapshot(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> Overview:
-        """What the dashboard begins with: the store, its stalls and all that holds messages.
+        """Return the dashboard's data: the store, its stalls, and everything that holds messages.
 
         `over` and `idle_after` are seconds, as for `stalls`.
         """
@@ -62,7 +62,7 @@ class OperationCalls(Calls):
             )
 
     def stalls(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Stall]:
-        """What has been stuck for `over` seconds, worst first, and how to get it going.
+        """Return everything stuck for `over` seconds, worst first, with the ways out.
 
         A partition that no member reads counts when its oldest unread record is older than
         `idle_after` seconds.
@@ -73,16 +73,17 @@ class OperationCalls(Calls):
             )
 
     def doctor(self, *, thorough: bool = False) -> list[Diagnosis]:
-        """What is wrong, or may go wrong, and what mends it: the worst first.
+        """Return present and possible problems with their remedies, the worst first.
 
-        At the end stands what was looked at and is in order. `thorough` reads the whole file for
-        damage too.
+        Checks that are in order come last. `thorough` also reads the whole file for damage.
         """
         with self._read() as tx:
             return sqlite.operations.doctor.examination.examine(tx, thorough=thorough)
 
     def perform(self, action: Action[Result_co]) -> Result_co:
-        """Carry out an action that a stall, a finding or an error names; what its call returns."""
+        """Perform an action that a stall, a finding or an error names; return the result of its
+        call.
+        """
         from store.api import performing
 
         result: Result_co = performing.perform(cast("Store", self), action)
@@ -91,7 +92,7 @@ class OperationCalls(Calls):
     def explain(
         self, address: Address, over: float = OVER, idle_after: float = IDLE_AFTER
     ) -> list[Explanation]:
-        """What a partition, record or message blocks, what blocks it, or that nothing does.
+        """Explain what a partition, record or message blocks, what blocks it, or that nothing does.
 
         One answer for each reader that it concerns; raises `NotFound`.
         """
@@ -101,31 +102,31 @@ class OperationCalls(Calls):
             )
 
     def metrics(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Family]:
-        """Depths, lags, ages, stalls and sizes; `operations.metrics` writes them as text."""
+        """Return depths, lags, ages, stalls and sizes; `operations.metrics` writes them as text."""
         with self._read() as tx:
             return sqlite.operations.metrics.families(
                 tx, sqlite.operations.stalls.terms.Terms(tx, over, idle_after)
             )
 
     def topic_detail(self, name: str, group: str | None = None, limit: int = 500) -> TopicDetail:
-        """A topic's partitions and where groups stand in them, up to `limit` each."""
+        """Return a topic's partitions and the positions of groups in them, up to `limit` each."""
         with self._read() as tx:
             return sqlite.operations.details.topic(tx, name, group, limit)
 
     def queue_detail(self, name: str, limit: int = 500) -> QueueDetail:
-        """A queue or share with up to `limit` leases and waits, the next to change first."""
+        """Return a queue or share with up to `limit` leases and waits, the next to change first."""
         with self._read() as tx:
             return sqlite.operations.details.queue(tx, name, limit)
 
     def letter_rows(self, queue: str | None = None, limit: int = 500) -> list[LetterRow]:
-        """Dead letters counted by source, reason and what is alike in their errors, most first."""
+        """Return dead letters counted by source, reason and kind of error, most first."""
         with self._read() as tx:
             return sqlite.operations.details.letters(tx, queue, limit)
 
     def kind(self, name: str, *wanted: Kind) -> str | None:
-        """What a name stands for: `topic`, `queue`, `share`, or `None` for nothing.
+        """Return the kind of a name: `topic`, `queue`, `share`, or `None` for an unknown one.
 
-        With `wanted`, kinds any of which would do, raises `NotFound` where it stands for nothing.
+        With `wanted`, kinds any of which would do, raises `NotFound` for an unknown name.
         """
         with self._read() as tx:
             found: str | None = tx.value(
@@ -136,24 +137,25 @@ class OperationCalls(Calls):
             return found
 
     def now(self) -> int:
-        """Store time in milliseconds: what deadlines, and the times of a `Member`, are kept in."""
+        """Return store time in milliseconds: the time of deadlines and of a `Member`."""
         with self._read() as tx:
             return tx.now
 
     def clock_jump(self) -> float:
-        """How many seconds the wall clock was set ahead since it was taken as right, or back (< 0).
+        """Return by how many seconds the wall clock was set ahead (or back, < 0) since it was
+        trusted.
 
-        While it is more than an hour ahead nothing counts as too old.
+        While it is more than an hour ahead, nothing counts as too old.
         """
         with self._read() as tx:
             return timekeeping.jump(tx) / 1000
 
     @frees_room
     def trust_clock(self) -> None:
-        """Take the wall clock as right from now on, whatever it was set from.
+        """Trust the wall clock from now on, after any change of it.
 
-        Where store time is behind what the file holds it goes on from there, so that leases,
-        delays and members that it kept waiting end; what waits otherwise keeps its time.
+        If store time is behind the times in the file it goes on from those, so that leases, delays
+        and members that it kept waiting end; other waits keep their time.
         """
         from store.sqlite.file import store_time
 
@@ -161,18 +163,19 @@ class OperationCalls(Calls):
             store_time.trust_wall_clock(tx)
 
     def verify(self, *, progress: Progress | None = None) -> list[Finding]:
-        """Check the file, every row, counter and record's checksum; an empty list: all is well.
+        """Check the file, every row, counter and record's checksum; return problems, none if all is
+        well.
 
-        It goes on past damage, and lists all of it. `progress` is called with how many of how many
-        records were read.
+        It goes on past damage, and lists all of it. `progress` is called with the number of records
+        read and the total.
         """
         with self._read() as tx:
             return sqlite.operations.maintenance.verify_all(tx, progress)
 
     def lost_commits(self) -> Loss | None:
-        """How many confirmed commits are missing in the file, and since when; see `Loss`.
+        """Return how many confirmed commits are missing in the file, and since when; see `Loss`.
 
-        None, where none is or those that are have been accepted.
+        `None` if none is missing, or the loss has been accepted.
         """
         from store.sqlite.file import losses
 
@@ -181,7 +184,7 @@ class OperationCalls(Calls):
 
     @frees_room
     def accept_losses(self) -> Loss | None:
-        """Take the file as it is, and speak no more of the confirmed commits that are missing."""
+        """Accept the file as it is, and end the warnings about missing commits."""
         from store.sqlite.file import losses
 
         with self._write() as tx:
@@ -203,7 +206,7 @@ class OperationCalls(Calls):
 
 
 class FileCalls:
-    """Calls on a file that holds a store, or shall hold one, without opening it."""
+    """Calls on a file that holds a store, or will hold one, without opening it."""
 
     @classmethod
     def restore(
@@ -218,10 +221,10 @@ class FileCalls:
     ) -> Contents:
         """Put a copy of a backup, or of any store, in the place of the store at `path`.
 
-        It happens whole or not at all. Processes that have the store open hear `StoreUnusable` with
-        their next call, and write nothing any more. Raises `NotFound` where there is no backup,
+        It happens whole or not at all. Processes that have the store open get `StoreUnusable` from
+        their next call, and write nothing any more. Raises `NotFound` without a backup,
         `ForeignFile` where one of the two is no store, `Damaged` where the backup has problems.
-        `progress` is called with how many of how many bytes are copied.
+        `progress` is called with the bytes copied and the total.
         """
         source, target = files.resolve(backup), files.resolve(path)
         if not allow_network_fs:
@@ -238,21 +241,21 @@ class FileCalls:
         timeout: Seconds = 30.0,
         clock: Clock | None = None,
     ) -> Contents:
-        """How much is in the file of a store of any schema, which is left as it is."""
+        """Return counts and size of a store's file, of any schema; the file is left as it is."""
         return sqlite.operations.copies.contents(
             files.resolve(path), clock or SystemClock(), in_seconds(timeout)
         )
 
     @staticmethod
     def damage_behind(error: BaseException, path: Path) -> Damaged | None:
-        """The damage in the file that may be the reason of an error of any kind, if there is."""
+        """Return damage in the file that may be the cause of an error of any kind, or `None`."""
         from store.sqlite.damage import suspicion
 
         return suspicion.damage_behind(error, path)
 
     @classmethod
     def verify_file(cls, path: str | os.PathLike[str]) -> list[Finding]:
-        """What `verify` finds in the file of a store, also in one too damaged to be opened."""
+        """Verify the file of a store as `verify` does, even one too damaged to be opened."""
         return list(sqlite.operations.maintenance.verify(files.resolve(path)))
 
     @classmethod
@@ -265,10 +268,10 @@ class FileCalls:
         clock: Clock | None = None,
         progress: Progress | None = None,
     ) -> Salvaged:
-        """Copy all that is intact in a damaged store to a new file, and tell what is not.
+        """Copy everything intact in a damaged store to a new file, and list the rest.
 
-        Ids and offsets stay the same, so receipts and the offsets of groups go on. The damaged
-        file stays as it is. Raises `Exists` when the new file is there already.
+        Ids and offsets stay the same, so receipts and the offsets of groups go on. The damaged file
+        stays as it is. Raises `Exists` when the new file exists already.
         """
         from store.sqlite.damage import salvage
 
@@ -280,7 +283,7 @@ class TopologyCalls(Calls):
     """Topologies: plan, apply, export."""
 
     def plan(self, sources: Sequence[File], *, prune: bool = False) -> Plan:
-        """What applying topology files would do; raises `InvalidTopology` with all that is wrong.
+        """Return the plan of topology files; raises `InvalidTopology` with all problems.
 
         A source is a path, or a `Source` with a name and bytes.
         """
@@ -291,13 +294,13 @@ class TopologyCalls(Calls):
         self, sources: Sequence[File], *, prune: bool = False, expected: Plan | None = None,
         progress: Progress | None = None,
     ) -> Plan:  # fmt: skip
-        """Make the store what the files say, in one transaction; the steps that were done.
+        """Make the store match the files, in one transaction; return the steps that were done.
 
-        What is over changed limits then goes in steps, as in `alter_queue`.
+        Messages over changed limits then move in steps, as in `alter_queue`.
 
-        With `prune`, what the files' topologies created and the files have no more is deleted.
-        Raises `InvalidTopology`, and `StalePlan` when the steps are no longer the `expected` ones.
-        `progress` is called with how many of how many steps are done.
+        With `prune`, things that the files' topologies created and the files have no more are
+        deleted. Raises `InvalidTopology`, and `StalePlan` when the steps are no longer the
+        `expected` ones. `progress` is called with the number of steps done and the total.
         """
         from store import topology
 
@@ -316,20 +319,20 @@ class TopologyCalls(Calls):
         return plan
 
     def topologies(self) -> set[str]:
-        """The names of the topologies that something in the store belongs to."""
+        """Return the names of the topologies that own something in the store."""
         with self._read() as tx:
             things = sqlite.topology.current.read(tx)
         return {thing.label for thing in things if thing.label is not None}
 
     def export(self) -> str:
-        """Everything in the store as a topology file in YAML, the same for the same store."""
+        """Return the whole store as a topology file in YAML, the same for the same store."""
         from store import topology
 
         with self._read() as tx:
             return topology.writing.yaml(sqlite.topology.current.read(tx))
 
     def export_document(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return the same as plain values."""
         from store import topology
 
         with self._read() as tx:

@@ -1,4 +1,4 @@
-"""How an action is carried out: each is a call or two of the store."""
+"""Actions carried out: each is a call or two of the store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def perform(store: Store, action: Action[Any]) -> Any:
-    """Carry an action out and return what its call returns."""
+    """Perform an action and return the result of its call."""
     call = _calls().get(type(action))
     if call is None:
         raise BadInput(f"{action!r} is not an action", hint="see store.model.actions")

@@ -1,4 +1,4 @@
-"""A named producer, whose load can be run again without storing anything twice."""
+"""A named producer, whose load can be repeated without storing anything twice."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ class Producer:
             self.epoch = sqlite.log.producers.register(tx, name)
 
     def stored(self, destination: str) -> int:
-        """How many records of this producer's input are stored in the topic or queue."""
+        """Return how many records of this producer's input are stored in the topic or queue."""
         with self._database.read() as tx:
             return sqlite.log.producers.stored(tx, self.name, destination)
 
     def published(self, exchange: str) -> int:
-        """How many messages of this producer's input were published through the exchange."""
+        """Return how many messages of this producer's input were published through the exchange."""
         with self._database.read() as tx:
             return sqlite.exchanges.publications.published(tx, self.name, exchange)
 
     def publish_many(
         self, exchange: str, messages: Sequence[NewMessage], first_sequence: int
     ) -> list[list[Placed]]:
-        """Publish what is not published yet, numbered as for `produce_many`; where each of it is.
+        """Publish the messages not published yet, numbered as for `produce_many`; return where.
 
-        One transaction with the count, so that a load that is run again publishes nothing twice.
+        One transaction with the count, so a repeated load publishes nothing twice.
         """
         with self._database.write() as tx:
             return self.publish_in(tx, exchange, messages, first_sequence)
@@ -50,10 +50,10 @@ class Producer:
     def produce_many(
         self, topic: str, records: Sequence[NewRecord | bytes | str], first_sequence: int
     ) -> list[RecordId]:
-        """Append the records that are not stored yet, in one transaction; the ids of those.
+        """Append the records that are not stored yet, in one transaction; return their ids.
 
-        Record i has sequence number `first_sequence + i`; numbers count the input from 0, and what
-        lies below the highest one stored is stored already. Raises `Fenced` when a newer
+        Record i has sequence number `first_sequence + i`; numbers count the input from 0, and
+        records below the highest stored number are stored already. Raises `Fenced` when a newer
         incarnation exists.
         """
         with self._database.write() as tx:
@@ -62,7 +62,7 @@ class Producer:
     def produce_in(
         self, tx: Write, topic: str, records: Sequence[NewRecord | bytes | str], first_sequence: int
     ) -> list[RecordId]:
-        """What `produce_many` does, as part of an open transaction."""
+        """Produce as `produce_many` does, as part of an open transaction."""
         found = sqlite.log.topics.find(tx, topic)
         present = self._advance(tx, topic, first_sequence, len(records))
         return sqlite.log.append.produce(tx, found, records[present:], self._sticky(topic))
@@ -70,7 +70,7 @@ class Producer:
     def send_in(
         self, tx: Write, queue: str, messages: Sequence[NewMessage], first_sequence: int
     ) -> list[MessageId]:
-        """Send to a queue what is not stored yet, numbered as for `produce_many`."""
+        """Send to a queue the messages that are not stored yet, numbered as for `produce_many`."""
         found = sqlite.queues.catalog.find(tx, queue)
         present = self._advance(tx, queue, first_sequence, len(messages))
         return sqlite.queues.send.send(tx, found, messages[present:])
@@ -78,7 +78,7 @@ class Producer:
     def publish_in(
         self, tx: Write, exchange: str, messages: Sequence[NewMessage], first_sequence: int
     ) -> list[list[Placed]]:
-        """What `publish_many` does, as part of an open transaction."""
+        """Publish as `publish_many` does, as part of an open transaction."""
         present = sqlite.exchanges.publications.published(tx, self.name, exchange)
         fresh = messages[max(0, present - first_sequence) :]
         placed = sqlite.queues.publish.publish(tx, exchange, fresh, self._sticky)

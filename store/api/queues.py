@@ -46,7 +46,7 @@ class QueueCalls(Calls):
             return sqlite.queues.counts.status(tx, sqlite.queues.catalog.create(tx, name, config))
 
     def queues(self) -> list[QueueStatus]:
-        """Every queue, by name."""
+        """Return every queue, by name."""
         with self._looking() as tx:
             return [
                 sqlite.queues.counts.status(tx, sqlite.queues.catalog.find(tx, name))
@@ -54,20 +54,20 @@ class QueueCalls(Calls):
             ]
 
     def queue(self, name: str) -> QueueStatus:
-        """One queue; raises `NotFound`."""
+        """Return one queue; raises `NotFound`."""
         with self._looking() as tx:
             return sqlite.queues.counts.status(tx, sqlite.queues.catalog.find(tx, name))
 
     def queue_config(self, name: str) -> QueueConfig:
-        """The settings of one queue, without a look at what is in it; raises `NotFound`."""
+        """Return the settings of one queue without its counts; raises `NotFound`."""
         with self._read() as tx:
             return sqlite.queues.catalog.find(tx, name).config
 
     def alter_queue(self, name: str, **settings: Unpack[QueueSettings]) -> QueueStatus:
-        """Change what is given and keep the rest; messages stay, but for those over a limit.
+        """Change the given settings and keep the rest; messages stay, except those over a limit.
 
-        What was delivered as often as it may be now, or is over a length limit, goes to the DLQ or
-        away at once: more than a hundred in steps, each its own transaction.
+        Messages that have used up a new limit of deliveries, or are over a length limit, go to the
+        DLQ or are dropped at once: more than a hundred in steps, each its own transaction.
         """
         changes = _encoded(settings)
         settling = self._step(
@@ -79,19 +79,21 @@ class QueueCalls(Calls):
             return sqlite.queues.counts.status(tx, sqlite.queues.catalog.find(tx, name))
 
     def plan_queue_alter(self, name: str, **settings: Unpack[QueueSettings]) -> QueueConfig:
-        """The settings that `alter_queue` would leave; nothing is changed. Raises what it would."""
+        """Return the settings that `alter_queue` would leave, and raise its errors, without a
+        change.
+        """
         changes = _encoded(settings)
         with self._read() as tx:
             return sqlite.queues.catalog.altered(tx, name, _completed(tx, name, changes))
 
     def delete_queue(self, name: str) -> QueueStatus:
-        """Delete a queue with its messages; the queue as it was."""
+        """Delete a queue with its messages; return the queue as it was."""
         before = self._step(lambda tx: _delete(tx, name))
         self._in_steps(sqlite.log.retention.drain)
         return before
 
     def purge_queue(self, name: str, *, keep_leased: bool = False) -> int:
-        """Remove the messages, leased ones too unless `keep_leased`; how many."""
+        """Remove the messages, leased ones too unless `keep_leased`; return how many."""
         purge = sqlite.queues.purge.unleased if keep_leased else sqlite.queues.purge.everything
         removed = self._step(lambda tx: purge(tx, sqlite.queues.catalog.find(tx, name)))
         self._in_steps(sqlite.log.retention.drain)
@@ -99,7 +101,7 @@ class QueueCalls(Calls):
 
     @frees_room
     def purge_message(self, queue: str, sequence: int) -> None:
-        """Remove one message, leased or damaged or whatever it is; raises `NotFound`."""
+        """Remove one message, leased, damaged or not; raises `NotFound`."""
         with self._write() as tx:
             sqlite.queues.purge.one(tx, sqlite.queues.catalog.find(tx, queue), sequence)
 
@@ -140,10 +142,10 @@ class QueueCalls(Calls):
         self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
         prefetch: int | None = None, until: Callable[[], bool] | None = None,
     ) -> tuple[list[Message], int, Damaged | None]:  # fmt: skip
-        """Lease what is due now; the messages, and for how many others it is worth a new try.
+        """Lease the messages that are due; return them, and how many others a new try may get.
 
-        Those were taken out of the way, or belonged to a holder that is gone. Last comes what is to
-        be told of damaged ones.
+        Those were moved away, or belonged to a dead holder. The last item is the error for damaged
+        ones.
         """
         from store.sqlite.leases import holders
 
@@ -190,9 +192,9 @@ class QueueCalls(Calls):
 
     @frees_room
     def leave(self, queue: str, holder: str | None = None) -> None:
-        """Stand back from a queue with a single active consumer: the next in line takes over.
+        """Leave a queue with a single active consumer: the next in line takes over.
 
-        What the holder has received it may still settle (RabbitMQ: basic.cancel).
+        The holder may still settle messages that it has received (RabbitMQ: basic.cancel).
         """
         from store.sqlite.leases import holders
 
@@ -202,10 +204,10 @@ class QueueCalls(Calls):
             )
 
     def ack(self, receipts: Sequence[str]) -> None:
-        """Say that messages are done with: they are deleted. Repeating it is no mistake.
+        """Acknowledge messages: they are deleted. Repeating it is no error.
 
-        Raises `LeaseLost` for a message that somebody else has leased since. Of several receipts
-        the good ones are settled all the same, except in a transaction; `error.failures` says
+        Raises `LeaseLost` for a message that another reader has leased since. The good ones of
+        several receipts are settled all the same, except in a transaction; `error.failures` says
         which were not, and why.
         """
         self._settle(receipts, sqlite.leases.settle.acknowledge)
@@ -213,22 +215,22 @@ class QueueCalls(Calls):
     def nack(
         self, receipts: Sequence[str], delay: Seconds | None = None, error: str | None = None
     ) -> None:
-        """Give messages back, after `delay` seconds, else as the queue's retry delays say."""
+        """Give messages back, after `delay` seconds or the queue's retry delay."""
         wait = None if delay is None else milliseconds(delay, "delay")
         check_text(error, "an error")
         self._settle(receipts, sqlite.leases.settle.give_back(wait, error, "nacked"))
 
     def reject(self, receipts: Sequence[str], error: str | None = None) -> None:
-        """Refuse messages for good: to the DLQ, or away where the queue has none."""
+        """Refuse messages for good: move them to the DLQ, or drop them where the queue has none."""
         check_text(error, "an error")
         self._settle(receipts, sqlite.leases.settle.reject(error))
 
     def extend(self, receipts: Sequence[str], duration: Seconds) -> None:
-        """Let leases last `duration` seconds from now; 0 gives the messages back at once."""
+        """Extend leases to `duration` seconds from now; 0 gives the messages back at once."""
         self._settle(receipts, sqlite.leases.settle.extend(milliseconds(duration, "duration")))
 
     def unreceive(self, receipts: Sequence[str]) -> None:
-        """Give back what was received and not begun, as if it had not been delivered.
+        """Give back messages that were not begun, as if they had not been delivered.
 
         Each message returns to its place; the delivery counts for no limit and is in no history
         (AMQP 1.0: released). Raises `LeaseLost` as `ack` does.
@@ -265,7 +267,7 @@ class QueueCalls(Calls):
             return sqlite.queues.view.message(tx, sqlite.queues.catalog.find(tx, queue), sequence)
 
     def history(self, queue: str, sequence: int) -> list[Attempt]:
-        """The failed deliveries of a message in this queue, first to last."""
+        """Return the failed deliveries of a message in this queue, first to last."""
         with self._read() as tx:
             stored = sqlite.queues.view.find_message(
                 tx, sqlite.queues.catalog.find(tx, queue), sequence
@@ -273,7 +275,7 @@ class QueueCalls(Calls):
             return sqlite.leases.attempts.history(tx, stored.slot.lease_id(sequence))
 
     def leases(self, name: str | None = None, *, expired: bool = False) -> list[LeaseStatus]:
-        """Who holds what of a queue or share, until when; with `expired`, what lapsed."""
+        """Return the leases of a queue or share; with `expired`, the lapsed ones."""
         with self._read() as tx:
             chosen = (
                 sqlite.leases.messages.all_readers(tx)
@@ -286,13 +288,13 @@ class QueueCalls(Calls):
 
     @frees_room
     def release(self, queue: str, sequence: int) -> None:
-        """Make a message ready that somebody holds, or that waits; else raises `NotFound`."""
+        """Make a leased or waiting message ready; raises `NotFound` without one."""
         with self._write() as tx:
             found = sqlite.queues.catalog.find(tx, queue)
             stored = sqlite.queues.view.find_message(tx, found, sequence)
             if not sqlite.leases.settle.release(tx, found.reader, stored):
                 raise NotFound(
-                    f"nobody holds {queue}@{sequence}, and it waits for nothing",
+                    f"no reader holds {queue}@{sequence}, and it waits for nothing",
                     hint=f"mq lease list {queue}",
                 )
 
@@ -306,7 +308,7 @@ def _delete(tx: Write, name: str) -> QueueStatus:
 def _room(
     tx: Write, queue: sqlite.queues.catalog.Queue, holder: int, most: int, prefetch: int | None
 ) -> int:
-    """How many messages a holder may be given now."""
+    """Return how many messages a holder may be given now."""
     if queue.config.single_active and not sqlite.queues.policies.single_active.admit(
         tx, queue, holder
     ):
@@ -326,7 +328,7 @@ def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
 
 
 def _completed(tx: Snapshot, name: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Changes with what follows from them: a DLQ alone sets a limit of deliveries."""
+    """Return changes and their consequences: a DLQ alone sets a limit of deliveries."""
     if settings.get("dlq") and sqlite.queues.catalog.find(tx, name).config.max_deliveries is None:
         return {"max_deliveries": DELIVERIES_WITH_DLQ, **settings}
     return settings

@@ -49,26 +49,26 @@ class ShareCalls(Calls):
             )
 
     def shares(self) -> list[ShareStatus]:
-        """Every share, by name."""
+        """Return every share, by name."""
         with self._read() as tx:
             return [
                 sqlite.shares.view.status(tx, share) for share in sqlite.shares.catalog.every(tx)
             ]
 
     def share(self, name: str) -> ShareStatus:
-        """One share; raises `NotFound`."""
+        """Return one share; raises `NotFound`."""
         with self._read() as tx:
             return sqlite.shares.view.status(tx, sqlite.shares.catalog.find(tx, name))
 
     def in_flight(self, share: str) -> list[InFlight]:
-        """The records that a share handed out and that are not finished, in order."""
+        """Return the unfinished records that a share has handed out, in order."""
         with self._read() as tx:
             return sqlite.shares.view.in_flight(tx, sqlite.shares.catalog.find(tx, share))
 
     def alter_share(self, name: str, **settings: Unpack[ShareSettings]) -> ShareStatus:
-        """Change what is given and keep the rest; what somebody holds stays so.
+        """Change the given settings and keep the rest; leased records stay leased.
 
-        Any other record that was delivered as often as it may be now is finished at once, and
+        Any other record that has used up the new limit of deliveries is finished at once, and
         copied to the DLQ if there is one: more than a hundred in steps, each its own transaction.
         """
         changes = _encoded(settings)
@@ -78,16 +78,18 @@ class ShareCalls(Calls):
         return self.share(name)
 
     def plan_share_alter(self, name: str, **settings: Unpack[ShareSettings]) -> ShareConfig:
-        """The settings that `alter_share` would leave; nothing is changed. Raises what it would."""
+        """Return the settings that `alter_share` would leave, and raise its errors, without a
+        change.
+        """
         changes = _encoded(settings)
         with self._read() as tx:
             return sqlite.shares.catalog.altered(tx, name, changes)
 
     @frees_room
     def delete_share(self, name: str, *, force: bool = False) -> ShareStatus:
-        """Delete a share; its topic stays. The share as it was.
+        """Delete a share and return it as it was; its topic stays.
 
-        Raises `GroupActive` while somebody holds a record of it, unless `force` takes it away.
+        Raises `GroupActive` while a record of it is leased, unless `force` takes the lease away.
         """
         with self._write() as tx:
             before = sqlite.shares.view.status(tx, sqlite.shares.catalog.find(tx, name))
@@ -96,17 +98,17 @@ class ShareCalls(Calls):
 
     @frees_room
     def release_record(self, record: Address, share: str | None = None) -> None:
-        """Make a record ready that somebody holds through a share, or that waits.
+        """Make a record of a share ready that is leased or waits.
 
-        Raises `NotFound` when there is none, `BadInput` when several shares have it in flight and
-        none of them is named.
+        Raises `NotFound` without one, `BadInput` when several shares have it in flight and none of
+        them is named.
         """
         with self._write() as tx:
             sqlite.shares.release.release(tx, record, share)
 
     @frees_room
     def skip_record(self, share: str, record: Address, to_queue: str | None = None) -> None:
-        """Let a share be done with a record it has in flight, copied to a queue if one is named.
+        """Finish a record that a share has in flight, copying it to a queue if one is named.
 
         Its holder's receipt is refused from then on. Raises `NotFound` when it is not in flight.
         """
@@ -114,12 +116,12 @@ class ShareCalls(Calls):
             sqlite.shares.skip.skip(tx, share, record, to_queue)
 
     def skip_record_preview(self, share: str, record: Address, to_queue: str | None = None) -> None:
-        """Raise what `skip_record` would raise; nothing is changed."""
+        """Raise the errors of `skip_record`, without a change."""
         with self._read() as tx:
             sqlite.shares.skip.preview(tx, share, record, to_queue)
 
     def plan_share_reset(self, name: str, target: Position) -> list[OffsetChange]:
-        """What `reset_share` would do; nothing is changed."""
+        """Return the changes that `reset_share` would make, without making them."""
         with self._read() as tx:
             return sqlite.shares.catalog.plan_reset(tx, name, target)
 
@@ -127,9 +129,9 @@ class ShareCalls(Calls):
     def reset_share(
         self, name: str, target: Position, *, force: bool = False
     ) -> list[OffsetChange]:
-        """Let a share begin anew at a place in each partition, whatever it had finished.
+        """Begin a share anew at a position in each partition, and forget its finished records.
 
-        Raises `GroupActive` while somebody holds a record of it, unless `force` takes it away.
+        Raises `GroupActive` while a record of it is leased, unless `force` takes the lease away.
         """
         with self._write() as tx:
             return sqlite.shares.catalog.reset(tx, name, target, force=force)
@@ -139,9 +141,9 @@ class ShareCalls(Calls):
         self, share: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
         until: Callable[[], bool] | None = None,
     ) -> tuple[list[SharedRecord], int, Damaged | None]:  # fmt: skip
-        """Lease what is due now; the records, and for how many others it is worth a new try.
+        """Lease the records that are due; return them, and how many others a new try may get.
 
-        Last comes what is to be told of damaged ones.
+        The last item is the error for damaged ones.
         """
         from store.sqlite.leases import holders
 

@@ -65,7 +65,7 @@ class Store(
     def __init__(self, database: Database) -> None:
         self._database = database
         self._placements: dict[str, sqlite.log.placement.StickyPlacement] = {}
-        # Damage that a receive from a queue or share came upon while it had something to give.
+        # Damage that a receive met while it had messages to return.
         self._untold: dict[str, Damaged] = {}
 
     @classmethod
@@ -81,11 +81,11 @@ class Store(
         accept_log: bool = False,
         tell: Callable[[str], None] | None = None,
     ) -> Store:
-        """Open the store at `path`; with `create`, make it first where there is none.
+        """Open the store at `path`; with `create`, make it first if it is missing.
 
         `durability` applies to a new store: `full` survives a power cut, `normal` a killed process.
-        `timeout` is how many seconds a call waits for the write lock. Where confirmed commits are
-        missing `tell` hears it, or else the logger `mq`. Raises `NotFound`, `ForeignFile`,
+        `timeout` is how many seconds a call waits for the write lock. If confirmed commits are
+        missing `tell` is called, or by default the logger `mq`. Raises `NotFound`, `ForeignFile`,
         `NewerStore`, and `StoreUnusable` where the log beside the file is not its own, unless
         `accept_log` takes it as it is.
         """
@@ -116,20 +116,20 @@ class Store(
 
     @property
     def location(self) -> str:
-        """Where the store is, as a person names it."""
+        """The store's place, as people name it."""
         return str(self._database.path)
 
     def wall(self) -> int:
-        """The store's wall clock in Unix milliseconds."""
+        """Return the store's wall clock in Unix milliseconds."""
         return self.clock.wall()
 
     def monotonic(self) -> int:
-        """Milliseconds by a clock that is never set, for lengths of time."""
+        """Return milliseconds by a clock that is never set, for measuring durations."""
         return self.clock.boot()
 
     @property
     def clock(self) -> Clock:
-        """Where the store takes its time from."""
+        """The store's source of time."""
         return self._database.clock
 
     def consumer(
@@ -146,7 +146,7 @@ class Store(
         """Join a group and read topics from its committed offsets, or from `start` without any.
 
         With `timeout`, waits so many seconds for partitions, then raises `TimedOut`; without it, a
-        member for whom none is left is idle until one becomes free.
+        member that gets none is idle until one becomes free.
         """
         from store.api.consumer import Consumer, joining
 
@@ -185,15 +185,15 @@ class Store(
         """Lease up to `max_messages` messages, waiting up to `wait` seconds for the first.
 
         Without `wait` the queue's own counts (SQS: ReceiveMessageWaitTimeSeconds). With `prefetch`
-        the holder never has more than so many messages of the queue in hand.
+        the holder never has more than so many messages of the queue leased.
 
         Each comes with its receipt, and comes back unless it is acknowledged within `lease`
         seconds, by default the queue's. The leases of an `attached` holder also end with its
         process. The wait, for the write lock too, ends early when `until`, which is called often,
         returns True.
 
-        A damaged message is never among them: it goes to the DLQ, or stays where it is. Once
-        nothing else is there, `Damaged` tells of it, a single time.
+        A damaged message is never among them: it goes to the DLQ, or stays where it is. `Damaged`
+        reports it, a single time, once nothing else is there.
         """
         take = partial(
             self._receive, queue, max_messages, lease, holder, attached, prefetch, until=until
@@ -243,7 +243,7 @@ class Store(
             is_over = monotonic() >= deadline or (until is not None and until())
             if is_over and not others:
                 return []
-            # Waiting is for commits after a try, and so begins with another try.
+            # A wait is for commits after a try, so it begins with another try.
             if since is not None and not others:
                 self._wait_for_message(name, since, deadline, until)
             since = self._database.changed()
@@ -255,14 +255,15 @@ class Store(
     def _wait_for_message(
         self, name: str, since: int, deadline: float, until: Callable[[], bool] | None
     ) -> None:
-        # Whatever comes first: somebody's commit, or a lease or delay that ends by itself.
+        # Wake up at the first of: a commit by another process, the end of a lease or delay.
         with self._read() as tx:
             reader = sqlite.leases.messages.find_reader(tx, name)
             pauses = [
                 sqlite.queues.view.seconds_until_due(tx, reader),
                 sqlite.queues.policies.expiry.seconds_until_next(tx),
             ]
-            # Who stands in line looks whether those in front are still there, and is seen itself.
+            # A waiting consumer must poll: it refreshes its own place and detects dead ones ahead
+            # of it.
             if reader.single_active or sqlite.leases.abandoned.is_possible(tx, reader):
                 pauses.append(sqlite.leases.abandoned.CHECK_SECONDS)
         deadline = min([deadline, *(monotonic() + pause for pause in pauses if pause is not None)])
@@ -277,7 +278,7 @@ class Store(
         return Producer(self._database, name, self._sticky)
 
     def transaction(self, timeout: Seconds = 5.0) -> Transaction:
-        """A `with` block whose outputs, offsets and own SQL commit together or not at all.
+        """Return a `with` block whose outputs, offsets and own SQL commit together or not at all.
 
         Other writers wait meanwhile, so it must end within `timeout` seconds.
         """
@@ -290,10 +291,10 @@ class Store(
     def batch(
         self, producer: NamedProducer | None = None, first: int = 0
     ) -> Iterator[TransactionBatch]:
-        """A block whose records and messages are stored together when it ends, or not at all.
+        """Open a block whose records and messages are stored together when it ends, or not at all.
 
-        Those of a named producer are numbered from `first` on; what it stored before is skipped.
-        Nothing in the block may wait: it has no deadline.
+        Those of a named producer are numbered from `first` on; messages that it stored before are
+        skipped. Nothing in the block may wait: it has no deadline.
         """
         from store.api.transaction import TransactionBatch
 
@@ -301,7 +302,7 @@ class Store(
             yield TransactionBatch(tx, cast("Producer | None", producer), first)
 
     def changed(self) -> int:
-        """A number that is another one after anybody's commit; for `wait`.
+        """Return a number that differs after any commit, by any process; for `wait`.
 
         Raises `StoreUnusable` when the store's file was removed or replaced.
         """
@@ -319,19 +320,20 @@ class Store(
         )
 
     def backup(self, target: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
-        """Write a consistent, compact copy to a new file while others go on; its size in bytes.
+        """Write a consistent, compact copy to a new file while others go on; return its size in
+        bytes.
 
-        The copy is verified. `progress` is called with how many of how many bytes are written.
-        Raises `Damaged` where it has problems, `Exists` where the file is there already, and
-        `BadInput` for a name that no store can have.
+        The copy is verified. `progress` is called with the bytes written and the total. Raises
+        `Damaged` where it has problems, `Exists` where the file exists already, and `BadInput` for
+        a name that no store can have.
         """
         return sqlite.operations.copies.back_up(self._database, files.resolve(target), progress)
 
     def vacuum(self, *, progress: Progress | None = None) -> int:
-        """Give unused pages back to the file system, in short steps; how many bytes it gave.
+        """Give unused pages back to the file system, in short steps; return how many bytes.
 
-        What retention keeps no longer goes first: on a full disk no send is there to remove it.
-        `progress` is called with how many of how many bytes that is so far.
+        Records past their retention go first: on a full disk no send removes them. `progress` is
+        called with the bytes so far and the total.
         """
         while self._step(_keep_no_longer):
             model.steps.give_way()
@@ -348,7 +350,7 @@ class Store(
         return freed * files.PAGE_SIZE
 
     def close(self) -> None:
-        """Close the file; what was confirmed stays."""
+        """Close the file; confirmed data stays."""
         self._database.close()
 
     def __enter__(self) -> Store:

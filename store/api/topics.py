@@ -55,7 +55,7 @@ class TopicCalls(Calls):
             return sqlite.log.topics.status(sqlite.log.topics.create(tx, name, partitions, config))
 
     def topics(self) -> list[TopicStatus]:
-        """Every topic, by name."""
+        """Return every topic, by name."""
         with self._read() as tx:
             return [
                 sqlite.log.topics.status(sqlite.log.topics.find(tx, name))
@@ -63,7 +63,7 @@ class TopicCalls(Calls):
             ]
 
     def topic(self, name: str) -> TopicStatus:
-        """One topic; raises `NotFound`."""
+        """Return one topic; raises `NotFound`."""
         with self._read() as tx:
             return sqlite.log.topics.status(sqlite.log.topics.find(tx, name))
 
@@ -71,7 +71,9 @@ class TopicCalls(Calls):
     def alter_topic(
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicStatus:
-        """Change what is given and keep the rest. More partitions place most keys elsewhere."""
+        """Change the given settings and keep the rest. More partitions place most keys
+        elsewhere.
+        """
         with self._write() as tx:
             changes = encoded(TopicConfig, settings, "partitions")
             return sqlite.log.topics.status(sqlite.log.topics.alter(tx, name, partitions, changes))
@@ -79,13 +81,17 @@ class TopicCalls(Calls):
     def plan_topic_alter(
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicConfig:
-        """The settings that `alter_topic` would leave; nothing is changed. Raises what it would."""
+        """Return the settings that `alter_topic` would leave, and raise its errors, without a
+        change.
+        """
         changes = encoded(TopicConfig, settings, "partitions")
         with self._read() as tx:
             return sqlite.log.topics.altered(sqlite.log.topics.find(tx, name), partitions, changes)
 
     def delete_topic(self, name: str) -> TopicStatus:
-        """Delete a topic, its records and every group's place in it; the topic as it was."""
+        """Delete a topic, its records and every group's position in it; return the topic as it
+        was.
+        """
         before = self._step(lambda tx: sqlite.log.topics.delete(tx, name))
         self._in_steps(sqlite.log.retention.drain)
         return before
@@ -106,7 +112,7 @@ class TopicCalls(Calls):
     def trim_preview(
         self, topic: str, before: Position, partition: int | None = None
     ) -> list[TrimResult]:
-        """What `trim` would remove."""
+        """Return what `trim` would remove, without removing it."""
         with self._read() as tx:
             found = sqlite.log.topics.find(tx, topic)
             if found.config.cleanup == "compact":
@@ -147,7 +153,7 @@ class TopicCalls(Calls):
         self, topic: str, partition: int = 0, offset: int = 0, limit: int = 1000,
         max_bytes: int | None = None, *, mark_damaged: bool = False,
     ) -> list[Record]:  # fmt: skip
-        """Up to `limit` records from `offset` on; nothing is remembered.
+        """Return up to `limit` records from `offset` on; nothing is remembered.
 
         Raises `Damaged` at a damaged record; with `mark_damaged` it comes as a `DamagedRecord`.
         """
@@ -163,7 +169,7 @@ class TopicCalls(Calls):
     def record(
         self, topic: str, partition: int, offset: int, *, mark_damaged: bool = False
     ) -> Record:
-        """The record at an offset; raises `NotFound` where none is, not yet or no longer.
+        """Return the record at an offset; raises `NotFound` if it is not there yet or any more.
 
         Raises `Damaged` for a damaged one; with `mark_damaged` it comes as a `DamagedRecord`.
         """
@@ -177,7 +183,7 @@ class TopicCalls(Calls):
     def resolve(
         self, topic: str, position: Position, partition: int = 0, group: str | None = None
     ) -> int:
-        """The offset that a position stands for in a partition, moved into the log."""
+        """Return the offset of a position in a partition, moved into the log."""
         with self._read() as tx:
             found = sqlite.log.topics.find(tx, topic).partition(partition)
             reader = None if group is None else sqlite.groups.catalog.find(tx, group).id
@@ -191,7 +197,7 @@ class TopicCalls(Calls):
             )
 
     def resolve_all(self, topic: str, position: Position) -> list[int]:
-        """`resolve` for every partition of a topic, in order, as of one moment."""
+        """Resolve a position in every partition of a topic, in order, as of one moment."""
         with self._read() as tx:
             partitions = sqlite.log.topics.find(tx, topic).partitions
             return [
@@ -200,7 +206,7 @@ class TopicCalls(Calls):
             ]
 
     def partition_for(self, topic: str, key: bytes | str) -> int:
-        """The partition that records with this key go to."""
+        """Return the partition that records with this key go to."""
         encoded = encode_bytes(key, "key")
         assert encoded is not None
         with self._read() as tx:
@@ -209,7 +215,8 @@ class TopicCalls(Calls):
             )
 
     def moving_keys(self, topic: str, partitions: int) -> tuple[int, int]:
-        """How many keys another number of partitions would place elsewhere, and out of how many.
+        """Return how many keys another number of partitions would place elsewhere, and out of how
+        many.
 
         Counted among the keys of the newest 1,000 or so records.
         """
@@ -240,7 +247,7 @@ def _trim_plan(
 
     model.positions.check_position(before)
     if before.kind in {"time", "came"}:
-        # What is removed for its age is so by when it came, as by retention.
+        # Removal by age goes by arrival, as retention does.
         target = sqlite.log.read.end_of_older(tx, partition, before.number)
     else:
         target = sqlite.log.read.resolve(tx, partition, before)
@@ -275,7 +282,7 @@ class TableCalls(Calls):
     """Logs as tables."""
 
     def latest(self, topic: str, key: bytes | str | None = None) -> list[Record]:
-        """The newest record of every key, or of one, by key; deleted keys are left out."""
+        """Return the newest record of every key, or of one, by key; deleted keys are left out."""
         wanted = encode_bytes(key, "key")
         with self._read() as tx:
             found = sqlite.log.topics.find(tx, topic)
@@ -285,7 +292,8 @@ class TableCalls(Calls):
             return [] if newest is None else [newest]
 
     def compact_topic(self, topic: str) -> list[CompactionResult]:
-        """Remove what newer records of the same key replace, in bounded steps; what was removed.
+        """Remove records that newer ones of their key replace, in bounded steps; return their
+        counts.
 
         Raises `BadInput` for a topic whose cleanup does not include compact.
         """
@@ -303,11 +311,11 @@ class TableCalls(Calls):
         self, topic: str, table: str, primary_key: str, *, rebuild: bool = False,
         passing: Iterable[Address] = (),
     ) -> int:  # fmt: skip
-        """Bring a plain table up to the end of a topic of JSON objects; how many records it took.
+        """Bring a plain table up to the end of a topic of JSON objects; return the records it took.
 
         Each step stores rows and offsets together, so every record counts exactly once. A rebuild
         fills a new table from the start, and swaps it in when it is complete. Records in `passing`
-        that can't be taken in, as damaged ones can't, are passed over.
+        that can't be taken in, such as damaged ones, are passed over.
         """
         passed = frozenset(passing)
         with self._write() as tx:

@@ -76,7 +76,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
                 tx.number_anew(has_more=self._ran_statements)
             self._block.__exit__(None, None, None)
             return
-        # Not by the block's own end: an SQLite error that gets here is not of this store.
+        # Don't end the block by itself: an SQLite error that gets here is not of this store.
         self._block.roll_back()
         if unfit is not None:
             raise unfit
@@ -99,16 +99,16 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         Tables of mq can be read but not written; transaction control, ATTACH and PRAGMA are denied.
         """
         if "sqlite_sequence" in sql.lower():
-            # The authorizer can't tell this from what SQLite itself does for DROP TABLE.
+            # The authorizer can't tell this from SQLite's own work for DROP TABLE.
             raise BadInput("sqlite_sequence belongs to SQLite: mq's ids depend on it")
         self._ran_statements = True
         with self._write() as tx, _guarded(tx):
             return tx.rows(sql, parameters)
 
     def first_time(self, scope: str, id: str) -> bool:
-        """Whether `id` was never seen in `scope` before; remembered when the transaction commits.
+        """Return whether `id` is new in `scope`, and remember it when the transaction commits.
 
-        It makes a consumer idempotent: what was done is written down together with the work.
+        It makes a consumer idempotent: the work and the note that it is done are stored together.
         """
         from store.sqlite import idempotency
 
@@ -122,28 +122,28 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         records: Sequence[NewRecord | bytes | str],
         first_sequence: int,
     ) -> list[RecordId]:
-        """What the producer's own `produce_many` does, together with everything else in here."""
+        """Produce as the producer's `produce_many` does, as part of this transaction."""
         with self._write() as tx:
             return producer.produce_in(tx, topic, records, first_sequence)
 
     def send_in_sequence(
         self, producer: Producer, queue: str, messages: Sequence[NewMessage], first_sequence: int
     ) -> list[MessageId]:
-        """Send what the producer's input has beyond what it stored; the ids of that."""
+        """Send the part of the producer's input that is not stored yet; return its ids."""
         with self._write() as tx:
             return producer.send_in(tx, queue, messages, first_sequence)
 
     def publish_in_sequence(
         self, producer: Producer, exchange: str, messages: Sequence[NewMessage], first_sequence: int
     ) -> list[list[Placed]]:
-        """What the producer's own `publish_many` does, together with everything else in here."""
+        """Publish as the producer's `publish_many` does, as part of this transaction."""
         with self._write() as tx:
             return producer.publish_in(tx, exchange, messages, first_sequence)
 
     def commit(self, group: str, offsets: Offsets, consumer: Consumer | None = None) -> None:
-        """Commit a group's next offsets, by (topic, partition), with everything else in here.
+        """Commit a group's next offsets, by (topic, partition), as part of this transaction.
 
-        Without the consumer that owns the partitions the group is made if there is none, as by
+        Without the consumer that owns the partitions the group is created if it is missing, as by
         Kafka's offset commit; raises `Fenced` if it has live members.
         """
         with self._write() as tx:
@@ -181,7 +181,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         self, timeout: float | None = None, until: Callable[[], bool] | None = None
     ) -> Iterator[Write]:
         tx = self._open()
-        # A savepoint each, so that a call that is refused half-way leaves nothing behind.
+        # A savepoint each, so that a call that is refused half-way changes nothing.
         tx.execute("savepoint mq_call")
         try:
             yield tx
@@ -205,7 +205,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
 
 
 def _given(found: tuple[list[Taken], int, Damaged | None]) -> list[Taken]:
-    """What was leased; raises what is to be told of damage where that is nothing."""
+    """Return the leased messages; raise the error for damaged ones if there are none."""
     taken, _, damage = found
     if damage is not None and not taken:
         raise damage
@@ -277,7 +277,7 @@ class TransactionBatch:
         return self._tx.send_in_sequence(self._producer, queue, messages, self._first)
 
     def publish(self, exchange: str, messages: Sequence[NewMessage]) -> list[list[Placed]]:
-        """Store messages wherever an exchange leads them; where each of them is."""
+        """Store messages in every destination of an exchange; return where each is."""
         if self._producer is None:
             return self._tx.publish_many(exchange, messages)
         return self._tx.publish_in_sequence(self._producer, exchange, messages, self._first)

@@ -1,1 +1,1 @@
-"""What an engine offers, as protocols by noun; `Store` offers all of it over a file."""
+"""The protocols of an engine, by noun; `Store` implements all of them over a file."""

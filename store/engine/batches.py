@@ -1,4 +1,4 @@
-"""What an engine offers to load many records or messages: batches, each confirmed as one."""
+"""The protocol of batches: many records or messages, confirmed as one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from store.model.topics import NewRecord, RecordId
 
 
 class NamedProducer(Protocol):
-    """A producer known by its name: what it stored before is not stored twice."""
+    """A producer known by its name: records that it stored before are not stored twice."""
 
     def stored(self, destination: str) -> int:
-        """How many records of this producer's input are stored in the topic or queue."""
+        """Return how many records of this producer's input are stored in the topic or queue."""
 
     def published(self, exchange: str) -> int:
-        """How many messages of this producer's input were published through the exchange."""
+        """Return how many messages of this producer's input were published through the exchange."""
 
 
 class Batch(Protocol):
@@ -30,4 +30,4 @@ class Batch(Protocol):
         """Send messages to a queue; raises `BadRecord` for the first bad one."""
 
     def publish(self, exchange: str, messages: Sequence[NewMessage]) -> list[list[Placed]]:
-        """Store messages wherever an exchange leads them; where each of them is."""
+        """Store messages in every destination of an exchange; return where each is."""

@@ -1,4 +1,4 @@
-"""All that an engine offers."""
+"""The protocols of an engine in one."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class Broker(
 ):
     """A place that holds topics and queues: a file, or a server.
 
-    What an engine lacks it refuses by name.
+    An engine refuses, by name, the calls that it lacks.
     """
 
     @property
     def location(self) -> str:
-        """Where it is, as a person names it, without any secret."""
+        """The broker's place, as people name it, without any secret."""
 
     def wall(self) -> int:
-        """The engine's wall clock in Unix milliseconds."""
+        """Return the engine's wall clock in Unix milliseconds."""
 
     def monotonic(self) -> int:
-        """Milliseconds by a clock that is never set, for lengths of time."""
+        """Return milliseconds by a clock that is never set, for measuring durations."""
 
     def producer(self, name: str) -> NamedProducer:
         """Begin a new incarnation of a named producer; older ones are fenced."""
@@ -43,23 +43,23 @@ class Broker(
     def batch(
         self, producer: NamedProducer | None = None, first: int = 0
     ) -> AbstractContextManager[Batch]:
-        """A block whose records and messages are confirmed together when it ends.
+        """Return a block whose records and messages are confirmed together when it ends.
 
         In a file they are stored together or not at all. Those of a named producer are numbered
-        from `first` on; what it stored before is skipped.
+        from `first` on; records that it stored before are skipped.
         """
 
     def changed(self) -> int:
-        """A number that is another one after any commit; for `wait`."""
+        """Return a number that differs after any commit; for `wait`."""
 
     def wait(self, since: int, timeout: Seconds, until: Callable[[], bool] | None = None) -> bool:
-        """Wait up to `timeout` seconds for a commit after `since`; False when none came."""
+        """Wait up to `timeout` seconds for a commit after `since`; return False without one."""
 
     def close(self) -> None:
-        """Let go of the place; what was confirmed stays."""
+        """Close the connection; confirmed data stays."""
 
     def __enter__(self) -> Self:
-        """Use it in a `with` block."""
+        """Enter a `with` block."""
 
     def __exit__(
         self,
@@ -67,4 +67,4 @@ class Broker(
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close it."""
+        """Close the broker."""

@@ -1,4 +1,4 @@
-"""What an engine offers of dead letters."""
+"""The protocol of dead letters."""
 
 from __future__ import annotations
 
@@ -22,28 +22,34 @@ from store.model.messages import Message
 
 
 class DeadLetters(Protocol):
-    """Dead letters: looked at, sent back, edited, removed, restored."""
+    """Dead letters: look, send back, edit, remove, restore."""
 
     def dead_letter_queue(self, queue: str) -> str:
-        """The queue itself if others dead-letter into it or it holds dead letters, else its DLQ."""
+        """Return the queue itself if others dead-letter into it or it holds dead letters, else its
+        DLQ.
+        """
 
     def dead_letters(
         self, queue: str, choice: Choice | None = None, limit: int | None = None, *, after: int = -1
     ) -> list[Message]:
-        """The dead letters of a DLQ with a sequence above `after`, oldest first."""
+        """Return the dead letters of a DLQ with a sequence above `after`, oldest first."""
 
     def chosen_dead_letters(
         self, queue: str, choice: Choice | None = None, limit: int | None = None
     ) -> list[Chosen]:
-        """The dead letters of this queue that may be moved or removed: nobody has leased them."""
+        """Return the dead letters of this queue that may be moved or removed: those without a
+        lease.
+        """
 
     def dead_letter_queues(self) -> list[DeadLetterQueue]:
-        """The queues that are somebody's DLQ or hold dead letters, by name."""
+        """Return the queues that are a DLQ or hold dead letters, by name."""
 
     def dead_letter_groups(
         self, queue: str, field: Field, choice: Choice | None = None
     ) -> list[LetterGroup]:
-        """The dead letters counted by `reason`, `source` or `error`, the largest group first."""
+        """Return the dead letters counted by `reason`, `source` or `error`, the largest group
+        first.
+        """
 
     def redrive_preview(
         self,
@@ -52,12 +58,12 @@ class DeadLetters(Protocol):
         choice: Choice | None = None,
         limit: int | None = None,
     ) -> Redrive:
-        """What `redrive` would move, and where to."""
+        """Return the moves that `redrive` would make."""
 
     def redrive_plan(
         self, queue: str, chosen: Sequence[Chosen], to: str | None = None
     ) -> list[Moved]:
-        """Where a redrive would take these dead letters of a queue; raises `NotFound`."""
+        """Return where a redrive would take these dead letters of a queue; raises `NotFound`."""
 
     def redrive(
         self,
@@ -79,15 +85,17 @@ class DeadLetters(Protocol):
         """Move those that are still there and unleased, as more of a batch."""
 
     def became_of_redrive(self, batch: int) -> list[Redriven]:
-        """What became of the messages of a redrive: still there, dead again, or done with."""
+        """Return the fate of the messages of a redrive: still there, dead again, or done."""
 
     def redrives(self, limit: int = 10) -> list[Batch]:
-        """The last redrives and edits of dead letters, newest first."""
+        """Return the last redrives and edits of dead letters, newest first."""
 
     def undo_redrive(
         self, batch: int | None = None, *, progress: Progress | None = None
     ) -> Redrive:
-        """Take a redrive or an edit back, by default the last: what is still there and unleased."""
+        """Take a redrive or an edit back, by default the last: messages still there and
+        unleased.
+        """
 
     def edit_dead_letter(
         self, queue: str, sequence: int, value: bytes | None, *, before: bytes | None
@@ -102,20 +110,22 @@ class DeadLetters(Protocol):
         """Replace the value of a dead letter and send it back, both or neither; see `redrive`."""
 
     def purge_dead_letters(self, queue: str, choice: Choice) -> list[Message]:
-        """Remove the chosen dead letters of a queue for good; those. Leased ones stay."""
+        """Remove the chosen dead letters of a queue for good and return them. Leased ones stay."""
 
     def remove_dead_letters(
         self, queue: str, chosen: Sequence[Chosen], *, progress: Progress | None = None
     ) -> set[int]:
-        """Remove those of these dead letters that are still there and unleased; their sequences."""
+        """Remove those of these dead letters that are still there and unleased; return their
+        sequences.
+        """
 
     def restore_dead_letters(
         self, queue: str, letters: Sequence[Message], *, progress: Progress | None = None
     ) -> list[Message]:
-        """Store dead letters as they were; those that the store did not have yet."""
+        """Store dead letters as they were; return those that the store did not have yet."""
 
     def message_events(self, queue: str, sequence: int) -> list[Event]:
-        """What happened to a message, through every queue it was in, first to last."""
+        """Return the history of a message, through every queue it was in, first to last."""
 
     def record_events(self, topic: str, partition: int, offset: int) -> list[Event]:
-        """The failed attempts of groups and shares at a record, and its dead letters."""
+        """Return the failed attempts of groups and shares at a record, and its dead letters."""

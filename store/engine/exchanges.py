@@ -1,4 +1,4 @@
-"""What an engine offers of exchanges."""
+"""The protocol of exchanges."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from store.model.topics import Headers, Seconds, Timestamp
 
 
 class Exchanges(Protocol):
-    """Exchanges and bindings: where a message goes by its key and headers."""
+    """Exchanges and bindings: the destinations of a message by its key and headers."""
 
     def create_exchange(
         self,
@@ -31,16 +31,18 @@ class Exchanges(Protocol):
         """Create an exchange: `direct`, `topic`, `fanout` or `headers`, as in RabbitMQ."""
 
     def exchanges(self) -> list[Exchange]:
-        """Every exchange, by name."""
+        """Return every exchange, by name."""
 
     def exchange(self, name: str) -> Exchange:
-        """One exchange; raises `NotFound`."""
+        """Return one exchange; raises `NotFound`."""
 
     def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
-        """Change what is given and keep the rest: give an exchange another alternate, or none."""
+        """Change the given settings and keep the rest: give an exchange another alternate, or
+        none.
+        """
 
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> Exchange:
-        """Delete an exchange and every binding from and to it; the exchange as it was."""
+        """Delete an exchange and every binding from and to it; return the exchange as it was."""
 
     def delete_exchanges(self, names: Iterable[str], *, if_unused: bool = False) -> list[Exchange]:
         """Delete several exchanges, all or none; see `delete_exchange`."""
@@ -54,7 +56,9 @@ class Exchanges(Protocol):
         headers: Headers | None = None,
         match: str = "all",
     ) -> bool:
-        """Bind a queue, a topic or `exchange:NAME`; False when it was bound so already."""
+        """Bind a queue, a topic or `exchange:NAME`; return False if that binding existed
+        already.
+        """
 
     def unbind(
         self,
@@ -70,17 +74,19 @@ class Exchanges(Protocol):
     def bindings(
         self, exchange: str | None = None, destination: str | None = None
     ) -> list[Binding]:
-        """The bindings, by exchange and in the order made; of one, or to one destination."""
+        """Return the bindings, by exchange and in order of creation; of one, or to one
+        destination.
+        """
 
     def route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> list[Route]:
-        """Where a message would go, and by which bindings; nothing is stored."""
+        """Return the destinations of a message, with the bindings to each; nothing is stored."""
 
     def explain_route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> RouteExplanation:
-        """`route`, with the bindings of every exchange on the way that did not match, and why."""
+        """Route a message as `route`, and add the bindings that did not match, with the reasons."""
 
     def publish(
         self,
@@ -97,9 +103,9 @@ class Exchanges(Protocol):
         ttl: Seconds | None = None,
         mandatory: bool = False,
     ) -> list[Placed]:
-        """Publish one message; where it is stored when the call returns. See `publish_many`."""
+        """Publish one message; return where it is stored. See `publish_many`."""
 
     def publish_many(
         self, exchange: str, messages: Iterable[NewMessage], *, mandatory: bool = False
     ) -> list[list[Placed]]:
-        """Route messages by their keys and headers and store each wherever that leads."""
+        """Route messages by their keys and headers and store each in every destination."""

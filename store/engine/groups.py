@@ -1,4 +1,4 @@
-"""What an engine offers of consumer groups."""
+"""The protocol of consumer groups."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from store.model.topics import Record, RecordId, Seconds
 
 
 class GroupConsumer(Protocol):
-    """One member of a group: it has partitions of its own and commits how far it has read."""
+    """One member of a group: it has partitions of its own and commits its position."""
 
     @property
     def group(self) -> str:
@@ -42,13 +42,17 @@ class GroupConsumer(Protocol):
         paused: Container[TopicPartition] = (),
         until: Callable[[], bool] | None = None,
     ) -> list[Record]:
-        """Up to `max_records` records that follow the last poll's, within `timeout` seconds."""
+        """Return up to `max_records` records that follow the last poll's, within `timeout`
+        seconds.
+        """
 
     def wait_for_partitions(self, timeout: Seconds) -> None:
         """Wait until this member owns a partition; raises `TimedOut` after `timeout` seconds."""
 
     def commit(self, offsets: Offsets | None = None, timeout: Seconds | None = None) -> None:
-        """Store the next offsets to read, by (topic, partition); by default all that was polled."""
+        """Store the next offsets to read, by (topic, partition); by default those of all polled
+        records.
+        """
 
     def heartbeat(self) -> None:
         """Keep the session alive during work that takes longer than the session timeout."""
@@ -62,16 +66,18 @@ class GroupConsumer(Protocol):
         """The partitions this member owns; it is idle while there are none."""
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
-        """Poll a partition from `offset` on; what is committed stays."""
+        """Poll a partition from `offset` on; the committed offset stays."""
 
     def failures(self, record: Record | RecordId) -> int:
-        """How many failed attempts at a record were noted."""
+        """Return how many failed attempts at a record were noted."""
 
     def fail(self, record: Record | RecordId, error: str, *, final: bool = False) -> int:
-        """Note a failed attempt at a record, which the next poll returns again; how many so far."""
+        """Note a failed attempt at a record, which the next poll returns again; return the count so
+        far.
+        """
 
     def close(self, timeout: Seconds | None = None) -> None:
-        """Leave the group; what was polled and not committed will be read again."""
+        """Leave the group; records that were polled and not committed will be read again."""
 
 
 class Groups(Protocol):
@@ -90,13 +96,13 @@ class Groups(Protocol):
     def alter_group(
         self, name: str, *, topics: Iterable[str] = (), **settings: Unpack[GroupSettings]
     ) -> GroupStatus:
-        """Change what is given and keep the rest; topics are added."""
+        """Change the given settings and keep the rest; topics are added."""
 
     def groups(self) -> list[GroupStatus]:
-        """Every group, by name."""
+        """Return every group, by name."""
 
     def group(self, name: str) -> GroupStatus:
-        """One group; raises `NotFound`."""
+        """Return one group; raises `NotFound`."""
 
     def delete_group(self, name: str) -> None:
         """Delete a group with its offsets; raises `GroupActive` while it has members."""
@@ -104,7 +110,7 @@ class Groups(Protocol):
     def plan_reset(
         self, group: str, target: Target, scope: Scope | None = None
     ) -> list[OffsetChange]:
-        """What `reset_group` would do; nothing is changed."""
+        """Return the changes that `reset_group` would make, without making them."""
 
     def reset_group(
         self,
@@ -125,10 +131,10 @@ class Groups(Protocol):
     def skip_preview(
         self, group: str, record: Address, to_queue: str | None = None
     ) -> Record | RecordId | None:
-        """What `skip` would pass over; nothing is changed. Raises what it would."""
+        """Return the record that `skip` would pass over, and raise its errors, without a change."""
 
     def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
-        """How far groups are behind, one row per group and partition."""
+        """Return the lag of groups, one row per group and partition."""
 
     def consumer(
         self,

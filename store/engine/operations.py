@@ -1,4 +1,4 @@
-"""What an engine offers to who operates it."""
+"""The protocol of operations: the calls of an operator."""
 
 from __future__ import annotations
 
@@ -14,42 +14,44 @@ from store.model.stalls import Explanation, LetterRow, Overview, QueueDetail, St
 
 
 class Operations(Protocol):
-    """What an operator asks: what is there, what is stuck, what is wrong."""
+    """The operator's questions: contents, stalls, problems."""
 
     def now(self) -> int:
-        """Store time in milliseconds: what deadlines, and the times of a `Member`, are kept in."""
+        """Return store time in milliseconds: the time of deadlines and of a `Member`."""
 
     def status(self) -> StoreStatus:
-        """What is in the store, and how large it is."""
+        """Return the contents of the store in counts, and its size."""
 
     def snapshot(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> Overview:
-        """What the dashboard begins with: the store, its stalls and all that holds messages."""
+        """Return the dashboard's data: the store, its stalls, and all holders of messages."""
 
     def stalls(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Stall]:
-        """What has been stuck for `over` seconds, worst first, and how to get it going."""
+        """Return everything stuck for `over` seconds, worst first, with the ways out."""
 
     def doctor(self, *, thorough: bool = False) -> list[Diagnosis]:
-        """What is wrong, or may go wrong, and what mends it: the worst first."""
+        """Return present and possible problems with their remedies, the worst first."""
 
     def explain(
         self, address: Address, over: float = OVER, idle_after: float = IDLE_AFTER
     ) -> list[Explanation]:
-        """What a partition, record or message blocks, what blocks it, or that nothing does."""
+        """Explain what a partition, record or message blocks, or what blocks it."""
 
     def perform(self, action: Action[Result_co]) -> Result_co:
-        """Carry out an action that a stall, a finding or an error names; what its call returns."""
+        """Perform an action that a stall, a finding or an error names; return the result of its
+        call.
+        """
 
     def metrics(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Family]:
-        """Depths, lags, ages, stalls and sizes; `operations.metrics` writes them as text."""
+        """Return depths, lags, ages, stalls and sizes; `operations.metrics` writes them as text."""
 
     def topic_detail(self, name: str, group: str | None = None, limit: int = 500) -> TopicDetail:
-        """A topic's partitions and where groups stand in them, up to `limit` each."""
+        """Return a topic's partitions and the positions of groups in them, up to `limit` each."""
 
     def queue_detail(self, name: str, limit: int = 500) -> QueueDetail:
-        """A queue or share with up to `limit` leases and waits, the next to change first."""
+        """Return a queue or share with up to `limit` leases and waits, the next to change first."""
 
     def letter_rows(self, queue: str | None = None, limit: int = 500) -> list[LetterRow]:
-        """Dead letters counted by source, reason and what is alike in their errors, most first."""
+        """Return dead letters counted by source, reason and kind of error, most first."""
 
     def kind(self, name: str, *wanted: Kind) -> str | None:
-        """What a name stands for: `topic`, `queue`, `share`, or `None` for nothing."""
+        """Return the kind of a name: `topic`, `queue`, `share`, or `None` for an unknown one."""

@@ -1,4 +1,4 @@
-"""What an engine offers of queues."""
+"""The protocol of queues."""
 
 from __future__ import annotations
 
@@ -19,28 +19,30 @@ class Queues(Protocol):
         """Create a queue; settings are those of `QueueSettings`, times in seconds."""
 
     def queues(self) -> list[QueueStatus]:
-        """Every queue, by name."""
+        """Return every queue, by name."""
 
     def queue(self, name: str) -> QueueStatus:
-        """One queue; raises `NotFound`."""
+        """Return one queue; raises `NotFound`."""
 
     def queue_config(self, name: str) -> QueueConfig:
-        """The settings of one queue, without a look at what is in it; raises `NotFound`."""
+        """Return the settings of one queue without its counts; raises `NotFound`."""
 
     def alter_queue(self, name: str, **settings: Unpack[QueueSettings]) -> QueueStatus:
-        """Change what is given and keep the rest; messages stay, but for those over a limit."""
+        """Change the given settings and keep the rest; messages stay, except those over a limit."""
 
     def plan_queue_alter(self, name: str, **settings: Unpack[QueueSettings]) -> QueueConfig:
-        """The settings that `alter_queue` would leave; nothing is changed. Raises what it would."""
+        """Return the settings that `alter_queue` would leave, and raise its errors, without a
+        change.
+        """
 
     def delete_queue(self, name: str) -> QueueStatus:
-        """Delete a queue with its messages; the queue as it was."""
+        """Delete a queue with its messages; return the queue as it was."""
 
     def purge_queue(self, name: str, *, keep_leased: bool = False) -> int:
-        """Remove the messages, leased ones too unless `keep_leased`; how many."""
+        """Remove the messages, leased ones too unless `keep_leased`; return how many."""
 
     def purge_message(self, queue: str, sequence: int) -> None:
-        """Remove one message, leased or damaged or whatever it is; raises `NotFound`."""
+        """Remove one message, leased, damaged or not; raises `NotFound`."""
 
     def send(
         self,
@@ -67,21 +69,21 @@ class Queues(Protocol):
         """Stand back from a queue with a single active consumer: the next in line takes over."""
 
     def ack(self, receipts: Sequence[str]) -> None:
-        """Say that messages are done with: they are deleted. Repeating it is no mistake."""
+        """Acknowledge messages: they are deleted. Repeating it is no error."""
 
     def nack(
         self, receipts: Sequence[str], delay: Seconds | None = None, error: str | None = None
     ) -> None:
-        """Give messages back, after `delay` seconds, else as the queue's retry delays say."""
+        """Give messages back, after `delay` seconds or the queue's retry delay."""
 
     def reject(self, receipts: Sequence[str], error: str | None = None) -> None:
-        """Refuse messages for good: to the DLQ, or away where the queue has none."""
+        """Refuse messages for good: move them to the DLQ, or drop them where the queue has none."""
 
     def extend(self, receipts: Sequence[str], duration: Seconds) -> None:
-        """Let leases last `duration` seconds from now; 0 gives the messages back at once."""
+        """Extend leases to `duration` seconds from now; 0 gives the messages back at once."""
 
     def unreceive(self, receipts: Sequence[str]) -> None:
-        """Give back what was received and not begun, as if it had not been delivered."""
+        """Give back messages that were not begun, as if they had not been delivered."""
 
     def messages(self, queue: str, after: int = -1, limit: int = 1000) -> list[Message]:
         """Look at messages of every state with a sequence above `after`; nothing is changed."""
@@ -90,13 +92,13 @@ class Queues(Protocol):
         """Look at one message; raises `NotFound`."""
 
     def history(self, queue: str, sequence: int) -> list[Attempt]:
-        """The failed deliveries of a message in this queue, first to last."""
+        """Return the failed deliveries of a message in this queue, first to last."""
 
     def leases(self, name: str | None = None, *, expired: bool = False) -> list[LeaseStatus]:
-        """Who holds what of a queue or share, until when; with `expired`, what lapsed."""
+        """Return the leases of a queue or share; with `expired`, the lapsed ones."""
 
     def release(self, queue: str, sequence: int) -> None:
-        """Make a message ready that somebody holds, or that waits; else raises `NotFound`."""
+        """Make a leased or waiting message ready; raises `NotFound` without one."""
 
     def receive(
         self,

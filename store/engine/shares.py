@@ -1,4 +1,4 @@
-"""What an engine offers of shares."""
+"""The protocol of shares."""
 
 from __future__ import annotations
 
@@ -27,39 +27,41 @@ class Shares(Protocol):
         """Create a share of a topic; settings are the fields of `ShareConfig`, times in seconds."""
 
     def shares(self) -> list[ShareStatus]:
-        """Every share, by name."""
+        """Return every share, by name."""
 
     def share(self, name: str) -> ShareStatus:
-        """One share; raises `NotFound`."""
+        """Return one share; raises `NotFound`."""
 
     def in_flight(self, share: str) -> list[InFlight]:
-        """The records that a share handed out and that are not finished, in order."""
+        """Return the unfinished records that a share has handed out, in order."""
 
     def alter_share(self, name: str, **settings: Unpack[ShareSettings]) -> ShareStatus:
-        """Change what is given and keep the rest; what somebody holds stays so."""
+        """Change the given settings and keep the rest; leased records stay leased."""
 
     def plan_share_alter(self, name: str, **settings: Unpack[ShareSettings]) -> ShareConfig:
-        """The settings that `alter_share` would leave; nothing is changed. Raises what it would."""
+        """Return the settings that `alter_share` would leave, and raise its errors, without a
+        change.
+        """
 
     def delete_share(self, name: str, *, force: bool = False) -> ShareStatus:
-        """Delete a share; its topic stays. The share as it was."""
+        """Delete a share and return it as it was; its topic stays."""
 
     def release_record(self, record: Address, share: str | None = None) -> None:
-        """Make a record ready that somebody holds through a share, or that waits."""
+        """Make a record of a share ready that is leased or waits."""
 
     def skip_record(self, share: str, record: Address, to_queue: str | None = None) -> None:
-        """Let a share be done with a record it has in flight, copied to a queue if one is named."""
+        """Finish a record that a share has in flight, copying it to a queue if one is named."""
 
     def skip_record_preview(self, share: str, record: Address, to_queue: str | None = None) -> None:
-        """Raise what `skip_record` would raise; nothing is changed."""
+        """Raise the errors of `skip_record`, without a change."""
 
     def plan_share_reset(self, name: str, target: Position) -> list[OffsetChange]:
-        """What `reset_share` would do; nothing is changed."""
+        """Return the changes that `reset_share` would make, without making them."""
 
     def reset_share(
         self, name: str, target: Position, *, force: bool = False
     ) -> list[OffsetChange]:
-        """Let a share begin anew at a place in each partition, whatever it had finished."""
+        """Begin a share anew at a position in each partition, and forget its finished records."""
 
     def acquire(
         self,

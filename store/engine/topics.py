@@ -1,4 +1,4 @@
-"""What an engine offers of topics."""
+"""The protocol of topics."""
 
 from __future__ import annotations
 
@@ -33,23 +33,29 @@ class Topics(Protocol):
         """Create a topic. The number of partitions bounds a group's parallelism, and only grows."""
 
     def topics(self) -> list[TopicStatus]:
-        """Every topic, by name."""
+        """Return every topic, by name."""
 
     def topic(self, name: str) -> TopicStatus:
-        """One topic; raises `NotFound`."""
+        """Return one topic; raises `NotFound`."""
 
     def alter_topic(
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicStatus:
-        """Change what is given and keep the rest. More partitions place most keys elsewhere."""
+        """Change the given settings and keep the rest. More partitions place most keys
+        elsewhere.
+        """
 
     def plan_topic_alter(
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicConfig:
-        """The settings that `alter_topic` would leave; nothing is changed. Raises what it would."""
+        """Return the settings that `alter_topic` would leave, and raise its errors, without a
+        change.
+        """
 
     def delete_topic(self, name: str) -> TopicStatus:
-        """Delete a topic, its records and every group's place in it; the topic as it was."""
+        """Delete a topic, its records and every group's position in it; return the topic as it
+        was.
+        """
 
     def trim(self, topic: str, before: Position, partition: int | None = None) -> list[TrimResult]:
         """Remove the records before a position (Kafka's DeleteRecords), in bounded steps."""
@@ -57,7 +63,7 @@ class Topics(Protocol):
     def trim_preview(
         self, topic: str, before: Position, partition: int | None = None
     ) -> list[TrimResult]:
-        """What `trim` would remove."""
+        """Return what `trim` would remove, without removing it."""
 
     def produce(
         self,
@@ -88,29 +94,33 @@ class Topics(Protocol):
         *,
         mark_damaged: bool = False,
     ) -> list[Record]:
-        """Up to `limit` records from `offset` on; nothing is remembered."""
+        """Return up to `limit` records from `offset` on; nothing is remembered."""
 
     def record(
         self, topic: str, partition: int, offset: int, *, mark_damaged: bool = False
     ) -> Record:
-        """The record at an offset; raises `NotFound` where none is, not yet or no longer."""
+        """Return the record at an offset; raises `NotFound` if it is not there yet or any more."""
 
     def resolve(
         self, topic: str, position: Position, partition: int = 0, group: str | None = None
     ) -> int:
-        """The offset that a position stands for in a partition, moved into the log."""
+        """Return the offset of a position in a partition, moved into the log."""
 
     def resolve_all(self, topic: str, position: Position) -> list[int]:
-        """`resolve` for every partition of a topic, in order, as of one moment."""
+        """Resolve a position in every partition of a topic, in order, as of one moment."""
 
     def partition_for(self, topic: str, key: bytes | str) -> int:
-        """The partition that records with this key go to."""
+        """Return the partition that records with this key go to."""
 
     def moving_keys(self, topic: str, partitions: int) -> tuple[int, int]:
-        """How many keys another number of partitions would place elsewhere, and out of how many."""
+        """Return how many keys another number of partitions would place elsewhere, and out of how
+        many.
+        """
 
     def latest(self, topic: str, key: bytes | str | None = None) -> list[Record]:
-        """The newest record of every key, or of one, by key; deleted keys are left out."""
+        """Return the newest record of every key, or of one, by key; deleted keys are left out."""
 
     def compact_topic(self, topic: str) -> list[CompactionResult]:
-        """Remove what newer records of the same key replace, in bounded steps; what was removed."""
+        """Remove records that newer ones of their key replace, in bounded steps; return their
+        counts.
+        """

@@ -1,4 +1,4 @@
-"""What an engine offers of topologies."""
+"""The protocol of topologies."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from store.topology.steps import Plan
 
 
 class Topologies(Protocol):
-    """Topology files: planned against what there is, applied, exported."""
+    """Topology files: planned against the present state, applied, exported."""
 
     def plan(
         self, sources: Sequence[Source | str | os.PathLike[str]], *, prune: bool = False
     ) -> Plan:
-        """What applying topology files would do; raises `InvalidTopology`."""
+        """Return the plan of topology files; raises `InvalidTopology`."""
 
     def apply(
         self,
@@ -27,13 +27,13 @@ class Topologies(Protocol):
         expected: Plan | None = None,
         progress: Progress | None = None,
     ) -> Plan:
-        """Make the store what the files say, in one transaction; the steps that were done."""
+        """Make the store match the files, in one transaction; return the steps that were done."""
 
     def topologies(self) -> set[str]:
-        """The names of the topologies that something in the store belongs to."""
+        """Return the names of the topologies that own something in the store."""
 
     def export(self) -> str:
-        """Everything in the store as a topology file in YAML, the same for the same store."""
+        """Return the whole store as a topology file in YAML, the same for the same store."""
 
     def export_document(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return the same as plain values."""

@@ -21,7 +21,7 @@ def as_command(step: Step) -> str:
 
 
 class _Plain(str):
-    """A part of a command that a shell is to take as it stands."""
+    """A part of a command that goes to the shell unquoted."""
 
     __slots__ = ()
 
@@ -57,7 +57,7 @@ def _create(create: actions.Create) -> Words:
 
 
 def _alter(alter: actions.Alter) -> Words:
-    # More partitions place most keys elsewhere: the command would ask.
+    # More partitions place most keys elsewhere: without it the command would ask.
     yes = ["--yes"] if any(name == "partitions" for name, _ in alter.changes) else []
     return [alter.kind, "alter", alter.name, *_options(alter.changes), *yes]
 

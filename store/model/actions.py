@@ -1,4 +1,4 @@
-"""What can be done about a stall, a finding or an error, as values.
+"""The possible actions about a stall, a finding or an error, as values.
 
 `Store.perform` carries an `Action` out; a `Look` only shows something, or needs a terminal.
 `store.model.action_texts` writes each as a shell command and as a call in Python. All are frozen.
@@ -29,7 +29,7 @@ Value = bool | int | str | timedelta | None
 
 
 class Step:
-    """Something that can be done about what is wrong."""
+    """A possible step against a problem."""
 
     __slots__ = ()
 
@@ -48,7 +48,7 @@ class Look(Step):
 
 @dataclass(frozen=True, slots=True)
 class SkipRecord(Action[object]):
-    """Let a group or share go on behind a record, copied to the queue `to` if one is named."""
+    """Pass over a record for a group or share, copying it to the queue `to` if one is named."""
 
     reader: str
     record: Address
@@ -66,14 +66,16 @@ class ReleaseLease(Action[None]):
 
 @dataclass(frozen=True, slots=True)
 class ReturnLease(Action[None]):
-    """Give back what a receipt stands for; it is ready at once."""
+    """Give a leased message back by its receipt; it is ready at once."""
 
     receipt: str
 
 
 @dataclass(frozen=True, slots=True)
 class RejectLease(Action[None]):
-    """Refuse for good what a receipt stands for: it becomes a dead letter where there is a DLQ."""
+    """Refuse a leased message for good by its receipt: it becomes a dead letter if there is a
+    DLQ.
+    """
 
     receipt: str
     error: str | None = None
@@ -181,12 +183,12 @@ class Publish(Action[list[Any]]):
 
 @dataclass(frozen=True, slots=True)
 class Vacuum(Action[int]):
-    """Give back room that the file has and does not use."""
+    """Give unused room of the file back."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustClock(Action[None]):
-    """Take the wall clock as right from now on."""
+    """Trust the wall clock from now on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,7 @@ class SetMaxBytes(Action[None]):
 
 @dataclass(frozen=True, slots=True)
 class Salvage(Action[object]):
-    """Copy all that is intact in a damaged store to a new file."""
+    """Copy everything intact in a damaged store to a new file."""
 
     old: str
     new: str
@@ -231,7 +233,7 @@ class ReadOn(Look):
 
 @dataclass(frozen=True, slots=True)
 class Work(Look):
-    """Run a command for each message of a source, which acknowledges what is done."""
+    """Run a command for each message of a source, and acknowledge the finished ones."""
 
     source: str
     group: str | None = None
@@ -264,14 +266,14 @@ class ShowMembers(Look):
 
 @dataclass(frozen=True, slots=True)
 class ShowLeases(Look):
-    """Show what is leased, of one reader or of all."""
+    """Show leases, of one reader or of all."""
 
     reader: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ShowLag(Look):
-    """Show how far a group or share is behind."""
+    """Show the lag of a group or share."""
 
     reader: str
 

@@ -1,22 +1,23 @@
-"""The one notation for where things are: `orders`, `orders/2`, `orders/2@4711`, `emails@12`."""
+"""The one notation for addresses: `orders`, `orders/2`, `orders/2@4711`, `emails@12`."""
 
 from typing import Literal, NamedTuple
 
 from store.model.errors import BadInput
 
 OFFSET_BITS = 40
-"""A record's id is its partition's followed by so many bits of offset, a lease's its slot's and
-the same; SQL writes 40."""
+"""Bits of the offset in a record's id, below its partition, and in a lease's, below its slot; SQL
+writes 40.
+"""
 OFFSET_MASK = (1 << OFFSET_BITS) - 1
 LONGEST_NAME = 249
 EXCHANGE_PREFIX = "exchange:"
-"""What an exchange is written with where a destination may be one."""
+"""The prefix of an exchange where it is a destination."""
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _OTHERS = _FIRST | frozenset("._-")
 
 
 class Address(NamedTuple):
-    """A channel, one of its partitions, or one record; what was not named is `None`."""
+    """A channel, one of its partitions, or one record; parts without a name are `None`."""
 
     name: str
     partition: int | None = None
@@ -53,7 +54,7 @@ def check_name(name: str, kind: str = "name") -> str:
 
 
 def _number(text: str, whole: str) -> int:
-    # isdecimal() alone would let other scripts' digits pass.
+    # isdecimal() alone would accept digits of other scripts.
     if text.isascii() and text.isdecimal() and len(text) <= 13:
         return int(text)
     raise BadInput(

@@ -1,7 +1,7 @@
-"""At-least-once made honest: a queue that misbehaves on request, as SQS may at any time.
+"""Chaos: a queue that misbehaves on request, as SQS may at any time.
 
-A queue under chaos delivers some messages twice, out of order or late, and refuses some calls.
-What it does follows from its seed and the sequence of calls alone, so a failure can be repeated.
+A queue under chaos delivers some messages twice, out of order or late, and refuses some calls. Its
+misbehaviour follows from its seed and the sequence of calls alone, so a failure can be repeated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ _HINT = "write it as duplicate=5%,reorder=10,delay=200ms,throttle=300/s,seed=7, 
 
 
 class Chaos(NamedTuple):
-    """How a queue misbehaves: a share of 1, a number of messages, milliseconds, calls a second."""
+    """The misbehaviour of a queue: a share of 1, a number of messages, milliseconds, calls a
+    second.
+    """
 
     duplicate: float = 0.0
     reorder: int = 0
@@ -40,7 +42,7 @@ def parse(text: str) -> Chaos:
 
 
 def check(text: str, *, fifo: bool, fair: bool) -> None:
-    """Raise `BadInput` for what is no chaos, or none that a queue of that type may show."""
+    """Raise `BadInput` for values out of range, or not allowed for that type of queue."""
     found = parse(text)
     if fifo and (found.duplicate or found.reorder or found.delay):
         raise BadInput(

@@ -1,4 +1,4 @@
-"""Where time comes from. Deadlines follow the boot clock, record timestamps the wall clock."""
+"""The sources of time. Deadlines follow the boot clock, record timestamps the wall clock."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-# A timestamp further ahead of the wall clock than clocks differ.
+# The least difference between a timestamp and the wall clock that is no drift.
 FAR_AHEAD = 60_000
-# A timestamp beyond that is left behind once a log is empty; any other is reached soon enough.
+# A timestamp beyond that is dropped once a log is empty; any other is reached soon enough.
 NOT_SOON = 86_400_000
-# After how many seconds something counts as stalled by default, and what nobody reads.
+# Default seconds after which something counts as stalled, and as unassigned.
 OVER = 30.0
 IDLE_AFTER = 3600.0
 
@@ -20,28 +20,28 @@ class Clock(Protocol):
     """The three readings a store needs; all numbers are milliseconds."""
 
     def wall(self) -> int:
-        """Unix time."""
+        """Return Unix time."""
 
     def boot(self) -> int:
-        """Time since this machine booted, time asleep included; it never jumps."""
+        """Return the time since this machine booted, suspended time included; it never jumps."""
 
     def boot_id(self) -> str:
-        """What tells this boot from every other one."""
+        """Return the identity of this boot."""
 
 
 class SystemClock:
     """The clocks of this machine."""
 
     def wall(self) -> int:
-        """Unix time in milliseconds."""
+        """Return Unix time in milliseconds."""
         return time.time_ns() // 1_000_000
 
     def boot(self) -> int:
-        """Milliseconds since boot, suspended time included."""
+        """Return milliseconds since boot, suspended time included."""
         return time.clock_gettime_ns(_BOOT_CLOCK) // 1_000_000
 
     def boot_id(self) -> str:
-        """The kernel's random id of this boot."""
+        """Return the kernel's random id of this boot."""
         global _boot_id
         if _boot_id is None:
             _boot_id = _read_boot_id()
@@ -57,15 +57,15 @@ class ManualClock:
         self._boot_id = "manual-1"
 
     def wall(self) -> int:
-        """Unix time in milliseconds."""
+        """Return Unix time in milliseconds."""
         return self._wall
 
     def boot(self) -> int:
-        """Milliseconds since the pretended boot."""
+        """Return milliseconds since the simulated boot."""
         return self._boot
 
     def boot_id(self) -> str:
-        """The pretended boot's id."""
+        """Return the simulated boot's id."""
         return self._boot_id
 
     def advance(self, seconds: float) -> None:

@@ -19,7 +19,7 @@ Reason = Literal["max_deliveries", "rejected", "expired", "overflow"]
 class Hop:
     """One queue and reason in a dead letter's history: how often, and when first (as x-death).
 
-    `ttl` is the time to live that the message had there, in milliseconds, if that ended it.
+    `ttl` is the time to live that it had there, in milliseconds, if that ended it.
     """
 
     source: str
@@ -45,7 +45,7 @@ class Dead(NamedTuple):
 
     @property
     def source_name(self) -> str:
-        """Where it comes from, without the sequence number or offset."""
+        """Its source, without the sequence number or offset."""
         return self.source.partition("@")[0]
 
 
@@ -63,7 +63,7 @@ class Chosen(NamedTuple):
 
     @classmethod
     def of(cls, letter: Message) -> Chosen:
-        """What is to be known of a dead letter."""
+        """Return the choice for a dead letter."""
         assert letter.dead is not None
         size = len(letter.key or b"") + len(letter.value or b"")
         return cls(letter.id, letter.sequence, letter.address, letter.dead.source, size)
@@ -79,12 +79,12 @@ class Moved(NamedTuple):
 
     @property
     def sequence(self) -> int:
-        """Its sequence number where it was."""
+        """Its sequence number before the move."""
         return int(self.source.rpartition("@")[2])
 
 
 class Batch(NamedTuple):
-    """What was done to dead letters in one go; `number` is what `undo_redrive` takes.
+    """One change of dead letters; `number` is the argument of `undo_redrive`.
 
     `undone` says how many of the messages were taken back, `edited` tells an edit from a redrive.
     """
@@ -97,7 +97,7 @@ class Batch(NamedTuple):
 
 
 class Redriven(NamedTuple):
-    """What became of a message that was redriven: dead again at `dead_letter`, there, or gone."""
+    """The fate of a redriven message: dead again at `dead_letter`, there, or gone."""
 
     id: str
     is_present: bool
@@ -106,7 +106,7 @@ class Redriven(NamedTuple):
 
 
 class DeadLetterQueue(NamedTuple):
-    """A queue that is somebody's DLQ or holds dead letters; `oldest` is when the first died."""
+    """A queue that is a DLQ or holds dead letters; `oldest` is when the first died."""
 
     name: str
     dead_letters: int
@@ -116,7 +116,7 @@ class DeadLetterQueue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LetterGroup:
-    """Dead letters with something in common, and when the first and the last of them died."""
+    """Dead letters with a common property, and when the first and the last of them died."""
 
     value: str | None
     count: int
@@ -125,10 +125,10 @@ class LetterGroup:
 
 
 class Event(NamedTuple):
-    """Something that happened to a message or record at an address; what nobody noted is `None`.
+    """An event of a message or record at an address; unknown parts are `None`.
 
     `what` is `sent`, `dead-lettered`, `redriven`, `leased`, `unknown` or how a delivery ended.
-    `reader` is who read it there: a queue, a group or a share. Times are Unix milliseconds.
+    `reader` is the queue, group or share that read it there. Times are Unix milliseconds.
     """
 
     at: int | None
@@ -144,9 +144,9 @@ class Event(NamedTuple):
 
 
 class Redrive(NamedTuple):
-    """What a redrive did, or would do.
+    """The result of a redrive, or of its dry run.
 
-    `batch` is what `undo` takes; `None` for a dry run, and where nothing was moved.
+    `batch` is the argument of `undo`; `None` for a dry run, and where nothing was moved.
     """
 
     batch: int | None
@@ -154,7 +154,7 @@ class Redrive(NamedTuple):
 
 
 def cut_short(error: MqError, done: Redrive, planned: int) -> MqError:
-    """An error that ended a redrive, with how far it came and how to take that back."""
+    """Return an error that ended a redrive, with its progress and how to take that back."""
     told = type(error)(
         f"{error.message}; {len(done.moved):,} of {counted(planned, 'dead letter')} moved"
     )

@@ -1,4 +1,4 @@
-"""What the doctor says about one thing."""
+"""The doctor's findings as values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
 ORDER = list(Severity)
 STORE = "store"
-"""The address of what concerns the whole file."""
+"""The address of findings about the whole file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +45,32 @@ class Diagnosis:
 
     @property
     def is_alarm(self) -> bool:
-        """Whether somebody should be woken, or at least should not deploy."""
+        """Whether it is worth waking a person, or stopping a deployment."""
         return self.severity in {Severity.CRITICAL, Severity.WARNING}
 
 
 def critical(code: str, address: str, evidence: str, why: str, *fixes: Step) -> Diagnosis:
-    """Messages are lost, stuck or about to go."""
+    """Make a finding of lost or stuck messages."""
     return Diagnosis(Severity.CRITICAL, code, address, evidence, why, fixes)
 
 
 def warning(code: str, address: str, evidence: str, why: str, *fixes: Step) -> Diagnosis:
-    """It goes well until something happens."""
+    """Make a finding of trouble to come."""
     return Diagnosis(Severity.WARNING, code, address, evidence, why, fixes)
 
 
 def advice(code: str, address: str, evidence: str, why: str, *fixes: Step) -> Diagnosis:
-    """It could be better."""
+    """Make a finding of a possible improvement."""
     return Diagnosis(Severity.ADVICE, code, address, evidence, why, fixes)
 
 
 def in_order(code: str, address: str, evidence: str, why: str) -> Diagnosis:
-    """It was looked at, and is as it should be."""
+    """Make a finding of a check that is in order."""
     return Diagnosis(Severity.OK, code, address, evidence, why)
 
 
 def worst_first(found: Iterable[Diagnosis]) -> list[Diagnosis]:
-    """The worst first, then by address."""
-    # What is broken stops several checks with the same words.
+    """Return the findings in order, the worst first, then by address."""
+    # One defect may stop several checks with the same words.
     distinct = dict.fromkeys(found)
     return sorted(distinct, key=lambda one: (ORDER.index(one.severity), one.address, one.code))

@@ -1,6 +1,6 @@
-"""Changes by which less is kept than before: what is there may go at once, for good.
+"""Changes that make the store keep less: messages may go at once, for good.
 
-Each setting says itself what may go where it is lowered; here stands when it is in force.
+Each setting says what may go when it is lowered; here stands when it is in force.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from store.model.topics import TopicConfig
 
 Config = TypeVar("Config", bound=NamedTuple)
 
-# What brings a limit into force that is not changed itself.
+# The setting that brings a limit into force without changing the limit itself.
 _SWITCHES = {
     "retention": "cleanup",
     "retention_bytes": "cleanup",
@@ -26,7 +26,7 @@ _SWITCHES = {
 
 
 def topic_settings_that_discard(before: TopicConfig, after: TopicConfig) -> dict[str, str]:
-    """Find the settings of a topic by which less is kept, and say what may go for each."""
+    """Find the settings of a topic that keep less than before, and say what may go for each."""
     less = _lowered(before, after, _topic_in_force)
     if "compact" in after.cleanup and "compact" not in before.cleanup:
         less["cleanup"] = settings_of(TopicConfig)["cleanup"].discards or ""
@@ -42,10 +42,10 @@ def _topic_in_force(config: TopicConfig) -> TopicConfig:
 def queue_settings_that_discard(
     before: QueueConfig, after: QueueConfig, messages: int, size: int
 ) -> dict[str, str]:
-    """Find the settings of a queue by which less is kept, and say what may go for each.
+    """Find the settings of a queue that keep less than before, and say what may go for each.
 
-    `messages` and `size`, in bytes, are what is in it. A time to live is given to messages when
-    they are sent, so a shorter one takes nothing away.
+    `messages` and `size`, in bytes, are its present contents. A time to live is given to messages
+    when they are sent, so a shorter one takes nothing away.
     """
     return _lowered(before, after, partial(_queue_in_force, messages=messages, size=size))
 

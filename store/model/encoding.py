@@ -1,4 +1,4 @@
-"""What callers give, turned into what the columns hold; limits are checked here."""
+"""Arguments of callers, encoded as the columns hold them; limits are checked here."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from store.model.topics import Headers, HeaderValue, NewRecord, Seconds, Timesta
 MOST_HEADERS = 64
 LARGEST_HEADER = 8 << 10
 MOST_PARTITIONS = 10_000
-# What a column of SQLite holds.
+# The value types of SQLite's columns.
 _LARGEST_NUMBER = 2**63 - 1
 DISTANT_FUTURE = 253_402_300_800_000  # the year 10000
 _PARTS = [attrgetter(name) for name in ("value", "key", "headers", "timestamp", "partition")]
@@ -22,7 +22,7 @@ Given = TypeVar("Given")
 
 
 class Encoded(NamedTuple):
-    """A record in the form of its columns; `size` is the bytes of all three together."""
+    """A record as its columns hold it; `size` is the bytes of all three together."""
 
     value: bytes | None
     key: bytes | None
@@ -31,16 +31,16 @@ class Encoded(NamedTuple):
 
     @classmethod
     def stored(cls, value: bytes | None, key: bytes | None, headers: str | None) -> "Encoded":
-        """A record from the columns of another one, to be stored anew."""
+        """Return a record from stored columns, to be stored anew."""
         return cls(value, key, headers, len(value or b"") + len(key or b"") + len(headers or ""))
 
 
 class Batch(NamedTuple):
-    """Records or messages column by column; a column in which nothing stands is `None`.
+    """Records or messages column by column; an empty column is `None`.
 
     A timestamp `None` means now. The last four are for messages: `delays` are in milliseconds, and
-    `expires` is wall time. What is done to a whole column is done in C, and so takes a fraction of
-    the time.
+    `expires` is wall time. Work on a whole column is done in C, and so takes a fraction of the
+    time.
     """
 
     values: Sequence[bytes | None]
@@ -55,14 +55,14 @@ class Batch(NamedTuple):
     expires: Sequence[int | None] | None = None
 
     def chosen(self, indexes: Sequence[int]) -> "Batch":
-        """Some of the records, or all of them, in this order."""
+        """Return some of the records, or all of them, in this order."""
         if len(indexes) == len(self.values):
             return self
         return Batch._make(column and [column[index] for index in indexes] for column in self)
 
 
 def encode_batch(given: Sequence[NewRecord | bytes | str]) -> Batch:
-    """Records, or values that are records without anything else, as `encode_columns` does."""
+    """Encode records, or bare values, as `encode_columns` does."""
     if len(given) == 1:
         one = _as_record(given[0])
         return encode_one(one.value, one.key, one.headers, one.timestamp, one.partition)
@@ -89,7 +89,9 @@ def encode_columns(
     timestamps: Sequence[Any] | None = None,
     partitions: Sequence[Any] | None = None,
 ) -> Batch:
-    """Records as their columns hold them; raises `BadInput` for what they can't."""
+    """Return records as their columns hold them; raises `BadInput` for ones that can't be
+    stored.
+    """
     values = _encode_column(values, "value")
     sizes = _lengths(values)
     if keys:
@@ -110,7 +112,7 @@ def encode_one(
     timestamp: Timestamp | None,
     partition: int | None = None,
 ) -> Batch:
-    """What `encode_columns` makes of a single record, with which columns save nothing."""
+    """Encode a single record as `encode_columns` does, where columns would save nothing."""
     value = encode_bytes(value, "value")
     size = 0 if value is None else len(value)
     keys = texts = None
@@ -125,7 +127,7 @@ def encode_one(
 
 
 def present(columns: Iterable[Sequence[Any]]) -> list[Any]:
-    """The columns, `None` instead of one in which there is nothing."""
+    """Return the columns, `None` instead of an empty one."""
     return [None if column.count(None) == len(column) else column for column in columns]
 
 
@@ -138,14 +140,14 @@ def _encode_column(column: Sequence[Any], what: str) -> Sequence[bytes | None]:
 def _lengths(column: Sequence[bytes | str | None]) -> list[int]:
     try:
         return list(map(len, column))  # type: ignore[arg-type]
-    except TypeError:  # None is among them
+    except TypeError:  # no key is among them
         return [len(each or b"") for each in column]
 
 
 def first_bad(
     check: Callable[[Sequence[Given]], object], given: Sequence[Given], error: BadInput
 ) -> BadInput:
-    """What to raise for a batch that `check` refused: for the first that it refuses by itself."""
+    """Return the error for a batch that `check` refused: that of its first bad item."""
     for index, each in enumerate(given):
         try:
             check([each])
@@ -155,7 +157,7 @@ def first_bad(
 
 
 def encode_bytes(given: bytes | str | None, what: str) -> bytes | None:
-    """Bytes as they are, text as UTF-8; raises `BadInput` for anything else."""
+    """Return bytes as they are, text as UTF-8; raises `BadInput` for anything else."""
     if given is None or type(given) is bytes:
         return given
     if isinstance(given, str):
@@ -169,7 +171,9 @@ def encode_bytes(given: bytes | str | None, what: str) -> bytes | None:
 
 
 def encode_headers(headers: Headers | None) -> str | None:
-    """Headers as a JSON object in ASCII; raises `BadInput` past 64 headers or 8 KiB for one."""
+    """Return headers as a JSON object in ASCII; raises `BadInput` past 64 headers or 8 KiB for
+    one.
+    """
     if not headers:
         return None
     if not isinstance(headers, Mapping):
@@ -188,7 +192,7 @@ def _check_header(name: object, value: HeaderValue) -> None:
         raise BadInput(f"a header's name must be text, not {type(name).__name__}")
     text = name + value if isinstance(value, str) else name
     if not text.isascii():
-        # JSON would take half of a surrogate pair, and write it where nothing could read it.
+        # JSON would accept half of a surrogate pair, and write it unreadably.
         encode_bytes(text, f"header {name}")
     if value is not None and not isinstance(value, str | int | float):
         raise BadInput(
@@ -204,7 +208,7 @@ def _check_header(name: object, value: HeaderValue) -> None:
 
 
 def decode_headers(text: str | None) -> dict[str, HeaderValue]:
-    """The headers of a stored record."""
+    """Return the headers of a stored record."""
     if text is None:
         return {}
     import json
@@ -214,27 +218,27 @@ def decode_headers(text: str | None) -> dict[str, HeaderValue]:
 
 
 def given_list(given: Iterable[Given], what: str) -> list[Given]:
-    """What was given, once for all; raises `BadInput` when it is one thing instead of several."""
+    """Return the argument as a list; raises `BadInput` for one thing instead of several."""
     if isinstance(given, Iterable) and not isinstance(given, bytes | str):
         return list(given)
     raise BadInput(f"{what} are given as a list, not as {type(given).__name__}")
 
 
 def check_column(column: Sequence[object], kinds: type | UnionType, what: str) -> None:
-    """Raise `BadInput` unless all in it are of these kinds."""
+    """Raise `BadInput` unless all values are of these kinds."""
     for kind in set(map(type, column)):
         if not issubclass(kind, kinds):
             raise BadInput(f"{what}, not {kind.__name__}")
 
 
 def check_text(given: object, what: str) -> None:
-    """Raise `BadInput` unless it is text or nothing."""
+    """Raise `BadInput` unless the value is text or `None`."""
     if given is not None and not isinstance(given, str):
         raise BadInput(f"{what} is text, not {type(given).__name__}")
 
 
 def check_whole(given: object, what: str, least: int = 0) -> None:
-    """Raise `BadInput` unless it is a whole number of at least `least`."""
+    """Raise `BadInput` unless the value is a whole number of at least `least`."""
     if not isinstance(given, int) or given < least:
         raise BadInput(f"{what} must be a whole number from {least} up, not {given!r}")
 
@@ -250,7 +254,7 @@ def check_partitions(partitions: int) -> None:
 
 
 def milliseconds(given: Seconds, what: str) -> int:
-    """A length of time in whole milliseconds, never shorter than given; raises `BadInput`."""
+    """Return a duration in whole milliseconds, rounded up; raises `BadInput`."""
     seconds = in_seconds(given, what)
     if not 0 <= seconds * 1000 <= DISTANT_FUTURE:
         raise BadInput(f"{what} can't be {seconds} seconds")
@@ -258,7 +262,7 @@ def milliseconds(given: Seconds, what: str) -> int:
 
 
 def encode_timestamp(given: Timestamp | None) -> int | None:
-    """Unix milliseconds from a datetime, an int of milliseconds or a float of seconds."""
+    """Return Unix milliseconds of a datetime, an int of milliseconds or a float of seconds."""
     if given is None or type(given) is int:
         moment = given
     elif isinstance(given, datetime):
@@ -273,7 +277,7 @@ def encode_timestamp(given: Timestamp | None) -> int | None:
 
 
 def _cut_off(seconds: float) -> int:
-    # As the clock does it, but for what a float of seconds can't tell apart.
+    # Rounds as the clock does, except below the precision of a float of seconds.
     return round(seconds * 1_000_000) // 1000
 
 

@@ -1,14 +1,14 @@
-"""Everything that can go wrong in a store, as one small tree.
+"""Every error of a store, as one small tree.
 
-The seven families below `MqError` are the exit codes of the command line; a class below a
-family only narrows what went wrong. A message names the thing and its address, a hint the way out.
+The seven families below `MqError` are the exit codes of the command line; a class below a family
+only narrows the cause. A message names the thing and its address, a hint the way out.
 """
 
 import errno
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-"""The system's numbers for a file system or a quota that is exhausted."""
+"""The system's error numbers for an exhausted file system or quota."""
 _TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
 FEWER_FILES = "close some, or raise the limit: ulimit -n"
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -25,12 +25,12 @@ class MqError(Exception):
         self.failures: dict[str, MqError] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Not made anew by `__init__`, which may take other arguments: workers hand errors on.
+        # Don't make it anew by `__init__`, which may take other arguments: workers hand errors on.
         return _unpickled, (type(self), self.args), self.__dict__
 
     @property
     def message(self) -> str:
-        """One line that says what failed."""
+        """One line that says which call failed, and why."""
         return str(self.args[0])
 
 
@@ -39,7 +39,7 @@ def _unpickled(kind: type[MqError], args: tuple[object, ...]) -> MqError:
 
 
 class BadInput(MqError):
-    """What was given can't be used: a wrong name, number, setting or form."""
+    """The arguments can't be used: a wrong name, number, setting or form."""
 
     code = "bad_input"
 
@@ -53,13 +53,13 @@ class BadRecord(BadInput):
 
 
 class NotFound(MqError):
-    """The thing that was named does not exist."""
+    """The named thing does not exist."""
 
     code = "not_found"
 
 
 class Unroutable(NotFound):
-    """No binding leads a message that was published as mandatory anywhere."""
+    """A message was published as mandatory, and no binding leads it anywhere."""
 
     code = "unroutable"
 
@@ -77,7 +77,7 @@ class Exists(Conflict):
 
 
 class LeaseLost(Conflict):
-    """Somebody else has leased the message since."""
+    """Another reader has leased the message since."""
 
     code = "lease_lost"
 
@@ -149,7 +149,7 @@ class StoreUnusable(MqError):
 
 
 class Damaged(StoreUnusable):
-    """The store contains something that mq did not write, or lacks something that it wrote."""
+    """The store contains data that mq did not write, or lacks data that it wrote."""
 
     code = "damaged"
 
@@ -178,7 +178,9 @@ class NewerStore(StoreUnusable):
 
 
 def from_system(error: OSError, failure: str) -> MqError:
-    """What an error of the system means; `failure` says what could not be done, and to what."""
+    """Return the error for an error of the system; `failure` says what could not be done, and to
+    what.
+    """
     message = f"{failure}: {error.strerror or error}"
     if error.errno in NO_ROOM:
         return StoreFull(message, hint="free disk space; mq doctor says how")
@@ -192,15 +194,15 @@ def from_system(error: OSError, failure: str) -> MqError:
 
 
 def is_too_many_files(error: OSError) -> bool:
-    """Whether this process, or the machine, has as many files open as it may have."""
+    """Return whether this process, or the machine, has reached its limit of open files."""
     return error.errno in _TOO_MANY_FILES
 
 
 def is_of_machine(error: OSError) -> bool:
-    """Whether the machine is short of room, of descriptors or of a sound disk."""
+    """Return whether the machine is short of disk space, of descriptors or of a sound disk."""
     return error.errno in NO_ROOM or error.errno == errno.EIO or is_too_many_files(error)
 
 
 def secondary_to(error: BaseException | None) -> AbstractContextManager[None]:
-    """A block of cleaning up: what fails in it is told only where no error came before."""
+    """Return a block of cleaning up: its errors are reported only if none came before."""
     return nullcontext() if error is None else suppress(Exception)

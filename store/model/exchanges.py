@@ -19,7 +19,7 @@ LONGEST_KEY = 255
 
 
 class Exchange(NamedTuple):
-    """An exchange; `alternate` is where goes what none of its bindings matches.
+    """An exchange; `alternate` gets the messages that none of its bindings matches.
 
     `bindings` counts those that lead out of it, `created` is Unix milliseconds.
     """
@@ -54,7 +54,9 @@ class Binding:
     alternate: bool = False
 
     def is_same(self, key: str, headers: Mapping[str, HeaderValue], match: str) -> bool:
-        """Whether it compares the same; headers that differ in type, as 1 and true, do not."""
+        """Return whether it compares the same; headers that differ in type, as 1 and true, do
+        not.
+        """
         return (self.key, self.match, _typed(self.headers)) == (key, match, _typed(headers))
 
     @property
@@ -83,7 +85,7 @@ class Unmatched(NamedTuple):
 
 
 class RouteExplanation(NamedTuple):
-    """Where a message would go, and which bindings on the way keep it from going elsewhere."""
+    """The destinations of a message, and the bindings on the way that did not match."""
 
     routes: tuple[Route, ...]
     unmatched: tuple[Unmatched, ...]
@@ -109,7 +111,7 @@ def check_binding(key: str, headers: Headers | None, match: str) -> None:
 
 
 def checked_key(key: str) -> str:
-    """A binding key; raises `BadInput` for one that can't be."""
+    """Return a binding key; raises `BadInput` for one that can't be."""
     if not isinstance(key, str):
         raise BadInput(f"a binding key must be text, not {type(key).__name__}")
     try:
@@ -122,14 +124,14 @@ def checked_key(key: str) -> str:
 
 
 def checked_match(match: str) -> str:
-    """A way to match headers; raises `BadInput` for another word."""
+    """Return a way to match headers; raises `BadInput` for another word."""
     if match not in MATCHES:
         raise BadInput(f"not a way to match: {match!r}", hint="one of " + ", ".join(MATCHES))
     return match
 
 
 def binding_arguments(headers: Headers | None) -> str:
-    """The headers of a binding as text, the same for the same headers; raises `BadInput`."""
+    """Return the headers of a binding as text, the same for the same headers; raises `BadInput`."""
     encode_headers(headers)
     if "x-match" in (headers or {}):
         raise BadInput("x-match is not a header here", hint="say how to match: --match any")
@@ -137,7 +139,9 @@ def binding_arguments(headers: Headers | None) -> str:
 
 
 def routing_key(key: bytes | None) -> str:
-    """A message's key as a routing key: none is the empty one; raises `BadInput` over 255 bytes."""
+    """Return a message's key as a routing key: none is the empty one; raises `BadInput` over 255
+    bytes.
+    """
     if key is None:
         return ""
     if len(key) > LONGEST_KEY:

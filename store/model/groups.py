@@ -1,4 +1,6 @@
-"""The values that consumer groups take and give. All are frozen; times are Unix milliseconds."""
+"""The values of consumer groups: arguments and results. All are frozen; times are Unix
+milliseconds.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple, TypedDict
@@ -9,16 +11,16 @@ from store.model.topics import Seconds
 
 
 class GroupConfig(NamedTuple):
-    """The settings of a consumer group; lengths of time in milliseconds.
+    """The settings of a consumer group; durations in milliseconds.
 
-    `below_start` is what happens when retention removed the committed offset (Kafka:
-    auto.offset.reset); `max_lag` and `max_lag_time` are its objectives.
+    `below_start` decides when retention removed the committed offset (Kafka: auto.offset.reset);
+    `max_lag` and `max_lag_time` are its objectives.
     """
 
     assignor: Annotated[
         str,
         word(
-            "How partitions are shared out among the members.",
+            "Assignment of partitions to members.",
             (
                 "cooperative-sticky",
                 "range",
@@ -29,7 +31,7 @@ class GroupConfig(NamedTuple):
     below_start: Annotated[
         str,
         word(
-            "Where to go on when the committed offset was removed from the log.",
+            "Position after retention removed the committed offset.",
             (
                 "earliest",
                 "latest",
@@ -37,15 +39,13 @@ class GroupConfig(NamedTuple):
             ),
         ),
     ] = "earliest"
-    retention: Annotated[int, duration("How long an empty group keeps its offsets.", least=1)] = (
-        7 * 86_400_000
-    )
-    max_lag: Annotated[
-        int | None, count("Objective: the most records to be behind by.", nothing="none")
-    ] = None
+    retention: Annotated[
+        int, duration("Time for which an empty group keeps its offsets.", least=1)
+    ] = 7 * 86_400_000
+    max_lag: Annotated[int | None, count("Objective: most records behind.", nothing="none")] = None
     max_lag_time: Annotated[
         int | None,
-        duration("Objective: the longest time to be behind by.", nothing="none", least=1),
+        duration("Objective: longest time behind.", nothing="none", least=1),
     ] = None
     max_deliveries: Annotated[
         int | None,
@@ -59,7 +59,7 @@ class GroupConfig(NamedTuple):
     dlq: Annotated[
         str | None,
         text(
-            "Where records go that keep failing.",
+            "Queue for records that keep failing.",
             "QUEUE",
             nothing="none",
             column="mq_readers.dead_letter_to",
@@ -78,7 +78,7 @@ def check_group(config: GroupConfig) -> None:
 
 
 class GroupSettings(TypedDict, total=False):
-    """The settings of a consumer group as callers give them: lengths of time in seconds."""
+    """The settings of a consumer group as callers give them: durations in seconds."""
 
     assignor: str
     below_start: str
@@ -90,10 +90,10 @@ class GroupSettings(TypedDict, total=False):
 
 
 class Lag(NamedTuple):
-    """How far one group is behind in one partition.
+    """The lag of one group in one partition.
 
-    `committed` is the next offset to read, `None` before the first commit. `lag_seconds` is the
-    age of the oldest unread record. `lag_bytes` is exact for short lags and an estimate from the
+    `committed` is the next offset to read, `None` before the first commit. `lag_seconds` is the age
+    of the oldest unread record. `lag_bytes` is exact for short lags and an estimate from the
     partition's mean record size for long ones. `trend` is by how many records per second the lag
     grew during the last minute; below 0 it shrank.
     """
@@ -149,7 +149,7 @@ class GroupStatus(NamedTuple):
 
 
 class OffsetChange(NamedTuple):
-    """One row of a reset: where a group stands in a partition, and where it would stand.
+    """One row of a reset: a group's present offset in a partition, and its new one.
 
     `None` is no commit.
     """
@@ -164,7 +164,7 @@ class OffsetChange(NamedTuple):
 
     @property
     def change(self) -> int | None:
-        """How many offsets forward (positive: skipped) or back (negative: read again)."""
+        """The offsets forward (positive: skipped) or back (negative: read again)."""
         before = self.start if self.current is None else self.current
         return None if self.new is None else self.new - before
 

@@ -1,4 +1,4 @@
-"""Dead letters grouped by what they have in common, so that a thousand failures read as three."""
+"""Dead letters grouped by a common property, so that a thousand failures read as three."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from store.model.messages import Message
 
 
 class Field(StrEnum):
-    """What dead letters are grouped by."""
+    """A property by which dead letters are grouped."""
 
     REASON = "reason"
     SOURCE = "source"
@@ -38,8 +38,8 @@ _UNIT = (
     r"(?:[num\u00b5]?s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?"
     r"|milliseconds?|microseconds?|nanoseconds?|weeks?|[kmgt]?i?b|bytes?)"
 )
-# What differs from one failure to the next of the same kind; at one place the first one counts. A
-# repetition that may fail is bounded or possessive, so that no error takes long.
+# The parts that differ between failures of the same kind; the first alternative wins. A repetition
+# that may fail is bounded or possessive, so that no error takes long.
 _VARIABLE_PARTS = [
     # An apostrophe inside a word neither opens nor closes a quotation.
     r"(?P<quoted>(?<![^\W_])[bru]{0,2}(?:'(?:\\.|[^'\\\n]|(?<=\w)'(?=\w))*'(?!\w)"
@@ -59,7 +59,7 @@ _VARIABLE_PARTS = [
     r"\b(?=[\w-]{0,99}[a-z]\d)(?=[\w-]{0,99}\d[a-z])(?=[\w-]{0,99}(?-i:[A-Z]))"
     r"(?=[\w-]{0,99}(?-i:[a-z]))"
     r"[\w-]{16,}",
-    # Letters alone are a word, unless no word is made of them.
+    # Letters alone are a word, unless no word consists of them.
     r"(?<![^\W_])[a-f]{7,}(?![^\W_])",
     r"(?<![^\W\d_])[^\W\d_]*+\d[^\W_]*+",
 ]
@@ -68,15 +68,15 @@ _JOINED = r"(?<![\w)\]])[+-](?=…)|(?<=…)(?:[.:+-]|,\s?)(?=[+-]?…)"
 
 @cache
 def _variable_part() -> re.Pattern[str]:
-    # Compiling it takes as long as all else that a start of mq does in the store.
+    # Compiling it takes as long as all other work of a start in the store.
     return re.compile("|".join(_VARIABLE_PARTS), re.I)
 
 
 def normalise_error(error: str) -> str:
-    """An error with `…` for what differs each time: numbers, ids, times, sizes and quoted parts.
+    """Return an error with `…` for its variables: numbers, ids, times, sizes and quoted parts.
 
-    Whatever contains a digit is taken for a variable, to the end of the word: `30s` and `250ms`,
-    `6f96` and `face12` are the same. Lists of such are one, however long.
+    A word that contains a digit is a variable, to its end: `30s` and `250ms`, `6f96` and `face12`
+    are the same. A list of variables is one, however long.
     """
     text = _variable_part().sub(_stand_in, error[:_LONGEST_READ])
     text = re.sub("…{2,}", _VARIABLE, re.sub(_JOINED, "", text))
@@ -88,7 +88,7 @@ def _stand_in(found: re.Match[str]) -> str:
 
 
 def group(letters: Iterable[Message], field: Field) -> list[LetterGroup]:
-    """The groups, largest first; those of one size in the order of their first death."""
+    """Return the groups, largest first; those of one size in the order of their first death."""
     groups: dict[str | None, LetterGroup] = {}
     for letter in letters:
         if letter.dead is not None:

@@ -1,4 +1,4 @@
-"""What looking after a store tells: its state, and what was removed or found. All are frozen."""
+"""The values of maintenance: the state of a store, removals and findings. All are frozen."""
 
 from collections.abc import Callable
 from typing import Annotated, NamedTuple
@@ -6,11 +6,11 @@ from typing import Annotated, NamedTuple
 from store.model.settings import DURABILITIES, size, word
 
 Progress = Callable[[int, int], None]
-"""Is told now and then how much of how much is done."""
+"""A callback for progress: the number done, and the total."""
 
 
 class TrimResult(NamedTuple):
-    """What trimming did, or would do, to one partition."""
+    """The result of trimming one partition, or of its dry run."""
 
     topic: str
     partition: int
@@ -21,7 +21,7 @@ class TrimResult(NamedTuple):
 
 
 class CompactionResult(NamedTuple):
-    """What compacting removed from one partition; `end` is how far the compaction saw."""
+    """The result of compacting one partition; `end` is how far the compaction looked."""
 
     topic: str
     partition: int
@@ -42,7 +42,7 @@ class StoreConfig(NamedTuple):
 
 
 class StoreStatus(NamedTuple):
-    """The store as a whole; sizes in bytes. `wal_bytes` is what the write-ahead log takes."""
+    """The store as a whole; sizes in bytes. `wal_bytes` is the size of the write-ahead log."""
 
     path: str
     schema: int
@@ -62,19 +62,19 @@ class StoreStatus(NamedTuple):
 
     @property
     def config(self) -> StoreConfig:
-        """Its settings."""
+        """The store's settings."""
         return StoreConfig(self.durability, self.max_bytes)
 
 
 class Finding(NamedTuple):
-    """Something that `verify` found wrong: where, and what."""
+    """A problem that `verify` found: its place, and a description."""
 
     address: str
     problem: str
 
 
 class Lost(NamedTuple):
-    """Something that a salvage could not copy: where it was, what it was, and why."""
+    """A loss of a salvage: the address, the kind, and the reason."""
 
     address: str
     kind: str
@@ -82,16 +82,16 @@ class Lost(NamedTuple):
 
 
 class Salvaged(NamedTuple):
-    """What a salvage copied, in records and messages, and all that it could not."""
+    """The result of a salvage: the records and messages copied, and the losses."""
 
     records: int
     lost: list[Lost]
 
 
 class Contents(NamedTuple):
-    """What is in the file of a store: its size in bytes, counts, and the newest record's time.
+    """The contents of a store's file: its size in bytes, counts, and the newest record's time.
 
-    The time is wall time in milliseconds, 0 where there never was a record.
+    The time is wall time in milliseconds, 0 if there never was a record.
     """
 
     bytes: int
@@ -102,14 +102,14 @@ class Contents(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """So many commits are missing; the wall time is that of the last one before them, or later."""
+    """A number of missing commits; the wall time is that of the last one before them, or later."""
 
     commits: int
     since: int
 
 
 def describe_loss(loss: Loss) -> str:
-    """A loss in words."""
+    """Return a loss in words."""
     from store.model.text import counted, format_time
 
     are = "is" if loss.commits == 1 else "are"

@@ -1,4 +1,4 @@
-"""The values that queues take and give. All are frozen; times are Unix milliseconds."""
+"""The values of queues: arguments and results. All are frozen; times are Unix milliseconds."""
 
 from collections.abc import Iterable
 from itertools import repeat
@@ -43,7 +43,7 @@ class NewMessage(NamedTuple):
 
 
 class MessageId(NamedTuple):
-    """What a send was stored as; a `duplicate` has the id and sequence of the first send."""
+    """The result of a send; a `duplicate` has the id and sequence of the first send."""
 
     queue: str
     id: str
@@ -55,9 +55,9 @@ class MessageId(NamedTuple):
 
     @classmethod
     def run(cls, queue: str, ids: Iterable[str], sequences: Iterable[int]) -> "list[MessageId]":
-        """What new messages of a queue were stored as."""
+        """Return the ids of new messages of a queue, in a row."""
         fields = zip(repeat(queue), ids, sequences, repeat(False))
-        # What `_make` does, without a call of Python for each.
+        # Same as `_make`, without a call of Python for each.
         return list(map(tuple.__new__, repeat(cls), fields))
 
 
@@ -65,8 +65,8 @@ class Message(NamedTuple):
     """A message of a queue.
 
     `deliveries` runs on through dead-lettering; `redelivered` says whether this queue delivered it
-    before. `receipt`, `lease_expires` and `holder` are set on messages leased by this call. One
-    that is `damaged` has neither key, headers nor value, but what stands in their places.
+    before. `receipt`, `lease_expires` and `holder` are set on messages leased by this call. A
+    `damaged` one has neither key, headers nor value, but the bytes in their places.
     """
 
     queue: str
@@ -94,53 +94,54 @@ class Message(NamedTuple):
 
     @property
     def came(self) -> int:
-        """When it was first sent, in Unix milliseconds: its timestamp, if that can be.
+        """The time of the first send, in Unix milliseconds: its timestamp, if that is credible.
 
-        One that was ahead of the clock tells nothing; then it is when the message came.
+        A timestamp ahead of the clock says nothing; then it is the arrival.
         """
         return self.timestamp
 
 
 class MisdatedMessage(Message):
-    """A message whose timestamp was ahead of the clock when it came."""
+    """A message whose timestamp was ahead of the clock on arrival."""
 
     came_at: int
 
     @property
     def came(self) -> int:
-        """When it came, in Unix milliseconds."""
-        # A copy with other fields does not know.
+        """The time of arrival, in Unix milliseconds."""
+        # A copy with other fields does not know it.
         return getattr(self, "came_at", self.timestamp)
 
 
 class QueueConfig(NamedTuple):
-    """The settings of a queue; lengths of time in milliseconds, sizes in bytes.
+    """The settings of a queue; durations in milliseconds, sizes in bytes.
 
-    Names and defaults follow SQS where it has the setting, else RabbitMQ. `priorities` N means
-    levels 0 to N - 1. `wait` is how long a receive waits that does not say so itself.
-    `dlq` is a queue or `exchange:NAME`, to which `dlq_key` is the routing key instead of the
-    message's own. `redrive_allow` says whose DLQ this queue may be: all, none, or names.
+    Names and defaults follow SQS where it has the setting, otherwise RabbitMQ. `priorities` N means
+    levels 0 to N - 1. `wait` is the default wait of a receive. `dlq` is a queue or `exchange:NAME`,
+    to which `dlq_key` is the routing key instead of the message's own. `redrive_allow` says which
+    queues may use this one as their DLQ: all, none, or names.
     """
 
-    fifo: Annotated[bool, flag("Keep the order within each message group.")] = False
+    fifo: Annotated[bool, flag("Order within each message group.")] = False
     lease: Annotated[
         int,
         duration(
-            "How long a received message stays leased.",
+            "Lease duration of a received message.",
             column="mq_readers.lease",
             most=LONGEST_TIME,
         ),
     ] = 30_000
     delay: Annotated[
-        int, duration("How long a new message waits before delivery.", most=LONGEST_TIME)
+        int, duration("Wait of a new message before its delivery.", most=LONGEST_TIME)
     ] = 0
     retention: Annotated[
-        int, duration("How long messages are kept.", least=1, most=LONGEST_TIME, discards=OLDER)
+        int,
+        duration("Time for which messages are kept.", least=1, most=LONGEST_TIME, discards=OLDER),
     ] = 4 * DAY
     max_deliveries: Annotated[
         int | None,
         count(
-            "How often a message is delivered at most; 5 where --dlq is given.",
+            "Most deliveries of a message; 5 with --dlq.",
             nothing="none",
             column="mq_readers.max_deliveries",
             least=1,
@@ -150,7 +151,7 @@ class QueueConfig(NamedTuple):
     dlq: Annotated[
         str | None,
         text(
-            "Where messages go that used that up, or that are rejected.",
+            "Queue or exchange:NAME for exhausted and rejected messages.",
             "QUEUE|exchange:NAME",
             nothing="none",
             column="mq_readers.dead_letter_to",
@@ -159,7 +160,7 @@ class QueueConfig(NamedTuple):
     dlq_key: Annotated[
         str | None,
         text(
-            "The key by which the exchange routes them, instead of their own.",
+            "Routing key for the exchange, instead of their own.",
             "KEY",
             nothing="none",
             column="mq_readers.dead_letter_key",
@@ -168,87 +169,76 @@ class QueueConfig(NamedTuple):
     drop_exhausted: Annotated[
         bool,
         flag(
-            "Drop messages that used up their deliveries where there is no DLQ.",
+            "Drop of exhausted messages without a DLQ.",
             column="mq_readers.drop_exhausted",
         ),
     ] = False
     retry_delays: Annotated[
         tuple[int, ...],
-        durations("What a failed delivery waits before delivery 2, 3, 4 …; the last repeats."),
+        durations("Waits before delivery 2, 3, 4 …; the last repeats."),
     ] = ()
     dedup: Annotated[
         int | None,
         duration(
-            "How long a deduplication id is remembered (5m).",
+            "Time for which a deduplication id is remembered (5m).",
             nothing="none",
             column="dedup_window",
             least=1,
         ),
     ] = None
-    content_dedup: Annotated[bool, flag("Without a deduplication id, the value's hash is it.")] = (
-        False
-    )
-    dedup_scope: Annotated[
-        str, word("Within what a deduplication id is unique.", ("queue", "group"))
-    ] = "queue"
+    content_dedup: Annotated[bool, flag("The value's hash as default deduplication id.")] = False
+    dedup_scope: Annotated[str, word("Scope of a deduplication id.", ("queue", "group"))] = "queue"
     priorities: Annotated[
-        int, count("Levels 0 to N-1, the highest is delivered first.", least=1, most=256)
+        int, count("Number of levels; the highest is delivered first.", least=1, most=256)
     ] = 1
     ttl: Annotated[
         int | None,
         duration(
-            "How long a message may wait; then it is dead-lettered or, without a DLQ, dropped.",
+            "Longest wait; then to the DLQ or, without one, dropped.",
             nothing="none",
             most=LONGEST_TIME,
         ),
     ] = None
     max_length: Annotated[
         int | None,
-        count("How many messages may wait, leased ones aside.", nothing="none", discards=BEYOND),
+        count("Most waiting messages, without leased ones.", nothing="none", discards=BEYOND),
     ] = None
     max_bytes: Annotated[
         int | None,
-        size("How many bytes may wait, leased ones aside.", nothing="none", discards=BEYOND),
+        size("Most waiting bytes, without leased messages.", nothing="none", discards=BEYOND),
     ] = None
     overflow: Annotated[
         str,
         word(
-            "Past that: the next to be delivered goes (to the DLQ if there is one), the new one is"
-            " refused, or the new one goes to the DLQ.",
+            "Message that leaves past that: next delivery, refused send, dead-lettered send.",
             ("drop-head", "reject", "dead-letter"),
         ),
     ] = "drop-head"
     single_active: Annotated[
-        bool, flag("One reader at a time receives; the next takes over when it is gone.")
+        bool, flag("One receiving reader at a time, the others standing by.")
     ] = False
-    fair: Annotated[
-        bool, flag("A message group with much in flight does not hold up the others.")
-    ] = False
+    fair: Annotated[bool, flag("Turns for message groups with little in flight.")] = False
     redrive_allow: Annotated[
-        str, text("Which queues may have this one as DLQ.", "all|none|QUEUE,…", many=True)
+        str, text("Queues that may have this one as DLQ.", "all|none|QUEUE,…", many=True)
     ] = "all"
     chaos: Annotated[
         str | None,
         text(
-            "Misbehave as SQS may, to test consumers:"
+            "Misbehaviour as of SQS, to test consumers:"
             " duplicate=5%,reorder=10,delay=200ms,throttle=300/s,seed=N.",
             "KIND=…,…",
             nothing="none",
         ),
     ] = None
-    wait: Annotated[
-        int, duration("How long a receive waits that does not say so.", most=LONGEST_TIME)
-    ] = 0
+    wait: Annotated[int, duration("Default wait of a receive.", most=LONGEST_TIME)] = 0
     max_message: Annotated[
         int,
-        size(
-            "How large a message may be: key, headers, value together.", least=1, most=LARGEST_VALUE
-        ),
+        size("Largest message: key, headers, value together.", least=1, most=LARGEST_VALUE),
     ] = 1 << 20
 
 
 class QueueSettings(TypedDict, total=False):
-    """The settings of a queue as callers give them: lengths of time in seconds."""
+    """The settings of a queue as callers give them: durations in seconds."""
 
     fifo: bool
     lease: Seconds

@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One number, and what of."""
+    """One number, and its labels."""
 
     labels: Mapping[str, str]
     value: float
@@ -27,17 +27,17 @@ class Family:
 
     @property
     def sample_name(self) -> str:
-        """What the samples are called."""
+        """The name of the samples."""
         return f"{self.name}_total" if self.type == "counter" else self.name
 
     def add(self, value: float | None, **labels: str) -> None:
-        """Add a sample; what is not known has none."""
+        """Add a sample, except for an unknown value."""
         if value is not None:
             self.samples.append(Sample(labels, value))
 
 
 def to_openmetrics(metrics: Iterable[Family]) -> str:
-    """The metrics as OpenMetrics text, which Prometheus and its textfile collector read."""
+    """Return the metrics as OpenMetrics text, which Prometheus and its textfile collector read."""
     return "\n".join([*(line for family in metrics for line in _lines(family)), "# EOF\n"])
 
 

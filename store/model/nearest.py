@@ -1,15 +1,16 @@
-"""The known names nearest to one that is not known."""
+"""The known names nearest to an unknown one."""
 
 from collections.abc import Iterable
 
-# Above so many names those with the longest common beginning and end are compared alone.
+# Above so many names only those with the longest common beginning and end are compared.
 _MOST_COMPARED = 250
 
 
 def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
-    """Up to `most` known names that `word` may be a slip of, the nearest first; case is no slip.
+    """Return up to `most` known names that `word` may be a slip of, the nearest first; case is no
+    slip.
 
-    Of 100,000 names it takes 0.1 s or so, so it is for the way to an error alone.
+    Among 100,000 names it takes 0.1 s or so, so it is for the way to an error alone.
     """
     from difflib import get_close_matches
 
@@ -22,7 +23,7 @@ def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
-    """The hint for an unknown word: the nearest known one, `otherwise` where none is near."""
+    """Return the hint for an unknown word: the nearest known one, or `otherwise`."""
     near = nearest(word, known)
     return f"did you mean {near[0]}?" if near else otherwise
 
@@ -34,7 +35,9 @@ def _alike(word: str, names: Iterable[str]) -> list[str]:
 
 
 def _in_common(word: str, name: str) -> int:
-    """How long a beginning and an end two words share: all but one letter after one slip."""
+    """Return how long a common beginning and end two words have: all but one letter after one
+    slip.
+    """
     shorter = min(len(word), len(name))
     begin = 0
     while begin < shorter and word[begin] == name[begin]:

@@ -1,9 +1,9 @@
 """Regular expressions that a person typed: no search takes longer than `PATIENCE`.
 
 Python's engine tries every way to share a text among repetitions: `(a+)+$` on forty letters would
-take years. It can be stopped by a signal, for which it looks once in 4,096 steps, of which each may
-go over the whole text: often enough in a short text. A long one is searched in a process of its
-own, which the kernel ends.
+take years. A signal can stop it, for which it looks once in 4,096 steps, of which each may go over
+the whole text: often enough in a short text. A long one is searched in a process of its own, which
+the kernel ends.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FOUND, _NOT_FOUND, _NO_MEMORY = 0, 1, 2
 
 
 class TooSlow(BadInput):
-    """A pattern takes too long to be looked for."""
+    """The search for a pattern takes too long."""
 
 
 class Pattern:
@@ -38,7 +38,9 @@ class Pattern:
             raise BadInput(f"{text!r} is not a regular expression: {error}") from None
 
     def is_in(self, text: str, place: str) -> bool:
-        """Whether it matches anywhere in a text; raises `TooSlow`, which names the text's place."""
+        """Return whether it matches anywhere in a text; raises `TooSlow`, which names the text's
+        place.
+        """
         is_watched = threading.current_thread() is threading.main_thread()
         try:
             if is_watched and len(text) <= _SHORT:
@@ -63,7 +65,7 @@ class _Watch:
         self._is_set = False
 
     def search(self, pattern: re.Pattern[str], text: str) -> bool:
-        """Whether the pattern matches; `TimeoutError` after `PATIENCE`."""
+        """Return whether the pattern matches; `TimeoutError` after `PATIENCE`."""
         try:
             self._began = monotonic()
             if not self._is_set:
@@ -91,7 +93,7 @@ _watch = _Watch()
 
 
 def _search_apart(pattern: re.Pattern[str], text: str) -> bool:
-    """The same in a process of its own, which an alarm ends without asking it."""
+    """Search in a process of its own, which an alarm ends without its cooperation."""
     process = os.fork()
     if process == 0:
         _search_and_end(pattern, text)
@@ -111,7 +113,7 @@ def _search_apart(pattern: re.Pattern[str], text: str) -> bool:
 def _search_and_end(pattern: re.Pattern[str], text: str) -> None:
     status = _NO_MEMORY
     try:
-        # Whoever waits for the answer decides what a Ctrl-C means.
+        # The caller that waits for the answer decides about a Ctrl-C.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)

@@ -1,4 +1,4 @@
-"""Places in a log by word: `earliest`, `latest`, `last`, `committed`, a number, a time, `-N`."""
+"""Positions in a log by word: `earliest`, `latest`, `last`, `committed`, a number, a time, `-N`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _WORDS: dict[str, Kind] = {
 
 
 class Position(NamedTuple):
-    """A place in a partition. `number` is an offset, Unix milliseconds, or how many from the end.
+    """A position in a partition. `number` is an offset, Unix milliseconds, or how many from the
+    end.
 
-    A `time` is one of timestamps. `came` is when records came: the same, unless their timestamps
-    were ahead of the clock.
+    A `time` is one of timestamps. `came` is the arrival of records: the same, unless their
+    timestamps were ahead of the clock.
 
-    `latest` is after the newest record, `last` the newest record itself (RabbitMQ Streams: next
-    and last).
+    `latest` is after the newest record, `last` the newest record itself (RabbitMQ Streams: next and
+    last).
     """
 
     kind: Kind
@@ -36,8 +37,8 @@ class Position(NamedTuple):
 def parse_position(word: str, now: int, *, up: bool = False) -> Position:
     """Read an offset word; `now` is Unix milliseconds. Raises `BadInput`.
 
-    A time finer than a millisecond is cut off, with `up` rounded up: so that what lies at the
-    bound is not left out, whether reading begins or ends there.
+    A time finer than a millisecond is cut off, with `up` rounded up: so records at the bound are
+    included, whether reading begins or ends there.
     """
     if word in _WORDS:
         return Position(_WORDS[word])
@@ -54,7 +55,7 @@ def parse_position(word: str, now: int, *, up: bool = False) -> Position:
 
 
 def check_position(position: object) -> None:
-    """Raise `BadInput` for what is no position."""
+    """Raise `BadInput` for an invalid position."""
     if not isinstance(position, Position):
         raise BadInput(
             f"a position can't be {position!r}", hint='make one: parse_position("earliest", now)'
@@ -62,13 +63,14 @@ def check_position(position: object) -> None:
 
 
 class Shift(NamedTuple):
-    """So many offsets forward, or back when negative, from what is committed."""
+    """A number of offsets forward, or back when negative, from the committed one."""
 
     by: int
 
 
 Target = Position | Shift | Mapping[tuple[str, int], int | None]
-"""Where to: one place for all, a shift for all, or for each partition an offset or, with `None`,
-no commit, as before the first one."""
+"""The target of a reset: one position for all, a shift for all, or for each partition an offset or,
+with `None`, no commit.
+"""
 Scope = list[tuple[str, int | None]]
 """Topics, or single partitions of them."""

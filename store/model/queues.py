@@ -1,4 +1,4 @@
-"""What looking at queues tells of them. All are frozen; times are Unix milliseconds."""
+"""The values of queues as listings show them. All are frozen; times are Unix milliseconds."""
 
 from typing import NamedTuple
 
@@ -8,8 +8,8 @@ from store.model.messages import QueueConfig
 class QueueStatus(NamedTuple):
     """A queue with its settings and how many messages are in each state.
 
-    `oldest_seconds` is the age of the oldest message; `acknowledged` and `dropped` count what has
-    left for good since the queue was created.
+    `oldest_seconds` is the age of the oldest message; `acknowledged` and `dropped` count the
+    messages that have left for good since the queue was created.
     """
 
     name: str
@@ -24,16 +24,16 @@ class QueueStatus(NamedTuple):
     acknowledged: int
     dropped: int
     dead_letters: int
-    """How many of its messages are dead letters, of whatever queue, share or group."""
+    """How many of its messages are dead letters, of any queue, share or group."""
 
     @property
     def messages(self) -> int:
-        """How many messages are there, in whatever state."""
+        """The number of messages, in all states."""
         return self.ready + self.leased + self.delayed + self.blocked
 
 
 class LeaseStatus(NamedTuple):
-    """A message in somebody's hands; `expires` is Unix milliseconds."""
+    """A leased message; `expires` is Unix milliseconds."""
 
     address: str
     reader: str

@@ -1,4 +1,4 @@
-"""What a setting is: how it is written, what it may be, where it is stored, all in one row.
+"""A setting in one row: its notation, its bounds, its column.
 
 A thing's settings are the fields of its config, each `Annotated` with its `Setting`. Columns,
 options, keys of topology files, checks and documents come from these rows.
@@ -16,18 +16,18 @@ LONGEST_TIME = 10 * 365 * 86_400_000
 LARGEST_NUMBER = 2**63 - 1
 LARGEST_VALUE = 64 << 20
 DURABILITIES = ("full", "normal")
-# What may go at once where a setting is lowered.
-OLDER = "what is older than that may go at once"
-BEYOND = "what is beyond that may go at once, the oldest first"
-EXHAUSTED = "what was delivered as often as that may go at once"
+# Records and messages that may go at once when a setting is lowered.
+OLDER = "older records and messages may go at once"
+BEYOND = "those beyond it may go at once, the oldest first"
+EXHAUSTED = "those delivered as often may go at once"
 
 
 class Notation(NamedTuple):
-    """How a setting is written: `read` gives what calls take, `write` takes what configs hold.
+    """The notation of a setting: `read` gives the value for calls, `write` takes that of configs.
 
-    `nothing` is the word for a setting that is absent, where it may be; `words` are the only ones
-    it may be. `many` says that it is a list, whose text has commas, `whole` that it is a number,
-    `time` that calls take seconds, and `metavar` what its values look like.
+    `nothing` is the word for an absent setting, if it may be absent; `words` are the only allowed
+    ones. `many` marks a list, whose text has commas, `whole` a number, `time` a duration, which
+    calls take in seconds; `metavar` is the form of its values.
     """
 
     read: Callable[[str], Any]
@@ -43,8 +43,8 @@ class Notation(NamedTuple):
 class Setting(NamedTuple):
     """One setting: its notation, its help, its bounds as configs hold them, and its column.
 
-    `column` is that of its field's name unless it is another one; one of the reader's table begins
-    with `mq_readers.`. `discards` says what may go at once where the setting is lowered.
+    `column` is that of its field's name by default; one of the reader's table begins with
+    `mq_readers.`. `discards` says what may go at once where the setting is lowered.
     """
 
     notation: Notation
@@ -64,51 +64,51 @@ class _Rest(TypedDict, total=False):
 
 @lru_cache
 def settings_of(kind: type[NamedTuple]) -> Mapping[str, Setting]:
-    """The settings of one kind of thing by name, from the annotations of its config."""
+    """Return the settings of one kind of thing by name, from the annotations of its config."""
     return {name: field.__metadata__[0] for name, field in kind.__annotations__.items()}
 
 
 def notations_of(kind: type[NamedTuple]) -> dict[str, Notation]:
-    """How each setting of one kind of thing is written, by name."""
+    """Return the notation of each setting of one kind of thing, by name."""
     return {name: setting.notation for name, setting in settings_of(kind).items()}
 
 
 def flag(help: str, **rest: Unpack[_Rest]) -> Setting:
-    """A setting that is on or off."""
+    """Return a setting that is on or off."""
     return Setting(_FLAG, help, **rest)
 
 
 def count(help: str, nothing: str | None = None, **rest: Unpack[_Rest]) -> Setting:
-    """A setting that is a whole number."""
+    """Return a setting that is a whole number."""
     notation = Notation(_read_count, str, nothing, whole=True, metavar=_or("N", nothing))
     return Setting(notation, help, **rest)
 
 
 def size(help: str, nothing: str | None = None, **rest: Unpack[_Rest]) -> Setting:
-    """A setting that is a number of bytes."""
+    """Return a setting that is a number of bytes."""
     notation = Notation(parse_size, format_size, nothing, metavar=_or("SIZE", nothing))
     return Setting(notation, help, **rest)
 
 
 def duration(help: str, nothing: str | None = None, **rest: Unpack[_Rest]) -> Setting:
-    """A setting that is a length of time: seconds in calls, milliseconds in configs."""
+    """Return a setting that is a length of time: seconds in calls, milliseconds in configs."""
     metavar = _or("DURATION", nothing)
     notation = Notation(_read_duration, format_duration, nothing, time=True, metavar=metavar)
     return Setting(notation, help, **rest)
 
 
 def durations(help: str, **rest: Unpack[_Rest]) -> Setting:
-    """A setting that is any number of lengths of time."""
+    """Return a setting that is any number of lengths of time."""
     return Setting(_DURATIONS, help, **rest)
 
 
 def word(help: str, words: Sequence[str], **rest: Unpack[_Rest]) -> Setting:
-    """A setting that is one of some words."""
+    """Return a setting that is one of some words."""
     return Setting(Notation(str, str, metavar="|".join(words), words=words), help, **rest)
 
 
 def cleanup_policy(help: str, **rest: Unpack[_Rest]) -> Setting:
-    """The setting that says what goes out of a topic."""
+    """Return the setting that says which records leave a topic."""
     words = ("delete", "compact", "compact,delete")
     return Setting(_CLEANUP._replace(metavar="|".join(words), words=words), help, **rest)
 
@@ -121,7 +121,7 @@ def text(
     many: bool = False,
     **rest: Unpack[_Rest],
 ) -> Setting:
-    """A setting that is text with rules of its own."""
+    """Return a setting that is text with rules of its own."""
     return Setting(Notation(str, str, nothing, many, metavar=_or(metavar, nothing)), help, **rest)
 
 
@@ -170,7 +170,7 @@ _CLEANUP = Notation(_read_cleanup, str, many=True)
 
 
 def read_settings(kind: type[NamedTuple], given: Mapping[str, str | bool | None]) -> dict[str, Any]:
-    """The settings that are not `None`, as the calls that create and alter take them.
+    """Return the settings that are not `None`, as the calls that create and alter take them.
 
     Raises `BadInput` naming the setting.
     """
@@ -183,7 +183,7 @@ def read_settings(kind: type[NamedTuple], given: Mapping[str, str | bool | None]
 
 
 def config_value(notation: Notation, text: str) -> Any:
-    """One setting as configs hold it: lengths of time in milliseconds; raises `BadInput`."""
+    """Return one setting as configs hold it: lengths of time in milliseconds; raises `BadInput`."""
     if text == notation.nothing:
         return () if notation.many else None
     return _as_held(notation.read(text))
@@ -205,7 +205,7 @@ def _read(name: str, notation: Notation, text: str) -> Any:
 
 
 def check_settings(config: NamedTuple) -> None:
-    """Raise `BadInput` for a setting that is of another type, no known word or out of range."""
+    """Raise `BadInput` for a setting of the wrong type, an unknown word or a value out of range."""
     kind = type(config)
     for name, setting in settings_of(kind).items():
         value = getattr(config, name)
@@ -233,7 +233,7 @@ def _range_of(setting: Setting) -> str:
 
 
 def first_difference(present: NamedTuple, wanted: NamedTuple) -> tuple[str, str, str] | None:
-    """The first setting in which two things of one kind differ, and both as text."""
+    """Return the first setting in which two things of one kind differ, and both as text."""
     wanted_texts = write_settings(wanted)
     for name, text in write_settings(present).items():
         if text != wanted_texts[name]:
@@ -242,7 +242,7 @@ def first_difference(present: NamedTuple, wanted: NamedTuple) -> tuple[str, str,
 
 
 def write_settings(config: NamedTuple) -> dict[str, str]:
-    """Every setting of a thing as text, absent ones as the word for nothing."""
+    """Return every setting of a thing as text, absent ones as the word for nothing."""
     return {
         name: write_setting(notation, getattr(config, name))
         for name, notation in notations_of(type(config)).items()
@@ -250,5 +250,5 @@ def write_settings(config: NamedTuple) -> dict[str, str]:
 
 
 def write_setting(notation: Notation, value: Any) -> str:
-    """One setting as text."""
+    """Return one setting as text."""
     return notation.nothing or "" if value is None else notation.write(value)

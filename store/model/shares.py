@@ -1,4 +1,4 @@
-"""The values that shares take and give. All are frozen; times are Unix milliseconds."""
+"""The values of shares: arguments and results. All are frozen; times are Unix milliseconds."""
 
 from typing import Annotated, NamedTuple, TypedDict
 
@@ -8,7 +8,7 @@ from store.model.topics import HeaderValue, Seconds
 
 
 class ShareConfig(NamedTuple):
-    """The settings of a share; lengths of time in milliseconds.
+    """The settings of a share; durations in milliseconds.
 
     Names and defaults follow Kafka's share groups (KIP-932). `max_in_flight` bounds, per partition,
     the window from the first unfinished record to the last one that was handed out.
@@ -17,7 +17,7 @@ class ShareConfig(NamedTuple):
     lease: Annotated[
         int,
         duration(
-            "How long an acquired record is leased.",
+            "Lease duration of an acquired record.",
             column="mq_readers.lease",
             least=1,
             most=LONGEST_TIME,
@@ -26,7 +26,7 @@ class ShareConfig(NamedTuple):
     max_deliveries: Annotated[
         int | None,
         count(
-            "How often a record is delivered at most.",
+            "Most deliveries of a record.",
             nothing="none",
             column="mq_readers.max_deliveries",
             least=1,
@@ -34,12 +34,12 @@ class ShareConfig(NamedTuple):
     ] = 5
     max_in_flight: Annotated[
         int,
-        count("Offsets of a partition from the first unfinished to the last handed out.", least=1),
+        count("Most offsets from first unfinished to last handed out.", least=1),
     ] = 2_000
     dlq: Annotated[
         str | None,
         text(
-            "Where a copy goes of what used them up.",
+            "Queue for copies of exhausted records.",
             "QUEUE",
             nothing="none",
             column="mq_readers.dead_letter_to",
@@ -48,7 +48,7 @@ class ShareConfig(NamedTuple):
 
 
 class ShareSettings(TypedDict, total=False):
-    """The settings of a share as callers give them: lengths of time in seconds."""
+    """The settings of a share as callers give them: durations in seconds."""
 
     lease: Seconds
     max_deliveries: int | None
@@ -79,7 +79,7 @@ class SharedRecord(NamedTuple):
 
 
 class SharePartition(NamedTuple):
-    """Where a share stands in one partition.
+    """The position of a share in one partition.
 
     The window is from `start`, the first unfinished offset, to `next`, the first that was never
     handed out. In it records are leased, delayed, ready again or finished. `full` says that nothing
@@ -101,7 +101,7 @@ class SharePartition(NamedTuple):
 
 
 class ShareStatus(NamedTuple):
-    """A share with its settings and where it stands in each partition of its topic."""
+    """A share with its settings and its position in each partition of its topic."""
 
     name: str
     topic: str
@@ -111,10 +111,10 @@ class ShareStatus(NamedTuple):
 
 
 class InFlight(NamedTuple):
-    """A record that a share handed out and that is not finished.
+    """An unfinished record that a share has handed out.
 
-    `since` is when it was handed out first, `error` what its last failure told. Holder, expiry and
-    receipt are those of a lease that runs.
+    `since` is when it was handed out first, `error` that of its last failure. Holder, expiry and
+    receipt are those of a live lease.
     """
 
     address: str

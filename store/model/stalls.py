@@ -1,4 +1,4 @@
-"""What an operator sees: stalls, the overview, and a screen's details. All are frozen."""
+"""The operator's values: stalls, the overview, and a screen's details. All are frozen."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ RemedyKind = Literal[
 ]
 
 BUCKET_SECONDS = 10
-"""How long one of a subject's trend samples is."""
+"""Milliseconds of one of a subject's trend samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A way out of a stall: what to do, and what that does in a few words.
+    """A way out of a stall: the action, and its effect in a few words.
 
     A policy keeps the stall from coming again, and ends it where its limit is reached already.
     """
@@ -39,18 +39,18 @@ class Remedy:
 
     @property
     def command(self) -> str:
-        """The action as a command that can be run as it stands."""
+        """The action as a command that can be run as it is."""
         return as_command(self.action)
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """A record or message that others wait for, what it is that holds it, and the ways out.
+    """A record or message that others wait for, the cause, and the ways out.
 
-    `blocked` counts what waits behind the blocker, and `keys` their distinct keys: exact, or with
+    `blocked` counts the messages behind the blocker, and `keys` their distinct keys: exact, or with
     `keys_exact` False at least so many. `seconds` is how long nothing has moved. `holder_seen` is
-    how many seconds ago the holder last gave a sign of life, `growth` what is added per second
-    minus what leaves, `retention_seconds` when retention will remove the blocker.
+    how many seconds ago the holder last gave a sign of life, `growth` the arrivals less the
+    departures per second, `retention_seconds` when retention will remove the blocker.
     """
 
     kind: StallKind
@@ -90,7 +90,7 @@ class Stall:
 
     @property
     def place(self) -> str:
-        """Where it is: `orders/2` for a partition, the queue's name for a FIFO group."""
+        """Its place: `orders/2` for a partition, the queue's name for a FIFO group."""
         return self.source if self.partition is None else f"{self.source}/{self.partition}"
 
 
@@ -98,10 +98,10 @@ class Stall:
 class Subject:
     """A topic, queue or share in the overview.
 
-    `depth` is what it holds (of a share: what it has not finished); ready, leased, delayed and
-    blocked are `None` for a topic. `lag` is that of the group that is furthest behind. Rates are
-    messages per second over the last minute; `trend` is how many came in per ten seconds, oldest
-    first.
+    `depth` is the number of its messages (of a share: unfinished records); ready, leased, delayed
+    and blocked are `None` for a topic. `lag` is that of the group that is furthest behind. Rates
+    are messages per second over the last minute; `trend` is the number of arrivals per ten seconds,
+    oldest first.
     """
 
     name: str
@@ -139,7 +139,7 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class TopicDetail:
-    """A topic with the bars of its groups; at most so many partitions and rows as asked for.
+    """A topic with the bars of its groups, up to the limit of partitions and rows.
 
     `retention_seconds` gives, by partition, when retention will next remove a record.
     """
@@ -151,7 +151,7 @@ class TopicDetail:
 
 @dataclass(frozen=True, slots=True)
 class LeaseRow:
-    """A message in somebody's hands, or waiting for a retry (then `holder` is `None`)."""
+    """A leased message, or one that waits for a retry (then `holder` is `None`)."""
 
     address: str
     message_group: str | None
@@ -185,7 +185,7 @@ class LetterRow:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What an address is to one reader.
+    """The state of an address for one reader.
 
     It blocks others, is blocked by `blocker`, waits its turn, is read next, is done with, or is
     free. `stall` is the stall that it causes or suffers from.

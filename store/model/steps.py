@@ -1,4 +1,4 @@
-"""Much to do, cut into transactions that each hold the write lock for tens of milliseconds."""
+"""Large changes, cut into transactions that each hold the write lock for tens of milliseconds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from time import sleep
 
 MESSAGES = 500
 BYTES = 4 << 20
-# Longer than any process that waits for the lock goes without a look at it.
+# Longer than the pause of a process that waits for the lock.
 _TURN = 0.005
 
 

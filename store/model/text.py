@@ -10,7 +10,7 @@ from store.model.errors import BadInput
 _EPOCH = datetime(1970, 1, 1)
 _AWARE_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = 253_402_300_799_999
-# What is read is kept this much finer than a millisecond until it is rounded.
+# Times keep so many digits below a millisecond until they are rounded.
 _FINE = 10**7
 _DURATION_UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _ISO_UNITS = (604_800_000, 86_400_000, 3_600_000, 60_000, 1000)
@@ -45,7 +45,7 @@ _TIME_HINT = (
 def parse_duration(text: str) -> int:
     """Read `250ms`, `30s`, `5m`, `12h`, `7d` or an ISO-8601 duration of weeks, days and time.
 
-    Returns milliseconds; raises BadInput for every other form, and for what is finer than that.
+    Returns milliseconds; raises BadInput for every other form, and for finer durations.
     """
     duration, finer = divmod(_parse_duration(text), _FINE)
     if finer:
@@ -72,11 +72,11 @@ def _parse_duration(text: str) -> int:
 
 
 def _fraction(digits: str | None, unit: int) -> int:
-    """The digits behind the point of a number of units, each `unit` milliseconds long."""
+    """Return the digits behind the point of a number of units, each `unit` milliseconds long."""
     if not digits:
         return 0
     places = len(str(unit * _FINE)) - 1
-    # What is finer still only tells that something follows.
+    # Finer digits only say that something follows.
     follows = bool(digits[places - 1 :].strip("0"))
     return int(digits[: places - 1].ljust(places - 1, "0")) * 10 + follows
 
@@ -138,7 +138,7 @@ def describe_size(size: int) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """So many of a thing, for people: `1 key`, `1,204 messages`, `2 deliveries`."""
+    """Write a count for people: `1 key`, `1,204 messages`, `2 deliveries`."""
     if number == 1:
         return f"1 {noun}"
     ends_in_ies = noun[-1] == "y" and noun[-2] not in "aeiou"
@@ -146,21 +146,23 @@ def counted(number: int, noun: str) -> str:
 
 
 def is_like_a_time(word: str) -> bool:
-    """Whether it is meant as a time, right or wrong, and not as any other word or number."""
+    """Return whether a word is meant as a time, right or wrong, and not as another word or
+    number.
+    """
     return re.match(_TIME_FORM, word.strip()) is not None
 
 
 def is_absolute(word: str) -> bool:
-    """Whether a time is a point in time, and not so long ago."""
+    """Return whether a time is a point in time, and not a duration ago."""
     return re.match(r"[0-9]{4}-|@", word.strip()) is not None
 
 
 def parse_time(text: str, now: int, *, up: bool = False) -> int:
     """Read a time as Unix milliseconds; `now`, also milliseconds, is what `15m` ago counts from.
 
-    A time is ISO-8601 (local zone if none is given, a date alone is its midnight), a duration
-    ago, or `@N` with N in Unix seconds (10 digits) or milliseconds (13). What is finer than a
-    millisecond is cut off as the clock does it or, with `up`, rounded up. Raises BadInput.
+    A time is ISO-8601 (local zone by default, a date alone is its midnight), a duration ago, or
+    `@N` with N in Unix seconds (10 digits) or milliseconds (13). Parts finer than a millisecond are
+    cut off as the clock does it or, with `up`, rounded up. Raises BadInput.
     """
     word = text.strip()
     if re.match(r"[0-9]{4}-", word):
@@ -191,7 +193,7 @@ def format_time(time: int) -> str:
 
 
 def without_mark(text: bytes) -> bytes:
-    """UTF-8 text without the byte order mark that some editors begin files with."""
+    """Return UTF-8 text without the byte order mark that some editors write."""
     return text.removeprefix(b"\xef\xbb\xbf")
 
 
@@ -229,7 +231,7 @@ def _escape_unseen(char: str) -> str:
 
 
 def _whole_number(digits: str) -> int:
-    # A run of digits beyond this is out of every range here, and int() refuses 4,300 of them.
+    # A longer run of digits is out of every range here, and int() refuses 4,300 of them.
     return int(digits[:40]) if len(digits) <= 40 else _LARGEST_SIZE * 2
 
 
@@ -251,7 +253,7 @@ def _parse_iso_time(word: str) -> int:
 
 
 def describe_growth(growth: float, lag: int) -> str:
-    """What becomes of a lag that changes by so many messages per second, in a few words."""
+    """Return in a few words where a lag leads that changes by so many messages per second."""
     if growth >= 0.05:
         return f"growing {growth:.3g}/s"
     if growth <= -0.05 and lag:

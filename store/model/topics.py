@@ -1,6 +1,6 @@
-"""The values that a store takes and gives; times are Unix milliseconds.
+"""The values of topics: arguments and results; times are Unix milliseconds.
 
-All are named tuples but `NewRecord`, which takes two thirds of the time to make.
+All are named tuples except `NewRecord`, which takes two thirds of the time to make.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,16 +14,16 @@ from store.model.settings import BEYOND, LARGEST_VALUE, OLDER, cleanup_policy, d
 HeaderValue = str | int | float | bool | None
 Headers = Mapping[str, HeaderValue]
 Seconds = float | timedelta
-"""A length of time as the Python API takes it."""
+"""A duration as the Python API takes it."""
 Timestamp = datetime | int | float
 """A point in time as the Python API takes it: an int is Unix milliseconds, a float Unix seconds."""
 
 DELIVERIES_WITH_DLQ = 5
-"""The limit where a DLQ is given and no limit: that of Kafka's share groups."""
+"""The limit of deliveries for a DLQ without a limit: that of Kafka's share groups."""
 
 
 def in_seconds(given: Seconds, what: str = "a time to wait") -> float:
-    """A length of time in seconds; raises `BadInput` for what is none."""
+    """Return a duration in seconds; raises `BadInput` for an invalid one."""
     seconds = given.total_seconds() if isinstance(given, timedelta) else given
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise BadInput(f"{what} must be seconds or a timedelta, not {type(given).__name__}")
@@ -62,7 +62,7 @@ class NewRecord:
 
 
 class RecordId(NamedTuple):
-    """Where a record stands, for ever."""
+    """The place of a record, which never changes."""
 
     topic: str
     partition: int
@@ -75,14 +75,14 @@ class RecordId(NamedTuple):
     def each(
         cls, topic: str, partitions: Iterable[int], offsets: Iterable[int]
     ) -> "list[RecordId]":
-        """The ids of records of one topic, from the partition and offset of each."""
+        """Return the ids of records of one topic, from the partition and offset of each."""
         fields = zip(repeat(topic), partitions, offsets)
-        # What `_make` does, without a call of Python for each.
+        # Same as `_make`, without a call of Python for each.
         return list(map(tuple.__new__, repeat(cls), fields))
 
 
 class Remains(NamedTuple):
-    """What stands in a damaged record or message now; nothing tells how much of it was stored."""
+    """The present bytes of a damaged record or message, of which an unknown part was stored."""
 
     key: bytes | None
     headers: str | None
@@ -112,24 +112,26 @@ class Record(NamedTuple):
 
     @property
     def came(self) -> int:
-        """When it came, in Unix milliseconds: its timestamp, unless that was ahead of the clock."""
+        """The time of arrival, in Unix milliseconds: its timestamp, unless that was ahead of the
+        clock.
+        """
         return self.timestamp
 
     @property
     def damaged(self) -> Remains | None:
-        """What is left of a `DamagedRecord`; of any other `None`."""
+        """The remains of a `DamagedRecord`; `None` for any other."""
         return None
 
 
 class MisdatedRecord(Record):
-    """A record whose timestamp was ahead of the clock when it came."""
+    """A record whose timestamp was ahead of the clock on arrival."""
 
     came_at: int
 
     @property
     def came(self) -> int:
-        """When it came, in Unix milliseconds."""
-        # A copy with other fields does not know.
+        """The time of arrival, in Unix milliseconds."""
+        # A copy with other fields does not know it.
         return getattr(self, "came_at", self.timestamp)
 
 
@@ -140,54 +142,50 @@ class DamagedRecord(Record):
 
     @property
     def damaged(self) -> Remains:
-        """What stands in the places of key, headers and value."""
+        """The bytes in the places of key, headers and value."""
         return self.remains
 
     @classmethod
     def found(cls, id: RecordId, timestamp: int, remains: Remains) -> "DamagedRecord":
-        """The damaged record at that place."""
+        """Return the damaged record at that place."""
         record = cls(*id, timestamp, None, {}, None)
         record.remains = remains
         return record
 
 
 class TopicConfig(NamedTuple):
-    """The settings of a topic; lengths of time in milliseconds, sizes in bytes, `None` for ever.
+    """The settings of a topic; durations in milliseconds, sizes in bytes, `None` for ever.
 
     Names, meanings and defaults follow Kafka's topic configuration (retention.ms and the rest).
     """
 
     retention: Annotated[
         int | None,
-        duration("How long records are kept.", nothing="forever", least=1, discards=OLDER),
+        duration("Time for which records are kept.", nothing="forever", least=1, discards=OLDER),
     ] = 7 * 86_400_000
     retention_bytes: Annotated[
         int | None,
-        size(
-            "How many bytes are kept in each partition.", nothing="none", least=1, discards=BEYOND
-        ),
+        size("Bytes kept in each partition.", nothing="none", least=1, discards=BEYOND),
     ] = None
     cleanup: Annotated[
         str,
         cleanup_policy(
-            "What goes: records past retention, values that a newer one of their key replaces.",
+            "Removal of records past retention, or of replaced values.",
             discards="records without a key, and values that newer ones replace, may go at once",
         ),
     ] = "delete"
     tombstone_delay: Annotated[
-        int, duration("How long compaction keeps a tombstone it has seen.")
+        int, duration("Time for which compaction keeps a seen tombstone.")
     ] = 86_400_000
-    compaction_lag: Annotated[int, duration("How long compaction leaves a new record alone.")] = 0
+    compaction_lag: Annotated[int, duration("Time before compaction may remove a new record.")] = 0
     max_message: Annotated[
         int,
-        size(
-            "How large a record may be: key, headers, value together.", least=1, most=LARGEST_VALUE
-        ),
+        size("Largest record: key, headers, value together.", least=1, most=LARGEST_VALUE),
     ] = 1 << 20
 
 
 class TopicSettings(TypedDict, total=False):
-    """The settings of a topic as callers give them: lengths of time in seconds, sizes in bytes."""
+    """The settings of a topic as callers give them: durations in seconds, sizes in bytes."""
 
     retention: Seconds | None
     retention_bytes: int | None
@@ -198,7 +196,7 @@ class TopicSettings(TypedDict, total=False):
 
 
 class PartitionStatus(NamedTuple):
-    """One partition: records have offsets `start` to `end - 1`; `bytes` counts what they hold."""
+    """One partition: records have offsets `start` to `end - 1`; `bytes` counts their contents."""
 
     partition: int
     start: int

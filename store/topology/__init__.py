@@ -1,4 +1,4 @@
-"""Topologies: files of what there shall be, compared with what there is, and applied."""
+"""Topologies: files that declare a store, compared with it, and applied."""
 
 from typing import TYPE_CHECKING
 

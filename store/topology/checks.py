@@ -1,4 +1,4 @@
-"""What must hold between the things of a topology: names, references, dead letters."""
+"""The rules between the things of a topology: names, references, dead letters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHANNELS = ("topic", "queue", "share")
 
 
 def validate(sources: Sequence[Source]) -> list[Problem]:
-    """Everything that is wrong with files, by place; they must hold together on their own."""
+    """Return every problem of files, by place; the files must be consistent on their own."""
     problems = Problems()
     check(read(sources, problems), Topology(), problems)
     return sorted(problems.found, key=attrgetter("place"))
@@ -28,10 +28,10 @@ def check(topology: Topology, present: Topology, problems: Problems) -> None:
 
 
 def references(thing: Thing) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """What a thing refers to: the setting, the name, and the kinds that it may be of."""
+    """Yield the references of a thing: the setting, the name, and the kinds that it may be of."""
     notations = KINDS[thing.kind].notations
     for setting, kinds in _REFERENCES.get(thing.kind, {}).items():
-        # A required setting can be missing here; that was told.
+        # A required setting may be missing here; that was reported before.
         text, notation = thing.settings.get(setting), notations[setting]
         if text is None or text == notation.nothing:
             continue
@@ -79,7 +79,7 @@ class _Checks:
             other = self._all.get(kind, thing.name)
             if other is None or kind == thing.kind:
                 continue
-            # Of two in files, the later one is told.
+            # The later one of two in files is reported.
             if other.place is NOWHERE or other.place < thing.place:
                 where, way_out = str(other.place), ""
                 if other.place is NOWHERE:
@@ -112,7 +112,7 @@ class _Checks:
             )
         before = self._present.get("queue", queue.name)
         if before is not None and before.settings["dlq"] == dlq.name:
-            # Whoever uses it already goes on, as in SQS.
+            # Queues that use it already go on, as in SQS.
             return
         allowed = dlq.settings["redrive_allow"]
         if allowed != "all" and queue.name not in allowed.split(","):
@@ -128,7 +128,7 @@ class _Checks:
                 return found
         place, missing = thing.place_of(setting), self._missing(setting, name, kinds)
         if setting == "alternate":
-            # It is kept by name and may be created later (RabbitMQ).
+            # An alternate is kept by name and may be created later (RabbitMQ).
             self._problems.warning(
                 place, f"{missing}; until then what no binding of {thing.name} matches is dropped"
             )

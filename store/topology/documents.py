@@ -1,4 +1,4 @@
-"""YAML read safely: text to a tree of texts, in which everything knows its place.
+"""YAML read safely: text to a tree of texts, in which every text knows its place.
 
 The tree is built from parse events, so nothing is ever expanded or constructed: anchors, aliases,
 merge keys and tags are refused, and size, depth and number of events are bounded.
@@ -17,8 +17,8 @@ from store.topology.problems import Place, Problems
 if TYPE_CHECKING:
     import yaml
 
-# What is no topology, or has all of it in one line, is refused early. One with a line for each
-# thing, as an export, may be larger: what it costs grows with its size, and nothing is expanded.
+# Refuse early what is no topology, or has all of it in one line. A file with a line for each thing,
+# such as an export, may be larger: its cost grows with its size, and nothing is expanded.
 LARGEST = 16 << 20
 MOST_EVENTS = 1_600_000
 _LARGEST_LINE = 1 << 20
@@ -27,7 +27,7 @@ _A_LINE = 1 << 10, 100
 _IS_TOPOLOGY = re.compile(rb'(?:\s|#[^\n]*\n)*\{?\s*"?version"?\s*:')
 DEEPEST = 32
 _MOST_PROBLEMS = 100
-# In YAML a bare # begins a comment and a bare * an alias, where a topic exchange's wildcard was
+# In YAML a bare # begins a comment and a bare * an alias, where a wildcard of a topic exchange was
 # meant. Both make the reader fail somewhere behind them.
 _BARE_WILDCARD = re.compile(r"(?:^|(?<=[\s{,]))key:[ \t]+([#*])(?=[\s},.]|$)", re.MULTILINE)
 
@@ -43,7 +43,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Texts with what they stand for, in order."""
+    """Keys and their values, in order."""
 
     place: Place
     entries: dict[str, tuple[Scalar, Node]]
@@ -61,9 +61,7 @@ Node = Scalar | Mapping | Sequence
 
 
 def read_document(file: str, content: bytes, problems: Problems) -> Node | None:
-    """Return the one document of a YAML file, or `None` after problems that leave nothing to look
-    at.
-    """
+    """Return the one document of a YAML file, or `None` after fatal problems."""
     start = Place(file, 1, 1)
     most_bytes, most_events = limits(content)
     if len(content) > most_bytes:
@@ -79,9 +77,7 @@ def read_document(file: str, content: bytes, problems: Problems) -> Node | None:
 
 
 def limits(content: bytes) -> tuple[int, int]:
-    """Return how many bytes and YAML events a file may have: more where it has a line for each
-    thing.
-    """
+    """Return the most bytes and YAML events of a file: more if it has a line for each thing."""
     lines = content.count(b"\n") if _IS_TOPOLOGY.match(content) else 0
     size, events = (lines * each for each in _A_LINE)
     return (
@@ -91,11 +87,11 @@ def limits(content: bytes) -> tuple[int, int]:
 
 
 class _Stopped(Exception):
-    """Nothing more can be made of the file."""
+    """The rest of the file can't be read."""
 
 
 class _Reader:
-    """Reads one file. What is refused is noted, and the reading goes on where it can."""
+    """Reads one file. It notes refused parts, and goes on where it can."""
 
     def __init__(self, file: str, problems: Problems, most_events: int) -> None:
         self._file = file
@@ -129,7 +125,7 @@ class _Reader:
         before = found.string[: found.start(1)]
         place = Place(self._file, before.count("\n") + 1, len(before) - before.rfind("\n"))
         self._problems.error(place, f'a bare {wildcard} {what} in YAML: quote it: "{wildcard}"')
-        # As wide as before, so that the places of further problems are right.
+        # Keep the width, so that the places of further problems are right.
         return f"{found[0][:-1]}x"
 
     def _syntax_error(self, text: str, error: Any) -> tuple[Place, str]:
@@ -221,7 +217,7 @@ class _Reader:
 
 
 def _until_end(events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
-    """Yield the events up to the end of the collection that was begun."""
+    """Yield the events up to the end of the present collection."""
     import yaml
 
     for event in events:

@@ -1,4 +1,4 @@
-"""The doctor's look at topology files: what can be told from settings alone."""
+"""The doctor's look at topology files: findings from settings alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from store.topology.reading import Source, read
 
 
 def examine(sources: Sequence[Source]) -> list[Diagnosis]:
-    """What the doctor says about files, worst first; raises `InvalidTopology` where they err."""
+    """Return the doctor's findings about files, worst first; raises `InvalidTopology` for bad
+    ones.
+    """
     problems = Problems()
     topology = read(sources, problems)
     check(topology, Topology(), problems)

@@ -1,4 +1,4 @@
-"""The kinds of things that a topology declares, and how each is written.
+"""The kinds of things that a topology declares, and the notation of each.
 
 The keys of a file are the notations of `store.model.settings`: a setting added there is a key here.
 """
@@ -29,15 +29,15 @@ from store.model.shares import ShareConfig
 from store.model.topics import DELIVERIES_WITH_DLQ, Headers, TopicConfig
 
 Settings = Mapping[str, str]
-# For judging the form of a time: every time ago lies after 1970.
+# For checking the form of a time: every time ago is after 1970.
 _SOME_NOW = 32_503_680_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of thing: the section it stands in, its settings as text, and what checks them.
+    """A kind of thing: its section, its settings as text, and their checks.
 
-    `defaults` hold every setting that may be left out.
+    `defaults` hold every optional setting.
     """
 
     name: str
@@ -52,8 +52,8 @@ class Kind:
         return [setting for setting in self.notations if setting not in self.defaults]
 
     def complete(self, given: Settings) -> dict[str, str]:
-        """Return all settings of a thing: the given ones, and what follows where the rest is left
-        out.
+        """Return all settings of a thing: the given ones, and those that follow from them or by
+        default.
         """
         settings = {**self.defaults, **given}
         if given.get("dlq", "none") != "none" and "max_deliveries" not in given:
@@ -63,7 +63,7 @@ class Kind:
     def named(self, settings: Settings) -> dict[str, str]:
         """Return the settings that a file must name so that it means these."""
         named = {name: text for name, text in settings.items() if self.defaults.get(name) != text}
-        # A setting can follow from another one that is named.
+        # A setting can follow from another given one.
         implied = self.complete(named)
         named |= {name: text for name, text in settings.items() if implied.get(name, text) != text}
         return {name: named[name] for name in self.notations if name in named}
@@ -73,7 +73,7 @@ class Kind:
         return {name: config_value(self.notations[name], text) for name, text in settings.items()}
 
     def canonical(self, name: str, text: str) -> str:
-        """Return the one way to write a setting; raises `BadInput`."""
+        """Return the canonical text of a setting; raises `BadInput`."""
         notation = self.notations[name]
         value = config_value(notation, text)
         return notation.nothing or "" if value is None else notation.write(value)
@@ -99,7 +99,7 @@ def group_config(settings: Settings) -> GroupConfig:
 
 
 def share_config(settings: Settings) -> ShareConfig:
-    """Return the settings of a share other than its topic and where it begins."""
+    """Return the settings of a share other than its topic and its start."""
     values = SHARE_KIND.values(settings)
     return ShareConfig(**{name: values[name] for name in ShareConfig._fields})
 
@@ -115,7 +115,7 @@ def headers_text(headers: Headers) -> str:
 
 
 def binding_name(settings: Settings) -> str:
-    """What a binding is called: all that it consists of, since it has no name."""
+    """Return the name of a binding: all its parts, since it has no name."""
     told = [f"{settings['from']} -> {settings['to']}"]
     if settings["key"]:
         told.append(f"key {_word(settings['key'])}")
@@ -132,7 +132,7 @@ def _word(key: str) -> str:
 
 
 def _read_names(text: str) -> list[str]:
-    # A set: the order in which a file names them is no setting.
+    # A set: the order of the names in a file does not matter.
     return sorted({check_name(name.strip()) for name in text.split(",")})
 
 

@@ -1,4 +1,4 @@
-"""A topology: every thing that shall be, or that is, with its settings as text."""
+"""A topology: the wanted or the present things, with their settings as text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOWHERE = Place("the store", 1, 1)
 class Thing:
     """A topic, queue, group or the like with all its settings, in the notation of files.
 
-    `label` names the topology that owns it; `places` say where its settings stand in a file.
+    `label` names the topology that owns it; `places` are the places of its settings in a file.
     """
 
     kind: str
@@ -27,7 +27,7 @@ class Thing:
     places: Mapping[str, Place] = field(default_factory=dict)
 
     def place_of(self, setting: str) -> Place:
-        """Return where a setting stands; the thing's own place for one that is left out."""
+        """Return the place of a setting; that of the thing for an omitted one."""
         return self.places.get(setting, self.place)
 
 
@@ -44,7 +44,7 @@ class Topology:
         return chain.from_iterable(things.values() for things in self._things.values())
 
     def get(self, kind: str, name: str) -> Thing | None:
-        """Return one thing, if it is there."""
+        """Return one thing, or `None`."""
         return self._things.get(kind, {}).get(name)
 
     def of(self, kind: str) -> Iterable[Thing]:
@@ -52,7 +52,7 @@ class Topology:
         return self._things.get(kind, {}).values()
 
     def over(self, other: Topology) -> Topology:
-        """Return the things of both; where both have one, this one's."""
+        """Return the things of both; of two with the same name, this one's."""
         return Topology([*other, *self], self.labels)
 
     def without(self, others: Iterable[Thing]) -> Topology:

@@ -1,4 +1,4 @@
-"""The steps from what there is to what shall be."""
+"""The steps from the present topology to the wanted one."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _differences(before: Thing, after: Thing) -> tuple[Change, ...]:
     return tuple(
         Change(setting, before.settings[setting], new)
         for setting, new in after.settings.items()
-        # What holds at the creation only is no setting of the thing.
+        # A property that holds at the creation only is no setting of the thing.
         if setting in before.settings and before.settings[setting] != new
     )
 
@@ -72,7 +72,7 @@ def _taken_over(wanted: Topology, present: Topology) -> Iterator[Thing]:
 
 
 def _deletions(doomed: Iterable[Thing]) -> Iterator[Step]:
-    # What refers goes before what it refers to.
+    # Delete a thing before the things that it refers to.
     for thing in reversed(list(_in_order(doomed))):
         yield Step("delete", thing)
 
@@ -83,10 +83,10 @@ def _in_order(things: Iterable[Thing]) -> list[Thing]:
 
 
 def _doomed(wanted: Topology, present: Topology) -> list[Thing]:
-    """What the files' topologies own and the files have no more.
+    """Return the things that the files' topologies own and the files have no more.
 
-    What has the name of something wanted, but is of another kind, is in its way and not deleted for
-    it: what refers to it would have to let go first.
+    A thing with the name of a wanted one of another kind is in its way and not deleted for it: its
+    references would have to go first.
     """
     return [
         thing
@@ -147,7 +147,7 @@ def _check_change(before: Thing, after: Thing, change: Change, counts: Counts) -
 
 
 def _refuse_needed(doomed: list[Thing], staying: Topology, problems: Problems) -> None:
-    """Refuse to delete what something that stays, and is in no file, refers to."""
+    """Refuse to delete a thing that another one, which stays and is in no file, refers to."""
     going = {(thing.kind, thing.name) for thing in doomed}
     for thing in staying if going else ():
         # Bindings go with either end.

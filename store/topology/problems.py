@@ -1,4 +1,4 @@
-"""What is wrong with a topology, where, and all of it at once."""
+"""The problems of a topology, by place, and all of them at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OPTION = re.compile(r"--([a-z][a-z-]*)")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where something stands in a file; lines and columns count from 1."""
+    """A place in a file; lines and columns count from 1."""
 
     file: str
     line: int
@@ -29,7 +29,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong (`error`), or that may turn out to be a mistake (`warning`)."""
+    """One problem (`error`), or a possible mistake (`warning`)."""
 
     place: Place
     severity: Literal["error", "warning"]
@@ -50,7 +50,7 @@ class Problem:
 
 
 class InvalidTopology(BadInput):
-    """A topology can't be used; `problems` says everything that is wrong with it, in order."""
+    """A topology can't be used; `problems` lists all its problems in order."""
 
     code = "invalid_topology"
 
@@ -64,32 +64,32 @@ class InvalidTopology(BadInput):
 
 @dataclass(slots=True)
 class Problems:
-    """Collects what is wrong, so that a person sees all of it after one run."""
+    """Collects problems, so that a person sees all of them after one run."""
 
     found: list[Problem] = field(default_factory=list)
 
     def error(self, place: Place, message: str) -> None:
-        """Note something that must be mended."""
+        """Note a problem that must be mended."""
         self.found.append(Problem(place, "error", message))
 
     def warning(self, place: Place, message: str) -> None:
-        """Note something that may be meant."""
+        """Note a possible mistake."""
         self.found.append(Problem(place, "warning", message))
 
     def refuse(self, place: Place, error: BadInput) -> None:
-        """Note what a check of the store itself refused, with its way out in terms of files."""
+        """Note a refusal of the store's own checks, with its way out in terms of files."""
         hint = _OPTION.sub(lambda option: option[1].replace("-", "_"), error.hint)
         self.error(place, f"{error.message}: {hint}" if hint else error.message)
 
     @property
     def errors(self) -> bool:
-        """Whether anything must be mended."""
+        """Whether any problem must be mended."""
         return any(problem.severity == "error" for problem in self.found)
 
     def suggestion(self, word: str, known: Iterable[str]) -> str:
-        """What follows an unknown word: the nearest known one, if one is near.
+        """Return the hint for an unknown word: the nearest known one, if one is near.
 
-        Nothing once so much is wrong that looking for near words would take long.
+        Nothing after so many problems that looking for near words would take long.
         """
         if len(self.found) > _MOST_SUGGESTIONS:
             return ""

@@ -1,4 +1,4 @@
-"""Files to a topology: known keys, readable settings, and everything that is wrong, by place."""
+"""Files to a topology: known keys, readable settings, and every problem by place."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Source:
 
     @property
     def label(self) -> str | None:
-        """The name of its topology where the file gives none: that of the file itself."""
+        """The default name of its topology: that of the file."""
         return PurePath(self.file).stem if self.file != STANDARD_INPUT else None
 
 
@@ -60,7 +60,7 @@ STANDARD_INPUT = "<stdin>"
 
 
 def read(sources: Sequence[Source], problems: Problems) -> Topology:
-    """What the files declare together; what is wrong with them is added to `problems`."""
+    """Return the declarations of all files together; their problems are added to `problems`."""
     things: dict[tuple[str, str], Thing] = {}
     labels = set()
     for source in sources:
@@ -105,7 +105,7 @@ class _FileReader:
     def _section_kind(self, key: Scalar) -> Kind | None:
         if self._is_known(key, _KEYS):
             return _SECTIONS.get(key.text)
-        # What stands in a section whose name has a typo is looked at as well.
+        # Check the contents of a section whose name has a typo as well.
         near = [section for section in _SECTIONS if section[:3] == key.text[:3]]
         return _SECTIONS[near[0]] if near else None
 
@@ -166,7 +166,7 @@ class _FileReader:
         if kind is BINDING_KIND:
             name = binding_name(settings)
         thing = Thing(kind.name, name, settings, self._label, place, places)
-        # An unsound thing is there all the same, for those that refer to it.
+        # An unsound thing still exists for those that refer to it.
         if sound:
             self._check(kind, thing)
         return thing
@@ -175,7 +175,7 @@ class _FileReader:
         try:
             kind.check(thing.name, thing.settings)
         except BadInput as error:
-            # Such an error begins with the setting that it is about, if it is about one.
+            # Such an error may begin with the setting that it is about.
             self._problems.refuse(thing.place_of(error.message.split(" ")[0]), error)
 
     def _settings(self, kind: Kind, node: Mapping) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a step costs: why it can't be undone, and what depends on it at the moment."""
+"""The risks of a step: why it can't be undone, and which things depend on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from store.topology.model import Thing, Topology
 from store.topology.steps import Step
 from store.topology.target import Counts, Facts
 
-_GONE = "it is empty; what is sent to it meanwhile is refused"
+_GONE = "it is empty; messages sent to it meanwhile are refused"
 
 
 def judged(steps: Iterable[Step], present: Topology, counts: Counts) -> Iterator[Step]:
@@ -34,9 +34,7 @@ def judged(steps: Iterable[Step], present: Topology, counts: Counts) -> Iterator
 
 
 def moving_share(old: int, new: int) -> float:
-    """Return the share of keys that go to another partition, where hash modulo partitions
-    decides.
-    """
+    """Return the share of keys that move to another partition, by hash modulo partitions."""
     return 1 - min(old, new) / lcm(old, new)
 
 
@@ -57,7 +55,7 @@ def _loss(thing: Thing, facts: Facts) -> str:
             return "what it has finished is forgotten"
         case "exchange":
             return "its bindings go with it"
-    return "what is published meanwhile does not get there"
+    return "messages published meanwhile do not get there"
 
 
 def _change_risks(before: Thing, after: Thing, facts: Facts) -> Iterator[str]:

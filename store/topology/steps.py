@@ -1,4 +1,4 @@
-"""What a plan consists of."""
+"""The parts of a plan."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Action = Literal["create", "change", "delete"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A setting before and after, as text; `None` before its thing is there."""
+    """A setting before and after, as text; `None` before its thing exists."""
 
     setting: str
     old: str | None
@@ -25,8 +25,8 @@ class Change:
 class Step:
     """One thing to create, change or delete.
 
-    `risks` say why it can't be undone or breaks an order that was promised; `facts` count what
-    depends on it at the moment.
+    `risks` say why it can't be undone or breaks a promised order; `facts` count the things that
+    depend on it at the moment.
     """
 
     action: Action
@@ -42,19 +42,19 @@ class Step:
 
     @property
     def name(self) -> str:
-        """The thing's name; a binding's is all that it consists of."""
+        """The thing's name; a binding's is all its parts."""
         return self.thing.name
 
     @property
     def what(self) -> tuple[object, ...]:
-        """What tells two steps apart, whatever the numbers of the moment are."""
+        """The identity of the step, independent of present counts."""
         risky = bool(self.risks)
         return self.action, self.kind, self.name, self.changes, self.thing.settings, risky
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps in the order in which they are done, and what may turn out to be a mistake.
+    """The steps in order, and the possible mistakes.
 
     `taken_over` are things of another topology, which from then on belong to the one that declares
     them now; nothing else about them changes for that.
@@ -66,7 +66,7 @@ class Plan:
 
     @property
     def risky(self) -> bool:
-        """Whether a step needs somebody's agreement."""
+        """Whether a step needs a person's agreement."""
         return any(step.risks for step in self.steps)
 
     def is_same_as(self, other: Plan) -> bool:

@@ -1,4 +1,4 @@
-"""What planning and applying ask of an engine; any engine can give it."""
+"""The protocol of an engine that plans and applies topologies."""
 
 from __future__ import annotations
 

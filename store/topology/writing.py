@@ -1,4 +1,4 @@
-"""A topology as a file: in one order, with what differs from the defaults."""
+"""A topology as a file: in one order, only settings that differ from the defaults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store.topology.kinds import BINDING_KIND, KINDS, Kind
 from store.topology.model import Thing, Topology
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
-# What some reader of YAML takes for a number, a date, a truth or nothing.
+# Text that some reader of YAML takes for a number, a date, a truth or nothing.
 _TYPED = re.compile(r"[0-9.].*|y|n|yes|no|on|off|true|false|null|nan|inf", re.IGNORECASE)
 _UNITS = re.compile(r"[0-9]+(ms|s|m|h|d|[KMGT]i?B|B)?")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -66,7 +66,7 @@ def _value(kind: Kind, setting: str, text: str) -> Any:
 
 
 def flow(value: Any) -> str:
-    """Plain values as YAML in one line, which every reader of YAML takes for the same values."""
+    """Return plain values as YAML in one line, the same values for every reader of YAML."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_text(key)}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
@@ -79,7 +79,7 @@ def _scalar(value: HeaderValue) -> str:
 
 
 def _text(text: str) -> str:
-    """Return text that every reader of YAML takes for text: quoted where it must be."""
+    """Return text that every reader of YAML takes for text, quoted where needed."""
     if _UNITS.fullmatch(text) and not text.isdecimal():
         return text
     if _SAFE.fullmatch(text) and not _TYPED.fullmatch(text):

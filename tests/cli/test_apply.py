@@ -65,10 +65,10 @@ class TestPlan:
         write_file(HEAD + "topics: {orders: {}}\n")
         assert call_mq("plan", applied).out == b""
         assert call_mq("plan", applied, "--prune").text.splitlines() == [
-            "- delete queue emails (messages 0, bytes 0, in flight 0) ! it is empty; what is sent"
-            " to it meanwhile is refused",
-            "- delete queue dead (messages 0, bytes 0, in flight 0) ! it is empty; what is sent"
-            " to it meanwhile is refused",
+            "- delete queue emails (messages 0, bytes 0, in flight 0) ! it is empty; messages sent"
+            " to it meanwhile are refused",
+            "- delete queue dead (messages 0, bytes 0, in flight 0) ! it is empty; messages sent"
+            " to it meanwhile are refused",
         ]
 
     def test_json_has_every_field_of_a_step(

@@ -183,7 +183,7 @@ def test_a_limit_that_drops_what_was_delivered_needs_yes(call_mq: RunMq) -> None
     alter = ("queue", "alter", "q", "--drop-exhausted", "--max-deliveries", "1")
     refused = call_mq(*alter)
     assert refused.is_refused(2)
-    assert "what was delivered as often as that may go at once" in refused.err
+    assert "those delivered as often may go at once" in refused.err
     assert call_mq(*alter, "--yes").code == 0
     assert call_mq("queue", "alter", "q", "--max-deliveries", "2").code == 0
 

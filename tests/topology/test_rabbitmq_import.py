@@ -84,7 +84,7 @@ class TestQueues:
     @pytest.mark.parametrize(
         ("arguments", "expected"),
         [
-            ({"x_expires": 1_800_000}, "queue q: x-expires 1800000: queues that nobody uses stay"),
+            ({"x_expires": 1_800_000}, "queue q: x-expires 1800000: unused queues stay"),
             (
                 {"x_queue_mode": "lazy"},
                 "queue q: x-queue-mode 'lazy': every message is in the file",

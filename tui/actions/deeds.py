@@ -24,7 +24,7 @@ def prepare_release(reader: str, address: str) -> Prepare:
 
     def deed(store: Broker) -> Deed:
         held = _lease_of(store, reader, address)
-        who = "nobody holds it; its wait ends" if held is None else f"{held.holder} loses it"
+        who = "no holder; its wait ends" if held is None else f"{held.holder} loses it"
         preview = [
             line(toned(address, Tone.STRONG), " is ready at once"),
             toned(f"{who}, and its receipt no longer acknowledges once it is taken", Tone.DIM),
@@ -50,7 +50,7 @@ def prepare_dead_letter(reader: str, address: str) -> Prepare:
         held = _lease_of(store, reader, address)
         if held is None:
             raise NotFound(
-                f"nobody holds {address}, and only what is leased is refused",
+                f"no reader holds {address}, and only leased messages are refused",
                 hint=f"mq lease list {reader}",
             )
         is_share = store.kind(reader) == "share"

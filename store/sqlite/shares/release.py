@@ -41,7 +41,8 @@ def release(tx: Write, record: Address, of_share: str | None) -> None:
     share, stored = found[0]
     if not settle.release(tx, share.reader, stored):
         raise NotFound(
-            f"nobody holds {record}, and it waits for nothing", hint=f"mq lease list {share.name}"
+            f"no reader holds {record}, and it waits for nothing",
+            hint=f"mq lease list {share.name}",
         )
 
 

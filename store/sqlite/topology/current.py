@@ -1,4 +1,4 @@
-"""What there is in a store, as a topology. Each kind is read with a fixed number of queries."""
+"""The present store as a topology. Each kind is read with a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from store.topology.model import Thing, Topology
 
 
 def read(tx: Snapshot) -> Topology:
-    """Everything that is in the store, by kind and name."""
+    """Return everything in the store, by kind and name."""
     labels = {
         **_labels(tx, "select kind, name, label from mq_channels where label not null"),
         **_labels(tx, "select 'exchange', name, label from mq_exchanges where label not null"),
@@ -53,7 +53,7 @@ def _groups(tx: Snapshot) -> _Described:
 
 
 def _shares(tx: Snapshot) -> _Described:
-    # Where it began holds at its creation only, so it is no setting of what there is.
+    # The start of a share holds at its creation only, so it is no setting.
     for share in shares.catalog.every(tx):
         yield "share", share.name, {"topic": share.topic, **write_settings(share.config)}
 

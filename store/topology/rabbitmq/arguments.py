@@ -1,4 +1,4 @@
-"""What a queue's or a stream's arguments become, one by one, and which become nothing."""
+"""The arguments of a queue or a stream, converted one by one, and those that are lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OVERFLOWS = {
     "drop-head": "drop-head", "reject-publish": "reject", "reject-publish-dlx": "dead-letter",
 }  # fmt: skip
 _NOTHING_LIKE_IT = {
-    "x-expires": "queues that nobody uses stay; delete them with mq queue delete",
+    "x-expires": "unused queues stay; delete them with mq queue delete",
     "x-queue-mode": "every message is in the file, whatever the mode",
     "x-queue-version": "there is one way to store a queue",
     "x-max-in-memory-length": "memory is not where messages are kept",
@@ -49,7 +49,7 @@ _NOTHING_LIKE_IT = {
 
 
 class Arguments:
-    """The arguments of one queue, stream or exchange; what is not taken is a loss."""
+    """The arguments of one queue, stream or exchange; those not taken are losses."""
 
     def __init__(self, subject: str, given: dict[str, Any], losses: Losses) -> None:
         self._subject = subject
@@ -57,7 +57,7 @@ class Arguments:
         self._losses = losses
 
     def lose(self, reason: str) -> None:
-        """Note what does not carry over."""
+        """Note something that does not carry over."""
         self._losses.add(self._subject, reason)
 
     def number(self, name: str) -> int | None:
@@ -84,14 +84,14 @@ class Arguments:
         return None
 
     def flag(self, name: str) -> bool:
-        """Return whether something is said to be so; what is neither true nor false is lost."""
+        """Return a flag; a value that is neither true nor false is lost."""
         value = self._rest.pop(name, False)
         if not isinstance(value, bool):
             self.lose(f"{name} {value!r} is neither true nor false")
         return value is True
 
     def lose_rest(self) -> None:
-        """Note all that was not asked for."""
+        """Note all arguments that were not taken."""
         for name, value in self._rest.items():
             reason = _NOTHING_LIKE_IT.get(name, "there is nothing like it here")
             self.lose(f"{name} {value!r}: {reason}")

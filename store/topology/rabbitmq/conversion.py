@@ -26,7 +26,7 @@ _BUILT_IN = {
 
 
 def convert(content: bytes, vhost: str | None = None) -> tuple[Topology, list[Loss]]:
-    """Return the topology that a definitions file describes, and what of it does not carry over.
+    """Return the topology of a definitions file, and everything that does not carry over.
 
     Raises `BadInput` for another file, and where it has several virtual hosts and none is chosen.
     """
@@ -157,7 +157,7 @@ class _Converter:
         given = self._policies.arguments(original, "exchange", entry.get("arguments") or {})
         given.pop("x-delayed-type", None)
         arguments = Arguments(subject, given, self.losses)
-        # The argument has no prefix; what a policy says gets one.
+        # The argument has no prefix; that of a policy gets one.
         alternate, policy = (arguments.text(f"{x}alternate-exchange") for x in ("", "x-"))
         alternate = policy if alternate is None else alternate
         settings = {"type": self._types[original]}
@@ -169,7 +169,7 @@ class _Converter:
         arguments.lose_rest()
         self._note_lifetime(subject, entry)
         if entry.get("internal") is True:
-            arguments.lose("it is internal there; here anybody can publish to it")
+            arguments.lose("it is internal there; here any program can publish to it")
         return Thing("exchange", name, KINDS["exchange"].complete(settings))
 
     def _note_lifetime(self, subject: str, entry: dict[str, Any]) -> None:
@@ -240,12 +240,12 @@ def _type_of(queue: dict[str, Any]) -> str:
 
 
 def _sound(arguments: Arguments, settings: dict[str, str]) -> dict[str, str]:
-    """Return the settings, with what they mean in RabbitMQ where there is no DLQ."""
+    """Return the settings, completed by RabbitMQ's meaning without a DLQ."""
     if "dlq" in settings:
-        # Else a DLQ alone would set a limit.
+        # Without it a DLQ alone would set a limit.
         return {"max_deliveries": "none", **settings}
     if "max_deliveries" in settings:
-        # What exceeds the limit is dropped there as well.
+        # Messages over the limit are dropped there as well.
         settings["drop_exhausted"] = "true"
     if settings.get("overflow") == "dead-letter":
         arguments.lose("reject-publish-dlx without a dead-letter exchange: reject is taken")

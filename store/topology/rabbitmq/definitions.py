@@ -1,4 +1,4 @@
-"""A definitions file as RabbitMQ exports it: read with care, and cut down to one virtual host."""
+"""A definitions file as RabbitMQ exports it: read with care, and reduced to one virtual host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OF_A_HOST = ("queues", "exchanges", "bindings")
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Something that does not carry over, or not quite: what, and why or what to do instead."""
+    """A loss of the conversion: its subject, and the reason or the remedy."""
 
     subject: str
     reason: str
@@ -30,19 +30,19 @@ class Loss:
 
 @dataclass(slots=True)
 class Losses:
-    """Collects what does not carry over."""
+    """Collects losses."""
 
     found: list[Loss] = field(default_factory=list)
 
     def add(self, subject: str, reason: str) -> None:
-        """Note one thing."""
+        """Note one loss."""
         loss = Loss(subject, reason)
         if loss not in self.found:
             self.found.append(loss)
 
 
 class Definitions:
-    """What a file defines for one virtual host, and what it defines for all of them."""
+    """The definitions of a file for one virtual host, and those for all of them."""
 
     def __init__(self, document: dict[str, Any], vhost: str) -> None:
         self.vhost = vhost
@@ -55,7 +55,7 @@ class Definitions:
                 yield entry
 
     def named(self, section: str) -> Iterator[dict[str, Any]]:
-        """Yield the same, of those that have a name, each name once."""
+        """Yield the same entries, only those with a name, each name once."""
         seen: set[str] = set()
         for entry in self.of(section):
             name = entry.get("name", "")
@@ -64,13 +64,11 @@ class Definitions:
                 yield entry
 
     def count(self, section: str) -> int:
-        """Return how many entries a section has, whatever they belong to."""
+        """Return how many entries a section has, of any virtual host."""
         return len(self._document[section])
 
     def unknown(self) -> list[str]:
-        """Return sections that no definitions file had, as far as is known, and that are not
-        empty.
-        """
+        """Return sections that are unknown in definitions files, and not empty."""
         return [
             name
             for name, content in self._document.items()
@@ -79,7 +77,7 @@ class Definitions:
 
     @property
     def version(self) -> tuple[int, ...]:
-        """The version that wrote the file, as far as it tells; (0,) where it does not."""
+        """The version that wrote the file, (0,) if unknown."""
         text = str(self._document.get("rabbitmq_version", self._document.get("rabbit_version", "")))
         parts = text.split("-")[0].split(".")
         return tuple(int(part) for part in parts if part.isdecimal() and len(part) < 10) or (0,)
@@ -88,7 +86,7 @@ class Definitions:
 def read_definitions(content: bytes, vhost: str | None) -> Definitions:
     """Return the definitions of a virtual host, by default of the only one that has any.
 
-    Raises `BadInput` for what is no definitions file, and where a virtual host must be chosen.
+    Raises `BadInput` for a file of another kind, and where a virtual host must be chosen.
     """
     document = _parse(content)
     hosts = sorted({entry.get("vhost", "/") for name in _OF_A_HOST for entry in document[name]})

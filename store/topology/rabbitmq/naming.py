@@ -11,7 +11,7 @@ _UNUSABLE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class Names:
-    """Gives every thing of one name space its name, the same whenever it is asked for."""
+    """Gives every thing of one name space its name, always the same one."""
 
     def __init__(self, kind: str, losses: Losses) -> None:
         self._kind = kind
@@ -21,7 +21,7 @@ class Names:
         self._taken = {"none"}
 
     def take(self, original: str) -> str:
-        """Return the name for a thing that is there; another one where it has to be."""
+        """Return the name for an existing thing; another one where it has to be."""
         name = _UNUSABLE.sub("-", original)[:LONGEST_NAME] or "unnamed"
         if name[0] in "._-":
             name = f"x{name}"[:LONGEST_NAME]
@@ -36,5 +36,5 @@ class Names:
         return name
 
     def get(self, original: str) -> str | None:
-        """Return the name of a thing that was taken over, if it was."""
+        """Return the name of a thing that was taken over, or `None`."""
         return self._names.get(original)

@@ -1,4 +1,4 @@
-"""Policies: which one holds for a queue or an exchange, and what it makes of the arguments."""
+"""Policies: the one in force for a queue or an exchange, and its effect on the arguments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from store.model.errors import BadInput
 from store.model.patterns import Pattern
 from store.topology.rabbitmq.definitions import Definitions, Losses
 
-# Of a policy and an argument, and of a policy and an operator policy, the smaller number holds.
+# The smaller number holds: of a policy and an argument, and of a policy and an operator policy.
 _SMALLER = frozenset(
     {"message-ttl", "max-length", "max-length-bytes", "delivery-limit", "expires",
      "max-in-memory-length", "max-in-memory-bytes"}
@@ -38,7 +38,9 @@ class _Policy:
 
 
 class Policies:
-    """The policies of a virtual host. At most one of them holds for a thing, and one operator's."""
+    """The policies of a virtual host. At most one of them is in force for a thing, and one
+    operator's.
+    """
 
     def __init__(self, definitions: Definitions, losses: Losses) -> None:
         self._losses = losses
@@ -52,11 +54,11 @@ class Policies:
         self._operators = self._read([*operators, *definitions.of("operator_policies")])
 
     def arguments(self, name: str, kind: str, given: dict[str, Any]) -> dict[str, Any]:
-        """Return the arguments of a thing with what its policies say; an argument wins over a
+        """Return the arguments of a thing, completed by its policies; an argument wins over a
         policy.
 
-        Policies have no `x-` before the names of arguments, the results have. Of two numbers the
-        smaller one holds; where two operators and users disagree otherwise, the operator wins.
+        Policies have no `x-` before the names of arguments, the results have. The smaller one of
+        two numbers holds; where operators and users disagree otherwise, the operator wins.
         """
         user = self._effective(self._policies, name, kind)
         operator = self._effective(self._operators, name, kind)
@@ -67,7 +69,7 @@ class Policies:
         return {originals.get(key, f"x-{key}"): value for key, value in merged.items()}
 
     def lose_rest(self) -> None:
-        """Note the policies that hold for nothing in the file: here nothing waits for a name."""
+        """Note the policies that match nothing in the file: here nothing waits for a name."""
         for policy in (*self._policies, *self._operators):
             if policy.name not in self._taken:
                 self._losses.add(

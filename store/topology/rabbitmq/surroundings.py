@@ -1,4 +1,4 @@
-"""What a definitions file has beside queues, exchanges and bindings: none of it carries over."""
+"""The rest of a definitions file beside queues, exchanges and bindings: none of it carries over."""
 
 from __future__ import annotations
 

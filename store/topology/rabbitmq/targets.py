@@ -1,4 +1,4 @@
-"""Where a dead-letter exchange leads, as far as that can be told beforehand."""
+"""The destinations of a dead-letter exchange, as far as they are known beforehand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from store.topology.model import Thing
 
 
 class Targets:
-    """Tells where exchanges lead; `queues` are the names of what can be a DLQ."""
+    """Finds where exchanges lead; `queues` are the names of possible DLQs."""
 
     def __init__(self, bindings: Iterable[Thing], queues: Collection[str]) -> None:
         self._queues = queues
@@ -21,7 +21,7 @@ class Targets:
     def sole_queue(self, exchange: str, type: str, key: str | None) -> str | None:
         """Return the one queue that every dead letter gets to; `None` where it may be another.
 
-        `key` is the routing key that dead letters get; without one they keep their own.
+        `key` is the routing key of dead letters; without one they keep their own.
         """
         if type == "headers" or (key is None and type != "fanout"):
             return None
