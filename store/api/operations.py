@@ -195,14 +195,18 @@ class OperationCalls(Calls):
     @frees_room
     def set_durability(self, durability: str) -> None:
         """Choose `full` or `normal` for every process that opens the store from now on."""
+        from store.sqlite.file import store_settings
+
         with self._write() as tx:
-            sqlite.operations.maintenance.alter(tx, {"durability": durability})
+            store_settings.alter(tx, {"durability": durability})
 
     @frees_room
     def set_max_bytes(self, most: int | None) -> None:
         """Bound the file's size in bytes for every process that opens the store from now on."""
+        from store.sqlite.file import store_settings
+
         with self._write() as tx:
-            sqlite.operations.maintenance.alter(tx, {"max_bytes": most})
+            store_settings.alter(tx, {"max_bytes": most})
 
 
 class FileCalls:

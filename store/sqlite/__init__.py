@@ -1,4 +1,9 @@
-"""The engine: topics, queues, shares, groups and exchanges in one SQLite file."""
+"""The engine: topics, queues, shares, groups and exchanges in one SQLite file.
+
+Each table has its writers in one room, and the `__init__` of the room names them, as here: writes
+mq_channels (channels) and mq_first_times (idempotency). Others call them. Migrations, and what
+salvages a damaged file, write what they must.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +11,7 @@ from store.lazy import on_demand
 
 if TYPE_CHECKING:
     from store.sqlite import (
+        channels as channels,
         damage as damage,
         dead_letters as dead_letters,
         exchanges as exchanges,

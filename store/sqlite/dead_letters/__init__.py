@@ -1,4 +1,7 @@
-"""Dead letters: found, grouped, sent back, brought in, and the journal that takes it back."""
+"""Dead letters: found, grouped, sent back, brought in, and the journal that takes it back.
+
+Writes mq_moves (journal).
+"""
 
 from typing import TYPE_CHECKING
 

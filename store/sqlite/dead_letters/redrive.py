@@ -145,25 +145,16 @@ def edit(
 
 
 def _write_value(tx: Write, message: Stored, value: bytes | None) -> None:
-    tx.execute(
-        "update mq_records set value = :value, checksum = :checksum where id = :id",
-        {
-            "value": value,
-            "checksum": checksum(
-                message.record,
-                message.timestamp,
-                message.message_group,
-                message.key,
-                message.headers,
-                value,
-            ),
-            "id": message.record,
-        },
+    fresh = checksum(
+        message.record,
+        message.timestamp,
+        message.message_group,
+        message.key,
+        message.headers,
+        value,
     )
-    tx.execute(
-        "update mq_partitions set bytes = bytes + :more where id = :lane",
-        {"more": _growth(message, value), "lane": message.slot.partition},
-    )
+    growth = _growth(message, value)
+    log.rows.set_value(tx, message.record, value, fresh, message.slot.partition, growth)
     if message.is_damaged:
         # Whatever else of it is not as it was stays so.
         move.keep_damage(tx, message.record)

@@ -1,4 +1,7 @@
-"""Where a message goes; stores none."""
+"""Where a message goes; stores none.
+
+Writes mq_exchanges (catalog), mq_bindings (bindings) and mq_publications (publications).
+"""
 
 from typing import TYPE_CHECKING
 

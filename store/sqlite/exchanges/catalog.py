@@ -81,6 +81,13 @@ def alter(tx: Write, name: str, alternate: str | None) -> Exchange:
     return find(tx, name)
 
 
+def label(tx: Write, name: str, label: str) -> None:
+    """Note which topology owns an exchange."""
+    tx.execute(
+        "update mq_exchanges set label = :label where name = :name", {"label": label, "name": name}
+    )
+
+
 def delete(tx: Write, name: str, *, if_unused: bool = False) -> Exchange:
     """Delete an exchange and every binding from and to it; the exchange as it was.
 

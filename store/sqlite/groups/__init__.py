@@ -1,4 +1,7 @@
-"""One number per partition: consumer groups, their members and their offsets."""
+"""One number per partition: consumer groups, their members and their offsets.
+
+Writes mq_groups (catalog), mq_group_topics (catalog) and mq_members (membership).
+"""
 
 from typing import TYPE_CHECKING
 

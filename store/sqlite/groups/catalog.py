@@ -6,8 +6,10 @@ from store.model.addresses import check_name
 from store.model.errors import Exists, GroupActive
 from store.model.groups import GroupConfig, check_group
 from store.model.topics import DELIVERIES_WITH_DLQ
+from store.sqlite import leases
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.settings import StoredSettings
+from store.sqlite.leases import readers
 from store.sqlite.log import topics
 
 
@@ -26,7 +28,7 @@ def create(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) ->
         raise Exists(f"group {name} exists already", hint=f"mq group show {name}")
     check_name(name, "group name")
     config = complete(tx, config)
-    reader = _SETTINGS.insert(tx, "mq_readers", config, kind="group", name=name, created=tx.wall)
+    reader = readers.create(tx, _SETTINGS, config, kind="group", name=name)
     _SETTINGS.insert(tx, "mq_groups", config, reader=reader, emptied=tx.now)
     declare_topics(tx, reader, topic_names)
     return find(tx, name)
@@ -40,25 +42,18 @@ def declare_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
             "insert or ignore into mq_group_topics (reader, channel) values (:reader, :channel)",
             {"reader": reader, "channel": topic.id},
         )
-        tx.many(
-            "insert or ignore into mq_slots (reader, partition, cursor) values (?, ?, ?)",
-            [(reader, partition.id, partition.start) for partition in topic.partitions],
-        )
+        leases.slots.begin_at_start(tx, reader, topic.partitions)
 
 
 def withdraw_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
     """Take back that a group is for topics; where it has committed or has members, it stays."""
     for name in topic_names:
-        parameters = {"reader": reader, "channel": topics.find(tx, name).id}
+        channel = topics.find(tx, name).id
         tx.execute(
-            "delete from mq_group_topics where reader = :reader and channel = :channel", parameters
+            "delete from mq_group_topics where reader = :reader and channel = :channel",
+            {"reader": reader, "channel": channel},
         )
-        tx.execute(
-            "delete from mq_slots where reader = :reader and committed = 0 and member is null"
-            " and wanted is null"
-            " and partition in (select id from mq_partitions where channel = :channel)",
-            parameters,
-        )
+        leases.slots.end_unused(tx, reader, channel)
 
 
 def complete(tx: Snapshot, config: GroupConfig, present: str | None = None) -> GroupConfig:
@@ -106,10 +101,7 @@ def forget_stale_offsets(tx: Write, group: Group) -> None:
         {"reader": group.id},
     )
     if emptied is not None and tx.now - emptied > group.config.retention:
-        tx.execute(
-            "update mq_slots set committed = 0 where reader = :reader and moved < :before",
-            {"reader": group.id, "before": tx.now - group.config.retention},
-        )
+        leases.slots.forget_commits(tx, group.id, tx.now - group.config.retention)
 
 
 _SETTINGS = StoredSettings(GroupConfig, "mq_groups")
@@ -164,7 +156,7 @@ def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> 
     group = find(tx, name)
     config = complete(tx, config, group.config.dlq)
     _SETTINGS.update(tx, "mq_groups", config, reader=group.id)
-    _SETTINGS.update(tx, "mq_readers", config, id=group.id)
+    readers.alter(tx, _SETTINGS, config, group.id)
     declare_topics(tx, group.id, topic_names)
     return find(tx, name)
 
@@ -172,7 +164,7 @@ def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> 
 def delete(tx: Write, group: Group, live: list[str]) -> None:
     """Delete a group with its offsets; `GroupActive` with live members (Kafka: NON_EMPTY_GROUP)."""
     refuse_active(group, live)
-    tx.execute("delete from mq_readers where id = :reader", {"reader": group.id})
+    readers.delete(tx, group.id)
 
 
 def refuse_active(group: Group, live: list[str]) -> None:
@@ -182,3 +174,22 @@ def refuse_active(group: Group, live: list[str]) -> None:
             f"group {group.name} has {len(live)} live member(s): {', '.join(live[:3])}",
             hint="stop them first, or fence them: mq group reset … --force",
         )
+
+
+def next_generation(tx: Write, group: Group) -> None:
+    """Have every member look anew, at its next poll, at what it owns."""
+    tx.execute(
+        "update mq_groups set generation = generation + 1, emptied = iif(exists"
+        " (select 1 from mq_members m where m.reader = :reader), null, ifnull(emptied, :now))"
+        " where reader = :reader",
+        {"reader": group.id, "now": tx.now},
+    )
+
+
+def next_generations(tx: Write, channel: int) -> None:
+    """Have the members of all groups that read a topic share its partitions out anew."""
+    tx.execute(
+        "update mq_groups set generation = generation + 1 where reader in (select s.reader"
+        " from mq_slots s join mq_partitions p on p.id = s.partition where p.channel = :channel)",
+        {"channel": channel},
+    )

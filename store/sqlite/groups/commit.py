@@ -9,6 +9,7 @@ from store.model.groups import Offsets
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.groups.catalog import Group, find_or_create
 from store.sqlite.groups.membership import Membership, Owned, live_members
+from store.sqlite.leases import slots
 from store.sqlite.log import samples, topics
 from store.sqlite.log.topics import Partition
 
@@ -24,16 +25,7 @@ def commit_owned(tx: Write, membership: Membership, owned: Mapping[tuple[str, in
         # What is committed again has not moved.
         if offset != cursor:
             samples.note(tx, "slot", mine.slot, mine.cursor if cursor is None else cursor)
-            tx.execute(
-                "update mq_slots set cursor = :offset, committed = 1, moved = :now, tries = 1,"
-                " last_commit = :number where id = :slot",
-                {
-                    "offset": offset,
-                    "now": tx.now,
-                    "number": tx.number_slot(mine.slot),
-                    "slot": mine.slot,
-                },
-            )
+            slots.commit(tx, mine.slot, offset)
 
 
 def commit_unowned(tx: Write, name: str, offsets: Offsets) -> None:
@@ -52,32 +44,7 @@ def commit_unowned(tx: Write, name: str, offsets: Offsets) -> None:
         partition = topics.find(tx, name).partition(number)
         _check_inside(f"{name}/{number}", offset, partition.next)
         _note_pace(tx, group, partition)
-        place_cursor(tx, group, partition.id, offset)
-
-
-def place_cursor(tx: Write, group: Group, partition: int, offset: int) -> None:
-    """Set a group's next offset in a partition, back or forth, whoever owns it."""
-    tx.execute(
-        "insert into mq_slots (reader, partition, cursor, committed, moved)"
-        " values (:reader, :partition, :offset, 1, :now) on conflict (reader, partition)"
-        " do update set cursor = :offset, committed = 1, moved = :now, epoch = epoch + 1,"
-        " tries = 0",
-        {"reader": group.id, "partition": partition, "offset": offset, "now": tx.now},
-    )
-
-
-def forget_commit(tx: Write, group: Group, partition: Partition) -> None:
-    """Leave a group without a commit in a partition, as it was before its first one."""
-    tx.execute(
-        "update mq_slots set cursor = :start, committed = 0, moved = :now, epoch = epoch + 1,"
-        " tries = 0 where reader = :reader and partition = :partition",
-        {
-            "start": partition.start,
-            "now": tx.now,
-            "reader": group.id,
-            "partition": partition.id,
-        },
-    )
+        slots.put(tx, group.id, partition.id, offset)
 
 
 def _note_pace(tx: Write, group: Group, partition: Partition) -> None:

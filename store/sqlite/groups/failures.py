@@ -8,9 +8,8 @@ from store.model.topics import Record, RecordId
 from store.sqlite import queues
 from store.sqlite.dead_letters import copies
 from store.sqlite.file.database import Write
-from store.sqlite.groups import commit
 from store.sqlite.groups.catalog import Group
-from store.sqlite.leases import attempts
+from store.sqlite.leases import attempts, slots
 from store.sqlite.log import read, topics
 
 
@@ -57,6 +56,6 @@ def settle(tx: Write, group: Group) -> int:
         target = queues.catalog.find(tx, group.config.dlq)
         record = RecordId(topic_name, number, offset)
         copies.copy(tx, target, record, failed, error)
-        commit.place_cursor(tx, group, partition.id, offset + 1)
+        slots.put(tx, group.id, partition.id, offset + 1)
         settled += 1
     return settled

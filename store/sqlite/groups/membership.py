@@ -15,8 +15,8 @@ from store.model.positions import Position
 from store.sqlite import groups
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.groups.assignors import Subscriber, assign
-from store.sqlite.groups.catalog import Group
-from store.sqlite.leases import holders
+from store.sqlite.groups.catalog import Group, next_generation
+from store.sqlite.leases import holders, slots
 from store.sqlite.log import topics
 from store.sqlite.log.read import clamp, resolve
 
@@ -77,11 +77,7 @@ def join(tx: Write, group: Group, joining: Joining) -> Membership:
     for name in joining.topic_names:
         _begin(tx, group, topics.find(tx, name), joining.start)
     # What the member of that name had stays its own, so that a restart moves nothing.
-    for slot in inherited:
-        tx.execute(
-            "update mq_slots set wanted = :incarnation where id = :slot",
-            {"incarnation": incarnation, "slot": slot},
-        )
+    slots.want(tx, [(incarnation, slot) for slot in inherited])
     rebalance(tx, group)
     return Membership(group.id, incarnation, joining.name)
 
@@ -98,18 +94,8 @@ def _wanted_by(tx: Snapshot, group: Group, name: str) -> list[int]:
 def _begin(tx: Write, group: Group, topic: topics.Topic, start: Position) -> None:
     """Give the group a place in every partition; `start` counts where nothing is committed."""
     for partition in topic.partitions:
-        tx.execute(
-            "insert into mq_slots (reader, partition, cursor, moved)"
-            " values (:reader, :partition, :begin, :now)"
-            " on conflict (reader, partition) do update"
-            " set cursor = iif(committed or member not null, cursor, :begin)",
-            {
-                "reader": group.id,
-                "partition": partition.id,
-                "begin": clamp(partition, resolve(tx, partition, start, partition.start)),
-                "now": tx.now,
-            },
-        )
+        cursor = clamp(partition, resolve(tx, partition, start, partition.start))
+        slots.begin_at(tx, group.id, partition.id, cursor)
 
 
 def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
@@ -135,7 +121,7 @@ def rebalance(tx: Write, group: Group) -> None:
     members = _subscribers(tx, group)
     partitions = _partitions(tx, group, members)
     target = assign(group.config.assignor, [s for _, s in members], {
-        topic: len(slots) for topic, slots in partitions.items()
+        topic: len(places) for topic, places in partitions.items()
     })  # fmt: skip
     incarnations = {subscriber.name: incarnation for incarnation, subscriber in members}
     wanted = {
@@ -144,11 +130,8 @@ def rebalance(tx: Write, group: Group) -> None:
         for topic, number in places
     }
     # Also where nobody subscribes to the topic any more.
-    tx.execute("update mq_slots set wanted = null where reader = :reader", {"reader": group.id})
-    tx.many(
-        "update mq_slots set wanted = ? where id = ?",
-        [(incarnation, slot) for slot, incarnation in wanted.items()],
-    )
+    slots.want_none(tx, group.id)
+    slots.want(tx, [(incarnation, slot) for slot, incarnation in wanted.items()])
     next_generation(tx, group)
 
 
@@ -191,10 +174,7 @@ def _partitions(
         topic = topics.find_or_none(tx, name)
         if topic is None:
             continue
-        tx.many(
-            "insert or ignore into mq_slots (reader, partition, cursor) values (?, ?, ?)",
-            [(group.id, partition.id, partition.start) for partition in topic.partitions],
-        )
+        slots.begin_at_start(tx, group.id, topic.partitions)
         rows = tx.rows(
             "select s.id from mq_slots s join mq_partitions p on p.id = s.partition"
             " where s.reader = :reader and p.channel = :channel order by p.number",
@@ -206,18 +186,7 @@ def _partitions(
 
 def hand_over(tx: Write, membership: Membership) -> None:
     """Let go of what others should own, and take what is free and should be this member's."""
-    mine = {"me": membership.incarnation, "group": membership.group, "now": tx.now}
-    tx.execute(
-        "update mq_slots set member = null where member = :me and wanted is not :me",
-        mine,
-    )
-    # Who takes a partition in which nothing waits is not stuck at what comes later.
-    tx.execute(
-        "update mq_slots set member = :me, epoch = epoch + 1, taken = :now, tries = 1 + iif("
-        " cursor < (select p.next from mq_partitions p where p.id = partition), tries, 0)"
-        " where reader = :group and wanted = :me and member is null",
-        mine,
-    )
+    slots.hand_over(tx, membership.group, membership.incarnation)
 
 
 def is_settled(tx: Snapshot, membership: Membership, generation: int) -> bool:
@@ -315,30 +284,12 @@ def _remove(tx: Write, group: Group, which: str, parameters: dict[str, object]) 
         {"reader": group.id, **parameters},
     )
     for incarnation, holder in members:
-        # The epoch rises, so that nothing the old owner still holds can commit.
-        tx.execute(
-            "update mq_slots set member = null, epoch = epoch + 1 where member = :incarnation",
-            {"incarnation": incarnation},
-        )
-        tx.execute(
-            "update mq_slots set wanted = null where reader = :reader and wanted = :incarnation",
-            {"reader": group.id, "incarnation": incarnation},
-        )
+        slots.disown(tx, group.id, incarnation)
         tx.execute("delete from mq_members where incarnation = :id", {"id": incarnation})
-        tx.execute("delete from mq_holders where id = :id", {"id": holder})
+        holders.forget(tx, holder)
     if members:
         next_generation(tx, group)
     return bool(members)
-
-
-def next_generation(tx: Write, group: Group) -> None:
-    """Have every member look anew, at its next poll, at what it owns."""
-    tx.execute(
-        "update mq_groups set generation = generation + 1, emptied = iif(exists"
-        " (select 1 from mq_members m where m.reader = :reader), null, ifnull(emptied, :now))"
-        " where reader = :reader",
-        {"reader": group.id, "now": tx.now},
-    )
 
 
 def fence_everybody(tx: Write, group: Group) -> None:

@@ -11,7 +11,7 @@ from store.sqlite import groups
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.groups import membership
 from store.sqlite.groups.catalog import Group
-from store.sqlite.groups.commit import forget_commit, place_cursor
+from store.sqlite.leases import slots
 from store.sqlite.log import samples, topics
 from store.sqlite.log.read import clamp, resolve
 from store.sqlite.log.topics import Partition
@@ -41,9 +41,9 @@ def apply(
     for partition, change in planned:
         samples.forget_place(tx, group.id, partition.id)
         if change.new is None:
-            forget_commit(tx, group, partition)
+            slots.forget_commit(tx, group.id, partition)
         else:
-            place_cursor(tx, group, partition.id, change.new)
+            slots.put(tx, group.id, partition.id, change.new)
     return [change for _, change in planned]
 
 

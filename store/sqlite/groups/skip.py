@@ -10,9 +10,8 @@ from store.model.topics import Record, RecordId
 from store.sqlite import groups, queues
 from store.sqlite.dead_letters import copies
 from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.groups import commit, membership
 from store.sqlite.groups.reset import committed_offset
-from store.sqlite.leases import attempts
+from store.sqlite.leases import attempts, slots
 from store.sqlite.log import read, topics
 
 
@@ -45,8 +44,8 @@ def skip(tx: Write, name: str, address: Address, to_queue: str | None) -> Record
     if record is not None and to_queue is not None:
         _copy(tx, to_queue, record, slot)
     assert address.offset is not None
-    commit.place_cursor(tx, group, partition.id, address.offset + 1)
-    membership.next_generation(tx, group)
+    slots.put(tx, group.id, partition.id, address.offset + 1)
+    groups.catalog.next_generation(tx, group)
     return record
 
 

@@ -1,4 +1,9 @@
-"""Any reader that leases: receive, settle and move; here it is decided what an ack deletes."""
+"""Any reader that leases: receive, settle and move; here it is decided what an ack deletes.
+
+Writes mq_leases (rows), mq_slots (slots, rows), mq_readers (readers), mq_holders (holders),
+mq_origins (origins), mq_attempts (attempts), mq_undone_receives (attempts) and
+mq_processing_times (processing_times).
+"""
 
 from typing import TYPE_CHECKING
 
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
         receive as receive,
         rows as rows,
         settle as settle,
+        slots as slots,
         stored_origins as stored_origins,
         window as window,
     )

@@ -44,6 +44,18 @@ def note_lapsed(tx: Write, lease: Lease | None) -> None:
         note(tx, lease, "expired")
 
 
+def note_released(tx: Write, reader: int) -> None:
+    """Write down that all deliveries of a reader end, so that no late ack passes for a repeat."""
+    tx.execute(
+        "insert or replace into mq_attempts"
+        " (lease, number, token, holder, started, ended, outcome)"
+        " select l.id, l.deliveries, l.token, h.name, :wall - (:now - l.started), :wall,"
+        " 'released' from mq_leases l join mq_holders h on h.id = l.holder"
+        " where l.reader = :reader",
+        {"wall": tx.wall, "now": tx.now, "reader": reader},
+    )
+
+
 def note_failure(tx: Write, slot: int, offset: int, member: str, error: str) -> int:
     """Write down a group member's failed attempt at a record; how many there were."""
     place = slot << OFFSET_BITS | offset

@@ -45,6 +45,11 @@ def _forget_some(tx: Write) -> None:
     )
 
 
+def forget(tx: Write, holder: int) -> None:
+    """Forget a holder that holds nothing any more."""
+    tx.execute("delete from mq_holders where id = :id", {"id": holder})
+
+
 def of_this_process(tx: Write, name: str, attached: bool) -> int:
     """The holder that stands for this process, noted at its first use."""
     try:

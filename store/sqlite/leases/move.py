@@ -25,21 +25,16 @@ if TYPE_CHECKING:
 def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
     """Take messages out of their queue: records, leases, origins, heads and every count of them."""
     samples.note_leaving(tx, reader.channel)
-    tx.delete_rows("mq_records", [m.record for m in messages])
-    moved = [(m.record,) for m in messages if m.has_origin]
+    log.rows.remove(tx, [m.record for m in messages])
+    moved = [m.record for m in messages if m.has_origin]
     if moved:
-        tx.many("delete from mq_origins where record = ?", moved)
+        leases.origins.remove(tx, moved)
     leases.rows.remove(tx, reader, [m.lease for m in messages if m.lease is not None])
     sizes: defaultdict[int, list[int]] = defaultdict(list)
     for m in messages:
         sizes[m.slot.partition].append(m.size)
     for lane, gone in sizes.items():
-        tx.execute(
-            # Damage may have changed how long something is.
-            "update mq_partitions set records = records - ?, bytes = max(bytes - ?, 0),"
-            " last_commit = ? where id = ?",
-            (len(gone), sum(gone), tx.number_partition(lane), lane),
-        )
+        log.rows.count_removed(tx, lane, gone)
     if reader.ordered:
         _refresh_heads(tx, reader, messages)
     if reader.fair:
@@ -57,11 +52,7 @@ def _refresh_heads(tx: Write, reader: Reader, messages: Sequence[Standing]) -> N
 
 def count(tx: Write, reader: Reader, *, moved: int = 0, dropped: int = 0) -> None:
     """Count messages that left a queue otherwise than by an ack; a share has no such counts."""
-    tx.execute(
-        "update mq_queues set moved = moved + :moved, dropped = dropped + :dropped"
-        " where channel = :id",
-        {"moved": moved, "dropped": dropped, "id": reader.channel},
-    )
+    queues.catalog.count_left(tx, reader.channel, moved=moved, dropped=dropped)
 
 
 def finish(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
@@ -148,9 +139,7 @@ def _copy(
 
 def keep_damage(tx: Write, record: int) -> None:
     """What was damaged before it moved must not pass for whole under a new checksum."""
-    tx.execute(
-        "update mq_records set checksum = -1 - checksum where id = :record", {"record": record}
-    )
+    log.rows.spoil_checksum(tx, record)
     log.damage.note(tx, record)
 
 
@@ -281,10 +270,7 @@ def expire(tx: Write, reader: Reader, message: Stored) -> bool:
     leases.attempts.note_lapsed(tx, message.lease)
     if dead_letter(tx, reader, message, "expired"):
         return True
-    tx.execute(
-        "update mq_records set expires = :stays where id = :id",
-        {"stays": queues.policies.expiry.STAYS, "id": message.record},
-    )
+    log.rows.set_expires(tx, message.record, queues.policies.expiry.STAYS)
     return False
 
 

@@ -1,6 +1,6 @@
 """What a message is called, and where one that was moved comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -108,6 +108,16 @@ def put(tx: Write, records: Sequence[int], origins: Sequence[Origin]) -> None:
             for record, one in zip(records, origins, strict=True)
         ],
     )
+
+
+def remove(tx: Write, records: Sequence[int]) -> None:
+    """Forget where messages that leave their queue come from."""
+    tx.many("delete from mq_origins where record = ?", [(record,) for record in records])
+
+
+def forget(tx: Write, which: str, parameters: Mapping[str, object]) -> None:
+    """Forget where records come from that leave the log by a condition on `record`."""
+    tx.execute(f"delete from mq_origins where {which}", parameters)
 
 
 def with_hop(

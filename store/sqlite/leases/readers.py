@@ -1,6 +1,12 @@
 """How one reader handles what it leases: the only difference between a queue and a share."""
 
-from typing import Literal, NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from store.sqlite.file.database import Write
+    from store.sqlite.file.settings import Config, StoredSettings
 
 
 class Reader(NamedTuple):
@@ -77,3 +83,34 @@ class Reader(NamedTuple):
         Zero returns it to its original place; an ordered reader's group goes behind its equals.
         """
         return now if self.ordered else 0
+
+
+def create(tx: Write, settings: StoredSettings[Config], config: Config, **others: str | int) -> int:
+    """Insert the row of a reader with its settings; its id."""
+    return settings.insert(tx, "mq_readers", config, created=tx.wall, **others)
+
+
+def alter(tx: Write, settings: StoredSettings[Config], config: Config, reader: int) -> None:
+    """Change the settings of a reader."""
+    settings.update(tx, "mq_readers", config, id=reader)
+
+
+def notice(tx: Write, reader: int, until: int) -> None:
+    """Say up to which store time the leases that became due count as ready again."""
+    tx.execute(
+        "update mq_readers set noticed = :until where id = :reader",
+        {"until": until, "reader": reader},
+    )
+
+
+def label(tx: Write, group: str, label: str) -> None:
+    """Note which topology owns a group."""
+    tx.execute(
+        "update mq_readers set label = :label where kind = 'group' and name = :name",
+        {"label": label, "name": group},
+    )
+
+
+def delete(tx: Write, reader: int) -> None:
+    """Delete a reader with all that is kept for it."""
+    tx.execute("delete from mq_readers where id = :reader", {"reader": reader})

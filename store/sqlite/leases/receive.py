@@ -202,10 +202,7 @@ class Receiver:
     def _advance(self, slot: Progress, cursor: int) -> None:
         if cursor > slot.cursor:
             slot.cursor = cursor
-            self._tx.execute(
-                "update mq_slots set cursor = :cursor where id = :id",
-                {"cursor": cursor, "id": slot.id},
-            )
+            leases.rows.move_cursor(self._tx, slot, cursor)
 
     def take_out(self, message: Stored) -> bool:
         """Take a message out if it may not be delivered any more; whether that is so."""

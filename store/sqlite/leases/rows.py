@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from store.model.addresses import OFFSET_BITS, OFFSET_MASK
 from store.sqlite.file.database import Row, Snapshot, Write
+from store.sqlite.leases import readers
 from store.sqlite.leases.readers import Reader
 
 
@@ -186,6 +187,13 @@ def advance(
     )
 
 
+def move_cursor(tx: Write, slot: Slot, cursor: int) -> None:
+    """Set a slot's cursor, to offsets whose leases stand as they should."""
+    tx.execute(
+        "update mq_slots set cursor = :cursor where id = :id", {"cursor": cursor, "id": slot.id}
+    )
+
+
 def _insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
     if len(leases) == 1:
         tx.execute(_INSERT, (*leases[0], reader.id))
@@ -215,10 +223,7 @@ def retreat(tx: Write, reader: Reader, slot: Slot) -> None:
     """
     while run := _never_delivered(tx, reader, slot):
         remove(tx, reader, run)
-        tx.execute(
-            "update mq_slots set cursor = :cursor where id = :id",
-            {"cursor": run[-1].offset, "id": slot.id},
-        )
+        move_cursor(tx, slot, run[-1].offset)
 
 
 def _never_delivered(tx: Snapshot, reader: Reader, slot: Slot) -> list[Lease]:
@@ -243,6 +248,31 @@ def remove(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
     """Delete rows and take them out of their slots' counts."""
     tx.delete_rows("mq_leases", [lease.id for lease in leases])
     _count(tx, reader, leases, ())
+
+
+def remove_all(tx: Write, reader: int) -> None:
+    """Delete all rows of a reader, whose slots go too or are put anew."""
+    tx.execute("delete from mq_leases where reader = :reader", {"reader": reader})
+
+
+def forget(tx: Write, slot: int, which: str, where: dict[str, object]) -> None:
+    """Delete those rows `l` of a slot that a condition names, and take them out of its counts."""
+    # As everywhere, what became due by the noticed time counts as neither held nor waiting.
+    parameters = {"slot": slot, **where}
+    rows, held, waiting = tx.row(  # type: ignore[misc]
+        "select count(*), total(l.token not null and l.due > r.noticed),"
+        " total(l.token is null and l.due > r.noticed)"
+        f" from mq_leases l join mq_readers r on r.id = l.reader where {which}",
+        parameters,
+    )
+    if not rows:
+        return
+    tx.execute(f"delete from mq_leases as l where {which}", parameters)
+    tx.execute(
+        "update mq_slots set leases = leases - :rows, held = held - :held,"
+        " waiting = waiting - :waiting where id = :slot",
+        {"rows": rows, "held": int(held), "waiting": int(waiting), "slot": slot},
+    )
 
 
 def _count(tx: Write, reader: Reader, gone: Sequence[Lease], come: Sequence[Lease]) -> None:
@@ -310,10 +340,7 @@ def _notice_until(tx: Write, reader: Reader, until: int) -> None:
             "update mq_slots set held = held - :held, waiting = waiting - :waiting where id = :id",
             {"held": held, "waiting": waiting, "id": slot},
         )
-    tx.execute(
-        "update mq_readers set noticed = :until where id = :reader",
-        {"until": until, "reader": reader.id},
-    )
+    readers.notice(tx, reader.id, until)
 
 
 def in_hand(tx: Snapshot, reader: Reader, holder: int) -> int:

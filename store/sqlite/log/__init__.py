@@ -1,4 +1,9 @@
-"""Records appended in order to partitions, which keep them."""
+"""Records appended in order to partitions, which keep them.
+
+Writes mq_records (append, rows), mq_partitions (append, retention, rows), mq_topics (topics),
+mq_tombstones (rows), mq_damages (damage), mq_samples (samples), mq_producers (producers),
+mq_sequences (producers), mq_projections (projections) and mq_projection_offsets (projections).
+"""
 
 from typing import TYPE_CHECKING
 
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
         projections as projections,
         read as read,
         retention as retention,
+        rows as rows,
         samples as samples,
         topics as topics,
     )

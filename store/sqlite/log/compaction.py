@@ -98,16 +98,5 @@ def _remove(database: Database, partition: Partition, offsets: list[int]) -> tup
 
 def _finish(tx: Write, partition: Partition, end: int) -> None:
     """Note that everything below offset `end` was compacted, and its tombstones were seen."""
-    tx.execute(
-        "insert or ignore into mq_tombstones (record, seen) select id, :seen from mq_records"
-        " where id >= :first and id < :end and value is null",
-        {
-            "seen": tx.now,
-            "first": partition.base + min(partition.compacted, end),
-            "end": partition.base + end,
-        },
-    )
-    tx.execute(
-        "update mq_partitions set compacted = max(compacted, :end) where id = :id",
-        {"end": end, "id": partition.id},
-    )
+    first = partition.base + min(partition.compacted, end)
+    log.rows.note_compaction(tx, partition.id, end, first, partition.base + end)

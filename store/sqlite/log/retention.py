@@ -28,11 +28,6 @@ _PAUSE = 1_000
 # removes what all have added. (Kafka lets it grow by a whole segment.)
 _LARGEST_EXCESS = 64 << 10
 
-_TABLES = (("mq_records", "id"), ("mq_tombstones", "record"), ("mq_origins", "record"))
-_FORGET = [
-    f"delete from {table} where {column} >= :first and {column} < :end" for table, column in _TABLES
-]
-
 
 def drain(tx: Write) -> bool:
     """Remove up to `STEP` records of deleted channels; False when none are left."""
@@ -48,11 +43,9 @@ def drain(tx: Write) -> bool:
             "step": _step(tx),
         },
     )
-    span = {"first": partition << OFFSET_BITS, "end": last or (partition + 1) << OFFSET_BITS}
-    for statement in _FORGET:
-        tx.execute(statement, span)
+    log.rows.drain(tx, partition << OFFSET_BITS, last or (partition + 1) << OFFSET_BITS)
     if last is None:
-        tx.execute("delete from mq_partitions where id = :id", {"id": partition})
+        log.rows.drop_partition(tx, partition)
     return True
 
 
@@ -96,36 +89,22 @@ def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
         " + ifnull(length(value), 0)) from mq_records where id >= :first and id < :end",
         span,
     )
-    for statement in _FORGET:
-        tx.execute(statement, span)
+    log.rows.remove_below(tx, partition, span, end, count, int(size))
     sqlite.shares.progress.forget_below(tx, partition, first, end)
-    tx.execute(
-        "update mq_partitions set start = :start, records = records - :count,"
-        " bytes = bytes - :size where id = :id",
-        {"start": end, "count": count, "size": int(size), "id": partition},
-    )
 
 
 def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[int, int]:
     """Remove single records wherever they stand; how many were there, and their bytes."""
     base = partition << OFFSET_BITS
-    ids = array(base + offset for offset in offsets)
+    ids = [base + offset for offset in offsets]
     count, size = tx.row(  # type: ignore[misc]
         "select count(*), total(ifnull(length(key), 0) + ifnull(length(headers), 0)"
         " + ifnull(length(value), 0)) from mq_records"
         " where id in (select value from json_each(:ids))",
-        {"ids": ids},
+        {"ids": array(ids)},
     )
-    for table, column in _TABLES:
-        tx.execute(
-            f"delete from {table} where {column} in (select value from json_each(:ids))",
-            {"ids": ids},
-        )
+    log.rows.remove_some(tx, partition, ids, count, int(size))
     sqlite.shares.progress.forget(tx, partition, offsets)
-    tx.execute(
-        "update mq_partitions set records = records - :count, bytes = bytes - :size where id = :id",
-        {"count": count, "size": int(size), "id": partition},
-    )
     return count, int(size)
 
 
@@ -178,8 +157,7 @@ def enforce_idle(tx: Write, written: Collection[int]) -> bool:
 
 def _note_check(tx: Write, partition: int) -> None:
     tx.execute(
-        "update mq_partitions set checked = :now where id = :id",
-        {"now": tx.now, "id": partition},
+        "update mq_partitions set checked = :now where id = :id", {"now": tx.now, "id": partition}
     )
 
 

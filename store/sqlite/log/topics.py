@@ -3,11 +3,13 @@
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from store import sqlite
 from store.model.addresses import OFFSET_BITS, Address, check_name
 from store.model.encoding import check_partitions, check_whole
-from store.model.errors import BadInput, Conflict, Exists, NotFound
+from store.model.errors import BadInput, Conflict, NotFound
 from store.model.settings import check_settings
 from store.model.topics import PartitionStatus, TopicConfig, TopicStatus
+from store.sqlite import log
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.settings import StoredSettings, remembered
 from store.sqlite.file.transactions import array
@@ -133,23 +135,11 @@ def create(tx: Write, name: str, partitions: int, config: TopicConfig) -> Topic:
     check_name(name, "topic name")
     check_settings(config)
     check_partitions(partitions)
-    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
-    if kind is not None:
-        raise Exists(f"{kind} {name} exists already", hint=f"look at it: mq {kind} show {name}")
-    channel = tx.insert(
-        "insert into mq_channels (name, kind, created) values (:name, 'topic', :created)",
-        {"name": name, "created": tx.wall},
-    )
+    sqlite.channels.refuse_taken(tx, name)
+    channel = sqlite.channels.create(tx, name, "topic")
     _SETTINGS.insert(tx, "mq_topics", config, channel=channel)
-    _add_partitions(tx, channel, range(partitions))
+    log.rows.add_partitions(tx, channel, range(partitions))
     return find(tx, name)
-
-
-def _add_partitions(tx: Write, channel: int, numbers: range) -> None:
-    tx.many(
-        "insert into mq_partitions (channel, number, checked) values (?, ?, ?)",
-        [(channel, number, tx.now) for number in numbers],
-    )
 
 
 _SETTINGS = StoredSettings(TopicConfig, "mq_topics")
@@ -242,25 +232,10 @@ def _check_growth(topic: Topic, partitions: int) -> None:
 
 def _grow(tx: Write, topic: Topic, partitions: int) -> None:
     present = len(topic.partitions)
-    _add_partitions(tx, topic.id, range(present, partitions))
+    log.rows.add_partitions(tx, topic.id, range(present, partitions))
     # Who reads the topic reads all of it, so a group's or share's lag counts what is new at once.
-    tx.execute(
-        "insert into mq_slots (reader, partition, cursor) select distinct s.reader, new.id, 0"
-        " from mq_partitions old join mq_slots s on s.partition = old.id"
-        " join mq_partitions new on new.channel = old.channel and new.number >= :present"
-        " where old.channel = :channel and old.number < :present",
-        {"channel": topic.id, "present": present},
-    )
-    _tell_groups(tx, topic)
-
-
-def _tell_groups(tx: Write, topic: Topic) -> None:
-    # Members that see a new generation share the partitions out anew.
-    tx.execute(
-        "update mq_groups set generation = generation + 1 where reader in (select s.reader"
-        " from mq_slots s join mq_partitions p on p.id = s.partition where p.channel = :channel)",
-        {"channel": topic.id},
-    )
+    sqlite.leases.slots.follow_growth(tx, topic.id, present)
+    sqlite.groups.catalog.next_generations(tx, topic.id)
 
 
 def delete(tx: Write, name: str) -> TopicStatus:
@@ -271,13 +246,9 @@ def delete(tx: Write, name: str) -> TopicStatus:
     topic = find(tx, name)
     _refuse_shared(tx, topic)
     before = status(topic)
-    _tell_groups(tx, topic)
-    tx.execute(
-        "delete from mq_slots where partition in"
-        " (select id from mq_partitions where channel = :channel)",
-        {"channel": topic.id},
-    )
-    tx.execute("delete from mq_channels where id = :channel", {"channel": topic.id})
+    sqlite.groups.catalog.next_generations(tx, topic.id)
+    sqlite.leases.slots.end_in(tx, topic.id)
+    sqlite.channels.delete(tx, topic.id)
     return before
 
 

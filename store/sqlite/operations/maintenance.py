@@ -5,15 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from store.model.maintenance import Finding, Progress, StoreConfig, StoreStatus
-from store.model.settings import check_settings
+from store.model.maintenance import Finding, Progress, StoreStatus
 from store.sqlite.file import apart, files
 from store.sqlite.file.connections import translated
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.drafts import watched
-from store.sqlite.file.settings import StoredSettings
 
 
 def status(tx: Snapshot) -> StoreStatus:
@@ -109,14 +106,3 @@ def free_pages(tx: Write, pages: int) -> int:
     # The pragma works only while it is stepped, a page a step.
     tx.rows(f"pragma incremental_vacuum({int(pages)})")
     return before - int(tx.value("pragma page_count"))
-
-
-_SETTINGS = StoredSettings(StoreConfig, "mq_store")
-
-
-def alter(tx: Write, settings: dict[str, Any]) -> None:
-    """Change settings of the store, for every process that opens it from now on."""
-    present = _SETTINGS.read(tx.row(f"select {_SETTINGS.columns} from mq_store") or ())
-    config = present._replace(**settings)
-    check_settings(config)
-    _SETTINGS.update(tx, "mq_store", config, id=1)

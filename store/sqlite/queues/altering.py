@@ -7,6 +7,7 @@ from typing import Any
 from store.sqlite import leases, queues, shares
 from store.sqlite.file.database import Write
 from store.sqlite.leases.readers import Reader
+from store.sqlite.log import rows
 from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.order import fifo
 from store.sqlite.queues.policies import expiry
@@ -47,16 +48,7 @@ def _settling(tx: Write, name: str, before: int | None, *, keeps_less: bool = Fa
 def _try_again(tx: Write, queue: Queue) -> None:
     """What expired and had nowhere to go may have a place now."""
     for lane in queue.lanes.values():
-        tx.execute(
-            "update mq_records set expires = :wall where expires = :stays"
-            " and id >= :first and id < :end",
-            {
-                "wall": tx.wall,
-                "stays": expiry.STAYS,
-                "first": lane.base,
-                "end": lane.base + lane.next,
-            },
-        )
+        rows.change_expires(tx, lane.base, lane.base + lane.next, expiry.STAYS, tx.wall)
 
 
 def _try_damaged(tx: Write, reader: Reader) -> None:

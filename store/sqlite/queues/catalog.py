@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from store import model, sqlite
 from store.model.addresses import EXCHANGE_PREFIX, check_name
-from store.model.errors import BadInput, Conflict, Exists
+from store.model.errors import BadInput, Conflict
 from store.model.messages import QueueConfig
-from store.sqlite import log
+from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.settings import StoredSettings, remembered
+from store.sqlite.leases import readers
 from store.sqlite.leases.readers import Reader
 
 if TYPE_CHECKING:
@@ -54,34 +55,21 @@ def lane_number(level: int, delayed: bool) -> int:
 def create(tx: Write, name: str, config: QueueConfig) -> Queue:
     """Create a queue; raises `Exists` when anything of that name does."""
     check_name(name, "queue name")
-    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
-    if kind is not None:
-        raise Exists(f"{kind} {name} exists already", hint=f"look at it: mq {kind} show {name}")
+    sqlite.channels.refuse_taken(tx, name)
     check_config(tx, name, config)
-    channel = tx.insert(
-        "insert into mq_channels (name, kind, created) values (:name, 'queue', :created)",
-        {"name": name, "created": tx.wall},
-    )
+    channel = sqlite.channels.create(tx, name, "queue")
     _SETTINGS.insert(tx, "mq_queues", config, channel=channel)
-    reader = _SETTINGS.insert(
-        tx, "mq_readers", config, kind="queue", name=name, channel=channel, source=channel,
-        created=tx.wall,
-    )  # fmt: skip
+    reader = readers.create(
+        tx, _SETTINGS, config, kind="queue", name=name, channel=channel, source=channel
+    )
     add_lane(tx, channel, reader, 0)
     return find(tx, name)
 
 
 def add_lane(tx: Write, channel: int, reader: int, number: int, begin: int = 0) -> Partition:
     """Make a lane, beginning at a sequence number, and the reader's slot in it."""
-    partition = tx.insert(
-        "insert into mq_partitions (channel, number, start, next)"
-        " values (:channel, :number, :begin, :begin)",
-        {"channel": channel, "number": number, "begin": begin},
-    )
-    tx.execute(
-        "insert into mq_slots (reader, partition, cursor) values (:reader, :partition, :begin)",
-        {"reader": reader, "partition": partition, "begin": begin},
-    )
+    partition = log.rows.add_lane(tx, channel, number, begin)
+    leases.slots.begin(tx, reader, partition, begin)
     return log.topics.Partition(partition, number, begin, begin, 0, 0, 0)
 
 
@@ -247,7 +235,7 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
     """Change settings in place; whether a queue is FIFO can't change."""
     queue, config = find(tx, name), altered(tx, name, settings)
     _SETTINGS.update(tx, "mq_queues", config, channel=queue.id)
-    _SETTINGS.update(tx, "mq_readers", config, id=queue.reader.id)
+    readers.alter(tx, _SETTINGS, config, queue.reader.id)
     return find(tx, name)
 
 
@@ -265,14 +253,22 @@ def delete(tx: Write, name: str) -> Queue:
             f"queue {name} is the DLQ of {told}", hint=f"mq {kind} alter {source} --dlq OTHER"
         )
     forget_places(tx, queue)
-    tx.execute("delete from mq_channels where id = :id", {"id": queue.id})
+    sqlite.channels.delete(tx, queue.id)
     return queue
 
 
 def forget_places(tx: Write, queue: Queue) -> None:
     """Drop every lease, head and cursor of a queue, so that its lanes can be drained."""
-    reader = {"reader": queue.reader.id}
-    tx.execute("delete from mq_leases where reader = :reader", reader)
-    tx.execute("delete from mq_heads where reader = :reader", reader)
-    tx.execute("delete from mq_tenants where reader = :reader", reader)
-    tx.execute("delete from mq_slots where reader = :reader", reader)
+    leases.rows.remove_all(tx, queue.reader.id)
+    queues.order.fifo.forget(tx, queue.reader)
+    queues.order.tenants.forget(tx, queue.reader)
+    leases.slots.end_all(tx, queue.reader.id)
+
+
+def count_left(tx: Write, channel: int, *, moved: int, dropped: int) -> None:
+    """Count messages that left a queue otherwise than by an ack; of others nothing is counted."""
+    tx.execute(
+        "update mq_queues set moved = moved + :moved, dropped = dropped + :dropped"
+        " where channel = :id",
+        {"moved": moved, "dropped": dropped, "id": channel},
+    )

@@ -8,8 +8,8 @@ from store.sqlite import leases
 from store.sqlite.dead_letters import find
 from store.sqlite.file.database import Write
 from store.sqlite.leases import attempts, move
-from store.sqlite.log import retention
-from store.sqlite.queues import view
+from store.sqlite.log import retention, rows
+from store.sqlite.queues import send, view
 from store.sqlite.queues.catalog import Queue, add_lane, forget_places
 
 _PAGE = 1_000
@@ -22,14 +22,11 @@ def everything(tx: Write, queue: Queue) -> int:
     """
     removed = sum(lane.records for lane in queue.lanes.values())
     forget_places(tx, queue)
-    tx.execute("delete from mq_deduplications where channel = :id", {"id": queue.id})
+    send.forget(tx, queue)
     # The old lanes are left to be drained in steps; a fresh one goes on where they ended.
-    tx.execute("update mq_partitions set channel = null where channel = :id", {"id": queue.id})
+    rows.abandon(tx, queue.id)
     fresh = add_lane(tx, queue.id, queue.reader.id, 0, queue.first_lane.next)
-    tx.execute(
-        "update mq_partitions set last_timestamp = :last where id = :id",
-        {"last": queue.first_lane.last_timestamp, "id": fresh.id},
-    )
+    rows.keep_clock(tx, fresh.id, queue.first_lane.last_timestamp)
     move.count(tx, queue.reader, dropped=removed)
     retention.drain(tx)
     return removed
@@ -62,9 +59,6 @@ def unleased(tx: Write, queue: Queue) -> int:
             free = [m for m in page if view.state_of(tx, queue, m, False) != "leased"]
             move.remove(tx, queue.reader, free)
             removed += len(free)
-        tx.execute(
-            "update mq_slots set cursor = max(cursor, :end) where id = :id",
-            {"end": slot.next, "id": slot.id},
-        )
+        leases.slots.pass_to(tx, slot.id, slot.next)
     move.count(tx, queue.reader, dropped=removed)
     return removed

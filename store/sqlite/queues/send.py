@@ -291,3 +291,8 @@ class _Deduplication:
             " order by until limit :step)",
             {"now": self._tx.now, "step": _FORGOTTEN_AT_ONCE},
         )
+
+
+def forget(tx: Write, queue: Queue) -> None:
+    """Forget all sends to a queue: none counts as a duplicate of one before."""
+    tx.execute("delete from mq_deduplications where channel = :id", {"id": queue.id})

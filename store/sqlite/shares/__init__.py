@@ -1,4 +1,7 @@
-"""Leases over a log: shares, the window they work in, how far they are."""
+"""Leases over a log: shares, the window they work in, how far they are.
+
+Writes mq_shares (catalog).
+"""
 
 from typing import TYPE_CHECKING
 

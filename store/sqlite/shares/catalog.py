@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from store.model.addresses import check_name
-from store.model.errors import BadInput, Exists, GroupActive
+from store.model.errors import BadInput, GroupActive
 from store.model.groups import OffsetChange
 from store.model.positions import Position
 from store.model.settings import check_settings
 from store.model.shares import ShareConfig
-from store.sqlite import leases, queues
+from store.sqlite import channels, leases, queues
 from store.sqlite.file.database import Row, Snapshot, Write
 from store.sqlite.file.settings import StoredSettings, remembered
-from store.sqlite.leases import window
+from store.sqlite.leases import readers, window
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Progress
 from store.sqlite.log import topics
@@ -34,24 +34,16 @@ class Share(NamedTuple):
 def create(tx: Write, name: str, topic: str, config: ShareConfig, start: Position) -> Share:
     """Create a share that begins at a place in each partition of its topic; raises `Exists`."""
     check_name(name, "share name")
-    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
-    if kind is not None:
-        raise Exists(f"{kind} {name} exists already", hint=f"look at it: mq {kind} show {name}")
+    channels.refuse_taken(tx, name)
     source = topics.find(tx, topic)
     check_config(tx, config)
-    channel = tx.insert(
-        "insert into mq_channels (name, kind, created) values (:name, 'share', :created)",
-        {"name": name, "created": tx.wall},
+    channel = channels.create(tx, name, "share")
+    reader = readers.create(
+        tx, _SETTINGS, config, kind="share", name=name, channel=channel, source=source.id
     )
-    reader = _SETTINGS.insert(
-        tx, "mq_readers", config, kind="share", name=name, channel=channel, source=source.id,
-        created=tx.wall,
-    )  # fmt: skip
     _SETTINGS.insert(tx, "mq_shares", config, reader=reader)
-    tx.many(
-        "insert into mq_slots (reader, partition, cursor, moved) values (?, ?, ?, ?)",
-        [(reader, p.id, clamp(p, resolve(tx, p, start)), tx.now) for p in source.partitions],
-    )
+    for p in source.partitions:
+        leases.slots.begin(tx, reader, p.id, clamp(p, resolve(tx, p, start)), tx.now)
     return find(tx, name)
 
 
@@ -152,7 +144,7 @@ def altered(tx: Snapshot, name: str, settings: dict[str, Any]) -> ShareConfig:
 def alter(tx: Write, name: str, settings: dict[str, Any]) -> Share:
     """Change settings in place; what is in flight stays as it is."""
     share, config = find(tx, name), altered(tx, name, settings)
-    _SETTINGS.update(tx, "mq_readers", config, id=share.reader.id)
+    readers.alter(tx, _SETTINGS, config, share.reader.id)
     _SETTINGS.update(tx, "mq_shares", config, reader=share.reader.id)
     return find(tx, name)
 
@@ -163,7 +155,7 @@ def delete(tx: Write, name: str, *, force: bool = False) -> None:
     if not force:
         _refuse_active(tx, share)
     _forget_leases(tx, share)
-    tx.execute("delete from mq_channels where id = :id", {"id": share.id})
+    channels.delete(tx, share.id)
 
 
 def plan_reset(tx: Snapshot, name: str, target: Position) -> list[OffsetChange]:
@@ -199,10 +191,9 @@ def reset(tx: Write, name: str, target: Position, *, force: bool = False) -> lis
     changes = plan_reset(tx, name, target)
     _forget_leases(tx, share)
     slots = {slot.number: slot.id for slot in leases.rows.slots(tx, share.reader)}
-    tx.many(
-        "update mq_slots set cursor = ?, moved = ?, leases = 0, held = 0, waiting = 0 where id = ?",
-        [(change.new, tx.now, slots[change.partition]) for change in changes],
-    )
+    for change in changes:
+        assert change.new is not None
+        leases.slots.restart(tx, slots[change.partition], change.new)
     return changes
 
 
@@ -221,16 +212,8 @@ def _refuse_active(tx: Snapshot, share: Share) -> None:
 
 
 def _forget_leases(tx: Write, share: Share) -> None:
-    # What ends is written down, so that a late ack is not taken for a repeated one.
-    tx.execute(
-        "insert or replace into mq_attempts"
-        " (lease, number, token, holder, started, ended, outcome)"
-        " select l.id, l.deliveries, l.token, h.name, :wall - (:now - l.started), :wall,"
-        " 'released' from mq_leases l join mq_holders h on h.id = l.holder"
-        " where l.reader = :reader",
-        {"wall": tx.wall, "now": tx.now, "reader": share.reader.id},
-    )
-    tx.execute("delete from mq_leases where reader = :reader", {"reader": share.reader.id})
+    leases.attempts.note_released(tx, share.reader.id)
+    leases.rows.remove_all(tx, share.reader.id)
 
 
 def keep_turn(tx: Write, share: Share, number: int) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from store.model.positions import parse_position
-from store.sqlite import exchanges, groups, queues, shares
+from store.sqlite import channels, exchanges, groups, queues, shares
 from store.sqlite.exchanges import bindings
 from store.sqlite.file.database import Write
 from store.sqlite.groups import membership
+from store.sqlite.leases import readers
 from store.sqlite.log import topics
 from store.sqlite.queues import altering
 from store.sqlite.queues.settling import Settling
@@ -186,16 +187,12 @@ _DELETE: dict[str, Callable[[Write, Thing], None]] = {
 
 
 def _label(tx: Write, thing: Thing, label: str) -> None:
-    parameters = {"label": label, "name": thing.name}
     match thing.kind:
         case "binding":
             bindings.label(tx, *_arguments(thing), label)
         case "exchange":
-            tx.execute("update mq_exchanges set label = :label where name = :name", parameters)
+            exchanges.catalog.label(tx, thing.name, label)
         case "group":
-            tx.execute(
-                "update mq_readers set label = :label where kind = 'group' and name = :name",
-                parameters,
-            )
+            readers.label(tx, thing.name, label)
         case _:
-            tx.execute("update mq_channels set label = :label where name = :name", parameters)
+            channels.label(tx, thing.name, label)

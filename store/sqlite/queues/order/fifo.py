@@ -89,6 +89,11 @@ def refresh(
     )
 
 
+def forget(tx: Write, reader: Reader) -> None:
+    """Remove all groups of a queue whose messages go."""
+    tx.execute("delete from mq_heads where reader = :reader", {"reader": reader.id})
+
+
 def unserve(tx: Write, reader: Reader, message_group: str, first: int, due: int) -> None:
     """Give a group back the turn that came to nothing, if this record is its first.
 

@@ -72,6 +72,11 @@ def refresh(tx: Write, reader: Reader, slot: Slot, place: Place, in_flight: int)
     )
 
 
+def forget(tx: Write, reader: Reader) -> None:
+    """Remove all tenants of a queue whose messages go."""
+    tx.execute("delete from mq_tenants where reader = :reader", {"reader": reader.id})
+
+
 def pass_over(tx: Write, reader: Reader, slot: Slot, record: int) -> None:
     """Let a tenant go on behind a record that damage has given another message group."""
     names = tx.rows(

@@ -105,10 +105,7 @@ class Mischief:
             ],
         )
         if ids:
-            self._tx.execute(
-                "update mq_slots set cursor = :cursor where id = :id",
-                {"cursor": ids[-1] - slot.record_id(0) + 1, "id": slot.id},
-            )
+            leases.rows.move_cursor(self._tx, slot, ids[-1] - slot.record_id(0) + 1)
 
     def double(self, delivered: Sequence[Stored]) -> None:
         """Keep a copy of some of what was delivered: another receive gets the same message."""

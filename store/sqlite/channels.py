@@ -1,0 +1,34 @@
+"""The one name space of topics, queues and shares: rows of mq_channels."""
+
+from __future__ import annotations
+
+from store.model.addresses import Kind
+from store.model.errors import Exists
+from store.sqlite.file.database import Snapshot, Write
+
+
+def refuse_taken(tx: Snapshot, name: str) -> None:
+    """Raise `Exists` when anything of that name does."""
+    kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
+    if kind is not None:
+        raise Exists(f"{kind} {name} exists already", hint=f"look at it: mq {kind} show {name}")
+
+
+def create(tx: Write, name: str, kind: Kind) -> int:
+    """Take a name for a topic, queue or share; the channel's id."""
+    return tx.insert(
+        "insert into mq_channels (name, kind, created) values (:name, :kind, :created)",
+        {"name": name, "kind": kind, "created": tx.wall},
+    )
+
+
+def delete(tx: Write, id: int) -> None:
+    """Give a name back, and delete what refers to the channel."""
+    tx.execute("delete from mq_channels where id = :id", {"id": id})
+
+
+def label(tx: Write, name: str, label: str) -> None:
+    """Note which topology owns a topic, queue or share."""
+    tx.execute(
+        "update mq_channels set label = :label where name = :name", {"label": label, "name": name}
+    )

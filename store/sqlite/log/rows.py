@@ -1,0 +1,149 @@
+"""Rows of records and partitions after their append: changed, counted and removed, by no policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from store import sqlite
+from store.sqlite.file.database import Write
+from store.sqlite.file.transactions import array
+
+# Which rows, by the column that holds a record's id.
+_SPAN = "{} >= :first and {} < :end"
+_SINGLE = "{} in (select value from json_each(:ids))"
+
+
+def add_partitions(tx: Write, channel: int, numbers: Iterable[int]) -> None:
+    """Add empty partitions to a topic, none of which is to be looked at soon."""
+    tx.many(
+        "insert into mq_partitions (channel, number, checked) values (?, ?, ?)",
+        [(channel, number, tx.now) for number in numbers],
+    )
+
+
+def add_lane(tx: Write, channel: int, number: int, begin: int) -> int:
+    """Add an empty lane to a queue, which begins at a sequence number; its id."""
+    return tx.insert(
+        "insert into mq_partitions (channel, number, start, next)"
+        " values (:channel, :number, :begin, :begin)",
+        {"channel": channel, "number": number, "begin": begin},
+    )
+
+
+def abandon(tx: Write, channel: int) -> None:
+    """Take the partitions from a channel, so that they are drained in steps."""
+    tx.execute("update mq_partitions set channel = null where channel = :id", {"id": channel})
+
+
+def keep_clock(tx: Write, partition: int, last: int) -> None:
+    """Let no record of a partition be older than `last`."""
+    tx.execute(
+        "update mq_partitions set last_timestamp = :last where id = :id",
+        {"last": last, "id": partition},
+    )
+
+
+def note_compaction(tx: Write, partition: int, end: int, first: int, last: int) -> None:
+    """Note that all below offset `end` was compacted, and its tombstones were seen.
+
+    Those not seen before have ids from `first` up to `last`.
+    """
+    tx.execute(
+        "insert or ignore into mq_tombstones (record, seen) select id, :seen from mq_records"
+        " where id >= :first and id < :end and value is null",
+        {"seen": tx.now, "first": first, "end": last},
+    )
+    tx.execute(
+        "update mq_partitions set compacted = max(compacted, :end) where id = :id",
+        {"end": end, "id": partition},
+    )
+
+
+def remove(tx: Write, records: Sequence[int]) -> None:
+    """Remove messages of queues, which `count_removed` takes out of the counts."""
+    tx.delete_rows("mq_records", records)
+
+
+def count_removed(tx: Write, partition: int, sizes: Sequence[int]) -> None:
+    """Take the records that were removed out of the counts, by their sizes."""
+    tx.execute(
+        # Damage may have changed how long something is.
+        "update mq_partitions set records = records - ?, bytes = max(bytes - ?, 0),"
+        " last_commit = ? where id = ?",
+        (len(sizes), sum(sizes), tx.number_partition(partition), partition),
+    )
+
+
+def drain(tx: Write, first: int, end: int) -> None:
+    """Remove records by their ids, of a partition that no channel has: it keeps no counts."""
+    _remove(tx, _SPAN, {"first": first, "end": end})
+
+
+def drop_partition(tx: Write, partition: int) -> None:
+    """Remove a partition that has no records."""
+    tx.execute("delete from mq_partitions where id = :id", {"id": partition})
+
+
+def remove_below(
+    tx: Write, partition: int, span: Mapping[str, int], start: int, count: int, size: int
+) -> None:
+    """Remove the records whose ids are in a span, and let the partition begin at `start`."""
+    _remove(tx, _SPAN, span)
+    tx.execute(
+        "update mq_partitions set start = :start, records = records - :count,"
+        " bytes = bytes - :size where id = :id",
+        {"start": start, "count": count, "size": size, "id": partition},
+    )
+
+
+def remove_some(tx: Write, partition: int, ids: Iterable[int], count: int, size: int) -> None:
+    """Remove single records of a partition, wherever they stand."""
+    _remove(tx, _SINGLE, {"ids": array(ids)})
+    tx.execute(
+        "update mq_partitions set records = records - :count, bytes = bytes - :size where id = :id",
+        {"count": count, "size": size, "id": partition},
+    )
+
+
+def _remove(tx: Write, which: str, parameters: Mapping[str, object]) -> None:
+    tx.execute(f"delete from mq_records where {which.replace('{}', 'id')}", parameters)
+    tx.execute(f"delete from mq_tombstones where {which.replace('{}', 'record')}", parameters)
+    sqlite.leases.origins.forget(tx, which.replace("{}", "record"), parameters)
+
+
+def set_value(
+    tx: Write, record: int, value: bytes | None, checksum: int, partition: int, growth: int
+) -> None:
+    """Give a record another value, which is longer by `growth` bytes."""
+    tx.execute(
+        "update mq_records set value = :value, checksum = :checksum where id = :record",
+        {"value": value, "checksum": checksum, "record": record},
+    )
+    tx.execute(
+        "update mq_partitions set bytes = bytes + :more where id = :partition",
+        {"more": growth, "partition": partition},
+    )
+
+
+def set_expires(tx: Write, record: int, expires: int) -> None:
+    """Let a message expire at another wall time."""
+    tx.execute(
+        "update mq_records set expires = :expires where id = :id",
+        {"expires": expires, "id": record},
+    )
+
+
+def change_expires(tx: Write, first: int, end: int, before: int, after: int) -> None:
+    """Let messages with ids of a range, which would expire at one time, expire at another."""
+    tx.execute(
+        "update mq_records set expires = :after where expires = :before"
+        " and id >= :first and id < :end",
+        {"after": after, "before": before, "first": first, "end": end},
+    )
+
+
+def spoil_checksum(tx: Write, record: int) -> None:
+    """Keep a record that was damaged before it was written from passing for whole."""
+    tx.execute(
+        "update mq_records set checksum = -1 - checksum where id = :record", {"record": record}
+    )
