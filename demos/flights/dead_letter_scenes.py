@@ -45,8 +45,7 @@ def _look(stage: Stage, work: Work) -> list[Message]:
 
 
 def _check_letters(stage: Stage, work: Work, letters: list[Message]) -> None:
-    status = queue_status(stage)
-    waiting = status.ready + status.leased + status.delayed
+    waiting = queue_status(stage).messages
     stage.check(waiting == 0, f"{waiting} messages are still in {QUEUE}")
     expected = {message.id for message in [work.messages[2], *work.failing]}
     stage.check({letter.id for letter in letters} == expected, "other messages died than failed")

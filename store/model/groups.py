@@ -95,7 +95,8 @@ class Lag(NamedTuple):
     `committed` is the next offset to read, `None` before the first commit. `lag_seconds` is the age
     of the oldest unread record. `lag_bytes` is exact for short lags and an estimate from the
     partition's mean record size for long ones. `trend` is by how many records per second the lag
-    grew during the last minute; below 0 it shrank.
+    grew during the last minute; below 0 it shrank. Of these three, `None` is unknown to the engine,
+    never 0; a file knows all of them.
     """
 
     group: str
@@ -105,9 +106,9 @@ class Lag(NamedTuple):
     start: int
     end: int
     lag: int
-    lag_seconds: float
-    lag_bytes: int
-    trend: float
+    lag_seconds: float | None
+    lag_bytes: int | None
+    trend: float | None
     member: str | None
     state: str
 

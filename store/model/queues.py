@@ -8,18 +8,19 @@ from store.model.messages import QueueConfig
 class QueueStatus(NamedTuple):
     """A queue with its settings and how many messages are in each state.
 
-    `oldest_seconds` is the age of the oldest message; `acknowledged` and `dropped` count the
-    messages that have left for good since the queue was created.
+    `oldest_seconds` is the age of the oldest message; `acknowledged` and `dropped` count what has
+    left for good since the queue was created. `None` is unknown to the engine, never 0; a file
+    knows all of them.
     """
 
     name: str
     config: QueueConfig
     created: int
     ready: int
-    leased: int
-    delayed: int
+    leased: int | None
+    delayed: int | None
     blocked: int
-    bytes: int
+    bytes: int | None
     oldest_seconds: float | None
     acknowledged: int
     dropped: int
@@ -28,8 +29,8 @@ class QueueStatus(NamedTuple):
 
     @property
     def messages(self) -> int:
-        """The number of messages, in all states."""
-        return self.ready + self.leased + self.delayed + self.blocked
+        """Return how many there are, of any state; at least so many if one is unknown."""
+        return self.ready + (self.leased or 0) + (self.delayed or 0) + self.blocked
 
 
 class LeaseStatus(NamedTuple):

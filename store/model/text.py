@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from store.model.errors import BadInput
+
+Value = TypeVar("Value")
 
 _EPOCH = datetime(1970, 1, 1)
 _AWARE_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,6 +91,16 @@ def format_duration(duration: int) -> str:
         return "0s"
     unit = next(unit for unit, size in _DURATION_UNITS.items() if duration % size == 0)
     return f"{duration // _DURATION_UNITS[unit]}{unit}"
+
+
+def if_known(value: Value | None, describe: Callable[[Value], str]) -> str:
+    """Write a value for people: `-` for `None`, which an engine does not know."""
+    return "-" if value is None else describe(value)
+
+
+def describe_count(number: int) -> str:
+    """Write a number for people: `12,345`."""
+    return f"{number:,}"
 
 
 def describe_duration(seconds: float) -> str:

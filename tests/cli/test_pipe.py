@@ -42,7 +42,7 @@ def committed(path: Path, group: str = "g") -> int:
         return sum(row.committed or 0 for row in store.lag(group))
 
 
-def jobs(path: Path) -> tuple[int, int]:
+def jobs(path: Path) -> tuple[int, int | None]:
     """How many messages of the queue are ready, and how many leased."""
     with Store.open(path) as store:
         status = store.queue("jobs")

@@ -250,7 +250,7 @@ class TestConsume:
         post.send_many("emails", [NewMessage(b"x" * 60_000) for _ in range(20)])
         running = start_mq("consume", "emails")
         running.stdout.read(10)
-        until(lambda: post.queue("emails").leased > 0)
+        until(lambda: bool(post.queue("emails").leased))
         running.process.kill()
         running.process.wait(PATIENCE)
         assert len(post.receive("emails", 20)) + post.queue("emails").acknowledged == 20

@@ -50,7 +50,7 @@ def superseded(store: Store) -> str:
     return receipt
 
 
-def counts(store: Store, queue: str = "emails") -> tuple[int, int, int]:
+def counts(store: Store, queue: str = "emails") -> tuple[int, int | None, int | None]:
     status = store.queue(queue)
     return status.ready, status.leased, status.delayed
 

@@ -36,7 +36,7 @@ def store(path: Path) -> Store:
     return store
 
 
-def sizes(path: Path, queue: str = "jobs") -> tuple[int, int, int]:
+def sizes(path: Path, queue: str = "jobs") -> tuple[int, int | None, int | None]:
     """How many messages of the queue are ready, leased and delayed."""
     with Store.open(path) as store:
         status = store.queue(queue)

@@ -22,7 +22,7 @@ def values(messages: list[Message]) -> list[str]:
     return [(message.value or b"").decode() for message in messages]
 
 
-def counts(store: Store, queue: str = "jobs") -> tuple[int, int, int, int]:
+def counts(store: Store, queue: str = "jobs") -> tuple[int, int | None, int | None, int]:
     status = store.queue(queue)
     return status.ready, status.leased, status.delayed, status.blocked
 

@@ -87,7 +87,7 @@ def _redrive(store: Store, chance: random.Random) -> None:
 def _look(store: Store, chance: random.Random) -> None:
     for queue in QUEUES:
         status = store.queue(queue)
-        assert min(status.ready, status.leased, status.delayed, status.blocked) >= 0
+        assert min(status.ready, status.leased or 0, status.delayed or 0, status.blocked) >= 0
 
 
 def work(path: str, queue: str, folder: str, lease: str, seed: str) -> None:
@@ -110,8 +110,7 @@ def work(path: str, queue: str, folder: str, lease: str, seed: str) -> None:
 
 
 def _left(store: Store, queue: str) -> int:
-    status = store.queue(queue)
-    return status.ready + status.leased + status.delayed + status.blocked
+    return store.queue(queue).messages
 
 
 def _acknowledge(store: Store, message: Message, book: TextIO) -> None:

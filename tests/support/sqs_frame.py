@@ -43,7 +43,7 @@ class Queues:
         """Receive messages and tell their bodies."""
         return [(message.value or b"").decode() for message in self.receive(most, **more)]
 
-    def counts(self, name: str = "q") -> tuple[int, int, int]:
+    def counts(self, name: str = "q") -> tuple[int, int | None, int | None]:
         """Visible, not visible, delayed."""
         queue = self.store.queue(name)
         return queue.ready, queue.leased, queue.delayed

@@ -18,7 +18,7 @@ from tui.keys import Key
 from tui.screens.master_detail import MasterDetailView
 from tui.screens.records import MessagesView
 from tui.view import Question
-from tui.widgets.figures import age_cell, count_cell, rate_cell, state_cell
+from tui.widgets.figures import age_cell, count_cell, known_cell, rate_cell, state_cell
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
 from tui.widgets.painted import Band
 from tui.widgets.spans import Line, Tone, line, toned
@@ -59,8 +59,8 @@ def _queue_cells(queue: Subject) -> tuple[Line, ...]:
             toned(" (share)" if queue.kind == "share" else "", Tone.DIM),
         ),
         count_cell(queue.ready),
-        count_cell(queue.leased),
-        count_cell(queue.delayed),
+        known_cell(queue.leased),
+        known_cell(queue.delayed),
         count_cell(queue.blocked, Tone.LAGGING),
         age_cell(queue.oldest_seconds),
         rate_cell(queue.in_rate),

@@ -21,6 +21,7 @@ from tui.screens.records import RecordsView
 from tui.screens.stall import StallView
 from tui.view import Question
 from tui.widgets.figures import (
+    UNKNOWN,
     age_cell,
     count_cell,
     progress_bar,
@@ -123,9 +124,15 @@ def _reader_cells(
         progress_bar(status.start, lag.committed or 0, status.end, bar, tone),
         end,
         count_cell(lag.lag, Tone.STALLED if is_stalled else Tone.TEXT),
-        age_cell(lag.lag_seconds if lag.lag else None),
+        _age_cell(lag),
         toned(lag.member or ("none" if lag.lag else "-"), Tone.TEXT if lag.member else Tone.DIM),
     )
+
+
+def _age_cell(lag: Lag) -> Line:
+    if not lag.lag:
+        return EMPTY
+    return UNKNOWN if lag.lag_seconds is None else age_cell(lag.lag_seconds)
 
 
 def _partition_cells(status: PartitionStatus, edge: float | None) -> tuple[Line, ...]:

@@ -37,6 +37,15 @@ def short_count(number: int) -> str:
     return f"{number / 1e9:.1f}G"
 
 
+UNKNOWN = toned("-", Tone.DIM)
+"""A figure that an engine does not know."""
+
+
+def known_cell(number: int | None, tone: Tone = Tone.TEXT) -> Line:
+    """Return a number, dim when it is 0 and a dash when it is unknown."""
+    return UNKNOWN if number is None else count_cell(number, tone)
+
+
 def count_cell(number: int | None, tone: Tone = Tone.TEXT) -> Line:
     """Return a number, dim when it is 0 and empty when there is none."""
     if number is None:

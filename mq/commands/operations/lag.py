@@ -74,7 +74,7 @@ def _limit(text: str) -> Judge:
             f"--over {text!r} is neither a number of records nor a duration",
             hint="--over 1000, or --over 5m",
         ) from None
-    return lambda row: row.lag_seconds > seconds
+    return lambda row: row.lag_seconds is not None and row.lag_seconds > seconds
 
 
 def _judged(store: "Broker", group: str | None, topic: str | None) -> tuple[list[Lag], bool]:
@@ -87,6 +87,7 @@ def _judged(store: "Broker", group: str | None, topic: str | None) -> tuple[list
 
 def _is_over(row: Lag, objectives: GroupConfig) -> bool:
     records, time = objectives.max_lag, objectives.max_lag_time
-    return (records is not None and row.lag > records) or (
-        time is not None and row.lag_seconds * 1000 > time
-    )
+    if records is not None and row.lag > records:
+        return True
+    # An unknown age can't be judged.
+    return time is not None and row.lag_seconds is not None and row.lag_seconds * 1000 > time

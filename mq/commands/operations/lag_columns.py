@@ -7,11 +7,13 @@ from typing import Any
 
 from mq.cli.output import Column, Format, Output, row_document
 from store.model.groups import Lag
-from store.model.text import describe_duration, describe_growth, describe_size
+from store.model.text import describe_duration, describe_growth, describe_size, if_known
 
 
 def _trend(row: Lag) -> str:
-    return describe_growth(row.trend, row.lag) if row.lag else "-"
+    if not row.lag:
+        return "-"
+    return if_known(row.trend, lambda trend: describe_growth(trend, row.lag))
 
 
 _GROUP: list[Column[Lag]] = [Column("group", lambda row: row.group)]
@@ -29,14 +31,14 @@ _DISTANCE: list[Column[Lag]] = [
     Column(
         "lag_seconds",
         lambda row: row.lag_seconds,
-        text=lambda row: describe_duration(row.lag_seconds),
+        text=lambda row: if_known(row.lag_seconds, describe_duration),
         header="AGE",
         right=True,
     ),
     Column(
         "lag_bytes",
         lambda row: row.lag_bytes,
-        text=lambda row: describe_size(row.lag_bytes),
+        text=lambda row: if_known(row.lag_bytes, describe_size),
         header="BYTES",
         right=True,
         yields=1,

@@ -16,7 +16,7 @@ from store.model.addresses import check_name
 from store.model.messages import QueueConfig
 from store.model.queues import QueueStatus
 from store.model.settings import write_settings
-from store.model.text import counted, describe_size
+from store.model.text import counted, describe_size, if_known
 
 app = CommandGroup(help="Queues: every message goes to one reader, until it is acknowledged.")
 
@@ -86,7 +86,7 @@ DOOMED: list[Column[QueueStatus]] = [
     Column("messages", lambda q: q.messages, text=lambda q: f"{q.messages:,}", right=True),
     *QUEUES[2:6],
     Column(
-        "bytes", lambda queue: queue.bytes, text=lambda q: describe_size(q.bytes), right=True
+        "bytes", lambda q: q.bytes, text=lambda q: if_known(q.bytes, describe_size), right=True
     ),
 ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from mq.commands.options.settings import Settings, with_settings
 from store.model.discarding import queue_settings_that_discard
 from store.model.errors import BadInput
 from store.model.messages import QueueConfig
+from store.model.settings import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from store.model.queues import QueueStatus
@@ -50,7 +51,9 @@ def alter(
 
 
 def _changes(before: QueueStatus, after: QueueConfig) -> list[Change]:
-    risks = queue_settings_that_discard(before.config, after, before.messages, before.bytes)
+    # An unknown size may be over any limit.
+    size = LARGEST_NUMBER if before.bytes is None else before.bytes
+    risks = queue_settings_that_discard(before.config, after, before.messages, size)
     return [
         change._replace(risk=risks.get(change.setting))
         for change in changed_settings(before.config, after)

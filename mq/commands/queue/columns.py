@@ -10,14 +10,21 @@ from store.model.messages import STATES, QueueConfig
 from store.model.queues import QueueStatus
 from store.model.settings import write_settings
 from store.model.shares import ShareConfig
-from store.model.text import describe_duration, describe_size, format_duration, format_time
+from store.model.text import (
+    describe_count,
+    describe_duration,
+    describe_size,
+    format_duration,
+    format_time,
+    if_known,
+)
 
 
 def _count_column(name: str) -> Column[QueueStatus]:
     return Column(
         name,
         lambda queue: getattr(queue, name),
-        text=lambda queue: f"{getattr(queue, name):,}",
+        text=lambda queue: if_known(getattr(queue, name), describe_count),
         right=True,
     )
 
@@ -42,7 +49,7 @@ QUEUES: list[Column[QueueStatus]] = [
 
 def oldest_text(queue: QueueStatus) -> str:
     """The age of the oldest message for people."""
-    return "-" if queue.oldest_seconds is None else describe_duration(queue.oldest_seconds)
+    return if_known(queue.oldest_seconds, describe_duration)
 
 
 def queue_document(queue: QueueStatus) -> dict[str, Any]:
@@ -82,8 +89,8 @@ def show_queue(context: Context, queue: QueueStatus) -> None:
     if queue.config.chaos is not None:
         fields["chaos"] = f"ON: {queue.config.chaos} (for tests; --chaos none ends it)"
     fields["created"] = format_time(queue.created)
-    fields["messages"] = f"{queue.messages:,}, {describe_size(queue.bytes)}"
-    fields |= {state: f"{getattr(queue, state):,}" for state in STATES}
+    fields["messages"] = f"{queue.messages:,}, {if_known(queue.bytes, describe_size)}"
+    fields |= {state: if_known(getattr(queue, state), describe_count) for state in STATES}
     fields["oldest"] = oldest_text(queue)
     fields["acknowledged"] = f"{queue.acknowledged:,}"
     fields["dropped"] = f"{queue.dropped:,}"

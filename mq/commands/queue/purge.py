@@ -64,7 +64,7 @@ def _purgeable(store: "Broker", chosen: Address, keep_leased: bool) -> int:
         is_leased = store.message(chosen.name, chosen.offset).state == "leased"
         return 0 if is_leased and keep_leased else 1
     status = store.queue(chosen.name)
-    return status.messages - (status.leased if keep_leased else 0)
+    return status.messages - ((status.leased or 0) if keep_leased else 0)
 
 
 def _purge(store: "Broker", chosen: Address, keep_leased: bool) -> int:

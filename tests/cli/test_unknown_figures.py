@@ -1,0 +1,52 @@
+"""A figure that an engine does not know is a dash for people, null in JSON, and never 0."""
+
+from __future__ import annotations
+
+from mq.cli.output import Column
+from mq.commands.operations.lag_columns import LAG, lag_document
+from mq.commands.queue.columns import QUEUES, queue_document
+from store.model.groups import Lag
+from store.model.messages import QueueConfig
+from store.model.metrics import Family
+from store.model.queues import QueueStatus
+from tui.widgets.figures import known_cell
+from tui.widgets.spans import plain
+
+BEHIND = Lag("g", "t", 0, None, 0, 9, 9, None, None, None, None, "unassigned")
+QUEUE = QueueStatus("q", QueueConfig(), 0, 3, None, None, 0, None, None, 0, 0, 0)
+
+
+def shown(columns: list[Column[QueueStatus]] | list[Column[Lag]], row: object) -> dict[str, str]:
+    return {column.name: column.shown(row) for column in columns}  # type: ignore[arg-type]
+
+
+def test_a_lag_of_unknown_age_size_and_trend_has_dashes() -> None:
+    cells = shown(LAG, BEHIND)
+    unknown = {name for name, cell in cells.items() if cell == "-"}
+    assert unknown == {"committed", "lag_seconds", "lag_bytes", "trend", "member"}
+    assert cells["lag"] == "9"
+
+
+def test_it_has_nulls_as_json() -> None:
+    document = lag_document(BEHIND)
+    assert {document[name] for name in ("committed", "lag_seconds", "lag_bytes", "trend")} == {None}
+
+
+def test_a_queue_whose_leased_messages_are_unknown_has_dashes() -> None:
+    cells = shown(QUEUES, QUEUE)
+    assert [cells[state] for state in ("ready", "leased", "delayed", "blocked")] == [
+        "3", "-", "-", "0",
+    ]  # fmt: skip
+
+
+def test_such_a_queue_has_nulls_as_json_and_at_least_what_is_known() -> None:
+    document = queue_document(QUEUE)
+    assert (document["leased"], document["delayed"], document["bytes"]) == (None, None, None)
+    assert QUEUE.messages == 3
+
+
+def test_the_dashboard_has_a_dash_and_a_metric_no_sample() -> None:
+    family = Family("mq_queue_bytes", "gauge", "Bytes.")
+    family.add(QUEUE.bytes)
+    assert (plain(known_cell(QUEUE.leased)), plain(known_cell(0))) == ("-", "0")
+    assert family.samples == []
