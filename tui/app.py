@@ -390,7 +390,7 @@ class Dashboard(TerminalApp):
 
     def report(self, error: MqError) -> None:
         """Show an error and its hint."""
-        hint = f"\n{printable(error.hint)}" if error.hint else ""
+        hint = f"\n{printable(error.shell_hint)}" if error.hint else ""
         self.notify(printable(error.message) + hint, severity="error", timeout=8, markup=False)
 
 

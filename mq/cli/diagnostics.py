@@ -118,7 +118,7 @@ class Diagnostics:
             self._write(str(problem))
         self._write(f"mq: error: {error.message}")
         if error.hint:
-            self._write(f"hint: {error.hint}")
+            self._write(f"hint: {error.shell_hint}")
 
     def traceback(self) -> None:
         """Show where the error being handled came from, for `--debug`."""
@@ -166,7 +166,7 @@ def _error_document(error: MqError) -> str:
 
     document: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.hint:
-        document["hint"] = error.hint
+        document["hint"] = error.shell_hint
     if addresses := getattr(error, "addresses", ()):
         document["addresses"] = list(addresses)
     if error.failures:

@@ -9,12 +9,21 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from store import sqlite
+from store import model, sqlite
 from store.api.base import frees_room
 from store.crash import crash_point
 from store.model.addresses import parse_address
 from store.model.encoding import check_text, given_list
-from store.model.errors import BadInput, Damaged, Fenced, MqError, NotFound, TimedOut, secondary_to
+from store.model.errors import (
+    BadInput,
+    Damaged,
+    Fenced,
+    Hint,
+    MqError,
+    NotFound,
+    TimedOut,
+    secondary_to,
+)
 from store.model.groups import Loss, TopicPartition
 from store.model.topics import in_seconds
 from store.sqlite.file import waiting
@@ -232,7 +241,7 @@ class Consumer:
         return TimedOut(
             f"group {self.group} is read by {', '.join(others)}; no partition became free"
             f" within {timeout:g} s",
-            hint=f"see mq group show {self.group}; wait longer with --timeout",
+            hint=Hint("see {}; wait longer with {timeout}", model.looks.Show("group", self.group)),
         )
 
     def _dropped(self) -> Fenced:
@@ -318,7 +327,8 @@ class Consumer:
         if not damage.addresses or damage.addresses in self._damage:
             return self._damage.get(damage.addresses, damage)
         (address,) = damage.addresses
-        told = Damaged(damage.message, f"mq group skip {self.group} {address}", (address,))
+        skip = model.actions.SkipRecord(self.group, parse_address(address))
+        told = Damaged(damage.message, Hint("{}", skip), (address,))
         self._damage[damage.addresses] = told
         with suppress(MqError), self._database.write(_NOTING_WAIT) as tx:
             sqlite.log.damage.note(tx, sqlite.log.topics.record_id(tx, parse_address(address)))
@@ -347,7 +357,10 @@ class Consumer:
             edge = f"begins at {partition.start}" if is_lost else f"ends at {partition.next}"
             raise NotFound(
                 f"{place[0]}/{place[1]}@{position} {why}; the partition {edge}",
-                hint=f"choose a place: mq group reset {self.group} --topic {place[0]} --to …",
+                hint=Hint(
+                    "choose a place: {}",
+                    model.actions.ResetGroup(self.group, place[0], None, model.actions.Blank("…")),
+                ),
             )
         found = partition.next if self._below_start == "latest" else partition.start
         if is_lost:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 from store import model, sqlite
 from store.api.base import Calls, check_names, frees_room
 from store.model.encoding import encode_bytes, encode_headers, given_list
-from store.model.errors import Exists, Unroutable
+from store.model.errors import Exists, Hint, Unroutable
 
 if TYPE_CHECKING:
     from store.model.exchanges import (
@@ -185,7 +185,7 @@ class RoutingCalls(Calls):
                 key = model.exchanges.routing_key(encode_bytes(given[placed.index([])].key, "key"))
                 raise Unroutable(
                     f"no binding of exchange {exchange} leads the key {key!r} anywhere",
-                    hint=sqlite.exchanges.explain.command(exchange, key),
+                    hint=Hint("{}", model.looks.ExplainRoute(exchange, key)),
                 )
             return placed
 
@@ -198,6 +198,6 @@ def _agreeing(present: Exchange, type: str, alternate: str | None) -> Exchange:
         if theirs != ours:
             raise Exists(
                 f"exchange {present.name} exists with another {setting}: {theirs}, not {ours}",
-                hint=f"mq exchange show {present.name}",
+                hint=Hint("{}", model.looks.Show("exchange", present.name)),
             )
     return present

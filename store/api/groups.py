@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Unpack
 
-from store import sqlite
+from store import model, sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.model.encoding import given_list
-from store.model.errors import Exists
+from store.model.errors import Exists, Hint
 
 if TYPE_CHECKING:
     from store.model.addresses import Address
@@ -45,7 +45,7 @@ class GroupCalls(Calls):
                 ):
                     raise Exists(
                         f"group {name} exists, and is not for {missing[0]}",
-                        hint=f"mq group alter {name} --topic {missing[0]}",
+                        hint=Hint("{}", model.actions.alter("group", name, topics=(missing[0],))),
                     )
             return sqlite.operations.lag.status(tx, found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from store import sqlite
+from store import model, sqlite
 from store.api.base import Calls, frees_room
 from store.model.addresses import Address
 from store.model.clock import IDLE_AFTER, OVER, SystemClock
@@ -30,7 +30,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from store.model.errors import StalePlan
+from store.model.errors import Hint, StalePlan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -313,7 +313,7 @@ class TopologyCalls(Calls):
             if expected is not None and not plan.is_same_as(expected):
                 raise StalePlan(
                     "the store has changed since the plan was made; nothing was applied",
-                    hint="look at the new plan: mq plan FILE…",
+                    hint=Hint("look at the new plan: {}", model.looks.Plan()),
                 )
             target = sqlite.topology.target.FileTarget(tx)
             topology.applying.carry_out(target, plan, progress)

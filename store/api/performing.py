@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from store.model import actions
-from store.model.actions import Action, Blank
+from store.model.actions import Action
 from store.model.errors import BadInput
 from store.model.messages import NewMessage
 from store.model.positions import parse_position
@@ -21,6 +21,8 @@ def perform(store: Store, action: Action[Any]) -> Any:
     call = _calls().get(type(action))
     if call is None:
         raise BadInput(f"{action!r} is not an action", hint="see store.model.actions")
+    if missing := actions.blanks(action):
+        raise BadInput(f"{missing[0]} is still to be chosen")
     return call(store, action)
 
 
@@ -48,16 +50,14 @@ def _reset(store: Store, reset: actions.ResetGroup) -> object:
 
 
 def _create(store: Store, create: actions.Create) -> object:
-    settings = _chosen(create.settings)
-    if create.kind == "group":
-        return store.create_group(create.name, **settings)
     calls: dict[str, Callable[..., object]] = {
         "topic": store.create_topic,
         "queue": store.create_queue,
         "share": store.create_share,
+        "group": store.create_group,
         "exchange": store.create_exchange,
     }
-    return calls[create.kind](create.name, **settings)
+    return calls[create.kind](create.name, **dict(create.settings))
 
 
 def _alter(store: Store, alter: actions.Alter) -> object:
@@ -68,14 +68,27 @@ def _alter(store: Store, alter: actions.Alter) -> object:
         "group": store.alter_group,
         "exchange": store.alter_exchange,
     }
-    return calls[alter.kind](alter.name, **_chosen(alter.changes))
+    return calls[alter.kind](alter.name, **dict(alter.changes))
 
 
-def _chosen(settings: tuple[tuple[str, actions.Value], ...]) -> dict[str, Any]:
-    for name, value in settings:
-        if isinstance(value, Blank):
-            raise BadInput(f"{name} is still to be chosen")
-    return dict(settings)
+def _delete(store: Store, delete: actions.Delete) -> object:
+    calls: dict[str, Callable[[str], object]] = {
+        "topic": store.delete_topic,
+        "queue": store.delete_queue,
+        "share": store.delete_share,
+        "group": store.delete_group,
+        "exchange": store.delete_exchange,
+    }
+    return calls[delete.kind](delete.name)
+
+
+def _purge_letter(store: Store, purge: actions.PurgeDeadLetter) -> object:
+    return store.purge_dead_letters(purge.queue, lambda letter: letter.id == purge.id)
+
+
+def _project(store: Store, project: actions.Project) -> int:
+    key, passing = project.primary_key, [project.skip]
+    return store.project(project.topic, project.table, key, passing=passing)
 
 
 def _trim(store: Store, trim: actions.Trim) -> object:
@@ -99,7 +112,7 @@ def _calls() -> dict[type[Action[Any]], Callable[[Store, Any], Any]]:
         actions.ReturnLease: lambda store, it: store.nack([it.receipt], delay=0),
         actions.RejectLease: lambda store, it: store.reject([it.receipt], it.error),
         actions.ResetGroup: _reset,
-        actions.DeleteGroup: lambda store, it: store.delete_group(it.name),
+        actions.Delete: _delete,
         actions.Create: _create,
         actions.Alter: _alter,
         actions.Bind: lambda store, it: store.bind(it.exchange, it.destination, key=it.key),
@@ -108,6 +121,9 @@ def _calls() -> dict[type[Action[Any]], Callable[[Store, Any], Any]]:
         actions.Trim: _trim,
         actions.Send: _send,
         actions.Publish: lambda store, it: store.publish(it.exchange, it.key, it.value),
+        actions.PurgeDeadLetter: _purge_letter,
+        actions.UndoRedrive: lambda store, it: store.undo_redrive(it.batch),
+        actions.Project: _project,
         actions.Vacuum: lambda store, it: store.vacuum(),
         actions.TrustClock: lambda store, it: store.trust_clock(),
         actions.AcceptLosses: lambda store, it: store.accept_losses(),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from store import sqlite
+from store import model, sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.model.encoding import check_text, check_whole, given_list, milliseconds
-from store.model.errors import BadInput, MqError, NotFound
+from store.model.errors import BadInput, Hint, MqError, NotFound
 from store.model.topics import DELIVERIES_WITH_DLQ
 
 if TYPE_CHECKING:
@@ -295,7 +295,7 @@ class QueueCalls(Calls):
             if not sqlite.leases.settle.release(tx, found.reader, stored):
                 raise NotFound(
                     f"no reader holds {queue}@{sequence}, and it waits for nothing",
-                    hint=f"mq lease list {queue}",
+                    hint=Hint("{}", model.looks.ShowLeases(queue)),
                 )
 
 

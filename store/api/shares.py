@@ -8,7 +8,7 @@ from store import model, sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.api.queues import MOST_AT_ONCE
 from store.model.encoding import check_text, check_whole, milliseconds
-from store.model.errors import BadInput, Exists
+from store.model.errors import BadInput, Exists, Hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,7 +173,7 @@ def _check_agreement(present: sqlite.shares.catalog.Share, topic: str, config: S
     if present.topic != topic:
         raise Exists(
             f"share {present.name} exists, and is of {present.topic}, not {topic}",
-            hint=f"mq share show {present.name}",
+            hint=Hint("{}", model.looks.Show("share", present.name)),
         )
     check_agreement("share", present.name, present.config, config)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 from store import model, sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.model.encoding import check_whole, encode_bytes
-from store.model.errors import BadInput, Exists
+from store.model.errors import BadInput, Exists, Hint
 from store.model.topics import NewRecord, TopicConfig
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class TopicCalls(Calls):
             if found.config.cleanup == "compact":
                 raise BadInput(
                     f"topic {topic} is only compacted; trimming it would lose the newest values",
-                    hint=f"mq topic alter {topic} --cleanup compact,delete",
+                    hint=Hint("{}", model.actions.alter("topic", topic, cleanup="compact,delete")),
                 )
             chosen = found.partitions if partition is None else [found.partition(partition)]
             return [_trim_plan(tx, found, p, before) for p in chosen]
@@ -255,7 +255,10 @@ def _trim_plan(
     if before.kind == "offset" and target > partition.next:
         raise BadInput(
             f"{address} ends at {partition.next}; it can't be trimmed before {target}",
-            hint=f"to remove everything: mq topic trim {address} --before latest",
+            hint=Hint(
+                "to remove everything: {}",
+                model.actions.Trim(topic.name, partition.number, "latest", asks=True),
+            ),
         )
     start = sqlite.log.read.clamp(partition, target)
     removed = tx.value(
@@ -270,7 +273,7 @@ def _check_agreement(present: TopicStatus, partitions: int, config: TopicConfig)
         raise Exists(
             f"topic {present.name} exists with {len(present.partitions)} partitions,"
             f" not {partitions}",
-            hint=f"mq topic show {present.name}",
+            hint=Hint("{}", model.looks.Show("topic", present.name)),
         )
     check_agreement("topic", present.name, present.config, config)
 
@@ -303,7 +306,7 @@ class TableCalls(Calls):
         if "compact" not in found.config.cleanup:
             raise BadInput(
                 f"topic {topic} is not compacted",
-                hint=f"mq topic alter {topic} --cleanup compact",
+                hint=Hint("{}", model.actions.alter("topic", topic, cleanup="compact")),
             )
         return [sqlite.log.compaction.compact(database, found, p) for p in partitions]
 

@@ -1,4 +1,4 @@
-"""Actions as text: the exact line for a shell. Only a face needs it, never an engine."""
+"""Actions as text: the exact line for a shell, which no engine needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from shlex import quote
 from typing import Any
 
-from store.model import actions
+from store.model import actions, looks
 from store.model.actions import Step, Value
 from store.model.addresses import Address
 from store.model.text import format_duration, format_size
@@ -43,11 +43,13 @@ def _release(release: actions.ReleaseLease) -> Words:
 def _reset(reset: actions.ResetGroup) -> Words:
     place = str(Address(reset.topic, reset.partition))
     force = ["--force"] if reset.force else []
-    return ["group", "reset", reset.group, "--topic", place, "--to", reset.to, *force, "--apply"]
+    # A word that is still to be chosen is tried without --apply first.
+    apply = [] if isinstance(reset.to, actions.Blank) else ["--apply"]
+    return ["group", "reset", reset.group, "--topic", place, "--to", reset.to, *force, *apply]
 
 
 _POSITIONAL = {"topic"}
-_SHORT = {"type": "-t"}
+_OPTIONS = {"topics": "--topic", "type": "-t"}
 
 
 def _create(create: actions.Create) -> Words:
@@ -64,17 +66,19 @@ def _alter(alter: actions.Alter) -> Words:
 
 def _options(settings: Iterable[tuple[str, Value]]) -> Iterator[str]:
     for name, value in settings:
-        option = _SHORT.get(name, f"--{name.replace('_', '-')}")
+        option = _OPTIONS.get(name, f"--{name.replace('_', '-')}")
         if isinstance(value, bool):
             yield option if value else f"--no-{option[2:]}"
         else:
             yield option
-            yield value if isinstance(value, str) else _number(value)
+            yield value if isinstance(value, str) else _setting(value)
 
 
-def _number(value: int | timedelta | None) -> str:
+def _setting(value: int | timedelta | tuple[str, ...] | None) -> str:
     if isinstance(value, timedelta):
         return format_duration(value // timedelta(milliseconds=1))
+    if isinstance(value, tuple):
+        return ",".join(value)
     return "none" if value is None else str(value)
 
 
@@ -98,19 +102,48 @@ def _send(send: actions.Send) -> Words:
     return ["produce", send.destination, *key, *group, *_value(send.value)]
 
 
+def _how_to_reset(how: looks.HowToReset) -> Words:
+    return ["group", "reset", *([_Plain("…"), "--force"] if how.force else [])]
+
+
+def _size(size: int | actions.Blank) -> str:
+    return size if isinstance(size, actions.Blank) else format_size(size)
+
+
+def _publish(publish: actions.Publish) -> Words:
+    value = [] if publish.value is None else _value(publish.value)
+    return ["publish", publish.exchange, "-k", publish.key, *value]
+
+
+def _project(project: actions.Project) -> Words:
+    key, skip = ["--pk", project.primary_key], ["--skip", str(project.skip)]
+    return ["project", project.topic, project.table, *key, *skip]
+
+
+def _consume(consume: looks.Consume) -> Words:
+    group = [] if consume.group is None else ["-g", consume.group]
+    start = [] if consume.start is None else ["--from", str(consume.start)]
+    return ["consume", consume.address, *group, *start]
+
+
+def _copy_back(copy: looks.CopyBack) -> Words:
+    pipe, mq = _Plain("|"), "mq"
+    return ["dlq", "export", copy.queue, pipe, mq, "produce", copy.topic, "--framing", "ndjson"]
+
+
 def _value(value: str) -> Words:
     # A value may look like an option.
     return ["--", value] if value.startswith("-") else [value]
 
 
-def _peek(peek: actions.Peek) -> Words:
+def _peek(peek: looks.Peek) -> Words:
     condition = [] if peek.condition is None else ["--where", peek.condition]
     start = [] if peek.start is None else ["--from", peek.start]
     limit = [] if peek.limit is None else ["-n", str(peek.limit)]
     return ["peek", peek.address, *start, *condition, *limit]
 
 
-def _work(work: actions.Work) -> Words:
+def _work(work: looks.Work) -> Words:
     group = [] if work.group is None else ["-g", work.group]
     return ["work", work.source, *group, "--", _Plain("COMMAND")]
 
@@ -121,7 +154,7 @@ _WORDS: dict[type[Step], Callable[[Any], Words]] = {
     actions.ReturnLease: lambda it: ["lease", "release", it.receipt],
     actions.RejectLease: lambda it: ["nack", it.receipt, "--reject"],
     actions.ResetGroup: _reset,
-    actions.DeleteGroup: lambda it: ["group", "delete", it.name, "--yes"],
+    actions.Delete: lambda it: [it.kind, "delete", it.name, *_agreed(it.asks)],
     actions.Create: _create,
     actions.Alter: _alter,
     actions.Bind: _bind,
@@ -129,20 +162,34 @@ _WORDS: dict[type[Step], Callable[[Any], Words]] = {
     actions.PurgeQueue: lambda it: ["queue", "purge", it.name, *_agreed(it.asks)],
     actions.Trim: _trim,
     actions.Send: _send,
-    actions.Publish: lambda it: ["publish", it.exchange, "-k", it.key, *_value(it.value)],
+    actions.Publish: _publish,
+    actions.PurgeDeadLetter: lambda it: ["dlq", "purge", it.queue, "--id", it.id, "--yes"],
+    actions.UndoRedrive: lambda it: ["dlq", "undo", str(it.batch)],
+    actions.Project: _project,
     actions.Vacuum: lambda it: ["vacuum"],
     actions.TrustClock: lambda it: ["store", "set", "clock", "now"],
     actions.AcceptLosses: lambda it: ["store", "accept"],
     actions.SetDurability: lambda it: ["store", "set", "durability", it.durability],
-    actions.SetMaxBytes: lambda it: ["store", "set", "max_bytes", format_size(it.most)],
+    actions.SetMaxBytes: lambda it: ["store", "set", "max_bytes", _size(it.most)],
     actions.Salvage: lambda it: ["salvage", it.old, it.new],
-    actions.Verify: lambda it: ["verify"],
-    actions.ReadOn: lambda it: ["consume", it.topic, "-g", it.group],
-    actions.Work: _work,
-    actions.Peek: _peek,
-    actions.Show: lambda it: [it.kind, "show", it.name],
-    actions.ShowMembers: lambda it: ["group", "members", it.group],
-    actions.ShowLeases: lambda it: ["lease", "list", *([it.reader] if it.reader else [])],
-    actions.ShowLag: lambda it: ["lag", it.reader],
-    actions.ExplainRoute: lambda it: ["route", it.exchange, "-k", it.key, "--explain"],
+    looks.Verify: lambda it: [*([] if it.path is None else ["-s", it.path]), "verify"],
+    looks.Doctor: lambda it: ["doctor"],
+    looks.Init: lambda it: ["init", *([] if it.path is None else [it.path])],
+    looks.Restore: lambda it: ["restore", it.backup, "--to", it.path],
+    looks.HowToReset: _how_to_reset,
+    looks.Plan: lambda it: ["plan", _Plain("FILE…")],
+    looks.Consume: _consume,
+    looks.Receive: lambda it: ["receive"],
+    looks.ExportRecords: lambda it: ["consume", "-o", "ndjson"],
+    looks.ImportMessages: lambda it: ["produce", "--framing", "ndjson"],
+    looks.CopyBack: _copy_back,
+    looks.Work: _work,
+    looks.Peek: _peek,
+    looks.Show: lambda it: [it.kind, "show", it.name],
+    looks.ShowMembers: lambda it: ["group", "members", it.group],
+    looks.ShowLeases: lambda it: ["lease", "list", *([it.reader] if it.reader else [])],
+    looks.ShowLag: lambda it: ["lag", it.reader],
+    looks.ShowBindings: lambda it: ["binding", "list", it.exchange],
+    looks.ShowDeadLetters: lambda it: ["dlq", *(["peek", it.queue] if it.queue else ["list"])],
+    looks.ExplainRoute: lambda it: ["route", it.exchange, "-k", it.key, "--explain"],
 }

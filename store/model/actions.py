@@ -1,12 +1,12 @@
 """The possible actions about a stall, a finding or an error, as values.
 
 `Store.perform` carries an `Action` out; a `Look` only shows something, or needs a terminal.
-`store.model.action_texts` writes each as a shell command and as a call in Python. All are frozen.
+`action_texts` writes each as a shell command, `call_texts` as a call in Python. All are frozen.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, Generic, Literal, TypeVar
 
@@ -24,7 +24,7 @@ class Blank(str):
     __slots__ = ()
 
 
-Value = bool | int | str | timedelta | None
+Value = bool | int | str | timedelta | tuple[str, ...] | None
 """A setting as calls take it, or a `Blank`."""
 
 
@@ -44,6 +44,17 @@ class Look(Step):
     """Something to look at, or to run at a terminal; nothing for `Store.perform`."""
 
     __slots__ = ()
+
+
+def blanks(step: Step) -> list[str]:
+    """Find the fields and settings of a step that are still to be chosen."""
+    found = []
+    for each in fields(step):  # type: ignore[arg-type]
+        value = getattr(step, each.name)
+        settings = value if each.name in {"changes", "settings"} else ()
+        found += [each.name] if isinstance(value, Blank) else []
+        found += [name for name, setting in settings if isinstance(setting, Blank)]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +104,12 @@ class ResetGroup(Action[list[OffsetChange]]):
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteGroup(Action[None]):
-    """Delete a group with its offsets."""
+class Delete(Action[object]):
+    """Delete a topic, queue, share, group or exchange; `asks` lets the command ask first."""
 
+    kind: Kind
     name: str
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +138,11 @@ def create(kind: Kind, name: str, **settings: Value) -> Create:
 def alter(kind: Kind, name: str, **changes: Value) -> Alter:
     """Name the change of a thing's settings."""
     return Alter(kind, name, tuple(changes.items()))
+
+
+def take_larger(kind: Kind, name: str) -> Alter:
+    """Name the change that lets a topic or queue take larger records or messages."""
+    return alter(kind, name, max_message=Blank("SIZE"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +196,32 @@ class Publish(Action[list[Any]]):
 
     exchange: str
     key: str
-    value: str
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeDeadLetter(Action[object]):
+    """Remove one dead letter of a queue for good."""
+
+    queue: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndoRedrive(Action[object]):
+    """Take back what a redrive or an edit of dead letters did."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Project(Action[int]):
+    """Bring a projection up to the end of its topic, past a record that it can't take in."""
+
+    topic: str
+    table: str
+    primary_key: str
+    skip: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,80 +250,12 @@ class SetDurability(Action[None]):
 class SetMaxBytes(Action[None]):
     """Bound the size of the store's file."""
 
-    most: int
+    most: int | Blank
 
 
 @dataclass(frozen=True, slots=True)
 class Salvage(Action[object]):
     """Copy everything intact in a damaged store to a new file."""
 
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verify(Look):
-    """Check the whole file for damage."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOn(Look):
-    """Read on as a group, print and commit."""
-
-    topic: str
-    group: str
-
-
-@dataclass(frozen=True, slots=True)
-class Work(Look):
-    """Run a command for each message of a source, and acknowledge the finished ones."""
-
-    source: str
-    group: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Peek(Look):
-    """Look at records or messages and leave them where they are."""
-
-    address: str
-    limit: int | None = None
-    condition: str | None = None
-    start: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Show(Look):
-    """Show one thing with its settings and numbers."""
-
-    kind: Kind
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShowMembers(Look):
-    """Show the members of a group."""
-
-    group: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShowLeases(Look):
-    """Show leases, of one reader or of all."""
-
-    reader: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ShowLag(Look):
-    """Show the lag of a group or share."""
-
-    reader: str
-
-
-@dataclass(frozen=True, slots=True)
-class ExplainRoute(Look):
-    """Show where a routing key leads, and why it leads nowhere else."""
-
-    exchange: str
-    key: str
+    old: str = Blank("OLD")
+    new: str = Blank("NEW")

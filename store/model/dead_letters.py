@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from store.model.errors import MqError
+from store.model.errors import Hint, MqError
 from store.model.text import counted
 
 if TYPE_CHECKING:
@@ -155,11 +155,13 @@ class Redrive(NamedTuple):
 
 def cut_short(error: MqError, done: Redrive, planned: int) -> MqError:
     """Return an error that ended a redrive, with its progress and how to take that back."""
+    from store.model.actions import UndoRedrive
+
     told = type(error)(
         f"{error.message}; {len(done.moved):,} of {counted(planned, 'dead letter')} moved"
     )
-    undo = f"undo with: mq dlq undo {done.batch}"
-    told.hint = undo if not error.hint else f"{error.hint}; {undo}"
+    undo = Hint("undo with: {}", UndoRedrive(done.batch or 0))
+    told.hint = undo if not error.hint else undo.after(error.hint)
     return told
 
 

@@ -4,14 +4,101 @@ The seven families below `MqError` are the exit codes of the command line; a cla
 only narrows the cause. A message names the thing and its address, a hint the way out.
 """
 
+from __future__ import annotations
+
 import errno
+import re
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from store.model.actions import Action, Step
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 """The system's error numbers for an exhausted file system or quota."""
 _TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
 FEWER_FILES = "close some, or raise the limit: ulimit -n"
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+_PARAMETER = re.compile(r"\{(?:([a-z_]+)(?: ([^}]+))?)?\}")
+_FLAGS = {
+    "key": "-k, -K or --key-from", "path": "-s", "primary_key": "--pk", "target": "--to",
+}  # fmt: skip
+
+
+class Hint(str):
+    """A way out in the words of a Python caller; `shell` and `file` have those of other callers.
+
+    In the template `{name}` or `{name VALUE}` is a parameter, and `{}` the next of the steps.
+    """
+
+    __slots__ = ("steps", "template")
+    template: str
+    steps: tuple[Step, ...]
+
+    def __new__(cls, template: str, *steps: Step) -> Hint:
+        """Write a template with its steps for a Python caller."""
+        calls: list[str] = []
+        if steps:
+            from store.model import call_texts
+
+            calls = [call_texts.as_call(step) for step in steps]
+        hint = super().__new__(cls, _written(template, _as_argument, calls))
+        hint.template, hint.steps = template, steps
+        return hint
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return (self.template, *self.steps)
+
+    @property
+    def shell(self) -> str:
+        """Return it in the words of a command line."""
+        return self._with_commands(_as_option)
+
+    @property
+    def file(self) -> str:
+        """Return it in the words of a topology file."""
+        return self._with_commands(_as_setting)
+
+    def after(self, first: str) -> Hint:
+        """Return a hint that says another one first."""
+        if isinstance(first, Hint):
+            return Hint(f"{first.template}; {self.template}", *first.steps, *self.steps)
+        return Hint(f"{first}; {self.template}", *self.steps)
+
+    def _with_commands(self, parameter: Callable[[str, str], str]) -> str:
+        commands: list[str] = []
+        if self.steps:
+            from store.model import action_texts
+
+            commands = [action_texts.as_command(step) for step in self.steps]
+        return _written(self.template, parameter, commands)
+
+
+def _written(template: str, parameter: Callable[[str, str], str], steps: Sequence[str]) -> str:
+    following = iter(steps)
+
+    def write(match: re.Match[str]) -> str:
+        return parameter(match[1], match[2] or "") if match[1] else next(following, "{}")
+
+    return _PARAMETER.sub(write, template)
+
+
+def _as_argument(name: str, value: str) -> str:
+    if not value or value.isupper():
+        return f"{name}={value}" if value else name
+    return f"{name}=None" if value == "none" else f"{name}={value!r}"
+
+
+def _as_option(name: str, value: str) -> str:
+    flag = _FLAGS.get(name, f"--{name.replace('_', '-')}")
+    return f"{flag} {value}" if value else flag
+
+
+def _as_setting(name: str, value: str) -> str:
+    return f"{name} {value}" if value else name
 
 
 class MqError(Exception):
@@ -27,6 +114,21 @@ class MqError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Don't make it anew by `__init__`, which may take other arguments: workers hand errors on.
         return _unpickled, (type(self), self.args), self.__dict__
+
+    @property
+    def shell_hint(self) -> str:
+        """The hint in the words of a command line."""
+        return self.hint.shell if isinstance(self.hint, Hint) else self.hint
+
+    @property
+    def fix(self) -> Action[Any] | None:
+        """The way out as an action for `Store.perform`, where there is one that is complete."""
+        if not isinstance(self.hint, Hint):
+            return None
+        from store.model import actions
+
+        complete = (step for step in self.hint.steps if not actions.blanks(step))
+        return next((step for step in complete if isinstance(step, actions.Action)), None)
 
     @property
     def message(self) -> str:
@@ -183,7 +285,7 @@ def from_system(error: OSError, failure: str) -> MqError:
     """
     message = f"{failure}: {error.strerror or error}"
     if error.errno in NO_ROOM:
-        return StoreFull(message, hint="free disk space; mq doctor says how")
+        return _no_room(message)
     if error.errno == errno.EIO:
         return DeviceError(message, hint="the disk fails: see dmesg, and save what can be read")
     if is_too_many_files(error):
@@ -191,6 +293,12 @@ def from_system(error: OSError, failure: str) -> MqError:
     if error.errno in _REFUSED:
         return MqError(message, hint="the store's file and its folder must be writable")
     return MqError(message)
+
+
+def _no_room(message: str) -> StoreFull:
+    from store.model.looks import Doctor
+
+    return StoreFull(message, hint=Hint("free disk space; {} says how", Doctor()))
 
 
 def is_too_many_files(error: OSError) -> bool:

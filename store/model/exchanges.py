@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypedDict, get_args
 
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.encoding import encode_headers
-from store.model.errors import BadInput
+from store.model.errors import BadInput, Hint
 from store.model.messages import MessageId
 from store.model.topics import Headers, HeaderValue, RecordId
 
@@ -134,7 +134,7 @@ def binding_arguments(headers: Headers | None) -> str:
     """Return the headers of a binding as text, the same for the same headers; raises `BadInput`."""
     encode_headers(headers)
     if "x-match" in (headers or {}):
-        raise BadInput("x-match is not a header here", hint="say how to match: --match any")
+        raise BadInput("x-match is not a header here", hint=Hint("say how to match: {match any}"))
     return json.dumps(dict(headers or {}), sort_keys=True, separators=(",", ":"))
 
 

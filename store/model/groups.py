@@ -5,7 +5,7 @@ milliseconds.
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple, TypedDict
 
-from store.model.errors import BadInput
+from store.model.errors import BadInput, Hint
 from store.model.settings import check_settings, count, duration, text, word
 from store.model.topics import Seconds
 
@@ -73,7 +73,7 @@ def check_group(config: GroupConfig) -> None:
     if config.max_deliveries is not None and config.dlq is None:
         raise BadInput(
             "max_deliveries needs a dlq to send the record to",
-            hint="--dlq QUEUE, or --max-deliveries none",
+            hint=Hint("{dlq QUEUE}, or {max_deliveries none}"),
         )
 
 

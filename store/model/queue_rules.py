@@ -5,7 +5,7 @@ from __future__ import annotations
 from store.model import chaos, settings
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.encoding import encode_bytes
-from store.model.errors import BadInput
+from store.model.errors import BadInput, Hint
 from store.model.exchanges import routing_key
 from store.model.messages import QueueConfig
 
@@ -42,7 +42,7 @@ def check_change(name: str, before: QueueConfig, after: QueueConfig, messages: i
             f"{name} holds {messages} messages, which are not kept by tenant"
             if after.fair
             else f"{name} holds {messages} messages, which are kept by tenant",
-            hint="change --fair while the queue is empty, or create another queue",
+            hint=Hint("change {fair} while the queue is empty, or create another queue"),
         )
 
 
@@ -50,7 +50,7 @@ def _check_fifo(config: QueueConfig) -> None:
     if config.fifo and config.priorities > 1:
         raise BadInput(
             "a FIFO queue has no priorities: they would break its order",
-            hint="leave out --fifo or --priorities",
+            hint=Hint("leave out {fifo} or {priorities}"),
         )
 
 
@@ -58,8 +58,10 @@ def _check_delivery_limit(name: str, config: QueueConfig) -> None:
     if config.max_deliveries is not None and not (config.dlq or config.drop_exhausted):
         raise BadInput(
             "a delivery limit needs a place for what exceeds it",
-            hint="--dlq QUEUE keeps it, --drop-exhausted loses it on purpose,"
-            " --max-deliveries none sets no limit",
+            hint=Hint(
+                "{dlq QUEUE} keeps it, {drop_exhausted} loses it on purpose,"
+                " {max_deliveries none} sets no limit"
+            ),
         )
     if config.dlq == name:
         raise BadInput(f"queue {name} can't be its own DLQ")
@@ -73,7 +75,7 @@ def _check_dead_letter_key(config: QueueConfig) -> None:
     if not (config.dlq or "").startswith(EXCHANGE_PREFIX):
         raise BadInput(
             "a dead-letter key is for an exchange to route by",
-            hint="--dlq exchange:NAME, or --dlq-key none",
+            hint=Hint("{dlq exchange:NAME}, or {dlq_key none}"),
         )
 
 
@@ -83,12 +85,12 @@ def _check_fair(config: QueueConfig) -> None:
     if config.fifo:
         raise BadInput(
             "a FIFO queue serves its groups in turn as it is",
-            hint="leave out --fifo or --fair",
+            hint=Hint("leave out {fifo} or {fair}"),
         )
     if config.priorities > 1:
         raise BadInput(
             "a fair queue has no priorities: tenants come before levels",
-            hint="leave out --priorities or --fair",
+            hint=Hint("leave out {priorities} or {fair}"),
         )
 
 
@@ -96,7 +98,7 @@ def _check_overflow(config: QueueConfig) -> None:
     if config.overflow == "dead-letter" and config.dlq is None:
         raise BadInput(
             "overflow dead-letter needs a DLQ for what exceeds the limit",
-            hint="give --dlq QUEUE, or --overflow reject",
+            hint=Hint("give {dlq QUEUE}, or {overflow reject}"),
         )
 
 
@@ -109,5 +111,5 @@ def _check_redrive_allow(config: QueueConfig) -> None:
     if len(sources) > MOST_SOURCES:
         raise BadInput(
             f"redrive_allow names {len(sources)} queues; at most {MOST_SOURCES}",
-            hint="--redrive-allow all",
+            hint=Hint("{redrive_allow all}"),
         )

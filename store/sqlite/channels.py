@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from store import model
 from store.model.addresses import Kind
-from store.model.errors import Exists
+from store.model.errors import Exists, Hint
 from store.sqlite.file.database import Snapshot, Write
 
 
@@ -11,7 +12,8 @@ def refuse_taken(tx: Snapshot, name: str) -> None:
     """Raise `Exists` when anything of that name does."""
     kind = tx.value("select kind from mq_channels where name = :name", {"name": name})
     if kind is not None:
-        raise Exists(f"{kind} {name} exists already", hint=f"look at it: mq {kind} show {name}")
+        see = model.looks.Show(kind, name)
+        raise Exists(f"{kind} {name} exists already", hint=Hint("look at it: {}", see))
 
 
 def create(tx: Write, name: str, kind: Kind) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from store import model
 from store.model.addresses import EXCHANGE_PREFIX, Kind, check_name
-from store.model.errors import NotFound
+from store.model.errors import Hint, NotFound
 from store.model.nearest import nearest
 
 if TYPE_CHECKING:
+    from store.model.actions import Create
     from store.sqlite.file.transactions import Snapshot
 
 
@@ -19,13 +21,6 @@ _TABLES: dict[Kind, str] = {
     "share": "mq_channels where kind = 'share'",
     "exchange": "mq_exchanges where true",
     "group": "mq_readers where kind = 'group'",
-}
-_CREATING: dict[Kind, str] = {
-    "topic": "mq topic create {}",
-    "queue": "mq queue create {}",
-    "share": "mq share create {} TOPIC",
-    "exchange": "mq exchange create {} -t topic",
-    "group": "mq group create {}",
 }
 # Among so many names of a kind the nearest is looked for, which takes some tenths of a second.
 _MOST_NAMES = 100_000
@@ -43,9 +38,18 @@ def missing(tx: Snapshot, name: str, *kinds: Kind) -> NotFound:
     what = f"there is no {_either(kinds)} {name}"
     if len(kinds) == 1:
         what = f"{kinds[0]} {name} does not exist"
-    creating = " or ".join(_CREATING[kind].format(name) for kind in kinds)
+    creating = " or ".join("{}" for _ in kinds)
     near = _nearest(tx, name, kinds)
-    return NotFound(what, hint=f"did you mean {near}? if not: {creating}" if near else creating)
+    hint = f"did you mean {near}? if not: {creating}" if near else creating
+    return NotFound(what, hint=Hint(hint, *(_create(kind, name) for kind in kinds)))
+
+
+def _create(kind: Kind, name: str) -> Create:
+    if kind == "share":
+        return model.actions.create(kind, name, topic=model.actions.Blank("TOPIC"))
+    if kind == "exchange":
+        return model.actions.create(kind, name, type="topic")
+    return model.actions.create(kind, name)
 
 
 def _other_kind(tx: Snapshot, name: str, kinds: Sequence[Kind]) -> Kind | None:
@@ -67,11 +71,14 @@ def _of_another_kind(name: str, kind: Kind, kinds: Sequence[Kind]) -> NotFound:
     if kind == "exchange":
         return NotFound(
             f"{name} is an exchange, which stores nothing itself",
-            hint=f"publish through it: mq publish {name} -k KEY",
+            hint=Hint(
+                "publish through it: {}", model.actions.Publish(name, model.actions.Blank("KEY"))
+            ),
         )
     article = "an" if kinds[0] == "exchange" else "a"
     return NotFound(
-        f"{name} is a {kind}, not {article} {_either(kinds)}", hint=f"mq {kind} show {name}"
+        f"{name} is a {kind}, not {article} {_either(kinds)}",
+        hint=Hint("{}", model.looks.Show(kind, name)),
     )
 
 

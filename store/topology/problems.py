@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Literal
 
-from store.model.errors import BadInput
+from store.model.errors import BadInput, Hint
 from store.model.nearest import nearest
 
 _MOST_SUGGESTIONS = 20
-_OPTION = re.compile(r"--([a-z][a-z-]*)")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,7 +76,7 @@ class Problems:
 
     def refuse(self, place: Place, error: BadInput) -> None:
         """Note a refusal of the store's own checks, with its way out in terms of files."""
-        hint = _OPTION.sub(lambda option: option[1].replace("-", "_"), error.hint)
+        hint = error.hint.file if isinstance(error.hint, Hint) else error.hint
         self.error(place, f"{error.message}: {hint}" if hint else error.message)
 
     @property

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import ast
+import pickle
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from store import BadInput, NewMessage, NewRecord, Store
+from store import BadInput, NewMessage, NewRecord, NotFound, Store
 from store.api import performing
-from store.model import action_texts, actions
+from store.model import action_texts, actions, call_texts, looks
 from store.model.action_texts import as_command
 from store.model.actions import Blank, Step, alter, create
 from store.model.addresses import Address
 from store.model.clock import ManualClock
+from store.model.errors import Hint
+
+ROOT = Path(__file__).parents[2]
 
 
 def kinds_of(base: type[Step]) -> set[type[Step]]:
     """The classes of steps below a base, without the bases themselves."""
     bases = {Step, actions.Action, actions.Look}
-    known = {kind for kind in vars(actions).values() if isinstance(kind, type)}
+    known = {
+        kind
+        for module in (actions, looks)
+        for kind in vars(module).values()
+        if isinstance(kind, type)
+    }
     return {kind for kind in known if issubclass(kind, base)} - bases
 
 
@@ -48,7 +60,7 @@ def test_every_action_can_be_performed_and_no_look_can() -> None:
         (actions.Bind("main", "all", "#"), "mq bind main all -k '#'"),
         (actions.Salvage("my shop.db", "new.db"), "mq salvage 'my shop.db' new.db"),
         (actions.Send("mails", "-n"), "mq produce mails -- -n"),
-        (actions.Work("orders", "billing"), "mq work orders -g billing -- COMMAND"),
+        (looks.Work("orders", "billing"), "mq work orders -g billing -- COMMAND"),
     ],
 )
 def test_a_step_is_written_as_a_shell_takes_it(step: Step, command: str) -> None:
@@ -95,3 +107,98 @@ def test_performing_the_first_way_out_ends_the_stall(store: Store, clock: Manual
     assert [change.change for change in store.perform(reset)] == [3]
     store.perform(release)
     assert store.stalls() == []
+
+
+@pytest.fixture
+def letters(store: Store) -> Store:
+    store.create_queue("letters", fifo=True)
+    return store
+
+
+def test_a_hint_speaks_to_a_caller_in_its_own_words(letters: Store) -> None:
+    with pytest.raises(BadInput, match="needs a message group") as caught:
+        letters.send("letters", "v")
+
+    assert caught.value.hint == "give one with message_group"
+    assert caught.value.shell_hint == "give one with --message-group"
+
+
+def test_a_parameter_with_a_value_is_written_for_each_caller() -> None:
+    hint = Hint("{dlq QUEUE}, {overflow reject}, {max_deliveries none} or {drop_exhausted}")
+
+    assert hint == "dlq=QUEUE, overflow='reject', max_deliveries=None or drop_exhausted"
+    assert hint.shell == "--dlq QUEUE, --overflow reject, --max-deliveries none or --drop-exhausted"
+    assert hint.file == "dlq QUEUE, overflow reject, max_deliveries none or drop_exhausted"
+
+
+def test_the_way_out_of_an_error_can_be_performed(store: Store) -> None:
+    with pytest.raises(NotFound) as caught:
+        store.queue("mails")
+    assert caught.value.hint == "store.create_queue('mails')"
+    assert caught.value.fix is not None
+    store.perform(caught.value.fix)
+    assert store.queue("mails").messages == 0
+
+
+def test_an_error_whose_way_out_is_to_be_chosen_has_no_fix(store: Store) -> None:
+    store.create_topic("orders", max_message=100)
+
+    with pytest.raises(BadInput, match="takes at most 100") as caught:
+        store.produce("orders", "v" * 101)
+
+    assert caught.value.shell_hint == "mq topic alter orders --max-message SIZE"
+    assert caught.value.hint == "store.alter_topic('orders', max_message=SIZE)"
+    assert caught.value.fix is None
+
+
+def test_a_hint_stays_what_it_is_in_another_process_and_another_error() -> None:
+    hint = Hint("{} or {fifo}", create("queue", "mails"))
+    error = pickle.loads(pickle.dumps(NotFound("gone", hint)))
+    again = BadInput("line 2: gone", error.hint)
+
+    assert again.shell_hint == "mq queue create mails or --fifo"
+    assert again.fix == create("queue", "mails")
+    assert UNDO.after(hint).shell == "mq queue create mails or --fifo; undo with: mq dlq undo 7"
+    assert UNDO.after("wait").shell == "wait; undo with: mq dlq undo 7"
+
+
+UNDO = Hint("undo with: {}", actions.UndoRedrive(7))
+
+
+def test_every_step_has_its_words_in_python() -> None:
+    assert kinds_of(actions.Look) <= call_texts._PYTHON.keys() | {
+        looks.Work,
+        looks.ShowMembers,
+        looks.ShowLag,
+    }
+
+
+@pytest.mark.parametrize(
+    ("step", "call"),
+    [
+        (alter("queue", "mails", lease=timedelta(minutes=5)), "alter_queue('mails', lease=300)"),
+        (actions.ReleaseLease(Address("mails", offset=3)), "release('mails', 3)"),
+        (
+            actions.ResetGroup("billing", "orders", 2, "latest"),
+            "reset_group('billing', parse_position('latest', store.wall()), [('orders', 2)])",
+        ),
+        (actions.TrustClock(), "perform(TrustClock())"),
+    ],
+)
+def test_a_step_is_written_as_a_call(step: Step, call: str) -> None:
+    assert call_texts.as_call(step) == f"store.{call}"
+
+
+def test_no_engine_writes_a_command_or_an_option_into_a_hint() -> None:
+    written = re.compile(r"(?<![\w-])--[a-z]|\bmq (?!that)[a-z]")
+    hints = [
+        ast.unparse(keyword.value)
+        for path in (ROOT / "store").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "hint"
+    ]
+
+    assert len(hints) > 100
+    assert [hint for hint in hints if written.search(hint)] == []

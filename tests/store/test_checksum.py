@@ -52,7 +52,7 @@ def test_reading_a_damaged_record_names_its_address(full: Store, change: str) ->
 
     with pytest.raises(Damaged, match="orders/0@4 is damaged") as caught:
         full.read("orders", offset=4)
-    assert "--from 5" in caught.value.hint
+    assert "--from 5" in caught.value.shell_hint
 
 
 def test_records_around_a_damaged_one_are_still_read(full: Store) -> None:

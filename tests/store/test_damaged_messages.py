@@ -138,7 +138,7 @@ def test_what_is_there_goes_out_first_and_then_it_is_told_once(
     with pytest.raises(Damaged, match="jobs@0") as told:
         store.receive("jobs", 10)
     assert told.value.addresses == ("jobs@0",)
-    assert told.value.hint == "mq queue purge jobs@0 --yes"
+    assert told.value.shell_hint == "mq queue purge jobs@0 --yes"
     for _ in range(3):
         assert store.receive("jobs", 10) == []
         clock.advance(31)

@@ -71,7 +71,7 @@ class TestConsumer:
         with pytest.raises(Damaged) as told:
             poll_all(hurt)
 
-        assert told.value.hint == "mq group skip billing orders/0@4"
+        assert told.value.shell_hint == "mq group skip billing orders/0@4"
         assert hurt.skip("billing", AT) == RecordId("orders", 0, 4)
         assert poll_all(hurt) == [b"5", b"6", b"7", b"8", b"9"]
 
@@ -301,7 +301,7 @@ class TestProjection:
         with pytest.raises(Damaged) as told:
             parts.project("parts", "stock", "id")
 
-        assert told.value.hint == "mq project parts stock --pk id --skip parts/0@1"
+        assert told.value.shell_hint == "mq project parts stock --pk id --skip parts/0@1"
         assert self.rows(parts) == [1]
 
     def test_it_is_passed_over_when_asked_for(self, parts: Store) -> None:

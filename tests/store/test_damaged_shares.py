@@ -44,7 +44,7 @@ def test_without_one_it_stays_unfinished_until_it_is_skipped(packers: Store) -> 
     finish(packers, 5)
     with pytest.raises(Damaged, match="orders/0@3") as told:
         packers.acquire("packers")
-    assert told.value.hint == "mq share skip packers orders/0@3"
+    assert told.value.shell_hint == "mq share skip packers orders/0@3"
     packers.skip_record("packers", parse_address("orders/0@3"))
 
     assert finish(packers, 5) == [b"8", b"9"]

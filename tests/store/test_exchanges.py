@@ -234,7 +234,7 @@ class TestDelete:
         post.create_exchange("main", "direct", alternate="events")
         with pytest.raises(Conflict) as caught:
             post.delete_exchange("events")
-        assert caught.value.hint == "mq exchange alter main --alternate none"
+        assert caught.value.shell_hint == "mq exchange alter main --alternate none"
 
     def test_an_exchange_is_not_its_own_alternate(self, post: Store) -> None:
         with pytest.raises(BadInput, match="its own alternate"):

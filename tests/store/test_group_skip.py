@@ -96,7 +96,9 @@ def test_a_copy_of_a_record_is_not_redriven_to_its_topic_but_told_how_it_goes_ba
 
     with pytest.raises(BadInput, match="takes nothing back") as refusal:
         with_dlq.redrive("orders.dlq")
-    assert "mq dlq export orders.dlq | mq produce orders --framing ndjson" in refusal.value.hint
+    assert (
+        "mq dlq export orders.dlq | mq produce orders --framing ndjson" in refusal.value.shell_hint
+    )
 
 
 def test_a_skip_to_a_queue_that_is_not_there_changes_nothing(read_three: Store) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from store import Diagnosis, Severity, Store
-from store.model.actions import Vacuum, Verify
+from store.model.actions import Vacuum
 from store.model.clock import ManualClock
+from store.model.looks import Verify
 from tests.tui.conftest import HOSTILE, Person
 from tui.screens.advice import finding_lines, finding_rows
 from tui.seldom import Seldom

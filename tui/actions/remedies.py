@@ -11,7 +11,7 @@ from store.model.actions import (
     Action,
     Alter,
     Create,
-    DeleteGroup,
+    Delete,
     PurgeMessage,
     RejectLease,
     ResetGroup,
@@ -87,8 +87,8 @@ def _said(stall: Stall, remedy: Remedy, result: Any) -> str:
             changes: list[OffsetChange] = result
             moved = sum(abs(change.change or 0) for change in changes)
             return f"{reader} stands at {word} of {stall.place}: {moved:,} records passed over"
-        case DeleteGroup(name):
-            return f"group {name} is deleted"
+        case Delete(kind, name):
+            return f"{kind} {name} is deleted"
         case Create(kind, name):
             return f"{kind} {name} is created"
         case PurgeMessage():

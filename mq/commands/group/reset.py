@@ -103,7 +103,7 @@ def _note_new_group(context: Context, store: Broker, name: str) -> None:
     try:
         store.group(name)
     except NotFound as unknown:
-        context.diagnostics.note(f"{unknown.message}; {unknown.hint}")
+        context.diagnostics.note(f"{unknown.message}; {unknown.shell_hint}")
 
 
 def _check_forms(forms: dict[str, Any], topics: list[str] | None, all_topics: bool) -> None:

@@ -133,7 +133,7 @@ def _answer(context: Context, question: Question) -> str:
         try:
             read_answer(question, text)
         except BadInput as error:
-            say.relay(f"  {error.message}: {error.hint}")
+            say.relay(f"  {error.message}: {error.shell_hint}")
         else:
             return text
 

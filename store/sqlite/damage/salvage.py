@@ -17,7 +17,7 @@ from typing import Any
 
 from store.model.addresses import OFFSET_BITS
 from store.model.clock import Clock
-from store.model.errors import BadInput, Busy, ForeignFile, StoreUnusable
+from store.model.errors import BadInput, Busy, ForeignFile, Hint, StoreUnusable
 from store.model.maintenance import Lost, Progress, Salvaged
 from store.sqlite.damage import forms, rebuild
 from store.sqlite.damage.cells import Text
@@ -97,7 +97,7 @@ def _lock(descriptor: int, path: Path, timeout: float) -> None:
         except BlockingIOError:
             if monotonic() > deadline:
                 raise Busy(
-                    f"{path} is in use", hint="stop what writes to it, or wait: --timeout"
+                    f"{path} is in use", hint=Hint("stop what writes to it, or wait: {timeout}")
                 ) from None
             sleep(0.05)
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from struct import error as StructError
 from time import monotonic
 
-from store.model.errors import Damaged, MqError
+from store import model
+from store.model.errors import Damaged, Hint, MqError
 from store.sqlite.damage import forms
 from store.sqlite.file import files
 
@@ -42,9 +43,13 @@ def damage_behind(error: BaseException, path: Path) -> Damaged | None:
     return Damaged(f"{path} is damaged: {told}", hint=way_out(path))
 
 
-def way_out(path: Path) -> str:
+def way_out(path: Path) -> Hint:
     """What to do about a file that is damaged elsewhere than in single records."""
-    return f"all that is wrong: mq -s {path} verify; copy what is intact: mq salvage {path} NEW"
+    verify, salvage = (
+        model.looks.Verify(str(path)),
+        model.actions.Salvage(str(path), model.actions.Blank("NEW")),
+    )
+    return Hint("all that is wrong: {}; copy what is intact: {}", verify, salvage)
 
 
 def _is_surely_damage(error: BaseException) -> bool:

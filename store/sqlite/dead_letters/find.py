@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from store import model
 from store.model.addresses import EXCHANGE_PREFIX
 from store.model.dead_letters import DeadLetterQueue
-from store.model.errors import BadInput
+from store.model.errors import BadInput, Hint
 from store.sqlite import queues, shares
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases import origins
@@ -36,7 +37,7 @@ def dead_letter_queue(tx: Snapshot, name: str) -> Queue:
     if queue.config.dlq.startswith(EXCHANGE_PREFIX):
         raise BadInput(
             f"{name} sends its dead letters to {queue.config.dlq}, which may lead anywhere",
-            hint="name the one to look at: mq dlq list",
+            hint=Hint("name the one to look at: {}", model.looks.ShowDeadLetters()),
         )
     return queues.catalog.find(tx, queue.config.dlq)
 
@@ -52,7 +53,7 @@ def to_redrive(tx: Snapshot, name: str) -> Queue:
     if not is_possible and not counts.dead_letters(tx, queue):
         raise BadInput(
             f"{queue.name} is nobody's DLQ and holds no dead letters",
-            hint="mq dlq list shows where there are some",
+            hint=Hint("{} shows where there are some", model.looks.ShowDeadLetters()),
         )
     return queue
 

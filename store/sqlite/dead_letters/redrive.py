@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from store import model
 from store.model.addresses import OFFSET_BITS, OFFSET_MASK
 from store.model.dead_letters import Chosen, Moved, Redrive, Redriven
-from store.model.errors import BadInput, Conflict, Damaged, NotFound
+from store.model.errors import BadInput, Conflict, Damaged, Hint, NotFound
 from store.sqlite import leases, log, queues
 from store.sqlite.dead_letters import find, journal
 from store.sqlite.dead_letters.journal import Entry
@@ -33,14 +34,14 @@ class _Targets:
         """The one for a letter that came from `source`; raises `NotFound`, `BadInput`."""
         name = self._to or _source_queue(self._queue, address, source)
         if name == self._queue.name:
-            raise BadInput(f"{address} is in {name} already", hint="--to another queue")
+            raise BadInput(f"{address} is in {name} already", hint=Hint("{to} another queue"))
         if name not in self._found:
             self._found[name] = queues.catalog.find(self._tx, name)
         target = self._found[name]
         if target.config.fifo != self._queue.config.fifo:
             raise BadInput(
                 f"{address} can't go to {name}: a FIFO and a standard queue don't mix",
-                hint="redrive to a queue of the same type: --to QUEUE",
+                hint=Hint("redrive to a queue of the same type: {to QUEUE}"),
             )
         return target
 
@@ -50,8 +51,10 @@ def _source_queue(queue: Queue, address: str, source: str) -> str:
     if "/" in name:
         raise BadInput(
             f"{address} came from {source}, and a topic takes nothing back",
-            hint=f"--to QUEUE moves it; copies go back by mq dlq export {queue.name}"
-            f" | mq produce {name.partition('/')[0]} --framing ndjson",
+            hint=Hint(
+                "{to QUEUE} moves it; copies go back by {}",
+                model.looks.CopyBack(queue.name, name.partition("/")[0]),
+            ),
         )
     return name
 
@@ -118,15 +121,20 @@ def edit(
     if origin.reason is None:
         raise BadInput(
             f"{address} is not a dead letter",
-            hint=f"mq dlq peek {queue.name} lists those there are",
+            hint=Hint("{} lists those there are", model.looks.ShowDeadLetters(queue.name)),
         )
     if view.state_of(tx, queue, message, False) == "leased":
-        raise Conflict(f"{address} is leased by somebody", hint="mq lease list shows by whom")
+        raise Conflict(
+            f"{address} is leased by somebody",
+            hint=Hint("{} shows by whom", model.looks.ShowLeases()),
+        )
     if message.is_damaged:
         raise Damaged(
             f"{address} is damaged: {log.damage.CHECKSUM}",
-            hint=f"remove it: mq dlq purge {queue.name} --id"
-            f" {origins.format_id(origin.message_id)} --yes",
+            hint=Hint(
+                "remove it: {}",
+                model.actions.PurgeDeadLetter(queue.name, origins.format_id(origin.message_id)),
+            ),
             addresses=(address,),
         )
     if message.value != before:
@@ -136,7 +144,10 @@ def edit(
         raise BadInput(
             f"the message would have {size} bytes; queue {queue.name} takes at most"
             f" {queue.config.max_message}",
-            hint=f"mq queue alter {queue.name} --max-message SIZE",
+            hint=Hint(
+                "{}",
+                model.actions.take_larger("queue", queue.name),
+            ),
         )
     batch = journal.next_batch(tx)
     journal.note_edit(tx, batch, message.record, address, origin, before)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 
+from store import model
 from store.model.addresses import OFFSET_BITS
 from store.model.encoding import Encoded, encode_headers
-from store.model.errors import BadInput, BadRecord
+from store.model.errors import BadInput, BadRecord, Hint
 from store.model.messages import Message
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases import move, origins
@@ -58,7 +59,8 @@ def _content(queue: Queue, index: int, letter: Message) -> Encoded:
     try:
         if letter.dead is None:
             raise BadInput(
-                "it is not a dead letter", hint="to send it: mq produce --framing ndjson"
+                "it is not a dead letter",
+                hint=Hint("to send it: {}", model.looks.ImportMessages()),
             )
         if queue.config.fifo and letter.message_group is None:
             raise BadInput(f"a message of the FIFO queue {queue.name} needs a message group")
@@ -70,7 +72,10 @@ def _content(queue: Queue, index: int, letter: Message) -> Encoded:
             index,
             f"it has {content.size} bytes; queue {queue.name} takes at most"
             f" {queue.config.max_message}",
-            hint=f"mq queue alter {queue.name} --max-message SIZE",
+            hint=Hint(
+                "{}",
+                model.actions.take_larger("queue", queue.name),
+            ),
         )
     return content
 

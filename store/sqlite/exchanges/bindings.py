@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from store import model
 from store.model.addresses import EXCHANGE_PREFIX
-from store.model.errors import BadInput, NotFound
+from store.model.errors import BadInput, Hint, NotFound
 from store.model.exchanges import Binding, binding_arguments, checked_key, checked_match
 from store.model.topics import Headers
 from store.sqlite import exchanges
@@ -54,7 +55,9 @@ def unbind(
     if not tx.execute(f"delete from mq_bindings{_IDENTITY}", columns):
         raise NotFound(
             f"exchange {exchange} has no such binding to {destination}",
-            hint=f"key, headers and match must be the same: mq binding list {exchange}",
+            hint=Hint(
+                "key, headers and match must be the same: {}", model.looks.ShowBindings(exchange)
+            ),
         )
 
 

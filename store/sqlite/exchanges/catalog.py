@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from store import model
 from store.model.addresses import EXCHANGE_PREFIX, check_name
-from store.model.errors import BadInput, Conflict, Exists
+from store.model.errors import BadInput, Conflict, Exists, Hint
 from store.model.exchanges import EXCHANGE_TYPES, Exchange, check_alternate
 from store.sqlite.file.database import Row, Snapshot, Write
 
@@ -21,7 +22,9 @@ def create(tx: Write, name: str, type: str, alternate: str | None) -> Exchange:
             f"not an exchange type: {type!r}", hint="one of " + ", ".join(EXCHANGE_TYPES)
         )
     if find_or_none(tx, name) is not None:
-        raise Exists(f"exchange {name} exists already", hint=f"mq exchange show {name}")
+        raise Exists(
+            f"exchange {name} exists already", hint=Hint("{}", model.looks.Show("exchange", name))
+        )
     check_alternate(name, alternate)
     tx.execute(
         "insert into mq_exchanges (name, type, alternate, created)"
@@ -98,7 +101,7 @@ def delete(tx: Write, name: str, *, if_unused: bool = False) -> Exchange:
     if if_unused and exchange.bindings:
         raise Conflict(
             f"exchange {name} is in use: {exchange.bindings} bindings lead out of it",
-            hint=f"mq binding list {name}",
+            hint=Hint("{}", model.looks.ShowBindings(name)),
         )
     _refuse_alternate(tx, name)
     _refuse_dead_letter_target(tx, name)
@@ -113,7 +116,7 @@ def _refuse_alternate(tx: Snapshot, name: str) -> None:
     if user is not None:
         raise Conflict(
             f"exchange {name} is the alternate of {user}",
-            hint=f"mq exchange alter {user} --alternate none",
+            hint=Hint("{}", model.actions.alter("exchange", user, alternate=None)),
         )
 
 
@@ -126,5 +129,5 @@ def _refuse_dead_letter_target(tx: Snapshot, name: str) -> None:
         kind, user = row
         raise Conflict(
             f"{kind} {user} sends its dead letters to exchange {name}",
-            hint=f"mq {kind} alter {user} --dlq OTHER",
+            hint=Hint("{}", model.actions.alter(kind, user, dlq=model.actions.Blank("OTHER"))),
         )

@@ -33,13 +33,6 @@ def _is_step(binding: Binding, step: Binding) -> bool:
     return binding == step and binding.is_same(step.key, step.headers, step.match)
 
 
-def command(exchange: str, key: str) -> str:
-    """The command that explains where a key leads, as a shell takes it."""
-    from shlex import quote
-
-    return f"mq route {exchange} -k {quote(key)} --explain"
-
-
 def why_not(binding: Binding, type: ExchangeType, key: str, headers: Headers) -> str:
     """Why a message with this key and these headers does not take a binding."""
     if type == "headers":

@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+from store import model
 from store.model.clock import Clock
 from store.model.errors import (
     BadInput,
     Exists,
     ForeignFile,
+    Hint,
     NewerStore,
     NotFound,
     StoreUnusable,
@@ -53,7 +55,9 @@ def resolve(path: str | os.PathLike[str]) -> Path:
     except TypeError:
         raise BadInput(f"a path is text, not {type(path).__name__}") from None
     if not text or "\0" in text:
-        raise BadInput(f"not a usable path for a store: {text!r}", hint="name a file: -s shop.db")
+        raise BadInput(
+            f"not a usable path for a store: {text!r}", hint=Hint("name a file: {path shop.db}")
+        )
     try:
         return Path(text).expanduser().resolve()
     except RuntimeError as error:
@@ -66,7 +70,9 @@ def identity(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
     except FileNotFoundError:
-        raise NotFound(f"no store at {path}", hint=f"mq init {path}") from None
+        raise NotFound(
+            f"no store at {path}", hint=Hint("{}", model.looks.Init(str(path)))
+        ) from None
     except OSError as error:
         raise from_system(error, f"the store {path} can't be reached") from error
     if not stat.S_ISREG(status.st_mode):
@@ -229,7 +235,8 @@ def check_format(connection: sqlite3.Connection, path: Path) -> int:
     version: int = connection.execute("pragma user_version").fetchone()[0]
     if application != APPLICATION_ID:
         raise ForeignFile(
-            f"{path} is not an mq store", hint="choose another file with -s, or mq init"
+            f"{path} is not an mq store",
+            hint=Hint("choose another file with {path}, or {}", model.looks.Init()),
         )
     check_version(path, version)
     return version
@@ -265,7 +272,7 @@ def refuse_network_file_system(path: Path) -> None:
     if kind in _NETWORK_FILE_SYSTEMS:
         raise StoreUnusable(
             f"{path} lies on a network file system ({kind}), where SQLite's WAL is not safe",
-            hint="use a local disk, or --allow-network-fs if only this machine opens it",
+            hint=Hint("use a local disk, or {allow_network_fs} if only this machine opens it"),
         )
 
 

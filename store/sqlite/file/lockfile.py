@@ -22,7 +22,7 @@ from struct import Struct
 from time import monotonic, sleep, time_ns
 from zlib import crc32
 
-from store.model.errors import Busy, MqError, from_system
+from store.model.errors import Busy, Hint, MqError, from_system
 
 # Half of it costs 32 waiting processes half of their throughput in looking, on two cores; twice as
 # much lets some of them starve.
@@ -267,7 +267,7 @@ class WriteLock:
         holder = self.holder()
         raise Busy(
             f"the store is busy: held by pid {holder} for the last {timeout:g} s",
-            hint=f"look at it with: ps -p {holder}; wait longer with --timeout",
+            hint=Hint(f"look at it with: ps -p {holder}; wait longer with {{timeout}}"),
         )
 
 

@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from store.model.errors import Busy, MqError, StoreUnusable
+from store import model
+from store.model.errors import Busy, Hint, MqError, StoreUnusable
 from store.model.maintenance import Loss, describe_loss
 from store.sqlite.file import connections, files, lockfile
 from store.sqlite.file.connections import translated
@@ -112,8 +113,11 @@ def _content(connection: sqlite3.Connection) -> tuple[bytes, int, int]:
 def _foreign_log(path: Path) -> StoreUnusable:
     return StoreUnusable(
         f"{path} was replaced while a killed process had left its log, {path.name}-wal",
-        hint=f"for the file as it is: mv {path} FILE && mq restore FILE --to {path}"
-        "; for what the log says: mq store accept",
+        hint=Hint(
+            f"for the file as it is: mv {path} FILE && {{}}; for what the log says: {{}}",
+            model.looks.Restore(model.actions.Blank("FILE"), str(path)),
+            model.actions.AcceptLosses(),
+        ),
     )
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from store.model.errors import BadInput, Busy, ForeignFile, MqError, from_system, is_of_machine
+from store.model.errors import (
+    BadInput,
+    Busy,
+    ForeignFile,
+    Hint,
+    MqError,
+    from_system,
+    is_of_machine,
+)
 from store.sqlite.damage import suspicion
 from store.sqlite.file import probing
 
@@ -35,7 +43,9 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> BaseException:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return Busy(f"{path} is locked by another program", hint="try again")
         case sqlite3.SQLITE_NOTADB:
-            return ForeignFile(f"{path} is not an mq store", hint="choose another with -s")
+            return ForeignFile(
+                f"{path} is not an mq store", hint=Hint("choose another with {path}")
+            )
         case sqlite3.SQLITE_INTERRUPT:
             return KeyboardInterrupt()
         case code if code in _UNEXPLAINED:

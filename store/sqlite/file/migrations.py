@@ -7,8 +7,9 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from store import model
 from store.crash import crash_point
-from store.model.errors import StoreUnusable
+from store.model.errors import Hint, StoreUnusable
 from store.sqlite.file import connections, drafts, files
 from store.sqlite.file.lockfile import WriteLock
 
@@ -233,7 +234,7 @@ def _refuse_gap(path: Path, version: int) -> None:
     if any(step not in steps for step in range(version, files.SCHEMA_VERSION)):
         raise StoreUnusable(
             f"{path} has schema {version}, from which there is no way to {files.SCHEMA_VERSION}",
-            hint="copy its data with the mq that wrote it: mq consume -o ndjson",
+            hint=Hint("copy its data with the mq that wrote it: {}", model.looks.ExportRecords()),
         )
 
 

@@ -14,7 +14,16 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from store.model.errors import NO_ROOM, Damaged, MqError, StoreFull, from_system, is_of_machine
+from store import model
+from store.model.errors import (
+    NO_ROOM,
+    Damaged,
+    Hint,
+    MqError,
+    StoreFull,
+    from_system,
+    is_of_machine,
+)
 from store.model.text import describe_size
 
 # More than the blocks that a quota or a file system may have left when it refused a page.
@@ -84,7 +93,8 @@ def _behind_fullness(path: Path) -> MqError:
     if problem is not None and problem.errno in NO_ROOM:
         return from_system(problem, f"no room left for {path}")
     return StoreFull(
-        f"no room left for {path}", hint="let the file grow: mq store set max_bytes SIZE"
+        f"no room left for {path}",
+        hint=Hint("let the file grow: {}", model.actions.SetMaxBytes(model.actions.Blank("SIZE"))),
     )
 
 

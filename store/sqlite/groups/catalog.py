@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
+from store import model
 from store.model.addresses import check_name
-from store.model.errors import Exists, GroupActive
+from store.model.errors import Exists, GroupActive, Hint
 from store.model.groups import GroupConfig, check_group
 from store.model.topics import DELIVERIES_WITH_DLQ
 from store.sqlite import leases
@@ -25,7 +26,9 @@ class Group(NamedTuple):
 def create(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
     """Create a group that begins at the oldest records of its topics; raises `Exists`."""
     if find_or_none(tx, name) is not None:
-        raise Exists(f"group {name} exists already", hint=f"mq group show {name}")
+        raise Exists(
+            f"group {name} exists already", hint=Hint("{}", model.looks.Show("group", name))
+        )
     check_name(name, "group name")
     config = complete(tx, config)
     reader = readers.create(tx, _SETTINGS, config, kind="group", name=name)
@@ -172,7 +175,7 @@ def refuse_active(group: Group, live: list[str]) -> None:
     if live:
         raise GroupActive(
             f"group {group.name} has {len(live)} live member(s): {', '.join(live[:3])}",
-            hint="stop them first, or fence them: mq group reset … --force",
+            hint=Hint("stop them first, or fence them: {}", model.looks.HowToReset(force=True)),
         )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from store.model.errors import BadInput, Fenced
+from store import model
+from store.model.errors import BadInput, Fenced, Hint
 from store.model.groups import Offsets
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.groups.catalog import Group, find_or_create
@@ -85,7 +86,15 @@ def _check_commit(tx: Write, membership: Membership, mine: Owned, offset: int) -
     if committed and offset < cursor:
         raise BadInput(
             f"commit of {where}@{offset} would go back from {cursor}",
-            hint=f"to read again, reset the group: mq group reset GROUP --topic {where} --to …",
+            hint=Hint(
+                "to read again, reset the group: {}",
+                model.actions.ResetGroup(
+                    model.actions.Blank("GROUP"),
+                    mine.topic,
+                    mine.partition,
+                    model.actions.Blank("…"),
+                ),
+            ),
         )
     return cursor if committed else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from store.model.errors import BadInput
+from store.model.errors import BadInput, Hint
 from store.model.groups import GroupConfig, OffsetChange
 from store.model.positions import Position, Scope, Shift, Target
 from store.sqlite import groups
@@ -88,7 +88,7 @@ def _wanted(
         if current is None:
             raise BadInput(
                 f"nothing is committed in {topic}/{partition.number} to shift from",
-                hint="name a place: --to earliest, --to latest, --to OFFSET",
+                hint=Hint("name a place: {target earliest}, {target latest}, {target OFFSET}"),
             )
         return current + target.by
     if isinstance(target, Position):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from store import model
 from store.model.addresses import OFFSET_BITS, Address
-from store.model.errors import BadInput, Damaged, NotFound
+from store.model.errors import BadInput, Damaged, Hint, NotFound
 from store.model.topics import Record, RecordId
 from store.sqlite import groups, queues
 from store.sqlite.dead_letters import copies
@@ -63,7 +64,7 @@ def _next(tx: Snapshot, name: str, address: Address) -> _Next:
         raise BadInput(
             f"{address} is not what group {name} reads next: that is"
             f" {address.name}/{address.partition}@{following}",
-            hint="to move further: mq group reset",
+            hint=Hint("to move further: {}", model.looks.HowToReset()),
         )
     if address.offset >= partition.next:
         raise read.absent(topic, partition, address.offset)

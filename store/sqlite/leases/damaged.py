@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from store.model.errors import Damaged
+from store import model
+from store.model.addresses import parse_address
+from store.model.errors import Damaged, Hint
 from store.sqlite import log
 from store.sqlite.file.database import Write
 from store.sqlite.leases import attempts, move
@@ -41,12 +43,15 @@ def error(reader: Reader, found: list[SteppedOver]) -> Damaged:
         told += ", ".join(addresses[:_MOST_NAMED]) + more
     first = found[0]
     if first.dlq is not None:
-        return Damaged(f"{told}; it went to {first.dlq}", f"mq dlq peek {reader.name}", addresses)
+        see = model.looks.ShowDeadLetters(reader.name)
+        return Damaged(f"{told}; it went to {first.dlq}", Hint("{}", see), addresses)
     return Damaged(told, way_out(reader, first.address), addresses)
 
 
-def way_out(reader: Reader, address: str) -> str:
-    """The command that takes one damaged message out of a reader's way."""
+def way_out(reader: Reader, address: str) -> Hint:
+    """The action that takes one damaged message out of a reader's way."""
+    place = parse_address(address)
     if reader.on_ack == "delete":
-        return f"mq queue purge {address} --yes"
-    return f"mq share skip {reader.name} {address}"
+        queue, sequence = place.name, place.offset or 0
+        return Hint("{}", model.actions.PurgeMessage(queue, sequence))
+    return Hint("{}", model.actions.SkipRecord(reader.name, place, kind="share"))

@@ -4,7 +4,8 @@ from struct import Struct, error as StructError
 from typing import NamedTuple
 from zlib import crc32
 
-from store.model.errors import BadInput
+from store import model
+from store.model.errors import BadInput, Hint
 from store.sqlite.file.database import Snapshot
 
 TOKEN_BITS = 62
@@ -47,5 +48,5 @@ def read(seal: int, text: str) -> Receipt:
         pass
     raise BadInput(
         f"not a receipt of this store: {text[:60]!r}",
-        hint="receipts come from mq receive",
+        hint=Hint("receipts come from {}", model.looks.Receive()),
     )

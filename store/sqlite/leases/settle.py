@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from store import sqlite
+from store import model
 from store.model.addresses import EXCHANGE_PREFIX, OFFSET_BITS, OFFSET_MASK
-from store.model.errors import Conflict, LeaseLost, MqError
+from store.model.errors import Conflict, Hint, LeaseLost, MqError
 from store.sqlite import leases, queues
 from store.sqlite.file.database import Write
 from store.sqlite.leases import processing_times, receipts
@@ -103,12 +103,14 @@ def _nowhere_to_go(reader: Reader, message: Stored) -> Conflict:
         exchange = dlq.removeprefix(EXCHANGE_PREFIX)
         return Conflict(
             f"{address} has nowhere to go: no binding of exchange {exchange} leads it on",
-            hint=sqlite.exchanges.explain.command(
-                exchange, reader.dead_letter_key or _key(message)
+            hint=Hint(
+                "{}",
+                model.looks.ExplainRoute(exchange, reader.dead_letter_key or _key(message)),
             ),
         )
     return Conflict(
-        f"{address} has nowhere to go: its DLQ {dlq} is missing", hint=f"mq queue create {dlq}"
+        f"{address} has nowhere to go: its DLQ {dlq} is missing",
+        hint=Hint("{}", model.actions.create("queue", dlq)),
     )
 
 

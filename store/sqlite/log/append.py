@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate, repeat
 
+from store import model
 from store.model import clock
 from store.model.addresses import OFFSET_MASK
 from store.model.encoding import (
@@ -17,7 +18,7 @@ from store.model.encoding import (
     first_bad,
     given_list,
 )
-from store.model.errors import BadInput
+from store.model.errors import BadInput, Hint
 from store.model.topics import NewRecord, RecordId
 from store.sqlite import log
 from store.sqlite.file import timekeeping
@@ -196,13 +197,16 @@ def _checked(topic: Topic, given: Sequence[NewRecord | bytes | str]) -> Batch:
         raise BadInput(
             f"the record has {largest} bytes; topic {topic.name} takes at most"
             f" {topic.config.max_message}",
-            hint=f"mq topic alter {topic.name} --max-message SIZE",
+            hint=Hint(
+                "{}",
+                model.actions.take_larger("topic", topic.name),
+            ),
         )
     lacks_key = bool(batch.values) if batch.keys is None else None in batch.keys
     if lacks_key and topic.config.cleanup != "delete":
         raise BadInput(
             f"a record for the compacted topic {topic.name} needs a key",
-            hint="give one with -k, -K or --key-from",
+            hint=Hint("give one with {key}"),
         )
     check_column(batch.partitions or (), int | None, "a partition is a number")
     for partition in set(batch.partitions or ()):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from store.model.errors import Damaged
+from store import model
+from store.model.errors import Damaged, Hint
 from store.model.topics import Record
 from store.sqlite.file.database import Snapshot
 from store.sqlite.file.timekeeping import moments
@@ -64,7 +65,11 @@ def _newest(tx: Snapshot, topic: Topic, partition: Partition) -> dict[bytes, tup
 def _uncertain(address: str) -> Damaged:
     return Damaged(
         f"record {address} is damaged, and may have been the newest of any key",
-        hint="find all damage: mq verify; copy what is intact: mq salvage",
+        hint=Hint(
+            "find all damage: {}; copy what is intact: {}",
+            model.looks.Verify(),
+            model.actions.Salvage(),
+        ),
         addresses=(address,),
     )
 

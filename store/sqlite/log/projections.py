@@ -9,8 +9,9 @@ import json
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from store.model.addresses import Address, check_name
-from store.model.errors import BadInput, Damaged, Exists, NotFound
+from store import model
+from store.model.addresses import Address, check_name, parse_address
+from store.model.errors import BadInput, Damaged, Exists, Hint, NotFound
 from store.model.topics import Record
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.log import read, topics
@@ -53,7 +54,7 @@ def declare(tx: Write, topic: str, target: str, primary_key: str) -> Projection:
         _forget(tx, target)
         present = None
     if not primary_key:
-        raise BadInput("the primary key has no name", hint="--pk FIELD")
+        raise BadInput("the primary key has no name", hint=Hint("{primary_key FIELD}"))
     wanted = Projection(target, topic, primary_key)
     if present == wanted:
         return present
@@ -135,8 +136,10 @@ def _with_way_out(projection: Projection, error: BadInput | Damaged) -> BadInput
     if isinstance(error, BadInput):
         return error
     (address,) = error.addresses
-    command = f"mq project {projection.topic} {projection.target} --pk {projection.primary_key}"
-    return Damaged(error.message, f"{command} --skip {address}", error.addresses)
+    skip = model.actions.Project(
+        projection.topic, projection.target, projection.primary_key, parse_address(address)
+    )
+    return Damaged(error.message, Hint("{}", skip), error.addresses)
 
 
 def _next_offset(tx: Snapshot, projection: Projection, partition: int) -> int:
@@ -211,7 +214,7 @@ class _Batch:
         if row.get(name) is None or isinstance(row[name], dict | list):
             raise BadInput(
                 f"record {record.address} has no {name}, which is the primary key",
-                hint="choose a field that every record has: --pk FIELD",
+                hint=Hint("choose a field that every record has: {primary_key FIELD}"),
             )
         key = str(row[name])
         self._check_columns(record, row)

@@ -6,8 +6,9 @@ from collections.abc import Generator
 from struct import error as StructError
 from typing import Any, NamedTuple
 
+from store import model
 from store.model.encoding import decode_headers
-from store.model.errors import BadInput, Damaged, NotFound
+from store.model.errors import BadInput, Damaged, Hint, NotFound
 from store.model.positions import Position, check_position
 from store.model.topics import DamagedRecord, MisdatedRecord, Record, RecordId, Remains
 from store.sqlite import log
@@ -109,14 +110,14 @@ def absent(topic: Topic, partition: Partition, offset: int) -> NotFound:
     if offset >= partition.next:
         return NotFound(
             f"{place}@{offset} does not exist yet: the partition ends at {partition.next}",
-            hint=f"the newest: mq peek {place} --from last",
+            hint=Hint("the newest: {}", model.looks.Peek(place, start="last")),
         )
     why = "a newer record of its key replaced it"
     if offset < partition.start:
         why = f"the partition begins at {partition.start}"
     return NotFound(
         f"{place}@{offset} is there no more: {why}",
-        hint=f"what comes after it: mq peek {place} --from {offset}",
+        hint=Hint("what comes after it: {}", model.looks.Peek(place, start=str(offset))),
     )
 
 
@@ -136,7 +137,11 @@ def _damage(topic: Topic, partition: Partition, offset: int) -> Damaged:
     place = f"{topic.name}/{partition.number}"
     return Damaged(
         f"record {place}@{offset} is damaged: {log.damage.CHECKSUM}",
-        hint=f"read on after it: mq consume {place} --from {offset + 1}; find all: mq verify",
+        hint=Hint(
+            "read on after it: {}; find all: {}",
+            model.looks.Consume(place, start=offset + 1),
+            model.looks.Verify(),
+        ),
         addresses=(f"{place}@{offset}",),
     )
 

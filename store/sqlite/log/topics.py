@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from store import sqlite
+from store import model, sqlite
 from store.model.addresses import OFFSET_BITS, Address, check_name
 from store.model.encoding import check_partitions, check_whole
-from store.model.errors import BadInput, Conflict, NotFound
+from store.model.errors import BadInput, Conflict, Hint, NotFound
 from store.model.settings import check_settings
 from store.model.topics import PartitionStatus, TopicConfig, TopicStatus
 from store.sqlite import log
@@ -263,7 +263,7 @@ def _refuse_shared(tx: Snapshot, topic: Topic) -> None:
     if shares:
         raise Conflict(
             f"topic {topic.name} is what share {', '.join(shares[:3])} reads",
-            hint=f"delete that first: mq share delete {shares[0]}",
+            hint=Hint("delete that first: {}", model.actions.Delete("share", shares[0], asks=True)),
         )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from store import model, sqlite
 from store.model.addresses import EXCHANGE_PREFIX, check_name
-from store.model.errors import BadInput, Conflict
+from store.model.errors import BadInput, Conflict, Hint
 from store.model.messages import QueueConfig
 from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Snapshot, Write
@@ -107,7 +107,10 @@ def _check_admission(tx: Snapshot, name: str, dlq: str) -> None:
         allowed = target.config.redrive_allow
         raise Conflict(
             f"queue {dlq} does not let {name} dead-letter into it: redrive_allow is {allowed}",
-            hint=f"mq queue alter {dlq} --redrive-allow {_with_source(allowed, name)}",
+            hint=Hint(
+                "{}",
+                model.actions.alter("queue", dlq, redrive_allow=_with_source(allowed, name)),
+            ),
         )
 
 
@@ -250,7 +253,8 @@ def delete(tx: Write, name: str) -> Queue:
         told = ", ".join(f"{kind} {source}" for kind, source in sources[:3])
         kind, source = sources[0]
         raise Conflict(
-            f"queue {name} is the DLQ of {told}", hint=f"mq {kind} alter {source} --dlq OTHER"
+            f"queue {name} is the DLQ of {told}",
+            hint=Hint("{}", model.actions.alter(kind, source, dlq=model.actions.Blank("OTHER"))),
         )
     forget_places(tx, queue)
     sqlite.channels.delete(tx, queue.id)

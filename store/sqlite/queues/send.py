@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from store import model
 from store.model.addresses import OFFSET_MASK
 from store.model.encoding import (
     Batch,
@@ -17,7 +19,7 @@ from store.model.encoding import (
     milliseconds,
     present,
 )
-from store.model.errors import BadInput
+from store.model.errors import BadInput, Hint
 from store.model.messages import MessageId, NewMessage, QueueConfig
 from store.model.topics import Seconds
 from store.sqlite import leases
@@ -135,12 +137,12 @@ def _check_groups(
     if queue.config.fifo and (groups is None or None in groups):
         raise BadInput(
             f"a message for the FIFO queue {queue.name} needs a message group",
-            hint="give one with --message-group",
+            hint=Hint("give one with {message_group}"),
         )
     if dedup_ids and not _deduplicates(queue.config):
         raise BadInput(
             f"{queue.name} is a standard queue without dedup and takes no deduplication id",
-            hint=f"mq queue alter {queue.name} --dedup 5m",
+            hint=Hint("{}", model.actions.alter("queue", queue.name, dedup=timedelta(minutes=5))),
         )
     for what, column in (("group", groups), ("dedup id", dedup_ids)):
         check_column(column or (), str | None, f"a {what} is text")
@@ -184,7 +186,10 @@ def _delays(
     if any(delays):
         raise BadInput(
             f"{queue.name} is a FIFO queue: a message has no delay of its own",
-            hint=f"delay the whole queue: mq queue alter {queue.name} --delay D",
+            hint=Hint(
+                "delay the whole queue: {}",
+                model.actions.alter("queue", queue.name, delay=model.actions.Blank("D")),
+            ),
         )
     return None
 

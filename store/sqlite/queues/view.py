@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from store import model
 from store.model.addresses import OFFSET_BITS, OFFSET_MASK
 from store.model.encoding import check_whole, decode_headers
-from store.model.errors import NotFound
+from store.model.errors import Hint, NotFound
 from store.model.messages import Message, MisdatedMessage, State
 from store.model.topics import Remains
 from store.sqlite import leases
@@ -195,7 +196,10 @@ def message(tx: Snapshot, queue: Queue, sequence: int) -> Message:
 def _gone(queue: Queue, sequence: int) -> NotFound:
     return NotFound(
         f"message {queue.name}@{sequence} does not exist",
-        hint=f"it was acknowledged, moved, has expired or was never sent; see mq peek {queue.name}",
+        hint=Hint(
+            "it was acknowledged, moved, has expired or was never sent; see {}",
+            model.looks.Peek(queue.name),
+        ),
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from store import model
 from store.model.addresses import check_name
-from store.model.errors import BadInput, GroupActive
+from store.model.errors import BadInput, GroupActive, Hint
 from store.model.groups import OffsetChange
 from store.model.positions import Position
 from store.model.settings import check_settings
@@ -207,7 +208,9 @@ def _refuse_active(tx: Snapshot, share: Share) -> None:
         names = ", ".join(name for (name,) in holding[:3])
         raise GroupActive(
             f"records of share {share.name} are in the hands of {names}",
-            hint=f"see them: mq lease list {share.name}; or take them away: --force",
+            hint=Hint(
+                "see them: {}; or take them away: {force}", model.looks.ShowLeases(share.name)
+            ),
         )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from store import model
 from store.model.addresses import Address
-from store.model.errors import BadInput, NotFound
+from store.model.errors import BadInput, Hint, NotFound
 from store.sqlite import leases, queues, shares
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases import settle
@@ -31,18 +32,18 @@ def release(tx: Write, record: Address, of_share: str | None) -> None:
         found = [one for one in found if one[0].name == wanted]
     if not found:
         told = "no share has" if of_share is None else f"share {of_share} does not have"
-        raise NotFound(f"{told} {record} in flight", hint="mq lease list")
+        raise NotFound(f"{told} {record} in flight", hint=Hint("{}", model.looks.ShowLeases()))
     if len(found) > 1:
         names = ", ".join(share.name for share, _ in found)
         raise BadInput(
             f"{record} is in flight in several shares: {names}",
-            hint=f"say which: mq lease release {record} --share {found[0][0].name}",
+            hint=Hint("say which: {}", model.actions.ReleaseLease(record, found[0][0].name)),
         )
     share, stored = found[0]
     if not settle.release(tx, share.reader, stored):
         raise NotFound(
             f"no reader holds {record}, and it waits for nothing",
-            hint=f"mq lease list {share.name}",
+            hint=Hint("{}", model.looks.ShowLeases(share.name)),
         )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from store import model
 from store.model.addresses import Address
-from store.model.errors import BadInput, NotFound
+from store.model.errors import BadInput, Hint, NotFound
 from store.model.topics import RecordId
 from store.sqlite import leases, queues, shares
 from store.sqlite.dead_letters import copies
@@ -50,6 +51,6 @@ def _in_flight(tx: Snapshot, share: Share, record: Address) -> tuple[Stored, Lea
     if not stored or stored.lease is None:
         raise NotFound(
             f"share {share.name} does not have {record} in flight",
-            hint=f"mq share show {share.name}",
+            hint=Hint("{}", model.looks.Show("share", share.name)),
         )
     return stored, stored.lease, RecordId(record.name, record.partition, record.offset)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from store.model.errors import BadInput
+from store.model.errors import BadInput, Hint
 
 LARGEST = 64 << 20
 _LISTS = (
@@ -93,7 +93,7 @@ def read_definitions(content: bytes, vhost: str | None) -> Definitions:
     if vhost is None and len(hosts) > 1:
         raise BadInput(
             f"the file defines things in {len(hosts)} virtual hosts: {', '.join(hosts)}",
-            hint=f"choose one, which becomes one store: --vhost {hosts[0]}",
+            hint=Hint(f"choose one, which becomes one store: {{vhost {hosts[0]}}}"),
         )
     known = {*hosts, *(str(entry.get("name")) for entry in document["vhosts"])}
     if vhost is not None and vhost not in known:

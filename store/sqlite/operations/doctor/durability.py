@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from store.advice.plumbing import Plumbing, lacking
-from store.model.actions import SetDurability, Work
+from store.model.actions import SetDurability
 from store.model.diagnoses import STORE, Diagnosis, advice, in_order
+from store.model.looks import Work
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases import holders
 

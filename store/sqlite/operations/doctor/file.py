@@ -19,7 +19,6 @@ from store.model.actions import (
     Trim,
     TrustClock,
     Vacuum,
-    Verify,
 )
 from store.model.diagnoses import (
     STORE,
@@ -28,6 +27,7 @@ from store.model.diagnoses import (
     critical,
     warning,
 )
+from store.model.looks import Verify
 from store.model.maintenance import Loss, describe_loss
 from store.model.text import describe_duration, describe_size
 from store.sqlite.damage import suspicion

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from math import ceil
 
-from store.model.actions import Alter, Peek, Show, ShowLeases, alter
+from store.model.actions import Alter, alter
 from store.model.addresses import Kind
 from store.model.diagnoses import Diagnosis, advice, warning
+from store.model.looks import Peek, Show, ShowLeases
 from store.model.text import describe_duration, format_duration
 from store.sqlite.file.database import Snapshot
 from store.sqlite.file.timekeeping import age_of, moments

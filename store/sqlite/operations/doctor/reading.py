@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
-from store.model.actions import Peek, ResetGroup, Show, ShowLag, ShowMembers, Step, alter
+from store.model.actions import ResetGroup, Step, alter
 from store.model.addresses import OFFSET_BITS, OFFSET_MASK, Address
 from store.model.diagnoses import Diagnosis, advice, critical, warning
+from store.model.looks import Peek, Show, ShowLag, ShowMembers
 from store.model.text import describe_duration, describe_size, format_duration, printable_bytes
 from store.sqlite import groups
 from store.sqlite.file.database import Row, Snapshot

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from store.model.actions import Peek, PurgeQueue, Step, Trim
+from store.model.actions import PurgeQueue, Step, Trim
 from store.model.clock import FAR_AHEAD, NOT_SOON
 from store.model.diagnoses import Diagnosis, warning
+from store.model.looks import Peek
 from store.model.text import describe_duration
 from store.sqlite import log, queues
 from store.sqlite.file.database import Snapshot

@@ -6,9 +6,8 @@ from typing import Any
 
 from store.model.actions import (
     Action,
-    DeleteGroup,
+    Delete,
     PurgeMessage,
-    ReadOn,
     RejectLease,
     ReleaseLease,
     ResetGroup,
@@ -18,6 +17,7 @@ from store.model.actions import (
     create,
 )
 from store.model.addresses import Address, Kind
+from store.model.looks import Consume
 from store.model.stalls import Remedy
 from store.model.topics import DELIVERIES_WITH_DLQ
 from store.sqlite.file.database import Snapshot
@@ -48,9 +48,9 @@ def of_idle_group(group: str, record: Address) -> list[Remedy]:
     """For a partition that nobody reads."""
     to_latest = ResetGroup(group, record.name, record.partition, "latest")
     return [
-        Remedy("read", ReadOn(record.name, group), "read on, print and commit it"),
+        Remedy("read", Consume(record.name, group), "read on, print and commit it"),
         Remedy("reset", to_latest, "go on with what comes from now on"),
-        Remedy("delete", DeleteGroup(group), "forget the group, if it is not needed"),
+        Remedy("delete", Delete("group", group), "forget the group, if it is not needed"),
     ]
 
 

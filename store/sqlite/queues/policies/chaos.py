@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from store import model
 from store.model import chaos
 from store.model.encoding import Batch
-from store.model.errors import BadInput, Damaged, Throttled
+from store.model.errors import BadInput, Damaged, Hint, Throttled
 from store.sqlite import leases, queues
 from store.sqlite.file.database import Write
 from store.sqlite.leases import origins
@@ -53,7 +54,10 @@ class Mischief:
         if done > now + _BURST:
             raise Throttled(
                 f"queue {self._queue.name} is throttled to {self._chaos.throttle} calls a second",
-                hint=f"it is under chaos; mq queue alter {self._queue.name} --chaos none ends it",
+                hint=Hint(
+                    "it is under chaos; {} ends it",
+                    model.actions.alter("queue", self._queue.name, chaos=None),
+                ),
             )
         self._tx.execute(
             "update mq_queues set busy_until = :done where channel = :id",
@@ -134,5 +138,5 @@ def _parse(queue: str, stored: str) -> chaos.Chaos:
     except BadInput as error:
         raise Damaged(
             f"queue {queue} is damaged: its chaos is {error.message}",
-            hint=f"mq queue alter {queue} --chaos none",
+            hint=Hint("{}", model.actions.alter("queue", queue, chaos=None)),
         ) from error

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from store import model
 from store.model.addresses import OFFSET_BITS
-from store.model.errors import QueueFull
+from store.model.errors import Hint, QueueFull
 from store.sqlite import leases, queues
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases.rows import Progress, Slot
@@ -34,7 +35,10 @@ def check(tx: Snapshot, queue: Queue, sizes: Sequence[int]) -> None:
     if excess(tx, queue, len(sizes), sum(sizes)) != (0, 0):
         raise QueueFull(
             f"queue {queue.name} is full: {_limit(queue)}",
-            hint=f"receive from it, or mq queue alter {queue.name} --overflow drop-head",
+            hint=Hint(
+                "receive from it, or {}",
+                model.actions.alter("queue", queue.name, overflow="drop-head"),
+            ),
         )
 
 
