@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    # Late, so that the command line's own start does not wait for the whole broker.
+    # Imported late, so that the command line's own start does not wait for the whole broker.
     import store
 
     if name in store.__all__:

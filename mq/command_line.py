@@ -1,4 +1,4 @@
-"""The command line: its commands by name, and what goes wrong as a line and an exit code.
+"""The command line: its commands by name, and its errors as a line and an exit code.
 
 No command is imported before it is called.
 """
@@ -102,7 +102,7 @@ COMMANDS = {
     "status": (
         "mq.commands.store.status",
         _OPERATIONS,
-        "Show which store is used and what is in it.",
+        "Show which store is used, and its contents.",
     ),
     "lag": (
         "mq.commands.operations.lag",
@@ -123,7 +123,7 @@ COMMANDS = {
     "doctor": (
         "mq.commands.operations.doctor",
         _OPERATIONS,
-        "Find what is wrong, and what mends it.",
+        "Find problems, and the commands that help.",
     ),
     "metrics": (
         "mq.commands.operations.metrics",
@@ -144,7 +144,7 @@ COMMANDS = {
     "salvage": (
         "mq.commands.store.salvage",
         _OPERATIONS,
-        "Copy what is intact in a damaged store to a new one.",
+        "Copy the intact part of a damaged store to a new one.",
     ),
     "vacuum": (
         "mq.commands.store.vacuum",
@@ -224,7 +224,7 @@ def _guarded(context: Context, words: list[str]) -> int:
 
 
 def _unexpected(context: Context, error: Exception) -> MqError:
-    # Damage in what was read may come out as late as this.
+    # Damage of the read records may come out as late as this.
     with suppress(MqError, OSError):
         from store import Store
 
@@ -273,7 +273,7 @@ def _usage_error(error: typer.TyperException) -> BadInput:
 
 
 def _format_in(words: list[str]) -> Format | None:
-    """The JSON format that the words ask for, if they do."""
+    """Return the JSON format of the options, if they have one."""
     given = words[: words.index("--")] if "--" in words else words
     for word, following in zip(given, [*given[1:], ""], strict=False):
         value = word.removeprefix("--output=") if word.startswith("--output=") else word[2:]
@@ -293,14 +293,14 @@ def _system_error(error: OSError) -> MqError:
 
 def _occupy_standard_streams() -> None:
     # A stream that the caller closed would leave its number to the next file that is opened, and
-    # what is printed would go into the store. Opened for reading, it refuses what is written.
+    # output would go into the store. Opened for reading, it refuses to be written.
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             os.open(os.devnull, os.O_RDONLY)
             if number:
                 setattr(sys, name, os.fdopen(number, "w"))
     if isinstance(sys.stdout, TextIOWrapper):
-        # Else a help text could not be printed where $PYTHONIOENCODING lacks a letter of it.
+        # Without it a help text could not be printed where $PYTHONIOENCODING lacks a letter of it.
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
@@ -315,11 +315,11 @@ def _close_stdout(context: Context, code: int) -> int:
 
 
 def _flushed(stream: TextIO) -> OSError | None:
-    """Write out what a standard stream still holds; what it could not take is dropped."""
+    """Write out the buffer of a standard stream; bytes that it can't take are dropped."""
     try:
         stream.flush()
     except OSError as problem:
-        # Else the interpreter's own flush at exit would fail too, and make the exit code 120.
+        # Otherwise the interpreter's own flush at exit would fail too, and make the exit code 120.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return problem
     return None

@@ -20,7 +20,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.$~-])/(?:work|tmp|farm|home|root|Users)/\w|\
 
 # Folders whose words have been read once more.
 CLEAN = ["store/advice", "store/api", "store/engine", "store/model", "store/topology"]
-CLEAN += ["tui/screens", "tui/widgets"]
+CLEAN += ["mq", "tui/screens", "tui/widgets"]
 VAGUE = re.compile(r"\b(whoever|somebody|nobody)\b", re.IGNORECASE)
 RIDDLE = re.compile(r"(What|Who|Else|So many)\b")
 # A docstring that begins so names a thing, where a function does something.

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def folder_of(name: str) -> Path:
-    """Where they are: in the package when it is installed, beside it in a clone."""
+    """Return the folder: in the package when it is installed, beside it in a clone."""
     package = Path(__file__).parents[1]
     installed = package / name
     return installed if installed.is_dir() else package.parent / name

@@ -1,4 +1,4 @@
-"""What the global options say, and the store that they lead to."""
+"""The global options, and the store that they lead to."""
 
 import os
 from contextvars import ContextVar
@@ -21,7 +21,7 @@ DEFAULT_TIMEOUT = 30.0
 
 
 class StoreLocation(NamedTuple):
-    """Which file is the store, and why that one."""
+    """The store's file, and why it was chosen."""
 
     path: Path
     reason: str
@@ -53,7 +53,7 @@ class Context:
         return Diagnostics(quiet=self.quiet, json=self.format in {Format.JSON, Format.NDJSON})
 
     def named_store(self) -> StoreLocation | None:
-        """The store that `--store` or `$MQ_STORE` names, if one does."""
+        """Return the store that `--store` or `$MQ_STORE` names, if one does."""
         if self.store is not None:
             return StoreLocation(_given_path(self.store, "--store"), "given with --store")
         if named := os.environ.get(STORE_VARIABLE):
@@ -61,7 +61,9 @@ class Context:
         return None
 
     def store_location(self) -> StoreLocation:
-        """The named store, else the nearest `.mq/store.db` upward, else the user's own."""
+        """Return the named store, or else the nearest `.mq/store.db` upward, or else the user's
+        own.
+        """
         if named := self.named_store():
             return named
         here = Path.cwd()
@@ -75,10 +77,10 @@ class Context:
         return self.open_file(create=create)
 
     def open_file(self, *, create: bool = False, accept_log: bool = False) -> "Store":
-        """Open the store as a file; with `create` make it and its folder where they are missing.
+        """Open the store as a file; with `create` make it and its folder if they are missing.
 
-        Raises NotFound, with the command that creates it, where there is none. `accept_log` takes
-        the log beside the file for its own.
+        Raises NotFound, with the command that creates it, without a store. `accept_log` takes the
+        log beside the file for its own.
         """
         path = self.store_location().path
         if create:
@@ -107,7 +109,7 @@ class Context:
     def confirm(self, question: str, *, name: str | None = None) -> None:
         """Go on only if the person agrees; with `name`, which is severe, by typing that name.
 
-        `--yes` agrees. Raises BadInput where nobody can be asked, MqError after a no.
+        `--yes` agrees. Raises BadInput without a terminal, MqError after a no.
         """
         if self.yes:
             return
@@ -115,7 +117,7 @@ class Context:
 
         if self.no_input or not (is_typed() and self.diagnostics.is_terminal):
             raise BadInput(
-                f"nobody can be asked: {question}",
+                f"no terminal to ask on: {question}",
                 hint="--yes agrees, --dry-run shows what would happen",
             )
         wanted = "yes" if name is None else name
@@ -133,12 +135,12 @@ class Context:
 
 
 def current_context() -> Context:
-    """The state of the run that the calling command is part of."""
+    """Return the state of the run that the calling command is part of."""
     return _current.get()
 
 
 def start_context() -> Context:
-    """Begin a run: forget what an earlier one in this process set."""
+    """Begin a run: forget the options of an earlier one in this process."""
     context = Context()
     _current.set(context)
     return context
@@ -185,7 +187,7 @@ def _given_path(text: str, source: str) -> Path:
 
 
 def absolute(text: str) -> Path:
-    """The absolute path that was named; raises `BadInput` for the home folder of nobody."""
+    """Return the absolute path; raises `BadInput` for the home folder of an unknown user."""
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError as error:

@@ -21,7 +21,7 @@ from store.model.text import printable
 
 
 class ExitCode(IntEnum):
-    """What a process of mq ends with."""
+    """The exit codes of a process of mq."""
 
     OK = 0
     FAILED = 1
@@ -47,7 +47,7 @@ _FAMILIES: dict[type[MqError], ExitCode] = {
 
 
 def exit_code(error: MqError) -> ExitCode:
-    """The exit code of the family the error belongs to; 1 where it belongs to none."""
+    """Return the exit code of the error's family; 1 for an error of none."""
     codes = (code for family, code in _FAMILIES.items() if isinstance(error, family))
     return next(codes, ExitCode.FAILED)
 
@@ -58,23 +58,25 @@ class Progress:
     is_shown = False
 
     def advance(self, count: int) -> None:
-        """So much more is done."""
+        """Count so much more work."""
 
     def at(self, done: int, total: int) -> None:
-        """So much of so much is done."""
+        """Set the count and the total."""
 
     def measure(self, part: Callable[[], float]) -> None:
-        """Take the part that is done from here, between 0 and 1, and not from the count."""
+        """Measure progress by this function, between 0 and 1, and not by the count."""
 
     def expect(self, remaining: Callable[[], int]) -> None:
-        """Ask this for how much is still to be done whenever it is shown."""
+        """Call this for the remaining number whenever the line is shown."""
 
     def hide(self) -> None:
-        """Take the line away, so that another one can be written."""
+        """Hide the line, so that another one can be written."""
 
 
 class Diagnostics:
-    """Says on stderr what is not data. `json` turns errors into one JSON object each."""
+    """Writes everything to stderr that is not data. `json` turns errors into one JSON object
+    each.
+    """
 
     def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
         self.quiet = quiet
@@ -97,20 +99,20 @@ class Diagnostics:
             self._write(text)
 
     def warning(self, text: str) -> None:
-        """Say what may turn out to be a mistake."""
+        """Warn of a possible mistake."""
         self._write(f"mq: warning: {text}")
 
     def problem(self, text: str) -> None:
-        """Say what is wrong at a place in a file; the text begins with the place."""
+        """Report a problem at a place in a file; the text begins with the place."""
         self._write(text)
 
     def relay(self, line: str) -> None:
-        """Pass on what a command that was run for the person said; silent with -q."""
+        """Pass on the stderr of a command that was run for the person; silent with -q."""
         if not self.quiet:
             self._write(line)
 
     def error(self, error: MqError) -> None:
-        """Say what failed and, where known, the way out."""
+        """Report an error and, where known, the way out."""
         if self.json:
             self._write(_error_document(error))
             return
@@ -121,7 +123,7 @@ class Diagnostics:
             self._write(f"hint: {error.shell_hint}")
 
     def traceback(self) -> None:
-        """Show where the error being handled came from, for `--debug`."""
+        """Show the traceback of the error being handled, for `--debug`."""
         import traceback
 
         for line in traceback.format_exc().splitlines():
@@ -157,7 +159,7 @@ class Diagnostics:
             sys.stderr.write(printable(line) + "\n")
             sys.stderr.flush()
         except OSError:
-            # Nobody can be told that nobody reads stderr; the exit code still says it.
+            # Without a reader of stderr only the exit code can tell.
             return
 
 

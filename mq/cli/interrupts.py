@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, met where nothing is half done."""
+"""Ctrl-C and SIGTERM, handled where nothing is half done."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-# How long what has begun to be written may go on after a signal, if its reader takes nothing.
+# Seconds for which a begun chunk may go on after a signal, if its reader takes nothing.
 PATIENCE = 0.2
-# How a command is told to end in order: by a supervisor, or by a terminal that closes.
+# The signals that ask a command to end in order: from a supervisor, or from a terminal that closes.
 STOPS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -44,18 +44,18 @@ class Interrupts:
             signal.signal(number, handler)
 
     def hold(self) -> None:
-        """From here on a signal is noted, and waits for `release` or `allowed`."""
+        """Note signals from here on, until `release` or `allowed`."""
         self._held = True
 
     def release(self) -> None:
-        """From here on a signal raises at once; so does one that was held back."""
+        """Raise at a signal from here on, and at one that was held back."""
         self._held = False
         if self.received is not None:
             raise KeyboardInterrupt
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
-        """A stretch, while signals are held back, in which they raise."""
+        """Raise at signals within a block, while they are held back."""
         try:
             self.release()
             yield
@@ -64,15 +64,15 @@ class Interrupts:
 
     @property
     def is_stop(self) -> bool:
-        """Whether the signal that came last was no Ctrl-C but told the command to end in order."""
+        """Whether the last signal was not Ctrl-C but a request to end in order."""
         return self.received in STOPS
 
     def has_come(self) -> bool:
-        """Whether a signal came, held back or not."""
+        """Return whether a signal came, held back or not."""
         return self.received is not None
 
     def obey(self) -> None:
-        """Let the signal that came do what it does to a process without handlers, if one did.
+        """Let the signal that came do its usual work on a process without handlers.
 
         To be called after the `with` block, when nothing is left half done.
         """
@@ -80,10 +80,11 @@ class Interrupts:
             signal.raise_signal(self.received)
 
     def wait_to_write(self, wait: Callable[[float | None], bool], begun: bool) -> bool:
-        """Wait until stdout takes more bytes; False when the rest shall stay unwritten.
+        """Wait until stdout takes more bytes; return False when the rest must stay unwritten.
 
-        `wait` takes a number of seconds, or `None` for no limit. After a signal only what has
-        `begun` is finished, and only while its reader keeps reading: a stopped one can't hold us.
+        `wait` takes a number of seconds, or `None` for no limit. After a signal only a chunk that
+        has `begun` is finished, and only while its reader keeps reading: a stopped one can't hold
+        us.
         """
         try:
             with self.allowed():

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
 
     class RawStream(Protocol):
-        """An unbuffered stream of bytes: `write` says how many of them it took."""
+        """An unbuffered stream of bytes: `write` returns how many of them it took."""
 
         def write(self, data: memoryview, /) -> int | None:
-            """Write what fits now."""
+            """Write as much as fits now."""
 
 
 Row = TypeVar("Row")
@@ -42,15 +42,15 @@ class Format(StrEnum):
 
 
 class ReaderGone(Exception):
-    """Whoever read our stdout has closed the pipe."""
+    """The reader of our stdout has closed the pipe."""
 
 
 class Column(Generic[Row]):
     """One column of a listing.
 
-    `value` gives what JSON and TSV show (bytes as a number, times as ISO-8601); `text` what a
-    person sees in a table, where that differs. `name` is the JSON field and the TSV header. Where
-    a terminal has no room for all columns those that have `yields` are left out, 1 first.
+    `value` is the value in JSON and TSV (bytes as a number, times as ISO-8601); `text` is its form
+    in a table for people, where that differs. `name` is the JSON field and the TSV header. Where a
+    terminal has no room for all columns those that have `yields` are left out, 1 first.
     """
 
     def __init__(
@@ -71,12 +71,14 @@ class Column(Generic[Row]):
         self.yields = yields
 
     def shown(self, row: Row) -> str:
-        """The cell as a person sees it."""
+        """Return the cell as people see it."""
         return self.text(row) if self.text else cell(self.value(row), empty="-")
 
 
 def cell(value: Any, *, empty: str = "") -> str:
-    """A value as text: strings and numbers as they are, `empty` for none, the rest as JSON."""
+    """Return a value as text: strings and numbers as they are, `empty` for none, the rest as
+    JSON.
+    """
     if value is None:
         return empty
     if isinstance(value, str):
@@ -128,7 +130,7 @@ class Output:
 
     @property
     def is_in_file(self) -> bool:
-        """Whether a file takes it, or /dev/null: no terminal and no pipe, which may end at one."""
+        """Whether stdout is a file or /dev/null: no terminal and no pipe, which may end at one."""
         try:
             mode = os.fstat(1).st_mode
         except OSError:
@@ -190,11 +192,11 @@ class Output:
     def records(
         self, chunks: Sequence[bytes], go_on: Callable[[bool], bool] = lambda begun: True
     ) -> int:
-        """Write chunks byte by byte as given; the number that went out whole.
+        """Write chunks byte by byte as given; return how many went out whole.
 
-        Fewer than given means that no more can be written: settle those, then raise `failure`.
-        `go_on` is asked before each write, and told whether a chunk is half out; once it says no,
-        the rest stays unwritten. Small chunks are never cut in two in a pipe.
+        A smaller number means that no more can be written: settle those, then raise `failure`.
+        `go_on` is called before each write, with whether a chunk is half out; once it returns
+        False, the rest stays unwritten. Small chunks are never cut in two in a pipe.
         """
         whole = 0
         for piece in _pieces(chunks):
@@ -206,13 +208,17 @@ class Output:
         return whole
 
     def failure(self) -> Exception:
-        """Why the last `records` were not all written: `ReaderGone`, or the error of the file."""
+        """Return why the last `records` were not all written: `ReaderGone`, or the error of the
+        file.
+        """
         if self._problem is None or isinstance(self._problem, BrokenPipeError):
             return ReaderGone()
         return self._problem
 
     def wait_until_writable(self, seconds: float | None = None) -> bool:
-        """Wait until stdout takes a few KiB at once; False when it did not within `seconds`."""
+        """Wait until stdout takes a few KiB at once; return False if it did not within
+        `seconds`.
+        """
         return bool(select([], [1], [], seconds)[1])
 
     def _table(self, columns: Sequence[Column[Row]], rows: Sequence[Row]) -> None:
@@ -258,7 +264,7 @@ class Output:
     def _room(self) -> int:
         import shutil
 
-        # A table that is asked for in a pipe is not cut to a width nobody has.
+        # A table that is requested in a pipe is not cut to a width.
         return shutil.get_terminal_size().columns if self.is_terminal else 10_000
 
     def _console(self, width: int) -> Console:
@@ -277,16 +283,16 @@ class Output:
 
     def _tsv(self, columns: Sequence[Column[Row]], rows: Iterable[Row]) -> None:
         lines = (f"{self.tsv_line(columns, row)}\n" for row in rows)
-        # A row that can't be had comes before the header, as an error without data.
+        # An unreadable row comes before the header, as an error without data.
         first = next(lines, "")
         self._write(chain([self.tsv_header(columns), first], lines))
 
     def tsv_header(self, columns: Sequence[Column[Row]]) -> str:
-        """The line of names above rows, with its newline; empty with `--no-header`."""
+        """Return the line of names above rows, with its newline; empty with `--no-header`."""
         return "\t".join(column.name for column in columns) + "\n" if self._header else ""
 
     def tsv_line(self, columns: Sequence[Column[Row]], row: Row) -> str:
-        """A row as cells between tabs, without a newline; made harmless on a terminal."""
+        """Return a row as cells between tabs, without a newline; made harmless on a terminal."""
         return "\t".join(
             self._cell(cell(column.value(row)).translate(_CELL_ESCAPES)) for column in columns
         )
@@ -336,13 +342,13 @@ class Output:
 
 
 class _Stdout:
-    """File descriptor 1 without a buffer, so that what was written is known exactly."""
+    """File descriptor 1 without a buffer, so that the number of bytes written is known exactly."""
 
     def write(self, data: memoryview, /) -> int:
         try:
             return os.write(1, data)
         except BlockingIOError:
-            # Whoever shares a pipe with us may have made it one that does not wait.
+            # Another process that shares a pipe with us may have made it one that does not wait.
             select([], [1], [])
             return 0
         except BrokenPipeError:
@@ -353,7 +359,9 @@ class _Stdout:
 
 
 def _pieces(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Chunks in lists that a pipe takes in one go, or not at all; a larger chunk stands alone."""
+    """Yield chunks in lists that a pipe takes in one go, or not at all; a larger chunk stands
+    alone.
+    """
     piece: list[bytes] = []
     size = 0
     for chunk in chunks:
@@ -377,5 +385,5 @@ def _whole_chunks(chunks: Sequence[bytes], sent: int) -> int:
 
 
 def row_document(columns: Sequence[Column[Row]], row: Row) -> dict[str, Any]:
-    """The row as JSON has it: the value of each column by its name."""
+    """Return the row as JSON has it: the value of each column by its name."""
     return {column.name: column.value(row) for column in columns}

@@ -1,4 +1,4 @@
-"""How far long work has come, as one line on the terminal of stderr, drawn over itself."""
+"""The progress of long work, as one line on the terminal of stderr, drawn over itself."""
 
 from __future__ import annotations
 
@@ -39,28 +39,28 @@ class ProgressLine(Progress):
         self._width = 0
 
     def advance(self, count: int) -> None:
-        """So much more is done."""
+        """Count so much more work."""
         self._done += count
         self._draw()
 
     def at(self, done: int, total: int) -> None:
-        """So much of so much is done."""
+        """Set the count and the total."""
         if done == 0:
-            # What comes before the first of them tells nothing about the rate.
+            # Work before the first count says nothing about the rate.
             self._began = self._clock()
         self._done, self._total = done, total
         self._draw()
 
     def measure(self, part: Callable[[], float]) -> None:
-        """Take the part that is done from here, between 0 and 1, and not from the count."""
+        """Measure progress by this function, between 0 and 1, and not by the count."""
         self._part = part
 
     def expect(self, remaining: Callable[[], int]) -> None:
-        """Ask this for how much is still to be done whenever it is shown."""
+        """Call this for the remaining number whenever the line is shown."""
         self._remaining = remaining
 
     def hide(self) -> None:
-        """Take the line away, so that another one can be written."""
+        """Hide the line, so that another one can be written."""
         self._write("\r" + " " * self._width + "\r" if self._width else "")
         self._width = 0
 

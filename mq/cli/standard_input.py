@@ -1,4 +1,4 @@
-"""Standard input, which whoever runs mq may have closed: Python then has None for it."""
+"""Standard input, which the caller may have closed: Python then has None for it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def is_typed() -> bool:
-    """Whether a person types it."""
+    """Return whether a person types the input."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
 def standard_input() -> BinaryIO:
-    """The bytes that come in; raises BadInput where it was closed."""
+    """Return the stream of input; raises BadInput where it was closed."""
     require_open()
     return sys.stdin.buffer
 

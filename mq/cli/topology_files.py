@@ -1,4 +1,4 @@
-"""The files that topology commands are given, `-` for standard input."""
+"""The files of topology commands, `-` for standard input."""
 
 from __future__ import annotations
 
@@ -11,27 +11,23 @@ from store.model.errors import BadInput
 from store.topology.documents import LARGEST
 from store.topology.reading import STANDARD_INPUT, Source
 
-Files = Annotated[
-    list[str], typer.Argument(metavar="FILE…", help="Topology files; - reads standard input.")
-]
+Files = Annotated[list[str], typer.Argument(metavar="FILE…", help="Topology files; - is stdin.")]
 
 Prune = Annotated[
     bool,
-    typer.Option(
-        "--prune", help="Also delete what these files created and no longer have; see mq plan."
-    ),
+    typer.Option("--prune", help="Deletion of things that these files created and dropped."),
 ]
 
 
 def read_sources(files: list[str]) -> list[Source]:
-    """The files' contents; raises `NotFound` for one that is not there."""
+    """Return the files' contents; raises `NotFound` for a missing one."""
     if len(set(files)) < len(files):
         raise BadInput("a file is named twice")
     return [read_source(file, LARGEST) for file in files]
 
 
 def read_source(file: str, most: int) -> Source:
-    """One file, of which no more than `most` bytes and one are read; raises `NotFound`."""
+    """Return one file, at most `most` bytes and one more; raises `NotFound`."""
     if file == "-":
         return Source(STANDARD_INPUT, standard_input().read(most + 1))
     return Source.of(file, most)

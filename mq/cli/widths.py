@@ -8,17 +8,17 @@ from typing import NamedTuple
 GAP = 2
 # The width up to which a cell without spaces is a word, such as a receipt or a message's id.
 _LONGEST_WORD = 41
-# What stands in a cell for nothing.
+# The text of an empty cell.
 _NOTHING = {"", "-"}
-# To what text is cut, and to what it and words are cut where that is not enough.
+# The widths to which text is cut, and then text and words.
 _NARROW_TEXT = 16
 _NARROWEST = 8
-# Words are cut for no narrower terminal: little would be left to read, and nothing to copy.
+# Words are not cut for a narrower terminal: little would be left to read, and nothing to copy.
 _LEAST_ROOM = 80
 
 
 class Wanted(NamedTuple):
-    """What a column would take: `width` is that of its widest cell, header included.
+    """The width that a column would like: that of its widest cell, header included.
 
     Numbers are not cut. `yields` is its turn to be left out where there is no room for all columns,
     0 for none.
@@ -32,7 +32,7 @@ class Wanted(NamedTuple):
 
 
 def wanted(texts: Sequence[str], *, is_number: bool, yields: int) -> Wanted:
-    """What a column of these texts, the first of which is its header, would take."""
+    """Return the width for these texts, the first of which is the header."""
     from rich.cells import cell_len
 
     width = max(map(cell_len, texts))
@@ -42,7 +42,7 @@ def wanted(texts: Sequence[str], *, is_number: bool, yields: int) -> Wanted:
 
 
 def shortened(text: str, width: int) -> str:
-    """A text in at most so many cells: its beginning, and of a single word its end as well.
+    """Return a text in at most so many cells: its beginning, and of a single word its end as well.
 
     The end of an address tells it from others.
     """
@@ -56,10 +56,11 @@ def shortened(text: str, width: int) -> str:
 
 
 def fitted(columns: Sequence[Wanted], room: int) -> list[int]:
-    """The width of each column, so that all fit; 0 for one that is left out, never the first.
+    """Return the width of each column, so that all fit; 0 for one that is left out, never the
+    first.
 
-    Text is cut first. Then columns are left out in which nothing stands, and those that yield. Then
-    words are cut, and at last columns are left out from the right.
+    Text is cut first. Then empty columns are left out, and those that yield. Then words are cut,
+    and at last columns are left out from the right.
     """
     text = [index for index, column in enumerate(columns) if column.is_text]
     words = [i for i, column in enumerate(columns) if not column.is_text and not column.is_number]
@@ -80,7 +81,7 @@ def fitted(columns: Sequence[Wanted], room: int) -> list[int]:
 
 
 def _in_turn(columns: Sequence[Wanted]) -> list[int]:
-    """The columns that may be left out, the first to go first."""
+    """Return the columns that may be left out, the first to go first."""
     turns = {
         index: 0 if column.is_empty else column.yields
         for index, column in enumerate(columns)
@@ -94,7 +95,9 @@ def _without(columns: Sequence[Wanted], left_out: set[int]) -> list[int]:
 
 
 def _cut(widths: list[int], which: Sequence[int], least: int, room: int) -> bool:
-    """Cut the widest of these columns, none below `least`, until all fit; whether they do."""
+    """Cut the widest of these columns, none below `least`, until all fit; return whether they
+    do.
+    """
     shown = [width for width in widths if width]
     over = sum(shown) + GAP * (len(shown) - 1) - room
     while over > 0:

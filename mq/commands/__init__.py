@@ -1,4 +1,4 @@
-"""What every command is built from: the global options, aliases and lazily loaded modules."""
+"""The base of every command: the global options, aliases and lazily loaded modules."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def _option(
     metavar: str | None = None,
     complete: tuple[str, ...] = (),
 ) -> TyperOption:
-    """One global option. `set` notes a given value; without a metavar the option is a flag."""
+    """Return one global option. `set` notes a given value; without a metavar the option is a
+    flag.
+    """
 
     def note(_context: Any, _parameter: Any, value: Any) -> None:
         if value is not None:
@@ -62,7 +64,7 @@ GLOBAL_OPTIONS = [
         "--store",
         metavar="PATH",
         set=_setter("store", str),
-        help="The store's file; else $MQ_STORE, the nearest .mq/store.db, or the user's own.",
+        help="The store's file ($MQ_STORE, nearest .mq/store.db, the user's own).",
     ),
     _option(
         "-o",
@@ -70,28 +72,28 @@ GLOBAL_OPTIONS = [
         metavar="|".join(Format),
         set=_setter("format", parse_format),
         complete=tuple(Format),
-        help="How to write data; a table on a terminal, else TSV.",
+        help="Output format (a table on a terminal, otherwise TSV).",
     ),
     _option("--json", set=_setter("format", lambda _: Format.JSON), help="The same as -o json."),
     _option(
-        "-q", "--quiet", set=_setter("quiet", bool), help="Say nothing but warnings and errors."
+        "-q", "--quiet", set=_setter("quiet", bool), help="Only warnings and errors on stderr."
     ),
-    _option("-y", "--yes", set=_setter("yes", bool), help="Agree to every question."),
-    _option("--no-input", set=_setter("no_input", bool), help="Never ask; fail instead."),
+    _option("-y", "--yes", set=_setter("yes", bool), help="Yes to every question."),
+    _option("--no-input", set=_setter("no_input", bool), help="No questions; failure instead."),
     _option(
         "--timeout",
         metavar="DURATION",
         set=_setter("timeout", parse_timeout),
-        help="How long to wait for the store's lock or a group's partitions (30s).",
+        help="Longest wait for the lock or a group's partitions (30s).",
     ),
-    _option("--no-color", set=_setter("colour", lambda _: False), help="Use no colours."),
-    _option("--no-header", set=_setter("header", lambda _: False), help="Write no header line."),
+    _option("--no-color", set=_setter("colour", lambda _: False), help="No colours."),
+    _option("--no-header", set=_setter("header", lambda _: False), help="No header line."),
     _option(
         "--allow-network-fs",
         set=_setter("allow_network_fs", bool),
-        help="Open a store on a network file system, where locks may not hold.",
+        help="Stores on network file systems, where locks may not hold.",
     ),
-    _option("--debug", set=_setter("debug", bool), help="Show the traceback of an error."),
+    _option("--debug", set=_setter("debug", bool), help="Traceback of an error."),
 ]
 
 
@@ -133,7 +135,7 @@ class Command(TyperCommand):
         return rest
 
     def collect_usage_pieces(self, ctx: ClickContext) -> list[str]:
-        """The words of the usage line; a required argument is NAME, not Typer's {NAME}."""
+        """Return the words of the usage line; a required argument is NAME, not Typer's {NAME}."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: ClickContext, formatter: HelpFormatter) -> None:
@@ -149,7 +151,7 @@ class Group(TyperGroup):
         self.params = [*self.params, *GLOBAL_OPTIONS]
 
     def parse_args(self, ctx: ClickContext, args: list[str]) -> list[str]:
-        """Show the help where nothing at all was asked."""
+        """Show the help for an empty command line."""
         return super().parse_args(ctx, args or ["--help"] if not ctx.resilient_parsing else args)
 
     def resolve_command(
@@ -228,7 +230,7 @@ class SingleCommand(_CommandApp):
 
 
 def _nothing() -> None:
-    """What a group itself does."""
+    """Do nothing by itself."""
 
 
 _Sections = dict[str, list[tuple[str, str]]]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Latency(Protocol):
-        """Microseconds that calls took."""
+        """Microseconds of calls."""
 
         least: float
         median: float
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         p99: float
 
     class Tick(Protocol):
-        """What happened within about a second."""
+        """The events of about a second."""
 
         elapsed: float
         contender: str
@@ -61,7 +61,7 @@ _HEAD = (
 def bench(
     peers: Annotated[
         str | None,
-        typer.Option(metavar="NAME,…", help="Only these beside mq; 'none' measures mq alone."),
+        typer.Option(metavar="NAME,…", help="Only these beside mq; 'none': mq alone."),
     ] = None,
     messages: Annotated[
         int,
@@ -69,19 +69,17 @@ def bench(
             min=1_000,
             max=_MOST_MESSAGES,
             metavar="N",
-            help="How many messages a run moves; of a log's records, ten times as many.",
+            help="Messages per run; of a log ten times as many.",
         ),
     ] = 2_000,
-    size: Annotated[str, typer.Option(metavar="SIZE", help="How large each is.")] = "100",
-    runs: Annotated[
-        int, typer.Option(min=1, max=100, metavar="N", help="How often each is measured.")
-    ] = 5,
-    chart: Annotated[bool, typer.Option("--chart", help="Draw the figures as bars.")] = False,
+    size: Annotated[str, typer.Option(metavar="SIZE", help="Size of each message.")] = "100",
+    runs: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Number of runs.")] = 5,
+    chart: Annotated[bool, typer.Option("--chart", help="The figures as bars.")] = False,
     chart_file: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="Draw them into a file.")
+        Path | None, typer.Option(metavar="FILE.svg", help="The bars in a file.")
     ] = None,
     goals: Annotated[
-        bool, typer.Option("--goals", help="Say which goals are met; exit with 1 if one is not.")
+        bool, typer.Option("--goals", help="Check of the goals; exit 1 if one is missed.")
     ] = False,
 ) -> ExitCode:
     """Measure mq beside other queues on this machine, all in one run, in a temporary folder.
@@ -113,7 +111,7 @@ def _chosen(peers: str | None, known: set[str]) -> list[str] | None:
     for name in names:
         if name not in known:
             raise BadInput(
-                f"there is nobody called {name!r} to measure",
+                f"there is no contender {name!r}",
                 hint="one or more of: " + ", ".join(sorted(known - {"mq"})),
             )
     return names

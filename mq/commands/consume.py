@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 app = SingleCommand()
 
-# How many messages are kept from others while one batch is printed.
+# The number of messages that one batch leases while it is printed.
 _LEASED = 100
 
 
 class _Request(NamedTuple):
-    """What the command line asks for."""
+    """The options of the command line."""
 
     source: Address
     group: str | None
@@ -57,7 +57,7 @@ def consume(
     ],
     group: Annotated[
         str | None,
-        typer.Option("-g", "--group", metavar="GROUP", help="Read as a member of this group."),
+        typer.Option("-g", "--group", metavar="GROUP", help="Group to read as a member of."),
     ] = None,
     start: Annotated[
         str | None,
@@ -70,14 +70,12 @@ def consume(
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(metavar="end|OFFSET|TIME", help="Where to end in each partition; exclusive."),
+        typer.Option(metavar="end|OFFSET|TIME", help="End in each partition; exclusive."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("-n", min=1, metavar="N", help="Stop after N records.")
+        int | None, typer.Option("-n", min=1, metavar="N", help="End after N records.")
     ] = None,
-    follow: Annotated[
-        bool, typer.Option("-f", "--follow", help="Go on with what is appended.")
-    ] = False,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Wait for new records.")] = False,
     format: Annotated[
         str | None,
         typer.Option(
@@ -90,12 +88,12 @@ def consume(
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="'FIELD OP VALUE'", help="Only these records; repeatable (and)."),
+        typer.Option(metavar="'FIELD OP VALUE'", help="Condition on records; repeatable (and)."),
     ] = None,
     member: Member = None,
     session_timeout: SessionTimeout = DEFAULT_SESSION_TIMEOUT,
     fail_empty: Annotated[
-        bool, typer.Option("--fail-empty", help="End with 10 if nothing was printed.")
+        bool, typer.Option("--fail-empty", help="Exit 10 if nothing was printed.")
     ] = False,
 ) -> ExitCode:
     """Print records: the value and a newline, unless -F or -o says otherwise.
@@ -114,7 +112,7 @@ def consume(
         name = request.source.name
         kind = store.kind(name, "topic") if group else store.kind(name, "topic", "queue")
         is_queue = kind == "queue"
-        # What is leased and not printed goes back, however this ends.
+        # Leased and unprinted messages go back, however this ends.
         in_order = STOPS if follow or is_queue else ()
         with Interrupts(signal.SIGINT, *in_order) as interrupts:
             reading = _Reading(context, store, request, interrupts)

@@ -1,4 +1,4 @@
-"""`mq dashboard`: what is stuck, why, since when, and what to do, live on the terminal."""
+"""`mq dashboard`: stuck messages, the cause, since when, and the ways out, live on the terminal."""
 
 import os
 import sys
@@ -21,16 +21,16 @@ _SHORTEST_REFRESH = 0.25
 @app.command()
 def dashboard(
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Turn off every key that would change the store.")
+        bool, typer.Option("--read-only", help="No keys that change the store.")
     ] = False,
     refresh: Annotated[
         str,
-        typer.Option(metavar="DURATION", help="Look at least so often; changes show at once."),
+        typer.Option(metavar="DURATION", help="Longest time between looks; changes show at once."),
     ] = "1s",
 ) -> None:
     """Watch the store live: what is stuck, why, since when, and what to do about it.
 
-    `?` shows the keys, `1` to `6` are the screens, `q` quits. What changes the store shows a
+    `?` shows the keys, `1` to `6` are the screens, `q` quits. A key that changes the store shows a
     preview and the exact command first.
     """
     is_terminal = is_typed() and sys.stdout.isatty() and sys.stderr.isatty()
@@ -42,7 +42,7 @@ def dashboard(
     if seconds < _SHORTEST_REFRESH:
         raise BadInput(f"--refresh {refresh} is too often", hint="250ms is the least")
     context = current_context()
-    # Whoever quits waits for a write that is under way, so that wait is short.
+    # Quitting waits for a write that is under way, so that wait is short.
     context.timeout = min(context.timeout, _LONGEST_WAIT)
     with context.open_store() as store:
         from tui.app import Dashboard

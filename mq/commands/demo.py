@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mq.cli.output import Output
 
     class Story(Protocol):
-        """What `demo.py` in the folder of a demo must offer."""
+        """The interface of `demo.py` in the folder of a demo."""
 
         def tell(self, writer: Output, folder: Path, store: Path | None) -> None:
             """Tell the story in an empty folder; with `store`, in that store."""
@@ -44,13 +44,13 @@ def demo(
 
 
 def _given_store(context: Context) -> Path | None:
-    # $MQ_STORE does not count: nobody wants a demo in the store of their work.
+    # $MQ_STORE does not count: a demo must not write to the store of the person's work.
     named = context.named_store() if context.store is not None else None
     return None if named is None else named.path
 
 
 def _find(name: str) -> Path:
-    """The folder of a demo; raises NotFound with those there are."""
+    """Return the folder of a demo; raises NotFound with the existing ones."""
     found = {
         script.parent.name: script.parent for script in folder_of("demos").glob(f"*/{_SCRIPT}")
     }

@@ -1,4 +1,4 @@
-"""The options that say what is stored: by `mq produce` directly, by `mq publish` by routing."""
+"""The options for stored input: by `mq produce` directly, by `mq publish` by routing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store.model.text import describe_size
 
 Values = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[VALUE]...", help="A record each; without any, stdin is read."),
+    typer.Argument(metavar="[VALUE]...", help="A record each (stdin)."),
 ]
 Headers = Annotated[
     list[str] | None,
@@ -20,11 +20,11 @@ Headers = Annotated[
         "-H",
         "--header",
         metavar="NAME=TEXT",
-        help="A header of every record; NAME:=JSON is typed, NAME alone is null; repeatable.",
+        help="Header of every record; NAME:=JSON is typed, NAME null; repeatable.",
     ),
 ]
 File = Annotated[
-    str | None, typer.Option("-f", "--file", metavar="FILE", help="Read this; - is stdin.")
+    str | None, typer.Option("-f", "--file", metavar="FILE", help="File to read; - is stdin.")
 ]
 KeyDelimiter = Annotated[
     str | None,
@@ -32,32 +32,29 @@ KeyDelimiter = Annotated[
         "-K",
         "--key-delimiter",
         metavar="DELIM",
-        help=r"Split key from value at the first DELIM (\t \xHH); without it, no key.",
+        help="First delimiter between key and value (\\t \\xHH).",
     ),
 ]
 KeyFrom = Annotated[
-    str | None, typer.Option(metavar="value.PATH", help="The key is this field of the value.")
+    str | None, typer.Option(metavar="value.PATH", help="Field of the value that is the key.")
 ]
 TimestampFrom = Annotated[
-    str | None, typer.Option(metavar="value.PATH", help="The time is this field of the value.")
+    str | None, typer.Option(metavar="value.PATH", help="Field of the value that is the time.")
 ]
 Tombstone = Annotated[
-    bool, typer.Option("--tombstone", help="One record without a value: its key is deleted.")
+    bool, typer.Option("--tombstone", help="One record without a value, which deletes its key.")
 ]
-Framing = Annotated[
-    _Framing, typer.Option(help="Where one record of the input ends and the next begins.")
-]
+Framing = Annotated[_Framing, typer.Option(help="Division of the input into records.")]
 Batch = Annotated[
     int,
     typer.Option(
         min=1,
         metavar="N",
-        help="How many records one transaction stores, all of them or none; fewer past"
-        f" {describe_size(BATCH_BYTES)}, and whenever a pipe has nothing more for now.",
+        help=f"Most records per transaction; fewer past {describe_size(BATCH_BYTES)}.",
     ),
 ]
 Delay = Annotated[
-    str | None, typer.Option(metavar="DURATION", help="Queue: deliver the messages later.")
+    str | None, typer.Option(metavar="DURATION", help="Queue: delay before delivery.")
 ]
 MessageGroup = Annotated[
     str | None,
@@ -65,27 +62,26 @@ MessageGroup = Annotated[
         "--message-group",
         "--group",
         metavar="GROUP",
-        help="Queue: the messages of a group stay in order; a FIFO queue needs one.",
+        help="Queue: message group, kept in order; required for FIFO.",
     ),
 ]
 DedupId = Annotated[
     str | None,
-    typer.Option(
-        metavar="ID", help="Queue, FIFO or with --dedup: what is sent again with it is not stored."
-    ),
+    typer.Option(metavar="ID", help="Queue: deduplication id; a repetition is not stored."),
 ]
 TimeToLive = Annotated[
     str | None,
-    typer.Option("--ttl", metavar="DURATION", help="Queue: how long the messages may wait."),
+    typer.Option("--ttl", metavar="DURATION", help="Queue: longest wait of the messages."),
 ]
 Priority = Annotated[
-    int | None, typer.Option(min=0, metavar="N", help="Queue: higher ones are delivered first.")
+    int | None,
+    typer.Option(min=0, metavar="N", help="Queue: priority; higher ones are delivered first."),
 ]
 ProducerName = Annotated[
     str | None,
     typer.Option(
         "--producer",
         metavar="NAME",
-        help="Make the load resumable: run again on the same input, it skips what is stored.",
+        help="Name for a resumable load, which skips stored records.",
     ),
 ]

@@ -10,13 +10,15 @@ DEFAULT_SESSION_TIMEOUT = "45s"
 
 Group = Annotated[
     str | None,
-    typer.Option("-g", "--group", metavar="GROUP", help="Read a topic as this group."),
+    typer.Option("-g", "--group", metavar="GROUP", help="Group that reads a topic."),
 ]
-Member = Annotated[str | None, typer.Option(metavar="ID", help="The name to join the group under.")]
+Member = Annotated[str | None, typer.Option(metavar="ID", help="Name of the member.")]
 SessionTimeout = Annotated[
     str,
-    typer.Option(metavar="DURATION", help="How long the group waits for a sign of life from us."),
+    typer.Option(
+        metavar="DURATION", help="Time without a sign of life before members lose partitions."
+    ),
 ]
 Command = Annotated[
-    list[str], typer.Argument(metavar="-- COMMAND…", help="What to run; not in a shell.")
+    list[str], typer.Argument(metavar="-- COMMAND…", help="Command to run, without a shell.")
 ]

@@ -39,17 +39,17 @@ def pipe(
     group: Group = None,
     batch: Annotated[
         int,
-        typer.Option(min=1, max=10_000, metavar="N", help="How many values a run gets at most."),
+        typer.Option(min=1, max=10_000, metavar="N", help="Most values per run."),
     ] = BATCH_RECORDS,
     once: Annotated[
-        bool, typer.Option("--once", help="End at the end that was there at the start.")
+        bool, typer.Option("--once", help="End at the last record present at the start.")
     ] = False,
     start: Annotated[
         str | None,
         typer.Option(
             "--from",
             metavar="OFFSET-WORD",
-            help="Where a group begins that has committed nothing (earliest).",
+            help="Start of a group without commits (earliest).",
         ),
     ] = None,
     member: Member = None,

@@ -47,12 +47,12 @@ def produce(
     ],
     values: Values = None,
     key: Annotated[
-        str | None, typer.Option("-k", "--key", metavar="KEY", help="The key of every record.")
+        str | None, typer.Option("-k", "--key", metavar="KEY", help="Key of every record.")
     ] = None,
     partition: Annotated[
         int | None,
         typer.Option(
-            "-P", "--partition", min=0, metavar="PARTITION", help="The partition of every record."
+            "-P", "--partition", min=0, metavar="PARTITION", help="Partition of every record."
         ),
     ] = None,
     header: Headers = None,

@@ -24,22 +24,20 @@ def project(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="A table of this projection only.")],
     primary_key: Annotated[
         str,
-        typer.Option("--pk", metavar="FIELD", help="The field whose value makes one row."),
+        typer.Option("--pk", metavar="FIELD", help="Field that is the primary key."),
     ],
     rebuild: Annotated[
         bool,
-        typer.Option("--rebuild", help="Fill the table anew from the oldest record there is."),
+        typer.Option("--rebuild", help="Table filled anew from the oldest record."),
     ] = False,
     skip: Annotated[
         list[str] | None,
         typer.Option(
             metavar="TOPIC/P@OFFSET",
-            help="Pass over this record, damaged or no JSON object; repeatable.",
+            help="Record to skip, damaged or no JSON object; repeatable.",
         ),
     ] = None,
-    follow: Annotated[
-        bool, typer.Option("-f", "--follow", help="Go on with what is appended.")
-    ] = False,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Wait for new records.")] = False,
 ) -> None:
     """Bring a plain SQL table in the store's file up to the end of a topic.
 
@@ -80,7 +78,7 @@ class _Projecting:
         self._passing = passing
 
     def catch_up(self, *, rebuild: bool = False) -> int:
-        """Take in what is there now; how many records that were."""
+        """Take in the present records; return how many."""
         taken = self._store.project(
             self._topic, self._table, self._primary_key, rebuild=rebuild, passing=self._passing
         )
@@ -88,7 +86,7 @@ class _Projecting:
         return taken
 
     def follow(self) -> None:
-        """Take in what comes, until a signal."""
+        """Take in new records, until a signal."""
         while True:
             since = self._store.changed()
             if not self.catch_up():

@@ -1,4 +1,4 @@
-"""`mq publish`: store messages wherever an exchange leads them."""
+"""`mq publish`: store messages in every destination of an exchange."""
 
 import os
 from shlex import quote
@@ -64,9 +64,9 @@ def publish(
 ) -> None:
     """Publish each VALUE, or each line of FILE or stdin: route by key and headers, then store.
 
-    A message is stored in every queue and topic that it reaches, once each, or in none. With
-    -o ndjson a line per message tells where. What reaches nothing is dropped; with --mandatory it
-    is returned: the rest is stored, and the exit code is 3.
+    A message is stored in every queue and topic that it reaches, once each, or in none. With -o
+    ndjson a line per message names the destinations. A message without a destination is dropped;
+    with --mandatory it is returned: the rest is stored, and the exit code is 3.
     """
     encoded = None if key is None else os.fsencode(key)
     defaults = RecordDefaults(encoded, parse_headers(header or []), None)

@@ -42,55 +42,52 @@ def work(
     ],
     command: Command,
     group: Group = None,
-    jobs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="How many commands run at once.")
-    ] = 1,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Commands at once.")] = 1,
     prefetch: Annotated[
         int | None,
         typer.Option(
             min=1,
             max=MOST_PREFETCHED,
             metavar="N",
-            help="How many messages are leased at once; as many as jobs, unless given.",
+            help="Messages leased at once (as many as jobs).",
         ),
     ] = None,
     command_timeout: Annotated[
         str | None,
         typer.Option(
-            metavar="DURATION", help="A command that runs longer is ended, and has failed."
+            metavar="DURATION", help="Longest run; a longer one is ended, and has failed."
         ),
     ] = None,
     retry_delay: Annotated[
         str | None,
         typer.Option(
             metavar="DURATION",
-            help="What is waited before the second try; doubled each time, to an hour at most."
-            " Else a queue's own retry delays, else 1s.",
+            help="Wait before the second try, then doubled (the queue's, 1s).",
         ),
     ] = None,
     on_failure: Annotated[
-        OnFailure, typer.Option(help="What becomes of a message whose command failed.")
+        OnFailure, typer.Option(help="Fate of a message whose command failed.")
     ] = OnFailure.RETRY,
     once: Annotated[
         bool,
-        typer.Option("--once", help="Try once what is there, and end with 1 if any of it failed."),
+        typer.Option("--once", help="One try per present message; exit 1 after a failure."),
     ] = False,
 ) -> None:
     """Run a command once per message of a queue, or record of a topic; exit 0 acknowledges.
 
     The value is the command's stdin; its environment has MQ_ADDRESS, MQ_QUEUE and MQ_ID or
     MQ_TOPIC, MQ_PARTITION and MQ_OFFSET, MQ_RECEIPT of a queue or share, MQ_KEY, MQ_DELIVERIES,
-    MQ_STORE and MQ_HEADER_NAME for each header. A command that ends with anything but 0 has failed,
-    and its last line on stderr tells why: it is kept with the message. Leases are renewed while it
-    runs.
+    MQ_STORE and MQ_HEADER_NAME for each header. A command that ends with another code than 0 has
+    failed, and its last line on stderr is kept with the message as the reason. Leases are renewed
+    while it runs.
 
     An acknowledgement or commit may be refused: the lease was lost meanwhile, or the partition has
-    another owner. That is warned of, and with --once the exit code is 4.
+    another owner. A warning says so, and with --once the exit code is 4.
 
     A share's records come like a queue's messages, to any number of workers. To a group a topic's
-    records come one at a time per partition, in order: one that fails holds its partition
-    up until it succeeds, is skipped, leaves the log or goes to the group's DLQ; with --once, that
-    partition ends there.
+    records come one at a time per partition, in order: one that fails holds its partition up until
+    it succeeds, is skipped, leaves the log or goes to the group's DLQ; with --once, that partition
+    ends there.
 
     Follows until interrupted, unless --once says otherwise. Ctrl-C, SIGTERM or SIGHUP lets the
     commands that run finish and gives everything else back as if it had not been delivered; a

@@ -1,1 +1,1 @@
-"""Where records and messages come from: one `Source` for a topic, a group, a queue or a share."""
+"""The sources of records and messages: one `Source` for a topic, a group, a queue or a share."""

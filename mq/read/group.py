@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # The reader of our output may be slow, such as a pager; a group waits for it as long as for us.
 LONGEST_PRINTING = timedelta(days=1)
-# How long a command that was told to end still waits for the store's lock, each time.
+# Seconds for which a command that was told to end still waits for the store's lock, each time.
 _LAST_CHANCE = 0.05
 
 
@@ -120,7 +120,9 @@ class GroupSource(MemberSource):
         return self._batches.popleft() if self._batches else []
 
     def is_over(self) -> bool:
-        """Whether this member owns partitions, and has nothing more to read in any of them."""
+        """Return whether this member owns partitions, and has nothing more to read in any of
+        them.
+        """
         position = self._consumer.position
         is_at_end = bool(position) and all(
             offset >= self._end(*partition) for partition, offset in position.items()

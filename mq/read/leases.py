@@ -1,4 +1,4 @@
-"""Reading a queue, or a topic through a share: what is taken is leased, and acknowledged."""
+"""Reading a queue, or a topic through a share: items are leased, and acknowledged."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class LeasedSource(Source[Leased]):
         return items
 
     def is_over(self) -> bool:
-        """Whether as many were taken as were there."""
+        """Return whether as many were taken as were there."""
         return not self._left
 
     def deliveries(self, item: Leased) -> int:
@@ -105,7 +105,9 @@ class LeasedSource(Source[Leased]):
             self._store.nack(_receipts(items), delay, error)
 
     def give_back(self, items: Sequence[Leased], *, begun: bool = False) -> None:
-        """Undo the deliveries; what was `begun` keeps its delivery, and only its lease ends."""
+        """Undo the deliveries; items that were `begun` keep their delivery, and only their leases
+        end.
+        """
         receipts = _receipts(items)
         try:
             if receipts and begun:
@@ -160,7 +162,7 @@ class QueueSource(LeasedSource["Message"]):
         self._taken = 0
 
     def remaining(self) -> int:
-        """Count what was ready when it was asked first and is not taken yet."""
+        """Count the messages that were ready at the first call and are not taken yet."""
         if self._ready is None:
             self._ready = self._store.queue(self._name).ready + self._taken
         return self._ready - self._taken

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from store.engine.broker import Broker
     from store.engine.groups import GroupConsumer
 
-# How long leaving a group waits for the store's lock, in seconds.
+# Seconds for which leaving a group waits for the store's lock.
 _LAST_CHANCE = 2.0
-# How often it is looked whether a record that waits to be tried again is still there, in seconds.
+# Seconds between two looks at whether a record that waits for its retry is still there.
 _LOOK_INTERVAL = 1.0
 
 
@@ -65,7 +65,9 @@ class Pauses:
         self._retries[partition] = Retry(offset, monotonic() + seconds)
 
     def seconds_left(self) -> float:
-        """Return how long until it must be looked again what may be read; infinite if never."""
+        """Return the seconds until the next look at the waiting partitions; infinite if none
+        wait.
+        """
         self._retries = {
             partition: retry
             for partition, retry in self._retries.items()
@@ -119,7 +121,7 @@ class PartitionSource(MemberSource):
             try:
                 records = self._poll(1, seconds, until, self._pauses)
             except Damaged:
-                # What was taken before it comes first; the next call comes upon it again.
+                # Taken records come first; the next call meets the error again.
                 if not taken:
                     raise
                 break
@@ -196,7 +198,7 @@ class PartitionSource(MemberSource):
                 self._pauses.close(partition)
 
     def _is_wanted(self, record: Record) -> bool:
-        # Compaction may have left nothing between here and what was appended since.
+        # Compaction may have left nothing between here and the records appended since.
         return not self._once or record.offset < self._ends.get(_partition(record), 0)
 
 

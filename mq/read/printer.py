@@ -1,4 +1,4 @@
-"""Writing what a source gives to stdout, and knowing how far that got."""
+"""Writing a source's items to stdout, and counting how far that got."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ class RecordPrinter(Generic[Item]):
         self._cut_short = False
 
     def pass_on(self, source: Source[Item], items: Sequence[Item]) -> int:
-        """Write a batch, settle what that deals with, and give back the rest; count the former.
+        """Write a batch, settle the finished items, give back the rest; return how many were
+        settled.
 
-        Raises what cut the batch short: KeyboardInterrupt, ReaderGone or an OSError.
+        Raises the interruption of the batch: KeyboardInterrupt, ReaderGone or an OSError.
         """
         dealt_with = 0
         try:
@@ -67,14 +68,14 @@ class RecordPrinter(Generic[Item]):
         return records if self._limit is None else min(records, self._limit - self.printed)
 
     def _print(self, items: Sequence[Item], wait: Callable[[float | None], bool]) -> int:
-        """Write what is wanted of a batch; return how many of its items that deals with.
+        """Write the wanted items of a batch; return how many of its items that deals with.
 
         Dealt with are those written whole and those passed over on the way to them.
         """
         wanted, looked_at = self._choose(items)
         lines = [self._line(items[index]) for index in wanted]
         if lines:
-            # What can't be read at all ends without a header.
+            # An unreadable source ends without a header.
             lines[0], self._header = self._header + lines[0], b""
         go_on = partial(self._interrupts.wait_to_write, wait)
         written = self._output.records(lines, go_on)

@@ -1,4 +1,4 @@
-"""Where records and messages come from: one protocol under consume, receive, work and pipe."""
+"""The sources of records and messages: one protocol under consume, receive, work and pipe."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ LONGEST_WAIT = 60.0
 
 
 class Source(Protocol[Item]):
-    """Gives records or messages, and is told how each ended; a context manager that closes it.
+    """Gives records or messages, and takes the outcome of each; a context manager that closes it.
 
     `keepalive` is due every `keepalive_interval` seconds while something is in hand. `done` and
     `failed` raise `Conflict` when another process has an item by now. With `outlives_damage` the
-    next `take` goes on behind what is damaged.
+    next `take` goes on behind damaged items.
     """
 
     keepalive_interval: float = math.inf
@@ -38,11 +38,11 @@ class Source(Protocol[Item]):
         """Take up to `most` items; wait for them up to `wait` seconds, or `until` it is true."""
 
     def is_over(self) -> bool:
-        """Whether nothing can come any more, however long `take` waits."""
+        """Return whether nothing can come any more, however long `take` waits."""
         return False
 
     def remaining(self) -> int:
-        """Count what is still to be taken, of what is there now."""
+        """Count the present items that are still to be taken."""
         return 0
 
     def deliveries(self, item: Item) -> int:
@@ -54,7 +54,7 @@ class Source(Protocol[Item]):
         return ()
 
     def done(self, items: Sequence[Item], tx: Transaction | None = None) -> None:
-        """Settle items that were dealt with, as part of a transaction if there is one."""
+        """Settle finished items, as part of a transaction if there is one."""
         return
 
     def failed(
@@ -82,7 +82,7 @@ class Source(Protocol[Item]):
         return ""
 
     def close(self, error: BaseException | None) -> None:
-        """Let go of what is left, after an error or at the end."""
+        """Let go of the rest, after an error or at the end."""
         return
 
     def __enter__(self) -> Source[Item]:
@@ -111,7 +111,7 @@ def batches(
         try:
             items = source.take(most(), wait, interrupts.has_come)
         except Damaged as damage:
-            # With nothing left to take it is what the run ends with.
+            # With nothing left to take, the run ends with that error.
             if not (follow and source.outlives_damage and damage.addresses):
                 raise
             diagnostics.warning(damage.message)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _BATCH_BYTES = 1 << 20
-# All pages together, of however many partitions.
+# All pages together, of any number of partitions.
 _MOST_RECORDS = 20_000
 _MOST_BYTES = 16 << 20
 _by_time = attrgetter("timestamp", "partition")
@@ -38,14 +38,14 @@ class Until(NamedTuple):
         return end if self.offset is None else min(end, self.offset)
 
     def cut(self, records: Sequence[Record], end: int) -> Sequence[Record]:
-        """Keep what of one partition's records, in order, lies before the bounds and `end`."""
+        """Keep the records of one partition, in order, that are before the bounds and `end`."""
         end = self.end(end)
         if not records or self._is_before(records[-1], end):
             return records
         return [record for record in records if self._is_before(record, end)]
 
     def is_past(self, now: int) -> bool:
-        """Whether the time is over, so that nothing that comes lies before it."""
+        """Return whether the time is over, so that nothing that comes lies before it."""
         return self.time is not None and now >= self.time
 
     def pause(self, wait: float, now: int) -> float:
@@ -53,7 +53,7 @@ class Until(NamedTuple):
         return wait if self.time is None else min(wait, max(0.0, (self.time - now) / 1000))
 
     def _is_before(self, record: Record, end: int) -> bool:
-        # Times never fall as offsets rise, so what is cut off is always a tail.
+        # Times never fall as offsets rise, so the part cut off is always a tail.
         return record.offset < end and (self.time is None or record.came < self.time)
 
 
@@ -85,7 +85,7 @@ class Scan(Source[Record]):
         self._next = {status.partition: offsets[status.partition] for status in self._partitions}
 
     def take(self, most: int, wait: float, until: Callable[[], bool]) -> list[Record]:
-        """Read on, as much as comes without waiting, up to `most`."""
+        """Read on, as many as come without waiting, up to `most`."""
         if self._is_read:
             self._store.wait(self._since, self._until.pause(wait, self._looked_at), until)
             self._look()
@@ -96,7 +96,7 @@ class Scan(Source[Record]):
         return batch
 
     def is_over(self) -> bool:
-        """Whether nothing that may still come lies before the bounds."""
+        """Return whether nothing that may still come lies before the bounds."""
         if not self._is_read:
             return False
         end = self._until.offset
@@ -104,12 +104,12 @@ class Scan(Source[Record]):
         return has_read_all or self._until.is_past(self._looked_at)
 
     def remaining(self) -> int:
-        """Count the offsets still to be read, of those that were there at the last look."""
+        """Count the offsets still to be read, of those present at the last look."""
         ends = ((self._until.end(status.end), status.partition) for status in self._partitions)
         return sum(max(0, end - self._next.get(number, 0)) for end, number in ends)
 
     def records(self) -> Iterator[Record]:
-        """Read the records that were there at the last look."""
+        """Read the records present at the last look."""
         unread = [
             status
             for status in self._partitions
@@ -121,7 +121,7 @@ class Scan(Source[Record]):
 
     def _look(self) -> None:
         self._looked_at = self._store.wall()
-        # In this order, so that what is appended in between ends the next wait at once.
+        # In this order, so that an append in between ends the next wait at once.
         self._since = self._store.changed()
         self._partitions = self._find_partitions()
         self._batches, self._is_read = None, False

@@ -1,4 +1,4 @@
-"""A judgement as JSON, and as a page for people."""
+"""Advice as JSON, and as a page for people."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ StyledLine = tuple[str, str]
 
 
 def advice_document(advice: Advice, assumed: Sequence[str]) -> dict[str, Any]:
-    """The JSON of a judgement."""
+    """Return the JSON of an advice."""
     sizing = advice.sizing
     return {
         "place": advice.place,
@@ -53,7 +53,7 @@ def advice_document(advice: Advice, assumed: Sequence[str]) -> dict[str, Any]:
 def advice_lines(
     workload: Workload, advice: Advice, assumed: Sequence[str]
 ) -> Iterator[StyledLine]:
-    """The page, as (style, line)."""
+    """Yield the page, as (style, line)."""
     yield "bold", f"{workload.name}: {advice.title}"
     yield "", _axis(advice.place)
     yield "", ""

@@ -50,7 +50,8 @@ def _readers(envelope: Envelope[Any]) -> dict[str, _Read]:
 
 
 def _read_text(name: str, row: Any) -> str | None:
-    # As Python reads the words of a command line, so that the bytes typed are the bytes found.
+    # Decoded as Python reads the words of a command line, so that the bytes typed are the bytes
+    # found.
     data = getattr(row, name)
     return None if data is None else data.decode(errors="surrogateescape")
 
@@ -78,10 +79,10 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 
 
 def parse_conditions(texts: Sequence[str], now: int) -> Condition:
-    """Compile conditions that must all hold; `now`, Unix milliseconds, is what ages count from.
+    """Compile conditions that must all hold; `now`, Unix milliseconds, is the end of ages.
 
-    A field that is missing or null equals only `null`. Numbers are compared as numbers, times
-    and ages by their notation, everything else as text. Raises BadInput.
+    A field that is missing or null equals only `null`. Numbers are compared as numbers, times and
+    ages by their notation, everything else as text. Raises BadInput.
     """
     return _parse_all(texts, now, _RECORD_FIELDS)
 

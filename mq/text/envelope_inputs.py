@@ -41,8 +41,8 @@ class MessageRecord(NewRecord):
 def parse_envelope(line: bytes) -> NewRecord:
     """Read a record from an envelope; raises BadInput, which does not name the line.
 
-    An object, list, number or boolean as value is stored as its JSON text. Fields of our own
-    output that say where a record was are ignored, unknown ones refused.
+    An object, list, number or boolean as value is stored as its JSON text. Fields of our own output
+    about the record's former place are ignored, unknown ones refused.
     """
     return _record(_read(line), line)
 

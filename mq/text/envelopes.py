@@ -173,9 +173,9 @@ def cell_text(data: bytes | None) -> str | None:
 
 
 def _damage(remains: Remains) -> dict[str, Any]:
-    """Mark an envelope as damaged, and show what stands in its place.
+    """Mark an envelope as damaged, and show the bytes in its place.
 
-    In Base64, so that nothing takes it for what was stored.
+    In Base64, so that no reader takes them for the stored value.
     """
     key, headers, value = remains
     parts = {"key": key, "headers": None if headers is None else headers.encode(), "value": value}

@@ -28,8 +28,8 @@ def compile_format(
 ) -> Writer:
     """Compile a format to a function from a record to the bytes to write.
 
-    On a terminal what came from outside is made harmless; the format itself is written as given.
-    Raises BadInput for what the notation does not know.
+    On a terminal outside text is made harmless; the format itself is written as given. Raises
+    BadInput for unknown notation.
     """
     fields = envelope.letters()
     pieces: list[bytes | Writer] = []

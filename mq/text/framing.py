@@ -21,7 +21,7 @@ if TYPE_CHECKING:
             """Read up to that many bytes."""
 
         def read1(self, size: int = -1, /) -> bytes:
-            """Read what is there, up to that many bytes; wait only while there is nothing."""
+            """Read the available bytes, up to that many; wait only while there are none."""
 
 
 LARGEST_RECORD = 64 << 20

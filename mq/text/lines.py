@@ -1,4 +1,4 @@
-"""How a stream of records is written: as values, in a format, as envelopes, TSV or addresses."""
+"""The notation of a stream of records: as values, in a format, as envelopes, TSV or addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records and messages that are looked at: envelopes, a table that fits the terminal, or TSV."""
+"""Records and messages in listings: envelopes, a table that fits the terminal, or TSV."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Thing = TypeVar("Thing", Record, Message)
 def show_records(
     context: Context, records: Iterable[Record], columns: Sequence[Column[Record]]
 ) -> None:
-    """Write records that are looked at; raises `Damaged` at the end if there were damaged ones."""
+    """Write records; raise `Damaged` at the end if there were damaged ones."""
     _show(context, records, columns, RECORD, record_table)
 
 
 def show_messages(
     context: Context, messages: Iterable[Message], columns: Sequence[Column[Message]]
 ) -> None:
-    """Write messages that are looked at; raises `Damaged` at the end if there were damaged ones."""
+    """Write messages; raise `Damaged` at the end if there were damaged ones."""
     _show(context, messages, columns, MESSAGE, message_table)
 
 
@@ -54,13 +54,13 @@ def _show(
 
 
 class DamageWatch:
-    """Notes the damaged records and messages of what passes."""
+    """Notes the damaged records and messages that pass."""
 
     def __init__(self) -> None:
         self._addresses: list[str] = []
 
     def over(self, things: Iterable[Thing]) -> Iterator[Thing]:
-        """Pass the same things on."""
+        """Yield the same things."""
         for thing in things:
             if thing.damaged is not None:
                 self._addresses.append(thing.address)
@@ -97,7 +97,7 @@ def record_table(records: list[Record]) -> list[Column[Record]]:
 
 
 def message_table(messages: list[Message]) -> list[Column[Message]]:
-    """Return columns that fit the terminal, without those that say nothing of any message."""
+    """Return columns that fit the terminal, without those that are empty for every message."""
     columns: list[Column[Message]] = [
         *MESSAGE.columns("address"),
         Column("time", lambda message: format_time(message.timestamp), yields=1),

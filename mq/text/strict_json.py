@@ -22,7 +22,7 @@ MISSING: Final = _Missing()
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Read one JSON text; raises BadInput also for what other readers let pass.
+    """Read one JSON text; raises BadInput also for errors that other readers accept.
 
     Refused are fields that stand twice, NaN and Infinity, numbers of thousands of digits, and
     nesting deeper than the reader can follow.
@@ -66,7 +66,7 @@ class ValuePath:
         self.text = text
 
     def find(self, document: Any) -> Any:
-        """Return what the path leads to in a parsed JSON value, or `MISSING`."""
+        """Return the value at the path in a parsed JSON value, or `MISSING`."""
         for step in self._steps:
             if isinstance(document, dict) and step in document:
                 document = document[step]

@@ -18,7 +18,7 @@ class FilterFailed(MqError):
 
 
 class Filter:
-    """Runs the command, without a shell; what it says on stderr is passed on when it has ended."""
+    """Runs the command, without a shell; its stderr is passed on when it has ended."""
 
     def __init__(
         self, command: Sequence[str], store: str, diagnostics: Diagnostics, interrupts: Interrupts
@@ -32,11 +32,11 @@ class Filter:
     def run(
         self, values: Sequence[bytes], interval: float, keepalive: Callable[[], object]
     ) -> list[bytes]:
-        """Return the lines that the command makes of these values, a line each.
+        """Return the output lines of the command for these values, a line each.
 
-        Signals must be held back; one that comes while it runs ends it. `keepalive` is called
-        every `interval` seconds meanwhile. Raises `FilterFailed`, with the last line of its stderr,
-        for another status than 0.
+        Signals must be held back; one that comes while it runs ends it. `keepalive` is called every
+        `interval` seconds meanwhile. Raises `FilterFailed`, with the last line of its stderr, for
+        another status than 0.
         """
         with start(self._command, self._environment, subprocess.PIPE, subprocess.PIPE) as process:
             try:
@@ -75,7 +75,7 @@ def _communicate(
         try:
             return process.communicate(stdin, interval)
         except subprocess.TimeoutExpired:
-            # It goes on with what it has.
+            # It goes on with the lines it has.
             stdin = None
             keepalive()
 

@@ -23,8 +23,8 @@ from store.model.topics import HeaderValue, Record
 
 LONGEST_ERROR = 1000
 _LONGEST_LINE = 1 << 16
-# How long the stderr of a command that has ended is still read, in seconds. It may have left
-# something running that keeps it open.
+# Seconds for which the stderr of an ended command is still read. A process that it left running may
+# keep it open.
 _LAST_LINES = 0.5
 _HEADER_PREFIX = "MQ_HEADER_"
 _OURS = (
@@ -34,7 +34,7 @@ _OURS = (
 
 
 class Job:
-    """A command that runs on a value; `is_over` has to be asked often, it ends what is late.
+    """A command that runs on a value; `is_over` must be called often, and ends a late one.
 
     `timeout` is in seconds. The lines of its stderr go to `relay` as they come, from another
     thread; its stdout is ours.
@@ -60,7 +60,7 @@ class Job:
         self._reader.start()
 
     def is_over(self) -> bool:
-        """Whether the command has ended, with all that it started if it had to be ended."""
+        """Return whether the command has ended, with all its processes if it had to be ended."""
         now = monotonic()
         status = self._process.poll()
         if status is None and self._kill_at is None and now >= self.deadline:
@@ -76,7 +76,7 @@ class Job:
         return not self._reader.is_alive() or now >= self._over_at
 
     def terminate(self) -> None:
-        """Tell the command and what it started to end; what does not within 2 s is killed."""
+        """Tell the command and its processes to end; those that do not within 2 s are killed."""
         if self._kill_at is None:
             self._kill_at = monotonic() + LAST_WORDS
             self.deadline = self._kill_at
@@ -84,7 +84,7 @@ class Job:
 
     @property
     def error(self) -> str | None:
-        """Return what went wrong, once it is over: its last line of stderr or how it ended."""
+        """The failure of a finished command: its last line of stderr or how it ended."""
         if self._has_timed_out:
             return f"timed out after {format_duration(round(self._timeout * 1000))}"
         if not self._process.returncode:
@@ -100,7 +100,7 @@ class Job:
 
 
 def environment(store: str) -> dict[str, str]:
-    """Return the environment of every command, without what an outer `mq work` put there."""
+    """Return the environment of every command, without the variables of an outer `mq work`."""
     kept = {
         name: text
         for name, text in os.environ.items()

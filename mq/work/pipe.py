@@ -88,7 +88,9 @@ class Pipe:
 
 @contextmanager
 def _begun(source: Source[Item], items: Sequence[Item], rest: Sequence[Item]) -> Iterator[None]:
-    """Give back what was not begun after an error; what was begun is a delivery that counts."""
+    """Give back the items not begun after an error; a begun item has been delivered, which
+    counts.
+    """
     try:
         yield
     except BaseException as error:

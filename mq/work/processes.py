@@ -12,12 +12,12 @@ from typing import IO
 
 from store.model.errors import BadInput
 
-# How long a command that was told to end is waited for, in seconds.
+# Seconds to wait for a command that was told to end.
 LAST_WORDS = 2.0
 
 
 def require_command(command: Sequence[str]) -> None:
-    """Raise BadInput unless the command is there and may be run."""
+    """Raise BadInput unless the command exists and may be run."""
     if shutil.which(command[0]) is None:
         raise BadInput(f"there is no command {command[0]!r} to run")
 
@@ -30,7 +30,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start a command, whose stderr is a pipe; raises OSError.
 
-    Whatever it starts is in its process group, so it can be ended with it.
+    Its own processes are in its process group, so they can be ended with it.
     """
     return subprocess.Popen(
         command,
@@ -43,7 +43,7 @@ def start(
 
 
 def signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Send a signal to the command and what it started; return whether any process got it."""
+    """Send a signal to the command and its processes; return whether any process got it."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
@@ -52,7 +52,7 @@ def signal_group(process: subprocess.Popen[bytes], number: int) -> bool:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Tell a command and what it started to end, and kill those that do not."""
+    """Tell a command and its processes to end, and kill those that do not."""
     signal_group(process, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(LAST_WORDS)

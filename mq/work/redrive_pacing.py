@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(?:/(s|m|h))?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-# How long a pause between two steps is at least.
+# The least pause between two steps, in seconds.
 _SHORTEST_PAUSE = 0.05
 _LONGEST_WAIT = 60.0
 
@@ -33,7 +33,7 @@ def parse_rate(text: str) -> float:
 
 
 class Pace:
-    """Says when how many may go, so that in no stretch of time more go than the rate allows."""
+    """Paces moves, so that no stretch of time has more of them than the rate allows."""
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
@@ -75,7 +75,9 @@ class PacedRedrive:
         self._diagnostics = diagnostics
 
     def move(self, planned: Sequence[Moved], rate: float | None) -> None:
-        """Move these, those that are still there; raises KeyboardInterrupt after a signal."""
+        """Move those of these letters that are still there; raises KeyboardInterrupt after a
+        signal.
+        """
         pace = None if rate is None else Pace(rate)
         with self._diagnostics.progress(f"redrive {self._queue}", len(planned)) as progress:
             done = 0
@@ -92,7 +94,7 @@ class PacedRedrive:
                     self._stop_if_told()
 
     def try_out(self, planned: Sequence[Moved], timeout: float) -> None:
-        """Move these and wait until none is left where it went.
+        """Move these and wait until none of them is left at its destination.
 
         Raises MqError when one becomes a dead letter again, TimedOut after `timeout` seconds.
         """
@@ -110,7 +112,7 @@ class PacedRedrive:
             if monotonic() >= deadline:
                 raise TimedOut(
                     f"{waiting} of {len(canaries)} canaries are still not done with",
-                    hint="is anybody working on them? --canary-timeout waits longer",
+                    hint="is a worker running? --canary-timeout waits longer",
                 )
             self._wait(deadline - monotonic(), partial(self._has_changed, self._store.changed()))
             self._stop_if_told()

@@ -1,7 +1,7 @@
 """Running a command once per record or message, several at a time, and settling it.
 
-All of it happens in one thread: it waits until a command ends, something is there to be taken, a
-signal comes, or a keepalive is due.
+All of it happens in one thread: it waits until a command ends, an item can be taken, a signal
+comes, or a keepalive is due.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 # The most that a doubled retry delay grows to, in seconds.
 LONGEST_RETRY_DELAY = 3600.0
-# How long between looks at whether commands that were told to end have ended, in seconds.
+# Seconds between looks at whether commands that were told to end have ended.
 _A_MOMENT = 0.002
 _DAMAGED = "it is damaged: its checksum does not match"
 
@@ -54,7 +54,7 @@ class OnFailure(StrEnum):
 
 @dataclass(frozen=True)
 class Policy:
-    """How work is done; times in seconds. No `retry_delay` leaves it to the queue."""
+    """The policy of a worker; times in seconds. No `retry_delay` leaves it to the queue."""
 
     command: Sequence[str]
     jobs: int
@@ -73,10 +73,11 @@ class Policy:
 
 
 class Worker(Generic[Item]):
-    """Takes items from a source and runs the command on them; counts what succeeded and failed.
+    """Takes items from a source and runs the command on them; counts successes and failures.
 
-    Refused is what could not be settled as its command said; `refusal` is the first reason.
-    Signals must be held back. The first one lets what runs finish, the second one ends it.
+    Refused are items that could not be settled as their command said; `refusal` is the first
+    reason. Signals must be held back. The first one lets running commands finish, the second one
+    ends them.
     """
 
     def __init__(
@@ -178,7 +179,7 @@ class Worker(Generic[Item]):
                 self._source.failed([item], error, 0.0)
 
     def _step_over(self, damage: Damaged) -> None:
-        """Treat damaged records as failed; raises where not single ones are damaged."""
+        """Treat damaged records as failed; raise where single ones are not known."""
         if not damage.addresses:
             raise damage
         addresses = [parse_address(address) for address in damage.addresses]
@@ -218,7 +219,8 @@ class Worker(Generic[Item]):
             self._running[job] = item
 
     def _refuse(self, item: Item, error: OSError) -> None:
-        # A key or header that is too long for an environment is the message's fault, all else ours.
+        # A key or header that is too long for an environment is the message's fault, any other
+        # error ours.
         if error.errno == errno.E2BIG:
             self._settle(item, "its key and headers are too long for an environment")
             return
@@ -265,9 +267,9 @@ class Worker(Generic[Item]):
 
     def _abandon(self) -> None:
         self._end_running()
-        # Not by a wait for commits: the store may be what failed.
+        # Not by a wait for commits: the store may have failed itself.
         never = Event()
-        # Nothing tells when a group of processes has ended.
+        # No signal reports the end of a process group.
         while not self._have_all_ended():
             never.wait(_A_MOMENT)
         self._give_back_waiting()

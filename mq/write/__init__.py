@@ -1,1 +1,1 @@
-"""Storing input: where it comes from, where it goes, and batches that are confirmed."""
+"""Storing input: its sources, its destinations, and batches that are confirmed."""

@@ -1,4 +1,4 @@
-"""Where `mq produce` and `mq publish` store what they read, and a topic as one such thing."""
+"""Where `mq produce` and `mq publish` store their input, and a topic as such a destination."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Destination(ABC, Generic[Id]):
-    """A thing that a `Loader` stores records in; `noun` is what one of them is called there.
+    """A destination of a `Loader`; `noun` is the word for one of its records.
 
     A named `producer` has its records counted: `stored_before` at the beginning of the input are
     stored already. `duplicates` turned out to be no new ones.
@@ -39,7 +39,7 @@ class Destination(ABC, Generic[Id]):
         self._ahead = FarAhead(store)
 
     def apply_defaults(self, records: Named) -> Named:
-        """Set what the command line says of all records."""
+        """Set the command line's defaults for all records."""
         defaults = self._request.defaults
         return changed(records, defaults.apply) if defaults else records
 
@@ -48,11 +48,11 @@ class Destination(ABC, Generic[Id]):
         """Store records, and return their ids."""
 
     def count_stored(self, records: Sequence[NewRecord], ids: Sequence[Id]) -> None:
-        """Note what was committed, for `warnings` and `duplicates`."""
+        """Note the committed records, for `warnings` and `duplicates`."""
         self._ahead.count(records)
 
     def unstored(self) -> int:
-        """Count the records that this did not store."""
+        """Count the records that were not stored."""
         return self.duplicates
 
     def document(self, id: Any) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class Destination(ABC, Generic[Id]):
         return id_document(id)
 
     def warnings(self) -> Iterator[str]:
-        """Say what may turn out to be a mistake."""
+        """Return warnings of possible mistakes."""
         return self._ahead.warnings(self.noun)
 
     def _count_before(self, producer: NamedProducer) -> int:
@@ -68,7 +68,7 @@ class Destination(ABC, Generic[Id]):
 
 
 class TopicDestination(Destination[RecordId]):
-    """A topic; with envelopes as input records may come with the partition they had elsewhere."""
+    """A topic; records of envelopes may come with their former partition."""
 
     noun = "record"
 
@@ -87,7 +87,7 @@ class TopicDestination(Destination[RecordId]):
         self._old = TooOld(store, kept)
 
     def apply_defaults(self, records: Named) -> Named:
-        """Set what the command line says, and drop partitions that the topic does not have."""
+        """Set the command line's defaults, and drop partitions that the topic does not have."""
         if self._has_partitions:
             records = changed(records, self._known.apply)
         return super().apply_defaults(records)
@@ -124,7 +124,7 @@ def id_document(id: RecordId | MessageId) -> dict[str, Any]:
 
 
 class TooOld:
-    """Counts records whose time lies further back than a destination keeps them."""
+    """Counts records that are older than a destination keeps them."""
 
     def __init__(self, store: Broker, kept: int | None) -> None:
         self.number = 0
@@ -141,7 +141,7 @@ class TooOld:
 
 
 class FarAhead:
-    """Counts records whose time lies further in the future than clocks differ."""
+    """Counts records that are further in the future than clocks differ."""
 
     def __init__(self, store: Broker) -> None:
         self._store = store
@@ -162,6 +162,6 @@ class FarAhead:
         if self._number:
             yield (
                 f"{counted(self._number, noun)} with a time in the future, up to"
-                f" {format_time(self._furthest)}; what comes after them in the same place bears it"
+                f" {format_time(self._furthest)}; later ones in the same place bear it"
                 " too (mq doctor)"
             )

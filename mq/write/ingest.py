@@ -41,7 +41,7 @@ def message_defaults(
     priority: int | None,
     ttl: str | None,
 ) -> MessageDefaults:
-    """Return what options say of every message; raises BadInput."""
+    """Return the defaults of the options for every message; raises BadInput."""
     return MessageDefaults(_seconds(delay), message_group, dedup_id, priority, _seconds(ttl))
 
 
@@ -88,7 +88,7 @@ def check(context: Context, request: LoadRequest) -> None:
 def store_input(
     context: Context, store: "Broker", request: LoadRequest, destination: "Destination[Id]"
 ) -> None:
-    """Store everything in a destination, confirming each batch, and say how much it was."""
+    """Store everything in a destination, confirming each batch, and report how much it was."""
     with Interrupts(signal.SIGINT) as interrupts, _progress(context, request) as progress:
         confirm = partial(_confirm, context, interrupts, progress, destination)
         loader = Loader(

@@ -1,4 +1,4 @@
-"""Where new records come from: arguments, a file or stdin, and what options add to them."""
+"""The sources of new records: arguments, a file or stdin, and the fields that options add."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
         """A buffered binary file."""
 
         def isatty(self) -> bool:
-            """Whether a person types it."""
+            """Return whether a person types the input."""
 
         def fileno(self) -> int:
-            """Its descriptor; raises UnsupportedOperation for what is in memory."""
+            """Return its descriptor; raises UnsupportedOperation for a buffer in memory."""
 
         def tell(self) -> int:
-            """How many bytes of it were read."""
+            """Return how many bytes of it were read."""
 
         def read(self, size: int = -1, /) -> bytes:
             """Read up to that many bytes."""
 
         def read1(self, size: int = -1, /) -> bytes:
-            """Read what is there, up to that many bytes."""
+            """Read the available bytes, up to that many."""
 
 
 class PromptInput:
-    """A stream of bytes that says so before a read has to wait for more."""
+    """A stream of bytes that shows a prompt before a read has to wait for more."""
 
     def __init__(self, file: "InputFile", before_waiting: Callable[[], None]) -> None:
         self._file = file
@@ -49,7 +49,7 @@ class PromptInput:
         return self._file.read(size)
 
     def read1(self, size: int = -1, /) -> bytes:
-        """Read what is there, up to that many bytes; wait only while there is nothing."""
+        """Read the available bytes, up to that many; wait only while there are none."""
         if not _has_something(self._file):
             self._before_waiting()
         return self._file.read1(size)
@@ -89,7 +89,7 @@ class MessageDefaults(NamedTuple):
 
 
 class LoadRequest(NamedTuple):
-    """The input that a command stores, and what the command line says of it."""
+    """The input that a command stores, and the command line's defaults for it."""
 
     destination: str
     defaults: RecordDefaults
@@ -103,7 +103,7 @@ class LoadRequest(NamedTuple):
 
 
 class KnownPartitions:
-    """Lets records keep the partition that they had, where the topic has that many.
+    """Lets records keep their former partition, where the topic has that many.
 
     `moved` counts those that go where their key takes them instead.
     """

@@ -21,7 +21,7 @@ BATCH_BYTES = 8 << 20
 
 
 class Loader(Generic[Id]):
-    """Stores records in a destination; `confirm` is called with what each transaction stored."""
+    """Stores records in a destination; `confirm` is called with the records of each transaction."""
 
     def __init__(
         self, store: Broker, destination: Destination[Id], *,
@@ -39,9 +39,9 @@ class Loader(Generic[Id]):
         self._size = 0
 
     def load(self, records: Named) -> None:
-        """Store all records, which come with what errors call them, such as `line 17`.
+        """Store all records, which come with their names in errors, such as `line 17`.
 
-        An error tells how many records are stored all the same.
+        An error says how many records are stored all the same.
         """
         try:
             for name, record in records:
@@ -58,13 +58,13 @@ class Loader(Generic[Id]):
             raise
 
     def flush(self) -> None:
-        """Store what waits for its batch to fill up; then a signal waits for its confirmation."""
+        """Store the waiting batch; a signal then waits for its confirmation."""
         if not self._pending:
             return
         try:
             self._store_pending()
         except BaseException as error:
-            # The failure tells more than a signal that waited.
+            # The failure says more than a signal that waited.
             with suppress(KeyboardInterrupt):
                 self._interrupts.release()
             if isinstance(error, BadRecord):

@@ -1,4 +1,4 @@
-"""Where `mq produce` and `mq publish` store messages: a queue, and what an exchange leads to."""
+"""Where `mq produce` and `mq publish` store messages: a queue, and an exchange's destinations."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class QueueDestination(Destination["MessageId"]):
 
 
 class Published(NamedTuple):
-    """Where one message went; `returned` when it had to go somewhere and could not."""
+    """The destinations of one message; `returned` for a mandatory one without any."""
 
     ids: Sequence[RecordId | MessageId]
     returned: bool
@@ -89,11 +89,11 @@ class ExchangeDestination(Destination[Published]):
                 self.lost += not self._mandatory
 
     def unstored(self) -> int:
-        """Count what went nowhere."""
+        """Count messages without a destination."""
         return self.lost + self.returned
 
     def document(self, id: Published) -> dict[str, Any]:
-        """Return where the message went, and whether it was returned."""
+        """Return the message's destinations, and whether it was returned."""
         return {"routed": [id_document(stored) for stored in id.ids], "returned": id.returned}
 
     def warnings(self) -> Iterator[str]:
@@ -113,7 +113,7 @@ def _messages(records: Sequence[NewRecord], defaults: MessageDefaults) -> list[N
 
 def _to_message(record: NewRecord, defaults: MessageDefaults) -> NewMessage:
     group, priority = defaults.message_group, defaults.priority
-    # Only an envelope makes more of a record.
+    # Only an envelope adds to a record.
     if type(record) is not NewRecord:
         from mq.text.envelope_inputs import MessageRecord
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FUTURE = "2999-01-01T00:00:00.000Z"
 LINE = b'{"value":"ahead","timestamp":"%s"}\n' % FUTURE.encode()
 WARNING = (
-    f" with a time in the future, up to {FUTURE}; what comes after them in the same place bears it"
+    f" with a time in the future, up to {FUTURE}; later ones in the same place bear it"
     " too (mq doctor)\n"
 )
 

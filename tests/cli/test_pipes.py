@@ -258,7 +258,7 @@ def test_what_one_process_produces_another_follows(start_mq: StartMq, path: Path
         ("plan -", b"mq: error: stdin is closed"),
         ("import -", b"mq: error: stdin is closed"),
         ("group reset g --from-file -", b"mq: error: stdin is closed"),
-        ("topic delete lines", b"mq: error: nobody can be asked: "),
+        ("topic delete lines", b"mq: error: no terminal to ask on: "),
         ("dashboard", b"mq: error: the dashboard needs a terminal"),
     ],
 )

@@ -257,7 +257,7 @@ def test_a_redrive_to_the_queue_itself_is_refused(jobs: Store) -> None:
 def test_a_redrive_of_what_is_nobodys_dlq_is_refused(jobs: Store) -> None:
     jobs.create_queue("alone")
     for call in (jobs.redrive, jobs.redrive_preview):
-        with pytest.raises(BadInput, match="alone is nobody's DLQ"):
+        with pytest.raises(BadInput, match="alone is no queue's DLQ"):
             call("alone")
 
     assert jobs.redrive("dlq").moved == []

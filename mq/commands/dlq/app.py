@@ -1,4 +1,4 @@
-"""`mq dlq`: look at dead letters, and remove them; what else is done with them stands beside."""
+"""`mq dlq`: look at dead letters and remove them; the other verbs are in their own modules."""
 
 from itertools import islice
 from typing import Annotated
@@ -22,9 +22,7 @@ from store.model.text import format_time
 
 app = CommandGroup(help="Dead letters: messages that were delivered too often, or rejected.")
 
-Queue = Annotated[
-    str, typer.Argument(metavar="QUEUE", help="A DLQ; a queue that has one stands for it.")
-]
+Queue = Annotated[str, typer.Argument(metavar="QUEUE", help="A DLQ, or a queue that has one.")]
 QUEUES: list[Column[DeadLetterQueue]] = [
     Column("name", lambda queue: queue.name),
     Column("dead_letters", lambda q: q.dead_letters, text=lambda q: f"{q.dead_letters:,}"),
@@ -61,11 +59,12 @@ GROUPS: list[Column[LetterGroup]] = [
 def peek(
     queue: Queue,
     group_by: Annotated[
-        Field | None, typer.Option(help="Count what died alike, the most frequent first.")
+        Field | None, typer.Option(help="Property to count by, the most frequent first.")
     ] = None,
     where: Where = None,
     number: Annotated[
-        int | None, typer.Option("-n", min=1, metavar="N", help="How many (10, or every group).")
+        int | None,
+        typer.Option("-n", min=1, metavar="N", help="Most letters (10) or groups (all)."),
     ] = None,
 ) -> None:
     """Look at dead letters, the oldest first; nothing is leased.

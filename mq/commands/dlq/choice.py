@@ -1,4 +1,4 @@
-"""Which dead letters a command is for: `--id` and `--where`."""
+"""The choice of dead letters of a command: `--id` and `--where`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from store.model.messages import Message
 
 Ids = Annotated[
-    list[str] | None, typer.Option("--id", metavar="ID", help="Only this one; repeatable.")
+    list[str] | None, typer.Option("--id", metavar="ID", help="Id of a letter; repeatable.")
 ]
 Where = Annotated[
     list[str] | None,
     typer.Option(
         metavar="'FIELD OP VALUE'",
-        help="Only these, as in 'dead.reason = rejected' or 'age < 1h'; repeatable (and).",
+        help="Condition, such as 'dead.reason = rejected'; repeatable (and).",
     ),
 ]
 
 
 class Choice:
-    """Which dead letters were asked for: by id, if ids were given, and by conditions."""
+    """A choice of dead letters: by id, if ids were given, and by conditions."""
 
     def __init__(
         self, store: Broker, ids: Sequence[str] | None, where: Sequence[str] | None
@@ -45,12 +45,12 @@ class Choice:
             yield
 
     def __call__(self, letter: Message) -> bool:
-        """Whether a dead letter is among them."""
+        """Return whether a dead letter is among them."""
         self._progress.advance(1)
         return (not self._ids or letter.id in self._ids) and self._holds(letter)
 
     def check(self, queue: str, found: Collection[str]) -> None:
-        """Raise NotFound for an id that none of the dead letters found has."""
+        """Raise NotFound for an id that none of the dead letters has."""
         missing = sorted(self._ids.difference(found))
         if missing:
             raise NotFound(

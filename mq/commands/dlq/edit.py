@@ -32,11 +32,11 @@ def edit(
         typer.Option("-f", "--file", metavar="FILE", help="The new value from a file; - is stdin."),
     ] = None,
 ) -> None:
-    """Change the value of a dead letter in $VISUAL or $EDITOR, or to what is given.
+    """Change the value of a dead letter in $VISUAL or $EDITOR, or to the given one.
 
     It stays a dead letter, with its id, reason and history: mq dlq redrive sends it, mq dlq undo
-    restores the old value. On a terminal the difference is shown, and asked about. One that
-    somebody has leased, or that was changed meanwhile, is refused with 4.
+    restores the old value. On a terminal the difference is shown, and asked about. A leased letter,
+    or one that was changed meanwhile, is refused with 4.
 
     A newline that an editor adds at the very end is taken off again.
     """
@@ -51,7 +51,7 @@ def edit(
         if letter.dead is None:
             raise BadInput(f"{address} is not a dead letter", hint=f"mq dlq peek {place.name}")
         if letter.state == "leased":
-            raise Conflict(f"{address} is leased by somebody", hint="mq lease list shows by whom")
+            raise Conflict(f"{address} is leased", hint="mq lease list shows by whom")
         path, new = _new_value(letter, value, file)
         if new == letter.value:
             _remove(path)
@@ -75,7 +75,7 @@ def edit(
 def _new_value(
     letter: Message, value: str | None, file: str | None
 ) -> tuple[Path | None, bytes | None]:
-    """The new value, and the file that an editor left it in."""
+    """Return the new value, and the file that an editor left it in."""
     if value is not None:
         return None, os.fsencode(value)
     if file is not None:
@@ -124,7 +124,7 @@ def _is_text(value: bytes) -> bool:
 
 
 def _ask(context: Context, letter: Message, new: bytes | None) -> None:
-    """Show a person what would change, and ask; a script that gives no answer means it."""
+    """Show a person the difference, and ask; a script that gives no answer agrees."""
     if context.yes or context.no_input:
         return
     if not (is_typed() and context.diagnostics.is_terminal):

@@ -28,12 +28,10 @@ _MOST_NAMED = 10
 
 
 def export_letters(
-    queue: Annotated[
-        str, typer.Argument(metavar="QUEUE", help="A DLQ; a queue that has one stands for it.")
-    ],
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="A DLQ, or a queue that has one.")],
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="'FIELD OP VALUE'", help="Only these; repeatable (and)."),
+        typer.Option(metavar="'FIELD OP VALUE'", help="Condition; repeatable (and)."),
     ] = None,
 ) -> None:
     """Write dead letters as lines of JSON, the oldest first; nothing is leased or removed.
@@ -78,19 +76,17 @@ def _letters(store: Broker, queue: str) -> Iterator[Message]:
 
 
 def import_letters(
-    queue: Annotated[
-        str, typer.Argument(metavar="QUEUE", help="A DLQ; a queue that has one stands for it.")
-    ],
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="A DLQ, or a queue that has one.")],
     file: Annotated[
         str | None,
-        typer.Argument(metavar="[FILE]", help="What mq dlq export wrote; stdin without it."),
+        typer.Argument(metavar="[FILE]", help="Output of mq dlq export (stdin)."),
     ] = None,
 ) -> None:
     """Bring exported dead letters back, all of them or none.
 
-    A bad line is named by its number. Letters that the store has already, in whatever queue, are
-    passed over and counted. Their retention begins anew. A queue's limits hold as for new messages:
-    one that rejects takes all or none (5), from another one goes what is over.
+    A bad line is named by its number. Letters that the store has already, in any queue, are passed
+    over and counted. Their retention begins anew. A queue's limits hold as for new messages: one
+    that rejects takes all or none (5), from another one the excess leaves.
     """
     context = current_context()
     numbers, letters = _read(file)
@@ -129,7 +125,9 @@ def _warn_of_the_future(context: Context, letters: Sequence[Message], now: int) 
 
 
 def _read(file: str | None) -> tuple[list[int], list[Message]]:
-    """The letters of a file and their line numbers; raises BadInput that names every bad line."""
+    """Return the letters of a file and their line numbers; raises BadInput that names every bad
+    line.
+    """
     numbers: list[int] = []
     letters: list[Message] = []
     bad: list[tuple[str, str]] = []

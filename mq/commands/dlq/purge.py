@@ -31,8 +31,8 @@ def purge(
 ) -> None:
     """Remove dead letters for good: every message of a DLQ, or those that --id and --where name.
 
-    Off a terminal it needs --yes. Here a queue does not stand for its DLQ. Of those that are named,
-    what somebody has leased stays.
+    Off a terminal it needs --yes. Here a queue does not stand for its DLQ. Leased letters stay when
+    they are named.
     """
     context = current_context()
     with context.open_store() as store:
@@ -66,7 +66,7 @@ def _purge_some(context: Context, store: Broker, queue: str, choice: Choice, dry
     if dry_run or not found:
         return len(found)
     context.confirm(f"This removes {counted(len(found), 'dead letter')} of {queue}.")
-    # What was agreed to, and not what died alike meanwhile.
+    # Remove the letters that were agreed to, and not ones that died alike meanwhile.
     with context.diagnostics.progress(f"purge {queue}") as progress:
         return len(store.remove_dead_letters(queue, found, progress=progress.at))
 
@@ -82,4 +82,4 @@ def _dead_letters_in(store: Broker, queue: str) -> int:
         hint = "its dead letters may go to several queues: mq dlq list"
     else:
         hint = f"its DLQ is {dlq}: mq dlq purge {dlq}"
-    raise BadInput(f"{queue} is nobody's DLQ and holds no dead letters", hint=hint)
+    raise BadInput(f"{queue} is no queue's DLQ and holds no dead letters", hint=hint)

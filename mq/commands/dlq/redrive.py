@@ -29,12 +29,10 @@ MOVED: list[Column[Moved]] = [
 
 
 def redrive(
-    queue: Annotated[
-        str, typer.Argument(metavar="QUEUE", help="A DLQ; a queue that has one stands for it.")
-    ],
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="A DLQ, or a queue that has one.")],
     to: Annotated[
         str | None,
-        typer.Option(metavar="DEST", help="To this queue; else each to where it came from."),
+        typer.Option(metavar="DEST", help="Target queue (each letter's own source)."),
     ] = None,
     number: Annotated[
         int | None, typer.Option("-n", min=1, metavar="N", help="Only the N oldest of them.")
@@ -43,27 +41,27 @@ def redrive(
     where: Where = None,
     rate: Annotated[
         str | None,
-        typer.Option(metavar="N/s", help="At most so many a second (/m, /h), each step committed."),
+        typer.Option(metavar="N/s", help="Most letters a second (/m, /h), each step committed."),
     ] = None,
     canary: Annotated[
         int | None,
         typer.Option(
             min=1,
             metavar="N",
-            help="First N only; the others when all of them are done with and none came back.",
+            help="Letters to try first; the others once those succeeded.",
         ),
     ] = None,
     canary_timeout: Annotated[
-        str, typer.Option(metavar="DURATION", help="How long canaries are waited for; then exit 5.")
+        str, typer.Option(metavar="DURATION", help="Longest wait for canaries; then exit 5.")
     ] = "5m",
     dry_run: DryRun = False,
 ) -> None:
-    """Move dead letters back to their queues, all of them unless told otherwise.
+    """Move dead letters back to their queues, by default all of them.
 
     They keep id, first time and headers; their delivery count and their retention start again. mq
-    dlq undo takes it back. Dead letters that somebody has leased stay. Up to 500, or 4 MiB, it is
-    all of them or none. More, and with --rate and --canary, move step by step, as one batch for
-    undo: other writers wait for no more than a step, and Ctrl-C stops between two.
+    dlq undo takes it back. Leased dead letters stay. Up to 500, or 4 MiB, it is all of them or
+    none. More, and with --rate and --canary, move step by step, as one batch for undo: other
+    writers wait for no more than a step, and Ctrl-C stops between two.
 
     A canary that becomes a dead letter again ends the redrive with 1.
     """
@@ -105,7 +103,7 @@ def _redrive(
 def _with_way_out(
     context: Context, stopped: MqError | KeyboardInterrupt, done: Redrive, planned: int
 ) -> BaseException:
-    """Say how far it came, and how to take it back or go on."""
+    """Add the progress to an error, and how to take the redrive back or go on."""
     if isinstance(stopped, MqError):
         return cut_short(stopped, done, planned) if done.moved else stopped
     context.diagnostics.note(
@@ -128,12 +126,12 @@ def _sum_up(context: Context, done: Redrive, *, dry_run: bool = False) -> None:
 def undo(
     batch: Annotated[
         int | None,
-        typer.Argument(metavar="[BATCH]", help="The number that was told; else the last one."),
+        typer.Argument(metavar="[BATCH]", help="Number of the redrive or edit (the last)."),
     ] = None,
 ) -> None:
-    """Take a redrive or an edit back: what is still there and in nobody's hands.
+    """Take a redrive or an edit back: messages that are still there and not leased.
 
-    It is a dead letter again as it was, with its id, value, reason and history.
+    Each is a dead letter again as it was, with its id, value, reason and history.
     """
     context = current_context()
     with context.open_store() as store, context.diagnostics.progress("undo") as progress:

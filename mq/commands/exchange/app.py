@@ -16,7 +16,7 @@ from store.model.text import counted, format_time
 if TYPE_CHECKING:
     from store.engine.broker import Broker
 
-app = CommandGroup(help="Exchanges: what is published through one goes where its bindings lead.")
+app = CommandGroup(help="Exchanges: bindings lead their messages to queues and topics.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
@@ -36,20 +36,20 @@ def create(
         str,
         typer.Option(
             "-t", "--type", metavar="|".join(EXCHANGE_TYPES),
-            help="What decides: the key, its words, nothing, or the headers.",
+            help="Property to route by: key, its words, nothing, or headers.",
         ),
     ],
     alternate: Annotated[
         str | None,
-        typer.Option(metavar="EXCHANGE|none", help="Where goes what none of its bindings matches."),
+        typer.Option(metavar="EXCHANGE|none", help="Exchange for messages that match no binding."),
     ] = None,
     if_not_exists: Annotated[
-        bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
+        bool, typer.Option("--if-not-exists", help="Success if it exists with these settings.")
     ] = False,
 ) -> None:  # fmt: skip
     """Create an exchange, and the store if there is none.
 
-    The alternate may be created later; until then what no binding matches is dropped.
+    The alternate may be created later; until then messages that no binding matches are dropped.
     """
     check_name(name, "exchange name")
     context = current_context()
@@ -130,7 +130,8 @@ def _fields(exchange: Exchange, bindings: list[Binding]) -> dict[str, str]:
 def alter(
     name: Name,
     alternate: Annotated[
-        str, typer.Option(metavar="EXCHANGE|none", help="Where goes what no binding matches.")
+        str,
+        typer.Option(metavar="EXCHANGE|none", help="Exchange for messages that match no binding."),
     ],
 ) -> None:
     """Give an exchange another alternate, or none. Its type can't change."""
@@ -146,13 +147,13 @@ def alter(
 def delete(
     names: Names,
     if_unused: Annotated[
-        bool, typer.Option("--if-unused", help="Refuse while bindings lead out of it.")
+        bool, typer.Option("--if-unused", help="Refusal while bindings lead out of it.")
     ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Delete exchanges with the bindings from and to them; queues and topics stay.
 
-    Off a terminal it needs --yes. An alternate, and where dead letters are sent, is refused.
+    Off a terminal it needs --yes. An alternate, and a target of dead letters, is refused.
     """
     context = current_context()
     with context.open_store() as store:

@@ -18,7 +18,7 @@ def bind(
     header: Headers = None,
     match: Match = "all",
 ) -> None:
-    """Bind: what matches is stored there too. Binding the same again changes nothing.
+    """Bind: matching messages are stored there too. Binding the same again changes nothing.
 
     A direct exchange compares the key, a topic exchange its words (* is one, # any number; quote
     them), a headers exchange the headers; a fanout exchange takes everything.

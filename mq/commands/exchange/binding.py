@@ -8,17 +8,17 @@ from mq.cli.context import current_context
 from mq.commands import CommandGroup
 from mq.commands.exchange.columns import BINDINGS
 
-app = CommandGroup(help="Bindings: the ways out of exchanges. Make them with mq bind.")
+app = CommandGroup(help="Bindings: the ways out of exchanges; see mq bind.")
 
 
 @app.command("list")
 def list_bindings(
     exchange: Annotated[
-        str | None, typer.Argument(metavar="[EXCHANGE]", help="Only those of one exchange.")
+        str | None, typer.Argument(metavar="[EXCHANGE]", help="Exchange whose bindings to list.")
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option(metavar="DEST", help="Only those to a queue, a topic or exchange:NAME."),
+        typer.Option(metavar="DEST", help="Destination: a queue, a topic or exchange:NAME."),
     ] = None,
 ) -> None:
     """List bindings, by exchange and in the order in which they were made."""

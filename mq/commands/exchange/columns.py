@@ -1,4 +1,4 @@
-"""What is shown of a binding: as a row, as JSON, and as an arrow."""
+"""A binding in listings: as a row, as JSON, and as an arrow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _headers(binding: Binding) -> str:
 
 
 def binding_document(binding: Binding) -> dict[str, Any]:
-    """A binding as JSON; a step to an alternate says so in place of key and headers."""
+    """Return a binding as JSON; a step to an alternate says so in place of key and headers."""
     if binding.alternate:
         return {
             "exchange": binding.exchange,
@@ -39,7 +39,7 @@ def binding_document(binding: Binding) -> dict[str, Any]:
 def given_document(
     exchange: str, destination: str, key: str, headers: Headers, match: str
 ) -> dict[str, Any]:
-    """What names a binding, as JSON."""
+    """Return the identity of a binding as JSON."""
     return {
         "exchange": exchange,
         "destination": destination,
@@ -50,7 +50,7 @@ def given_document(
 
 
 def arrow(binding: Binding) -> str:
-    """A binding for people: `events -[order.#]-> emails`."""
+    """Return a binding for people: `events -[order.#]-> emails`."""
     told = [binding.key] if binding.key else []
     if binding.headers:
         told.append(f"{binding.match}: {_headers(binding)}")

@@ -15,20 +15,19 @@ Destination = Annotated[
 Key = Annotated[
     str,
     typer.Option(
-        "-k", "--key", metavar="KEY", help="The binding key; for a topic exchange, * and # match."
+        "-k", "--key", metavar="KEY", help="Binding key; of a topic exchange with * and #."
     ),
 ]
 Headers = Annotated[
     list[str] | None,
     typer.Option(
         "-H", "--header", metavar="NAME=TEXT",
-        help="A header that a headers exchange wants; NAME:=JSON is typed, NAME alone wants it to"
-        " be there; repeatable.",
+        help="Header to match; NAME:=JSON is typed, NAME any value; repeatable.",
     ),
 ]  # fmt: skip
 Match = Annotated[
     str,
     typer.Option(
-        metavar="|".join(MATCHES), help="How many of the headers; -with-x counts x-… too."
+        metavar="|".join(MATCHES), help="Headers to match: all or any; -with-x: also x-…."
     ),
 ]

@@ -1,4 +1,4 @@
-"""`mq route`: where a message would go, and why not elsewhere."""
+"""`mq route`: the destinations of a message, and why not others."""
 
 import os
 from collections.abc import Sequence
@@ -49,17 +49,17 @@ def route(
         list[str] | None,
         typer.Option(
             "-H", "--header", metavar="NAME=TEXT",
-            help="A header of the message; NAME:=JSON is typed, NAME alone is null; repeatable.",
+            help="Header of the message; NAME:=JSON is typed, NAME null; repeatable.",
         ),
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Add the bindings that do not match, and why.")
+        bool, typer.Option("--explain", help="Also bindings that do not match, and why.")
     ] = False,
 ) -> None:  # fmt: skip
     """Show which queues and topics a message would reach, and by which bindings. Stores nothing.
 
-    A row is a destination. With --explain, `matched` is false in rows for bindings that keep the
-    message from going their way, and `why_not` says what in it differs.
+    A row is a destination. With --explain, `matched` is false in rows for bindings that do not take
+    the message, and `why_not` names the difference.
     """
     context = current_context()
     headers = parse_headers(header or [])

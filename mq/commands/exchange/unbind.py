@@ -18,7 +18,7 @@ def unbind(
     header: Headers = None,
     match: Match = "all",
 ) -> None:
-    """Undo a binding, named by the same arguments that made it; what is stored stays.
+    """Undo a binding, named by the same arguments that made it; stored messages stay.
 
     Exit code 3 when there is no such binding.
     """

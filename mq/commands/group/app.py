@@ -26,7 +26,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
 Topics = Annotated[
     list[str] | None,
-    typer.Option("--topic", metavar="T", help="A topic the group reads; may be repeated."),
+    typer.Option("--topic", metavar="T", help="Topic of the group; repeatable."),
 ]
 
 
@@ -61,9 +61,9 @@ def alter(
     *,
     settings: Settings,
 ) -> None:
-    """Change settings of a group, and add topics; what is not given stays.
+    """Change settings of a group, and add topics; the others stay.
 
-    A record that the group stands at, and that has failed as often as it may now, goes to the DLQ.
+    If the group's next record has used up a new limit of deliveries, it goes to the DLQ.
     """
     if not settings and not topics:
         raise BadInput("there is nothing to change", hint=f"mq group alter {name} --max-lag 1000")

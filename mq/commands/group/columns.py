@@ -8,9 +8,9 @@ from store.model.text import describe_duration, format_time
 
 
 def member_columns(now: int, wall: int) -> list[Column[Member]]:
-    """The columns of members; their times are store time, of which `now` is the present.
+    """Return the columns of members; their times are store time, of which `now` is the present.
 
-    What `kafka-consumer-groups.sh --describe --members --verbose` shows, and how alive they are.
+    They are those of `kafka-consumer-groups.sh --describe --members --verbose`, and signs of life.
     """
 
     def time(stored: int) -> str:

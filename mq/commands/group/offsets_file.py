@@ -20,7 +20,7 @@ NO_COMMIT = "-"
 
 
 def offset_lines(offsets: Iterable[tuple[Place, int | None]]) -> str:
-    """Offsets as the text of a file for one group."""
+    """Return offsets as the text of a file for one group."""
     return "".join(
         f"{topic},{partition},{NO_COMMIT if offset is None else offset}\n"
         for (topic, partition), offset in offsets
@@ -28,7 +28,7 @@ def offset_lines(offsets: Iterable[tuple[Place, int | None]]) -> str:
 
 
 def read_offsets(path: Path, group: str) -> dict[Place, int | None]:
-    """The offsets that a file has for a group; raises `BadInput` naming file and line."""
+    """Return the offsets that a file has for a group; raises `BadInput` naming file and line."""
     offsets: dict[Place, int | None] = {}
     lines = _text(path).splitlines()
     for number, row in enumerate(csv.reader(lines), start=1):
@@ -89,7 +89,7 @@ def write_offsets(path: Path, text: str) -> None:
 
 
 def free_path(stem: str) -> Path:
-    """A name in the current folder that no file has: `STEM.csv`, `STEM-2.csv` and so on."""
+    """Return a name in the current folder that no file has: `STEM.csv`, `STEM-2.csv` and so on."""
     path, number = Path(f"{stem}.csv"), 1
     while path.exists():
         number += 1

@@ -1,4 +1,4 @@
-"""`mq group reset`: move a group's offsets, after a look at what that would mean."""
+"""`mq group reset`: move a group's offsets, after a preview."""
 
 from __future__ import annotations
 
@@ -27,34 +27,33 @@ Topics = Annotated[
     list[str] | None,
     typer.Option("--topic", metavar="T[/P,…]", help="A topic or some of its partitions."),
 ]
-AllTopics = Annotated[
-    bool, typer.Option("--all-topics", help="Every topic the group has a place in.")
-]
+AllTopics = Annotated[bool, typer.Option("--all-topics", help="All topics of the group.")]
 To = Annotated[
     str | None,
     typer.Option(metavar="WORD", help="earliest, latest, last, committed, N, -N or a time."),
 ]
 By = Annotated[
-    str | None, typer.Option(metavar="DURATION", help="To the first record of the last 2h, say.")
+    str | None,
+    typer.Option(metavar="DURATION", help="To the first record of the last 2h, for example."),
 ]
 ShiftBy = Annotated[
     int | None,
-    typer.Option("--shift", metavar="±N", help="So many offsets on, or back when negative."),
+    typer.Option("--shift", metavar="±N", help="Offsets forward, or back when negative."),
 ]
 FromFile = Annotated[
     str | None,
-    typer.Option(
-        metavar="F.csv", help="To the offsets of a file: topic,partition,offset; - is stdin."
-    ),
+    typer.Option(metavar="F.csv", help="File of offsets: topic,partition,offset; - is stdin."),
 ]
-Apply = Annotated[bool, typer.Option("--apply", help="Do it; without, it is only shown.")]
+Apply = Annotated[bool, typer.Option("--apply", help="The change itself, not only a preview.")]
 Export = Annotated[
-    bool, typer.Option("--export", help="Print the new offsets as such a file; do nothing.")
+    bool, typer.Option("--export", help="New offsets as such a file, without a change.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Fence live members instead of refusing.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Fencing of live members instead of a refusal.")
+]
 UndoFile = Annotated[
     str | None,
-    typer.Option(metavar="PATH", help="Where to write the file that takes it back."),
+    typer.Option(metavar="PATH", help="File that takes the reset back."),
 ]
 
 
@@ -73,8 +72,8 @@ def reset(
 ) -> None:
     """Show where a group would go on reading, and with --apply move it there.
 
-    Offsets are clamped to the log. --apply writes the offsets as they were to a file next to where
-    the command runs, and names it; nothing is changed if that file can't be written.
+    Offsets are clamped to the log. --apply first writes the present offsets to a file in the
+    working folder, and names it; nothing is changed if that file can't be written.
     """
     forms = {"--to": to, "--shift": shift, "--by": by, "--from-file": from_file}
     _check_forms(forms, topics, all_topics)
@@ -99,7 +98,7 @@ def reset(
 
 
 def _note_new_group(context: Context, store: Broker, name: str) -> None:
-    """Say that there is no such group: a reset makes it, which a slip of the name may not mean."""
+    """Warn that the group is new: a reset creates it, which a slip of the name may not mean."""
     try:
         store.group(name)
     except NotFound as unknown:
@@ -121,7 +120,7 @@ def _check_forms(forms: dict[str, Any], topics: list[str] | None, all_topics: bo
 
 
 def _scope(topics: list[str]) -> Scope:
-    """Topics and partitions as given: `orders`, `orders/0,2`."""
+    """Return topics and partitions as given: `orders`, `orders/0,2`."""
     scope: Scope = []
     for text in topics:
         name, slash, partitions = text.partition("/")
@@ -155,7 +154,7 @@ def _apply(
         before = [((c.topic, c.partition), c.current) for c in changes]
         write_offsets(undo, offset_lines(before))
 
-    # Before they are stored, so that the file says what was there at the moment of the reset.
+    # Before they are stored, so that the file has the offsets at the moment of the reset.
     return store.reset_group(name, target, scope, force=force, note=write_undo)
 
 
@@ -193,11 +192,13 @@ CHANGES: list[Column[OffsetChange]] = [
 
 
 def _effect(change: OffsetChange) -> str:
-    """What a reader notices: `repeats 120`, `skips 30`, `none`, or `forgets` the commit."""
+    """Return the effect for a reader: `repeats 120`, `skips 30`, `none`, or `forgets` the
+    commit.
+    """
     if change.new is None:
         return "none" if change.current is None else "forgets"
     current = change.start if change.current is None else change.current
-    # What retention has removed can be neither repeated nor skipped.
+    # Records that retention has removed can be neither repeated nor skipped.
     moved = change.new - min(max(current, change.start), change.end)
     if moved == 0:
         return "none"

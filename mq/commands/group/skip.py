@@ -17,12 +17,12 @@ from store.model.topics import Record, RecordId
 _VALUE_WIDTH = 40
 ToDlq = Annotated[
     str | None,
-    typer.Option(metavar="QUEUE", help="Copy the record to this queue, to deal with it later."),
+    typer.Option(metavar="QUEUE", help="Queue for a copy of the record."),
 ]
 
 
 class Skipped(NamedTuple):
-    """What a group passed over; without `record` it was damaged, or not in the log any more."""
+    """The result of a group's skip; without `record` it was damaged, or not in the log any more."""
 
     group: str
     address: Address
@@ -55,21 +55,21 @@ SKIPPED: list[Column[Skipped]] = [
     ),
     Column("to_dlq", lambda skipped: skipped.to_dlq),
 ]
-# Only where it says something.
+# Only where it adds something.
 _DAMAGED: Column[Skipped] = Column("damaged", lambda skipped: skipped.damaged)
 
 
 def skip(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     address: Annotated[
-        str, typer.Argument(metavar="TOPIC/P@OFFSET", help="The record that it reads next.")
+        str, typer.Argument(metavar="TOPIC/P@OFFSET", help="The record that the group reads next.")
     ],
     to_dlq: ToDlq = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Have a group pass over the one record that it can't process.
+    """Pass over the one record that a group can't process.
 
-    It works while members read, but only on the record at the committed offset. Whoever holds the
+    It works while members read, but only on the record at the committed offset. The owner of the
     partition may not commit any more and goes on behind the record. The record stays in the log. A
     damaged one is passed over like any other, and its copy is damaged too.
     """
@@ -93,7 +93,7 @@ def _skipped(
 
 
 class Finished(NamedTuple):
-    """A record that a share was told to be done with."""
+    """A record that a share has finished by a skip."""
 
     share: str
     address: Address
@@ -110,12 +110,12 @@ FINISHED: list[Column[Finished]] = [
 def skip_shared(
     name: Annotated[str, typer.Argument(metavar="NAME")],
     address: Annotated[
-        str, typer.Argument(metavar="TOPIC/P@OFFSET", help="A record that it has in flight.")
+        str, typer.Argument(metavar="TOPIC/P@OFFSET", help="A record that the share has in flight.")
     ],
     to_dlq: ToDlq = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Have a share be done with one record that it can't process; the topic keeps it.
+    """Finish one record that a share can't process; the topic keeps it.
 
     The receipt of its holder is refused from then on. A damaged record, which is never handed out,
     is passed over like any other, and its copy is damaged too.

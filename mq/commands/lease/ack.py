@@ -1,4 +1,4 @@
-"""`mq ack`: say that received messages are done with."""
+"""`mq ack`: acknowledge received messages."""
 
 from mq.cli.context import current_context
 from mq.commands import SingleCommand

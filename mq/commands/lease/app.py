@@ -1,4 +1,4 @@
-"""`mq lease`: who holds which message or record until when, and taking one back."""
+"""`mq lease`: the holder of each message or record and its end, and taking one back."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from store.model.errors import BadInput
 from store.model.queues import LeaseStatus
 from store.model.text import describe_duration, format_time
 
-app = CommandGroup(help="Leases: messages in somebody's hands.")
+app = CommandGroup(help="Leases: messages that a reader holds.")
 
 LEASES: list[Column[LeaseStatus]] = [
     Column("address", lambda lease: lease.address),
@@ -38,7 +38,7 @@ def list_leases(
         str | None, typer.Argument(metavar="[NAME]", help="A queue or a share.")
     ] = None,
     expired: Annotated[
-        bool, typer.Option("--expired", help="Those that lapsed and nobody has taken since.")
+        bool, typer.Option("--expired", help="Lapsed leases of messages not taken since.")
     ] = False,
 ) -> None:
     """List leases, the next to lapse first within each queue and share."""
@@ -55,10 +55,10 @@ def release(
         typer.Argument(metavar="RECEIPT|ADDRESS", help="A receipt, emails@12 or orders/2@4711."),
     ],
     share: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which share has the record in flight.")
+        str | None, typer.Option(metavar="NAME", help="Share that has the record in flight.")
     ] = None,
 ) -> None:
-    """Take a message from whoever holds it, or end its delay; it is ready at once.
+    """Take a message from its holder, or end its delay; it is ready at once.
 
     Its receipt is worth nothing from then on. A record that several shares have in flight is named
     by its receipt, or with --share.

@@ -17,7 +17,9 @@ def extend(
     receipts: Receipts,
     duration: Annotated[
         str,
-        typer.Option("--for", metavar="DURATION", help="From now on; 0s gives them back at once."),
+        typer.Option(
+            "--for", metavar="DURATION", help="Time from now; 0s gives them back at once."
+        ),
     ],
 ) -> None:
     """Let leases last DURATION from now.

@@ -19,15 +19,13 @@ def nack(
     receipts: Receipts,
     delay: Annotated[
         str | None,
-        typer.Option(
-            metavar="DURATION", help="When they are delivered again; else as the queue says."
-        ),
+        typer.Option(metavar="DURATION", help="Wait before the next delivery (the queue's)."),
     ] = None,
     reject: Annotated[
-        bool, typer.Option("--reject", help="To the DLQ at once, or away where there is none.")
+        bool, typer.Option("--reject", help="To the DLQ at once, or dropped without one.")
     ] = False,
     error: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What went wrong; a dead letter tells it.")
+        str | None, typer.Option(metavar="TEXT", help="Error, kept with the message.")
     ] = None,
 ) -> None:
     """Give messages back: they are delivered again, or go to the DLQ after their last delivery.
@@ -35,7 +33,7 @@ def nack(
     Of several, the good ones are given back and the others refused (4).
     """
     if reject and delay is not None:
-        raise BadInput("what is rejected is not delivered again", hint="leave out --delay")
+        raise BadInput("a rejected message is not delivered again", hint="leave out --delay")
     seconds = None if delay is None else parse_duration(delay) / 1000
     reason = None if error is None else os.fsencode(error).decode(errors="backslashreplace")
     context = current_context()

@@ -1,4 +1,4 @@
-"""Receipts as they are given on a command line, or on stdin as `receive` printed them."""
+"""Receipts from a command line, or from stdin as `receive` printed them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from store.model.text import counted, without_mark
 
 Receipts = Annotated[
     list[str],
-    typer.Argument(
-        metavar="RECEIPT…", help="From mq receive; - reads them, or its lines, from stdin."
-    ),
+    typer.Argument(metavar="RECEIPT…", help="Receipts; - is stdin, also lines of mq receive."),
 ]
 _SETTLED: list[Column[str]] = [Column("receipt", lambda receipt: receipt)]
 
 
 def read_receipts(words: Sequence[str]) -> list[str]:
-    """The receipts that the words give, each once; `-` stands for those on stdin.
+    """Return the receipts of the words, each once; `-` stands for those on stdin.
 
     A line of stdin is a receipt, or a message with one as `mq receive` prints it. Raises BadInput.
     """
@@ -58,5 +56,5 @@ def _receipt_in(line: bytes, number: int) -> str:
 
 
 def report_settled(context: Context, receipts: Sequence[str], done: str) -> None:
-    """Say what was done with the messages of these receipts."""
+    """Report the settled messages of these receipts."""
     report_done(context, _SETTLED, receipts, f"{counted(len(receipts), 'message')} {done}")

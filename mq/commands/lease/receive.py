@@ -1,4 +1,4 @@
-"""`mq receive`: lease what a queue or a share has, and print it with its receipts."""
+"""`mq receive`: lease messages of a queue or records of a share, and print them with receipts."""
 
 import signal
 from collections.abc import Sequence
@@ -31,30 +31,28 @@ ACQUIRED = SHARED.columns("receipt address timestamp deliveries lease_expires ke
 def receive(
     source: Annotated[str, typer.Argument(metavar="QUEUE|SHARE")],
     number: Annotated[
-        int, typer.Option("-n", min=1, max=10_000, metavar="N", help="How many at most.")
+        int, typer.Option("-n", min=1, max=10_000, metavar="N", help="Most messages.")
     ] = 1,
     wait: Annotated[
         str | None,
         typer.Option(
             metavar="DURATION",
-            help="How long to wait for a message if none is ready; else as the queue says.",
+            help="Longest wait for a message (the queue's).",
         ),
     ] = None,
     lease: Annotated[
         str | None,
-        typer.Option(
-            metavar="DURATION", help="How long they are ours; else as the queue or share says."
-        ),
+        typer.Option(metavar="DURATION", help="Lease duration (that of the queue or share)."),
     ] = None,
     fail_empty: Annotated[
-        bool, typer.Option("--fail-empty", help="End with 10 if there was no message.")
+        bool, typer.Option("--fail-empty", help="Exit 10 if there was no message.")
     ] = False,
 ) -> ExitCode:
     """Lease messages and print each as a line of JSON, with its receipt.
 
     A message comes back unless it is acknowledged before its lease ends: mq ack RECEIPT. The lease
-    belongs to the receipt and outlives this process. What can't be printed goes back as if it had
-    not been received. -o name prints the receipts alone.
+    belongs to the receipt and outlives this process. Unprinted messages go back as if they had not
+    been received. -o name prints the receipts alone.
     """
     context = current_context()
     check_name(source, "queue name")
@@ -81,7 +79,7 @@ def receive(
 
 
 class _Printing:
-    """Prints what was leased; what could not be printed goes back, as its receipt is lost."""
+    """Prints leased messages; unprinted ones go back, as their receipts are lost."""
 
     def __init__(
         self, context: Context, interrupts: Interrupts,
@@ -93,7 +91,7 @@ class _Printing:
         self._columns = columns
 
     def print(self, source: LeasedSource[Leased], items: Sequence[Leased]) -> int:
-        """Print all unless a signal comes, and count it; raises what keeps stdout from it."""
+        """Print all unless a signal comes, and count them; raises the error of stdout."""
         output = self._context.output
         if self._context.format is Format.TABLE:
             try:

@@ -1,1 +1,1 @@
-"""What an operator asks: lag, stalls, doctor, metrics, advice."""
+"""The operator's commands: lag, stalls, doctor, metrics, advice."""

@@ -1,4 +1,4 @@
-"""`mq advise`: which kind of thing a workload wants, and why."""
+"""`mq advise`: the kind of thing that a workload wants, and why."""
 
 from collections.abc import Mapping
 from inspect import Parameter, Signature
@@ -23,7 +23,7 @@ app = SingleCommand()
 
 
 def _options() -> list[Parameter]:
-    """An option for each question; yes and no are a flag and its opposite."""
+    """Return an option for each question; yes and no are a flag and its opposite."""
     return [_option(question) for question in QUESTIONS]
 
 
@@ -44,15 +44,15 @@ def advise(
         typer.Argument(metavar="[FILE]", help="Answers as a JSON object; - is stdin."),
     ] = None,
     yaml: Annotated[
-        bool, typer.Option("--yaml", help="Print only what to create, as mq apply - takes it.")
+        bool, typer.Option("--yaml", help="Only the things to create, for mq apply -.")
     ] = False,
     **answers: Any,
 ) -> None:
     """Say whether a workload wants a log, a share, a queue or several, and what decides it.
 
-    It asks on a terminal; elsewhere options, a file or stdin answer, and options win over the
-    file. What nobody answers is assumed, and the answer says so. The fields of the file are the
-    long options with _ for -.
+    It asks on a terminal; elsewhere options, a file or stdin answer, and options win over the file.
+    Missing answers are assumed, and the output says so. The fields of the file are the long options
+    with _ for -.
     """
     context = current_context()
     given = {name: answer for name, answer in answers.items() if answer is not None}
@@ -71,7 +71,7 @@ def advise(
 
 
 def _command() -> Any:
-    """The function with the options of all questions in its signature, where Typer looks."""
+    """Return the function with the options of all questions in its signature, where Typer looks."""
     own = [
         parameter
         for parameter in Signature.from_callable(advise, eval_str=True).parameters.values()
@@ -106,7 +106,7 @@ def _from_elsewhere(context: Context, file: str | None) -> dict[str, Any]:
 
 def _ask(context: Context) -> dict[str, Any]:
     if context.no_input:
-        raise BadInput("nobody can be asked about the workload", hint="mq advise --help")
+        raise BadInput("no terminal to ask about the workload on", hint="mq advise --help")
     say = context.diagnostics
     say.note("Enter takes what stands in brackets, . takes it for all that is left.")
     answers: dict[str, Any] = {}
@@ -122,7 +122,7 @@ def _ask(context: Context) -> dict[str, Any]:
 
 
 def _answer(context: Context, question: Question) -> str:
-    """What the person types, once it can be read; `.` for no more questions."""
+    """Return the person's answer, once it can be read; `.` for no more questions."""
     say = context.diagnostics
     for line in ("", question.text, f"  {question.meaning}"):
         say.relay(line)

@@ -1,4 +1,4 @@
-"""`mq doctor`: what is wrong, or may go wrong, and the commands that mend it."""
+"""`mq doctor`: present and possible problems, and the commands that help."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -46,20 +46,18 @@ def doctor(
         typer.Argument(metavar="[FILE]...", help="Topology files to look at instead; - is stdin."),
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say of each finding why it matters.")
+        bool, typer.Option("--explain", help="Also why each finding matters.")
     ] = False,
-    show_all: Annotated[
-        bool, typer.Option("--all", help="Also what was looked at and is in order.")
-    ] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Also checks that are in order.")] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Don't read the whole file for damage.")
+        bool, typer.Option("--quick", help="No reading of the whole file for damage.")
     ] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 10 at a warning or worse.")
+        bool, typer.Option("--exit-code", help="Exit 10 at a warning or worse.")
     ] = False,
     watch: Watch = None,
 ) -> ExitCode:
-    """Find what is wrong or may go wrong: where, by which numbers, why it matters, what mends it.
+    """Find what is wrong or may go wrong: where, by which numbers, why it matters, what helps.
 
     critical: messages are lost, stuck, or about to go. warning: it goes well until something
     happens. advice: it could be better. With FILE it looks at topologies, before they are applied.

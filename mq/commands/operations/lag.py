@@ -1,4 +1,4 @@
-"""`mq lag`: how far groups and shares are behind."""
+"""`mq lag`: the lag of groups and shares."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -34,7 +34,7 @@ def lag(
         bool,
         typer.Option(
             "--exit-code",
-            help="Exit with 10 if a row is over; without --over, over its group's own objectives.",
+            help="Exit 10 if a row exceeds --over or its objectives.",
         ),
     ] = False,
     watch: Watch = None,
@@ -42,8 +42,8 @@ def lag(
     """Show how far each group and share is behind in each partition.
 
     The lag is the end of the partition minus the committed offset; its age is that of the oldest
-    record not yet read. A share's is the end minus what it has finished (KIP-1226), and `committed`
-    is where its window starts: its first unfinished record.
+    unread record. A share's lag is the end minus its finished records (KIP-1226), and `committed`
+    is the start of its window: its first unfinished record.
     """
     context = current_context()
     limit = None if over is None else _limit(over)
@@ -78,7 +78,7 @@ def _limit(text: str) -> Judge:
 
 
 def _judged(store: "Broker", group: str | None, topic: str | None) -> tuple[list[Lag], bool]:
-    """All rows, and whether one of them is over what its group allows."""
+    """Return all rows, and whether one of them is over what its group allows."""
     rows = store.lag(group, topic)
     objectives = {status.name: status.config for status in store.groups()}
     is_alarm = any(_is_over(row, objectives[row.group]) for row in rows if row.group in objectives)

@@ -59,5 +59,5 @@ def write_lag(output: Output, rows: Sequence[Lag], *, group: bool = True) -> Non
 
 
 def lag_document(row: Lag) -> dict[str, Any]:
-    """One row as JSON."""
+    """Return one row as JSON."""
     return row_document(LAG, row)

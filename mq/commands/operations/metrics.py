@@ -1,4 +1,4 @@
-"""`mq metrics`: the store as OpenMetrics text, for Prometheus and whatever else reads it."""
+"""`mq metrics`: the store as OpenMetrics text, for Prometheus and other readers."""
 
 import os
 import tempfile
@@ -38,14 +38,14 @@ def metrics(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write to FILE, whole or not at all, as for node_exporter's textfile collector.",
+            help="File, replaced at once, as for node_exporter's textfile collector.",
         ),
     ] = None,
 ) -> None:
     """Write depths, lags, ages, stalls and sizes as OpenMetrics text.
 
     Run it from time to time with --to-file in the folder that node_exporter's textfile collector
-    reads, or serve what it writes. With -o the numbers come as rows instead.
+    reads, or serve its output. With -o the numbers come as rows instead.
     """
     context = current_context()
     with context.open_store() as store:
@@ -75,7 +75,7 @@ def _replace(target: Path, text: str) -> None:
     try:
         with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
-        # Whoever collects is somebody else.
+        # The collector may run as another user.
         os.chmod(draft, 0o644)
         os.replace(draft, target)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How stalls are shown: as rows for programs, as a few lines each for people."""
+"""Stalls in listings: as rows for programs, as a few lines each for people."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write_stalls(output: Output, stalls: Sequence[Stall]) -> None:
 
 
 def headline(stall: Stall) -> str:
-    """A stall in one line: since when, where, what blocks how much."""
+    """Return a stall in one line: since when, the place, the blocker, and the number behind it."""
     marks = [counted(stall.deliveries, "delivery")] if stall.deliveries else []
     if stall.key is not None:
         marks.insert(0, f"key={cut(stall.key, _KEY_WIDTH)}")
@@ -76,7 +76,7 @@ def headline(stall: Stall) -> str:
 
 
 def write_explanations(output: Output, answers: Sequence[Explanation]) -> None:
-    """Write what an address is to each reader; people see a paragraph each."""
+    """Write the state of an address for each reader; people see a paragraph each."""
     if output.format is not Format.TABLE:
         output.listing(EXPLANATIONS, answers)
         return

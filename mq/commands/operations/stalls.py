@@ -1,4 +1,4 @@
-"""`mq stalls`: which record or message blocks which, why, since when, and what to do."""
+"""`mq stalls`: the blocking record or message, the cause, since when, and the ways out."""
 
 from typing import Annotated
 
@@ -18,34 +18,34 @@ app = SingleCommand()
 @app.command()
 def stalls(
     over: Annotated[
-        str, typer.Option(metavar="DURATION", help="For how long nothing must have moved.")
+        str, typer.Option(metavar="DURATION", help="Time without movement that counts as a stall.")
     ] = "30s",
     idle_after: Annotated[
         str,
         typer.Option(
             metavar="DURATION",
-            help="How old the oldest record must be that no member of a group reads.",
+            help="Age of the oldest record in a partition without member.",
         ),
     ] = "1h",
     explain: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Say what this record, message or partition blocks, or what blocks it.",
+            help="Record, message or partition: what it blocks, what blocks it.",
         ),
     ] = None,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 10 if anything is stalled.")
+        bool, typer.Option("--exit-code", help="Exit 10 if anything is stalled.")
     ] = False,
     watch: Watch = None,
 ) -> ExitCode:
     """Show what is stuck: the message that blocks others, why, since when, and the way out.
 
     A group is stalled at the record that it can't commit, a FIFO queue at the first message of a
-    message group, a share at the first record of a window that is full. The cause is held (somebody
-    has it and is slow), abandoned (whoever had it is gone), poison (it fails again and again),
-    damaged (it differs from its checksum, and is never handed out) or unassigned (nobody reads it).
-    Lag whose commit moves is no stall.
+    message group, a share at the first record of a window that is full. The cause is held (its
+    holder is slow), abandoned (its holder is gone), poison (it fails again and again), damaged (it
+    differs from its checksum, and is never handed out) or unassigned (no reader reads it). Lag
+    whose commit moves is no stall.
     """
     context = current_context()
     longest = parse_duration(over) / 1000

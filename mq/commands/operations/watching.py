@@ -21,13 +21,13 @@ Watch = Annotated[
     str | None,
     typer.Option(
         metavar="DURATION",
-        help="Show it again every DURATION until interrupted, or until --exit-code has its answer.",
+        help="Repetition until interrupted, or until --exit-code has its answer.",
     ),
 ]
 
 
 def repeat(context: Context, every: str | None, show: Callable[[], ExitCode]) -> ExitCode:
-    """Show once, or every so often while what was shown gives exit code 0.
+    """Show once, or at intervals while the exit code of each showing is 0.
 
     On a terminal each time replaces the one before it; in a pipe a blank line parts tables.
     """

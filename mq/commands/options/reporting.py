@@ -1,4 +1,4 @@
-"""How commands that change something, or show several things, say what they did and found."""
+"""The reports of commands that change something, or show several things."""
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
@@ -10,15 +10,13 @@ from mq.cli.context import Context
 from mq.cli.output import Column, Format
 
 Row = TypeVar("Row")
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show what would happen, and change nothing.")
-]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Preview without a change.")]
 
 
 def report_done(
     context: Context, columns: Sequence[Column[Row]], rows: Sequence[Row], sentence: str
 ) -> None:
-    """Say what was done: the rows where a format was asked for, a sentence on a terminal."""
+    """Report a change: its rows where a format was requested, a sentence on a terminal."""
     if context.format is not None:
         context.output.listing(columns, rows)
     context.diagnostics.success(sentence)
@@ -30,7 +28,7 @@ def report_document(
     sentence: str,
     show: Callable[[], None] | None = None,
 ) -> None:
-    """Like `report_done`, for what is one thing and not rows; `show` writes it for a person."""
+    """Report one thing like `report_done`; `show` writes it for a person."""
     if context.format is Format.TABLE and show:
         show()
     elif context.format is not None:
@@ -39,7 +37,7 @@ def report_document(
 
 
 def write_documents(context: Context, documents: Sequence[Mapping[str, Any]]) -> None:
-    """Write what was asked for by name as JSON: one as an object, several as an array of them."""
+    """Write named things as JSON: one as an object, several as an array of them."""
     if len(documents) == 1 or context.output.format is Format.NDJSON:
         for document in documents:
             context.output.json_line(document)

@@ -1,4 +1,4 @@
-"""What changing settings changes, setting by setting."""
+"""Changes of settings, one by one."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,12 +25,12 @@ CHANGES: Sequence[Column[Change]] = [
 
 
 def changed_settings(old: NamedTuple, new: NamedTuple) -> list[Change]:
-    """The settings in which two configurations of one kind differ, as text."""
+    """Return the settings in which two configurations of one kind differ, as text."""
     before, after = write_settings(old), write_settings(new)
     return [Change(name, text, after[name]) for name, text in before.items() if text != after[name]]
 
 
 def sentence_of(changes: Sequence[Change]) -> str:
-    """Changes for people: `retention 7d -> 3d, max_message 1MiB -> 2MiB`."""
+    """Return changes for people: `retention 7d -> 3d, max_message 1MiB -> 2MiB`."""
     changed = (f"{change.setting} {change.old} -> {change.new}" for change in changes)
     return ", ".join(changed) or "nothing to change"

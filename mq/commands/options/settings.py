@@ -10,9 +10,9 @@ import typer
 from store.model.settings import Setting, read_settings, settings_of, write_setting
 
 Settings = dict[str, Any]
-"""The settings that were given, as the calls that create and alter take them."""
+"""The given settings, as the calls that create and alter take them."""
 IfNotExists = Annotated[
-    bool, typer.Option("--if-not-exists", help="Succeed if it exists with these settings.")
+    bool, typer.Option("--if-not-exists", help="Success if it exists with these settings.")
 ]
 
 
@@ -21,7 +21,7 @@ def with_settings(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command an option for each setting, in the place of its parameter `settings`.
 
-    One that alters keeps what is not given, so its help tells no defaults.
+    A command that alters keeps the others, so its help has no defaults.
     """
     config = type(defaults)
     options = [

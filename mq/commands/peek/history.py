@@ -1,4 +1,4 @@
-"""`mq peek ADDRESS --history`: what happened to one message or record."""
+"""`mq peek ADDRESS --history`: the history of one message or record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from store.model.text import format_time
 if TYPE_CHECKING:
     from store.engine.broker import Broker
 
-# What a delivery has and nobody may have told.
+# Fields of a delivery that may be unknown.
 _UNKNOWN = "unknown"
 
 
@@ -41,7 +41,7 @@ EVENTS: list[Column[Event]] = [
 
 
 def show_history(context: Context, store: Broker, source: Address) -> None:
-    """List what happened to the message or record addressed; raises BadInput, and NotFound."""
+    """List the history of a message or record; raises BadInput, and NotFound."""
     if source.offset is None:
         raise BadInput(
             f"{source} is not one message or record", hint="name it like emails@12 or orders/2@4711"

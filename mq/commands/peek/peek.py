@@ -31,10 +31,10 @@ def peek(
         str,
         typer.Argument(
             metavar="ADDRESS",
-            help="A topic, a partition or a queue; or one record or message.",
+            help="A topic, partition or queue, or one record or message.",
         ),
     ],
-    number: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many.")] = 10,
+    number: Annotated[int, typer.Option("-n", min=1, metavar="N", help="Most records.")] = 10,
     start: Annotated[
         str | None,
         typer.Option(
@@ -52,11 +52,11 @@ def peek(
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="'FIELD OP VALUE'", help="Only these; repeatable (and)."),
+        typer.Option(metavar="'FIELD OP VALUE'", help="Condition; repeatable (and)."),
     ] = None,
     history: Annotated[
         bool,
-        typer.Option("--history", help="What happened to one message or record, first to last."),
+        typer.Option("--history", help="History of one message or record, first to last."),
     ] = False,
 ) -> None:
     """Look at records or messages, the oldest first; nothing is leased, committed or written.
@@ -64,11 +64,11 @@ def peek(
     An address with an offset, as orders/2@4711 or emails@12, is that one alone, and 3 where it is
     not there; --from begins with it and goes on.
 
-    --history tells of one message or record, as in emails@12 --history: the deliveries that failed,
-    who had them, when, and why, and the ways between queues; they are kept for 14 days.
+    --history lists the failed deliveries of one message or record, as in emails@12 --history, with
+    their holders, times and errors, and the moves between queues; they are kept for 14 days.
 
-    A table on a terminal, TSV in a pipe, and a stream of envelopes with -o json or ndjson. What is
-    damaged is marked, without a value; then the exit code is 7.
+    A table on a terminal, TSV in a pipe, and a stream of envelopes with -o json or ndjson. A
+    damaged one is marked, without a value; then the exit code is 7.
     """
     context = current_context()
     source = parse_address(address)

@@ -21,7 +21,7 @@ _PAGE = 500
 def choose_messages(
     store: Broker, source: Address, begin: Position, states: Sequence[str], where: Sequence[str]
 ) -> Iterator[Message]:
-    """Read the message addressed, or those from `begin` on in the order they were sent.
+    """Read the addressed message, or those from `begin` on in the order they were sent.
 
     `states` and `where` choose among them; raises BadInput, and NotFound for an addressed message
     that is not there.
@@ -35,7 +35,7 @@ def choose_messages(
 
 
 def parse_states(texts: Sequence[str]) -> set[str]:
-    """Read states, several of them between commas if so given; without any, all of them."""
+    """Read states, several between commas; all of them without any."""
     states = {state for text in texts for state in text.split(",")}
     if unknown := states - set(STATES):
         raise BadInput(f"{min(unknown)!r} is not a state", hint="states are " + ", ".join(STATES))
@@ -57,7 +57,7 @@ def _messages(store: Broker, source: Address, begin: Position) -> Iterator[Messa
             messages = _from(store, source.name, 0)
             return dropwhile(lambda message: message.came < begin.number, messages)
     raise BadInput(
-        f"{source.name} is a queue: what is in it has no fixed end to count from",
+        f"{source.name} is a queue: its messages have no fixed end to count from",
         hint="--from earliest, a sequence number or a time",
     )
 

@@ -1,4 +1,4 @@
-"""`mq queue alter`: change settings, and say from what to what."""
+"""`mq queue alter`: change settings, and show the changes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def alter(
     settings: Settings,
     dry_run: DryRun = False,
 ) -> None:
-    """Change settings of a queue; what is not given stays, and so do the messages.
+    """Change settings of a queue; the others stay, and so do the messages.
 
-    Messages that are over a changed limit go at once: to the DLQ what was delivered as often as it
-    may be now. Keeping messages for less time than before, or fewer of them, can't be taken back:
+    Messages that are over a changed limit go at once: those that have used up a limit of deliveries
+    to the DLQ. Keeping messages for less time than before, or fewer of them, can't be taken back:
     it is asked about on a terminal and needs --yes off it. Whether a queue is FIFO can't change.
     """
     if not settings:

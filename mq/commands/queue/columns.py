@@ -1,4 +1,4 @@
-"""What is shown of a queue, as a row, as a document and for people."""
+"""A queue in listings: as a row, as a document and for people."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _count_column(name: str) -> Column[QueueStatus]:
 
 
 def type_of(config: QueueConfig) -> str:
-    """The type of a queue, in SQS's words."""
+    """Return the type of a queue, in SQS's words."""
     return "fifo" if config.fifo else "standard"
 
 
@@ -48,12 +48,12 @@ QUEUES: list[Column[QueueStatus]] = [
 
 
 def oldest_text(queue: QueueStatus) -> str:
-    """The age of the oldest message for people."""
+    """Return the age of the oldest message for people."""
     return if_known(queue.oldest_seconds, describe_duration)
 
 
 def queue_document(queue: QueueStatus) -> dict[str, Any]:
-    """A queue as JSON."""
+    """Return a queue as JSON."""
     return {
         "name": queue.name,
         "kind": "queue",
@@ -70,7 +70,7 @@ def queue_document(queue: QueueStatus) -> dict[str, Any]:
 
 
 def config_document(config: QueueConfig | ShareConfig) -> dict[str, Any]:
-    """The settings as a topology file has them: lengths of time as text, the rest as it is."""
+    """Return the settings as a topology file has them: durations as text, the rest as it is."""
     return {
         name: _plain(getattr(config, name), text) for name, text in write_settings(config).items()
     }
@@ -79,7 +79,7 @@ def config_document(config: QueueConfig | ShareConfig) -> dict[str, Any]:
 def _plain(value: Any, text: str) -> Any:
     if isinstance(value, tuple):
         return [format_duration(duration) for duration in value]
-    # Only lengths of time are written otherwise than they are kept.
+    # Only durations are written otherwise than they are kept.
     return value if value is None or isinstance(value, bool) or str(value) == text else text
 
 

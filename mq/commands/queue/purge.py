@@ -25,7 +25,7 @@ def purge(
         list[str], typer.Argument(metavar="NAME…", help="A queue, or a message such as emails@12.")
     ],
     keep_leased: Annotated[
-        bool, typer.Option("--keep-leased", help="Leave what somebody works on at the moment.")
+        bool, typer.Option("--keep-leased", help="All but leased messages.")
     ] = False,
     dry_run: DryRun = False,
 ) -> None:

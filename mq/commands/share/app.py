@@ -26,7 +26,7 @@ app = CommandGroup(
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
 Force = Annotated[
-    bool, typer.Option("--force", help="Take records from who holds them instead of refusing.")
+    bool, typer.Option("--force", help="Taking of leased records instead of a refusal.")
 ]
 
 
@@ -34,14 +34,12 @@ Force = Annotated[
 @with_settings(ShareConfig())
 def create(
     name: Name,
-    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="What it reads.")],
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="Topic that it reads.")],
     *,
     settings: Settings,
     start: Annotated[
         str,
-        typer.Option(
-            "--from", metavar="OFFSET-WORD", help="Where it begins: earliest, latest, 15m, a time."
-        ),
+        typer.Option("--from", metavar="OFFSET-WORD", help="Start: earliest, latest, 15m, a time."),
     ] = "earliest",
     if_not_exists: IfNotExists = False,
 ) -> None:
@@ -78,9 +76,9 @@ def list_shares() -> None:
 def show(names: Names) -> None:
     """Show shares: settings, the window in each partition, and every record in flight.
 
-    Of a record in flight it says who holds it, for how long, how often it was delivered, since when
-    it is in flight and what its last failure told. A window begins at its first unfinished record,
-    which pins it: while it is full nothing new is handed out.
+    A record in flight is listed with its holder, the time left, its deliveries, since when it is in
+    flight and its last error. A window begins at its first unfinished record, which pins it: while
+    it is full nothing new is handed out.
     """
     context = current_context()
     with context.open_store() as store:
@@ -102,9 +100,9 @@ def alter(
     settings: Settings,
     dry_run: DryRun = False,
 ) -> None:
-    """Change settings of a share; what is not given stays, and so does what somebody holds.
+    """Change settings of a share; the others stay, and so do leased records.
 
-    Any other record that was delivered as often as it may be now is finished at once.
+    Any other record that has used up a new limit of deliveries is finished at once.
     """
     if not settings:
         raise BadInput("there is nothing to change", hint=f"mq share alter {name} --lease 1m")
@@ -122,9 +120,9 @@ def alter(
 
 @app.command("delete")
 def delete(names: Names, force: Force = False, dry_run: DryRun = False) -> None:
-    """Delete shares with all they have finished; their topics stay.
+    """Delete shares with their progress; their topics stay.
 
-    Off a terminal it needs --yes. Refused (4) while somebody holds a record, unless --force.
+    Off a terminal it needs --yes. Refused (4) while a record is leased, unless --force.
     """
     context = current_context()
     with context.open_store() as store:
@@ -150,14 +148,14 @@ def reset(
         str, typer.Option(metavar="OFFSET-WORD", help="earliest, latest, last, N, -N or a time.")
     ],
     apply: Annotated[
-        bool, typer.Option("--apply", help="Do it; without, it is only shown.")
+        bool, typer.Option("--apply", help="The change itself, not only a preview.")
     ] = False,
     force: Force = False,
 ) -> None:
     """Show where a share would begin anew, and with --apply have it begin there.
 
-    What it had finished from there on is delivered again, what lies before is not delivered any
-    more. Offsets are clamped to the log. Refused (4) while somebody holds a record, unless --force.
+    Its finished records from there on are delivered again, earlier ones are not delivered any more.
+    Offsets are clamped to the log. Refused (4) while a record is leased, unless --force.
     """
     context = current_context()
     with context.open_store() as store:

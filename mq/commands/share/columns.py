@@ -1,4 +1,4 @@
-"""What is shown of a share: as a row, as a document and for people."""
+"""A share in listings: as a row, as a document and for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from store.model.text import describe_duration, format_time
 
 
 def total(share: ShareStatus, count: str) -> int:
-    """A count of all partitions together."""
+    """Return a count of all partitions together."""
     return sum(getattr(partition, count) for partition in share.partitions)
 
 
@@ -77,7 +77,7 @@ def _clock(time: int | None) -> str:
 
 
 def share_document(share: ShareStatus, in_flight: list[InFlight] | None = None) -> dict[str, Any]:
-    """A share as JSON; with its records in flight if they are given."""
+    """Return a share as JSON; with its records in flight if they are given."""
     document = {
         "name": share.name,
         "kind": "share",
@@ -96,7 +96,7 @@ def share_document(share: ShareStatus, in_flight: list[InFlight] | None = None) 
 
 
 def show_share(context: Context, share: ShareStatus, in_flight: list[InFlight]) -> None:
-    """Write a share for people: what pins each window, and who has what."""
+    """Write a share for people: the pinning record of each window, and the holders."""
     fields = {"share": share.name, "topic": share.topic, "created": format_time(share.created)}
     fields |= {name.replace("_", " "): text for name, text in write_settings(share.config).items()}
     fields["lag"] = f"{total(share, 'lag'):,}"

@@ -41,8 +41,8 @@ def set_setting(
 ) -> None:
     """Change a setting, for every process that opens the store from now on.
 
-    durability full survives a power cut, normal a killed process. max_bytes bounds the file.
-    clock now takes the wall clock as right, and ends what a clock that was set back keeps waiting.
+    durability full survives a power cut, normal a killed process. max_bytes bounds the file. clock
+    now trusts the wall clock, and ends the waits that a clock set back prolongs.
     """
     name = _setting(setting)
     if name == "clock":
@@ -69,7 +69,7 @@ def set_setting(
 def accept() -> None:
     """Take the store as it is: with the log beside it, and without confirmed commits that are gone.
 
-    Nobody is told any more of what is missing. A log that was left under a file that was put in its
+    The warnings about missing commits end. A log that was left under a file that was put in its
     place is used as if it were the file's own.
     """
     context = current_context()

@@ -17,14 +17,14 @@ app = SingleCommand()
 def init(
     path: Annotated[
         str | None,
-        typer.Argument(metavar="PATH", help="A file, or a folder to make .mq/store.db in."),
+        typer.Argument(metavar="PATH", help="A file, or a folder for .mq/store.db."),
     ] = None,
     durability: Annotated[
         Literal["full", "normal"],
-        typer.Option(help="full survives a power cut; normal may lose the latest confirmations."),
+        typer.Option(help="full survives a power cut, normal a killed process."),
     ] = "full",
     if_not_exists: Annotated[
-        bool, typer.Option("--if-not-exists", help="Succeed if it exists with this durability.")
+        bool, typer.Option("--if-not-exists", help="Success if it exists with this durability.")
     ] = False,
 ) -> None:
     """Create a store: here in .mq/store.db, unless a PATH, --store or $MQ_STORE says where."""

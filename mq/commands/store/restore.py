@@ -20,20 +20,18 @@ _COUNTS = ("bytes", "topics", "queues", "records")
 
 @app.command()
 def restore(
-    backup: Annotated[
-        str, typer.Argument(metavar="BACKUP", help="A file that mq backup made, or any store.")
-    ],
+    backup: Annotated[str, typer.Argument(metavar="BACKUP", help="A backup, or any store.")],
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="STORE", help="The store to replace or to make; else as -s."),
+        typer.Option("--to", metavar="STORE", help="Store to replace or to make (that of -s)."),
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Put a copy of a backup in the place of the store, whole or not at all.
 
-    The backup is verified first, and stays as it is. Processes that have the store open are told so
-    by their next call (exit code 7) and write no more. What the store held is gone, so this asks,
-    and off a terminal needs --yes.
+    The backup is verified first, and stays as it is. Processes that have the store open fail with
+    their next call (exit code 7) and write no more. The contents of the store are lost, so this
+    asks, and off a terminal needs --yes.
     """
     from store import Store
 
@@ -80,7 +78,7 @@ def _replaced(target: Path, timeout: float) -> "Contents | None":
     try:
         return Store.contents(target, timeout=timeout) if target.exists() else None
     except StoreUnusable:
-        # What can't be read is what a backup is for; whether it may be replaced is seen later.
+        # A backup is for unreadable stores; whether it may be replaced is checked later.
         return None
 
 

@@ -1,4 +1,4 @@
-"""`mq salvage`: copy what is intact in a damaged store to a new one."""
+"""`mq salvage`: copy the intact part of a damaged store to a new one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -30,8 +30,8 @@ def salvage(
 ) -> None:
     """Copy every intact record, message, lease, offset and setting of a damaged store to a new one.
 
-    What could not be copied is listed by its address, and ends in exit code 7. Ids and offsets stay
-    the same. Records are compared with their checksums. It works where SQLite can't read the file.
+    Losses are listed by their addresses, and end in exit code 7. Ids and offsets stay the same.
+    Records are compared with their checksums. It works where SQLite can't read the file.
     """
     from store import Store
 

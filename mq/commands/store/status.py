@@ -1,4 +1,4 @@
-"""`mq status`: which store is used, and what is in it."""
+"""`mq status`: the store in use, and its contents."""
 
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ app = SingleCommand()
 @app.command()
 def status(
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 10 if anything is stalled.")
+        bool, typer.Option("--exit-code", help="Exit 10 if anything is stalled.")
     ] = False,
     watch: Watch = None,
 ) -> ExitCode:

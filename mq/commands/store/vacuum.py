@@ -10,9 +10,9 @@ app = SingleCommand()
 
 @app.command()
 def vacuum() -> None:
-    """Give space that nothing uses any more back to the file system, in short steps.
+    """Give unused space back to the file system, in short steps.
 
-    What retention keeps no longer is removed first.
+    Records past their retention are removed first.
     """
     context = current_context()
     with (

@@ -29,7 +29,7 @@ def verify() -> None:
     if findings:
         raise Damaged(
             f"{path} has {counted(len(findings), 'problem')}",
-            hint=f"copy what is intact: mq salvage {path} NEW; or put a backup in its place:"
+            hint=f"copy the intact part: mq salvage {path} NEW; or put a backup in its place:"
             " mq restore BACKUP",
         )
     context.diagnostics.success(f"{path}: {counted(records, 'record')}, no problems")
@@ -44,7 +44,7 @@ def _verified(context: Context) -> tuple[list[Finding], int]:
                 findings = store.verify(progress=progress.at)
             return findings, 0 if findings else store.status().records
     except Damaged:
-        # Too damaged to be opened, which is not all that is to be said of it.
+        # Too damaged to be opened: report more than that.
         findings = Store.verify_file(context.store_location().path)
         if not findings:
             raise

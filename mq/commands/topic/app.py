@@ -32,7 +32,7 @@ def create(
         int,
         typer.Option(
             "-p", "--partitions", min=1, max=10_000, metavar="N",
-            help="How many members of a group can work at once; it can only grow.",
+            help="Most members of a group at work; it only grows.",
         ),
     ] = 1,
     *,
@@ -42,7 +42,7 @@ def create(
 ) -> None:  # fmt: skip
     """Create a topic, and the store if there is none.
 
-    Unless told otherwise records are kept for 7d and a record has at most 1MiB.
+    By default records are kept for 7d and a record has at most 1MiB.
     """
     check_name(name, "topic name")
     settings = with_compact(settings, compact)

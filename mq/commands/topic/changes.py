@@ -27,7 +27,7 @@ Compact = Annotated[bool, typer.Option("--compact", help="The same as --cleanup 
 
 
 def with_compact(settings: Settings, compact: bool) -> Settings:
-    """Add what `--compact` says to the settings that were given; raises `BadInput`."""
+    """Add the `--compact` option to the given settings; raises `BadInput`."""
     if not compact:
         return settings
     if settings.get("cleanup", "compact") != "compact":
@@ -47,7 +47,7 @@ def alter(
     compact: Compact = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Change settings of a topic; what is not given stays.
+    """Change settings of a topic; the others stay.
 
     More partitions, and keeping less than before, can't be taken back: they are asked about on a
     terminal and need --yes off it.
@@ -94,7 +94,7 @@ def _moved(store: Broker, topic: str, partitions: int) -> str:
 
 
 def _risks(store: Broker, before: TopicStatus, new: TopicConfig) -> dict[str, str]:
-    """Why a changed setting can't be taken back, by its name; where it can be counted, counted."""
+    """Return why a changed setting can't be taken back, by its name, with counts where possible."""
     risks = topic_settings_that_discard(before.config, new)
     if "retention" in risks:
         removed = counted(_older(store, before, new), "record")
@@ -162,12 +162,12 @@ def trim(
 
 
 def _trim(store: Broker, plan: TrimResult) -> list[TrimResult]:
-    # By its offset, so that no more goes than was shown, whatever was appended since.
+    # By its offset, so that no more goes than was shown, independent of later appends.
     return store.trim(plan.topic, Position("offset", plan.start), plan.partition)
 
 
 def _unread(store: Broker, planned: list[TrimResult]) -> str:
-    """Which groups have not read what would go."""
+    """Return which groups have not read the records that would go."""
     starts = {plan.partition: plan.start for plan in planned}
     unread: dict[str, int] = {}
     for row in store.lag(topic=planned[0].topic):

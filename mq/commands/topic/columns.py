@@ -26,10 +26,10 @@ COMPACTED: list[Column[CompactionResult]] = [
 
 
 def compact(names: Annotated[list[str], typer.Argument(metavar="NAME…")]) -> None:
-    """Remove what newer records of the same key replace, now.
+    """Remove records that newer ones of the same key replace, now.
 
-    Whoever appends to a compacted topic does the same by and by. Offsets and order stay, and the
-    newest value of every key. -o json says how many records and bytes went from each partition.
+    Appends to a compacted topic do the same by and by. Offsets and order stay, and the newest value
+    of every key. -o json says how many records and bytes went from each partition.
     """
     context = current_context()
     with context.open_store() as store:

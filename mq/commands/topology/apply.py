@@ -33,7 +33,7 @@ def apply(files: Files, prune: Prune = False, dry_run: DryRun = False) -> None:
 def apply_sources(
     context: Context, sources: "list[Source]", *, prune: bool = False, dry_run: bool = False
 ) -> None:
-    """Apply topologies, asking about what can't be undone, and say what was done."""
+    """Apply topologies, asking about final steps, and report the changes."""
     if not context.store_location().path.exists():
         _refuse_unusable(sources)
     with context.open_store(create=not dry_run) as store:
@@ -43,7 +43,7 @@ def apply_sources(
             show(context, planned)
             return
         _agree(context, planned, prune)
-        # Who agrees to everything in advance has seen no plan that could be out of date.
+        # A person who agrees to everything in advance has seen no plan that could be out of date.
         expected = None if context.yes else planned
         with context.diagnostics.progress("apply") as progress:
             done = store.apply(sources, prune=prune, expected=expected, progress=progress.at)
@@ -51,7 +51,7 @@ def apply_sources(
 
 
 def _refuse_unusable(sources: "list[Source]") -> None:
-    # Else a file that can't be applied would leave an empty store behind.
+    # Otherwise a file that can't be applied would leave an empty store behind.
     problems = validate(sources)
     if any(problem.severity == "error" for problem in problems):
         raise InvalidTopology(problems)
@@ -72,7 +72,7 @@ def _agree(context: Context, planned: "Plan", prune: bool) -> None:
 
 
 def _severe(risky: "Sequence[Step]") -> str | None:
-    """What is to be typed before messages or records are deleted: the topology's name."""
+    """Return the word to type before messages or records are deleted: the topology's name."""
     for step in risky:
         content = step.facts.get("messages", 0) + step.facts.get("records", 0)
         if step.action == "delete" and content:

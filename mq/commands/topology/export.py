@@ -28,7 +28,7 @@ def export() -> None:
 
 
 def _json_by_line(document: Mapping[str, Any]) -> str:
-    """The document with a line for each thing, so that one of any length is read again."""
+    """Return the document with a line for each thing, so that one of any length is read again."""
     sections = (f"{to_json(name)}:{_section(content)}" for name, content in document.items())
     return "{" + ",\n".join(sections) + "}"
 

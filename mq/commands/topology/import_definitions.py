@@ -18,21 +18,19 @@ app = SingleCommand()
 
 @app.command("import")
 def import_definitions(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A definitions file; - reads standard input.")
-    ],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A definitions file; - is stdin.")],
     vhost: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Which virtual host, where the file has several."),
+        typer.Option(metavar="NAME", help="Virtual host, where the file has several."),
     ] = None,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Apply the topology instead of writing it.")
+        bool, typer.Option("--apply", help="The topology applied instead of written.")
     ] = False,
 ) -> None:
     """Turn a definitions file of RabbitMQ into a topology: YAML on stdout, or JSON with -o json.
 
-    Queues, streams (as topics), exchanges, bindings and policies carry over. What does not is told
-    on stderr, line by line, and why. Messages are not in such a file.
+    Queues, streams (as topics), exchanges, bindings and policies carry over. The rest is listed on
+    stderr, line by line, with the reasons. Messages are not in such a file.
     """
     context = current_context()
     source = read_source(file, LARGEST)

@@ -1,4 +1,4 @@
-"""`mq plan`: what applying topology files would do."""
+"""`mq plan`: the changes that applying topology files would make."""
 
 from typing import Annotated
 
@@ -18,13 +18,13 @@ def plan(
     files: Files,
     prune: Prune = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="End with 10 when there is something to do.")
+        bool, typer.Option("--exit-code", help="Exit 10 when there is something to do.")
     ] = False,
 ) -> int:
     """Show what `mq apply` would do: + create, ~ change (old → new), - delete.
 
-    What the files leave out of a thing means its default; what they leave out altogether stays,
-    unless --prune. An ! marks what can't be undone or breaks an order that was promised, and why.
+    An omitted setting has its default; an omitted thing stays, unless --prune. An ! marks steps
+    that can't be undone or break a promised order, and why.
     """
     context = current_context()
     sources = read_sources(files)

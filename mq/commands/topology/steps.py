@@ -1,4 +1,4 @@
-"""How the steps of a plan are shown: for people a line each, for programs all fields."""
+"""The steps of a plan in listings: a line each for people, all fields for programs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ STEPS: list[Column[Step]] = [
 
 
 def line(step: Step) -> str:
-    """One step for people: `~ change queue emails: lease 30s → 45s`; behind `!` why it is risky."""
+    """Return one step for people: `~ change queue emails: lease 30s → 45s`; behind `!` why it is
+    risky.
+    """
     told = f"{_SYMBOLS[step.action]} {step.action} {step.kind} {step.name}"
     if sentence := _sentence(step):
         told += f": {sentence}"
@@ -38,7 +40,7 @@ def line(step: Step) -> str:
 
 def _sentence(step: Step) -> str:
     if step.kind == "binding":
-        # Its name says everything.
+        # Its name is all of it.
         return ""
     return ", ".join(map(_change, step.changes))
 
@@ -63,7 +65,7 @@ def show(context: Context, plan: Plan) -> None:
 
 
 def warn(context: Context, plan: Plan) -> None:
-    """Tell what may turn out to be a mistake, and what passes from one topology to another."""
+    """Warn of possible mistakes, and of things that pass from one topology to another."""
     for problem in plan.warnings:
         context.diagnostics.problem(str(problem))
     if plan.taken_over:
@@ -73,7 +75,7 @@ def warn(context: Context, plan: Plan) -> None:
 
 
 def summary(plan: Plan, *, done: bool) -> str:
-    """A plan in a sentence: `2 to create, 1 to change`."""
+    """Return a plan in a sentence: `2 to create, 1 to change`."""
     counts = []
     for action in _SYMBOLS:
         number = sum(step.action == action for step in plan.steps)

@@ -21,9 +21,9 @@ PROBLEMS: list[Column[Problem]] = [
 
 @app.command()
 def validate(files: Files) -> None:
-    """Check topology files, all together, and show everything that is wrong; exit code 2 if so.
+    """Check topology files, all together, and show every problem; exit code 2 if there is one.
 
-    No store is needed: whatever is referred to must be declared in one of the files.
+    No store is needed: every reference must be declared in one of the files.
     """
     context = current_context()
     problems = validate_sources(read_sources(files))

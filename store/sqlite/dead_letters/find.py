@@ -18,7 +18,7 @@ from store.sqlite.queues.catalog import Queue
 
 
 def dead_letter_queue(tx: Snapshot, name: str) -> Queue:
-    """The queue itself if others dead-letter into it or it holds dead letters, else its DLQ.
+    """Return the queue itself if others dead-letter into it or it holds dead letters, else its DLQ.
 
     A share stands for its DLQ.
     """
@@ -43,7 +43,9 @@ def dead_letter_queue(tx: Snapshot, name: str) -> Queue:
 
 
 def to_redrive(tx: Snapshot, name: str) -> Queue:
-    """The queue to redrive from; raises `BadInput` where no dead letters are or can come (SQS)."""
+    """Return the queue to redrive from; raises `BadInput` where no dead letters are or can come
+    (SQS).
+    """
     queue = dead_letter_queue(tx, name)
     (is_possible,) = tx.row(  # type: ignore[misc]
         "select exists (select 1 from mq_readers where dead_letter_to = :name"
@@ -52,14 +54,14 @@ def to_redrive(tx: Snapshot, name: str) -> Queue:
     )
     if not is_possible and not counts.dead_letters(tx, queue):
         raise BadInput(
-            f"{queue.name} is nobody's DLQ and holds no dead letters",
+            f"{queue.name} is no queue's DLQ and holds no dead letters",
             hint=Hint("{} shows where there are some", model.looks.ShowDeadLetters()),
         )
     return queue
 
 
 def queues_with_letters(tx: Snapshot) -> list[DeadLetterQueue]:
-    """The queues that are somebody's DLQ or hold dead letters, by name."""
+    """Return the queues that are somebody's DLQ or hold dead letters, by name."""
     sources: dict[str, list[str]] = {}
     for name, target in tx.rows(
         "select name, dead_letter_to from mq_readers where dead_letter_to not null order by name"
@@ -88,7 +90,7 @@ def _first_death(tx: Snapshot, queue: Queue) -> int | None:
 
 
 def free(tx: Snapshot, queue: Queue, sequences: Collection[int]) -> list[tuple[Stored, Origin]]:
-    """Those of the messages that are dead letters, and in nobody's hands, oldest first."""
+    """Return those of the messages that are dead letters, and in nobody's hands, oldest first."""
     found = view.find_messages(tx, queue, sequences)
     moved = origins.moved(tx, [one.record for one in found if one.has_origin])
     return [
