@@ -31,6 +31,7 @@ from textual.pilot import Pilot  # noqa: E402
 
 from store import Consumer, Diagnosis, NewRecord, Overview, Store  # noqa: E402
 from store.model.clock import ManualClock  # noqa: E402
+from store.model.maintenance import StoreStatus  # noqa: E402
 from store.sqlite.leases.receipts import TOKEN_BITS  # noqa: E402
 from store.topology.reading import Source  # noqa: E402
 from tui.app import Dashboard  # noqa: E402
@@ -218,7 +219,8 @@ def _steady(stack: ExitStack, store: Store) -> None:
 
     def shown(*arguments: Any, **named: Any) -> Overview:
         seen = snapshot(*arguments, **named)
-        status = seen.status._replace(path="/srv/shop/shop.db", wal_bytes=4 << 20)
+        assert isinstance(seen.status, StoreStatus)
+        status = replace(seen.status, location="/srv/shop/shop.db", wal_bytes=4 << 20)
         stalls = tuple(replace(s, holder_pid=s.holder_pid and 8812) for s in seen.stalls)
         return replace(seen, status=status, stalls=stalls)
 

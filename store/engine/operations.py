@@ -8,7 +8,7 @@ from store.model.actions import Action, Result_co
 from store.model.addresses import Address, Kind
 from store.model.clock import IDLE_AFTER, OVER
 from store.model.diagnoses import Diagnosis
-from store.model.maintenance import StoreStatus
+from store.model.maintenance import PlaceStatus
 from store.model.metrics import Family
 from store.model.stalls import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
 
@@ -19,8 +19,8 @@ class Operations(Protocol):
     def now(self) -> int:
         """Return store time in milliseconds: the time of deadlines and of a `Member`."""
 
-    def status(self) -> StoreStatus:
-        """Return the contents of the store in counts, and its size."""
+    def status(self) -> PlaceStatus:
+        """Return the engine, and the contents in counts; of a file its size as well."""
 
     def snapshot(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> Overview:
         """Return the dashboard's data: the store, its stalls, and all holders of messages."""

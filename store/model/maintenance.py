@@ -1,6 +1,7 @@
 """The values of maintenance: the state of a store, removals and findings. All are frozen."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 from store.model.settings import DURABILITIES, size, word
@@ -41,10 +42,37 @@ class StoreConfig(NamedTuple):
     ] = None
 
 
-class StoreStatus(NamedTuple):
-    """The store as a whole; sizes in bytes. `wal_bytes` is the size of the write-ahead log."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceStatus:
+    """A place as a whole: the engine behind it, and how much is in it; `None` is unknown.
 
-    path: str
+    `location` is the place as a person names it, without any secret; `version` is the engine's.
+    """
+
+    location: str
+    engine: str
+    version: str
+    topics: int | None
+    queues: int | None
+    shares: int | None
+    groups: int | None
+    exchanges: int | None
+    records: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreStatus(PlaceStatus):
+    """A store in a file, of which every count is known.
+
+    Sizes are in bytes; `wal_bytes` is the size of the write-ahead log.
+    """
+
+    topics: int
+    queues: int
+    shares: int
+    groups: int
+    exchanges: int
+    records: int
     schema: int
     durability: str
     max_bytes: int | None
@@ -52,17 +80,20 @@ class StoreStatus(NamedTuple):
     bytes: int
     free_bytes: int
     wal_bytes: int
-    topics: int
-    queues: int
-    shares: int
-    groups: int
-    exchanges: int
-    records: int
-    sqlite_version: str
+
+    @property
+    def path(self) -> str:
+        """The path of the file."""
+        return self.location
+
+    @property
+    def sqlite_version(self) -> str:
+        """The version of SQLite."""
+        return self.version
 
     @property
     def config(self) -> StoreConfig:
-        """The store's settings."""
+        """Its settings."""
         return StoreConfig(self.durability, self.max_bytes)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from store.model.action_texts import as_command
 from store.model.actions import Action, Look
 from store.model.groups import Lag
-from store.model.maintenance import StoreStatus
+from store.model.maintenance import PlaceStatus
 from store.model.queues import QueueStatus
 from store.model.shares import ShareStatus
 from store.model.topics import TopicStatus
@@ -128,7 +128,7 @@ class Overview:
     """
 
     taken: int
-    status: StoreStatus
+    status: PlaceStatus
     in_rate: float
     out_rate: float
     dead_letters: int

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from mq.cli.context import StoreLocation
 from mq.cli.output import Column
 from mq.commands.operations.lag_columns import LAG, lag_document
 from mq.commands.queue.columns import QUEUES, queue_document
+from mq.commands.store.status import status_document, status_fields
+from store import Overview
 from store.model.groups import Lag
+from store.model.maintenance import PlaceStatus
 from store.model.messages import QueueConfig
 from store.model.metrics import Family
 from store.model.queues import QueueStatus
+from tui.widgets.bands import header_line
 from tui.widgets.figures import known_cell
 from tui.widgets.spans import plain
 
 BEHIND = Lag("g", "t", 0, None, 0, 9, 9, None, None, None, None, "unassigned")
 QUEUE = QueueStatus("q", QueueConfig(), 0, 3, None, None, 0, None, None, 0, 0, 0)
+ELSEWHERE = PlaceStatus(
+    location="rabbitmq://host/shop", engine="rabbitmq", version="4.1.0", topics=0, queues=2,
+    shares=None, groups=None, exchanges=1, records=None,
+)  # fmt: skip
+FLAG = StoreLocation(Path("rabbitmq://host/shop"), "--store")
 
 
 def shown(columns: list[Column[QueueStatus]] | list[Column[Lag]], row: object) -> dict[str, str]:
@@ -50,3 +62,20 @@ def test_the_dashboard_has_a_dash_and_a_metric_no_sample() -> None:
     family.add(QUEUE.bytes)
     assert (plain(known_cell(QUEUE.leased)), plain(known_cell(0))) == ("-", "0")
     assert family.samples == []
+
+
+def test_a_place_on_a_server_has_its_engine_and_dashes_where_a_file_has_sizes() -> None:
+    overview = Overview(0, ELSEWHERE, 0.0, 0.0, 0, 0, (), ())
+    document, fields = status_document(overview, FLAG), status_fields(overview, FLAG)
+    assert fields["engine"] == "rabbitmq 4.1.0"
+    assert (fields["queues"], fields["groups"]) == ("2", "-")
+    assert (document["queues"], document["groups"]) == (2, None)
+    assert "size limit" not in fields
+    assert "wal_bytes" not in document
+
+
+def test_the_header_of_the_dashboard_leaves_out_the_log_that_a_server_has_not() -> None:
+    overview = Overview(0, ELSEWHERE, 0.0, 0.0, 0, 0, (), ())
+    header = plain(header_line(overview, 120, is_paused=False, read_only=False))
+    assert "WAL" not in header
+    assert "2 queues" in header

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from store import Overview, Stall
+from store.model.maintenance import StoreStatus
 from store.model.text import counted, describe_duration, describe_size, printable_bytes
 from tui.keys import Key
 from tui.widgets.figures import clock_text, short_count, short_rate
@@ -35,11 +36,12 @@ def header_line(
         line(toned("in ", Tone.DIM), toned(f"{short_rate(overview.in_rate)}/s", Tone.STRONG),
              toned(" out ", Tone.DIM), toned(f"{short_rate(overview.out_rate)}/s", Tone.STRONG)),
         counts,
-        line(toned("WAL ", Tone.DIM), describe_size(status.wal_bytes)),
     ]  # fmt: skip
+    if isinstance(status, StoreStatus):
+        figures.append(line(toned("WAL ", Tone.DIM), describe_size(status.wal_bytes)))
     left = toned(" mq ", Tone.TITLE)
     room = width - width_of(right) - 1
-    name = Path(status.path)
+    name = Path(status.location)
     names = [name.name, *([f"{name.parent.name}/{name.name}"] if name.parent.name else [])]
     parts = [toned(names[0], Tone.STRONG)]
     for part in figures:
@@ -52,7 +54,7 @@ def header_line(
     return line(fit(line(left, joined(parts, "  ")), room), " ", right)
 
 
-def _things(overview: Overview) -> list[tuple[int, str]]:
+def _things(overview: Overview) -> list[tuple[int | None, str]]:
     status = overview.status
     return [
         (status.topics, "topic"), (status.queues, "queue"), (status.shares, "share"),

@@ -9,8 +9,11 @@ from mq.cli.diagnostics import ExitCode
 from mq.commands import SingleCommand
 from mq.commands.operations.stall_columns import headline
 from mq.commands.operations.watching import Watch, repeat
+from store.model.maintenance import PlaceStatus, StoreStatus
 from store.model.stalls import Overview
-from store.model.text import describe_size, format_size, format_time
+from store.model.text import describe_count, describe_size, format_size, format_time, if_known
+
+THINGS = ("topics", "queues", "shares", "exchanges", "groups", "records")
 
 app = SingleCommand()
 
@@ -28,15 +31,35 @@ def status(
 
     def show() -> ExitCode:
         found = store.snapshot()
-        context.output.document(_document(found, location), _fields(found, location))
+        context.output.document(status_document(found, location), status_fields(found, location))
         return ExitCode.CONDITION_TRUE if found.stalls and exit_code else ExitCode.OK
 
     with context.open_store() as store:
         return repeat(context, watch, show)
 
 
-def _document(overview: Overview, location: StoreLocation) -> dict[str, Any]:
+def status_document(overview: Overview, location: StoreLocation) -> dict[str, Any]:
+    """Return what `mq status` shows as JSON; sizes are those of a file."""
     status = overview.status
+    return {
+        **_place_document(status, location),
+        **{thing: getattr(status, thing) for thing in THINGS},
+        "in_per_second": round(overview.in_rate, 3),
+        "out_per_second": round(overview.out_rate, 3),
+        "dead_letters": overview.dead_letters,
+        "stalls": overview.stall_count,
+        "worst_stall": overview.stalls[0].blocker if overview.stalls else None,
+    }
+
+
+def _place_document(status: PlaceStatus, location: StoreLocation) -> dict[str, Any]:
+    if not isinstance(status, StoreStatus):
+        return {
+            "location": status.location,
+            "reason": location.reason,
+            "engine": status.engine,
+            "version": status.version,
+        }
     return {
         "path": status.path,
         "reason": location.reason,
@@ -48,36 +71,32 @@ def _document(overview: Overview, location: StoreLocation) -> dict[str, Any]:
         "bytes": status.bytes,
         "free_bytes": status.free_bytes,
         "wal_bytes": status.wal_bytes,
-        "topics": status.topics,
-        "queues": status.queues,
-        "shares": status.shares,
-        "exchanges": status.exchanges,
-        "groups": status.groups,
-        "records": status.records,
-        "in_per_second": round(overview.in_rate, 3),
-        "out_per_second": round(overview.out_rate, 3),
-        "dead_letters": overview.dead_letters,
-        "stalls": overview.stall_count,
-        "worst_stall": overview.stalls[0].blocker if overview.stalls else None,
     }
 
 
-def _fields(overview: Overview, location: StoreLocation) -> dict[str, str]:
+def status_fields(overview: Overview, location: StoreLocation) -> dict[str, str]:
+    """Return what `mq status` shows to people."""
     status = overview.status
-    limit = "none" if status.max_bytes is None else format_size(status.max_bytes)
-    things = ("topics", "queues", "shares", "exchanges", "groups", "records")
     return {
-        "store": f"{status.path} ({location.reason})",
+        "store": f"{status.location} ({location.reason})",
+        **_place_fields(status),
+        **{thing: if_known(getattr(status, thing), describe_count) for thing in THINGS},
+        "moving": f"{overview.in_rate:,.1f}/s in, {overview.out_rate:,.1f}/s out",
+        "dead letters": f"{overview.dead_letters:,}",
+        "stalls": _stalls(overview),
+    }
+
+
+def _place_fields(status: PlaceStatus) -> dict[str, str]:
+    if not isinstance(status, StoreStatus):
+        return {"engine": f"{status.engine} {status.version}"}
+    return {
         "created": format_time(status.created),
         "schema": f"{status.schema}, SQLite {status.sqlite_version}",
         "durability": status.durability,
         "size": f"{describe_size(status.bytes)}, {describe_size(status.free_bytes)} of it unused",
         "write-ahead log": describe_size(status.wal_bytes),
-        "size limit": limit,
-        **{thing: f"{getattr(status, thing):,}" for thing in things},
-        "moving": f"{overview.in_rate:,.1f}/s in, {overview.out_rate:,.1f}/s out",
-        "dead letters": f"{overview.dead_letters:,}",
-        "stalls": _stalls(overview),
+        "size limit": "none" if status.max_bytes is None else format_size(status.max_bytes),
     }
 
 

@@ -22,7 +22,9 @@ def status(tx: Snapshot) -> StoreStatus:
     pages, free = tx.value("pragma page_count"), tx.value("pragma freelist_count")
     kinds: dict[str, int] = dict(tx.rows("select kind, count(*) from mq_channels group by kind"))
     return StoreStatus(
-        path=str(database.path),
+        location=str(database.path),
+        engine="sqlite",
+        version=sqlite3.sqlite_version,
         schema=tx.value("pragma user_version"),
         durability=durability,
         max_bytes=most,
@@ -38,7 +40,6 @@ def status(tx: Snapshot) -> StoreStatus:
         records=tx.value(
             "select ifnull(sum(records), 0) from mq_partitions where channel not null"
         ),
-        sqlite_version=sqlite3.sqlite_version,
     )
 
 
