@@ -43,15 +43,20 @@ class NewMessage(NamedTuple):
 
 
 class MessageId(NamedTuple):
-    """The result of a send; a `duplicate` has the id and sequence of the first send."""
+    """The result of a send; a `duplicate` has the id and sequence of the first send.
+
+    `sequence` is `None` where an engine does not number messages; a file does.
+    """
 
     queue: str
     id: str
-    sequence: int
+    sequence: int | None
     duplicate: bool = False
 
     def __str__(self) -> str:
-        return f"{self.queue}@{self.sequence}"
+        return (
+            f"{self.queue} {self.id}" if self.sequence is None else f"{self.queue}@{self.sequence}"
+        )
 
     @classmethod
     def run(cls, queue: str, ids: Iterable[str], sequences: Iterable[int]) -> "list[MessageId]":

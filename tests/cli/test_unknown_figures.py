@@ -9,7 +9,8 @@ from mq.cli.output import Column
 from mq.commands.operations.lag_columns import LAG, lag_document
 from mq.commands.queue.columns import QUEUES, queue_document
 from mq.commands.store.status import status_document, status_fields
-from store import Overview
+from mq.write.destinations import id_document
+from store import MessageId, Overview
 from store.model.groups import Lag
 from store.model.maintenance import PlaceStatus
 from store.model.messages import QueueConfig
@@ -79,3 +80,8 @@ def test_the_header_of_the_dashboard_leaves_out_the_log_that_a_server_has_not() 
     header = plain(header_line(overview, 120, is_paused=False, read_only=False))
     assert "WAL" not in header
     assert "2 queues" in header
+
+
+def test_a_message_without_a_sequence_is_named_by_its_id() -> None:
+    sent = MessageId("q", "5b2e", None)
+    assert (str(sent), id_document(sent)["sequence"]) == ("q 5b2e", None)

@@ -169,9 +169,10 @@ class TestRestore:
     def test_one_bad_letter_keeps_all_of_them_out(self, post: Store) -> None:
         before = post.dead_letters("graves")
         post.purge_queue("graves")
-        alive = post.send("emails", b"alive")
+        post.send("emails", b"alive")
+        (alive,) = post.messages("emails")
         with pytest.raises(BadRecord) as error:
-            post.restore_dead_letters("graves", [*before, post.message("emails", alive.sequence)])
+            post.restore_dead_letters("graves", [*before, alive])
         assert error.value.index == 5
         assert sequences(post) == []
 

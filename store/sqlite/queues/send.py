@@ -237,7 +237,8 @@ class _Deduplication:
         for (scope, dedup_id), index in self._in_batch.items():
             answer = answers[index]
             assert answer is not None
-            self._write(scope, dedup_id, answer, self._tx.now + window)
+            assert answer.sequence is not None
+            self._write(scope, dedup_id, answer.id, answer.sequence, self._tx.now + window)
         for index, first in self._repeats.items():
             original = answers[first]
             assert original is not None
@@ -273,7 +274,7 @@ class _Deduplication:
         sequence = row[0] & OFFSET_MASK
         return MessageId(self._queue.name, leases.origins.format_id(row[1]), sequence, True)
 
-    def _write(self, scope: str, dedup_id: str, answer: MessageId, until: int) -> None:
+    def _write(self, scope: str, dedup_id: str, message_id: str, sequence: int, until: int) -> None:
         import uuid
 
         self._tx.execute(
@@ -283,8 +284,8 @@ class _Deduplication:
                 "channel": self._queue.id,
                 "scope": scope,
                 "id": dedup_id,
-                "record": self._queue.first_lane.base + answer.sequence,
-                "message_id": uuid.UUID(answer.id).bytes,
+                "record": self._queue.first_lane.base + sequence,
+                "message_id": uuid.UUID(message_id).bytes,
                 "until": until,
             },
         )
