@@ -1,4 +1,7 @@
-"""Each table has one writer, or a few in one room: `Writes …` in the `__init__` of the room."""
+"""Each table has one writer, or a few in one room: `Writes …` in the `__init__` of the room.
+
+How its rows lie in the file stands in `layout`.
+"""
 
 import ast
 import re
@@ -14,6 +17,18 @@ EXCEPTIONS = ("file.migrations", "damage.")
 # They run for others what names a table when they are called, as `CALLS` shows.
 HELPERS = {"file.settings", "file.transactions"}
 CALLS = {"insert", "update", "insert_row", "insert_columns", "delete_rows"}
+# They run for each message of a batch, where a call costs as much as what it would do.
+SHIFT = {
+    "leases.messages",
+    "leases.receive",
+    "leases.rows",
+    "leases.settle",
+    "log.append",
+    "log.topics",
+    "queues.enqueue",
+    "queues.send",
+}
+PHYSICS = re.compile(r"(?:<<|>>) ?40\b|109951162777[56]|length\((?:\w+\.)?headers\)|- :records\)")
 STATEMENT = re.compile(
     r"\b(?:insert(?:\s+or\s+\w+)?\s+into|replace\s+into|update(?:\s+or\s+\w+)?|delete\s+from)\s+"
     r"(mq_\w+|\{\w+(?:\.\w+)*\})",
@@ -39,6 +54,15 @@ def test_each_table_of_the_schema_has_a_writer() -> None:
     schema = (ENGINE / "file" / "schema.sql").read_text(encoding="utf-8")
 
     assert set(re.findall(r"create table (mq_\w+)", schema)) == set(declared())
+
+
+def test_how_rows_lie_in_the_file_is_written_in_one_place() -> None:
+    layout = {"layout", "file.migrations"}
+    sources = {module_of(path): path.read_text(encoding="utf-8") for path in python_files("store")}
+    engine = {module: text for module, text in sources.items() if not module.startswith("store/")}
+
+    assert {module for module, text in engine.items() if PHYSICS.search(text)} == layout
+    assert {module for module, text in engine.items() if "OFFSET_" in text} == SHIFT | {"layout"}
 
 
 def test_what_writes_is_recognised() -> None:

@@ -1,10 +1,11 @@
-"""The global options, and the store that they lead to."""
+"""The global options of a run, the store that they lead to, and standard input."""
 
 import os
+import sys
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from mq.cli.diagnostics import Diagnostics
 from mq.cli.output import Format, Output
@@ -113,8 +114,6 @@ class Context:
         """
         if self.yes:
             return
-        from mq.cli.standard_input import is_typed
-
         if self.no_input or not (is_typed() and self.diagnostics.is_terminal):
             raise BadInput(
                 f"no terminal to ask on: {question}",
@@ -202,3 +201,21 @@ def _user_store() -> Path:
 
 def _terminal_has_colour() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def is_typed() -> bool:
+    """Return whether a person types standard input."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def standard_input() -> BinaryIO:
+    """Return the stream of standard input; raises BadInput where it was closed."""
+    require_open()
+    return sys.stdin.buffer
+
+
+def require_open() -> None:
+    """Raise BadInput where standard input was closed: SQLite may have another file there."""
+    # Python has None for it then, and descriptor 0 goes to the next file that is opened.
+    if sys.stdin is None:
+        raise BadInput("stdin is closed", hint="name a file, or let it come from one: < FILE")

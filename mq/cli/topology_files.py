@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mq.cli.standard_input import standard_input
+from mq.cli.context import standard_input
 from store.model.errors import BadInput
 from store.topology.documents import LARGEST
 from store.topology.reading import STANDARD_INPUT, Source

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mq.cli.context import current_context
-from mq.cli.standard_input import is_typed
+from mq.cli.context import current_context, is_typed
 from mq.commands import SingleCommand
 from store.model.errors import BadInput
 from store.model.text import parse_duration

@@ -6,11 +6,10 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mq.cli.context import Context
+from mq.cli.context import Context, is_typed
 from mq.cli.diagnostics import Progress
 from mq.cli.interrupts import Interrupts
 from mq.cli.output import Format, to_json
-from mq.cli.standard_input import is_typed
 from mq.text.framing import Framing, InputForm
 from mq.write.destinations import Id
 from mq.write.inputs import (

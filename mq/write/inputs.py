@@ -7,7 +7,7 @@ from io import BytesIO, UnsupportedOperation
 from select import select
 from typing import TYPE_CHECKING, NamedTuple
 
-from mq.cli.standard_input import require_open
+from mq.cli.context import require_open
 from mq.text.framing import Framing, InputForm, read_records
 from store.model.errors import BadInput
 from store.model.topics import Headers, NewRecord

@@ -4,11 +4,6 @@ from typing import Literal, NamedTuple
 
 from store.model.errors import BadInput
 
-OFFSET_BITS = 40
-"""Bits of the offset in a record's id, below its partition, and in a lease's, below its slot; SQL
-writes 40.
-"""
-OFFSET_MASK = (1 << OFFSET_BITS) - 1
 LONGEST_NAME = 249
 EXCHANGE_PREFIX = "exchange:"
 """The prefix of an exchange where it is a destination."""

@@ -12,8 +12,7 @@ from typing import Annotated
 
 import typer
 
-from mq.cli.context import Context, current_context
-from mq.cli.standard_input import is_typed
+from mq.cli.context import Context, current_context, is_typed
 from mq.commands.options.reporting import report_document
 from mq.write.inputs import opened
 from store.model.addresses import parse_address

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from mq.cli.standard_input import standard_input
+from mq.cli.context import standard_input
 from store.model.addresses import parse_address
 from store.model.errors import BadInput, Exists, MqError, NotFound
 from store.model.text import without_mark

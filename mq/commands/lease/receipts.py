@@ -32,7 +32,7 @@ def read_receipts(words: Sequence[str]) -> list[str]:
 
 
 def _on_stdin() -> Iterator[str]:
-    from mq.cli.standard_input import standard_input
+    from mq.cli.context import standard_input
 
     for number, line in enumerate(map(without_mark, standard_input()), 1):
         if line.strip():

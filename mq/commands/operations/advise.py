@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mq.cli.context import Context, current_context
+from mq.cli.context import Context, current_context, is_typed
 from mq.cli.output import Format
-from mq.cli.standard_input import is_typed
 from mq.commands import SingleCommand
 from mq.text.advice import advice_document, advice_lines
 from mq.text.strict_json import parse_json

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from store.sqlite import layout
 from store.sqlite.damage.cells import Text
 from store.sqlite.damage.rescue import Rescue
 
@@ -195,8 +196,9 @@ class Inference:
                 row = {"id": id, "reader": reader, "partition": partition, "cursor": 0}
                 self._insert("mq_slots", row, _MADE)
         for id, reader, record in self._rows(
-            "select distinct id >> 40, reader, record >> 40 from mq_leases"
-            " where id >> 40 not in (select id from mq_slots)"
+            f"select distinct {layout.owner_of('id')}, reader, {layout.owner_of('record')}"
+            " from mq_leases"
+            f" where {layout.owner_of('id')} not in (select id from mq_slots)"
         ):
             if kinds.get(reader) in ("queue", "share"):
                 row = {"id": id, "reader": reader, "partition": record, "cursor": 0}

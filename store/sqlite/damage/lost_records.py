@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from store.model.addresses import OFFSET_BITS, OFFSET_MASK
 from store.model.maintenance import Lost
+from store.sqlite import layout
 from store.sqlite.damage.rescue import Rescue
 from store.sqlite.damage.row_places import RowPlaces
 from store.sqlite.damage.trees import Span
@@ -31,7 +31,11 @@ class _Partition(NamedTuple):
 
     @property
     def base(self) -> int:
-        return self.id << OFFSET_BITS
+        return layout.record_id(self.id, 0)
+
+    @property
+    def beyond(self) -> int:
+        return layout.record_id(self.id + 1, 0)
 
 
 class LostRecords:
@@ -53,8 +57,8 @@ class LostRecords:
     def homeless(self) -> list[int]:
         """The ids of partitions that records belong to and that are not there."""
         rows = self._rows(
-            f"select distinct id >> {OFFSET_BITS} from mq_records"
-            f" where id >> {OFFSET_BITS} not in (select id from mq_partitions)"
+            f"select distinct {layout.owner_of('id')} from mq_records"
+            f" where {layout.owner_of('id')} not in (select id from mq_partitions)"
         )
         return [id for (id,) in rows]
 
@@ -121,7 +125,7 @@ class LostRecords:
     def _gaps(self, partition: _Partition, name: str, kind: str) -> Iterator[Lost]:
         first, count = self._rows(
             "select min(id), count(*) from mq_records where id >= ? and id < ?",
-            (partition.base, partition.base + OFFSET_MASK + 1),
+            (partition.base, partition.beyond),
         )[0]
         if count == partition.records:
             # What is not there was not there before, as after another salvage.
@@ -131,7 +135,7 @@ class LostRecords:
             partition = partition._replace(start=first - partition.base)
         ids = self._connection.execute(
             "select id from mq_records where id >= ? and id < ? order by id",
-            (partition.base + partition.start, partition.base + OFFSET_MASK + 1),
+            (partition.base + partition.start, partition.beyond),
         )
         before = partition.base + partition.start - 1
         for (id,) in ids:
@@ -157,7 +161,7 @@ class LostRecords:
         for id in lost:
             yield Lost(f"{name}@{id - base}", kind, self.damaged.get(id, _UNREADABLE))
         ((count,),) = self._rows(
-            "select count(*) from mq_records where id >= ? and id < ?", (base, base + OFFSET_MASK)
+            "select count(*) from mq_records where id >= ? and id < ?", (base, partition.beyond)
         )
         more = partition.records - count - len(lost)
         if more > 0:
@@ -179,4 +183,4 @@ class LostRecords:
 
 
 def _range(name: str, kind: str, first: int, last: int, problem: str) -> Lost:
-    return Lost(f"{name}@{first & OFFSET_MASK}-{last & OFFSET_MASK}", kind, problem)
+    return Lost(f"{name}@{layout.offset(first)}-{layout.offset(last)}", kind, problem)

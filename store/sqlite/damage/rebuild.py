@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-_OFFSET = "1099511627775"
-_IN_PARTITION = "r.id >= p.id << 40 and r.id < (p.id + 1) << 40"
+from store.sqlite import layout
+
+_IN_PARTITION = layout.is_of("r.id", "p.id")
 
 # What refers to records that are gone. That they are is told of the records themselves.
 _FORGET = (
@@ -34,9 +35,9 @@ _SETTLE = (
 
 _PARTITIONS = (
     "update mq_partitions as p set records = 0, bytes = 0, dead_letters = 0,"
-    f" start = min(start, ifnull((select min(r.id) & {_OFFSET} from mq_records r"
+    f" start = min(start, ifnull((select {layout.offset_of('min(r.id)')} from mq_records r"
     f" where {_IN_PARTITION}), start)),"
-    f" next = max(next, start, ifnull((select (max(r.id) & {_OFFSET}) + 1 from mq_records r"
+    f" next = max(next, start, ifnull((select {layout.offset_of('max(r.id)')} + 1 from mq_records r"
     f" where {_IN_PARTITION}), 0), ifnull((select max(cursor) from mq_slots s"
     " where s.partition = p.id), 0))",
     # All lanes of a queue count in one sequence, which the first of them keeps.
@@ -44,10 +45,10 @@ _PARTITIONS = (
     " where o.channel = p.channel)) where number = 0"
     " and channel in (select channel from mq_queues)",
     "update mq_partitions as p set records = (select count(*) from mq_records r"
-    f" where {_IN_PARTITION}), bytes = (select ifnull(sum(ifnull(length(key), 0)"
-    f" + ifnull(length(headers), 0) + ifnull(length(value), 0)), 0) from mq_records r"
+    f" where {_IN_PARTITION}), bytes = (select ifnull(sum({layout.SIZE}), 0)"
+    " from mq_records r"
     f" where {_IN_PARTITION}), dead_letters = (select count(*) from mq_origins"
-    " where reason not null and record >= p.id << 40 and record < (p.id + 1) << 40),"
+    f" where reason not null and {layout.is_of('record', 'p.id')}),"
     " last_timestamp = max(last_timestamp, ifnull((select max(timestamp) from mq_records r"
     f" where {_IN_PARTITION}), 0))",
 )
@@ -56,24 +57,25 @@ _LANES = (
     "mq_slots s join mq_readers d on d.id = s.reader and d.kind = 'queue'"
     " join mq_queues q on q.channel = d.channel join mq_partitions p on p.id = s.partition"
 )
-_LEASED = "l.id >= s.id << 40 and l.id < (s.id + 1) << 40"
+_LEASED = layout.is_of("l.id", "s.id")
+_LEASE_ID = f"{layout.begin_of('s.id')} + {layout.offset_of('r.id')}"
 _NEW_LEASE = (
     "insert into mq_leases (id, reader, priority, due, ends, deliveries, record)"
-    f" select s.id << 40 | (r.id & {_OFFSET}), s.reader, p.number >> 1, 0, 0, 0, r.id"
+    f" select {_LEASE_ID}, s.reader, p.number >> 1, 0, 0, 0, r.id"
     f" from {_LANES} join mq_records r on {_IN_PARTITION}"
-    f" where not exists (select 1 from mq_leases l where l.id = (s.id << 40) + (r.id & {_OFFSET}))"
+    f" where not exists (select 1 from mq_leases l where l.id = {_LEASE_ID})"
 )
 
 _LEASES = (
     "update mq_slots as s set cursor = max(cursor, ifnull((select"
-    f" (max(l.id) & {_OFFSET}) + 1 from mq_leases l where {_LEASED}), 0))"
+    f" {layout.offset_of('max(l.id)')} + 1 from mq_leases l where {_LEASED}), 0))"
     " where reader in (select id from mq_readers where kind <> 'group')"
     # What is delayed is handed out by its lease alone.
     " and not exists (select 1 from mq_partitions p join mq_queues q on q.channel = p.channel"
     " where p.id = s.partition and p.number & 1)",
     f"{_NEW_LEASE} and p.number & 1",
     f"{_NEW_LEASE} and not p.number & 1 and not q.fifo and not q.fair"
-    f" and r.id & {_OFFSET} < s.cursor",
+    f" and {layout.offset_of('r.id')} < s.cursor",
     "update mq_slots as s set cursor = max(cursor, (select start from mq_partitions p"
     " where p.id = s.partition)) where reader in (select id from mq_readers where kind = 'share')",
     "update mq_slots as s set (leases, held, waiting) = (select count(l.id),"
@@ -92,7 +94,7 @@ _GROUPS = (
     f" join mq_records r on {_IN_PARTITION} where q.fifo and not p.number & 1"
     " and r.message_group not null group by s.reader, r.message_group) g"
     " left join old_heads h on h.reader = g.reader and h.message_group = g.message_group"
-    f" left join mq_leases l on l.id = (g.slot << 40) + (g.first & {_OFFSET})"
+    f" left join mq_leases l on l.id = {layout.begin_of('g.slot')} + {layout.offset_of('g.first')}"
     " order by h.id is null, h.id, g.first",
     "insert into mq_tenants (reader, name, first, in_flight, sent)"
     " select reader, name, min(first), sum(in_flight), ifnull((select o.sent from old_tenants o"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from store.model.addresses import OFFSET_BITS, OFFSET_MASK
+from store.sqlite import layout
 
 WHOLE = "file"
 """The address of what concerns no single thing."""
@@ -61,7 +61,7 @@ class RowPlaces:
         """A record as `orders/0@3`, a message as `jobs@3`."""
         if not isinstance(id, int):
             return f"record {id!r}"
-        return f"{self.partition(id >> OFFSET_BITS)}@{id & OFFSET_MASK}"
+        return f"{self.partition(layout.owner(id))}@{layout.offset(id)}"
 
     def reader(self, id: Any) -> str:
         """A group as `group NAME`, a share as `share NAME`, a queue by its name."""
@@ -92,9 +92,9 @@ class RowPlaces:
         """What a lease is on, with the share or group that has it."""
         if not isinstance(id, int):
             return f"lease {id!r}"
-        reader, partition = self.slots.get(id >> OFFSET_BITS, (None, None))
+        reader, partition = self.slots.get(layout.owner(id), (None, None))
         if record is None and partition is not None:
-            record = partition << OFFSET_BITS | id & OFFSET_MASK
+            record = layout.record_id(partition, layout.offset(id))
         place = f"lease {id}" if record is None else self.record(record)
         name = self.reader(reader)
         return place if reader is None or " " not in name else f"{name} {place}"

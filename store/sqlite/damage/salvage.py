@@ -15,10 +15,10 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from store.model.addresses import OFFSET_BITS
 from store.model.clock import Clock
 from store.model.errors import BadInput, Busy, ForeignFile, Hint, StoreUnusable
 from store.model.maintenance import Lost, Progress, Salvaged
+from store.sqlite import layout
 from store.sqlite.damage import forms, rebuild
 from store.sqlite.damage.cells import Text
 from store.sqlite.damage.inference import Inference
@@ -276,8 +276,8 @@ class _Salvage:
                     self._tell(table.name, values, f"what it belongs to is lost, in {parent}")
         rows = self._connection.execute(
             "delete from mq_leases as l where not exists (select 1 from mq_slots s"
-            " where s.id = l.id >> 40 and s.reader = l.reader"
-            f" and s.partition << {OFFSET_BITS} | (l.id & ((1 << {OFFSET_BITS}) - 1)) = l.record)"
+            f" where s.id = {layout.owner_of('l.id')} and s.reader = l.reader"
+            f" and {layout.begin_of('s.partition')} + {layout.offset_of('l.id')} = l.record)"
             " returning id, record"
         ).fetchall()
         for id, record in rows:

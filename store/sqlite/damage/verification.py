@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from store.model.addresses import OFFSET_BITS, OFFSET_MASK
 from store.model.maintenance import Finding
+from store.sqlite import layout
 from store.sqlite.damage import forms
 from store.sqlite.damage.forms import Table
 from store.sqlite.damage.row_places import NEEDED, WHOLE, RowPlaces
@@ -176,9 +176,9 @@ class Verification:
     def _partition(
         self, id: int, channel: Any, start: int, end: int, records: int, size: int, letters: int
     ) -> Iterator[Finding]:
-        base, address = id << OFFSET_BITS, self.places.partition(id)
+        base, address = layout.record_id(id, 0), self.places.partition(id)
         count, held, last, is_whole = 0, 0, 0, True
-        for row in self._records(base, (id + 1) << OFFSET_BITS):
+        for row in self._records(base, layout.record_id(id + 1, 0)):
             if isinstance(row, Finding):
                 is_whole = False
                 yield row
@@ -207,8 +207,8 @@ class Verification:
     def counters(self) -> Iterator[Finding]:
         """Partitions that count their records wrongly."""
         for id, records, count in self._query(
-            "select p.id, p.records, (select count(*) from mq_records where id >= p.id << 40"
-            " and id < (p.id + 1) << 40) as count from mq_partitions p"
+            "select p.id, p.records, (select count(*) from mq_records"
+            f" where {layout.is_of('id', 'p.id')}) as count from mq_partitions p"
             " where p.channel is not null and p.records <> count"
         ):
             told = f"holds {count} records; the counters say {records}"
@@ -218,7 +218,7 @@ class Verification:
         ((count,),) = self._query(
             "select count(*) from mq_origins where reason not null and record >= :first"
             " and record < :end",
-            {"first": id << OFFSET_BITS, "end": (id + 1) << OFFSET_BITS},
+            layout.span(id),
         )
         if count != counter:
             told = f"holds {count} dead letters; the counter says {counter}"
@@ -228,8 +228,7 @@ class Verification:
         """The records of a range, and findings for those that no page gives any more."""
         columns = (
             "id, timestamp, cast(message_group as blob), key, cast(headers as blob), value,"
-            " checksum,"
-            " ifnull(length(key), 0) + ifnull(length(headers), 0) + ifnull(length(value), 0)"
+            f" checksum, {layout.SIZE}"
         )
         sql = f"select {columns} from mq_records where id >= :first and id < :end order by id"
         while True:
@@ -287,7 +286,8 @@ class Verification:
         """Records that belong to no partition."""
         begin = -(1 << 63)
         ends = [
-            (id << OFFSET_BITS, (id + 1) << OFFSET_BITS) for id in sorted(self._partition_ids())
+            (layout.record_id(id, 0), layout.record_id(id + 1, 0))
+            for id in sorted(self._partition_ids())
         ]
         for first, end in [*ends, ((1 << 63) - 1, 0)]:
             sql = (
@@ -304,9 +304,9 @@ class Verification:
     def leases(self) -> Iterator[Finding]:
         """Leases that don't agree with their slot, and slots that count them wrongly."""
         for id, record in self._query(
-            "select l.id, l.record from mq_leases l join mq_slots s on s.id = l.id >> 40"
-            " where l.reader <> s.reader or l.record <> ((s.partition << 40) | (l.id & :mask))",
-            {"mask": OFFSET_MASK},
+            "select l.id, l.record from mq_leases l join mq_slots s"
+            f" on s.id = {layout.owner_of('l.id')} where l.reader <> s.reader"
+            f" or l.record <> {layout.begin_of('s.partition')} + {layout.offset_of('l.id')}"
         ):
             yield Finding(self.places.lease(id, record), "the lease is not that of its slot")
         for id, *counts in self._query(
@@ -314,7 +314,7 @@ class Verification:
             " count(l.id) filter (where l.due > r.noticed and l.token not null),"
             " count(l.id) filter (where l.due > r.noticed and l.token is null)"
             " from mq_slots s join mq_readers r on r.id = s.reader"
-            " left join mq_leases l on l.id >= s.id << 40 and l.id < (s.id + 1) << 40"
+            f" left join mq_leases l on {layout.is_of('l.id', 's.id')}"
             " where r.kind <> 'group' group by s.id"
         ):
             if counts[:3] != counts[3:]:
@@ -333,7 +333,7 @@ class Verification:
             "select h.reader, h.first, h.messages, min(r.id), count(r.id) from mq_heads h"
             " join mq_slots s on s.reader = h.reader join mq_partitions p on p.id = s.partition"
             " left join mq_records r on r.message_group = h.message_group"
-            " and r.id >= p.id << 40 and r.id < (p.id + 1) << 40"
+            f" and {layout.is_of('r.id', 'p.id')}"
             " group by h.id having min(r.id) is not h.first or count(r.id) <> h.messages"
         ):
             told = f"a message group begins at {_offset(least)} with {count} messages;"
@@ -351,7 +351,7 @@ class Verification:
 # Beside those that SQLite knows: by table, column, expression and the table referred to.
 _MORE_REFERENCES = (
     ("mq_leases", "record", "c.record", "mq_records"),
-    ("mq_leases", "id", "c.id >> 40", "mq_slots"),
+    ("mq_leases", "id", layout.owner_of("c.id"), "mq_slots"),
     ("mq_origins", "record", "c.record", "mq_records"),
     ("mq_heads", "first", "c.first", "mq_records"),
     (
@@ -382,7 +382,7 @@ def _problems(table: Table, row: Row, told: str) -> Iterator[str]:
 
 
 def _offset(record: Any) -> Any:
-    return record & OFFSET_MASK if isinstance(record, int) else record
+    return layout.offset(record) if isinstance(record, int) else record
 
 
 def _is_damage(error: Exception) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from store.model.addresses import OFFSET_BITS, OFFSET_MASK, Address, parse_address
+from store.model.addresses import Address, parse_address
 from store.model.dead_letters import Event
-from store.sqlite import leases
+from store.sqlite import layout, leases
 from store.sqlite.dead_letters import journal
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases import attempts, holders, origins
@@ -91,7 +91,7 @@ def _records_of(tx: Snapshot, address: Address) -> list[int]:
         " where c.name = :name and (:partition is null or p.number = :partition)",
         {"name": address.name, "partition": address.partition},
     )
-    return [id << OFFSET_BITS | (address.offset or 0) for (id,) in rows]
+    return [layout.record_id(id, address.offset or 0) for (id,) in rows]
 
 
 def _deliveries(tx: Snapshot, place: _Place) -> list[Event]:
@@ -114,13 +114,13 @@ def _deliveries(tx: Snapshot, place: _Place) -> list[Event]:
 
 
 def _attempts(tx: Snapshot, record: int, address: str) -> Iterator[Event]:
-    partition, offset = record >> OFFSET_BITS, record & OFFSET_MASK
+    partition, offset = layout.split(record)
     for slot, reader in tx.rows(
         "select s.id, r.name from mq_slots s join mq_readers r on r.id = s.reader"
         " where s.partition = :partition order by r.name",
         {"partition": partition},
     ):
-        for one in attempts.history(tx, slot << OFFSET_BITS | offset):
+        for one in attempts.history(tx, layout.lease_id(slot, offset)):
             yield Event(
                 one.ended, address, one.outcome, reader, one.number, one.holder, one.started,
                 one.error,
@@ -167,14 +167,14 @@ def of_record(tx: Snapshot, topic: str, partition: int, offset: int) -> list[Eve
     source = topics.find(tx, topic)
     found = source.partition(partition)
     address = Address(topic, partition, offset)
-    record = found.id << OFFSET_BITS | offset
+    record = layout.record_id(found.id, offset)
     events = list(_attempts(tx, record, str(address)))
     for slot, reader in tx.rows(
         "select s.id, r.name from mq_slots s join mq_readers r on r.id = s.reader"
         " where s.partition = :partition order by r.name",
         {"partition": found.id},
     ):
-        lease = leases.rows.get(tx, slot << OFFSET_BITS | offset)
+        lease = leases.rows.get(tx, layout.lease_id(slot, offset))
         if lease is not None and lease.holder is not None:
             events.append(_under_way(tx, lease, str(address), reader))
     events += _copies(tx, str(address))
@@ -185,10 +185,11 @@ def of_record(tx: Snapshot, topic: str, partition: int, offset: int) -> list[Eve
 
 def _copies(tx: Snapshot, address: str) -> list[Event]:
     rows = tx.rows(
-        "select o.at, o.reason, c.name, o.record & :mask from mq_origins o"
-        " join mq_partitions p on p.id = o.record >> :bits join mq_channels c on c.id = p.channel"
+        "select o.at, o.reason, c.name, o.record from mq_origins o"
+        f" join mq_partitions p on p.id = {layout.owner_of('o.record')}"
+        " join mq_channels c on c.id = p.channel"
         " where o.source = :address order by o.at, o.record",
-        {"bits": OFFSET_BITS, "mask": OFFSET_MASK, "address": address},
+        {"address": address},
     )
     return [
         Event(
@@ -196,7 +197,7 @@ def _copies(tx: Snapshot, address: str) -> list[Event]:
             address,
             "dead-lettered",
             reason=reason,
-            target=f"{name}@{record & OFFSET_MASK}",
+            target=f"{name}@{layout.offset(record)}",
         )
         for at, reason, name, record in rows
     ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from store.model.dead_letters import Batch
+from store.sqlite import layout
 from store.sqlite.file.database import Parameters, Snapshot, Write
 from store.sqlite.file.transactions import array
 from store.sqlite.leases import origins
@@ -100,8 +101,7 @@ def batches(tx: Snapshot, limit: int) -> list[Batch]:
 def not_undone(tx: Snapshot, batch: int | None) -> list[tuple[int, int]]:
     """What of a batch can still be undone, in its order: ids of entries, and bytes of messages."""
     return tx.rows(
-        "select m.id, ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
-        " + ifnull(length(r.value), 0) + ifnull(length(m.value), 0)"
+        f"select m.id, {layout.SIZE_OF_R} + ifnull(length(m.value), 0)"
         " from mq_moves m left join mq_records r on r.id = m.record"
         " where m.batch = :batch and not m.undone order by m.id",
         {"batch": batch},

@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from store import model
-from store.model.addresses import OFFSET_BITS, OFFSET_MASK
 from store.model.dead_letters import Chosen, Moved, Redrive, Redriven
 from store.model.errors import BadInput, Conflict, Damaged, Hint, NotFound
-from store.sqlite import leases, log, queues
+from store.sqlite import layout, leases, log, queues
 from store.sqlite.dead_letters import find, journal
 from store.sqlite.dead_letters.journal import Entry
 from store.sqlite.file.database import Snapshot, Write
@@ -101,7 +100,7 @@ def _moved(queue: Queue, message: Stored, target: Queue, record: int, origin: Or
     return Moved(
         origins.format_id(origin.message_id),
         f"{queue.name}@{message.sequence}",
-        f"{target.name}@{record & OFFSET_MASK}",
+        f"{target.name}@{layout.offset(record)}",
         message.size,
     )
 
@@ -213,7 +212,7 @@ def _in_nobodys_hands(tx: Snapshot, entries: Sequence[Entry]) -> dict[int, tuple
     """What stands where entries left it, by record, and in which queue."""
     lanes: defaultdict[int, list[int]] = defaultdict(list)
     for entry in entries:
-        lanes[entry.record >> OFFSET_BITS].append(entry.record & OFFSET_MASK)
+        lanes[layout.owner(entry.record)].append(layout.offset(entry.record))
     found = {}
     for lane, sequences in lanes.items():
         queue = _queue_of(tx, lane)
@@ -293,11 +292,11 @@ def _dead_again(tx: Snapshot, entries: Sequence[Entry]) -> dict[bytes, tuple[str
     for entry in entries:
         row = tx.row(
             "select c.name, o.record, o.error from mq_origins o"
-            " join mq_partitions p on p.id = o.record >> :bits"
+            f" join mq_partitions p on p.id = {layout.owner_of('o.record')}"
             " join mq_channels c on c.id = p.channel"
             " where o.message_id = :id and o.reason not null",
-            {"bits": OFFSET_BITS, "id": entry.origin.message_id},
+            {"id": entry.origin.message_id},
         )
         if row is not None:
-            found[entry.origin.message_id] = (f"{row[0]}@{row[1] & OFFSET_MASK}", row[2])
+            found[entry.origin.message_id] = (f"{row[0]}@{layout.offset(row[1])}", row[2])
     return found

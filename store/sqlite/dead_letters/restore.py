@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from store import model
-from store.model.addresses import OFFSET_BITS
 from store.model.encoding import Encoded, encode_headers
 from store.model.errors import BadInput, BadRecord, Hint
 from store.model.messages import Message
+from store.sqlite import layout
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases import move, origins
 from store.sqlite.leases.origins import Origin
@@ -90,9 +90,9 @@ def _is_present(tx: Snapshot, id: str) -> bool:
     return bool(
         tx.value(
             "select exists (select 1 from mq_origins o join mq_records r on r.id = o.record"
-            " join mq_partitions p on p.id = o.record >> :bits"
+            f" join mq_partitions p on p.id = {layout.owner_of('o.record')}"
             " where o.message_id = :id and p.channel not null)",
-            {"bits": OFFSET_BITS, "id": uuid.UUID(id).bytes},
+            {"id": uuid.UUID(id).bytes},
         )
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from store.sqlite import layout
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, Write
 
@@ -19,8 +20,8 @@ _HAPPENED = (
     "select max(emptied) from mq_groups",
     "select max(max(joined, seen, polled)) from mq_members",
     "select max(max(moved, taken)) from mq_slots",
-    "select max((select arrived from mq_records r where r.id >= p.id << 40"
-    " and r.id < p.id + 1 << 40 order by r.id desc limit 1)) from mq_partitions p"
+    f"select max((select arrived from mq_records r where {layout.is_of('r.id', 'p.id')}"
+    " order by r.id desc limit 1)) from mq_partitions p"
     " join mq_queues q on q.channel = p.channel where q.fifo = 1",
     "select max(started) from mq_leases where holder is not null",
     "select max(seen) from mq_holders",

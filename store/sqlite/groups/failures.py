@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from store.model.addresses import OFFSET_BITS
 from store.model.dead_letters import Reason
 from store.model.topics import Record, RecordId
-from store.sqlite import queues
+from store.sqlite import layout, queues
 from store.sqlite.dead_letters import copies
 from store.sqlite.file.database import Write
 from store.sqlite.groups.catalog import Group
@@ -52,7 +51,7 @@ def settle(tx: Write, group: Group) -> int:
         failed = attempts.failures(tx, slot, offset)
         if failed < most or offset >= partition.next:
             continue
-        error = attempts.last_error(tx, slot << OFFSET_BITS | offset)
+        error = attempts.last_error(tx, layout.lease_id(slot, offset))
         target = queues.catalog.find(tx, group.config.dlq)
         record = RecordId(topic_name, number, offset)
         copies.copy(tx, target, record, failed, error)

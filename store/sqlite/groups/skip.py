@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from store import model
-from store.model.addresses import OFFSET_BITS, Address
+from store.model.addresses import Address
 from store.model.errors import BadInput, Damaged, Hint, NotFound
 from store.model.topics import Record, RecordId
-from store.sqlite import groups, queues
+from store.sqlite import groups, layout, queues
 from store.sqlite.dead_letters import copies
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.groups.reset import committed_offset
@@ -93,7 +93,7 @@ def _record(
 
 
 def _copy(tx: Write, to_queue: str, record: Record | RecordId, slot: int) -> None:
-    place = slot << OFFSET_BITS | record.offset
+    place = layout.lease_id(slot, record.offset)
     tries = attempts.count(tx, place)
     error = attempts.last_error(tx, place)
     copies.copy(tx, queues.catalog.find(tx, to_queue), record, tries, error, "rejected")

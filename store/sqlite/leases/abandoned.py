@@ -6,8 +6,7 @@ nothing, and shows them as the next receive will find them.
 
 from __future__ import annotations
 
-from store.model.addresses import OFFSET_BITS
-from store.sqlite import leases
+from store.sqlite import layout, leases
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.transactions import array
 from store.sqlite.leases import holders
@@ -110,7 +109,7 @@ def free(tx: Write, reader: Reader) -> int:
             " order by id",
             {"holder": holder, "reader": reader.id, "now": tx.now},
         ):
-            place = leases.messages.place(tx, id >> OFFSET_BITS)
+            place = leases.messages.place(tx, layout.owner(id))
             message = None if place is None else leases.messages.load_leased(tx, place[1], id)
             if message is not None:
                 leases.settle.lapse(tx, reader, message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from store.model.addresses import OFFSET_BITS
+from store.sqlite import layout
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases.rows import Lease
 
@@ -58,7 +58,7 @@ def note_released(tx: Write, reader: int) -> None:
 
 def note_failure(tx: Write, slot: int, offset: int, member: str, error: str) -> int:
     """Write down a group member's failed attempt at a record; how many there were."""
-    place = slot << OFFSET_BITS | offset
+    place = layout.lease_id(slot, offset)
     number = failures(tx, slot, offset) + 1
     tx.execute(
         "insert into mq_attempts (lease, number, holder, ended, outcome, error)"
@@ -72,7 +72,7 @@ def failures(tx: Snapshot, slot: int, offset: int) -> int:
     """How many failed attempts at a record of a group were noted."""
     found: int = tx.value(
         "select ifnull(max(number), 0) from mq_attempts where lease = :place",
-        {"place": slot << OFFSET_BITS | offset},
+        {"place": layout.lease_id(slot, offset)},
     )
     return found
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from struct import error as StructError
 
 from store import sqlite
-from store.model.addresses import OFFSET_MASK
 from store.model.encoding import Encoded
-from store.sqlite import leases, log, queues
+from store.sqlite import layout, leases, log, queues
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.file.settings import remembered
 from store.sqlite.file.transactions import array
+from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Lease, Slot
 
@@ -122,7 +122,7 @@ class Stored(Standing):
 # Texts as blobs: damaged ones are no text, and SQLite's module for Python would give no row at all.
 _STANDING_COLUMNS = (
     "r.id, cast(r.message_group as blob),"
-    " ifnull(length(r.key), 0) + ifnull(length(r.headers), 0) + ifnull(length(r.value), 0),"
+    f" {layout.SIZE_OF_R},"
     " exists (select 1 from mq_origins where record = r.id)"
 )
 
@@ -138,7 +138,7 @@ _LEASE_COLUMNS = (
 
 WITH_LEASES = (
     f"select {RECORD_COLUMNS}, {_LEASE_COLUMNS} from mq_records r"
-    " left join mq_leases l on l.id = :leases + (r.id - :records)"
+    f" left join mq_leases l on {layout.LEASE_OF_RECORD}"
 )
 
 _OF_LEASES = "from mq_leases l cross join mq_records r on r.id = l.record"
@@ -153,7 +153,7 @@ def load(tx: Snapshot, slot: Slot, record: int) -> Stored | None:
     row = tx.row(f"select {RECORD_COLUMNS} from mq_records r where r.id = :id", {"id": record})
     if row is None:
         return None
-    return Stored(slot, leases.rows.get(tx, slot.lease_id(record & OFFSET_MASK)), *row)
+    return Stored(slot, leases.rows.get(tx, slot.lease_id(layout.offset(record))), *row)
 
 
 def load_all(tx: Snapshot, slot: Slot, offsets: Iterable[int]) -> list[Stored]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from store.model.addresses import OFFSET_BITS, OFFSET_MASK
 from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Write
+from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
 from store.sqlite.leases import receipts, window
 from store.sqlite.leases.messages import LEASED, RECORD_COLUMNS, WITH_LEASES, Stored, with_lease
 from store.sqlite.leases.readers import Reader

@@ -10,8 +10,9 @@ from itertools import starmap
 from operator import attrgetter
 from typing import NamedTuple
 
-from store.model.addresses import OFFSET_BITS, OFFSET_MASK
+from store.sqlite import layout
 from store.sqlite.file.database import Row, Snapshot, Write
+from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
 from store.sqlite.leases import readers
 from store.sqlite.leases.readers import Reader
 
@@ -371,7 +372,7 @@ def passed_between(tx: Snapshot, reader: Reader, until: int) -> dict[int, tuple[
     noticed = _noticed(tx, reader)
     for priority in reader.levels:
         for slot, held, waiting in tx.rows(
-            f"select id >> {OFFSET_BITS}, total(token not null), total(token is null)"
+            f"select {layout.owner_of('id')}, total(token not null), total(token is null)"
             " from mq_leases where reader = :reader and priority = :priority"
             " and due > :noticed and due <= :until group by 1",
             {

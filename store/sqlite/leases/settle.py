@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from store import model
-from store.model.addresses import EXCHANGE_PREFIX, OFFSET_BITS, OFFSET_MASK
+from store.model.addresses import EXCHANGE_PREFIX
 from store.model.errors import Conflict, Hint, LeaseLost, MqError
-from store.sqlite import leases, queues
+from store.sqlite import layout, leases, queues
 from store.sqlite.file.database import Write
+from store.sqlite.layout import OFFSET_BITS
 from store.sqlite.leases import processing_times, receipts
 from store.sqlite.leases.messages import Standing, Stored
 from store.sqlite.leases.readers import Reader
@@ -270,7 +271,7 @@ def _find(
 
 
 def _has_left(tx: Write, reader: Reader, slot: Slot, receipt: receipts.Receipt) -> bool:
-    record = slot.record_id(receipt.lease & OFFSET_MASK)
+    record = slot.record_id(layout.offset(receipt.lease))
     return reader.on_ack == "retain" and leases.messages.load(tx, slot, record) is None
 
 
@@ -279,7 +280,7 @@ def _why_gone(
 ) -> str | None:
     if leases.attempts.ended(tx, receipt.lease, receipt.token):
         return "its lease ended before this"
-    if _is_untouched(tx, reader, slot, receipt.lease & OFFSET_MASK):
+    if _is_untouched(tx, reader, slot, layout.offset(receipt.lease)):
         return "its receive was undone, or reset since"
     if not repeatable and not _has_left(tx, reader, slot, receipt):
         return "it was acknowledged, or its retention has passed"
@@ -309,7 +310,7 @@ def _why_lost(tx: Write, reader: Reader, lease: Lease, receipt: receipts.Receipt
 
 
 def _lost(receipt: receipts.Receipt, name: str, why: str) -> LeaseLost:
-    offset = receipt.lease & OFFSET_MASK
+    offset = layout.offset(receipt.lease)
     where = name if name == "the message" else f"{name}@{offset}"
     return LeaseLost(
         f"the lease on {where} is lost: {why}",

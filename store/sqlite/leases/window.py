@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from store.model.addresses import OFFSET_BITS
+from store.sqlite import layout
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Progress
@@ -21,7 +21,7 @@ def start(tx: Snapshot, slot: Progress) -> int:
     """The first offset that is not finished (Kafka: SPSO)."""
     first = tx.value(
         "select min(id) from mq_leases where id >= :first and id < :end",
-        {"first": slot.id << OFFSET_BITS, "end": slot.id + 1 << OFFSET_BITS},
+        layout.span(slot.id),
     )
     return slot.cursor if first is None else first - slot.lease_id(0)
 

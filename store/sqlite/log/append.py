@@ -9,7 +9,6 @@ from itertools import accumulate, repeat
 
 from store import model
 from store.model import clock
-from store.model.addresses import OFFSET_MASK
 from store.model.encoding import (
     Batch,
     Encoded,
@@ -24,6 +23,7 @@ from store.sqlite import log
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.transactions import blobs
+from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.log import retention, samples
 from store.sqlite.log.checksum import checksum, checksums
 from store.sqlite.log.placement import StickyPlacement, partition_for_key

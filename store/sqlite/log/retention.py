@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from store import sqlite
-from store.model.addresses import OFFSET_BITS
-from store.sqlite import log
+from store.sqlite import layout, log
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.settings import remembered
@@ -38,12 +37,12 @@ def drain(tx: Write) -> bool:
         "select id from mq_records where id >= :first and id < :end"
         " order by id limit 1 offset :step",
         {
-            "first": partition << OFFSET_BITS,
-            "end": (partition + 1) << OFFSET_BITS,
+            **layout.span(partition),
             "step": _step(tx),
         },
     )
-    log.rows.drain(tx, partition << OFFSET_BITS, last or (partition + 1) << OFFSET_BITS)
+    span = layout.span(partition)
+    log.rows.drain(tx, span["first"], last or span["end"])
     if last is None:
         log.rows.drop_partition(tx, partition)
     return True
@@ -67,7 +66,7 @@ def trim_step(tx: Write, partition: int, before: int) -> int | None:
 
 
 def _step_end(tx: Write, partition: int, before: int) -> int:
-    base = partition << OFFSET_BITS
+    base = layout.record_id(partition, 0)
     last = tx.value(
         "select id from mq_records where id >= :base and id < :end"
         " order by id limit 1 offset :step",
@@ -82,11 +81,10 @@ def _step(tx: Write) -> int:
 
 def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
     """Remove every record with `first <= offset < end`, and move the start to `end`."""
-    base = partition << OFFSET_BITS
+    base = layout.record_id(partition, 0)
     span = {"first": base + first, "end": base + end}
     count, size = tx.row(  # type: ignore[misc]
-        "select count(*), total(ifnull(length(key), 0) + ifnull(length(headers), 0)"
-        " + ifnull(length(value), 0)) from mq_records where id >= :first and id < :end",
+        f"select count(*), total({layout.SIZE}) from mq_records where id >= :first and id < :end",
         span,
     )
     log.rows.remove_below(tx, partition, span, end, count, int(size))
@@ -95,11 +93,10 @@ def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
 
 def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[int, int]:
     """Remove single records wherever they stand; how many were there, and their bytes."""
-    base = partition << OFFSET_BITS
+    base = layout.record_id(partition, 0)
     ids = [base + offset for offset in offsets]
     count, size = tx.row(  # type: ignore[misc]
-        "select count(*), total(ifnull(length(key), 0) + ifnull(length(headers), 0)"
-        " + ifnull(length(value), 0)) from mq_records"
+        f"select count(*), total({layout.SIZE}) from mq_records"
         " where id in (select value from json_each(:ids))",
         {"ids": array(ids)},
     )
@@ -201,8 +198,7 @@ def _oldest(tx: Snapshot, partition: Partition) -> Iterator[tuple[int, int]]:
     first, page = partition.base + partition.start, 4
     while True:
         rows = tx.rows(
-            "select id, ifnull(length(key), 0) + ifnull(length(headers), 0)"
-            " + ifnull(length(value), 0) from mq_records where id >= :first and id < :end"
+            f"select id, {layout.SIZE} from mq_records where id >= :first and id < :end"
             " order by id limit :page",
             {"first": first, "end": partition.base + partition.next, "page": page},
         )

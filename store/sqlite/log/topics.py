@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from store import model, sqlite
-from store.model.addresses import OFFSET_BITS, Address, check_name
+from store.model.addresses import Address, check_name
 from store.model.encoding import check_partitions, check_whole
 from store.model.errors import BadInput, Conflict, Hint, NotFound
 from store.model.settings import check_settings
@@ -13,6 +13,7 @@ from store.sqlite import log
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.settings import StoredSettings, remembered
 from store.sqlite.file.transactions import array
+from store.sqlite.layout import OFFSET_BITS
 
 
 class Partition:

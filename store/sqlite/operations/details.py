@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from store.model.addresses import OFFSET_BITS, OFFSET_MASK
 from store.model.letter_groups import normalise_error
 from store.model.stalls import LeaseRow, LetterRow, QueueDetail, TopicDetail
 from store.model.topics import TopicStatus
-from store.sqlite import leases, queues, shares
+from store.sqlite import layout, leases, queues, shares
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases import abandoned, messages
@@ -38,7 +37,7 @@ def _retention_edges(tx: Snapshot, found: Topic, limit: int) -> dict[int, float]
         return {}
     rows = tx.rows(
         f"select p.number, (select {age_of('r')} from mq_records r"
-        "  where r.id >= (p.id << 40) + p.start and r.id < (p.id << 40) + p.next"
+        f"  where {layout.is_between('r.id', 'p.id', 'p.start', 'p.next')}"
         "  order by r.id limit 1) as age"
         " from mq_partitions p where p.channel = :topic and age not null"
         " order by p.number limit :limit",
@@ -59,7 +58,7 @@ def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:
         {**abandoned.parameters(tx, reader), "reader": reader.id, "limit": limit},
     )
     numbers = {slot.id: slot.number for slot in leases.rows.slots(tx, reader)}
-    found = tuple(_lease(tx, reader, numbers[row[0] >> OFFSET_BITS], row) for row in rows)
+    found = tuple(_lease(tx, reader, numbers[layout.owner(row[0])], row) for row in rows)
     if reader.on_ack == "delete":
         return QueueDetail(counts.status(tx, queues.catalog.find(tx, name)), found)
     return QueueDetail(view.status(tx, shares.catalog.find(tx, name)), found)
@@ -68,7 +67,7 @@ def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:
 def _lease(tx: Snapshot, reader: Reader, partition: int, row: Row) -> LeaseRow:
     id, message_group, holder, started, is_held, ends, due, deliveries = row
     return LeaseRow(
-        address=reader.address(partition, id & OFFSET_MASK),
+        address=reader.address(partition, layout.offset(id)),
         message_group=message_group,
         holder=holder if is_held else None,
         held_seconds=(tx.now - started) / 1000 if is_held else None,
@@ -82,7 +81,7 @@ def letters(tx: Snapshot, name: str | None, limit: int) -> list[LetterRow]:
     rows = tx.rows(
         "select c.name, substr(o.source, 1, instr(o.source || '@', '@') - 1), o.reason, o.error,"
         " count(*), min(o.at), max(o.at), max(o.record)"
-        " from mq_origins o join mq_partitions p on p.id = o.record >> 40"
+        f" from mq_origins o join mq_partitions p on p.id = {layout.owner_of('o.record')}"
         " join mq_channels c on c.id = p.channel"
         " where o.reason not null and (:name is null or c.name = :name) group by 1, 2, 3, 4",
         {"name": name},
@@ -90,7 +89,7 @@ def letters(tx: Snapshot, name: str | None, limit: int) -> list[LetterRow]:
     merged: dict[tuple[str, str, str, str | None], LetterRow] = {}
     for holds, source, reason, error, count, first, last, record in rows:
         alike = None if error is None else normalise_error(error)
-        sample = f"{holds}@{record & OFFSET_MASK}"
+        sample = f"{holds}@{layout.offset(record)}"
         row = LetterRow(holds, source, reason, alike, count, first, last, sample)
         known = merged.get((holds, source, reason, alike))
         merged[holds, source, reason, alike] = row if known is None else _merged(known, row)

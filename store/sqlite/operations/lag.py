@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from store.model.addresses import OFFSET_BITS
 from store.model.groups import GroupStatus, Lag
-from store.sqlite import groups, shares
+from store.sqlite import groups, layout, shares
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.groups import membership
@@ -24,14 +23,14 @@ with places as (
   select g.name as name, g.kind as kind, s.partition as partition, s.id as slot, s.cursor as cursor,
          s.committed as committed, s.member as member,
          iif(g.kind = 'share', s.leases, 0) as unfinished,
-         iif(g.kind = 'share', ifnull((select min(l.id) - (s.id << 40) from mq_leases l
-            where l.id >= s.id << 40 and l.id < s.id + 1 << 40), s.cursor), s.cursor) as first
+         iif(g.kind = 'share', ifnull((select min(l.id) - {layout.begin_of("s.id")} from mq_leases l
+            where {layout.is_of("l.id", "s.id")}), s.cursor), s.cursor) as first
   from {{places}}
 )
 select g.name, c.name, p.number, g.kind, g.cursor, g.first, g.unfinished, g.committed, p.start,
        p.next, p.records, p.bytes, p.id, g.slot,
        iif(g.first < p.next, (select {age_of("r")} from mq_records r
-          where r.id >= (p.id << 40) + max(g.first, p.start) and r.id < (p.id << 40) + p.next
+          where {layout.is_between("r.id", "p.id", "max(g.first, p.start)", "p.next")}
           order by r.id limit 1), null),
        m.name
 from places g
@@ -120,7 +119,9 @@ def _row(row: Row, sizes: _Sizes, incoming: Rates, read: Rates) -> Lag:
         end=end,
         lag=behind,
         lag_seconds=0.0 if age is None else age / 1000,
-        lag_bytes=sizes.between(partition << OFFSET_BITS, max(cursor, start), end, records, size)
+        lag_bytes=sizes.between(
+            layout.record_id(partition, 0), max(cursor, start), end, records, size
+        )
         + (sizes.in_flight(slot) if unfinished else 0),
         trend=round(incoming.rate(partition, end) - read.rate(slot, cursor - unfinished), 3),
         member=member,
@@ -139,9 +140,8 @@ class _Sizes:
         """Bytes of the records that a share handed out and that are not finished."""
         return int(
             self._tx.value(
-                "select total(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
-                " + ifnull(length(r.value), 0)) from mq_leases l join mq_records r"
-                " on r.id = l.record where l.id >= :slot << 40 and l.id < :slot + 1 << 40",
+                f"select total({layout.SIZE_OF_R}) from mq_leases l join mq_records r"
+                f" on r.id = l.record where {layout.is_of('l.id', ':slot')}",
                 {"slot": slot},
             )
         )
@@ -155,8 +155,7 @@ class _Sizes:
         self._budget -= unread
         return int(
             self._tx.value(
-                "select total(ifnull(length(key), 0) + ifnull(length(headers), 0)"
-                " + ifnull(length(value), 0)) from mq_records where id >= :first and id < :end",
+                f"select total({layout.SIZE}) from mq_records where id >= :first and id < :end",
                 {"first": base + first, "end": base + end},
             )
         )

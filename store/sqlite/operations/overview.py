@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from store.model.stalls import Overview, Subject, SubjectState
 from store.model.text import describe_growth
-from store.sqlite import queues
+from store.sqlite import layout, queues
 from store.sqlite.file.database import Snapshot
 from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases import abandoned
@@ -131,7 +131,7 @@ def _furthest_behind(tx: Snapshot) -> dict[int, _Behind]:
     rows = tx.rows(
         "select p.channel, r.id, r.name, sum(max(p.next - s.cursor, 0)) as lag,"
         f" max(iif(s.cursor < p.next, (select {age_of('q')} from mq_records q"
-        "  where q.id >= (p.id << 40) + max(s.cursor, p.start) and q.id < (p.id << 40) + p.next"
+        f"  where {layout.is_between('q.id', 'p.id', 'max(s.cursor, p.start)', 'p.next')}"
         "  order by q.id limit 1), null)),"
         " g.max_lag, g.max_lag_time, max(p.next - s.cursor)"
         " from mq_groups g join mq_readers r on r.id = g.reader"
@@ -235,10 +235,10 @@ def _shares(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[
 _UNFINISHED = f"""
 select w.reader, r.name, p.channel, sum(p.next - s.cursor + s.leases), sum(p.next),
        max((select {age_of("q")} from mq_records q
-            where q.id >= (p.id << 40) + max(p.start, ifnull(
-                    (select min(l.id) - (s.id << 40) from mq_leases l
-                     where l.id >= s.id << 40 and l.id < s.id + 1 << 40), s.cursor))
-              and q.id < (p.id << 40) + p.next order by q.id limit 1))
+            where q.id >= {layout.begin_of("p.id")} + max(p.start, ifnull(
+                    (select min(l.id) - {layout.begin_of("s.id")} from mq_leases l
+                     where {layout.is_of("l.id", "s.id")}), s.cursor))
+              and q.id < {layout.begin_of("p.id")} + p.next order by q.id limit 1))
 from mq_shares w
 join mq_readers r on r.id = w.reader
 join mq_slots s on s.reader = r.id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from store.model.queues import QueueStatus
-from store.sqlite import leases
+from store.sqlite import layout, leases
 from store.sqlite.file.database import Snapshot
 from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases import abandoned
@@ -76,7 +76,7 @@ def _waiting_for_retry(tx: Snapshot, queue: Queue) -> int:
 
 
 # The queue's delay does not hold back what was handed out once.
-_HANDED_OUT = "exists (select 1 from mq_leases l where l.id = :leases + (r.id - :records))"
+_HANDED_OUT = f"exists (select 1 from mq_leases l where {layout.LEASE_OF_RECORD})"
 
 
 # Nor does a lease that its holder left behind hold back a group.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from store.model.addresses import OFFSET_MASK
 from store.model.encoding import Batch, Encoded
 from store.sqlite import leases, queues
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Write
+from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.log import append, samples
 from store.sqlite.log.topics import Partition
 from store.sqlite.queues.catalog import Queue, add_lane, lane_number

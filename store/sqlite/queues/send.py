@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from store import model
-from store.model.addresses import OFFSET_MASK
 from store.model.encoding import (
     Batch,
     check_column,
@@ -22,8 +21,9 @@ from store.model.encoding import (
 from store.model.errors import BadInput, Hint
 from store.model.messages import MessageId, NewMessage, QueueConfig
 from store.model.topics import Seconds
-from store.sqlite import leases
+from store.sqlite import layout, leases
 from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.log import append, retention
 from store.sqlite.queues import enqueue, policies
 from store.sqlite.queues.catalog import Queue
@@ -271,7 +271,7 @@ class _Deduplication:
         )
         if row is None:
             return None
-        sequence = row[0] & OFFSET_MASK
+        sequence = layout.offset(row[0])
         return MessageId(self._queue.name, leases.origins.format_id(row[1]), sequence, True)
 
     def _write(self, scope: str, dedup_id: str, message_id: str, sequence: int, until: int) -> None:

@@ -7,12 +7,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from store import model
-from store.model.addresses import OFFSET_BITS, OFFSET_MASK
 from store.model.encoding import check_whole, decode_headers
 from store.model.errors import Hint, NotFound
 from store.model.messages import Message, MisdatedMessage, State
 from store.model.topics import Remains
-from store.sqlite import leases
+from store.sqlite import layout, leases
 from store.sqlite.file.database import Snapshot
 from store.sqlite.file.timekeeping import CREDIBLE
 from store.sqlite.leases import abandoned, origins, receipts
@@ -264,7 +263,7 @@ def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[LeaseStatus]
     )
     return [
         LeaseStatus(
-            address=reader.address(numbers[id >> OFFSET_BITS], id & OFFSET_MASK),
+            address=reader.address(numbers[layout.owner(id)], layout.offset(id)),
             reader=reader.name,
             holder=holder,
             deliveries=deliveries,

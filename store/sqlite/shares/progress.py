@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from store.sqlite import layout
 from store.sqlite.file.database import Write
 from store.sqlite.file.transactions import array
 from store.sqlite.leases import rows, slots
 
 # The leases of one share's slot among the records that go.
-_RANGE = "l.id >= (:slot << 40) + :first and l.id < (:slot << 40) + :end"
-_SINGLE = "l.id in (select (:slot << 40) + value from json_each(:offsets))"
+_RANGE = layout.is_between("l.id", ":slot", ":first", ":end")
+_SINGLE = f"l.id in (select {layout.begin_of(':slot')} + value from json_each(:offsets))"
 
 
 def forget_below(tx: Write, partition: int, first: int, end: int) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from store.model.addresses import OFFSET_BITS
 from store.model.encoding import decode_headers
 from store.model.messages import State
 from store.model.shares import InFlight, SharedRecord, SharePartition, ShareStatus
-from store.sqlite import leases
+from store.sqlite import layout, leases
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.leases import abandoned, attempts, receipts, window
 from store.sqlite.leases.messages import Stored
@@ -64,8 +63,7 @@ def _partition(tx: Snapshot, share: Share, slot: Progress) -> SharePartition:
         " where l.id >= :first and l.id < :end",
         {
             **abandoned.parameters(tx, share.reader),
-            "first": slot.id << OFFSET_BITS,
-            "end": slot.id + 1 << OFFSET_BITS,
+            **layout.span(slot.id),
         },
     )
     pinned_since = None
@@ -107,8 +105,7 @@ def in_flight(tx: Snapshot, share: Share) -> list[InFlight]:
             " where l.id >= :first and l.id < :end order by l.id",
             {
                 **abandoned.parameters(tx, share.reader),
-                "first": slot.id << OFFSET_BITS,
-                "end": slot.id + 1 << OFFSET_BITS,
+                **layout.span(slot.id),
             },
         )
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from store.model.actions import PurgeMessage, SkipRecord, Step
-from store.model.addresses import OFFSET_MASK, Address
+from store.model.addresses import Address
 from store.model.diagnoses import Diagnosis, critical
-from store.sqlite import log
+from store.sqlite import layout, log
 from store.sqlite.file.database import Snapshot
 
 _MOST = 20
@@ -17,12 +17,13 @@ def examine(tx: Snapshot) -> Iterator[Diagnosis]:
     """Those that are still there, the first twenty; `mq verify` finds every one."""
     rows = tx.rows(
         "select d.record, c.name, c.kind, p.number from mq_damages d"
-        " join mq_records r on r.id = d.record join mq_partitions p on p.id = d.record >> 40"
+        " join mq_records r on r.id = d.record"
+        f" join mq_partitions p on p.id = {layout.owner_of('d.record')}"
         " join mq_channels c on c.id = p.channel order by d.record limit :most",
         {"most": _MOST},
     )
     for record, name, kind, number in rows:
-        offset = record & OFFSET_MASK
+        offset = layout.offset(record)
         is_queue = kind == "queue"
         address = f"{name}@{offset}" if is_queue else f"{name}/{number}@{offset}"
         ways: list[Step] = [PurgeMessage(name, offset)] if is_queue else _skips(tx, record)
@@ -37,14 +38,15 @@ def _skips(tx: Snapshot, record: int) -> list[Step]:
     rows = tx.rows(
         "select r.kind, r.name, c.name, p.number from mq_slots s"
         " join mq_readers r on r.id = s.reader join mq_partitions p on p.id = s.partition"
-        " join mq_channels c on c.id = p.channel where s.partition = :record >> 40 and"
+        " join mq_channels c on c.id = p.channel"
+        f" where s.partition = {layout.owner_of(':record')} and"
         " ((r.kind = 'group' and :record = (select min(n.id) from mq_records n"
-        "   where n.id >= (p.id << 40) + max(s.cursor, p.start) and n.id < (p.id << 40) + p.next))"
+        f"   where {layout.is_between('n.id', 'p.id', 'max(s.cursor, p.start)', 'p.next')}))"
         " or exists (select 1 from mq_leases l where l.record = :record"
-        "   and l.id = (s.id << 40) + (:record - (p.id << 40)))) order by 1, 2",
+        f"   and l.id = {layout.begin_of('s.id')} + {layout.offset_of(':record')})) order by 1, 2",
         {"record": record},
     )
-    offset = record & OFFSET_MASK
+    offset = layout.offset(record)
     return [
         SkipRecord(name, Address(topic, number, offset), kind=kind)
         for kind, name, topic, number in rows

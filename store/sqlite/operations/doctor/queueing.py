@@ -11,6 +11,7 @@ from store.model.addresses import Kind
 from store.model.diagnoses import Diagnosis, advice, warning
 from store.model.looks import Peek, Show, ShowLeases
 from store.model.text import describe_duration, format_duration
+from store.sqlite import layout
 from store.sqlite.file.database import Snapshot
 from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases import processing_times
@@ -57,8 +58,9 @@ def _expiring(tx: Snapshot) -> Iterator[Diagnosis]:
         f"select c.name, q.retention, max({age}), min(ifnull(e.expires - :wall,"
         f" q.retention - {age})) from mq_queues q join mq_channels c on c.id = q.channel"
         " join mq_partitions p on p.channel = c.id and p.records > 0"
-        " join mq_records e on e.id = (select f.id from mq_records f where f.id >= p.id << 40"
-        " and f.id < p.id + 1 << 40 order by f.id limit 1) where q.ttl is null group by c.id",
+        " join mq_records e on e.id = (select f.id from mq_records f"
+        f" where {layout.is_of('f.id', 'p.id')} order by f.id limit 1)"
+        " where q.ttl is null group by c.id",
         moments(tx),
     ):
         if left > retention * (1 - NEAR):
@@ -94,7 +96,7 @@ def _lapsing(tx: Snapshot) -> Iterator[Diagnosis]:
     """Readers whose leases end by time."""
     for kind, name, lease, times in tx.rows(
         "select r.kind, r.name, r.lease, a.times from"
-        " (select lease >> 40 as slot, count(*) as times from mq_attempts"
+        f" (select {layout.owner_of('lease')} as slot, count(*) as times from mq_attempts"
         "  where ended >= :since and outcome = 'expired' group by 1) a"
         " join mq_slots s on s.id = a.slot join mq_readers r on r.id = s.reader"
         " where r.kind <> 'group' and a.times >= :enough order by r.name",

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from store.model.actions import ResetGroup, Step, alter
-from store.model.addresses import OFFSET_BITS, OFFSET_MASK, Address
+from store.model.addresses import Address
 from store.model.diagnoses import Diagnosis, advice, critical, warning
 from store.model.looks import Peek, Show, ShowLag, ShowMembers
 from store.model.text import describe_duration, describe_size, format_duration, printable_bytes
-from store.sqlite import groups
+from store.sqlite import groups, layout
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.groups import membership
@@ -66,10 +66,10 @@ def _more_partitions(tx: Snapshot, group: str, members: int) -> list[Step]:
 
 _BEHIND = f"""
 with reader as (
-  select r.kind, r.name as reader, c.name as topic, p.number, p.id << 40 as base,
+  select r.kind, r.name as reader, c.name as topic, p.number, {layout.begin_of("p.id")} as base,
          p.start, p.next, p.records, p.bytes, t.retention, t.retention_bytes, t.cleanup, s.committed,
-         iif(r.kind = 'share', ifnull((select min(l.id) & {OFFSET_MASK} from mq_leases l
-             where l.id >= s.id << 40 and l.id < s.id + 1 << 40), s.cursor), s.cursor) as next_read
+         iif(r.kind = 'share', ifnull((select {layout.offset_of("min(l.id)")} from mq_leases l
+             where {layout.is_of("l.id", "s.id")}), s.cursor), s.cursor) as next_read
   from mq_slots s
   join mq_readers r on r.id = s.reader and r.kind in ('group', 'share')
   join mq_partitions p on p.id = s.partition
@@ -173,7 +173,7 @@ def _commonest_key(tx: Snapshot, partition: int, end: int) -> tuple[bytes | None
     keys = tx.rows(
         "select key from mq_records where id >= :base and id < :base + :end"
         " order by id desc limit :sample",
-        {"base": partition << OFFSET_BITS, "end": end, "sample": _SAMPLE},
+        {"base": layout.record_id(partition, 0), "end": end, "sample": _SAMPLE},
     )
     counted = Counter(key for (key,) in keys if key is not None)
     if not counted:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from store.model.addresses import OFFSET_BITS, Address
+from store.model.addresses import Address
 from store.model.errors import BadInput
 from store.model.stalls import Explanation, Stall, Verdict
 from store.model.text import describe_duration
-from store.sqlite import leases, queues
+from store.sqlite import layout, leases, queues
 from store.sqlite.file.database import Snapshot
 from store.sqlite.log import topics
 from store.sqlite.log.read import absent
@@ -57,7 +57,7 @@ def _of_partition(
         {"partition": partition.id},
     ):
         if kind == "share":
-            lease = None if offset is None else leases.rows.get(tx, slot << OFFSET_BITS | offset)
+            lease = None if offset is None else leases.rows.get(tx, layout.lease_id(slot, offset))
             answers.append(_of_share(address, name, cursor, lease is not None, pinned.get(name)))
         else:
             place = max(cursor, partition.start)

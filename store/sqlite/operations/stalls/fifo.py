@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from store.model.addresses import OFFSET_BITS, Address
+from store.model.addresses import Address
 from store.model.stalls import Remedy, Stall
-from store.sqlite import queues
+from store.sqlite import layout, queues
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.leases import abandoned
 from store.sqlite.operations.stalls import leased, remedies
@@ -100,7 +100,7 @@ class FifoCandidate:
         leased: int = self._tx.value(
             "select count(l.id) from (select id from mq_records where message_group = :group"
             " and id > :first and id < :end order by id limit :most) r"
-            " join mq_leases l on l.id = :leases + (r.id - :records)"
+            f" join mq_leases l on {layout.LEASE_OF_RECORD}"
             f" where {abandoned.IN_FLIGHT}",
             {
                 **abandoned.parameters(self._tx, self._queue.reader),
@@ -108,7 +108,7 @@ class FifoCandidate:
                 "first": self._head.record,
                 "end": lane.base + lane.next,
                 "most": _MOST_LEASED,
-                "leases": self._head.lease >> OFFSET_BITS << OFFSET_BITS,
+                "leases": layout.lease_id(layout.owner(self._head.lease), 0),
                 "records": lane.base,
             },
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from store.model.addresses import OFFSET_BITS, Address
+from store.model.addresses import Address
 from store.model.stalls import Cause, Remedy, Stall
 from store.model.text import describe_duration
-from store.sqlite import log
+from store.sqlite import layout, log
 from store.sqlite.file.database import Snapshot
 from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases import holders
@@ -17,13 +17,13 @@ from store.sqlite.operations.stalls.terms import Terms
 
 _QUERY = f"""
 select s.id, r.name, r.dead_letter_to, r.max_deliveries, c.name, t.retention, p.id, p.number,
-       q.id - (p.id << 40), p.next, iif(s.committed, s.cursor, null), s.member, s.tries,
+       {layout.offset_of("q.id")}, p.next, iif(s.committed, s.cursor, null), s.member, s.tries,
        s.moved, s.taken, :wall - {age_of("q")} as oldest
 from mq_readers r
 join mq_slots s on s.reader = r.id
 join mq_partitions p on p.id = s.partition
 join mq_records q on q.id = (select min(n.id) from mq_records n
-  where n.id >= (p.id << 40) + max(s.cursor, p.start) and n.id < (p.id << 40) + p.next)
+  where {layout.is_between("n.id", "p.id", "max(s.cursor, p.start)", "p.next")})
 join mq_channels c on c.id = p.channel
 join mq_topics t on t.channel = c.id
 where r.kind = 'group' and p.next > max(s.cursor, p.start)
@@ -104,7 +104,7 @@ class GroupCandidate:
         self._tx = tx
         self._terms = terms
         self._place = place
-        self._base = place.partition << OFFSET_BITS
+        self._base = layout.record_id(place.partition, 0)
         self._owner = owners.get(place.member)
         self.subjects = (place.topic,)
         self.reader = place.group
@@ -116,7 +116,7 @@ class GroupCandidate:
 
     @cached_property
     def _failures(self) -> evidence.Failures:
-        return evidence.failures(self._tx, self._place.slot << OFFSET_BITS | self._place.offset)
+        return evidence.failures(self._tx, layout.lease_id(self._place.slot, self._place.offset))
 
     @cached_property
     def deliveries(self) -> int:

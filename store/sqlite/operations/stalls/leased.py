@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from store.model.actions import RejectLease
-from store.model.addresses import EXCHANGE_PREFIX, OFFSET_BITS, OFFSET_MASK
+from store.model.addresses import EXCHANGE_PREFIX
 from store.model.stalls import Cause
 from store.model.text import counted, describe_duration
-from store.sqlite import leases, log
+from store.sqlite import layout, leases, log
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.leases import holders, move, receipts
@@ -41,7 +41,7 @@ class Leased:
          self._holder, self._started, is_damaged) = row  # fmt: skip
         self.is_damaged = bool(is_damaged)
         """Whether a receive found it damaged: it is never handed out."""
-        self.offset = self.lease & OFFSET_MASK
+        self.offset = layout.offset(self.lease)
 
     @cached_property
     def failures(self) -> evidence.Failures:
@@ -64,9 +64,7 @@ class Leased:
     def is_homeless(self) -> bool:
         """Whether it may not be delivered again, and can't leave either."""
         found = (
-            leases.messages.place(self._tx, self.lease >> OFFSET_BITS)
-            if self.is_exhausted
-            else None
+            leases.messages.place(self._tx, layout.owner(self.lease)) if self.is_exhausted else None
         )
         message = (
             None if found is None else leases.messages.load_leased(self._tx, found[1], self.lease)
@@ -101,7 +99,7 @@ class Leased:
     def contents(self) -> Contents:
         """The record itself, as far as that is readable."""
         size, arrived, *columns = self._tx.row(  # type: ignore[misc]
-            "select ifnull(length(key), 0) + ifnull(length(headers), 0) + ifnull(length(value), 0),"
+            f"select {layout.SIZE},"
             " arrived, timestamp, null, key, null, null, expires from mq_records where id = :id",
             {"id": self.record},
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from store.model.addresses import OFFSET_BITS, Address
+from store.model.addresses import Address
 from store.model.stalls import Remedy, Stall
+from store.sqlite import layout
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases import abandoned
 from store.sqlite.operations.stalls import evidence, leased, remedies
@@ -23,9 +24,9 @@ join mq_partitions p on p.id = s.partition
 join mq_channels c on c.id = p.channel
 join mq_topics t on t.channel = c.id
 join mq_leases l on l.id = (select min(f.id) from mq_leases f
-                            where f.id >= s.id << 40 and f.id < s.id + 1 << 40)
+                            where {layout.is_of("f.id", "s.id")})
 where s.leases > 0 and p.next > s.cursor and {abandoned.IN_FLIGHT}
-  and s.cursor - (l.id - (s.id << 40)) >= w.max_in_flight
+  and s.cursor - (l.id - {layout.begin_of("s.id")}) >= w.max_in_flight
   and (:partition is null or p.id = :partition)
 """
 
@@ -78,7 +79,7 @@ class ShareCandidate:
         record = first.contents
         holder, host, pid, seen = first.who()
         address = f"{window.topic}/{window.number}@{self.offset}"
-        base = window.partition << OFFSET_BITS
+        base = layout.record_id(window.partition, 0)
         keys, exact = evidence.keys_between(self._tx, base + window.cursor, base + window.end)
         left = None if window.retention is None else window.retention - record.age
         return Stall(

@@ -5,7 +5,7 @@ A receive looks at due heads only, so a blocked group of any length costs nothin
 
 from typing import NamedTuple
 
-from store.sqlite import log
+from store.sqlite import layout, log
 from store.sqlite.file.database import Row, Snapshot, Write
 from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases.readers import Reader
@@ -118,7 +118,7 @@ def _first_of(
 ) -> tuple[int, int, int | None] | None:
     row = tx.row(
         f"select r.id, {age_of('r')}, l.due from mq_records r"
-        " left join mq_leases l on l.id = :leases + (r.id - :records)"
+        f" left join mq_leases l on {layout.LEASE_OF_RECORD}"
         " where r.message_group = :message_group and r.id >= :first and r.id < :end"
         " order by r.id limit 1",
         {
@@ -149,7 +149,7 @@ def redelay(tx: Write, reader: Reader, slot: Slot) -> None:
     tx.execute(
         f"update mq_heads set due = :now + max(0, :delay - (select {age_of('r')}"
         " from mq_records r where r.id = first)) where reader = :reader"
-        " and not exists (select 1 from mq_leases l where l.id = :leases + (first - :records))",
+        f" and not exists (select 1 from mq_leases l where {layout.LEASE_OF_FIRST})",
         {
             "leases": slot.lease_id(0),
             "records": slot.record_id(0),

@@ -8,6 +8,7 @@ many tenants wait. At most nine can be noisy at a time: each has more than a ten
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from store.sqlite import layout
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Slot
@@ -91,7 +92,7 @@ def _first_undelivered(tx: Snapshot, slot: Slot, message_group: str, after: int)
     found: int | None = tx.value(
         "select r.id from mq_records r where r.message_group = :message_group and r.id >= :after"
         " and r.id < :end and not exists"
-        " (select 1 from mq_leases l where l.id = :leases + (r.id - :records))"
+        f" (select 1 from mq_leases l where {layout.LEASE_OF_RECORD})"
         " order by r.id limit 1",
         {
             "message_group": message_group,

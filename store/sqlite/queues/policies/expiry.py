@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from store.model.addresses import OFFSET_BITS
-from store.sqlite import leases, queues
+from store.sqlite import layout, leases, queues
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases.rows import Slot
@@ -64,9 +63,8 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
             f" select case when {abandoned.IN_FLIGHT} then 'delayed'"
             f" when l.id is null and :fifo and {timekeeping.age_of('r')} < :delay then 'delayed'"
             " when f.first < r.id then 'blocked' else 'ready' end, r.expires = 0, count(*),"
-            " sum(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
-            " + ifnull(length(r.value), 0)) from mq_records r"
-            " left join mq_leases l on l.id = :leases + (r.id - :records)"
+            f" sum({layout.SIZE_OF_R}) from mq_records r"
+            f" left join mq_leases l on {layout.LEASE_OF_RECORD}"
             " left join in_flight f on f.message_group = r.message_group"
             " where r.expires <= :wall and r.id >= :records and r.id < :end"
             f" and not {abandoned.HELD} group by 1, 2",
@@ -122,7 +120,7 @@ def sweep(tx: Write) -> int:
     overdue = due(tx, _LOOKED_AT)
     tx.database.swept = -_PAUSE if overdue else tx.wall
     for record in overdue:
-        lane = record >> OFFSET_BITS
+        lane = layout.owner(record)
         if lane not in places:
             places[lane] = _place(tx, lane)
         place = places[lane]

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from store import model
-from store.model.addresses import OFFSET_BITS
 from store.model.errors import Hint, QueueFull
-from store.sqlite import leases, queues
+from store.sqlite import layout, leases, queues
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases.rows import Progress, Slot
 from store.sqlite.queues.catalog import Queue
@@ -99,8 +98,7 @@ def _is_over(number: int, limit: int | None) -> bool:
 def _bytes_aside(tx: Snapshot, queue: Queue) -> int:
     return sum(
         tx.value(
-            "select ifnull(sum(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
-            " + ifnull(length(r.value), 0)), 0) from mq_leases l join mq_records r"
+            f"select ifnull(sum({layout.SIZE_OF_R}), 0) from mq_leases l join mq_records r"
             " on r.id = l.record where l.reader = :reader and l.priority = :level"
             " and l.due > :now",
             {"reader": queue.reader.id, "level": level, "now": tx.now},
@@ -114,9 +112,8 @@ def _bytes_held_back(tx: Snapshot, queue: Queue) -> int:
     if young == slot.end:
         return 0
     size: int = tx.value(
-        "select ifnull(sum(ifnull(length(r.key), 0) + ifnull(length(r.headers), 0)"
-        " + ifnull(length(r.value), 0)), 0) from mq_records r"
-        " left join mq_leases l on l.id = :leases + (r.id - :records)"
+        f"select ifnull(sum({layout.SIZE_OF_R}), 0) from mq_records r"
+        f" left join mq_leases l on {layout.LEASE_OF_RECORD}"
         " where r.id >= :young and r.id < :end and l.id is null",
         {
             "leases": slot.lease_id(0),
@@ -145,13 +142,13 @@ def next_out(tx: Snapshot, queue: Queue, limit: int) -> list[Place]:
                 "limit": limit - len(found),
             },
         )
-        found += [(record, slots[record >> OFFSET_BITS]) for (record,) in due]
+        found += [(record, slots[layout.owner(record)]) for (record,) in due]
         for slot in slots.values():
             if slot.number == level << 1 and len(found) < limit and not queue.config.fair:
                 found += _undelivered(tx, slot, limit - len(found))
     if queue.config.fair:
         undelivered = queues.order.tenants.oldest(tx, queue.reader, limit - len(found))
-        found += [(record, slots[record >> OFFSET_BITS]) for record in undelivered]
+        found += [(record, slots[layout.owner(record)]) for record in undelivered]
     return found
 
 
@@ -170,7 +167,7 @@ def _undelivered(tx: Snapshot, slot: Progress, limit: int) -> list[Place]:
 def _oldest(tx: Snapshot, queue: Queue, slot: Slot, limit: int) -> list[Place]:
     rows = tx.rows(
         "select r.id from mq_records r left join mq_leases l"
-        " on l.id = :leases + (r.id - :records) where r.id >= :records and r.id < :end"
+        f" on {layout.LEASE_OF_RECORD} where r.id >= :records and r.id < :end"
         " and case when l.id is null then r.id < :young else l.due <= :now end"
         " order by r.id limit :limit",
         {
@@ -236,12 +233,12 @@ def _refuse_last(tx: Write, queue: Queue, added: Sequence[int]) -> None:
     young = queues.order.fifo.first_young(tx, queue)
 
     def load(record: int) -> Stored | None:
-        message = leases.messages.load(tx, slots[record >> OFFSET_BITS], record)
+        message = leases.messages.load(tx, slots[layout.owner(record)], record)
         # What is over on arrival takes no room, and goes by itself.
         return None if message and expiry.is_over(tx, message.expires) else message
 
     def is_delayed(record: int) -> bool:
-        slot = slots[record >> OFFSET_BITS]
+        slot = slots[layout.owner(record)]
         return slot.delayed or (queue.config.fifo and record >= young)
 
     # What is new counts even while it is delayed, as in a queue that rejects.
