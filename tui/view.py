@@ -11,6 +11,8 @@ from textual.screen import ModalScreen
 
 from store import MqError, Overview
 from store.engine.broker import Broker
+from store.model.action_texts import as_command
+from store.model.actions import WayOut
 from tui.keys import Key
 from tui.widgets.dialogs import Deed
 from tui.widgets.live_table import LiveTable, TableRow
@@ -121,9 +123,14 @@ class View(Vertical):
         """Return the destination of a message published here, or nothing."""
         return ""
 
+    def step(self) -> WayOut | None:
+        """Return the step whose command shows, or mends, the selection."""
+        return None
+
     def command(self) -> str | None:
         """Return the command line for the selection."""
-        return None
+        step = self.step()
+        return None if step is None else as_command(step)
 
     def show_caption(self, name: str, more: str) -> None:
         """Show above the table the name of its subject, and more about it."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from store.model.actions import Bind, Create, Step, alter, create
+from store.model.actions import Bind, Create, WayOut, alter, create
 from store.model.addresses import EXCHANGE_PREFIX
 from store.model.diagnoses import Diagnosis, advice, warning
 from store.model.exchanges import Binding, Exchange
@@ -287,7 +287,7 @@ class _Routing:
         )
 
 
-def _gathering(name: str) -> tuple[Step, ...]:
+def _gathering(name: str) -> tuple[WayOut, ...]:
     """Name the steps that give an exchange a last resort."""
     unrouted = f"{name}.unrouted"
     return (

@@ -313,7 +313,7 @@ class TopologyCalls(Calls):
             if expected is not None and not plan.is_same_as(expected):
                 raise StalePlan(
                     "the store has changed since the plan was made; nothing was applied",
-                    hint=Hint("look at the new plan: {}", model.looks.Plan()),
+                    hint=Hint("look at the new plan: {}", model.looks.PlanTopology()),
                 )
             target = sqlite.topology.target.FileTarget(tx)
             topology.applying.carry_out(target, plan, progress)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from shlex import quote
 from typing import Any
 
 from store.model import actions, looks
-from store.model.actions import Step, Value
+from store.model.actions import Value, WayOut
 from store.model.addresses import Address
 from store.model.text import format_duration, format_size
+from store.model.topics import HeaderValue
 
 Words = list[str]
 
 
-def as_command(step: Step) -> str:
+def as_command(step: WayOut) -> str:
     """Write a step as a command line of mq that can be run as it stands."""
     return " ".join(["mq", *(_quoted(word) for word in _WORDS[type(step)](step))])
 
@@ -106,6 +108,39 @@ def _how_to_reset(how: looks.HowToReset) -> Words:
     return ["group", "reset", *([_Plain("…"), "--force"] if how.force else [])]
 
 
+def _explain_route(route: looks.ExplainRoute) -> Words:
+    headers = [word for header in route.headers for word in ("-H", header_text(*header))]
+    return ["route", route.exchange, "-k", route.key, *headers, "--explain"]
+
+
+def header_text(name: str, value: HeaderValue) -> str:
+    """Write a header as the command line takes it.
+
+    That is `NAME=TEXT`, `NAME:=JSON`, or `NAME` for null.
+    """
+    if value is None:
+        return name
+    return f"{name}={value}" if isinstance(value, str) else f"{name}:={json.dumps(value)}"
+
+
+def _redrive(redrive: looks.RedriveLetters) -> Words:
+    conditions = [word for condition in redrive.conditions for word in ("--where", condition)]
+    ids = [word for id in redrive.ids for word in ("--id", id)]
+    to = [] if redrive.to is None else ["--to", redrive.to]
+    return ["dlq", "redrive", redrive.queue, *conditions, *ids, *to]
+
+
+def _edit(edit: looks.EditDeadLetter) -> Words:
+    return ["dlq", "edit", edit.address, _Plain(f"--value={_in_one_line(edit.value)}")]
+
+
+def _in_one_line(text: str) -> str:
+    if "\n" not in text and "\t" not in text:
+        return quote(text)
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + escaped.replace("\n", "\\n").replace("\t", "\\t") + "'"
+
+
 def _size(size: int | actions.Blank) -> str:
     return size if isinstance(size, actions.Blank) else format_size(size)
 
@@ -148,7 +183,7 @@ def _work(work: looks.Work) -> Words:
     return ["work", work.source, *group, "--", _Plain("COMMAND")]
 
 
-_WORDS: dict[type[Step], Callable[[Any], Words]] = {
+_WORDS: dict[type[WayOut], Callable[[Any], Words]] = {
     actions.SkipRecord: _skip,
     actions.ReleaseLease: _release,
     actions.ReturnLease: lambda it: ["lease", "release", it.receipt],
@@ -173,11 +208,11 @@ _WORDS: dict[type[Step], Callable[[Any], Words]] = {
     actions.SetMaxBytes: lambda it: ["store", "set", "max_bytes", _size(it.most)],
     actions.Salvage: lambda it: ["salvage", it.old, it.new],
     looks.Verify: lambda it: [*([] if it.path is None else ["-s", it.path]), "verify"],
-    looks.Doctor: lambda it: ["doctor"],
+    looks.Doctor: lambda it: ["doctor", *(["--explain"] if it.explain else [])],
     looks.Init: lambda it: ["init", *([] if it.path is None else [it.path])],
     looks.Restore: lambda it: ["restore", it.backup, "--to", it.path],
     looks.HowToReset: _how_to_reset,
-    looks.Plan: lambda it: ["plan", _Plain("FILE…")],
+    looks.PlanTopology: lambda it: ["plan", it.file or _Plain("FILE…")],
     looks.Consume: _consume,
     looks.Receive: lambda it: ["receive"],
     looks.ExportRecords: lambda it: ["consume", "-o", "ndjson"],
@@ -188,8 +223,10 @@ _WORDS: dict[type[Step], Callable[[Any], Words]] = {
     looks.Show: lambda it: [it.kind, "show", it.name],
     looks.ShowMembers: lambda it: ["group", "members", it.group],
     looks.ShowLeases: lambda it: ["lease", "list", *([it.reader] if it.reader else [])],
-    looks.ShowLag: lambda it: ["lag", it.reader],
+    looks.ShowLag: lambda it: ["lag", it.reader, *(["--topic", it.topic] if it.topic else [])],
     looks.ShowBindings: lambda it: ["binding", "list", it.exchange],
     looks.ShowDeadLetters: lambda it: ["dlq", *(["peek", it.queue] if it.queue else ["list"])],
-    looks.ExplainRoute: lambda it: ["route", it.exchange, "-k", it.key, "--explain"],
+    looks.ExplainRoute: _explain_route,
+    looks.RedriveLetters: _redrive,
+    looks.EditDeadLetter: _edit,
 }

@@ -28,25 +28,25 @@ Value = bool | int | str | timedelta | tuple[str, ...] | None
 """A setting as calls take it, or a `Blank`."""
 
 
-class Step:
+class WayOut:
     """A possible step against a problem."""
 
     __slots__ = ()
 
 
-class Action(Step, Generic[Result_co]):
+class Action(WayOut, Generic[Result_co]):
     """A change that `Store.perform` carries out; `Result_co` is what it returns."""
 
     __slots__ = ()
 
 
-class Look(Step):
+class Look(WayOut):
     """Something to look at, or to run at a terminal; nothing for `Store.perform`."""
 
     __slots__ = ()
 
 
-def blanks(step: Step) -> list[str]:
+def blanks(step: WayOut) -> list[str]:
     """Find the fields and settings of a step that are still to be chosen."""
     found = []
     for each in fields(step):  # type: ignore[arg-type]

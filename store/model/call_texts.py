@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from store.model import actions, looks
-from store.model.actions import Step, Value
+from store.model.actions import Value, WayOut
 from store.model.addresses import parse_address
 
 
-def as_call(step: Step) -> str:
+def as_call(step: WayOut) -> str:
     """Write a step as a call in Python, of a store named `store`."""
     call = _PYTHON.get(type(step))
     if call is not None:
@@ -83,7 +83,7 @@ def _consume_call(consume: looks.Consume) -> str:
     return f"store.read({place.name!r}, {place.partition}, {consume.start or 0})"
 
 
-_PYTHON: dict[type[Step], Callable[[Any], str]] = {
+_PYTHON: dict[type[WayOut], Callable[[Any], str]] = {
     actions.SkipRecord: _skip_call,
     actions.ReleaseLease: _release_call,
     actions.ResetGroup: _reset_call,
@@ -97,11 +97,13 @@ _PYTHON: dict[type[Step], Callable[[Any], str]] = {
     actions.SetMaxBytes: lambda it: f"store.set_max_bytes({_argument(it.most)})",
     actions.Salvage: lambda it: f"Store.salvage({it.old!r}, {_argument(it.new)})",
     looks.Verify: lambda it: f"Store.verify_file({it.path!r})" if it.path else "store.verify()",
+    looks.RedriveLetters: lambda it: f"store.redrive({it.queue!r})",
+    looks.EditDeadLetter: lambda it: f"store.edit_dead_letter({it.address!r}, {it.value!r})",
     looks.Doctor: lambda it: "store.doctor()",
     looks.Init: lambda it: f"Store.open({it.path!r}, create=True)",
     looks.Restore: lambda it: f"Store.restore({_argument(it.backup)}, {it.path!r})",
     looks.HowToReset: lambda it: f"store.reset_group(group, target{', force=True' * it.force})",
-    looks.Plan: lambda it: "store.plan(files)",
+    looks.PlanTopology: lambda it: "store.plan(files)",
     looks.Consume: _consume_call,
     looks.Receive: lambda it: "store.receive(queue)",
     looks.ExportRecords: lambda it: "store.read(topic, partition)",

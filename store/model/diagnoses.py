@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from store.model.action_texts import as_command
-from store.model.actions import Step
+from store.model.actions import WayOut
 
 
 class Severity(StrEnum):
@@ -36,7 +36,7 @@ class Diagnosis:
     address: str
     evidence: str
     why: str
-    fixes: tuple[Step, ...] = ()
+    fixes: tuple[WayOut, ...] = ()
 
     @property
     def do(self) -> tuple[str, ...]:
@@ -49,17 +49,17 @@ class Diagnosis:
         return self.severity in {Severity.CRITICAL, Severity.WARNING}
 
 
-def critical(code: str, address: str, evidence: str, why: str, *fixes: Step) -> Diagnosis:
+def critical(code: str, address: str, evidence: str, why: str, *fixes: WayOut) -> Diagnosis:
     """Make a finding of lost or stuck messages."""
     return Diagnosis(Severity.CRITICAL, code, address, evidence, why, fixes)
 
 
-def warning(code: str, address: str, evidence: str, why: str, *fixes: Step) -> Diagnosis:
+def warning(code: str, address: str, evidence: str, why: str, *fixes: WayOut) -> Diagnosis:
     """Make a finding of trouble to come."""
     return Diagnosis(Severity.WARNING, code, address, evidence, why, fixes)
 
 
-def advice(code: str, address: str, evidence: str, why: str, *fixes: Step) -> Diagnosis:
+def advice(code: str, address: str, evidence: str, why: str, *fixes: WayOut) -> Diagnosis:
     """Make a finding of a possible improvement."""
     return Diagnosis(Severity.ADVICE, code, address, evidence, why, fixes)
 

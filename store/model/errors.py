@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from store.model.actions import Action, Step
+    from store.model.actions import Action, WayOut
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 """The system's error numbers for an exhausted file system or quota."""
@@ -36,9 +36,9 @@ class Hint(str):
 
     __slots__ = ("steps", "template")
     template: str
-    steps: tuple[Step, ...]
+    steps: tuple[WayOut, ...]
 
-    def __new__(cls, template: str, *steps: Step) -> Hint:
+    def __new__(cls, template: str, *steps: WayOut) -> Hint:
         """Write a template with its steps for a Python caller."""
         calls: list[str] = []
         if steps:

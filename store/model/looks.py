@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from store.model.actions import Look
 from store.model.addresses import Kind
+from store.model.topics import HeaderValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,9 @@ class Verify(Look):
 
 @dataclass(frozen=True, slots=True)
 class Doctor(Look):
-    """See what is wrong, or may go wrong."""
+    """See what is wrong, or may go wrong; `explain` tells why it matters."""
+
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,10 @@ class HowToReset(Look):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan(Look):
+class PlanTopology(Look):
     """See what applying topology files would do."""
+
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,7 @@ class ShowLag(Look):
     """Show the lag of a group or share."""
 
     reader: str
+    topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +152,22 @@ class ExplainRoute(Look):
 
     exchange: str
     key: str
+    headers: tuple[tuple[str, HeaderValue], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RedriveLetters(Look):
+    """Send dead letters of a queue back: all, those that meet conditions, or those with ids."""
+
+    queue: str
+    conditions: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EditDeadLetter(Look):
+    """Give a dead letter another value."""
+
+    address: str
+    value: str

@@ -14,7 +14,7 @@ from store import BadInput, NewMessage, NewRecord, NotFound, Store
 from store.api import performing
 from store.model import action_texts, actions, call_texts, looks
 from store.model.action_texts import as_command
-from store.model.actions import Blank, Step, alter, create
+from store.model.actions import Blank, WayOut, alter, create
 from store.model.addresses import Address
 from store.model.clock import ManualClock
 from store.model.errors import Hint
@@ -22,9 +22,9 @@ from store.model.errors import Hint
 ROOT = Path(__file__).parents[2]
 
 
-def kinds_of(base: type[Step]) -> set[type[Step]]:
+def kinds_of(base: type[WayOut]) -> set[type[WayOut]]:
     """The classes of steps below a base, without the bases themselves."""
-    bases = {Step, actions.Action, actions.Look}
+    bases = {WayOut, actions.Action, actions.Look}
     known = {
         kind
         for module in (actions, looks)
@@ -35,7 +35,7 @@ def kinds_of(base: type[Step]) -> set[type[Step]]:
 
 
 def test_every_step_is_a_command() -> None:
-    assert kinds_of(Step) == action_texts._WORDS.keys()
+    assert kinds_of(WayOut) == action_texts._WORDS.keys()
 
 
 def test_every_action_can_be_performed_and_no_look_can() -> None:
@@ -63,7 +63,7 @@ def test_every_action_can_be_performed_and_no_look_can() -> None:
         (looks.Work("orders", "billing"), "mq work orders -g billing -- COMMAND"),
     ],
 )
-def test_a_step_is_written_as_a_shell_takes_it(step: Step, command: str) -> None:
+def test_a_step_is_written_as_a_shell_takes_it(step: WayOut, command: str) -> None:
     assert as_command(step) == command
 
 
@@ -185,7 +185,7 @@ def test_every_step_has_its_words_in_python() -> None:
         (actions.TrustClock(), "perform(TrustClock())"),
     ],
 )
-def test_a_step_is_written_as_a_call(step: Step, call: str) -> None:
+def test_a_step_is_written_as_a_call(step: WayOut, call: str) -> None:
     assert call_texts.as_call(step) == f"store.{call}"
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from mq.text.conditions import parse_message_conditions
 from store import NotFound, Store
+from store.model.action_texts import as_command
 from store.model.clock import ManualClock
 from tests.tui.conftest import HOSTILE, Person
-from tui.actions.letter_choices import Alike, redrive_command
+from tui.actions.letter_choices import Alike, redrive_step
 from tui.actions.letter_deeds import difference, prepare_edit, prepare_redrive
 from tui.screens.letter_editor import editable
 from tui.widgets.spans import plain
@@ -127,7 +128,9 @@ def test_the_command_of_each_kind_chooses_exactly_its_letters(post: Store) -> No
     letters = post.dead_letters("emails.dlq")
 
     for group in present:
-        words = shlex.split(redrive_command([Alike.of(group)], present) or "")
+        step = redrive_step([Alike.of(group)], present)
+        assert step is not None
+        words = shlex.split(as_command(step))
         holds = parse_message_conditions(words[5::2], post.clock.wall())
         assert [m.sequence for m in letters if holds(m)] == [
             m.sequence for m in letters if Alike.of(group).holds(m)
@@ -137,17 +140,20 @@ def test_the_command_of_each_kind_chooses_exactly_its_letters(post: Store) -> No
 def test_all_kinds_of_a_queue_need_no_condition(post: Store) -> None:
     present = post.letter_rows()
 
-    command = redrive_command([Alike.of(group) for group in present], present)
+    step = redrive_step([Alike.of(group) for group in present], present)
 
-    assert command == "mq dlq redrive emails.dlq"
+    assert step is not None
+    assert as_command(step) == "mq dlq redrive emails.dlq"
 
 
 def test_letters_that_no_conditions_tell_apart_are_named_by_their_ids(post: Store) -> None:
     present = post.letter_rows()
     two = [Alike.of(group) for group in present[:2]]
 
-    assert redrive_command(two, present) is None
-    assert redrive_command(two, present, ["a", "b"]) == "mq dlq redrive emails.dlq --id a --id b"
+    assert redrive_step(two, present) is None
+    step = redrive_step(two, present, ["a", "b"])
+    assert step is not None
+    assert as_command(step) == "mq dlq redrive emails.dlq --id a --id b"
 
 
 def test_letters_that_are_gone_by_now_are_refused_with_a_way_out(post: Store) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 
-from store import BadInput, Message, NewMessage, NotFound, Record
+from store import BadInput, Message, NotFound, Record
 from store.engine.broker import Broker
+from store.model.actions import Publish, PurgeQueue, RejectLease, ReleaseLease, ResetGroup, Send
 from store.model.addresses import parse_address
+from store.model.errors import Hint
 from store.model.groups import OffsetChange
+from store.model.looks import ShowLeases
 from store.model.positions import Scope, parse_position
 from store.model.queues import LeaseStatus
 from store.model.text import counted, describe_size, printable_bytes
@@ -30,15 +32,13 @@ def prepare_release(reader: str, address: str) -> Prepare:
             toned(f"{who}, and its receipt no longer acknowledges once it is taken", Tone.DIM),
         ]
 
+        release = ReleaseLease(parse_address(address))
+
         def run(store: Broker) -> str:
-            place = parse_address(address)
-            if place.partition is not None:
-                store.release_record(place)
-            elif place.offset is not None:
-                store.release(place.name, place.offset)
+            store.perform(release)
             return f"{address} is ready"
 
-        return Deed(f"release {address}", preview, f"mq lease release {address}", run)
+        return Deed(f"release {address}", preview, [release], run)
 
     return deed
 
@@ -51,23 +51,23 @@ def prepare_dead_letter(reader: str, address: str) -> Prepare:
         if held is None:
             raise NotFound(
                 f"no reader holds {address}, and only leased messages are refused",
-                hint=f"mq lease list {reader}",
+                hint=Hint("{}", ShowLeases(reader)),
             )
         is_share = store.kind(reader) == "share"
         target = (store.share(reader).config if is_share else store.queue_config(reader)).dlq
+        reject = RejectLease(held.receipt)
         gone = "is passed over" if is_share else "is deleted"
         to = f"goes to {target}" if target else f"{gone}: {reader} has no DLQ"
 
         def run(store: Broker) -> str:
-            store.reject([held.receipt])
+            store.perform(reject)
             return f"{address} {to.partition(':')[0]}"
 
         preview = [
             line(toned(address, Tone.STRONG), f" {to}"),
             toned(f"held by {held.holder}, {counted(held.deliveries, 'delivery')}", Tone.DIM),
         ]
-        command = f"mq nack {held.receipt} --reject"
-        return Deed(f"refuse {address}", preview, command, run)
+        return Deed(f"refuse {address}", preview, [reject], run)
 
     return deed
 
@@ -80,7 +80,7 @@ def prepare_purge(queue: str) -> Prepare:
     """Remove every message of a queue."""
 
     def run(store: Broker) -> str:
-        return f"{counted(store.purge_queue(queue), 'message')} removed from {queue}"
+        return f"{counted(store.perform(PurgeQueue(queue)), 'message')} removed from {queue}"
 
     def deed(store: Broker) -> Deed:
         status = store.queue(queue)
@@ -94,7 +94,7 @@ def prepare_purge(queue: str) -> Prepare:
             line(toned(messages, Tone.STALLED), " will be gone for good"),
             toned(states or "the queue is empty", Tone.DIM),
         ]
-        return Deed(f"purge {queue}", preview, f"mq queue purge {queue} --yes", run, name=queue)
+        return Deed(f"purge {queue}", preview, [PurgeQueue(queue)], run, name=queue)
 
     return deed
 
@@ -104,14 +104,17 @@ def prepare_publish(destination: str, key: str, value: str) -> Prepare:
     exchange = destination.removeprefix("exchange:")
     is_exchange = exchange != destination
 
-    def run(store: Broker) -> str:
+    def action(store: Broker) -> Publish | Send:
         if is_exchange:
-            places = ", ".join(map(str, store.publish(exchange, key, value)))
-            return f"stored: {places}" if places else "it was routed nowhere"
-        if store.kind(destination) == "topic":
-            return f"stored as {store.produce(destination, value, key=key or None)}"
-        sent = store.send_many(destination, [_message(store, destination, key, value)])
-        return f"stored as {sent[0]}"
+            return Publish(exchange, key, value)
+        return Send(destination, value, key or None, _message_group(store, destination, key))
+
+    def run(store: Broker) -> str:
+        send = action(store)
+        if isinstance(send, Send):
+            return f"stored as {store.perform(send)}"
+        places = ", ".join(map(str, store.perform(send)))
+        return f"stored: {places}" if places else "it was routed nowhere"
 
     def deed(store: Broker) -> Deed:
         way = _way_through(store, exchange, key) if is_exchange else _way_to(store, destination)
@@ -120,14 +123,7 @@ def prepare_publish(destination: str, key: str, value: str) -> Prepare:
             line(toned("key    ", Tone.DIM), key or "none"),
             line(toned("value  ", Tone.DIM), value[:300]),
         ]
-        words = ["mq", *(("publish", exchange) if is_exchange else ("produce", destination))]
-        if key or is_exchange:
-            words += ["-k", key]
-        if not is_exchange and (group := _message_group(store, destination, key)):
-            words += ["--message-group", group]
-        # A value may look like an option.
-        words += ["--", value] if value.startswith("-") else [value]
-        return Deed(f"publish to {destination}", preview, shlex.join(words), run)
+        return Deed(f"publish to {destination}", preview, [action(store)], run)
 
     return deed
 
@@ -146,10 +142,6 @@ def _way_to(store: Broker, destination: str) -> str:
     return f"goes to the {kind} {destination}"
 
 
-def _message(store: Broker, queue: str, key: str, value: str) -> NewMessage:
-    return NewMessage(value, key=key or None, message_group=_message_group(store, queue, key))
-
-
 def _message_group(store: Broker, destination: str, key: str) -> str | None:
     is_fifo = store.kind(destination) == "queue" and store.queue_config(destination).fifo
     return (key or "default") if is_fifo else None
@@ -164,10 +156,10 @@ def prepare_reset(group: str, topic: str, partition: int | None, word: str) -> P
         target = parse_position(word, store.wall())
         changes = store.plan_reset(group, target, scope)
         live = store.group(group).members
-        force = " --force" if live else ""
+        reset = ResetGroup(group, topic, partition, word, force=bool(live))
 
         def run(store: Broker) -> str:
-            done = store.reset_group(group, target, scope, force=bool(live))
+            done = store.perform(reset)
             moved = sum(1 for change in done if change.change)
             return f"{group}: {counted(moved, 'partition')} of {topic} moved to {word}"
 
@@ -179,8 +171,7 @@ def prepare_reset(group: str, topic: str, partition: int | None, word: str) -> P
         rows = [_change_line(change) for change in changes[:_MOST_ROWS]]
         if len(changes) > _MOST_ROWS:
             rows.append(toned(f"and {len(changes) - _MOST_ROWS:,} more partitions", Tone.DIM))
-        command = f"mq group reset {group} --topic {place} --to {shlex.quote(word)}{force} --apply"
-        return Deed(f"reset {group} in {place}", [*fenced, *rows], command, run)
+        return Deed(f"reset {group} in {place}", [*fenced, *rows], [reset], run)
 
     return deed
 

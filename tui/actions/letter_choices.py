@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from shlex import quote
 
 from store import Message
 from store.engine.broker import Broker
 from store.model.letter_groups import normalise_error
+from store.model.looks import RedriveLetters
 from store.model.stalls import LetterRow
 
 _VARIABLE = re.compile("'…'|…")
@@ -81,24 +81,24 @@ def error_pattern(error: str) -> str:
     return f"(?s)^{first}" + "".join(f"(?>.*?{part})" for part in others if part)
 
 
-def redrive_command(
+def redrive_step(
     chosen: Collection[Alike], present: Iterable[LetterRow], ids: Iterable[str] = ()
-) -> str | None:
-    """The command that redrives groups of one queue: all that it holds, by conditions, or by ids.
+) -> RedriveLetters | None:
+    """Name the redrive of groups of one queue: all that it holds, by conditions, or by ids.
 
     `None` when it takes ids and none are given.
     """
     queue, known = next(iter(chosen)).queue, list(present)
     if {Alike.of(group) for group in known if group.queue == queue} <= set(chosen):
-        return f"mq dlq redrive {queue}"
+        return RedriveLetters(queue)
     # Conditions are all to hold, so several groups have none in common.
     found = conditions(next(iter(chosen)), known) if len(chosen) == 1 else None
     if found is not None:
-        return " ".join([f"mq dlq redrive {queue}", *(f"--where {quote(one)}" for one in found)])
+        return RedriveLetters(queue, tuple(found))
     return by_ids(queue, ids)
 
 
-def by_ids(queue: str, ids: Iterable[str]) -> str | None:
-    """The command that redrives the letters with these ids; `None` without any."""
-    options = [f"--id {id}" for id in ids]
-    return " ".join([f"mq dlq redrive {queue}", *options]) if options else None
+def by_ids(queue: str, ids: Iterable[str]) -> RedriveLetters | None:
+    """Name the redrive of the letters with these ids; `None` without any."""
+    every = tuple(ids)
+    return RedriveLetters(queue, ids=every) if every else None

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from difflib import unified_diff
-from shlex import quote
 
 from store import BadInput, Conflict, Message, NotFound
 from store.engine.broker import Broker
-from store.model.dead_letters import Chosen, Moved
+from store.model.action_texts import as_command
+from store.model.actions import UndoRedrive, WayOut
+from store.model.dead_letters import Chosen, Moved, Redrive
+from store.model.errors import Hint
+from store.model.looks import EditDeadLetter, RedriveLetters, ShowLeases
 from store.model.text import counted
 from tui.actions.deeds import Prepare
-from tui.actions.letter_choices import Alike, by_ids, letters_alike, redrive_command
+from tui.actions.letter_choices import Alike, letters_alike, redrive_step
 from tui.view import ViewHost
 from tui.widgets.dialogs import Deed, Field, Form
 from tui.widgets.spans import Line, Tone, line, toned
@@ -50,37 +54,31 @@ def prepare_redrive(
         if not free:
             raise NotFound(
                 "none of these dead letters can be moved: they are gone or leased",
-                hint=f"mq lease list {queue}",
+                hint=Hint("{}", ShowLeases(queue)),
             )
         planned = store.redrive_plan(queue, free, to)
         ids = [letter.id for letter in free]
-        command = _redrive_command(store, chosen, ids, bool(addresses))
-        if to is not None:
-            command += f" --to {to}"
+        step = replace(_redrive_step(store, chosen, ids, bool(addresses)), to=to)
 
         def run(store: Broker) -> str:
             done = store.redrive_planned(queue, planned, to)
             if done.batch is None:
                 raise Conflict("nothing was moved: these dead letters are gone or leased by now")
             moved = counted(len(done.moved), "dead letter")
-            return f"{moved} moved; undo with: mq dlq undo {done.batch}"
+            return f"{moved} moved; undo with: {_undo(done)}"
 
         preview = list(_redrive_lines(planned, len(letters) - len(free)))
-        return Deed(f"redrive from {queue}", preview, command, run)
+        return Deed(f"redrive from {queue}", preview, [step], run)
 
     return deed
 
 
-def _redrive_command(
+def _redrive_step(
     store: Broker, chosen: Collection[Alike], ids: Sequence[str], only_ids: bool
-) -> str:
+) -> RedriveLetters:
     queue = next(iter(chosen)).queue
-    command = None
-    if not only_ids:
-        command = redrive_command(chosen, store.letter_rows(queue, _EVERY), ids)
-    found = command or by_ids(queue, ids)
-    assert found is not None
-    return found
+    step = None if only_ids else redrive_step(chosen, store.letter_rows(queue, _EVERY), ids)
+    return step or RedriveLetters(queue, ids=tuple(ids))
 
 
 def _redrive_lines(planned: Sequence[Moved], leased: int) -> Iterator[Line]:
@@ -101,17 +99,17 @@ def prepare_edit(letter: Message, value: bytes) -> Prepare:
 
     def deed(store: Broker) -> Deed:
         target, why_not = _way_back(store, letter)
-        commands = [f"mq dlq edit {address} --value={_shell_text(value.decode())}"]
+        steps: list[WayOut] = [EditDeadLetter(address, value.decode())]
         back = toned(f"it stays a dead letter: {why_not}", Tone.LAGGING)
         if target is not None:
-            commands.append(f"mq dlq redrive {letter.queue} --id {letter.id}")
+            steps.append(RedriveLetters(letter.queue, ids=(letter.id,)))
             back = line("and it goes back to ", toned(target, Tone.STRONG))
 
         def run(store: Broker) -> str:
             return _edit(store, letter, value, goes_back=target is not None)
 
         preview = [*difference(letter.value or b"", value), line(), back]
-        return Deed(f"edit {address}", preview, "\n".join(commands), run)
+        return Deed(f"edit {address}", preview, steps, run)
 
     return deed
 
@@ -131,9 +129,9 @@ def _edit(store: Broker, letter: Message, value: bytes, *, goes_back: bool) -> s
     edit = store.edit_and_redrive if goes_back else store.edit_dead_letter
     done = edit(letter.queue, letter.sequence, value, before=letter.value)
     if not goes_back:
-        return f"{letter.address} edited; undo with: mq dlq undo {done.batch}"
+        return f"{letter.address} edited; undo with: {_undo(done)}"
     placed = done.moved[0].target
-    return f"{letter.address} edited and back as {placed}; undo with: mq dlq undo {done.batch}"
+    return f"{letter.address} edited and back as {placed}; undo with: {_undo(done)}"
 
 
 def difference(before: bytes, after: bytes) -> list[Line]:
@@ -146,9 +144,6 @@ def difference(before: bytes, after: bytes) -> list[Line]:
 _TONES = {"-": Tone.STALLED, "+": Tone.OK}
 
 
-def _shell_text(text: str) -> str:
-    """Text as one word and one line of a shell."""
-    if "\n" not in text and "\t" not in text:
-        return quote(text)
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return "$'" + escaped.replace("\n", "\\n").replace("\t", "\\t") + "'"
+def _undo(done: Redrive) -> str:
+    assert done.batch is not None
+    return as_command(UndoRedrive(done.batch))

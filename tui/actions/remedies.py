@@ -56,7 +56,7 @@ def prepare(stall: Stall, remedy: Remedy) -> Callable[[Broker], Deed]:
         return Deed(
             title=f"{stall.place} → {stall.reader}",
             preview=[*(toned(step.effect, Tone.STRONG) for step in steps), *_facts(store, stall)],
-            command="\n".join(step.command for step in steps),
+            steps=[step.action for step in steps],
             run=run,
             name=stall.reader if remedy.kind == "delete" else None,
         )

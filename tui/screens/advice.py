@@ -11,6 +11,8 @@ from textual.app import ComposeResult
 
 from store import Diagnosis, Overview, Severity
 from store.engine.broker import Broker
+from store.model.actions import WayOut
+from store.model.looks import Doctor
 from tui.keys import Key
 from tui.seldom import Seldom
 from tui.view import Question, View
@@ -149,12 +151,12 @@ class AdviceView(View):
         if finding is not None:
             self.host.open_view(FindingView(finding), over=self)
 
-    def command(self) -> str | None:
-        """Return the command that mends the selected finding, or otherwise shows it."""
+    def step(self) -> WayOut | None:
+        """Return the step that mends the selected finding, or otherwise shows it."""
         finding = self._selected()
         if finding is None:
             return None
-        return finding.do[0] if finding.do else "mq doctor --explain"
+        return finding.fixes[0] if finding.fixes else Doctor(explain=True)
 
 
 def _findings(store: Broker) -> list[Diagnosis]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from store import Binding, Exchange, RouteExplanation
+from store.model.looks import ExplainRoute
 from store.model.topics import HeaderValue
 
 
@@ -20,20 +21,9 @@ class Asked:
     headers: dict[str, HeaderValue]
 
     @property
-    def command(self) -> str:
-        """The command that answers the same."""
-        headers = [f"-H {shlex.quote(header_text(*pair))}" for pair in self.headers.items()]
-        words = [f"mq route {self.exchange} -k {shlex.quote(self.key)}", *headers, "--explain"]
-        return " ".join(words)
-
-
-def header_text(name: str, value: HeaderValue) -> str:
-    """Return a header as the command line takes it: `NAME=TEXT`, `NAME:=JSON`, or `NAME` for
-    null.
-    """
-    if value is None:
-        return name
-    return f"{name}={value}" if isinstance(value, str) else f"{name}:={json.dumps(value)}"
+    def step(self) -> ExplainRoute:
+        """The step that answers the same."""
+        return ExplainRoute(self.exchange, self.key, tuple(self.headers.items()))
 
 
 def parse_asked(exchange: str, text: str) -> Asked:

@@ -10,10 +10,11 @@ from textual.app import ComposeResult
 
 from store import Message, Overview
 from store.engine.broker import Broker
+from store.model.looks import RedriveLetters
 from store.model.stalls import LetterRow
 from store.model.text import counted
 from tui.actions.deeds import excerpt, prepare_purge, value_text
-from tui.actions.letter_choices import Alike, by_ids, letters_alike, redrive_command
+from tui.actions.letter_choices import Alike, by_ids, letters_alike, redrive_step
 from tui.actions.letter_deeds import ask_redrive
 from tui.keys import Key
 from tui.screens.letter_editor import ask_edit
@@ -185,10 +186,10 @@ class LettersView(View):
         if group is not None:
             self.host.begin(ask_edit(self.host, group.sample))
 
-    def command(self) -> str | None:
-        """Return the command that sends the chosen groups back."""
+    def step(self) -> RedriveLetters | None:
+        """Return the step that sends the chosen groups back."""
         chosen = self.chosen()
-        return redrive_command(chosen, self._groups.values()) if chosen else None
+        return redrive_step(chosen, self._groups.values()) if chosen else None
 
 
 def _groups(store: Broker) -> list[LetterRow]:
@@ -264,8 +265,8 @@ class LetterGroupView(View):
         if key is not None:
             self.host.begin(ask_edit(self.host, key))
 
-    def command(self) -> str | None:
-        """Return the command that sends the chosen letters back."""
+    def step(self) -> RedriveLetters | None:
+        """Return the step that sends the chosen letters back."""
         wanted = set(self._chosen())
         ids = [letter.id for letter in self._detail or () if letter.address in wanted]
         return by_ids(self._alike.queue, ids)

@@ -13,6 +13,7 @@ from store import Message, MqError, Overview, Record
 from store.engine.broker import Broker
 from store.model.addresses import Address
 from store.model.dead_letters import Event
+from store.model.looks import Peek
 from store.model.text import (
     describe_duration,
     describe_size,
@@ -219,6 +220,6 @@ class MessageView(View):
         if self._address.partition is None and self._address.offset is not None:
             self.host.propose(prepare_release(self._address.name, str(self._address)))
 
-    def command(self) -> str:
-        """Return the command that shows the message."""
-        return f"mq peek {self._address} -n 1"
+    def step(self) -> Peek:
+        """Return the step that shows the message."""
+        return Peek(str(self._address), limit=1)

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from store import Overview, Subject
+from store.model.looks import Show
 from tui.actions.deeds import prepare_purge
 from tui.keys import Key
 from tui.view import View
@@ -194,7 +195,7 @@ class OverviewView(View):
         else:
             self.host.say("only a queue is purged; topics are trimmed: mq topic trim")
 
-    def command(self) -> str | None:
-        """Return the command that shows the selected row."""
+    def step(self) -> Show | None:
+        """Return the step that shows the selected row."""
         subject = self.selected()
-        return None if subject is None else f"mq {subject.kind} show {subject.name}"
+        return None if subject is None else Show(subject.kind, subject.name)

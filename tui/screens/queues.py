@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Overview, Stall, Subject
+from store.model.looks import Peek, ShowLeases
 from store.model.messages import QueueConfig
 from store.model.shares import ShareConfig
 from store.model.stalls import LeaseRow, QueueDetail
@@ -156,11 +157,11 @@ class QueuesView(MasterDetailView):
         """Return the queue; a share can't be published to."""
         return "" if self._is_share() else super().destination()
 
-    def command(self) -> str | None:
-        """Return the command that shows the same."""
+    def step(self) -> Peek | ShowLeases | None:
+        """Return the step that shows the same."""
         if self.is_below and (address := self.details.key):
-            return f"mq peek {address} -n 1"
-        return None if self.selected is None else f"mq lease list {self.selected}"
+            return Peek(address, limit=1)
+        return None if self.selected is None else ShowLeases(self.selected)
 
 
 def _policy(config: QueueConfig | ShareConfig) -> str:

@@ -10,6 +10,8 @@ from textual.app import ComposeResult
 
 from store import Message, NotFound, Overview, Record, Stall
 from store.engine.broker import Broker
+from store.model.errors import Hint
+from store.model.looks import Peek, Show
 from tui.actions.deeds import excerpt, value_text
 from tui.view import View
 from tui.widgets.figures import moment_text
@@ -107,7 +109,9 @@ class RecordsView(View):
         detail = store.topic_detail(self._topic, self._group or None)
         partitions = store.topic(self._topic).partitions
         if self._partition >= len(partitions):
-            raise NotFound(f"{self._place} does not exist", hint=f"mq topic show {self._topic}")
+            raise NotFound(
+                f"{self._place} does not exist", hint=Hint("{}", Show("topic", self._topic))
+            )
         committed = next(
             (lag.committed for lag in detail.lags
              if lag.partition == self._partition and lag.group == self._group), None,
@@ -142,10 +146,10 @@ class RecordsView(View):
         """Return the topic."""
         return self._topic
 
-    def command(self) -> str:
-        """Return the command that shows the selected record."""
+    def step(self) -> Peek:
+        """Return the step that shows the selected record."""
         key = self.query_one("#records", LiveTable).key
-        return f"mq peek {key or self._place}"
+        return Peek(key or self._place)
 
 
 class MessagesView(View):
@@ -187,7 +191,7 @@ class MessagesView(View):
         """Return the queue."""
         return self._queue
 
-    def command(self) -> str:
-        """Return the command that shows the selected message."""
+    def step(self) -> Peek:
+        """Return the step that shows the selected message."""
         key = self.query_one("#messages", LiveTable).key
-        return f"mq peek {key or self._queue}"
+        return Peek(key or self._queue)

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from store import Overview, Stall, Subject
 from store.engine.broker import Broker
 from store.model.groups import Lag
+from store.model.looks import Show, ShowLag
 from store.model.stalls import TopicDetail
 from store.model.text import counted, describe_size
 from store.model.topics import PartitionStatus
@@ -222,14 +223,14 @@ class TopicsView(MasterDetailView):
             asking = ask_reset(self.host, group, self.selected, only)
             self.host.begin(asking)
 
-    def command(self) -> str | None:
-        """Return the command that shows the same."""
+    def step(self) -> ShowLag | Show | None:
+        """Return the step that shows the same."""
         if self.selected is None:
             return None
         _, group = self._place()
         if self.is_below and group:
-            return f"mq lag {group} --topic {self.selected}"
-        return f"mq topic show {self.selected}"
+            return ShowLag(group, self.selected)
+        return Show("topic", self.selected)
 
 
 def _detail(store: Broker, name: str) -> TopicDetail:

@@ -14,9 +14,11 @@ from textual.widgets import Input
 
 from store import Binding, Exchange, NotFound, Overview, RouteExplanation, Subject
 from store.engine.broker import Broker
+from store.model.action_texts import header_text
+from store.model.looks import ExplainRoute, PlanTopology, Show
 from store.model.text import counted
 from tui.keys import Key
-from tui.screens.branches import Asked, Branch, Ways, branches, header_text, parse_asked
+from tui.screens.branches import Asked, Branch, Ways, branches, parse_asked
 from tui.screens.drift import Drift, drift_of, step_texts
 from tui.seldom import Seldom
 from tui.view import View
@@ -272,15 +274,15 @@ class TopologyView(View):
         branch = self._selected()
         return "" if branch is None else f"exchange:{branch.starts_at}"
 
-    def command(self) -> str | None:
-        """Return the command that shows the same."""
+    def step(self) -> PlanTopology | ExplainRoute | Show | None:
+        """Return the step that shows the same."""
         drift = self.query_one("#drift", LiveTable)
         if drift.has_focus and drift.key is not None:
-            return f"mq plan {_file_of(drift.key, self._detail)}"
+            return PlanTopology(_file_of(drift.key, self._detail))
         if self._asked is not None:
-            return self._asked.command
+            return self._asked.step
         branch = self._selected()
-        return None if branch is None else f"mq exchange show {branch.starts_at}"
+        return None if branch is None else Show("exchange", branch.starts_at)
 
 
 def _explained(store: Broker, asked: Asked) -> RouteExplanation | None:
@@ -302,10 +304,8 @@ def _well(tree: Sequence[Branch], subjects: Mapping[str, Subject]) -> set[str]:
 
 
 def _file_of(key: str, wiring: Wiring | None) -> str:
-    from shlex import quote
-
     files = [drift.file for drift in wiring.drift] if wiring else []
-    return quote(next((file for file in files if key == file or key.startswith(f"{file} ")), key))
+    return next((file for file in files if key == file or key.startswith(f"{file} ")), key)
 
 
 def _caption(wiring: Wiring, ways: Ways | None) -> Line:

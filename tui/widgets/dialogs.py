@@ -15,6 +15,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from store.engine.broker import Broker
+from store.model.action_texts import as_command
+from store.model.actions import WayOut
 from tui.widgets.painted import Band, Pages
 from tui.widgets.spans import EMPTY, Line, Tone, joined, line, toned
 
@@ -37,16 +39,21 @@ class Dialog(ModalScreen[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """A proposed action: its preview, the command that does the same, and the call.
+    """A proposed action: its preview, the steps whose commands do the same, and the call.
 
     `run` returns the changes in a few words. A severe action has a `name` that must be typed.
     """
 
     title: str
     preview: Sequence[Line]
-    command: str
+    steps: Sequence[WayOut]
     run: Callable[[Broker], str]
     name: str | None = None
+
+    @property
+    def command(self) -> str:
+        """The commands that do the same, one a line."""
+        return "\n".join(map(as_command, self.steps))
 
 
 class Confirm(Dialog[bool]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from store.model.actions import PurgeMessage, SkipRecord, Step
+from store.model.actions import PurgeMessage, SkipRecord, WayOut
 from store.model.addresses import Address
 from store.model.diagnoses import Diagnosis, critical
 from store.sqlite import layout, log
@@ -26,14 +26,14 @@ def examine(tx: Snapshot) -> Iterator[Diagnosis]:
         offset = layout.offset(record)
         is_queue = kind == "queue"
         address = f"{name}@{offset}" if is_queue else f"{name}/{number}@{offset}"
-        ways: list[Step] = [PurgeMessage(name, offset)] if is_queue else _skips(tx, record)
+        ways: list[WayOut] = [PurgeMessage(name, offset)] if is_queue else _skips(tx, record)
         yield critical(
             "damaged_record", address, log.damage.CHECKSUM,
             "it is never handed out: what was stored there is lost, unless a backup has it", *ways,
         )  # fmt: skip
 
 
-def _skips(tx: Snapshot, record: int) -> list[Step]:
+def _skips(tx: Snapshot, record: int) -> list[WayOut]:
     """What lets the groups and shares go on that a record of a topic holds up."""
     rows = tx.rows(
         "select r.kind, r.name, c.name, p.number from mq_slots s"

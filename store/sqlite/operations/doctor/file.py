@@ -15,10 +15,10 @@ from store.model.actions import (
     PurgeQueue,
     Salvage,
     SetMaxBytes,
-    Step,
     Trim,
     TrustClock,
     Vacuum,
+    WayOut,
 )
 from store.model.diagnoses import (
     STORE,
@@ -182,7 +182,7 @@ def _room(facts: Facts) -> Iterator[Diagnosis]:
 
 
 def _full(facts: Facts, evidence: str) -> Diagnosis:
-    ways: list[Step] = [Vacuum()]
+    ways: list[WayOut] = [Vacuum()]
     if facts.largest is not None:
         kind, name = facts.largest
         trim, purge = Trim(name, None, "1d", asks=True), PurgeQueue(name, asks=True)

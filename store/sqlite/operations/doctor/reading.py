@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
-from store.model.actions import ResetGroup, Step, alter
+from store.model.actions import ResetGroup, WayOut, alter
 from store.model.addresses import Address
 from store.model.diagnoses import Diagnosis, advice, critical, warning
 from store.model.looks import Peek, Show, ShowLag, ShowMembers
@@ -50,7 +50,7 @@ def _idle_members(tx: Snapshot) -> Iterator[Diagnosis]:
         )  # fmt: skip
 
 
-def _more_partitions(tx: Snapshot, group: str, members: int) -> list[Step]:
+def _more_partitions(tx: Snapshot, group: str, members: int) -> list[WayOut]:
     """How to give every member work: with one topic more partitions do."""
     topics = tx.rows(
         "select distinct c.name from mq_slots s join mq_readers r on r.id = s.reader"

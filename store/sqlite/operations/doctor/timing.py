@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from store.model.actions import PurgeQueue, Step, Trim
+from store.model.actions import PurgeQueue, Trim, WayOut
 from store.model.clock import FAR_AHEAD, NOT_SOON
 from store.model.diagnoses import Diagnosis, warning
 from store.model.looks import Peek
@@ -69,7 +69,7 @@ def _of_queue(tx: Snapshot, name: str, latest: int) -> Iterator[Diagnosis]:
 
 
 def _warning(
-    place: str, first: str, others: str, ahead: int, kind: str, empty: Sequence[Step]
+    place: str, first: str, others: str, ahead: int, kind: str, empty: Sequence[WayOut]
 ) -> Diagnosis:
     time = describe_duration(ahead / 1000)
     ends = f"in {time}"
