@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from store.crash import crash_point
 from store.model.clock import Clock
@@ -34,6 +34,21 @@ from store.sqlite.file.transactions import (
 __all__ = ["Database", "Parameters", "Row", "Snapshot", "Write", "WriteBlock"]
 
 T = TypeVar("T")
+
+
+class States(dict[type, Any]):
+    """The state that others keep for as long as the store is open, each in a class of its own.
+
+    `states[Sweeps]` makes the state when it is first asked for, and costs no call afterwards.
+    """
+
+    if TYPE_CHECKING:
+
+        def __getitem__(self, owner: type[T]) -> T: ...
+
+    def __missing__(self, owner: type[T]) -> T:
+        state: T = self.setdefault(owner, owner())
+        return state
 
 
 class Database:
@@ -61,18 +76,11 @@ class Database:
         self.has_unnoted_loss = False
         # Whether the log beside the file may be that of another one.
         self.has_doubtful_log = False
-        # By reader: when this process last looked whether a holder of its leases is gone.
-        self.looked_for_the_dead: dict[int, int] = {}
         # So many bytes the log has only while readers keep it from beginning anew.
         self.long_log = 0
         self._memory = Memory(0)
         self._checked_generation = 0
-        # Store time before which nobody need look for partitions that are to be checked.
-        self.idle_until = 0
-        # Wall time at which this handle last saw that nothing has expired.
-        self.swept = 0
-        # The bucket in which this handle last sampled each counter.
-        self.sampled: dict[tuple[str, int], int] = {}
+        self.states = States()
         try:
             self._check_format()
             self._read_settings(mark)

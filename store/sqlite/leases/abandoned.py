@@ -87,12 +87,16 @@ def is_possible(tx: Snapshot, reader: Reader) -> bool:
     )
 
 
+class _LastChecks(dict[int, int]):
+    """When this process last looked whether a holder of a reader's leases is gone."""
+
+
 def is_due(tx: Write, reader: Reader, *, is_idle: bool = False) -> bool:
     """Whether this process has to look: at its first receive, then once a second.
 
     One that finds nothing else to do looks ten times a second.
     """
-    looked = tx.database.looked_for_the_dead
+    looked = tx.database.states[_LastChecks]
     seconds = IDLE_CHECK_SECONDS if is_idle else CHECK_SECONDS
     if tx.now - looked.get(reader.id, 0) < seconds * 1000:
         return False

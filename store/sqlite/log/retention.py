@@ -126,12 +126,19 @@ def enforce(tx: Write, topic: Topic, partition: Partition) -> bool:
     return True
 
 
+class _IdleChecks:
+    """The store time before which this open store need not look for partitions to check."""
+
+    paused_until = 0
+
+
 def enforce_idle(tx: Write, written: Collection[int]) -> bool:
     """Have the retention looked at where nobody writes: in one partition, the longest overdue.
 
     `written` are partitions that were looked at already. False when none was overdue.
     """
-    if tx.now < tx.database.idle_until:
+    checks = tx.database.states[_IdleChecks]
+    if tx.now < checks.paused_until:
         return False
     row = tx.row(
         "select p.id, p.number, c.name, c.kind from mq_partitions p"
@@ -140,7 +147,7 @@ def enforce_idle(tx: Write, written: Collection[int]) -> bool:
         {"due": tx.now - CHECK_INTERVAL},
     )
     if row is None:
-        tx.database.idle_until = tx.now + _PAUSE
+        checks.paused_until = tx.now + _PAUSE
     if row is None or row[0] in written:
         return False
     id, number, name, kind = row

@@ -18,9 +18,13 @@ Counter = Literal["partition", "slot", "channel", "queue"]
 """Records into a partition, records a reader is done with, messages into and out of a channel."""
 
 
+class _Sampled(dict[tuple[Counter, int], int]):
+    """The bucket in which this open store last sampled each counter."""
+
+
 def is_due(tx: Write, counter: Counter, id: int) -> bool:
     """Whether this handle has not sampled the counter in the present bucket yet."""
-    return tx.database.sampled.get((counter, id)) != tx.now // BUCKET
+    return tx.database.states[_Sampled].get((counter, id)) != tx.now // BUCKET
 
 
 def note(tx: Write, counter: Counter, id: int, before: int) -> None:
@@ -43,7 +47,8 @@ def note(tx: Write, counter: Counter, id: int, before: int) -> None:
         },
     )
     # Not before it is stored: what is rolled back was not sampled.
-    tx.afterwards.append(partial(tx.database.sampled.__setitem__, (counter, id), bucket))
+    sampled = tx.database.states[_Sampled]
+    tx.afterwards.append(partial(sampled.__setitem__, (counter, id), bucket))
 
 
 def note_produced(tx: Write, topic: int, partition: int, before: int) -> None:

@@ -104,9 +104,15 @@ _LOOKED_AT = 100
 _PAUSE = 10
 
 
+class _Sweeps:
+    """The wall time at which this open store last saw that nothing has expired."""
+
+    last = 0
+
+
 def is_due(tx: Write) -> bool:
     """Whether it is time to look again; nobody is given what has expired meanwhile."""
-    return not 0 <= tx.wall - tx.database.swept < _PAUSE
+    return not 0 <= tx.wall - tx.database.states[_Sweeps].last < _PAUSE
 
 
 def sweep(tx: Write) -> int:
@@ -118,7 +124,7 @@ def sweep(tx: Write) -> int:
     places: dict[int, tuple[Queue, Slot] | None] = {}
     moved = 0
     overdue = due(tx, _LOOKED_AT)
-    tx.database.swept = -_PAUSE if overdue else tx.wall
+    tx.database.states[_Sweeps].last = -_PAUSE if overdue else tx.wall
     for record in overdue:
         lane = layout.owner(record)
         if lane not in places:
