@@ -27,6 +27,7 @@ from store.model.text import counted, parse_duration
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
+    from store.engine.groups import Groups
 
 
 app = SingleCommand()
@@ -195,7 +196,7 @@ class _Work:
         diagnostics.success(f"{tried} on {self._source}, {worker.failed:,} failed")
 
 
-def _check_dlq_of_group(store: "Broker", group: str) -> None:
+def _check_dlq_of_group(store: "Groups", group: str) -> None:
     try:
         dlq, verb = store.group(group).config.dlq, "alter"
     except NotFound:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from store import BadInput, Message, NotFound, Record
 from store.engine.broker import Broker
+from store.engine.exchanges import Exchanges
+from store.engine.operations import Operations
+from store.engine.queues import Queues
 from store.model.actions import Publish, PurgeQueue, RejectLease, ReleaseLease, ResetGroup, Send
 from store.model.addresses import parse_address
 from store.model.errors import Hint
@@ -34,7 +37,7 @@ def prepare_release(reader: str, address: str) -> Prepare:
 
         release = ReleaseLease(parse_address(address))
 
-        def run(store: Broker) -> str:
+        def run(store: Operations) -> str:
             store.perform(release)
             return f"{address} is ready"
 
@@ -59,7 +62,7 @@ def prepare_dead_letter(reader: str, address: str) -> Prepare:
         gone = "is passed over" if is_share else "is deleted"
         to = f"goes to {target}" if target else f"{gone}: {reader} has no DLQ"
 
-        def run(store: Broker) -> str:
+        def run(store: Operations) -> str:
             store.perform(reject)
             return f"{address} {to.partition(':')[0]}"
 
@@ -72,17 +75,17 @@ def prepare_dead_letter(reader: str, address: str) -> Prepare:
     return deed
 
 
-def _lease_of(store: Broker, reader: str, address: str) -> LeaseStatus | None:
+def _lease_of(store: Queues, reader: str, address: str) -> LeaseStatus | None:
     return {lease.address: lease for lease in store.leases(reader)}.get(address)
 
 
 def prepare_purge(queue: str) -> Prepare:
     """Remove every message of a queue."""
 
-    def run(store: Broker) -> str:
+    def run(store: Operations) -> str:
         return f"{counted(store.perform(PurgeQueue(queue)), 'message')} removed from {queue}"
 
-    def deed(store: Broker) -> Deed:
+    def deed(store: Queues) -> Deed:
         status = store.queue(queue)
         counts = [
             (status.ready, "ready"), (status.leased, "leased"),
@@ -128,12 +131,12 @@ def prepare_publish(destination: str, key: str, value: str) -> Prepare:
     return deed
 
 
-def _way_through(store: Broker, exchange: str, key: str) -> str:
+def _way_through(store: Exchanges, exchange: str, key: str) -> str:
     ends = ", ".join(route.destination for route in store.route(exchange, key))
     return f"goes to {ends}" if ends else "matches no binding: it goes nowhere"
 
 
-def _way_to(store: Broker, destination: str) -> str:
+def _way_to(store: Operations, destination: str) -> str:
     if not destination:
         raise BadInput("nothing says where to", hint="a topic, a queue, or exchange:NAME")
     kind = store.kind(destination, "topic", "queue")
@@ -158,7 +161,7 @@ def prepare_reset(group: str, topic: str, partition: int | None, word: str) -> P
         live = store.group(group).members
         reset = ResetGroup(group, topic, partition, word, force=bool(live))
 
-        def run(store: Broker) -> str:
+        def run(store: Operations) -> str:
             done = store.perform(reset)
             moved = sum(1 for change in done if change.change)
             return f"{group}: {counted(moved, 'partition')} of {topic} moved to {word}"

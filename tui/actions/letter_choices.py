@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from store import Message
-from store.engine.broker import Broker
+from store.engine.dead_letters import DeadLetters
 from store.model.letter_groups import normalise_error
 from store.model.looks import RedriveLetters
 from store.model.stalls import LetterRow
@@ -37,7 +37,9 @@ class Alike:
         return self.error == (None if dead.error is None else normalise_error(dead.error))
 
 
-def letters_alike(store: Broker, groups: Collection[Alike], limit: int | None) -> list[Message]:
+def letters_alike(
+    store: DeadLetters, groups: Collection[Alike], limit: int | None
+) -> list[Message]:
     """The letters of groups that lie in one queue, oldest first."""
     queue = next(iter(groups)).queue
     return store.dead_letters(queue, lambda one: any(g.holds(one) for g in groups), limit)

@@ -9,6 +9,8 @@ from difflib import unified_diff
 
 from store import BadInput, Conflict, Message, NotFound
 from store.engine.broker import Broker
+from store.engine.dead_letters import DeadLetters
+from store.engine.operations import Operations
 from store.model.action_texts import as_command
 from store.model.actions import UndoRedrive, WayOut
 from store.model.dead_letters import Chosen, Moved, Redrive
@@ -60,7 +62,7 @@ def prepare_redrive(
         ids = [letter.id for letter in free]
         step = replace(_redrive_step(store, chosen, ids, bool(addresses)), to=to)
 
-        def run(store: Broker) -> str:
+        def run(store: DeadLetters) -> str:
             done = store.redrive_planned(queue, planned, to)
             if done.batch is None:
                 raise Conflict("nothing was moved: these dead letters are gone or leased by now")
@@ -74,7 +76,7 @@ def prepare_redrive(
 
 
 def _redrive_step(
-    store: Broker, chosen: Collection[Alike], ids: Sequence[str], only_ids: bool
+    store: Operations, chosen: Collection[Alike], ids: Sequence[str], only_ids: bool
 ) -> RedriveLetters:
     queue = next(iter(chosen)).queue
     step = None if only_ids else redrive_step(chosen, store.letter_rows(queue, _EVERY), ids)
@@ -105,7 +107,7 @@ def prepare_edit(letter: Message, value: bytes) -> Prepare:
             steps.append(RedriveLetters(letter.queue, ids=(letter.id,)))
             back = line("and it goes back to ", toned(target, Tone.STRONG))
 
-        def run(store: Broker) -> str:
+        def run(store: DeadLetters) -> str:
             return _edit(store, letter, value, goes_back=target is not None)
 
         preview = [*difference(letter.value or b"", value), line(), back]
@@ -125,7 +127,7 @@ def _way_back(store: Broker, letter: Message) -> tuple[str | None, str]:
     return planned.target, ""
 
 
-def _edit(store: Broker, letter: Message, value: bytes, *, goes_back: bool) -> str:
+def _edit(store: DeadLetters, letter: Message, value: bytes, *, goes_back: bool) -> str:
     edit = store.edit_and_redrive if goes_back else store.edit_dead_letter
     done = edit(letter.queue, letter.sequence, value, before=letter.value)
     if not goes_back:

@@ -7,6 +7,7 @@ from typing import Any
 
 from store import Stall
 from store.engine.broker import Broker
+from store.engine.operations import Operations
 from store.model.actions import (
     Action,
     Alter,
@@ -49,7 +50,7 @@ def prepare(stall: Stall, remedy: Remedy) -> Callable[[Broker], Deed]:
     if remedy.kind == "policy" and create is not None:
         steps.insert(0, create)
 
-    def run(store: Broker) -> str:
+    def run(store: Operations) -> str:
         return "; ".join(_perform(store, stall, step) for step in steps)
 
     def deed(store: Broker) -> Deed:
@@ -64,7 +65,7 @@ def prepare(stall: Stall, remedy: Remedy) -> Callable[[Broker], Deed]:
     return deed
 
 
-def _perform(store: Broker, stall: Stall, remedy: Remedy) -> str:
+def _perform(store: Operations, stall: Stall, remedy: Remedy) -> str:
     assert isinstance(remedy.action, Action)
     return _said(stall, remedy, store.perform(remedy.action))
 

@@ -10,7 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Diagnosis, Overview, Severity
-from store.engine.broker import Broker
+from store.engine.operations import Operations
 from store.model.actions import WayOut
 from store.model.looks import Doctor
 from tui.keys import Key
@@ -159,7 +159,7 @@ class AdviceView(View):
         return finding.fixes[0] if finding.fixes else Doctor(explain=True)
 
 
-def _findings(store: Broker) -> list[Diagnosis]:
+def _findings(store: Operations) -> list[Diagnosis]:
     return store.doctor()
 
 

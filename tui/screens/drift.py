@@ -9,6 +9,7 @@ from pathlib import Path
 
 from store import BadInput
 from store.engine.broker import Broker
+from store.engine.topologies import Topologies
 from store.topology.documents import LARGEST
 from store.topology.problems import Problems
 from store.topology.reading import Source, read
@@ -73,7 +74,7 @@ def _name(file: Path, working: Path) -> str:
     return str(file.relative_to(working) if file.is_relative_to(working) else file)
 
 
-def _drift(store: Broker, file: Path, name: str, applied: set[str]) -> Drift:
+def _drift(store: Topologies, file: Path, name: str, applied: set[str]) -> Drift:
     try:
         source = Source(name, file.read_bytes())
     except OSError as error:

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 
 from store import Message, Overview
 from store.engine.broker import Broker
+from store.engine.operations import Operations
 from store.model.looks import RedriveLetters
 from store.model.stalls import LetterRow
 from store.model.text import counted
@@ -192,7 +193,7 @@ class LettersView(View):
         return redrive_step(chosen, self._groups.values()) if chosen else None
 
 
-def _groups(store: Broker) -> list[LetterRow]:
+def _groups(store: Operations) -> list[LetterRow]:
     return store.letter_rows(limit=_MOST)
 
 

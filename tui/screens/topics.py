@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from store import Overview, Stall, Subject
-from store.engine.broker import Broker
+from store.engine.operations import Operations
 from store.model.groups import Lag
 from store.model.looks import Show, ShowLag
 from store.model.stalls import TopicDetail
@@ -233,5 +233,5 @@ class TopicsView(MasterDetailView):
         return Show("topic", self.selected)
 
 
-def _detail(store: Broker, name: str) -> TopicDetail:
+def _detail(store: Operations, name: str) -> TopicDetail:
     return store.topic_detail(name, limit=_MOST_PARTITIONS)

@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from store import Binding, Exchange, NotFound, Overview, RouteExplanation, Subject
 from store.engine.broker import Broker
+from store.engine.exchanges import Exchanges
 from store.model.action_texts import header_text
 from store.model.looks import ExplainRoute, PlanTopology, Show
 from store.model.text import counted
@@ -285,7 +286,7 @@ class TopologyView(View):
         return None if branch is None else Show("exchange", branch.starts_at)
 
 
-def _explained(store: Broker, asked: Asked) -> RouteExplanation | None:
+def _explained(store: Exchanges, asked: Asked) -> RouteExplanation | None:
     try:
         return store.explain_route(asked.exchange, asked.key, asked.headers)
     except NotFound:

@@ -21,7 +21,7 @@ from store.model.messages import Message
 from store.model.text import counted, without_mark
 
 if TYPE_CHECKING:
-    from store.engine.broker import Broker
+    from store.engine.dead_letters import DeadLetters
 
 _PAGE = 500
 _MOST_NAMED = 10
@@ -68,7 +68,7 @@ def _counted(letters: Iterator[Message], progress: Progress) -> Iterator[Message
         progress.advance(1)
 
 
-def _letters(store: Broker, queue: str) -> Iterator[Message]:
+def _letters(store: DeadLetters, queue: str) -> Iterator[Message]:
     after = -1
     while page := store.dead_letters(queue, limit=_PAGE, after=after):
         yield from page

@@ -16,6 +16,8 @@ from store.model.text import counted
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
+    from store.engine.dead_letters import DeadLetters
+    from store.engine.queues import Queues
 
 PURGED: list[Column[tuple[str, int]]] = [
     Column("name", lambda row: row[0]),
@@ -50,7 +52,7 @@ def purge(
         report_done(context, PURGED, [(queue, removed)], told)
 
 
-def _purge_all(context: Context, store: Broker, queue: str, letters: int, dry_run: bool) -> int:
+def _purge_all(context: Context, store: Queues, queue: str, letters: int, dry_run: bool) -> int:
     status = store.queue(queue)
     if dry_run:
         return status.messages
@@ -59,7 +61,9 @@ def _purge_all(context: Context, store: Broker, queue: str, letters: int, dry_ru
     return store.purge_queue(queue)
 
 
-def _purge_some(context: Context, store: Broker, queue: str, choice: Choice, dry_run: bool) -> int:
+def _purge_some(
+    context: Context, store: DeadLetters, queue: str, choice: Choice, dry_run: bool
+) -> int:
     with choice.shown(context.diagnostics, queue):
         found = store.chosen_dead_letters(queue, choice)
     choice.check(queue, [letter.id for letter in found])

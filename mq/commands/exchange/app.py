@@ -14,7 +14,7 @@ from store.model.exchanges import EXCHANGE_TYPES, Binding, Exchange
 from store.model.text import counted, format_time
 
 if TYPE_CHECKING:
-    from store.engine.broker import Broker
+    from store.engine.exchanges import Exchanges
 
 app = CommandGroup(help="Exchanges: bindings lead their messages to queues and topics.")
 
@@ -65,7 +65,7 @@ def _named(alternate: str | None) -> str | None:
     return None if alternate == "none" else alternate
 
 
-def _warn_of_missing_alternate(context: Context, store: "Broker", exchange: Exchange) -> None:
+def _warn_of_missing_alternate(context: Context, store: "Exchanges", exchange: Exchange) -> None:
     known = {other.name for other in store.exchanges()}
     if exchange.alternate is not None and exchange.alternate not in known:
         context.diagnostics.warning(
@@ -169,7 +169,7 @@ def delete(
     report_done(context, EXCHANGES, exchanges, f"deleted {told}")
 
 
-def _described(store: "Broker", exchange: Exchange) -> str:
+def _described(store: "Exchanges", exchange: Exchange) -> str:
     incoming = len(store.bindings(destination=f"{EXCHANGE_PREFIX}{exchange.name}"))
     return (
         f"exchange {exchange.name} with {counted(exchange.bindings, 'binding')} from it"

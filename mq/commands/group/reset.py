@@ -20,6 +20,7 @@ from store.model.text import parse_duration
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
+    from store.engine.groups import Groups
     from store.model.positions import Scope, Target
 
 
@@ -97,7 +98,7 @@ def reset(
         _show(context, name, changes, undo)
 
 
-def _note_new_group(context: Context, store: Broker, name: str) -> None:
+def _note_new_group(context: Context, store: Groups, name: str) -> None:
     """Warn that the group is new: a reset creates it, which a slip of the name may not mean."""
     try:
         store.group(name)
@@ -148,7 +149,7 @@ def _target(
 
 
 def _apply(
-    store: Broker, name: str, target: Target, scope: Scope | None, force: bool, undo: Path
+    store: Groups, name: str, target: Target, scope: Scope | None, force: bool, undo: Path
 ) -> list[OffsetChange]:
     def write_undo(changes: list[OffsetChange]) -> None:
         before = [((c.topic, c.partition), c.current) for c in changes]

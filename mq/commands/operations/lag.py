@@ -15,7 +15,7 @@ from store.model.groups import GroupConfig, Lag
 from store.model.text import parse_duration
 
 if TYPE_CHECKING:
-    from store.engine.broker import Broker
+    from store.engine.groups import Groups
 
 app = SingleCommand()
 
@@ -77,7 +77,7 @@ def _limit(text: str) -> Judge:
     return lambda row: row.lag_seconds is not None and row.lag_seconds > seconds
 
 
-def _judged(store: "Broker", group: str | None, topic: str | None) -> tuple[list[Lag], bool]:
+def _judged(store: "Groups", group: str | None, topic: str | None) -> tuple[list[Lag], bool]:
     """Return all rows, and whether one of them is over what its group allows."""
     rows = store.lag(group, topic)
     objectives = {status.name: status.config for status in store.groups()}

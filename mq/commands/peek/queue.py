@@ -14,6 +14,7 @@ from store.model.positions import Position
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
+    from store.engine.queues import Queues
 
 _PAGE = 500
 
@@ -42,7 +43,7 @@ def parse_states(texts: Sequence[str]) -> set[str]:
     return states or set(STATES)
 
 
-def _messages(store: Broker, source: Address, begin: Position) -> Iterator[Message]:
+def _messages(store: Queues, source: Address, begin: Position) -> Iterator[Message]:
     if source.offset is not None:
         return iter([store.message(source.name, source.offset)])
     match begin.kind:
@@ -62,7 +63,7 @@ def _messages(store: Broker, source: Address, begin: Position) -> Iterator[Messa
     )
 
 
-def _from(store: Broker, queue: str, sequence: int) -> Iterator[Message]:
+def _from(store: Queues, queue: str, sequence: int) -> Iterator[Message]:
     after = sequence - 1
     while page := store.messages(queue, after, _PAGE):
         yield from page

@@ -12,7 +12,7 @@ from store.model.errors import BadInput
 from store.model.text import counted
 
 if TYPE_CHECKING:
-    from store.engine.broker import Broker
+    from store.engine.queues import Queues
 
 PURGED: list[Column[tuple[str, int]]] = [
     Column("name", lambda row: row[0]),
@@ -59,7 +59,7 @@ def _sum(counts: list[tuple[str, int]]) -> str:
     return " and ".join(f"{counted(number, 'message')} of {name}" for name, number in counts)
 
 
-def _purgeable(store: "Broker", chosen: Address, keep_leased: bool) -> int:
+def _purgeable(store: "Queues", chosen: Address, keep_leased: bool) -> int:
     if chosen.offset is not None:
         is_leased = store.message(chosen.name, chosen.offset).state == "leased"
         return 0 if is_leased and keep_leased else 1
@@ -67,7 +67,7 @@ def _purgeable(store: "Broker", chosen: Address, keep_leased: bool) -> int:
     return status.messages - ((status.leased or 0) if keep_leased else 0)
 
 
-def _purge(store: "Broker", chosen: Address, keep_leased: bool) -> int:
+def _purge(store: "Queues", chosen: Address, keep_leased: bool) -> int:
     if chosen.offset is None:
         return store.purge_queue(chosen.name, keep_leased=keep_leased)
     number = _purgeable(store, chosen, keep_leased)

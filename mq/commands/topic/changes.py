@@ -21,6 +21,8 @@ from store.model.topics import TopicConfig, TopicStatus
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
+    from store.engine.groups import Groups
+    from store.engine.topics import Topics
 
 
 Compact = Annotated[bool, typer.Option("--compact", help="The same as --cleanup compact.")]
@@ -82,7 +84,7 @@ def _changes(
     ]
 
 
-def _moved(store: Broker, topic: str, partitions: int) -> str:
+def _moved(store: Topics, topic: str, partitions: int) -> str:
     moving, keys = store.moving_keys(topic, partitions)
     if not keys:
         return "keys go to other partitions than before"
@@ -161,12 +163,12 @@ def trim(
     report_done(context, TRIMMED, done, f"removed {removed} from {address}")
 
 
-def _trim(store: Broker, plan: TrimResult) -> list[TrimResult]:
+def _trim(store: Topics, plan: TrimResult) -> list[TrimResult]:
     # By its offset, so that no more goes than was shown, independent of later appends.
     return store.trim(plan.topic, Position("offset", plan.start), plan.partition)
 
 
-def _unread(store: Broker, planned: list[TrimResult]) -> str:
+def _unread(store: Groups, planned: list[TrimResult]) -> str:
     """Return which groups have not read the records that would go."""
     starts = {plan.partition: plan.start for plan in planned}
     unread: dict[str, int] = {}
