@@ -30,7 +30,8 @@ from mq.text.headers import parse_headers
 from mq.write.ingest import check, input_form, message_defaults, store_input
 from mq.write.inputs import LoadRequest, RecordDefaults
 from mq.write.message_destinations import ExchangeDestination
-from store.model.errors import Unroutable
+from store import model
+from store.model.errors import Hint, Unroutable
 from store.model.text import counted
 
 app = SingleCommand()
@@ -84,5 +85,5 @@ def publish(
         key = quote(os.fsdecode(destination.first_key or ""))
         raise Unroutable(
             f"{counted(destination.returned, 'message')} had nowhere to go from {exchange}",
-            hint=f"mq route {exchange} -k {key} --explain",
+            hint=Hint("{}", model.looks.ExplainRoute(exchange, key)),
         )

@@ -21,8 +21,9 @@ from mq.read.partitions import PartitionSource
 from mq.read.source import Item, Source
 from mq.work.processes import require_command
 from mq.work.worker import OnFailure, Policy, Worker
-from store.model.addresses import check_name
-from store.model.errors import BadInput, Conflict, MqError, NotFound
+from store import model
+from store.model.addresses import Kind, check_name
+from store.model.errors import BadInput, Conflict, Hint, MqError, NotFound
 from store.model.text import counted, parse_duration
 
 if TYPE_CHECKING:
@@ -175,10 +176,13 @@ class _Work:
         self._interrupts.hold()
         self._run(source)
 
-    def _check_dlq(self, kind: str, dlq: str | None) -> None:
+    def _check_dlq(self, kind: Kind, dlq: str | None) -> None:
         if self._policy.on_failure is OnFailure.DEAD_LETTER and dlq is None:
             name = self._source
-            raise BadInput(f"{name} has no DLQ", hint=f"mq {kind} alter {name} --dlq QUEUE")
+            raise BadInput(
+                f"{name} has no DLQ",
+                hint=Hint("{}", model.actions.alter(kind, name, dlq=model.actions.Blank("QUEUE"))),
+            )
 
     def _run(self, source: Source[Item], default_delay: float | None = DEFAULT_RETRY_DELAY) -> None:
         policy, diagnostics = self._policy, self._context.diagnostics

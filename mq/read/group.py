@@ -14,6 +14,7 @@ from mq.cli.context import Context
 from mq.cli.interrupts import Interrupts
 from mq.read.source import Source
 from mq.read.topic import Until, in_batches
+from store import model
 from store.model.errors import Unavailable
 from store.model.groups import TopicPartition
 from store.model.positions import Position
@@ -69,7 +70,9 @@ class MemberSource(Source[Record]):
 
     def skip_command(self, item: Record) -> str:
         """Name the command by which the group skips the record."""
-        return f"mq group skip {self._consumer.group} {item.address}"
+        record = model.addresses.Address(item.topic, item.partition, item.offset)
+        skip = model.actions.SkipRecord(self._consumer.group, record)
+        return model.action_texts.as_command(skip)
 
     def _poll(
         self,

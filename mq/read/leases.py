@@ -6,11 +6,13 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from mq.cli.diagnostics import Diagnostics
 from mq.read.source import Source
-from store.model.errors import BadInput, MqError, NotFound, Unavailable
+from store import model
+from store.model.errors import BadInput, Hint, MqError, NotFound, Unavailable
 from store.model.text import counted
 
 if TYPE_CHECKING:
@@ -217,7 +219,7 @@ def require_lease(queue: str, config: QueueConfig) -> None:
     if config.fifo and not config.lease:
         raise BadInput(
             f"{queue} is a FIFO queue with a lease of 0s: no acknowledgement could count",
-            hint=f"mq queue alter {queue} --lease 30s",
+            hint=Hint("{}", model.actions.alter("queue", queue, lease=timedelta(seconds=30))),
         )
 
 

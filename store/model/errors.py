@@ -22,7 +22,8 @@ FEWER_FILES = "close some, or raise the limit: ulimit -n"
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-_PARAMETER = re.compile(r"\{(?:([a-z_]+)(?: ([^}]+))?)?\}")
+# Compiled when an error needs it: every command loads this module.
+_PARAMETER = r"\{(?:([a-z_]+)(?: ([^}]+))?)?\}"
 _FLAGS = {
     "key": "-k, -K or --key-from", "path": "-s", "primary_key": "--pk", "target": "--to",
 }  # fmt: skip
@@ -83,7 +84,7 @@ def _written(template: str, parameter: Callable[[str, str], str], steps: Sequenc
     def write(match: re.Match[str]) -> str:
         return parameter(match[1], match[2] or "") if match[1] else next(following, "{}")
 
-    return _PARAMETER.sub(write, template)
+    return re.sub(_PARAMETER, write, template)
 
 
 def _as_argument(name: str, value: str) -> str:

@@ -15,8 +15,9 @@ import typer
 from mq.cli.context import Context, current_context, is_typed
 from mq.commands.options.reporting import report_document
 from mq.write.inputs import opened
+from store import model
 from store.model.addresses import parse_address
-from store.model.errors import BadInput, Conflict, MqError
+from store.model.errors import BadInput, Conflict, Hint, MqError
 from store.model.messages import Message
 
 
@@ -48,9 +49,14 @@ def edit(
     with context.open_store() as store:
         letter = store.message(place.name, place.offset)
         if letter.dead is None:
-            raise BadInput(f"{address} is not a dead letter", hint=f"mq dlq peek {place.name}")
+            raise BadInput(
+                f"{address} is not a dead letter",
+                hint=Hint("{}", model.looks.ShowDeadLetters(place.name)),
+            )
         if letter.state == "leased":
-            raise Conflict(f"{address} is leased", hint="mq lease list shows by whom")
+            raise Conflict(
+                f"{address} is leased", hint=Hint("{} shows by whom", model.looks.ShowLeases())
+            )
         path, new = _new_value(letter, value, file)
         if new == letter.value:
             _remove(path)
