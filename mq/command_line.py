@@ -3,6 +3,7 @@
 No command is imported before it is called.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -217,7 +218,8 @@ def _guarded(context: Context, words: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
     except OSError as error:
-        return _report(context, _system_error(error), ExitCode.FAILED, words)
+        problem = _system_error(error)
+        return _report(context, problem, exit_code(problem), words)
     except Exception as error:
         problem = _unexpected(context, error)
         return _report(context, problem, exit_code(problem), words)
@@ -288,6 +290,8 @@ def _format_in(words: list[str]) -> Format | None:
 def _system_error(error: OSError) -> MqError:
     reason = error.strerror or str(error)
     message = f"{error.filename}: {reason}" if error.filename else reason
+    if error.errno == errno.ENAMETOOLONG:
+        return BadInput(message, hint="choose a shorter name")
     return MqError(message, FEWER_FILES if is_too_many_files(error) else "")
 
 

@@ -121,6 +121,15 @@ def test_a_disk_or_quota_without_room_is_a_full_store(
     assert run.code == 0 or f": {os.strerror(error)}" in run.err or "no room left" in run.err
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_backup_of_a_store_whose_files_can_not_be_opened_names_the_disk(
+    mq: RunMq, fail: Fail, tmp_path: Path, number: int
+) -> None:
+    run = mq(f"backup {tmp_path}/copy.db", **fail("open", errno.EIO, "-wal", number, "+"))
+
+    assert (run.code, "Input/output error" in run.err) in {(7, True), (0, False)}, run.err
+
+
 @pytest.mark.parametrize("line", ["peek orders", "consume orders -g billing", "receive emails"])
 @pytest.mark.parametrize("number", [1, 5, 10])
 def test_a_disk_that_can_not_be_read_is_named(

@@ -73,7 +73,8 @@ def test_an_old_store_has_the_tables_columns_and_indexes_of_a_new_one(
 ) -> None:
     old = create_with_schema(version, tmp_path / "old.db", clock, monkeypatch)
 
-    Store.open(old, clock=clock).close()
+    with Store.open(old, clock=clock) as upgraded:
+        assert upgraded.verify() == []
     Store.open(tmp_path / "new.db", create=True, clock=clock).close()
 
     assert objects(old) == objects(tmp_path / "new.db")

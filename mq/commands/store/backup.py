@@ -19,7 +19,7 @@ def backup(path: Annotated[str, typer.Argument(metavar="PATH", help="A new file.
 
     The copy is a store itself: to use it, name it with -s.
     """
-    if not path:
+    if not path or path.endswith("/"):
         raise BadInput("PATH names no file", hint="mq backup copy.db")
     context = current_context()
     with (

@@ -27,6 +27,7 @@ _OF_VALUES = (
     ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError,
     RecursionError, StructError,
 )  # fmt: skip
+_ABOUT_SCHEMA = (b"malformed database schema", b"no such ")
 _NO_TEXT = "Could not decode to UTF-8"
 
 
@@ -53,6 +54,9 @@ def way_out(path: Path) -> Hint:
 
 
 def _is_surely_damage(error: BaseException) -> bool:
+    if isinstance(error, UnicodeDecodeError):
+        # SQLite named a part of the schema, and that is no text.
+        return error.object.startswith(_ABOUT_SCHEMA)
     text = str(error)
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_CORRUPT:

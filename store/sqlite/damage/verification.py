@@ -12,7 +12,7 @@ from typing import Any
 
 from store.model.maintenance import Finding
 from store.sqlite import layout
-from store.sqlite.damage import forms
+from store.sqlite.damage import forms, schema
 from store.sqlite.damage.forms import Table
 from store.sqlite.damage.row_places import NEEDED, WHOLE, RowPlaces
 from store.sqlite.log.checksum import is_intact
@@ -94,7 +94,8 @@ class Verification:
                 raise
 
     def forms(self) -> Iterator[Finding]:
-        """What no statement of mq leaves in a column: by its kind, its text or a condition."""
+        """What no statement of mq leaves in the schema or a column: by kind, text or condition."""
+        yield from schema.problems(self._connection)
         for table in forms.tables().values():
             present = {row[1] for row in self._query(f"pragma table_info({table.name})")}
             lacking = [column.name for column in table.columns if column.name not in present]
@@ -167,8 +168,7 @@ class Verification:
     def partitions(self) -> Iterator[Finding]:
         """Every record by its checksum, and the counters of what holds it."""
         columns = ("id", "channel", "start", "next", "records", "bytes", "dead_letters")
-        table = forms.tables()["mq_partitions"]
-        rows = [row for row, _ in self._rows(table, columns)]
+        rows = [row for row, _ in self._rows(forms.tables()["mq_partitions"], columns)]
         for row in sorted(rows, key=lambda row: self.places.partition(row[0])):
             if all(isinstance(value, int) for value in (row[0], *row[2:])):
                 yield from self._partition(*row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -39,6 +40,9 @@ SIDE_FILES = ("-wal", "-shm")
 # The coarsest time that a file system keeps of its folders, in nanoseconds.
 _TICK = 2_000_000_000
 
+# Names and paths up to so many characters are short enough for every file system.
+_CERTAIN_NAME = 60
+_CERTAIN_PATH = 1_000
 _GONE = (FileNotFoundError, NotADirectoryError)
 _NETWORK_FILE_SYSTEMS = {
     "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "fuse.davfs2", "fuse.gcsfuse",
@@ -59,10 +63,23 @@ def resolve(path: str | os.PathLike[str]) -> Path:
             f"not a usable path for a store: {text!r}", hint=Hint("name a file: {path shop.db}")
         )
     try:
-        return Path(text).expanduser().resolve()
+        resolved = Path(text).expanduser().resolve()
     except RuntimeError as error:
         # Nobody has the home folder that ~name stands for, or symbolic links lead in a circle.
         raise BadInput(f"not a usable path for a store: {text!r}: {error}") from error
+    if max(map(len, resolved.parts)) > _CERTAIN_NAME or len(text) > _CERTAIN_PATH:
+        _check_length(resolved)
+    return resolved
+
+
+def _check_length(path: Path) -> None:
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise BadInput(
+                f"the name of {path} is too long", hint="choose a shorter one"
+            ) from error
 
 
 def identity(path: Path) -> tuple[int, int]:

@@ -37,7 +37,7 @@ def back_up(database: Database, target: Path, progress: Progress | None = None) 
 def _copy(database: Database, draft: Path, progress: Progress | None) -> None:
     with apart.copied(database.path) as source:
         # What is damaged in indexes, or in pages that no row is in, would not be in the copy.
-        with suspicion.inspecting(source) as connection:
+        with translated(database.path), suspicion.inspecting(source) as connection:
             _refuse(Verification(connection).sqlite(), database.path)
         if source == database.path:
             _compact(database.read_only(), database, draft, progress)
