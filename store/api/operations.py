@@ -157,10 +157,8 @@ class OperationCalls(Calls):
         If store time is behind the times in the file it goes on from those, so that leases, delays
         and members that it kept waiting end; other waits keep their time.
         """
-        from store.sqlite.file import store_time
-
         with self._write() as tx:
-            store_time.trust_wall_clock(tx)
+            sqlite.file.store_time.trust_wall_clock(tx)
 
     def verify(self, *, progress: Progress | None = None) -> list[Finding]:
         """Check the file, every row, counter and record's checksum; return problems, none if all is
@@ -177,36 +175,28 @@ class OperationCalls(Calls):
 
         `None` if none is missing, or the loss has been accepted.
         """
-        from store.sqlite.file import losses
-
         with self._read() as tx:
-            return losses.lost(tx)
+            return sqlite.file.losses.lost(tx)
 
     @frees_room
     def accept_losses(self) -> Loss | None:
         """Accept the file as it is, and end the warnings about missing commits."""
-        from store.sqlite.file import losses
-
         with self._write() as tx:
-            loss = losses.lost(tx)
-            losses.accept(tx)
+            loss = sqlite.file.losses.lost(tx)
+            sqlite.file.losses.accept(tx)
             return loss
 
     @frees_room
     def set_durability(self, durability: str) -> None:
         """Choose `full` or `normal` for every process that opens the store from now on."""
-        from store.sqlite.file import store_settings
-
         with self._write() as tx:
-            store_settings.alter(tx, {"durability": durability})
+            sqlite.file.store_settings.alter(tx, {"durability": durability})
 
     @frees_room
     def set_max_bytes(self, most: int | None) -> None:
         """Bound the file's size in bytes for every process that opens the store from now on."""
-        from store.sqlite.file import store_settings
-
         with self._write() as tx:
-            store_settings.alter(tx, {"max_bytes": most})
+            sqlite.file.store_settings.alter(tx, {"max_bytes": most})
 
 
 class FileCalls:
@@ -253,9 +243,7 @@ class FileCalls:
     @staticmethod
     def damage_behind(error: BaseException, path: Path) -> Damaged | None:
         """Return damage in the file that may be the cause of an error of any kind, or `None`."""
-        from store.sqlite.damage import suspicion
-
-        return suspicion.damage_behind(error, path)
+        return sqlite.damage.suspicion.damage_behind(error, path)
 
     @classmethod
     def verify_file(cls, path: str | os.PathLike[str]) -> list[Finding]:
@@ -277,10 +265,10 @@ class FileCalls:
         Ids and offsets stay the same, so receipts and the offsets of groups go on. The damaged file
         stays as it is. Raises `Exists` when the new file exists already.
         """
-        from store.sqlite.damage import salvage
-
         paths = files.resolve(old), files.resolve(new)
-        return salvage.salvage(*paths, clock or SystemClock(), in_seconds(timeout), progress)
+        return sqlite.damage.salvage.salvage(
+            *paths, clock or SystemClock(), in_seconds(timeout), progress
+        )
 
 
 class TopologyCalls(Calls):

@@ -147,12 +147,10 @@ class QueueCalls(Calls):
         Those were moved away, or belonged to a dead holder. The last item is the error for damaged
         ones.
         """
-        from store.sqlite.leases import holders
-
         if not isinstance(most, int) or not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
         check_text(holder, "a holder")
-        name = holder or holders.default_name()
+        name = holder or sqlite.leases.holders.default_name()
         with self._write(until=until) as tx:
             swept = (
                 sqlite.queues.policies.expiry.sweep(tx)
@@ -164,7 +162,7 @@ class QueueCalls(Calls):
             freed = sqlite.leases.abandoned.free(tx, found.reader) if looks else 0
             sqlite.leases.move.keep_within_limits(tx, found.reader)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
-            who = holders.of_this_process(tx, name, attached)
+            who = sqlite.leases.holders.of_this_process(tx, name, attached)
             mischief = (
                 None
                 if found.config.chaos is None
@@ -196,11 +194,11 @@ class QueueCalls(Calls):
 
         The holder may still settle messages that it has received (RabbitMQ: basic.cancel).
         """
-        from store.sqlite.leases import holders
-
         with self._write() as tx:
             sqlite.queues.policies.single_active.leave(
-                tx, sqlite.queues.catalog.find(tx, queue), holder or holders.default_name()
+                tx,
+                sqlite.queues.catalog.find(tx, queue),
+                holder or sqlite.leases.holders.default_name(),
             )
 
     def ack(self, receipts: Sequence[str]) -> None:

@@ -145,20 +145,18 @@ class ShareCalls(Calls):
 
         The last item is the error for damaged ones.
         """
-        from store.sqlite.leases import holders
-
         check_whole(most, "a number of records")
         if not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"one call acquires 1 to {MOST_AT_ONCE} records, not {most}")
         check_text(holder, "a holder")
-        name = holder or holders.default_name()
+        name = holder or sqlite.leases.holders.default_name()
         with self._write(until=until) as tx:
             found = sqlite.shares.catalog.find(tx, share)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
             sqlite.shares.catalog.check_lease(duration)
             looks = sqlite.leases.abandoned.is_due(tx, found.reader)
             freed = sqlite.leases.abandoned.free(tx, found.reader) if looks else 0
-            who = holders.of_this_process(tx, name, attached)
+            who = sqlite.leases.holders.of_this_process(tx, name, attached)
             receiver = sqlite.leases.receive.Receiver(tx, found.reader, most, duration, who)
             picked = receiver.receive()
             if picked:

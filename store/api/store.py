@@ -99,14 +99,10 @@ class Store(
             with translated(found):
                 files.create(found, durability, clock, in_seconds(timeout))
         if accept_log:
-            from store.sqlite.file import losses
-
-            losses.accept_log(found, in_seconds(timeout))
+            sqlite.file.losses.accept_log(found, in_seconds(timeout))
         store = cls(Database(found, clock, in_seconds(timeout)))
         if store._database.has_news:
-            from store.sqlite.file import losses
-
-            losses.tell(store._database, tell)
+            sqlite.file.losses.tell(store._database, tell)
         return store
 
     @property
@@ -267,9 +263,7 @@ class Store(
             if reader.single_active or sqlite.leases.abandoned.is_possible(tx, reader):
                 pauses.append(sqlite.leases.abandoned.CHECK_SECONDS)
         deadline = min([deadline, *(monotonic() + pause for pause in pauses if pause is not None)])
-        from store.sqlite.file import waiting
-
-        waiting.wait_for_commit(self._database, since, deadline, until)
+        sqlite.file.waiting.wait_for_commit(self._database, since, deadline, until)
 
     def producer(self, name: str) -> Producer:
         """Begin a new incarnation of a named producer; older ones are fenced."""
@@ -313,9 +307,7 @@ class Store(
 
         The wait ends early when `until`, which is called often, returns True.
         """
-        from store.sqlite.file import waiting
-
-        return waiting.wait_for_commit(
+        return sqlite.file.waiting.wait_for_commit(
             self._database, since, monotonic() + in_seconds(timeout), until
         )
 

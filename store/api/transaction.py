@@ -110,10 +110,8 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
 
         It makes a consumer idempotent: the work and the note that it is done are stored together.
         """
-        from store.sqlite import idempotency
-
         with self._write() as tx:
-            return idempotency.note(tx, scope, str(id))
+            return sqlite.idempotency.note(tx, scope, str(id))
 
     def produce_in_sequence(
         self,

@@ -14,7 +14,7 @@ from pathlib import Path
 from struct import error as StructError
 from time import monotonic
 
-from store import model
+from store import model, sqlite
 from store.model.errors import Damaged, Hint, MqError
 from store.sqlite.damage import forms
 from store.sqlite.file import files
@@ -72,13 +72,11 @@ def _breaks_a_condition(text: str) -> bool:
 
 
 def _first_finding(path: Path) -> str | None:
-    from store.sqlite.damage.verification import Verification
-
     deadline = monotonic() + _LONGEST_SEARCH
     with suppress(sqlite3.Error, UnicodeDecodeError, MqError), inspecting(path) as connection:
         # No answer is worth a longer wait.
         connection.set_progress_handler(lambda: monotonic() > deadline, _OPCODES_BETWEEN_LOOKS)
-        finding = next(Verification(connection).structure(), None)
+        finding = next(sqlite.damage.verification.Verification(connection).structure(), None)
         if finding is not None:
             return f"{finding.address}: {finding.problem}"
     return None

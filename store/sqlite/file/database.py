@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from store import sqlite
 from store.crash import crash_point
 from store.model.clock import Clock
 from store.model.errors import Damaged, MqError, StoreFull, StoreUnusable
@@ -62,9 +63,7 @@ class Database:
         # Before anything of the file: that may be ahead of it, and must not be behind.
         mark = lockfile.read_mark(path)
         if mark is not None and mark.state == REPLACING:
-            from store.sqlite.file import drafts
-
-            drafts.settle(path, timeout)
+            sqlite.file.drafts.settle(path, timeout)
             mark = None
         self.files = files.OpenFiles(path)
         self._threads = connections.Threads()
@@ -89,9 +88,7 @@ class Database:
         except BaseException as error:
             self.close()
             if mark is not None and isinstance(error, Damaged):
-                from store.sqlite.file import losses
-
-                losses.refuse_foreign_log(self.files, self.clock.boot_id(), mark)
+                sqlite.file.losses.refuse_foreign_log(self.files, self.clock.boot_id(), mark)
             raise
 
     def _read_settings(self, mark: Mark | None) -> None:
@@ -102,9 +99,7 @@ class Database:
         # Whether there is something to tell whoever opens the store.
         self.has_news = lost > 0
         if mark is not None and not mark.agrees(number, self.files.version()):
-            from store.sqlite.file import losses
-
-            losses.examine(self, mark)
+            sqlite.file.losses.examine(self, mark)
             self.has_news = self.has_news or self.has_unnoted_loss or self.has_doubtful_log
 
     def _begin_boot(self) -> None:
@@ -152,9 +147,7 @@ class Database:
             try:
                 return connections.open_reader(self.path, self.timeout)
             except StoreFull:
-                from store.sqlite.file import reserve
-
-                if not reserve.give_to_reader(self.path, self.timeout):
+                if not sqlite.file.reserve.give_to_reader(self.path, self.timeout):
                     raise
 
     def writer(self) -> tuple[sqlite3.Connection, WriteLock]:
@@ -190,9 +183,7 @@ class Database:
             try:
                 return call()
             except StoreFull:
-                from store.sqlite.file import reserve
-
-                if not reserve.give(self):
+                if not sqlite.file.reserve.give(self):
                     raise
 
     def have_room(self) -> None:
@@ -201,9 +192,7 @@ class Database:
         What stores anything new is refused in it all the same.
         """
         if not files.has_room(self.path):
-            from store.sqlite.file import reserve
-
-            reserve.give(self)
+            sqlite.file.reserve.give(self)
 
     def refuse_inside_transaction(self) -> None:
         """Raise when this thread has a write transaction open: it would wait for itself."""
@@ -230,9 +219,7 @@ class Database:
         """Have the log begin anew where readers have let it grow long, while the lock is held."""
         size = self.files.log_size()
         if size > self.long_log or tx.lock.has_long_log:
-            from store.sqlite.file import long_log
-
-            long_log.shorten(tx, size)
+            sqlite.file.long_log.shorten(tx, size)
 
     def check_same_file(self, writer: sqlite3.Connection | None = None) -> None:
         """Raise when a name no longer leads to the file that was opened by it.
@@ -335,8 +322,6 @@ class Database:
         with translated(self.path):
             version = files.check_format(connection, self.path)
         if version < files.SCHEMA_VERSION:
-            from store.sqlite.file import migrations
-
             connections.close_all(self._threads.take_all())
-            migrations.upgrade(self.path, version, self.timeout)
+            sqlite.file.migrations.upgrade(self.path, version, self.timeout)
             self.files = files.OpenFiles(self.path)

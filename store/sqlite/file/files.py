@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from store import model
+from store import model, sqlite
 from store.model.clock import Clock
 from store.model.errors import (
     BadInput,
@@ -316,10 +316,8 @@ def check_durability(durability: str) -> None:
 
 def create(path: Path, durability: str, clock: Clock, timeout: float) -> bool:
     """Create the store whole or not at all; False when somebody else has created it meanwhile."""
-    from store.sqlite.file import drafts
-
     try:
-        with drafts.new_file(path, timeout) as draft:
+        with sqlite.file.drafts.new_file(path, timeout) as draft:
             _fill(draft, durability, clock)
     except Exists:
         return False

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from store import model
+from store import model, sqlite
 from store.model.errors import (
     NO_ROOM,
     Damaged,
@@ -56,10 +56,8 @@ def _behind_damage(error: sqlite3.Error, path: Path) -> MqError:
     # SQLite calls a page that its disk can't read damaged, too.
     if (place := _first_unreadable(path)) is not None:
         return _device_error(path, f"on a read, at byte {place}")
-    from store.sqlite.damage import suspicion
-
-    damage = suspicion.damage_behind(error, path)
-    return damage or Damaged(f"{path} is damaged: {error}", suspicion.way_out(path))
+    damage = sqlite.damage.suspicion.damage_behind(error, path)
+    return damage or Damaged(f"{path} is damaged: {error}", sqlite.damage.suspicion.way_out(path))
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from store import sqlite
 from store.sqlite.file.settings import remembered
 
 if TYPE_CHECKING:
@@ -54,10 +55,12 @@ def _remembered_ahead_of_boot(tx: Snapshot) -> int:
 
 
 def _begin_boot(tx: Snapshot, carried: int) -> int:
-    from store.sqlite.file import store_time
-
     tx.database.carried = -CARRIED_EVERY
-    return max(carried, store_time.newest_legible(tx), tx.database.clock.wall() - wall_ahead(tx))
+    return max(
+        carried,
+        sqlite.file.store_time.newest_legible(tx),
+        tx.database.clock.wall() - wall_ahead(tx),
+    )
 
 
 def is_stale(tx: Write) -> bool:

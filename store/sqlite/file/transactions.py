@@ -11,6 +11,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from store import sqlite
 from store.crash import crash_point
 from store.model.errors import MqError, OutcomeUnknown
 from store.sqlite.file import connections
@@ -85,9 +86,7 @@ class Snapshot:
 
     def missing(self, name: str, *kinds: Kind) -> NotFound:
         """The error for a name that is none of these kinds of things; see `sqlite.missing`."""
-        from store.sqlite.missing import missing
-
-        return missing(self, name, *kinds)
+        return sqlite.missing.missing(self, name, *kinds)
 
     @property
     def now(self) -> int:
@@ -125,9 +124,7 @@ class Write(Snapshot):
         self._began = self._changes = connection.total_changes
         last = lock.last_commit(database.noted_as)
         if last is None or database.has_unnoted_loss:
-            from store.sqlite.file import losses
-
-            last = losses.last_known_commit(self, lock.mark())
+            last = sqlite.file.losses.last_known_commit(self, lock.mark())
         self.number = last + 1
 
     def memory(self) -> Memory:
@@ -145,9 +142,7 @@ class Write(Snapshot):
     def require_reserve(self) -> None:
         """Raise `StoreFull` where the disk has no room for anything new; see `reserve`."""
         if not self.lock.has_reserve or self.lock.lends:
-            from store.sqlite.file import reserve
-
-            reserve.require(self)
+            sqlite.file.reserve.require(self)
 
     def has_changed(self) -> bool:
         """Whether the transaction has changed any row so far."""

@@ -10,6 +10,7 @@ incarnation or epoch is refused.
 import json
 from typing import NamedTuple
 
+from store import sqlite
 from store.model.groups import GroupConfig, Member
 from store.model.positions import Position
 from store.sqlite import groups
@@ -104,11 +105,9 @@ def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> 
     Under another assignor its partitions are shared out anew. A record that it stands at and that
     has failed as often as it may goes to the DLQ.
     """
-    from store.sqlite.groups import failures
-
     before = groups.catalog.find(tx, name)
     group = groups.catalog.alter(tx, name, config, topic_names)
-    if failures.settle(tx, group):
+    if sqlite.groups.failures.settle(tx, group):
         next_generation(tx, group)
     if group.config.assignor != before.config.assignor:
         rebalance(tx, group)

@@ -56,9 +56,7 @@ class Standing:
         lease = self.lease
         if lease is None or lease.token is None or lease.ends <= tx.now:
             return False
-        from store.sqlite.leases import holders
-
-        return lease.holder not in holders.gone(tx)
+        return lease.holder not in sqlite.leases.holders.gone(tx)
 
 
 class Stored(Standing):

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from store import sqlite
 from store.model.maintenance import Finding, Progress, StoreStatus
 from store.sqlite.file import apart, files
 from store.sqlite.file.connections import translated
@@ -53,9 +54,8 @@ def _size(path: Path) -> int:
 def losses(tx: Snapshot) -> Iterator[Finding]:
     """Confirmed commits that the file does not have, as one finding."""
     from store.model.maintenance import describe_loss
-    from store.sqlite.file.losses import lost
 
-    loss = lost(tx)
+    loss = sqlite.file.losses.lost(tx)
     if loss is not None:
         yield Finding("file", describe_loss(loss))
 
@@ -78,11 +78,8 @@ def verify(path: Path, progress: Progress | None = None) -> Iterator[Finding]:
     Not by the connection of a store: a file may be too damaged to be opened as one. `progress` is
     called with how many of how many records were read; before them comes the rest of the file.
     """
-    from store.sqlite.damage.suspicion import inspecting
-    from store.sqlite.damage.verification import Verification
-
-    with translated(path), inspecting(path) as connection:
-        verification = Verification(connection)
+    with translated(path), sqlite.damage.suspicion.inspecting(path) as connection:
+        verification = sqlite.damage.verification.Verification(connection)
         if progress is None:
             yield from verification.findings()
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from store import sqlite
 from store.sqlite import layout, leases, queues
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, Write
@@ -53,23 +54,21 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
     if not _any_unswept(tx):
         return found
     # Who sends needs no view.
-    from store.sqlite.leases import abandoned
-
     for slot in leases.rows.slots(tx, queue.reader):
         for state, stays, count, size in tx.rows(
             "with in_flight as (select r.message_group, min(r.id) as first from mq_leases l"
             " join mq_records r on r.id = l.record where :fifo and l.reader = :reader"
-            f" and l.priority = 0 and {abandoned.IN_FLIGHT} group by 1)"
-            f" select case when {abandoned.IN_FLIGHT} then 'delayed'"
+            f" and l.priority = 0 and {sqlite.leases.abandoned.IN_FLIGHT} group by 1)"
+            f" select case when {sqlite.leases.abandoned.IN_FLIGHT} then 'delayed'"
             f" when l.id is null and :fifo and {timekeeping.age_of('r')} < :delay then 'delayed'"
             " when f.first < r.id then 'blocked' else 'ready' end, r.expires = 0, count(*),"
             f" sum({layout.SIZE_OF_R}) from mq_records r"
             f" left join mq_leases l on {layout.LEASE_OF_RECORD}"
             " left join in_flight f on f.message_group = r.message_group"
             " where r.expires <= :wall and r.id >= :records and r.id < :end"
-            f" and not {abandoned.HELD} group by 1, 2",
+            f" and not {sqlite.leases.abandoned.HELD} group by 1, 2",
             {
-                **abandoned.parameters(tx, queue.reader),
+                **sqlite.leases.abandoned.parameters(tx, queue.reader),
                 "fifo": int(queue.config.fifo),
                 "delay": queue.config.delay,
                 "reader": queue.reader.id,
