@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from store import sqlite
+from store import model, sqlite
 from store.model.encoding import milliseconds
 from store.model.errors import BadInput, Exists, MqError
 from store.model.settings import Setting, first_difference, settings_of
@@ -85,11 +85,9 @@ class Calls:
 
     def _in_steps(self, step: Callable[[Write], bool]) -> None:
         """Run a bounded step, a transaction each, until nothing is left."""
-        from store.model import steps
-
         while self._step(step):
             if not self._all_or_nothing:
-                steps.give_way()
+                model.steps.give_way()
 
     @frees_room
     def _step(self, step: Callable[[Write], T]) -> T:
@@ -100,9 +98,7 @@ class Calls:
         """Return how many things of these sizes to store together: bounded steps, or all of
         them.
         """
-        from store.model import steps
-
-        return [slice(0, len(sizes))] if self._all_or_nothing else steps.cut(sizes)
+        return [slice(0, len(sizes))] if self._all_or_nothing else model.steps.cut(sizes)
 
     def _sticky(self, topic: str) -> StickyPlacement:
         raise TypeError("calls are made on a Store or a Transaction")
@@ -130,10 +126,10 @@ def check_names(settings: Iterable[str], known: Collection[str]) -> None:
     """Raise `BadInput` for a setting that is not among the known names."""
     for name in settings:
         if name not in known:
-            from store.model.nearest import did_you_mean
-
             there_are = f"settings are {', '.join(known)}"
-            raise BadInput(f"there is no setting {name!r}", did_you_mean(name, known, there_are))
+            raise BadInput(
+                f"there is no setting {name!r}", model.nearest.did_you_mean(name, known, there_are)
+            )
 
 
 def check_agreement(

@@ -50,14 +50,12 @@ class DeadLetterCalls(Calls):
 
     def chosen_dead_letters(
         self, queue: str, choice: Choice | None = None, limit: int | None = None
-    ) -> list[Chosen]:
+    ) -> list[model.dead_letters.Chosen]:
         """Return the dead letters of this queue that may be moved or removed: those without a
         lease.
         """
-        from store.model.dead_letters import Chosen
-
         free = (one for one in self._letters(queue, choice) if one.state != "leased")
-        return [Chosen.of(letter) for letter in islice(free, limit)]
+        return [model.dead_letters.Chosen.of(letter) for letter in islice(free, limit)]
 
     def _letters(self, queue: str, choice: Choice | None, after: int = -1) -> Iterator[Message]:
         while True:
@@ -215,10 +213,10 @@ class DeadLetterCalls(Calls):
 
         They are chosen first, by reading, and removed as by `remove_dead_letters`.
         """
-        from store.model.dead_letters import Chosen
-
         letters = [one for one in self._letters(queue, choice) if one.state != "leased"]
-        removed = self.remove_dead_letters(queue, [Chosen.of(letter) for letter in letters])
+        removed = self.remove_dead_letters(
+            queue, [model.dead_letters.Chosen.of(letter) for letter in letters]
+        )
         return [letter for letter in letters if letter.sequence in removed]
 
     def remove_dead_letters(

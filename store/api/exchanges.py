@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         ExchangeSettings,
         Placed,
         Route,
-        RouteExplanation,
     )
     from store.model.messages import NewMessage
     from store.model.topics import Headers, Seconds, Timestamp
@@ -130,10 +129,9 @@ class RoutingCalls(Calls):
 
     def explain_route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
-    ) -> RouteExplanation:
+    ) -> model.exchanges.RouteExplanation:
         """Route a message as `route`, and add the bindings that did not match, with the reasons."""
         from store import routing
-        from store.model.exchanges import RouteExplanation
 
         routing_key = model.exchanges.routing_key(encode_bytes(key, "key"))
         encode_headers(headers)
@@ -144,7 +142,7 @@ class RoutingCalls(Calls):
             missed = sqlite.exchanges.explain.unmatched(
                 tx, exchange, steps, routing_key, headers or {}
             )
-        return RouteExplanation(routing.walk.routes(steps), tuple(missed))
+        return model.exchanges.RouteExplanation(routing.walk.routes(steps), tuple(missed))
 
     def publish(
         self,
@@ -162,9 +160,7 @@ class RoutingCalls(Calls):
         mandatory: bool = False,
     ) -> list[Placed]:
         """Publish one message; return where it is stored. See `publish_many`."""
-        from store.model.messages import NewMessage
-
-        message = NewMessage(
+        message = model.messages.NewMessage(
             value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
         )
         return self.publish_many(exchange, [message], mandatory=mandatory)[0]

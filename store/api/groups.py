@@ -29,9 +29,7 @@ class GroupCalls(Calls):
         Durations are seconds or timedeltas. Raises `Exists`, with `if_not_exists` only when the
         settings differ or it has no slot in one of the topics.
         """
-        from store.model.groups import GroupConfig
-
-        config = GroupConfig(**_encoded(settings))
+        config = model.groups.GroupConfig(**_encoded(settings))
         wanted = given_list(topics, "topics")
         with self._write() as tx:
             config = sqlite.groups.catalog.complete(tx, config)
@@ -134,6 +132,4 @@ class GroupCalls(Calls):
 
 
 def _encoded(settings: GroupSettings) -> dict[str, Any]:
-    from store.model.groups import GroupConfig
-
-    return encoded(GroupConfig, settings, "topics")
+    return encoded(model.groups.GroupConfig, settings, "topics")

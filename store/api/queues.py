@@ -33,9 +33,7 @@ class QueueCalls(Calls):
         A DLQ alone sets a limit of five deliveries. Raises `Exists`, with `if_not_exists` only
         when the settings differ.
         """
-        from store.model.messages import QueueConfig
-
-        config = QueueConfig(**_encoded(settings))
+        config = model.messages.QueueConfig(**_encoded(settings))
         if config.dlq is not None and "max_deliveries" not in settings:
             config = config._replace(max_deliveries=DELIVERIES_WITH_DLQ)
         with self._write() as tx:
@@ -120,9 +118,7 @@ class QueueCalls(Calls):
         ttl: Seconds | None = None,
     ) -> MessageId:
         """Send one message; it is stored when the call returns. See `send_many`."""
-        from store.model.messages import NewMessage
-
-        message = NewMessage(
+        message = model.messages.NewMessage(
             value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
         )
         return self.send_many(queue, [message])[0]
@@ -333,6 +329,4 @@ def _completed(tx: Snapshot, name: str, settings: dict[str, Any]) -> dict[str, A
 
 
 def _encoded(settings: QueueSettings) -> dict[str, Any]:
-    from store.model.messages import QueueConfig
-
-    return encoded(QueueConfig, settings)
+    return encoded(model.messages.QueueConfig, settings)

@@ -33,9 +33,7 @@ class ShareCalls(Calls):
         It begins at `start` in each partition. Raises `Exists`, with `if_not_exists` only when
         topic or settings differ.
         """
-        from store.model.shares import ShareConfig
-
-        config = ShareConfig(**_encoded(settings))
+        config = model.shares.ShareConfig(**_encoded(settings))
         with self._write() as tx:
             place = (
                 model.positions.parse_position(start, tx.wall) if isinstance(start, str) else start
@@ -177,6 +175,4 @@ def _check_agreement(present: sqlite.shares.catalog.Share, topic: str, config: S
 
 
 def _encoded(settings: ShareSettings) -> dict[str, Any]:
-    from store.model.shares import ShareConfig
-
-    return encoded(ShareConfig, settings)
+    return encoded(model.shares.ShareConfig, settings)

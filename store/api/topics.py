@@ -242,9 +242,7 @@ def _trim_plan(
     topic: sqlite.log.topics.Topic,
     partition: sqlite.log.topics.Partition,
     before: Position,
-) -> TrimResult:
-    from store.model.maintenance import TrimResult
-
+) -> model.maintenance.TrimResult:
     model.positions.check_position(before)
     if before.kind in {"time", "came"}:
         # Removal by age goes by arrival, as retention does.
@@ -265,7 +263,9 @@ def _trim_plan(
         "select count(*) from mq_records where id >= :first and id < :end",
         {"first": partition.base + partition.start, "end": partition.base + start},
     )
-    return TrimResult(topic.name, partition.number, partition.start, start, partition.next, removed)
+    return model.maintenance.TrimResult(
+        topic.name, partition.number, partition.start, start, partition.next, removed
+    )
 
 
 def _check_agreement(present: TopicStatus, partitions: int, config: TopicConfig) -> None:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from store import model
 from store.sqlite import layout
 from store.sqlite.damage.cells import Text
 from store.sqlite.damage.rescue import Rescue
@@ -156,11 +157,11 @@ class Inference:
                 self._insert("mq_partitions", row, "it is lost, with all that was in it")
 
     def _settings(self) -> None:
-        from store.model.groups import GroupConfig
-        from store.model.messages import QueueConfig
-        from store.model.topics import TopicConfig
-
-        topic, queue, group = TopicConfig(), QueueConfig(), GroupConfig()
+        topic, queue, group = (
+            model.topics.TopicConfig(),
+            model.messages.QueueConfig(),
+            model.groups.GroupConfig(),
+        )
         for (id,) in self._lacking("mq_topics", "channel", "mq_channels", "topic"):
             self._insert("mq_topics", {"channel": id, **topic._asdict()}, _SETTINGS)
         for (id,) in self._lacking("mq_queues", "channel", "mq_channels", "queue"):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from store import model
 from store.sqlite import layout
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases.rows import Lease
-
-if TYPE_CHECKING:
-    from store.model.queues import Attempt
 
 # How long an ended delivery is remembered; a receipt is answered no longer than that.
 KEEP = 14 * 86_400_000
@@ -101,16 +98,14 @@ def note_undone(tx: Write, leases: Sequence[Lease]) -> None:
     )
 
 
-def history(tx: Snapshot, lease: int) -> list[Attempt]:
+def history(tx: Snapshot, lease: int) -> list[model.queues.Attempt]:
     """The ended deliveries of a message in its present place, first to last."""
-    from store.model.queues import Attempt
-
     rows = tx.rows(
         "select number, holder, started, ended, outcome, error from mq_attempts"
         " where lease = :lease order by number",
         {"lease": lease},
     )
-    return [Attempt(*row) for row in rows]
+    return [model.queues.Attempt(*row) for row in rows]
 
 
 def last_error(tx: Snapshot, lease: int) -> str | None:

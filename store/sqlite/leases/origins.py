@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from store import model
 from store.sqlite import leases
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.file.transactions import array
@@ -35,9 +36,7 @@ class Origin(NamedTuple):
         """The dead letter's envelope, if it is one."""
         if self.reason is None or self.source is None or self.at is None:
             return None
-        from store.model.dead_letters import Dead
-
-        return Dead(
+        return model.dead_letters.Dead(
             self.source, self.reason, self.at, self.deliveries, self.error, self.hops, self.priority
         )
 
@@ -124,12 +123,10 @@ def with_hop(
     hops: "tuple[Hop, ...]", source: str, reason: "Reason", at: int, ttl: int | None = None
 ) -> "tuple[Hop, ...]":
     """The history with one death more: newest first, one entry per queue and reason (x-death)."""
-    from store.model.dead_letters import Hop
-
     same = [hop for hop in hops if (hop.source, hop.reason) == (source, reason)]
     others = tuple(hop for hop in hops if (hop.source, hop.reason) != (source, reason))
-    first = same[0] if same else Hop(source, reason, 0, at, ttl)
-    return (Hop(source, reason, first.count + 1, first.at, first.ttl), *others)
+    first = same[0] if same else model.dead_letters.Hop(source, reason, 0, at, ttl)
+    return (model.dead_letters.Hop(source, reason, first.count + 1, first.at, first.ttl), *others)
 
 
 def hops_to_lists(hops: "tuple[Hop, ...]") -> list[list[Any]]:
@@ -139,9 +136,7 @@ def hops_to_lists(hops: "tuple[Hop, ...]") -> list[list[Any]]:
 
 def hops_from_lists(lists: Sequence[Sequence[Any]]) -> "tuple[Hop, ...]":
     """A history from such lists."""
-    from store.model.dead_letters import Hop
-
-    return tuple(Hop(*hop) for hop in lists)
+    return tuple(model.dead_letters.Hop(*hop) for hop in lists)
 
 
 def hops_to_json(hops: "tuple[Hop, ...]") -> str:

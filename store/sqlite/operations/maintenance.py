@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from store import sqlite
+from store import model, sqlite
 from store.model.maintenance import Finding, Progress, StoreStatus
 from store.sqlite.file import apart, files
 from store.sqlite.file.connections import translated
@@ -53,11 +53,9 @@ def _size(path: Path) -> int:
 
 def losses(tx: Snapshot) -> Iterator[Finding]:
     """Confirmed commits that the file does not have, as one finding."""
-    from store.model.maintenance import describe_loss
-
     loss = sqlite.file.losses.lost(tx)
     if loss is not None:
-        yield Finding("file", describe_loss(loss))
+        yield Finding("file", model.maintenance.describe_loss(loss))
 
 
 def verify_all(tx: Snapshot, progress: Progress | None = None) -> list[Finding]:

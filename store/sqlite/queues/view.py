@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from store import model
 from store.model.encoding import check_whole, decode_headers
@@ -21,9 +20,6 @@ from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Slot
 from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.policies import expiry
-
-if TYPE_CHECKING:
-    from store.model.queues import LeaseStatus
 
 
 def _moved(tx: Snapshot, stored: Sequence[Stored]) -> dict[int, Origin]:
@@ -245,10 +241,8 @@ def _soonest(tx: Snapshot, table: str, reader: Reader, further: str) -> int | No
     return due
 
 
-def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[LeaseStatus]:
+def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[model.queues.LeaseStatus]:
     """The leases that run, or with `expired` those that lapsed and were not taken again."""
-    from store.model.queues import LeaseStatus
-
     seal = receipts.seal(tx)
     numbers = {slot.id: slot.number for slot in leases.rows.slots(tx, reader)}
     rows = tx.rows(
@@ -262,7 +256,7 @@ def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[LeaseStatus]
         },
     )
     return [
-        LeaseStatus(
+        model.queues.LeaseStatus(
             address=reader.address(numbers[layout.owner(id)], layout.offset(id)),
             reader=reader.name,
             holder=holder,
