@@ -26,12 +26,11 @@ from tui.screens.stall import StallView
 from tui.terminal import TerminalApp
 from tui.view import Answer, View, ViewHost
 from tui.view_stack import ViewStack, Wanted
-from tui.widgets.bands import footer_line, header_line
+from tui.widgets.bands import footer_line, header_line, trouble_line
 from tui.widgets.dialogs import Confirm, Deed
 from tui.widgets.painted import Band
 from tui.widgets.palette import Palette, offer_rows, place_of
 from tui.widgets.prompt import Asking, Prompt
-from tui.widgets.spans import Tone, line, toned
 from tui.widgets.strip import StallStrip
 from tui.widgets.themes import THEMES, theme_after
 
@@ -150,7 +149,7 @@ class Dashboard(TerminalApp):
     @on(PollFailed)
     def _poll_failed(self, event: PollFailed) -> None:
         # Shown in the header until a look succeeds: a toast would come with every look.
-        trouble = line(" ", toned("■ can't look: ", Tone.STALLED), event.error.message)
+        trouble = trouble_line(event.error.message, self.overview)
         self.query_one("#header", Band).show_lines([trouble])
 
     def ask_again(self) -> None:
@@ -299,7 +298,7 @@ class Dashboard(TerminalApp):
 
     def _set_pace(self, interval: float) -> None:
         self.poller.set_pace(interval)
-        self.say(f"looks every {interval:g} s, and when something changes")
+        self.say(f"looks every {self.poller.interval:g} s, and when something changes")
 
     def press_theme(self) -> None:
         """Go on to the next theme."""

@@ -73,7 +73,7 @@ class Poller(Widget):
     def __init__(self, store: Broker, interval: float, *, ticking: bool = True) -> None:
         super().__init__()
         self.display = False
-        self.interval = interval
+        self.interval = max(interval, store.pace)
         self.inquiry: Inquiry | None = None
         self.is_paused = False
         self._store = store
@@ -90,13 +90,13 @@ class Poller(Widget):
         self.set_pace(self.interval)
 
     def set_pace(self, interval: float) -> None:
-        """Set the longest time between two looks, in seconds."""
-        self.interval = interval
+        """Set the longest time between two looks, in seconds; the store's own pace is the least."""
+        self.interval = max(interval, self._store.pace)
         if not self._ticking:
             return
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_interval(interval / TICKS_PER_REFRESH, self.tick)
+        self._timer = self.set_interval(self.interval / TICKS_PER_REFRESH, self.tick)
 
     def tick(self) -> None:
         """Look if something may have changed, unless a look is under way or polling is paused."""
@@ -152,8 +152,12 @@ class Poller(Widget):
     def _see(
         self, store: Broker, question: Question | None, unless_unchanged: bool
     ) -> Sight | None:
-        version, now = store.changed(), store.monotonic()
-        is_due = now - self._looked >= 1000 * max(self.interval, self._cost / MOST_IDLE_SHARE)
+        now = store.monotonic()
+        passed = (now - self._looked) / 1000
+        if unless_unchanged and passed < store.pace:
+            return None
+        version = store.changed()
+        is_due = passed >= max(self.interval, self._cost / MOST_IDLE_SHARE)
         if unless_unchanged and version == self._version and not is_due:
             return None
         begun = perf_counter()

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 class OperationCalls(Calls):
     """The store itself: status, settings, verification."""
 
+    pace = 0.0
+    """The least seconds between two looks: none, a look at a file is cheap."""
+
     def status(self) -> StoreStatus:
         """Return the contents of the store in counts, and its size."""
         with self._read() as tx:

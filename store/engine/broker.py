@@ -49,6 +49,13 @@ class Broker(
         from `first` on; records that it stored before are skipped.
         """
 
+    @property
+    def pace(self) -> float:
+        """The least seconds between two looks; sooner there is nothing new, or a look has a price.
+
+        0 where a look is cheap and `changed` tells when one is worth it, as in a file.
+        """
+
     def changed(self) -> int:
         """Return a number that differs after any commit; for `wait`."""
 

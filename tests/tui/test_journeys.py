@@ -216,6 +216,26 @@ def test_a_pause_stands_still_until_it_ends(shop: Store, run: Run) -> None:
     run(shop, errand)
 
 
+def test_a_store_is_not_looked_at_sooner_than_its_pace_allows(
+    shop: Store, run: Run, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "pace", 5.0)
+
+    async def tick(person: Person, seconds: float) -> bool:
+        clock.advance(seconds)
+        person.app.poller.tick()
+        await person.settle()
+        return "later" in person.screen()
+
+    async def errand(person: Person) -> None:
+        await person.press("3")
+        shop.create_queue("later")
+        assert [await tick(person, 4.9), await tick(person, 0.1)] == [False, True]
+        assert person.app.poller.interval == 5
+
+    run(shop, errand)
+
+
 def test_the_copied_command_shows_what_is_selected(shop: Store, run: Run) -> None:
     async def errand(person: Person) -> None:
         await person.press("colon")

@@ -54,6 +54,12 @@ def header_line(
     return line(fit(line(left, joined(parts, "  ")), room), " ", right)
 
 
+def trouble_line(message: str, last: Overview | None) -> Line:
+    """Return the reason that a look failed, and the time of the last picture, which stays."""
+    since = "" if last is None else f" since {clock_text(last.taken)}"
+    return line(" ", toned(f"■ can't look{since}: ", Tone.STALLED), message)
+
+
 def _things(overview: Overview) -> list[tuple[int | None, str]]:
     status = overview.status
     return [
