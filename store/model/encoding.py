@@ -140,7 +140,7 @@ def _encode_column(column: Sequence[Any], what: str) -> Sequence[bytes | None]:
 def _lengths(column: Sequence[bytes | str | None]) -> list[int]:
     try:
         return list(map(len, column))  # type: ignore[arg-type]
-    except TypeError:  # no key is among them
+    except TypeError:  # None is among them
         return [len(each or b"") for each in column]
 
 

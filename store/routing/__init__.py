@@ -1,4 +1,4 @@
-"""Where a message goes by its key and headers, from bindings alone: any engine's; no I/O."""
+"""The destinations of a message by its key and headers, from bindings alone; no I/O, any engine."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Which bindings a message matches: RabbitMQ's rules, computed from nothing but their arguments."""
+"""The bindings that a message matches, by RabbitMQ's rules: pure functions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ Typed = tuple[str, HeaderValue]
 
 
 def split_words(key: str) -> list[str]:
-    """The words of a key: the empty one has none; else what stands between dots, even nothing."""
+    """Return the words of a key: the empty one has none; others have those between dots, even
+    nothing.
+    """
     return key.split(".") if key else []
 
 
 class _Node(dict[str, "_Node"]):
-    """A place in a pattern trie: what follows by the pattern's next word, `*` and `#` included."""
+    """A place in a pattern trie: its followers by the pattern's next word, `*` and `#` included."""
 
     __slots__ = ("ends",)
     ends: tuple[Any, ...]
@@ -49,7 +51,7 @@ class PatternTrie(Generic[T]):
         node.ends = (*node.ends, value)
 
     def match(self, key: str) -> list[T]:
-        """The values of the patterns that match a routing key."""
+        """Return the values of the patterns that match a routing key."""
         places = _with_no_words_between([self._root])
         for word in split_words(key):
             places = _with_no_words_between(
@@ -71,7 +73,7 @@ def _new_node() -> _Node:
 
 
 def _with_no_words_between(places: list[_Node]) -> list[_Node]:
-    """The places, each once, with those that lie behind a `#` that stands for no words."""
+    """Return the places, each once, with those that lie behind a `#` that stands for no words."""
     found: dict[int, _Node] = {}
     for place in places:
         node: _Node | None = place
@@ -82,7 +84,7 @@ def _with_no_words_between(places: list[_Node]) -> list[_Node]:
 
 
 def typed(value: HeaderValue) -> Typed:
-    """A header's value with its type, so that 1, "1" and true differ (AMQP)."""
+    """Return a header's value with its type, so that 1, "1" and true differ (AMQP)."""
     if isinstance(value, bool):
         return "boolean", value
     if isinstance(value, str):
@@ -91,21 +93,21 @@ def typed(value: HeaderValue) -> Typed:
 
 
 def usable(headers: Headers, match: Match) -> dict[str, HeaderValue]:
-    """The headers that a binding compares: those named x-… only in the forms with x."""
+    """Return the headers that a binding compares: those named x-… only in the forms with x."""
     if match in {"all-with-x", "any-with-x"}:
         return dict(headers)
     return {name: value for name, value in headers.items() if not name.startswith("x-")}
 
 
 def agrees(headers: Headers, name: str, wanted: HeaderValue) -> bool:
-    """Whether a message has a header as a binding wants it; null wants it only to be there."""
+    """Return whether a message has a header as a binding wants it; null accepts any value."""
     if name not in headers:
         return False
     return wanted is None or typed(headers[name]) == typed(wanted)
 
 
 def matches_headers(wanted: Headers, match: Match, headers: Headers) -> bool:
-    """Whether a message's headers match a binding's."""
+    """Return whether a message's headers match a binding's."""
     compared = (agrees(headers, name, value) for name, value in usable(wanted, match).items())
     return all(compared) if match in {"all", "all-with-x"} else any(compared)
 
@@ -133,7 +135,7 @@ class HeadersIndex(Generic[T]):
         self._count += 1
 
     def match(self, headers: Headers) -> list[T]:
-        """The values of the bindings that match."""
+        """Return the values of the bindings that match."""
         found = {
             number: value
             for name, header in headers.items()

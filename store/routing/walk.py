@@ -13,7 +13,8 @@ def walk(
     matching: Callable[[str], Sequence[Binding]],
     alternate: Callable[[str], str | None],
 ) -> list[Binding]:
-    """Every step that a message takes from an exchange, in order; each exchange is passed once.
+    """Return every step that a message takes from an exchange, in order; each exchange is passed
+    once.
 
     An exchange of which no binding matches hands on to its alternate, if that exists (RabbitMQ). So
     cycles end, of bindings and of alternates.
@@ -36,7 +37,7 @@ def walk(
 
 
 def ends(steps: Iterable[Binding]) -> list[Binding]:
-    """The first step to each queue or topic: every destination is there once."""
+    """Return the first step to each queue or topic, each destination once."""
     found: dict[str, Binding] = {}
     for step in steps:
         if step.kind != "exchange":
@@ -45,7 +46,7 @@ def ends(steps: Iterable[Binding]) -> list[Binding]:
 
 
 def routes(steps: Sequence[Binding]) -> tuple[Route, ...]:
-    """The destinations, each with every step on a way to it."""
+    """Return the destinations, each with every step on a way to it."""
     return tuple(
         Route(end.destination, end.kind, _via(steps, end.destination))
         for end in ends(steps)

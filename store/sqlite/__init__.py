@@ -1,8 +1,8 @@
 """The engine: topics, queues, shares, groups and exchanges in one SQLite file.
 
 Each table has its writers in one room, and the `__init__` of the room names them, as here: writes
-mq_channels (channels) and mq_first_times (idempotency). Others call them. Migrations, and what
-salvages a damaged file, write what they must.
+mq_channels (channels) and mq_first_times (idempotency). Others call them. Migrations and the
+salvage of a damaged file may write any table.
 """
 
 from typing import TYPE_CHECKING

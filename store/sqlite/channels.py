@@ -17,7 +17,7 @@ def refuse_taken(tx: Snapshot, name: str) -> None:
 
 
 def create(tx: Write, name: str, kind: Kind) -> int:
-    """Take a name for a topic, queue or share; the channel's id."""
+    """Take a name for a topic, queue or share; return the channel's id."""
     return tx.insert(
         "insert into mq_channels (name, kind, created) values (:name, :kind, :created)",
         {"name": name, "kind": kind, "created": tx.wall},
@@ -25,12 +25,12 @@ def create(tx: Write, name: str, kind: Kind) -> int:
 
 
 def delete(tx: Write, id: int) -> None:
-    """Give a name back, and delete what refers to the channel."""
+    """Free a name, and delete all references to the channel."""
     tx.execute("delete from mq_channels where id = :id", {"id": id})
 
 
 def label(tx: Write, name: str, label: str) -> None:
-    """Note which topology owns a topic, queue or share."""
+    """Note the topology that owns a topic, queue or share."""
     tx.execute(
         "update mq_channels set label = :label where name = :name", {"label": label, "name": name}
     )

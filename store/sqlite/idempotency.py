@@ -1,4 +1,4 @@
-"""What was done already: the memory of an idempotent consumer."""
+"""The memory of an idempotent consumer: ids of finished work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error for a name that nothing has: what it is instead, the nearest name, how to make it."""
+"""The error for an unknown name: its other kind, the nearest name, how to create it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _TABLES: dict[Kind, str] = {
     "exchange": "mq_exchanges where true",
     "group": "mq_readers where kind = 'group'",
 }
-# Among so many names of a kind the nearest is looked for, which takes some tenths of a second.
+# Up to this many names of a kind the nearest is searched, which takes some tenths of a second.
 _MOST_NAMES = 100_000
 
 
 def missing(tx: Snapshot, name: str, *kinds: Kind) -> NotFound:
-    """The error for a name that is none of these kinds, any of which would do.
+    """Return the error for a name that is none of these kinds, any of which would do.
 
-    Raises `BadInput` for what can't be a name.
+    Raises `BadInput` for an invalid name.
     """
     check_name(name, f"{kinds[0]} name" if len(kinds) == 1 else "name")
     instead = _other_kind(tx, name, kinds)
@@ -53,7 +53,9 @@ def _create(kind: Kind, name: str) -> Create:
 
 
 def _other_kind(tx: Snapshot, name: str, kinds: Sequence[Kind]) -> Kind | None:
-    """The kind of thing that has the name, where it may have been taken for one of `kinds`."""
+    """Return the kind of thing that has the name, where it may have been taken for one of
+    `kinds`.
+    """
     channel: Kind | None = tx.value(
         "select kind from mq_channels where name = :name", {"name": name}
     )
@@ -83,7 +85,7 @@ def _of_another_kind(name: str, kind: Kind, kinds: Sequence[Kind]) -> NotFound:
 
 
 def _nearest(tx: Snapshot, name: str, kinds: Sequence[Kind]) -> str | None:
-    """The nearest name of these kinds, else the nearest of another one and what it is."""
+    """Return the nearest name of these kinds, or else the nearest of another one and its kind."""
     if near := nearest(name, (known for kind in kinds for known in _names(tx, kind))):
         return near[0]
     others = {known: kind for kind in _TABLES if kind not in kinds for known in _names(tx, kind)}

@@ -1,1 +1,1 @@
-"""What the dashboard can do: each a call of the store, shown before it is made."""
+"""The dashboard's actions: each a call of the store, shown before it is made."""

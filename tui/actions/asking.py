@@ -1,4 +1,4 @@
-"""Asking for what an action needs to know before it can be previewed."""
+"""The questions of an action before its preview."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def ask_publish(host: ViewHost, destination: str) -> None:
 
 
 async def ask_reset(host: ViewHost, group: str, topic: str, partition: int | None) -> None:
-    """Ask where a group shall go on reading, and propose that."""
+    """Ask for a group's new position, and propose the reset."""
     fields = (
         Field("group", group, "a consumer group"),
         Field("partition", "" if partition is None else str(partition), "all"),

@@ -1,4 +1,4 @@
-"""What the dashboard can do besides ending stalls: each a call of the store with its preview."""
+"""The dashboard's actions beside ending stalls: each a call of the store with its preview."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def prepare_release(reader: str, address: str) -> Prepare:
 
 
 def prepare_dead_letter(reader: str, address: str) -> Prepare:
-    """Refuse a leased message, or a record that a share holds, for good."""
+    """Refuse a leased message, or a leased record of a share, for good."""
 
     def deed(store: Broker) -> Deed:
         held = _lease_of(store, reader, address)
@@ -193,12 +193,12 @@ def _change_line(change: OffsetChange) -> Line:
 
 
 def value_text(stored: Record | Message) -> str:
-    """The beginning of the value of a record or message, or why it has none."""
+    """Return the beginning of the value of a record or message, or why it has none."""
     if stored.damaged is not None:
         return "(damaged)"
     return "(tombstone)" if stored.value is None else excerpt(stored.value)
 
 
 def excerpt(value: bytes | None, width: int = 200) -> str:
-    """The beginning of a value in one harmless line."""
+    """Return the beginning of a value in one harmless line."""
     return "" if value is None else printable_bytes(value[:width])

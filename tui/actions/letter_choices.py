@@ -17,7 +17,7 @@ _VARIABLE = re.compile("'…'|…")
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """What the letters of a group have in common: their DLQ, source, reason and kind of error."""
+    """The common properties of a group's letters: their DLQ, source, reason and kind of error."""
 
     queue: str
     source: str
@@ -26,11 +26,11 @@ class Alike:
 
     @classmethod
     def of(cls, group: LetterRow) -> Alike:
-        """What a group has in common."""
+        """Return the common properties of a group."""
         return cls(group.queue, group.source, group.reason, group.error)
 
     def holds(self, letter: Message) -> bool:
-        """Whether a dead letter of this queue belongs to the group."""
+        """Return whether a dead letter of this queue belongs to the group."""
         dead = letter.dead
         if dead is None or (dead.source_name, dead.reason) != (self.source, self.reason):
             return False
@@ -40,13 +40,13 @@ class Alike:
 def letters_alike(
     store: DeadLetters, groups: Collection[Alike], limit: int | None
 ) -> list[Message]:
-    """The letters of groups that lie in one queue, oldest first."""
+    """Return the letters of groups that lie in one queue, oldest first."""
     queue = next(iter(groups)).queue
     return store.dead_letters(queue, lambda one: any(g.holds(one) for g in groups), limit)
 
 
 def conditions(wanted: Alike, present: Iterable[LetterRow]) -> list[str] | None:
-    """What tells a group from the others that are present in its queue, as few as do.
+    """Return the fewest conditions that tell a group from the others in its queue.
 
     `None` when no conditions of the command line do: kinds of errors whose patterns overlap.
     """
@@ -68,16 +68,16 @@ def _error_condition(wanted: str | None, others: Iterable[str | None]) -> str | 
     if wanted is None:
         return None if "null" in known else "dead.error = null"
     pattern = error_pattern(wanted)
-    # A pattern's gaps take in whatever stands there, the gap of another pattern included.
+    # A pattern's gaps match any text there, the gap of another pattern included.
     if any(re.search(pattern, other) for other in known):
         return None
     return f"dead.error ~ {pattern}"
 
 
 def error_pattern(error: str) -> str:
-    """A regular expression for all errors that normalise to this one.
+    """Return a regular expression for all errors that normalise to this one.
 
-    What stands in a gap is never tried anew, so that no error takes long, whatever its gaps.
+    The text in a gap is never tried anew, so that no error takes long, with any gaps.
     """
     first, *others = (re.escape(part).replace(r"\ ", r"\s+") for part in _VARIABLE.split(error))
     return f"(?s)^{first}" + "".join(f"(?>.*?{part})" for part in others if part)
@@ -93,7 +93,7 @@ def redrive_step(
     queue, known = next(iter(chosen)).queue, list(present)
     if {Alike.of(group) for group in known if group.queue == queue} <= set(chosen):
         return RedriveLetters(queue)
-    # Conditions are all to hold, so several groups have none in common.
+    # Conditions must all hold, so several groups have none in common.
     found = conditions(next(iter(chosen)), known) if len(chosen) == 1 else None
     if found is not None:
         return RedriveLetters(queue, tuple(found))

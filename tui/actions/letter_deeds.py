@@ -1,4 +1,4 @@
-"""What is done with dead letters: sent back, or mended and sent back, after a preview."""
+"""The actions on dead letters: sent back, or mended and sent back, after a preview."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MOST_TARGETS = 8
 async def ask_redrive(
     host: ViewHost, chosen: Sequence[Alike], addresses: Collection[str] = ()
 ) -> None:
-    """Propose to send letters back; ask where to, if they came from a topic."""
+    """Propose to send letters back; ask for the queue, if they came from a topic."""
     to = None
     if any("/" in alike.source for alike in chosen):
         field = Field("to", "", "a queue")
@@ -91,7 +91,7 @@ def _redrive_lines(planned: Sequence[Moved], leased: int) -> Iterator[Line]:
     if len(targets) > _MOST_TARGETS:
         yield toned(f"  and to {len(targets) - _MOST_TARGETS} more queues", Tone.DIM)
     if leased:
-        yield toned(f"{counted(leased, 'letter')} leased by somebody: they stay", Tone.LAGGING)
+        yield toned(f"{counted(leased, 'letter')} leased: they stay", Tone.LAGGING)
     yield toned("id, time and headers stay; deliveries and retention begin anew", Tone.DIM)
 
 
@@ -137,7 +137,7 @@ def _edit(store: DeadLetters, letter: Message, value: bytes, *, goes_back: bool)
 
 
 def difference(before: bytes, after: bytes) -> list[Line]:
-    """What an edit takes away and adds, a line each."""
+    """Return the removed and the added lines of an edit."""
     old, new = (value.decode(errors="backslashreplace").split("\n") for value in (before, after))
     shown = list(unified_diff(old, new, lineterm="", n=1))[2:]
     return [toned(text, _TONES.get(text[:1], Tone.DIM)) for text in shown]

@@ -35,16 +35,16 @@ KEY_IDS: dict[RemedyKind, str] = {
     "delete": "purge",
     "purge": "purge",
 }
-"""Which key of the registry is for which remedy; to read on is not for a dashboard to do."""
+"""The key of each kind of remedy; reading on is not the dashboard's to do."""
 
 
 def remedy_for(stall: Stall, kind: RemedyKind) -> Remedy | None:
-    """The stall's remedy of this kind, if it has one."""
+    """Return the stall's remedy of this kind, if it has one."""
     return next((remedy for remedy in stall.remedies if remedy.kind == kind), None)
 
 
 def prepare(stall: Stall, remedy: Remedy) -> Callable[[Broker], Deed]:
-    """What makes a deed of a remedy; a policy also creates the queue that it needs."""
+    """Return the deed of a remedy; a policy also creates the queue that it needs."""
     steps = [remedy]
     create = remedy_for(stall, "create")
     if remedy.kind == "policy" and create is not None:
@@ -71,7 +71,7 @@ def _perform(store: Operations, stall: Stall, remedy: Remedy) -> str:
 
 
 def _said(stall: Stall, remedy: Remedy, result: Any) -> str:
-    """What has changed, as a sentence."""
+    """Return the change as a sentence."""
     blocker, reader = stall.blocker, stall.reader
     match remedy.action:
         case SkipRecord(to=None):
@@ -81,7 +81,7 @@ def _said(stall: Stall, remedy: Remedy, result: Any) -> str:
         case RejectLease() if remedy.kind == "skip":
             return f"{reader} goes on behind {blocker}, which stays in the log"
         case RejectLease():
-            return f"{blocker} is a dead letter; what waited behind it goes on"
+            return f"{blocker} is a dead letter; those behind it go on"
         case ResetGroup(force=True):
             return f"the members of {reader} were fenced; {stall.place} is read again"
         case ResetGroup(to=word):
@@ -93,7 +93,7 @@ def _said(stall: Stall, remedy: Remedy, result: Any) -> str:
         case Create(kind, name):
             return f"{kind} {name} is created"
         case PurgeMessage():
-            return f"{blocker} is removed; what waited behind it goes on"
+            return f"{blocker} is removed; those behind it go on"
         case Alter(changes=settings):
             policy = dict(settings)
             if "dlq" not in policy:

@@ -1,4 +1,4 @@
-"""Damage in the file: what tells of it, and what finds all of it. Cold: only errors load this."""
+"""Damage in the file: its signs, and finding all of it. Cold: only errors load this."""
 
 from typing import TYPE_CHECKING
 

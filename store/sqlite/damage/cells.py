@@ -1,7 +1,7 @@
-"""Rows in the pages of SQLite's trees: what of a page can be read, though the page is damaged.
+"""Rows in the pages of SQLite's trees: the readable part of a page, though the page is damaged.
 
-Cells that the page points to come first. What no pointer leads to any more is looked for in the
-bytes between them, and counts only where `accepts` says that it is a row.
+Cells that the page points to come first. Bytes between them, which no pointer leads to any more,
+count only where `accepts` takes them for a row.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Value = None | int | float | bytes
 
 
 class Cell(NamedTuple):
-    """A row by its rowid, None in an index; without values it can't be read."""
+    """A row by its rowid, None in an index; without values it is unreadable."""
 
     rowid: int | None
     values: tuple[Value, ...] | None
@@ -58,7 +58,9 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def decode(payload: bytes) -> tuple[Value, ...]:
-    """The values of a row in SQLite's record format; raises ValueError or IndexError for none."""
+    """Return the values of a row in SQLite's record format; raises ValueError or IndexError for
+    none.
+    """
     size, at = _varint(payload, 0)
     if not 0 < size <= len(payload):
         raise ValueError("no header")
@@ -95,7 +97,7 @@ def _local(size: int, largest: int) -> int:
 
 
 class Page:
-    """One page of a tree, read as of the given kind, whatever its own first byte says."""
+    """One page of a tree, read as of the given kind, independent of its own first byte."""
 
     def __init__(self, pages: Pages, number: int, kind: int | None = None) -> None:
         self._pages = pages
@@ -111,7 +113,7 @@ class Page:
         self.is_counted = self._count <= most
         self._count = min(self._count, most)
         if not self._has_sound_head():
-            # Then nothing it says of where rows are counts.
+            # Then none of its pointers to rows counts.
             self._free = self._content = 0
 
     def _has_sound_head(self) -> bool:
@@ -125,7 +127,7 @@ class Page:
         )
 
     def children(self) -> list[tuple[int, int | None]]:
-        """The pages below, each with the last rowid in it where it is known."""
+        """Return the pages below, each with the last rowid in it where it is known."""
         found: list[tuple[int, int | None]] = []
         for begin in self._starts():
             try:
@@ -138,12 +140,12 @@ class Page:
         return [*found, (right, None)]
 
     def cells(self, accepts: Accepts) -> Iterator[Cell]:
-        """The rows of a leaf, or of any page of an index, and those that can't be read."""
+        """Yield the rows of a leaf, or of any page of an index, and the unreadable ones."""
         found = [self._cell(begin) for begin in self._starts()]
         whole: list[_Found] = []
         end = 0
         for each in sorted(each for each in found if each.cell.values is not None):
-            # A pointer that is damaged may lead into the middle of another row.
+            # A damaged pointer may lead into the middle of another row.
             if each.begin >= end:
                 whole.append(each)
                 end = each.end

@@ -1,6 +1,6 @@
-"""The form of every table of mq, from schema.sql: what its columns may hold.
+"""The form of every table of mq, from schema.sql: the possible values of its columns.
 
-Cold: only what looks for damage needs it.
+Cold: only the search for damage needs it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from store.sqlite.file import files
 _CREATE = re.compile(r"create table (\w+) \(")
 _CHECK = re.compile(r"\bcheck \(")
 _COMMENT = re.compile(r"--[^\n]*")
-# Texts that are JSON, and what each is a text of.
+# Columns of JSON text, and the contents of each.
 _JSON: dict[tuple[str, str], type] = {
     ("mq_queues", "retry_delays"): list,
     ("mq_members", "topics"): list,
@@ -29,7 +29,7 @@ _JSON: dict[tuple[str, str], type] = {
     ("mq_moves", "origin"): dict,
     ("mq_bindings", "arguments"): dict,
 }
-# Texts that are names in every store: without a space, a control character or a letter of more.
+# Columns of names in every store: without a space, a control character or a letter of more.
 _NAMES = {
     ("mq_channels", "name"),
     ("mq_readers", "name"),
@@ -55,7 +55,7 @@ class Reference(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table: its columns in order, those of its key, its conditions and what it refers to."""
+    """A table: its columns in order, those of its key, its conditions and its references."""
 
     name: str
     columns: tuple[Column, ...]
@@ -67,7 +67,7 @@ class Table(NamedTuple):
 
 @lru_cache(maxsize=1)
 def tables() -> Mapping[str, Table]:
-    """Every table of mq by its name, in the order of schema.sql."""
+    """Return every table of mq by its name, in the order of schema.sql."""
     created: dict[str, Table] = {}
     with closing(sqlite3.connect(":memory:")) as memory:
         for statement in files.schema_statements():
@@ -79,7 +79,7 @@ def tables() -> Mapping[str, Table]:
 
 
 def table_of(connection: sqlite3.Connection, name: str, statement: str) -> Table:
-    """The form of a table that this connection has, with the statement that created it."""
+    """Return the form of a table that this connection has, with the statement that created it."""
     rows = connection.execute(f'pragma table_xinfo("{name}")').fetchall()
     columns = tuple(Column(row[1], row[2].upper(), bool(row[3]), row[4]) for row in rows)
     keys = sorted((row[5], row[1]) for row in rows if row[5])
@@ -104,7 +104,7 @@ def _checks(statement: str) -> Iterator[str]:
 
 
 def text_problem(table: str, column: str, text: bytes) -> str | None:
-    """What is wrong with the text in a column, if anything is."""
+    """Return the problem of the text in a column, or `None`."""
     try:
         decoded = text.decode()
     except UnicodeDecodeError:
@@ -133,7 +133,7 @@ _KINDS = {"INTEGER": "integer", "TEXT": "text", "BLOB": "blob"}
 
 
 def kind_problem(column: Column, kind: str) -> str | None:
-    """What is wrong with the kind of a value, as SQL's `typeof` calls it, if anything is."""
+    """Return the problem of a value's kind, as SQL's `typeof` calls it, or `None`."""
     if kind == "null":
         return "is missing" if column.is_required else None
     wanted = _KINDS[column.type]

@@ -1,6 +1,6 @@
-"""Rows that are lost, and known from others: a table's indexes, what refers to it, its defaults.
+"""Lost rows that others imply: a table's indexes, its references, its defaults.
 
-Without them intact records would have no place in the new store. What they held besides is lost.
+Without them intact records would have no place in the new store. Their other contents are lost.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from store.sqlite import layout
 from store.sqlite.damage.cells import Text
 from store.sqlite.damage.rescue import Rescue
 
-# Tells of a row that was made up: its table, what is known of it, and what of it is lost.
+# Reports an inferred row: its table, the known part, and the lost part.
 Tell = Callable[[str, dict[str, Any], str], None]
-_MADE = "its row is lost: what is left of it is known from others"
+_MADE = "its row is lost: the rest of it is known from others"
 _SETTINGS = "its settings are lost, and are the usual ones now"
 _PARENTS = (
     ("mq_topics", "channel"),
@@ -39,7 +39,7 @@ class Inference:
         self._wall = wall
 
     def complete(self) -> None:
-        """Make what is missing, as far as it is known."""
+        """Make the missing rows, as far as they are known."""
         self._readers()
         self._channels()
         self._queue_readers()
@@ -61,7 +61,7 @@ class Inference:
             self._tell(table, row, lost)
 
     def _indexed(self, table: str, number: int, width: int) -> Iterator[tuple[Any, ...]]:
-        """What an index of a table says of rows that the table does not have."""
+        """Yield rows that an index of a table has and the table does not."""
         known = {id for (id,) in self._rows(f"select id from {table}")}
         for entry in self._rescue.index(f"sqlite_autoindex_{table}_{number}"):
             values = tuple(_plain(value) for value in entry)
@@ -124,9 +124,9 @@ class Inference:
                 self._insert("mq_partitions", row, _MADE)
 
     def adopt(self, partition: int) -> None:
-        """Give records a partition of which nothing is known: that of a topic of its own.
+        """Give records an unknown partition: that of a topic of its own.
 
-        It is that of a topic or queue without any, where there is just one.
+        It goes to the topic or queue without any, where there is just one.
         """
         lonely = self._rows(
             "select id from mq_channels c where kind in ('topic', 'queue') and not exists"
@@ -145,7 +145,7 @@ class Inference:
         self._insert("mq_partitions", row, _MADE)
 
     def fill_partitions(self) -> None:
-        """Make the partitions that a topic or queue must have, empty ones."""
+        """Add the partitions that a topic or queue must have, empty ones."""
         for channel, numbers in self._rows(
             "select c.id, group_concat(p.number) from mq_channels c left join mq_partitions p"
             " on p.channel = c.id where c.kind in ('topic', 'queue') group by c.id"
@@ -206,7 +206,7 @@ class Inference:
                 self._insert("mq_slots", row, _MADE)
 
     def add_slots(self) -> None:
-        """Give each queue and share a place in every partition of what it reads."""
+        """Add a slot of each queue and share in every partition that it reads."""
         for reader, partition in self._rows(
             "select r.id, p.id from mq_readers r join mq_partitions p on p.channel = r.source"
             " where not exists (select 1 from mq_slots s where s.reader = r.id"

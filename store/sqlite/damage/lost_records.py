@@ -1,7 +1,8 @@
-"""Which records a salvage could not copy: each by its address, as near as it can be known.
+"""The records that a salvage could not copy: each by its address, as near as possible.
 
-In a topic without compaction no offset is missing but by damage. In a queue, or a compacted topic,
-the number of records tells how many are lost, and leases, indexes and damaged pages tell which.
+In a topic without compaction no offset is missing except by damage. In a queue, or a compacted
+topic, the number of records tells how many are lost, and leases, indexes and damaged pages tell
+which.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from store.sqlite.damage.row_places import RowPlaces
 from store.sqlite.damage.trees import Span
 
 _UNREADABLE = "it was on a page that can't be read"
-# Longer runs are told as one.
+# Longer runs are reported as one.
 _LONGEST_LIST = 1_000
 _INDEXES = ("mq_records_message_group", "mq_records_expires")
 
@@ -39,7 +40,7 @@ class _Partition(NamedTuple):
 
 
 class LostRecords:
-    """What is known of records that are lost, and their addresses."""
+    """The known facts about lost records, and their addresses."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -49,13 +50,13 @@ class LostRecords:
         self._known: dict[int, _Partition] = {}
 
     def expect(self) -> None:
-        """Note what the partitions say of their records, before they are counted anew."""
+        """Note the partitions' counts of their records, before they are counted anew."""
         rows = self._rows("select id, channel, start, next, records from mq_partitions")
         self._known = {row[0]: _Partition(*row) for row in rows}
         self.expected = sum(each.records for each in self._known.values())
 
     def homeless(self) -> list[int]:
-        """The ids of partitions that records belong to and that are not there."""
+        """Return the ids of missing partitions that records belong to."""
         rows = self._rows(
             f"select distinct {layout.owner_of('id')} from mq_records"
             f" where {layout.owner_of('id')} not in (select id from mq_partitions)"
@@ -63,7 +64,9 @@ class LostRecords:
         return [id for (id,) in rows]
 
     def remove_stale(self) -> None:
-        """Remove what a damaged page still showed though it had been removed from its partition."""
+        """Remove records that a damaged page still showed after their removal from their
+        partition.
+        """
         for partition in self._known.values():
             self._connection.execute(
                 "delete from mq_records where id >= ? and id < ?",
@@ -71,7 +74,7 @@ class LostRecords:
             )
 
     def lines(self, places: RowPlaces, rescue: Rescue) -> Iterator[Lost]:
-        """Every lost record, or the range in which so many are."""
+        """Yield every lost record, or a range with the number of lost ones."""
         evidence = self._evidence(rescue)
         dense = {
             id for (id,) in self._rows("select channel from mq_topics where cleanup = 'delete'")
@@ -87,7 +90,7 @@ class LostRecords:
                 yield from self._counted(partition, name, kind, evidence)
 
     def doubtful_expiries(self, places: RowPlaces, rescue: Rescue) -> Iterator[Lost]:
-        """Messages that expire at another time than their index says; the later one holds.
+        """Yield messages that expire at another time than their index says; the later one holds.
 
         No checksum tells which of the two is damaged.
         """
@@ -107,7 +110,7 @@ class LostRecords:
         return bool(self._rows("select 1 from mq_records where id = ?", (id,)))
 
     def _evidence(self, rescue: Rescue) -> set[int]:
-        """Ids of records that something refers to."""
+        """Return the ids of records that other rows refer to."""
         ids = {
             id
             for sql in (
@@ -128,10 +131,10 @@ class LostRecords:
             (partition.base, partition.beyond),
         )[0]
         if count == partition.records:
-            # What is not there was not there before, as after another salvage.
+            # A missing record was missing before, as after another salvage.
             return
         if partition.next == 0:
-            # Nothing is known of it: what lies before its first record may have been removed.
+            # Nothing is known of it: records before its first one may have been removed.
             partition = partition._replace(start=first - partition.base)
         ids = self._connection.execute(
             "select id from mq_records where id >= ? and id < ? order by id",

@@ -1,7 +1,7 @@
 """The pages of a store's file with its log on top, by SQLite's file format.
 
 SQLite drops a log from the first damaged frame on, and a file with a damaged first page whole. Here
-each frame is judged by itself, and each page is given as it is. The file is only ever read.
+each frame is judged by itself, and each page is returned as it is. The file is only ever read.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BLOCK, _MOST_BLOCKS = 1 << 20, 64
 
 
 class Owner(NamedTuple):
-    """What the pointer map says of a page: its kind, and the page that points to it."""
+    """A page's entry in the pointer map: its kind, and the page that points to it."""
 
     kind: int
     parent: int
@@ -39,7 +39,7 @@ ROOT, FREE, FIRST_OVERFLOW, OVERFLOW, TREE = 1, 2, 3, 4, 5
 
 
 class Pages:
-    """The pages of a file, from 1 on, each in its newest version that can be had."""
+    """The pages of a file, from 1 on, each in its newest available version."""
 
     def __init__(self, path: Path) -> None:
         self._file = _Bytes(path)
@@ -52,7 +52,7 @@ class Pages:
         self.count = max([count, *self._newer])
 
     def get(self, number: int) -> bytes:
-        """A page; zeros where it is beyond the end of the file, or cut off."""
+        """Return a page; zeros where it is beyond the end of the file, or cut off."""
         newer = self._newer.get(number)
         if newer is not None:
             return newer
@@ -60,11 +60,11 @@ class Pages:
 
     @property
     def lost_frames(self) -> int:
-        """How many pages of the log are damaged, and have no newer version."""
+        """The number of damaged pages of the log that have no newer version."""
         return len(self._doubtful)
 
     def owner(self, number: int) -> Owner:
-        """What the pointer map says of a page; zeros for a page of the map itself."""
+        """Return a page's entry in the pointer map; zeros for a page of the map itself."""
         map_page = _map_page_of(number)
         if number < 2 or number == map_page:
             return Owner(ROOT if number == 1 else 0, 0)
@@ -74,7 +74,9 @@ class Pages:
         return Owner(kind, parent)
 
     def _committed(self, log: bytes, count: int) -> Iterator[tuple[int, bytes]]:
-        """The pages in the frames up to the last commit, damaged frames only where they fit."""
+        """Yield the pages in the frames up to the last commit, damaged frames only where they
+        fit.
+        """
         frames = list(_frames(log))
         commits = [index for index, frame in enumerate(frames) if frame.size]
         frames = frames[: commits[-1] + 1 if commits else 0]
@@ -84,7 +86,7 @@ class Pages:
                 self._doubtful.discard(frame.page)
                 yield frame.page, frame.content
                 continue
-            # Its number may be what is damaged: then it belongs to another page.
+            # Its number may be the damaged part: then it belongs to another page.
             is_known = 0 < frame.page <= most and frame.has_salt
             self._doubtful.add(frame.page if is_known else -1)
             if is_known and frame.content[:1] == self.get(frame.page)[:1]:
@@ -96,7 +98,7 @@ def _map_page_of(number: int) -> int:
 
 
 def is_map_page(number: int) -> bool:
-    """Whether a page is one of the pointer map."""
+    """Return whether a page is one of the pointer map."""
     return number >= 2 and _map_page_of(number) == number
 
 
@@ -113,10 +115,10 @@ class _Bytes:
             except PermissionError as error:
                 raise from_system(error, f"{path} can't be read") from error
             self.size = os.fstat(self._descriptor).st_size
-            # A descriptor that is closed would drop the locks of this process on the file.
+            # Closing a descriptor would drop the locks of this process on the file.
 
     def read(self, begin: int, size: int) -> bytes:
-        """So many bytes from there."""
+        """Return this many bytes from an offset."""
         parts = []
         for block in range(begin // _BLOCK, (begin + size - 1) // _BLOCK + 1):
             parts.append(self._block(block))
@@ -152,7 +154,7 @@ class _Frame(NamedTuple):
 
 
 def _frames(log: bytes) -> Iterator[_Frame]:
-    """The frames of the log that are of its present round, each with whether it is whole."""
+    """Yield the frames of the log that are of its present round, each with whether it is whole."""
     if len(log) < _WAL_HEADER.size:
         return
     magic, _, _, _, *rest = _WAL_HEADER.unpack_from(log)
@@ -161,7 +163,7 @@ def _frames(log: bytes) -> Iterator[_Frame]:
     starts = range(_WAL_HEADER.size, len(log) - step + 1, step)
     is_sound = magic | 1 == _WAL_MAGIC and _checksum(log[:24], (0, 0), magic & 1) == sums
     if starts and not is_sound:
-        # The header is what is damaged. Every round begins with the first frame.
+        # The header is damaged. Every round begins with the first frame.
         salt = _FRAME_HEADER.unpack_from(log, starts[0])[2:4]
     order = magic & 1 if magic | 1 == _WAL_MAGIC else 0
     behind = 0
@@ -172,7 +174,7 @@ def _frames(log: bytes) -> Iterator[_Frame]:
         found = _checksum(content, _checksum(log[start : start + 8], sums, order), order)
         sums = tuple(rest[2:])
         is_whole = has_salt and found == sums
-        # What an older round left behind the present one has another salt, from there on.
+        # Frames of an older round behind the present one have another salt, from there on.
         behind = 0 if has_salt else behind + 1
         if behind > 2:
             return
@@ -180,7 +182,9 @@ def _frames(log: bytes) -> Iterator[_Frame]:
 
 
 def _checksum(data: bytes, begin: tuple[int, ...], order: int) -> tuple[int, int]:
-    """SQLite's own sum of a log; `order` is 1 where its numbers begin with the highest byte."""
+    """Return SQLite's own sum of a log; `order` is 1 where its numbers begin with the highest
+    byte.
+    """
     first, second = begin
     words = Struct(f"{'>' if order else '<'}{len(data) // 4}I").unpack(data)
     for index in range(0, len(data) // 4, 2):

@@ -1,7 +1,7 @@
-"""Bringing a salvaged store into agreement with itself: counters, leases, message groups, ids.
+"""Making a salvaged store consistent: counters, leases, message groups, ids.
 
-What can be counted is counted anew. A message that had been handed out and whose lease is lost is
-ready again, so that none waits for ever.
+Counters are counted anew. A message that had been handed out and whose lease is lost is ready
+again, so that none waits for ever.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from store.sqlite import layout
 
 _IN_PARTITION = layout.is_of("r.id", "p.id")
 
-# What refers to records that are gone. That they are is told of the records themselves.
+# References to missing records. The loss is reported for the records themselves.
 _FORGET = (
     "delete from mq_origins where not exists (select 1 from mq_records where id = record)",
     "delete from mq_tombstones where not exists (select 1 from mq_records where id = record)",
@@ -22,7 +22,7 @@ _FORGET = (
 )
 
 _SETTLE = (
-    # Nobody may be given a receipt anew, so who held it stays a holder.
+    # Receipts are not issued anew, so a former holder stays a holder.
     "insert into mq_holders (id, name, host, pid, boot_id, attached, seen)"
     " select distinct holder, 'salvaged', '', 0, '', 0, 0 from mq_leases"
     " where holder not null and holder not in (select id from mq_holders)",
@@ -70,7 +70,7 @@ _LEASES = (
     "update mq_slots as s set cursor = max(cursor, ifnull((select"
     f" {layout.offset_of('max(l.id)')} + 1 from mq_leases l where {_LEASED}), 0))"
     " where reader in (select id from mq_readers where kind <> 'group')"
-    # What is delayed is handed out by its lease alone.
+    # A delayed message is handed out by its lease alone.
     " and not exists (select 1 from mq_partitions p join mq_queues q on q.channel = p.channel"
     " where p.id = s.partition and p.number & 1)",
     f"{_NEW_LEASE} and p.number & 1",
@@ -117,12 +117,12 @@ _SEQUENCES = (
 
 
 def forget_records(connection: sqlite3.Connection) -> None:
-    """Remove what refers to records that are not there."""
+    """Remove references to missing records."""
     _run(connection, _FORGET)
 
 
 def settle(connection: sqlite3.Connection) -> None:
-    """Give what refers to a lost holder another one, and forget members that are lost."""
+    """Give references to a lost holder another one, and forget members that are lost."""
     _run(connection, _SETTLE)
 
 
@@ -133,7 +133,7 @@ def count(connection: sqlite3.Connection, now: int, wall: int) -> None:
 
 
 def keep_ids(connection: sqlite3.Connection, table: str, key: str, least: int) -> None:
-    """See that no id of a table is given twice, none up to `least`."""
+    """Make sure that no id of a table is given twice, and none up to `least`."""
     for statement in _SEQUENCES:
         sql = statement.format(key=key, table=table)
         connection.execute(sql, {"table": table, "least": least})

@@ -1,4 +1,4 @@
-"""The rows of a damaged file, table by table, and what is known of those that can't be read."""
+"""The rows of a damaged file, table by table, and the known facts about unreadable ones."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _KINDS: dict[type, str] = {int: "INTEGER", float: "REAL", bytes: "BLOB", Text: "
 
 
 class Row(NamedTuple):
-    """A row by its columns, texts as `Text`; `problem` says why it can't be taken over."""
+    """A row by its columns, texts as `Text`; `problem` says why it can't be copied."""
 
     values: dict[str, Value]
     problem: str | None
 
 
 class Object(NamedTuple):
-    """A table, index, trigger or view of the schema; without SQL where that can't be read."""
+    """A table, index, trigger or view of the schema; without SQL if that is unreadable."""
 
     kind: str
     name: str
@@ -56,12 +56,12 @@ class Rescue:
         self._add_missing_roots()
 
     def version(self) -> int:
-        """The schema that the file says it has, or this one where it says nothing sensible."""
+        """Return the schema that the file claims, or this one if it claims nothing sensible."""
         version = int.from_bytes(self._pages.get(1)[60:64], "big")
         return version if 0 < version < files.SCHEMA_VERSION else files.SCHEMA_VERSION
 
     def is_store(self) -> bool:
-        """Whether anything of a store can be seen in it."""
+        """Return whether anything of a store can be seen in it."""
         marked = int.from_bytes(self._pages.get(1)[68:72], "big") == files.APPLICATION_ID
         return marked or any(
             isinstance(found, Row) and found.problem is None
@@ -70,7 +70,7 @@ class Rescue:
         )
 
     def user_objects(self) -> list[Object]:
-        """What is none of mq's, in the order in which it was made: tables first."""
+        """Return the objects that are not mq's, in order of creation: tables first."""
         order = ["table", "index", "view", "trigger"]
         others = [
             each
@@ -80,7 +80,9 @@ class Rescue:
         return sorted(others, key=lambda each: order.index(each.kind))
 
     def form(self, name: str) -> Table:
-        """The columns of a table in the order of this file, which an upgrade may have changed."""
+        """Return the columns of a table in the order of this file, which an upgrade may have
+        changed.
+        """
         known = forms.tables().get(name)
         entry = self.schema.get(name)
         if entry is not None and entry.sql is not None:
@@ -96,7 +98,7 @@ class Rescue:
         return known
 
     def rows(self, name: str) -> Iterator[Row | Span | int]:
-        """The rows of a table; the rowid alone of one that can't be read; spans of lost ones."""
+        """Yield the rows of a table; the rowid alone of an unreadable one; spans of lost ones."""
         table = self.form(name)
         root = self._roots.get(name)
         kind = TABLE_LEAF if table.has_rowid else INDEX_LEAF
@@ -119,14 +121,14 @@ class Rescue:
             yield Span(None, None)
 
     def _stray_records(self, table: Table, accepts: Accepts) -> Iterator[Row]:
-        # Their checksum says what they are, wherever they stand.
+        # Their checksum identifies them, at any place.
         for page in self._by_root.get(None, []):
             for found in self._trees.cells(page, TABLE_LEAF, accepts):
                 if isinstance(found, Cell) and found.values and accepts(found.rowid, found.values):
                     yield self._row(table, found)
 
     def sequences(self) -> Iterator[tuple[str, int]]:
-        """The largest id that each table with such ids ever gave."""
+        """Yield the largest id that each table with such ids ever gave."""
         entry = self.schema.get("sqlite_sequence")
         for page in self._by_root.get(entry.root, []) if entry is not None else []:
             for found in self._trees.cells(page, TABLE_LEAF, lambda _, values: len(values) == 2):
@@ -136,7 +138,7 @@ class Rescue:
                         yield name.decode(errors="replace"), number
 
     def index(self, name: str) -> Iterator[tuple[Value, ...]]:
-        """The entries of an index, each with the rowid of its row at the end."""
+        """Yield the entries of an index, each with the rowid of its row at the end."""
         entry = self.schema.get(name)
         root = self._roots.get(name) if entry is None else entry.root
         for page in self._by_root.get(root, []) if root is not None else []:
@@ -201,7 +203,9 @@ class Rescue:
                                      root if isinstance(root, int) else 0, texts[3])  # fmt: skip
 
     def _add_missing_roots(self) -> None:
-        """Where the schema does not say it, tables begin where they do in a new store or a copy."""
+        """Add the tables that the schema misses: they begin where they do in a new store or a
+        copy.
+        """
         missing = [name for name in forms.tables() if name not in self._roots]
         if not missing:
             return
@@ -217,7 +221,7 @@ class Rescue:
         self._by_root = self._trees.by_root()
 
     def _suits(self, name: str, root: int) -> bool:
-        """Whether the rows below a page are such as this table has, or there are none."""
+        """Return whether the rows below a page suit this table, or there are none."""
         table = forms.tables().get(name)
         if table is None:
             return False
@@ -265,7 +269,7 @@ def _decoded(text: Value) -> str | None:
 
 
 def _usual_roots() -> list[dict[str, int]]:
-    """Where tables and indexes begin in a new store, and in a copy that VACUUM INTO made."""
+    """Return where tables and indexes begin in a new store, and in a copy that VACUUM INTO made."""
     found = []
     with TemporaryDirectory() as folder:
         new, copy = Path(folder, "new.db"), Path(folder, "copy.db")

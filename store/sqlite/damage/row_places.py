@@ -1,6 +1,6 @@
-"""What the rows of a store are about, as addresses: as far as damage has left that to be known.
+"""The subjects of a store's rows, as addresses: as far as damage lets them be known.
 
-Cold: only what looks for damage needs it.
+Cold: only the search for damage needs it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from store.sqlite import layout
 
 WHOLE = "file"
-"""The address of what concerns no single thing."""
+"""The address of findings about no single thing."""
 _BY_RECORD = {"mq_damages", "mq_tombstones", "mq_origins", "mq_moves"}
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "mq_channels": ("id", "name", "kind"),
@@ -20,11 +20,11 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "mq_partitions": ("id", "channel", "number"),
     "mq_slots": ("id", "reader", "partition"),
 }
-"""The columns that addresses are made of, by table."""
+"""The columns that addresses consist of, by table."""
 
 
 class RowPlaces:
-    """Addresses of rows; made of rows of the tables in `NEEDED`, texts as text or as bytes."""
+    """Addresses of rows; built from rows of the tables in `NEEDED`, texts as text or as bytes."""
 
     def __init__(self, rows: Mapping[str, Iterable[tuple[Any, ...]]]) -> None:
         self.channels = {row[0]: (_text(row[1]), _text(row[2])) for row in rows["mq_channels"]}
@@ -34,12 +34,12 @@ class RowPlaces:
         self.slots = {row[0]: row[1:] for row in rows["mq_slots"]}
 
     def channel(self, id: Any) -> str:
-        """The name of a topic, queue or share."""
+        """Return the name of a topic, queue or share."""
         name, _ = self.channels.get(id, (None, None))
         return f"channel {id}" if name is None else name
 
     def is_queue(self, id: Any) -> bool:
-        """Whether a channel is a queue."""
+        """Return whether a channel is a queue."""
         kind: Any = self.channels.get(id, ("", ""))[1]
         return bool(kind == "queue")
 
@@ -50,7 +50,7 @@ class RowPlaces:
         return name if self.is_queue(row["channel"]) else f"{name}/{row.get('number')}"
 
     def partition(self, id: Any) -> str:
-        """A partition of a topic as `orders/0`, a lane of a queue by the queue's name."""
+        """Return a partition of a topic as `orders/0`, a lane of a queue by the queue's name."""
         channel, number = self.partitions.get(id, (None, None))
         if channel is None:
             return f"partition {id}"
@@ -58,13 +58,13 @@ class RowPlaces:
         return name if self.is_queue(channel) else f"{name}/{number}"
 
     def record(self, id: Any) -> str:
-        """A record as `orders/0@3`, a message as `jobs@3`."""
+        """Return a record as `orders/0@3`, a message as `jobs@3`."""
         if not isinstance(id, int):
             return f"record {id!r}"
         return f"{self.partition(layout.owner(id))}@{layout.offset(id)}"
 
     def reader(self, id: Any) -> str:
-        """A group as `group NAME`, a share as `share NAME`, a queue by its name."""
+        """Return a group as `group NAME`, a share as `share NAME`, a queue by its name."""
         name, kind, channel = self.readers.get(id, (None, None, None))
         if name is None:
             return f"reader {id}"
@@ -78,7 +78,7 @@ class RowPlaces:
         return str(name) if kind == "queue" else f"{kind} {name}"
 
     def slot(self, id: Any) -> str:
-        """Where a reader stands, as `group NAME orders/0`; a queue's own place by its name."""
+        """Return a reader's slot, as `group NAME orders/0`; a queue's own slot by its name."""
         reader, partition = self.slots.get(id, (None, None))
         if reader is None:
             return f"slot {id}"
@@ -89,7 +89,7 @@ class RowPlaces:
         return " ".join(dict.fromkeys(names))
 
     def lease(self, id: Any, record: Any = None) -> str:
-        """What a lease is on, with the share or group that has it."""
+        """Return the subject of a lease, with its share or group."""
         if not isinstance(id, int):
             return f"lease {id!r}"
         reader, partition = self.slots.get(layout.owner(id), (None, None))
@@ -100,7 +100,7 @@ class RowPlaces:
         return place if reader is None or " " not in name else f"{name} {place}"
 
     def of(self, table: str, row: Mapping[str, Any]) -> str:
-        """The address of a row, of which at least the columns of its key are given."""
+        """Return the address of a row, of which at least the columns of its key are given."""
         match table:
             case "mq_store" | "mq_clock":
                 return WHOLE

@@ -1,7 +1,7 @@
-"""A new store of all that is intact in a damaged one, and a list of what is not.
+"""A new store of everything intact in a damaged one, and a list of the rest.
 
-The damaged file is read by its pages, so neither a page that SQLite can't read nor a schema that
-it can't parse hides what is on the others. It stays as it is.
+The damaged file is read by its pages, so neither a page that SQLite can't read nor a schema that it
+can't parse hides the others. It stays as it is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from store.sqlite.damage.trees import Span
 from store.sqlite.file import drafts, files, lockfile
 
 _BATCH = 500
-# Made anew from the messages.
+# Rebuilt from the messages.
 _DERIVED = {"mq_heads": "old_heads", "mq_tenants": "old_tenants"}
 _WITH_IDS = {"mq_channels", "mq_partitions", "mq_readers", "mq_members", "mq_slots", "mq_heads",
              "mq_holders", "mq_consumers", "mq_moves", "mq_producers", "mq_exchanges",
@@ -46,10 +46,10 @@ _KINDS = {
 def salvage(
     old: Path, new: Path, clock: Clock, timeout: float, progress: Progress | None = None
 ) -> Salvaged:
-    """Copy what is intact into a new file of mode 0600; what was copied, and what was not.
+    """Copy everything intact into a new file of mode 0600; return the copied and the lost.
 
-    Ids and offsets stay, so receipts and group offsets go on. Raises `ForeignFile` for what is no
-    store, `StoreUnusable` for one of an older mq, `Exists` when the new file is there already.
+    Ids and offsets stay, so receipts and group offsets go on. Raises `ForeignFile` for a file that
+    is no store, `StoreUnusable` for one of an older mq, `Exists` when the new file exists already.
     """
     same = files.identity(old)
     if new.exists() and (new.stat().st_dev, new.stat().st_ino) == same:
@@ -103,7 +103,7 @@ def _lock(descriptor: int, path: Path, timeout: float) -> None:
 
 
 class _Salvage:
-    """One salvage on its way."""
+    """One salvage under way."""
 
     def __init__(
         self,
@@ -257,7 +257,7 @@ class _Salvage:
         return 0
 
     def _prune(self) -> int:
-        """Remove rows that refer to what is not there any more; how many."""
+        """Remove rows that refer to missing ones; return how many."""
         removed = 0
         for table in forms.tables().values():
             columns = ", ".join(column.name for column in table.columns)

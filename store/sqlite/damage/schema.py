@@ -22,7 +22,7 @@ _STRICT = re.compile(r"\)\s*(?:without rowid,\s*)?strict\b", re.IGNORECASE)
 
 
 def problems(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """What of the schema is missing or is not what schema.sql says."""
+    """Parts of the schema that are missing or differ from schema.sql."""
     present = {
         (kind, name): sql
         for kind, name, sql in connection.execute(

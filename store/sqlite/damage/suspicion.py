@@ -1,8 +1,8 @@
-"""What an error that no sound store causes means: damage, where the file shows some.
+"""Errors that no sound store causes: damage, where the file shows some.
 
-A text that is not UTF-8, a row that breaks a condition, JSON that is none, a table that is not
-there: in a sound store no statement of mq meets one. So the file is looked at before such an error
-is told, and the first thing that is wrong with it is named. Cold: only errors load this.
+A text that is not UTF-8, a row that breaks a condition, invalid JSON, a missing table: in a sound
+store no statement of mq meets one. So the file is examined before such an error is reported, and
+the first defect is named. Cold: only errors load this.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from store.model.errors import Damaged, Hint, MqError
 from store.sqlite.damage import forms
 from store.sqlite.file import files
 
-# So long the file is searched for what is behind an error, in seconds.
+# Seconds for which the file is searched for the cause of an error.
 _LONGEST_SEARCH = 2.0
 _OPCODES_BETWEEN_LOOKS = 10_000
-# What the program itself raises over values that it can't have stored.
+# Errors of the program itself over values that it can't have stored.
 _OF_VALUES = (
     ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError,
     RecursionError, StructError,
@@ -32,7 +32,7 @@ _NO_TEXT = "Could not decode to UTF-8"
 
 
 def damage_behind(error: BaseException, path: Path) -> Damaged | None:
-    """The damage that an error comes from, with the place as near as it can be told, if any."""
+    """Return the damage behind an error, with the place as near as possible, or `None`."""
     if isinstance(error, sqlite3.ProgrammingError | MqError):
         return None
     if not isinstance(error, (sqlite3.Error, *_OF_VALUES)):
@@ -45,12 +45,12 @@ def damage_behind(error: BaseException, path: Path) -> Damaged | None:
 
 
 def way_out(path: Path) -> Hint:
-    """What to do about a file that is damaged elsewhere than in single records."""
+    """Return the remedy for a file that is damaged elsewhere than in single records."""
     verify, salvage = (
         model.looks.Verify(str(path)),
         model.actions.Salvage(str(path), model.actions.Blank("NEW")),
     )
-    return Hint("all that is wrong: {}; copy what is intact: {}", verify, salvage)
+    return Hint("all that is wrong: {}; copy the intact part: {}", verify, salvage)
 
 
 def _is_surely_damage(error: BaseException) -> bool:
@@ -84,15 +84,15 @@ def _first_finding(path: Path) -> str | None:
 
 @contextmanager
 def inspecting(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection of its own in a read transaction, even to a file with a damaged schema.
+    """Open a connection in a read transaction, even to a file with a damaged schema.
 
-    Errors of SQLite come as they are.
+    Errors of SQLite are raised as they are.
     """
     own = files.OpenFiles(path)
     mode = "alone" if own.are_closed_for_good() else "ro"
     connection = sqlite3.connect(files.uri(path, mode), uri=True, isolation_level=None)
     try:
-        # SQLite passes over entries of the schema that it can't make sense of then.
+        # SQLite then ignores entries of the schema that it can't parse.
         connection.execute("pragma writable_schema = on")
         connection.execute("pragma busy_timeout = 500")
         connection.execute("begin")

@@ -1,4 +1,4 @@
-"""Which page of a damaged file belongs to which tree: by the pointer map and the pages above."""
+"""The tree of each page of a damaged file: by the pointer map and the pages above."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DEEPEST = 24
 
 
 class Span(NamedTuple):
-    """Rowids that were on a page that can't be read: after the first, up to the last, if known."""
+    """Rowids of an unreadable page: after the first, up to the last, if known."""
 
     after: int | None
     last: int | None
@@ -72,15 +72,15 @@ class Trees:
         return free
 
     def roots(self) -> set[int]:
-        """The first pages of trees, by the pointer map."""
+        """Return the first pages of trees, by the pointer map."""
         return set(self._roots)
 
     def add_roots(self, roots: set[int]) -> None:
-        """Take pages for the first ones of trees, as the schema says, whatever the map says."""
+        """Add first pages of trees from the schema, independent of the map."""
         self._roots |= roots
 
     def by_root(self) -> dict[int | None, list[int]]:
-        """The pages of each tree; under None those that belong to none, and are not free."""
+        """Return the pages of each tree; under None those that belong to none, and are not free."""
         found: dict[int | None, list[int]] = {}
         for number in range(1, self._pages.count + 1):
             if is_map_page(number):
@@ -116,9 +116,9 @@ class Trees:
         return link
 
     def cells(self, number: int, kind: int, accepts: Accepts) -> Iterator[Cell | Span]:
-        """The rows on a page of a tree; a span where it was a leaf that shows none.
+        """Yield the rows on a page of a tree; a span for an unreadable leaf.
 
-        `kind` is what a leaf of the tree is. `accepts` says whether values can be a row of it.
+        `kind` is that of the tree's leaves. `accepts` says whether values can be a row of it.
         """
         page = Page(self._pages, number)
         interior = INDEX_INTERIOR if kind == INDEX_LEAF else TABLE_INTERIOR

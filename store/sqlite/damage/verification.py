@@ -1,7 +1,7 @@
-"""Finding all that is wrong with a store's file, however damaged it is.
+"""Finding every defect of a store's file, however damaged it is.
 
-What can't be read is a finding too, and what comes after it is looked at all the same. No text is
-read as text, since SQLite's module for Python gives no row in which one is not UTF-8.
+An unreadable part is a finding too, and the check goes on behind it. No text is read as text, since
+SQLite's module for Python raises for a row in which one is not UTF-8.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from store.sqlite.log.damage import CHECKSUM
 
 _PAGE = 1_000
 _MOST_OF_SQLITE = 10_000
-# What SQLite says may itself be damaged text.
+# SQLite's own findings may contain damaged text.
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)
 Row = tuple[Any, ...]
 
 
 class Verification:
-    """One look through a file, in the read transaction that its connection is in."""
+    """One pass through a file, in the read transaction of its connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -36,7 +36,7 @@ class Verification:
         self.places = RowPlaces({table: self._named(table) for table in NEEDED})
 
     def findings(self) -> Iterator[Finding]:
-        """Everything that is wrong, as it is found; of damaged rows each is told once."""
+        """Yield every defect, as it is found; each damaged row once."""
         told: set[Finding] = set()
         for check in (*self._structure(), self.partitions):
             for finding in self._as_far_as_it_goes(check):
@@ -45,7 +45,7 @@ class Verification:
                     yield finding
 
     def structure(self) -> Iterator[Finding]:
-        """The same without what is told of single records, which are damaged by themselves."""
+        """Yield the same without defects of single records, which are damaged by themselves."""
         for check in (*self._structure(), self.counters):
             yield from self._as_far_as_it_goes(check)
 
@@ -69,7 +69,7 @@ class Verification:
     def _rows(
         self, table: Table, columns: Iterable[str], extra: str = "0"
     ) -> Iterator[tuple[Row, Any]]:
-        """The rows of a table with one more expression, from both ends up to what is unreadable."""
+        """Yield rows of a table and one more expression, from both ends to the unreadable part."""
         wanted = ", ".join(map(_blob, columns))
         key = ", ".join(table.key)
         select = f"select {wanted}, {extra}, {', '.join(map(_blob, table.key))} from {table.name}"
@@ -94,7 +94,7 @@ class Verification:
                 raise
 
     def forms(self) -> Iterator[Finding]:
-        """What no statement of mq leaves in the schema or a column: by kind, text or condition."""
+        """Yield values that no statement of mq leaves: by kind, text or condition."""
         yield from schema.problems(self._connection)
         for table in forms.tables().values():
             present = {row[1] for row in self._query(f"pragma table_info({table.name})")}
@@ -124,7 +124,7 @@ class Verification:
                 yield Finding(self.places.of(table.name, by_name), f"{table.name}.{problem}")
 
     def _record_forms(self, table: Table) -> Iterator[Finding]:
-        # All else in a record is under its checksum.
+        # The rest of a record is under its checksum.
         kinds = ("null", "integer")
         wrong = f"typeof(expires) not in {kinds} or typeof(arrived) not in {kinds}"
         sql = f"select id from mq_records where {wrong} order by id"
@@ -132,7 +132,7 @@ class Verification:
             yield Finding(self.places.record(id), "mq_records.expires or arrived is no number")
 
     def references(self) -> Iterator[Finding]:
-        """Rows that refer to what is not there."""
+        """Yield rows that refer to missing ones."""
         for table in forms.tables().values():
             for column, parent in table.references:
                 if not {table.name, parent} & self._lacking:
@@ -166,7 +166,7 @@ class Verification:
             )
 
     def partitions(self) -> Iterator[Finding]:
-        """Every record by its checksum, and the counters of what holds it."""
+        """Check every record by its checksum, and the counters of its partition."""
         columns = ("id", "channel", "start", "next", "records", "bytes", "dead_letters")
         rows = [row for row, _ in self._rows(forms.tables()["mq_partitions"], columns)]
         for row in sorted(rows, key=lambda row: self.places.partition(row[0])):
@@ -195,7 +195,7 @@ class Verification:
             if timestamp < last:
                 yield Finding(where, "the timestamp is before the preceding record's")
             last = timestamp
-        # One without a channel is being removed, in steps.
+        # A partition without a channel is being removed, in steps.
         if channel is not None and is_whole and (count, held) != (records, size):
             yield Finding(
                 address,
@@ -205,7 +205,7 @@ class Verification:
             yield from self._letters(id, letters)
 
     def counters(self) -> Iterator[Finding]:
-        """Partitions that count their records wrongly."""
+        """Yield partitions that count their records wrongly."""
         for id, records, count in self._query(
             "select p.id, p.records, (select count(*) from mq_records"
             f" where {layout.is_of('id', 'p.id')}) as count from mq_partitions p"
@@ -225,7 +225,7 @@ class Verification:
             yield Finding(self.places.partition(id), told)
 
     def _records(self, first: int, end: int) -> Iterator[Row | Finding]:
-        """The records of a range, and findings for those that no page gives any more."""
+        """Yield the records of a range, and findings for unreadable ones."""
         columns = (
             "id, timestamp, cast(message_group as blob), key, cast(headers as blob), value,"
             f" checksum, {layout.SIZE}"
@@ -234,7 +234,7 @@ class Verification:
         while True:
             count = 0
             try:
-                # Not whole: what comes before an unreadable one is wanted.
+                # Not whole: the rows before an unreadable one are wanted.
                 for row in self._connection.execute(
                     f"{sql} limit {_PAGE}", {"first": first, "end": end}
                 ):
@@ -255,7 +255,7 @@ class Verification:
                 return
 
     def _first_readable(self, first: int, end: int) -> int | None:
-        """The id of the first record after an unreadable one, in steps that double, then halve."""
+        """Return the id of the first record after an unreadable one, by doubling and halving."""
         step, low = 1, first
         while low + step < end:
             if self._next_id(low + step, end) is not None:
@@ -283,7 +283,7 @@ class Verification:
         return rows[0][0] if rows else None
 
     def strays(self) -> Iterator[Finding]:
-        """Records that belong to no partition."""
+        """Yield records that belong to no partition."""
         begin = -(1 << 63)
         ends = [
             (layout.record_id(id, 0), layout.record_id(id + 1, 0))
@@ -302,7 +302,7 @@ class Verification:
         return [id for id in self.places.partitions if isinstance(id, int) and 0 <= id < 1 << 23]
 
     def leases(self) -> Iterator[Finding]:
-        """Leases that don't agree with their slot, and slots that count them wrongly."""
+        """Yield leases that don't agree with their slot, and slots that count them wrongly."""
         for id, record in self._query(
             "select l.id, l.record from mq_leases l join mq_slots s"
             f" on s.id = {layout.owner_of('l.id')} where l.reader <> s.reader"
@@ -328,7 +328,7 @@ class Verification:
             yield Finding(self.places.slot(id), f"stands at {cursor}, past the end at {end}")
 
     def heads(self) -> Iterator[Finding]:
-        """Message groups of FIFO queues that don't agree with the messages."""
+        """Yield message groups of FIFO queues that don't agree with the messages."""
         for reader, first, messages, least, count in self._query(
             "select h.reader, h.first, h.messages, min(r.id), count(r.id) from mq_heads h"
             " join mq_slots s on s.reader = h.reader join mq_partitions p on p.id = s.partition"
@@ -341,14 +341,14 @@ class Verification:
             yield Finding(self.places.reader(reader), told)
 
     def sqlite(self) -> Iterator[Finding]:
-        """What SQLite itself says of pages, indexes and free space."""
+        """Yield SQLite's own findings about pages, indexes and free space."""
         for (problem,) in self._query(f"pragma integrity_check({_MOST_OF_SQLITE})"):
             for line in str(problem).splitlines():
                 if line != "ok" and not line.startswith(_TOLD_BETTER):
                     yield Finding(WHOLE, line.removeprefix("*** in database main ***").strip())
 
 
-# Beside those that SQLite knows: by table, column, expression and the table referred to.
+# Beside those that SQLite knows: by table, column, expression and the referenced table.
 _MORE_REFERENCES = (
     ("mq_leases", "record", "c.record", "mq_records"),
     ("mq_leases", "id", layout.owner_of("c.id"), "mq_slots"),
@@ -386,7 +386,7 @@ def _offset(record: Any) -> Any:
 
 
 def _is_damage(error: Exception) -> bool:
-    # Not that the file, or the time for it, was not to be had. A text that is none has no code.
+    # Not a missing file or a lack of time. Invalid text has no code.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_DAMAGE
 
 

@@ -1,4 +1,4 @@
-"""Dead letters: found, grouped, sent back, brought in, and the journal that takes it back.
+"""Dead letters: found, grouped, sent back, imported, and the journal for undo.
 
 Writes mq_moves (journal).
 """

@@ -21,7 +21,7 @@ def copy(
     error: str | None,
     reason: Reason = "max_deliveries",
 ) -> None:
-    """Put a copy of a record, with its origin, into a queue; that of a damaged one is damaged.
+    """Put a copy of a record, with its origin, into a queue; a damaged one stays damaged.
 
     A record that is given by its id has to be in its log.
     """

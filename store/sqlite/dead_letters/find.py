@@ -1,4 +1,4 @@
-"""Dead letters, looked at: which queues have them, and which they are."""
+"""Finding dead letters: the queues that have them, and the letters."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def to_redrive(tx: Snapshot, name: str) -> Queue:
 
 
 def queues_with_letters(tx: Snapshot) -> list[DeadLetterQueue]:
-    """Return the queues that are somebody's DLQ or hold dead letters, by name."""
+    """Return the queues that are a DLQ or hold dead letters, by name."""
     sources: dict[str, list[str]] = {}
     for name, target in tx.rows(
         "select name, dead_letter_to from mq_readers where dead_letter_to not null order by name"
@@ -90,7 +90,7 @@ def _first_death(tx: Snapshot, queue: Queue) -> int | None:
 
 
 def free(tx: Snapshot, queue: Queue, sequences: Collection[int]) -> list[tuple[Stored, Origin]]:
-    """Return those of the messages that are dead letters, and in nobody's hands, oldest first."""
+    """Return those of the messages that are dead letters without a lease, oldest first."""
     found = view.find_messages(tx, queue, sequences)
     moved = origins.moved(tx, [one.record for one in found if one.has_origin])
     return [

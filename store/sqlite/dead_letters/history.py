@@ -1,4 +1,4 @@
-"""What happened to one message or record, put together from what was noted where it has been."""
+"""The history of one message or record, put together from the notes at its places."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_PLACES = 1_000
 
 @dataclass(slots=True)
 class _Place:
-    """Where a message was: what is known of it there, and until when it stayed."""
+    """A place of a message: the facts known about it there, and until when it stayed."""
 
     address: Address
     records: list[int]
@@ -33,7 +33,7 @@ class _Place:
 
 
 def of_message(tx: Snapshot, queue: Queue, sequence: int) -> list[Event]:
-    """What happened to a message, through every queue it was in, first to last.
+    """Return the history of a message, through every queue it was in, first to last.
 
     Raises `NotFound`.
     """
@@ -57,7 +57,7 @@ def of_message(tx: Snapshot, queue: Queue, sequence: int) -> list[Event]:
 
 
 def _before(tx: Snapshot, place: _Place) -> tuple[_Place | None, list[Event]]:
-    """The place before this one, and how the message came from there."""
+    """Return the previous place, and how the message left it."""
     origin = place.origin
     if origin is not None and origin.source is not None and origin.at is not None:
         died = Event(
@@ -85,7 +85,7 @@ def _came_from(tx: Snapshot, records: list[int]) -> tuple[str, Origin, int] | No
 
 
 def _records_of(tx: Snapshot, address: Address) -> list[int]:
-    """The records that an address may stand for: one for each lane of a queue."""
+    """Return the records that an address may mean: one for each lane of a queue."""
     rows = tx.rows(
         "select p.id from mq_partitions p join mq_channels c on c.id = p.channel"
         " where c.name = :name and (:partition is null or p.number = :partition)",
@@ -95,7 +95,7 @@ def _records_of(tx: Snapshot, address: Address) -> list[int]:
 
 
 def _deliveries(tx: Snapshot, place: _Place) -> list[Event]:
-    """The deliveries at a place that did not end in an ack, the unknown ones among them."""
+    """Return the deliveries at a place that did not end in an ack, the unknown ones among them."""
     found = [
         event
         for record in place.records
@@ -128,7 +128,7 @@ def _attempts(tx: Snapshot, record: int, address: str) -> Iterator[Event]:
 
 
 def _with_earlier_deaths(events: list[Event], origin: Origin) -> list[Event]:
-    """The events, before them the deaths in places of which nothing else is known any more."""
+    """Return the events, after the deaths in places of which nothing else is known any more."""
     told = {event.address.partition("@")[0] for event in events if event.what == "dead-lettered"}
     earlier = [
         Event(hop.at, hop.source, "dead-lettered", reason=hop.reason)
@@ -139,7 +139,7 @@ def _with_earlier_deaths(events: list[Event], origin: Origin) -> list[Event]:
 
 
 def _present_delivery(tx: Snapshot, queue: Queue, sequence: int) -> list[Event]:
-    """The delivery under way, if there is one; or the last one, if it lapsed."""
+    """Return the delivery under way, if there is one; or the last one, if it lapsed."""
     for slot in leases.rows.slots(tx, queue.reader):
         lease = leases.rows.get(tx, slot.lease_id(sequence))
         if lease is not None and lease.holder is not None:
@@ -152,7 +152,7 @@ def _under_way(tx: Snapshot, lease: leases.rows.Lease, address: str, reader: str
         "select name from mq_holders where id = :id", {"id": lease.holder}
     )
     started = None if lease.started is None else view.wall_time(tx, lease.started)
-    # A holder that is gone has it no more, though nobody knows since when.
+    # A dead holder has it no more, though since when is unknown.
     runs = lease.ends > tx.now and lease.holder not in holders.gone(tx)
     ended = None if runs else view.wall_time(tx, min(lease.ends, tx.now))
     what = "leased" if runs else "expired"
@@ -160,9 +160,9 @@ def _under_way(tx: Snapshot, lease: leases.rows.Lease, address: str, reader: str
 
 
 def of_record(tx: Snapshot, topic: str, partition: int, offset: int) -> list[Event]:
-    """The failed attempts at a record of a topic, reader by reader, and its dead letters.
+    """Return the failed attempts at a record of a topic, reader by reader, and its dead letters.
 
-    They outlive the record; raises `NotFound` where neither is there.
+    They outlive the record; raises `NotFound` without either.
     """
     source = topics.find(tx, topic)
     found = source.partition(partition)

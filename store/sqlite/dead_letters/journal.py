@@ -1,4 +1,4 @@
-"""The journal of what was done to dead letters by hand, so that it can be taken back."""
+"""The journal of manual changes of dead letters, for undo."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from store.sqlite.leases.messages import Stored
 from store.sqlite.leases.origins import Origin
 
 KEEP = 30 * 86_400_000
-# How many entries more than are added go at once.
+# Entries that are removed beyond the number added.
 _PRUNED_AT_ONCE = 20
 
 
 class Entry(NamedTuple):
-    """One dead letter that was moved from an address, or edited there; `record` is where it is.
+    """One dead letter that was moved from an address, or edited there; `record` is its present one.
 
-    `origin` is what it was before, and after an edit `value` the value before.
+    `origin` is its former origin, and after an edit `value` its former value.
     """
 
     id: int
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 
 
 def next_batch(tx: Snapshot) -> int:
-    """A number for what is done now."""
+    """Return the number of a new batch."""
     number: int = tx.value("select ifnull(max(batch), 0) + 1 from mq_moves")
     return number
 
@@ -44,7 +44,7 @@ def note_moves(
     tx: Write, batch: int, messages: Sequence[Stored], queue: str, records: Sequence[int],
     origins: Sequence[Origin],
 ) -> None:  # fmt: skip
-    """Write down that messages of a queue, with these origins, went into these records."""
+    """Note that messages of a queue, with these origins, went into these records."""
     tx.insert_columns(
         "mq_moves",
         {
@@ -62,7 +62,7 @@ def note_moves(
 def note_edit(
     tx: Write, batch: int, record: int, address: str, origin: Origin, value: bytes | None
 ) -> None:
-    """Write down a change of the value in a record, which was `value` before."""
+    """Note a change of the value in a record, which was `value` before."""
     tx.execute(
         "insert into mq_moves"
         " (batch, at, record, moved_from, moved_from_record, origin, edited, value)"
@@ -80,13 +80,13 @@ def note_edit(
 
 
 def last_batch(tx: Snapshot) -> int | None:
-    """The last batch of which something was not undone."""
+    """Return the last batch that was not undone completely."""
     batch: int | None = tx.value("select max(batch) from mq_moves where not undone")
     return batch
 
 
 def batches(tx: Snapshot, limit: int) -> list[Batch]:
-    """The last batches, newest first (SQS: ListMessageMoveTasks)."""
+    """Return the last batches, newest first (SQS: ListMessageMoveTasks)."""
     rows = tx.rows(
         "select batch, min(at), count(*), sum(undone), max(edited) from mq_moves"
         " group by batch order by batch desc limit :limit",
@@ -99,7 +99,7 @@ def batches(tx: Snapshot, limit: int) -> list[Batch]:
 
 
 def not_undone(tx: Snapshot, batch: int | None) -> list[tuple[int, int]]:
-    """What of a batch can still be undone, in its order: ids of entries, and bytes of messages."""
+    """Return the undoable part of a batch, in order: ids of entries, and bytes of messages."""
     return tx.rows(
         f"select m.id, {layout.SIZE_OF_R} + ifnull(length(m.value), 0)"
         " from mq_moves m left join mq_records r on r.id = m.record"
@@ -109,7 +109,7 @@ def not_undone(tx: Snapshot, batch: int | None) -> list[tuple[int, int]]:
 
 
 def entries(tx: Snapshot, ids: Sequence[int]) -> list[Entry]:
-    """Entries that were not undone yet, in the order of their ids."""
+    """Return entries that were not undone yet, in the order of their ids."""
     return _entries(
         tx,
         "where id in (select value from json_each(:ids)) and not undone order by id",
@@ -118,7 +118,7 @@ def entries(tx: Snapshot, ids: Sequence[int]) -> list[Entry]:
 
 
 def of_batch(tx: Snapshot, batch: int) -> list[Entry]:
-    """What a batch did, whether it was undone or not, in that order."""
+    """Return all entries of a batch, undone or not, in order."""
     return _entries(tx, "where batch = :batch order by id", {"batch": batch})
 
 
@@ -135,7 +135,7 @@ def _entries(tx: Snapshot, where: str, parameters: Parameters) -> list[Entry]:
 
 
 def came_from(tx: Snapshot, record: int) -> tuple[str, Origin, int] | None:
-    """Where a redrive took what is in a record from, what it was there, and when."""
+    """Return the former place and origin of a redriven record, and the time."""
     row = tx.row(
         "select moved_from, origin, at from mq_moves where record = :record and not edited"
         " order by id desc limit 1",
@@ -145,7 +145,7 @@ def came_from(tx: Snapshot, record: int) -> tuple[str, Origin, int] | None:
 
 
 def is_edited_since(tx: Snapshot, entry: Entry) -> bool:
-    """Whether what was edited was edited once more, and that stands."""
+    """Return whether an edit was followed by another one that was not undone."""
     return bool(
         tx.value(
             "select exists (select 1 from mq_moves where record = :record and edited"
@@ -156,7 +156,7 @@ def is_edited_since(tx: Snapshot, entry: Entry) -> bool:
 
 
 def undone(tx: Write, entries: Sequence[Entry]) -> None:
-    """Note that entries were taken back."""
+    """Note that entries were undone."""
     tx.execute(
         "update mq_moves set undone = 1 where id in (select value from json_each(:ids))",
         {"ids": array(entry.id for entry in entries)},

@@ -1,4 +1,4 @@
-"""Dead letters sent back, edited, and all of that taken back again."""
+"""Dead letters redriven, edited, and all of that undone."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from store.sqlite.queues.catalog import Queue
 
 
 class _Targets:
-    """The queues that dead letters go to: `to`, else each to where it came from."""
+    """The targets of dead letters: `to`, or otherwise each letter's source."""
 
     def __init__(self, tx: Snapshot, queue: Queue, to: str | None) -> None:
         self._tx, self._queue, self._to = tx, queue, to
-        # Where there is nothing to move, a wrong name is told too.
+        # Without anything to move, a wrong name is reported too.
         self._found = {} if to is None else {to: queues.catalog.find(tx, to)}
 
     def of(self, address: str, source: str) -> Queue:
-        """The one for a letter that came from `source`; raises `NotFound`, `BadInput`."""
+        """Return the target of a letter that came from `source`; raises `NotFound`, `BadInput`."""
         name = self._to or _source_queue(self._queue, address, source)
         if name == self._queue.name:
             raise BadInput(f"{address} is in {name} already", hint=Hint("{to} another queue"))
@@ -59,7 +59,7 @@ def _source_queue(queue: Queue, address: str, source: str) -> str:
 
 
 def plan(tx: Snapshot, queue: Queue, to: str | None, letters: Sequence[Chosen]) -> list[Moved]:
-    """Where each dead letter would go: to `to`, else where it came from; raises `NotFound`."""
+    """Return the target of each dead letter: `to`, or otherwise its source; raises `NotFound`."""
     targets = _Targets(tx, queue, to)
     return [
         Moved(one.id, one.address, targets.of(one.address, one.source).name, one.size)
@@ -72,9 +72,9 @@ def redrive(
 ) -> Redrive:
     """Move dead letters back: same id, first time and headers, a new delivery count.
 
-    Those with these sequences that are still there, and that nobody holds. It bypasses
-    deduplication, and each has the whole retention of its queue before it again. It is written
-    down, as more of `batch` if one is given, so that `undo` can take it back.
+    Only those of these sequences that are still there without a lease. It bypasses deduplication,
+    and each has the whole retention of its queue before it again. The journal notes it, as more of
+    `batch` if one is given, so that `undo` can take it back.
     """
     letters = find.free(tx, queue, sequences)
     if not letters:
@@ -88,7 +88,7 @@ def redrive(
     after = [
         Origin(one.message_id, one.sent, hops=one.hops, priority=one.priority) for one in before
     ]
-    # All of them first: what arrives in a full queue may push others out of this one.
+    # All of them first: an arrival in a full queue may push others out of this one.
     move.take_out(tx, queue, messages)
     records = move.place(tx, messages, targets, after)
     journal.note_moves(tx, number, messages, queue.name, records, before)
@@ -110,9 +110,9 @@ def edit(
 ) -> Redrive:
     """Replace the value of a dead letter that has the value `before`; all else stays as it is.
 
-    Written down like a redrive. Raises `Conflict` when it has another value by now or somebody
-    has leased it, `BadInput` when it is no dead letter or too large for its queue, `Damaged` when
-    nobody knows what else of it is as it was.
+    The journal notes it like a redrive. Raises `Conflict` when it has another value by now or is
+    leased, `BadInput` when it is no dead letter or too large for its queue, `Damaged` when other
+    parts of it are damaged.
     """
     message = view.find_message(tx, queue, sequence)
     address = f"{queue.name}@{sequence}"
@@ -124,7 +124,7 @@ def edit(
         )
     if view.state_of(tx, queue, message, False) == "leased":
         raise Conflict(
-            f"{address} is leased by somebody",
+            f"{address} is leased",
             hint=Hint("{} shows by whom", model.looks.ShowLeases()),
         )
     if message.is_damaged:
@@ -166,7 +166,7 @@ def _write_value(tx: Write, message: Stored, value: bytes | None) -> None:
     growth = _growth(message, value)
     log.rows.set_value(tx, message.record, value, fresh, message.slot.partition, growth)
     if message.is_damaged:
-        # Whatever else of it is not as it was stays so.
+        # Any other damage of it stays.
         move.keep_damage(tx, message.record)
 
 
@@ -175,8 +175,8 @@ def _growth(message: Stored, value: bytes | None) -> int:
 
 
 def undoable(tx: Snapshot, batch: int | None) -> tuple[int, list[tuple[int, int]]]:
-    """A redrive or an edit, by default the last, and what of it `undo` may take back: entries of
-    the journal with their bytes. Raises `NotFound` when there is nothing.
+    """Return a redrive or an edit, by default the last, and its undoable part: entries of the
+    journal with their bytes. Raises `NotFound` when there is nothing.
     """
     number = journal.last_batch(tx) if batch is None else batch
     entries = journal.not_undone(tx, number)
@@ -186,7 +186,7 @@ def undoable(tx: Snapshot, batch: int | None) -> tuple[int, list[tuple[int, int]
 
 
 def nothing_left(batch: int) -> Conflict:
-    """Nothing of a redrive could be taken back."""
+    """Return the error when nothing of a redrive could be undone."""
     return Conflict(
         f"nothing of redrive {batch} is left to take back",
         hint="its messages were acknowledged or moved on, or are leased at the moment",
@@ -194,7 +194,7 @@ def nothing_left(batch: int) -> Conflict:
 
 
 def undo(tx: Write, entries: Sequence[int]) -> list[Moved]:
-    """Take back what these entries of the journal did: what is still there and unleased.
+    """Undo these entries of the journal: those whose messages are still there and unleased.
 
     Each message is a dead letter again as it was, with its id, value, reason and history.
     """
@@ -209,7 +209,9 @@ def undo(tx: Write, entries: Sequence[int]) -> list[Moved]:
 
 
 def _in_nobodys_hands(tx: Snapshot, entries: Sequence[Entry]) -> dict[int, tuple[Queue, Stored]]:
-    """What stands where entries left it, by record, and in which queue."""
+    """Return the unleased messages at the places where entries left them, by record, with their
+    queues.
+    """
     lanes: defaultdict[int, list[int]] = defaultdict(list)
     for entry in entries:
         lanes[layout.owner(entry.record)].append(layout.offset(entry.record))
@@ -266,7 +268,7 @@ def _take_back(
 
 
 def became_of(tx: Snapshot, batch: int) -> list[Redriven]:
-    """What became of the messages of a redrive: still there, dead again, or done with."""
+    """Return the fate of the messages of a redrive: still there, dead again, or done."""
     entries = journal.of_batch(tx, batch)
     dead = _dead_again(tx, entries)
     present = {

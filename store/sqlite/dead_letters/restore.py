@@ -1,4 +1,4 @@
-"""Dead letters that were exported come back as they were."""
+"""Exported dead letters restored as they were."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Letter = tuple[Message, Encoded]
 
 
 def missing(tx: Snapshot, queue: Queue, letters: Sequence[Message]) -> list[Letter]:
-    """Dead letters that no queue has, each of them once, with what is to be stored.
+    """Return dead letters that no queue has, each once, in the form to be stored.
 
     Raises `BadRecord` for the first one that can't be stored, `QueueFull` where a queue that
     rejects has no room for all of them.
@@ -33,7 +33,9 @@ def missing(tx: Snapshot, queue: Queue, letters: Sequence[Message]) -> list[Lett
 
 
 def restore(tx: Write, queue: Queue, given: Sequence[Letter]) -> list[Message]:
-    """Store dead letters; those that no queue has got meanwhile. Limits hold as for sends."""
+    """Store dead letters; return those that no queue has got meanwhile. Limits hold as for
+    sends.
+    """
     tx.require_reserve()
     new = _new(tx, given)
     length.check(tx, queue, [content.size for _, content in new])
@@ -86,7 +88,7 @@ def _level(queue: Queue, letter: Message) -> int:
 
 
 def _is_present(tx: Snapshot, id: str) -> bool:
-    """Whether some queue still has the message with that id, which was moved."""
+    """Return whether some queue still has the message with that id, which was moved."""
     return bool(
         tx.value(
             "select exists (select 1 from mq_origins o join mq_records r on r.id = o.record"

@@ -1,4 +1,4 @@
-"""Where a message goes; stores none.
+"""The destinations of a message; stores none.
 
 Writes mq_exchanges (catalog), mq_bindings (bindings) and mq_publications (publications).
 """

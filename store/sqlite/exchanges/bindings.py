@@ -1,4 +1,4 @@
-"""Bindings: to make, undo and list."""
+"""Bindings: make, undo and list."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _IDENTITY = (
 
 
 def from_row(row: Row) -> Binding:
-    """A binding from a row of `COLUMNS`."""
+    """Return a binding from a row of `COLUMNS`."""
     exchange, name, kind, key, arguments, match = row
     destination = f"{EXCHANGE_PREFIX}{name}" if kind == "exchange" else name
     return Binding(exchange, destination, kind, key, json.loads(arguments), match)
@@ -35,7 +35,7 @@ def from_row(row: Row) -> Binding:
 def bind(
     tx: Write, exchange: str, destination: str, key: str, headers: Headers | None, match: str
 ) -> bool:
-    """Make a binding; False when it was there already. Raises `NotFound` for either end."""
+    """Make a binding; return False if it existed already. Raises `NotFound` for either end."""
     columns = _columns(tx, exchange, destination, key, headers, match)
     return bool(
         tx.execute(
@@ -65,7 +65,7 @@ def label(
     tx: Write, exchange: str, destination: str, key: str, headers: Headers | None, match: str,
     label: str,
 ) -> None:  # fmt: skip
-    """Note which topology owns a binding, which is named by its arguments."""
+    """Note the topology that owns a binding, which is named by its arguments."""
     columns = _columns(tx, exchange, destination, key, headers, match)
     tx.execute(f"update mq_bindings set label = :label{_IDENTITY}", {**columns, "label": label})
 
@@ -73,7 +73,9 @@ def label(
 def every(
     tx: Snapshot, exchange: str | None = None, destination: str | None = None
 ) -> list[Binding]:
-    """The bindings, by exchange and in the order made, of one exchange or to one destination."""
+    """Return the bindings, by exchange and in the order made, of one exchange or to one
+    destination.
+    """
     if exchange is not None:
         exchanges.catalog.find_id(tx, exchange)
     channel, to_exchange = (None, None) if destination is None else _target(tx, destination)
@@ -102,7 +104,7 @@ def _columns(
 
 
 def _target(tx: Snapshot, destination: str) -> tuple[int | None, int | None]:
-    """The channel or the exchange that a destination stands for; raises `NotFound`."""
+    """Return the channel or the exchange of a destination; raises `NotFound`."""
     if not isinstance(destination, str):
         raise BadInput(f"a destination is text, not {type(destination).__name__}")
     if destination.startswith(EXCHANGE_PREFIX):

@@ -1,4 +1,4 @@
-"""Exchanges as things: to create, find, change and delete."""
+"""Exchanges as things: create, find, change and delete."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def create(tx: Write, name: str, type: str, alternate: str | None) -> Exchange:
 
 
 def find_id(tx: Snapshot, name: str) -> int:
-    """What an exchange is called in other tables; raises `NotFound`. Counts no bindings."""
+    """Return an exchange's id; raises `NotFound`. Counts no bindings."""
     id: int | None = tx.value("select id from mq_exchanges where name = :name", {"name": name})
     if id is None:
         raise tx.missing(name, "exchange")
@@ -43,7 +43,7 @@ def find_id(tx: Snapshot, name: str) -> int:
 
 
 def find(tx: Snapshot, name: str) -> Exchange:
-    """The exchange of that name; raises `NotFound`."""
+    """Return the exchange of that name; raises `NotFound`."""
     find_id(tx, name)
     found = find_or_none(tx, name)
     assert found is not None
@@ -51,13 +51,13 @@ def find(tx: Snapshot, name: str) -> Exchange:
 
 
 def find_or_none(tx: Snapshot, name: str) -> Exchange | None:
-    """The exchange of that name, if there is one."""
+    """Return the exchange of that name, if there is one."""
     row = tx.row(f"{_COLUMNS} where name = :name", {"name": name})
     return None if row is None else _from_row(row)
 
 
 def uncounted(tx: Snapshot, name: str) -> Exchange | None:
-    """The exchange of that name, if there is one; its bindings, which may be many, say 0."""
+    """Return the exchange of that name, if there is one; the number of its bindings reads 0."""
     row = tx.row(
         "select name, type, alternate, created from mq_exchanges where name = :name", {"name": name}
     )
@@ -65,7 +65,7 @@ def uncounted(tx: Snapshot, name: str) -> Exchange | None:
 
 
 def every(tx: Snapshot) -> list[Exchange]:
-    """All exchanges, by name."""
+    """Return all exchanges, by name."""
     return [_from_row(row) for row in tx.rows(f"{_COLUMNS} order by name")]
 
 
@@ -85,16 +85,16 @@ def alter(tx: Write, name: str, alternate: str | None) -> Exchange:
 
 
 def label(tx: Write, name: str, label: str) -> None:
-    """Note which topology owns an exchange."""
+    """Note the topology that owns an exchange."""
     tx.execute(
         "update mq_exchanges set label = :label where name = :name", {"label": label, "name": name}
     )
 
 
 def delete(tx: Write, name: str, *, if_unused: bool = False) -> Exchange:
-    """Delete an exchange and every binding from and to it; the exchange as it was.
+    """Delete an exchange and every binding from and to it; return the exchange as it was.
 
-    Raises `Conflict` while it is an alternate or where a queue or share sends its dead letters, and
+    Raises `Conflict` while it is an alternate or a queue or share sends its dead letters to it, and
     with `if_unused` while bindings lead out of it.
     """
     exchange = find(tx, name)

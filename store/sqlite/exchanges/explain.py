@@ -1,4 +1,4 @@
-"""Why a binding did not match, in words."""
+"""The reasons why a binding did not match, in words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Headers = Mapping[str, HeaderValue]
 def unmatched(
     tx: Snapshot, start: str, steps: Sequence[Binding], key: str, headers: Headers
 ) -> list[Unmatched]:
-    """The bindings of the exchanges on a message's way that it does not take."""
+    """Return the bindings of the exchanges on a message's way that it does not take."""
     passed = dict.fromkeys([start, *(step.name for step in steps if step.kind == "exchange")])
     found = []
     for name in passed:
@@ -34,7 +34,7 @@ def _is_step(binding: Binding, step: Binding) -> bool:
 
 
 def why_not(binding: Binding, type: ExchangeType, key: str, headers: Headers) -> str:
-    """Why a message with this key and these headers does not take a binding."""
+    """Return why a message with this key and these headers does not take a binding."""
     if type == "headers":
         return _why_not_headers(binding, headers)
     if type == "topic":
@@ -43,7 +43,7 @@ def why_not(binding: Binding, type: ExchangeType, key: str, headers: Headers) ->
 
 
 def why_not_pattern(pattern: str, key: str) -> str:
-    """Why a routing key does not match a topic pattern."""
+    """Return why a routing key does not match a topic pattern."""
     wanted, words = split_words(pattern), split_words(key)
     if "#" not in wanted:
         return _first_difference(wanted, words) or _other_length(len(wanted), words)

@@ -1,7 +1,7 @@
 """Loads that named producers publish through an exchange, counted so that they can go on.
 
-What counts is the input, whatever the bindings made of it: a message that led nowhere was
-published, and is not published again when there is a binding for it.
+The input counts, independent of the bindings: a message without a destination was published, and is
+not published again when there is a binding for it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from store.sqlite.log import producers
 
 
 def published(tx: Snapshot, producer: str, exchange: str) -> int:
-    """How many messages of its input the producer has published through the exchange."""
+    """Return how many messages of its input the producer has published through the exchange."""
     count: int | None = tx.value(
         "select l.published from mq_producers p join mq_publications l on l.producer = p.id"
         " join mq_exchanges e on e.id = l.exchange where p.name = :producer and e.name = :exchange",
@@ -21,7 +21,7 @@ def published(tx: Snapshot, producer: str, exchange: str) -> int:
 
 
 def advance(tx: Write, producer: str, epoch: int, exchange: str, published: int) -> None:
-    """Note that so many messages of the input are published by now.
+    """Note that this many messages of the input are published by now.
 
     Raises `Fenced` when a newer incarnation of the producer exists.
     """

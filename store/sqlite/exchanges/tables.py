@@ -1,4 +1,4 @@
-"""What exchanges need to route, read from the store once and kept until it changes."""
+"""The routing data of exchanges, read from the store once and kept until it changes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _Matcher = Callable[[Snapshot, str, Headers], Sequence[Binding]]
 
 
 class Tables:
-    """The exchanges of a store as of one generation of settings, each read when it is first used.
+    """The exchanges of a store as of one generation of settings, each read at its first use.
 
-    Where a routing key leads is remembered, unless it depends on headers. A key that equals a
-    binding key is looked up in the store; what has wildcards is kept in a trie.
+    The destinations of a routing key are remembered, unless they depend on headers. A key that
+    equals a binding key is looked up in the store; patterns are kept in a trie.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Tables:
     def destinations(
         self, tx: Snapshot, exchange: str, key: str, headers: Headers
     ) -> Sequence[Binding]:
-        """A binding to each queue and topic that a message reaches; raises `NotFound`."""
+        """Return a binding to each queue and topic that a message reaches; raises `NotFound`."""
         found = self._ends.get((exchange, key))
         if found is None:
             steps = self.steps(tx, exchange, key, headers)
@@ -45,7 +45,7 @@ class Tables:
         return found
 
     def steps(self, tx: Snapshot, exchange: str, key: str, headers: Headers) -> list[Binding]:
-        """Every step that a message takes from an exchange; raises `NotFound`."""
+        """Return every step that a message takes from an exchange; raises `NotFound`."""
         self._find(tx, exchange)
 
         def matching(name: str) -> Sequence[Binding]:
@@ -93,7 +93,7 @@ def _equal(tx: Snapshot, exchange: int, key: str) -> list[Binding]:
 def _topic(tx: Snapshot, name: str) -> _Matcher:
     exchange = exchanges.catalog.find_id(tx, name)
     trie: PatternTrie[int] = PatternTrie()
-    # Only what an index holds is read here: a binding is read once it has matched.
+    # Only the index is read here: a binding is read once it has matched.
     patterns = tx.rows(
         "select key, id from mq_bindings where exchange = :exchange"
         " and (instr(key, '*') or instr(key, '#'))",
@@ -161,5 +161,7 @@ def _remember(
 
 @remembered
 def current(tx: Snapshot) -> Tables:
-    """The tables as of this transaction, shared by all of one open store while nothing changes."""
+    """Return the tables as of this transaction, shared by all of one open store while nothing
+    changes.
+    """
     return Tables()

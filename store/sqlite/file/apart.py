@@ -1,8 +1,8 @@
-"""A private copy of a store's file, for those that read long in it.
+"""A private copy of a store's file, for long readers.
 
-Who reads in a store keeps its log from being emptied, and has to be quick: the log grows by all
-that is written meanwhile. To copy the file takes a tenth of the time in which all of it is looked
-at. Another process does that, so that it is not stopped together with the one that wants it.
+A reader of a store keeps its log from being emptied, and has to be quick: the log grows with all
+writes meanwhile. Copying the file takes a tenth of the time of reading all of it. Another process
+does that, so that it is not stopped together with the one that wants it.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# What is smaller is read sooner than copied, in bytes.
+# Smaller files are read sooner than copied, in bytes.
 _SMALL = 4 << 20
-# So much must stay free on the disk.
+# Bytes that must stay free on the disk.
 _ROOM_LEFT = 256 << 20
 _COPY = re.compile(r"\.[0-9a-f]{8}\.copy(-wal|-shm|-journal)?")
 
 
 @contextmanager
 def copied(path: Path) -> Iterator[Path]:
-    """A file with what is in the store now: a copy that goes with the block, or the store's own.
+    """Yield a file with the present contents of the store: a temporary copy, or the store's own.
 
-    Its own where that is small, where no process has it open, and where there is no room for more.
+    Its own if that is small, if no process has it open, or if there is no room for a copy.
     """
     _remove_dead_copies(path)
     size = _size(path) + _size(path.with_name(f"{path.name}-wal"))
@@ -66,7 +66,7 @@ def _is_copied(path: Path, copy: Path) -> bool:
 
 def _locked(copy: Path) -> int:
     descriptor = os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    # So long as this is held the copy is in use, and once its process has died it is not.
+    # While this is held the copy is in use, and once its process has died it is not.
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     return descriptor
 

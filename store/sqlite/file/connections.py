@@ -1,4 +1,4 @@
-"""SQLite connections as a store opens them, and SQLite's errors in our own words."""
+"""SQLite connections as a store opens them, and SQLite's errors as ours."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from store.sqlite.file.lockfile import WriteLock, pause
 LARGEST_VALUE = 64 << 20
 _LENGTH_LIMIT = LARGEST_VALUE + (1 << 20)
 _FOREIGN_READER_WAIT_MS = 500
-# So long a close waits for what another thread is doing, in seconds.
+# Seconds for which a close waits for a call of another thread.
 _CLOSING_WAIT = 5.0
-# So long the last one out waits for another process that is closing too, in seconds.
+# Seconds for which the last process waits for another one that is closing too.
 _LAST_OUT_WAIT = 0.1
 # A Python callback now and then lets Ctrl-C end a long statement.
 _OPCODES_BETWEEN_CALLBACKS = 200_000
 
 
 class ThreadConnections:
-    """What one thread has open: a read-only connection, and a writing one with its lock.
+    """The connections of one thread: a read-only one, and a writing one with its lock.
 
-    `calls` counts those under way: until they have ended nobody closes what they use.
+    `calls` counts calls under way: their connections stay open until they end.
     """
 
     __slots__ = ("calls", "lock", "reader", "thread", "writer")
@@ -41,7 +41,7 @@ class ThreadConnections:
         self.lock: WriteLock | None = None
 
     def is_idle(self) -> bool:
-        """Whether no call uses them, after waiting a while for one that does."""
+        """Return whether no call uses them, after a short wait for one that does."""
         deadline = monotonic() + _CLOSING_WAIT
         while self.calls and self.thread.is_alive():
             if monotonic() >= deadline:
@@ -69,13 +69,13 @@ class ThreadConnections:
 
 
 class PerThread(threading.local):
-    """What the thread that asks has open."""
+    """The connections of the calling thread."""
 
     connections: ThreadConnections | None = None
 
 
 class Threads:
-    """What all threads of a process have open of one store."""
+    """The connections of all threads of a process to one store."""
 
     def __init__(self) -> None:
         self._local = PerThread()
@@ -84,13 +84,13 @@ class Threads:
 
     @property
     def current(self) -> ThreadConnections | None:
-        """What this thread has open, if it ever had."""
+        """The connections of this thread, or `None`."""
         return self._local.connections
 
     def add_current(self) -> tuple[ThreadConnections, list[ThreadConnections]]:
-        """Begin to note what this thread opens; with it what ended threads left, to be closed.
+        """Register connections for this thread; return those of ended threads, to be closed.
 
-        Else a program that starts a thread per call would run out of descriptors.
+        Otherwise a program that starts a thread per call would run out of descriptors.
         """
         mine = self._local.connections = ThreadConnections()
         with self._opening:
@@ -100,7 +100,7 @@ class Threads:
         return mine, ended
 
     def take_all(self) -> list[ThreadConnections]:
-        """All that is open, to close it; the threads begin anew."""
+        """Return all connections, to close them; the threads begin anew."""
         with self._opening:
             opened, self._opened = self._opened, []
             self._local = PerThread()
@@ -108,16 +108,16 @@ class Threads:
 
 
 def close_all(opened: Iterable[ThreadConnections]) -> None:
-    """Close what threads have open that begin no more calls, and leave the log where it is.
+    """Close the connections of threads that begin no more calls, and leave the log where it is.
 
-    Where a call goes on and on its connections are left to it.
+    A call that goes on keeps its connections.
     """
     _close_apart([each for each in opened if each.is_idle()])
 
 
 def _close_apart(idle: Sequence[ThreadConnections]) -> None:
-    # The close of a writing connection is never the last one of the file then: it would move the
-    # log into the file without the lock, and remove whatever log has that name by now.
+    # The close of a writing connection is then never the last one of the file: it would move the
+    # log into the file without the lock, and remove any log that has that name by now.
     for each in idle:
         each.close_writer()
     for each in idle:
@@ -125,10 +125,10 @@ def _close_apart(idle: Sequence[ThreadConnections]) -> None:
 
 
 def close_store(opened: Sequence[ThreadConnections], own: files.OpenFiles) -> None:
-    """Close what threads have open; the last of all processes leaves the file whole and alone.
+    """Close the connections of threads; the last process to close leaves the file whole and alone.
 
-    Where the log can't be moved into the file, because a call goes on, the lock is taken, the
-    folder read-only or the disk full, a later close does it.
+    If the log can't be moved into the file, because a call goes on, the lock is taken, the folder
+    read-only or the disk full, a later close does it.
     """
     idle = [each for each in opened if each.is_idle()]
     lock = _lock_for_closing(own) if idle and len(idle) == len(opened) else None
@@ -137,8 +137,8 @@ def close_store(opened: Sequence[ThreadConnections], own: files.OpenFiles) -> No
         return
     try:
         if not lock.try_acquire():
-            # A holder in a transaction closes later than this. One that is closing may have left
-            # the file to this one, and then nobody comes after.
+            # A holder in a transaction closes later than this. A closing one may have left the file
+            # to this one, and then no other process comes after.
             is_closing = lock.state() == lockfile.CLOSING
             _close_apart(idle)
             if not is_closing:
@@ -191,7 +191,7 @@ def _last_connection(
     try:
         # Without the settings of a writer: some have SQLite read the whole schema first.
         last = last or _connect(own.path, "rw")
-        # A connection that has read nothing knows nothing of the log, and leaves it.
+        # A connection that has read nothing does not know of the log, and leaves it.
         last.execute("pragma checkpoint_fullfsync = on")
         last.execute("pragma schema_version").fetchone()
     except sqlite3.Error:
@@ -206,7 +206,7 @@ def save_log(writer: sqlite3.Connection) -> None:
 
 
 def begin(connection: sqlite3.Connection, deadline: float, timeout: float) -> None:
-    """Begin a write transaction while the lock is held; `Busy` at the deadline."""
+    """Begin a write transaction while the lock is held; raises `Busy` at the deadline."""
     # Only a foreign writer, such as the sqlite3 program, can still be in the way here.
     while True:
         try:
@@ -224,10 +224,10 @@ def begin(connection: sqlite3.Connection, deadline: float, timeout: float) -> No
 
 
 def open_reader(path: Path, timeout: float) -> sqlite3.Connection:
-    """A read-only connection that has the file and its log open.
+    """Return a read-only connection that has the file and its log open.
 
-    It waits up to `timeout` seconds for a process that closes the store as the last one: that has
-    the file for itself until the log is in it.
+    It waits up to `timeout` seconds for a process that closes the store as the last one: that
+    process has the file for itself until the log is in it.
     """
     reader = _open(path, "ro", [f"busy_timeout = {_FOREIGN_READER_WAIT_MS}"])
     deadline = monotonic() + timeout
@@ -246,7 +246,7 @@ def open_reader(path: Path, timeout: float) -> sqlite3.Connection:
 
 
 def open_alone(path: Path) -> sqlite3.Connection:
-    """A connection to the file of a closed store, or to one whose log is not wanted.
+    """Return a connection to the file of a closed store, or to a file without its log.
 
     Its close drops all locks that this process has on the file.
     """
@@ -254,7 +254,9 @@ def open_alone(path: Path) -> sqlite3.Connection:
 
 
 def open_writer(path: Path, durability: str, limits: Iterable[str]) -> sqlite3.Connection:
-    """A writing connection; SQLite keeps `synchronous` and the limits, pragmas, per connection."""
+    """Return a writing connection; SQLite keeps `synchronous` and the limits, pragmas, per
+    connection.
+    """
     pragmas = [
         "busy_timeout = 0",
         f"synchronous = {durability}",
@@ -305,7 +307,7 @@ def _keep_going() -> int:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn an error of SQLite, of the machine, or of damaged values into one of our own."""
+    """Translate an error of SQLite, of the machine, or of damaged values into one of ours."""
     try:
         yield
     except Exception as error:
@@ -316,9 +318,9 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def translate(error: BaseException, path: Path) -> BaseException:
-    """The error of ours that says what one of SQLite or the machine means; any other as it is.
+    """Return our error for one of SQLite or the machine; any other as it is.
 
-    One that comes from damage in the file is `Damaged`, whatever it is.
+    An error that comes from damage in the file becomes `Damaged`.
     """
     if isinstance(error, MqError) or not isinstance(error, Exception):
         return error
@@ -332,27 +334,29 @@ def translate(error: BaseException, path: Path) -> BaseException:
 
 
 def roll_back(connection: sqlite3.Connection) -> bool:
-    """Undo a transaction, whether or not that fails: an error before it is the one to be told."""
+    """Undo a transaction, even if that fails: an error before it must be reported."""
     with suppress(sqlite3.Error):
         connection.execute("rollback")
     return not connection.in_transaction
 
 
-# With these SQLite has undone the transaction, or left it open, before any of it counts.
+# After these SQLite has undone the transaction, or left it open, before any of it counts.
 _NOT_STORED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CONSTRAINT}
 
 
 def is_undone(error: BaseException) -> bool:
-    """Whether nothing is stored when COMMIT failed with this.
+    """Return whether nothing is stored when COMMIT failed with this.
 
-    A write that fails comes before the commit record is whole in the log; an fsync, and what is
-    noted in shared memory, come after it.
+    A failed write comes before the commit record is whole in the log; an fsync, and notes in shared
+    memory, come after it.
     """
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF in _NOT_STORED or code == sqlite3.SQLITE_IOERR_WRITE
 
 
 def name_of(error: BaseException) -> str:
-    """What an error says, and SQLite's name for it: that of an I/O error tells what was tried."""
+    """Return the text of an error, and SQLite's name for it: that of an I/O error tells which call
+    failed.
+    """
     name: str = getattr(error, "sqlite_errorname", type(error).__name__)
     return f"{error} ({name})" if str(error) else name

@@ -15,22 +15,22 @@ _PIECE = 8 << 20
 
 
 def copy_store(store: str, copy: str) -> None:
-    """Write the file and its log, as a reader sees them, into a file that is there; raises."""
-    # Closed with the process alone: to close it drops the locks by which the log is kept.
+    """Write the file and its log, as a reader sees them, into an existing file; raises."""
+    # Closed only with the process: closing it drops the locks by which the log is kept.
     source = os.open(store, os.O_RDONLY)
     uri = f"file:{quote(os.fsencode(store))}?mode=ro"
     reader = sqlite3.connect(uri, uri=True, isolation_level=None)
     reader.execute("begin")
     reader.execute("select count(*) from sqlite_schema").fetchone()
     _copy(source, os.open(copy, os.O_WRONLY))
-    # All that may have come into the file meanwhile stands in the log too, as long as it is kept.
+    # All later changes of the file are in the log too, as long as it is kept.
     log = os.open(f"{store}-wal", os.O_RDONLY)
     _copy(log, os.open(f"{copy}-wal", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     reader.close()
 
 
 def take_in_log(copy: str) -> None:
-    """Bring the log of a copy into its file, and leave that alone."""
+    """Move the log of a copy into its file, and leave that alone."""
     # Not one that was removed meanwhile.
     uri = f"file:{quote(os.fsencode(copy))}?mode=rw"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None)

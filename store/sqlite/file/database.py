@@ -60,22 +60,22 @@ class Database:
         self.clock = clock
         self.timeout = timeout
         self._pid = os.getpid()
-        # Before anything of the file: that may be ahead of it, and must not be behind.
+        # Before any look at the file: that may be ahead of it, and must not be behind.
         mark = lockfile.read_mark(path)
         if mark is not None and mark.state == REPLACING:
             sqlite.file.drafts.settle(path, timeout)
             mark = None
         self.files = files.OpenFiles(path)
         self._threads = connections.Threads()
-        # The reading of the boot clock that is known to stand in the file beside its store time.
+        # The boot clock's reading that stands in the file beside its store time.
         self.carried = -CARRIED_EVERY
         self._unusable = ""
         self._is_open = False
-        # Whether confirmed commits are gone and the file does not say so yet.
+        # Whether confirmed commits are missing and the file does not say so yet.
         self.has_unnoted_loss = False
-        # Whether the log beside the file may be that of another one.
+        # Whether the log beside the file may belong to another one.
         self.has_doubtful_log = False
-        # So many bytes the log has only while readers keep it from beginning anew.
+        # A longer log, in bytes, is kept by readers from beginning anew.
         self.long_log = 0
         self._memory = Memory(0)
         self._checked_generation = 0
@@ -96,21 +96,21 @@ class Database:
         with translated(self.path):
             settings = files.read_settings(self.read_only(), row)
             self.durability, self.uuid, self.copy, number, lost = settings
-        # Whether there is something to tell whoever opens the store.
+        # Whether there is a warning for the process that opens the store.
         self.has_news = lost > 0
         if mark is not None and not mark.agrees(number, self.files.version()):
             sqlite.file.losses.examine(self, mark)
             self.has_news = self.has_news or self.has_unnoted_loss or self.has_doubtful_log
 
     def _begin_boot(self) -> None:
-        # Now, so that what waits gets on though nothing is asked of the store for a while. What
-        # is damaged tells it to whoever needs it.
+        # Now, so that waiting messages move on though no call comes for a while. Damage is reported
+        # by the call that needs the row.
         with suppress(MqError), self.read() as tx:
             store_time(tx)
 
     @contextmanager
     def read(self) -> Iterator[Snapshot]:
-        """One read transaction on this thread's read-only connection."""
+        """Open a read transaction on this thread's read-only connection."""
         self.refuse_inside_transaction()
         with self.this_thread():
             connection = self.read_only()
@@ -126,11 +126,13 @@ class Database:
     def write(
         self, timeout: float | None = None, until: Callable[[], bool] | None = None
     ) -> WriteBlock:
-        """A `with` block for one write transaction; `Busy` after `timeout` seconds or `until()`."""
+        """Return a `with` block for one write transaction; raises `Busy` after `timeout` seconds or
+        `until()`.
+        """
         return WriteBlock(self, self.timeout if timeout is None else timeout, until)
 
     def read_only(self) -> sqlite3.Connection:
-        """This thread's read-only connection."""
+        """Return this thread's read-only connection."""
         self.refuse_unusable()
         mine = self.this_thread()
         if mine.reader is None:
@@ -151,7 +153,7 @@ class Database:
                     raise
 
     def writer(self) -> tuple[sqlite3.Connection, WriteLock]:
-        """This thread's writing connection and its lock, not yet taken."""
+        """Return this thread's writing connection and its lock, not yet taken."""
         self.refuse_unusable()
         mine = self.this_thread()
         if mine.writer is None or mine.lock is None:
@@ -165,19 +167,21 @@ class Database:
         return mine.writer, mine.lock
 
     def limits(self) -> list[str]:
-        """The pragmas that keep the file and its log within their sizes, and some room free."""
+        """Return the pragmas that keep the file and its log within their sizes, and some room
+        free.
+        """
         most = self._setting("max_bytes")
         pages = [] if most is None else [most // files.PAGE_SIZE - files.RESERVED_PAGES]
         log = files.log_length(self.path)
-        # What is longer is cut when the log begins anew, so that its size tells its length.
+        # A longer log is cut when it begins anew, so that its size is its length.
         self.long_log = 2 * log * files.PAGE_SIZE
         limits = [f"wal_autocheckpoint = {log}", f"journal_size_limit = {self.long_log}"]
         return [*limits, *(f"max_page_count = {count}" for count in pages)]
 
     def with_reserve(self, call: Callable[[], T]) -> T:
-        """What a call of one transaction returns, which frees room or settles something.
+        """Return the result of a call of one transaction that frees room or settles messages.
 
-        While the disk is full it gets room from the reserve, and is made again.
+        While the disk is full it gets room from the reserve, and is repeated.
         """
         while True:
             try:
@@ -187,9 +191,9 @@ class Database:
                     raise
 
     def have_room(self) -> None:
-        """Get room from the reserve beforehand, for what can't be made again.
+        """Get room from the reserve beforehand, for a call that can't be repeated.
 
-        What stores anything new is refused in it all the same.
+        New messages are refused in it all the same.
         """
         if not files.has_room(self.path):
             sqlite.file.reserve.give(self)
@@ -216,7 +220,7 @@ class Database:
                 lock.release()
 
     def look_at_log(self, tx: Write) -> None:
-        """Have the log begin anew where readers have let it grow long, while the lock is held."""
+        """Restart the log if readers have let it grow long, while the lock is held."""
         size = self.files.log_size()
         if size > self.long_log or tx.lock.has_long_log:
             sqlite.file.long_log.shorten(tx, size)
@@ -233,21 +237,21 @@ class Database:
             raise files.was_replaced(name)
 
     def changed(self) -> int:
-        """A number that is another one after any commit by others; raises `StoreUnusable`."""
+        """Return a number that differs after any commit by others; raises `StoreUnusable`."""
         with self.this_thread(), translated(self.path):
             connection = self.read_only()
             self.check_same_file()
             return int(connection.execute("pragma data_version").fetchone()[0])
 
     def memory(self, generation: int) -> Memory:
-        """What is remembered of the settings of a committed generation."""
+        """Return the remembered settings of a committed generation."""
         memory = self._memory
         if memory.generation != generation:
             memory = self._memory = Memory(generation)
         return memory
 
     def memory_for_writing(self, connection: sqlite3.Connection) -> Memory:
-        """What is remembered at the beginning of a write transaction.
+        """Return the remembered settings at the beginning of a write transaction.
 
         Raises `NewerStore` when a newer program has upgraded the store, which changes settings.
         """
@@ -259,9 +263,9 @@ class Database:
         return self.memory(generation)
 
     def close(self) -> None:
-        """Close what every thread has open, once it is not in a call; no call works after it.
+        """Close every thread's connections, once it is not in a call; no call works after it.
 
-        The last of all processes to close the store leaves its file whole, with no log beside it.
+        The last process to close the store leaves its file whole, with no log beside it.
         """
         if not self.is_inherited:
             self.refuse_inside_transaction()
@@ -279,11 +283,11 @@ class Database:
             self.close()
 
     def give_up(self, why: str) -> None:
-        """Refuse every further call: what the connections show can't be trusted any more."""
+        """Refuse every further call: the state of the connections can't be trusted any more."""
         self._unusable = why
 
     def this_thread(self) -> ThreadConnections:
-        """What this thread has open; while it is entered nobody closes it."""
+        """Yield the connections of this thread, which stay open meanwhile."""
         mine = self._threads.current
         if mine is None:
             self.refuse_unusable()
@@ -297,7 +301,7 @@ class Database:
 
     @property
     def is_inherited(self) -> bool:
-        """Whether this is a child of fork: what its parent has open is not for it to touch."""
+        """Whether this is a child of fork, which must not touch its parent's connections."""
         return os.getpid() != self._pid
 
     def refuse_after_fork(self) -> None:

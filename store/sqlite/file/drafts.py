@@ -1,8 +1,8 @@
 """A file gets a store's name whole: it is written under another one, and renamed.
 
 The lock of the name is held from the first byte to the last, so a draft that is found under the
-lock is that of a dead process. What lies beside the name, a log and its index, belongs to the file
-that had it before: SQLite would take it for the new one's, so it goes.
+lock belongs to a dead process. A log and an index beside the name belong to the former file: SQLite
+would take them for the new one's, so they go.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from store.sqlite.file.lockfile import REPLACING, Mark, WriteLock, lock_path
 
 _DRAFT = re.compile(r"\.[0-9a-f]{8}\.new")
 _BESIDE_A_DRAFT = ("", "-journal", "-lock", *SIDE_FILES)
-# What SQLite or mq would take for a file beside a store.
+# Names that SQLite or mq would take for a file beside a store.
 _TAKEN = ("-journal", "-lock", *SIDE_FILES)
 
 
@@ -44,11 +44,10 @@ def check_name(path: Path) -> None:
 def new_file(
     path: Path, timeout: float, *, over: bool = False, keeps_lock: bool = True
 ) -> Iterator[Path]:
-    """An empty draft of mode 0600, which gets the name when the block ends.
+    """Yield an empty draft of mode 0600, which gets the name when the block ends.
 
-    Raises `Exists` when a file has the name, unless it is to go `over` that; then processes that
-    have it open are told so by their next call. `keeps_lock` leaves the lock file for those who use
-    the store.
+    Raises `Exists` when a file has the name, unless it is to go `over` that; then the next call of
+    processes that have it open fails. `keeps_lock` leaves the lock file for the users of the store.
     """
     check_name(path)
     lock = WriteLock(path)
@@ -71,8 +70,8 @@ def new_file(
 
 def _put_in_place(draft: Path, path: Path, lock: WriteLock) -> None:
     if path.exists():
-        # Until the new file is there the log is the old one's, from then on it is nobody's: which
-        # of the two is so is known even to one who comes after a crash.
+        # Until the new file is there the log belongs to the old one, from then on to none: even a
+        # process after a crash knows which of the two holds.
         lock.note_replacing(_inode(draft), _number(draft) or 0)
         _sync(lock_path(path))
     else:
@@ -87,13 +86,13 @@ def _put_in_place(draft: Path, path: Path, lock: WriteLock) -> None:
 
 
 def finish_replacing(path: Path, mark: Mark | None) -> None:
-    """Finish, while the lock is held, what a process that was killed in the middle began."""
+    """Finish, while the lock is held, the replacement that a killed process began."""
     if mark is not None and mark.state == REPLACING and _is_the_new_one(path, mark):
         _remove_sides(path)
 
 
 def settle(path: Path, timeout: float) -> None:
-    """Finish what a process began that puts another file under a name, or wait until it has."""
+    """Finish a replacement under a name that a process began, or wait until it has."""
     lock = WriteLock(path)
     try:
         lock.acquire(timeout)
@@ -106,7 +105,7 @@ def settle(path: Path, timeout: float) -> None:
 
 
 def _forget(path: Path, lock: WriteLock) -> None:
-    # On the disk too: after a power cut that word would cost the new file its own log.
+    # On the disk too: after a power cut that note would cost the new file its own log.
     lock.forget()
     _sync(lock_path(path))
 
@@ -161,7 +160,7 @@ def _draft(path: Path) -> Iterator[Path]:
             with suppress(OSError):
                 draft.with_name(draft.name + suffix).unlink()
         if not path.exists():
-            # Nobody waits for the lock of a store that there is not.
+            # No process waits for the lock of a missing store.
             lock_path(path).unlink(missing_ok=True)
         raise
 
@@ -169,9 +168,9 @@ def _draft(path: Path) -> Iterator[Path]:
 def write_copy(
     connection: sqlite3.Connection, draft: Path, progress: Progress | None = None
 ) -> None:
-    """Write a compact copy of a store, of whatever schema, into an empty draft.
+    """Write a compact copy of a store, of any schema, into an empty draft.
 
-    `progress` is called with how many of how many bytes are written.
+    `progress` is called with the bytes written and the total.
     """
     size = _copied_size(connection) if progress else 0
 
@@ -189,7 +188,7 @@ def write_copy(
 
 @contextmanager
 def watched(connection: sqlite3.Connection, look: Callable[[], None]) -> Iterator[None]:
-    """Call this again and again while long statements of the connection run."""
+    """Call a function again and again while long statements of the connection run."""
     connection.set_progress_handler(look, 5_000)
     try:
         yield
@@ -211,7 +210,7 @@ def _copied_size(connection: sqlite3.Connection) -> int:
 
 @contextmanager
 def opened(draft: Path) -> Iterator[sqlite3.Connection]:
-    """A plain connection to a draft."""
+    """Open a plain connection to a draft."""
     connection = sqlite3.connect(uri(draft, "rw"), uri=True, isolation_level=None)
     try:
         yield connection
@@ -220,7 +219,7 @@ def opened(draft: Path) -> Iterator[sqlite3.Connection]:
 
 
 def number_copy(copy: sqlite3.Connection) -> None:
-    """Tell a copy from every other one: what a lock file says of one is not about another."""
+    """Tell a copy from every other one: a lock file of one says nothing about another."""
     columns = {column[1] for column in copy.execute("pragma table_info(mq_store)")}
     if "copy" in columns:
         number = int.from_bytes(os.urandom(8), "big") >> 1

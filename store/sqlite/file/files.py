@@ -1,4 +1,4 @@
-"""The store as a file: where it may lie, how it comes to be, and whether it is still the same."""
+"""The store as a file: its place, its creation, and its identity."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from store.sqlite.file.lockfile import Version
 APPLICATION_ID = 0x6D717364  # "mqsd"
 SCHEMA_VERSION = 3
 PAGE_SIZE = 4096
-# Room on the disk that is kept for calls that make room: about what the log holds before it is
-# moved into the file, so that it still can be. Of a small file system it is an eighth.
+# Room on the disk for calls that free room: about the length of the log before it is moved into the
+# file, so that it still can be. On a small file system it is an eighth.
 MOST_RESERVE = 4 << 20
 # Others may be filling the disk as well, so a call gets little at a time, in bytes.
 PIECE_OF_RESERVE = 512 << 10
-# Of `max_bytes` so much is kept for the same calls.
+# Bytes of `max_bytes` that are kept for the same calls.
 RESERVED_PAGES = 64
 _LONGEST_LOG = 1000
 SIDE_FILES = ("-wal", "-shm")
-# The coarsest time that a file system keeps of its folders, in nanoseconds.
+# The coarsest resolution of a folder's time, in nanoseconds.
 _TICK = 2_000_000_000
 
 # Names and paths up to so many characters are short enough for every file system.
@@ -53,7 +53,7 @@ _NETWORK_FILE_SYSTEMS = {
 
 
 def resolve(path: str | os.PathLike[str]) -> Path:
-    """The absolute path of a store, symbolic links followed once; raises `BadInput`."""
+    """Return the absolute path of a store, symbolic links followed once; raises `BadInput`."""
     try:
         text = os.fsdecode(path)
     except TypeError:
@@ -65,7 +65,7 @@ def resolve(path: str | os.PathLike[str]) -> Path:
     try:
         resolved = Path(text).expanduser().resolve()
     except RuntimeError as error:
-        # Nobody has the home folder that ~name stands for, or symbolic links lead in a circle.
+        # No user has the home folder of ~name, or symbolic links lead in a circle.
         raise BadInput(f"not a usable path for a store: {text!r}: {error}") from error
     if max(map(len, resolved.parts)) > _CERTAIN_NAME or len(text) > _CERTAIN_PATH:
         _check_length(resolved)
@@ -83,7 +83,7 @@ def _check_length(path: Path) -> None:
 
 
 def identity(path: Path) -> tuple[int, int]:
-    """Device and inode of the store; raises when it is not one regular file."""
+    """Return device and inode of the store; raises when it is not one regular file."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -104,7 +104,7 @@ def identity(path: Path) -> tuple[int, int]:
 
 
 class OpenFiles:
-    """The files of an open store, and whether the same ones still stand under their names.
+    """The files of an open store, and whether they still have their names.
 
     A removal or renaming changes the time of the folder, so while that stays one look is enough.
     """
@@ -126,11 +126,11 @@ class OpenFiles:
             self.add(name)
 
     def add(self, name: str) -> None:
-        """Remember the file that stands under a name now, unless one is remembered."""
+        """Remember the present file of a name, unless one is remembered."""
         self._known.setdefault(name, _identity(name))
 
     def replaced(self) -> str | None:
-        """The name of a file that was removed or replaced, if one was."""
+        """Return the name of a file that was removed or replaced, or `None`."""
         try:
             status = os.stat(self._folder_name)
         except _GONE:
@@ -149,7 +149,7 @@ class OpenFiles:
         return None
 
     def version(self) -> Version:
-        """The inode of the store's file, and when its content and anything of it was changed."""
+        """Return the inode of the store's file, and the times of its last changes."""
         try:
             status = os.stat(self._name)
         except OSError:
@@ -157,26 +157,28 @@ class OpenFiles:
         return status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
     def have_log(self) -> bool:
-        """Whether a log stands beside the file."""
+        """Return whether a log stands beside the file."""
         return _identity(self._sides[0]) is not None
 
     def log_size(self) -> int:
-        """How many bytes the file of the log has."""
+        """Return how many bytes the file of the log has."""
         try:
             return os.stat(self._sides[0]).st_size
         except OSError:
             return 0
 
     def are_closed(self) -> bool:
-        """Whether no process has the store open, nor left a log when it was killed."""
+        """Return whether no process has the store open, and no killed one has left a log."""
         return not self.have_log()
 
     def are_closed_for_good(self) -> bool:
-        """Whether the store is closed, and this process can't even make a log to read it with."""
+        """Return whether the store is closed, and this process can't even make a log to read it
+        with.
+        """
         return not (self.have_log() or os.access(self._folder_name, os.W_OK))
 
     def has_log_of(self, time: int) -> bool:
-        """Whether a log stands beside the file to which nobody has written since then, in ns."""
+        """Return whether a log stands beside the file that was not written since a time, in ns."""
         try:
             log = os.stat(self._sides[0])
         except OSError:
@@ -184,19 +186,19 @@ class OpenFiles:
         return log.st_size > 0 and log.st_mtime_ns <= time
 
     def are_nobody_elses(self) -> bool:
-        """Whether the store is the one that was opened, and its log too or removed."""
+        """Return whether the store is the one that was opened, and its log too or removed."""
         return _identity(self._name) == self._known[self._name] and all(
             _identity(name) in (None, self._known.get(name)) for name in self._sides
         )
 
 
 def reserve_size(path: Path) -> int:
-    """How many bytes of its disk a store keeps in reserve."""
+    """Return how many bytes of its disk a store keeps in reserve."""
     return min(MOST_RESERVE, _bytes_of_disk(path) // 8) // PAGE_SIZE * PAGE_SIZE
 
 
 def has_room(path: Path) -> bool:
-    """Whether a transaction of usual size finds room on the disk."""
+    """Return whether a transaction of usual size finds room on the disk."""
     try:
         disk = os.statvfs(path.parent)
     except OSError:
@@ -205,8 +207,8 @@ def has_room(path: Path) -> bool:
 
 
 def log_length(path: Path) -> int:
-    """How many pages the log may have before it is moved into the file."""
-    # A quarter of the reserve on a small disk, where a log and what it is to become must both fit.
+    """Return how many pages the log may have before it is moved into the file."""
+    # A quarter of the reserve on a small disk, where a log and its result must both fit.
     return max(16, min(_LONGEST_LOG, _bytes_of_disk(path) // 32 // PAGE_SIZE))
 
 
@@ -219,7 +221,7 @@ def _bytes_of_disk(path: Path) -> int:
 
 
 def was_replaced(name: str) -> StoreUnusable:
-    """The error of a store of which a file was removed or replaced while it was open."""
+    """Return the error of a store whose file was removed or replaced while it was open."""
     return StoreUnusable(
         f"{name} was removed or replaced while the store was open",
         hint="open the store again; its files belong together, so move or remove none while any"
@@ -238,7 +240,7 @@ def _identity(name: str) -> tuple[int, int] | None:
 
 
 def uri(path: Path, mode: str) -> str:
-    """The path as an SQLite URI, so that no name is taken for something else.
+    """Return the path as an SQLite URI, so that no name is taken for an option.
 
     The mode `alone` reads the file without its log, without locks, and leaves nothing beside it.
     """
@@ -247,7 +249,7 @@ def uri(path: Path, mode: str) -> str:
 
 
 def check_format(connection: sqlite3.Connection, path: Path) -> int:
-    """The schema of a store; raises when the file is none, or newer than this program."""
+    """Return the schema of a store; raises when the file is none, or newer than this program."""
     application = connection.execute("pragma application_id").fetchone()[0]
     version: int = connection.execute("pragma user_version").fetchone()[0]
     if application != APPLICATION_ID:
@@ -269,7 +271,7 @@ def check_version(path: Path, version: int) -> None:
 
 
 def read_settings(connection: sqlite3.Connection, row: int) -> tuple[str, bytes, int, int, int]:
-    """Durability, uuid and number of this copy, the newest commit in that row, and lost commits.
+    """Return durability, uuid, number of this copy, newest commit in that row, and lost commits.
 
     The row is that of a mark in the lock file.
     """
@@ -315,7 +317,9 @@ def check_durability(durability: str) -> None:
 
 
 def create(path: Path, durability: str, clock: Clock, timeout: float) -> bool:
-    """Create the store whole or not at all; False when somebody else has created it meanwhile."""
+    """Create the store whole or not at all; return False when another process has created it
+    meanwhile.
+    """
     try:
         with sqlite.file.drafts.new_file(path, timeout) as draft:
             _fill(draft, durability, clock)
@@ -355,12 +359,12 @@ def _insert_first_rows(connection: sqlite3.Connection, durability: str, clock: C
 
 
 def schema_statements() -> list[str]:
-    """The statements of schema.sql, in order."""
+    """Return the statements of schema.sql, in order."""
     return split_statements(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
 
 
 def split_statements(text: str) -> list[str]:
-    """The statements of an SQL script, in order."""
+    """Return the statements of an SQL script, in order."""
     statements, current = [], ""
     for line in text.splitlines(keepends=True):
         current += line

@@ -5,8 +5,8 @@ before 3.51.3 a checkpoint that meets a commit can lose it. So every write trans
 checkpoint of mq happens under this flock, on a file of its own: locking the database file itself
 would drop SQLite's locks.
 
-The file also says which commit was confirmed last: so it is seen when a log was lost or damaged.
-And it keeps some room on the disk, for the calls that make room when there is none left.
+The file also names the last confirmed commit, which shows whether a log was lost or damaged. And it
+keeps some room on the disk, for calls that free room when there is none left.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _COMMIT, _CHECK = Struct("<QqQq"), Struct("<I")
 _COMMIT_AT = _STORE.size + _FILE.size
 _MARK_WIDTH = _COMMIT_AT + _COMMIT.size + _CHECK.size
 _MAGIC = b"mqc1"
-# Further on stand times of commits: of the first one in each second, by the second.
+# Further on are times of commits: of the first one in each second, by the second.
 _TIMES_AT, _SECONDS = 512, 512
 _TIME = Struct("<Qq")
-# After them comes nothing that is read: the reserve, which only takes up room on the disk. Letters
-# after the pid say that all of it is there, when readers were waited for, and how often in vain.
+# Nothing behind them is read: the reserve, which only takes up room on the disk. Letters after the
+# pid say that all of it is there, when readers were waited for, and how often in vain.
 RESERVE_AT = 12_288
 HAS_RESERVE_AT, WAITED_AT, IN_VAIN_AT = 12, 13, 14
 HAS_RESERVE = b"+"
@@ -53,9 +53,9 @@ _TICK = 20_000_000
 
 
 class Mark:
-    """What the lock file says of the newest commit: its number, and its wall time in milliseconds.
+    """The lock file's note of the newest commit: its number, and its wall time in milliseconds.
 
-    `row` says in which row of the store its number stands too, and `noted` when this was written,
+    `row` names the row of the store that has the number too, and `noted` is when this was written,
     by the system's clock in nanoseconds. `looked` is when the store's file was last looked at, and
     `file` and `modified` its inode and time then.
     """
@@ -71,21 +71,21 @@ class Mark:
         self.file, self.modified, self.looked = _FILE.unpack_from(mark, _STORE.size)
         commit: tuple[int, ...] = _COMMIT.unpack_from(mark, _COMMIT_AT)
         self.commits, self.at, self.row, self.noted = commit
-        # A copy of the lock file says where the store was, not what lies beside the copy.
+        # A copy of the lock file names the place of the store, not the files beside the copy.
         self.is_original: bool = lock == inode
 
     def is_of(self, uuid: bytes, copy: int) -> bool:
-        """Whether it is about that store, and not about another copy of it."""
+        """Return whether it is about that store, and not about another copy of it."""
         return bool(self.uuid == uuid and self.copy == copy)
 
     def agrees(self, number: int, file: Version) -> bool:
-        """Whether a store has this commit, and nobody touched its file since."""
+        """Return whether a store has this commit, and its file was not touched since."""
         inode, _, touched = file
         is_untouched = inode == self.file and touched <= self.noted
         return self.commits <= number and (self.state != IN_USE or is_untouched)
 
     def explains(self, file: Version) -> bool:
-        """Whether the file has the inode, and a time of change, that mq left it with.
+        """Return whether the file has the inode, and a time of change, that mq left it with.
 
         A commit may be followed by a checkpoint, and the file is not looked at after each.
         """
@@ -94,7 +94,7 @@ class Mark:
         return bool(inode == self.file and (modified == self.modified or is_later))
 
     def is_closed_as(self, file: Version) -> bool:
-        """Whether the store was closed in order, with the file as it is now."""
+        """Return whether the store was closed in order, with the file as it is now."""
         return self.state == CLOSED and (self.file, self.modified) == file[:2]
 
 
@@ -123,7 +123,7 @@ class WriteLock:
         _open_locks.add(self)
 
     def acquire(self, timeout: float, until: Callable[[], bool] | None = None) -> None:
-        """Take the lock within `timeout` seconds, else raise `Busy` naming the holder's pid.
+        """Take the lock within `timeout` seconds, or raise `Busy` naming the holder's pid.
 
         The wait ends early when `until`, which is called often, returns True.
         """
@@ -131,7 +131,7 @@ class WriteLock:
             self._wait(monotonic() + timeout, timeout, until)
 
     def try_acquire(self) -> bool:
-        """Take the lock if it is free; whether it was."""
+        """Take the lock if it is free; return whether it was."""
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -143,11 +143,11 @@ class WriteLock:
         return True
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Give the descriptor back, and with it the lock."""
+        """Close the descriptor, and release the lock with it."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -170,19 +170,21 @@ class WriteLock:
         self._put(letter, place)
 
     def letter(self, place: int) -> bytes:
-        """One of the letters after the pid, as it was when the lock was taken; 0 if never set."""
+        """Return one of the letters after the pid, as it was when the lock was taken; 0 if never
+        set.
+        """
         return self._head[place : place + 1] or b"\0"
 
     def holder(self) -> str:
-        """The pid that took the lock last, as text; empty when none ever did."""
+        """Return the pid that took the lock last, as text; empty if there was none."""
         return _read(self._descriptor, _PID_WIDTH, 0).decode("ascii", "replace").strip()
 
     def state(self) -> bytes:
-        """Whether the store is in use, or whoever took the lock last was closing it."""
+        """Return whether the store is in use, or the last holder of the lock was closing it."""
         return _read(self._descriptor, 1, _STATE_AT)
 
     def begin_closing(self, file: Version) -> None:
-        """Say that the store is being closed, while the lock is held.
+        """Note that the store is being closed, while the lock is held.
 
         A mark of another file that was closed under this name says nothing of this one.
         """
@@ -193,15 +195,17 @@ class WriteLock:
         self.set_state(CLOSING)
 
     def set_state(self, state: bytes) -> None:
-        """Say, while the lock is held, what becomes of the store."""
+        """Note, while the lock is held, the present operation on the store."""
         self._put(state, _STATE_AT)
 
     def mark_of(self, uuid: bytes, copy: int, boot_id: str) -> bytes:
-        """How a mark of that store begins, which this copy of the lock file got in this boot."""
+        """Return the beginning of a mark of that store, which this copy of the lock file got in
+        this boot.
+        """
         return _STORE.pack(_MAGIC, uuid, copy, boot_number(boot_id), self._inode)
 
     def last_commit(self, store: bytes) -> int | None:
-        """The number in a mark that begins so, as it was when the lock was taken."""
+        """Return the number in a mark that begins so, as of when the lock was taken."""
         if self._head[_STATE_AT:] == self._written:
             return self._last
         mark = self._head[_MARK_AT:]
@@ -211,11 +215,11 @@ class WriteLock:
         return number
 
     def mark(self) -> Mark | None:
-        """The whole mark, as it was when the lock was taken."""
+        """Return the whole mark, as of when the lock was taken."""
         return _mark(self._head, self._inode)
 
     def note(self, store: bytes, commits: int, at: int, row: int, look: Look) -> None:
-        """Write down the newest commit; `look` is called about once a second."""
+        """Note the newest commit; `look` is called about once a second."""
         if at // 1000 != self._second:
             self._begin = IN_USE + store + _file(look())
             self._note_time(commits, at)
@@ -229,7 +233,7 @@ class WriteLock:
         self._written, self._last = noted, commits
 
     def note_file(self, state: bytes, file: Version) -> None:
-        """Write down how the file is now, if a commit is noted."""
+        """Note the present state of the file, if a commit is noted."""
         self._put(state, _STATE_AT)
         noted = self.mark()
         if noted is not None:
@@ -239,12 +243,12 @@ class WriteLock:
             self._put(state + mark + _CHECK.pack(crc32(mark)), _STATE_AT)
 
     def note_replacing(self, inode: int, copy: int) -> None:
-        """Write down which file, of which number as a copy, is about to get the store's name."""
+        """Note the file, with its number as a copy, that is about to get the store's name."""
         mark = self.mark_of(_NO_STORE, copy, "") + _file((inode, 0, 0)) + _COMMIT.pack(0, 0, 0, 0)
         self._put(REPLACING + mark + _CHECK.pack(crc32(mark)), _STATE_AT)
 
     def forget(self) -> None:
-        """Take the mark away: another store gets the name."""
+        """Remove the mark: another store gets the name."""
         self._put(bytes(1 + _MARK_WIDTH), _STATE_AT)
 
     def _note_time(self, commits: int, at: int) -> None:
@@ -272,7 +276,7 @@ class WriteLock:
 
 
 def read_mark(store_path: Path) -> Mark | None:
-    """What the lock file of a store says of its newest commit, if it says anything."""
+    """Return the lock file's mark of a store's newest commit, or `None`."""
     try:
         descriptor = _open(lock_path(store_path), os.O_RDONLY)
     except MqError:
@@ -287,9 +291,10 @@ def read_mark(store_path: Path) -> Mark | None:
 
 
 def read_times(store_path: Path) -> list[tuple[int, int]]:
-    """Numbers of commits with their wall times in milliseconds: the first one of each second.
+    """Return numbers of commits with their wall times in milliseconds: the first one of each
+    second.
 
-    They go back over the last 512 seconds in which there were any, or less.
+    They go back over the last 512 seconds with commits, or less.
     """
     try:
         descriptor = _open(lock_path(store_path), os.O_RDONLY)
@@ -316,12 +321,12 @@ def _file(file: Version) -> bytes:
 
 
 def boot_number(boot_id: str) -> int:
-    """What stands in a mark for the id of a boot."""
+    """Return the number that stands in a mark for the id of a boot."""
     return crc32(boot_id.encode())
 
 
 def pause() -> None:
-    """Wait a little before looking again, for as long as chance says."""
+    """Wait for a short random time before the next look."""
     # Few processes ever have to wait, so few load this.
     from random import random
 
@@ -329,7 +334,7 @@ def pause() -> None:
 
 
 def lock_path(store_path: Path) -> Path:
-    """The lock file that belongs to a store."""
+    """Return the path of a store's lock file."""
     return store_path.with_name(store_path.name + "-lock")
 
 

@@ -1,4 +1,4 @@
-"""Which processes keep the log from being emptied, as far as the system tells.
+"""The processes that keep the log from being emptied, as far as the system tells.
 
 Each reader holds a lock on one of five bytes of the log's index, which also says at which frame of
 the log the readers of that byte stand. Linux lists the locks with their holders.
@@ -15,18 +15,18 @@ from typing import NamedTuple
 from store.sqlite.file import files
 from store.sqlite.file.probing import own_descriptor
 
-# In the index: the frames of the log, then the frame at which the readers of each byte stand.
+# In the index: the frames of the log, then the frame of the readers of each byte.
 _FRAMES_AT, _MARKS_AT, _LOCKS_AT = 16, 100, 123
 _FRAMES, _MARKS = Struct("=I"), Struct("=5I")
 _UNUSED = 0xFFFFFFFF
 _FRAME_BYTES = files.PAGE_SIZE + 24
-# A reader who is behind by fewer frames may be about to end.
+# A reader that is behind by fewer frames may be about to end.
 _MANY_FRAMES = 1_000
 _LONGEST_COMMAND = 60
 
 
 class LogReader(NamedTuple):
-    """A process that reads what was in the store so many bytes of the log ago.
+    """A process that reads a state of the store that is this many bytes of the log old.
 
     Its pid is 0 and its command empty where they can't be known.
     """
@@ -38,7 +38,7 @@ class LogReader(NamedTuple):
 
 
 def far_behind(path: Path) -> list[LogReader]:
-    """The readers of a store, which this process has open, for whom the log has to be kept."""
+    """Return the readers of a store, which this process has open, that keep its log."""
     index = path.with_name(f"{path.name}-shm")
     marks = _marks(index)
     far = {place: behind for place, behind in marks.items() if behind >= _MANY_FRAMES}
@@ -53,8 +53,8 @@ def far_behind(path: Path) -> list[LogReader]:
 
 
 def _marks(index: Path) -> dict[int, int]:
-    """By the byte that readers hold, how many frames behind the end of the log they stand."""
-    # By SQLite's own descriptor: to close another one would drop its locks.
+    """Return how many frames behind the end of the log readers are, by the byte that they hold."""
+    # By SQLite's own descriptor: closing another one would drop its locks.
     descriptor = own_descriptor(index)
     if descriptor is None:
         return {}
@@ -63,7 +63,7 @@ def _marks(index: Path) -> dict[int, int]:
         return {}
     (frames,) = _FRAMES.unpack_from(head, _FRAMES_AT)
     marks = _MARKS.unpack_from(head, _MARKS_AT)
-    # Those of the first byte read the file alone, so nothing may be moved into it.
+    # Readers of the first byte read the file alone, so nothing may be moved into it.
     behind = {_LOCKS_AT: frames}
     for number, mark in enumerate(marks[1:], 1):
         if mark != _UNUSED:
@@ -72,7 +72,7 @@ def _marks(index: Path) -> dict[int, int]:
 
 
 def _locks(index: Path) -> list[tuple[int, int, int]]:
-    """Who holds which bytes of a file: pid, first and last byte."""
+    """Return the holders of a file's bytes: pid, first and last byte."""
     held = []
     with suppress(OSError):
         inode = str(index.stat().st_ino)

@@ -1,9 +1,9 @@
-"""Having a log begin anew that readers keep from it.
+"""Restarting a log that readers keep from beginning anew.
 
-SQLite moves the log into the file as it goes, but writes on behind it as long as anybody reads in
-it. With a few readers there always is one, so the log would grow for ever, and every commit and
-read become slower. So a writer lets those that read come to their end; who begins meanwhile reads
-the file. One who never ends keeps the log for as long as that takes: see `mq doctor`.
+SQLite moves the log into the file as it goes, but writes on behind it as long as any process reads
+in it. With a few readers there always is one, so the log would grow for ever, and every commit and
+read become slower. So a writer lets the present readers end; new ones meanwhile read the file. A
+reader that never ends keeps the log for as long as that takes: see `mq doctor`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from store.sqlite.file import files
 from store.sqlite.file.lockfile import IN_VAIN_AT, WAITED_AT, WriteLock
 from store.sqlite.file.transactions import Write
 
-# So long readers may take to come to their end, in milliseconds; writers wait meanwhile. After each
-# time in vain twice as long, up to 200 ms: the machine may be busy.
+# Milliseconds in which readers may end, while writers wait. After each time in vain twice as long,
+# up to 200 ms: the machine may be busy.
 _PATIENCE, _MOST_DOUBLINGS = 50, 2
-# Where one has not, the next wait of any process comes after twice as long a pause as the last, in
-# tenths of a second: up to 3.2 s.
+# After a wait in vain, the next one of any process comes after twice the last pause, in tenths of a
+# second: up to 3.2 s.
 _MOST_IN_VAIN = 5
 
 
 def shorten(tx: Write, size: int) -> None:
-    """Have a log of so many bytes begin anew if readers allow it, while the lock is held.
+    """Restart a log of this many bytes if readers allow it, while the lock is held.
 
-    What fails here is no failure of the commit before it.
+    A failure here is no failure of the commit before it.
     """
     lock, database = tx.lock, tx.database
     with suppress(sqlite3.Error):
@@ -47,7 +47,7 @@ def shorten(tx: Write, size: int) -> None:
 
 
 def _is_time(lock: WriteLock) -> bool:
-    """Whether a wait for readers is due; its time is noted for all processes."""
+    """Return whether a wait for readers is due; note its time for all processes."""
     now, before = int(time() * 10) % 256, lock.letter(WAITED_AT)[0]
     in_vain = min(lock.letter(IN_VAIN_AT)[0], _MOST_IN_VAIN)
     is_time = not in_vain or (now - before) % 256 >= 1 << in_vain
@@ -57,7 +57,7 @@ def _is_time(lock: WriteLock) -> bool:
 
 
 def _is_kept(tx: Write, patience: int) -> bool:
-    """Try to have the log begin anew with the next commit; whether somebody still reads in it."""
+    """Try to restart the log with the next commit; return whether a reader still keeps it."""
     _set(tx, f"busy_timeout = {patience}")
     try:
         return bool(tx.connection.execute("pragma wal_checkpoint(restart)").fetchone()[0])

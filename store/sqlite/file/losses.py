@@ -1,4 +1,4 @@
-"""Commits that were confirmed and are gone: how many, since when, and a log of another file.
+"""Lost confirmed commits: how many, since when, and a log of another file.
 
 Every commit has a number. It stands in the file, in a row that the commit changed, and in the lock
 file beside it. A file that lacks the last number in the lock file has lost the end of its log.
@@ -23,7 +23,7 @@ from store.sqlite.file.transactions import Snapshot, Write
 if TYPE_CHECKING:
     from store.sqlite.file.database import Database
 
-# So long an open waits for a writer that may be in the middle of a commit, in seconds.
+# Seconds for which an open waits for a writer that may be in the middle of a commit.
 _SETTLING = 0.5
 _NEWEST = (
     "select max(last_commit, ifnull((select max(last_commit) from mq_partitions), 0),"
@@ -32,9 +32,9 @@ _NEWEST = (
 
 
 def examine(database: Database, mark: Mark) -> None:
-    """Look closer when a store is opened that is not as its lock file says.
+    """Look closer when a store is opened that does not match its lock file.
 
-    Raises `StoreUnusable` where the log is not that of the file.
+    Raises `StoreUnusable` where the log does not belong to the file.
     """
     connection = database.read_only()
     with translated(database.path):
@@ -44,7 +44,7 @@ def examine(database: Database, mark: Mark) -> None:
         refuse_foreign_log(database.files, database.clock.boot_id(), mark, connection)
     database.has_unnoted_loss = _is_behind(database, mark, number)
     own = database.files
-    # A copy with all its times, and no less a new owner: so it is said, and nothing refused.
+    # A copy with all its times, and no less a new owner: so it is reported, and not refused.
     database.has_doubtful_log = _is_touched(own, database.clock.boot_id(), mark) and mark.explains(
         own.version()
     )
@@ -53,7 +53,7 @@ def examine(database: Database, mark: Mark) -> None:
 def refuse_foreign_log(
     own: files.OpenFiles, boot_id: str, mark: Mark, connection: sqlite3.Connection | None = None
 ) -> None:
-    """Raise `StoreUnusable` when the file was replaced while the log of the one before lay there.
+    """Raise `StoreUnusable` when the file was replaced while the log of the former one lay there.
 
     `connection` reads the two together, where they can be read.
     """
@@ -61,7 +61,7 @@ def refuse_foreign_log(
         return
     lock = WriteLock(own.path)
     try:
-        # A writer may have been about to note what it did.
+        # A writer may have been about to note its commit.
         lock.acquire(_SETTLING)
         known = lock.mark()
         if known and _is_suspect(own, boot_id, known) and not _is_in_file(own.path, connection):
@@ -77,7 +77,7 @@ def _is_suspect(own: files.OpenFiles, boot_id: str, mark: Mark) -> bool:
 
 
 def _is_touched(own: files.OpenFiles, boot_id: str, mark: Mark) -> bool:
-    # Whether anything was done to the file of a store in use since its log was written.
+    # Whether the file of a store in use was touched since its log was written.
     if not (mark.state == IN_USE and mark.is_original and own.has_log_of(mark.noted)):
         return False
     inode, _, touched = own.version()
@@ -96,7 +96,7 @@ def _is_in_file(path: Path, connection: sqlite3.Connection | None) -> bool:
 
 
 def alone(path: Path) -> sqlite3.Connection:
-    """A connection to a file without its log; this process may have the store open too."""
+    """Return a connection to a file without its log; this process may have the store open too."""
     connection = connections.open_alone(path)
     _never_closed.append(connection)
     return connection
@@ -122,7 +122,7 @@ def _foreign_log(path: Path) -> StoreUnusable:
 
 
 def last_known_commit(tx: Write, mark: Mark | None) -> int:
-    """The number of the newest commit, where the lock file does not say it: then by the rows."""
+    """Return the number of the newest commit, from the rows if the lock file lacks it."""
     number = _newest(tx.connection)
     if mark is None or not mark.is_of(tx.database.uuid, tx.database.copy):
         return number
@@ -142,7 +142,7 @@ def _note(tx: Write, mark: Mark, number: int) -> None:
 
 
 def lost(tx: Snapshot) -> Loss | None:
-    """What was confirmed and is missing, unless that was accepted."""
+    """Return the missing confirmed commits, unless they were accepted."""
     commits, since = tx.rows("select lost_commits, lost_since from mq_store")[0]
     # A write transaction begins by noting it.
     is_unnoted = tx.database.has_unnoted_loss and not isinstance(tx, Write)
@@ -157,7 +157,7 @@ def lost(tx: Snapshot) -> Loss | None:
 
 
 def tell(database: Database, hear: Callable[[str], None] | None) -> None:
-    """Say what is missing to `hear`, or to the logger `mq`."""
+    """Report missing commits to `hear`, or to the logger `mq`."""
     if hear is None:
         from logging import getLogger
 
@@ -174,7 +174,7 @@ def tell(database: Database, hear: Callable[[str], None] | None) -> None:
 
 
 def accept_log(path: Path, timeout: float) -> None:
-    """Take the log that lies beside a file for its own, whatever the lock file says."""
+    """Accept the log beside a file as its own, independent of the lock file."""
     lock = WriteLock(path)
     try:
         lock.acquire(timeout)
@@ -184,7 +184,7 @@ def accept_log(path: Path, timeout: float) -> None:
 
 
 def accept(tx: Write) -> None:
-    """Speak of what is missing no more."""
+    """End the warnings about missing commits."""
     tx.execute("update mq_store set lost_commits = 0, lost_since = null")
 
 

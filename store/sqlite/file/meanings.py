@@ -19,7 +19,7 @@ from store.sqlite.file import probing
 
 
 def meaning(error: Exception, path: Path) -> BaseException:
-    """The error of ours that says it, or the error itself where that means nothing here."""
+    """Return our error for it, or the error itself if it means nothing here."""
     match error:
         case UnicodeEncodeError():
             # SQLite never got it, as with an argument that is not UTF-8.

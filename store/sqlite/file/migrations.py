@@ -245,7 +245,7 @@ def _run_steps(connection: sqlite3.Connection, version: int) -> None:
         steps[step](connection)
     _add_columns(connection)
     _renew_triggers(connection)
-    # So that whoever has the store open notices, and looks at the version.
+    # So that processes that have the store open notice, and look at the version.
     connection.execute("update mq_store set generation = generation + 1")
     connection.execute(f"pragma user_version = {files.SCHEMA_VERSION}")
     crash_point("upgrade.before")
@@ -264,7 +264,7 @@ def _add_columns(connection: sqlite3.Connection) -> None:
 
 
 def _renew_triggers(connection: sqlite3.Connection) -> None:
-    """Replace the triggers that another schema had otherwise, such as for new settings."""
+    """Replace the triggers that differ from the schema's, for example for new settings."""
     rows = connection.execute("select name, sql from sqlite_schema where type = 'trigger'")
     present = dict(rows.fetchall())
     for statement in files.schema_statements():

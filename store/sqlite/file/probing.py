@@ -1,8 +1,8 @@
-"""Finding out what SQLite does not say: which error of the system is behind one of its own.
+"""Finding the system's error behind one of SQLite's.
 
-Its code for a write that failed is the same for a quota, a limit of file sizes and a failing disk,
-that for a file it could not open the same for permissions and for too many open files; and Python
-has no way to the system's number. So what failed is tried beside the store.
+SQLite has the same code for a failed write by a quota, a limit of file sizes and a failing disk,
+and for a file it could not open by permissions and by too many open files; and Python has no way to
+the system's number. So the failed operation is tried beside the store.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TRIAL_BYTES = 64 << 10
 _PIECE = 1 << 20
 # SQLite opens a store, its log, the index of that and a copy, and closes all if one is refused.
 _FILES_AT_ONCE = 4
-# Behind these a write may have failed for want of room.
+# Errors behind which a write may have failed for lack of room.
 _WRITES = {
     sqlite3.SQLITE_IOERR_WRITE,
     sqlite3.SQLITE_IOERR_TRUNCATE,
@@ -41,7 +41,9 @@ _WRITES = {
 
 
 def error_behind(error: sqlite3.Error, path: Path) -> MqError:
-    """What SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR or a refused open of a store means."""
+    """Return the meaning of SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR or a refused open of a
+    store.
+    """
     match error.sqlite_errorcode & 0xFF:
         case sqlite3.SQLITE_CORRUPT:
             return _behind_damage(error, path)
@@ -53,7 +55,7 @@ def error_behind(error: sqlite3.Error, path: Path) -> MqError:
 
 
 def _behind_damage(error: sqlite3.Error, path: Path) -> MqError:
-    # SQLite calls a page that its disk can't read damaged, too.
+    # SQLite also calls a page damaged that its disk can't read.
     if (place := _first_unreadable(path)) is not None:
         return _device_error(path, f"on a read, at byte {place}")
     damage = sqlite.damage.suspicion.damage_behind(error, path)
@@ -62,7 +64,7 @@ def _behind_damage(error: sqlite3.Error, path: Path) -> MqError:
 
 @lru_cache(maxsize=1)
 def _first_unreadable(path: Path) -> int | None:
-    """Where the file can't be read, by the descriptor that SQLite has: closing another drops locks.
+    """Return where the file is unreadable, by SQLite's own descriptor: closing another drops locks.
 
     It reads the whole file, so once per process; `None` also where the descriptor can't be found.
     """
@@ -77,7 +79,7 @@ def _first_unreadable(path: Path) -> int | None:
 
 
 def own_descriptor(path: Path) -> int | None:
-    """The descriptor by which this process has a file open, where the system tells it."""
+    """Return the descriptor by which this process has a file open, where the system tells it."""
     with suppress(OSError):
         for name in os.listdir("/proc/self/fd"):
             with suppress(OSError):
@@ -128,7 +130,9 @@ def _device_error(path: Path, what: str) -> MqError:
 
 
 def _reached_limit(path: Path) -> int | None:
-    """The largest file that this process may write, where one of the store's has reached it."""
+    """Return the largest file that this process may write, where one of the store's has reached
+    it.
+    """
     import resource
 
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
@@ -144,7 +148,7 @@ def _size(path: Path) -> int:
 
 
 def _trial_of_writing(path: Path) -> OSError | None:
-    """What a write to a new file beside the store fails with."""
+    """Return the error of a trial write to a new file beside the store."""
     trial = path.with_name(f"{path.name}-wal.{os.urandom(4).hex()}.new")
     try:
         descriptor = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

@@ -1,8 +1,8 @@
-"""Room on the disk for the calls that make room: it is given when there is none left.
+"""Room on the disk for calls that free room, when there is none left.
 
-Whatever frees room needs some first: a removal is written to the log before it is in the file. So a
+Such a call needs some room first: a removal is written to the log before it is in the file. So a
 part of the disk is kept, in the lock file, and given piece by piece to calls that free room or
-settle what was received. Nothing new is stored until all of it is there again.
+settle messages. Nothing new is stored until all of it is there again.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ from store.sqlite.file.lockfile import (
     lock_path,
 )
 
-# The log stays short, and what is removed is not overwritten with zeros, which would write it all.
+# The log stays short, and removed data is not overwritten with zeros, which would be written to the
+# log.
 _WHILE_FULL = ["wal_autocheckpoint = 32", "secure_delete = off"]
 
 
 def require(tx: Write) -> None:
-    """Make the reserve anew where a part is missing; raises `StoreFull` if there's no room for it.
+    """Make the missing part of the reserve; raises `StoreFull` without room for it.
 
-    Then nothing new can be stored: it would take the room from the calls that make room.
+    Then nothing new can be stored: it would take the room from the calls that free room.
     """
     path = tx.database.path
     if not tx.lock.has_reserve:
@@ -44,16 +45,16 @@ def require(tx: Write) -> None:
             if error.errno in NO_ROOM:
                 kept = f"{describe_size(size)} in reserve"
                 raise from_system(error, f"no room left for {path} and {kept}") from error
-            # The file system, or a limit on the sizes of files, lets none be kept.
+            # The file system, or a limit on the sizes of files, allows no reserve.
     if tx.lock.lends:
         _set_limits(tx.connection, path, tx.database.limits())
         tx.lock.lends = False
 
 
 def give(database: Database) -> bool:
-    """Give a call of this thread more room than others get; False when there is none to give."""
+    """Give a call of this thread more room than others get; return False when none is left."""
     with suppress(MqError):
-        # Inside a transaction of the caller's own a call can't be made again.
+        # Inside a transaction of the caller's own a call can't be repeated.
         database.refuse_inside_transaction()
         connection, lock = database.writer()
         is_first, lock.lends = not lock.lends, True
@@ -72,7 +73,9 @@ def give(database: Database) -> bool:
 
 
 def give_to_reader(path: Path, timeout: float) -> bool:
-    """Give an open of the store some room, for the index of its log; False when there is none."""
+    """Give an open of the store some room, for the index of its log; return False when none is
+    left.
+    """
     with suppress(MqError):
         lock = WriteLock(path)
         try:
@@ -84,7 +87,7 @@ def give_to_reader(path: Path, timeout: float) -> bool:
 
 
 def reserved(store_path: Path) -> int:
-    """How many bytes of the disk a store has in reserve."""
+    """Return how many bytes of the disk a store has in reserve."""
     try:
         status = os.stat(lock_path(store_path))
     except OSError:
@@ -115,7 +118,9 @@ def _allocate(descriptor: int, size: int) -> None:
 
 
 def _give_piece(lock: WriteLock) -> int:
-    """Give a piece of the reserve back to the disk, while the lock is held; its size in bytes."""
+    """Give a piece of the reserve back to the disk, while the lock is held; return its size in
+    bytes.
+    """
     lock.set_letter(HAS_RESERVE_AT, b"\0")
     before = os.fstat(lock.descriptor).st_size
     given = min(files.PIECE_OF_RESERVE, before - RESERVE_AT)
@@ -128,7 +133,7 @@ def _give_piece(lock: WriteLock) -> int:
 
 
 def _raise_limit(connection: sqlite3.Connection, path: Path) -> bool:
-    """Let the file have what is kept of its `max_bytes`; False where it has no such limit."""
+    """Let the file use the kept part of its `max_bytes`; return False without such a limit."""
     with translated(path):
         most, pages = connection.execute(
             "select max_bytes, page_count from mq_store, pragma_page_count"

@@ -1,4 +1,4 @@
-"""Settings in the file: their columns, and what an open store remembers of them.
+"""Settings in the file: their columns, and the cache of an open store.
 
 They are remembered until any process changes one. Every change of a topic, queue, share, reader,
 exchange or binding raises one number in the file: triggers do. So does forgetting a process that
@@ -43,14 +43,16 @@ class StoredSettings(Generic[Config]):
         return ", ".join(f"{table}.{column}" for table, column in self._columns.values())
 
     def read(self, row: Row) -> Config:
-        """The settings of a thing, from a row that ends with the columns."""
+        """Return the settings of a thing, from a row that ends with the columns."""
         values = list(row[-len(self._columns) :])
         for index, decode in self._decoders.items():
             values[index] = decode(values[index])
         return self._kind._make(values)
 
     def insert(self, tx: Write, table: str, config: Config, **others: object) -> int:
-        """Insert the row of a thing into one of the tables, with other columns; the row's id."""
+        """Insert the row of a thing into one of the tables, with other columns; return the row's
+        id.
+        """
         row = {**self._values(table, config), **others}
         names, parameters = ", ".join(row), ", ".join(f":{column}" for column in row)
         return tx.insert(f"insert into {table} ({names}) values ({parameters})", row)
@@ -87,7 +89,7 @@ _DECODERS: dict[object, Callable[[Any], object]] = {
 
 
 class Memory:
-    """What look-ups found in one generation of the settings."""
+    """The results of look-ups in one generation of the settings."""
 
     __slots__ = ("answers", "generation")
 
@@ -101,7 +103,7 @@ def remembered(
 ) -> Callable[[Snapshot, *Asked], Found]:
     """Make a look-up of settings, which never change in place, answer from memory.
 
-    What it raises is not remembered. A transaction that has changed settings itself looks anew.
+    Errors are not remembered. A transaction that has changed settings itself looks anew.
     """
 
     @wraps(look_up)
@@ -111,7 +113,7 @@ def remembered(
         try:
             found: Found = answers[place]
         except TypeError:
-            # Nothing is remembered of what is no name: the look-up says so.
+            # Nothing is remembered of an invalid name: the look-up says so.
             return look_up(tx, *asked)
         except KeyError:
             found = look_up(tx, *asked)

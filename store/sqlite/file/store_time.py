@@ -12,8 +12,8 @@ from store.sqlite import layout
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, Write
 
-# Every column that says when something happened, in store time, but for what only a read of many
-# rows would answer: when tombstones were seen, tenants sent, and records of topics came.
+# Every column with a store time of an event, except those that only a read of many rows would
+# answer: of seen tombstones, sends of tenants, and arrivals in topics.
 _HAPPENED = (
     "select max(checked) from mq_partitions where channel is not null",
     "select max(noticed) from mq_readers",
@@ -35,13 +35,15 @@ _NEWEST = f"select max({', '.join(f'ifnull(({query}), 0)' for query in _HAPPENED
 
 
 def newest(tx: Snapshot) -> int:
-    """The latest store time at which something happened, by what is in the file."""
+    """Return the latest store time of an event in the file."""
     latest: int = tx.value(_NEWEST)
     return latest
 
 
 def newest_legible(tx: Snapshot) -> int:
-    """The same; 0 where it is on a damaged page, which must not keep the store from being used."""
+    """Return the same; 0 if it is on a damaged page, which must not keep the store from being
+    used.
+    """
     try:
         return newest(tx)
     except sqlite3.DatabaseError:
@@ -49,9 +51,9 @@ def newest_legible(tx: Snapshot) -> int:
 
 
 def trust_wall_clock(tx: Write) -> None:
-    """Take the wall clock as right from now on, and go on from the newest time in the file.
+    """Trust the wall clock from now on, and go on from the newest time in the file.
 
-    What waits keeps the time that it has left.
+    Waits keep the time that they have left.
     """
     behind = max(0, newest(tx) - tx.now)
     timekeeping.carry(tx)

@@ -1,4 +1,4 @@
-"""Store time, and how old something is by it.
+"""Store time, and ages by it.
 
 Deadlines follow store time, which runs with the boot clock; timestamps of records follow the wall
 clock.
@@ -17,22 +17,24 @@ if TYPE_CHECKING:
     from store.sqlite.file.transactions import Snapshot, Write
 
 
-# A wall clock so far ahead of the boot clock was set wrong: then nothing is too old.
+# A wall clock that far ahead of the boot clock is wrong: then nothing is too old.
 MOST_JUMP = 3_600_000
-# How old the newest known pair of boot time and store time in the file may become.
+# The greatest age of the newest known pair of boot time and store time in the file.
 CARRIED_EVERY = 60_000
 # A timestamp that is further ahead of the wall clock than this does not tell when its record came.
 CREDIBLE = 1_000
 
 
 def store_time(tx: Snapshot) -> int:
-    """Store time in milliseconds: it runs with the boot clock; a new boot never sets it back."""
+    """Return store time in milliseconds: it runs with the boot clock; a new boot never sets it
+    back.
+    """
     return tx.database.clock.boot() + _ahead_of_boot(tx)
 
 
 def _ahead_of_boot(tx: Snapshot) -> int:
-    # A change of settings forgets what is remembered, and a boot that no write has begun yet would
-    # be begun anew, by a wall clock that may have jumped meanwhile.
+    # A change of settings forgets the cache, and a boot that no write has begun yet would be begun
+    # anew, by a wall clock that may have jumped meanwhile.
     if tx.ahead_of_boot is None:
         tx.ahead_of_boot = _remembered_ahead_of_boot(tx)
     return tx.ahead_of_boot
@@ -64,12 +66,12 @@ def _begin_boot(tx: Snapshot, carried: int) -> int:
 
 
 def is_stale(tx: Write) -> bool:
-    """Whether the pair of boot time and store time in the file may be too old."""
+    """Return whether the pair of boot time and store time in the file may be too old."""
     return not 0 <= tx.database.clock.boot() - tx.database.carried < CARRIED_EVERY
 
 
 def carry(tx: Write) -> None:
-    """Bring the pair of boot time and store time in the file up to now, at most once a minute.
+    """Carry the pair of boot time and store time in the file forward, at most once a minute.
 
     A new boot whose wall clock is behind goes on from there.
     """
@@ -85,29 +87,32 @@ def carry(tx: Write) -> None:
     if begins:
         # Others have begun the boot for themselves, and go on from here.
         tx.execute("update mq_store set generation = generation + 1")
-    # Not before it is stored: what is rolled back was not carried.
+    # Not before it is stored: a rollback would undo it.
     tx.afterwards.append(partial(setattr, tx.database, "carried", boot))
 
 
 def jump(tx: Snapshot) -> int:
-    """How many milliseconds the wall clock was set ahead since it was right; negative: back."""
+    """Return how many milliseconds the wall clock was set ahead since it was trusted; negative:
+    back.
+    """
     return tx.wall - tx.now - wall_ahead(tx)
 
 
 def is_right(tx: Snapshot) -> bool:
-    """Whether anything may be too old: a wall clock far ahead of the boot clock was set wrong."""
+    """Return whether anything may be too old: a wall clock far ahead of the boot clock is wrong."""
     return jump(tx) <= MOST_JUMP
 
 
 @remembered
 def wall_ahead(tx: Snapshot) -> int:
-    """How far the wall clock was ahead of store time when it was last taken as right."""
+    """Return how far the wall clock was ahead of store time when it was last trusted."""
     ahead: int = tx.value("select wall_ahead from mq_store")
     return ahead
 
 
 def arrivals(tx: Snapshot, timestamps: Sequence[int]) -> list[int | None] | None:
-    """When records with these rising timestamps come, in store time, where those do not tell it.
+    """Return the arrivals of records with these rising timestamps, in store time, where those do
+    not tell it.
 
     `None` when they all do.
     """
@@ -119,11 +124,12 @@ def arrivals(tx: Snapshot, timestamps: Sequence[int]) -> list[int | None] | None
 
 
 def age_of(record: str) -> str:
-    """SQL for how many milliseconds ago a record came, `record` being its alias in the query.
+    """Return SQL for how many milliseconds ago a record came, `record` being its alias in the
+    query.
 
     Its parameters are `moments(tx)`. By its timestamp, unless it was ahead of the clock.
     """
-    # The bounds also pass over what damage may have left there, such as text.
+    # The bounds also skip damage, such as text.
     return (
         f"case when {record}.arrived between 1 and :now then :now - {record}.arrived"
         f" when {record}.timestamp <= :wall then :wall - {record}.timestamp"
@@ -132,23 +138,23 @@ def age_of(record: str) -> str:
 
 
 def came_of(record: str) -> str:
-    """SQL for when a record came, in wall time; its parameters are `moments(tx)`."""
+    """Return SQL for a record's arrival, in wall time; its parameters are `moments(tx)`."""
     return f"(:wall - {age_of(record)})"
 
 
 def moments(tx: Snapshot) -> dict[str, int]:
-    """Parameters for SQL about ages: store time and wall time, what a right wall clock may show,
-    and how far that is ahead of store time.
+    """Return parameters for SQL about ages: store time and wall time, the latest credible wall
+    time, and how far that is ahead of store time.
     """
     ahead = wall_ahead(tx)
     return {"now": tx.now, "wall": tx.wall, "latest": tx.now + max(0, ahead), "ahead": ahead}
 
 
 def age(tx: Snapshot, timestamp: int, arrived: int | None) -> int:
-    """How many milliseconds ago a record came; `age_of` says the same in SQL."""
+    """Return how many milliseconds ago a record came; `age_of` says the same in SQL."""
     if isinstance(arrived, int) and 0 < arrived <= tx.now:
         return tx.now - arrived
     if timestamp <= tx.wall:
         return tx.wall - timestamp
-    # Where the wall clock was set back, what it gave before lies ahead of it now.
+    # If the wall clock was set back, its former times are ahead of it now.
     return max(0, tx.now + max(0, wall_ahead(tx)) - timestamp)

@@ -1,4 +1,4 @@
-"""Transactions: what runs inside one that reads or writes, and the block around one that writes."""
+"""Transactions: the state of one that reads or writes, and the block around one that writes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Row = tuple[Any, ...]
 # as long as to insert ten, so there are few lengths and short ones.
 _ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)
 
-# Every so many commits, whoever makes them, the log is looked at: each time would cost 4 %.
+# The log is looked at once in this many commits, of any process: each time would cost 4 %.
 _LOOKS_AT_LOG = 8
 
 
 def array(numbers: Iterable[int]) -> str:
-    """Whole numbers as one parameter, which SQL takes apart again with `json_each`."""
+    """Return whole numbers as one parameter, which SQL takes apart again with `json_each`."""
     return f"[{','.join(map(str, numbers))}]"
 
 
@@ -60,32 +60,32 @@ class Snapshot:
         self.gone_holders: frozenset[int] | None = None
 
     def memory(self) -> Memory:
-        """What is remembered of the settings as they are in this transaction."""
+        """Return the remembered settings as of this transaction."""
         if self._memory is None:
             self._memory = self.database.memory(self.generation())
         return self._memory
 
     def generation(self) -> int:
-        """The number that every change of settings raises."""
+        """Return the number that every change of settings raises."""
         number: int = self.value("select generation from mq_store")
         return number
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """All rows of a query, fetched whole: an open cursor would pin the WAL."""
+        """Return all rows of a query, fetched whole: an open cursor would pin the WAL."""
         return self.connection.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        """The first row of a query, if there is one."""
+        """Return the first row of a query, if there is one."""
         row: Row | None = self.connection.execute(sql, parameters).fetchone()
         return row
 
     def value(self, sql: str, parameters: Parameters = ()) -> Any:
-        """The first column of the first row; `None` without a row."""
+        """Return the first column of the first row; `None` without a row."""
         row = self.connection.execute(sql, parameters).fetchone()
         return None if row is None else row[0]
 
     def missing(self, name: str, *kinds: Kind) -> NotFound:
-        """The error for a name that is none of these kinds of things; see `sqlite.missing`."""
+        """Return the error for a name that is none of these kinds; see `sqlite.missing`."""
         return sqlite.missing.missing(self, name, *kinds)
 
     @property
@@ -106,9 +106,9 @@ class Snapshot:
 class Write(Snapshot):
     """A write transaction: it is stored whole or not at all.
 
-    `afterwards` is what it made due but what needs transactions of its own; it runs once this one
-    is stored and the lock is free. `number` counts the commits of the store. It is written into a
-    row that is changed anyway, where there is one: a row of its own would be a page more to write.
+    `afterwards` is work that it made due in transactions of its own; it runs once this one is
+    stored and the lock is free. `number` counts the commits of the store. It is written into a row
+    that is changed anyway, where there is one: a row of its own would be a page more to write.
     """
 
     __slots__ = ("_began", "_changes", "_committed", "_row", "afterwards", "lock", "number")
@@ -128,7 +128,7 @@ class Write(Snapshot):
         self.number = last + 1
 
     def memory(self) -> Memory:
-        """What is remembered of the settings; nothing once this transaction has changed any.
+        """Return the remembered settings; nothing once this transaction has changed any.
 
         Its changes may be undone, and their number be taken by others.
         """
@@ -145,11 +145,11 @@ class Write(Snapshot):
             sqlite.file.reserve.require(self)
 
     def has_changed(self) -> bool:
-        """Whether the transaction has changed any row so far."""
+        """Return whether the transaction has changed any row so far."""
         return self.connection.total_changes != self._began
 
     def number_anew(self, *, has_more: bool) -> None:
-        """Have the number written once more: one call may have removed the row of another.
+        """Write the number once more: one call may have removed the row of another.
 
         `has_more` says that there were changes which are no rows.
         """
@@ -164,7 +164,7 @@ class Write(Snapshot):
                 self.execute("update mq_store set last_commit = ?", (self.number,))
 
     def note_commit(self) -> None:
-        """Write down beside the file that this was committed, while the lock is held."""
+        """Note this commit beside the file, while the lock is held."""
         look = self.database.files.version
         if self._row is None:
             self.lock.note_file(IN_USE, look())
@@ -172,17 +172,17 @@ class Write(Snapshot):
             self.lock.note(self.database.noted_as, self.number, self.wall, self._row, look)
 
     def number_partition(self, id: int) -> int:
-        """The number of this commit, for a row of mq_partitions."""
+        """Return the number of this commit, for a row of mq_partitions."""
         self._row = id << 1
         return self.number
 
     def number_slot(self, id: int) -> int:
-        """The number of this commit, for a row of mq_slots."""
+        """Return the number of this commit, for a row of mq_slots."""
         self._row = id << 1 | 1
         return self.number
 
     def remember_nothing(self) -> None:
-        """Look everything up anew from here on: what was noted just now may be undone."""
+        """Look everything up anew from here on: the latest notes may be undone."""
         self._committed = Memory(-1)
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
@@ -210,7 +210,7 @@ class Write(Snapshot):
             )
 
     def insert_row(self, table: str, row: Mapping[str, object]) -> None:
-        """Insert one row; what is `None` is left out, since to bind it costs more."""
+        """Insert one row; `None` values are left out, since binding them costs more."""
         given = {name: value for name, value in row.items() if value is not None}
         self.connection.execute(_row_statement(table, tuple(given)), tuple(given.values()))
 
@@ -218,7 +218,7 @@ class Write(Snapshot):
         """Insert rows that are given by column, many to a statement.
 
         A list or tuple holds a value for each row, a range is counted by the statement, `None` is
-        left out, and anything else stands in every row. Bytes go through `blobs` first.
+        left out, and any other value stands in every row. Bytes go through `blobs` first.
         """
         shared, lists = {}, {}
         for name, column in columns.items():
@@ -318,7 +318,7 @@ class WriteBlock:
                 carry(self._tx)
 
     def roll_back(self) -> None:
-        """Undo what is not committed and let the next one in; a child of fork leaves it alone."""
+        """Undo uncommitted changes and release the lock; a child of fork leaves it alone."""
         if not self._database.is_inherited:
             self._end()
 
@@ -329,7 +329,7 @@ class WriteBlock:
             self._mine.__exit__()
 
     def _keep_up(self) -> None:
-        # What was asked for is stored, and no error may say otherwise: a later writer keeps up.
+        # The transaction is stored, and no error may say otherwise: a later writer catches up.
         with suppress(MqError):
             for call in self._tx.afterwards:
                 call()
@@ -343,7 +343,7 @@ class WriteBlock:
 
 
 def inside_transaction() -> MqError:
-    """The error of a call that would wait for the transaction of its own thread."""
+    """Return the error of a call that would wait for the transaction of its own thread."""
     return MqError(
         "this thread has a transaction open",
         hint="call the transaction's own methods: tx.produce(…), tx.read(…)",
@@ -364,12 +364,12 @@ def _commit(connection: sqlite3.Connection, database: Database) -> None:
 
 
 def blobs(column: Sequence[bytes | None] | None) -> list[bytearray | None] | None:
-    """Bytes in the form that sqlite3 binds fastest: for bytes it first looks for an adapter."""
+    """Return bytes in the form that sqlite3 binds fastest: bytes make it look for an adapter."""
     if column is None:
         return None
     try:
         return list(map(bytearray, column))  # type: ignore[arg-type]
-    except TypeError:  # None is among them
+    except TypeError:  # no value is among them
         return [None if value is None else bytearray(value) for value in column]
 
 

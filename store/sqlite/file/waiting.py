@@ -1,4 +1,4 @@
-"""Waiting for somebody else's commit: a cheap look, more and more seldom."""
+"""Waiting for another process's commit: a cheap look, at growing intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who should read what: pure functions from members and partitions to a target assignment."""
+"""The assignment of partitions to members: pure functions from members and partitions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Subscriber(NamedTuple):
 def assign(
     assignor: str, subscribers: Sequence[Subscriber], partitions: Mapping[str, int]
 ) -> Assignment:
-    """The target assignment by the named assignor; `partitions` counts them by topic.
+    """Return the target assignment by the named assignor; `partitions` counts them by topic.
 
     Static members come first (KIP-345). Members that get nothing have an empty list.
     """
@@ -57,7 +57,9 @@ def _roundrobin(subscribers: Sequence[Subscriber], partitions: Mapping[str, int]
 
 
 def _sticky(subscribers: Sequence[Subscriber], partitions: Mapping[str, int]) -> Assignment:
-    """Balanced first, then as few moves as possible (KIP-54; cooperative hand-over: KIP-429)."""
+    """Assign balanced first, then with as few moves as possible (KIP-54; cooperative hand-over:
+    KIP-429).
+    """
     places = _places(partitions)
     rank = {one.name: index for index, one in enumerate(subscribers)}
     assignment = _kept(subscribers, places)
@@ -87,7 +89,7 @@ def _kept(subscribers: Sequence[Subscriber], places: Sequence[TopicPartition]) -
 
 
 def _give_up(assignment: Assignment, subscribers: Sequence[Subscriber], readable: int) -> None:
-    """Leave members that may all read the same partitions no more than their share of these."""
+    """Limit members that may all read the same partitions to their share of these."""
     least, more = divmod(readable, len(subscribers))
     for one in reversed(subscribers):
         owned = assignment[one.name]

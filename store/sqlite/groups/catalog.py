@@ -1,4 +1,4 @@
-"""Consumer groups as things: to create, find, change and delete."""
+"""Consumer groups as things: create, find, change and delete."""
 
 from typing import NamedTuple
 
@@ -38,7 +38,7 @@ def create(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) ->
 
 
 def declare_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
-    """Note which topics a group is for, and give it a place in each of their partitions."""
+    """Note the topics of a group, and give it a slot in each of their partitions."""
     for name in topic_names:
         topic = topics.find(tx, name)
         tx.execute(
@@ -49,7 +49,7 @@ def declare_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
 
 
 def withdraw_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
-    """Take back that a group is for topics; where it has committed or has members, it stays."""
+    """Withdraw the topics of a group; where it has committed or has members, it stays."""
     for name in topic_names:
         channel = topics.find(tx, name).id
         tx.execute(
@@ -60,7 +60,7 @@ def withdraw_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
 
 
 def complete(tx: Snapshot, config: GroupConfig, present: str | None = None) -> GroupConfig:
-    """Settings with what follows from them: a DLQ alone sets a limit of 5 deliveries.
+    """Return settings and their consequences: a DLQ alone sets a limit of 5 deliveries.
 
     Raises `BadInput` for settings that can't work and `NotFound` for a DLQ that is missing, unless
     it is the `present` one.
@@ -80,7 +80,7 @@ def _check_queue(tx: Snapshot, name: str) -> None:
 
 
 def find(tx: Snapshot, name: str) -> Group:
-    """The group of that name; raises `NotFound`."""
+    """Return the group of that name; raises `NotFound`."""
     group = find_or_none(tx, name)
     if group is None:
         raise tx.missing(name, "group")
@@ -88,15 +88,15 @@ def find(tx: Snapshot, name: str) -> Group:
 
 
 def find_or_create(tx: Write, name: str) -> Group:
-    """The group of that name, made with its first member where there is none."""
+    """Return the group of that name, created for its first member if it is missing."""
     return find_or_none(tx, name) or create(tx, name, GroupConfig(), [])
 
 
 def forget_stale_offsets(tx: Write, group: Group) -> None:
     """Drop the offsets of a group that was empty for longer than its retention.
 
-    Kafka: offsets.retention.minutes, counted from when the last member left or timed out. What was
-    committed or reset by hand since then is kept as long, counted from that.
+    Kafka: offsets.retention.minutes, counted from when the last member left or timed out. Offsets
+    committed or reset by hand since then are kept as long, counted from that.
     """
     emptied = tx.value(
         "select ifnull(emptied, (select max(m.seen + m.session_timeout) from mq_members m"
@@ -116,18 +116,18 @@ _ROWS = (
 
 
 def find_or_none(tx: Snapshot, name: str) -> Group | None:
-    """The group of that name, if there is one."""
+    """Return the group of that name, if there is one."""
     row = tx.row(f"{_ROWS} and mq_readers.name = :name", {"name": name})
     return None if row is None else Group(row[1], name, row[2], _SETTINGS.read(row))
 
 
 def configs(tx: Snapshot) -> dict[str, GroupConfig]:
-    """The settings of every group, by name."""
+    """Return the settings of every group, by name."""
     return {row[0]: _SETTINGS.read(row) for row in tx.rows(f"{_ROWS} order by mq_readers.name")}
 
 
 def declared_topics(tx: Snapshot) -> dict[str, list[str]]:
-    """The topics that groups were declared for, in order, by the group's name."""
+    """Return the topics that groups were declared for, in order, by the group's name."""
     declared: dict[str, list[str]] = {}
     for group, topic in tx.rows(
         "select r.name, c.name from mq_group_topics t join mq_readers r on r.id = t.reader"
@@ -138,14 +138,14 @@ def declared_topics(tx: Snapshot) -> dict[str, list[str]]:
 
 
 def names(tx: Snapshot) -> list[str]:
-    """The names of all groups, in order."""
+    """Return the names of all groups, in order."""
     return [
         row[0] for row in tx.rows("select name from mq_readers where kind = 'group' order by 1")
     ]
 
 
 def topic_names(tx: Snapshot, group: Group) -> list[str]:
-    """The topics in which the group has a place, in order."""
+    """Return the topics in which the group has a slot, in order."""
     rows = tx.rows(
         "select distinct c.name from mq_slots s join mq_partitions p on p.id = s.partition"
         " join mq_channels c on c.id = p.channel where s.reader = :reader order by 1",
@@ -165,7 +165,9 @@ def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> 
 
 
 def delete(tx: Write, group: Group, live: list[str]) -> None:
-    """Delete a group with its offsets; `GroupActive` with live members (Kafka: NON_EMPTY_GROUP)."""
+    """Delete a group with its offsets; raises `GroupActive` with live members (Kafka:
+    NON_EMPTY_GROUP).
+    """
     refuse_active(group, live)
     readers.delete(tx, group.id)
 
@@ -180,7 +182,7 @@ def refuse_active(group: Group, live: list[str]) -> None:
 
 
 def next_generation(tx: Write, group: Group) -> None:
-    """Have every member look anew, at its next poll, at what it owns."""
+    """Make every member check, at its next poll, what it owns."""
     tx.execute(
         "update mq_groups set generation = generation + 1, emptied = iif(exists"
         " (select 1 from mq_members m where m.reader = :reader), null, ifnull(emptied, :now))"
@@ -190,7 +192,7 @@ def next_generation(tx: Write, group: Group) -> None:
 
 
 def next_generations(tx: Write, channel: int) -> None:
-    """Have the members of all groups that read a topic share its partitions out anew."""
+    """Make the members of all groups that read a topic share its partitions out anew."""
     tx.execute(
         "update mq_groups set generation = generation + 1 where reader in (select s.reader"
         " from mq_slots s join mq_partitions p on p.id = s.partition where p.channel = :channel)",

@@ -17,20 +17,20 @@ from store.sqlite.log.topics import Partition
 
 def commit_owned(tx: Write, membership: Membership, owned: Mapping[tuple[str, int], Owned],
                  offsets: Offsets) -> None:  # fmt: skip
-    """Commit next offsets of partitions that this member owns; `Fenced` if it owns one no more."""
+    """Commit next offsets of partitions that this member owns; raises `Fenced` if it lost one."""
     for place, offset in offsets.items():
         mine = owned.get(place)
         if mine is None:
             raise _fenced(membership.name, place, "it is not assigned to it")
         cursor = _check_commit(tx, membership, mine, offset)
-        # What is committed again has not moved.
+        # A repeated commit has not moved.
         if offset != cursor:
             samples.note(tx, "slot", mine.slot, mine.cursor if cursor is None else cursor)
             slots.commit(tx, mine.slot, offset)
 
 
 def commit_unowned(tx: Write, name: str, offsets: Offsets) -> None:
-    """Commit on behalf of a group without live members, which is made if there is none.
+    """Commit on behalf of a group without live members, which is created if it is missing.
 
     Raises `Fenced` when it has any: Kafka accepts a commit without a member only while the group is
     empty.
@@ -58,7 +58,7 @@ def _note_pace(tx: Write, group: Group, partition: Partition) -> None:
 
 
 def check_place(tx: Snapshot, membership: Membership, mine: Owned, offset: int) -> None:
-    """Raise `Fenced` when a record is none that this member has still to deal with."""
+    """Raise `Fenced` when this member must not deal with a record any more."""
     place = (mine.topic, mine.partition)
     row = tx.row("select member, epoch from mq_slots where id = :slot", {"slot": mine.slot})
     if row != (membership.incarnation, mine.epoch):
@@ -68,7 +68,7 @@ def check_place(tx: Snapshot, membership: Membership, mine: Owned, offset: int) 
 
 
 def _check_commit(tx: Write, membership: Membership, mine: Owned, offset: int) -> int | None:
-    """Raise when the commit may not be; what is committed so far."""
+    """Raise when the commit is not allowed; return the offset committed so far."""
     place = (mine.topic, mine.partition)
     row = tx.row(
         "select s.member, s.epoch, s.cursor, s.committed, p.next from mq_slots s"
@@ -78,7 +78,7 @@ def _check_commit(tx: Write, membership: Membership, mine: Owned, offset: int) -
     if row is None:
         raise _fenced(membership.name, place, "its topic or group was deleted")
     member, epoch, cursor, committed, end = row
-    # Who owns it comes first: a stale member is told so, wherever its offset lies.
+    # Ownership comes first: a stale member gets that error, for any offset.
     if (member, epoch) != (membership.incarnation, mine.epoch):
         raise _fenced(membership.name, place, "it has another owner, or was reset, since")
     where = f"{mine.topic}/{mine.partition}"

@@ -16,7 +16,8 @@ def note(
     tx: Write, group: Group, slot: int, record: Record | RecordId, member: str, error: str, *,
     final: bool = False,
 ) -> tuple[int, bool]:  # fmt: skip
-    """Note a failed attempt; how many there were, and whether the record is a dead letter now.
+    """Note a failed attempt; return how many there were, and whether the record is a dead letter
+    now.
 
     With `final` it becomes one at its first failure, if the group has a DLQ.
     """
@@ -32,9 +33,10 @@ def note(
 
 
 def settle(tx: Write, group: Group) -> int:
-    """Dead-letter the records that a group stands at and that are over its limit; how many.
+    """Return dead-letter the records at a group's positions that are over its limit; return how
+    many.
 
-    Who owns such a partition is fenced, and reads on behind the record.
+    The owner of such a partition is fenced, and reads on behind the record.
     """
     most = group.config.max_deliveries
     if most is None or group.config.dlq is None:

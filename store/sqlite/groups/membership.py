@@ -1,9 +1,9 @@
-"""Who is in a group and owns which partition, without a coordinator.
+"""Members of a group and the partitions that they own, without a coordinator.
 
-Whoever joins, polls or leaves looks, inside its own transaction, whether the others are still
-there, and then writes down who should own what (`wanted`). An owner lets go of what somebody else
-should own at its next poll; only then does the other one take it, under a higher epoch. So
-partitions that do not move are read throughout (KIP-429), and a commit that names another
+Each member that joins, polls or leaves checks, inside its own transaction, whether the others are
+still there, and then writes down the wanted owners (`wanted`). An owner releases a partition that
+another member should own at its next poll; only then does the other one take it, under a higher
+epoch. So partitions that do not move are read throughout (KIP-429), and a commit that names another
 incarnation or epoch is refused.
 """
 
@@ -41,10 +41,10 @@ class Membership(NamedTuple):
 
 
 class Joining(NamedTuple):
-    """How a member wants to take part; times in milliseconds.
+    """The way a member joins; times in milliseconds.
 
-    `start` is where it begins in partitions of which nothing is committed. A static member has a
-    name of its own choice, under which a restarted one takes over at once (KIP-345).
+    `start` is where it begins in partitions without a commit. A static member has a name of its own
+    choice, under which a restarted one takes over at once (KIP-345).
     """
 
     name: str
@@ -77,7 +77,8 @@ def join(tx: Write, group: Group, joining: Joining) -> Membership:
     )
     for name in joining.topic_names:
         _begin(tx, group, topics.find(tx, name), joining.start)
-    # What the member of that name had stays its own, so that a restart moves nothing.
+    # The partitions of the former member of that name stay its own, so that a restart moves
+    # nothing.
     slots.want(tx, [(incarnation, slot) for slot in inherited])
     rebalance(tx, group)
     return Membership(group.id, incarnation, joining.name)
@@ -93,17 +94,17 @@ def _wanted_by(tx: Snapshot, group: Group, name: str) -> list[int]:
 
 
 def _begin(tx: Write, group: Group, topic: topics.Topic, start: Position) -> None:
-    """Give the group a place in every partition; `start` counts where nothing is committed."""
+    """Give the group a slot in every partition; `start` counts without a commit."""
     for partition in topic.partitions:
         cursor = clamp(partition, resolve(tx, partition, start, partition.start))
         slots.begin_at(tx, group.id, partition.id, cursor)
 
 
 def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
-    """Change a group's settings, and settle what is over them now.
+    """Change a group's settings, and settle the records over them now.
 
-    Under another assignor its partitions are shared out anew. A record that it stands at and that
-    has failed as often as it may goes to the DLQ.
+    Under another assignor its partitions are assigned anew. A record at its position that has used
+    up the limit of deliveries goes to the DLQ.
     """
     before = groups.catalog.find(tx, name)
     group = groups.catalog.alter(tx, name, config, topic_names)
@@ -115,7 +116,7 @@ def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> 
 
 
 def rebalance(tx: Write, group: Group) -> None:
-    """Drop members that are gone and write down who should own what from now on."""
+    """Drop dead members and write down the wanted owners."""
     drop_dead_members(tx, group)
     members = _subscribers(tx, group)
     partitions = _partitions(tx, group, members)
@@ -128,7 +129,7 @@ def rebalance(tx: Write, group: Group) -> None:
         for name, places in target.items()
         for topic, number in places
     }
-    # Also where nobody subscribes to the topic any more.
+    # Also where no member subscribes to the topic any more.
     slots.want_none(tx, group.id)
     slots.want(tx, [(incarnation, slot) for slot, incarnation in wanted.items()])
     next_generation(tx, group)
@@ -164,9 +165,9 @@ def _claims(tx: Snapshot, group: Group, incarnation: int) -> tuple[tuple[str, in
 def _partitions(
     tx: Write, group: Group, members: list[tuple[int, Subscriber]]
 ) -> dict[str, list[int]]:
-    """The slot of every partition of the subscribed topics, by topic and number.
+    """Return the slot of every partition of the subscribed topics, by topic and number.
 
-    A partition that was added since begins at its start, so that nothing in it is missed.
+    A partition added since begins at its start, so that nothing in it is missed.
     """
     found = {}
     for name in sorted({topic for _, member in members for topic in member.topics}):
@@ -184,12 +185,12 @@ def _partitions(
 
 
 def hand_over(tx: Write, membership: Membership) -> None:
-    """Let go of what others should own, and take what is free and should be this member's."""
+    """Release partitions that others should own, and take free ones that this member should own."""
     slots.hand_over(tx, membership.group, membership.incarnation)
 
 
 def is_settled(tx: Snapshot, membership: Membership, generation: int) -> bool:
-    """Whether nothing has changed for this member since it saw that generation."""
+    """Return whether nothing has changed for this member since it saw that generation."""
     return bool(
         tx.value(
             "select g.generation = :generation and not exists (select 1 from mq_slots s"
@@ -205,7 +206,7 @@ def is_settled(tx: Snapshot, membership: Membership, generation: int) -> bool:
 
 
 def owned(tx: Snapshot, membership: Membership) -> list[Owned]:
-    """The partitions of a member, by topic and number."""
+    """Return the partitions of a member, by topic and number."""
     rows = tx.rows(
         "select c.name, p.number, s.id, s.epoch, s.cursor from mq_slots s"
         " join mq_partitions p on p.id = s.partition join mq_channels c on c.id = p.channel"
@@ -216,7 +217,7 @@ def owned(tx: Snapshot, membership: Membership) -> list[Owned]:
 
 
 def heartbeat(tx: Write, membership: Membership, polled: bool) -> bool:
-    """Say that the member lives, or even polls; False when the group has dropped it."""
+    """Note a sign of life of the member, or a poll; return False when the group has dropped it."""
     changed = tx.execute(
         "update mq_members set seen = :now, polled = iif(:polled, :now, polled)"
         " where incarnation = :incarnation",
@@ -226,7 +227,7 @@ def heartbeat(tx: Write, membership: Membership, polled: bool) -> bool:
 
 
 def leave(tx: Write, group: Group, membership: Membership) -> None:
-    """Give back what the member owns, and let the others have it."""
+    """Release the member's partitions for the others."""
     if _remove(tx, group, "incarnation = :me", {"me": membership.incarnation}):
         rebalance(tx, group)
 
@@ -239,14 +240,14 @@ def drop_dead_members(tx: Write, group: Group) -> None:
 
 
 def has_dead_members(tx: Snapshot, group: Group) -> bool:
-    """Whether somebody should rebalance because a member is gone."""
+    """Return whether a member is gone, and a rebalance is due."""
     return not all(alive for _, _, alive in _all_members(tx, group))
 
 
 def needs_rebalance(tx: Snapshot, group: Group) -> bool:
-    """Whether a member is gone, or a partition that is subscribed to belongs to nobody.
+    """Return whether a member is gone, or a subscribed partition has no owner.
 
-    The topic of such a partition may have been made, or made anew, after the members joined.
+    The topic of such a partition may have been created, or created anew, after the members joined.
     """
     return has_dead_members(tx, group) or bool(
         tx.value(
@@ -261,7 +262,7 @@ def needs_rebalance(tx: Snapshot, group: Group) -> bool:
 
 
 def live_members(tx: Snapshot, group: Group) -> list[str]:
-    """The names of the members that are alive, in order."""
+    """Return the names of the members that are alive, in order."""
     return [name for _, name, alive in _all_members(tx, group) if alive]
 
 
@@ -292,12 +293,12 @@ def _remove(tx: Write, group: Group, which: str, parameters: dict[str, object]) 
 
 
 def fence_everybody(tx: Write, group: Group) -> None:
-    """Drop every member and raise all epochs: what they commit from now on is refused."""
+    """Drop every member and raise all epochs: their commits are refused from now on."""
     _remove(tx, group, "true", {})
 
 
 def state(tx: Snapshot, group: Group) -> str:
-    """`empty`, `rebalancing` while a partition still has to change hands, or `stable`."""
+    """Return `empty`, `rebalancing` while a partition still has to change hands, or `stable`."""
     if not live_members(tx, group):
         return "empty"
     moving = tx.value(
@@ -308,7 +309,7 @@ def state(tx: Snapshot, group: Group) -> str:
 
 
 def members(tx: Snapshot, group: Group) -> list[Member]:
-    """The live members with their partitions; one that owns none is idle."""
+    """Return the live members with their partitions; one that owns none is idle."""
     rows = tx.rows(
         "select m.incarnation, m.name, h.host, h.pid, m.static, m.joined, m.seen,"
         " m.session_timeout from mq_members m join mq_holders h on h.id = m.holder"

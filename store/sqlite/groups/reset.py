@@ -18,7 +18,7 @@ from store.sqlite.log.topics import Partition
 
 
 def plan(tx: Snapshot, name: str, target: Target, scope: Scope | None) -> list[OffsetChange]:
-    """What a reset would do, row by row; a scope of `None` is every topic of the group.
+    """Return the changes of a reset, row by row; a scope of `None` is every topic of the group.
 
     As Kafka's tool does it: offsets are clamped to the log, an unknown partition in the scope is an
     error for the whole plan, and a group that does not exist has no topics.
@@ -29,7 +29,9 @@ def plan(tx: Snapshot, name: str, target: Target, scope: Scope | None) -> list[O
 def apply(
     tx: Write, name: str, target: Target, scope: Scope | None, force: bool
 ) -> list[OffsetChange]:
-    """Carry out the plan; `GroupActive` with live members, unless `force` fences them first."""
+    """Carry out the plan; raises `GroupActive` with live members, unless `force` fences them
+    first.
+    """
     group = groups.catalog.find_or_none(tx, name)
     planned = _plan(tx, group, target, scope)
     if not planned:
@@ -98,7 +100,9 @@ def _wanted(
 
 
 def committed_offset(tx: Snapshot, reader: int, partition: int) -> int | None:
-    """The next offset a group has committed in a partition, `None` before the first commit."""
+    """Return the next offset a group has committed in a partition, `None` before the first
+    commit.
+    """
     offset: int | None = tx.value(
         "select cursor from mq_slots where reader = :reader and partition = :partition"
         " and committed = 1",

@@ -17,7 +17,7 @@ from store.sqlite.log import read, topics
 
 
 class _Next(NamedTuple):
-    """The record that a group reads next, and where it stands."""
+    """The record that a group reads next, and the group's position."""
 
     group: groups.catalog.Group
     partition: topics.Partition
@@ -28,18 +28,18 @@ class _Next(NamedTuple):
 def preview(
     tx: Snapshot, name: str, address: Address, to_queue: str | None
 ) -> Record | RecordId | None:
-    """The record that `skip` would pass over; raises what it would."""
+    """Return the record that `skip` would pass over, and raise its errors."""
     if to_queue is not None:
         queues.catalog.find(tx, to_queue)
     return _next(tx, name, address).record
 
 
 def skip(tx: Write, name: str, address: Address, to_queue: str | None) -> Record | RecordId | None:
-    """Commit past one record, and copy it to a queue first if one is named; the record.
+    """Commit past one record, copying it to a queue first if one is named; return the record.
 
     Of a damaged record only its id is returned, of one that has left the log `None`. Works while
-    the group has live members, but only on the record that comes next (else `BadInput`). The holder
-    of the partition is fenced and reads on behind the record.
+    the group has live members, but only on the record that comes next (otherwise `BadInput`). The
+    holder of the partition is fenced and reads on behind the record.
     """
     group, partition, slot, record = _next(tx, name, address)
     if record is not None and to_queue is not None:

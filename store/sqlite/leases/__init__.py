@@ -1,8 +1,8 @@
-"""Any reader that leases: receive, settle and move; here it is decided what an ack deletes.
+"""Any reader that leases: receive, settle and move; the decision what an ack deletes is here.
 
 Writes mq_leases (rows), mq_slots (slots, rows), mq_readers (readers), mq_holders (holders),
-mq_origins (origins), mq_attempts (attempts), mq_undone_receives (attempts) and
-mq_processing_times (processing_times).
+mq_origins (origins), mq_attempts (attempts), mq_undone_receives (attempts) and mq_processing_times
+(processing_times).
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
 """Leases whose holder lives and dies with a process: they end when the process is gone.
 
-Nothing tells of a death, so it is found by looking. A receive lets such leases lapse. A view writes
-nothing, and shows them as the next receive will find them.
+No signal reports a death, so it is found by looking. A receive lets such leases lapse. A view
+writes nothing, and shows them as the next receive will find them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from store.sqlite.leases.rows import Lease
 CHECK_SECONDS = 1.0
 IDLE_CHECK_SECONDS = 0.1
 
-# Conditions on rows of mq_leases as `l`, with `parameters`. Somebody there has the message:
+# Conditions on rows of mq_leases as `l`, with `parameters`. A live holder has the message:
 _RUNS = "l.token not null and l.ends > :now"
 _IS_GONE = "l.holder in (select value from json_each(:gone))"
 HELD = f"({_RUNS} and not {_IS_GONE})"
@@ -30,7 +30,7 @@ IN_FLIGHT = f"(l.due > :now and not {_FREE})"
 
 
 def parameters(tx: Snapshot, reader: Reader | None = None) -> dict[str, object]:
-    """What the conditions need to know; of a `reader`, which shares need not name."""
+    """Return the parameters of the conditions, for a `reader`, which shares need not name."""
     return {
         "now": tx.now,
         "gone": array(sorted(holders.gone(tx))),
@@ -40,14 +40,14 @@ def parameters(tx: Snapshot, reader: Reader | None = None) -> dict[str, object]:
 
 
 def seen(tx: Snapshot, reader: Reader, lease: Lease | None) -> Lease | None:
-    """A lease as the next receive will find it."""
+    """Return a lease as the next receive will find it."""
     if lease is not None and lease.ends > tx.now and lease.holder in holders.gone(tx):
         return leases.rows.lapsed(reader, lease, tx.now)
     return lease
 
 
 def count(tx: Snapshot, reader: Reader) -> tuple[int, int]:
-    """How many messages of a reader are in the hands of the dead, and how many of them are free.
+    """Return how many messages of a reader dead holders have, and how many of them are free.
 
     The others wait for their retry delay.
     """
@@ -62,7 +62,7 @@ def count(tx: Snapshot, reader: Reader) -> tuple[int, int]:
 
 
 def free_groups(tx: Snapshot, reader: Reader) -> str:
-    """The message groups whose first message is in the hands of the dead, and free; as JSON."""
+    """Return the message groups whose first message has a dead holder, and is free; as JSON."""
     if not holders.gone(tx):
         return "[]"
     groups: str = tx.value(
@@ -76,7 +76,7 @@ def free_groups(tx: Snapshot, reader: Reader) -> str:
 
 
 def is_possible(tx: Snapshot, reader: Reader) -> bool:
-    """Whether anybody holds a message of the reader who may lose it by dying."""
+    """Return whether a message of the reader has a holder that may lose it by dying."""
     return bool(
         tx.value(
             "select exists (select 1 from mq_holders h where h.attached = 1 and exists"
@@ -92,9 +92,9 @@ class _LastChecks(dict[int, int]):
 
 
 def is_due(tx: Write, reader: Reader, *, is_idle: bool = False) -> bool:
-    """Whether this process has to look: at its first receive, then once a second.
+    """Return whether this process has to look: at its first receive, then once a second.
 
-    One that finds nothing else to do looks ten times a second.
+    A receive that finds nothing looks ten times a second.
     """
     looked = tx.database.states[_LastChecks]
     seconds = IDLE_CHECK_SECONDS if is_idle else CHECK_SECONDS
@@ -105,7 +105,7 @@ def is_due(tx: Write, reader: Reader, *, is_idle: bool = False) -> bool:
 
 
 def free(tx: Write, reader: Reader) -> int:
-    """Let the leases of holders that are gone lapse; how many those were."""
+    """Let the leases of dead holders lapse; return how many."""
     freed = 0
     for holder in holders.gone(tx):
         for (id,) in tx.rows(

@@ -9,13 +9,13 @@ from store.sqlite import layout
 from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases.rows import Lease
 
-# How long an ended delivery is remembered; a receipt is answered no longer than that.
+# Time for which an ended delivery is remembered; a receipt is answered no longer than that.
 KEEP = 14 * 86_400_000
 _PRUNED_AT_ONCE = 20
 
 
 def note(tx: Write, lease: Lease, outcome: str, error: str | None = None) -> None:
-    """Write down how the present delivery of a lease ended."""
+    """Note how the present delivery of a lease ended."""
     tx.execute(
         "insert or replace into mq_attempts"
         " (lease, number, token, holder, started, ended, outcome, error)"
@@ -36,13 +36,13 @@ def note(tx: Write, lease: Lease, outcome: str, error: str | None = None) -> Non
 
 
 def note_lapsed(tx: Write, lease: Lease | None) -> None:
-    """Write down that a delivery lapsed, when its message is handed out again or moved."""
+    """Note that a delivery lapsed, when its message is handed out again or moved."""
     if lease is not None and lease.token is not None:
         note(tx, lease, "expired")
 
 
 def note_released(tx: Write, reader: int) -> None:
-    """Write down that all deliveries of a reader end, so that no late ack passes for a repeat."""
+    """Note that all deliveries of a reader end, so that no late ack passes for a repeat."""
     tx.execute(
         "insert or replace into mq_attempts"
         " (lease, number, token, holder, started, ended, outcome)"
@@ -54,7 +54,7 @@ def note_released(tx: Write, reader: int) -> None:
 
 
 def note_failure(tx: Write, slot: int, offset: int, member: str, error: str) -> int:
-    """Write down a group member's failed attempt at a record; how many there were."""
+    """Note a group member's failed attempt at a record; return how many there were."""
     place = layout.lease_id(slot, offset)
     number = failures(tx, slot, offset) + 1
     tx.execute(
@@ -66,7 +66,7 @@ def note_failure(tx: Write, slot: int, offset: int, member: str, error: str) -> 
 
 
 def failures(tx: Snapshot, slot: int, offset: int) -> int:
-    """How many failed attempts at a record of a group were noted."""
+    """Return how many failed attempts at a record of a group were noted."""
     found: int = tx.value(
         "select ifnull(max(number), 0) from mq_attempts where lease = :place",
         {"place": layout.lease_id(slot, offset)},
@@ -75,7 +75,7 @@ def failures(tx: Snapshot, slot: int, offset: int) -> int:
 
 
 def ended(tx: Snapshot, lease: int, token: int) -> bool:
-    """Whether the delivery with this token ended otherwise than by an ack."""
+    """Return whether the delivery with this token ended otherwise than by an ack."""
     return bool(
         tx.value(
             "select exists (select 1 from mq_attempts where lease = :lease and token = :token)"
@@ -86,7 +86,7 @@ def ended(tx: Snapshot, lease: int, token: int) -> bool:
 
 
 def note_undone(tx: Write, leases: Sequence[Lease]) -> None:
-    """Remember deliveries that were taken back: no history has them, and no ack may count."""
+    """Remember deliveries that were undone: no history has them, and no ack may count."""
     tx.many(
         "insert or ignore into mq_undone_receives (token, at) values (?, ?)",
         [(lease.token, tx.wall) for lease in leases],
@@ -99,7 +99,7 @@ def note_undone(tx: Write, leases: Sequence[Lease]) -> None:
 
 
 def history(tx: Snapshot, lease: int) -> list[model.queues.Attempt]:
-    """The ended deliveries of a message in its present place, first to last."""
+    """Return the ended deliveries of a message in its present place, first to last."""
     rows = tx.rows(
         "select number, holder, started, ended, outcome, error from mq_attempts"
         " where lease = :lease order by number",
@@ -109,7 +109,7 @@ def history(tx: Snapshot, lease: int) -> list[model.queues.Attempt]:
 
 
 def last_error(tx: Snapshot, lease: int) -> str | None:
-    """What the last delivery that told an error said."""
+    """Return the error of the last delivery that reported one."""
     # A damaged error must not keep the message where it is.
     error: bytes | None = tx.value(
         "select cast(error as blob) from mq_attempts where lease = :lease and error not null"
@@ -120,7 +120,7 @@ def last_error(tx: Snapshot, lease: int) -> str | None:
 
 
 def count(tx: Snapshot, lease: int) -> int:
-    """How many deliveries ended otherwise than by an ack."""
+    """Return how many deliveries ended otherwise than by an ack."""
     number: int = tx.value(
         "select count(*) from mq_attempts where lease = :lease", {"lease": lease}
     )
@@ -128,7 +128,7 @@ def count(tx: Snapshot, lease: int) -> int:
 
 
 def prune(tx: Write) -> None:
-    """Forget a few of the oldest deliveries that are past keeping."""
+    """Forget a few of the oldest deliveries that need not be kept any more."""
     tx.execute(
         "delete from mq_attempts where (lease, number) in (select lease, number from mq_attempts"
         " where ended < :before order by ended limit :step)",

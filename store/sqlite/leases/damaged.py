@@ -1,4 +1,4 @@
-"""Messages that differ from their checksums: nobody is given one, and none holds the others up."""
+"""Messages that differ from their checksums: they are never delivered, and hold no others up."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ _MOST_NAMED = 3
 
 
 class SteppedOver(NamedTuple):
-    """A damaged message that a receive came upon, and the DLQ that took it, if one did."""
+    """A damaged message that a receive met, and the DLQ that took it, if any."""
 
     address: str
     dlq: str | None
 
 
 def to_dlq(tx: Write, reader: Reader, message: Stored) -> bool:
-    """Dead-letter a damaged message, which stays damaged there; False when it has to stay."""
+    """Return dead-letter a damaged message, which stays damaged there; return False when it has to
+    stay.
+    """
     if reader.dead_letter_to is None:
         return False
     attempts.note_lapsed(tx, message.lease)
@@ -33,7 +35,7 @@ def to_dlq(tx: Write, reader: Reader, message: Stored) -> bool:
 
 
 def error(reader: Reader, found: list[SteppedOver]) -> Damaged:
-    """What to tell of damaged messages to a caller whom nothing else can be given."""
+    """Return the error about damaged messages for a caller that gets nothing else."""
     addresses = tuple(one.address for one in found)
     if len(found) == 1:
         told = f"{addresses[0]} is damaged and is not delivered: {log.damage.CHECKSUM}"
@@ -49,7 +51,7 @@ def error(reader: Reader, found: list[SteppedOver]) -> Damaged:
 
 
 def way_out(reader: Reader, address: str) -> Hint:
-    """The action that takes one damaged message out of a reader's way."""
+    """Return the action that takes one damaged message out of a reader's way."""
     place = parse_address(address)
     if reader.on_ack == "delete":
         queue, sequence = place.name, place.offset or 0

@@ -1,4 +1,4 @@
-"""Processes that own partitions or leases, and whether they are still there."""
+"""Processes that own partitions or leases, and whether they still run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FORGOTTEN_AT_ONCE = 20
 
 
 def register(tx: Write, name: str, attached: bool) -> int:
-    """Note this process as a holder; an attached one loses what it holds when it is gone."""
+    """Note this process as a holder; an attached one loses its leases when it is gone."""
     _forget_some(tx)
     return tx.insert(
         "insert into mq_holders (name, host, pid, started, boot_id, pid_namespace, attached, seen)"
@@ -34,7 +34,7 @@ def register(tx: Write, name: str, attached: bool) -> int:
 
 
 def _forget_some(tx: Write) -> None:
-    # Whoever holds nothing is noted again when it holds something.
+    # A holder without leases is noted again when it leases something.
     tx.execute(
         "delete from mq_holders where id in (select h.id from mq_holders h"
         " where not exists (select 1 from mq_leases l where l.holder = h.id)"
@@ -46,12 +46,12 @@ def _forget_some(tx: Write) -> None:
 
 
 def forget(tx: Write, holder: int) -> None:
-    """Forget a holder that holds nothing any more."""
+    """Forget a holder without leases."""
     tx.execute("delete from mq_holders where id = :id", {"id": holder})
 
 
 def of_this_process(tx: Write, name: str, attached: bool) -> int:
-    """The holder that stands for this process, noted at its first use."""
+    """Return this process's holder, noted at its first use."""
     try:
         return _noted(tx, os.getpid(), name, attached, tx.database.clock.boot_id())
     except LookupError:
@@ -79,7 +79,7 @@ def _noted(tx: Snapshot, pid: int, name: str, attached: bool, boot_id: str) -> i
 
 
 def named_in_this_process(tx: Snapshot, name: str) -> list[int]:
-    """The holders of that name that stand for this process, attached and not."""
+    """Return the holders of that name that stand for this process, attached and not."""
     rows = tx.rows(
         "select id from mq_holders where pid = :pid and name = :name and boot_id = :boot_id"
         " and started is :started",
@@ -94,13 +94,13 @@ def named_in_this_process(tx: Snapshot, name: str) -> list[int]:
 
 
 def is_gone(tx: Snapshot, holder: int) -> bool:
-    """Whether an attached holder's process has ended: then what it holds is free."""
+    """Return whether an attached holder's process has ended: then its leases are free."""
     attached = tx.value("select attached from mq_holders where id = :id", {"id": holder})
     return attached is None or (bool(attached) and has_ended(tx, holder))
 
 
 def gone(tx: Snapshot) -> frozenset[int]:
-    """The attached holders that have leases and whose processes have ended."""
+    """Return the attached holders that have leases and whose processes have ended."""
     if tx.gone_holders is None:
         rows = tx.rows(
             "select h.id, h.pid, h.started, h.boot_id, h.pid_namespace from mq_holders h"
@@ -111,10 +111,10 @@ def gone(tx: Snapshot) -> frozenset[int]:
 
 
 def has_ended(tx: Snapshot, holder: int) -> bool:
-    """Whether a holder's process has ended.
+    """Return whether a holder's process has ended.
 
-    A pid means something only in our own boot and pid namespace; elsewhere only time can tell,
-    and the answer is False.
+    A pid means something only in our own boot and pid namespace; elsewhere only time can tell, and
+    the answer is False.
     """
     row = tx.row(
         "select pid, started, boot_id, pid_namespace from mq_holders where id = :id",
@@ -135,7 +135,7 @@ def _is_over(
 
 
 def command_line(tx: Snapshot, holder: int) -> list[str]:
-    """The words by which a live holder's process was started; none where we can't see them."""
+    """Return the command line of a live holder's process; empty where it can't be seen."""
     row = tx.row(
         "select pid, started, boot_id, pid_namespace from mq_holders where id = :id",
         {"id": holder},
@@ -152,7 +152,7 @@ def command_line(tx: Snapshot, holder: int) -> list[str]:
 
 
 def default_name() -> str:
-    """What this process is called when it was given no name: host and pid."""
+    """Return the default name of this process: host and pid."""
     return _default_name(os.getpid())
 
 
@@ -162,20 +162,20 @@ def _default_name(pid: int) -> str:
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in kernel ticks since boot; `None` when it is not there.
+    """Return when a process started, in kernel ticks since boot; `None` without one.
 
     Raises OSError when it can't be looked up.
     """
     if sys.platform != "linux":
         return _start_time_elsewhere(pid)
     try:
-        # Without a buffer or a Path: each look at a queue does this for every process that holds
-        # some of it.
+        # Without a buffer or a Path: each look at a queue does this for every process with leases
+        # of it.
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             text = file.read()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # The command's name stands in parentheses and may hold anything, a parenthesis too.
+    # The command's name is in parentheses and may contain anything, a parenthesis too.
     fields = text[text.rindex(b")") + 2 :].split(None, 20)
     return None if fields[0] in (b"Z", b"X") else int(fields[19])
 

@@ -1,4 +1,4 @@
-"""Messages where they stand: their records and leases, read together."""
+"""Messages at their places: records and leases, read together."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from store.sqlite.leases.rows import Lease, Slot
 
 
 class Standing:
-    """Where a message stands: its slot, its record and, if it was handed out, its lease.
+    """The place of a message: its slot, its record and, if it was handed out, its lease.
 
-    `size` is bytes of key, headers and value together. One that was moved there has an origin.
+    `size` is bytes of key, headers and value together. A moved one has an origin.
     """
 
     __slots__ = ("has_origin", "lease", "message_group", "record", "size", "slot")
@@ -48,11 +48,11 @@ class Standing:
 
     @property
     def tenant(self) -> queues.order.tenants.Place:
-        """Whose it is in a fair queue."""
+        """Its tenant in a fair queue."""
         return queues.order.tenants.Place(self.message_group, self.record)
 
     def is_held(self, tx: Snapshot) -> bool:
-        """Whether it is in the hands of a holder that is there."""
+        """Return whether a live holder has it leased."""
         lease = self.lease
         if lease is None or lease.token is None or lease.ends <= tx.now:
             return False
@@ -60,9 +60,9 @@ class Standing:
 
 
 class Stored(Standing):
-    """A message where it stands, with what it says.
+    """A message at its place, with its contents.
 
-    One that is damaged has only those of its parts that can be handled, and may not be delivered.
+    A damaged one has only its usable parts, and may not be delivered.
     """
 
     __slots__ = ("arrived", "expires", "headers", "is_damaged", "key", "timestamp", "value")
@@ -108,16 +108,16 @@ class Stored(Standing):
              self.expires) = log.damage.usable(*whole)  # fmt: skip
 
     def age(self, tx: Snapshot) -> int:
-        """How many milliseconds ago it came."""
+        """Return its age in milliseconds."""
         return timekeeping.age(tx, self.timestamp, self.arrived)
 
     @property
     def content(self) -> Encoded:
-        """What it says, to be stored anew under the time of that."""
+        """Its contents, to be stored anew under its time."""
         return Encoded.stored(self.value, self.key, self.headers)
 
 
-# Texts as blobs: damaged ones are no text, and SQLite's module for Python would give no row at all.
+# Texts as blobs: damaged ones are no text, and SQLite's module for Python would raise for the row.
 _STANDING_COLUMNS = (
     "r.id, cast(r.message_group as blob),"
     f" {layout.SIZE_OF_R},"
@@ -147,7 +147,7 @@ _TO_SETTLE_ONE = f"{_TO_SETTLE} where l.id = ?"
 
 
 def load(tx: Snapshot, slot: Slot, record: int) -> Stored | None:
-    """The message in a record; `None` when it is gone."""
+    """Return the message in a record; `None` when it is gone."""
     row = tx.row(f"select {RECORD_COLUMNS} from mq_records r where r.id = :id", {"id": record})
     if row is None:
         return None
@@ -155,7 +155,7 @@ def load(tx: Snapshot, slot: Slot, record: int) -> Stored | None:
 
 
 def load_all(tx: Snapshot, slot: Slot, offsets: Iterable[int]) -> list[Stored]:
-    """Those of the messages at these places of a lane or partition that are there, in any order."""
+    """Return the present messages at these places of a lane or partition, in any order."""
     rows = tx.rows(
         f"{WITH_LEASES} where r.id in (select value from json_each(:ids))",
         {
@@ -168,13 +168,13 @@ def load_all(tx: Snapshot, slot: Slot, offsets: Iterable[int]) -> list[Stored]:
 
 
 def load_leased(tx: Snapshot, slot: Slot, lease: int) -> Stored | None:
-    """The message of a lease row; `None` when there is no such row."""
+    """Return the message of a lease row; `None` when there is no such row."""
     row = tx.row(f"{LEASED} where l.id = :id", {"id": lease})
     return None if row is None else with_lease(row, slot)
 
 
 def leases_to_settle(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
-    """What `standing` takes, by the ids of the lease rows that are there."""
+    """Return the rows for `standing`, by the ids of existing lease rows."""
     if len(ids) == 1:
         rows = tx.rows(_TO_SETTLE_ONE, ids)
     else:
@@ -185,19 +185,19 @@ def leases_to_settle(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
 
 
 def standing(row: Row, slot: Slot) -> Standing:
-    """Where a message stands, from a row of `leases_to_settle`."""
+    """Return the place of a message, from a row of `leases_to_settle`."""
     record, message_group, size, has_origin, *lease = row
     group = None if message_group is None else log.damage.as_text(message_group)
     return Standing(slot, Lease(*lease), record, group, size, has_origin)
 
 
 def with_lease(row: Row, slot: Slot) -> Stored:
-    """A message from a row of `WITH_LEASES` or `LEASED`."""
+    """Return a message from a row of `WITH_LEASES` or `LEASED`."""
     return Stored(slot, None if row[11] is None else Lease(*row[11:]), *row[:11])
 
 
 def find_reader(tx: Snapshot, name: str) -> Reader:
-    """The rules of the queue or share of that name; raises `NotFound`."""
+    """Return the rules of the queue or share of that name; raises `NotFound`."""
     found = queues.catalog.find_or_none(tx, name) or sqlite.shares.catalog.find_or_none(tx, name)
     if found is None:
         raise tx.missing(name, "queue", "share")
@@ -205,14 +205,14 @@ def find_reader(tx: Snapshot, name: str) -> Reader:
 
 
 def all_readers(tx: Snapshot) -> list[Reader]:
-    """The rules of every queue and every share: the queues first, each by name."""
+    """Return the rules of every queue and every share: the queues first, each by name."""
     found = [queues.catalog.find(tx, name).reader for name in queues.catalog.names(tx)]
     return found + [share.reader for share in sqlite.shares.catalog.every(tx)]
 
 
 @remembered
 def place(tx: Snapshot, slot: int) -> tuple[Reader, Slot] | None:
-    """A slot of a queue or share, and whose it is; `None` when there is no such slot."""
+    """Return a slot of a queue or share, and its reader; `None` without one."""
     row = tx.row(
         "select c.name, c.kind, p.id, p.number from mq_slots s"
         " join mq_partitions p on p.id = s.partition join mq_readers r on r.id = s.reader"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
-    """Take messages out of their queue: records, leases, origins, heads and every count of them."""
+    """Remove messages from their queue: records, leases, origins, heads and every count of them."""
     samples.note_leaving(tx, reader.channel)
     log.rows.remove(tx, [m.record for m in messages])
     moved = [m.record for m in messages if m.has_origin]
@@ -56,7 +56,7 @@ def count(tx: Write, reader: Reader, *, moved: int = 0, dropped: int = 0) -> Non
 
 
 def finish(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
-    """A reader is done with messages, and here stands the one decision.
+    """Finish messages for a reader: the one decision to delete or retain stands here.
 
     A queue deletes them; a share, which reads a log, retains them and only forgets its leases.
     """
@@ -69,7 +69,7 @@ def finish(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
 
 
 def drop(tx: Write, reader: Reader, message: Stored) -> None:
-    """A message is gone for good without having been done."""
+    """Drop a message for good that was not done."""
     finish(tx, reader, [message])
     count(tx, reader, dropped=1)
 
@@ -77,12 +77,12 @@ def drop(tx: Write, reader: Reader, message: Stored) -> None:
 def dead_letter(
     tx: Write, reader: Reader, message: Stored, reason: Reason, error: str | None = None
 ) -> bool:
-    """Move a message to its reader's DLQ, or drop it; False when it has to stay where it is.
+    """Move a message to its reader's DLQ, or drop it; return False when it has to stay.
 
     It stays when the DLQ has vanished or its exchange leads nowhere, or when it has been there by
-    the same cycle without anybody rejecting it since: nothing is lost for want of a place. Where an
-    exchange leads to several queues each gets a copy. The first keeps the id of a message that its
-    queue deletes; the others, and what a share sends away while the log keeps it, are new.
+    the same cycle without a rejection since: nothing is lost for lack of a place. Where an exchange
+    leads to several queues each gets a copy. The first keeps the id of a message that its queue
+    deletes; the others, and copies of a share's record that the log keeps, are new.
     """
     if reader.dead_letter_to is None:
         drop(tx, reader, message)
@@ -97,7 +97,7 @@ def dead_letter(
 
 
 def has_place(tx: Snapshot, reader: Reader, message: Stored) -> bool:
-    """Whether a message that has used up its deliveries could leave its queue now."""
+    """Return whether a message that has used up its deliveries could leave its queue now."""
     if reader.dead_letter_to is None:
         return True
     letter = _dead_origin(tx, reader, message, "max_deliveries", None)
@@ -138,7 +138,7 @@ def _copy(
 
 
 def keep_damage(tx: Write, record: int) -> None:
-    """What was damaged before it moved must not pass for whole under a new checksum."""
+    """Keep damage visible: a damaged message must not pass for whole under a new checksum."""
     log.rows.spoil_checksum(tx, record)
     log.damage.note(tx, record)
 
@@ -181,7 +181,7 @@ def _sent(tx: Snapshot, message: Stored) -> int:
 
 
 def take_out(tx: Write, queue: Queue, messages: Sequence[Stored]) -> None:
-    """Take messages out of their queue by hand; `place` puts them elsewhere."""
+    """Remove messages from their queue by hand; `place` puts them elsewhere."""
     for one in messages:
         # A late ack would be taken for a repeated one.
         leases.attempts.note_lapsed(tx, one.lease)
@@ -192,7 +192,7 @@ def take_out(tx: Write, queue: Queue, messages: Sequence[Stored]) -> None:
 def place(
     tx: Write, messages: Sequence[Stored], targets: Sequence[Queue], origins: Sequence[Origin]
 ) -> list[int]:
-    """Put messages that were taken out each into a queue, under an origin; their records there.
+    """Put removed messages each into a queue, under an origin; return their records there.
 
     Their retention begins anew: counted from the first send, it could be over on arrival.
     """
@@ -221,7 +221,9 @@ def deposit(
     tx: Write, contents: Sequence[Encoded], target: Queue, origins: Sequence[Origin], *,
     message_groups: Sequence[str | None], kept_since: int, keeps_id: bool = True,
 ) -> Sequence[int]:  # fmt: skip
-    """Put messages into a queue under given origins, or under ids of their own; their records."""
+    """Put messages into a queue under given origins, or under ids of their own; return their
+    records.
+    """
     # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
     began = tx.wall if target.config.fifo else min(kept_since, tx.wall)
     drafts = queues.enqueue.drafts(
@@ -254,15 +256,15 @@ def _group_in(
 
 
 def _expires(tx: Write, target: Queue, began: int) -> int:
-    # What a message's own time to live was does not count any more (RabbitMQ: it is removed).
+    # A message's own time to live does not count any more (RabbitMQ: it is removed).
     until, ttl = began + target.config.retention, target.config.ttl
     return until if ttl is None else min(until, tx.wall + ttl)
 
 
 def expire(tx: Write, reader: Reader, message: Stored) -> bool:
-    """A message's time is over: False when it has to stay, because it has nowhere to go.
+    """Expire a message; return False when it has to stay, because it has nowhere to go.
 
-    What its time to live ended is dead-lettered; what has passed the queue's retention is dropped.
+    After its time to live it is dead-lettered; past the queue's retention it is dropped.
     """
     if _is_past_retention(tx, reader, message):
         drop(tx, reader, message)
@@ -278,12 +280,12 @@ def _is_past_retention(tx: Snapshot, reader: Reader, message: Stored) -> bool:
     if reader.retention is None:
         return False
     origin = leases.origins.get(tx, message.record, message.timestamp, message.slot.level)
-    # Of one that moved, `expires` may stand for the retention since its first send.
+    # In a moved one `expires` may be the retention since its first send.
     over = message.age(tx) >= reader.retention
     return over or message.expires == origin.sent + reader.retention
 
 
 def keep_within_limits(tx: Write, reader: Reader, added: Sequence[int] = ()) -> None:
-    """Take out what is over a queue's length limits, if it sheds; `added` was stored just now."""
+    """Remove messages over a queue's length limits, if it sheds; `added` was stored just now."""
     if reader.sheds:
         queues.policies.length.shed(tx, queues.catalog.find(tx, reader.name), added)

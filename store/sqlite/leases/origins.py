@@ -1,4 +1,4 @@
-"""What a message is called, and where one that was moved comes from."""
+"""The ids of messages, and the origins of moved ones."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -18,7 +18,7 @@ _LAST_DIGITS = [f"{byte:02x}" for byte in range(0x100)]
 
 
 class Origin(NamedTuple):
-    """What a message brings along when it moves: it stays the same message."""
+    """The identity that a message keeps when it moves."""
 
     message_id: bytes
     sent: int
@@ -30,10 +30,10 @@ class Origin(NamedTuple):
     hops: "tuple[Hop, ...]" = ()
     priority: int = 0
     is_sound: bool = True
-    """Whether all of it could be read; what could not is left out."""
+    """Whether all of it could be read; unreadable parts are left out."""
 
     def dead(self) -> "Dead | None":
-        """The dead letter's envelope, if it is one."""
+        """Return the dead letter's envelope, if it is one."""
         if self.reason is None or self.source is None or self.at is None:
             return None
         return model.dead_letters.Dead(
@@ -42,7 +42,9 @@ class Origin(NamedTuple):
 
 
 def message_id(tx: Snapshot, record: int) -> bytes:
-    """The id of a message that was never moved: UUID-shaped, from the store's and the record's."""
+    """Return the id of a message that was never moved: UUID-shaped, from the store's and the
+    record's.
+    """
     return _id(tx.database.uuid, record)
 
 
@@ -53,12 +55,12 @@ def _id(store: bytes, record: int) -> bytes:
 
 
 def own_id(tx: Snapshot, record: int) -> str:
-    """The `message_id` of a message that was never moved, as text."""
+    """Return the `message_id` of a message that was never moved, as text."""
     return _first_digits(tx.database.uuid, record >> 8) + _LAST_DIGITS[record & 0xFF]
 
 
 def own_ids(tx: Snapshot, records: Sequence[int]) -> list[str]:
-    """What `own_id` is of each."""
+    """Return `own_id` of each."""
     store = tx.database.uuid
     return [_first_digits(store, record >> 8) + _LAST_DIGITS[record & 0xFF] for record in records]
 
@@ -69,23 +71,23 @@ def _first_digits(store: bytes, record: int) -> str:
 
 
 def format_id(id: bytes) -> str:
-    """A message id as text."""
+    """Return a message id as text."""
     digits = id.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def get(tx: Snapshot, record: int, timestamp: int, priority: int) -> Origin:
-    """Where a message comes from; for one that never moved, itself."""
+    """Return the origin of a message; for one that never moved, itself."""
     return moved(tx, [record]).get(record) or unmoved(tx, record, timestamp, priority)
 
 
 def unmoved(tx: Snapshot, record: int, timestamp: int, priority: int) -> Origin:
-    """The origin of a message that never moved."""
+    """Return the origin of a message that never moved."""
     return Origin(message_id(tx, record), timestamp, priority=priority)
 
 
 def moved(tx: Snapshot, records: Sequence[int]) -> dict[int, Origin]:
-    """The origins, by record, of those messages that were moved."""
+    """Return the origins, by record, of those messages that were moved."""
     if not records:
         return {}
     rows = tx.rows(
@@ -98,7 +100,7 @@ def moved(tx: Snapshot, records: Sequence[int]) -> dict[int, Origin]:
 
 
 def put(tx: Write, records: Sequence[int], origins: Sequence[Origin]) -> None:
-    """Note where messages that were just stored come from."""
+    """Note the origins of messages that were just stored."""
     tx.many(
         "insert into mq_origins (record, message_id, sent, source, reason, at, deliveries, error,"
         " hops, priority) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -110,19 +112,21 @@ def put(tx: Write, records: Sequence[int], origins: Sequence[Origin]) -> None:
 
 
 def remove(tx: Write, records: Sequence[int]) -> None:
-    """Forget where messages that leave their queue come from."""
+    """Forget the origins of messages that leave their queue."""
     tx.many("delete from mq_origins where record = ?", [(record,) for record in records])
 
 
 def forget(tx: Write, which: str, parameters: Mapping[str, object]) -> None:
-    """Forget where records come from that leave the log by a condition on `record`."""
+    """Forget the origins of records that leave the log by a condition on `record`."""
     tx.execute(f"delete from mq_origins where {which}", parameters)
 
 
 def with_hop(
     hops: "tuple[Hop, ...]", source: str, reason: "Reason", at: int, ttl: int | None = None
 ) -> "tuple[Hop, ...]":
-    """The history with one death more: newest first, one entry per queue and reason (x-death)."""
+    """Return the history with one death more: newest first, one entry per queue and reason
+    (x-death).
+    """
     same = [hop for hop in hops if (hop.source, hop.reason) == (source, reason)]
     others = tuple(hop for hop in hops if (hop.source, hop.reason) != (source, reason))
     first = same[0] if same else model.dead_letters.Hop(source, reason, 0, at, ttl)
@@ -130,24 +134,24 @@ def with_hop(
 
 
 def hops_to_lists(hops: "tuple[Hop, ...]") -> list[list[Any]]:
-    """A history as lists, in the order of their fields."""
+    """Return a history as lists, in the order of their fields."""
     return [[hop.source, hop.reason, hop.count, hop.at, hop.ttl] for hop in hops]
 
 
 def hops_from_lists(lists: Sequence[Sequence[Any]]) -> "tuple[Hop, ...]":
-    """A history from such lists."""
+    """Return a history from such lists."""
     return tuple(model.dead_letters.Hop(*hop) for hop in lists)
 
 
 def hops_to_json(hops: "tuple[Hop, ...]") -> str:
-    """A history as it is stored."""
+    """Return a history as it is stored."""
     import json
 
     return json.dumps(hops_to_lists(hops))
 
 
 def hops_from_json(text: str) -> "tuple[Hop, ...]":
-    """A stored history."""
+    """Return a stored history."""
     import json
 
     return hops_from_lists(json.loads(text))

@@ -1,7 +1,8 @@
-"""How long messages are worked on: a histogram for each reader, of a sample of its acks.
+"""The processing times of messages: a histogram for each reader, of a sample of its acks.
 
-Every sixteenth delivery counts, chosen by its token, so that acks cost nearly what they did. The
-buckets are a quarter of a power of two wide: a percentile read from them is at most 19 % too high.
+Every sixteenth delivery counts, chosen by its token, so that acks cost nearly as much as before.
+The buckets are a quarter of a power of two wide: a percentile read from them is at most 19 % too
+high.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from store.sqlite.leases.rows import Lease
 _SAMPLE_MASK = 15
 _BUCKETS_A_DOUBLING = 4
 _HIGHEST_BUCKET = 255
-# When a bucket has so many all are halved, so that what was slow once is forgotten.
+# When a bucket is this full all are halved, so that old times are forgotten.
 _FULL = 256
 
 
 class ProcessingTimes(NamedTuple):
-    """What a reader's messages took from lease to ack, in milliseconds, and how many were timed."""
+    """The times of a reader's messages from lease to ack, in milliseconds, and how many were
+    timed.
+    """
 
     reader: str
     kind: Kind
@@ -35,7 +38,7 @@ class ProcessingTimes(NamedTuple):
 
 
 def note(tx: Write, reader: int, settled: Iterable[Lease]) -> None:
-    """Count the time that deliveries took which are acknowledged now, of those in the sample."""
+    """Count the times of deliveries that are acknowledged now, of those in the sample."""
     taken = [
         tx.now - lease.started
         for lease in settled
@@ -68,19 +71,19 @@ def _fade(tx: Write, reader: int) -> None:
 
 
 def bucket_of(duration: int) -> int:
-    """The bucket of a length of time in milliseconds."""
+    """Return the bucket of a duration in milliseconds."""
     if duration <= 1:
         return 0
     return min(_HIGHEST_BUCKET, ceil(_BUCKETS_A_DOUBLING * log2(duration)))
 
 
 def longest_in(bucket: int) -> int:
-    """The longest time that a bucket counts, in milliseconds."""
+    """Return the longest time that a bucket counts, in milliseconds."""
     return int(2 ** (bucket / _BUCKETS_A_DOUBLING))
 
 
 def every(tx: Snapshot) -> list[ProcessingTimes]:
-    """What is known of every reader's processing times."""
+    """Return every reader's processing times."""
     counts: dict[tuple[str, Kind, int], list[tuple[int, int]]] = {}
     for name, kind, lease, bucket, count in tx.rows(
         "select r.name, r.kind, r.lease, t.bucket, t.count from mq_processing_times t"

@@ -1,4 +1,4 @@
-"""How one reader handles what it leases: the only difference between a queue and a share."""
+"""The rules of one reader for its leases: the only difference between a queue and a share."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 class Reader(NamedTuple):
     """The rules by which messages are leased and settled, passed along instead of branches.
 
-    `on_ack` is the one decision: a queue deletes what was acknowledged, a share retains it.
-    `ordered` readers never deliver past a message of the same group that is in flight. Lengths of
-    time are in milliseconds; no `retention` leaves it to the log that is read. One that `sheds` has
-    length limits, and takes out what is over them. A `fair` one delivers by tenant, a
+    `on_ack` is the one decision: a queue deletes acknowledged messages, a share retains records.
+    `ordered` readers never deliver past a message of the same group that is in flight. Durations
+    are in milliseconds; no `retention` leaves it to the log that is read. A reader that `sheds` has
+    length limits, and removes messages over them. A `fair` one delivers by tenant, a
     `single_active` one to one holder at a time. No more than `window` offsets of a partition are in
     flight, and `turn` is the partition whose turn it is.
     """
@@ -42,33 +42,33 @@ class Reader(NamedTuple):
 
     @property
     def retains(self) -> bool:
-        """Whether what it reads is a log, which keeps its records whatever becomes of them here."""
+        """Whether it reads a log, which keeps its records in any case."""
         return self.on_ack == "retain"
 
     @property
     def strict(self) -> bool:
-        """Whether a lapsed lease is lost at once, even while nobody else has taken the message."""
+        """Whether a lapsed lease is lost at once, even before another reader takes the message."""
         return self.ordered or self.retains
 
     @property
     def isolates_from(self) -> int | None:
-        """How many deliveries make a record suspect, so that it is handed out with few others.
+        """The number of deliveries after which a record is suspect, and handed out with few others.
 
-        KIP-932: half of what is allowed, and at least 2.
+        KIP-932: half of the limit, and at least 2.
         """
         most = self.max_deliveries
         return max(2, -(-most // 2)) if self.retains and most is not None else None
 
     def place(self, number: int) -> str:
-        """The address of the queue, or of one partition of the topic, that it reads."""
+        """Return the address of the queue, or of one partition of the topic, that it reads."""
         return f"{self.source}/{number}" if self.retains else self.source
 
     def address(self, number: int, offset: int) -> str:
-        """The address of one message or record."""
+        """Return the address of one message or record."""
         return f"{self.place(number)}@{offset}"
 
     def retry_delay(self, deliveries: int) -> int:
-        """What a message waits before its next delivery when so many have failed.
+        """Return the wait of a message before its next delivery after so many failures.
 
         After its last one it waits for none.
         """
@@ -78,7 +78,7 @@ class Reader(NamedTuple):
         return self.retry_delays[min(deliveries, len(self.retry_delays)) - 1]
 
     def given_back_at(self, now: int) -> int:
-        """The due time of a message that is given back without delay.
+        """Return the due time of a message that is given back without delay.
 
         Zero returns it to its original place; an ordered reader's group goes behind its equals.
         """
@@ -86,7 +86,7 @@ class Reader(NamedTuple):
 
 
 def create(tx: Write, settings: StoredSettings[Config], config: Config, **others: str | int) -> int:
-    """Insert the row of a reader with its settings; its id."""
+    """Insert the row of a reader with its settings; return its id."""
     return settings.insert(tx, "mq_readers", config, created=tx.wall, **others)
 
 
@@ -96,7 +96,7 @@ def alter(tx: Write, settings: StoredSettings[Config], config: Config, reader: i
 
 
 def notice(tx: Write, reader: int, until: int) -> None:
-    """Say up to which store time the leases that became due count as ready again."""
+    """Note the store time up to which due leases count as ready again."""
     tx.execute(
         "update mq_readers set noticed = :until where id = :reader",
         {"until": until, "reader": reader},
@@ -104,7 +104,7 @@ def notice(tx: Write, reader: int, until: int) -> None:
 
 
 def label(tx: Write, group: str, label: str) -> None:
-    """Note which topology owns a group."""
+    """Note the topology that owns a group."""
     tx.execute(
         "update mq_readers set label = :label where kind = 'group' and name = :name",
         {"label": label, "name": group},
@@ -112,5 +112,5 @@ def label(tx: Write, group: str, label: str) -> None:
 
 
 def delete(tx: Write, reader: int) -> None:
-    """Delete a reader with all that is kept for it."""
+    """Delete a reader with all its rows."""
     tx.execute("delete from mq_readers where id = :reader", {"reader": reader})

@@ -1,4 +1,4 @@
-"""Receipts: what a receive hands out, and what settling asks for."""
+"""Receipts: the result of a receive, and the argument of settling."""
 
 from struct import Struct, error as StructError
 from typing import NamedTuple
@@ -20,20 +20,20 @@ class Receipt(NamedTuple):
 
 
 def new_token() -> int:
-    """A token for one delivery."""
-    # Only who receives waits for this.
+    """Return a token for one delivery."""
+    # Only a receive waits for this.
     import random
 
     return random.getrandbits(TOKEN_BITS)
 
 
 def seal(tx: Snapshot) -> int:
-    """What marks a store's receipts as its own."""
+    """Return the mark of a store's receipts."""
     return crc32(tx.database.uuid)
 
 
 def write(seal: int, lease: int, token: int) -> str:
-    """A receipt as text; it begins with a letter."""
+    """Return a receipt as text; it begins with a letter."""
     body = _BODY.pack(lease, token)
     return f"r{body.hex()}{crc32(body, seal):08x}"
 

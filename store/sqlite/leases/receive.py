@@ -1,4 +1,4 @@
-"""Receiving: pick what is due, lease it, and take out what may not be delivered any more."""
+"""Receiving: pick due messages, lease them, and remove those that may not be delivered any more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from store.model.errors import Damaged
     from store.sqlite.leases.damaged import SteppedOver
 
-# How many messages a receive takes out (exhausted or expired) before it leaves the rest for later.
+# Messages that a receive removes (exhausted or expired) before it leaves the rest for later.
 MOST_TAKEN_OUT = 100
 _MOST_EXPIRED = 1_000
 
@@ -47,7 +47,7 @@ class Receiver:
             self._slots.sort(key=lambda slot: (slot.number < reader.turn, slot.number))
 
     def receive(self) -> list[Stored]:
-        """The messages that are leased now, in the order in which they are to be worked on."""
+        """Lease messages and return them, in the order in which they are to be worked on."""
         self._pick_all()
         if self._may_be_due:
             leases.rows.notice(self._tx, self._reader)
@@ -55,7 +55,7 @@ class Receiver:
 
     @property
     def damage(self) -> Damaged | None:
-        """What is to be told of the damaged messages that it was the first to come upon."""
+        """The error about the damaged messages that it was the first to meet."""
         if not self._stepped_over:
             return None
         return leases.damaged.error(self._reader, self._stepped_over)
@@ -79,7 +79,7 @@ class Receiver:
 
     def _pick_due(self, level: int) -> None:
         self._may_be_due |= self._wanted <= 0
-        # Held only at the end: with a lease of 0 a message is due again at once.
+        # Leased only at the end: with a lease of 0 a message is due again at once.
         ready: list[Stored] = []
         after = (-1, -1)
         while len(ready) < self._wanted and self.taken_out < _MOST_EXPIRED:
@@ -106,7 +106,7 @@ class Receiver:
                 "now": self._tx.now,
                 "due": after[0],
                 "id": after[1],
-                # Once enough were taken out, what is exhausted is passed over.
+                # Once enough were removed, exhausted ones are passed over.
                 "below": self._reader.max_deliveries if self._took_enough else None,
                 "limit": limit,
             },
@@ -205,7 +205,7 @@ class Receiver:
             leases.rows.move_cursor(self._tx, slot, cursor)
 
     def take_out(self, message: Stored) -> bool:
-        """Take a message out if it may not be delivered any more; whether that is so."""
+        """Remove a message if it may not be delivered any more; return whether that is so."""
         if message.is_damaged or (message.has_origin and not self._has_sound_origin(message)):
             self.taken_out += 1
             self._step_over(message)
@@ -222,7 +222,7 @@ class Receiver:
         self.taken_out += 1
         if leases.move.dead_letter(self._tx, self._reader, message, "max_deliveries"):
             return True
-        # With nowhere to go it stays, and is looked at again only after another lease.
+        # Without a destination it stays, and is looked at again only after another lease.
         self._postpone(message)
         return True
 

@@ -18,9 +18,9 @@ from store.sqlite.leases.readers import Reader
 
 
 class Slot:
-    """What a reader has of one lane or partition; a queue's lane tells its level and if it waits.
+    """A reader's slot in one lane or partition; a queue's lane tells its level and if it waits.
 
-    It never changes. How far the reader has come is a `Progress`.
+    It never changes. The position of the reader is a `Progress`.
     """
 
     __slots__ = ("delayed", "id", "level", "number", "partition")
@@ -33,23 +33,23 @@ class Slot:
         self.delayed = delayed
 
     def lease_id(self, offset: int) -> int:
-        """The id of the lease row of a message in this slot."""
+        """Return the id of the lease row of a message in this slot."""
         return self.id << OFFSET_BITS | offset
 
     def record_id(self, offset: int) -> int:
-        """The id of the record."""
+        """Return the id of the record."""
         return self.partition << OFFSET_BITS | offset
 
     @property
     def end(self) -> int:
-        """What the ids of its records stay below."""
+        """The bound that the ids of its records stay below."""
         return self.partition + 1 << OFFSET_BITS
 
 
 class Progress(Slot):
-    """A slot and how far its reader has come: below the cursor all was handed out once.
+    """A slot and the position of its reader: messages below the cursor were handed out once.
 
-    `next` is where the lane or partition ends, and `leases` counts the slot's lease rows.
+    `next` is the end of the lane or partition, and `leases` counts the slot's lease rows.
     """
 
     __slots__ = ("cursor", "leases", "next")
@@ -72,7 +72,7 @@ class Progress(Slot):
 
 
 class Lease(NamedTuple):
-    """One lease row. Without a token nobody holds it.
+    """One lease row. Without a token there is no holder.
 
     `was_due` is the due time it had before this delivery, by which it returns to its place.
     """
@@ -99,18 +99,18 @@ class Lease(NamedTuple):
         return self.id & OFFSET_MASK
 
     def unheld(self, due: int) -> "Lease":
-        """The row when nobody holds the message any more, and it may be delivered from `due`."""
+        """Return the row without a holder, for a message that may be delivered from `due`."""
         return self._replace(due=due, ends=due, token=None, holder=None, started=None)
 
 
 def waiting(slot: Slot, offset: int, due: int) -> Lease:
-    """The row of a message that nobody has been given, and that may be delivered from `due`."""
+    """Return the row of a message that was never delivered, and may be from `due`."""
     id, record = slot.lease_id(offset), slot.record_id(offset)
     return Lease(id, slot.level, due, due, 0, None, None, None, record)
 
 
 def lapsed(reader: Reader, lease: Lease, now: int) -> Lease:
-    """The row of a lease that ends now, as time would have ended it later."""
+    """Return the row of a lease that ends now, as time would have ended it later."""
     wait = reader.retry_delay(lease.deliveries)
     ends = now if wait else reader.given_back_at(now)
     return lease._replace(ends=ends, due=ends + wait)
@@ -120,7 +120,7 @@ _COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record,
 
 
 def slots(tx: Snapshot, reader: Reader) -> list[Progress]:
-    """The reader's slots by lane or partition number."""
+    """Return the reader's slots by lane or partition number."""
     found = [_progress(reader, row) for row in tx.rows(_SLOTS, {"reader": reader.id})]
     # Mostly there is one; SQLite would set up a sorter for it.
     found.sort(key=attrgetter("number"))
@@ -128,7 +128,7 @@ def slots(tx: Snapshot, reader: Reader) -> list[Progress]:
 
 
 def slot_in(tx: Snapshot, reader: Reader, partition: int) -> Progress:
-    """Where the reader stands in one lane or partition."""
+    """Return the position of the reader in one lane or partition."""
     (row,) = tx.rows(
         f"select {_PROGRESS} where s.reader = :reader and s.partition = :partition",
         {"reader": reader.id, "partition": partition},
@@ -140,7 +140,7 @@ _PROGRESS = (
     "s.id, s.partition, p.number, s.cursor, p.next, s.leases"
     " from mq_slots s join mq_partitions p on p.id = s.partition"
 )
-# A text that is put together at every call is hashed at every call to find what was prepared.
+# A text that is put together at every call is hashed at every call to find the prepared one.
 _RETREATED_AT_ONCE = 100
 _SLOTS = f"select {_PROGRESS} where s.reader = :reader"
 _INSERT = f"insert into mq_leases ({_COLUMNS}, reader) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -153,12 +153,14 @@ def _progress(reader: Reader, row: Row) -> Progress:
 
 
 def level_of(reader: Reader, number: int) -> tuple[int, bool]:
-    """The level of a lane by its number, and whether its messages wait; a topic has neither."""
+    """Return the level of a lane by its number, and whether its messages wait; a topic has
+    neither.
+    """
     return (0, False) if reader.retains else (number >> 1, bool(number & 1))
 
 
 def get(tx: Snapshot, id: int) -> Lease | None:
-    """One lease row."""
+    """Return one lease row."""
     row = tx.row(f"select {_COLUMNS} from mq_leases where id = :id", {"id": id})
     return None if row is None else Lease(*row)
 
@@ -172,7 +174,7 @@ def insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
 def advance(
     tx: Write, reader: Reader, slot: Progress, cursor: int, leases: Sequence[Lease]
 ) -> None:
-    """Move a slot's cursor on past messages, of which some are leased now."""
+    """Move a slot's cursor past messages, some of which are leased now."""
     _insert(tx, reader, leases)
     slot.cursor = cursor
     tx.execute(
@@ -189,7 +191,7 @@ def advance(
 
 
 def move_cursor(tx: Write, slot: Slot, cursor: int) -> None:
-    """Set a slot's cursor, to offsets whose leases stand as they should."""
+    """Set a slot's cursor, past offsets whose leases are right already."""
     tx.execute(
         "update mq_slots set cursor = :cursor where id = :id", {"cursor": cursor, "id": slot.id}
     )
@@ -200,13 +202,13 @@ def _insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
         tx.execute(_INSERT, (*leases[0], reader.id))
     elif leases:
         columns = dict(zip(Lease._fields, zip(*leases, strict=True), strict=True))
-        # What is the same in all of them is bound once.
+        # A value that is the same in all rows is bound once.
         shared = {name: column[0] for name, column in columns.items() if len(set(column)) == 1}
         tx.insert_columns("mq_leases", columns | shared | {"reader": reader.id})
 
 
 def update(tx: Write, reader: Reader, before: Sequence[Lease], after: Sequence[Lease]) -> None:
-    """Replace rows by what they have become, and recount them."""
+    """Replace rows by their new state, and recount them."""
     if not after:
         return
     tx.many(
@@ -218,9 +220,9 @@ def update(tx: Write, reader: Reader, before: Sequence[Lease], after: Sequence[L
 
 
 def retreat(tx: Write, reader: Reader, slot: Slot) -> None:
-    """Move a slot's cursor back over what stands next below it and was never delivered.
+    """Move a slot's cursor back over messages next below it that were never delivered.
 
-    A row that waits for nothing says nothing that the cursor does not.
+    A row that waits for nothing adds nothing to the cursor.
     """
     while run := _never_delivered(tx, reader, slot):
         remove(tx, reader, run)
@@ -228,7 +230,9 @@ def retreat(tx: Write, reader: Reader, slot: Slot) -> None:
 
 
 def _never_delivered(tx: Snapshot, reader: Reader, slot: Slot) -> list[Lease]:
-    """Rows next below the cursor that were never delivered, the last first; not all at once."""
+    """Return rows next below the cursor that were never delivered, the last first; not all at
+    once.
+    """
     cursor: int = tx.value("select cursor from mq_slots where id = :id", {"id": slot.id})
     rows = tx.rows(
         f"select {_COLUMNS} from mq_leases where id >= :first and id < :end"
@@ -237,7 +241,7 @@ def _never_delivered(tx: Snapshot, reader: Reader, slot: Slot) -> list[Lease]:
     )
     run: list[Lease] = []
     for lease in starmap(Lease, rows):
-        # Where a log is read, a record without a row is finished; a queue has no such message.
+        # In a log, a record without a row is finished; a queue has no such message.
         is_next = lease.offset == cursor - len(run) - 1 or not reader.retains
         if lease.due or lease.deliveries or not is_next:
             break
@@ -252,13 +256,13 @@ def remove(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
 
 
 def remove_all(tx: Write, reader: int) -> None:
-    """Delete all rows of a reader, whose slots go too or are put anew."""
+    """Delete all rows of a reader, whose slots are deleted or reset too."""
     tx.execute("delete from mq_leases where reader = :reader", {"reader": reader})
 
 
 def forget(tx: Write, slot: int, which: str, where: dict[str, object]) -> None:
-    """Delete those rows `l` of a slot that a condition names, and take them out of its counts."""
-    # As everywhere, what became due by the noticed time counts as neither held nor waiting.
+    """Delete the rows `l` of a slot that match a condition, and take them out of its counts."""
+    # As everywhere, leases due by the noticed time count as neither held nor waiting.
     parameters = {"slot": slot, **where}
     rows, held, waiting = tx.row(  # type: ignore[misc]
         "select count(*), total(l.token not null and l.due > r.noticed),"
@@ -293,8 +297,8 @@ def _count(tx: Write, reader: Reader, gone: Sequence[Lease], come: Sequence[Leas
 
 
 def _counted(tx: Snapshot, reader: Reader, leases: Sequence[Lease]) -> list[Lease]:
-    # What became due by the noticed time counts as neither held nor waiting: time alone made it
-    # ready. That time is never ahead of now.
+    # Leases due by the noticed time count as neither held nor waiting: time alone made them ready.
+    # That time is never ahead of now.
     now = tx.now
     return [lease for lease in leases if lease.due > now or lease.due > _noticed(tx, reader)]
 
@@ -304,14 +308,14 @@ def _noticed(tx: Snapshot, reader: Reader) -> int:
     return until
 
 
-# How many leases a writer lets pass the noticed time at once, so that no write takes long.
+# The most leases that a writer lets pass the noticed time at once, so that no write takes long.
 _NOTICE_STEP = 100
 
 
 def notice(tx: Write, reader: Reader) -> None:
-    """Move the reader's noticed time on past leases that became due, as the last thing done.
+    """Move the reader's noticed time past leases that became due, as the last step.
 
-    Counting from it keeps views cheap: they correct only for what lies between it and now.
+    Counting from it keeps views cheap: they correct only for leases between it and now.
     """
     noticed = _noticed(tx, reader)
     passed = [_step_ends_at(tx, reader, level, noticed) for level in reader.levels]
@@ -345,7 +349,7 @@ def _notice_until(tx: Write, reader: Reader, until: int) -> None:
 
 
 def in_hand(tx: Snapshot, reader: Reader, holder: int) -> int:
-    """How many of the reader's messages one holder has in hand."""
+    """Return how many of the reader's messages one holder has leased."""
     count: int = tx.value(
         "select count(*) from mq_leases where holder = :holder and reader = :reader"
         " and ends > :now",
@@ -355,7 +359,7 @@ def in_hand(tx: Snapshot, reader: Reader, holder: int) -> int:
 
 
 def held_and_waiting(tx: Snapshot, reader: Reader) -> tuple[int, int]:
-    """How many messages are in hand or wait for a retry, and how many wait for their time."""
+    """Return how many messages are leased or wait for a retry, and how many wait for their time."""
     held, waiting = tx.row(  # type: ignore[misc]
         "select total(held), total(waiting) from mq_slots where reader = :reader",
         {"reader": reader.id},
@@ -367,7 +371,9 @@ def held_and_waiting(tx: Snapshot, reader: Reader) -> tuple[int, int]:
 
 
 def passed_between(tx: Snapshot, reader: Reader, until: int) -> dict[int, tuple[int, int]]:
-    """By slot: how many held and waiting rows became due after the noticed time, up to `until`."""
+    """Return by slot how many held and waiting rows became due after the noticed time, up to
+    `until`.
+    """
     found: dict[int, tuple[int, int]] = {}
     noticed = _noticed(tx, reader)
     for priority in reader.levels:

@@ -22,14 +22,14 @@ _TWICE = "the work may be done twice: receive again, and make it idempotent"
 
 
 class Delivery(NamedTuple):
-    """A delivery that is being settled, and the receipt that asked for it."""
+    """A delivery that is being settled, and its receipt."""
 
     receipt: str
     message: Standing
     lease: Lease
 
     def whole(self, tx: Write) -> Stored:
-        """The message with what it says."""
+        """Return the message with its contents."""
         message = leases.messages.load(tx, self.message.slot, self.message.record)
         assert message is not None
         return message
@@ -41,30 +41,31 @@ _Asked = tuple[str, receipts.Receipt, Slot]
 
 
 def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
-    """Do something with the deliveries that the receipts stand for; the errors by receipt.
+    """Settle the deliveries of the receipts by an operation; return the errors by receipt.
 
-    A receipt that is refused changes nothing and does not keep the others from being settled.
+    A refused receipt changes nothing and does not keep the others from being settled.
     """
     refused: Refused = {}
     for reader, asked in _by_reader(tx, texts, refused):
-        # Only now: what was done for one reader may have pushed messages of the next one out.
+        # Only now: work for one reader may have pushed messages of the next one out.
         found = _find(tx, reader, asked, refused, repeatable=action is acknowledge)
         if found:
             refused |= action(tx, reader, found)
-            # What was given back may be over a limit again.
+            # Messages that were given back may be over a limit again.
             leases.move.keep_within_limits(tx, reader)
     return {text: refused[text] for text in texts if text in refused}
 
 
 def acknowledge(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
-    """The messages are done with."""
+    """Acknowledge deliveries: their messages are done."""
     leases.move.finish(tx, reader, [delivery.message for delivery in deliveries])
     processing_times.note(tx, reader.id, [delivery.lease for delivery in deliveries])
     return {}
 
 
 def give_back(delay: int | None, error: str | None, outcome: str) -> Action:
-    """The messages failed: they come back after `delay` milliseconds, or as the queue says.
+    """Give deliveries back that failed: they return after `delay` milliseconds, or the queue's
+    delay.
 
     One that has used up its deliveries is dead-lettered instead.
     """
@@ -86,7 +87,7 @@ def give_back(delay: int | None, error: str | None, outcome: str) -> Action:
 
 
 def reject(error: str | None) -> Action:
-    """The messages are refused for good: to the DLQ, or away where there is none."""
+    """Reject deliveries: to the DLQ, or dropped without one."""
 
     def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
         message = delivery.whole(tx)
@@ -120,7 +121,7 @@ def _key(message: Stored) -> str:
 
 
 def extend(duration: int) -> Action:
-    """The leases last `duration` milliseconds from now; 0 gives the messages back at once."""
+    """Extend leases to `duration` milliseconds from now; 0 gives the messages back at once."""
 
     def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
         lease = delivery.lease
@@ -135,7 +136,7 @@ def extend(duration: int) -> Action:
 
 
 def unreceive(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
-    """The messages were not begun: they return to their places, and this delivery is undone.
+    """Undo deliveries that were not begun: their messages return to their places.
 
     It counts for no limit and is no attempt (AMQP 1.0: released).
     """
@@ -167,7 +168,7 @@ def unreceive(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refu
 
 
 def release(tx: Write, reader: Reader, message: Stored) -> bool:
-    """Make a message ready that somebody holds, or that waits; False when neither is so."""
+    """Make a leased or waiting message ready; return False if it is neither."""
     lease = message.lease
     if lease is None or lease.due <= tx.now:
         return False
@@ -222,7 +223,7 @@ def _change(tx: Write, reader: Reader, delivery: Delivery, after: Lease) -> None
 def _by_reader(
     tx: Write, texts: Sequence[str], refused: Refused
 ) -> Iterable[tuple[Reader, list[_Asked]]]:
-    """What is asked of each reader, in order; each slot is looked up once."""
+    """Return the operations for each reader, in order; each slot is looked up once."""
     seal = receipts.seal(tx)
     places: dict[int, tuple[Reader, Slot] | None] = {}
     asked: dict[int, tuple[Reader, list[_Asked]]] = {}
@@ -247,11 +248,12 @@ def _by_reader(
 def _find(
     tx: Write, reader: Reader, asked: Sequence[_Asked], refused: Refused, *, repeatable: bool
 ) -> list[Delivery]:
-    """The deliveries that receipts stand for, but for those that are refused.
+    """Return the deliveries of receipts, except refused ones.
 
-    Refused is what somebody else has leased since, whose lease ended otherwise, and in FIFO queues
-    and shares also what merely lapsed. Left out is what is done with, where that is `repeatable`,
-    and what has left the log that a share reads (Kafka: below the start of its window).
+    Refused are messages that another reader has leased since, those whose lease ended otherwise,
+    and in FIFO queues and shares also lapsed ones. Finished messages are left out where that is
+    `repeatable`, and records that have left the log of a share (Kafka: below the start of its
+    window).
     """
     rows = leases.messages.leases_to_settle(tx, [receipt.lease for _, receipt, _ in asked])
     found = []
@@ -284,12 +286,12 @@ def _why_gone(
         return "its receive was undone, or reset since"
     if not repeatable and not _has_left(tx, reader, slot, receipt):
         return "it was acknowledged, or its retention has passed"
-    # With no lease and no other end, saying again that it is done is no mistake.
+    # With no lease and no other end, a repeated ack is no error.
     return None
 
 
 def _is_untouched(tx: Write, reader: Reader, slot: Slot, offset: int) -> bool:
-    """Whether a message without a lease still waits to be handed out for the first time."""
+    """Return whether a message without a lease still waits to be handed out for the first time."""
     if reader.retains:
         sql = "select cursor <= :offset from mq_slots where id = :slot"
     else:

@@ -1,4 +1,4 @@
-"""Places of readers in partitions, as they begin, change hands and end: rows of mq_slots.
+"""The slots of readers in partitions, as they begin, change hands and end: rows of mq_slots.
 
 The cursor of a reader that leases, and the counts of its leases, are moved in `rows`.
 """
@@ -12,7 +12,7 @@ from store.sqlite.log.topics import Partition
 
 
 def begin(tx: Write, reader: int, partition: int, cursor: int, moved: int = 0) -> None:
-    """Give a reader a place in a partition where it has none."""
+    """Give a reader a slot in a partition where it has none."""
     tx.execute(
         "insert into mq_slots (reader, partition, cursor, moved) values (?, ?, ?, ?)",
         (reader, partition, cursor, moved),
@@ -20,7 +20,7 @@ def begin(tx: Write, reader: int, partition: int, cursor: int, moved: int = 0) -
 
 
 def begin_at_start(tx: Write, reader: int, partitions: Iterable[Partition]) -> None:
-    """Give a group a place at the oldest record of each partition where it has none."""
+    """Give a group a slot at the oldest record of each partition where it has none."""
     tx.many(
         "insert or ignore into mq_slots (reader, partition, cursor) values (?, ?, ?)",
         [(reader, partition.id, partition.start) for partition in partitions],
@@ -28,7 +28,7 @@ def begin_at_start(tx: Write, reader: int, partitions: Iterable[Partition]) -> N
 
 
 def begin_at(tx: Write, reader: int, partition: int, cursor: int) -> None:
-    """Give a group a place in a partition; one that committed or is owned stays where it is."""
+    """Give a group a slot in a partition; one that committed or is owned stays where it is."""
     tx.execute(
         "insert into mq_slots (reader, partition, cursor, moved)"
         " values (:reader, :partition, :cursor, :now)"
@@ -39,7 +39,7 @@ def begin_at(tx: Write, reader: int, partition: int, cursor: int) -> None:
 
 
 def follow_growth(tx: Write, channel: int, present: int) -> None:
-    """Give who reads a topic a place in its partitions from number `present` on."""
+    """Give the readers of a topic a slot in its partitions from number `present` on."""
     tx.execute(
         "insert into mq_slots (reader, partition, cursor) select distinct s.reader, new.id, 0"
         " from mq_partitions old join mq_slots s on s.partition = old.id"
@@ -50,12 +50,12 @@ def follow_growth(tx: Write, channel: int, present: int) -> None:
 
 
 def end_all(tx: Write, reader: int) -> None:
-    """Remove all places of a reader."""
+    """Delete all slots of a reader."""
     tx.execute("delete from mq_slots where reader = :reader", {"reader": reader})
 
 
 def end_in(tx: Write, channel: int) -> None:
-    """Remove the places of all readers in a channel."""
+    """Delete the slots of all readers in a channel."""
     tx.execute(
         "delete from mq_slots where partition in"
         " (select id from mq_partitions where channel = :channel)",
@@ -64,7 +64,7 @@ def end_in(tx: Write, channel: int) -> None:
 
 
 def end_unused(tx: Write, reader: int, channel: int) -> None:
-    """Remove a group's places in a topic, unless it has committed or has members there."""
+    """Delete a group's slots in a topic, unless it has committed or has members there."""
     tx.execute(
         "delete from mq_slots where reader = :reader and committed = 0 and member is null"
         " and wanted is null"
@@ -74,7 +74,7 @@ def end_unused(tx: Write, reader: int, channel: int) -> None:
 
 
 def commit(tx: Write, slot: int, offset: int) -> None:
-    """Move the cursor of a group on to what a member commits."""
+    """Move the cursor of a group on to a member's commit."""
     tx.execute(
         "update mq_slots set cursor = :offset, committed = 1, moved = :now, tries = 1,"
         " last_commit = :number where id = :slot",
@@ -126,23 +126,25 @@ def restart(tx: Write, slot: int, cursor: int) -> None:
 
 
 def want(tx: Write, wanted: Iterable[tuple[int, int]]) -> None:
-    """Say which incarnation shall own which slot: pairs of an incarnation and a slot."""
+    """Note the wanted incarnation of slots: pairs of an incarnation and a slot."""
     tx.many("update mq_slots set wanted = ? where id = ?", list(wanted))
 
 
 def want_none(tx: Write, reader: int) -> None:
-    """Say that no member of a group shall own any of its slots."""
+    """Note that no member of a group is wanted for any of its slots."""
     tx.execute("update mq_slots set wanted = null where reader = :reader", {"reader": reader})
 
 
 def hand_over(tx: Write, reader: int, incarnation: int) -> None:
-    """Let a member go of what others shall own, and take what is free and shall be its own."""
+    """Release a member's slots that others are wanted for, and take free ones that it is wanted
+    for.
+    """
     mine = {"me": incarnation, "group": reader, "now": tx.now}
     tx.execute(
         "update mq_slots set member = null where member = :me and wanted is not :me",
         mine,
     )
-    # A member that takes a partition in which nothing waits is not stuck at what comes later.
+    # A member that takes a partition in which nothing waits is not stuck at later records.
     tx.execute(
         "update mq_slots set member = :me, epoch = epoch + 1, taken = :now, tries = 1 + iif("
         " cursor < (select p.next from mq_partitions p where p.id = partition), tries, 0)"
@@ -152,7 +154,7 @@ def hand_over(tx: Write, reader: int, incarnation: int) -> None:
 
 
 def disown(tx: Write, reader: int, incarnation: int) -> None:
-    """Take all slots from a member; nothing that it still holds can be committed."""
+    """Take all slots from a member, which can't commit any more."""
     tx.execute(
         "update mq_slots set member = null, epoch = epoch + 1 where member = :incarnation",
         {"incarnation": incarnation},

@@ -1,4 +1,4 @@
-"""Origins as they are read from rows: whole, or without what damage has made of them."""
+"""Origins as they are read from rows: whole, or without damaged parts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ID_BYTES = 16
 
 
 def from_row(tx: Snapshot, row: Row) -> Origin:
-    """An origin from its columns, texts as blobs; one with damage in it is not `is_sound`."""
+    """Return an origin from its columns, texts as blobs; a damaged one is not `is_sound`."""
     record, id, sent, source, reason, at, deliveries, error, hops, own = row
     try:
         texts = [None if text is None else text.decode() for text in (source, reason, error)]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def start(tx: Snapshot, slot: Progress) -> int:
-    """The first offset that is not finished (Kafka: SPSO)."""
+    """Return the first offset that is not finished (Kafka: SPSO)."""
     first = tx.value(
         "select min(id) from mq_leases where id >= :first and id < :end",
         layout.span(slot.id),
@@ -27,14 +27,14 @@ def start(tx: Snapshot, slot: Progress) -> int:
 
 
 def room(tx: Snapshot, reader: Reader, slot: Progress) -> int | None:
-    """How many more offsets may be handed out; `None` for a reader without a bound."""
+    """Return how many more offsets may be handed out; `None` for a reader without a bound."""
     if reader.window is None:
         return None
     return max(0, reader.window - (slot.cursor - start(tx, slot)))
 
 
 def end(reader: Reader, slot: Progress, room: int, found: Sequence[Stored]) -> int:
-    """The offset before which records may be handed out; `found` are those that come next.
+    """Return the offset before which records may be handed out; `found` are those that come next.
 
     The window counts offsets, also of records that compaction removed. It begins behind these while
     nothing is unfinished.
@@ -45,7 +45,7 @@ def end(reader: Reader, slot: Progress, room: int, found: Sequence[Stored]) -> i
 
 
 def isolated(reader: Reader, due: Sequence[Stored]) -> list[Stored]:
-    """What of the records that are due is handed out together (KIP-932: poison isolation).
+    """Return the due records that may be handed out together (KIP-932: poison isolation).
 
     A record that failed often may take its worker down, and all that was handed out with it. It is
     not put behind others; the more often it failed the fewer go with it, at the last time none.

@@ -30,7 +30,7 @@ from store.sqlite.log.placement import StickyPlacement, partition_for_key
 from store.sqlite.log.topics import Partition, Topic
 
 LARGEST_BATCH = 16 << 20
-# What columns save with so many records they cost with fewer.
+# The time that columns save with many records they cost with fewer.
 _MANY = 4
 
 
@@ -58,7 +58,7 @@ def produce(
 
 
 def _ids(topic: str, places: Sequence[int], offsets: Mapping[int, range]) -> list[RecordId]:
-    """The id of each record, by its partition's number and what offsets were taken there."""
+    """Return the id of each record, by its partition's number and the offsets taken there."""
     if len(offsets) == 1:
         return RecordId.each(topic, places, offsets[places[0]])
     following = {number: iter(taken) for number, taken in offsets.items()}
@@ -143,16 +143,16 @@ def _insert_one(
 
 
 def last_time(tx: Snapshot, partition: Partition, records: int) -> int:
-    """The time that the next record's may not fall below; `records` are those that are there.
+    """Return the time that the next record's may not fall below; `records` are the present ones.
 
-    Where none is, nothing has to be in order, and a time that is not reached soon is left behind.
+    In an empty log no order has to be kept, and a time that is not reached soon is dropped.
     """
     last = partition.last_timestamp
     return tx.wall if records == 0 and last > tx.wall + clock.NOT_SOON else last
 
 
 def timestamps(batch: Batch, now: int, last: int) -> list[int]:
-    """The records' times, each raised to the one before."""
+    """Return the records' times, each raised to the one before."""
     if batch.timestamps is None:
         return [max(now, last)] * len(batch.values)
     given = (now if timestamp is None else timestamp for timestamp in batch.timestamps)
@@ -160,7 +160,7 @@ def timestamps(batch: Batch, now: int, last: int) -> list[int]:
 
 
 def count(tx: Write, partition: Partition, end: int, records: int, size: int, latest: int) -> None:
-    """Write down that so many records and bytes came, and where and when the next one follows."""
+    """Count these records and bytes, and note the place and the time of the last."""
     partition.next = end
     partition.records += records
     partition.bytes += size
@@ -190,7 +190,7 @@ def _encode(topic: Topic, records: Iterable[NewRecord | bytes | str]) -> Batch:
 
 
 def _checked(topic: Topic, given: Sequence[NewRecord | bytes | str]) -> Batch:
-    """The records as columns; raises `BadInput` when the topic does not take one of them."""
+    """Return the records as columns; raises `BadInput` when the topic does not take one of them."""
     batch = encode_batch(given)
     largest = max(batch.sizes, default=0)
     if largest > topic.config.max_message:
@@ -230,13 +230,13 @@ def check_size(batch: Batch, way_out: str) -> None:
 
 
 def accepts(topic: Topic, record: Encoded) -> bool:
-    """Whether a topic would store a record, whatever partition it goes to."""
+    """Return whether a topic would store a record, in any partition."""
     is_placeable = record.key is not None or topic.config.cleanup == "delete"
     return is_placeable and record.size <= topic.config.max_message
 
 
 def _places(topic: Topic, batch: Batch, sticky: StickyPlacement) -> list[int]:
-    """The number of the partition that each record goes to."""
+    """Return the number of the partition that each record goes to."""
     partitions, records = len(topic.partitions), len(batch.values)
     if partitions == 1:
         return [0] * records
@@ -256,7 +256,7 @@ def _places(topic: Topic, batch: Batch, sticky: StickyPlacement) -> list[int]:
 
 
 def _grouped(places: Sequence[int]) -> Mapping[int, Sequence[int]]:
-    """The indexes of the records of each partition, in order."""
+    """Return the indexes of the records of each partition, in order."""
     if places and places.count(places[0]) == len(places):
         return {places[0]: range(len(places))}
     indexes: dict[int, list[int]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""What tells a record that was stored from one that was damaged since."""
+"""Checksums, which tell a stored record from a damaged one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PLACE = Struct("<qq")
 _NO_KEY = 0x6B6579
 _TOMBSTONE = 0x746D62
 _RUN = 256
-# CRC-32 is linear: what the lowest byte of a record's id changes in it is the same for every id.
+# CRC-32 is linear: a change of the lowest byte of a record's id has the same effect in every id.
 _LOWEST = [crc32(_PLACE.pack(id, 0)) ^ crc32(_PLACE.pack(0, 0)) for id in range(_RUN)]
 
 
@@ -22,7 +22,9 @@ def checksum(
     headers: str | None,
     value: bytes | None,
 ) -> int:
-    """CRC-32 over a record's place (which tells partition and offset), time and contents."""
+    """Return the CRC-32 over a record's place (which tells partition and offset), time and
+    contents.
+    """
     crc = crc32(_PLACE.pack(record, timestamp))
     # Lengths go in, so that bytes can't move unseen from one part to the next.
     crc = crc ^ _NO_KEY if key is None else crc32(key, crc ^ len(key) + 1)
@@ -42,7 +44,7 @@ def is_intact(
     value: bytes | None,
     stored: int,
 ) -> bool:
-    """Whether a record is as it was stored; texts are given as blobs.
+    """Return whether a record is as it was stored; texts are given as blobs.
 
     Damage may even have changed the type of a column, and left texts that are not UTF-8.
     """
@@ -62,7 +64,7 @@ def checksums(
     headers: Sequence[str | None] | None,
     values: Sequence[bytes | None],
 ) -> list[int]:
-    """What `checksum` says of each record; they are given column by column."""
+    """Return `checksum` of each record; they are given column by column."""
     if keys is None:
         crcs = _places(records, timestamps, _NO_KEY)
     else:
@@ -86,7 +88,7 @@ def checksums(
 
 
 def _places(records: Sequence[int], timestamps: Sequence[int], change: int = 0) -> list[int]:
-    """The checksums of places and times, each exclusive-or `change`."""
+    """Return the checksums of places and times, each exclusive-or `change`."""
     if isinstance(records, range) and timestamps.count(timestamps[0]) == len(records):
         return _run(records, timestamps[0], change)
     return [crc32(_PLACE.pack(*place)) ^ change for place in zip(records, timestamps, strict=True)]

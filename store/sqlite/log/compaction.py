@@ -16,7 +16,7 @@ from store.sqlite.log.read import offset_for_arrival
 from store.sqlite.log.retention import remove_records
 from store.sqlite.log.topics import Partition, Topic
 
-# Removing so many records holds the write lock for a few milliseconds.
+# Removing this many records holds the write lock for a few milliseconds.
 STEP = 2_000
 # Kafka's min.cleanable.dirty.ratio: compact once half of the log is new since the last time.
 _DIRTY_RATIO = 0.5
@@ -24,15 +24,15 @@ _FEWEST_DIRTY = 1_000
 
 
 def is_dirty(tx: Snapshot, topic: Topic, partition: Partition) -> bool:
-    """Whether so much of a compacted topic is new since the last time that another one pays."""
+    """Return whether enough of a compacted topic is new since the last compaction."""
     enough = max(_FEWEST_DIRTY, _DIRTY_RATIO * partition.records)
     clean = max(partition.compacted, partition.start)
-    # What is too young to be compacted does not count, or each append would look at it again.
+    # Records too young to be compacted do not count, or each append would look at them again.
     return partition.next - clean >= enough and horizon(tx, topic, partition) - clean >= enough
 
 
 def horizon(tx: Snapshot, topic: Topic, partition: Partition) -> int:
-    """The first offset that is too young to be compacted, by the topic's compaction lag."""
+    """Return the first offset that is too young to be compacted, by the topic's compaction lag."""
     found = None
     if topic.config.compaction_lag:
         found = offset_for_arrival(tx, partition, tx.wall - topic.config.compaction_lag + 1)
@@ -40,7 +40,7 @@ def horizon(tx: Snapshot, topic: Topic, partition: Partition) -> int:
 
 
 def removable(tx: Snapshot, topic: Topic, partition: Partition) -> list[int]:
-    """The offsets of the records that a compaction would remove now, in order.
+    """Return the offsets of the records that a compaction would remove now, in order.
 
     These are values that a newer record of the same key replaces, records without a key, and
     tombstones whose delay has passed. A damaged record may have had any key: it stays, and replaces
@@ -81,7 +81,7 @@ def compact(database: Database, topic: Topic, partition: Partition) -> Compactio
         left = removable(tx, topic, partition)
     records, size = 0, 0
     for first in range(0, len(left), STEP):
-        # What left the log meanwhile, by retention or a trim, is passed over.
+        # Records that left the log meanwhile, by retention or a trim, are passed over.
         chosen = left[first : first + STEP]
         gone = database.with_reserve(partial(_remove, database, partition, chosen))
         records += gone[0]

@@ -1,7 +1,7 @@
-"""Records that differ from their checksums: what of them can be handled, and which are known.
+"""Records that differ from their checksums: their usable parts, and the known ones.
 
-A damaged record is never given out. Who comes upon one writes it down, so that stalls and the
-doctor can tell of it without reading the whole store.
+A damaged record is never given out. The reader that meets one notes it, so that stalls and the
+doctor can report it without reading the whole store.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PRUNED_AT_ONCE = 20
 
 
 class Usable(NamedTuple):
-    """The parts of a damaged record, `None` or 0 where a part is nothing that a record can have."""
+    """The usable parts of a damaged record, `None` or 0 for a part that no record can have."""
 
     timestamp: int
     message_group: str | None
@@ -30,7 +30,7 @@ class Usable(NamedTuple):
 def usable(
     timestamp: Any, message_group: Any, key: Any, headers: Any, value: Any, expires: Any
 ) -> Usable:
-    """What can be handled of columns in which damage may have left anything."""
+    """Return the usable parts of columns in which damage may have left anything."""
     return Usable(
         timestamp if isinstance(timestamp, int) and 0 <= timestamp < DISTANT_FUTURE else 0,
         as_text(message_group),
@@ -42,7 +42,7 @@ def usable(
 
 
 def as_text(stored: bytes | None) -> str | None:
-    """Text that was read as a blob; `None` also where it is not UTF-8."""
+    """Return text that was read as a blob; `None` also where it is not UTF-8."""
     try:
         return None if stored is None else stored.decode()
     except UnicodeDecodeError:
@@ -57,7 +57,7 @@ def _json_object(text: str | None) -> str | None:
 
 
 def note(tx: Write, record: int) -> None:
-    """Write down that a record is damaged, for stalls and the doctor; forget some that are gone."""
+    """Note that a record is damaged, for stalls and the doctor; forget some that are gone."""
     tx.execute(
         "insert or ignore into mq_damages (record, noticed, told) values (:record, :wall, 0)",
         {"record": record, "wall": tx.wall},
@@ -70,7 +70,7 @@ def note(tx: Write, record: int) -> None:
 
 
 def tell(tx: Write, record: int) -> bool:
-    """Write down that a caller is told of a damaged record; False when one was told before."""
+    """Note that a caller gets the error of a damaged record; return False if one got it before."""
     note(tx, record)
     return bool(
         tx.execute(
@@ -80,7 +80,7 @@ def tell(tx: Write, record: int) -> bool:
 
 
 def is_noted(tx: Snapshot, record: int) -> bool:
-    """Whether a reader has come upon this record and found it damaged."""
+    """Return whether a reader has found this record damaged."""
     return bool(
         tx.value(
             "select exists (select 1 from mq_damages where record = :record)", {"record": record}

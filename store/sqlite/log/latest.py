@@ -14,10 +14,11 @@ from store.sqlite.log.topics import Partition, Topic
 
 
 def latest(tx: Snapshot, topic: Topic) -> list[Record]:
-    """The newest record of every key that was not deleted since, by key; keyless ones are left out.
+    """Return the newest record of every key that was not deleted since, by key; keyless ones are
+    left out.
 
-    Where a key stands in several partitions, as after their number grew, what came last counts.
-    Raises `Damaged` if a record of the topic is damaged: it may have been the newest of any key.
+    If a key is in several partitions, as after their number grew, the last arrival counts. Raises
+    `Damaged` if a record of the topic is damaged: it may have been the newest of any key.
     """
     newest: dict[bytes, tuple[int, int, Partition]] = {}
     for partition in topic.partitions:
@@ -29,7 +30,7 @@ def latest(tx: Snapshot, topic: Topic) -> list[Record]:
 
 
 def latest_of(tx: Snapshot, topic: Topic, key: bytes) -> Record | None:
-    """The newest record of one key; `None` when there is none or it was deleted."""
+    """Return the newest record of one key; `None` when there is none or it was deleted."""
     found: list[tuple[int, int, Partition]] = []
     for partition in topic.partitions:
         row = tx.row(
@@ -66,7 +67,7 @@ def _uncertain(address: str) -> Damaged:
     return Damaged(
         f"record {address} is damaged, and may have been the newest of any key",
         hint=Hint(
-            "find all damage: {}; copy what is intact: {}",
+            "find all damage: {}; copy the intact part: {}",
             model.looks.Verify(),
             model.actions.Salvage(),
         ),

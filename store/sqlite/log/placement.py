@@ -1,4 +1,4 @@
-"""Which partition a record goes to."""
+"""The placement of records in partitions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STICKY_BYTES = 16_384
 
 
 def murmur2(key: bytes) -> int:
-    """The unsigned 32-bit hash by which Kafka's Java client places keys (Utils.murmur2)."""
+    """Return the unsigned 32-bit hash by which Kafka's Java client places keys (Utils.murmur2)."""
     words, rest = divmod(len(key), 4)
     hashed = _SEED ^ len(key)
     for word in unpack_from(f"<{words}I", key):
@@ -27,7 +27,9 @@ def murmur2(key: bytes) -> int:
 
 @lru_cache(maxsize=65_536)
 def partition_for_key(key: bytes, partitions: int) -> int:
-    """The partition of a key among `partitions`, as Kafka's default partitioner chooses it."""
+    """Return the partition of a key among `partitions`, as Kafka's default partitioner chooses
+    it.
+    """
     return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
@@ -44,7 +46,7 @@ class StickyPlacement:
         self._left = 0
 
     def choose(self, partitions: int, size: int) -> int:
-        """The partition for the next record of `size` bytes."""
+        """Return the partition for the next record of `size` bytes."""
         if self._left <= 0 or self._partition >= partitions:
             self._partition = self._another(partitions)
             self._left = STICKY_BYTES

@@ -1,7 +1,7 @@
-"""Named producers: a load that is run again stores only what is not stored yet.
+"""Named producers: a repeated load stores only records that are not stored yet.
 
-Every input record has a sequence number, counted from 0 for each producer and channel. What lies
-below the stored count is "already stored", as in RabbitMQ Streams' deduplication by publishing id;
+Every input record has a sequence number, counted from 0 for each producer and channel. Records
+below the stored count are "already stored", as in RabbitMQ Streams' deduplication by publishing id;
 a newer incarnation has a higher epoch and fences the older (Kafka's idempotent producer, KIP-98).
 """
 
@@ -25,7 +25,7 @@ def register(tx: Write, name: str) -> int:
 
 
 def stored(tx: Snapshot, name: str, channel: str) -> int:
-    """How many input records of the producer are stored in the channel of that name."""
+    """Return how many input records of the producer are stored in the channel of that name."""
     count: int | None = tx.value(
         "select s.stored from mq_producers p join mq_sequences s on s.producer = p.id"
         " join mq_channels c on c.id = s.channel where p.name = :name and c.name = :channel",
@@ -35,7 +35,9 @@ def stored(tx: Snapshot, name: str, channel: str) -> int:
 
 
 def newest(tx: Snapshot, name: str, epoch: int) -> int:
-    """The id of a producer whose newest incarnation has this epoch; else raises `Fenced`."""
+    """Return the id of a producer whose newest incarnation has this epoch; raises `Fenced`
+    otherwise.
+    """
     row = tx.row("select id, epoch from mq_producers where name = :name", {"name": name})
     if row is None or row[1] != epoch:
         raise Fenced(
@@ -49,7 +51,7 @@ def newest(tx: Snapshot, name: str, epoch: int) -> int:
 def advance(
     tx: Write, name: str, epoch: int, channel: str, first_sequence: int, records: int
 ) -> int:
-    """Note that records `first_sequence …` are being stored; how many of them are stored already.
+    """Note that records `first_sequence …` are being stored; return how many are stored already.
 
     Numbers may be skipped, as publishing ids may (RabbitMQ Streams). Raises `Fenced` when a newer
     incarnation of the producer exists.

@@ -32,7 +32,7 @@ class Projection(NamedTuple):
 
 
 def find(tx: Snapshot, target: str) -> Projection | None:
-    """The projection into that table, if there is one."""
+    """Return the projection into that table, if there is one."""
     row = tx.row(
         "select p.target, c.name, p.primary_key from mq_projections p"
         " join mq_channels c on c.id = p.channel where p.target = :target",
@@ -42,9 +42,9 @@ def find(tx: Snapshot, target: str) -> Projection | None:
 
 
 def declare(tx: Write, topic: str, target: str, primary_key: str) -> Projection:
-    """Begin a projection, or go on with it; `Exists` when the table is somebody else's.
+    """Begin a projection, or go on with it; raises `Exists` when the table is not a projection's.
 
-    One whose table is not there, as nothing was taken in yet or it was dropped, begins anew.
+    A projection without a table, before its first record or after a drop, begins anew.
     """
     check_name(target, "table name")
     if target.lower().startswith(("mq_", "sqlite_")):
@@ -91,10 +91,10 @@ def _has_table(tx: Snapshot, name: str) -> bool:
 
 
 def advance(tx: Write, projection: Projection, most: int, passing: Collection[Address] = ()) -> int:
-    """Bring up to `most` records into the table; how many there were.
+    """Bring up to `most` records into the table; return how many.
 
     Raises `BadInput` at a record that is not a JSON object or lacks the primary key, `Damaged` at a
-    damaged one, unless it is among those to be passed over; what came before it is kept.
+    damaged one, unless it is among those to be passed over; earlier ones are kept.
     """
     topic = topics.find(tx, projection.topic)
     done = 0
@@ -106,7 +106,7 @@ def advance(tx: Write, projection: Projection, most: int, passing: Collection[Ad
                 continue
             taken = _Batch(tx, projection).apply(records)
         except (BadInput, Damaged) as error:
-            # What other partitions gave is stored first; the next call comes here and raises.
+            # Records of other partitions are stored first; the next call comes here and raises.
             if done:
                 break
             raise _with_way_out(projection, error) from error
@@ -121,7 +121,7 @@ def _pass_over(
     tx: Write, projection: Projection, topic: Topic, partition: Partition,
     passing: Collection[Address],
 ) -> int:  # fmt: skip
-    """The offset to go on at, behind what is to be passed over."""
+    """Return the offset behind the records to be passed over."""
     begin = _next_offset(tx, projection, partition.id)
     if not passing:
         return begin
@@ -174,7 +174,7 @@ class _Batch:
         self._deletes: dict[str, None] = {}
 
     def apply(self, records: list[Record]) -> int:
-        """Write the records' state into the table; how many, up to the first that can't be.
+        """Write the records' state into the table; return how many, up to the first bad one.
 
         Raises `BadInput` when that is the first of all.
         """
@@ -222,7 +222,7 @@ class _Batch:
         self._deletes.pop(key, None)
         # 1 and 1.0 are one row under two keys here: the last of them has to be written last.
         self._upserts.pop(key, None)
-        # A row is replaced whole: what the new record does not have is null afterwards.
+        # A row is replaced whole: fields that the new record lacks are null afterwards.
         self._upserts[key] = dict.fromkeys(self._columns) | row
 
     def _check_columns(self, record: Record, row: dict[str, Any]) -> None:

@@ -35,11 +35,11 @@ def read(
     *,
     mark_damaged: bool = False,
 ) -> list[Record]:
-    """Up to `limit` records from `offset` on; offsets that were removed are passed over.
+    """Return up to `limit` records from `offset` on; removed offsets are passed over.
 
-    With `most_bytes` the list ends early, but never empty, once its values and keys hold that
-    many bytes. A record that differs from its checksum raises `Damaged`, or with `mark_damaged`
-    comes as a `DamagedRecord`.
+    With `most_bytes` the list ends early, but never empty, once its values and keys hold that many
+    bytes. A record that differs from its checksum raises `Damaged`, or with `mark_damaged` comes as
+    a `DamagedRecord`.
     """
     rows = tx.connection.execute(
         f"select {_COLUMNS} from mq_records where id >= :first and id < :end"
@@ -63,14 +63,14 @@ def read(
             records.append(_marked(RecordId(name, number, id - base), timestamp, key, blob, value))
             continue
         if is_damaged:
-            # What lies before it is good; the next call begins here and raises.
+            # Earlier records are good; the next call begins here and raises.
             if records:
                 break
             # An open cursor, which the error's traceback would keep, pins the WAL.
             rows.close()
             raise _damage(topic, partition, id - base)
         fields = {} if headers is None else decode_headers(headers)
-        # What Record(...) does, without a call of Python for each.
+        # Same as Record(...), without a call of Python for each.
         record = (name, number, id - base, timestamp, key, fields, value)
         if arrived is None and timestamp <= wall:
             records.append(tuple.__new__(Record, record))
@@ -87,7 +87,7 @@ def read(
 def find(
     tx: Snapshot, topic: Topic, partition: Partition, offset: int, *, mark_damaged: bool = False
 ) -> Record:
-    """The record at an offset; raises `NotFound` where there is none.
+    """Return the record at an offset; raises `NotFound` without one.
 
     A damaged one raises `Damaged`, or with `mark_damaged` comes as a `DamagedRecord`.
     """
@@ -97,7 +97,7 @@ def find(
 
 
 def exists(tx: Snapshot, partition: Partition, offset: int) -> bool:
-    """Whether a record is at an offset, damaged or not."""
+    """Return whether a record is at an offset, damaged or not."""
     if not partition.start <= offset < partition.next:
         return False
     id = partition.base + offset
@@ -105,7 +105,7 @@ def exists(tx: Snapshot, partition: Partition, offset: int) -> bool:
 
 
 def absent(topic: Topic, partition: Partition, offset: int) -> NotFound:
-    """The error for an offset at which no record is: not yet, or no longer."""
+    """Return the error for an offset without a record: not yet, or no longer."""
     place = f"{topic.name}/{partition.number}"
     if offset >= partition.next:
         return NotFound(
@@ -147,7 +147,7 @@ def _damage(topic: Topic, partition: Partition, offset: int) -> Damaged:
 
 
 class Found(NamedTuple):
-    """A record as it was found; of one that is damaged only such parts as can be handled."""
+    """A record as it is stored; only the usable parts of a damaged one."""
 
     timestamp: int
     message_group: str | None
@@ -163,7 +163,7 @@ class Found(NamedTuple):
 
 
 def as_found(tx: Snapshot, record: int) -> Found | None:
-    """One record by its id, whole or damaged; `None` when it is gone."""
+    """Return one record by its id, whole or damaged; `None` when it is gone."""
     row = tx.row(
         "select timestamp, cast(message_group as blob), key, cast(headers as blob), value, checksum"
         " from mq_records where id = :id",
@@ -178,7 +178,9 @@ def as_found(tx: Snapshot, record: int) -> Found | None:
 
 
 def next_offset(tx: Snapshot, partition: Partition, offset: int) -> int:
-    """The first offset from `offset` on that compaction has left; the end if there is none."""
+    """Return the first offset from `offset` on that compaction has left; the end if there is
+    none.
+    """
     first = _first_from(tx, partition, offset, "0")
     return partition.next if first is None else first[0]
 
@@ -186,7 +188,8 @@ def next_offset(tx: Snapshot, partition: Partition, offset: int) -> int:
 def keys(
     tx: Snapshot, partition: Partition, end: int
 ) -> Generator[tuple[int, bytes | None, int, bool]]:
-    """Offset and key of each record before offset `end`, when it came, and whether it is damaged.
+    """Yield offset and key of each record before offset `end`, its arrival, and whether it is
+    damaged.
 
     To be closed where it is not read to its end.
     """
@@ -205,7 +208,7 @@ def keys(
 
 
 def offset_for_time(tx: Snapshot, partition: Partition, timestamp: int) -> int | None:
-    """The first offset whose timestamp is at or after `timestamp`, `None` if there is none.
+    """Return the first offset whose timestamp is at or after `timestamp`, `None` if there is none.
 
     Kafka's offsetsForTimes. Times never fall as offsets rise, so a binary search will do.
     """
@@ -213,7 +216,7 @@ def offset_for_time(tx: Snapshot, partition: Partition, timestamp: int) -> int |
 
 
 def offset_for_arrival(tx: Snapshot, partition: Partition, time: int) -> int | None:
-    """The first offset of a record that came at or after `time`, `None` if there is none.
+    """Return the first offset of a record that came at or after `time`, `None` if there is none.
 
     A time that is still to come is one of timestamps alone.
     """
@@ -239,10 +242,10 @@ def _search(tx: Snapshot, partition: Partition, time: int, end: int, time_of: st
 
 
 def end_of_older(tx: Snapshot, partition: Partition, time: int, time_of: str = CAME) -> int:
-    """The offset before which every record is older than `time`; no damaged time is trusted.
+    """Return the offset before which every record is older than `time`; no damaged time is trusted.
 
-    For what removes records: a damaged time can make a search pass over newer ones. `time_of` is
-    SQL for the time of a record `r`.
+    For removals: a damaged time can make a search pass over newer records. `time_of` is SQL for the
+    time of a record `r`.
     """
     if time > tx.wall:
         time_of = _GIVEN
@@ -260,7 +263,7 @@ def end_of_older(tx: Snapshot, partition: Partition, time: int, time_of: str = C
 def _last_whole(
     tx: Snapshot, partition: Partition, end: int, time_of: str
 ) -> tuple[int, int] | None:
-    """Offset and time of the last record before `end` that is not damaged."""
+    """Return offset and time of the last record before `end` that is not damaged."""
     rows = tx.connection.execute(
         f"select {_COLUMNS}, {time_of} from mq_records r where id >= :first and id < :end"
         " order by id desc",
@@ -282,12 +285,14 @@ def _is_whole(row: Row) -> bool:
 
 
 def offset_younger(tx: Snapshot, partition: Partition, limit: int) -> int | None:
-    """The first offset of a record younger than `limit` milliseconds, `None` if there is none."""
+    """Return the first offset of a record younger than `limit` milliseconds, `None` if there is
+    none.
+    """
     return offset_for_arrival(tx, partition, tx.wall - limit + 1)
 
 
 def last_offset(tx: Snapshot, partition: Partition) -> int | None:
-    """The offset of the newest record that is still there."""
+    """Return the offset of the newest record that is still there."""
     last = tx.value(
         "select max(id) from mq_records where id >= :base and id < :end",
         {"base": partition.base, "end": partition.base + partition.next},
@@ -296,7 +301,7 @@ def last_offset(tx: Snapshot, partition: Partition) -> int | None:
 
 
 def newest_keys(tx: Snapshot, topic: Topic) -> set[bytes]:
-    """The keys of about the newest 1,000 records of a topic."""
+    """Return the keys of about the newest 1,000 records of a topic."""
     each = max(1, _SAMPLE // len(topic.partitions))
     keys: set[bytes] = set()
     for partition in topic.partitions:
@@ -329,10 +334,10 @@ def _first_from(
 def resolve(
     tx: Snapshot, partition: Partition, position: Position, committed: int | None = None
 ) -> int:
-    """The offset a position stands for, not yet clamped to the log.
+    """Return the offset of a position, not yet clamped to the log.
 
     A time after every record is the log's end (Kafka's reset by datetime). Raises `BadInput` for
-    `committed` where nothing is.
+    `committed` without a commit.
     """
     check_position(position)
     match position.kind:
@@ -362,5 +367,5 @@ def resolve(
 
 
 def clamp(partition: Partition, offset: int) -> int:
-    """The offset, moved into the log where it is outside."""
+    """Return the offset, moved into the log where it is outside."""
     return min(max(offset, partition.start), partition.next)

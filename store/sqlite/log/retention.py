@@ -1,4 +1,6 @@
-"""How records leave a log: by age, by size, trimmed on request, or drained with their topic."""
+"""Removal of records from a log: by age, by size, trimmed on request, or drained with their
+topic.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,18 @@ from store.sqlite.log.topics import Partition, Topic
 STEP = 5_000
 # On a full disk there is room for little at once.
 _STEP_WHEN_FULL = 100
-# Kafka looks for old records every five minutes (log.retention.check.interval.ms): what was just
+# Kafka looks for old records every five minutes (log.retention.check.interval.ms): a record just
 # stored with an old timestamp can be read for that long.
 CHECK_INTERVAL = 300_000
-# How long an open store does not look again when nothing was overdue.
+# Time for which an open store does not look again when nothing was overdue.
 _PAUSE = 1_000
-# A log at its size limit is let grow by a 256th, at most 64 KiB, so that one append in a hundred
-# removes what all have added. (Kafka lets it grow by a whole segment.)
+# A log at its size limit may grow by a 256th, at most 64 KiB, so that one append in a hundred
+# removes the additions of all. (Kafka lets it grow by a whole segment.)
 _LARGEST_EXCESS = 64 << 10
 
 
 def drain(tx: Write) -> bool:
-    """Remove up to `STEP` records of deleted channels; False when none are left."""
+    """Remove up to `STEP` records of deleted channels; return False when none are left."""
     partition = _left_over(tx)
     if partition is None:
         return False
@@ -50,13 +52,13 @@ def drain(tx: Write) -> bool:
 
 @remembered
 def _left_over(tx: Snapshot) -> int | None:
-    """A partition without a channel: there is another one only after a change of settings."""
+    """Return a partition without a channel; a new one comes only with a change of settings."""
     partition: int | None = tx.value("select id from mq_partitions where channel is null limit 1")
     return partition
 
 
 def trim_step(tx: Write, partition: int, before: int) -> int | None:
-    """Remove up to `STEP` records below offset `before`; the new start, `None` when done."""
+    """Remove up to `STEP` records below offset `before`; return the new start, `None` when done."""
     row = tx.row("select start from mq_partitions where id = :id", {"id": partition})
     if row is None or row[0] >= before:
         return None
@@ -92,7 +94,7 @@ def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
 
 
 def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[int, int]:
-    """Remove single records wherever they stand; how many were there, and their bytes."""
+    """Remove single records at any place; return how many were there, and their bytes."""
     base = layout.record_id(partition, 0)
     ids = [base + offset for offset in offsets]
     count, size = tx.row(  # type: ignore[misc]
@@ -106,10 +108,10 @@ def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[i
 
 
 def enforce(tx: Write, topic: Topic, partition: Partition) -> bool:
-    """Remove up to `STEP` records that the topic's retention no longer keeps; False when none is.
+    """Remove up to `STEP` records past the topic's retention; return False when none is left.
 
     Older than the retention, strictly (Kafka: retention.ms), and, once the log is a 256th above
-    `retention_bytes`, the oldest ones as long as what stays is not less than that.
+    `retention_bytes`, the oldest ones as long as the rest is not less than that.
     """
     if "delete" not in topic.config.cleanup or partition.records == 0:
         return False
@@ -133,9 +135,9 @@ class _IdleChecks:
 
 
 def enforce_idle(tx: Write, written: Collection[int]) -> bool:
-    """Have the retention looked at where nobody writes: in one partition, the longest overdue.
+    """Enforce retention where no appends come: in one partition, the longest overdue.
 
-    `written` are partitions that were looked at already. False when none was overdue.
+    `written` are partitions that were looked at already. Returns False when none was overdue.
     """
     checks = tx.database.states[_IdleChecks]
     if tx.now < checks.paused_until:
@@ -178,7 +180,7 @@ def _end_by_age(tx: Snapshot, topic: Topic, partition: Partition) -> int:
     return log.read.end_of_older(tx, partition, oldest_kept, _AGES_FROM)
 
 
-# A time up to an hour ahead of its arrival is heeded, as Kafka does it, which takes no other
+# A time up to an hour ahead of its arrival is heeded, as Kafka does it, which accepts no other
 # (message.timestamp.after.max.ms): so nothing goes too early where a clock was adjusted.
 _AGES_FROM = (
     f"iif(r.timestamp <= r.arrived + :ahead + {timekeeping.MOST_JUMP}, r.timestamp,"
@@ -200,7 +202,7 @@ def _end_by_size(tx: Snapshot, topic: Topic, partition: Partition) -> int:
 
 
 def _oldest(tx: Snapshot, partition: Partition) -> Iterator[tuple[int, int]]:
-    """Id and bytes of each record from the oldest on."""
+    """Yield id and bytes of each record from the oldest on."""
     # An append of one record looks at a few, the first one after a limit was set at many.
     first, page = partition.base + partition.start, 4
     while True:

@@ -8,7 +8,7 @@ from store import sqlite
 from store.sqlite.file.database import Write
 from store.sqlite.file.transactions import array
 
-# Which rows, by the column that holds a record's id.
+# Conditions for rows, by the column that holds a record's id.
 _SPAN = "{} >= :first and {} < :end"
 _SINGLE = "{} in (select value from json_each(:ids))"
 
@@ -22,7 +22,7 @@ def add_partitions(tx: Write, channel: int, numbers: Iterable[int]) -> None:
 
 
 def add_lane(tx: Write, channel: int, number: int, begin: int) -> int:
-    """Add an empty lane to a queue, which begins at a sequence number; its id."""
+    """Add an empty lane to a queue, which begins at a sequence number; return its id."""
     return tx.insert(
         "insert into mq_partitions (channel, number, start, next)"
         " values (:channel, :number, :begin, :begin)",
@@ -36,7 +36,7 @@ def abandon(tx: Write, channel: int) -> None:
 
 
 def keep_clock(tx: Write, partition: int, last: int) -> None:
-    """Let no record of a partition be older than `last`."""
+    """Keep the clock of a partition at least at `last`."""
     tx.execute(
         "update mq_partitions set last_timestamp = :last where id = :id",
         {"last": last, "id": partition},
@@ -65,9 +65,9 @@ def remove(tx: Write, records: Sequence[int]) -> None:
 
 
 def count_removed(tx: Write, partition: int, sizes: Sequence[int]) -> None:
-    """Take the records that were removed out of the counts, by their sizes."""
+    """Take removed records out of the counts, by their sizes."""
     tx.execute(
-        # Damage may have changed how long something is.
+        # Damage may have changed the length.
         "update mq_partitions set records = records - ?, bytes = max(bytes - ?, 0),"
         " last_commit = ? where id = ?",
         (len(sizes), sum(sizes), tx.number_partition(partition), partition),
@@ -75,7 +75,7 @@ def count_removed(tx: Write, partition: int, sizes: Sequence[int]) -> None:
 
 
 def drain(tx: Write, first: int, end: int) -> None:
-    """Remove records by their ids, of a partition that no channel has: it keeps no counts."""
+    """Remove records by their ids, of a partition without a channel: it keeps no counts."""
     _remove(tx, _SPAN, {"first": first, "end": end})
 
 
@@ -143,7 +143,7 @@ def change_expires(tx: Write, first: int, end: int, before: int, after: int) -> 
 
 
 def spoil_checksum(tx: Write, record: int) -> None:
-    """Keep a record that was damaged before it was written from passing for whole."""
+    """Spoil the checksum of a record that was damaged before it was written."""
     tx.execute(
         "update mq_records set checksum = -1 - checksum where id = :record", {"record": record}
     )

@@ -1,7 +1,7 @@
-"""What counters were, every ten seconds for ten minutes, in a ring: for rates and trends.
+"""Past values of counters, every ten seconds for ten minutes, in a ring: for rates and trends.
 
-A sample is what a counter was before its first change in a bucket. So all that it moved by until
-the next sample was moved within that bucket, and no sample means that nothing moved.
+A sample is the value of a counter before its first change in a bucket. So all its movement until
+the next sample happened within that bucket, and no sample means that nothing moved.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BUCKET = 10_000
 BUCKETS = 60
 
 Counter = Literal["partition", "slot", "channel", "queue"]
-"""Records into a partition, records a reader is done with, messages into and out of a channel."""
+"""Records into a partition, records that a reader finished, messages into and out of a channel."""
 
 
 class _Sampled(dict[tuple[Counter, int], int]):
@@ -23,12 +23,12 @@ class _Sampled(dict[tuple[Counter, int], int]):
 
 
 def is_due(tx: Write, counter: Counter, id: int) -> bool:
-    """Whether this handle has not sampled the counter in the present bucket yet."""
+    """Return whether this handle has not sampled the counter in the present bucket yet."""
     return tx.database.states[_Sampled].get((counter, id)) != tx.now // BUCKET
 
 
 def note(tx: Write, counter: Counter, id: int, before: int) -> None:
-    """Keep what a counter is before it changes, at its first change in a bucket."""
+    """Keep the value of a counter before it changes, at its first change in a bucket."""
     if not is_due(tx, counter, id):
         return
     bucket = tx.now // BUCKET
@@ -46,13 +46,13 @@ def note(tx: Write, counter: Counter, id: int, before: int) -> None:
             "began": bucket * BUCKET,
         },
     )
-    # Not before it is stored: what is rolled back was not sampled.
+    # Not before it is stored: a rollback would undo the sample.
     sampled = tx.database.states[_Sampled]
     tx.afterwards.append(partial(sampled.__setitem__, (counter, id), bucket))
 
 
 def note_produced(tx: Write, topic: int, partition: int, before: int) -> None:
-    """Keep how many records a partition, and its topic, had taken before the next ones."""
+    """Keep how many records a partition, and its topic, had before the next ones."""
     note(tx, "partition", partition, before)
     if is_due(tx, "channel", topic):
         taken = tx.value(
@@ -69,7 +69,7 @@ def note_finishing(tx: Write, slot: int) -> None:
 
 
 def note_leaving(tx: Write, queue: int) -> None:
-    """Keep how many messages had left a queue, in whatever way, before the next ones do."""
+    """Keep how many messages had left a queue, in any way, before the next ones do."""
     if is_due(tx, "queue", queue):
         left = tx.value(
             "select max(next) - sum(records) from mq_partitions where channel = :queue",
@@ -79,7 +79,7 @@ def note_leaving(tx: Write, queue: int) -> None:
 
 
 def forget_place(tx: Write, reader: int, partition: int) -> None:
-    """Drop what is known of a reader's pace in a partition, where it was set somewhere else."""
+    """Forget a reader's pace in a partition, after its position was set by hand."""
     tx.execute(
         "delete from mq_samples where subject = 'slot' and subject_id = (select id from mq_slots"
         " where reader = :reader and partition = :partition)",

@@ -1,4 +1,4 @@
-"""Topics as things: to create, find, change and delete."""
+"""Topics as things: create, find, change and delete."""
 
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
@@ -55,7 +55,7 @@ class Partition:
 
     @property
     def base(self) -> int:
-        """The id that the record at offset 0 has, or would have."""
+        """The id of the record at offset 0."""
         return self.id << OFFSET_BITS
 
 
@@ -114,7 +114,7 @@ class Topic(NamedTuple):
     partitions: Partitions
 
     def partition(self, number: int) -> Partition:
-        """One partition; raises `NotFound`."""
+        """Return one partition; raises `NotFound`."""
         check_whole(number, "a partition", -1)
         if 0 <= number < len(self.partitions):
             return self.partitions[number]
@@ -125,7 +125,7 @@ class Topic(NamedTuple):
 
 
 def record_id(tx: Snapshot, address: Address) -> int:
-    """The id that the record at an address has, or would have; raises `NotFound`."""
+    """Return the id of the record at an address; raises `NotFound`."""
     assert address.partition is not None
     assert address.offset is not None
     return find(tx, address.name).partition(address.partition).base + address.offset
@@ -151,12 +151,12 @@ _ROWS = (
 
 
 def configs(tx: Snapshot) -> dict[str, TopicConfig]:
-    """The settings of every topic, by name."""
+    """Return the settings of every topic, by name."""
     return {row[0]: _SETTINGS.read(row) for row in tx.rows(f"{_ROWS} order by mq_channels.name")}
 
 
 def partition_counts(tx: Snapshot) -> dict[str, int]:
-    """How many partitions every topic has, by name."""
+    """Return how many partitions every topic has, by name."""
     rows = tx.rows(
         "select c.name, count(*) from mq_channels c join mq_partitions p on p.channel = c.id"
         " where c.kind = 'topic' group by c.id"
@@ -165,7 +165,7 @@ def partition_counts(tx: Snapshot) -> dict[str, int]:
 
 
 def find(tx: Snapshot, name: str) -> Topic:
-    """The topic of that name; raises `NotFound`, naming what the name is instead."""
+    """Return the topic of that name; raises `NotFound`, naming what the name is instead."""
     found = find_or_none(tx, name)
     if found is None:
         raise tx.missing(name, "topic")
@@ -173,7 +173,7 @@ def find(tx: Snapshot, name: str) -> Topic:
 
 
 def find_or_none(tx: Snapshot, name: str) -> Topic | None:
-    """The topic of that name, if there is one."""
+    """Return the topic of that name, if there is one."""
     settings = _settings(tx, name)
     if settings is None:
         return None
@@ -196,14 +196,14 @@ def _settings(tx: Snapshot, name: str) -> tuple[int, int, TopicConfig, int] | No
 
 
 def names(tx: Snapshot) -> list[str]:
-    """The names of all topics, in order."""
+    """Return the names of all topics, in order."""
     return [
         row[0] for row in tx.rows("select name from mq_channels where kind = 'topic' order by 1")
     ]
 
 
 def altered(topic: Topic, partitions: int | None, settings: dict[str, object]) -> TopicConfig:
-    """The settings that `alter` would leave; raises what it would."""
+    """Return the settings that `alter` would leave, and raise its errors."""
     if partitions is not None:
         _check_growth(topic, partitions)
     config = topic.config._replace(**settings)  # type: ignore[arg-type]
@@ -234,13 +234,13 @@ def _check_growth(topic: Topic, partitions: int) -> None:
 def _grow(tx: Write, topic: Topic, partitions: int) -> None:
     present = len(topic.partitions)
     log.rows.add_partitions(tx, topic.id, range(present, partitions))
-    # Who reads the topic reads all of it, so a group's or share's lag counts what is new at once.
+    # A reader of the topic reads all of it, so a group's or share's lag counts new records at once.
     sqlite.leases.slots.follow_growth(tx, topic.id, present)
     sqlite.groups.catalog.next_generations(tx, topic.id)
 
 
 def delete(tx: Write, name: str) -> TopicStatus:
-    """Delete a topic and every group's bookmark in it; the topic as it was.
+    """Delete a topic and every group's bookmark in it; return the topic as it was.
 
     Its records are drained afterwards, in steps. Raises `Conflict` while it has shares.
     """
@@ -269,7 +269,7 @@ def _refuse_shared(tx: Snapshot, topic: Topic) -> None:
 
 
 def status(topic: Topic) -> TopicStatus:
-    """The topic as callers of the API see it."""
+    """Return the topic as callers of the API see it."""
     return TopicStatus(
         topic.name,
         topic.config,

@@ -1,4 +1,4 @@
-"""What an operator asks, one read transaction each."""
+"""The operator's questions, one read transaction each."""
 
 from typing import TYPE_CHECKING
 

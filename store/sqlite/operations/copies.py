@@ -19,10 +19,10 @@ from store.sqlite.operations import maintenance
 
 
 def back_up(database: Database, target: Path, progress: Progress | None = None) -> int:
-    """Write a compact copy of this moment to a new file of mode 0600; its size in bytes.
+    """Write a compact copy of this moment to a new file of mode 0600; return its size in bytes.
 
     Readers and writers go on meanwhile. The copy is read whole before it gets its name: `Damaged`
-    where the store has problems that `verify` would find. `Exists` when the file is there already.
+    where the store has problems that `verify` would find. `Exists` when the file exists already.
     """
     drafts.check_name(target)
     if target.exists():
@@ -36,7 +36,7 @@ def back_up(database: Database, target: Path, progress: Progress | None = None) 
 
 def _copy(database: Database, draft: Path, progress: Progress | None) -> None:
     with apart.copied(database.path) as source:
-        # What is damaged in indexes, or in pages that no row is in, would not be in the copy.
+        # Damage in indexes, or in pages without rows, would not be in the copy.
         with translated(database.path), suspicion.inspecting(source) as connection:
             _refuse(Verification(connection).sqlite(), database.path)
         if source == database.path:
@@ -61,10 +61,10 @@ def _compact(
 def restore(
     backup: Path, target: Path, clock: Clock, timeout: float, progress: Progress | None = None
 ) -> Contents:
-    """Put a copy of a backup under the name of a store, whole or not at all; what is in it.
+    """Put a copy of a backup under the name of a store, whole or not at all; return its contents.
 
-    Processes that have the store open are told so by their next call, and none writes any more
-    from here on. Raises `Damaged` for a backup with problems; then the store stays as it is.
+    The next call of processes that have the store open fails, and none writes any more from here
+    on. Raises `Damaged` for a backup with problems; then the store stays as it is.
     """
     same = files.identity(backup)
     if target.exists() and (target.stat().st_dev, target.stat().st_ino) == same:
@@ -80,7 +80,7 @@ def restore(
 
 
 def contents(path: Path, clock: Clock, timeout: float) -> Contents:
-    """What is in the file of a store that may be closed, or in use."""
+    """Return the contents of a store's file, closed or in use."""
     with reading(path, clock, timeout) as connection, translated(path):
         topics, queues, records, newest, size = connection.execute(
             "select (select count(*) from mq_channels where kind = 'topic'),"
@@ -94,7 +94,7 @@ def contents(path: Path, clock: Clock, timeout: float) -> Contents:
 
 @contextmanager
 def reading(path: Path, clock: Clock, timeout: float) -> Iterator[sqlite3.Connection]:
-    """A connection that reads a file of any schema, and leaves nothing beside it."""
+    """Open a connection that reads a file of any schema, and leaves nothing beside it."""
     own = files.OpenFiles(path)
     connection = connections.open_alone(path) if own.are_closed() else None
     try:
@@ -111,7 +111,7 @@ def reading(path: Path, clock: Clock, timeout: float) -> Iterator[sqlite3.Connec
 
 
 def _refuse_foreign(target: Path, clock: Clock, timeout: float) -> None:
-    # A store that can't be read at all is what restoring is for, if it can be known as one.
+    # A store that can't be read at all is the reason to restore, if it can be known as one.
     if not target.exists():
         return
     try:
@@ -125,7 +125,7 @@ def _refuse_foreign(target: Path, clock: Clock, timeout: float) -> None:
 
 
 def _first_half(progress: Progress | None) -> Progress | None:
-    """A byte counts half when it is written, and half when it was verified."""
+    """Return the progress of a copy: half for bytes written, half for bytes verified."""
     return progress and (lambda written, size: progress(written // 2, size))
 
 

@@ -1,4 +1,4 @@
-"""What a screen shows of one topic, one queue or the dead letters: bounded, filtered in SQL."""
+"""The data of a screen about one topic, one queue or the dead letters: bounded, filtered in SQL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from store.sqlite.shares import view
 
 
 def topic(tx: Snapshot, name: str, group: str | None, limit: int) -> TopicDetail:
-    """A topic with up to `limit` partitions, and the bars of a group, or of all, in them."""
+    """Return a topic with up to `limit` partitions, and the bars of a group, or of all, in them."""
     found = topics.find(tx, name)
     status = topics.status(found)
     status = TopicStatus(status.name, status.config, status.created, status.partitions[:limit])
@@ -47,7 +47,9 @@ def _retention_edges(tx: Snapshot, found: Topic, limit: int) -> dict[int, float]
 
 
 def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:
-    """A queue or share with up to `limit` leases and waiting messages, the next to change first."""
+    """Return a queue or share with up to `limit` leases and waiting messages, the next to change
+    first.
+    """
     reader = messages.find_reader(tx, name)
     rows = tx.rows(
         f"select l.id, r.message_group, h.name, l.started, {abandoned.HELD}, l.ends, l.due,"
@@ -77,7 +79,7 @@ def _lease(tx: Snapshot, reader: Reader, partition: int, row: Row) -> LeaseRow:
 
 
 def letters(tx: Snapshot, name: str | None, limit: int) -> list[LetterRow]:
-    """The dead letters of one queue or of all, by source, reason and error, most first."""
+    """Return the dead letters of one queue or of all, by source, reason and error, most first."""
     rows = tx.rows(
         "select c.name, substr(o.source, 1, instr(o.source || '@', '@') - 1), o.reason, o.error,"
         " count(*), min(o.at), max(o.at), max(o.record)"

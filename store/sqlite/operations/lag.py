@@ -1,4 +1,4 @@
-"""How far groups and shares are behind: in records, in time and in bytes."""
+"""The lag of groups and shares: in records, in time and in bytes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from store.sqlite.groups.catalog import Group
 from store.sqlite.log import topics
 from store.sqlite.operations.trends import Rates
 
-# Up to so many unread records are summed exactly in one call; beyond that the partition's mean
-# record size has to do, since a sum over a long backlog would take as long as reading it.
+# The most unread records that one call sums exactly; beyond that the partition's mean record size
+# has to do, since a sum over a long backlog would take as long as reading it.
 _EXACT_RECORDS = 20_000
 _GROUPS_ONLY = {"group_kind": "group", "share_kind": "group"}
 
@@ -54,12 +54,12 @@ _BY_TOPIC = _QUERY.format(
 
 
 def lag(tx: Snapshot, group: str | None = None, topic: str | None = None) -> list[Lag]:
-    """One row per group or share and partition, as Kafka's tools have it.
+    """Return one row per group or share and partition, as Kafka's tools have it.
 
     A group's lag is the end minus the committed offset, a share's the end minus the start of its
-    window and what is finished in that (KIP-1226). The state is `current`, `behind`, or `lost` when
-    retention or a trim removed records that the group had not read. Raises `NotFound` for a name
-    that neither has, and for a topic that does not exist.
+    window and the finished records in that (KIP-1226). The state is `current`, `behind`, or `lost`
+    when retention or a trim removed records that the group had not read. Raises `NotFound` for a
+    name that neither has, and for a topic that does not exist.
     """
     if group is not None and not (
         shares.catalog.find_or_none(tx, group) or groups.catalog.find_or_none(tx, group)
@@ -71,7 +71,7 @@ def lag(tx: Snapshot, group: str | None = None, topic: str | None = None) -> lis
 
 
 def of_kind(tx: Snapshot, kind: Literal["group", "share"]) -> list[Lag]:
-    """The lag of all groups, or of all shares: a group and a share may have one name."""
+    """Return the lag of all groups, or of all shares: a group and a share may have one name."""
     return _rows(tx, None, None, {"group_kind": kind, "share_kind": kind})
 
 
@@ -86,12 +86,12 @@ def _rows(tx: Snapshot, name: str | None, topic: str | None, kinds: dict[str, st
 
 
 def status(tx: Snapshot, group: Group) -> GroupStatus:
-    """A group with its members and where it stands."""
+    """Return a group with its members and positions."""
     return _status(tx, group, _rows(tx, group.name, None, _GROUPS_ONLY))
 
 
 def statuses(tx: Snapshot) -> list[GroupStatus]:
-    """The same of every group, by name."""
+    """Return the same of every group, by name."""
     rows: dict[str, list[Lag]] = {name: [] for name in groups.catalog.names(tx)}
     for row in _rows(tx, None, None, _GROUPS_ONLY):
         rows[row.group].append(row)
@@ -107,7 +107,7 @@ def _status(tx: Snapshot, group: Group, rows: list[Lag]) -> GroupStatus:
 def _row(row: Row, sizes: _Sizes, incoming: Rates, read: Rates) -> Lag:
     (group, topic, number, kind, cursor, first, unfinished, committed, start, end, records, size,
      partition, slot, age, member) = row  # fmt: skip
-    # Compaction may have removed what came last: then nothing is left to read.
+    # Compaction may have removed the last records: then nothing is left to read.
     is_done = age is None and cursor >= start
     behind = 0 if is_done else end - cursor + unfinished
     return Lag(
@@ -137,7 +137,7 @@ class _Sizes:
         self._budget = _EXACT_RECORDS
 
     def in_flight(self, slot: int) -> int:
-        """Bytes of the records that a share handed out and that are not finished."""
+        """Return bytes of the records that a share handed out and that are not finished."""
         return int(
             self._tx.value(
                 f"select total({layout.SIZE_OF_R}) from mq_leases l join mq_records r"

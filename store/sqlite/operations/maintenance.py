@@ -1,4 +1,4 @@
-"""Looking after the file: check it, copy it, shrink it."""
+"""Maintenance of the file: check it, copy it, shrink it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from store.sqlite.file.drafts import watched
 
 
 def status(tx: Snapshot) -> StoreStatus:
-    """The store as a whole."""
+    """Return the store as a whole."""
     database = tx.database
     created, durability, most = tx.row(  # type: ignore[misc]
         "select created, durability, max_bytes from mq_store"
@@ -52,29 +52,31 @@ def _size(path: Path) -> int:
 
 
 def losses(tx: Snapshot) -> Iterator[Finding]:
-    """Confirmed commits that the file does not have, as one finding."""
+    """Yield the missing confirmed commits, as one finding."""
     loss = sqlite.file.losses.lost(tx)
     if loss is not None:
         yield Finding("file", model.maintenance.describe_loss(loss))
 
 
 def verify_all(tx: Snapshot, progress: Progress | None = None) -> list[Finding]:
-    """What `verify` finds in the file of a store, and the confirmed commits that it lacks."""
+    """Return the findings of `verify` for the file of a store, and its missing confirmed
+    commits.
+    """
     # Before the transaction has read anything: from then on it keeps the log.
     with apart.copied(tx.database.path) as source:
         found = list(verify(source, progress))
     try:
         return [*losses(tx), *found]
     except (sqlite3.Error, UnicodeDecodeError):
-        # The row that says what is missing is damaged, and among what was found.
+        # The row that names the missing commits is damaged, and among the findings.
         return found
 
 
 def verify(path: Path, progress: Progress | None = None) -> Iterator[Finding]:
-    """Everything that is wrong with the file, the counters and the records, as it is found.
+    """Yield every problem of the file, the counters and the records, as it is found.
 
     Not by the connection of a store: a file may be too damaged to be opened as one. `progress` is
-    called with how many of how many records were read; before them comes the rest of the file.
+    called with the number of records read and the total; before them comes the rest of the file.
     """
     with translated(path), sqlite.damage.suspicion.inspecting(path) as connection:
         verification = sqlite.damage.verification.Verification(connection)
@@ -91,13 +93,13 @@ def _records(connection: sqlite3.Connection) -> int:
         sql = "select total(records) from mq_partitions"
         return int(connection.execute(sql).fetchone()[0])
     except (sqlite3.Error, UnicodeDecodeError):
-        # What is wrong with that table is found later.
+        # Problems of that table are found later.
         return 0
 
 
 def free_pages(tx: Write, pages: int) -> int:
-    """Give up to `pages` unused pages back to the file system at commit; how many it gave."""
-    # The map pages that go with them count too, so the file's own size tells how many it gave.
+    """Give up to `pages` unused pages back to the file system at commit; return how many."""
+    # The map pages that go with them count too, so the file's own size tells how many.
     before: int = tx.value("pragma page_count")
     # The pragma works only while it is stepped, a page a step.
     tx.rows(f"pragma incremental_vacuum({int(pages)})")

@@ -19,7 +19,7 @@ CAUSES = ("held", "abandoned", "poison", "damaged", "unassigned")
 
 
 def families(tx: Snapshot, terms: Terms) -> list[Family]:
-    """Every metric of the store, also those that have no samples at the moment."""
+    """Return every metric of the store, also those without samples at the moment."""
     return [
         *_store(tx),
         *_topics(tx),
@@ -123,7 +123,7 @@ def _in_flight(tx: Snapshot) -> Family:
 
 def _stalls(tx: Snapshot, terms: Terms) -> Iterable[Family]:
     count = Family("mq_stalls", "gauge", "Stalls, by cause.")
-    blocked = Family("mq_stall_blocked_messages", "gauge", "Messages behind what is stuck.")
+    blocked = Family("mq_stall_blocked_messages", "gauge", "Messages behind stuck ones.")
     seconds = Family("mq_stall_seconds", "gauge", "For how long nothing has moved.", "seconds")
     causes = dict.fromkeys(CAUSES, 0)
     worst: dict[tuple[str, str, str, str], tuple[int, float]] = {}

@@ -1,4 +1,4 @@
-"""Everything that holds messages, worst first: what the dashboard begins with."""
+"""Everything that holds messages, worst first: the data of the dashboard's overview."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from store.sqlite.queues import counts
 STATES: tuple[SubjectState, ...] = ("stalled", "dead letters", "lagging", "ok", "idle")
 MOST_STALLS = 100
 Paces = dict[int, dict[int, float]]
-"""What is read per second, by topic and reader."""
+"""Records read per second, by topic and reader."""
 LAGGING = 60.0
-"""From what age in seconds the oldest waiting message counts as lagging, if nothing else is set."""
+"""Age in seconds from which the oldest waiting message counts as lagging by default."""
 
 
 def overview(tx: Snapshot, terms: Terms) -> Overview:
-    """The whole store at one moment."""
+    """Return the whole store at one moment."""
     incoming, trends = Rates(tx, "channel"), Trends(tx, "channel")
     found = ranking.find(tx, terms)
     stalled = {name for candidate in found for name in candidate.subjects}
@@ -60,7 +60,7 @@ def _badness(subject: Subject) -> tuple[int, float, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Behind:
-    """How far one group is behind in a topic; `age` is that of its oldest unread record, in ms."""
+    """The lag of one group in a topic; `age` is that of its oldest unread record, in ms."""
 
     reader: int
     group: str
@@ -72,7 +72,7 @@ class _Behind:
 
     @property
     def is_over(self) -> bool:
-        """Whether that is more than the group allows, or than is usual where it says nothing."""
+        """Whether that is more than the group's objective, or than the usual one."""
         if self.age is None:
             return False
         if self.most_lag is None and self.most_time is None:
@@ -113,7 +113,7 @@ def _topics(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[
 
 
 def _topic(topic: Subject, worst: _Behind | None, pace: float) -> Subject:
-    """The topic as the group that is furthest behind sees it; it reads `pace` per second."""
+    """Return the topic as the group that is furthest behind sees it; it reads `pace` per second."""
     if worst is None or worst.lag == 0:
         state: SubjectState = "ok" if topic.trend else "idle"
         return replace(topic, state=state, lag=None if worst is None else 0)
@@ -231,7 +231,7 @@ def _shares(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[
     return found
 
 
-# What a share has not finished: what it has in flight, and what it never handed out.
+# The unfinished records of a share: those in flight, and those it never handed out.
 _UNFINISHED = f"""
 select w.reader, r.name, p.channel, sum(p.next - s.cursor + s.leases), sum(p.next),
        max((select {age_of("q")} from mq_records q

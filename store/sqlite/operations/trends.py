@@ -1,4 +1,4 @@
-"""How fast things move: rates over the last minute, and trends over the last ten."""
+"""Rates over the last minute, and trends over the last ten."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WINDOW = 60_000
 
 
 class Rates:
-    """What moved per second in the last minute, for all counters of one sort, or some of them."""
+    """The movement per second in the last minute, for all counters of one sort, or some of them."""
 
     def __init__(self, tx: Snapshot, counter: Counter, ids: Iterable[int] | None = None) -> None:
         some = "" if ids is None else "and subject_id in (select value from json_each(:ids))"
@@ -28,16 +28,16 @@ class Rates:
         }
 
     def rate(self, id: int, present: int) -> float:
-        """By how much the counter, which is at `present`, rose per second; never negative."""
+        """Return how much the counter, which is at `present`, rose per second; never negative."""
         if id not in self._first:
             return 0.0
         at, before = self._first[id]
-        # What was sampled just now stands for a whole bucket.
+        # The latest sample stands for a whole bucket.
         return max(0, present - before) * 1000 / max(self._now - at, BUCKET)
 
 
 class Trends:
-    """How much moved in each of the last 60 times ten seconds, for all counters of one sort."""
+    """The movement in each of the last 60 times ten seconds, for all counters of one sort."""
 
     def __init__(self, tx: Snapshot, counter: Counter) -> None:
         self._last = tx.now // BUCKET
@@ -50,7 +50,7 @@ class Trends:
             self._samples.setdefault(id, []).append((at // BUCKET, before))
 
     def trend(self, id: int, present: int) -> tuple[int, ...]:
-        """The amounts, oldest first; empty where nothing moved."""
+        """Return the amounts, oldest first; empty where nothing moved."""
         samples = self._samples.get(id)
         if samples is None:
             return ()

@@ -1,4 +1,4 @@
-"""What only queues are: their settings, sending, publishing, purging.
+"""The queue itself: its settings, sending, publishing, purging.
 
 Writes mq_queues (catalog, policies.chaos), mq_heads (order.fifo), mq_tenants (order.tenants),
 mq_deduplications (send) and mq_consumers (policies.single_active).

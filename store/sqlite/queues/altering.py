@@ -1,4 +1,4 @@
-"""Changing the settings of a queue or share, with what follows for what is in it."""
+"""Changes of the settings of a queue or share, and their effect on present messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from store.sqlite.queues.settling import Settling
 def alter(tx: Write, name: str, settings: dict[str, Any]) -> Settling:
     """Change the given settings of a queue and keep the rest.
 
-    What is over a limit now is settled by steps, of which the first is done.
+    Messages over a limit now are settled by steps, of which the first is done.
     """
     before = queues.catalog.find(tx, name).config
     queue = queues.catalog.alter(tx, name, settings)
@@ -46,13 +46,13 @@ def _settling(tx: Write, name: str, before: int | None, *, keeps_less: bool = Fa
 
 
 def _try_again(tx: Write, queue: Queue) -> None:
-    """What expired and had nowhere to go may have a place now."""
+    """Retry expired messages that had nowhere to go."""
     for lane in queue.lanes.values():
         rows.change_expires(tx, lane.base, lane.base + lane.next, expiry.STAYS, tx.wall)
 
 
 def _try_damaged(tx: Write, reader: Reader) -> None:
-    """What was set aside as damaged may have a place now."""
+    """Retry messages that were set aside as damaged."""
     for slot in leases.rows.slots(tx, reader):
         for (record,) in tx.rows(
             "select record from mq_damages where record >= :first and record < :end",

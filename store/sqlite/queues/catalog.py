@@ -1,4 +1,4 @@
-"""Queues as things: to create, find, change, empty and delete."""
+"""Queues as things: create, find, change, empty and delete."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ class Queue:
 
     @property
     def lanes(self) -> dict[int, Partition]:
-        """A lane is a level, delayed or not. Their counters are read when first looked at."""
+        """The lanes: a lane is a level, delayed or not. Their counters are read at their first
+        use.
+        """
         if self._lanes is None:
             self._lanes = _lanes(self._tx, self.id)
         return self._lanes
@@ -48,12 +50,12 @@ class Queue:
 
 
 def lane_number(level: int, delayed: bool) -> int:
-    """The partition number of a lane."""
+    """Return the partition number of a lane."""
     return level << 1 | delayed
 
 
 def create(tx: Write, name: str, config: QueueConfig) -> Queue:
-    """Create a queue; raises `Exists` when anything of that name does."""
+    """Create a queue; raises `Exists` when the name is taken."""
     check_name(name, "queue name")
     sqlite.channels.refuse_taken(tx, name)
     check_config(tx, name, config)
@@ -74,7 +76,7 @@ def add_lane(tx: Write, channel: int, reader: int, number: int, begin: int = 0) 
 
 
 def check_config(tx: Snapshot, name: str, config: QueueConfig) -> None:
-    """Raise `BadInput` for settings that can't work, `NotFound` for a DLQ that is not there.
+    """Raise `BadInput` for settings that can't work, `NotFound` for a missing DLQ.
 
     Raises `Conflict` for a DLQ that does not admit this queue (SQS: RedriveAllowPolicy).
     """
@@ -99,7 +101,7 @@ def _check_dlq(tx: Snapshot, name: str, config: QueueConfig, dlq: str) -> None:
 
 
 def _check_admission(tx: Snapshot, name: str, dlq: str) -> None:
-    # Only when the DLQ is chosen: whoever uses it already goes on, as in SQS.
+    # Only when the DLQ is chosen: queues that use it already go on, as in SQS.
     if name in sources_of(tx, dlq):
         return
     target = find(tx, dlq)
@@ -115,7 +117,7 @@ def _check_admission(tx: Snapshot, name: str, dlq: str) -> None:
 
 
 def admits(queue: Queue, source: str) -> bool:
-    """Whether a queue may be the DLQ of another one (SQS: RedriveAllowPolicy)."""
+    """Return whether a queue may be the DLQ of another one (SQS: RedriveAllowPolicy)."""
     allowed = queue.config.redrive_allow
     return allowed == "all" or source in allowed.split(",")
 
@@ -133,12 +135,12 @@ _ROWS = (
 
 
 def configs(tx: Snapshot) -> dict[str, QueueConfig]:
-    """The settings of every queue, by name."""
+    """Return the settings of every queue, by name."""
     return {row[0]: _SETTINGS.read(row) for row in tx.rows(f"{_ROWS} order by mq_channels.name")}
 
 
 def find(tx: Snapshot, name: str) -> Queue:
-    """The queue of that name; raises `NotFound`, naming what the name is instead."""
+    """Return the queue of that name; raises `NotFound`, naming the name's other kind."""
     found = find_or_none(tx, name)
     if found is None:
         raise tx.missing(name, "queue")
@@ -146,7 +148,7 @@ def find(tx: Snapshot, name: str) -> Queue:
 
 
 def find_or_none(tx: Snapshot, name: str) -> Queue | None:
-    """The queue of that name, if there is one."""
+    """Return the queue of that name, if there is one."""
     settings = _settings(tx, name)
     if settings is None:
         return None
@@ -165,7 +167,7 @@ def _settings(tx: Snapshot, name: str) -> tuple[int, int, QueueConfig, Reader] |
 
 
 def reader(tx: Snapshot, name: str) -> Reader:
-    """The rules of a queue's readers; raises `NotFound`."""
+    """Return the rules of a queue's readers; raises `NotFound`."""
     settings = _settings(tx, name)
     if settings is None:
         raise tx.missing(name, "queue")
@@ -208,14 +210,14 @@ def _lanes(tx: Snapshot, channel: int) -> dict[int, Partition]:
 
 
 def names(tx: Snapshot) -> list[str]:
-    """The names of all queues, in order."""
+    """Return the names of all queues, in order."""
     return [
         row[0] for row in tx.rows("select name from mq_channels where kind = 'queue' order by 1")
     ]
 
 
 def sources_of(tx: Snapshot, name: str) -> list[str]:
-    """The queues that dead-letter into this one, in order."""
+    """Return the queues that dead-letter into this one, in order."""
     rows = tx.rows(
         # With the + it looks for the name, and does not go over all queues.
         "select name from mq_readers where +kind = 'queue' and dead_letter_to = :name order by 1",
@@ -225,7 +227,7 @@ def sources_of(tx: Snapshot, name: str) -> list[str]:
 
 
 def altered(tx: Snapshot, name: str, settings: dict[str, Any]) -> QueueConfig:
-    """What the settings of a queue would be; raises `BadInput` where that can't work."""
+    """Return the changed settings of a queue; raises `BadInput` where they can't work."""
     queue = find(tx, name)
     config = queue.config._replace(**settings)
     messages = sum(lane.records for lane in queue.lanes.values())
@@ -243,7 +245,7 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
 
 
 def delete(tx: Write, name: str) -> Queue:
-    """Delete a queue with its messages; `Conflict` while it is another queue's DLQ."""
+    """Delete a queue with its messages; raises `Conflict` while it is another queue's DLQ."""
     queue = find(tx, name)
     sources = tx.rows(
         "select kind, name from mq_readers where dead_letter_to = :name order by 1, 2",
@@ -270,7 +272,7 @@ def forget_places(tx: Write, queue: Queue) -> None:
 
 
 def count_left(tx: Write, channel: int, *, moved: int, dropped: int) -> None:
-    """Count messages that left a queue otherwise than by an ack; of others nothing is counted."""
+    """Count messages that left a queue otherwise than by an ack; other channels count none."""
     tx.execute(
         "update mq_queues set moved = moved + :moved, dropped = dropped + :dropped"
         " where channel = :id",

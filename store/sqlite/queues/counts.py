@@ -13,7 +13,7 @@ from store.sqlite.queues.policies import expiry
 
 
 def status(tx: Snapshot, queue: Queue) -> QueueStatus:
-    """The queue and how many messages are in each state, without counting the backlog."""
+    """Return the queue and how many messages are in each state, without counting the backlog."""
     total = sum(lane.records for lane in queue.lanes.values())
     acknowledged, dropped = _done_with(tx, queue, total)
     in_hand, delayed = leases.rows.held_and_waiting(tx, queue.reader)
@@ -46,7 +46,7 @@ def status(tx: Snapshot, queue: Queue) -> QueueStatus:
 
 
 def dead_letters(tx: Snapshot, queue: Queue) -> int:
-    """How many dead letters a queue holds."""
+    """Return how many dead letters a queue holds."""
     number: int = tx.value(
         "select ifnull(sum(dead_letters), 0) from mq_partitions where channel = :channel",
         {"channel": queue.id},
@@ -55,9 +55,9 @@ def dead_letters(tx: Snapshot, queue: Queue) -> int:
 
 
 def _done_with(tx: Snapshot, queue: Queue, present: int) -> tuple[int, int]:
-    """How many messages were ever acknowledged, and how many dropped.
+    """Return how many messages were ever acknowledged, and how many dropped.
 
-    No ack counts itself: they are all that were sent but those that are here or left otherwise.
+    No ack counts itself: they are all sent messages except those present or gone otherwise.
     """
     moved, dropped = tx.row(  # type: ignore[misc]
         "select moved, dropped from mq_queues where channel = :id", {"id": queue.id}
@@ -66,7 +66,9 @@ def _done_with(tx: Snapshot, queue: Queue, present: int) -> tuple[int, int]:
 
 
 def _waiting_for_retry(tx: Snapshot, queue: Queue) -> int:
-    """Leases that have lapsed and whose retry delay still runs: delayed, and in nobody's hands."""
+    """Return leases that have lapsed and whose retry delay still runs: delayed, without a
+    holder.
+    """
     count: int = tx.value(
         "select count(*) from mq_leases indexed by mq_leases_retry where reader = :reader"
         " and due > :now and ends <= :now and ends < due and token not null",
@@ -75,16 +77,16 @@ def _waiting_for_retry(tx: Snapshot, queue: Queue) -> int:
     return count
 
 
-# The queue's delay does not hold back what was handed out once.
+# The queue's delay does not hold back messages that were handed out once.
 _HANDED_OUT = f"exists (select 1 from mq_leases l where {layout.LEASE_OF_RECORD})"
 
 
-# Nor does a lease that its holder left behind hold back a group.
+# Nor does a lease of a dead holder hold back a group.
 _IS_DUE = "(h.due <= :now or h.message_group in (select value from json_each(:free)))"
 
 
 def _fifo_ready(tx: Snapshot, queue: Queue) -> tuple[int, int]:
-    """How many messages are ready, and how many only the queue's delay holds back."""
+    """Return how many messages are ready, and how many only the queue's delay holds back."""
     slot = leases.rows.slots(tx, queue.reader)[0]
     where = {
         **abandoned.parameters(tx, queue.reader),
@@ -95,13 +97,13 @@ def _fifo_ready(tx: Snapshot, queue: Queue) -> tuple[int, int]:
         "records": slot.record_id(0),
         "end": queue.first_lane.base + queue.first_lane.next,
     }
-    # Groups that wait are mostly the fewer ones.
+    # Waiting groups are mostly the fewer ones.
     in_due_groups: int = queue.first_lane.records - tx.value(
         "select ifnull(sum(messages), 0) from mq_heads h"
         f" where h.reader = :reader and h.due > :now and not {_IS_DUE}",
         where,
     )
-    # Of a due group, what stands at or behind the first one in flight is not ready.
+    # Messages of a due group at or behind the first one in flight are not ready.
     behind: int = tx.value(
         "select ifnull(sum((select count(*) from mq_records r where r.message_group = f.g"
         f" and r.id >= f.record and r.id < :end and (r.id < :young or {_HANDED_OUT}))), 0) from"
@@ -122,7 +124,7 @@ def _fifo_ready(tx: Snapshot, queue: Queue) -> tuple[int, int]:
 
 
 def _oldest(tx: Snapshot, queue: Queue) -> int | None:
-    """When the oldest message was first sent, as wall time."""
+    """Return when the oldest message was first sent, as wall time."""
     times = []
     for lane in queue.lanes.values():
         row = tx.row(
@@ -132,6 +134,6 @@ def _oldest(tx: Snapshot, queue: Queue) -> int | None:
             {"first": lane.base, "end": lane.base + lane.next, **moments(tx)},
         )
         if row is not None:
-            # The first send is no time to count from where it lies in the future.
+            # A first send in the future is no time to count from.
             times.append(row[0] if row[1] is None else min(row))
     return min(times, default=None)

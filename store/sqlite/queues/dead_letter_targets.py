@@ -1,4 +1,4 @@
-"""Where a dead letter may go: one queue by its name, or wherever an exchange leads it."""
+"""The destination of a dead letter: one queue by its name, or those of an exchange."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from store.sqlite.queues.catalog import Queue
 
 
 def find(tx: Snapshot, reader: Reader, letter: Encoded) -> list[Queue | Topic]:
-    """The queues and topics that a reader's DLQ stands for, for one letter.
+    """Return the queues and topics of a reader's DLQ, for one letter.
 
-    An exchange routes by the reader's own key if it has one, else by the letter's (RabbitMQ:
-    dead-letter-routing-key). What has vanished, does not admit the reader's letters, or could not
-    store this one, is left out.
+    An exchange routes by the reader's own key if it has one, otherwise by the letter's (RabbitMQ:
+    dead-letter-routing-key). Destinations that have vanished, do not admit the reader's letters, or
+    could not store this one, are left out.
     """
     dlq = reader.dead_letter_to or ""
     if not dlq.startswith(EXCHANGE_PREFIX):

@@ -21,7 +21,7 @@ def drafts(
     levels: Sequence[int] | None = None,
     expires: Sequence[int | None] | None = None,
 ) -> Batch:
-    """Messages to enqueue, of contents that were stored before."""
+    """Return messages to enqueue, of contents that were stored before."""
     return Batch(
         values=[content.value for content in contents],
         keys=[content.key for content in contents],

@@ -23,10 +23,11 @@ def publish(
     messages: Sequence[NewMessage],
     sticky: Callable[[str], StickyPlacement],
 ) -> list[list[Placed]]:
-    """Store each message wherever its key and headers lead; the places, in the order given.
+    """Store each message in the destinations of its key and headers; return the places, in order.
 
-    Each destination gets one copy, however many bindings lead there. What one destination refuses
-    is stored in none, nor is the rest of the batch: raises `BadRecord` for the first bad message.
+    Each destination gets one copy, for any number of bindings that lead there. A message that one
+    destination refuses is stored in none, nor is the rest of the batch: raises `BadRecord` for the
+    first bad message.
     """
     ends = _route(tx, exchange, messages)
     members: dict[str, list[int]] = {}
@@ -58,7 +59,8 @@ def _route(tx: Write, exchange: str, messages: Sequence[NewMessage]) -> list[Seq
             raise BadRecord(index, f"a message is a NewMessage, not {type(message).__name__}")
         try:
             key = routing_key(encode_bytes(message.key, "key"))
-            # What goes nowhere is checked too: a mistake is told whatever the bindings are.
+            # A message without a destination is checked too: an error does not depend on the
+            # bindings.
             encode_bytes(message.value, "value")
             encode_headers(message.headers)
         except BadInput as error:
@@ -79,7 +81,7 @@ def _append(
 
 
 def _record(index: int, message: NewMessage, topic: str) -> NewRecord:
-    """The record for a topic, which has no groups and levels, and keeps to its own times."""
+    """Return the record for a topic, which has no groups and levels, and keeps to its own times."""
     for what, given in (
         ("delay", message.delay),
         ("deduplication id", message.dedup_id),

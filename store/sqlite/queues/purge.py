@@ -16,7 +16,7 @@ _PAGE = 1_000
 
 
 def everything(tx: Write, queue: Queue) -> int:
-    """Remove every message, leased ones too; how many. Sequence numbers go on.
+    """Remove every message, leased ones too; return how many. Sequence numbers go on.
 
     Dedup memory and group locks go with them (SQS: PurgeQueue).
     """
@@ -33,14 +33,14 @@ def everything(tx: Write, queue: Queue) -> int:
 
 
 def one(tx: Write, queue: Queue, sequence: int) -> None:
-    """Remove one message, whoever holds it; raises `NotFound`."""
+    """Remove one message, leased or not; raises `NotFound`."""
     message = view.find_message(tx, queue, sequence)
     attempts.note_lapsed(tx, message.lease)
     move.drop(tx, queue.reader, message)
 
 
 def letters(tx: Write, queue: Queue, sequences: Collection[int]) -> set[int]:
-    """Remove those of the messages that are dead letters, and in nobody's hands; which."""
+    """Remove those of the messages that are dead letters without a lease; return which."""
     messages = [message for message, _ in find.free(tx, queue, sequences)]
     for message in messages:
         attempts.note_lapsed(tx, message.lease)
@@ -50,7 +50,7 @@ def letters(tx: Write, queue: Queue, sequences: Collection[int]) -> set[int]:
 
 
 def unleased(tx: Write, queue: Queue) -> int:
-    """Remove every message that nobody holds; how many. What is held comes back if it fails."""
+    """Remove every message without a lease; return how many. Leased ones come back if they fail."""
     removed = 0
     for slot in leases.rows.slots(tx, queue.reader):
         after = -1

@@ -1,4 +1,4 @@
-"""Sending to a queue: what is given becomes columns, duplicates are answered, the rest stored."""
+"""Sending to a queue: arguments become columns, duplicates are answered, the rest stored."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage | bytes | str]) 
 
     Raises `QueueFull` where they would go over the limit of a queue that rejects.
 
-    A message whose deduplication id was accepted within the window is not stored again and gets
-    the first one's id (SQS). Raises `BadRecord` for the first message that can't be stored.
+    A message whose deduplication id was accepted within the window is not stored again and gets the
+    first one's id (SQS). Raises `BadRecord` for the first message that can't be stored.
     """
     if isinstance(messages, bytes | str):
         raise BadInput("one value is not a list of messages", hint="store.send(queue, value)")
@@ -87,7 +87,9 @@ def _store(tx: Write, queue: Queue, batch: Batch) -> list[MessageId]:
 
 
 def _checked(tx: Snapshot, queue: Queue, given: Given) -> Batch:
-    """The messages as columns; raises `BadInput` when the queue does not take one of them."""
+    """Return the messages as columns; raises `BadInput` when the queue does not take one of
+    them.
+    """
     batch, (delays, groups, dedup_ids, priorities, lifetimes) = _columns(given)
     config, largest = queue.config, max(batch.sizes)
     if largest > config.max_message:
@@ -106,7 +108,7 @@ def _checked(tx: Snapshot, queue: Queue, given: Given) -> Batch:
 
 
 def _columns(given: Given) -> tuple[Batch, Sequence[Any]]:
-    """What the messages say, and what they ask for beside."""
+    """Return the contents and the options of the messages as columns."""
     if len(given) == 1:
         value, key, headers, timestamp, *asked = _as_message(given[0])
         batch = encode_one(value, key, headers, timestamp)
@@ -201,7 +203,7 @@ def _expires(
         return None if config.ttl is None else [tx.wall + config.ttl] * messages
     expires: list[int | None] = []
     for ttl in lifetimes:
-        # RabbitMQ: of the queue's time to live and the message's the smaller counts.
+        # RabbitMQ: the smaller of the queue's and the message's time to live counts.
         times = [] if config.ttl is None else [config.ttl]
         if ttl is not None:
             times.append(milliseconds(ttl, "ttl"))
@@ -210,7 +212,7 @@ def _expires(
 
 
 class _Deduplication:
-    """What was sent already, before this batch or in it."""
+    """The sends of known deduplication ids, before this batch or in it."""
 
     def __init__(self, tx: Write, queue: Queue) -> None:
         self._tx = tx
@@ -219,7 +221,9 @@ class _Deduplication:
         self._repeats: dict[int, int] = {}
 
     def first(self, message: NewMessage, value: bytes | None, index: int) -> MessageId | int | None:
-        """The first send of the same: its answer, or its index in the batch; `None` if new."""
+        """Return the first send of the same id: its answer, or its index in the batch; `None` if
+        new.
+        """
         place = self._place(message, value)
         if place is None:
             return None
@@ -232,7 +236,7 @@ class _Deduplication:
         return stored
 
     def remember(self, answers: list[MessageId | None]) -> list[MessageId]:
-        """Write down what was new, and answer repeats within the batch with the first's id."""
+        """Note new ids, and answer repeats within the batch with the first's id."""
         window = self._queue.config.dedup or DEFAULT_WINDOW
         for (scope, dedup_id), index in self._in_batch.items():
             answer = answers[index]

@@ -1,4 +1,4 @@
-"""What changed limits find over them is taken out at once, in bounded steps."""
+"""Changed limits: the messages over them are removed at once, in bounded steps."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from store.sqlite.leases.rows import Slot
 from store.sqlite.queues.order import fifo
 from store.sqlite.queues.policies import expiry, length
 
-# How many messages one step settles, so that other writers wait for tens of milliseconds.
+# The most messages that one step settles, so that other writers wait for tens of milliseconds.
 STEP = 100
 _PASSES = STEP // expiry.MOST_MOVED
 
 
 class Settling:
-    """Takes out of a queue or share what is over its limits now that they were changed.
+    """Removes messages of a queue or share that are over its changed limits.
 
-    `before` is the limit of deliveries that was; with `keeps_less` the retention is shorter now.
-    After a kill in between, the same change made again goes on with what was delivered too often,
-    and each receive with what is due.
+    `before` is the former limit of deliveries; with `keeps_less` the retention is shorter now.
+    After a kill in between, the same change made again goes on with messages delivered too often,
+    and each receive with due ones.
     """
 
     def __init__(self, name: str, before: int | None, *, keeps_less: bool = False) -> None:
@@ -34,7 +34,7 @@ class Settling:
         self._after = self._oldest = -1
 
     def step(self, tx: Write) -> bool:
-        """Settle up to `STEP` messages; whether more may be left."""
+        """Settle up to `STEP` messages; return whether more may be left."""
         found = queues.catalog.find_or_none(tx, self._name) or shares.catalog.find_or_none(
             tx, self._name
         )
@@ -47,7 +47,7 @@ class Settling:
         return self.has_more
 
     def _settle_old(self, tx: Write, reader: Reader) -> bool:
-        """Drop what has passed the retention and is in nobody's hands; whether more may have."""
+        """Drop unleased messages past the retention; return whether there may be more."""
         if not self._keeps_less or reader.retention is None:
             return False
         left = STEP
@@ -90,7 +90,7 @@ class Settling:
         return looked_at == STEP
 
     def _delivered(self, tx: Write, reader: Reader, least: int) -> Iterator[Stored]:
-        """The next messages that were delivered so often, in order of their lease rows."""
+        """Yield the next messages that were delivered so often, in order of their lease rows."""
         left = STEP
         for slot in sorted(leases.rows.slots(tx, reader), key=lambda slot: slot.id):
             rows = tx.rows(
@@ -106,7 +106,7 @@ class Settling:
             )
             left -= len(rows)
             for (id,) in rows:
-                # What was settled before it may have pushed it out.
+                # The settling before may have pushed it out.
                 message = leases.messages.load_leased(tx, slot, id)
                 if message is not None:
                     yield message
@@ -124,7 +124,7 @@ class Settling:
         elif is_over:
             receive.Receiver(tx, reader, 1, 0, 0).take_out(message)
         else:
-            # It may be delivered again, and stood aside only because it had nowhere to go.
+            # It may be delivered again, and waited only because it had nowhere to go.
             settle.release(tx, reader, message)
         _refresh(tx, reader, message.slot, message)
 
@@ -135,12 +135,12 @@ def _refresh(tx: Write, reader: Reader, slot: Slot, message: Stored) -> None:
 
 
 def _sweep(tx: Write) -> bool:
-    """Move what expired and was kept for want of a place."""
+    """Move expired messages that were kept for lack of a place."""
     return bool(expiry.due(tx, 1)) and all(expiry.sweep(tx) for _ in range(_PASSES))
 
 
 def _shed(tx: Write, reader: Reader) -> bool:
-    """A lower limit of length applies to what is there (RabbitMQ)."""
+    """Apply a lower limit of length to the present messages (RabbitMQ)."""
     if not reader.sheds:
         return False
     queue = queues.catalog.find(tx, reader.name)
@@ -148,5 +148,5 @@ def _shed(tx: Write, reader: Reader) -> bool:
     if before == (0, 0):
         return False
     length.shed(tx, queue, ())
-    # Where nothing more has a place to go it stays over.
+    # Without a place to go the excess stays.
     return (0, 0) != length.excess(tx, queues.catalog.find(tx, reader.name)) < before

@@ -1,4 +1,4 @@
-"""Looking at a queue: its messages in every state, its leases, its counts. Nothing is changed."""
+"""Views of a queue: its messages in every state, its leases, its counts. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from store.sqlite.queues.policies import expiry
 
 
 def _moved(tx: Snapshot, stored: Sequence[Stored]) -> dict[int, Origin]:
-    """The origins, by record, of those messages that were moved."""
+    """Return the origins, by record, of those messages that were moved."""
     return origins.moved(tx, [one.record for one in stored if one.has_origin])
 
 
@@ -37,7 +37,7 @@ def _message(
     lease_expires: int | None = None,
     holder: str | None = None,
 ) -> Message:
-    """A message as callers see it; with a receipt if this call leased it."""
+    """Return a message as callers see it; with a receipt if this call leased it."""
     here = 0 if one.lease is None else one.lease.deliveries
     message = Message(
         queue.name,
@@ -66,7 +66,7 @@ def _message(
 
 
 def _dated(message: Message, came: int) -> Message:
-    """The message as one that came then, unless its timestamp may be right."""
+    """Return the message with its arrival, unless its timestamp is credible."""
     if message.timestamp <= came + CREDIBLE:
         return message
     misdated: MisdatedMessage = tuple.__new__(MisdatedMessage, message)
@@ -84,7 +84,9 @@ def _as_moved(message: Message, origin: Origin) -> Message:
 
 
 def state_of(tx: Snapshot, queue: Queue, stored: Stored, group_blocked: bool) -> State:
-    """The state of a message; `group_blocked` if an earlier one of its group is in flight."""
+    """Return the state of a message; `group_blocked` if an earlier one of its group is in
+    flight.
+    """
     if stored.is_held(tx):
         return "leased"
     lease = abandoned.seen(tx, queue.reader, stored.lease)
@@ -99,7 +101,7 @@ def state_of(tx: Snapshot, queue: Queue, stored: Stored, group_blocked: bool) ->
 
 
 def leased(tx: Snapshot, queue: Queue, picked: Sequence[Stored], holder: str) -> list[Message]:
-    """Messages that were just leased, with their receipts."""
+    """Return messages that were just leased, with their receipts."""
     seal, ahead, moved = receipts.seal(tx), wall_time(tx, 0), _moved(tx, picked)
     given = []
     for one in picked:
@@ -112,12 +114,12 @@ def leased(tx: Snapshot, queue: Queue, picked: Sequence[Stored], holder: str) ->
 
 
 def wall_time(tx: Snapshot, store_time: int) -> int:
-    """Store time as Unix milliseconds."""
+    """Return store time as Unix milliseconds."""
     return tx.wall + store_time - tx.now
 
 
 def messages(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Message]:
-    """Up to `limit` messages with a sequence above `after`, in order, in every state."""
+    """Return up to `limit` messages with a sequence above `after`, in order, in every state."""
     found = _unexpired(tx, queue, after, limit)
     blocked = _BlockedGroups(tx, queue)
     moved = _moved(tx, found)
@@ -148,7 +150,9 @@ def _is_unswept(tx: Snapshot, one: Stored) -> bool:
 
 
 def stored(tx: Snapshot, slot: Slot, after: int, limit: int) -> list[Stored]:
-    """Up to `limit` messages of one lane with a sequence above `after`, with their leases."""
+    """Return up to `limit` messages of one lane with a sequence above `after`, with their
+    leases.
+    """
     rows = tx.rows(
         f"{WITH_LEASES} where r.id > :after and r.id < :end order by r.id limit :limit",
         {
@@ -163,7 +167,7 @@ def stored(tx: Snapshot, slot: Slot, after: int, limit: int) -> list[Stored]:
 
 
 def find_message(tx: Snapshot, queue: Queue, sequence: int) -> Stored:
-    """The message with that sequence number, in whichever lane; raises `NotFound`."""
+    """Return the message with that sequence number, in any lane; raises `NotFound`."""
     check_whole(sequence, "a sequence", -1)
     for slot in leases.rows.slots(tx, queue.reader):
         found = leases.messages.load(tx, slot, slot.record_id(sequence))
@@ -173,14 +177,14 @@ def find_message(tx: Snapshot, queue: Queue, sequence: int) -> Stored:
 
 
 def find_messages(tx: Snapshot, queue: Queue, sequences: Collection[int]) -> list[Stored]:
-    """Those of the messages with these sequence numbers that are there, in order."""
+    """Return those of the messages with these sequence numbers that are there, in order."""
     slots = [one for one in leases.rows.slots(tx, queue.reader) if queue.lanes[one.number].records]
     found = [one for slot in slots for one in leases.messages.load_all(tx, slot, sequences)]
     return sorted(found, key=attrgetter("sequence"))
 
 
 def message(tx: Snapshot, queue: Queue, sequence: int) -> Message:
-    """The message with that sequence number as callers see it; raises `NotFound`."""
+    """Return the message with that sequence number as callers see it; raises `NotFound`."""
     check_whole(sequence, "a sequence", -1)
     found = messages(tx, queue, sequence - 1, 1)
     if not found or found[0].sequence != sequence:
@@ -199,7 +203,7 @@ def _gone(queue: Queue, sequence: int) -> NotFound:
 
 
 class _BlockedGroups:
-    """Whether something in front of a message of a FIFO group is in flight."""
+    """Whether an earlier message of a FIFO group is in flight."""
 
     def __init__(self, tx: Snapshot, queue: Queue) -> None:
         self._first_in_flight: dict[str, int] = {}
@@ -214,14 +218,16 @@ class _BlockedGroups:
             self._first_in_flight[group] = record
 
     def before(self, stored: Stored) -> bool:
-        """Whether a delivery of this message has to wait for an earlier one."""
+        """Return whether a delivery of this message has to wait for an earlier one."""
         if stored.message_group is None:
             return False
         return self._first_in_flight.get(stored.message_group, stored.record) < stored.record
 
 
 def seconds_until_due(tx: Snapshot, reader: Reader) -> float | None:
-    """How long until a lease or a delay ends by itself; `None` when nothing is waited for."""
+    """Return the time until a lease or a delay ends by itself; `None` when nothing is waited
+    for.
+    """
     if reader.ordered:
         soonest = [_soonest(tx, "mq_heads", reader, "")]
     else:
@@ -242,7 +248,7 @@ def _soonest(tx: Snapshot, table: str, reader: Reader, further: str) -> int | No
 
 
 def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[model.queues.LeaseStatus]:
-    """The leases that run, or with `expired` those that lapsed and were not taken again."""
+    """Return the leases that run, or with `expired` those that lapsed and were not taken again."""
     seal = receipts.seal(tx)
     numbers = {slot.id: slot.number for slot in leases.rows.slots(tx, reader)}
     rows = tx.rows(
@@ -261,7 +267,7 @@ def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[model.queues
             reader=reader.name,
             holder=holder,
             deliveries=deliveries,
-            # What a death ended has no time of its own.
+            # A history has no end time of its own for a death.
             expires=wall_time(tx, min(ends or tx.now, tx.now) if expired else ends),
             seconds_left=0.0 if expired else (ends - tx.now) / 1000,
             receipt=receipts.write(seal, id, token),

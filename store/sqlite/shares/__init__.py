@@ -1,4 +1,4 @@
-"""Leases over a log: shares, the window they work in, how far they are.
+"""Leases over a log: shares, their windows and their progress.
 
 Writes mq_shares (catalog).
 """

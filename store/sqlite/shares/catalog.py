@@ -33,7 +33,7 @@ class Share(NamedTuple):
 
 
 def create(tx: Write, name: str, topic: str, config: ShareConfig, start: Position) -> Share:
-    """Create a share that begins at a place in each partition of its topic; raises `Exists`."""
+    """Create a share that begins at a position in each partition of its topic; raises `Exists`."""
     check_name(name, "share name")
     channels.refuse_taken(tx, name)
     source = topics.find(tx, topic)
@@ -49,7 +49,7 @@ def create(tx: Write, name: str, topic: str, config: ShareConfig, start: Positio
 
 
 def check_config(tx: Snapshot, config: ShareConfig) -> None:
-    """Raise `BadInput` for settings that can't work, `NotFound` for a DLQ that is not there."""
+    """Raise `BadInput` for settings that can't work, `NotFound` for a missing DLQ."""
     check_settings(config)
     if config.dlq is not None:
         queues.catalog.find(tx, config.dlq)
@@ -74,7 +74,7 @@ _ROWS = (
 
 
 def find(tx: Snapshot, name: str) -> Share:
-    """The share of that name; raises `NotFound`, naming what the name is instead."""
+    """Return the share of that name; raises `NotFound`, naming the name's other kind."""
     found = find_or_none(tx, name)
     if found is None:
         raise tx.missing(name, "share")
@@ -82,7 +82,7 @@ def find(tx: Snapshot, name: str) -> Share:
 
 
 def find_or_none(tx: Snapshot, name: str) -> Share | None:
-    """The share of that name, if there is one."""
+    """Return the share of that name, if there is one."""
     share = _settings(tx, name)
     if share is None:
         return None
@@ -99,7 +99,7 @@ def _settings(tx: Snapshot, name: str) -> Share | None:
 
 
 def reader(tx: Snapshot, name: str) -> Reader:
-    """The rules by which a share is read, whosever turn it is; raises `NotFound`."""
+    """Return the rules by which a share is read, on any partition's turn; raises `NotFound`."""
     share = _settings(tx, name)
     if share is None:
         raise tx.missing(name, "share")
@@ -130,20 +130,20 @@ def _share(row: Row) -> Share:
 
 
 def every(tx: Snapshot) -> list[Share]:
-    """All shares, by name."""
+    """Return all shares, by name."""
     rows = tx.rows("select name from mq_channels where kind = 'share' order by 1")
     return [find(tx, name) for (name,) in rows]
 
 
 def altered(tx: Snapshot, name: str, settings: dict[str, Any]) -> ShareConfig:
-    """What the settings of a share would be; raises `BadInput` where that can't work."""
+    """Return the changed settings of a share; raises `BadInput` where they can't work."""
     config = find(tx, name).config._replace(**settings)
     check_config(tx, config)
     return config
 
 
 def alter(tx: Write, name: str, settings: dict[str, Any]) -> Share:
-    """Change settings in place; what is in flight stays as it is."""
+    """Change settings in place; records in flight stay as they are."""
     share, config = find(tx, name), altered(tx, name, settings)
     readers.alter(tx, _SETTINGS, config, share.reader.id)
     _SETTINGS.update(tx, "mq_shares", config, reader=share.reader.id)
@@ -151,7 +151,7 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Share:
 
 
 def delete(tx: Write, name: str, *, force: bool = False) -> None:
-    """Delete a share, its topic stays; `GroupActive` while somebody holds a record of it."""
+    """Delete a share, its topic stays; raises `GroupActive` while a record of it is leased."""
     share = find(tx, name)
     if not force:
         _refuse_active(tx, share)
@@ -160,7 +160,7 @@ def delete(tx: Write, name: str, *, force: bool = False) -> None:
 
 
 def plan_reset(tx: Snapshot, name: str, target: Position) -> list[OffsetChange]:
-    """Where a share would go on in each partition: offsets are clamped to the log."""
+    """Return a share's new position in each partition: offsets are clamped to the log."""
     share = find(tx, name)
     slots = {slot.number: slot for slot in leases.rows.slots(tx, share.reader)}
     return [
@@ -181,10 +181,10 @@ def _change(
 
 
 def reset(tx: Write, name: str, target: Position, *, force: bool = False) -> list[OffsetChange]:
-    """Carry out the plan: what was finished or in flight counts no more.
+    """Carry out the plan: finished and leased records count no more.
 
-    Raises `GroupActive` while somebody holds a record (Kafka: NON_EMPTY_GROUP), unless `force`
-    takes it from them.
+    Raises `GroupActive` while a record is leased (Kafka: NON_EMPTY_GROUP), unless `force` takes the
+    lease away.
     """
     share = find(tx, name)
     if not force:

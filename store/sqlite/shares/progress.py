@@ -1,6 +1,6 @@
-"""What shares have not finished of records that leave a log: it is forgotten with them.
+"""Unfinished records of shares that leave a log: their leases are forgotten with them.
 
-Else the window of a share would for ever begin at a record that nobody can be given.
+Otherwise the window of a share would for ever begin at a record that can't be delivered.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from store.sqlite.file.database import Write
 from store.sqlite.file.transactions import array
 from store.sqlite.leases import rows, slots
 
-# The leases of one share's slot among the records that go.
+# The leases of one share's slot among the removed records.
 _RANGE = layout.is_between("l.id", ":slot", ":first", ":end")
 _SINGLE = f"l.id in (select {layout.begin_of(':slot')} + value from json_each(:offsets))"
 
@@ -25,7 +25,7 @@ def forget_below(tx: Write, partition: int, first: int, end: int) -> None:
 
 
 def forget(tx: Write, partition: int, offsets: Sequence[int]) -> None:
-    """Forget the leases on single offsets, wherever they stand."""
+    """Forget the leases on single offsets."""
     for slot in _share_slots(tx, partition):
         rows.forget(tx, slot, _SINGLE, {"offsets": array(offsets)})
 

@@ -1,4 +1,4 @@
-"""Taking a record back from whoever holds it through a share."""
+"""Taking a record back from its holder in a share."""
 
 from __future__ import annotations
 

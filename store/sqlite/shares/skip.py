@@ -1,4 +1,4 @@
-"""Being done with one record of a share that nobody can process."""
+"""Finishing one record of a share that can't be processed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from store.sqlite.shares.catalog import Share
 
 
 def preview(tx: Snapshot, name: str, record: Address, to_queue: str | None) -> None:
-    """Raise what `skip` would raise."""
+    """Raise the errors of `skip`."""
     _in_flight(tx, shares.catalog.find(tx, name), record)
     if to_queue is not None:
         queues.catalog.find(tx, to_queue)

@@ -1,4 +1,4 @@
-"""Looking at a share: its window in each partition, and every record in flight."""
+"""Views of a share: its window in each partition, and every record in flight."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from store.sqlite.shares.catalog import Share
 def acquired(
     tx: Snapshot, share: Share, picked: Sequence[Stored], holder: str
 ) -> list[SharedRecord]:
-    """Records that were just leased, with their receipts."""
+    """Return records that were just leased, with their receipts."""
     seal = receipts.seal(tx)
     return [_shared(tx, share, one, seal, holder) for one in picked]
 
@@ -45,7 +45,7 @@ def _shared(tx: Snapshot, share: Share, one: Stored, seal: int, holder: str) -> 
 
 
 def status(tx: Snapshot, share: Share) -> ShareStatus:
-    """A share with where it stands in each partition."""
+    """Return a share with its position in each partition."""
     return ShareStatus(
         name=share.name,
         topic=share.topic,
@@ -85,7 +85,7 @@ def _partition(tx: Snapshot, share: Share, slot: Progress) -> SharePartition:
 
 
 def _since(tx: Snapshot, lease: int) -> int | None:
-    """When the record of a lease was handed out first, as far as that is known."""
+    """Return when the record of a lease was handed out first, as far as that is known."""
     times = [one.started for one in attempts.history(tx, lease) if one.started is not None]
     found = leases.rows.get(tx, lease)
     if found is not None and found.started is not None:
@@ -94,7 +94,7 @@ def _since(tx: Snapshot, lease: int) -> int | None:
 
 
 def in_flight(tx: Snapshot, share: Share) -> list[InFlight]:
-    """Every record that was handed out and is not finished, in order of partition and offset."""
+    """Return every unfinished record that was handed out, in order of partition and offset."""
     seal = receipts.seal(tx)
     return [
         _in_flight(tx, share, slot, row, seal)

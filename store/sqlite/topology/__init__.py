@@ -1,4 +1,4 @@
-"""A file's side of topologies: what there is, what it holds, and steps carried out."""
+"""A file's side of topologies: the present things, their counts, and steps carried out."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Live counts of what is in a store, for the risks of a plan."""
+"""Live counts of a store's contents, for the risks of a plan."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _group_facts(tx: Snapshot) -> dict[str, Facts]:
 
 
 def _share_facts(tx: Snapshot) -> dict[str, Facts]:
-    # Below the cursor a lease row is a record that is not finished.
+    # A lease row below the cursor is an unfinished record.
     rows = tx.rows(
         "select r.name, (select count(*) from mq_leases l where l.reader = r.id"
         " and l.token not null and l.ends > :now),"

@@ -41,7 +41,7 @@ class FileTarget:
 
     @property
     def settlings(self) -> list[Settling]:
-        """What is over its limits still."""
+        """The messages that are still over limits."""
         return [settling for settling in self._settlings if settling.has_more]
 
     def carry_out(self, step: Step) -> None:

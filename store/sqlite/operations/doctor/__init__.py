@@ -1,4 +1,4 @@
-"""What the doctor looks at: plumbing (also of files), readers, queues, and the store's file."""
+"""The doctor's checks: plumbing (also of files), readers, queues, and the store's file."""
 
 from typing import TYPE_CHECKING
 

@@ -14,7 +14,7 @@ _MOST = 20
 
 
 def examine(tx: Snapshot) -> Iterator[Diagnosis]:
-    """Those that are still there, the first twenty; `mq verify` finds every one."""
+    """Yield those that are still there, the first twenty; `mq verify` finds every one."""
     rows = tx.rows(
         "select d.record, c.name, c.kind, p.number from mq_damages d"
         " join mq_records r on r.id = d.record"
@@ -34,7 +34,7 @@ def examine(tx: Snapshot) -> Iterator[Diagnosis]:
 
 
 def _skips(tx: Snapshot, record: int) -> list[WayOut]:
-    """What lets the groups and shares go on that a record of a topic holds up."""
+    """Return the skips for the groups and shares that a record of a topic holds up."""
     rows = tx.rows(
         "select r.kind, r.name, c.name, p.number from mq_slots s"
         " join mq_readers r on r.id = s.reader join mq_partitions p on p.id = s.partition"

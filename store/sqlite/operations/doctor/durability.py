@@ -1,4 +1,6 @@
-"""What it takes to lose nothing, as four rows: stored, confirmed, acknowledged, dead letters."""
+"""The conditions for losing nothing, as four rows: stored, confirmed, acknowledged, dead
+letters.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,11 @@ from store.sqlite.leases import holders
 
 
 def examine(tx: Snapshot, plumbing: Plumbing) -> Iterator[Diagnosis]:
-    """The four rows, each in order or with what it lacks."""
+    """Yield the four rows, each in order or with its fault."""
     yield _stored(tx)
     yield in_order(
         "confirmed_when_stored", STORE, "a send or produce returns after its commit",
-        "what was confirmed is in the file; an outcome that is not known is said to be",
+        "confirmed data is in the file; an unknown outcome is reported as unknown",
     )  # fmt: skip
     yield from _acknowledged(tx)
     yield _limited(plumbing)
@@ -28,7 +30,7 @@ def _stored(tx: Snapshot) -> Diagnosis:
     if durability == "full":
         return in_order(
             "stored_durably", STORE, "durability full",
-            "what was confirmed survives a killed process and a power cut, not a lost disk",
+            "confirmed data survives a killed process and a power cut, not a lost disk",
         )  # fmt: skip
     return advice(
         "stored_durably", STORE, f"durability {durability}",
@@ -38,7 +40,7 @@ def _stored(tx: Snapshot) -> Diagnosis:
 
 
 def _acknowledged(tx: Snapshot) -> Iterator[Diagnosis]:
-    """Readers that acknowledge what they have only printed."""
+    """Yield readers that acknowledge messages that they have only printed."""
     printing = list(_printing(tx))
     for reader, source, name, pid in printing:
         yield advice(
@@ -49,8 +51,8 @@ def _acknowledged(tx: Snapshot) -> Iterator[Diagnosis]:
         )  # fmt: skip
     if not printing:
         yield in_order(
-            "acked_after_processing", STORE, "nobody reads with mq consume",
-            "work, receive with ack, and consumer objects acknowledge what is done",
+            "acked_after_processing", STORE, "no reader uses mq consume",
+            "work, receive with ack, and consumer objects acknowledge finished work",
         )  # fmt: skip
 
 

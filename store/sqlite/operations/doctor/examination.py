@@ -23,7 +23,7 @@ from store.sqlite.operations.doctor import (
 
 
 def examine(tx: Snapshot, *, thorough: bool) -> list[Diagnosis]:
-    """Everything that the doctor finds, the worst first; `thorough` reads the whole file too."""
+    """Return all findings, the worst first; `thorough` reads the whole file too."""
     return worst_first(_examine(tx, thorough))
 
 
@@ -51,7 +51,9 @@ def _examine(tx: Snapshot, thorough: bool) -> Iterator[Diagnosis]:
 def _as_far_as_it_goes(
     tx: Snapshot, check: Callable[[], Iterable[Diagnosis]]
 ) -> Iterator[Diagnosis]:
-    """What a check finds; damage that stops it is a finding too, and the other checks go on."""
+    """Yield the findings of a check; damage that stops it is a finding too, and the other checks go
+    on.
+    """
     path = tx.database.path
     try:
         yield from check()

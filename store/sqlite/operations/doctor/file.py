@@ -69,10 +69,10 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of the file; sizes in bytes, clocks in milliseconds.
+    """The facts about the file; sizes in bytes, clocks in milliseconds.
 
-    `ahead` is how far the wall clock jumped, `behind` how far store time is behind what is in it.
-    `reserve` is what calls that free room may use, and `largest` the topic or queue that has most.
+    `ahead` is how far the wall clock jumped, `behind` how far store time is behind the times in it.
+    `reserve` is the room for calls that free room, and `largest` the topic or queue that has most.
     """
 
     free: int
@@ -126,7 +126,7 @@ def _largest(tx: Snapshot) -> tuple[str, str] | None:
 
 
 def examine(facts: Facts) -> Iterator[Diagnosis]:
-    """Everything that is wrong with the file; pure."""
+    """Yield the problems of the file; pure."""
     yield from _lost(facts)
     yield from _room(facts)
     yield from _wal(facts)
@@ -136,7 +136,7 @@ def examine(facts: Facts) -> Iterator[Diagnosis]:
 
 
 def damage(tx: Snapshot) -> Iterator[Diagnosis]:
-    """Read the whole file for damage, but for records: 0.2 s for 100 MB, so not for every look."""
+    """Read the whole file for damage, except records: 0.2 s for 100 MB, so not for every look."""
     path = tx.database.path
     with apart.copied(path) as source, suspicion.inspecting(source) as connection:
         for finding in islice(Verification(connection).structure(), _MOST_PROBLEMS):
@@ -144,10 +144,10 @@ def damage(tx: Snapshot) -> Iterator[Diagnosis]:
 
 
 def broken(path: Path, address: str, problem: str) -> Diagnosis:
-    """Something in the file that no mq wrote, or that can't be read."""
+    """Return something in the file that no mq wrote, or that is unreadable."""
     return critical(
         "damaged", STORE if address == WHOLE else address, problem,
-        "the file is damaged: what is read from it may be missing or wrong",
+        "the file is damaged: data read from it may be missing or wrong",
         Verify(), Salvage(str(path), "salvaged.db"),
     )  # fmt: skip
 
@@ -186,7 +186,7 @@ def _full(facts: Facts, evidence: str) -> Diagnosis:
     if facts.largest is not None:
         kind, name = facts.largest
         trim, purge = Trim(name, None, "1d", asks=True), PurgeQueue(name, asks=True)
-        # It gives back what was removed, so where nothing was that comes first.
+        # Vacuum returns removed pages, so removal comes first.
         ways.insert(1 if facts.unused else 0, trim if kind == "topic" else purge)
     return critical(
         "disk_full", STORE,
@@ -227,7 +227,9 @@ def _long_log(evidence: str) -> Diagnosis:
 
 
 def is_affected(version: tuple[int, ...]) -> bool:
-    """Whether this SQLite has the WAL-reset bug: 3.7.0 to 3.51.2, but for two patched branches."""
+    """Return whether this SQLite has the WAL-reset bug: 3.7.0 to 3.51.2, but for two patched
+    branches.
+    """
     mended = any(branch <= version < end for branch, end in _MENDED)
     return (3, 7, 0) <= version <= (3, 51, 2) and not mended
 
@@ -279,7 +281,7 @@ def _schema(facts: Facts) -> Iterator[Diagnosis]:
     for kind, name in sorted(expected - present):
         yield critical(
             "schema_damaged", STORE, f"the {kind} {name} is missing",
-            "somebody changed the tables of mq: calls fail, become slow, or go wrong unseen",
+            "another program changed the tables of mq: calls fail, become slow, or go wrong unseen",
             Salvage(str(facts.path), "salvaged.db"),
         )  # fmt: skip
     for one in sorted(objects, key=lambda one: (one.kind, one.name)):

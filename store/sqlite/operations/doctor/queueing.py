@@ -21,12 +21,12 @@ _ENOUGH_MESSAGES = 100
 _MOSTLY = 0.8
 _ENOUGH_TIMES = 20
 _RECENT = 3_600_000
-# One lapse is somebody's crash; several are a habit.
+# One lapse is a crash; several are a habit.
 _ENOUGH_LAPSES = 3
 
 
 def examine(tx: Snapshot) -> Iterator[Diagnosis]:
-    """Everything that is wrong with those who lease."""
+    """Yield the problems of readers that lease."""
     yield from _one_group(tx)
     yield from _expiring(tx)
     yield from _short_leases(tx)
@@ -35,7 +35,7 @@ def examine(tx: Snapshot) -> Iterator[Diagnosis]:
 
 
 def _one_group(tx: Snapshot) -> Iterator[Diagnosis]:
-    """FIFO queues in which one group holds nearly everything."""
+    """Yield FIFO queues in which one group holds nearly everything."""
     for name, group, most, total in tx.rows(
         "select r.name, h.message_group, max(h.messages), sum(h.messages) from mq_heads h"
         " join mq_readers r on r.id = h.reader group by h.reader"
@@ -52,7 +52,7 @@ def _one_group(tx: Snapshot) -> Iterator[Diagnosis]:
 
 
 def _expiring(tx: Snapshot) -> Iterator[Diagnosis]:
-    """Queues of which the oldest message has used up most of its retention."""
+    """Yield queues of which the oldest message has used up most of its retention."""
     age = age_of("e")
     for name, retention, oldest, left in tx.rows(
         f"select c.name, q.retention, max({age}), min(ifnull(e.expires - :wall,"
@@ -77,7 +77,7 @@ def _expiring(tx: Snapshot) -> Iterator[Diagnosis]:
 
 
 def _short_leases(tx: Snapshot) -> Iterator[Diagnosis]:
-    """Readers that take longer over a message than they may keep it."""
+    """Yield readers that take longer over a message than its lease."""
     for times in processing_times.every(tx):
         if times.samples < _ENOUGH_TIMES or times.p99 <= times.lease:
             continue
@@ -93,7 +93,7 @@ def _short_leases(tx: Snapshot) -> Iterator[Diagnosis]:
 
 
 def _lapsing(tx: Snapshot) -> Iterator[Diagnosis]:
-    """Readers whose leases end by time."""
+    """Yield readers whose leases end by time."""
     for kind, name, lease, times in tx.rows(
         "select r.kind, r.name, r.lease, a.times from"
         f" (select {layout.owner_of('lease')} as slot, count(*) as times from mq_attempts"
@@ -105,7 +105,7 @@ def _lapsing(tx: Snapshot) -> Iterator[Diagnosis]:
         yield advice(
             "leases_lapse", name,
             f"{times:,} leases of {format_duration(lease)} ended by time in the last hour",
-            "whoever held them died, or is still at work while another has the same message",
+            "the holders died, or one is still at work while another has the same message",
             ShowLeases(name), _longer(kind, name, lease * 2),
         )  # fmt: skip
 

@@ -26,7 +26,7 @@ _MOSTLY = 0.8
 
 
 def examine(tx: Snapshot) -> Iterator[Diagnosis]:
-    """Everything that is wrong with those who read topics."""
+    """Yield the problems of readers of topics."""
     yield from _idle_members(tx)
     yield from _behind(tx)
     yield from _crowded(tx)
@@ -51,7 +51,7 @@ def _idle_members(tx: Snapshot) -> Iterator[Diagnosis]:
 
 
 def _more_partitions(tx: Snapshot, group: str, members: int) -> list[WayOut]:
-    """How to give every member work: with one topic more partitions do."""
+    """Return how to give every member work: with one topic more partitions do."""
     topics = tx.rows(
         "select distinct c.name from mq_slots s join mq_readers r on r.id = s.reader"
         " join mq_partitions p on p.id = s.partition join mq_channels c on c.id = p.channel"
@@ -134,7 +134,9 @@ def _near_in_bytes(reader: str, topic: str, place: str, unread: int, limit: int)
 
 
 def _crowded(tx: Snapshot) -> Iterator[Diagnosis]:
-    """Partitions that hold far more than their share. SQLite takes a row's columns with its max."""
+    """Yield partitions that hold far more than their share. SQLite takes a row's columns with its
+    max.
+    """
     for row in tx.rows(
         "select c.name, p.number, p.id, p.next, max(p.records), sum(p.records), count(*)"
         " from mq_partitions p join mq_channels c on c.id = p.channel and c.kind = 'topic'"

@@ -1,4 +1,4 @@
-"""Stalls, as the doctor tells them."""
+"""Stalls as findings of the doctor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST = 20
 
 
 def examine(tx: Snapshot) -> Iterator[Diagnosis]:
-    """What has been stuck for 30 seconds, the worst twenty; `mq stalls` shows all of them."""
+    """Yield the stalls of 30 seconds, the worst twenty; `mq stalls` shows all of them."""
     for stall in ranking.stalls(tx, Terms(tx, OVER, IDLE_AFTER), _MOST):
         behind = f"{stall.blocked:,} wait behind it"
         yield Diagnosis(

@@ -1,4 +1,4 @@
-"""Times in the future: what bears them, and everything that comes after it."""
+"""Times in the future: the records that bear them, and everything that comes after."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ _WHY = (
 
 
 def examine(tx: Snapshot) -> Iterator[Diagnosis]:
-    """Topics and queues whose newest time lies further ahead of the clock than clocks differ."""
+    """Yield topics and queues whose newest time is further ahead of the clock than clocks
+    differ.
+    """
     latest = tx.wall + FAR_AHEAD
     for name, partitions in _topics(tx, latest).items():
         yield _of_topic(tx, name, partitions, latest)
@@ -53,7 +55,7 @@ def _of_topic(tx: Snapshot, name: str, partitions: list[int], latest: int) -> Di
     offset = log.read.offset_for_time(tx, first, latest + 1)
     others = f", and so in {len(partitions) - 1} more partitions" if len(partitions) > 1 else ""
     trim = Trim(name, None if others else first.number, "latest")
-    # One that is only compacted would lose its newest values.
+    # A topic that is only compacted would lose its newest values.
     empty = [trim] if "delete" in topic.config.cleanup else []
     ahead = max(topic.partitions[number].last_timestamp for number in partitions) - tx.wall
     return _warning(place, f"{place}@{offset}", others, ahead, "partition", empty)

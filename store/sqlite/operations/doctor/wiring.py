@@ -1,4 +1,4 @@
-"""Reading a store's plumbing, for the checks that files get too."""
+"""A store's plumbing, for the checks that files get too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store.sqlite.file.database import Snapshot
 
 
 def plumbing(tx: Snapshot) -> Plumbing:
-    """Where the messages of a store go: every queue, group, share, exchange and binding."""
+    """Return the ways of messages in a store: every queue, group, share, exchange and binding."""
     endings = {ending.name: ending for ending in _endings(tx, "queue")}
     leads_to = {name: one.dlq if one.dlq in endings else None for name, one in endings.items()}
     for cycle in circles(leads_to):
@@ -39,7 +39,7 @@ def _endings(tx: Snapshot, kind: str) -> list[Ending]:
 
 
 def _stuck(tx: Snapshot, ending: Ending) -> int:
-    """How many messages may not be delivered any more, and are there yet."""
+    """Return how many messages may not be delivered any more, and are still there."""
     if ending.max_deliveries is None:
         return 0
     count: int = tx.value(
@@ -51,7 +51,7 @@ def _stuck(tx: Snapshot, ending: Ending) -> int:
 
 
 def objectives(tx: Snapshot) -> list[Objective]:
-    """The objectives of a store's groups."""
+    """Return the objectives of a store's groups."""
     rows = tx.rows(
         "select distinct r.name, c.name, g.max_lag_time, t.retention from mq_groups g"
         " join mq_readers r on r.id = g.reader join mq_slots s on s.reader = r.id"

@@ -1,4 +1,4 @@
-"""What is stuck, why, since when, and the ways out."""
+"""Stalls: the blocker, the cause, since when, and the ways out."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What tells why something is stuck: failed deliveries, and who waits behind it."""
+"""The evidence for a stall: failed deliveries, and the messages behind it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from store.model.letter_groups import normalise_error
 from store.sqlite.file.database import Snapshot
 
-# The same failure so often in a row, or so many failures of any kind, is the message's own fault.
+# This many equal failures in a row, or failures of any kind, are the message's own fault.
 SAME_FAILURES = 2
 FAILURES = 4
-# Handed out so often and never finished: whoever took it did not live to tell.
+# Handed out so often and never finished: no holder lived to report an error.
 LOST_DELIVERIES = 3
-# Of a message that fails for ever, so many of the newest failures are looked at.
+# The most failures looked at, the newest first, of a message that fails for ever.
 MOST_READ = 100
-# Up to so many messages behind a blocker are looked at for their keys.
+# The most messages behind a blocker whose keys are counted.
 MOST_KEYS = 500
 
 
@@ -31,12 +31,12 @@ class Failures:
 
     @property
     def show_poison(self) -> bool:
-        """Whether they are too many, or too much alike, to be a matter of luck."""
+        """Whether they are too many, or too much alike, to be bad luck."""
         return self.same >= SAME_FAILURES or (self.error is not None and self.count >= FAILURES)
 
 
 def failures(tx: Snapshot, lease: int) -> Failures:
-    """What is known of the failed deliveries of a message, by its slot and offset."""
+    """Return the failed deliveries of a message, by its slot and offset."""
     rows = tx.rows(
         "select number, holder, error from mq_attempts where lease = :lease"
         " order by number desc limit :most",
@@ -67,7 +67,9 @@ def _began(tx: Snapshot, lease: int) -> int:
 
 
 def keys_between(tx: Snapshot, first: int, end: int) -> tuple[int, bool]:
-    """How many distinct keys the records from one id to another have, and whether that is all."""
+    """Return how many distinct keys the records from one id to another have, and whether that is
+    all.
+    """
     count: int = tx.value(
         "select count(distinct key) from (select key from mq_records"
         " where id >= :first and id < :end order by id limit :most)",

@@ -1,4 +1,4 @@
-"""What a record, message or partition blocks, what blocks it, or that nothing does."""
+"""An explanation of an address: what it blocks, what blocks it, or neither."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from store.sqlite.queues.catalog import Queue
 
 
 def explain(tx: Snapshot, terms: Terms, address: Address) -> list[Explanation]:
-    """One answer for each reader that the address concerns; raises `NotFound`."""
+    """Return one answer for each reader that the address concerns; raises `NotFound`."""
     kind = tx.value("select kind from mq_channels where name = :name", {"name": address.name})
     if kind == "queue":
         return list(_of_queue(tx, terms, queues.catalog.find(tx, address.name), address))
@@ -62,7 +62,7 @@ def _of_partition(
         else:
             place = max(cursor, partition.start)
             answers.append(_of_group(address, name, place, behind.get(name)))
-    return answers or [_answer(address, None, "free", f"nobody reads {topic.name}")]
+    return answers or [_answer(address, None, "free", f"no reader of {topic.name}")]
 
 
 def _of_group(

@@ -22,7 +22,7 @@ where l.reader = :reader and l.priority = 0 and {abandoned.IN_FLIGHT}
   and (l.started is null or l.started <= :before or l.deliveries > 1)
   and h.first = l.record and h.messages > 1
 """
-# So many of a group's first messages are looked at to tell leased ones from blocked ones.
+# The most messages of a group that are looked at to tell leased ones from blocked ones.
 _MOST_LEASED = 100
 
 
@@ -55,7 +55,7 @@ class FifoCandidate:
         return self.seconds * 1000 >= self._terms.over
 
     def stall(self) -> Stall:
-        """The stall with everything that its card shows."""
+        """Return the stall with all data of its card."""
         head, lane = self._head, self._queue.first_lane
         record = head.contents
         holder, host, pid, seen = head.who()
@@ -95,7 +95,9 @@ class FifoCandidate:
         )
 
     def _blocked_now(self) -> int:
-        """What is blocked: others of the group may have been leased together with the first."""
+        """Return the blocked messages: others of the group may have been leased together with the
+        first.
+        """
         lane = self._queue.first_lane
         leased: int = self._tx.value(
             "select count(l.id) from (select id from mq_records where message_group = :group"
@@ -125,7 +127,7 @@ class FifoCandidate:
 
 
 def find(tx: Snapshot, terms: Terms, only: str | None = None) -> list[FifoCandidate]:
-    """The message groups that are stalled, in all FIFO queues or in one."""
+    """Return the message groups that are stalled, in all FIFO queues or in one."""
     found = []
     for (name,) in tx.rows(
         "select c.name from mq_queues q join mq_channels c on c.id = q.channel where q.fifo = 1"

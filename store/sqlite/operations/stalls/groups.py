@@ -45,14 +45,14 @@ class Owner:
 
 
 class Owners:
-    """The members by incarnation, each looked at once."""
+    """The members by incarnation, each looked up once."""
 
     def __init__(self, tx: Snapshot) -> None:
         self._tx = tx
         self._known: dict[int, Owner | None] = {}
 
     def get(self, incarnation: int | None) -> Owner | None:
-        """The member; `None` where there is none."""
+        """Return the member; `None` without one."""
         if incarnation is None:
             return None
         if incarnation not in self._known:
@@ -76,7 +76,7 @@ class Owners:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a group stands in a partition in which it is behind; times are store time."""
+    """A group's position in a partition in which it is behind; times are store time."""
 
     slot: int
     group: str
@@ -94,7 +94,7 @@ class Place:
     moved: int
     taken: int
     oldest: int
-    """Wall time at which the oldest unread record came."""
+    """Wall time of the oldest unread record's arrival."""
 
 
 class GroupCandidate:
@@ -111,7 +111,7 @@ class GroupCandidate:
 
     @property
     def blocked(self) -> int:
-        """How many records wait behind the one that is read next."""
+        """The number of records that wait behind the next one."""
         return self._place.end - self._place.offset - 1
 
     @cached_property
@@ -125,7 +125,7 @@ class GroupCandidate:
 
     @cached_property
     def cause(self) -> Cause:
-        """Which of them it is."""
+        """The cause of the stall."""
         if self._record.is_damaged:
             return "damaged"
         if self._failures.show_poison or self._is_lost_again_and_again:
@@ -155,7 +155,7 @@ class GroupCandidate:
 
     @property
     def _oldest(self) -> int:
-        # Of a damaged record the time may be any.
+        # A damaged record may have any time.
         timestamp, wall = self._record.timestamp, self._tx.wall
         return min(timestamp, wall) if self._record.is_damaged else self._place.oldest
 
@@ -167,7 +167,7 @@ class GroupCandidate:
 
     @cached_property
     def _arrived(self) -> int:
-        # A producer may give old timestamps; what was not there at a sample came after it. The +
+        # A producer may give old timestamps; a record missing at a sample came after it. The +
         # keeps SQLite from walking the index on time instead of the few samples of the partition.
         sampled: int | None = self._tx.value(
             "select max(+at) from mq_samples where subject = 'partition' and subject_id = :id"
@@ -186,7 +186,7 @@ class GroupCandidate:
         return self.seconds * 1000 >= self._terms.threshold(self.cause)
 
     def stall(self) -> Stall:
-        """The stall with everything that its card shows."""
+        """Return the stall with all data of its card."""
         place, owner = self._place, self._owner
         address = f"{place.topic}/{place.number}"
         first = self._base + place.offset + 1
@@ -267,7 +267,7 @@ class GroupCandidate:
 
 
 def find(tx: Snapshot, terms: Terms) -> list[GroupCandidate]:
-    """The partitions in which a group is stalled."""
+    """Return the partitions in which a group is stalled."""
     owners = Owners(tx)
     # Nothing has been stuck for longer than its oldest record has been there.
     shortest = min(terms.over, terms.idle_after)
@@ -285,7 +285,7 @@ def find(tx: Snapshot, terms: Terms) -> list[GroupCandidate]:
 
 
 def behind(tx: Snapshot, terms: Terms, partition: int) -> list[GroupCandidate]:
-    """How every group stands that is behind in one partition, stalled or not."""
+    """Return the positions of every group that is behind in one partition, stalled or not."""
     owners = Owners(tx)
     whenever = (1 << 63) - 1
     rows = tx.rows(

@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 class Contents(NamedTuple):
-    """What a record holds; `size` in bytes, `age` in milliseconds, the others wall time."""
+    """The contents of a record; `size` in bytes, `age` in milliseconds, the others wall time."""
 
     key: bytes | None
     size: int
@@ -32,7 +32,7 @@ class Contents(NamedTuple):
 
 
 class Leased:
-    """The message of a lease row, why it is not done with, and since when; from `COLUMNS`."""
+    """The message of a lease row, why it is not done, and since when; from `COLUMNS`."""
 
     def __init__(self, tx: Snapshot, row: Row, most: int | None) -> None:
         self._tx = tx
@@ -50,7 +50,7 @@ class Leased:
 
     @property
     def is_held(self) -> bool:
-        """Whether a holder that is there has it now."""
+        """Whether a live holder has it now."""
         if self._token is None or self._ends <= self._tx.now:
             return False
         return self._holder not in holders.gone(self._tx)
@@ -75,7 +75,7 @@ class Leased:
 
     @cached_property
     def cause(self) -> Cause:
-        """Which of them it is."""
+        """The cause of the stall."""
         if self.is_damaged:
             return "damaged"
         lost = self.deliveries >= evidence.LOST_DELIVERIES and self.failures.error is None
@@ -109,25 +109,25 @@ class Leased:
 
     @property
     def receipt(self) -> str | None:
-        """The receipt of whoever has it."""
+        """The receipt of its holder."""
         if not self.is_held:
             return None
         return receipts.write(receipts.seal(self._tx), self.lease, self._token)
 
     @property
     def reject(self) -> RejectLease | None:
-        """How to refuse it, if somebody has it."""
+        """The rejection of its lease, if it has one."""
         return None if self.receipt is None else RejectLease(self.receipt, self.error)
 
     @property
     def error(self) -> str | None:
-        """What is known to be wrong with it."""
+        """Its known error."""
         if self.is_damaged:
             return f"it is damaged: {log.damage.CHECKSUM}"
         return self.failures.error
 
     def who(self) -> tuple[str | None, str | None, int | None, float | None]:
-        """Name, host and pid of its holder, and how many seconds ago that was last seen."""
+        """Return name, host and pid of its holder, and how many seconds ago that was last seen."""
         row = self._tx.row(
             "select name, host, pid, seen from mq_holders where id = :id", {"id": self._holder}
         )
@@ -138,7 +138,7 @@ class Leased:
         return name, host, pid, (self._tx.now - max(seen, self._started or 0)) / 1000
 
     def why(self, holder: str | None, dlq: str | None) -> str:
-        """What holds it up, in a sentence."""
+        """Return the reason for the wait, in a sentence."""
         if self.is_damaged:
             return "it is damaged and never handed out"
         if self.is_exhausted:

@@ -1,4 +1,4 @@
-"""What is stuck, why, since when, and what to do: the worst first, by blocked x age."""
+"""All stalls with cause, since when, and ways out: the worst first, by blocked x age."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class Candidate(Protocol):
 
     @property
     def blocked(self) -> int:
-        """How much waits behind it."""
+        """The number of messages behind it."""
 
     @property
     def seconds(self) -> float:
-        """For how long."""
+        """Its duration in seconds."""
 
     def stall(self) -> Stall:
-        """The stall with everything that its card shows."""
+        """Return the stall with all data of its card."""
 
 
 def find(tx: Snapshot, terms: Terms) -> list[Candidate]:
-    """All stalls, worst first, at the price of those that there are and not of the backlog."""
+    """Return all stalls, worst first, at the cost of the stalls and not of the backlog."""
     found: list[Candidate] = [
         *groups.find(tx, terms),
         *fifo.find(tx, terms),
@@ -41,5 +41,5 @@ def find(tx: Snapshot, terms: Terms) -> list[Candidate]:
 
 
 def stalls(tx: Snapshot, terms: Terms, limit: int | None = None) -> list[Stall]:
-    """The stalls, worst first, with everything that is known of them."""
+    """Return the stalls, worst first, with all their data."""
     return [candidate.stall() for candidate in find(tx, terms)[:limit]]

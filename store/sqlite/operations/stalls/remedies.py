@@ -26,7 +26,7 @@ from store.sqlite.file.database import Snapshot
 def of_group(
     tx: Snapshot, group: str, record: Address, dlq: str | None, *, is_owned: bool
 ) -> list[Remedy]:
-    """For a record that a group does not get past; `dlq` is the group's own."""
+    """Return the ways out for a record that a group does not get past; `dlq` is the group's own."""
     target, missing = _dead_letter_queue(tx, record.name, dlq)
     found = []
     if missing is None:
@@ -36,7 +36,7 @@ def of_group(
     found.append(Remedy("skip", SkipRecord(group, record), effect))
     if is_owned:
         release = ResetGroup(group, record.name, record.partition, "committed", force=True)
-        effect = "fence the members; whoever joins again reads on from the committed record"
+        effect = "fence the members; those that join again read on from the committed record"
         found.append(Remedy("release", release, effect))
     if dlq is None:
         found += [missing] if missing else []
@@ -45,7 +45,7 @@ def of_group(
 
 
 def of_idle_group(group: str, record: Address) -> list[Remedy]:
-    """For a partition that nobody reads."""
+    """Return the ways out for a partition without a reader."""
     to_latest = ResetGroup(group, record.name, record.partition, "latest")
     return [
         Remedy("read", Consume(record.name, group), "read on, print and commit it"),
@@ -57,7 +57,7 @@ def of_idle_group(group: str, record: Address) -> list[Remedy]:
 def of_message(
     tx: Snapshot, message: Address, dlq: str | None, reject: RejectLease | None
 ) -> list[Remedy]:
-    """For the first message of a FIFO group; `reject` refuses it if somebody has it."""
+    """Return the ways out for the first message of a FIFO group; `reject` refuses a leased one."""
     found = [Remedy("release", ReleaseLease(message), f"{message} is ready at once")]
     target, missing = _dead_letter_queue(tx, message.name, dlq)
     if dlq is not None and missing is None and reject is not None:
@@ -69,7 +69,9 @@ def of_message(
 
 
 def of_homeless_message(message: Address, deliveries: int) -> list[Remedy]:
-    """For the first message of a FIFO group, if no DLQ takes it after its last delivery."""
+    """Return the ways out for the first message of a FIFO group, if no DLQ takes it after its last
+    delivery.
+    """
     more = deliveries + 1
     again = alter("queue", message.name, max_deliveries=more)
     return [
@@ -80,7 +82,7 @@ def of_homeless_message(message: Address, deliveries: int) -> list[Remedy]:
 
 def _purge(message: Address) -> Remedy:
     purge = PurgeMessage(message.name, message.offset or 0)
-    return Remedy("purge", purge, f"remove {message} for good; what waits behind it goes on")
+    return Remedy("purge", purge, f"remove {message} for good; those behind it go on")
 
 
 def _policy(kind: Kind, reader: str, target: str) -> Remedy:
@@ -92,7 +94,7 @@ def _policy(kind: Kind, reader: str, target: str) -> Remedy:
 
 
 def _dead_letter_queue(tx: Snapshot, source: str, dlq: str | None) -> tuple[str, Remedy | None]:
-    """The queue for dead letters, and how to create it where it is missing."""
+    """Return the queue for dead letters, and how to create it where it is missing."""
     target = dlq or f"{source}.dlq"
     fifo = tx.value(
         "select q.fifo from mq_channels c join mq_queues q on q.channel = c.id"
@@ -110,11 +112,13 @@ def _dead_letter_queue(tx: Snapshot, source: str, dlq: str | None) -> tuple[str,
 def of_shared_record(
     share: str, record: Address, dlq: str | None, reject: RejectLease | None
 ) -> list[Remedy]:
-    """For the first unfinished record of a window; `reject` refuses it if somebody has it."""
+    """Return the ways out for the first unfinished record of a window; `reject` refuses a leased
+    one.
+    """
     ready = f"{record} is ready at once"
     if reject is None:
         return [Remedy("release", ReleaseLease(record, share), ready)]
-    # The receipt says which share is meant; several may read the topic.
+    # The receipt names the share; several may read the topic.
     release: Action[Any] = ReturnLease(reject.receipt)
     found = [Remedy("release", release, ready)]
     if dlq is None:
@@ -124,7 +128,9 @@ def of_shared_record(
 
 
 def of_damaged_message(tx: Snapshot, message: Address, dlq: str | None) -> list[Remedy]:
-    """For the first message of a FIFO group that a receive has found damaged."""
+    """Return the ways out for the first message of a FIFO group that a receive has found
+    damaged.
+    """
     found = [_purge(message)]
     target, missing = _dead_letter_queue(tx, message.name, dlq)
     found += [missing] if missing else []
@@ -132,7 +138,9 @@ def of_damaged_message(tx: Snapshot, message: Address, dlq: str | None) -> list[
 
 
 def of_damaged_record(tx: Snapshot, share: str, record: Address, dlq: str | None) -> list[Remedy]:
-    """For the first record of a share's window, if an acquire has found it damaged."""
+    """Return the ways out for the first record of a share's window, if an acquire has found it
+    damaged.
+    """
     skip = SkipRecord(share, record, kind="share")
     found = [Remedy("skip", skip, f"be done with {record}, which stays in the log")]
     target, missing = _dead_letter_queue(tx, record.name, dlq)

@@ -13,7 +13,7 @@ from store.sqlite.operations.stalls import evidence, leased, remedies
 from store.sqlite.operations.stalls.leased import Leased
 from store.sqlite.operations.stalls.terms import Terms
 
-# The first record is in nobody's way while the window has room, or while anybody may take it.
+# The first record blocks nothing while the window has room, or while any worker may take it.
 _QUERY = f"""
 select r.name, r.dead_letter_to, r.max_deliveries, c.name, t.retention, p.id, p.number, s.cursor,
        p.next, {leased.COLUMNS}
@@ -33,7 +33,7 @@ where s.leases > 0 and p.next > s.cursor and {abandoned.IN_FLIGHT}
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Where a share stands in a partition: every offset below the cursor was handed out."""
+    """A share's position in a partition: every offset below the cursor was handed out."""
 
     share: str
     dlq: str | None
@@ -47,7 +47,7 @@ class Window:
 
 
 class ShareCandidate:
-    """A partition in which a share hands out nothing new before its first record is done with."""
+    """A partition in which a share hands out nothing new before its first record is finished."""
 
     def __init__(self, tx: Snapshot, terms: Terms, window: Window, first: Leased) -> None:
         self._tx = tx
@@ -60,7 +60,7 @@ class ShareCandidate:
 
     @property
     def blocked(self) -> int:
-        """How many records can't be handed out."""
+        """The number of records that can't be handed out."""
         return self._window.end - self._window.cursor
 
     @property
@@ -74,7 +74,7 @@ class ShareCandidate:
         return self.seconds * 1000 >= self._terms.over
 
     def stall(self) -> Stall:
-        """The stall with everything that its card shows."""
+        """Return the stall with all data of its card."""
         window, first = self._window, self._first
         record = first.contents
         holder, host, pid, seen = first.who()
@@ -123,7 +123,7 @@ class ShareCandidate:
 
 
 def find(tx: Snapshot, terms: Terms, partition: int | None = None) -> list[ShareCandidate]:
-    """The windows that are stalled, in all partitions or in one."""
+    """Return the windows that are stalled, in all partitions or in one."""
     found = []
     for row in tx.rows(_QUERY, {**abandoned.parameters(tx), "partition": partition}):
         window = Window(*row[:9])

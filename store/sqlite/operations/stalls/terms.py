@@ -1,4 +1,4 @@
-"""When something counts as stalled, and what looking for stalls has in common."""
+"""The thresholds of stalls, and data shared by their searches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Terms:
-    """The thresholds in milliseconds, and the rates, which are read once they are asked for."""
+    """The thresholds in milliseconds, and the rates, which are read at their first use."""
 
     def __init__(self, tx: Snapshot, over: float, idle_after: float) -> None:
         self._tx = tx
@@ -23,11 +23,11 @@ class Terms:
         self._rates: dict[Counter, Rates] = {}
 
     def threshold(self, cause: Cause) -> int:
-        """For how long a thing must not have moved to count as stalled, in milliseconds."""
+        """Return the milliseconds without movement that count as a stall."""
         return self.idle_after if cause == "unassigned" else self.over
 
     def arriving(self, counter: Counter, id: int, present: int) -> float:
-        """How much comes in per second."""
+        """Return the arrivals per second."""
         if counter not in self._rates:
             self._rates[counter] = operations.trends.Rates(self._tx, counter)
         return self._rates[counter].rate(id, present)

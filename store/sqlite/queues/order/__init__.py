@@ -1,4 +1,4 @@
-"""Which message is next: the FIFO head of a message group, or the tenant that has least."""
+"""The next message: the FIFO head of a message group, or the tenant that has least."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Receiving from a fair queue: who is not noisy goes first, oldest message first."""
+"""Receiving from a fair queue: tenants that are not noisy go first, oldest message first."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from store.sqlite.queues.order import tenants
 class FairReceiver(Receiver):
     """One receive from a fair queue.
 
-    What comes back or was delayed goes before what was never delivered, as everywhere, unless it
-    belongs to a noisy tenant while others wait.
+    Returned and delayed messages go before undelivered ones, as everywhere, unless they belong to a
+    noisy tenant while others wait.
     """
 
     def __init__(self, tx: Write, reader: Reader, most: int, lease: int, holder: int) -> None:
@@ -29,7 +29,7 @@ class FairReceiver(Receiver):
         self._pick_tenants(noisy_too=True)
 
     def _due(self, level: int, after: tuple[int, int], limit: int) -> list[Stored]:
-        # With a lease of 0 what was picked just now is due again.
+        # With a lease of 0 a message picked just now is due again.
         picked = {message.record for message in self._picked}
         found = super()._due(level, after, limit + len(picked))
         return [message for message in found if message.record not in picked][:limit]
@@ -56,7 +56,7 @@ class FairReceiver(Receiver):
                 return
             message = load(self._tx, self._slot, record)
             if message is None or self.take_out(message):
-                # Of what was damaged the group may not be the one that it was counted in.
+                # A damaged message may be in another group than the one that counted it.
                 tenants.pass_over(self._tx, self._reader, self._slot, record)
             else:
                 self._deliver(message)

@@ -23,7 +23,7 @@ class Head(NamedTuple):
 
 
 def due(tx: Snapshot, reader: Reader, limit: int) -> list[Head]:
-    """Groups whose head may be delivered now, in the order in which they are served."""
+    """Return groups whose head may be delivered now, in the order in which they are served."""
     rows = tx.rows(
         "select id, message_group, due, first from mq_heads where reader = :reader and due <= :now"
         " order by due, id limit :limit",
@@ -83,7 +83,7 @@ def refresh(
             "message_group": message_group,
             "due": due,
             "record": record,
-            # Damage may have given a message another group, which did not count it.
+            # Damage may have moved a message to another group, which did not count it.
             "messages": max(old[3] - removed, 1),
         },
     )
@@ -134,7 +134,7 @@ def _first_of(
 
 
 def first_young(tx: Snapshot, queue: Queue) -> int:
-    """The first record that a FIFO queue's own delay still holds back; the end if none is.
+    """Return the first record that a FIFO queue's own delay still holds back; the end if none is.
 
     Store time never falls as sequences rise, so from there on all are held back.
     """

@@ -1,8 +1,9 @@
 """Fair queues: a message group with much in flight does not hold up the others (SQS).
 
 A group is a tenant; a message without one is its own. One row says where a tenant's undelivered
-messages begin and how many of its messages are in flight, so a receive looks at few rows, however
-many tenants wait. At most nine can be noisy at a time: each has more than a tenth in flight.
+messages begin and how many of its messages are in flight, so a receive looks at few rows, for any
+number of waiting tenants. At most nine can be noisy at a time: each has more than a tenth in
+flight.
 """
 
 from collections.abc import Sequence
@@ -15,12 +16,12 @@ from store.sqlite.leases.rows import Slot
 
 # SQS: a tenant is noisy with thirty messages in flight, if that is more than one in ten of all.
 _ONE_IN = 10
-# Without a new message for so many milliseconds it is not noisy any more.
+# Milliseconds without a new message after which it is not noisy any more.
 _NOISY_FOR = 300_000
 
 
 class Place(NamedTuple):
-    """What a tenant is known by: its group, or the record of a message that has none."""
+    """The key of a tenant: its group, or the record of a message that has none."""
 
     message_group: str | None
     record: int
@@ -32,7 +33,7 @@ class Place(NamedTuple):
 
 
 def add(tx: Write, reader: Reader, place: Place, *, delayed: bool) -> None:
-    """A new message of a tenant; a delayed one comes by its own time."""
+    """Add a new message of a tenant; a delayed one comes by its own time."""
     if delayed and place.message_group is None:
         return
     tx.execute(
@@ -52,7 +53,7 @@ def refresh(tx: Write, reader: Reader, slot: Slot, place: Place, in_flight: int)
     """Bring a tenant up to date after any change to a message; `in_flight` more are."""
     where = {"reader": reader.id, "name": place.name}
     if place.message_group is None:
-        # In flight it stands in nobody's way, so nobody needs to know.
+        # A tenant in flight blocks no other, so this need not be known.
         tx.execute("delete from mq_tenants where reader = :reader and name = :name", where)
         return
     old = tx.row(
@@ -79,7 +80,7 @@ def forget(tx: Write, reader: Reader) -> None:
 
 
 def pass_over(tx: Write, reader: Reader, slot: Slot, record: int) -> None:
-    """Let a tenant go on behind a record that damage has given another message group."""
+    """Move a tenant on past a record that damage has put into another message group."""
     names = tx.rows(
         "select name from mq_tenants where reader = :reader and first = :record",
         {"reader": reader.id, "record": record},
@@ -106,7 +107,7 @@ def _first_undelivered(tx: Snapshot, slot: Slot, message_group: str, after: int)
 
 
 def noisy(tx: Snapshot, reader: Reader, in_flight: int) -> list[str]:
-    """The noisy tenants, of so many messages in flight; the one with the fewest first."""
+    """Return the noisy tenants, of so many messages in flight; the one with the fewest first."""
     rows = tx.rows(
         "select name from mq_tenants where reader = :reader and in_flight >= 30"
         " and in_flight * :one_in > :all and sent > :since order by in_flight desc limit :most",
@@ -122,7 +123,7 @@ def noisy(tx: Snapshot, reader: Reader, in_flight: int) -> list[str]:
 
 
 def next_undelivered(tx: Snapshot, reader: Reader, noisy: Sequence[str]) -> int | None:
-    """The oldest undelivered record of a tenant that is not noisy."""
+    """Return the oldest undelivered record of a tenant that is not noisy."""
     import json
 
     found: int | None = tx.value(
@@ -134,7 +135,7 @@ def next_undelivered(tx: Snapshot, reader: Reader, noisy: Sequence[str]) -> int 
 
 
 def next_noisy(tx: Snapshot, reader: Reader, noisy: Sequence[str]) -> int | None:
-    """The oldest undelivered record of the first of the noisy tenants that has one."""
+    """Return the oldest undelivered record of the first of the noisy tenants that has one."""
     for name in noisy:
         first: int | None = tx.value(
             "select first from mq_tenants where reader = :reader and name = :name",
@@ -146,7 +147,7 @@ def next_noisy(tx: Snapshot, reader: Reader, noisy: Sequence[str]) -> int | None
 
 
 def oldest(tx: Snapshot, reader: Reader, limit: int) -> list[int]:
-    """The first undelivered record of each tenant, oldest first."""
+    """Return the first undelivered record of each tenant, oldest first."""
     rows = tx.rows(
         "select first from mq_tenants where reader = :reader and first is not null"
         " order by first limit :limit",

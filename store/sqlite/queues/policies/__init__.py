@@ -1,4 +1,4 @@
-"""What a queue may be told to do besides: expire, limit, favour one consumer, misbehave."""
+"""The optional policies of a queue: expire, limit, favour one consumer, misbehave."""
 
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,7 @@
-"""What a queue under chaos does to a call: refuse it, hold up, stir and double its messages.
+"""The effects of chaos on a call: refuse it, delay, reorder and duplicate its messages.
 
-It goes by the seed and the number of the call, which the file keeps. Without chaos nothing here
-is called.
+It goes by the seed and the number of the call, which the file keeps. Without chaos nothing here is
+called.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from store.sqlite.leases.rows import Progress
 from store.sqlite.queues import enqueue
 from store.sqlite.queues.catalog import Queue
 
-# So long a throttled queue lets a burst go on, in microseconds.
+# Microseconds for which a throttled queue lets a burst go on.
 _BURST = 1_000_000
 
 
 class Mischief:
-    """What one call has to suffer; raises `Throttled` when it comes too soon."""
+    """The chaos of one call; raises `Throttled` when it comes too soon."""
 
     def __init__(self, tx: Write, queue: Queue) -> None:
         assert queue.config.chaos is not None
@@ -65,7 +65,7 @@ class Mischief:
         )
 
     def hold_up(self, batch: Batch) -> Batch:
-        """New messages, to be seen later than they were sent."""
+        """Delay new messages beyond their send."""
         if not self._chaos.delay:
             return batch
         delays, most = batch.delays or [0] * len(batch.values), self._chaos.delay + 1
@@ -112,7 +112,7 @@ class Mischief:
             leases.rows.move_cursor(self._tx, slot, ids[-1] - slot.record_id(0) + 1)
 
     def double(self, delivered: Sequence[Stored]) -> None:
-        """Keep a copy of some of what was delivered: another receive gets the same message."""
+        """Keep a copy of some delivered messages: another receive gets the same message."""
         doubled = [one for one in delivered if self._random.random() < self._chaos.duplicate]
         if doubled:
             # Its counters have changed since.

@@ -1,8 +1,8 @@
-"""Messages whose time is over: which they are, and how many a view has to leave out.
+"""Expired messages: which they are, and how many a view has to leave out.
 
-They leave when a writer passes. Until then nobody is given them and no view shows them; what
-somebody has leased is left alone. In a record, `expires` 0 says that it had to stay: its time is
-over, and it had nowhere to go.
+They leave with the next write. Until then they are not delivered and no view shows them; leased
+ones are left alone. In a record, `expires` 0 says that it had to stay: its time is over, and it had
+nowhere to go.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ STAYS = 0
 
 
 def is_over(tx: Snapshot, expires: int | None) -> bool:
-    """Whether a message with this expiry may not be delivered any more."""
+    """Return whether a message with this expiry may not be delivered any more."""
     return expires is not None and expires <= tx.wall and timekeeping.is_right(tx)
 
 
 def due(tx: Snapshot, limit: int) -> list[int]:
-    """The records whose time is over and that no writer has moved yet, longest over first."""
+    """Return the expired records that no writer has moved yet, longest over first."""
     if not timekeeping.is_right(tx):
         return []
     rows = tx.rows(
@@ -37,7 +37,7 @@ def due(tx: Snapshot, limit: int) -> list[int]:
 
 
 def seconds_until_next(tx: Snapshot) -> float | None:
-    """How long until the next message of the store expires; `None` when none will."""
+    """Return the time until the next message of the store expires; `None` when none will."""
     expires = tx.value(
         "select min(expires) from mq_records where expires > :wall", {"wall": tx.wall}
     )
@@ -45,15 +45,15 @@ def seconds_until_next(tx: Snapshot) -> float | None:
 
 
 def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
-    """By the state they would be in: how many messages have expired and are still there.
+    """Return by state how many messages have expired and are still there.
 
     Those that have to stay are blocked instead. `bytes` are those of the ones that will go,
-    `waiting_bytes` of those among them that do not stand aside.
+    `waiting_bytes` of those among them that count as waiting.
     """
     found: Counter[str] = Counter()
     if not _any_unswept(tx):
         return found
-    # Who sends needs no view.
+    # A sender needs no view.
     for slot in leases.rows.slots(tx, queue.reader):
         for state, stays, count, size in tx.rows(
             "with in_flight as (select r.message_group, min(r.id) as first from mq_leases l"
@@ -93,13 +93,13 @@ def _any_unswept(tx: Snapshot) -> bool:
     )
 
 
-# At most so many move in one pass, so that no write takes long.
+# The most that move in one pass, so that no write takes long.
 MOST_MOVED = 20
-# Some of the first are in somebody's hands: so many are looked at.
+# Some of the first may be leased: the most that are looked at.
 _LOOKED_AT = 100
 
 
-# How long an open store does not look again in passing when it found nothing, in milliseconds.
+# Milliseconds for which an open store does not look again in passing when it found nothing.
 _PAUSE = 10
 
 
@@ -110,15 +110,15 @@ class _Sweeps:
 
 
 def is_due(tx: Write) -> bool:
-    """Whether it is time to look again; nobody is given what has expired meanwhile."""
+    """Return whether it is time to look again; messages expired meanwhile are not delivered."""
     return not 0 <= tx.wall - tx.database.states[_Sweeps].last < _PAUSE
 
 
 def sweep(tx: Write) -> int:
-    """Take up to `MOST_MOVED` expired messages out of their queues; how many.
+    """Remove up to `MOST_MOVED` expired messages from their queues; return how many.
 
-    What its time to live ended goes to the DLQ, reason `expired`; what was kept for its retention
-    is dropped.
+    After its time to live a message goes to the DLQ, reason `expired`; past its retention it is
+    dropped.
     """
     places: dict[int, tuple[Queue, Slot] | None] = {}
     moved = 0

@@ -1,6 +1,6 @@
-"""Length limits: how far a queue is over, and what would be delivered next (RabbitMQ: maxlength).
+"""Length limits: how far a queue is over, and the next deliveries (RabbitMQ: maxlength).
 
-What counts is what waits: leased and delayed messages stand aside. Nothing is counted for it.
+Waiting messages count: leased and delayed ones do not. Nothing is counted for it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Place = tuple[int, Slot]
 
 
 def are_set(queue: Queue) -> bool:
-    """Whether the queue has a length limit."""
+    """Return whether the queue has a length limit."""
     return queue.config.max_length is not None or queue.config.max_bytes is not None
 
 
@@ -50,7 +50,9 @@ def _limit(queue: Queue) -> str:
 
 
 def excess(tx: Snapshot, queue: Queue, added: int = 0, added_bytes: int = 0) -> tuple[int, int]:
-    """By how many messages and bytes a queue is over its limits, with what is to be added."""
+    """Return by how many messages and bytes a queue is over its limits, including the added
+    ones.
+    """
     config = queue.config
     messages = added + sum(lane.records for lane in queue.lanes.values())
     size = added_bytes + sum(lane.bytes for lane in queue.lanes.values())
@@ -60,14 +62,16 @@ def excess(tx: Snapshot, queue: Queue, added: int = 0, added_bytes: int = 0) -> 
     messages -= sum(leases.rows.held_and_waiting(tx, queue.reader)) + _held_back(tx, queue)
     messages -= gone["ready"] + gone["blocked"]
     if _is_over(size, config.max_bytes):
-        # Only past the limit is what stands aside added up: it is mostly the lesser part.
+        # Only past the limit are leased and delayed ones added up: they are mostly the lesser part.
         size -= _bytes_aside(tx, queue) + _bytes_held_back(tx, queue) + gone["waiting_bytes"]
     over = 0 if config.max_length is None else max(0, messages - config.max_length)
     return over, 0 if config.max_bytes is None else max(0, size - config.max_bytes)
 
 
 def _held_back(tx: Snapshot, queue: Queue) -> int:
-    """The messages that only a FIFO queue's delay holds back; elsewhere they have lease rows."""
+    """Return the messages that only a FIFO queue's delay holds back; elsewhere they have lease
+    rows.
+    """
     lane, young = queue.first_lane, queues.order.fifo.first_young(tx, queue)
     end = lane.base + lane.next
     if young == end:
@@ -126,7 +130,7 @@ def _bytes_held_back(tx: Snapshot, queue: Queue) -> int:
 
 
 def next_out(tx: Snapshot, queue: Queue, limit: int) -> list[Place]:
-    """The messages that would be delivered next: of the highest priority, oldest first."""
+    """Return the next deliveries: of the highest priority, oldest first."""
     slots = {slot.partition: slot for slot in leases.rows.slots(tx, queue.reader)}
     if queue.config.fifo:
         return _oldest(tx, queue, next(iter(slots.values())), limit)
@@ -182,16 +186,16 @@ def _oldest(tx: Snapshot, queue: Queue, slot: Slot, limit: int) -> list[Place]:
     return [(record, slot) for (record,) in rows]
 
 
-# How many messages one pass takes out of a queue far over its limits, beside as many as came.
+# Messages that one pass removes from a queue far over its limits, beside as many as came.
 _MOST_OVERFLOWING = 1_000
 _LARGEST_PAGE = 100
 
 
 def shed(tx: Write, queue: Queue, added: Sequence[int]) -> None:
-    """Take out what is over the limits, reason `overflow`.
+    """Remove messages over the limits, reason `overflow`.
 
-    With drop-head that is what would be delivered next; with dead-letter the last of what was just
-    added. A queue that rejects may be over: what it has is never taken out.
+    With drop-head those are the next deliveries; with dead-letter the last of the added ones. A
+    queue that rejects may be over: its messages are never removed.
     """
     if queue.config.overflow == "dead-letter":
         _refuse_last(tx, queue, added)
@@ -207,12 +211,12 @@ def shed(tx: Write, queue: Queue, added: Sequence[int]) -> None:
             if messages > 0 or size > 0:
                 less, smaller = _drop_head(tx, queue, *place)
                 messages, size = messages - less, size - smaller
-        # How many messages the bytes that are too many stand for shows only as they go.
+        # How many messages the excess bytes mean shows only as they go.
         tried, left, page_size = page, left - len(page), 4 * page_size
 
 
 def _drop_head(tx: Write, queue: Queue, record: int, slot: Slot) -> tuple[int, int]:
-    """Take out the message that would be next; how many messages and bytes fewer now wait."""
+    """Remove the next message; return how many messages and bytes fewer now wait."""
     message = leases.messages.load(tx, slot, record)
     if message is None:
         return 0, 0
@@ -234,14 +238,14 @@ def _refuse_last(tx: Write, queue: Queue, added: Sequence[int]) -> None:
 
     def load(record: int) -> Stored | None:
         message = leases.messages.load(tx, slots[layout.owner(record)], record)
-        # What is over on arrival takes no room, and goes by itself.
+        # A message over the limit on arrival takes no room, and goes by itself.
         return None if message and expiry.is_over(tx, message.expires) else message
 
     def is_delayed(record: int) -> bool:
         slot = slots[layout.owner(record)]
         return slot.delayed or (queue.config.fifo and record >= young)
 
-    # What is new counts even while it is delayed, as in a queue that rejects.
+    # New messages count even while they are delayed, as in a queue that rejects.
     sizes = [message.size for message in map(load, filter(is_delayed, added)) if message]
     messages, size = excess(tx, queue, len(sizes), sum(sizes))
     refused = []

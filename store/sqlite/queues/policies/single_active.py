@@ -1,9 +1,9 @@
 """One active consumer a queue, with failover (RabbitMQ: single active consumer).
 
-Whoever asks for messages of such a queue stands in line; the first in line is the active one.
-Somebody is in line as long as a lease of the queue is in its hands, or its process is there and
-has asked within `PATIENCE`. So the next one takes over when the active one has left, has died with
-what it held given back, or has neither work in hand nor asks for any.
+Each holder that asks for messages of such a queue stands in line; the first in line is the active
+one. A holder is in line as long as it has a lease of the queue, or its process is there and has
+asked within `PATIENCE`. So the next one takes over when the active one has left, has died with its
+leases given back, or has neither a lease nor asks for one.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from store.sqlite.file.database import Snapshot, Write
 from store.sqlite.leases import holders
 from store.sqlite.queues.catalog import Queue
 
-# After so many milliseconds without asking, who holds nothing is out of line.
+# Milliseconds without asking after which a holder without leases is out of line.
 PATIENCE = 10_000
 
 
 def admit(tx: Write, queue: Queue, holder: int) -> bool:
-    """Put a holder in line, and say whether it is the active one."""
+    """Put a holder in line, and return whether it is the active one."""
     tx.execute(
         "insert into mq_consumers (reader, holder, seen) values (:reader, :holder, :now)"
         " on conflict (reader, holder) do update set seen = :now",
@@ -36,7 +36,7 @@ def admit(tx: Write, queue: Queue, holder: int) -> bool:
 
 
 def leave(tx: Write, queue: Queue, name: str) -> None:
-    """Take this process's holders of that name out of line; what they hold stays theirs."""
+    """Take this process's holders of that name out of line; they keep their leases."""
     for holder in holders.named_in_this_process(tx, name):
         tx.execute(
             "delete from mq_consumers where reader = :reader and holder = :holder",
