@@ -159,8 +159,7 @@ def load_all(tx: Snapshot, slot: Slot, offsets: Iterable[int]) -> list[Stored]:
     rows = tx.rows(
         f"{WITH_LEASES} where r.id in (select value from json_each(:ids))",
         {
-            "leases": slot.lease_id(0),
-            "records": slot.record_id(0),
+            **slot.base_ids,
             "ids": array(map(slot.record_id, offsets)),
         },
     )

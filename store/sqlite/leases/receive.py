@@ -179,8 +179,7 @@ class Receiver:
             f"{WITH_LEASES} where r.message_group = :message_group and r.id >= :first"
             " and r.id < :end order by r.id limit :limit",
             {
-                "leases": slot.lease_id(0),
-                "records": slot.record_id(0),
+                **slot.base_ids,
                 "message_group": message_group,
                 "first": first,
                 "end": slot.end,

@@ -41,6 +41,11 @@ class Slot:
         return self.partition << OFFSET_BITS | offset
 
     @property
+    def base_ids(self) -> dict[str, int]:
+        """The ids at offset 0, as `layout.LEASE_OF_RECORD` takes them."""
+        return {"leases": self.id << OFFSET_BITS, "records": self.partition << OFFSET_BITS}
+
+    @property
     def end(self) -> int:
         """The bound that the ids of its records stay below."""
         return self.partition + 1 << OFFSET_BITS

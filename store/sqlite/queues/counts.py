@@ -93,8 +93,7 @@ def _fifo_ready(tx: Snapshot, queue: Queue) -> tuple[int, int]:
         "reader": queue.reader.id,
         "free": abandoned.free_groups(tx, queue.reader),
         "young": fifo.first_young(tx, queue),
-        "leases": slot.lease_id(0),
-        "records": slot.record_id(0),
+        **slot.base_ids,
         "end": queue.first_lane.base + queue.first_lane.next,
     }
     # Waiting groups are mostly the fewer ones.

@@ -68,8 +68,7 @@ class Settling:
             " and r.id < :end order by r.id limit :limit",
             {
                 "oldest": self._oldest,
-                "leases": slot.lease_id(0),
-                "records": slot.record_id(0),
+                **slot.base_ids,
                 "end": slot.end,
                 "limit": limit,
             },

@@ -156,8 +156,7 @@ def stored(tx: Snapshot, slot: Slot, after: int, limit: int) -> list[Stored]:
     rows = tx.rows(
         f"{WITH_LEASES} where r.id > :after and r.id < :end order by r.id limit :limit",
         {
-            "leases": slot.lease_id(0),
-            "records": slot.record_id(0),
+            **slot.base_ids,
             "after": slot.record_id(0) + after,
             "end": slot.end,
             "limit": limit,

@@ -122,8 +122,7 @@ def _first_of(
         " where r.message_group = :message_group and r.id >= :first and r.id < :end"
         " order by r.id limit 1",
         {
-            "leases": slot.lease_id(0),
-            "records": slot.record_id(0),
+            **slot.base_ids,
             "message_group": message_group,
             "first": first,
             "end": slot.end,
@@ -151,8 +150,7 @@ def redelay(tx: Write, reader: Reader, slot: Slot) -> None:
         " from mq_records r where r.id = first)) where reader = :reader"
         f" and not exists (select 1 from mq_leases l where {layout.LEASE_OF_FIRST})",
         {
-            "leases": slot.lease_id(0),
-            "records": slot.record_id(0),
+            **slot.base_ids,
             "delay": reader.delay,
             "reader": reader.id,
             **moments(tx),

@@ -99,8 +99,7 @@ def _first_undelivered(tx: Snapshot, slot: Slot, message_group: str, after: int)
             "message_group": message_group,
             "after": after,
             "end": slot.end,
-            "leases": slot.lease_id(0),
-            "records": slot.record_id(0),
+            **slot.base_ids,
         },
     )
     return found

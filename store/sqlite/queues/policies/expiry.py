@@ -73,8 +73,7 @@ def unswept(tx: Snapshot, queue: Queue) -> Counter[str]:
                 "delay": queue.config.delay,
                 "reader": queue.reader.id,
                 **timekeeping.moments(tx),
-                "leases": slot.lease_id(0),
-                "records": slot.record_id(0),
+                **slot.base_ids,
                 "end": slot.end,
             },
         ):

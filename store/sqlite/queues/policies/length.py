@@ -120,8 +120,7 @@ def _bytes_held_back(tx: Snapshot, queue: Queue) -> int:
         f" left join mq_leases l on {layout.LEASE_OF_RECORD}"
         " where r.id >= :young and r.id < :end and l.id is null",
         {
-            "leases": slot.lease_id(0),
-            "records": slot.record_id(0),
+            **slot.base_ids,
             "young": young,
             "end": slot.end,
         },
@@ -175,8 +174,7 @@ def _oldest(tx: Snapshot, queue: Queue, slot: Slot, limit: int) -> list[Place]:
         " and case when l.id is null then r.id < :young else l.due <= :now end"
         " order by r.id limit :limit",
         {
-            "leases": slot.lease_id(0),
-            "records": slot.record_id(0),
+            **slot.base_ids,
             "young": queues.order.fifo.first_young(tx, queue),
             "end": slot.end,
             "now": tx.now,
