@@ -7,6 +7,7 @@ import pickle
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -15,7 +16,7 @@ from store.api import performing
 from store.model import action_texts, actions, call_texts, looks
 from store.model.action_texts import as_command
 from store.model.actions import Blank, WayOut, alter, create
-from store.model.addresses import Address
+from store.model.addresses import Address, Kind
 from store.model.clock import ManualClock
 from store.model.errors import Hint
 
@@ -202,3 +203,38 @@ def test_no_engine_writes_a_command_or_an_option_into_a_hint() -> None:
 
     assert len(hints) > 100
     assert [hint for hint in hints if written.search(hint)] == []
+
+
+SAMPLES = [
+    actions.SkipRecord("r", Address("t", 0, 1)),
+    actions.SkipRecord("r", Address("t", 0, 1), "q", "share"),
+    actions.ReleaseLease(Address("t", 0, 1), "r"),
+    actions.PurgeMessage("q", 1),
+    actions.Trim("t", 1, "latest"),
+    actions.SetMaxBytes(Blank("SIZE")),
+    actions.Salvage("old.db"),
+    looks.Verify("old.db"),
+    looks.Peek("t/0", start="last"),
+    looks.Peek("t/0", start="5"),
+    looks.Peek("q"),
+    looks.Consume("t/0", start=1),
+    looks.Consume("t", "g"),
+    looks.ShowLeases("q"),
+    looks.ShowDeadLetters("q"),
+    looks.ExplainRoute("e", "k"),
+    looks.HowToReset(force=True),
+    *(looks.Show(kind, "x") for kind in get_args(Kind)),
+    *(create(kind, "x", dlq="y") for kind in get_args(Kind)),
+    *(alter(kind, "x", dlq=Blank("Y")) for kind in get_args(Kind)),
+    *(actions.Delete(kind, "x") for kind in get_args(Kind)),
+]
+
+
+@pytest.mark.parametrize("step", SAMPLES, ids=as_command)
+def test_a_call_is_python_and_of_the_store(step: WayOut) -> None:
+    (statement,) = ast.parse(call_texts.as_call(step)).body
+
+    assert isinstance(statement, ast.Expr)
+    assert isinstance(statement.value, ast.Call)
+    assert isinstance(statement.value.func, ast.Attribute)
+    assert callable(getattr(Store, statement.value.func.attr))
