@@ -27,7 +27,11 @@ class Topologies(Protocol):
         expected: Plan | None = None,
         progress: Progress | None = None,
     ) -> Plan:
-        """Make the store match the files, in one transaction; return the steps that were done."""
+        """Make the place match the files; return the steps that were done.
+
+        A file does all of them in one transaction. A server does one after the other and stops at
+        the first that fails: `progress` has told how many are done, and applying again goes on.
+        """
 
     def topologies(self) -> set[str]:
         """Return the names of the topologies that own something in the store."""
