@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
     """Remove messages from their queue: records, leases, origins, heads and every count of them."""
     samples.note_leaving(tx, reader.channel)
-    log.rows.remove(tx, [m.record for m in messages])
     moved = [m.record for m in messages if m.has_origin]
     if moved:
         leases.origins.remove(tx, moved)
@@ -33,8 +32,7 @@ def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
     sizes: defaultdict[int, list[int]] = defaultdict(list)
     for m in messages:
         sizes[m.slot.partition].append(m.size)
-    for lane, gone in sizes.items():
-        log.rows.count_removed(tx, lane, gone)
+    log.rows.remove(tx, [m.record for m in messages], sizes)
     if reader.ordered:
         _refresh_heads(tx, reader, messages)
     if reader.fair:

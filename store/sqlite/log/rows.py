@@ -59,19 +59,16 @@ def note_compaction(tx: Write, partition: int, end: int, first: int, last: int) 
     )
 
 
-def remove(tx: Write, records: Sequence[int]) -> None:
-    """Remove messages of queues, which `count_removed` takes out of the counts."""
+def remove(tx: Write, records: Sequence[int], sizes: Mapping[int, Sequence[int]]) -> None:
+    """Remove messages of queues and take them out of the counts, by their sizes in each lane."""
     tx.delete_rows("mq_records", records)
-
-
-def count_removed(tx: Write, partition: int, sizes: Sequence[int]) -> None:
-    """Take removed records out of the counts, by their sizes."""
-    tx.execute(
-        # Damage may have changed the length.
-        "update mq_partitions set records = records - ?, bytes = max(bytes - ?, 0),"
-        " last_commit = ? where id = ?",
-        (len(sizes), sum(sizes), tx.number_partition(partition), partition),
-    )
+    for lane, gone in sizes.items():
+        tx.execute(
+            # Damage may have changed how long something is.
+            "update mq_partitions set records = records - ?, bytes = max(bytes - ?, 0),"
+            " last_commit = ? where id = ?",
+            (len(gone), sum(gone), tx.number_partition(lane), lane),
+        )
 
 
 def drain(tx: Write, first: int, end: int) -> None:
