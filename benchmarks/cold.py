@@ -49,7 +49,7 @@ def fill(path: Path, records: int) -> None:
 
 
 def drop(path: Path) -> None:
-    """Ask the system to forget the file; nobody in this process may have it open."""
+    """Ask the system to forget the file; this process must not have it open."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
@@ -77,7 +77,7 @@ def _bytes_from_disk() -> int:
 
 
 def measure(path: Path, records: int, rounds: int) -> list[Row]:
-    """Let both take turns; each round drops the file and reads older records that nobody read."""
+    """Let both take turns; each round drops the file and reads older, unread records."""
     part = records // 10 // FETCHED * FETCHED
     found: dict[str, list[tuple[float, int]]] = {"tail": [], "cold backlog": []}
     for number in range(rounds):

@@ -32,7 +32,7 @@ def fill(store: Store, size: int, message: Callable[[int], NewMessage]) -> None:
 
 
 def ready(store: Store, size: int) -> None:
-    """A backlog that nobody has looked at."""
+    """A backlog that was never looked at."""
     store.create_queue("q")
     fill(store, size, lambda n: NewMessage(VALUE))
 

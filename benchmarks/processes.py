@@ -66,7 +66,7 @@ class Row:
 
     @property
     def is_fault(self) -> bool:
-        """Whether somebody starved, or was sent away."""
+        """Return whether a process starved, or was refused."""
         starved = self.processes <= UP_TO and self.fairness < LEAST_FAIRNESS
         return starved or self.busy > 0
 
@@ -130,7 +130,7 @@ def row(number: int, role: str, seconds: float, done: list[tuple[int, list[float
 
 
 def main() -> int:
-    """Measure each number of processes; 1 when somebody starved or was sent away."""
+    """Measure each number of processes; return 1 when one starved or was refused."""
     parser = harness.options(__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="how long each number works (5)")
     parser.add_argument("--durability", choices=["normal", "full"], default="normal")

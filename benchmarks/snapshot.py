@@ -3,7 +3,7 @@
     python benchmarks/snapshot.py [--trials N] [RECORDS …]
 
 The store has 1,000 partitions with 50 stalls, 200 queues, 10,000 leases and 100,000 FIFO message
-groups; what grows is how many records nobody gets past, all stalls together. `metrics` is what a
+groups; what grows is how many records no reader gets past, all stalls together. `metrics` is what a
 scrape asks. Filling takes 10 seconds, and 7 more per million records; 1,000 to 5,000,000 two
 minutes. A ratio over 1.5 is a fault, and the exit status says so.
 """
@@ -40,7 +40,7 @@ def fill(store: Store, records: int) -> None:
 
 
 def _fill_topics(store: Store, backlog: int) -> None:
-    """Ten topics, and in the first partitions of each a record per key that nobody gets past."""
+    """Ten topics, and in the first partitions of each a record per key that no reader gets past."""
     for number in range(TOPICS):
         name = f"topic{number}"
         store.create_topic(name, partitions=PARTITIONS)

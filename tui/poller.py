@@ -33,9 +33,7 @@ class Inquiry:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The result of one look at the store; `detail` answers the view's question, or is the
-    error.
-    """
+    """The result of one look at the store; `detail` is the view's answer, or the error."""
 
     overview: Overview
     detail: Any

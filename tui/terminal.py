@@ -40,9 +40,7 @@ class Keyboard:
         self._parser = XTermParser()
 
     def read(self, sent: bytes) -> Iterator[Message]:
-        """Yield the messages that these bytes complete; without bytes, those that a pause
-        completes.
-        """
+        """Yield the messages that these bytes complete; without bytes, after a pause."""
         for character in self._decode(sent):
             yield from self._meant(partial(self._parser.feed, character))
         yield from self._meant(self._parser.tick)
@@ -99,9 +97,7 @@ class Terminal(LinuxDriver):
         self._file = TextIOWrapper(outlet, encoding="utf-8", errors="backslashreplace")
 
     def start_application_mode(self) -> None:
-        """Take the terminal; SIGTERM gives it back, as a killed dashboard would leave it without
-        echo.
-        """
+        """Take the terminal; SIGTERM gives it back, which a kill would leave without echo."""
         self._loop.add_signal_handler(SIGTERM, self._app.exit, None, 128 + SIGTERM)
         super().start_application_mode()  # type: ignore[no-untyped-call]
 

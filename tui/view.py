@@ -146,9 +146,7 @@ class View(Vertical):
     def show_chosen(
         self, table: LiveTable, rows: Sequence[TableRow], is_well: set[str] | None = None
     ) -> None:
-        """Show the rows that pass the filter and `faults only`; `is_well` are keys without
-        fault.
-        """
+        """Show the rows that pass the filter and `faults only`; `is_well` are sound keys."""
         host = self.host
         found = [row for row in rows if matches(row.cells, host.filter_text)]
         chosen = found
@@ -163,9 +161,7 @@ class View(Vertical):
 
 
 def matches(cells: Sequence[Line], wanted: str) -> bool:
-    """Return whether a row contains the text, in any letter case; for `!text` whether it
-    doesn't.
-    """
+    """Return whether a row contains the text, in any letter case; `!text` negates."""
     inverted = wanted.startswith("!")
     text = wanted.removeprefix("!").casefold()
     if not text:

@@ -45,7 +45,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What happened in about a second, for whoever watches."""
+    """The events of about a second, for display."""
 
     elapsed: float
     contender: str

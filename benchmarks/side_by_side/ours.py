@@ -87,7 +87,7 @@ class _Table:
 
 
 class BareQueue(Contender):
-    """A table from which whoever takes a row deletes it: no leases, no counts, nothing else."""
+    """A table from which a reader deletes each row that it takes: no leases, no counts."""
 
     name = "bare table"
     redelivers = False

@@ -41,7 +41,7 @@ def _read_and_kill(stage: Stage, facts: Facts) -> list[Flight]:
         process.kill()
         assert process.stdout is not None
         output += process.stdout.read()
-    # The last line may have been cut in half; nobody could use that half.
+    # The last line may have been cut in half; that half is of no use.
     whole = output[: output.rfind(b"\n") + 1]
     stage.write_file("killed.ndjson", whole)
     killed = parse_flights(whole.splitlines())

@@ -63,8 +63,8 @@ def _redrive_too_early(stage: Stage, letters: list[Message]) -> None:
     back = queue_status(stage).ready
     stage.check(back == len(letters), f"{back} messages were redriven, not {len(letters)}")
     stage.say(
-        """Too early! desks.txt is as it was, and the rejected one went along. As long as nobody has
-        taken them, that can be undone:"""
+        """Too early! desks.txt is as it was, and the rejected one went along. As long as no
+        worker has taken them, that can be undone:"""
     )
     stage.run("mq dlq undo", table=True, last=2)
     again = _letters(stage)

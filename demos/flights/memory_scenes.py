@@ -12,7 +12,7 @@ _COLUMNS = "{:<20}{:>23}{:>29}"
 def compare_memories(stage: Stage, facts: Facts, work: Work, left: Redelivery) -> None:
     """Scene 9: ask both for what they had, and lay their states side by side."""
     stage.title("9. What each remembers")
-    stage.say("Somebody wants to see the cancelled flights once more. Ask the queue:")
+    stage.say("Now another program wants to see the cancelled flights again. Ask the queue:")
     nothing = stage.run(f"mq receive {QUEUE} | wc -l")
     stage.check(int(nothing) == 0, f"{QUEUE} still had a message")
     stage.run_refused(f"mq consume {QUEUE} --from earliest")

@@ -17,7 +17,7 @@ QUEUE = rebook.QUEUE
 DLQ = "rebooking.dlq"
 MAX_DELIVERIES = 3
 BY_HAND = 3
-REFUSAL = "nobody was booked"
+REFUSAL = "no passengers booked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def lose_a_worker(stage: Stage, work: Work) -> Redelivery:
     stage.title("7. Lose a worker")
     stage.say(
         f"""rebook.py does the rest, {rebook.BATCH} at a time. It may call the airlines in
-        desks.txt, and somebody forgot to list {work.unlisted}. It counts what it rebooked, then
+        desks.txt, a list that lacks {work.unlisted}. It counts what it rebooked, then
         acknowledges. We let it die between the two, in its first batch:"""
     )
     carrier = 's/.*"carrier": *"\\(..\\)".*/\\1/'

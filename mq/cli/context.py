@@ -62,9 +62,7 @@ class Context:
         return None
 
     def store_location(self) -> StoreLocation:
-        """Return the named store, or else the nearest `.mq/store.db` upward, or else the user's
-        own.
-        """
+        """Return the named store, or the nearest `.mq/store.db` upward, or the user's own."""
         if named := self.named_store():
             return named
         here = Path.cwd()

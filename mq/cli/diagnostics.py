@@ -74,9 +74,7 @@ class Progress:
 
 
 class Diagnostics:
-    """Writes everything to stderr that is not data. `json` turns errors into one JSON object
-    each.
-    """
+    """Writes everything to stderr that is not data. `json` makes errors JSON objects."""
 
     def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
         self.quiet = quiet

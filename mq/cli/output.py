@@ -76,9 +76,7 @@ class Column(Generic[Row]):
 
 
 def cell(value: Any, *, empty: str = "") -> str:
-    """Return a value as text: strings and numbers as they are, `empty` for none, the rest as
-    JSON.
-    """
+    """Return a value as text: strings and numbers as they are, `empty`, or JSON."""
     if value is None:
         return empty
     if isinstance(value, str):
@@ -208,17 +206,13 @@ class Output:
         return whole
 
     def failure(self) -> Exception:
-        """Return why the last `records` were not all written: `ReaderGone`, or the error of the
-        file.
-        """
+        """Return why the last `records` were not all written: `ReaderGone`, or a file error."""
         if self._problem is None or isinstance(self._problem, BrokenPipeError):
             return ReaderGone()
         return self._problem
 
     def wait_until_writable(self, seconds: float | None = None) -> bool:
-        """Wait until stdout takes a few KiB at once; return False if it did not within
-        `seconds`.
-        """
+        """Wait until stdout takes a few KiB at once; return False after `seconds`."""
         return bool(select([], [1], [], seconds)[1])
 
     def _table(self, columns: Sequence[Column[Row]], rows: Sequence[Row]) -> None:

@@ -95,9 +95,7 @@ def _without(columns: Sequence[Wanted], left_out: set[int]) -> list[int]:
 
 
 def _cut(widths: list[int], which: Sequence[int], least: int, room: int) -> bool:
-    """Cut the widest of these columns, none below `least`, until all fit; return whether they
-    do.
-    """
+    """Cut the widest of these columns, down to `least`, until all fit; return whether they do."""
     shown = [width for width in widths if width]
     over = sum(shown) + GAP * (len(shown) - 1) - room
     while over > 0:

@@ -123,9 +123,7 @@ class GroupSource(MemberSource):
         return self._batches.popleft() if self._batches else []
 
     def is_over(self) -> bool:
-        """Return whether this member owns partitions, and has nothing more to read in any of
-        them.
-        """
+        """Return whether this member owns partitions, and has read all of them."""
         position = self._consumer.position
         is_at_end = bool(position) and all(
             offset >= self._end(*partition) for partition, offset in position.items()

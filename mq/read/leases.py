@@ -107,9 +107,7 @@ class LeasedSource(Source[Leased]):
             self._store.nack(_receipts(items), delay, error)
 
     def give_back(self, items: Sequence[Leased], *, begun: bool = False) -> None:
-        """Undo the deliveries; items that were `begun` keep their delivery, and only their leases
-        end.
-        """
+        """Undo the deliveries; `begun` items keep their delivery, and only their leases end."""
         receipts = _receipts(items)
         try:
             if receipts and begun:

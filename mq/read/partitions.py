@@ -65,9 +65,7 @@ class Pauses:
         self._retries[partition] = Retry(offset, monotonic() + seconds)
 
     def seconds_left(self) -> float:
-        """Return the seconds until the next look at the waiting partitions; infinite if none
-        wait.
-        """
+        """Return the seconds until the next look at waiting partitions; infinite without any."""
         self._retries = {
             partition: retry
             for partition, retry in self._retries.items()

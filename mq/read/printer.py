@@ -35,8 +35,7 @@ class RecordPrinter(Generic[Item]):
         self._cut_short = False
 
     def pass_on(self, source: Source[Item], items: Sequence[Item]) -> int:
-        """Write a batch, settle the finished items, give back the rest; return how many were
-        settled.
+        """Write a batch, settle its finished items, give back the rest; return their number.
 
         Raises the interruption of the batch: KeyboardInterrupt, ReaderGone or an OSError.
         """

@@ -69,9 +69,7 @@ class Calls:
 
     @contextmanager
     def _looking(self) -> Iterator[Snapshot]:
-        """Open a read transaction. Expired messages move first, so that they show in their DLQ at
-        once.
-        """
+        """Open a read transaction, after moving expired messages to their DLQs."""
         with self._read() as tx:
             is_late = bool(sqlite.queues.policies.expiry.due(tx, 1))
         # A reader that can't write leaves it where it is: not counted, and not yet in the DLQ.
@@ -95,9 +93,7 @@ class Calls:
             return step(tx)
 
     def _parts(self, sizes: Sequence[int]) -> Iterable[slice]:
-        """Return how many things of these sizes to store together: bounded steps, or all of
-        them.
-        """
+        """Return how many things of these sizes to store together: a step, or all."""
         return [slice(0, len(sizes))] if self._all_or_nothing else model.steps.cut(sizes)
 
     def _sticky(self, topic: str) -> StickyPlacement:

@@ -88,7 +88,7 @@ class Consumer:
         paused: Container[TopicPartition] = (),
         until: Callable[[], bool] | None = None,
     ) -> list[Record]:  # fmt: skip
-        """Return up to `max_records` records that follow the last poll's, within `timeout` seconds.
+        """Return up to `max_records` next records, within `timeout` seconds.
 
         Each partition's records come in order; those of `paused` ones are left for a later poll
         (Kafka: Consumer.pause). Partitions change hands here: records that were polled from a lost
@@ -124,8 +124,7 @@ class Consumer:
 
     @frees_room
     def commit(self, offsets: Offsets | None = None, timeout: Seconds | None = None) -> None:
-        """Store the next offsets to read, by (topic, partition); by default those of all polled
-        records.
+        """Store the next offsets to read, by (topic, partition); by default all polled ones.
 
         Waits `timeout` seconds, by default the store's, for the write lock. Raises `Fenced` when a
         partition has a newer owner or was reset; then nothing is committed.
@@ -177,8 +176,7 @@ class Consumer:
 
     @frees_room
     def fail(self, record: Record | RecordId, error: str, *, final: bool = False) -> int:
-        """Note a failed attempt at a record, which the next poll returns again; return the count so
-        far.
+        """Note a failed attempt at a record, which is polled again; return the count so far.
 
         A damaged record, which no poll returns, is named by its id.
 
@@ -348,9 +346,7 @@ class Consumer:
         return found
 
     def _from_outside(self, place: TopicPartition, position: int, partition: Partition) -> int:
-        """Return the offset to go on at when a position is outside the log (Kafka:
-        auto.offset.reset).
-        """
+        """Return the next offset for a position outside the log (Kafka: auto.offset.reset)."""
         is_lost = position < partition.start
         if self._below_start == "error":
             why = "was removed unread" if is_lost else "does not exist yet"

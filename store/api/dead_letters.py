@@ -33,9 +33,7 @@ class DeadLetterCalls(Calls):
     """Dead letters; a queue that has a DLQ stands for its DLQ."""
 
     def dead_letter_queue(self, queue: str) -> str:
-        """Return the queue itself if others dead-letter into it or it holds dead letters, else its
-        DLQ.
-        """
+        """Return the queue if others dead-letter into it or it holds dead letters, else its DLQ."""
         with self._read() as tx:
             return sqlite.dead_letters.find.dead_letter_queue(tx, queue).name
 
@@ -51,9 +49,7 @@ class DeadLetterCalls(Calls):
     def chosen_dead_letters(
         self, queue: str, choice: Choice | None = None, limit: int | None = None
     ) -> list[model.dead_letters.Chosen]:
-        """Return the dead letters of this queue that may be moved or removed: those without a
-        lease.
-        """
+        """Return the dead letters of this queue that may be moved or removed: unleased ones."""
         free = (one for one in self._letters(queue, choice) if one.state != "leased")
         return [model.dead_letters.Chosen.of(letter) for letter in islice(free, limit)]
 
@@ -83,8 +79,7 @@ class DeadLetterCalls(Calls):
     def dead_letter_groups(
         self, queue: str, field: Field, choice: Choice | None = None
     ) -> list[LetterGroup]:
-        """Return the dead letters counted by `reason`, `source` or `error`, the largest group
-        first.
+        """Count the dead letters by `reason`, `source` or `error`, the largest group first.
 
         Errors count as the same when they differ only in numbers, ids, times and quoted parts.
         """
@@ -168,7 +163,7 @@ class DeadLetterCalls(Calls):
     def undo_redrive(
         self, batch: int | None = None, *, progress: Progress | None = None
     ) -> Redrive:
-        """Take a redrive or an edit back, by default the last: messages still there and unleased.
+        """Undo a redrive or an edit, by default the last: its present, unleased messages.
 
         It goes in steps, as the redrive; a repeated call continues. `progress` is called with the
         number looked at and the total. Raises `NotFound` when there is nothing to undo, `Conflict`
@@ -189,7 +184,7 @@ class DeadLetterCalls(Calls):
     def edit_dead_letter(
         self, queue: str, sequence: int, value: bytes | None, *, before: bytes | None
     ) -> Redrive:
-        """Replace the value of a dead letter whose value is `before`; `undo_redrive` takes it back.
+        """Replace the value `before` of a dead letter; `undo_redrive` takes it back.
 
         It stays a dead letter with its id, reason and history. Raises `Conflict` when it was
         changed meanwhile or is leased.
@@ -222,8 +217,7 @@ class DeadLetterCalls(Calls):
     def remove_dead_letters(
         self, queue: str, chosen: Sequence[Chosen], *, progress: Progress | None = None
     ) -> set[int]:
-        """Remove those of these dead letters that are still there and unleased; return their
-        sequences.
+        """Remove the present, unleased ones of these dead letters; return their sequences.
 
         In steps of 500, or 4 MiB. `progress` is called with the number done and the total.
         """

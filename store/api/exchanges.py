@@ -56,9 +56,7 @@ class RoutingCalls(Calls):
             return sqlite.exchanges.catalog.find(tx, name)
 
     def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
-        """Change the given settings and keep the rest: give an exchange another alternate, or
-        none.
-        """
+        """Change the given settings and keep the rest: another alternate, or none."""
         check_names(settings, _SETTINGS)
         with self._write() as tx:
             present = sqlite.exchanges.catalog.find(tx, name)
@@ -88,7 +86,7 @@ class RoutingCalls(Calls):
         self, exchange: str, destination: str, *, key: str = "", headers: Headers | None = None,
         match: str = "all",
     ) -> bool:  # fmt: skip
-        """Bind a queue, a topic or `exchange:NAME`; return False if that binding existed already.
+        """Bind a queue, a topic or `exchange:NAME`; return False if it was bound already.
 
         A headers exchange compares `headers` as `match` says: all, any, all-with-x, any-with-x.
         """
@@ -107,9 +105,7 @@ class RoutingCalls(Calls):
     def bindings(
         self, exchange: str | None = None, destination: str | None = None
     ) -> list[Binding]:
-        """Return the bindings, by exchange and in order of creation; of one, or to one
-        destination.
-        """
+        """Return the bindings, by exchange, in order of creation; of one, or to one destination."""
         with self._read() as tx:
             return sqlite.exchanges.bindings.every(tx, exchange, destination)
 

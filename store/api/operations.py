@@ -84,9 +84,7 @@ class OperationCalls(Calls):
             return sqlite.operations.doctor.examination.examine(tx, thorough=thorough)
 
     def perform(self, action: Action[Result_co]) -> Result_co:
-        """Perform an action that a stall, a finding or an error names; return the result of its
-        call.
-        """
+        """Perform an action that a stall, a finding or an error names; return its result."""
         from store.api import performing
 
         result: Result_co = performing.perform(cast("Store", self), action)
@@ -145,8 +143,7 @@ class OperationCalls(Calls):
             return tx.now
 
     def clock_jump(self) -> float:
-        """Return by how many seconds the wall clock was set ahead (or back, < 0) since it was
-        trusted.
+        """Return by how many seconds the wall clock is ahead (back: < 0) since it was trusted.
 
         While it is more than an hour ahead, nothing counts as too old.
         """
@@ -164,8 +161,7 @@ class OperationCalls(Calls):
             sqlite.file.store_time.trust_wall_clock(tx)
 
     def verify(self, *, progress: Progress | None = None) -> list[Finding]:
-        """Check the file, every row, counter and record's checksum; return problems, none if all is
-        well.
+        """Check the file, every row, counter and record's checksum; return the problems.
 
         It goes on past damage, and lists all of it. `progress` is called with the number of records
         read and the total.

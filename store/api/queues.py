@@ -77,9 +77,7 @@ class QueueCalls(Calls):
             return sqlite.queues.counts.status(tx, sqlite.queues.catalog.find(tx, name))
 
     def plan_queue_alter(self, name: str, **settings: Unpack[QueueSettings]) -> QueueConfig:
-        """Return the settings that `alter_queue` would leave, and raise its errors, without a
-        change.
-        """
+        """Return the settings that `alter_queue` would leave; raise its errors."""
         changes = _encoded(settings)
         with self._read() as tx:
             return sqlite.queues.catalog.altered(tx, name, _completed(tx, name, changes))

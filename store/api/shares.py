@@ -76,9 +76,7 @@ class ShareCalls(Calls):
         return self.share(name)
 
     def plan_share_alter(self, name: str, **settings: Unpack[ShareSettings]) -> ShareConfig:
-        """Return the settings that `alter_share` would leave, and raise its errors, without a
-        change.
-        """
+        """Return the settings that `alter_share` would leave; raise its errors."""
         changes = _encoded(settings)
         with self._read() as tx:
             return sqlite.shares.catalog.altered(tx, name, changes)

@@ -312,8 +312,7 @@ class Store(
         )
 
     def backup(self, target: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
-        """Write a consistent, compact copy to a new file while others go on; return its size in
-        bytes.
+        """Write a consistent, compact copy to a new file, in use or not; return its size in bytes.
 
         The copy is verified. `progress` is called with the bytes written and the total. Raises
         `Damaged` where it has problems, `Exists` where the file exists already, and `BadInput` for

@@ -71,9 +71,7 @@ class TopicCalls(Calls):
     def alter_topic(
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicStatus:
-        """Change the given settings and keep the rest. More partitions place most keys
-        elsewhere.
-        """
+        """Change the given settings and keep the rest. More partitions move most keys."""
         with self._write() as tx:
             changes = encoded(TopicConfig, settings, "partitions")
             return sqlite.log.topics.status(sqlite.log.topics.alter(tx, name, partitions, changes))
@@ -81,17 +79,13 @@ class TopicCalls(Calls):
     def plan_topic_alter(
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicConfig:
-        """Return the settings that `alter_topic` would leave, and raise its errors, without a
-        change.
-        """
+        """Return the settings that `alter_topic` would leave; raise its errors."""
         changes = encoded(TopicConfig, settings, "partitions")
         with self._read() as tx:
             return sqlite.log.topics.altered(sqlite.log.topics.find(tx, name), partitions, changes)
 
     def delete_topic(self, name: str) -> TopicStatus:
-        """Delete a topic, its records and every group's position in it; return the topic as it
-        was.
-        """
+        """Delete a topic, its records and the groups' offsets; return the topic as it was."""
         before = self._step(lambda tx: sqlite.log.topics.delete(tx, name))
         self._in_steps(sqlite.log.retention.drain)
         return before
@@ -139,7 +133,7 @@ class TopicCalls(Calls):
     def produce_many(
         self, topic: str, records: Iterable[NewRecord | bytes | str]
     ) -> list[RecordId]:
-        """Append records in one transaction, all or none; raises `BadRecord` for the first bad one.
+        """Append records in one transaction, all or none; raises `BadRecord` for a bad one.
 
         Bytes or text alone are a record that has only this value. A key decides the partition as
         Kafka's murmur2 partitioner does; records without one stay together. A timestamp older than
@@ -215,8 +209,7 @@ class TopicCalls(Calls):
             )
 
     def moving_keys(self, topic: str, partitions: int) -> tuple[int, int]:
-        """Return how many keys another number of partitions would place elsewhere, and out of how
-        many.
+        """Return how many keys another number of partitions would move, and out of how many.
 
         Counted among the keys of the newest 1,000 or so records.
         """
@@ -295,8 +288,7 @@ class TableCalls(Calls):
             return [] if newest is None else [newest]
 
     def compact_topic(self, topic: str) -> list[CompactionResult]:
-        """Remove records that newer ones of their key replace, in bounded steps; return their
-        counts.
+        """Remove records replaced by newer ones of their key, in steps; return their counts.
 
         Raises `BadInput` for a topic whose cleanup does not include compact.
         """

@@ -25,9 +25,7 @@ class DeadLetters(Protocol):
     """Dead letters: look, send back, edit, remove, restore."""
 
     def dead_letter_queue(self, queue: str) -> str:
-        """Return the queue itself if others dead-letter into it or it holds dead letters, else its
-        DLQ.
-        """
+        """Return the queue if others dead-letter into it or it holds dead letters, else its DLQ."""
 
     def dead_letters(
         self, queue: str, choice: Choice | None = None, limit: int | None = None, *, after: int = -1
@@ -37,9 +35,7 @@ class DeadLetters(Protocol):
     def chosen_dead_letters(
         self, queue: str, choice: Choice | None = None, limit: int | None = None
     ) -> list[Chosen]:
-        """Return the dead letters of this queue that may be moved or removed: those without a
-        lease.
-        """
+        """Return the dead letters of this queue that may be moved or removed: unleased ones."""
 
     def dead_letter_queues(self) -> list[DeadLetterQueue]:
         """Return the queues that are a DLQ or hold dead letters, by name."""
@@ -47,9 +43,7 @@ class DeadLetters(Protocol):
     def dead_letter_groups(
         self, queue: str, field: Field, choice: Choice | None = None
     ) -> list[LetterGroup]:
-        """Return the dead letters counted by `reason`, `source` or `error`, the largest group
-        first.
-        """
+        """Count the dead letters by `reason`, `source` or `error`, the largest group first."""
 
     def redrive_preview(
         self,
@@ -93,16 +87,12 @@ class DeadLetters(Protocol):
     def undo_redrive(
         self, batch: int | None = None, *, progress: Progress | None = None
     ) -> Redrive:
-        """Take a redrive or an edit back, by default the last: messages still there and
-        unleased.
-        """
+        """Undo a redrive or an edit, by default the last: its present, unleased messages."""
 
     def edit_dead_letter(
         self, queue: str, sequence: int, value: bytes | None, *, before: bytes | None
     ) -> Redrive:
-        """Replace the value of a dead letter whose value is `before`; `undo_redrive` takes it
-        back.
-        """
+        """Replace the value `before` of a dead letter; `undo_redrive` takes it back."""
 
     def edit_and_redrive(
         self, queue: str, sequence: int, value: bytes | None, *, before: bytes | None
@@ -115,9 +105,7 @@ class DeadLetters(Protocol):
     def remove_dead_letters(
         self, queue: str, chosen: Sequence[Chosen], *, progress: Progress | None = None
     ) -> set[int]:
-        """Remove those of these dead letters that are still there and unleased; return their
-        sequences.
-        """
+        """Remove the present, unleased ones of these dead letters; return their sequences."""
 
     def restore_dead_letters(
         self, queue: str, letters: Sequence[Message], *, progress: Progress | None = None

@@ -37,9 +37,7 @@ class Exchanges(Protocol):
         """Return one exchange; raises `NotFound`."""
 
     def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
-        """Change the given settings and keep the rest: give an exchange another alternate, or
-        none.
-        """
+        """Change the given settings and keep the rest: another alternate, or none."""
 
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> Exchange:
         """Delete an exchange and every binding from and to it; return the exchange as it was."""
@@ -56,9 +54,7 @@ class Exchanges(Protocol):
         headers: Headers | None = None,
         match: str = "all",
     ) -> bool:
-        """Bind a queue, a topic or `exchange:NAME`; return False if that binding existed
-        already.
-        """
+        """Bind a queue, a topic or `exchange:NAME`; return False if it was bound already."""
 
     def unbind(
         self,
@@ -74,9 +70,7 @@ class Exchanges(Protocol):
     def bindings(
         self, exchange: str | None = None, destination: str | None = None
     ) -> list[Binding]:
-        """Return the bindings, by exchange and in order of creation; of one, or to one
-        destination.
-        """
+        """Return the bindings, by exchange, in order of creation; of one, or to one destination."""
 
     def route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None

@@ -42,17 +42,13 @@ class GroupConsumer(Protocol):
         paused: Container[TopicPartition] = (),
         until: Callable[[], bool] | None = None,
     ) -> list[Record]:
-        """Return up to `max_records` records that follow the last poll's, within `timeout`
-        seconds.
-        """
+        """Return up to `max_records` next records, within `timeout` seconds."""
 
     def wait_for_partitions(self, timeout: Seconds) -> None:
         """Wait until this member owns a partition; raises `TimedOut` after `timeout` seconds."""
 
     def commit(self, offsets: Offsets | None = None, timeout: Seconds | None = None) -> None:
-        """Store the next offsets to read, by (topic, partition); by default those of all polled
-        records.
-        """
+        """Store the next offsets to read, by (topic, partition); by default all polled ones."""
 
     def heartbeat(self) -> None:
         """Keep the session alive during work that takes longer than the session timeout."""
@@ -72,9 +68,7 @@ class GroupConsumer(Protocol):
         """Return how many failed attempts at a record were noted."""
 
     def fail(self, record: Record | RecordId, error: str, *, final: bool = False) -> int:
-        """Note a failed attempt at a record, which the next poll returns again; return the count so
-        far.
-        """
+        """Note a failed attempt at a record, which is polled again; return the count so far."""
 
     def close(self, timeout: Seconds | None = None) -> None:
         """Leave the group; records that were polled and not committed will be read again."""

@@ -37,9 +37,7 @@ class Operations(Protocol):
         """Explain what a partition, record or message blocks, or what blocks it."""
 
     def perform(self, action: Action[Result_co]) -> Result_co:
-        """Perform an action that a stall, a finding or an error names; return the result of its
-        call.
-        """
+        """Perform an action that a stall, a finding or an error names; return its result."""
 
     def metrics(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Family]:
         """Return depths, lags, ages, stalls and sizes; `operations.metrics` writes them as text."""

@@ -31,9 +31,7 @@ class Queues(Protocol):
         """Change the given settings and keep the rest; messages stay, except those over a limit."""
 
     def plan_queue_alter(self, name: str, **settings: Unpack[QueueSettings]) -> QueueConfig:
-        """Return the settings that `alter_queue` would leave, and raise its errors, without a
-        change.
-        """
+        """Return the settings that `alter_queue` would leave; raise its errors."""
 
     def delete_queue(self, name: str) -> QueueStatus:
         """Delete a queue with its messages; return the queue as it was."""

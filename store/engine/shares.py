@@ -39,9 +39,7 @@ class Shares(Protocol):
         """Change the given settings and keep the rest; leased records stay leased."""
 
     def plan_share_alter(self, name: str, **settings: Unpack[ShareSettings]) -> ShareConfig:
-        """Return the settings that `alter_share` would leave, and raise its errors, without a
-        change.
-        """
+        """Return the settings that `alter_share` would leave; raise its errors."""
 
     def delete_share(self, name: str, *, force: bool = False) -> ShareStatus:
         """Delete a share and return it as it was; its topic stays."""

@@ -41,21 +41,15 @@ class Topics(Protocol):
     def alter_topic(
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicStatus:
-        """Change the given settings and keep the rest. More partitions place most keys
-        elsewhere.
-        """
+        """Change the given settings and keep the rest. More partitions move most keys."""
 
     def plan_topic_alter(
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicConfig:
-        """Return the settings that `alter_topic` would leave, and raise its errors, without a
-        change.
-        """
+        """Return the settings that `alter_topic` would leave; raise its errors."""
 
     def delete_topic(self, name: str) -> TopicStatus:
-        """Delete a topic, its records and every group's position in it; return the topic as it
-        was.
-        """
+        """Delete a topic, its records and the groups' offsets; return the topic as it was."""
 
     def trim(self, topic: str, before: Position, partition: int | None = None) -> list[TrimResult]:
         """Remove the records before a position (Kafka's DeleteRecords), in bounded steps."""
@@ -80,9 +74,7 @@ class Topics(Protocol):
     def produce_many(
         self, topic: str, records: Iterable[NewRecord | bytes | str]
     ) -> list[RecordId]:
-        """Append records in one transaction, all or none; raises `BadRecord` for the first bad
-        one.
-        """
+        """Append records in one transaction, all or none; raises `BadRecord` for a bad one."""
 
     def read(
         self,
@@ -113,14 +105,10 @@ class Topics(Protocol):
         """Return the partition that records with this key go to."""
 
     def moving_keys(self, topic: str, partitions: int) -> tuple[int, int]:
-        """Return how many keys another number of partitions would place elsewhere, and out of how
-        many.
-        """
+        """Return how many keys another number of partitions would move, and out of how many."""
 
     def latest(self, topic: str, key: bytes | str | None = None) -> list[Record]:
         """Return the newest record of every key, or of one, by key; deleted keys are left out."""
 
     def compact_topic(self, topic: str) -> list[CompactionResult]:
-        """Remove records that newer ones of their key replace, in bounded steps; return their
-        counts.
-        """
+        """Remove records replaced by newer ones of their key, in steps; return their counts."""

@@ -160,9 +160,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def is_like_a_time(word: str) -> bool:
-    """Return whether a word is meant as a time, right or wrong, and not as another word or
-    number.
-    """
+    """Return whether a word is meant as a time, right or wrong, and not as anything else."""
     return re.match(_TIME_FORM, word.strip()) is not None
 
 

@@ -20,9 +20,7 @@ from store.topology.reading import Source, read
 
 
 def examine(sources: Sequence[Source]) -> list[Diagnosis]:
-    """Return the doctor's findings about files, worst first; raises `InvalidTopology` for bad
-    ones.
-    """
+    """Return the findings about files, worst first; raises `InvalidTopology` for bad ones."""
     problems = Problems()
     topology = read(sources, problems)
     check(topology, Topology(), problems)

@@ -138,7 +138,7 @@ def assert_queue_half_agrees(told: Told, flights: list[Flight]) -> None:
     for_worker.subtract(by_hand.groups())
     unlisted, failing = max(for_worker.items(), key=lambda item: (item[1], item[0]))
     doable = for_worker.total() - failing
-    assert f"somebody forgot to list {unlisted}." in told.text
+    assert f"a list that lacks {unlisted}." in told.text
     assert told.number(r"# messages in hand, 50 leases") == 50
     assert told.number(r"no rebooking desk for airline '…' #") == failing
     assert told.number(r"the worker finished #\.") == doable

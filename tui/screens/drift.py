@@ -36,9 +36,7 @@ class Drift:
 
 
 def topology_files(store: Broker, working: Path) -> list[Path]:
-    """Return the files that declare topologies, beside the store, here, and in `configs` of
-    both.
-    """
+    """Return the topology files beside the store, here, and in `configs` of both."""
     beside = Path(store.location).parent.resolve()
     folders = [folder for base in (beside, working) for folder in (base, base / "configs")]
     found = {

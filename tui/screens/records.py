@@ -50,9 +50,7 @@ def record_rows(
 
 
 def message_rows(messages: Sequence[Message], stalls: Sequence[Stall], now: int) -> list[TableRow]:
-    """Return a row per message; a rail runs down the messages that wait for the first of their
-    group.
-    """
+    """Return a row per message; a rail joins those that wait for the first of their group."""
     blockers = {stall.blocker for stall in stalls}
     rows = []
     for message in messages:

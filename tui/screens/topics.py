@@ -82,9 +82,7 @@ def _topic_cells(topic: Subject) -> tuple[Line, ...]:
 
 
 def partition_rows(detail: TopicDetail, stalls: Sequence[Stall], bar: int) -> list[TableRow]:
-    """Return a row per partition and group that reads it; one row for a partition without a
-    reader.
-    """
+    """Return a row per partition and reading group; one row for a partition without any."""
     by_partition: dict[int, list[Lag]] = {}
     for each in detail.lags:
         by_partition.setdefault(each.partition, []).append(each)

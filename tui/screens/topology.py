@@ -55,9 +55,7 @@ class Wiring:
 def tree_rows(
     tree: Sequence[Branch], subjects: Mapping[str, Subject], ways: Ways | None
 ) -> list[TableRow]:
-    """Return a row per exchange and binding; with `ways`, lines that the message does not take are
-    dim.
-    """
+    """Return a row per exchange and binding; with `ways`, lines not taken are dim."""
     return [TableRow(branch.key, _tree_cells(branch, subjects, ways)) for branch in tree]
 
 

@@ -94,9 +94,7 @@ def strip_lines(
 
 
 def stall_line(stall: Stall, width: int, *, is_chosen: bool = False) -> Line:
-    """Return a stall in one line; where it is narrow, the messages behind come before the
-    details.
-    """
+    """Return a stall in one line; when narrow, the messages behind come before the details."""
     age = describe_duration(stall.seconds)
     mark = "▸" if is_chosen else " "
     head = line(toned(f"{mark}■ STALLED {age:<6}", Tone.STALLED), "  ", where(stall), "  ")

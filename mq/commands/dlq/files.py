@@ -125,9 +125,7 @@ def _warn_of_the_future(context: Context, letters: Sequence[Message], now: int) 
 
 
 def _read(file: str | None) -> tuple[list[int], list[Message]]:
-    """Return the letters of a file and their line numbers; raises BadInput that names every bad
-    line.
-    """
+    """Return the letters of a file and their line numbers; raises BadInput for bad lines."""
     numbers: list[int] = []
     letters: list[Message] = []
     bad: list[tuple[str, str]] = []

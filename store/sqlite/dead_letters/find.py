@@ -18,7 +18,7 @@ from store.sqlite.queues.catalog import Queue
 
 
 def dead_letter_queue(tx: Snapshot, name: str) -> Queue:
-    """Return the queue itself if others dead-letter into it or it holds dead letters, else its DLQ.
+    """Return the queue if others dead-letter into it or it holds dead letters, else its DLQ.
 
     A share stands for its DLQ.
     """

@@ -126,9 +126,7 @@ class Database:
     def write(
         self, timeout: float | None = None, until: Callable[[], bool] | None = None
     ) -> WriteBlock:
-        """Return a `with` block for one write transaction; raises `Busy` after `timeout` seconds or
-        `until()`.
-        """
+        """Return a block for one write transaction; raises `Busy` after `timeout` or `until()`."""
         return WriteBlock(self, self.timeout if timeout is None else timeout, until)
 
     def read_only(self) -> sqlite3.Connection:

@@ -317,9 +317,7 @@ def check_durability(durability: str) -> None:
 
 
 def create(path: Path, durability: str, clock: Clock, timeout: float) -> bool:
-    """Create the store whole or not at all; return False when another process has created it
-    meanwhile.
-    """
+    """Create the store whole or not at all; return False when another process was first."""
     try:
         with sqlite.file.drafts.new_file(path, timeout) as draft:
             _fill(draft, durability, clock)

@@ -128,7 +128,7 @@ create table mq_tombstones (
   seen integer not null                           -- store time of the compaction
 ) strict;
 
--- A consumer group, the readers of a queue, or a share: whoever keeps a place in a channel.
+-- A consumer group, the readers of a queue, or a share: all that keep a place in a channel.
 create table mq_readers (
   id integer primary key autoincrement,
   kind text not null check (kind in ('group', 'queue', 'share')),
@@ -292,7 +292,7 @@ create table mq_holders (
 create index mq_holders_pid on mq_holders (pid, name);
 create index mq_holders_attached on mq_holders (id) where attached = 1;
 
--- Who stands in line for a queue with a single active consumer; the first is the active one.
+-- The line of consumers of a queue with a single active one, which is the first.
 create table mq_consumers (
   id integer primary key autoincrement,
   reader integer not null references mq_readers on delete cascade,
@@ -302,7 +302,7 @@ create table mq_consumers (
 ) strict;
 create index mq_consumers_holder on mq_consumers (holder);
 
--- A message group of a fair queue that has messages nobody was given yet, or some in flight.
+-- A message group of a fair queue that has undelivered messages, or some in flight.
 create table mq_tenants (
   reader integer not null references mq_readers on delete cascade,
   name text not null,
@@ -419,7 +419,7 @@ create index mq_bindings_key on mq_bindings (exchange, key);
 create index mq_bindings_pattern on mq_bindings (exchange, key)
   where instr(key, '*') or instr(key, '#');
 
--- Whoever remembers settings forgets them when the generation is another one. Triggers, because
+-- An open store forgets its remembered settings when the generation has changed. Triggers, because
 -- much goes with its topic, queue or exchange, and so that no writer can forget it. Counters that
 -- stand beside settings raise nothing.
 create trigger mq_channels_created after insert on mq_channels begin
@@ -474,7 +474,7 @@ create trigger mq_holders_forgotten after delete on mq_holders begin
   update mq_store set generation = generation + 1;
 end;
 
--- What an idempotent consumer has done already.
+-- The finished work of an idempotent consumer.
 create table mq_first_times (
   scope text not null,
   id text not null,
@@ -497,7 +497,7 @@ create table mq_projection_offsets (
 ) strict, without rowid;
 create index mq_projection_offsets_partition on mq_projection_offsets (partition);
 
--- What counters were at their first change in each ten seconds, in a ring: for rates and trends.
+-- Counters at their first change in each ten seconds, in a ring: for rates and trends.
 create table mq_samples (
   subject text not null check (subject in ('partition', 'slot', 'channel', 'queue')),
   subject_id integer not null,

@@ -33,8 +33,7 @@ def note(
 
 
 def settle(tx: Write, group: Group) -> int:
-    """Return dead-letter the records at a group's positions that are over its limit; return how
-    many.
+    """Dead-letter the records at a group's positions that are over its limit; return how many.
 
     The owner of such a partition is fenced, and reads on behind the record.
     """

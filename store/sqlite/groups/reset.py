@@ -29,9 +29,7 @@ def plan(tx: Snapshot, name: str, target: Target, scope: Scope | None) -> list[O
 def apply(
     tx: Write, name: str, target: Target, scope: Scope | None, force: bool
 ) -> list[OffsetChange]:
-    """Carry out the plan; raises `GroupActive` with live members, unless `force` fences them
-    first.
-    """
+    """Carry out the plan; raises `GroupActive` with live members, unless `force` fences them."""
     group = groups.catalog.find_or_none(tx, name)
     planned = _plan(tx, group, target, scope)
     if not planned:

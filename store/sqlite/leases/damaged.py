@@ -25,9 +25,7 @@ class SteppedOver(NamedTuple):
 
 
 def to_dlq(tx: Write, reader: Reader, message: Stored) -> bool:
-    """Return dead-letter a damaged message, which stays damaged there; return False when it has to
-    stay.
-    """
+    """Dead-letter a damaged message, which stays damaged; return False when it has to stay."""
     if reader.dead_letter_to is None:
         return False
     attempts.note_lapsed(tx, message.lease)

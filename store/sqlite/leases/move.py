@@ -219,9 +219,7 @@ def deposit(
     tx: Write, contents: Sequence[Encoded], target: Queue, origins: Sequence[Origin], *,
     message_groups: Sequence[str | None], kept_since: int, keeps_id: bool = True,
 ) -> Sequence[int]:  # fmt: skip
-    """Put messages into a queue under given origins, or under ids of their own; return their
-    records.
-    """
+    """Put messages into a queue under given origins, or their own ids; return their records."""
     # A standard queue counts retention from the first send, a FIFO one from the arrival (SQS).
     began = tx.wall if target.config.fifo else min(kept_since, tx.wall)
     drafts = queues.enqueue.drafts(

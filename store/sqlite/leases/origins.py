@@ -124,9 +124,7 @@ def forget(tx: Write, which: str, parameters: Mapping[str, object]) -> None:
 def with_hop(
     hops: "tuple[Hop, ...]", source: str, reason: "Reason", at: int, ttl: int | None = None
 ) -> "tuple[Hop, ...]":
-    """Return the history with one death more: newest first, one entry per queue and reason
-    (x-death).
-    """
+    """Return the history with one death more: newest first, by queue and reason (x-death)."""
     same = [hop for hop in hops if (hop.source, hop.reason) == (source, reason)]
     others = tuple(hop for hop in hops if (hop.source, hop.reason) != (source, reason))
     first = same[0] if same else model.dead_letters.Hop(source, reason, 0, at, ttl)

@@ -235,9 +235,7 @@ def retreat(tx: Write, reader: Reader, slot: Slot) -> None:
 
 
 def _never_delivered(tx: Snapshot, reader: Reader, slot: Slot) -> list[Lease]:
-    """Return rows next below the cursor that were never delivered, the last first; not all at
-    once.
-    """
+    """Return some rows next below the cursor that were never delivered, the last first."""
     cursor: int = tx.value("select cursor from mq_slots where id = :id", {"id": slot.id})
     rows = tx.rows(
         f"select {_COLUMNS} from mq_leases where id >= :first and id < :end"

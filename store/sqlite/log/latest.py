@@ -14,8 +14,7 @@ from store.sqlite.log.topics import Partition, Topic
 
 
 def latest(tx: Snapshot, topic: Topic) -> list[Record]:
-    """Return the newest record of every key that was not deleted since, by key; keyless ones are
-    left out.
+    """Return the newest record of every key that was not deleted, by key; no keyless ones.
 
     If a key is in several partitions, as after their number grew, the last arrival counts. Raises
     `Damaged` if a record of the topic is damaged: it may have been the newest of any key.

@@ -54,8 +54,7 @@ class Policies:
         self._operators = self._read([*operators, *definitions.of("operator_policies")])
 
     def arguments(self, name: str, kind: str, given: dict[str, Any]) -> dict[str, Any]:
-        """Return the arguments of a thing, completed by its policies; an argument wins over a
-        policy.
+        """Return the arguments of a thing and its policies; an argument wins over a policy.
 
         Policies have no `x-` before the names of arguments, the results have. The smaller one of
         two numbers holds; where operators and users disagree otherwise, the operator wins.
