@@ -19,6 +19,7 @@ DAMAGES = [
     ("index mq_leases_due", "(reader, priority", "(reader, prioritz"),
     ("index mq_records_expires", "is not null", "is     null"),
     ("table mq_origins", "reason", "re\udcffson"),
+    ("table mq_origins", "check (reason in", "check (re\udcffson in"),
     ("table mq_partitions", "check (dead_letters >= 0)", "check (dead_letters >= 9)"),
     ("table mq_queues", "strict", "      "),
 ]
