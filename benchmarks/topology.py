@@ -17,7 +17,7 @@ import harness
 
 from store import Store
 from store.topology.checks import validate
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 
 SIZES = [50, 500, 5_000]
 TRIALS = 3
@@ -37,7 +37,7 @@ class Row:
     export: float
 
 
-def topology(objects: int, lease: str = "1m") -> Source:
+def topology(objects: int, lease: str = "1m") -> TopologyFile:
     """A fifth each of topics, queues, dead-letter queues, bindings and groups."""
     count = objects // 5
     lines = ["version: 1", "topics:"]
@@ -51,7 +51,7 @@ def topology(objects: int, lease: str = "1m") -> Source:
     lines += [f'  - {{from: events, to: q{n}, key: "order.{n}.#"}}' for n in range(count)]
     lines += ["groups:"]
     lines += [f"  g{n}: {{topics: [t{n}], max_lag: 1000}}" for n in range(count)]
-    return Source("large.yaml", "\n".join(lines).encode())
+    return TopologyFile("large.yaml", "\n".join(lines).encode())
 
 
 def seconds(call: Callable[[], object], trials: int = TRIALS) -> float:

@@ -33,7 +33,7 @@ from store import Consumer, Diagnosis, NewRecord, Overview, Store  # noqa: E402
 from store.model.clock import ManualClock  # noqa: E402
 from store.model.maintenance import StoreStatus  # noqa: E402
 from store.sqlite.leases.receipts import TOKEN_BITS  # noqa: E402
-from store.topology.reading import Source  # noqa: E402
+from store.topology.reading import TopologyFile  # noqa: E402
 from tui.app import Dashboard  # noqa: E402
 from tui.places import KEYS  # noqa: E402
 
@@ -87,7 +87,7 @@ class StoryClock(ManualClock):
 
 def tell(store: Store, clock: ManualClock) -> list[Consumer]:
     """Let the shop's quarter of an hour happen; what is returned holds on to partitions."""
-    store.apply([Source("orders.yaml", TOPOLOGY)])
+    store.apply([TopologyFile("orders.yaml", TOPOLOGY)])
     _leave_clicks(store)
     _sell(store, 1_200)
     clock.advance(4_000)

@@ -16,7 +16,7 @@ import typer
 from mq.cli.context import Context, start_context
 from mq.cli.diagnostics import ExitCode, exit_code
 from mq.cli.output import Format, ReaderGone
-from mq.commands import Group, LazyCommand
+from mq.commands import LazyCommand, OptionsGroup
 from store.model.errors import FEWER_FILES, BadInput, MqError, is_too_many_files
 
 _THINGS = "Things"
@@ -160,7 +160,7 @@ COMMANDS = {
 COMPLETION_VARIABLE = "_MQ_COMPLETE"
 
 
-class RootGroup(Group):
+class RootGroup(OptionsGroup):
     """`mq` itself: its commands are stand-ins until one of them is called."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:

@@ -25,12 +25,12 @@ from tui.screens.help import Help
 from tui.screens.stall import StallView
 from tui.terminal import TerminalApp
 from tui.view import Answer, View, ViewHost
-from tui.view_stack import ViewStack, Wanted
+from tui.view_stack import ViewRequested, ViewStack
 from tui.widgets.bands import footer_line, header_line, trouble_line
-from tui.widgets.dialogs import Confirm, Deed
+from tui.widgets.dialogs import Confirm, ProposedAction
 from tui.widgets.painted import Band
 from tui.widgets.palette import Palette, offer_rows, place_of
-from tui.widgets.prompt import Asking, Prompt
+from tui.widgets.prompt import Prompt, PromptSpec
 from tui.widgets.strip import StallStrip
 from tui.widgets.themes import THEMES, theme_after
 
@@ -94,10 +94,10 @@ class Dashboard(TerminalApp):
 
     def open_view(self, view: View, over: View) -> None:
         """Open a view over another one, unless the person has left that one by then."""
-        self.post_message(Wanted(view, over))
+        self.post_message(ViewRequested(view, over))
 
-    @on(Wanted)
-    async def _open(self, event: Wanted) -> None:
+    @on(ViewRequested)
+    async def _open(self, event: ViewRequested) -> None:
         if event.over is self.view:
             await self._put(event.view)
 
@@ -239,11 +239,11 @@ class Dashboard(TerminalApp):
     def press_filter(self) -> None:
         """Ask for a text that rows must contain, and follow as it is typed."""
         hint = "text that rows contain, or !text"
-        self._prompt.ask(Asking("/", hint, self._set_filter, as_typed=True), self.filter_text)
+        self._prompt.ask(PromptSpec("/", hint, self._set_filter, as_typed=True), self.filter_text)
 
     def press_jump(self) -> None:
         """Ask for a place to go to."""
-        self._prompt.ask(Asking(":", "a name, an address, or a screen", self.jump))
+        self._prompt.ask(PromptSpec(":", "a name, an address, or a screen", self.jump))
 
     async def action_offer(self) -> None:
         """Offer every action and every place."""
@@ -368,11 +368,11 @@ class Dashboard(TerminalApp):
         """Begin work that asks the person."""
         self.run_worker(work, group="deed")
 
-    def propose(self, prepare: Callable[[Broker], Deed]) -> None:
+    def propose(self, prepare: Callable[[Broker], ProposedAction]) -> None:
         """Prepare an action, show its preview and its command, and do it if the person agrees."""
         self.begin(self._propose(prepare))
 
-    async def _propose(self, prepare: Callable[[Broker], Deed]) -> None:
+    async def _propose(self, prepare: Callable[[Broker], ProposedAction]) -> None:
         try:
             deed = await self.poller.fetch(prepare)
             if not await self.push_screen_wait(Confirm(deed)):

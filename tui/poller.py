@@ -32,7 +32,7 @@ class Inquiry:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class PollResult:
     """The result of one look at the store; `detail` is the view's answer, or the error."""
 
     overview: Overview
@@ -43,7 +43,7 @@ class Sight:
 class Polled(Message):
     """A finished look at the store, for an inquiry; of several that wait, the newest counts."""
 
-    def __init__(self, sight: Sight, inquiry: Inquiry) -> None:
+    def __init__(self, sight: PollResult, inquiry: Inquiry) -> None:
         super().__init__()
         self.sight = sight
         self.inquiry = inquiry
@@ -149,7 +149,7 @@ class Poller(Widget):
 
     def _see(
         self, store: Broker, question: Question | None, unless_unchanged: bool
-    ) -> Sight | None:
+    ) -> PollResult | None:
         now = store.monotonic()
         passed = (now - self._looked) / 1000
         if unless_unchanged and passed < store.pace:
@@ -165,7 +165,7 @@ class Poller(Widget):
         except MqError as error:
             detail = error
         self._version, self._looked, self._cost = version, now, perf_counter() - begun
-        return Sight(overview, detail, self._cost)
+        return PollResult(overview, detail, self._cost)
 
     def on_unmount(self) -> None:
         """End the thread after its last, short look."""

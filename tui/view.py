@@ -14,7 +14,7 @@ from store.engine.broker import Broker
 from store.model.action_texts import as_command
 from store.model.actions import WayOut
 from tui.keys import Key
-from tui.widgets.dialogs import Deed
+from tui.widgets.dialogs import ProposedAction
 from tui.widgets.live_table import LiveTable, TableRow
 from tui.widgets.painted import Band
 from tui.widgets.spans import Line, Tone, line, plain, toned
@@ -61,7 +61,7 @@ class ViewHost(Protocol):
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin work that asks the person."""
 
-    def propose(self, prepare: Callable[[Broker], Deed]) -> None:
+    def propose(self, prepare: Callable[[Broker], ProposedAction]) -> None:
         """Prepare an action, show its preview and its command, and do it if the person agrees."""
 
     def may_write(self, key: str) -> bool:

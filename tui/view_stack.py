@@ -8,7 +8,7 @@ from textual.message import Message
 from tui.view import View
 
 
-class Wanted(Message):
+class ViewRequested(Message):
     """A request to open a view over another one; obsolete once that one is not on top."""
 
     def __init__(self, view: View, over: View) -> None:

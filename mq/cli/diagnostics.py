@@ -52,7 +52,7 @@ def exit_code(error: MqError) -> ExitCode:
     return next(codes, ExitCode.FAILED)
 
 
-class Progress:
+class SilentProgress:
     """Counts work, and shows nothing."""
 
     is_shown = False
@@ -79,7 +79,7 @@ class Diagnostics:
     def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
         self.quiet = quiet
         self.json = json
-        self._progress = Progress()
+        self._progress = SilentProgress()
 
     @property
     def is_terminal(self) -> bool:
@@ -136,10 +136,10 @@ class Diagnostics:
     @contextmanager
     def progress(
         self, label: str, total: int | None = None, *, in_bytes: bool = False, shown: bool = True
-    ) -> Iterator[Progress]:
+    ) -> Iterator[SilentProgress]:
         """Count work of a second or more on a terminal; the line is gone when the work is done."""
         if self.quiet or not (shown and self.is_terminal):
-            yield Progress()
+            yield SilentProgress()
             return
         from mq.cli.progress import ProgressLine
 
@@ -149,7 +149,7 @@ class Diagnostics:
             yield line
         finally:
             line.hide()
-            self._progress = Progress()
+            self._progress = SilentProgress()
 
     def _write(self, line: str) -> None:
         self._progress.hide()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from time import monotonic
 
-from mq.cli.diagnostics import Progress
+from mq.cli.diagnostics import SilentProgress
 from store.model.text import describe_duration, describe_size, printable
 
 APPEARS_AFTER = 1.0
@@ -15,7 +15,7 @@ _REDRAWN_EVERY = 0.1
 _CELLS = 20
 
 
-class ProgressLine(Progress):
+class ProgressLine(SilentProgress):
     """Shows count, percent, rate and the time left once the work takes over a second.
 
     It is drawn when work is counted, ten times a second at most, and never by another thread.

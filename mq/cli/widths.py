@@ -17,7 +17,7 @@ _NARROWEST = 8
 _LEAST_ROOM = 80
 
 
-class Wanted(NamedTuple):
+class Width(NamedTuple):
     """The width that a column would like: that of its widest cell, header included.
 
     Numbers are not cut. `yields` is its turn to be left out where there is no room for all columns,
@@ -31,14 +31,14 @@ class Wanted(NamedTuple):
     yields: int = 0
 
 
-def wanted(texts: Sequence[str], *, is_number: bool, yields: int) -> Wanted:
+def wanted(texts: Sequence[str], *, is_number: bool, yields: int) -> Width:
     """Return the width for these texts, the first of which is the header."""
     from rich.cells import cell_len
 
     width = max(map(cell_len, texts))
     is_text = width > _LONGEST_WORD or any(" " in text for text in texts[1:])
     is_empty = _NOTHING.issuperset(texts[1:])
-    return Wanted(width, is_number, is_text and not is_number, is_empty, yields)
+    return Width(width, is_number, is_text and not is_number, is_empty, yields)
 
 
 def shortened(text: str, width: int) -> str:
@@ -55,7 +55,7 @@ def shortened(text: str, width: int) -> str:
     return f"{begin}…{set_cell_size(text[::-1], end)[::-1]}"
 
 
-def fitted(columns: Sequence[Wanted], room: int) -> list[int]:
+def fitted(columns: Sequence[Width], room: int) -> list[int]:
     """Return the width of each column, so that all fit; 0 for one that is left out, never the
     first.
 
@@ -80,7 +80,7 @@ def fitted(columns: Sequence[Wanted], room: int) -> list[int]:
     return widths
 
 
-def _in_turn(columns: Sequence[Wanted]) -> list[int]:
+def _in_turn(columns: Sequence[Width]) -> list[int]:
     """Return the columns that may be left out, the first to go first."""
     turns = {
         index: 0 if column.is_empty else column.yields
@@ -90,7 +90,7 @@ def _in_turn(columns: Sequence[Wanted]) -> list[int]:
     return sorted(turns, key=lambda index: (turns[index], -index))
 
 
-def _without(columns: Sequence[Wanted], left_out: set[int]) -> list[int]:
+def _without(columns: Sequence[Width], left_out: set[int]) -> list[int]:
     return [0 if index in left_out else column.width for index, column in enumerate(columns)]
 
 

@@ -143,7 +143,7 @@ class Command(TyperCommand):
         _write_sections(formatter, _help_sections(self, ctx))
 
 
-class Group(TyperGroup):
+class OptionsGroup(TyperGroup):
     """A group of commands that takes the global options, knows `ls` and `rm`, and sees typos."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -218,7 +218,11 @@ class CommandGroup(_CommandApp):
 
     def __init__(self, help: str) -> None:
         super().__init__(
-            cls=Group, help=help, callback=_nothing, add_completion=False, rich_markup_mode=None
+            cls=OptionsGroup,
+            help=help,
+            callback=_nothing,
+            add_completion=False,
+            rich_markup_mode=None,
         )
 
 

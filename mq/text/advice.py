@@ -9,18 +9,18 @@ from textwrap import wrap
 from typing import Any
 
 from store.advice.advice import Advice
-from store.advice.places import Place
+from store.advice.placements import Placement
 from store.advice.workload import Workload
 from store.topology.writing import yaml_of
 
 _WIDEST = 100
 _LABEL = 14
 _AXIS = {
-    Place.LOG: "log",
-    Place.SHARE: "share",
-    Place.LOG_AND_QUEUE: "log + queue",
-    Place.FIFO_QUEUE: "FIFO queue",
-    Place.QUEUE: "queue",
+    Placement.LOG: "log",
+    Placement.SHARE: "share",
+    Placement.LOG_AND_QUEUE: "log + queue",
+    Placement.FIFO_QUEUE: "FIFO queue",
+    Placement.QUEUE: "queue",
 }
 StyledLine = tuple[str, str]
 
@@ -67,7 +67,7 @@ def advice_lines(
         yield "", f"  {line}"
 
 
-def _axis(place: Place) -> str:
+def _axis(place: Placement) -> str:
     points = (f"{'●' if one is place else '○'} {name}" for one, name in _AXIS.items())
     return f"keep  {'  ──  '.join(points)}  delete"
 

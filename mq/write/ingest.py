@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mq.cli.context import Context, is_typed
-from mq.cli.diagnostics import Progress
+from mq.cli.diagnostics import SilentProgress
 from mq.cli.interrupts import Interrupts
 from mq.cli.output import Format, to_json
 from mq.text.framing import Framing, InputForm
@@ -117,7 +117,7 @@ def _stored(loader: Loader[Id], destination: "Destination[Id]") -> str:
 
 @contextmanager
 def _records(
-    context: Context, request: LoadRequest, loader: Loader[Id], progress: Progress
+    context: Context, request: LoadRequest, loader: Loader[Id], progress: SilentProgress
 ) -> Iterator[Named]:
     if request.tombstone:
         yield iter([("", NewRecord(None))])
@@ -132,7 +132,7 @@ def _records(
             yield from_file(file, request.form, loader.flush)
 
 
-def _measure(progress: Progress, file: "InputFile") -> None:
+def _measure(progress: SilentProgress, file: "InputFile") -> None:
     """Measure progress by the bytes read of a file; the end of a pipe is not known."""
     size = regular_size(file)
     if size:
@@ -142,7 +142,7 @@ def _measure(progress: Progress, file: "InputFile") -> None:
 def _confirm(
     context: Context,
     interrupts: Interrupts,
-    progress: Progress,
+    progress: SilentProgress,
     destination: "Destination[Id]",
     ids: list[Id],
 ) -> None:
@@ -161,7 +161,7 @@ def _address_line(format: Format, destination: "Destination[Id]", id: Id) -> byt
     return text.encode() + b"\n"
 
 
-def _progress(context: Context, request: LoadRequest) -> AbstractContextManager[Progress]:
+def _progress(context: Context, request: LoadRequest) -> AbstractContextManager[SilentProgress]:
     typed = not request.values and request.file is None and is_typed()
     shown = not typed and (context.format is None or context.output.is_in_file)
     return context.diagnostics.progress(f"store in {request.destination}", shown=shown)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from store.advice import caveats
 from store.advice.caveats import OneWayDoor
 from store.advice.creation import Topology, topology
-from store.advice.places import TITLES, Place, factors_of, row_of
+from store.advice.placements import TITLES, Placement, factors_of, row_of
 from store.advice.products import Product, products_for
 from store.advice.reasons import Reason, reasons_for
 from store.advice.sizing import Sizing, size
@@ -18,7 +18,7 @@ from store.advice.workload import Workload, check
 class Advice:
     """An answer about a workload. `reasons` and `products` are ranked, the first weighs most."""
 
-    place: Place
+    place: Placement
     title: str
     because: str
     reasons: tuple[Reason, ...]
@@ -54,6 +54,6 @@ def advise(workload: Workload) -> Advice:
     )
 
 
-def _title(workload: Workload, place: Place) -> str:
-    several = len(workload.readers) > 1 and place in {Place.QUEUE, Place.FIFO_QUEUE}
+def _title(workload: Workload, place: Placement) -> str:
+    several = len(workload.readers) > 1 and place in {Placement.QUEUE, Placement.FIFO_QUEUE}
     return f"{TITLES[place]} for each reader, behind an exchange" if several else TITLES[place]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from store.advice.places import HIGH_RATE, Place
+from store.advice.placements import HIGH_RATE, Placement
 from store.advice.sizing import Sizing
 from store.advice.workload import Control, Order, Routing, Workload
 from store.model.encoding import MOST_PARTITIONS
 from store.model.topics import DELIVERIES_WITH_DLQ
 
-_LOGS = {Place.LOG, Place.SHARE, Place.LOG_AND_QUEUE}
-_QUEUES = {Place.QUEUE, Place.FIFO_QUEUE, Place.LOG_AND_QUEUE}
+_LOGS = {Placement.LOG, Placement.SHARE, Placement.LOG_AND_QUEUE}
+_QUEUES = {Placement.QUEUE, Placement.FIFO_QUEUE, Placement.LOG_AND_QUEUE}
 # Below so many keys for a partition, hashing leaves some of them idle and others crowded.
 _KEYS_FOR_A_PARTITION = 10
 # One commit for each message on a disk that is busy with other work.
@@ -29,23 +29,23 @@ class OneWayDoor:
     why: str
 
 
-def one_way_doors(workload: Workload, place: Place) -> tuple[OneWayDoor, ...]:
+def one_way_doors(workload: Workload, place: Placement) -> tuple[OneWayDoor, ...]:
     """Return the choices to think about now, the worst first."""
     return tuple(OneWayDoor(*door) for door in _doors(workload, place))
 
 
-def _doors(workload: Workload, place: Place) -> Iterator[tuple[str, str]]:
+def _doors(workload: Workload, place: Placement) -> Iterator[tuple[str, str]]:
     ordered, fifo = workload.order is not Order.NONE, _is_fifo(workload, place)
-    if place in {Place.QUEUE, Place.FIFO_QUEUE}:
+    if place in {Placement.QUEUE, Placement.FIFO_QUEUE}:
         yield (
             "delete on acknowledgement",
             "acknowledged messages are gone: a reader that comes later can't be given the past",
         )
     if place in _LOGS:
         yield from _log_doors(workload, ordered=ordered)
-    if place is Place.SHARE:
+    if place is Placement.SHARE:
         yield ("no order", "a share delivers in any order; order needs another kind of reader")
-    if fifo or place is Place.QUEUE:
+    if fifo or place is Placement.QUEUE:
         yield ("FIFO or not", "a queue can't be turned into the other kind: it takes a new one")
     if fifo:
         yield (
@@ -84,11 +84,11 @@ def _log_doors(workload: Workload, *, ordered: bool) -> Iterator[tuple[str, str]
         yield ("retention", "shortening it deletes at once; lengthening it brings nothing back")
 
 
-def head_of_line(workload: Workload, place: Place, sizing: Sizing) -> str:
+def head_of_line(workload: Workload, place: Placement, sizing: Sizing) -> str:
     """Return the places where one slow or bad message holds up others, and how many."""
     if workload.order is Order.ALL:
         return "everywhere: order over everything means that one bad message holds all others"
-    if place is Place.LOG:
+    if place is Placement.LOG:
         share = f"1 in {sizing.partitions:,}" if sizing.partitions != 1 else "every"
         return (
             f"in a partition: a record that fails or takes long holds everything behind it, {share}"
@@ -100,7 +100,7 @@ def head_of_line(workload: Workload, place: Place, sizing: Sizing) -> str:
             "in a message group: a failing message holds its own key until it is done or dead;"
             " other keys go on"
         )
-    if place is Place.SHARE:
+    if place is Placement.SHARE:
         return (
             "only at the window: 2,000 records past the oldest unfinished one of a partition"
             " nothing new is handed out. `mq stalls` names it"
@@ -108,17 +108,17 @@ def head_of_line(workload: Workload, place: Place, sizing: Sizing) -> str:
     return "nowhere: a message that fails waits by itself, the others pass"
 
 
-def duplicates(workload: Workload, place: Place) -> str:
+def duplicates(workload: Workload, place: Placement) -> str:
     """Return the messages that may be delivered twice, and how a consumer makes that harmless."""
     cause = (
         "a consumer that dies between its work and its commit"
-        if place is Place.LOG
+        if place is Placement.LOG
         else "a consumer that dies, or outlives its lease, before its acknowledgement"
     )
     once = "message.id" if place in _QUEUES else "the record's address"
     producer = (
         "a sender repeats with the same dedup id, within 5 minutes"
-        if place is Place.FIFO_QUEUE
+        if place is Placement.FIFO_QUEUE
         else "a sender repeats its load with --producer NAME"
     )
     return (
@@ -142,13 +142,13 @@ def durability(workload: Workload) -> str:
     )
 
 
-def warnings(workload: Workload, place: Place, sizing: Sizing) -> tuple[str, ...]:
+def warnings(workload: Workload, place: Placement, sizing: Sizing) -> tuple[str, ...]:
     """Return the problems that the numbers predict."""
     found = (_order_warnings, _rate_warnings, _place_warnings)
     return tuple(text for part in found for text in part(workload, place, sizing))
 
 
-def _order_warnings(workload: Workload, place: Place, sizing: Sizing) -> Iterator[str]:
+def _order_warnings(workload: Workload, place: Placement, sizing: Sizing) -> Iterator[str]:
     if sizing.shortfall:
         yield (
             f"{_bottleneck(workload)}: {sizing.shortfall:,.0f}/s of the peak can't be done in"
@@ -175,7 +175,7 @@ def _bottleneck(workload: Workload) -> str:
     )
 
 
-def _rate_warnings(workload: Workload, place: Place, sizing: Sizing) -> Iterator[str]:
+def _rate_warnings(workload: Workload, place: Placement, sizing: Sizing) -> Iterator[str]:
     rate = workload.future_rate
     if rate > _ONE_WRITER:
         yield (
@@ -188,7 +188,7 @@ def _rate_warnings(workload: Workload, place: Place, sizing: Sizing) -> Iterator
             f" does 200/s, a fast one 3,000/s. {rate:,.0f}/s want batches (--batch, send_many,"
             " produce_many, prefetch); measure with mq bench"
         )
-    if rate > HIGH_RATE and place is Place.QUEUE:
+    if rate > HIGH_RATE and place is Placement.QUEUE:
         yield (
             f"a queue writes a row for each of {rate:,.0f} messages/s in flight; a log writes a"
             " number for a batch. Ask whether single retries are worth that"
@@ -197,8 +197,8 @@ def _rate_warnings(workload: Workload, place: Place, sizing: Sizing) -> Iterator
         yield f"it takes more than {MOST_PARTITIONS:,} partitions: split it over several topics"
 
 
-def _place_warnings(workload: Workload, place: Place, sizing: Sizing) -> Iterator[str]:
-    if place is Place.LOG and workload.order is Order.ALL:
+def _place_warnings(workload: Workload, place: Placement, sizing: Sizing) -> Iterator[str]:
+    if place is Placement.LOG and workload.order is Order.ALL:
         yield (
             "the group has no limit of deliveries: passing over a record would break the order."
             " A record that can't be done stops everything until a person decides"
@@ -208,14 +208,14 @@ def _place_warnings(workload: Workload, place: Place, sizing: Sizing) -> Iterato
             f"after {DELIVERIES_WITH_DLQ} deliveries a message goes to the DLQ and its group goes"
             " on without it; where that must not be, take the limit away"
         )
-    if place in {Place.LOG, Place.SHARE} and workload.routing is not Routing.NONE:
+    if place in {Placement.LOG, Placement.SHARE} and workload.routing is not Routing.NONE:
         yield (
             "a reader of a topic reads all of it: bind a topic of its own to the exchange for each"
             " part that a reader wants alone"
         )
 
 
-def _is_fifo(workload: Workload, place: Place) -> bool:
-    return place is Place.FIFO_QUEUE or (
-        place is Place.LOG_AND_QUEUE and workload.order is not Order.NONE
+def _is_fifo(workload: Workload, place: Placement) -> bool:
+    return place is Placement.FIFO_QUEUE or (
+        place is Placement.LOG_AND_QUEUE and workload.order is not Order.NONE
     )

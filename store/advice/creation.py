@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from store.advice.places import Place
+from store.advice.placements import Placement
 from store.advice.sizing import Sizing
 from store.advice.workload import DAY, DEAD_LETTERS, UNROUTED, Control, Order, Routing, Workload
 from store.model.text import format_duration
@@ -24,17 +24,17 @@ _DEAD_LETTERS_STAY = 14 * DAY
 _EXCHANGE_TYPES = {Routing.NONE: "fanout", Routing.KEY: "topic", Routing.HEADERS: "headers"}
 
 
-def topology(workload: Workload, place: Place, sizing: Sizing) -> Topology:
+def topology(workload: Workload, place: Placement, sizing: Sizing) -> Topology:
     """Return the things to create, as a topology file has them; durations are text."""
     plan = _Plan(workload, place)
     if sizing.partitions is not None:
         plan.topics[workload.name] = _topic(workload, sizing.partitions)
     match place:
-        case Place.LOG:
+        case Placement.LOG:
             plan.read_by_groups()
-        case Place.SHARE:
+        case Placement.SHARE:
             plan.read_by_shares()
-        case Place.QUEUE | Place.FIFO_QUEUE | Place.LOG_AND_QUEUE:
+        case Placement.QUEUE | Placement.FIFO_QUEUE | Placement.LOG_AND_QUEUE:
             plan.read_from_queues()
     return plan.document()
 
@@ -42,9 +42,9 @@ def topology(workload: Workload, place: Place, sizing: Sizing) -> Topology:
 class _Plan:
     """Collects the sections of a file."""
 
-    def __init__(self, workload: Workload, place: Place) -> None:
+    def __init__(self, workload: Workload, place: Placement) -> None:
         self._workload, self._place = workload, place
-        self._fifo = place is not Place.QUEUE and workload.order is not Order.NONE
+        self._fifo = place is not Placement.QUEUE and workload.order is not Order.NONE
         self.topics: dict[str, _Settings] = {}
         self._queues: dict[str, _Settings] = {}
         self._groups: dict[str, _Settings] = {}
@@ -92,7 +92,7 @@ class _Plan:
     def _readers(self) -> list[str]:
         name = self._workload.name
         alone = len(self._workload.readers) == 1
-        if alone and self._place in {Place.QUEUE, Place.FIFO_QUEUE}:
+        if alone and self._place in {Placement.QUEUE, Placement.FIFO_QUEUE}:
             return [name]
         return [f"{name}.{reader}" for reader in self._workload.readers]
 
@@ -117,9 +117,9 @@ class _Plan:
 
     def _needs_exchange(self) -> bool:
         routed = self._workload.routing is not Routing.NONE
-        queues = self._place in {Place.QUEUE, Place.FIFO_QUEUE}
+        queues = self._place in {Placement.QUEUE, Placement.FIFO_QUEUE}
         several = queues and len(self._workload.readers) > 1
-        return routed or several or self._place is Place.LOG_AND_QUEUE
+        return routed or several or self._place is Placement.LOG_AND_QUEUE
 
     def _exchange(self, found: Mapping[str, Any]) -> dict[str, Any]:
         name, routing = self._workload.name, self._workload.routing

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from store.advice.places import Place
+from store.advice.placements import Placement
 from store.advice.sizing import Sizing
-from store.advice.workload import Control, Operations, Order, Routing, Workload
+from store.advice.workload import Control, Order, Routing, Workload, WorkloadOperations
 from store.model.text import counted
 
 _CALLS = 300
@@ -23,10 +23,10 @@ class Product:
     limits: str
 
 
-def products_for(workload: Workload, place: Place, sizing: Sizing) -> tuple[Product, ...]:
+def products_for(workload: Workload, place: Placement, sizing: Sizing) -> tuple[Product, ...]:
     """Return the products for a place, the best one for this operator first."""
     found = _PLACES[place](workload, sizing)
-    if workload.operations is not Operations.NONE:
+    if workload.operations is not WorkloadOperations.NONE:
         return found
     hosted = [replace(one, feature=f"{one.feature}, {_hosting(one)}") for one in found]
     return tuple(sorted(hosted, key=lambda one: one.product != "Amazon SQS"))
@@ -179,9 +179,9 @@ def _partitions(sizing: Sizing) -> str:
 
 
 _PLACES = {
-    Place.LOG: _log,
-    Place.SHARE: _share,
-    Place.QUEUE: _queue,
-    Place.FIFO_QUEUE: _fifo,
-    Place.LOG_AND_QUEUE: _log_and_queue,
+    Placement.LOG: _log,
+    Placement.SHARE: _share,
+    Placement.QUEUE: _queue,
+    Placement.FIFO_QUEUE: _fifo,
+    Placement.LOG_AND_QUEUE: _log_and_queue,
 }

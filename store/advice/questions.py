@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from store.advice.workload import Control, Operations, Order, Routing, Workload, check
+from store.advice.workload import Control, Order, Routing, Workload, WorkloadOperations, check
 from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.nearest import did_you_mean
@@ -159,7 +159,7 @@ QUESTIONS = (
     Question(
         "operations", "How much running of servers do you want?",
         "none: a provider does. some: one broker that you know. team: people for a cluster.",
-        "none|some|team", "some", _choice(Operations, low="none", high="team"),
+        "none|some|team", "some", _choice(WorkloadOperations, low="none", high="team"),
     ),
     Question(
         "peak_rate", "How many messages come at the peak?", "In the busiest minute, today.",

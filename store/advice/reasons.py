@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from store.advice.places import FACTORS, Factors, Place, alternatives, factors_of, row_of
+from store.advice.placements import FACTORS, Factors, Placement, alternatives, factors_of, row_of
 from store.advice.workload import Control, Order, Routing, Workload
 
-_AXIS = list(Place)
+_AXIS = list(Placement)
 _NOTHING_ASKED = factors_of(Workload())
 _OTHERWISE = {
     ("history", "kept"): "were it to be kept",
@@ -70,7 +70,7 @@ def _is_demand(factors: Factors, name: str) -> bool:
     return bool(getattr(factors, name) != getattr(_NOTHING_ASKED, name))
 
 
-def _distance(one: Place, other: Place) -> int:
+def _distance(one: Placement, other: Placement) -> int:
     return abs(_AXIS.index(one) - _AXIS.index(other))
 
 

@@ -41,7 +41,7 @@ class Routing(StrEnum):
     HEADERS = "headers"
 
 
-class Operations(StrEnum):
+class WorkloadOperations(StrEnum):
     """The owner's readiness to run servers."""
 
     NONE = "none"
@@ -67,7 +67,7 @@ class Workload:
     routing: Routing = Routing.NONE
     order: Order = Order.NONE
     survive_machine_loss: bool = False
-    operations: Operations = Operations.SOME
+    operations: WorkloadOperations = WorkloadOperations.SOME
     peak_rate: float = 10.0
     consumer_rate: float = 100.0
     message_size: int = 1024

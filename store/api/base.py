@@ -15,7 +15,7 @@ from store.model.settings import Setting, first_difference, settings_of
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from store.sqlite.file.database import Snapshot, Write
+    from store.sqlite.file.database import Snapshot, WriteTransaction
     from store.sqlite.log.placement import StickyPlacement
 
     class MadeAgain(Protocol):
@@ -60,7 +60,7 @@ class Calls:
 
     def _write(
         self, timeout: float | None = None, until: Callable[[], bool] | None = None
-    ) -> AbstractContextManager[Write]:
+    ) -> AbstractContextManager[WriteTransaction]:
         raise TypeError("calls are made on a Store or a Transaction")
 
     def _with_reserve(self, call: Callable[[], T]) -> T:
@@ -81,14 +81,14 @@ class Calls:
         with self._read() as tx:
             yield tx
 
-    def _in_steps(self, step: Callable[[Write], bool]) -> None:
+    def _in_steps(self, step: Callable[[WriteTransaction], bool]) -> None:
         """Run a bounded step, a transaction each, until nothing is left."""
         while self._step(step):
             if not self._all_or_nothing:
                 model.steps.give_way()
 
     @frees_room
-    def _step(self, step: Callable[[Write], T]) -> T:
+    def _step(self, step: Callable[[WriteTransaction], T]) -> T:
         with self._write() as tx:
             return step(tx)
 

@@ -24,7 +24,7 @@ from store.model.errors import (
     TimedOut,
     secondary_to,
 )
-from store.model.groups import Loss, TopicPartition
+from store.model.groups import RecordLoss, TopicPartition
 from store.model.topics import in_seconds
 from store.sqlite.file import waiting
 from store.sqlite.leases import holders
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from store.model.groups import Offsets
     from store.model.positions import Position
     from store.model.topics import Record, RecordId, Seconds
-    from store.sqlite.file.database import Database, Snapshot, Write
+    from store.sqlite.file.database import Database, Snapshot, WriteTransaction
     from store.sqlite.groups.membership import Owned
     from store.sqlite.log.topics import Partition
 
@@ -56,12 +56,12 @@ class Consumer:
     """
 
     def __init__(
-        self, database: Database, group: str, joining: sqlite.groups.membership.Joining
+        self, database: Database, group: str, joining: sqlite.groups.membership.JoinRequest
     ) -> None:
         self._database = database
         self.group = group
         self.member = joining.name
-        self.losses: list[Loss] = []
+        self.losses: list[RecordLoss] = []
         # Polls are noted three times within the time after which the member would be dropped.
         self._beat = min(joining.session_timeout, joining.max_poll_interval) / 3
         self._owned: dict[TopicPartition, Owned] = {}
@@ -74,7 +74,7 @@ class Consumer:
 
     @frees_room
     def _join(
-        self, joining: sqlite.groups.membership.Joining
+        self, joining: sqlite.groups.membership.JoinRequest
     ) -> sqlite.groups.membership.Membership:
         with self._database.write() as tx:
             found = sqlite.groups.catalog.find_or_create(tx, self.group)
@@ -133,7 +133,7 @@ class Consumer:
             self.commit_in(tx, self.position if offsets is None else offsets)
         crash_point("consumer.committed")
 
-    def commit_in(self, tx: Write, offsets: Offsets) -> None:
+    def commit_in(self, tx: WriteTransaction, offsets: Offsets) -> None:
         """Commit as part of an open transaction."""
         sqlite.groups.commit.commit_owned(tx, self._membership, self._owned, offsets)
         sqlite.groups.membership.heartbeat(tx, self._membership, polled=False)
@@ -276,7 +276,7 @@ class Consumer:
                 tx, sqlite.groups.catalog.find(tx, self.group)
             )
 
-    def _settle(self, tx: Write) -> None:
+    def _settle(self, tx: WriteTransaction) -> None:
         group = sqlite.groups.catalog.find(tx, self.group)
         if sqlite.groups.membership.needs_rebalance(tx, group):
             sqlite.groups.membership.rebalance(tx, group)
@@ -360,7 +360,7 @@ class Consumer:
             )
         found = partition.next if self._below_start == "latest" else partition.start
         if is_lost:
-            self.losses.append(Loss(place[0], place[1], position, found))
+            self.losses.append(RecordLoss(place[0], place[1], position, found))
         return found
 
 
@@ -370,7 +370,7 @@ def joining(
     session_timeout: int,
     max_poll_interval: int,
     start: Position,
-) -> sqlite.groups.membership.Joining:
+) -> sqlite.groups.membership.JoinRequest:
     """Return how a consumer joins; the default name is host and pid.
 
     Raises `BadInput` for times too short for a sign of life.
@@ -378,7 +378,7 @@ def joining(
     check_text(member, "a member")
     if min(session_timeout, max_poll_interval) < 1:
         raise BadInput("session_timeout and max_poll_interval must be more than 0")
-    return sqlite.groups.membership.Joining(
+    return sqlite.groups.membership.JoinRequest(
         name=member or f"{holders.default_name()}-{next(_numbers)}",
         static=member is not None,
         topic_names=tuple(given_list(topic_names, "topics")),

@@ -12,14 +12,14 @@ from store.model.errors import MqError
 
 if TYPE_CHECKING:
     from store.model.dead_letters import (
-        Batch,
         Choice,
         Chosen,
+        DeadLetterGroup,
         DeadLetterQueue,
         Event,
-        LetterGroup,
         Moved,
         Redrive,
+        RedriveBatch,
         Redriven,
     )
     from store.model.letter_groups import Field
@@ -78,7 +78,7 @@ class DeadLetterCalls(Calls):
 
     def dead_letter_groups(
         self, queue: str, field: Field, choice: Choice | None = None
-    ) -> list[LetterGroup]:
+    ) -> list[DeadLetterGroup]:
         """Count the dead letters by `reason`, `source` or `error`, the largest group first.
 
         Errors count as the same when they differ only in numbers, ids, times and quoted parts.
@@ -155,7 +155,7 @@ class DeadLetterCalls(Calls):
         with self._read() as tx:
             return sqlite.dead_letters.redrive.became_of(tx, batch)
 
-    def redrives(self, limit: int = 10) -> list[Batch]:
+    def redrives(self, limit: int = 10) -> list[RedriveBatch]:
         """Return the last redrives and edits of dead letters, newest first."""
         with self._read() as tx:
             return sqlite.dead_letters.journal.batches(tx, limit)

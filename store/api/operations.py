@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from store.model.clock import Clock
     from store.model.diagnoses import Diagnosis
     from store.model.errors import Damaged
-    from store.model.maintenance import Contents, Finding, Loss, Progress, Salvaged, StoreStatus
+    from store.model.maintenance import (
+        CommitLoss,
+        Finding,
+        Progress,
+        Salvaged,
+        StoreContents,
+        StoreStatus,
+    )
     from store.model.metrics import Family
     from store.model.stalls import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
     from store.model.topics import Seconds
@@ -37,10 +44,10 @@ if TYPE_CHECKING:
 
     from store.model.errors import Damaged
     from store.sqlite.file.database import Snapshot
-    from store.topology.reading import Source
+    from store.topology.reading import TopologyFile
     from store.topology.steps import Plan
 
-    File: TypeAlias = Source | str | os.PathLike[str]
+    File: TypeAlias = TopologyFile | str | os.PathLike[str]
 
 
 class OperationCalls(Calls):
@@ -169,8 +176,8 @@ class OperationCalls(Calls):
         with self._read() as tx:
             return sqlite.operations.maintenance.verify_all(tx, progress)
 
-    def lost_commits(self) -> Loss | None:
-        """Return how many confirmed commits are missing in the file, and since when; see `Loss`.
+    def lost_commits(self) -> CommitLoss | None:
+        """Return how many confirmed commits are missing in the file, and since when.
 
         `None` if none is missing, or the loss has been accepted.
         """
@@ -178,7 +185,7 @@ class OperationCalls(Calls):
             return sqlite.file.losses.lost(tx)
 
     @frees_room
-    def accept_losses(self) -> Loss | None:
+    def accept_losses(self) -> CommitLoss | None:
         """Accept the file as it is, and end the warnings about missing commits."""
         with self._write() as tx:
             loss = sqlite.file.losses.lost(tx)
@@ -211,7 +218,7 @@ class FileCalls:
         clock: Clock | None = None,
         allow_network_fs: bool = False,
         progress: Progress | None = None,
-    ) -> Contents:
+    ) -> StoreContents:
         """Put a copy of a backup, or of any store, in the place of the store at `path`.
 
         It happens whole or not at all. Processes that have the store open get `StoreUnusable` from
@@ -233,7 +240,7 @@ class FileCalls:
         *,
         timeout: Seconds = 30.0,
         clock: Clock | None = None,
-    ) -> Contents:
+    ) -> StoreContents:
         """Return counts and size of a store's file, of any schema; the file is left as it is."""
         return sqlite.operations.copies.contents(
             files.resolve(path), clock or SystemClock(), in_seconds(timeout)
@@ -276,7 +283,7 @@ class TopologyCalls(Calls):
     def plan(self, sources: Sequence[File], *, prune: bool = False) -> Plan:
         """Return the plan of topology files; raises `InvalidTopology` with all problems.
 
-        A source is a path, or a `Source` with a name and bytes.
+        A source is a path, or a `TopologyFile` with a name and bytes.
         """
         with self._read() as tx:
             return _plan(tx, sources, prune)
@@ -335,7 +342,7 @@ def _plan(tx: Snapshot, sources: Sequence[File], prune: bool) -> Plan:
 
     problems = topology.problems.Problems()
     wanted = topology.reading.read(
-        [topology.reading.Source.of(source) for source in sources], problems
+        [topology.reading.TopologyFile.of(source) for source in sources], problems
     )
     current = sqlite.topology.current.read(tx)
     counts = sqlite.topology.counts.Counts(tx)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from store.model.exchanges import Placed
     from store.model.messages import MessageId, NewMessage
     from store.model.topics import NewRecord, RecordId
-    from store.sqlite.file.database import Database, Write
+    from store.sqlite.file.database import Database, WriteTransaction
     from store.sqlite.log.placement import StickyPlacement
 
 
@@ -60,7 +60,11 @@ class Producer:
             return self.produce_in(tx, topic, records, first_sequence)
 
     def produce_in(
-        self, tx: Write, topic: str, records: Sequence[NewRecord | bytes | str], first_sequence: int
+        self,
+        tx: WriteTransaction,
+        topic: str,
+        records: Sequence[NewRecord | bytes | str],
+        first_sequence: int,
     ) -> list[RecordId]:
         """Produce as `produce_many` does, as part of an open transaction."""
         found = sqlite.log.topics.find(tx, topic)
@@ -68,7 +72,7 @@ class Producer:
         return sqlite.log.append.produce(tx, found, records[present:], self._sticky(topic))
 
     def send_in(
-        self, tx: Write, queue: str, messages: Sequence[NewMessage], first_sequence: int
+        self, tx: WriteTransaction, queue: str, messages: Sequence[NewMessage], first_sequence: int
     ) -> list[MessageId]:
         """Send to a queue the messages that are not stored yet, numbered as for `produce_many`."""
         found = sqlite.queues.catalog.find(tx, queue)
@@ -76,7 +80,11 @@ class Producer:
         return sqlite.queues.send.send(tx, found, messages[present:])
 
     def publish_in(
-        self, tx: Write, exchange: str, messages: Sequence[NewMessage], first_sequence: int
+        self,
+        tx: WriteTransaction,
+        exchange: str,
+        messages: Sequence[NewMessage],
+        first_sequence: int,
     ) -> list[list[Placed]]:
         """Publish as `publish_many` does, as part of an open transaction."""
         present = sqlite.exchanges.publications.published(tx, self.name, exchange)
@@ -86,7 +94,9 @@ class Producer:
         sqlite.exchanges.publications.advance(tx, self.name, self.epoch, exchange, end)
         return placed
 
-    def _advance(self, tx: Write, destination: str, first_sequence: int, records: int) -> int:
+    def _advance(
+        self, tx: WriteTransaction, destination: str, first_sequence: int, records: int
+    ) -> int:
         return sqlite.log.producers.advance(
             tx, self.name, self.epoch, destination, first_sequence, records
         )

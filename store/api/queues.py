@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from store.model.messages import Message, MessageId, NewMessage, QueueConfig, QueueSettings
     from store.model.queues import Attempt, LeaseStatus, QueueStatus
     from store.model.topics import Headers, Seconds, Timestamp
-    from store.sqlite.file.database import Snapshot, Write
+    from store.sqlite.file.database import Snapshot, WriteTransaction
 
 _INSTEAD = {"fifo": "that can't change: create another queue and move the messages"}
 MOST_AT_ONCE = 10_000
@@ -156,14 +156,14 @@ class QueueCalls(Calls):
             freed = sqlite.leases.abandoned.free(tx, found.reader) if looks else 0
             sqlite.leases.move.keep_within_limits(tx, found.reader)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
-            who = sqlite.leases.holders.of_this_process(tx, name, attached)
-            mischief = (
+            who = sqlite.leases.holders.holder_id(tx, name, attached)
+            disturbance = (
                 None
                 if found.config.chaos is None
-                else sqlite.queues.policies.chaos.Mischief(tx, found)
+                else sqlite.queues.policies.chaos.Disturbance(tx, found)
             )
-            if mischief is not None:
-                mischief.stir()
+            if disturbance is not None:
+                disturbance.reorder()
             picked, taken_out, damage = [], 0, None
             room = _room(tx, found, who, most, prefetch)
             if room:
@@ -175,8 +175,8 @@ class QueueCalls(Calls):
                 receiver = kind(tx, found.reader, room, duration, who)
                 picked, taken_out = receiver.receive(), receiver.taken_out
                 damage = receiver.damage
-            if mischief is not None:
-                mischief.double(picked)
+            if disturbance is not None:
+                disturbance.duplicate(picked)
             if not picked and sqlite.leases.abandoned.is_due(tx, found.reader, is_idle=True):
                 freed = sqlite.leases.abandoned.free(tx, found.reader)
             messages = sqlite.queues.view.leased(tx, found, picked, name)
@@ -291,14 +291,18 @@ class QueueCalls(Calls):
                 )
 
 
-def _delete(tx: Write, name: str) -> QueueStatus:
+def _delete(tx: WriteTransaction, name: str) -> QueueStatus:
     before = sqlite.queues.counts.status(tx, sqlite.queues.catalog.find(tx, name))
     sqlite.queues.catalog.delete(tx, name)
     return before
 
 
 def _room(
-    tx: Write, queue: sqlite.queues.catalog.Queue, holder: int, most: int, prefetch: int | None
+    tx: WriteTransaction,
+    queue: sqlite.queues.catalog.Queue,
+    holder: int,
+    most: int,
+    prefetch: int | None,
 ) -> int:
     """Return how many messages a holder may be given now."""
     if queue.config.single_active and not sqlite.queues.policies.single_active.admit(

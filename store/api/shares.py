@@ -50,7 +50,8 @@ class ShareCalls(Calls):
         """Return every share, by name."""
         with self._read() as tx:
             return [
-                sqlite.shares.view.status(tx, share) for share in sqlite.shares.catalog.every(tx)
+                sqlite.shares.view.status(tx, share)
+                for share in sqlite.shares.catalog.all_shares(tx)
             ]
 
     def share(self, name: str) -> ShareStatus:
@@ -152,7 +153,7 @@ class ShareCalls(Calls):
             sqlite.shares.catalog.check_lease(duration)
             looks = sqlite.leases.abandoned.is_due(tx, found.reader)
             freed = sqlite.leases.abandoned.free(tx, found.reader) if looks else 0
-            who = sqlite.leases.holders.of_this_process(tx, name, attached)
+            who = sqlite.leases.holders.holder_id(tx, name, attached)
             receiver = sqlite.leases.receive.Receiver(tx, found.reader, most, duration, who)
             picked = receiver.receive()
             if picked:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from store.model.positions import Position
     from store.model.shares import SharedRecord
     from store.model.topics import Seconds
-    from store.sqlite.file.database import Snapshot, Write
+    from store.sqlite.file.database import Snapshot, WriteTransaction
 
 _PAGES_A_STEP = 500
 _PAGES_A_STEP_WHEN_FULL = 16
@@ -361,7 +361,7 @@ class Store(
 
     def _write(
         self, timeout: float | None = None, until: Callable[[], bool] | None = None
-    ) -> AbstractContextManager[Write]:
+    ) -> AbstractContextManager[WriteTransaction]:
         return self._database.write(timeout, until)
 
     def _with_reserve(self, call: Callable[[], Taken]) -> Taken:
@@ -371,11 +371,11 @@ class Store(
         return self._placements.setdefault(topic, sqlite.log.placement.StickyPlacement())
 
 
-def _keep_no_longer(tx: Write) -> bool:
+def _keep_no_longer(tx: WriteTransaction) -> bool:
     return sqlite.log.retention.enforce_idle(tx, ())
 
 
-def _free_pages(tx: Write) -> int:
+def _free_pages(tx: WriteTransaction) -> int:
     pages = _PAGES_A_STEP_WHEN_FULL if tx.lock.lends else _PAGES_A_STEP
     return sqlite.operations.maintenance.free_pages(tx, pages)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from store.model.maintenance import TrimResult
     from store.model.positions import Position
     from store.model.topics import Headers, Record, RecordId, Timestamp, TopicSettings, TopicStatus
-    from store.sqlite.file.database import Snapshot, Write
+    from store.sqlite.file.database import Snapshot, WriteTransaction
 
 
 from collections.abc import Collection
@@ -226,7 +226,7 @@ class TopicCalls(Calls):
         return len(moving), len(keys)
 
 
-def _trim_step(tx: Write, partition: int, before: int) -> bool:
+def _trim_step(tx: WriteTransaction, partition: int, before: int) -> bool:
     return sqlite.log.retention.trim_step(tx, partition, before) is not None
 
 

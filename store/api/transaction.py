@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from store.model.messages import Message, MessageId, NewMessage
     from store.model.shares import SharedRecord
     from store.model.topics import NewRecord, RecordId, Seconds
-    from store.sqlite.file.database import Parameters, Row, Snapshot, Write, WriteBlock
+    from store.sqlite.file.database import Parameters, Row, Snapshot, WriteBlock, WriteTransaction
     from store.sqlite.log.placement import StickyPlacement
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         self._store = store
         self._block = block
         self._timeout = timeout
-        self._tx: Write | None = None
+        self._tx: WriteTransaction | None = None
         self._poison: str | None = None
         self._is_used = False
         self._ran_statements = False
@@ -152,7 +152,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
             else:
                 consumer.commit_in(tx, offsets)
 
-    def _open(self) -> Write:
+    def _open(self) -> WriteTransaction:
         if self._tx is None:
             raise _ended()
         self._tx.database.refuse_after_fork()
@@ -177,7 +177,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
     @contextmanager
     def _write(
         self, timeout: float | None = None, until: Callable[[], bool] | None = None
-    ) -> Iterator[Write]:
+    ) -> Iterator[WriteTransaction]:
         tx = self._open()
         # A savepoint each, so that a call that is refused half-way changes nothing.
         tx.execute("savepoint mq_call")
@@ -215,7 +215,7 @@ def _ended() -> Fenced:
 
 
 @contextmanager
-def _guarded(tx: Write) -> Iterator[None]:
+def _guarded(tx: WriteTransaction) -> Iterator[None]:
     tx.connection.set_authorizer(_authorize)
     try:
         yield

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from store.model.dead_letters import (
-    Batch,
     Choice,
     Chosen,
+    DeadLetterGroup,
     DeadLetterQueue,
     Event,
-    LetterGroup,
     Moved,
     Redrive,
+    RedriveBatch,
     Redriven,
 )
 from store.model.letter_groups import Field
@@ -42,7 +42,7 @@ class DeadLetters(Protocol):
 
     def dead_letter_groups(
         self, queue: str, field: Field, choice: Choice | None = None
-    ) -> list[LetterGroup]:
+    ) -> list[DeadLetterGroup]:
         """Count the dead letters by `reason`, `source` or `error`, the largest group first."""
 
     def redrive_preview(
@@ -81,7 +81,7 @@ class DeadLetters(Protocol):
     def became_of_redrive(self, batch: int) -> list[Redriven]:
         """Return the fate of the messages of a redrive: still there, dead again, or done."""
 
-    def redrives(self, limit: int = 10) -> list[Batch]:
+    def redrives(self, limit: int = 10) -> list[RedriveBatch]:
         """Return the last redrives and edits of dead letters, newest first."""
 
     def undo_redrive(

@@ -10,9 +10,9 @@ from store.model.groups import (
     GroupSettings,
     GroupStatus,
     Lag,
-    Loss,
     OffsetChange,
     Offsets,
+    RecordLoss,
     TopicPartition,
 )
 from store.model.positions import Position, Scope, Target
@@ -31,7 +31,7 @@ class GroupConsumer(Protocol):
         """The name of this member."""
 
     @property
-    def losses(self) -> list[Loss]:
+    def losses(self) -> list[RecordLoss]:
         """The records that retention or compaction took before they were read."""
 
     def poll(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from store.model.maintenance import Progress
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 from store.topology.steps import Plan
 
 
@@ -15,13 +15,13 @@ class Topologies(Protocol):
     """Topology files: planned against the present state, applied, exported."""
 
     def plan(
-        self, sources: Sequence[Source | str | os.PathLike[str]], *, prune: bool = False
+        self, sources: Sequence[TopologyFile | str | os.PathLike[str]], *, prune: bool = False
     ) -> Plan:
         """Return the plan of topology files; raises `InvalidTopology`."""
 
     def apply(
         self,
-        sources: Sequence[Source | str | os.PathLike[str]],
+        sources: Sequence[TopologyFile | str | os.PathLike[str]],
         *,
         prune: bool = False,
         expected: Plan | None = None,

@@ -83,7 +83,7 @@ class Moved(NamedTuple):
         return int(self.source.rpartition("@")[2])
 
 
-class Batch(NamedTuple):
+class RedriveBatch(NamedTuple):
     """One change of dead letters; `number` is the argument of `undo_redrive`.
 
     `undone` says how many of the messages were taken back, `edited` tells an edit from a redrive.
@@ -115,7 +115,7 @@ class DeadLetterQueue(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class LetterGroup:
+class DeadLetterGroup:
     """Dead letters with a common property, and when the first and the last of them died."""
 
     value: str | None

@@ -35,7 +35,7 @@ class Encoded(NamedTuple):
         return cls(value, key, headers, len(value or b"") + len(key or b"") + len(headers or ""))
 
 
-class Batch(NamedTuple):
+class RecordColumns(NamedTuple):
     """Records or messages column by column; an empty column is `None`.
 
     A timestamp `None` means now. The last four are for messages: `delays` are in milliseconds, and
@@ -54,14 +54,16 @@ class Batch(NamedTuple):
     delays: Sequence[int] | None = None
     expires: Sequence[int | None] | None = None
 
-    def chosen(self, indexes: Sequence[int]) -> "Batch":
+    def chosen(self, indexes: Sequence[int]) -> "RecordColumns":
         """Return some of the records, or all of them, in this order."""
         if len(indexes) == len(self.values):
             return self
-        return Batch._make(column and [column[index] for index in indexes] for column in self)
+        return RecordColumns._make(
+            column and [column[index] for index in indexes] for column in self
+        )
 
 
-def encode_batch(given: Sequence[NewRecord | bytes | str]) -> Batch:
+def encode_batch(given: Sequence[NewRecord | bytes | str]) -> RecordColumns:
     """Encode records, or bare values, as `encode_columns` does."""
     if len(given) == 1:
         one = _as_record(given[0])
@@ -88,7 +90,7 @@ def encode_columns(
     headers: Sequence[Any] | None = None,
     timestamps: Sequence[Any] | None = None,
     partitions: Sequence[Any] | None = None,
-) -> Batch:
+) -> RecordColumns:
     """Return records as their columns hold them; raises `BadInput` for ones that can't be
     stored.
     """
@@ -102,7 +104,7 @@ def encode_columns(
         sizes = list(map(add, sizes, _lengths(headers)))
     if timestamps:
         timestamps = [encode_timestamp(each) for each in timestamps]
-    return Batch(values, keys, headers, timestamps, partitions, sizes)
+    return RecordColumns(values, keys, headers, timestamps, partitions, sizes)
 
 
 def encode_one(
@@ -111,7 +113,7 @@ def encode_one(
     headers: Headers | None,
     timestamp: Timestamp | None,
     partition: int | None = None,
-) -> Batch:
+) -> RecordColumns:
     """Encode a single record as `encode_columns` does, where columns would save nothing."""
     value = encode_bytes(value, "value")
     size = 0 if value is None else len(value)
@@ -123,7 +125,9 @@ def encode_one(
         texts = [encode_headers(headers)]
         size += len(texts[0] or "")
     times = None if timestamp is None else [encode_timestamp(timestamp)]
-    return Batch([value], keys, texts, times, None if partition is None else [partition], [size])
+    return RecordColumns(
+        [value], keys, texts, times, None if partition is None else [partition], [size]
+    )
 
 
 def present(columns: Iterable[Sequence[Any]]) -> list[Any]:

@@ -129,7 +129,7 @@ class Member(NamedTuple):
     session_timeout: int
 
 
-class Loss(NamedTuple):
+class RecordLoss(NamedTuple):
     """Records `first` to `end - 1` of a partition, which were removed before a group read them."""
 
     topic: str

@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import StrEnum
 from functools import cache
 
-from store.model.dead_letters import Dead, LetterGroup
+from store.model.dead_letters import Dead, DeadLetterGroup
 from store.model.messages import Message
 
 
@@ -87,13 +87,13 @@ def _stand_in(found: re.Match[str]) -> str:
     return _VARIABLE if found["quoted"] is None else f"'{_VARIABLE}'"
 
 
-def group(letters: Iterable[Message], field: Field) -> list[LetterGroup]:
+def group(letters: Iterable[Message], field: Field) -> list[DeadLetterGroup]:
     """Return the groups, largest first; those of one size in the order of their first death."""
-    groups: dict[str | None, LetterGroup] = {}
+    groups: dict[str | None, DeadLetterGroup] = {}
     for letter in letters:
         if letter.dead is not None:
             value, at = _value(letter.dead, field), letter.dead.at
-            known = groups.get(value, LetterGroup(value, 0, at, at))
+            known = groups.get(value, DeadLetterGroup(value, 0, at, at))
             groups[value] = replace(
                 known, count=known.count + 1, first=min(known.first, at), last=max(known.last, at)
             )

@@ -119,7 +119,7 @@ class Salvaged(NamedTuple):
     lost: list[Lost]
 
 
-class Contents(NamedTuple):
+class StoreContents(NamedTuple):
     """The contents of a store's file: its size in bytes, counts, and the newest record's time.
 
     The time is wall time in milliseconds, 0 if there never was a record.
@@ -132,14 +132,14 @@ class Contents(NamedTuple):
     newest: int
 
 
-class Loss(NamedTuple):
+class CommitLoss(NamedTuple):
     """A number of missing commits; the wall time is that of the last one before them, or later."""
 
     commits: int
     since: int
 
 
-def describe_loss(loss: Loss) -> str:
+def describe_loss(loss: CommitLoss) -> str:
     """Return a loss in words."""
     from store.model.text import counted, format_time
 

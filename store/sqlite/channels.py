@@ -5,7 +5,7 @@ from __future__ import annotations
 from store import model
 from store.model.addresses import Kind
 from store.model.errors import Exists, Hint
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 
 
 def refuse_taken(tx: Snapshot, name: str) -> None:
@@ -16,7 +16,7 @@ def refuse_taken(tx: Snapshot, name: str) -> None:
         raise Exists(f"{kind} {name} exists already", hint=Hint("look at it: {}", see))
 
 
-def create(tx: Write, name: str, kind: Kind) -> int:
+def create(tx: WriteTransaction, name: str, kind: Kind) -> int:
     """Take a name for a topic, queue or share; return the channel's id."""
     return tx.insert(
         "insert into mq_channels (name, kind, created) values (:name, :kind, :created)",
@@ -24,12 +24,12 @@ def create(tx: Write, name: str, kind: Kind) -> int:
     )
 
 
-def delete(tx: Write, id: int) -> None:
+def delete(tx: WriteTransaction, id: int) -> None:
     """Free a name, and delete all references to the channel."""
     tx.execute("delete from mq_channels where id = :id", {"id": id})
 
 
-def label(tx: Write, name: str, label: str) -> None:
+def label(tx: WriteTransaction, name: str, label: str) -> None:
     """Note the topology that owns a topic, queue or share."""
     tx.execute(
         "update mq_channels set label = :label where name = :name", {"label": label, "name": name}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 
 
-def note(tx: Write, scope: str, id: str) -> bool:
+def note(tx: WriteTransaction, scope: str, id: str) -> bool:
     """Remember an id and return whether it is new in its scope."""
     return bool(
         tx.execute(

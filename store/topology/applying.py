@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from store.model.maintenance import Progress
 from store.topology.kinds import KINDS
-from store.topology.model import Thing
+from store.topology.model import Resource
 from store.topology.steps import Change, Plan, Step
 from store.topology.target import Target
 
@@ -63,7 +63,7 @@ def _connection(step: Step) -> Step:
     return Step("change", step.thing, changes)
 
 
-def _disconnection(thing: Thing) -> Step:
+def _disconnection(thing: Resource) -> Step:
     defaults = KINDS[thing.kind].defaults
     changes = (
         Change(setting, thing.settings[setting], defaults[setting])

@@ -8,14 +8,14 @@ from operator import attrgetter
 from store.advice.plumbing import circles
 from store.model.addresses import EXCHANGE_PREFIX
 from store.topology.kinds import KINDS, names_in
-from store.topology.model import NOWHERE, Thing, Topology
+from store.topology.model import NOWHERE, Resource, Topology
 from store.topology.problems import Problem, Problems
-from store.topology.reading import Source, read
+from store.topology.reading import TopologyFile, read
 
 CHANNELS = ("topic", "queue", "share")
 
 
-def validate(sources: Sequence[Source]) -> list[Problem]:
+def validate(sources: Sequence[TopologyFile]) -> list[Problem]:
     """Return every problem of files, by place; the files must be consistent on their own."""
     problems = Problems()
     check(read(sources, problems), Topology(), problems)
@@ -27,7 +27,7 @@ def check(topology: Topology, present: Topology, problems: Problems) -> None:
     _Checks(topology, present, problems).run()
 
 
-def references(thing: Thing) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def references(thing: Resource) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Yield the references of a thing: the setting, the name, and the kinds that it may be of."""
     notations = KINDS[thing.kind].notations
     for setting, kinds in _REFERENCES.get(thing.kind, {}).items():
@@ -74,7 +74,7 @@ class _Checks:
                 self._dead_letter_queue(thing, found.get("dlq"))
         self._dead_letter_cycles()
 
-    def _one_name_space(self, thing: Thing) -> None:
+    def _one_name_space(self, thing: Resource) -> None:
         for kind in CHANNELS:
             other = self._all.get(kind, thing.name)
             if other is None or kind == thing.kind:
@@ -90,7 +90,7 @@ class _Checks:
                     f" one name space{way_out}",
                 )
 
-    def _headers(self, binding: Thing, exchange: Thing | None) -> None:
+    def _headers(self, binding: Resource, exchange: Resource | None) -> None:
         if exchange is None or exchange.settings.get("type") in (None, "headers"):
             return
         for setting in ("headers", "match"):
@@ -101,7 +101,7 @@ class _Checks:
                     f" look at {setting}",
                 )
 
-    def _dead_letter_queue(self, queue: Thing, dlq: Thing | None) -> None:
+    def _dead_letter_queue(self, queue: Resource, dlq: Resource | None) -> None:
         if dlq is None or dlq.kind != "queue":
             return
         if dlq.settings["fifo"] != queue.settings["fifo"]:
@@ -122,7 +122,9 @@ class _Checks:
                 f" is {allowed}",
             )
 
-    def _find(self, thing: Thing, setting: str, name: str, kinds: tuple[str, ...]) -> Thing | None:
+    def _find(
+        self, thing: Resource, setting: str, name: str, kinds: tuple[str, ...]
+    ) -> Resource | None:
         for kind in kinds:
             if found := self._all.get(kind, name):
                 return found
@@ -166,5 +168,5 @@ def _one_of(kinds: Sequence[str]) -> str:
     return f"{'an' if kinds[0] == 'exchange' else 'a'} {' or '.join(kinds)}"
 
 
-def _type(queue: Thing) -> str:
+def _type(queue: Resource) -> str:
     return "a FIFO queue" if queue.settings["fifo"] == "true" else "a standard queue"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from store.model.text import without_mark
-from store.topology.problems import Place, Problems
+from store.topology.problems import Problems, SourcePosition
 
 if TYPE_CHECKING:
     import yaml
@@ -36,7 +36,7 @@ _BARE_WILDCARD = re.compile(r"(?:^|(?<=[\s{,]))key:[ \t]+([#*])(?=[\s},.]|$)", r
 class Scalar:
     """A text; `plain` says that it was written without quotes."""
 
-    place: Place
+    place: SourcePosition
     text: str
     plain: bool
 
@@ -45,7 +45,7 @@ class Scalar:
 class Mapping:
     """Keys and their values, in order."""
 
-    place: Place
+    place: SourcePosition
     entries: dict[str, tuple[Scalar, Node]]
 
 
@@ -53,7 +53,7 @@ class Mapping:
 class Sequence:
     """A list."""
 
-    place: Place
+    place: SourcePosition
     items: list[Node]
 
 
@@ -62,7 +62,7 @@ Node = Scalar | Mapping | Sequence
 
 def read_document(file: str, content: bytes, problems: Problems) -> Node | None:
     """Return the one document of a YAML file, or `None` after fatal problems."""
-    start = Place(file, 1, 1)
+    start = SourcePosition(file, 1, 1)
     most_bytes, most_events = limits(content)
     if len(content) > most_bytes:
         problems.error(start, f"the file is larger than {most_bytes / (1 << 20):.3g} MiB")
@@ -71,7 +71,7 @@ def read_document(file: str, content: bytes, problems: Problems) -> Node | None:
         text = without_mark(content).decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        problems.error(Place(file, line, 1), "the file is not valid UTF-8")
+        problems.error(SourcePosition(file, line, 1), "the file is not valid UTF-8")
         return None
     return _Reader(file, problems, most_events).read(text)
 
@@ -116,24 +116,28 @@ class _Reader:
         except _Stopped:
             pass
         except (ValueError, RecursionError, OverflowError, TypeError) as error:
-            self._problems.error(Place(self._file, 1, 1), f"the file can't be read: {error}")
+            self._problems.error(
+                SourcePosition(self._file, 1, 1), f"the file can't be read: {error}"
+            )
         return None
 
     def _mend(self, found: re.Match[str]) -> str:
         wildcard = found[1]
         what = "begins a comment" if wildcard == "#" else "begins an alias"
         before = found.string[: found.start(1)]
-        place = Place(self._file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        place = SourcePosition(self._file, before.count("\n") + 1, len(before) - before.rfind("\n"))
         self._problems.error(place, f'a bare {wildcard} {what} in YAML: quote it: "{wildcard}"')
         # Keep the width, so that the places of further problems are right.
         return f"{found[0][:-1]}x"
 
-    def _syntax_error(self, text: str, error: Any) -> tuple[Place, str]:
+    def _syntax_error(self, text: str, error: Any) -> tuple[SourcePosition, str]:
         mark = getattr(error, "problem_mark", None)
         if mark is None:
             position = getattr(error, "position", 0)
             line = text.count("\n", 0, position) + 1
-            return Place(self._file, line, 1), "the file contains a character that YAML forbids"
+            return SourcePosition(
+                self._file, line, 1
+            ), "the file contains a character that YAML forbids"
         before = "".join(text.splitlines()[mark.line : mark.line + 1])[: mark.column + 1]
         if before.isspace() and "\t" in before:
             return self._place(mark), "not YAML: a tab can't indent, spaces can"
@@ -151,7 +155,9 @@ class _Reader:
                 if any(isinstance(rest, yaml.DocumentStartEvent) for rest in events):
                     self._problems.error(root.place, "the file holds more than one YAML document")
                 return root
-        self._problems.error(Place(self._file, 1, 1), "the file is empty: it needs version: 1")
+        self._problems.error(
+            SourcePosition(self._file, 1, 1), "the file is empty: it needs version: 1"
+        )
         return None
 
     def _checked(self, events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
@@ -190,7 +196,7 @@ class _Reader:
             return Sequence(place, [self._node(item, events) for item in _until_end(events)])
         return Mapping(place, self._entries(events))
 
-    def _refuse_extras(self, event: Any, place: Place) -> None:
+    def _refuse_extras(self, event: Any, place: SourcePosition) -> None:
         if event.anchor:
             self._problems.error(place, f"anchors are not allowed: &{event.anchor}")
         if event.tag:
@@ -212,8 +218,8 @@ class _Reader:
                 entries[key.text] = key, value
         return entries
 
-    def _place(self, mark: Any) -> Place:
-        return Place(self._file, mark.line + 1, mark.column + 1)
+    def _place(self, mark: Any) -> SourcePosition:
+        return SourcePosition(self._file, mark.line + 1, mark.column + 1)
 
 
 def _until_end(events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:

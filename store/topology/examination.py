@@ -14,12 +14,12 @@ from store.model.diagnoses import Diagnosis, worst_first
 from store.model.exchanges import Binding, Exchange
 from store.topology.checks import check
 from store.topology.kinds import KINDS, names_in
-from store.topology.model import Thing, Topology
+from store.topology.model import Resource, Topology
 from store.topology.problems import Problems
-from store.topology.reading import Source, read
+from store.topology.reading import TopologyFile, read
 
 
-def examine(sources: Sequence[Source]) -> list[Diagnosis]:
+def examine(sources: Sequence[TopologyFile]) -> list[Diagnosis]:
     """Return the findings about files, worst first; raises `InvalidTopology` for bad ones."""
     problems = Problems()
     topology = read(sources, problems)
@@ -37,11 +37,11 @@ def _plumbing(topology: Topology) -> Plumbing:
     return Plumbing(tuple(endings), tuple(exchanges), tuple(bindings))
 
 
-def _values(thing: Thing) -> dict[str, Any]:
+def _values(thing: Resource) -> dict[str, Any]:
     return KINDS[thing.kind].values(thing.settings)
 
 
-def _ending(kind: Kind, thing: Thing) -> Ending:
+def _ending(kind: Kind, thing: Resource) -> Ending:
     values = _values(thing)
     is_queue = kind == "queue"
     return Ending(
@@ -56,12 +56,12 @@ def _ending(kind: Kind, thing: Thing) -> Ending:
     )
 
 
-def _exchange(thing: Thing) -> Exchange:
+def _exchange(thing: Resource) -> Exchange:
     values = _values(thing)
     return Exchange(thing.name, values["type"], values["alternate"], created=0)
 
 
-def _binding(thing: Thing, topology: Topology) -> Binding:
+def _binding(thing: Resource, topology: Topology) -> Binding:
     settings = thing.settings
     target = settings["to"]
     kind = "topic" if topology.get("topic", target) else "queue"

@@ -8,7 +8,7 @@ from store.model import queue_rules
 from store.model.errors import BadInput
 from store.topology.checks import CHANNELS, check, references
 from store.topology.kinds import KINDS, queue_config
-from store.topology.model import NOWHERE, Thing, Topology
+from store.topology.model import NOWHERE, Resource, Topology
 from store.topology.problems import Problems
 from store.topology.risks import judged
 from store.topology.steps import Change, Plan, Step
@@ -55,7 +55,7 @@ def _changes(wanted: Topology, present: Topology) -> Iterator[Step]:
             yield Step("change", thing, changes)
 
 
-def _differences(before: Thing, after: Thing) -> tuple[Change, ...]:
+def _differences(before: Resource, after: Resource) -> tuple[Change, ...]:
     return tuple(
         Change(setting, before.settings[setting], new)
         for setting, new in after.settings.items()
@@ -64,25 +64,25 @@ def _differences(before: Thing, after: Thing) -> tuple[Change, ...]:
     )
 
 
-def _taken_over(wanted: Topology, present: Topology) -> Iterator[Thing]:
+def _taken_over(wanted: Topology, present: Topology) -> Iterator[Resource]:
     for thing in wanted:
         before = present.get(thing.kind, thing.name)
         if before and before.label and thing.label and before.label != thing.label:
             yield thing
 
 
-def _deletions(doomed: Iterable[Thing]) -> Iterator[Step]:
+def _deletions(doomed: Iterable[Resource]) -> Iterator[Step]:
     # Delete a thing before the things that it refers to.
     for thing in reversed(list(_in_order(doomed))):
         yield Step("delete", thing)
 
 
-def _in_order(things: Iterable[Thing]) -> list[Thing]:
+def _in_order(things: Iterable[Resource]) -> list[Resource]:
     order = {kind: number for number, kind in enumerate(KINDS)}
     return sorted(things, key=lambda thing: order[thing.kind])
 
 
-def _doomed(wanted: Topology, present: Topology) -> list[Thing]:
+def _doomed(wanted: Topology, present: Topology) -> list[Resource]:
     """Return the things that the files' topologies own and the files have no more.
 
     A thing with the name of a wanted one of another kind is in its way and not deleted for it: its
@@ -97,7 +97,7 @@ def _doomed(wanted: Topology, present: Topology) -> list[Thing]:
     ]
 
 
-def _is_in_the_way(thing: Thing, wanted: Topology) -> bool:
+def _is_in_the_way(thing: Resource, wanted: Topology) -> bool:
     return thing.kind in CHANNELS and any(wanted.get(kind, thing.name) for kind in CHANNELS)
 
 
@@ -122,7 +122,7 @@ def _refuse_impossible(
                 problems.refuse(thing.place_of(change.setting), error)
 
 
-def _check_change(before: Thing, after: Thing, change: Change, counts: Counts) -> None:
+def _check_change(before: Resource, after: Resource, change: Change, counts: Counts) -> None:
     """Raise `BadInput`, with the way out, for a change that can't be made in place."""
     name = after.name
     match after.kind, change.setting:
@@ -146,7 +146,7 @@ def _check_change(before: Thing, after: Thing, change: Change, counts: Counts) -
             )
 
 
-def _refuse_needed(doomed: list[Thing], staying: Topology, problems: Problems) -> None:
+def _refuse_needed(doomed: list[Resource], staying: Topology, problems: Problems) -> None:
     """Refuse to delete a thing that another one, which stays and is in no file, refers to."""
     going = {(thing.kind, thing.name) for thing in doomed}
     for thing in staying if going else ():

@@ -14,7 +14,7 @@ _MOST_SUGGESTIONS = 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class SourcePosition:
     """A place in a file; lines and columns count from 1."""
 
     file: str
@@ -29,7 +29,7 @@ class Place:
 class Problem:
     """One problem (`error`), or a possible mistake (`warning`)."""
 
-    place: Place
+    place: SourcePosition
     severity: Literal["error", "warning"]
     message: str
 
@@ -66,15 +66,15 @@ class Problems:
 
     found: list[Problem] = field(default_factory=list)
 
-    def error(self, place: Place, message: str) -> None:
+    def error(self, place: SourcePosition, message: str) -> None:
         """Note a problem that must be mended."""
         self.found.append(Problem(place, "error", message))
 
-    def warning(self, place: Place, message: str) -> None:
+    def warning(self, place: SourcePosition, message: str) -> None:
         """Note a possible mistake."""
         self.found.append(Problem(place, "warning", message))
 
-    def refuse(self, place: Place, error: BadInput) -> None:
+    def refuse(self, place: SourcePosition, error: BadInput) -> None:
         """Note a refusal of the store's own checks, with its way out in terms of files."""
         hint = error.hint.file if isinstance(error.hint, Hint) else error.hint
         self.error(place, f"{error.message}: {hint}" if hint else error.message)

@@ -15,8 +15,8 @@ from store.model.topics import HeaderValue
 from store.topology import documents
 from store.topology.documents import Mapping, Node, Scalar
 from store.topology.kinds import BINDING_KIND, KINDS, Kind, binding_name, headers_text
-from store.topology.model import Thing, Topology
-from store.topology.problems import Place, Problems
+from store.topology.model import Resource, Topology
+from store.topology.problems import Problems, SourcePosition
 
 _SECTIONS = {kind.section: kind for kind in KINDS.values()}
 _KEYS = ["version", "name", *_SECTIONS]
@@ -29,16 +29,18 @@ _WORDS: dict[str, HeaderValue] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TopologyFile:
     """A topology file: its name as given, and its bytes."""
 
     file: str
     content: bytes
 
     @classmethod
-    def of(cls, given: Source | str | os.PathLike[str], most: int = documents.LARGEST) -> Source:
+    def of(
+        cls, given: TopologyFile | str | os.PathLike[str], most: int = documents.LARGEST
+    ) -> TopologyFile:
         """Return a source as it is, or the file at a path, of which `most` bytes can be used."""
-        if isinstance(given, Source):
+        if isinstance(given, TopologyFile):
             return given
         path = os.fspath(given)
         try:
@@ -59,9 +61,9 @@ class Source:
 STANDARD_INPUT = "<stdin>"
 
 
-def read(sources: Sequence[Source], problems: Problems) -> Topology:
+def read(sources: Sequence[TopologyFile], problems: Problems) -> Topology:
     """Return the declarations of all files together; their problems are added to `problems`."""
-    things: dict[tuple[str, str], Thing] = {}
+    things: dict[tuple[str, str], Resource] = {}
     labels = set()
     for source in sources:
         label, declared = _FileReader(source, problems).read()
@@ -80,12 +82,12 @@ def read(sources: Sequence[Source], problems: Problems) -> Topology:
 class _FileReader:
     """Reads one file."""
 
-    def __init__(self, source: Source, problems: Problems) -> None:
+    def __init__(self, source: TopologyFile, problems: Problems) -> None:
         self._source = source
         self._problems = problems
         self._label = source.label
 
-    def read(self) -> tuple[str | None, list[Thing]]:
+    def read(self) -> tuple[str | None, list[Resource]]:
         file = self._source.file
         root = documents.read_document(file, self._source.content, self._problems)
         if root is None:
@@ -118,7 +120,7 @@ class _FileReader:
         if name := root.entries.get("name"):
             self._label = self._text(name[1], "name") or self._label
 
-    def _section(self, kind: Kind, node: Node) -> Iterator[Thing]:
+    def _section(self, kind: Kind, node: Node) -> Iterator[Resource]:
         if _is_nothing(node):
             return
         if kind is BINDING_KIND:
@@ -130,7 +132,7 @@ class _FileReader:
                 if (thing := self._thing(kind, key, value)) is not None:
                     yield thing
 
-    def _thing(self, kind: Kind, key: Scalar, node: Node) -> Thing | None:
+    def _thing(self, kind: Kind, key: Scalar, node: Node) -> Resource | None:
         if _is_nothing(node):
             node = Mapping(key.place, {})
         if not isinstance(node, Mapping):
@@ -140,7 +142,7 @@ class _FileReader:
             return None
         return self._declared(kind, key.text, key.place, node)
 
-    def _bindings(self, node: Node) -> Iterator[Thing]:
+    def _bindings(self, node: Node) -> Iterator[Resource]:
         if not isinstance(node, documents.Sequence):
             self._problems.error(node.place, "bindings is a list of {from: …, to: …, key: …}")
             return
@@ -150,7 +152,9 @@ class _FileReader:
             elif (binding := self._declared(BINDING_KIND, "", item.place, item)) is not None:
                 yield binding
 
-    def _declared(self, kind: Kind, name: str, place: Place, node: Mapping) -> Thing | None:
+    def _declared(
+        self, kind: Kind, name: str, place: SourcePosition, node: Mapping
+    ) -> Resource | None:
         before = len(self._problems.found)
         given = self._settings(kind, node)
         for setting in kind.required:
@@ -165,13 +169,13 @@ class _FileReader:
         places = {key.text: value.place for key, value in node.entries.values()}
         if kind is BINDING_KIND:
             name = binding_name(settings)
-        thing = Thing(kind.name, name, settings, self._label, place, places)
+        thing = Resource(kind.name, name, settings, self._label, place, places)
         # An unsound thing still exists for those that refer to it.
         if sound:
             self._check(kind, thing)
         return thing
 
-    def _check(self, kind: Kind, thing: Thing) -> None:
+    def _check(self, kind: Kind, thing: Resource) -> None:
         try:
             kind.check(thing.name, thing.settings)
         except BadInput as error:

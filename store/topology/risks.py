@@ -10,7 +10,7 @@ from store.model.discarding import queue_settings_that_discard, topic_settings_t
 from store.model.settings import LARGEST_NUMBER
 from store.model.text import counted
 from store.topology.kinds import queue_config, topic_config
-from store.topology.model import Thing, Topology
+from store.topology.model import Resource, Topology
 from store.topology.steps import Step
 from store.topology.target import Counts, Facts
 
@@ -38,7 +38,7 @@ def moving_share(old: int, new: int) -> float:
     return 1 - min(old, new) / lcm(old, new)
 
 
-def _loss(thing: Thing, facts: Facts) -> str:
+def _loss(thing: Resource, facts: Facts) -> str:
     match thing.kind:
         case "queue":
             messages = facts.get("messages")
@@ -58,7 +58,7 @@ def _loss(thing: Thing, facts: Facts) -> str:
     return "messages published meanwhile do not get there"
 
 
-def _change_risks(before: Thing, after: Thing, facts: Facts) -> Iterator[str]:
+def _change_risks(before: Resource, after: Resource, facts: Facts) -> Iterator[str]:
     old, new = before.settings, after.settings
     less: dict[str, str] = {}
     if before.kind == "topic":

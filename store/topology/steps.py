@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from store.topology.model import Thing
+from store.topology.model import Resource
 from store.topology.problems import Problem
 
 Action = Literal["create", "change", "delete"]
@@ -30,7 +30,7 @@ class Step:
     """
 
     action: Action
-    thing: Thing
+    thing: Resource
     changes: tuple[Change, ...] = ()
     risks: tuple[str, ...] = ()
     facts: Mapping[str, int] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Plan:
     """
 
     steps: tuple[Step, ...]
-    taken_over: tuple[Thing, ...] = ()
+    taken_over: tuple[Resource, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
     @property

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
 
-from store.topology.model import Thing
+from store.topology.model import Resource
 from store.topology.steps import Step
 
 Facts: TypeAlias = Mapping[str, int]
-Counts: TypeAlias = Callable[[Thing], Facts]
+Counts: TypeAlias = Callable[[Resource], Facts]
 """Counts what is in a thing, and its users, at the moment; an unknown number is absent."""
-Refusal: TypeAlias = Callable[[Thing, str | None], str | None]
+Refusal: TypeAlias = Callable[[Resource, str | None], str | None]
 """Says why an engine can't have a thing (`None`), or a setting of it as a file gives it."""
 
 
-def refuses_nothing(thing: Thing, setting: str | None) -> str | None:
+def refuses_nothing(thing: Resource, setting: str | None) -> str | None:
     """Refuse no thing and no setting, as the engine does that has all of them."""
     return None
 
@@ -34,5 +34,5 @@ class Target(Protocol):
     def carry_out(self, step: Step) -> None:
         """Create, change or delete one thing; a new one gets its label."""
 
-    def adopt(self, thing: Thing) -> None:
+    def adopt(self, thing: Resource) -> None:
         """Note that a thing belongs to the topology of its label."""

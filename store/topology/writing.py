@@ -9,7 +9,7 @@ from typing import Any
 
 from store.model.topics import HeaderValue
 from store.topology.kinds import BINDING_KIND, KINDS, Kind
-from store.topology.model import Thing, Topology
+from store.topology.model import Resource, Topology
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 # Text that some reader of YAML takes for a number, a date, a truth or nothing.
@@ -50,7 +50,7 @@ def yaml_of(document: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _values(kind: Kind, thing: Thing) -> dict[str, Any]:
+def _values(kind: Kind, thing: Resource) -> dict[str, Any]:
     return {name: _value(kind, name, text) for name, text in kind.named(thing.settings).items()}
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from store import Store
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq
@@ -244,7 +244,7 @@ def many(path: Path) -> Path:
     lines = "".join(f"  {name}: {{type: topic}}\n" for name in names)
     topology = f"version: 1\nexchanges:\n{lines}".encode()
     with Store.open(path, create=True, durability="normal") as store:
-        store.apply([Source("many.yaml", topology)])
+        store.apply([TopologyFile("many.yaml", topology)])
     return path
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from rich.cells import cell_len
 
 from mq.cli.output import Column, Output
-from mq.cli.widths import GAP, Wanted, fitted, shortened
+from mq.cli.widths import GAP, Width, fitted, shortened
 from store import NewMessage, Store
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 NAMES = ["n" * 249, "orders.eu-west-1.of-the-third-warehouse.v2"]
 KINDS = st.sampled_from([{}, {"is_number": True}, {"is_text": True}])
 WANTED = st.builds(
-    lambda width, kind, is_empty, yields: Wanted(width, is_empty=is_empty, yields=yields, **kind),
+    lambda width, kind, is_empty, yields: Width(width, is_empty=is_empty, yields=yields, **kind),
     st.integers(1, 260), KINDS, st.booleans(), st.integers(0, 4),
 )  # fmt: skip
 CELLS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=300)
 
 
 @given(st.lists(WANTED, min_size=1, max_size=12), st.integers(80, 250))
-def test_what_is_not_a_number_fits(columns: list[Wanted], room: int) -> None:
+def test_what_is_not_a_number_fits(columns: list[Width], room: int) -> None:
     columns[0] = columns[0]._replace(is_number=False)
 
     shown = [width for width in fitted(columns, room) if width]
@@ -39,7 +39,7 @@ def test_what_is_not_a_number_fits(columns: list[Wanted], room: int) -> None:
 
 @given(st.lists(WANTED, min_size=1, max_size=12), st.integers(1, 250))
 def test_no_column_grows_no_number_is_cut_and_the_first_stays(
-    columns: list[Wanted], room: int
+    columns: list[Width], room: int
 ) -> None:
     widths = fitted(columns, room)
 
@@ -50,7 +50,7 @@ def test_no_column_grows_no_number_is_cut_and_the_first_stays(
 
 
 @given(st.lists(WANTED, min_size=1, max_size=12))
-def test_where_there_is_room_nothing_yields(columns: list[Wanted]) -> None:
+def test_where_there_is_room_nothing_yields(columns: list[Width]) -> None:
     assert fitted(columns, 10_000) == [column.width for column in columns]
 
 
@@ -85,8 +85,8 @@ def test_a_row_is_one_line_whatever_is_in_it(
 
 def test_what_says_nothing_and_what_yields_goes_before_a_word_is_cut() -> None:
     columns = [
-        Wanted(30), Wanted(20, yields=2), Wanted(10, is_empty=True), Wanted(24, yields=1),
-        Wanted(36),
+        Width(30), Width(20, yields=2), Width(10, is_empty=True), Width(24, yields=1),
+        Width(36),
     ]  # fmt: skip
 
     assert fitted(columns, 128) == [30, 20, 10, 24, 36]

@@ -14,7 +14,7 @@ import pytest
 from mq.read.partitions import Pauses
 from store import NewRecord, Position, Store
 from store.model.addresses import parse_address
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 from tests.cli.conftest import more_of
 from tests.cli.test_work import PATIENCE, committed, wait_for_lines
 
@@ -81,7 +81,7 @@ def lower_limit(store: Store) -> None:
 
 def lower_limit_by_topology(store: Store) -> None:
     limits = "{max_deliveries: 1, dlq: dead, topics: [o]}"
-    store.apply([Source("mq.yaml", f"version: 1\ngroups:\n  g: {limits}\n".encode())])
+    store.apply([TopologyFile("mq.yaml", f"version: 1\ngroups:\n  g: {limits}\n".encode())])
 
 
 @pytest.mark.parametrize(

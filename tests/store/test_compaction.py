@@ -301,7 +301,7 @@ def test_what_a_trim_takes_between_two_steps_is_not_counted_twice(
 
     def trimming(tx: Any, partition: int, offsets: list[int]) -> tuple[int, int]:
         found = remove(tx, partition, offsets)
-        tx.afterwards.append(lambda: other.trim("users", Position("offset", 6)))
+        tx.after_commit.append(lambda: other.trim("users", Position("offset", 6)))
         return found
 
     monkeypatch.setattr(compaction, "remove_records", trimming)

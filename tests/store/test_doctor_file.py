@@ -12,7 +12,7 @@ import pytest
 
 from store import Diagnosis, Store
 from store.model.clock import ManualClock
-from store.sqlite.operations.doctor.file import Facts, Object, examine, is_affected
+from store.sqlite.operations.doctor.file import Facts, SchemaObject, examine, is_affected
 
 MIB = 1 << 20
 
@@ -147,7 +147,7 @@ def test_tables_of_ones_own_are_nobodys_business(store: Store, path: Path) -> No
 
 
 def test_a_table_that_takes_a_name_of_mq_is_a_warning(sound: Facts) -> None:
-    taken = Object("table", "mq_mine", "mq_mine")
+    taken = SchemaObject("table", "mq_mine", "mq_mine")
 
     assert ("warning", "foreign_schema") in codes(replace(sound, objects=frozenset([taken])))
 

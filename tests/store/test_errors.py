@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from store import BadRecord, LeaseLost, MqError, NewRecord, Store
-from store.topology.problems import InvalidTopology, Place, Problem
+from store.topology.problems import InvalidTopology, Problem, SourcePosition
 
 
 def test_an_error_passes_from_process_to_process_whole(orders: Store) -> None:
@@ -37,7 +37,7 @@ def test_the_reasons_of_several_refusals_pass_with_it() -> None:
 
 
 def test_the_problems_of_a_topology_pass_with_it() -> None:
-    problems = [Problem(Place("a.yaml", 1, 2), "error", "no such key")]
+    problems = [Problem(SourcePosition("a.yaml", 1, 2), "error", "no such key")]
     received = pickle.loads(pickle.dumps(InvalidTopology(problems)))
 
     assert received.problems == problems

@@ -53,7 +53,7 @@ def test_upkeep_that_fails_does_not_make_doubtful_what_is_stored(store: Store) -
     store.create_topic("orders")
     with store._write() as tx:
         tx.execute("update mq_store set generation = generation + 1")
-        tx.afterwards.append(fail)
+        tx.after_commit.append(fail)
 
     assert store.produce("orders", "one").offset == 0
 

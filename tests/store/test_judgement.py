@@ -11,7 +11,7 @@ from store.advice.advice import Advice, advise
 from store.advice.questions import read_workload
 from store.topology.checks import validate
 from store.topology.examination import examine
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 from store.topology.writing import yaml_of
 
 
@@ -177,12 +177,12 @@ def test_what_cant_be_undone_is_said(described: tuple[Case, Advice]) -> None:
 def test_what_to_create_is_a_topology_without_fault(described: tuple[Case, Advice]) -> None:
     _, advice = described
 
-    assert validate([Source("advice.yaml", yaml_of(advice.topology).encode())]) == []
+    assert validate([TopologyFile("advice.yaml", yaml_of(advice.topology).encode())]) == []
 
 
 def test_the_doctor_has_no_warning_about_what_to_create(described: tuple[Case, Advice]) -> None:
     _, advice = described
-    source = Source("advice.yaml", yaml_of(advice.topology).encode())
+    source = TopologyFile("advice.yaml", yaml_of(advice.topology).encode())
 
     assert [one for one in examine([source]) if one.is_alarm] == []
 
@@ -191,7 +191,7 @@ def test_what_to_create_can_be_applied_and_leaves_the_doctor_content(
     described: tuple[Case, Advice], store: Store
 ) -> None:
     _, advice = described
-    source = Source("advice.yaml", yaml_of(advice.topology).encode())
+    source = TopologyFile("advice.yaml", yaml_of(advice.topology).encode())
 
     store.apply([source])
 

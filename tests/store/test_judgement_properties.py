@@ -10,14 +10,14 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 
 from store.advice.advice import Advice, advise
-from store.advice.places import TABLE, Audience, Factors, Fate, History, Place, Rate, row_of
+from store.advice.placements import TABLE, Audience, Factors, Fate, History, Placement, Rate, row_of
 from store.advice.questions import QUESTIONS, read_workload
 from store.advice.sizing import divisor_rich
-from store.advice.workload import Control, Operations, Order, Routing, Workload, check
+from store.advice.workload import Control, Order, Routing, Workload, WorkloadOperations, check
 from store.model.encoding import MOST_PARTITIONS
 from store.model.errors import BadInput
 from store.topology.checks import validate
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 from store.topology.writing import yaml_of
 
 YES_NO = {
@@ -47,7 +47,7 @@ def workloads(draw: st.DrawFn) -> Workload:
         routing=draw(st.sampled_from(Routing)),
         order=draw(st.sampled_from(Order)),
         survive_machine_loss=draw(st.booleans()),
-        operations=draw(st.sampled_from(Operations)),
+        operations=draw(st.sampled_from(WorkloadOperations)),
         peak_rate=draw(rates),
         consumer_rate=draw(rates),
         growth=draw(st.floats(1, 50)),
@@ -108,7 +108,7 @@ def test_what_must_be_kept_is_never_put_where_an_acknowledgement_deletes_it(
 ) -> None:
     place = advise(workload).place
 
-    assert not (workload.kept and place in {Place.QUEUE, Place.FIFO_QUEUE})
+    assert not (workload.kept and place in {Placement.QUEUE, Placement.FIFO_QUEUE})
 
 
 @CALM
@@ -116,7 +116,7 @@ def test_what_must_be_kept_is_never_put_where_an_acknowledgement_deletes_it(
 def test_order_is_never_put_where_none_is_promised(workload: Workload) -> None:
     place = advise(workload).place
 
-    assert not (workload.order is not Order.NONE and place in {Place.QUEUE, Place.SHARE})
+    assert not (workload.order is not Order.NONE and place in {Placement.QUEUE, Placement.SHARE})
 
 
 @CALM
@@ -125,7 +125,7 @@ def test_delays_and_priorities_always_get_a_queue_without_order(workload: Worklo
     advice = advise(workload)
     own_time = workload.per_message & {Control.DELAY, Control.PRIORITY}
 
-    assert not own_time or advice.place in {Place.QUEUE, Place.LOG_AND_QUEUE}
+    assert not own_time or advice.place in {Placement.QUEUE, Placement.LOG_AND_QUEUE}
     assert not own_time or not any(queue.get("fifo") for queue in queues_of(advice).values())
 
 
@@ -139,7 +139,7 @@ def test_partitions_bear_the_peak_unless_something_is_said_to_limit_them(
     limited = (
         advice.sizing.parallel is not None
         or partitions == MOST_PARTITIONS
-        or advice.place is Place.SHARE
+        or advice.place is Placement.SHARE
     )
 
     if partitions is not None and not limited:
@@ -173,7 +173,7 @@ def test_nothing_is_bound_that_is_not_created(workload: Workload) -> None:
 def test_what_to_create_is_always_a_topology_without_fault(workload: Workload) -> None:
     text = yaml_of(advise(workload).topology)
 
-    assert validate([Source("advice.yaml", text.encode())]) == []
+    assert validate([TopologyFile("advice.yaml", text.encode())]) == []
 
 
 @pytest.mark.parametrize(

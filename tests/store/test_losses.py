@@ -16,7 +16,7 @@ import pytest
 
 from store import Store
 from store.model.clock import ManualClock
-from store.model.maintenance import Loss
+from store.model.maintenance import CommitLoss
 from store.sqlite.file import lockfile
 from tests.support.invariants import check_invariants
 from tests.support.processes import hear, kill, start
@@ -125,7 +125,7 @@ def test_the_time_is_that_of_the_last_commit_that_is_there(
     copy_beside(path, tmp_path / "copy", "-lock")
 
     with Store.open(copy, clock=clock) as old:
-        assert old.lost_commits() == Loss(3, last)
+        assert old.lost_commits() == CommitLoss(3, last)
         assert [f.problem for f in old.verify()] == [
             "3 confirmed commits are missing since 2023-11-14T23:13:20.000Z"
         ]

@@ -10,7 +10,7 @@ import pytest
 from store import NewRecord, Store
 from store.model.clock import ManualClock
 from store.model.positions import Position
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 
 FEW, MANY = 40, 400
 # A tree of ten times as many rows may be a level higher.
@@ -19,7 +19,7 @@ LONG = 1_000_000
 Work = Callable[[Store, int], object]
 
 
-def topology(things: int, lease: str = "1m") -> list[Source]:
+def topology(things: int, lease: str = "1m") -> list[TopologyFile]:
     """So many of each: topics, groups of them, queues with their DLQs, and bindings."""
     numbers = range(things)
     text = "".join(
@@ -30,7 +30,7 @@ def topology(things: int, lease: str = "1m") -> list[Source]:
         + [f"  - {{from: events, to: q{n}, key: k.{n}}}\n" for n in numbers]
         + ["groups:\n", *(f"  g{n}: {{topics: [t{n}]}}\n" for n in numbers)]
     )
-    return [Source("large.yaml", text.encode())]
+    return [TopologyFile("large.yaml", text.encode())]
 
 
 def nothing(store: Store, size: int) -> None:
@@ -77,7 +77,7 @@ def each(delete: Callable[[Store, str], object], prefix: str) -> Work:
 
 
 def prune(store: Store, size: int) -> None:
-    store.apply([Source("large.yaml", b"version: 1\nname: large\n")], prune=True)
+    store.apply([TopologyFile("large.yaml", b"version: 1\nname: large\n")], prune=True)
 
 
 def receipts(store: Store) -> list[str]:

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 from store.topology.checks import validate
 from store.topology.problems import Problem
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 
 EXAMPLE = """\
 version: 1
@@ -33,9 +33,9 @@ shares:
 """
 
 
-def source(text: str, file: str = "shop.yaml") -> Source:
+def source(text: str, file: str = "shop.yaml") -> TopologyFile:
     """A file of that text, without its indentation."""
-    return Source(file, dedent(text).encode())
+    return TopologyFile(file, dedent(text).encode())
 
 
 def problems_of(*texts: str) -> list[Problem]:

@@ -6,7 +6,7 @@ import pytest
 
 from store import Unavailable
 from store.topology.applying import carry_out
-from store.topology.model import Thing, Topology
+from store.topology.model import Resource, Topology
 from store.topology.planning import plan
 from store.topology.problems import InvalidTopology, Problems
 from store.topology.reading import read
@@ -28,13 +28,13 @@ class Elsewhere:
     def __init__(self, *, refers_ahead: bool = False, fails_at: str | None = None) -> None:
         self.refers_ahead = refers_ahead
         self.fails_at = fails_at
-        self.things: dict[tuple[str, str], Thing] = {}
+        self.things: dict[tuple[str, str], Resource] = {}
         self.steps: list[Step] = []
 
     def present(self) -> Topology:
         return Topology(self.things.values())
 
-    def counts(self, thing: Thing) -> Facts:
+    def counts(self, thing: Resource) -> Facts:
         return {}
 
     def carry_out(self, step: Step) -> None:
@@ -45,10 +45,12 @@ class Elsewhere:
         if step.action != "delete":
             changes = {change.setting: change.new for change in step.changes}
             settings = {**before.settings, **changes} if step.action == "change" else None
-            thing = Thing(step.kind, step.name, settings or step.thing.settings, step.thing.label)
+            thing = Resource(
+                step.kind, step.name, settings or step.thing.settings, step.thing.label
+            )
             self.things[step.kind, step.name] = thing
 
-    def adopt(self, thing: Thing) -> None:
+    def adopt(self, thing: Resource) -> None:
         self.things[thing.kind, thing.name] = thing
 
 

@@ -11,15 +11,15 @@ from store import NewRecord, QueueFull, Shift, Store
 from store.model.clock import ManualClock
 from store.topology.checks import validate
 from store.topology.examination import examine
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = sorted(path.name for path in CONFIGS.glob("*.yaml"))
 MINUTE = 60.0
 
 
-def config(name: str) -> Source:
-    return Source(name, (CONFIGS / name).read_bytes())
+def config(name: str) -> TopologyFile:
+    return TopologyFile(name, (CONFIGS / name).read_bytes())
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_exported_and_planned_again_it_has_no_changes(
 ) -> None:
     store = applied(name)
     assert store.plan([config(name)]).steps == ()
-    assert store.plan([Source("exported.yaml", store.export().encode())]).steps == ()
+    assert store.plan([TopologyFile("exported.yaml", store.export().encode())]).steps == ()
 
 
 class TestOrders:

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from store.topology import writing
 from store.topology.checks import validate
 from store.topology.rabbitmq.conversion import convert
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 
 VALUES = st.none() | st.booleans() | st.integers(-2, 2**40) | st.sampled_from(
     ["", "a", "b", "7D", "quorum", "stream", "reject-publish", "reject-publish-dlx", "any"]
@@ -64,5 +64,5 @@ def test_whatever_is_defined_the_topology_is_sound(
         "policies": [{"name": "p", "pattern": "", "definition": definition}],
     }
     topology, _ = convert(json.dumps(content).encode())
-    source = Source("imported.yaml", writing.yaml(topology).encode())
+    source = TopologyFile("imported.yaml", writing.yaml(topology).encode())
     assert [str(p) for p in validate([source]) if p.severity == "error"] == []

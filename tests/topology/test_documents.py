@@ -8,7 +8,7 @@ import pytest
 
 from store.topology.checks import validate
 from store.topology.problems import Problems
-from store.topology.reading import Source, read, typed
+from store.topology.reading import TopologyFile, read, typed
 from tests.topology.conftest import told
 
 MOST_SECONDS = 2.0
@@ -76,13 +76,13 @@ HARMFUL = {
 def test_it_is_refused_within_two_seconds(name: str) -> None:
     text, expected = HARMFUL[name]
     start = time.process_time()
-    problems = validate([Source("bad.yaml", text.encode())])
+    problems = validate([TopologyFile("bad.yaml", text.encode())])
     assert time.process_time() - start < MOST_SECONDS
     assert any(expected in problem.message for problem in problems)
 
 
 def test_bytes_that_are_not_utf8_are_refused_with_their_line() -> None:
-    (problem,) = validate([Source("bad.yaml", b"version: 1\nname: \xff\n")])
+    (problem,) = validate([TopologyFile("bad.yaml", b"version: 1\nname: \xff\n")])
     assert str(problem) == "bad.yaml:2:1: error: the file is not valid UTF-8"
 
 
@@ -94,7 +94,7 @@ def test_a_topology_with_a_line_for_each_thing_may_be_as_long_as_an_export(form:
     else:
         text = '{"version":1,\n"queues":{' + ",\n".join(f'"{name}":{{}}' for name in names) + "}}"
     found = Problems()
-    topology = read([Source("large", text.encode())], found)
+    topology = read([TopologyFile("large", text.encode())], found)
 
     assert len(text) > 1 << 19
     assert [found.found, len(list(topology.of("queue")))] == [[], 12_000]

@@ -12,7 +12,7 @@ from store import Store
 from store.model.errors import BadInput
 from store.topology import writing
 from store.topology.rabbitmq.conversion import convert
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 
 
 def imported(vhost: str | None = None, **sections: Any) -> tuple[dict[str, Any], list[str]]:
@@ -392,6 +392,6 @@ def test_an_import_can_be_applied_and_says_the_same_afterwards(store: Store) -> 
         "bindings": [binding("dlx", "dead")],
     }
     topology, _ = convert(json.dumps(content).encode())
-    store.apply([Source("definitions.json", writing.yaml(topology).encode())])
+    store.apply([TopologyFile("definitions.json", writing.yaml(topology).encode())])
     assert store.export() == writing.yaml(topology)
     assert re.search(r"q: \{.*dlq: dead", store.export())

@@ -11,8 +11,8 @@ from hypothesis import given, settings, strategies as st
 from store import Store
 from store.topology.checks import validate
 from store.topology.kinds import KINDS
-from store.topology.model import Thing, Topology
-from store.topology.reading import Source
+from store.topology.model import Resource, Topology
+from store.topology.reading import TopologyFile
 from store.topology.writing import yaml
 from tests.topology.conftest import EXAMPLE
 
@@ -155,11 +155,11 @@ def share_settings(topics: list[str]) -> st.SearchStrategy[dict[str, str]]:
     )
 
 
-def as_file(content: dict[str, Any]) -> Source:
+def as_file(content: dict[str, Any]) -> TopologyFile:
     """The file, as somebody else's YAML writer has it."""
     import yaml as pyyaml
 
-    return Source("random.yaml", pyyaml.safe_dump(content, allow_unicode=True).encode())
+    return TopologyFile("random.yaml", pyyaml.safe_dump(content, allow_unicode=True).encode())
 
 
 @settings(max_examples=25, deadline=None)
@@ -169,7 +169,7 @@ def test_an_export_has_no_changes_and_makes_the_same_again(declared: dict[str, A
         with Store.open(Path(folder, "first.db"), create=True, durability="normal") as first:
             first.apply([as_file(declared)])
             exported = first.export()
-            again = Source("again.yaml", exported.encode())
+            again = TopologyFile("again.yaml", exported.encode())
             assert all(problem.severity == "warning" for problem in validate([again]))
             assert first.plan([again]).steps == ()
         with Store.open(Path(folder, "second.db"), create=True, durability="normal") as second:
@@ -184,12 +184,12 @@ def test_a_key_that_reads_like_headers_is_another_binding(store: Store) -> None:
     store.bind("audit", "vault", key='k headers {"a":1}')
     exported = store.export()
     assert (exported.count("from: audit"), len(store.bindings())) == (2, 2)
-    assert store.plan([Source("again.yaml", exported.encode())]).steps == ()
+    assert store.plan([TopologyFile("again.yaml", exported.encode())]).steps == ()
 
 
 def test_an_alternate_that_is_not_there_yet_is_no_change(store: Store) -> None:
     store.create_exchange("events", "topic", alternate="later")
-    plan = store.plan([Source("again.yaml", store.export().encode())])
+    plan = store.plan([TopologyFile("again.yaml", store.export().encode())])
     assert plan.steps == ()
     assert [problem.message for problem in plan.warnings] == [
         "alternate: there is no exchange later; until then what no binding of events matches is"
@@ -207,12 +207,12 @@ def test_any_text_is_written_so_that_it_is_read_again(values: dict[str, str]) ->
 
 
 def test_the_order_of_declaration_does_not_show(store: Store) -> None:
-    things = [Thing("queue", name, KINDS["queue"].complete({})) for name in ("b", "a", "c")]
+    things = [Resource("queue", name, KINDS["queue"].complete({})) for name in ("b", "a", "c")]
     assert yaml(Topology(things)) == yaml(Topology(reversed(things)))
 
 
 def test_an_export_reads_like_a_file_that_a_person_wrote(store: Store) -> None:
-    store.apply([Source("shop.yaml", EXAMPLE.encode())])
+    store.apply([TopologyFile("shop.yaml", EXAMPLE.encode())])
     assert (
         store.export()
         == """\

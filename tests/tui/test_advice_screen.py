@@ -9,8 +9,8 @@ from store.model.actions import Vacuum
 from store.model.clock import ManualClock
 from store.model.looks import Verify
 from tests.tui.conftest import HOSTILE, Person
+from tui.cached_query import CachedQuery
 from tui.screens.advice import finding_lines, finding_rows
-from tui.seldom import Seldom
 from tui.widgets.spans import plain
 
 Run = Callable[..., None]
@@ -66,7 +66,7 @@ def test_what_is_costly_is_asked_again_only_when_its_answer_is_old(
     store: Store, clock: ManualClock
 ) -> None:
     asked = []
-    question = Seldom(lambda store: asked.append(store) or len(asked), 5)  # type: ignore[func-returns-value]
+    question = CachedQuery(lambda store: asked.append(store) or len(asked), 5)  # type: ignore[func-returns-value]
 
     answers = [question(store), question(store)]
     clock.advance(5)

@@ -15,8 +15,8 @@ from store import Store
 from store.engine.broker import Broker
 from tests.tui.conftest import Person
 from tui.actions.deeds import prepare_purge
-from tui.poller import Polled, Sight
-from tui.widgets.dialogs import Deed
+from tui.poller import Polled, PollResult
+from tui.widgets.dialogs import ProposedAction
 
 Run = Callable[..., None]
 
@@ -28,7 +28,7 @@ def test_an_answer_to_another_view_is_dropped(shop: Store, run: Run) -> None:
         assert asked is not None
         await person.press("enter")
         before = person.screen()
-        sight = Sight(shop.snapshot(), shop.queue_detail("emails"), 0.0)
+        sight = PollResult(shop.snapshot(), shop.queue_detail("emails"), 0.0)
         person.app.poller.post_message(Polled(sight, asked))
         await person.settle()
         assert person.screen() == before
@@ -70,7 +70,7 @@ def test_a_dialog_that_was_left_before_it_came_does_not_open(
 ) -> None:
     may_answer = Event()
 
-    def slowly(store: Broker) -> Deed:
+    def slowly(store: Broker) -> ProposedAction:
         assert may_answer.wait(30)
         return prepare_purge("emails")(store)
 
@@ -88,7 +88,7 @@ def test_a_dialog_that_was_left_before_it_came_does_not_open(
 def test_escape_gives_up_what_has_not_come_and_stays(shop: Store, run: Run) -> None:
     may_answer = Event()
 
-    def prepare_late(store: Broker) -> Deed:
+    def prepare_late(store: Broker) -> ProposedAction:
         may_answer.wait(30)
         return prepare_purge("emails")(store)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from store import Store
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 from tests.tui.conftest import Person
-from tui.screens.branches import Asked, Ways, branches, parse_asked
+from tui.screens.branches import RouteQuery, Ways, branches, parse_route_query
 from tui.screens.drift import drift_of
 from tui.screens.topology import binding_text
 
@@ -31,7 +31,7 @@ def wired(store: Store, path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store that `shop.yaml` beside it was applied to, and nothing else in the folder."""
     monkeypatch.chdir(path.parent)
     Path("shop.yaml").write_bytes(FILE)
-    store.apply([Source("shop.yaml", FILE)])
+    store.apply([TopologyFile("shop.yaml", FILE)])
     return store
 
 
@@ -169,12 +169,12 @@ def test_headers_decide_in_a_headers_exchange(store: Store) -> None:
     store.create_queue("q")
     store.create_exchange("h", "headers")
     store.bind("h", "q", headers={"size": 3, "kind": "x"})
-    asked = parse_asked("h", "kind=x size:=3")
+    asked = parse_route_query("h", "kind=x size:=3")
 
     found = store.explain_route(asked.exchange, asked.key, asked.headers)
     tree = branches(store.exchanges(), store.bindings())
 
-    assert asked == Asked("h", "", {"kind": "x", "size": 3})
+    assert asked == RouteQuery("h", "", {"kind": "x", "size": 3})
     assert [Ways(asked, found).takes(branch) for branch in tree] == [True, True]
     assert binding_text(store.bindings()[0]) == "all: kind=x size:=3"
 
@@ -192,4 +192,4 @@ def test_headers_decide_in_a_headers_exchange(store: Store) -> None:
 def test_a_question_is_read_as_the_command_line_reads_it(
     text: str, key: str, headers: dict[str, object]
 ) -> None:
-    assert parse_asked("e", text) == Asked("e", key, headers)  # type: ignore[arg-type]
+    assert parse_route_query("e", text) == RouteQuery("e", key, headers)  # type: ignore[arg-type]

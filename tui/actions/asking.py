@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from tui.actions.deeds import prepare_publish, prepare_reset
 from tui.view import ViewHost
-from tui.widgets.dialogs import Field, Form
+from tui.widgets.dialogs import Form, FormField
 
 
 async def ask_publish(host: ViewHost, destination: str) -> None:
     """Ask for destination, key and value, and propose to publish that."""
     fields = (
-        Field("destination", destination, "a topic, a queue, or exchange:NAME"),
-        Field("key", "", "key, routing key, or message group of a FIFO queue"),
-        Field("value", "", "text or JSON"),
+        FormField("destination", destination, "a topic, a queue, or exchange:NAME"),
+        FormField("key", "", "key, routing key, or message group of a FIFO queue"),
+        FormField("value", "", "text or JSON"),
     )
     given = await host.ask(Form("publish", fields))
     if given is not None:
@@ -23,9 +23,9 @@ async def ask_publish(host: ViewHost, destination: str) -> None:
 async def ask_reset(host: ViewHost, group: str, topic: str, partition: int | None) -> None:
     """Ask for a group's new position, and propose the reset."""
     fields = (
-        Field("group", group, "a consumer group"),
-        Field("partition", "" if partition is None else str(partition), "all"),
-        Field("to", "", "earliest, latest, an offset, a time, 15m, -100"),
+        FormField("group", group, "a consumer group"),
+        FormField("partition", "" if partition is None else str(partition), "all"),
+        FormField("to", "", "earliest, latest, an offset, a time, 15m, -100"),
     )
     given = await host.ask(Form(f"reset offsets in {topic}", fields))
     if given is not None:

@@ -17,17 +17,17 @@ from store.model.looks import ShowLeases
 from store.model.positions import Scope, parse_position
 from store.model.queues import LeaseStatus
 from store.model.text import counted, describe_size, printable_bytes
-from tui.widgets.dialogs import Deed
+from tui.widgets.dialogs import ProposedAction
 from tui.widgets.spans import Line, Tone, line, toned
 
-Prepare = Callable[[Broker], Deed]
+Prepare = Callable[[Broker], ProposedAction]
 _MOST_ROWS = 12
 
 
 def prepare_release(reader: str, address: str) -> Prepare:
     """Take a message, or the record of a share, from its holder, or end its wait."""
 
-    def deed(store: Broker) -> Deed:
+    def deed(store: Broker) -> ProposedAction:
         held = _lease_of(store, reader, address)
         who = "no holder; its wait ends" if held is None else f"{held.holder} loses it"
         preview = [
@@ -41,7 +41,7 @@ def prepare_release(reader: str, address: str) -> Prepare:
             store.perform(release)
             return f"{address} is ready"
 
-        return Deed(f"release {address}", preview, [release], run)
+        return ProposedAction(f"release {address}", preview, [release], run)
 
     return deed
 
@@ -49,7 +49,7 @@ def prepare_release(reader: str, address: str) -> Prepare:
 def prepare_dead_letter(reader: str, address: str) -> Prepare:
     """Refuse a leased message, or a leased record of a share, for good."""
 
-    def deed(store: Broker) -> Deed:
+    def deed(store: Broker) -> ProposedAction:
         held = _lease_of(store, reader, address)
         if held is None:
             raise NotFound(
@@ -70,7 +70,7 @@ def prepare_dead_letter(reader: str, address: str) -> Prepare:
             line(toned(address, Tone.STRONG), f" {to}"),
             toned(f"held by {held.holder}, {counted(held.deliveries, 'delivery')}", Tone.DIM),
         ]
-        return Deed(f"refuse {address}", preview, [reject], run)
+        return ProposedAction(f"refuse {address}", preview, [reject], run)
 
     return deed
 
@@ -85,7 +85,7 @@ def prepare_purge(queue: str) -> Prepare:
     def run(store: Operations) -> str:
         return f"{counted(store.perform(PurgeQueue(queue)), 'message')} removed from {queue}"
 
-    def deed(store: Queues) -> Deed:
+    def deed(store: Queues) -> ProposedAction:
         status = store.queue(queue)
         counts = [
             (status.ready, "ready"), (status.leased, "leased"),
@@ -97,7 +97,7 @@ def prepare_purge(queue: str) -> Prepare:
             line(toned(messages, Tone.STALLED), " will be gone for good"),
             toned(states or "the queue is empty", Tone.DIM),
         ]
-        return Deed(f"purge {queue}", preview, [PurgeQueue(queue)], run, name=queue)
+        return ProposedAction(f"purge {queue}", preview, [PurgeQueue(queue)], run, name=queue)
 
     return deed
 
@@ -119,14 +119,14 @@ def prepare_publish(destination: str, key: str, value: str) -> Prepare:
         places = ", ".join(map(str, store.perform(send)))
         return f"stored: {places}" if places else "it was routed nowhere"
 
-    def deed(store: Broker) -> Deed:
+    def deed(store: Broker) -> ProposedAction:
         way = _way_through(store, exchange, key) if is_exchange else _way_to(store, destination)
         preview = [
             line(toned(describe_size(len(value.encode())), Tone.STRONG), f" {way}"),
             line(toned("key    ", Tone.DIM), key or "none"),
             line(toned("value  ", Tone.DIM), value[:300]),
         ]
-        return Deed(f"publish to {destination}", preview, [action(store)], run)
+        return ProposedAction(f"publish to {destination}", preview, [action(store)], run)
 
     return deed
 
@@ -155,7 +155,7 @@ def prepare_reset(group: str, topic: str, partition: int | None, word: str) -> P
     scope: Scope = [(topic, partition)]
     place = topic if partition is None else f"{topic}/{partition}"
 
-    def deed(store: Broker) -> Deed:
+    def deed(store: Broker) -> ProposedAction:
         target = parse_position(word, store.wall())
         changes = store.plan_reset(group, target, scope)
         live = store.group(group).members
@@ -174,7 +174,7 @@ def prepare_reset(group: str, topic: str, partition: int | None, word: str) -> P
         rows = [_change_line(change) for change in changes[:_MOST_ROWS]]
         if len(changes) > _MOST_ROWS:
             rows.append(toned(f"and {len(changes) - _MOST_ROWS:,} more partitions", Tone.DIM))
-        return Deed(f"reset {group} in {place}", [*fenced, *rows], [reset], run)
+        return ProposedAction(f"reset {group} in {place}", [*fenced, *rows], [reset], run)
 
     return deed
 

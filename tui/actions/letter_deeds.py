@@ -20,7 +20,7 @@ from store.model.text import counted
 from tui.actions.deeds import Prepare
 from tui.actions.letter_choices import Alike, letters_alike, redrive_step
 from tui.view import ViewHost
-from tui.widgets.dialogs import Deed, Field, Form
+from tui.widgets.dialogs import Form, FormField, ProposedAction
 from tui.widgets.spans import Line, Tone, line, toned
 
 _EVERY = 1_000_000
@@ -33,7 +33,7 @@ async def ask_redrive(
     """Propose to send letters back; ask for the queue, if they came from a topic."""
     to = None
     if any("/" in alike.source for alike in chosen):
-        field = Field("to", "", "a queue")
+        field = FormField("to", "", "a queue")
         note = "a topic takes nothing back"
         given = await host.ask(Form("redrive to a queue", [field], note))
         if given is None:
@@ -48,7 +48,7 @@ def prepare_redrive(
     """Send the letters of groups, or only those at some addresses, back or `to` a queue."""
     queue = next(iter(chosen)).queue
 
-    def deed(store: Broker) -> Deed:
+    def deed(store: Broker) -> ProposedAction:
         letters = letters_alike(store, chosen, None)
         if addresses:
             letters = [letter for letter in letters if letter.address in set(addresses)]
@@ -70,7 +70,7 @@ def prepare_redrive(
             return f"{moved} moved; undo with: {_undo(done)}"
 
         preview = list(_redrive_lines(planned, len(letters) - len(free)))
-        return Deed(f"redrive from {queue}", preview, [step], run)
+        return ProposedAction(f"redrive from {queue}", preview, [step], run)
 
     return deed
 
@@ -99,7 +99,7 @@ def prepare_edit(letter: Message, value: bytes) -> Prepare:
     """Give a dead letter another value and send it back, if its source takes it."""
     address = letter.address
 
-    def deed(store: Broker) -> Deed:
+    def deed(store: Broker) -> ProposedAction:
         target, why_not = _way_back(store, letter)
         steps: list[WayOut] = [EditDeadLetter(address, value.decode())]
         back = toned(f"it stays a dead letter: {why_not}", Tone.LAGGING)
@@ -111,7 +111,7 @@ def prepare_edit(letter: Message, value: bytes) -> Prepare:
             return _edit(store, letter, value, goes_back=target is not None)
 
         preview = [*difference(letter.value or b"", value), line(), back]
-        return Deed(f"edit {address}", preview, steps, run)
+        return ProposedAction(f"edit {address}", preview, steps, run)
 
     return deed
 

@@ -22,7 +22,7 @@ from store.model.groups import OffsetChange
 from store.model.stalls import Remedy, RemedyKind
 from store.model.text import printable_bytes
 from tui.widgets.bands import behind
-from tui.widgets.dialogs import Deed
+from tui.widgets.dialogs import ProposedAction
 from tui.widgets.spans import Line, Tone, line, toned
 
 KEY_IDS: dict[RemedyKind, str] = {
@@ -43,7 +43,7 @@ def remedy_for(stall: Stall, kind: RemedyKind) -> Remedy | None:
     return next((remedy for remedy in stall.remedies if remedy.kind == kind), None)
 
 
-def prepare(stall: Stall, remedy: Remedy) -> Callable[[Broker], Deed]:
+def prepare(stall: Stall, remedy: Remedy) -> Callable[[Broker], ProposedAction]:
     """Return the deed of a remedy; a policy also creates the queue that it needs."""
     steps = [remedy]
     create = remedy_for(stall, "create")
@@ -53,8 +53,8 @@ def prepare(stall: Stall, remedy: Remedy) -> Callable[[Broker], Deed]:
     def run(store: Operations) -> str:
         return "; ".join(_perform(store, stall, step) for step in steps)
 
-    def deed(store: Broker) -> Deed:
-        return Deed(
+    def deed(store: Broker) -> ProposedAction:
+        return ProposedAction(
             title=f"{stall.place} → {stall.reader}",
             preview=[*(toned(step.effect, Tone.STRONG) for step in steps), *_facts(store, stall)],
             steps=[step.action for step in steps],

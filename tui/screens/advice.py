@@ -13,8 +13,8 @@ from store import Diagnosis, Overview, Severity
 from store.engine.operations import Operations
 from store.model.actions import WayOut
 from store.model.looks import Doctor
+from tui.cached_query import CachedQuery
 from tui.keys import Key
-from tui.seldom import Seldom
 from tui.view import Question, View
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
 from tui.widgets.painted import Band
@@ -108,7 +108,7 @@ class AdviceView(View):
     def __init__(self) -> None:
         super().__init__()
         self._findings: dict[str, Diagnosis] = {}
-        self._question: Question = Seldom(_findings, _EVERY_SECONDS)
+        self._question: Question = CachedQuery(_findings, _EVERY_SECONDS)
 
     def compose(self) -> ComposeResult:
         """Yield a caption, the table, and why the selected finding matters."""

@@ -13,7 +13,7 @@ from store.model.topics import HeaderValue
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RouteQuery:
     """A message to route without publishing it: its exchange, key and headers."""
 
     exchange: str
@@ -26,14 +26,14 @@ class Asked:
         return ExplainRoute(self.exchange, self.key, tuple(self.headers.items()))
 
 
-def parse_asked(exchange: str, text: str) -> Asked:
+def parse_route_query(exchange: str, text: str) -> RouteQuery:
     """Read `KEY NAME=TEXT NAME:=JSON …`; the key may be left out before headers."""
     try:
         words = shlex.split(text)
     except ValueError:
         words = text.split()
     key = words.pop(0) if words and "=" not in words[0] else ""
-    return Asked(exchange, key, dict(_parse_header(word) for word in words))
+    return RouteQuery(exchange, key, dict(_parse_header(word) for word in words))
 
 
 def _parse_header(word: str) -> tuple[str, HeaderValue]:
@@ -117,7 +117,7 @@ def _below(
 class Ways:
     """The branches that a message takes, and the reasons why it does not take the others."""
 
-    def __init__(self, asked: Asked, found: RouteExplanation) -> None:
+    def __init__(self, asked: RouteQuery, found: RouteExplanation) -> None:
         self.destinations = [route.destination for route in found.routes]
         taken = [step for route in found.routes for step in route.via]
         self._taken = {_sign(step) for step in taken}

@@ -12,7 +12,7 @@ from store.engine.broker import Broker
 from store.engine.topologies import Topologies
 from store.topology.documents import LARGEST
 from store.topology.problems import Problems
-from store.topology.reading import Source, read
+from store.topology.reading import TopologyFile, read
 from store.topology.steps import Step
 
 _MOST_FILES = 20
@@ -74,7 +74,7 @@ def _name(file: Path, working: Path) -> str:
 
 def _drift(store: Topologies, file: Path, name: str, applied: set[str]) -> Drift:
     try:
-        source = Source(name, file.read_bytes())
+        source = TopologyFile(name, file.read_bytes())
     except OSError as error:
         return Drift(name, error=error.strerror)
     is_applied = bool(read([source], Problems()).labels & applied)

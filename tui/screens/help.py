@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from tui.keys import Key
 from tui.widgets.dialogs import Dialog
 from tui.widgets.figures import STATES
-from tui.widgets.painted import Pages
+from tui.widgets.painted import ScrolledLines
 from tui.widgets.spans import EMPTY, Line, Tone, line, span, toned
 
 _HELP_WIDTH = 47
@@ -51,11 +51,11 @@ class Help(Dialog[None]):
         """Yield a page to scroll through."""
         with Vertical(classes="dialog", id="help") as dialog:
             dialog.border_title = "mq dashboard · ↑↓ scroll · esc close"
-            yield Pages(id="keys")
+            yield ScrolledLines(id="keys")
 
     def on_mount(self) -> None:
         """Fill the page."""
         lines = help_lines(self._keys, read_only=self._read_only)
-        page = self.query_one(Pages)
+        page = self.query_one(ScrolledLines)
         page.styles.height = min(len(lines), self.app.size.height - 6)
         page.show_lines(lines)

@@ -24,7 +24,7 @@ from store.model.text import (
 from tui.actions.deeds import prepare_release
 from tui.view import View
 from tui.widgets.figures import moment_text
-from tui.widgets.painted import Pages
+from tui.widgets.painted import ScrolledLines
 from tui.widgets.spans import EMPTY, Line, Tone, line, toned
 
 _MOST_SHOWN = 64 * 1024
@@ -33,26 +33,26 @@ FORMS = ("text", "json", "hex")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OpenedMessage:
     """A message or record with its history."""
 
     stored: Message | Record
     events: Sequence[Event]
 
 
-def look_at(store: Broker, address: Address) -> Found:
+def look_at(store: Broker, address: Address) -> OpenedMessage:
     """Return the message or record at an address; raises `NotFound`."""
     assert address.offset is not None
     if address.partition is None:
         message = store.message(address.name, address.offset)
-        return Found(message, store.message_events(address.name, address.offset))
+        return OpenedMessage(message, store.message_events(address.name, address.offset))
     place = (address.name, address.partition, address.offset)
     record = store.record(*place, mark_damaged=True)
     events = store.record_events(address.name, address.partition, address.offset)
-    return Found(record, events)
+    return OpenedMessage(record, events)
 
 
-def message_lines(found: Found, form: str, now: int) -> list[Line]:
+def message_lines(found: OpenedMessage, form: str, now: int) -> list[Line]:
     """Return the whole page."""
     lines = [
         line(" ", toned(found.stored.address, Tone.TITLE)),
@@ -185,13 +185,13 @@ class MessageView(View):
 
     def compose(self) -> ComposeResult:
         """Yield a page to scroll through."""
-        yield Pages(id="message")
+        yield ScrolledLines(id="message")
 
     def refocus(self) -> None:
         """Let the keys scroll the page."""
-        self.screen.set_focus(self.query_one(Pages))
+        self.screen.set_focus(self.query_one(ScrolledLines))
 
-    def question(self) -> Callable[[Broker], Found]:
+    def question(self) -> Callable[[Broker], OpenedMessage]:
         """Return the question for the message and its history."""
         return lambda store: look_at(store, self._address)
 
@@ -200,14 +200,14 @@ class MessageView(View):
         if detail is None:
             return
         self._form = self._form or usual_form(detail.stored.value)
-        self.query_one(Pages).show_lines(message_lines(detail, self._form, overview.taken))
+        self.query_one(ScrolledLines).show_lines(message_lines(detail, self._form, overview.taken))
 
     def show_error(self, error: MqError) -> None:
         """Say that the message is gone, and keep showing the last answer."""
         gone = line(toned(f" {error.message}", Tone.LAGGING))
         shown = self._detail
         lines = message_lines(shown, self._form or "text", 0)[1:] if shown else []
-        self.query_one(Pages).show_lines([gone, *lines])
+        self.query_one(ScrolledLines).show_lines([gone, *lines])
 
     def press_body(self) -> None:
         """Show the next form of the body."""

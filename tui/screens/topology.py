@@ -18,10 +18,10 @@ from store.engine.exchanges import Exchanges
 from store.model.action_texts import header_text
 from store.model.looks import ExplainRoute, PlanTopology, Show
 from store.model.text import counted
+from tui.cached_query import CachedQuery
 from tui.keys import Key
-from tui.screens.branches import Asked, Branch, Ways, branches, parse_asked
+from tui.screens.branches import Branch, RouteQuery, Ways, branches, parse_route_query
 from tui.screens.drift import Drift, drift_of, step_texts
-from tui.seldom import Seldom
 from tui.view import View
 from tui.widgets.figures import count_cell, state_cell
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
@@ -47,7 +47,7 @@ class Wiring:
 
     exchanges: Sequence[Exchange]
     bindings: Sequence[Binding]
-    asked: Asked | None
+    asked: RouteQuery | None
     found: RouteExplanation | None
     drift: Sequence[Drift]
 
@@ -149,8 +149,8 @@ class TopologyView(View):
     def __init__(self, exchange: str = "") -> None:
         super().__init__()
         self._wanted = exchange
-        self._asked: Asked | None = None
-        self._drift = Seldom(drift_of(Path.cwd()), _DRIFT_SECONDS)
+        self._asked: RouteQuery | None = None
+        self._drift = CachedQuery(drift_of(Path.cwd()), _DRIFT_SECONDS)
         self._tree: dict[str, Branch] = {}
 
     def compose(self) -> ComposeResult:
@@ -242,14 +242,14 @@ class TopologyView(View):
         band.styles.width = width_of(label)
         band.show_lines([label])
         self.query_one("#route-row").display = True
-        self._asked = parse_asked(exchange, entry.value)
+        self._asked = parse_route_query(exchange, entry.value)
         self.host.ask_again()
         self.screen.set_focus(entry)
 
     @on(Input.Changed, "#route")
     def _follow(self, event: Input.Changed) -> None:
         if self._asked is not None:
-            self._asked = parse_asked(self._asked.exchange, event.value)
+            self._asked = parse_route_query(self._asked.exchange, event.value)
             self.host.ask_again()
 
     @on(Input.Submitted, "#route")
@@ -284,7 +284,7 @@ class TopologyView(View):
         return None if branch is None else Show("exchange", branch.starts_at)
 
 
-def _explained(store: Exchanges, asked: Asked) -> RouteExplanation | None:
+def _explained(store: Exchanges, asked: RouteQuery) -> RouteExplanation | None:
     try:
         return store.explain_route(asked.exchange, asked.key, asked.headers)
     except NotFound:

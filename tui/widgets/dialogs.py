@@ -17,7 +17,7 @@ from textual.widgets import Input
 from store.engine.broker import Broker
 from store.model.action_texts import as_command
 from store.model.actions import WayOut
-from tui.widgets.painted import Band, Pages
+from tui.widgets.painted import Band, ScrolledLines
 from tui.widgets.spans import EMPTY, Line, Tone, joined, line, toned
 
 Result = TypeVar("Result")
@@ -38,7 +38,7 @@ class Dialog(ModalScreen[Result]):
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class ProposedAction:
     """A proposed action: its preview, the steps whose commands do the same, and the call.
 
     `run` returns the changes in a few words. A severe action has a `name` that must be typed.
@@ -65,7 +65,7 @@ class Confirm(Dialog[bool]):
         Binding("y", "copy", "Copy the command"),
     ]
 
-    def __init__(self, deed: Deed) -> None:
+    def __init__(self, deed: ProposedAction) -> None:
         super().__init__()
         self.deed = deed
 
@@ -74,7 +74,7 @@ class Confirm(Dialog[bool]):
         deed = self.deed
         with Vertical(classes="dialog" if deed.name is None else "dialog -severe") as dialog:
             dialog.border_title = deed.title
-            yield Pages(id="preview")
+            yield ScrolledLines(id="preview")
             yield Band(id="command")
             if deed.name is not None:
                 yield Input(id="name", placeholder=f"type {deed.name} to go on")
@@ -82,7 +82,7 @@ class Confirm(Dialog[bool]):
 
     def on_mount(self) -> None:
         """Fill in the preview."""
-        preview = self.query_one("#preview", Pages)
+        preview = self.query_one("#preview", ScrolledLines)
         preview.can_focus = False
         preview.styles.height = min(len(self.deed.preview), 16)
         preview.show_lines([line(" ", *content) for content in self.deed.preview])
@@ -120,7 +120,7 @@ def _answers(is_severe: bool) -> Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FormField:
     """A line to fill in: its name, its value, and an example."""
 
     name: str
@@ -131,7 +131,7 @@ class Field:
 class Form(Dialog[dict[str, str] | None]):
     """A few fields to fill in; answers values by field name, or `None`."""
 
-    def __init__(self, title: str, fields: Sequence[Field], note: str = "") -> None:
+    def __init__(self, title: str, fields: Sequence[FormField], note: str = "") -> None:
         super().__init__()
         self._title = title
         self._fields = fields

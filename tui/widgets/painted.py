@@ -52,7 +52,7 @@ class Band(Painted):
         return self.paint(content, self.size.width, self.rich_style)
 
 
-class Pages(ScrollView, Painted, can_focus=True):
+class ScrolledLines(ScrollView, Painted, can_focus=True):
     """Lines that may be taller and wider than the screen: text to scroll through."""
 
     COMPONENT_CLASSES = Painted.COMPONENT_CLASSES

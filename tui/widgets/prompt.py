@@ -14,7 +14,7 @@ Answer = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class PromptSpec:
     """A request for input: the sign before it, a hint, and the call that takes the answer.
 
     With `as_typed` every change is an answer, and not only enter.
@@ -35,7 +35,7 @@ class Prompt(Horizontal):
     def __init__(self, when_closed: Callable[[], None]) -> None:
         super().__init__(id="prompt-row")
         self._when_closed = when_closed
-        self._asking: Asking | None = None
+        self._asking: PromptSpec | None = None
 
     def compose(self) -> ComposeResult:
         """Yield a sign and the line."""
@@ -47,7 +47,7 @@ class Prompt(Horizontal):
         """Whether a request is open."""
         return self._asking is not None
 
-    def ask(self, asking: Asking, value: str = "") -> None:
+    def ask(self, asking: PromptSpec, value: str = "") -> None:
         """Open a request with an initial value; the next key goes into the input."""
         self._asking = asking
         self.query_one("#prompt-sign", Static).update(asking.sign)

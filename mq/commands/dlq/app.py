@@ -16,7 +16,7 @@ from mq.commands.dlq.redrive import redrive, undo
 from mq.text.conditions import parse_message_conditions
 from mq.text.envelopes import MESSAGE
 from mq.text.listing import show_messages
-from store.model.dead_letters import DeadLetterQueue, LetterGroup
+from store.model.dead_letters import DeadLetterGroup, DeadLetterQueue
 from store.model.letter_groups import Field
 from store.model.text import format_time
 
@@ -47,7 +47,7 @@ DEAD_LETTERS = MESSAGE.columns(
     "address timestamp message_group priority deliveries state"
     " dead.source dead.reason dead.at dead.error key headers value"
 )
-GROUPS: list[Column[LetterGroup]] = [
+GROUPS: list[Column[DeadLetterGroup]] = [
     Column("value", lambda group: group.value),
     Column("count", lambda group: group.count, text=lambda g: f"{g.count:,}", right=True),
     Column("first", lambda group: format_time(group.first)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mq.cli.diagnostics import Diagnostics, Progress
+from mq.cli.diagnostics import Diagnostics, SilentProgress
 from mq.text.conditions import parse_message_conditions
 from store.model.errors import NotFound
 
@@ -36,7 +36,7 @@ class Choice:
     ) -> None:
         self._ids = {id.lower() for id in ids or ()}
         self._holds = parse_message_conditions(where or [], store.wall())
-        self._progress = Progress()
+        self._progress = SilentProgress()
 
     @contextmanager
     def shown(self, diagnostics: Diagnostics, queue: str) -> Iterator[None]:

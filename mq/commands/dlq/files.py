@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mq.cli.context import Context, current_context
-from mq.cli.diagnostics import Progress
+from mq.cli.diagnostics import SilentProgress
 from mq.commands.options.reporting import report_document
 from mq.text.conditions import parse_message_conditions
 from mq.text.envelope_inputs import parse_letter
@@ -62,7 +62,7 @@ def _document(letter: Message) -> dict[str, Any]:
     return MESSAGE.document(letter) | {"priority": letter.dead.priority}
 
 
-def _counted(letters: Iterator[Message], progress: Progress) -> Iterator[Message]:
+def _counted(letters: Iterator[Message], progress: SilentProgress) -> Iterator[Message]:
     for letter in letters:
         yield letter
         progress.advance(1)

@@ -12,7 +12,12 @@ from mq.commands.group.reset import reset
 from mq.commands.group.skip import skip
 from mq.commands.operations.lag_columns import lag_document, write_lag
 from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
-from mq.commands.options.setting_changes import CHANGES, Change, changed_settings, sentence_of
+from mq.commands.options.setting_changes import (
+    CHANGES,
+    SettingChange,
+    changed_settings,
+    sentence_of,
+)
 from mq.commands.options.settings import IfNotExists, Settings, with_settings
 from store.model.addresses import check_name
 from store.model.errors import BadInput
@@ -73,7 +78,7 @@ def alter(
         after = store.alter_group(name, topics=topics or (), **settings)
     changes = changed_settings(before.config, after.config)
     if _topics(before) != _topics(after):
-        changes.insert(0, Change("topics", _topics_text(before), _topics_text(after)))
+        changes.insert(0, SettingChange("topics", _topics_text(before), _topics_text(after)))
     report_done(context, CHANGES, changes, f"group {name}: {sentence_of(changes)}")
 
 

@@ -8,7 +8,12 @@ import typer
 
 from mq.cli.context import current_context
 from mq.commands.options.reporting import DryRun, report_done
-from mq.commands.options.setting_changes import CHANGES, Change, changed_settings, sentence_of
+from mq.commands.options.setting_changes import (
+    CHANGES,
+    SettingChange,
+    changed_settings,
+    sentence_of,
+)
 from mq.commands.options.settings import Settings, with_settings
 from store.model.discarding import queue_settings_that_discard
 from store.model.errors import BadInput
@@ -50,7 +55,7 @@ def alter(
         report_done(context, CHANGES, changes, f"queue {name}: {sentence_of(changes)}")
 
 
-def _changes(before: QueueStatus, after: QueueConfig) -> list[Change]:
+def _changes(before: QueueStatus, after: QueueConfig) -> list[SettingChange]:
     # An unknown size may be over any limit.
     size = LARGEST_NUMBER if before.bytes is None else before.bytes
     risks = queue_settings_that_discard(before.config, after, before.messages, size)

@@ -7,7 +7,12 @@ import typer
 from mq.cli.context import current_context
 from mq.commands import CommandGroup
 from mq.commands.options.reporting import report_document, report_done
-from mq.commands.options.setting_changes import CHANGES, Change, changed_settings, sentence_of
+from mq.commands.options.setting_changes import (
+    CHANGES,
+    SettingChange,
+    changed_settings,
+    sentence_of,
+)
 from store.model.errors import BadInput
 from store.model.maintenance import StoreConfig, describe_loss
 from store.model.nearest import did_you_mean
@@ -96,7 +101,7 @@ def _trust_clock(value: str) -> None:
         before = store.clock_jump()
         store.trust_clock()
         after = store.clock_jump()
-    changes = [Change("clock", _jump_text(before), _jump_text(after))]
+    changes = [SettingChange("clock", _jump_text(before), _jump_text(after))]
     report_done(context, CHANGES, changes, f"the wall clock, {_jump_text(before)}, is right")
 
 

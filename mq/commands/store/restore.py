@@ -12,7 +12,7 @@ from store.model.errors import BadInput, NotFound, StoreUnusable
 from store.model.text import counted, describe_size, format_time
 
 if TYPE_CHECKING:
-    from store.model.maintenance import Contents
+    from store.model.maintenance import StoreContents
 
 app = SingleCommand()
 _COUNTS = ("bytes", "topics", "queues", "records")
@@ -72,7 +72,7 @@ def _target(context: Context, to: str | None) -> Path:
     return absolute(to)
 
 
-def _replaced(target: Path, timeout: float) -> "Contents | None":
+def _replaced(target: Path, timeout: float) -> "StoreContents | None":
     from store import Store
 
     try:
@@ -82,7 +82,7 @@ def _replaced(target: Path, timeout: float) -> "Contents | None":
         return None
 
 
-def _words(contents: "Contents | None") -> str:
+def _words(contents: "StoreContents | None") -> str:
     if contents is None:
         return "which can't be read"
     newest = f", the newest of {format_time(contents.newest)}" if contents.records else ""
@@ -90,7 +90,7 @@ def _words(contents: "Contents | None") -> str:
 
 
 def _document(
-    source: Path, target: Path, put: "Contents", replaced: "Contents | None"
+    source: Path, target: Path, put: "StoreContents", replaced: "StoreContents | None"
 ) -> dict[str, Any]:
     counts = {name: getattr(put, name) for name in _COUNTS}
     before = {f"replaced_{name}": getattr(replaced, name, None) for name in _COUNTS}
@@ -98,7 +98,7 @@ def _document(
 
 
 def _texts(
-    source: Path, target: Path, put: "Contents", replaced: "Contents | None"
+    source: Path, target: Path, put: "StoreContents", replaced: "StoreContents | None"
 ) -> dict[str, str]:
     before = _words(replaced) if target.exists() else "nothing"
     return {"store": str(target), "replaced": before, "by": f"{source}: {_words(put)}"}

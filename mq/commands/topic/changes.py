@@ -9,7 +9,12 @@ import typer
 from mq.cli.context import Context, current_context
 from mq.cli.output import Column
 from mq.commands.options.reporting import DryRun, report_done
-from mq.commands.options.setting_changes import CHANGES, Change, changed_settings, sentence_of
+from mq.commands.options.setting_changes import (
+    CHANGES,
+    SettingChange,
+    changed_settings,
+    sentence_of,
+)
 from mq.commands.options.settings import Settings, with_settings
 from store.model.addresses import parse_address
 from store.model.discarding import topic_settings_that_discard
@@ -72,11 +77,13 @@ def alter(
 
 def _changes(
     store: Broker, before: TopicStatus, after: TopicConfig, partitions: int | None
-) -> list[Change]:
+) -> list[SettingChange]:
     changes = []
     if partitions is not None:
         moved = _moved(store, before.name, partitions)
-        changes.append(Change("partitions", str(len(before.partitions)), str(partitions), moved))
+        changes.append(
+            SettingChange("partitions", str(len(before.partitions)), str(partitions), moved)
+        )
     risks = _risks(store, before, after)
     return changes + [
         change._replace(risk=risks.get(change.setting))
@@ -117,7 +124,7 @@ def _older(store: Broker, topic: TopicStatus, new: TopicConfig) -> int:
     )
 
 
-def _agree(context: Context, name: str, changes: list[Change]) -> None:
+def _agree(context: Context, name: str, changes: list[SettingChange]) -> None:
     risks = [f"{c.setting} {c.old} -> {c.new}: {c.risk}" for c in changes if c.risk]
     if risks:
         context.confirm(f"This can't be taken back. Topic {name}, {'; '.join(risks)}.")

@@ -13,7 +13,7 @@ from store.topology.checks import validate
 from store.topology.problems import InvalidTopology
 
 if TYPE_CHECKING:
-    from store.topology.reading import Source
+    from store.topology.reading import TopologyFile
     from store.topology.steps import Plan, Step
 
 app = SingleCommand()
@@ -31,7 +31,7 @@ def apply(files: Files, prune: Prune = False, dry_run: DryRun = False) -> None:
 
 
 def apply_sources(
-    context: Context, sources: "list[Source]", *, prune: bool = False, dry_run: bool = False
+    context: Context, sources: "list[TopologyFile]", *, prune: bool = False, dry_run: bool = False
 ) -> None:
     """Apply topologies, asking about final steps, and report the changes."""
     if not context.store_location().path.exists():
@@ -50,7 +50,7 @@ def apply_sources(
     report_done(context, STEPS, done.steps, summary(done, done=True))
 
 
-def _refuse_unusable(sources: "list[Source]") -> None:
+def _refuse_unusable(sources: "list[TopologyFile]") -> None:
     # Otherwise a file that can't be applied would leave an empty store behind.
     problems = validate(sources)
     if any(problem.severity == "error" for problem in problems):

@@ -11,7 +11,7 @@ from mq.commands.topology.apply import apply_sources
 from store.topology import writing
 from store.topology.rabbitmq.conversion import convert
 from store.topology.rabbitmq.definitions import LARGEST
-from store.topology.reading import Source
+from store.topology.reading import TopologyFile
 
 app = SingleCommand()
 
@@ -38,7 +38,7 @@ def import_definitions(
     for loss in losses:
         context.diagnostics.warning(f"not carried over: {loss}")
     if apply:
-        apply_sources(context, [Source(source.file, writing.yaml(topology).encode())])
+        apply_sources(context, [TopologyFile(source.file, writing.yaml(topology).encode())])
     elif context.output.is_json:
         context.output.json_line(writing.document(topology))
     else:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import NamedTuple
 
-from store.sqlite.damage.pages import Pages
+from store.sqlite.damage.pages import PageFile
 from store.sqlite.file.files import PAGE_SIZE
 
 INDEX_INTERIOR, TABLE_INTERIOR, INDEX_LEAF, TABLE_LEAF = 2, 5, 10, 13
@@ -99,7 +99,7 @@ def _local(size: int, largest: int) -> int:
 class Page:
     """One page of a tree, read as of the given kind, independent of its own first byte."""
 
-    def __init__(self, pages: Pages, number: int, kind: int | None = None) -> None:
+    def __init__(self, pages: PageFile, number: int, kind: int | None = None) -> None:
         self._pages = pages
         self._data = pages.get(number)
         self._at = 100 if number == 1 else 0

@@ -38,7 +38,7 @@ _NAMES = {
 }
 
 
-class Column(NamedTuple):
+class ColumnForm(NamedTuple):
     """A column: its declared type in capitals, whether it may be null, and its default as SQL."""
 
     name: str
@@ -58,7 +58,7 @@ class Table(NamedTuple):
     """A table: its columns in order, those of its key, its conditions and its references."""
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[ColumnForm, ...]
     key: tuple[str, ...]
     checks: tuple[str, ...]
     references: tuple[Reference, ...]
@@ -81,7 +81,7 @@ def tables() -> Mapping[str, Table]:
 def table_of(connection: sqlite3.Connection, name: str, statement: str) -> Table:
     """Return the form of a table that this connection has, with the statement that created it."""
     rows = connection.execute(f'pragma table_xinfo("{name}")').fetchall()
-    columns = tuple(Column(row[1], row[2].upper(), bool(row[3]), row[4]) for row in rows)
+    columns = tuple(ColumnForm(row[1], row[2].upper(), bool(row[3]), row[4]) for row in rows)
     keys = sorted((row[5], row[1]) for row in rows if row[5])
     parents = connection.execute(f'pragma foreign_key_list("{name}")').fetchall()
     return Table(
@@ -132,7 +132,7 @@ def _json(text: str) -> Any:
 _KINDS = {"INTEGER": "integer", "TEXT": "text", "BLOB": "blob"}
 
 
-def kind_problem(column: Column, kind: str) -> str | None:
+def kind_problem(column: ColumnForm, kind: str) -> str | None:
     """Return the problem of a value's kind, as SQL's `typeof` calls it, or `None`."""
     if kind == "null":
         return "is missing" if column.is_required else None

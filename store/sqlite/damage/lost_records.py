@@ -15,7 +15,7 @@ from store.model.maintenance import Lost
 from store.sqlite import layout
 from store.sqlite.damage.rescue import Rescue
 from store.sqlite.damage.row_places import RowPlaces
-from store.sqlite.damage.trees import Span
+from store.sqlite.damage.trees import RowRange
 
 _UNREADABLE = "it was on a page that can't be read"
 # Longer runs are reported as one.
@@ -45,7 +45,7 @@ class LostRecords:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.damaged: dict[int, str] = {}
-        self.spans: list[Span] = []
+        self.spans: list[RowRange] = []
         self.expected = 0
         self._known: dict[int, _Partition] = {}
 

@@ -27,7 +27,7 @@ _LARGEST_SUM = 0xFFFFFFFF
 _BLOCK, _MOST_BLOCKS = 1 << 20, 64
 
 
-class Owner(NamedTuple):
+class PageOwner(NamedTuple):
     """A page's entry in the pointer map: its kind, and the page that points to it."""
 
     kind: int
@@ -38,7 +38,7 @@ ROOT, FREE, FIRST_OVERFLOW, OVERFLOW, TREE = 1, 2, 3, 4, 5
 """The kinds of pages in the pointer map."""
 
 
-class Pages:
+class PageFile:
     """The pages of a file, from 1 on, each in its newest available version."""
 
     def __init__(self, path: Path) -> None:
@@ -63,15 +63,15 @@ class Pages:
         """The number of damaged pages of the log that have no newer version."""
         return len(self._doubtful)
 
-    def owner(self, number: int) -> Owner:
+    def owner(self, number: int) -> PageOwner:
         """Return a page's entry in the pointer map; zeros for a page of the map itself."""
         map_page = _map_page_of(number)
         if number < 2 or number == map_page:
-            return Owner(ROOT if number == 1 else 0, 0)
+            return PageOwner(ROOT if number == 1 else 0, 0)
         kind, parent = _POINTER_MAP_ENTRY.unpack_from(
             self.get(map_page), (number - map_page - 1) * 5
         )
-        return Owner(kind, parent)
+        return PageOwner(kind, parent)
 
     def _committed(self, log: bytes, count: int) -> Iterator[tuple[int, bytes]]:
         """Yield the pages in the frames up to the last commit, damaged frames only where they

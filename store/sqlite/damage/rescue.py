@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from store.sqlite.damage import forms
 from store.sqlite.damage.cells import INDEX_LEAF, TABLE_LEAF, Accepts, Cell, Text, Value
-from store.sqlite.damage.forms import Column, Table
-from store.sqlite.damage.pages import Pages
-from store.sqlite.damage.trees import Span, Trees
+from store.sqlite.damage.forms import ColumnForm, Table
+from store.sqlite.damage.pages import PageFile
+from store.sqlite.damage.trees import RowRange, Trees
 from store.sqlite.file import files
 from store.sqlite.log.checksum import is_intact
 from store.sqlite.log.damage import CHECKSUM
@@ -23,14 +23,14 @@ _MASTER = ("type", "name", "tbl_name", "rootpage", "sql")
 _KINDS: dict[type, str] = {int: "INTEGER", float: "REAL", bytes: "BLOB", Text: "TEXT"}
 
 
-class Row(NamedTuple):
+class RescuedRow(NamedTuple):
     """A row by its columns, texts as `Text`; `problem` says why it can't be copied."""
 
     values: dict[str, Value]
     problem: str | None
 
 
-class Object(NamedTuple):
+class RescuedObject(NamedTuple):
     """A table, index, trigger or view of the schema; without SQL if that is unreadable."""
 
     kind: str
@@ -45,7 +45,7 @@ class Rescue:
 
     def __init__(self, path: Path) -> None:
         self._defaults: dict[str, Any] = {}
-        self._pages = Pages(path)
+        self._pages = PageFile(path)
         self._trees = Trees(self._pages)
         self.lost_frames = self._pages.lost_frames
         self.problems: list[str] = []
@@ -64,12 +64,12 @@ class Rescue:
         """Return whether anything of a store can be seen in it."""
         marked = int.from_bytes(self._pages.get(1)[68:72], "big") == files.APPLICATION_ID
         return marked or any(
-            isinstance(found, Row) and found.problem is None
+            isinstance(found, RescuedRow) and found.problem is None
             for name in ("mq_channels", "mq_records", "mq_store")
             for found in self.rows(name)
         )
 
-    def user_objects(self) -> list[Object]:
+    def user_objects(self) -> list[RescuedObject]:
         """Return the objects that are not mq's, in order of creation: tables first."""
         order = ["table", "index", "view", "trigger"]
         others = [
@@ -97,7 +97,7 @@ class Rescue:
             raise KeyError(name)
         return known
 
-    def rows(self, name: str) -> Iterator[Row | Span | int]:
+    def rows(self, name: str) -> Iterator[RescuedRow | RowRange | int]:
         """Yield the rows of a table; the rowid alone of an unreadable one; spans of lost ones."""
         table = self.form(name)
         root = self._roots.get(name)
@@ -106,21 +106,21 @@ class Rescue:
         pages = self._by_root.get(root, []) if root is not None else []
         for page in pages:
             for found in self._trees.cells(page, kind, accepts):
-                if isinstance(found, Span):
+                if isinstance(found, RowRange):
                     yield found
                 elif found.values is not None:
                     yield self._row(table, found)
                 elif found.rowid is not None:
                     yield found.rowid
                 else:
-                    yield Span(None, None)
+                    yield RowRange(None, None)
         if name == "mq_records":
             yield from self._stray_records(table, accepts)
         if root not in pages:
             # Its first page is unknown, or cut off with others.
-            yield Span(None, None)
+            yield RowRange(None, None)
 
-    def _stray_records(self, table: Table, accepts: Accepts) -> Iterator[Row]:
+    def _stray_records(self, table: Table, accepts: Accepts) -> Iterator[RescuedRow]:
         # Their checksum identifies them, at any place.
         for page in self._by_root.get(None, []):
             for found in self._trees.cells(page, TABLE_LEAF, accepts):
@@ -146,7 +146,7 @@ class Rescue:
                 if isinstance(found, Cell) and found.values is not None:
                     yield found.values
 
-    def _row(self, table: Table, cell: Cell) -> Row:
+    def _row(self, table: Table, cell: Cell) -> RescuedRow:
         values: dict[str, Value] = {}
         given = cell.values or ()
         for index, column in enumerate(table.columns):
@@ -157,9 +157,9 @@ class Rescue:
                 values[column.name] = given[index]
             else:
                 values[column.name] = self._default(column)
-        return Row(values, self._problem(table, cell, values))
+        return RescuedRow(values, self._problem(table, cell, values))
 
-    def _default(self, column: Column) -> Any:
+    def _default(self, column: ColumnForm) -> Any:
         if column.default is None:
             return None
         if column.default not in self._defaults:
@@ -190,7 +190,7 @@ class Rescue:
                 return f"{table.name}.{column.name} {problem}"
         return None
 
-    def _read_schema(self) -> Iterator[Object]:
+    def _read_schema(self) -> Iterator[RescuedObject]:
         for page in self._trees.by_root().get(1, []):
             for found in self._trees.cells(page, TABLE_LEAF, _is_entry):
                 if not isinstance(found, Cell) or found.values is None:
@@ -199,7 +199,7 @@ class Rescue:
                     kind, name, table, root, sql = found.values
                     texts = [_decoded(text) for text in (kind, name, table, sql)]
                     if None not in texts[:3]:
-                        yield Object(texts[0] or "", texts[1] or "", texts[2] or "",
+                        yield RescuedObject(texts[0] or "", texts[1] or "", texts[2] or "",
                                      root if isinstance(root, int) else 0, texts[3])  # fmt: skip
 
     def _add_missing_roots(self) -> None:
@@ -251,7 +251,7 @@ def _is_intact(values: Mapping[str, Any]) -> bool:
     ) and all(isinstance(values[name], int | None) for name in ("expires", "arrived"))  # fmt: skip
 
 
-def _kind_problem(column: Column, value: Value) -> str | None:
+def _kind_problem(column: ColumnForm, value: Value) -> str | None:
     if value is None:
         return "is missing" if column.is_required else None
     kind = _KINDS[type(value)]

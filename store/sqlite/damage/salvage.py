@@ -23,9 +23,9 @@ from store.sqlite.damage import forms, rebuild
 from store.sqlite.damage.cells import Text
 from store.sqlite.damage.inference import Inference
 from store.sqlite.damage.lost_records import LostRecords
-from store.sqlite.damage.rescue import Object, Rescue, Row
+from store.sqlite.damage.rescue import Rescue, RescuedObject, RescuedRow
 from store.sqlite.damage.row_places import NEEDED, WHOLE, RowPlaces
-from store.sqlite.damage.trees import Span
+from store.sqlite.damage.trees import RowRange
 from store.sqlite.file import drafts, files, lockfile
 
 _BATCH = 500
@@ -172,20 +172,20 @@ class _Salvage:
         target = _DERIVED.get(name, name)
         key = forms.tables()[name].key
         for found in self._rescue.rows(name):
-            if isinstance(found, Row) and found.problem is None:
+            if isinstance(found, RescuedRow) and found.problem is None:
                 problem = self._insert(target, found)
                 if problem is not None:
                     self._tell(name, found.values, problem)
             elif name in _DERIVED:
                 continue
-            elif isinstance(found, Row):
+            elif isinstance(found, RescuedRow):
                 self._tell(name, found.values, found.problem or "")
-            elif isinstance(found, Span):
+            elif isinstance(found, RowRange):
                 self._lines.append(Lost(WHOLE, _kind(name), _span(name, found)))
             else:
                 self._tell(name, {key[0]: found}, f"{name}: it can't be read")
 
-    def _insert(self, table: str, row: Row) -> str | None:
+    def _insert(self, table: str, row: RescuedRow) -> str | None:
         columns = ", ".join(row.values)
         marks = ", ".join("?" * len(row.values))
         try:
@@ -198,10 +198,10 @@ class _Salvage:
         return None
 
     def _copy_records(self) -> None:
-        batch: list[Row] = []
+        batch: list[RescuedRow] = []
         done = 0
         for found in self._rescue.rows("mq_records"):
-            if isinstance(found, Span):
+            if isinstance(found, RowRange):
                 self._records.spans.append(found)
             elif isinstance(found, int):
                 self._records.damaged.setdefault(found, "it can't be read")
@@ -217,7 +217,7 @@ class _Salvage:
                     self._progress(done, max(self._records.expected, done))
         self._store(batch)
 
-    def _store(self, batch: list[Row]) -> int:
+    def _store(self, batch: list[RescuedRow]) -> int:
         if batch:
             columns = list(batch[0].values)
             self._connection.executemany(
@@ -298,7 +298,7 @@ class _Salvage:
             if problem is not None:
                 self._lines.append(Lost(f"{each.kind} {each.name}", each.kind, problem))
 
-    def _copy_user_object(self, each: Object) -> str | None:
+    def _copy_user_object(self, each: RescuedObject) -> str | None:
         if each.sql is None:
             return None if each.kind == "index" else "what it was made by can't be read"
         try:
@@ -307,7 +307,7 @@ class _Salvage:
             return str(error)
         lost = 0
         for found in self._rescue.rows(each.name) if each.kind == "table" else ():
-            is_copied = isinstance(found, Row) and found.problem is None
+            is_copied = isinstance(found, RescuedRow) and found.problem is None
             lost += not (is_copied and self._insert(f'"{each.name}"', found) is None)  # type: ignore[arg-type]
         return f"{lost} of its rows, or pages with rows, can't be read" if lost else None
 
@@ -335,7 +335,7 @@ def _kind(table: str) -> str:
     return _KINDS.get(table, table.removeprefix("mq_").removesuffix("s").replace("_", " "))
 
 
-def _span(table: str, span: Span) -> str:
+def _span(table: str, span: RowRange) -> str:
     if span.last is None:
         return f"what was in {table}, or a part of it, is on a page that can't be read"
     after = "the first" if span.after is None else str(span.after + 1)

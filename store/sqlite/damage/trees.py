@@ -14,14 +14,14 @@ from store.sqlite.damage.cells import (
     Cell,
     Page,
 )
-from store.sqlite.damage.pages import FREE, ROOT, TREE, Pages, is_map_page
+from store.sqlite.damage.pages import FREE, ROOT, TREE, PageFile, is_map_page
 from store.sqlite.file.files import PAGE_SIZE
 
 _LONG = Struct(">I")
 _DEEPEST = 24
 
 
-class Span(NamedTuple):
+class RowRange(NamedTuple):
     """Rowids of an unreadable page: after the first, up to the last, if known."""
 
     after: int | None
@@ -31,10 +31,10 @@ class Span(NamedTuple):
 class Trees:
     """The trees of a file, by the numbers of their first pages."""
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: PageFile) -> None:
         self._pages = pages
         self._roots = {1}
-        self._links: dict[int, tuple[int, Span]] = {}
+        self._links: dict[int, tuple[int, RowRange]] = {}
         self._free = self._free_list()
         self.parents: set[int] = set()
         for number in range(1, pages.count + 1):
@@ -55,7 +55,7 @@ class Trees:
         before = None
         for child, key in page.children():
             if 1 < child <= self._pages.count and not is_map_page(child):
-                self._links.setdefault(child, (number, Span(before, key)))
+                self._links.setdefault(child, (number, RowRange(before, key)))
             before = key if key is not None else before
 
     def _free_list(self) -> set[int]:
@@ -115,7 +115,7 @@ class Trees:
             return None
         return link
 
-    def cells(self, number: int, kind: int, accepts: Accepts) -> Iterator[Cell | Span]:
+    def cells(self, number: int, kind: int, accepts: Accepts) -> Iterator[Cell | RowRange]:
         """Yield the rows on a page of a tree; a span for an unreadable leaf.
 
         `kind` is that of the tree's leaves. `accepts` says whether values can be a row of it.
@@ -135,7 +135,7 @@ class Trees:
         if has_pages_below:
             if kind == INDEX_LEAF:
                 # The pages above in a table of this kind hold rows, too.
-                yield Span(None, None)
+                yield RowRange(None, None)
             return
         # Its first byte is damaged, or all of it.
         found = [
@@ -146,8 +146,8 @@ class Trees:
         yield from found
         yield self._span(number)
 
-    def _span(self, number: int) -> Span:
-        return self._links.get(number, (None, Span(None, None)))[1]
+    def _span(self, number: int) -> RowRange:
+        return self._links.get(number, (None, RowRange(None, None)))[1]
 
 
 _INTERIOR = (TABLE_INTERIOR, INDEX_INTERIOR)

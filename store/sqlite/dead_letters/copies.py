@@ -6,15 +6,15 @@ from store.model.dead_letters import Reason
 from store.model.encoding import Encoded, encode_headers
 from store.model.topics import Record, RecordId
 from store.sqlite import log
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.leases import move, origins
 from store.sqlite.leases.origins import Origin
-from store.sqlite.log.read import Found
+from store.sqlite.log.read import StoredRecord
 from store.sqlite.queues.catalog import Queue
 
 
 def copy(
-    tx: Write,
+    tx: WriteTransaction,
     target: Queue,
     record: Record | RecordId,
     deliveries: int,
@@ -44,12 +44,14 @@ def copy(
         move.keep_damage(tx, copied)
 
 
-def _in_log(tx: Snapshot, record: Record | RecordId) -> Found:
+def _in_log(tx: Snapshot, record: Record | RecordId) -> StoredRecord:
     partition = log.topics.find(tx, record.topic).partition(record.partition)
     found = log.read.as_found(tx, partition.base + record.offset)
     if found is None:
         assert isinstance(record, Record)
         # It has left the log since it was read.
         headers = encode_headers(record.headers)
-        return Found(record.timestamp, None, record.key, headers, record.value, is_damaged=False)
+        return StoredRecord(
+            record.timestamp, None, record.key, headers, record.value, is_damaged=False
+        )
     return found

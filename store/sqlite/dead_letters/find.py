@@ -11,7 +11,7 @@ from store.model.errors import BadInput, Hint
 from store.sqlite import queues, shares
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases import origins
-from store.sqlite.leases.messages import Stored
+from store.sqlite.leases.messages import StoredMessage
 from store.sqlite.leases.origins import Origin
 from store.sqlite.queues import counts, view
 from store.sqlite.queues.catalog import Queue
@@ -89,7 +89,9 @@ def _first_death(tx: Snapshot, queue: Queue) -> int | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def free(tx: Snapshot, queue: Queue, sequences: Collection[int]) -> list[tuple[Stored, Origin]]:
+def free(
+    tx: Snapshot, queue: Queue, sequences: Collection[int]
+) -> list[tuple[StoredMessage, Origin]]:
     """Return those of the messages that are dead letters without a lease, oldest first."""
     found = view.find_messages(tx, queue, sequences)
     moved = origins.moved(tx, [one.record for one in found if one.has_origin])

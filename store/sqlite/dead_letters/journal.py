@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from store.model.dead_letters import Batch
+from store.model.dead_letters import RedriveBatch
 from store.sqlite import layout
-from store.sqlite.file.database import Parameters, Snapshot, Write
+from store.sqlite.file.database import Parameters, Snapshot, WriteTransaction
 from store.sqlite.file.transactions import array
 from store.sqlite.leases import origins
-from store.sqlite.leases.messages import Stored
+from store.sqlite.leases.messages import StoredMessage
 from store.sqlite.leases.origins import Origin
 
 KEEP = 30 * 86_400_000
@@ -41,9 +41,13 @@ def next_batch(tx: Snapshot) -> int:
 
 
 def note_moves(
-    tx: Write, batch: int, messages: Sequence[Stored], queue: str, records: Sequence[int],
+    tx: WriteTransaction,
+    batch: int,
+    messages: Sequence[StoredMessage],
+    queue: str,
+    records: Sequence[int],
     origins: Sequence[Origin],
-) -> None:  # fmt: skip
+) -> None:
     """Note that messages of a queue, with these origins, went into these records."""
     tx.insert_columns(
         "mq_moves",
@@ -60,7 +64,7 @@ def note_moves(
 
 
 def note_edit(
-    tx: Write, batch: int, record: int, address: str, origin: Origin, value: bytes | None
+    tx: WriteTransaction, batch: int, record: int, address: str, origin: Origin, value: bytes | None
 ) -> None:
     """Note a change of the value in a record, which was `value` before."""
     tx.execute(
@@ -85,7 +89,7 @@ def last_batch(tx: Snapshot) -> int | None:
     return batch
 
 
-def batches(tx: Snapshot, limit: int) -> list[Batch]:
+def batches(tx: Snapshot, limit: int) -> list[RedriveBatch]:
     """Return the last batches, newest first (SQS: ListMessageMoveTasks)."""
     rows = tx.rows(
         "select batch, min(at), count(*), sum(undone), max(edited) from mq_moves"
@@ -93,7 +97,7 @@ def batches(tx: Snapshot, limit: int) -> list[Batch]:
         {"limit": limit},
     )
     return [
-        Batch(number, at, messages, undone, bool(edited))
+        RedriveBatch(number, at, messages, undone, bool(edited))
         for number, at, messages, undone, edited in rows
     ]
 
@@ -155,7 +159,7 @@ def is_edited_since(tx: Snapshot, entry: Entry) -> bool:
     )
 
 
-def undone(tx: Write, entries: Sequence[Entry]) -> None:
+def undone(tx: WriteTransaction, entries: Sequence[Entry]) -> None:
     """Note that entries were undone."""
     tx.execute(
         "update mq_moves set undone = 1 where id in (select value from json_each(:ids))",
@@ -163,7 +167,7 @@ def undone(tx: Write, entries: Sequence[Entry]) -> None:
     )
 
 
-def follow(tx: Write, entries: Sequence[Entry], records: Sequence[int]) -> None:
+def follow(tx: WriteTransaction, entries: Sequence[Entry], records: Sequence[int]) -> None:
     """Note that dead letters are back in other records: their edits can be undone there."""
     tx.many(
         "update mq_moves set record = ? where record = ? and edited",
@@ -171,7 +175,7 @@ def follow(tx: Write, entries: Sequence[Entry], records: Sequence[int]) -> None:
     )
 
 
-def _prune(tx: Write, added: int) -> None:
+def _prune(tx: WriteTransaction, added: int) -> None:
     tx.execute(
         "delete from mq_moves where id in (select id from mq_moves order by id limit :step)"
         " and at < :before",

@@ -11,10 +11,10 @@ from store.model.errors import BadInput, Conflict, Damaged, Hint, NotFound
 from store.sqlite import layout, leases, log, queues
 from store.sqlite.dead_letters import find, journal
 from store.sqlite.dead_letters.journal import Entry
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.transactions import array
 from store.sqlite.leases import move, origins
-from store.sqlite.leases.messages import Stored
+from store.sqlite.leases.messages import StoredMessage
 from store.sqlite.leases.origins import Origin
 from store.sqlite.log.checksum import checksum
 from store.sqlite.queues import view
@@ -68,7 +68,11 @@ def plan(tx: Snapshot, queue: Queue, to: str | None, letters: Sequence[Chosen]) 
 
 
 def redrive(
-    tx: Write, queue: Queue, to: str | None, sequences: Collection[int], batch: int | None = None
+    tx: WriteTransaction,
+    queue: Queue,
+    to: str | None,
+    sequences: Collection[int],
+    batch: int | None = None,
 ) -> Redrive:
     """Move dead letters back: same id, first time and headers, a new delivery count.
 
@@ -96,7 +100,9 @@ def redrive(
     return Redrive(number, moved)
 
 
-def _moved(queue: Queue, message: Stored, target: Queue, record: int, origin: Origin) -> Moved:
+def _moved(
+    queue: Queue, message: StoredMessage, target: Queue, record: int, origin: Origin
+) -> Moved:
     return Moved(
         origins.format_id(origin.message_id),
         f"{queue.name}@{message.sequence}",
@@ -106,7 +112,7 @@ def _moved(queue: Queue, message: Stored, target: Queue, record: int, origin: Or
 
 
 def edit(
-    tx: Write, queue: Queue, sequence: int, value: bytes | None, *, before: bytes | None
+    tx: WriteTransaction, queue: Queue, sequence: int, value: bytes | None, *, before: bytes | None
 ) -> Redrive:
     """Replace the value of a dead letter that has the value `before`; all else stays as it is.
 
@@ -154,7 +160,7 @@ def edit(
     return Redrive(batch, [Moved(origins.format_id(origin.message_id), address, address)])
 
 
-def _write_value(tx: Write, message: Stored, value: bytes | None) -> None:
+def _write_value(tx: WriteTransaction, message: StoredMessage, value: bytes | None) -> None:
     fresh = checksum(
         message.record,
         message.timestamp,
@@ -170,7 +176,7 @@ def _write_value(tx: Write, message: Stored, value: bytes | None) -> None:
         move.keep_damage(tx, message.record)
 
 
-def _growth(message: Stored, value: bytes | None) -> int:
+def _growth(message: StoredMessage, value: bytes | None) -> int:
     return len(value or b"") - len(message.value or b"")
 
 
@@ -193,7 +199,7 @@ def nothing_left(batch: int) -> Conflict:
     )
 
 
-def undo(tx: Write, entries: Sequence[int]) -> list[Moved]:
+def undo(tx: WriteTransaction, entries: Sequence[int]) -> list[Moved]:
     """Undo these entries of the journal: those whose messages are still there and unleased.
 
     Each message is a dead letter again as it was, with its id, value, reason and history.
@@ -208,7 +214,9 @@ def undo(tx: Write, entries: Sequence[int]) -> list[Moved]:
     ]
 
 
-def _in_nobodys_hands(tx: Snapshot, entries: Sequence[Entry]) -> dict[int, tuple[Queue, Stored]]:
+def _in_nobodys_hands(
+    tx: Snapshot, entries: Sequence[Entry]
+) -> dict[int, tuple[Queue, StoredMessage]]:
     """Return the unleased messages at the places where entries left them, by record, with their
     queues.
     """
@@ -236,7 +244,9 @@ def _queue_of(tx: Snapshot, lane: int) -> Queue | None:
 
 
 def _restore_values(
-    tx: Write, entries: Sequence[Entry], present: Mapping[int, tuple[Queue, Stored]]
+    tx: WriteTransaction,
+    entries: Sequence[Entry],
+    present: Mapping[int, tuple[Queue, StoredMessage]],
 ) -> Iterator[Moved]:
     for entry in entries:
         if not journal.is_edited_since(tx, entry):
@@ -248,9 +258,11 @@ def _restore_values(
 
 
 def _take_back(
-    tx: Write, entries: Sequence[Entry], present: Mapping[int, tuple[Queue, Stored]]
+    tx: WriteTransaction,
+    entries: Sequence[Entry],
+    present: Mapping[int, tuple[Queue, StoredMessage]],
 ) -> list[Moved]:
-    left: defaultdict[str, list[Stored]] = defaultdict(list)
+    left: defaultdict[str, list[StoredMessage]] = defaultdict(list)
     for entry in entries:
         queue, message = present[entry.record]
         left[queue.name].append(message)

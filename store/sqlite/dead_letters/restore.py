@@ -10,7 +10,7 @@ from store.model.encoding import Encoded, encode_headers
 from store.model.errors import BadInput, BadRecord, Hint
 from store.model.messages import Message
 from store.sqlite import layout
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.leases import move, origins
 from store.sqlite.leases.origins import Origin
 from store.sqlite.queues import enqueue
@@ -32,7 +32,7 @@ def missing(tx: Snapshot, queue: Queue, letters: Sequence[Message]) -> list[Lett
     return new
 
 
-def restore(tx: Write, queue: Queue, given: Sequence[Letter]) -> list[Message]:
+def restore(tx: WriteTransaction, queue: Queue, given: Sequence[Letter]) -> list[Message]:
     """Store dead letters; return those that no queue has got meanwhile. Limits hold as for
     sends.
     """

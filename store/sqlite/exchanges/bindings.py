@@ -11,7 +11,7 @@ from store.model.errors import BadInput, Hint, NotFound
 from store.model.exchanges import Binding, binding_arguments, checked_key, checked_match
 from store.model.topics import Headers
 from store.sqlite import exchanges
-from store.sqlite.file.database import Row, Snapshot, Write
+from store.sqlite.file.database import Row, Snapshot, WriteTransaction
 
 COLUMNS = (
     "select o.name, ifnull(c.name, x.name), ifnull(c.kind, 'exchange'), b.key, b.arguments, b.match"
@@ -33,7 +33,12 @@ def from_row(row: Row) -> Binding:
 
 
 def bind(
-    tx: Write, exchange: str, destination: str, key: str, headers: Headers | None, match: str
+    tx: WriteTransaction,
+    exchange: str,
+    destination: str,
+    key: str,
+    headers: Headers | None,
+    match: str,
 ) -> bool:
     """Make a binding; return False if it existed already. Raises `NotFound` for either end."""
     columns = _columns(tx, exchange, destination, key, headers, match)
@@ -48,7 +53,12 @@ def bind(
 
 
 def unbind(
-    tx: Write, exchange: str, destination: str, key: str, headers: Headers | None, match: str
+    tx: WriteTransaction,
+    exchange: str,
+    destination: str,
+    key: str,
+    headers: Headers | None,
+    match: str,
 ) -> None:
     """Undo a binding, which is named by the same arguments; raises `NotFound`."""
     columns = _columns(tx, exchange, destination, key, headers, match)
@@ -62,9 +72,14 @@ def unbind(
 
 
 def label(
-    tx: Write, exchange: str, destination: str, key: str, headers: Headers | None, match: str,
+    tx: WriteTransaction,
+    exchange: str,
+    destination: str,
+    key: str,
+    headers: Headers | None,
+    match: str,
     label: str,
-) -> None:  # fmt: skip
+) -> None:
     """Note the topology that owns a binding, which is named by its arguments."""
     columns = _columns(tx, exchange, destination, key, headers, match)
     tx.execute(f"update mq_bindings set label = :label{_IDENTITY}", {**columns, "label": label})

@@ -6,7 +6,7 @@ from store import model
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.errors import BadInput, Conflict, Exists, Hint
 from store.model.exchanges import EXCHANGE_TYPES, Exchange, check_alternate
-from store.sqlite.file.database import Row, Snapshot, Write
+from store.sqlite.file.database import Row, Snapshot, WriteTransaction
 
 _COLUMNS = (
     "select name, type, alternate, created,"
@@ -14,7 +14,7 @@ _COLUMNS = (
 )
 
 
-def create(tx: Write, name: str, type: str, alternate: str | None) -> Exchange:
+def create(tx: WriteTransaction, name: str, type: str, alternate: str | None) -> Exchange:
     """Create an exchange; raises `Exists`. The alternate may be created later (RabbitMQ)."""
     check_name(name, "exchange name")
     if type not in EXCHANGE_TYPES:
@@ -73,7 +73,7 @@ def _from_row(row: Row) -> Exchange:
     return Exchange(*row)
 
 
-def alter(tx: Write, name: str, alternate: str | None) -> Exchange:
+def alter(tx: WriteTransaction, name: str, alternate: str | None) -> Exchange:
     """Give an exchange another alternate, or none; its type can't change."""
     find(tx, name)
     check_alternate(name, alternate)
@@ -84,14 +84,14 @@ def alter(tx: Write, name: str, alternate: str | None) -> Exchange:
     return find(tx, name)
 
 
-def label(tx: Write, name: str, label: str) -> None:
+def label(tx: WriteTransaction, name: str, label: str) -> None:
     """Note the topology that owns an exchange."""
     tx.execute(
         "update mq_exchanges set label = :label where name = :name", {"label": label, "name": name}
     )
 
 
-def delete(tx: Write, name: str, *, if_unused: bool = False) -> Exchange:
+def delete(tx: WriteTransaction, name: str, *, if_unused: bool = False) -> Exchange:
     """Delete an exchange and every binding from and to it; return the exchange as it was.
 
     Raises `Conflict` while it is an alternate or a queue or share sends its dead letters to it, and

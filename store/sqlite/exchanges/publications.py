@@ -6,7 +6,7 @@ not published again when there is a binding for it.
 
 from __future__ import annotations
 
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.log import producers
 
 
@@ -20,7 +20,7 @@ def published(tx: Snapshot, producer: str, exchange: str) -> int:
     return count or 0
 
 
-def advance(tx: Write, producer: str, epoch: int, exchange: str, published: int) -> None:
+def advance(tx: WriteTransaction, producer: str, epoch: int, exchange: str, published: int) -> None:
     """Note that this many messages of the input are published by now.
 
     Raises `Fenced` when a newer incarnation of the producer exists.

@@ -11,7 +11,7 @@ from store.routing.walk import ends, walk
 from store.sqlite import exchanges
 from store.sqlite.exchanges import bindings
 from store.sqlite.file.database import Snapshot
-from store.sqlite.file.settings import remembered
+from store.sqlite.file.settings import cached_by_settings
 
 MOST_REMEMBERED = 65_536
 
@@ -159,7 +159,7 @@ def _remember(
     memory[place] = found
 
 
-@remembered
+@cached_by_settings
 def current(tx: Snapshot) -> Tables:
     """Return the tables as of this transaction, shared by all of one open store while nothing
     changes.

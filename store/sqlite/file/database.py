@@ -21,18 +21,18 @@ from store.model.errors import Damaged, MqError, StoreFull, StoreUnusable
 from store.sqlite.file import connections, files, lockfile
 from store.sqlite.file.connections import ThreadConnections, translated
 from store.sqlite.file.lockfile import CLOSING, IN_USE, REPLACING, Mark, WriteLock
-from store.sqlite.file.settings import Memory
+from store.sqlite.file.settings import SettingsCache
 from store.sqlite.file.timekeeping import CARRIED_EVERY, store_time
 from store.sqlite.file.transactions import (
     Parameters,
     Row,
     Snapshot,
-    Write,
     WriteBlock,
+    WriteTransaction,
     inside_transaction,
 )
 
-__all__ = ["Database", "Parameters", "Row", "Snapshot", "Write", "WriteBlock"]
+__all__ = ["Database", "Parameters", "Row", "Snapshot", "WriteBlock", "WriteTransaction"]
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class Database:
         self.has_doubtful_log = False
         # A longer log, in bytes, is kept by readers from beginning anew.
         self.long_log = 0
-        self._memory = Memory(0)
+        self._memory = SettingsCache(0)
         self._checked_generation = 0
         self.states = States()
         try:
@@ -217,7 +217,7 @@ class Database:
             finally:
                 lock.release()
 
-    def look_at_log(self, tx: Write) -> None:
+    def look_at_log(self, tx: WriteTransaction) -> None:
         """Restart the log if readers have let it grow long, while the lock is held."""
         size = self.files.log_size()
         if size > self.long_log or tx.lock.has_long_log:
@@ -241,14 +241,14 @@ class Database:
             self.check_same_file()
             return int(connection.execute("pragma data_version").fetchone()[0])
 
-    def memory(self, generation: int) -> Memory:
+    def memory(self, generation: int) -> SettingsCache:
         """Return the remembered settings of a committed generation."""
         memory = self._memory
         if memory.generation != generation:
-            memory = self._memory = Memory(generation)
+            memory = self._memory = SettingsCache(generation)
         return memory
 
-    def memory_for_writing(self, connection: sqlite3.Connection) -> Memory:
+    def memory_for_writing(self, connection: sqlite3.Connection) -> SettingsCache:
         """Return the remembered settings at the beginning of a write transaction.
 
         Raises `NewerStore` when a newer program has upgraded the store, which changes settings.

@@ -14,7 +14,7 @@ from time import time
 
 from store.sqlite.file import files
 from store.sqlite.file.lockfile import IN_VAIN_AT, WAITED_AT, WriteLock
-from store.sqlite.file.transactions import Write
+from store.sqlite.file.transactions import WriteTransaction
 
 # Milliseconds in which readers may end, while writers wait. After each time in vain twice as long,
 # up to 200 ms: the machine may be busy.
@@ -24,7 +24,7 @@ _PATIENCE, _MOST_DOUBLINGS = 50, 2
 _MOST_IN_VAIN = 5
 
 
-def shorten(tx: Write, size: int) -> None:
+def shorten(tx: WriteTransaction, size: int) -> None:
     """Restart a log of this many bytes if readers allow it, while the lock is held.
 
     A failure here is no failure of the commit before it.
@@ -56,7 +56,7 @@ def _is_time(lock: WriteLock) -> bool:
     return is_time
 
 
-def _is_kept(tx: Write, patience: int) -> bool:
+def _is_kept(tx: WriteTransaction, patience: int) -> bool:
     """Try to restart the log with the next commit; return whether a reader still keeps it."""
     _set(tx, f"busy_timeout = {patience}")
     try:
@@ -65,5 +65,5 @@ def _is_kept(tx: Write, patience: int) -> bool:
         _set(tx, "busy_timeout = 0")
 
 
-def _set(tx: Write, pragma: str) -> None:
+def _set(tx: WriteTransaction, pragma: str) -> None:
     tx.connection.execute(f"pragma {pragma}").fetchall()

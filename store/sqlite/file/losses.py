@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from store import model
 from store.model.errors import Busy, Hint, MqError, StoreUnusable
-from store.model.maintenance import Loss, describe_loss
+from store.model.maintenance import CommitLoss, describe_loss
 from store.sqlite.file import connections, files, lockfile
 from store.sqlite.file.connections import translated
 from store.sqlite.file.lockfile import CLOSED, IN_USE, Mark, WriteLock
-from store.sqlite.file.transactions import Snapshot, Write
+from store.sqlite.file.transactions import Snapshot, WriteTransaction
 
 if TYPE_CHECKING:
     from store.sqlite.file.database import Database
@@ -121,7 +121,7 @@ def _foreign_log(path: Path) -> StoreUnusable:
     )
 
 
-def last_known_commit(tx: Write, mark: Mark | None) -> int:
+def last_known_commit(tx: WriteTransaction, mark: Mark | None) -> int:
     """Return the number of the newest commit, from the rows if the lock file lacks it."""
     number = _newest(tx.connection)
     if mark is None or not mark.is_of(tx.database.uuid, tx.database.copy):
@@ -131,21 +131,21 @@ def last_known_commit(tx: Write, mark: Mark | None) -> int:
     return max(number, mark.commits)
 
 
-def _note(tx: Write, mark: Mark, number: int) -> None:
+def _note(tx: WriteTransaction, mark: Mark, number: int) -> None:
     tx.execute(
         "update mq_store set lost_commits = lost_commits + :commits,"
         " lost_since = min(ifnull(lost_since, :since), :since)",
         {"commits": mark.commits - number, "since": _since(tx.connection, tx.database, number)},
     )
     database = tx.database
-    tx.afterwards.append(lambda: setattr(database, "has_unnoted_loss", False))
+    tx.after_commit.append(lambda: setattr(database, "has_unnoted_loss", False))
 
 
-def lost(tx: Snapshot) -> Loss | None:
+def lost(tx: Snapshot) -> CommitLoss | None:
     """Return the missing confirmed commits, unless they were accepted."""
     commits, since = tx.rows("select lost_commits, lost_since from mq_store")[0]
     # A write transaction begins by noting it.
-    is_unnoted = tx.database.has_unnoted_loss and not isinstance(tx, Write)
+    is_unnoted = tx.database.has_unnoted_loss and not isinstance(tx, WriteTransaction)
     mark = lockfile.read_mark(tx.database.path) if is_unnoted else None
     if mark is not None and mark.is_of(tx.database.uuid, tx.database.copy):
         number = _newest(tx.connection)
@@ -153,7 +153,7 @@ def lost(tx: Snapshot) -> Loss | None:
             commits += mark.commits - number
             known = _since(tx.connection, tx.database, number)
             since = known if since is None else min(since, known)
-    return Loss(commits, since) if commits else None
+    return CommitLoss(commits, since) if commits else None
 
 
 def tell(database: Database, hear: Callable[[str], None] | None) -> None:
@@ -183,7 +183,7 @@ def accept_log(path: Path, timeout: float) -> None:
         lock.close()
 
 
-def accept(tx: Write) -> None:
+def accept(tx: WriteTransaction) -> None:
     """End the warnings about missing commits."""
     tx.execute("update mq_store set lost_commits = 0, lost_since = null")
 

@@ -16,7 +16,7 @@ from store.model.errors import NO_ROOM, MqError, from_system
 from store.model.text import describe_size
 from store.sqlite.file import files
 from store.sqlite.file.connections import translated
-from store.sqlite.file.database import Database, Write
+from store.sqlite.file.database import Database, WriteTransaction
 from store.sqlite.file.lockfile import (
     HAS_RESERVE,
     HAS_RESERVE_AT,
@@ -30,7 +30,7 @@ from store.sqlite.file.lockfile import (
 _WHILE_FULL = ["wal_autocheckpoint = 32", "secure_delete = off"]
 
 
-def require(tx: Write) -> None:
+def require(tx: WriteTransaction) -> None:
     """Make the missing part of the reserve; raises `StoreFull` without room for it.
 
     Then nothing new can be stored: it would take the room from the calls that free room.

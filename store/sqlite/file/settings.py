@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, TypeVarTupl
 from store.model.settings import settings_of
 
 if TYPE_CHECKING:
-    from store.sqlite.file.transactions import Row, Snapshot, Write
+    from store.sqlite.file.transactions import Row, Snapshot, WriteTransaction
 
 MOST_REMEMBERED = 65_536
 
@@ -49,7 +49,7 @@ class StoredSettings(Generic[Config]):
             values[index] = decode(values[index])
         return self._kind._make(values)
 
-    def insert(self, tx: Write, table: str, config: Config, **others: object) -> int:
+    def insert(self, tx: WriteTransaction, table: str, config: Config, **others: object) -> int:
         """Insert the row of a thing into one of the tables, with other columns; return the row's
         id.
         """
@@ -57,7 +57,7 @@ class StoredSettings(Generic[Config]):
         names, parameters = ", ".join(row), ", ".join(f":{column}" for column in row)
         return tx.insert(f"insert into {table} ({names}) values ({parameters})", row)
 
-    def update(self, tx: Write, table: str, config: Config, **key: int) -> None:
+    def update(self, tx: WriteTransaction, table: str, config: Config, **key: int) -> None:
         """Change the row of a thing in one of the tables; `key` is its column and value."""
         values = self._values(table, config)
         changes, rows = (
@@ -88,7 +88,7 @@ _DECODERS: dict[object, Callable[[Any], object]] = {
 }
 
 
-class Memory:
+class SettingsCache:
     """The results of look-ups in one generation of the settings."""
 
     __slots__ = ("answers", "generation")
@@ -98,7 +98,7 @@ class Memory:
         self.answers: dict[Any, Any] = {}
 
 
-def remembered(
+def cached_by_settings(
     look_up: Callable[[Snapshot, *Asked], Found],
 ) -> Callable[[Snapshot, *Asked], Found]:
     """Make a look-up of settings, which never change in place, answer from memory.

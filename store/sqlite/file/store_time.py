@@ -10,7 +10,7 @@ import sqlite3
 
 from store.sqlite import layout
 from store.sqlite.file import timekeeping
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 
 # Every column with a store time of an event, except those that only a read of many rows would
 # answer: of seen tombstones, sends of tenants, and arrivals in topics.
@@ -50,7 +50,7 @@ def newest_legible(tx: Snapshot) -> int:
         return 0
 
 
-def trust_wall_clock(tx: Write) -> None:
+def trust_wall_clock(tx: WriteTransaction) -> None:
     """Trust the wall clock from now on, and go on from the newest time in the file.
 
     Waits keep the time that they have left.

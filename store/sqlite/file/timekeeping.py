@@ -11,10 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from store import sqlite
-from store.sqlite.file.settings import remembered
+from store.sqlite.file.settings import cached_by_settings
 
 if TYPE_CHECKING:
-    from store.sqlite.file.transactions import Snapshot, Write
+    from store.sqlite.file.transactions import Snapshot, WriteTransaction
 
 
 # A wall clock that far ahead of the boot clock is wrong: then nothing is too old.
@@ -65,12 +65,12 @@ def _begin_boot(tx: Snapshot, carried: int) -> int:
     )
 
 
-def is_stale(tx: Write) -> bool:
+def is_stale(tx: WriteTransaction) -> bool:
     """Return whether the pair of boot time and store time in the file may be too old."""
     return not 0 <= tx.database.clock.boot() - tx.database.carried < CARRIED_EVERY
 
 
-def carry(tx: Write) -> None:
+def carry(tx: WriteTransaction) -> None:
     """Carry the pair of boot time and store time in the file forward, at most once a minute.
 
     A new boot whose wall clock is behind goes on from there.
@@ -88,7 +88,7 @@ def carry(tx: Write) -> None:
         # Others have begun the boot for themselves, and go on from here.
         tx.execute("update mq_store set generation = generation + 1")
     # Not before it is stored: a rollback would undo it.
-    tx.afterwards.append(partial(setattr, tx.database, "carried", boot))
+    tx.after_commit.append(partial(setattr, tx.database, "carried", boot))
 
 
 def jump(tx: Snapshot) -> int:
@@ -103,7 +103,7 @@ def is_right(tx: Snapshot) -> bool:
     return jump(tx) <= MOST_JUMP
 
 
-@remembered
+@cached_by_settings
 def wall_ahead(tx: Snapshot) -> int:
     """Return how far the wall clock was ahead of store time when it was last trusted."""
     ahead: int = tx.value("select wall_ahead from mq_store")

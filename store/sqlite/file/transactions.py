@@ -17,7 +17,7 @@ from store.model.errors import MqError, OutcomeUnknown
 from store.sqlite.file import connections
 from store.sqlite.file.connections import begin, translate, translated
 from store.sqlite.file.lockfile import IN_USE
-from store.sqlite.file.settings import Memory
+from store.sqlite.file.settings import SettingsCache
 from store.sqlite.file.timekeeping import carry, is_stale, store_time
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Snapshot:
     def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
         self.database = database
         self.connection = connection
-        self._memory: Memory | None = None
+        self._memory: SettingsCache | None = None
         self._now: int | None = None
         self._wall: int | None = None
         # By how many milliseconds store time is ahead of the boot clock, once it was looked up.
@@ -59,7 +59,7 @@ class Snapshot:
         # Looked up once, see `holders.gone`.
         self.gone_holders: frozenset[int] | None = None
 
-    def memory(self) -> Memory:
+    def memory(self) -> SettingsCache:
         """Return the remembered settings as of this transaction."""
         if self._memory is None:
             self._memory = self.database.memory(self.generation())
@@ -103,7 +103,7 @@ class Snapshot:
         return self._wall
 
 
-class Write(Snapshot):
+class WriteTransaction(Snapshot):
     """A write transaction: it is stored whole or not at all.
 
     `afterwards` is work that it made due in transactions of its own; it runs once this one is
@@ -111,13 +111,17 @@ class Write(Snapshot):
     that is changed anyway, where there is one: a row of its own would be a page more to write.
     """
 
-    __slots__ = ("_began", "_changes", "_committed", "_row", "afterwards", "lock", "number")
+    __slots__ = ("_began", "_changes", "_committed", "_row", "after_commit", "lock", "number")
 
     def __init__(
-        self, database: Database, connection: sqlite3.Connection, committed: Memory, lock: WriteLock
+        self,
+        database: Database,
+        connection: sqlite3.Connection,
+        committed: SettingsCache,
+        lock: WriteLock,
     ) -> None:
         super().__init__(database, connection)
-        self.afterwards: list[Callable[[], object]] = []
+        self.after_commit: list[Callable[[], object]] = []
         self.lock = lock
         self._row: int | None = None
         self._committed = committed
@@ -127,7 +131,7 @@ class Write(Snapshot):
             last = sqlite.file.losses.last_known_commit(self, lock.mark())
         self.number = last + 1
 
-    def memory(self) -> Memory:
+    def memory(self) -> SettingsCache:
         """Return the remembered settings; nothing once this transaction has changed any.
 
         Its changes may be undone, and their number be taken by others.
@@ -135,7 +139,7 @@ class Write(Snapshot):
         changes = self.connection.total_changes
         if changes != self._changes:
             if self.generation() != self._committed.generation:
-                return Memory(0)
+                return SettingsCache(0)
             self._changes = changes
         return self._committed
 
@@ -183,7 +187,7 @@ class Write(Snapshot):
 
     def remember_nothing(self) -> None:
         """Look everything up anew from here on: the latest notes may be undone."""
-        self._committed = Memory(-1)
+        self._committed = SettingsCache(-1)
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement and return how many rows it changed."""
@@ -250,7 +254,7 @@ class WriteBlock:
         self._timeout = timeout
         self._until = until
 
-    def __enter__(self) -> Write:
+    def __enter__(self) -> WriteTransaction:
         deadline = monotonic() + self._timeout
         self._mine = self._database.this_thread()
         self._mine.__enter__()
@@ -267,13 +271,13 @@ class WriteBlock:
             raise inside_transaction()
         self._lock.acquire(self._timeout, self._until)
 
-    def _open(self, deadline: float) -> Write:
+    def _open(self, deadline: float) -> WriteTransaction:
         database = self._database
         try:
             database.check_same_file(self._connection)
             begin(self._connection, deadline, self._timeout)
             memory = database.memory_for_writing(self._connection)
-            self._tx = Write(database, self._connection, memory, self._lock)
+            self._tx = WriteTransaction(database, self._connection, memory, self._lock)
             return self._tx
         except BaseException as error:
             self._abandon()
@@ -309,7 +313,7 @@ class WriteBlock:
             self._tx.note_commit()
         finally:
             self._end()
-        if self._tx.afterwards:
+        if self._tx.after_commit:
             self._keep_up()
 
     def _carry_clock(self) -> None:
@@ -331,7 +335,7 @@ class WriteBlock:
     def _keep_up(self) -> None:
         # The transaction is stored, and no error may say otherwise: a later writer catches up.
         with suppress(MqError):
-            for call in self._tx.afterwards:
+            for call in self._tx.after_commit:
                 call()
 
     def _abandon(self) -> None:

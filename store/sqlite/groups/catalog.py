@@ -8,7 +8,7 @@ from store.model.errors import Exists, GroupActive, Hint
 from store.model.groups import GroupConfig, check_group
 from store.model.topics import DELIVERIES_WITH_DLQ
 from store.sqlite import leases
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.settings import StoredSettings
 from store.sqlite.leases import readers
 from store.sqlite.log import topics
@@ -23,7 +23,7 @@ class Group(NamedTuple):
     config: GroupConfig
 
 
-def create(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
+def create(tx: WriteTransaction, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
     """Create a group that begins at the oldest records of its topics; raises `Exists`."""
     if find_or_none(tx, name) is not None:
         raise Exists(
@@ -37,7 +37,7 @@ def create(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) ->
     return find(tx, name)
 
 
-def declare_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
+def declare_topics(tx: WriteTransaction, reader: int, topic_names: list[str]) -> None:
     """Note the topics of a group, and give it a slot in each of their partitions."""
     for name in topic_names:
         topic = topics.find(tx, name)
@@ -48,7 +48,7 @@ def declare_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
         leases.slots.begin_at_start(tx, reader, topic.partitions)
 
 
-def withdraw_topics(tx: Write, reader: int, topic_names: list[str]) -> None:
+def withdraw_topics(tx: WriteTransaction, reader: int, topic_names: list[str]) -> None:
     """Withdraw the topics of a group; where it has committed or has members, it stays."""
     for name in topic_names:
         channel = topics.find(tx, name).id
@@ -87,12 +87,12 @@ def find(tx: Snapshot, name: str) -> Group:
     return group
 
 
-def find_or_create(tx: Write, name: str) -> Group:
+def find_or_create(tx: WriteTransaction, name: str) -> Group:
     """Return the group of that name, created for its first member if it is missing."""
     return find_or_none(tx, name) or create(tx, name, GroupConfig(), [])
 
 
-def forget_stale_offsets(tx: Write, group: Group) -> None:
+def forget_stale_offsets(tx: WriteTransaction, group: Group) -> None:
     """Drop the offsets of a group that was empty for longer than its retention.
 
     Kafka: offsets.retention.minutes, counted from when the last member left or timed out. Offsets
@@ -154,7 +154,7 @@ def topic_names(tx: Snapshot, group: Group) -> list[str]:
     return [row[0] for row in rows]
 
 
-def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
+def alter(tx: WriteTransaction, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
     """Change settings in place, and add topics."""
     group = find(tx, name)
     config = complete(tx, config, group.config.dlq)
@@ -164,7 +164,7 @@ def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> 
     return find(tx, name)
 
 
-def delete(tx: Write, group: Group, live: list[str]) -> None:
+def delete(tx: WriteTransaction, group: Group, live: list[str]) -> None:
     """Delete a group with its offsets; raises `GroupActive` with live members (Kafka:
     NON_EMPTY_GROUP).
     """
@@ -181,7 +181,7 @@ def refuse_active(group: Group, live: list[str]) -> None:
         )
 
 
-def next_generation(tx: Write, group: Group) -> None:
+def next_generation(tx: WriteTransaction, group: Group) -> None:
     """Make every member check, at its next poll, what it owns."""
     tx.execute(
         "update mq_groups set generation = generation + 1, emptied = iif(exists"
@@ -191,7 +191,7 @@ def next_generation(tx: Write, group: Group) -> None:
     )
 
 
-def next_generations(tx: Write, channel: int) -> None:
+def next_generations(tx: WriteTransaction, channel: int) -> None:
     """Make the members of all groups that read a topic share its partitions out anew."""
     tx.execute(
         "update mq_groups set generation = generation + 1 where reader in (select s.reader"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from store import model
 from store.model.errors import BadInput, Fenced, Hint
 from store.model.groups import Offsets
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.groups.catalog import Group, find_or_create
 from store.sqlite.groups.membership import Membership, Owned, live_members
 from store.sqlite.leases import slots
@@ -15,8 +15,12 @@ from store.sqlite.log import samples, topics
 from store.sqlite.log.topics import Partition
 
 
-def commit_owned(tx: Write, membership: Membership, owned: Mapping[tuple[str, int], Owned],
-                 offsets: Offsets) -> None:  # fmt: skip
+def commit_owned(
+    tx: WriteTransaction,
+    membership: Membership,
+    owned: Mapping[tuple[str, int], Owned],
+    offsets: Offsets,
+) -> None:
     """Commit next offsets of partitions that this member owns; raises `Fenced` if it lost one."""
     for place, offset in offsets.items():
         mine = owned.get(place)
@@ -29,7 +33,7 @@ def commit_owned(tx: Write, membership: Membership, owned: Mapping[tuple[str, in
             slots.commit(tx, mine.slot, offset)
 
 
-def commit_unowned(tx: Write, name: str, offsets: Offsets) -> None:
+def commit_unowned(tx: WriteTransaction, name: str, offsets: Offsets) -> None:
     """Commit on behalf of a group without live members, which is created if it is missing.
 
     Raises `Fenced` when it has any: Kafka accepts a commit without a member only while the group is
@@ -48,7 +52,7 @@ def commit_unowned(tx: Write, name: str, offsets: Offsets) -> None:
         slots.put(tx, group.id, partition.id, offset)
 
 
-def _note_pace(tx: Write, group: Group, partition: Partition) -> None:
+def _note_pace(tx: WriteTransaction, group: Group, partition: Partition) -> None:
     row = tx.row(
         "select id, cursor from mq_slots where reader = :reader and partition = :partition",
         {"reader": group.id, "partition": partition.id},
@@ -67,7 +71,9 @@ def check_place(tx: Snapshot, membership: Membership, mine: Owned, offset: int) 
         raise _fenced(membership.name, place, f"the group was taken past {offset} since")
 
 
-def _check_commit(tx: Write, membership: Membership, mine: Owned, offset: int) -> int | None:
+def _check_commit(
+    tx: WriteTransaction, membership: Membership, mine: Owned, offset: int
+) -> int | None:
     """Raise when the commit is not allowed; return the offset committed so far."""
     place = (mine.topic, mine.partition)
     row = tx.row(

@@ -6,16 +6,22 @@ from store.model.dead_letters import Reason
 from store.model.topics import Record, RecordId
 from store.sqlite import layout, queues
 from store.sqlite.dead_letters import copies
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.groups.catalog import Group
 from store.sqlite.leases import attempts, slots
 from store.sqlite.log import read, topics
 
 
 def note(
-    tx: Write, group: Group, slot: int, record: Record | RecordId, member: str, error: str, *,
+    tx: WriteTransaction,
+    group: Group,
+    slot: int,
+    record: Record | RecordId,
+    member: str,
+    error: str,
+    *,
     final: bool = False,
-) -> tuple[int, bool]:  # fmt: skip
+) -> tuple[int, bool]:
     """Note a failed attempt; return how many there were, and whether the record is a dead letter
     now.
 
@@ -32,7 +38,7 @@ def note(
     return number, True
 
 
-def settle(tx: Write, group: Group) -> int:
+def settle(tx: WriteTransaction, group: Group) -> int:
     """Dead-letter the records at a group's positions that are over its limit; return how many.
 
     The owner of such a partition is fenced, and reads on behind the record.

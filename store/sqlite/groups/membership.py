@@ -14,7 +14,7 @@ from store import sqlite
 from store.model.groups import GroupConfig, Member
 from store.model.positions import Position
 from store.sqlite import groups
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.groups.assignors import Subscriber, assign
 from store.sqlite.groups.catalog import Group, next_generation
 from store.sqlite.leases import holders, slots
@@ -40,7 +40,7 @@ class Membership(NamedTuple):
     name: str
 
 
-class Joining(NamedTuple):
+class JoinRequest(NamedTuple):
     """The way a member joins; times in milliseconds.
 
     `start` is where it begins in partitions without a commit. A static member has a name of its own
@@ -55,7 +55,7 @@ class Joining(NamedTuple):
     start: Position
 
 
-def join(tx: Write, group: Group, joining: Joining) -> Membership:
+def join(tx: WriteTransaction, group: Group, joining: JoinRequest) -> Membership:
     """Become a member; one of the same name is replaced and fenced (FENCED_INSTANCE_ID)."""
     inherited = _wanted_by(tx, group, joining.name)
     drop_dead_members(tx, group)
@@ -93,14 +93,14 @@ def _wanted_by(tx: Snapshot, group: Group, name: str) -> list[int]:
     return [row[0] for row in rows]
 
 
-def _begin(tx: Write, group: Group, topic: topics.Topic, start: Position) -> None:
+def _begin(tx: WriteTransaction, group: Group, topic: topics.Topic, start: Position) -> None:
     """Give the group a slot in every partition; `start` counts without a commit."""
     for partition in topic.partitions:
         cursor = clamp(partition, resolve(tx, partition, start, partition.start))
         slots.begin_at(tx, group.id, partition.id, cursor)
 
 
-def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
+def alter(tx: WriteTransaction, name: str, config: GroupConfig, topic_names: list[str]) -> Group:
     """Change a group's settings, and settle the records over them now.
 
     Under another assignor its partitions are assigned anew. A record at its position that has used
@@ -115,7 +115,7 @@ def alter(tx: Write, name: str, config: GroupConfig, topic_names: list[str]) -> 
     return group
 
 
-def rebalance(tx: Write, group: Group) -> None:
+def rebalance(tx: WriteTransaction, group: Group) -> None:
     """Drop dead members and write down the wanted owners."""
     drop_dead_members(tx, group)
     members = _subscribers(tx, group)
@@ -163,7 +163,7 @@ def _claims(tx: Snapshot, group: Group, incarnation: int) -> tuple[tuple[str, in
 
 
 def _partitions(
-    tx: Write, group: Group, members: list[tuple[int, Subscriber]]
+    tx: WriteTransaction, group: Group, members: list[tuple[int, Subscriber]]
 ) -> dict[str, list[int]]:
     """Return the slot of every partition of the subscribed topics, by topic and number.
 
@@ -184,7 +184,7 @@ def _partitions(
     return found
 
 
-def hand_over(tx: Write, membership: Membership) -> None:
+def hand_over(tx: WriteTransaction, membership: Membership) -> None:
     """Release partitions that others should own, and take free ones that this member should own."""
     slots.hand_over(tx, membership.group, membership.incarnation)
 
@@ -216,7 +216,7 @@ def owned(tx: Snapshot, membership: Membership) -> list[Owned]:
     return [Owned(*row) for row in rows]
 
 
-def heartbeat(tx: Write, membership: Membership, polled: bool) -> bool:
+def heartbeat(tx: WriteTransaction, membership: Membership, polled: bool) -> bool:
     """Note a sign of life of the member, or a poll; return False when the group has dropped it."""
     changed = tx.execute(
         "update mq_members set seen = :now, polled = iif(:polled, :now, polled)"
@@ -226,13 +226,13 @@ def heartbeat(tx: Write, membership: Membership, polled: bool) -> bool:
     return changed == 1
 
 
-def leave(tx: Write, group: Group, membership: Membership) -> None:
+def leave(tx: WriteTransaction, group: Group, membership: Membership) -> None:
     """Release the member's partitions for the others."""
     if _remove(tx, group, "incarnation = :me", {"me": membership.incarnation}):
         rebalance(tx, group)
 
 
-def drop_dead_members(tx: Write, group: Group) -> None:
+def drop_dead_members(tx: WriteTransaction, group: Group) -> None:
     """Remove members that timed out or whose process is gone."""
     for incarnation, _, alive in _all_members(tx, group):
         if not alive:
@@ -278,7 +278,7 @@ def _all_members(tx: Snapshot, group: Group) -> list[tuple[int, str, bool]]:
     ]
 
 
-def _remove(tx: Write, group: Group, which: str, parameters: dict[str, object]) -> bool:
+def _remove(tx: WriteTransaction, group: Group, which: str, parameters: dict[str, object]) -> bool:
     members = tx.rows(
         f"select incarnation, holder from mq_members where reader = :reader and {which}",
         {"reader": group.id, **parameters},
@@ -292,7 +292,7 @@ def _remove(tx: Write, group: Group, which: str, parameters: dict[str, object]) 
     return bool(members)
 
 
-def fence_everybody(tx: Write, group: Group) -> None:
+def fence_everybody(tx: WriteTransaction, group: Group) -> None:
     """Drop every member and raise all epochs: their commits are refused from now on."""
     _remove(tx, group, "true", {})
 

@@ -8,7 +8,7 @@ from store.model.errors import BadInput, Hint
 from store.model.groups import GroupConfig, OffsetChange
 from store.model.positions import Position, Scope, Shift, Target
 from store.sqlite import groups
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.groups import membership
 from store.sqlite.groups.catalog import Group
 from store.sqlite.leases import slots
@@ -27,7 +27,7 @@ def plan(tx: Snapshot, name: str, target: Target, scope: Scope | None) -> list[O
 
 
 def apply(
-    tx: Write, name: str, target: Target, scope: Scope | None, force: bool
+    tx: WriteTransaction, name: str, target: Target, scope: Scope | None, force: bool
 ) -> list[OffsetChange]:
     """Carry out the plan; raises `GroupActive` with live members, unless `force` fences them."""
     group = groups.catalog.find_or_none(tx, name)

@@ -10,7 +10,7 @@ from store.model.errors import BadInput, Damaged, Hint, NotFound
 from store.model.topics import Record, RecordId
 from store.sqlite import groups, layout, queues
 from store.sqlite.dead_letters import copies
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.groups.reset import committed_offset
 from store.sqlite.leases import attempts, slots
 from store.sqlite.log import read, topics
@@ -34,7 +34,9 @@ def preview(
     return _next(tx, name, address).record
 
 
-def skip(tx: Write, name: str, address: Address, to_queue: str | None) -> Record | RecordId | None:
+def skip(
+    tx: WriteTransaction, name: str, address: Address, to_queue: str | None
+) -> Record | RecordId | None:
     """Commit past one record, copying it to a queue first if one is named; return the record.
 
     Of a damaged record only its id is returned, of one that has left the log `None`. Works while
@@ -92,7 +94,7 @@ def _record(
         return None
 
 
-def _copy(tx: Write, to_queue: str, record: Record | RecordId, slot: int) -> None:
+def _copy(tx: WriteTransaction, to_queue: str, record: Record | RecordId, slot: int) -> None:
     place = layout.lease_id(slot, record.offset)
     tries = attempts.count(tx, place)
     error = attempts.last_error(tx, place)

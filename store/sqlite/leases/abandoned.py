@@ -7,7 +7,7 @@ writes nothing, and shows them as the next receive will find them.
 from __future__ import annotations
 
 from store.sqlite import layout, leases
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.transactions import array
 from store.sqlite.leases import holders
 from store.sqlite.leases.readers import Reader
@@ -91,7 +91,7 @@ class _LastChecks(dict[int, int]):
     """When this process last looked whether a holder of a reader's leases is gone."""
 
 
-def is_due(tx: Write, reader: Reader, *, is_idle: bool = False) -> bool:
+def is_due(tx: WriteTransaction, reader: Reader, *, is_idle: bool = False) -> bool:
     """Return whether this process has to look: at its first receive, then once a second.
 
     A receive that finds nothing looks ten times a second.
@@ -104,7 +104,7 @@ def is_due(tx: Write, reader: Reader, *, is_idle: bool = False) -> bool:
     return True
 
 
-def free(tx: Write, reader: Reader) -> int:
+def free(tx: WriteTransaction, reader: Reader) -> int:
     """Let the leases of dead holders lapse; return how many."""
     freed = 0
     for holder in holders.gone(tx):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from store import model
 from store.sqlite import layout
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.leases.rows import Lease
 
 # Time for which an ended delivery is remembered; a receipt is answered no longer than that.
@@ -14,7 +14,7 @@ KEEP = 14 * 86_400_000
 _PRUNED_AT_ONCE = 20
 
 
-def note(tx: Write, lease: Lease, outcome: str, error: str | None = None) -> None:
+def note(tx: WriteTransaction, lease: Lease, outcome: str, error: str | None = None) -> None:
     """Note how the present delivery of a lease ended."""
     tx.execute(
         "insert or replace into mq_attempts"
@@ -35,13 +35,13 @@ def note(tx: Write, lease: Lease, outcome: str, error: str | None = None) -> Non
     prune(tx)
 
 
-def note_lapsed(tx: Write, lease: Lease | None) -> None:
+def note_lapsed(tx: WriteTransaction, lease: Lease | None) -> None:
     """Note that a delivery lapsed, when its message is handed out again or moved."""
     if lease is not None and lease.token is not None:
         note(tx, lease, "expired")
 
 
-def note_released(tx: Write, reader: int) -> None:
+def note_released(tx: WriteTransaction, reader: int) -> None:
     """Note that all deliveries of a reader end, so that no late ack passes for a repeat."""
     tx.execute(
         "insert or replace into mq_attempts"
@@ -53,7 +53,7 @@ def note_released(tx: Write, reader: int) -> None:
     )
 
 
-def note_failure(tx: Write, slot: int, offset: int, member: str, error: str) -> int:
+def note_failure(tx: WriteTransaction, slot: int, offset: int, member: str, error: str) -> int:
     """Note a group member's failed attempt at a record; return how many there were."""
     place = layout.lease_id(slot, offset)
     number = failures(tx, slot, offset) + 1
@@ -85,7 +85,7 @@ def ended(tx: Snapshot, lease: int, token: int) -> bool:
     )
 
 
-def note_undone(tx: Write, leases: Sequence[Lease]) -> None:
+def note_undone(tx: WriteTransaction, leases: Sequence[Lease]) -> None:
     """Remember deliveries that were undone: no history has them, and no ack may count."""
     tx.many(
         "insert or ignore into mq_undone_receives (token, at) values (?, ?)",
@@ -127,7 +127,7 @@ def count(tx: Snapshot, lease: int) -> int:
     return number
 
 
-def prune(tx: Write) -> None:
+def prune(tx: WriteTransaction) -> None:
     """Forget a few of the oldest deliveries that need not be kept any more."""
     tx.execute(
         "delete from mq_attempts where (lease, number) in (select lease, number from mq_attempts"

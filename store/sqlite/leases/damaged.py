@@ -8,9 +8,9 @@ from store import model
 from store.model.addresses import parse_address
 from store.model.errors import Damaged, Hint
 from store.sqlite import log
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.leases import attempts, move
-from store.sqlite.leases.messages import Stored
+from store.sqlite.leases.messages import StoredMessage
 from store.sqlite.leases.readers import Reader
 
 ERROR = f"it is damaged: {log.damage.CHECKSUM}"
@@ -24,7 +24,7 @@ class SteppedOver(NamedTuple):
     dlq: str | None
 
 
-def to_dlq(tx: Write, reader: Reader, message: Stored) -> bool:
+def to_dlq(tx: WriteTransaction, reader: Reader, message: StoredMessage) -> bool:
     """Dead-letter a damaged message, which stays damaged; return False when it has to stay."""
     if reader.dead_letter_to is None:
         return False

@@ -8,13 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from store.model.clock import Clock
-from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.file.settings import remembered
+from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.file.settings import cached_by_settings
 
 _FORGOTTEN_AT_ONCE = 20
 
 
-def register(tx: Write, name: str, attached: bool) -> int:
+def register(tx: WriteTransaction, name: str, attached: bool) -> int:
     """Note this process as a holder; an attached one loses its leases when it is gone."""
     _forget_some(tx)
     return tx.insert(
@@ -33,7 +33,7 @@ def register(tx: Write, name: str, attached: bool) -> int:
     )
 
 
-def _forget_some(tx: Write) -> None:
+def _forget_some(tx: WriteTransaction) -> None:
     # A holder without leases is noted again when it leases something.
     tx.execute(
         "delete from mq_holders where id in (select h.id from mq_holders h"
@@ -45,12 +45,12 @@ def _forget_some(tx: Write) -> None:
     )
 
 
-def forget(tx: Write, holder: int) -> None:
+def forget(tx: WriteTransaction, holder: int) -> None:
     """Forget a holder without leases."""
     tx.execute("delete from mq_holders where id = :id", {"id": holder})
 
 
-def of_this_process(tx: Write, name: str, attached: bool) -> int:
+def holder_id(tx: WriteTransaction, name: str, attached: bool) -> int:
     """Return this process's holder, noted at its first use."""
     try:
         return _noted(tx, os.getpid(), name, attached, tx.database.clock.boot_id())
@@ -60,7 +60,7 @@ def of_this_process(tx: Write, name: str, attached: bool) -> int:
         return holder
 
 
-@remembered
+@cached_by_settings
 def _noted(tx: Snapshot, pid: int, name: str, attached: bool, boot_id: str) -> int:
     found: int | None = tx.value(
         "select id from mq_holders where pid = :pid and name = :name and attached = :attached"

@@ -10,14 +10,14 @@ from store.model.encoding import Encoded
 from store.sqlite import layout, leases, log, queues
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Row, Snapshot
-from store.sqlite.file.settings import remembered
+from store.sqlite.file.settings import cached_by_settings
 from store.sqlite.file.transactions import array
 from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Lease, Slot
 
 
-class Standing:
+class MessageRow:
     """The place of a message: its slot, its record and, if it was handed out, its lease.
 
     `size` is bytes of key, headers and value together. A moved one has an origin.
@@ -47,9 +47,9 @@ class Standing:
         return self.record & OFFSET_MASK
 
     @property
-    def tenant(self) -> queues.order.tenants.Place:
+    def tenant(self) -> queues.order.tenants.TenantKey:
         """Its tenant in a fair queue."""
-        return queues.order.tenants.Place(self.message_group, self.record)
+        return queues.order.tenants.TenantKey(self.message_group, self.record)
 
     def is_held(self, tx: Snapshot) -> bool:
         """Return whether a live holder has it leased."""
@@ -59,7 +59,7 @@ class Standing:
         return lease.holder not in sqlite.leases.holders.gone(tx)
 
 
-class Stored(Standing):
+class StoredMessage(MessageRow):
     """A message at its place, with its contents.
 
     A damaged one has only its usable parts, and may not be delivered.
@@ -146,15 +146,15 @@ _TO_SETTLE = f"select {_STANDING_COLUMNS}, {_LEASE_COLUMNS} {_OF_LEASES}"
 _TO_SETTLE_ONE = f"{_TO_SETTLE} where l.id = ?"
 
 
-def load(tx: Snapshot, slot: Slot, record: int) -> Stored | None:
+def load(tx: Snapshot, slot: Slot, record: int) -> StoredMessage | None:
     """Return the message in a record; `None` when it is gone."""
     row = tx.row(f"select {RECORD_COLUMNS} from mq_records r where r.id = :id", {"id": record})
     if row is None:
         return None
-    return Stored(slot, leases.rows.get(tx, slot.lease_id(layout.offset(record))), *row)
+    return StoredMessage(slot, leases.rows.get(tx, slot.lease_id(layout.offset(record))), *row)
 
 
-def load_all(tx: Snapshot, slot: Slot, offsets: Iterable[int]) -> list[Stored]:
+def load_all(tx: Snapshot, slot: Slot, offsets: Iterable[int]) -> list[StoredMessage]:
     """Return the present messages at these places of a lane or partition, in any order."""
     rows = tx.rows(
         f"{WITH_LEASES} where r.id in (select value from json_each(:ids))",
@@ -166,7 +166,7 @@ def load_all(tx: Snapshot, slot: Slot, offsets: Iterable[int]) -> list[Stored]:
     return [with_lease(row, slot) for row in rows]
 
 
-def load_leased(tx: Snapshot, slot: Slot, lease: int) -> Stored | None:
+def load_leased(tx: Snapshot, slot: Slot, lease: int) -> StoredMessage | None:
     """Return the message of a lease row; `None` when there is no such row."""
     row = tx.row(f"{LEASED} where l.id = :id", {"id": lease})
     return None if row is None else with_lease(row, slot)
@@ -183,16 +183,16 @@ def leases_to_settle(tx: Snapshot, ids: Sequence[int]) -> dict[int, Row]:
     return {row[4]: row for row in rows}
 
 
-def standing(row: Row, slot: Slot) -> Standing:
+def standing(row: Row, slot: Slot) -> MessageRow:
     """Return the place of a message, from a row of `leases_to_settle`."""
     record, message_group, size, has_origin, *lease = row
     group = None if message_group is None else log.damage.as_text(message_group)
-    return Standing(slot, Lease(*lease), record, group, size, has_origin)
+    return MessageRow(slot, Lease(*lease), record, group, size, has_origin)
 
 
-def with_lease(row: Row, slot: Slot) -> Stored:
+def with_lease(row: Row, slot: Slot) -> StoredMessage:
     """Return a message from a row of `WITH_LEASES` or `LEASED`."""
-    return Stored(slot, None if row[11] is None else Lease(*row[11:]), *row[:11])
+    return StoredMessage(slot, None if row[11] is None else Lease(*row[11:]), *row[:11])
 
 
 def find_reader(tx: Snapshot, name: str) -> Reader:
@@ -206,10 +206,10 @@ def find_reader(tx: Snapshot, name: str) -> Reader:
 def all_readers(tx: Snapshot) -> list[Reader]:
     """Return the rules of every queue and every share: the queues first, each by name."""
     found = [queues.catalog.find(tx, name).reader for name in queues.catalog.names(tx)]
-    return found + [share.reader for share in sqlite.shares.catalog.every(tx)]
+    return found + [share.reader for share in sqlite.shares.catalog.all_shares(tx)]
 
 
-@remembered
+@cached_by_settings
 def place(tx: Snapshot, slot: int) -> tuple[Reader, Slot] | None:
     """Return a slot of a queue or share, and its reader; `None` without one."""
     row = tx.row(

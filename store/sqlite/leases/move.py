@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from store.model.encoding import Encoded, decode_headers
 from store.model.topics import NewRecord
 from store.sqlite import leases, log, queues
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.timekeeping import CREDIBLE
 from store.sqlite.leases.readers import Reader
 from store.sqlite.log import samples
@@ -17,12 +17,12 @@ from store.sqlite.queues.catalog import Queue
 
 if TYPE_CHECKING:
     from store.model.dead_letters import Reason
-    from store.sqlite.leases.messages import Standing, Stored
+    from store.sqlite.leases.messages import MessageRow, StoredMessage
     from store.sqlite.leases.origins import Origin
     from store.sqlite.log.topics import Topic
 
 
-def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
+def remove(tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow]) -> None:
     """Remove messages from their queue: records, leases, origins, heads and every count of them."""
     samples.note_leaving(tx, reader.channel)
     moved = [m.record for m in messages if m.has_origin]
@@ -41,19 +41,19 @@ def remove(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
             queues.order.tenants.refresh(tx, reader, one.slot, one.tenant, -int(in_flight))
 
 
-def _refresh_heads(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
+def _refresh_heads(tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow]) -> None:
     for group, removed in Counter(m.message_group for m in messages).items():
         # Damage may have made a message's group unreadable; then it is in none.
         if group is not None:
             queues.order.fifo.refresh(tx, reader, messages[0].slot, group, removed=removed)
 
 
-def count(tx: Write, reader: Reader, *, moved: int = 0, dropped: int = 0) -> None:
+def count(tx: WriteTransaction, reader: Reader, *, moved: int = 0, dropped: int = 0) -> None:
     """Count messages that left a queue otherwise than by an ack; a share has no such counts."""
     queues.catalog.count_left(tx, reader.channel, moved=moved, dropped=dropped)
 
 
-def finish(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
+def finish(tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow]) -> None:
     """Finish messages for a reader: the one decision to delete or retain stands here.
 
     A queue deletes them; a share, which reads a log, retains them and only forgets its leases.
@@ -66,14 +66,18 @@ def finish(tx: Write, reader: Reader, messages: Sequence[Standing]) -> None:
         leases.rows.remove(tx, reader, [one.lease for one in messages if one.lease is not None])
 
 
-def drop(tx: Write, reader: Reader, message: Stored) -> None:
+def drop(tx: WriteTransaction, reader: Reader, message: StoredMessage) -> None:
     """Drop a message for good that was not done."""
     finish(tx, reader, [message])
     count(tx, reader, dropped=1)
 
 
 def dead_letter(
-    tx: Write, reader: Reader, message: Stored, reason: Reason, error: str | None = None
+    tx: WriteTransaction,
+    reader: Reader,
+    message: StoredMessage,
+    reason: Reason,
+    error: str | None = None,
 ) -> bool:
     """Move a message to its reader's DLQ, or drop it; return False when it has to stay.
 
@@ -94,7 +98,7 @@ def dead_letter(
     return bool(targets)
 
 
-def has_place(tx: Snapshot, reader: Reader, message: Stored) -> bool:
+def has_place(tx: Snapshot, reader: Reader, message: StoredMessage) -> bool:
     """Return whether a message that has used up its deliveries could leave its queue now."""
     if reader.dead_letter_to is None:
         return True
@@ -102,7 +106,9 @@ def has_place(tx: Snapshot, reader: Reader, message: Stored) -> bool:
     return bool(_targets(tx, reader, message, letter))
 
 
-def _targets(tx: Snapshot, reader: Reader, message: Stored, letter: Origin) -> list[Queue | Topic]:
+def _targets(
+    tx: Snapshot, reader: Reader, message: StoredMessage, letter: Origin
+) -> list[Queue | Topic]:
     return [
         target
         for target in queues.dead_letter_targets.find(tx, reader, message.content)
@@ -111,7 +117,12 @@ def _targets(tx: Snapshot, reader: Reader, message: Stored, letter: Origin) -> l
 
 
 def _copy(
-    tx: Write, message: Stored, targets: Sequence[Queue | Topic], letter: Origin, *, moved: bool
+    tx: WriteTransaction,
+    message: StoredMessage,
+    targets: Sequence[Queue | Topic],
+    letter: Origin,
+    *,
+    moved: bool,
 ) -> None:
     for target in targets:
         if isinstance(target, Queue):
@@ -135,7 +146,7 @@ def _copy(
             keep_damage(tx, record)
 
 
-def keep_damage(tx: Write, record: int) -> None:
+def keep_damage(tx: WriteTransaction, record: int) -> None:
     """Keep damage visible: a damaged message must not pass for whole under a new checksum."""
     log.rows.spoil_checksum(tx, record)
     log.damage.note(tx, record)
@@ -152,7 +163,7 @@ def _is_cycle(letter: Origin, target: str) -> bool:
 
 
 def _dead_origin(
-    tx: Snapshot, reader: Reader, message: Stored, reason: Reason, error: str | None
+    tx: Snapshot, reader: Reader, message: StoredMessage, reason: Reason, error: str | None
 ) -> Origin:
     origin = leases.origins.get(tx, message.record, message.timestamp, message.slot.level)
     lease = message.lease
@@ -173,12 +184,12 @@ def _dead_origin(
     )
 
 
-def _sent(tx: Snapshot, message: Stored) -> int:
+def _sent(tx: Snapshot, message: StoredMessage) -> int:
     came = tx.wall - message.age(tx)
     return message.timestamp if message.timestamp <= came + CREDIBLE else came
 
 
-def take_out(tx: Write, queue: Queue, messages: Sequence[Stored]) -> None:
+def take_out(tx: WriteTransaction, queue: Queue, messages: Sequence[StoredMessage]) -> None:
     """Remove messages from their queue by hand; `place` puts them elsewhere."""
     for one in messages:
         # A late ack would be taken for a repeated one.
@@ -188,7 +199,10 @@ def take_out(tx: Write, queue: Queue, messages: Sequence[Stored]) -> None:
 
 
 def place(
-    tx: Write, messages: Sequence[Stored], targets: Sequence[Queue], origins: Sequence[Origin]
+    tx: WriteTransaction,
+    messages: Sequence[StoredMessage],
+    targets: Sequence[Queue],
+    origins: Sequence[Origin],
 ) -> list[int]:
     """Put removed messages each into a queue, under an origin; return their records there.
 
@@ -216,7 +230,7 @@ def place(
 
 
 def deposit(
-    tx: Write, contents: Sequence[Encoded], target: Queue, origins: Sequence[Origin], *,
+    tx: WriteTransaction, contents: Sequence[Encoded], target: Queue, origins: Sequence[Origin], *,
     message_groups: Sequence[str | None], kept_since: int, keeps_id: bool = True,
 ) -> Sequence[int]:  # fmt: skip
     """Put messages into a queue under given origins, or their own ids; return their records."""
@@ -251,13 +265,13 @@ def _group_in(
     return message_group
 
 
-def _expires(tx: Write, target: Queue, began: int) -> int:
+def _expires(tx: WriteTransaction, target: Queue, began: int) -> int:
     # A message's own time to live does not count any more (RabbitMQ: it is removed).
     until, ttl = began + target.config.retention, target.config.ttl
     return until if ttl is None else min(until, tx.wall + ttl)
 
 
-def expire(tx: Write, reader: Reader, message: Stored) -> bool:
+def expire(tx: WriteTransaction, reader: Reader, message: StoredMessage) -> bool:
     """Expire a message; return False when it has to stay, because it has nowhere to go.
 
     After its time to live it is dead-lettered; past the queue's retention it is dropped.
@@ -272,7 +286,7 @@ def expire(tx: Write, reader: Reader, message: Stored) -> bool:
     return False
 
 
-def _is_past_retention(tx: Snapshot, reader: Reader, message: Stored) -> bool:
+def _is_past_retention(tx: Snapshot, reader: Reader, message: StoredMessage) -> bool:
     if reader.retention is None:
         return False
     origin = leases.origins.get(tx, message.record, message.timestamp, message.slot.level)
@@ -281,7 +295,7 @@ def _is_past_retention(tx: Snapshot, reader: Reader, message: Stored) -> bool:
     return over or message.expires == origin.sent + reader.retention
 
 
-def keep_within_limits(tx: Write, reader: Reader, added: Sequence[int] = ()) -> None:
+def keep_within_limits(tx: WriteTransaction, reader: Reader, added: Sequence[int] = ()) -> None:
     """Remove messages over a queue's length limits, if it sheds; `added` was stored just now."""
     if reader.sheds:
         queues.policies.length.shed(tx, queues.catalog.find(tx, reader.name), added)

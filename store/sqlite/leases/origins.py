@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from store import model
 from store.sqlite import leases
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.transactions import array
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def moved(tx: Snapshot, records: Sequence[int]) -> dict[int, Origin]:
     return {row[0]: leases.stored_origins.from_row(tx, row) for row in rows}
 
 
-def put(tx: Write, records: Sequence[int], origins: Sequence[Origin]) -> None:
+def put(tx: WriteTransaction, records: Sequence[int], origins: Sequence[Origin]) -> None:
     """Note the origins of messages that were just stored."""
     tx.many(
         "insert into mq_origins (record, message_id, sent, source, reason, at, deliveries, error,"
@@ -111,12 +111,12 @@ def put(tx: Write, records: Sequence[int], origins: Sequence[Origin]) -> None:
     )
 
 
-def remove(tx: Write, records: Sequence[int]) -> None:
+def remove(tx: WriteTransaction, records: Sequence[int]) -> None:
     """Forget the origins of messages that leave their queue."""
     tx.many("delete from mq_origins where record = ?", [(record,) for record in records])
 
 
-def forget(tx: Write, which: str, parameters: Mapping[str, object]) -> None:
+def forget(tx: WriteTransaction, which: str, parameters: Mapping[str, object]) -> None:
     """Forget the origins of records that leave the log by a condition on `record`."""
     tx.execute(f"delete from mq_origins where {which}", parameters)
 

@@ -13,7 +13,7 @@ from math import ceil, log2
 from typing import NamedTuple
 
 from store.model.addresses import Kind
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.leases.rows import Lease
 
 # One in sixteen. Tokens are random.
@@ -37,7 +37,7 @@ class ProcessingTimes(NamedTuple):
     p99: int
 
 
-def note(tx: Write, reader: int, settled: Iterable[Lease]) -> None:
+def note(tx: WriteTransaction, reader: int, settled: Iterable[Lease]) -> None:
     """Count the times of deliveries that are acknowledged now, of those in the sample."""
     taken = [
         tx.now - lease.started
@@ -48,7 +48,7 @@ def note(tx: Write, reader: int, settled: Iterable[Lease]) -> None:
         _count(tx, reader, Counter(map(bucket_of, taken)))
 
 
-def _count(tx: Write, reader: int, buckets: Counter[int]) -> None:
+def _count(tx: WriteTransaction, reader: int, buckets: Counter[int]) -> None:
     for bucket, count in buckets.items():
         ((stored,),) = tx.rows(
             "insert into mq_processing_times (reader, bucket, count)"
@@ -60,7 +60,7 @@ def _count(tx: Write, reader: int, buckets: Counter[int]) -> None:
             _fade(tx, reader)
 
 
-def _fade(tx: Write, reader: int) -> None:
+def _fade(tx: WriteTransaction, reader: int) -> None:
     tx.execute(
         "delete from mq_processing_times where reader = :reader and count = 1", {"reader": reader}
     )

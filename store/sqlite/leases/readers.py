@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from store.sqlite.file.database import Write
+    from store.sqlite.file.database import WriteTransaction
     from store.sqlite.file.settings import Config, StoredSettings
 
 
@@ -85,17 +85,21 @@ class Reader(NamedTuple):
         return now if self.ordered else 0
 
 
-def create(tx: Write, settings: StoredSettings[Config], config: Config, **others: str | int) -> int:
+def create(
+    tx: WriteTransaction, settings: StoredSettings[Config], config: Config, **others: str | int
+) -> int:
     """Insert the row of a reader with its settings; return its id."""
     return settings.insert(tx, "mq_readers", config, created=tx.wall, **others)
 
 
-def alter(tx: Write, settings: StoredSettings[Config], config: Config, reader: int) -> None:
+def alter(
+    tx: WriteTransaction, settings: StoredSettings[Config], config: Config, reader: int
+) -> None:
     """Change the settings of a reader."""
     settings.update(tx, "mq_readers", config, id=reader)
 
 
-def notice(tx: Write, reader: int, until: int) -> None:
+def notice(tx: WriteTransaction, reader: int, until: int) -> None:
     """Note the store time up to which due leases count as ready again."""
     tx.execute(
         "update mq_readers set noticed = :until where id = :reader",
@@ -103,7 +107,7 @@ def notice(tx: Write, reader: int, until: int) -> None:
     )
 
 
-def label(tx: Write, group: str, label: str) -> None:
+def label(tx: WriteTransaction, group: str, label: str) -> None:
     """Note the topology that owns a group."""
     tx.execute(
         "update mq_readers set label = :label where kind = 'group' and name = :name",
@@ -111,6 +115,6 @@ def label(tx: Write, group: str, label: str) -> None:
     )
 
 
-def delete(tx: Write, reader: int) -> None:
+def delete(tx: WriteTransaction, reader: int) -> None:
     """Delete a reader with all its rows."""
     tx.execute("delete from mq_readers where id = :reader", {"reader": reader})

@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from store.sqlite import leases, log, queues
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
 from store.sqlite.leases import receipts, window
-from store.sqlite.leases.messages import LEASED, RECORD_COLUMNS, WITH_LEASES, Stored, with_lease
+from store.sqlite.leases.messages import (
+    LEASED,
+    RECORD_COLUMNS,
+    WITH_LEASES,
+    StoredMessage,
+    with_lease,
+)
 from store.sqlite.leases.readers import Reader
-from store.sqlite.leases.rows import Lease, Progress, Slot
+from store.sqlite.leases.rows import Lease, Slot, SlotProgress
 from store.sqlite.queues.policies import expiry
 
 if TYPE_CHECKING:
@@ -31,14 +37,16 @@ _UNDELIVERED = (
 class Receiver:
     """One receive by a reader, inside one transaction."""
 
-    def __init__(self, tx: Write, reader: Reader, most: int, lease: int, holder: int) -> None:
+    def __init__(
+        self, tx: WriteTransaction, reader: Reader, most: int, lease: int, holder: int
+    ) -> None:
         self._tx = tx
         self._reader = reader
         self._most = most
         self._ends = tx.now + lease
         self._holder = holder
         self.taken_out = 0
-        self._picked: list[Stored] = []
+        self._picked: list[StoredMessage] = []
         self._stepped_over: list[SteppedOver] = []
         self._is_isolating = False
         self._may_be_due = True
@@ -46,7 +54,7 @@ class Receiver:
         if reader.turn:
             self._slots.sort(key=lambda slot: (slot.number < reader.turn, slot.number))
 
-    def receive(self) -> list[Stored]:
+    def receive(self) -> list[StoredMessage]:
         """Lease messages and return them, in the order in which they are to be worked on."""
         self._pick_all()
         if self._may_be_due:
@@ -80,7 +88,7 @@ class Receiver:
     def _pick_due(self, level: int) -> None:
         self._may_be_due |= self._wanted <= 0
         # Leased only at the end: with a lease of 0 a message is due again at once.
-        ready: list[Stored] = []
+        ready: list[StoredMessage] = []
         after = (-1, -1)
         while len(ready) < self._wanted and self.taken_out < _MOST_EXPIRED:
             messages = self._due(level, after, self._wanted - len(ready))
@@ -95,7 +103,7 @@ class Receiver:
         self._is_isolating = len(together) < len(ready)
         self._hold(together)
 
-    def _due(self, level: int, after: tuple[int, int], limit: int) -> list[Stored]:
+    def _due(self, level: int, after: tuple[int, int], limit: int) -> list[StoredMessage]:
         rows = self._tx.rows(
             f"{LEASED} where l.reader = :reader and l.priority = :level and l.due <= :now"
             " and (l.due, l.id) > (:due, :id) and (:below is null or l.deliveries < :below)"
@@ -118,7 +126,7 @@ class Receiver:
     def _took_enough(self) -> bool:
         return self.taken_out >= MOST_TAKEN_OUT
 
-    def _pick_undelivered(self, slot: Progress) -> None:
+    def _pick_undelivered(self, slot: SlotProgress) -> None:
         while self._wanted > 0 and self.taken_out < _MOST_EXPIRED and slot.cursor < slot.next:
             messages = self._next_undelivered(slot)
             if not messages:
@@ -128,7 +136,7 @@ class Receiver:
             leases.rows.advance(self._tx, self._reader, slot, messages[-1].sequence + 1, fresh)
             self._picked += ready
 
-    def _next_undelivered(self, slot: Progress) -> list[Stored]:
+    def _next_undelivered(self, slot: SlotProgress) -> list[StoredMessage]:
         room = window.room(self._tx, self._reader, slot)
         if room is None:
             return self._undelivered(slot, self._wanted)
@@ -138,12 +146,12 @@ class Receiver:
             self._advance(slot, end)
         return [message for message in found if message.sequence < end]
 
-    def _undelivered(self, slot: Progress, limit: int) -> list[Stored]:
+    def _undelivered(self, slot: SlotProgress, limit: int) -> list[StoredMessage]:
         rows = self._tx.rows(
             _UNDELIVERED,
             {"first": slot.record_id(slot.cursor), "end": slot.end, "limit": limit},
         )
-        return [Stored(slot, None, *row) for row in rows]
+        return [StoredMessage(slot, None, *row) for row in rows]
 
     def _pick_ordered(self) -> None:
         slot = self._slots[0]
@@ -152,9 +160,9 @@ class Receiver:
                 return
             self._pick_group(slot, head)
 
-    def _pick_group(self, slot: Progress, head: queues.order.fifo.Head) -> None:
+    def _pick_group(self, slot: SlotProgress, head: queues.order.fifo.Head) -> None:
         # Walk the group in order, deliver what is visible, stop at the first in flight (SQS).
-        ready: list[Stored] = []
+        ready: list[StoredMessage] = []
         for message in self._walk(slot, head):
             if not self.take_out(message):
                 ready.append(message)
@@ -165,7 +173,7 @@ class Receiver:
             self._advance(slot, ready[-1].sequence + 1)
         queues.order.fifo.refresh(self._tx, self._reader, slot, head.message_group, served=True)
 
-    def _walk(self, slot: Slot, head: queues.order.fifo.Head) -> Iterator[Stored]:
+    def _walk(self, slot: Slot, head: queues.order.fifo.Head) -> Iterator[StoredMessage]:
         first = head.first
         while page := self._group(slot, head.message_group, first):
             for message in page:
@@ -174,7 +182,7 @@ class Receiver:
                 yield message
             first = page[-1].record + 1
 
-    def _group(self, slot: Slot, message_group: str, first: int) -> list[Stored]:
+    def _group(self, slot: Slot, message_group: str, first: int) -> list[StoredMessage]:
         rows = self._tx.rows(
             f"{WITH_LEASES} where r.message_group = :message_group and r.id >= :first"
             " and r.id < :end order by r.id limit :limit",
@@ -188,22 +196,22 @@ class Receiver:
         )
         return [with_lease(row, slot) for row in rows]
 
-    def _is_in_flight(self, message: Stored) -> bool:
+    def _is_in_flight(self, message: StoredMessage) -> bool:
         return message.lease is not None and message.lease.due > self._tx.now
 
-    def _is_delayed(self, message: Stored, head: queues.order.fifo.Head) -> bool:
+    def _is_delayed(self, message: StoredMessage, head: queues.order.fifo.Head) -> bool:
         # The head's own time stands in its row, which is due.
         delay = self._reader.delay
         if not delay or message.lease is not None or message.record == head.first:
             return False
         return message.age(self._tx) < delay
 
-    def _advance(self, slot: Progress, cursor: int) -> None:
+    def _advance(self, slot: SlotProgress, cursor: int) -> None:
         if cursor > slot.cursor:
             slot.cursor = cursor
             leases.rows.move_cursor(self._tx, slot, cursor)
 
-    def take_out(self, message: Stored) -> bool:
+    def take_out(self, message: StoredMessage) -> bool:
         """Remove a message if it may not be delivered any more; return whether that is so."""
         if message.is_damaged or (message.has_origin and not self._has_sound_origin(message)):
             self.taken_out += 1
@@ -225,7 +233,7 @@ class Receiver:
         self._postpone(message)
         return True
 
-    def _postpone(self, message: Stored) -> None:
+    def _postpone(self, message: StoredMessage) -> None:
         due = self._tx.now + max(self._reader.lease, 1000)
         old = message.lease
         if old is None:
@@ -237,10 +245,10 @@ class Receiver:
             message.lease = old.unheld(due)
             leases.rows.update(self._tx, self._reader, [old], [message.lease])
 
-    def _has_sound_origin(self, message: Stored) -> bool:
+    def _has_sound_origin(self, message: StoredMessage) -> bool:
         return leases.origins.moved(self._tx, [message.record])[message.record].is_sound
 
-    def _step_over(self, message: Stored) -> None:
+    def _step_over(self, message: StoredMessage) -> None:
         """Let a damaged message go to the DLQ, or stay and hold up its own message group alone."""
         address = self._reader.address(message.slot.number, message.sequence)
         is_news = log.damage.tell(self._tx, message.record)
@@ -251,7 +259,7 @@ class Receiver:
             dlq = self._reader.dead_letter_to if has_moved else None
             self._stepped_over.append(leases.damaged.SteppedOver(address, dlq))
 
-    def _is_expired(self, message: Stored) -> bool:
+    def _is_expired(self, message: StoredMessage) -> bool:
         if self._reader.retention is None:
             return False
         until = self._tx.wall - message.age(self._tx) + self._reader.retention
@@ -259,7 +267,7 @@ class Receiver:
             until = min(until, message.expires)
         return until <= self._tx.wall and expiry.is_over(self._tx, until)
 
-    def _hold(self, messages: list[Stored], turn: int = 0) -> None:
+    def _hold(self, messages: list[StoredMessage], turn: int = 0) -> None:
         """Lease the messages to the holder; of a message group, `turn` is when it was due."""
         if not messages:
             return
@@ -279,7 +287,7 @@ class Receiver:
         leases.rows.update(self._tx, self._reader, before, after)
         self._picked += messages
 
-    def _lease_to_holder(self, message: Stored, turn: int = 0) -> Lease:
+    def _lease_to_holder(self, message: StoredMessage, turn: int = 0) -> Lease:
         old, slot = message.lease, message.slot
         deliveries = 1 if old is None else old.deliveries + 1
         message.lease = Lease(

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from store.sqlite import layout
-from store.sqlite.file.database import Row, Snapshot, Write
+from store.sqlite.file.database import Row, Snapshot, WriteTransaction
 from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
 from store.sqlite.leases import readers
 from store.sqlite.leases.readers import Reader
@@ -20,7 +20,7 @@ from store.sqlite.leases.readers import Reader
 class Slot:
     """A reader's slot in one lane or partition; a queue's lane tells its level and if it waits.
 
-    It never changes. The position of the reader is a `Progress`.
+    It never changes. The position of the reader is a `SlotProgress`.
     """
 
     __slots__ = ("delayed", "id", "level", "number", "partition")
@@ -51,7 +51,7 @@ class Slot:
         return self.partition + 1 << OFFSET_BITS
 
 
-class Progress(Slot):
+class SlotProgress(Slot):
     """A slot and the position of its reader: messages below the cursor were handed out once.
 
     `next` is the end of the lane or partition, and `leases` counts the slot's lease rows.
@@ -124,7 +124,7 @@ def lapsed(reader: Reader, lease: Lease, now: int) -> Lease:
 _COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record, was_due"
 
 
-def slots(tx: Snapshot, reader: Reader) -> list[Progress]:
+def slots(tx: Snapshot, reader: Reader) -> list[SlotProgress]:
     """Return the reader's slots by lane or partition number."""
     found = [_progress(reader, row) for row in tx.rows(_SLOTS, {"reader": reader.id})]
     # Mostly there is one; SQLite would set up a sorter for it.
@@ -132,7 +132,7 @@ def slots(tx: Snapshot, reader: Reader) -> list[Progress]:
     return found
 
 
-def slot_in(tx: Snapshot, reader: Reader, partition: int) -> Progress:
+def slot_in(tx: Snapshot, reader: Reader, partition: int) -> SlotProgress:
     """Return the position of the reader in one lane or partition."""
     (row,) = tx.rows(
         f"select {_PROGRESS} where s.reader = :reader and s.partition = :partition",
@@ -151,10 +151,10 @@ _SLOTS = f"select {_PROGRESS} where s.reader = :reader"
 _INSERT = f"insert into mq_leases ({_COLUMNS}, reader) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-def _progress(reader: Reader, row: Row) -> Progress:
+def _progress(reader: Reader, row: Row) -> SlotProgress:
     id, partition, number, cursor, end, leases = row
     level, delayed = level_of(reader, number)
-    return Progress(id, partition, number, level, delayed, cursor, end, leases)
+    return SlotProgress(id, partition, number, level, delayed, cursor, end, leases)
 
 
 def level_of(reader: Reader, number: int) -> tuple[int, bool]:
@@ -170,14 +170,14 @@ def get(tx: Snapshot, id: int) -> Lease | None:
     return None if row is None else Lease(*row)
 
 
-def insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
+def insert(tx: WriteTransaction, reader: Reader, leases: Sequence[Lease]) -> None:
     """Add rows and count them in their slots."""
     _insert(tx, reader, leases)
     _count(tx, reader, (), leases)
 
 
 def advance(
-    tx: Write, reader: Reader, slot: Progress, cursor: int, leases: Sequence[Lease]
+    tx: WriteTransaction, reader: Reader, slot: SlotProgress, cursor: int, leases: Sequence[Lease]
 ) -> None:
     """Move a slot's cursor past messages, some of which are leased now."""
     _insert(tx, reader, leases)
@@ -195,14 +195,14 @@ def advance(
     )
 
 
-def move_cursor(tx: Write, slot: Slot, cursor: int) -> None:
+def move_cursor(tx: WriteTransaction, slot: Slot, cursor: int) -> None:
     """Set a slot's cursor, past offsets whose leases are right already."""
     tx.execute(
         "update mq_slots set cursor = :cursor where id = :id", {"cursor": cursor, "id": slot.id}
     )
 
 
-def _insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
+def _insert(tx: WriteTransaction, reader: Reader, leases: Sequence[Lease]) -> None:
     if len(leases) == 1:
         tx.execute(_INSERT, (*leases[0], reader.id))
     elif leases:
@@ -212,7 +212,9 @@ def _insert(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
         tx.insert_columns("mq_leases", columns | shared | {"reader": reader.id})
 
 
-def update(tx: Write, reader: Reader, before: Sequence[Lease], after: Sequence[Lease]) -> None:
+def update(
+    tx: WriteTransaction, reader: Reader, before: Sequence[Lease], after: Sequence[Lease]
+) -> None:
     """Replace rows by their new state, and recount them."""
     if not after:
         return
@@ -224,7 +226,7 @@ def update(tx: Write, reader: Reader, before: Sequence[Lease], after: Sequence[L
     _count(tx, reader, before, after)
 
 
-def retreat(tx: Write, reader: Reader, slot: Slot) -> None:
+def retreat(tx: WriteTransaction, reader: Reader, slot: Slot) -> None:
     """Move a slot's cursor back over messages next below it that were never delivered.
 
     A row that waits for nothing adds nothing to the cursor.
@@ -252,18 +254,18 @@ def _never_delivered(tx: Snapshot, reader: Reader, slot: Slot) -> list[Lease]:
     return run
 
 
-def remove(tx: Write, reader: Reader, leases: Sequence[Lease]) -> None:
+def remove(tx: WriteTransaction, reader: Reader, leases: Sequence[Lease]) -> None:
     """Delete rows and take them out of their slots' counts."""
     tx.delete_rows("mq_leases", [lease.id for lease in leases])
     _count(tx, reader, leases, ())
 
 
-def remove_all(tx: Write, reader: int) -> None:
+def remove_all(tx: WriteTransaction, reader: int) -> None:
     """Delete all rows of a reader, whose slots are deleted or reset too."""
     tx.execute("delete from mq_leases where reader = :reader", {"reader": reader})
 
 
-def forget(tx: Write, slot: int, which: str, where: dict[str, object]) -> None:
+def forget(tx: WriteTransaction, slot: int, which: str, where: dict[str, object]) -> None:
     """Delete the rows `l` of a slot that match a condition, and take them out of its counts."""
     # As everywhere, leases due by the noticed time count as neither held nor waiting.
     parameters = {"slot": slot, **where}
@@ -283,7 +285,9 @@ def forget(tx: Write, slot: int, which: str, where: dict[str, object]) -> None:
     )
 
 
-def _count(tx: Write, reader: Reader, gone: Sequence[Lease], come: Sequence[Lease]) -> None:
+def _count(
+    tx: WriteTransaction, reader: Reader, gone: Sequence[Lease], come: Sequence[Lease]
+) -> None:
     changes: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     for sign, leases in ((-1, gone), (1, come)):
         for lease in leases:
@@ -315,7 +319,7 @@ def _noticed(tx: Snapshot, reader: Reader) -> int:
 _NOTICE_STEP = 100
 
 
-def notice(tx: Write, reader: Reader) -> None:
+def notice(tx: WriteTransaction, reader: Reader) -> None:
     """Move the reader's noticed time past leases that became due, as the last step.
 
     Counting from it keeps views cheap: they correct only for leases between it and now.
@@ -342,7 +346,7 @@ def _step_ends_at(tx: Snapshot, reader: Reader, priority: int, noticed: int) -> 
     return due
 
 
-def _notice_until(tx: Write, reader: Reader, until: int) -> None:
+def _notice_until(tx: WriteTransaction, reader: Reader, until: int) -> None:
     for slot, (held, waiting) in passed_between(tx, reader, until).items():
         tx.execute(
             "update mq_slots set held = held - :held, waiting = waiting - :waiting where id = :id",
@@ -384,12 +388,7 @@ def passed_between(tx: Snapshot, reader: Reader, until: int) -> dict[int, tuple[
             f"select {layout.owner_of('id')}, total(token not null), total(token is null)"
             " from mq_leases where reader = :reader and priority = :priority"
             " and due > :noticed and due <= :until group by 1",
-            {
-                "reader": reader.id,
-                "priority": priority,
-                "noticed": noticed,
-                "until": until,
-            },
+            {"reader": reader.id, "priority": priority, "noticed": noticed, "until": until},
         ):
             before = found.get(slot, (0, 0))
             found[slot] = (before[0] + int(held), before[1] + int(waiting))

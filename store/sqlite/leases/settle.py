@@ -9,10 +9,10 @@ from store import model
 from store.model.addresses import EXCHANGE_PREFIX
 from store.model.errors import Conflict, Hint, LeaseLost, MqError
 from store.sqlite import layout, leases, queues
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.layout import OFFSET_BITS
 from store.sqlite.leases import processing_times, receipts
-from store.sqlite.leases.messages import Standing, Stored
+from store.sqlite.leases.messages import MessageRow, StoredMessage
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Lease, Slot
 
@@ -25,10 +25,10 @@ class Delivery(NamedTuple):
     """A delivery that is being settled, and its receipt."""
 
     receipt: str
-    message: Standing
+    message: MessageRow
     lease: Lease
 
-    def whole(self, tx: Write) -> Stored:
+    def whole(self, tx: WriteTransaction) -> StoredMessage:
         """Return the message with its contents."""
         message = leases.messages.load(tx, self.message.slot, self.message.record)
         assert message is not None
@@ -36,11 +36,11 @@ class Delivery(NamedTuple):
 
 
 Refused = dict[str, MqError]
-Action = Callable[[Write, Reader, Sequence[Delivery]], Refused]
+Action = Callable[[WriteTransaction, Reader, Sequence[Delivery]], Refused]
 _Asked = tuple[str, receipts.Receipt, Slot]
 
 
-def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
+def settle(tx: WriteTransaction, texts: Sequence[str], action: Action) -> Refused:
     """Settle the deliveries of the receipts by an operation; return the errors by receipt.
 
     A refused receipt changes nothing and does not keep the others from being settled.
@@ -56,7 +56,7 @@ def settle(tx: Write, texts: Sequence[str], action: Action) -> Refused:
     return {text: refused[text] for text in texts if text in refused}
 
 
-def acknowledge(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
+def acknowledge(tx: WriteTransaction, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
     """Acknowledge deliveries: their messages are done."""
     leases.move.finish(tx, reader, [delivery.message for delivery in deliveries])
     processing_times.note(tx, reader.id, [delivery.lease for delivery in deliveries])
@@ -70,7 +70,7 @@ def give_back(delay: int | None, error: str | None, outcome: str) -> Action:
     One that has used up its deliveries is dead-lettered instead.
     """
 
-    def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
+    def act(tx: WriteTransaction, reader: Reader, delivery: Delivery) -> None:
         lease = delivery.lease
         leases.attempts.note(tx, lease, outcome, error)
         most = reader.max_deliveries
@@ -89,7 +89,7 @@ def give_back(delay: int | None, error: str | None, outcome: str) -> Action:
 def reject(error: str | None) -> Action:
     """Reject deliveries: to the DLQ, or dropped without one."""
 
-    def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
+    def act(tx: WriteTransaction, reader: Reader, delivery: Delivery) -> None:
         message = delivery.whole(tx)
         if not leases.move.dead_letter(tx, reader, message, "rejected", error):
             raise _nowhere_to_go(reader, message)
@@ -98,7 +98,7 @@ def reject(error: str | None) -> Action:
     return _one_by_one(act)
 
 
-def _nowhere_to_go(reader: Reader, message: Stored) -> Conflict:
+def _nowhere_to_go(reader: Reader, message: StoredMessage) -> Conflict:
     address = reader.address(message.slot.number, message.sequence)
     dlq = reader.dead_letter_to or ""
     if dlq.startswith(EXCHANGE_PREFIX):
@@ -116,14 +116,14 @@ def _nowhere_to_go(reader: Reader, message: Stored) -> Conflict:
     )
 
 
-def _key(message: Stored) -> str:
+def _key(message: StoredMessage) -> str:
     return (message.key or b"").decode(errors="replace")
 
 
 def extend(duration: int) -> Action:
     """Extend leases to `duration` milliseconds from now; 0 gives the messages back at once."""
 
-    def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
+    def act(tx: WriteTransaction, reader: Reader, delivery: Delivery) -> None:
         lease = delivery.lease
         if duration:
             ends = tx.now + duration
@@ -135,13 +135,13 @@ def extend(duration: int) -> Action:
     return _one_by_one(act)
 
 
-def unreceive(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
+def unreceive(tx: WriteTransaction, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
     """Undo deliveries that were not begun: their messages return to their places.
 
     It counts for no limit and is no attempt (AMQP 1.0: released).
     """
 
-    def act(tx: Write, reader: Reader, delivery: Delivery) -> None:
+    def act(tx: WriteTransaction, reader: Reader, delivery: Delivery) -> None:
         lease = delivery.lease
         before = lease.unheld(lease.was_due)._replace(deliveries=lease.deliveries - 1)
         if not reader.ordered:
@@ -167,7 +167,7 @@ def unreceive(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refu
     return refused
 
 
-def release(tx: Write, reader: Reader, message: Stored) -> bool:
+def release(tx: WriteTransaction, reader: Reader, message: StoredMessage) -> bool:
     """Make a leased or waiting message ready; return False if it is neither."""
     lease = message.lease
     if lease is None or lease.due <= tx.now:
@@ -181,7 +181,7 @@ def release(tx: Write, reader: Reader, message: Stored) -> bool:
     return True
 
 
-def lapse(tx: Write, reader: Reader, message: Stored) -> None:
+def lapse(tx: WriteTransaction, reader: Reader, message: StoredMessage) -> None:
     """End a message's lease now, as time would have done it later."""
     lease = message.lease
     assert lease is not None
@@ -189,8 +189,8 @@ def lapse(tx: Write, reader: Reader, message: Stored) -> None:
     _change(tx, reader, Delivery("", message, lease), after)
 
 
-def _one_by_one(act: Callable[[Write, Reader, Delivery], None]) -> Action:
-    def action(tx: Write, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
+def _one_by_one(act: Callable[[WriteTransaction, Reader, Delivery], None]) -> Action:
+    def action(tx: WriteTransaction, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
         refused: Refused = {}
         for delivery in deliveries:
             try:
@@ -203,12 +203,12 @@ def _one_by_one(act: Callable[[Write, Reader, Delivery], None]) -> Action:
     return action
 
 
-def _check_presence(tx: Write, reader: Reader, delivery: Delivery) -> None:
+def _check_presence(tx: WriteTransaction, reader: Reader, delivery: Delivery) -> None:
     if reader.sheds and leases.rows.get(tx, delivery.lease.id) is None:
         raise LeaseLost("another message that was settled with it pushed it out", hint=_TWICE)
 
 
-def _change(tx: Write, reader: Reader, delivery: Delivery, after: Lease) -> None:
+def _change(tx: WriteTransaction, reader: Reader, delivery: Delivery, after: Lease) -> None:
     leases.rows.update(tx, reader, [delivery.lease], [after])
     group = delivery.message.message_group
     if reader.ordered and group is not None:
@@ -221,7 +221,7 @@ def _change(tx: Write, reader: Reader, delivery: Delivery, after: Lease) -> None
 
 
 def _by_reader(
-    tx: Write, texts: Sequence[str], refused: Refused
+    tx: WriteTransaction, texts: Sequence[str], refused: Refused
 ) -> Iterable[tuple[Reader, list[_Asked]]]:
     """Return the operations for each reader, in order; each slot is looked up once."""
     seal = receipts.seal(tx)
@@ -246,7 +246,12 @@ def _by_reader(
 
 
 def _find(
-    tx: Write, reader: Reader, asked: Sequence[_Asked], refused: Refused, *, repeatable: bool
+    tx: WriteTransaction,
+    reader: Reader,
+    asked: Sequence[_Asked],
+    refused: Refused,
+    *,
+    repeatable: bool,
 ) -> list[Delivery]:
     """Return the deliveries of receipts, except refused ones.
 
@@ -272,13 +277,13 @@ def _find(
     return found
 
 
-def _has_left(tx: Write, reader: Reader, slot: Slot, receipt: receipts.Receipt) -> bool:
+def _has_left(tx: WriteTransaction, reader: Reader, slot: Slot, receipt: receipts.Receipt) -> bool:
     record = slot.record_id(layout.offset(receipt.lease))
     return reader.on_ack == "retain" and leases.messages.load(tx, slot, record) is None
 
 
 def _why_gone(
-    tx: Write, reader: Reader, slot: Slot, receipt: receipts.Receipt, repeatable: bool
+    tx: WriteTransaction, reader: Reader, slot: Slot, receipt: receipts.Receipt, repeatable: bool
 ) -> str | None:
     if leases.attempts.ended(tx, receipt.lease, receipt.token):
         return "its lease ended before this"
@@ -290,7 +295,7 @@ def _why_gone(
     return None
 
 
-def _is_untouched(tx: Write, reader: Reader, slot: Slot, offset: int) -> bool:
+def _is_untouched(tx: WriteTransaction, reader: Reader, slot: Slot, offset: int) -> bool:
     """Return whether a message without a lease still waits to be handed out for the first time."""
     if reader.retains:
         sql = "select cursor <= :offset from mq_slots where id = :slot"
@@ -300,7 +305,9 @@ def _is_untouched(tx: Write, reader: Reader, slot: Slot, offset: int) -> bool:
     return bool(tx.value(sql, {"offset": offset, "slot": slot.id, "record": record}))
 
 
-def _why_lost(tx: Write, reader: Reader, lease: Lease, receipt: receipts.Receipt) -> str | None:
+def _why_lost(
+    tx: WriteTransaction, reader: Reader, lease: Lease, receipt: receipts.Receipt
+) -> str | None:
     if lease.token != receipt.token:
         return "it was given back or leased again since"
     lapsed = lease.ends <= tx.now

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.log.topics import Partition
 
 
-def begin(tx: Write, reader: int, partition: int, cursor: int, moved: int = 0) -> None:
+def begin(tx: WriteTransaction, reader: int, partition: int, cursor: int, moved: int = 0) -> None:
     """Give a reader a slot in a partition where it has none."""
     tx.execute(
         "insert into mq_slots (reader, partition, cursor, moved) values (?, ?, ?, ?)",
@@ -19,7 +19,7 @@ def begin(tx: Write, reader: int, partition: int, cursor: int, moved: int = 0) -
     )
 
 
-def begin_at_start(tx: Write, reader: int, partitions: Iterable[Partition]) -> None:
+def begin_at_start(tx: WriteTransaction, reader: int, partitions: Iterable[Partition]) -> None:
     """Give a group a slot at the oldest record of each partition where it has none."""
     tx.many(
         "insert or ignore into mq_slots (reader, partition, cursor) values (?, ?, ?)",
@@ -27,7 +27,7 @@ def begin_at_start(tx: Write, reader: int, partitions: Iterable[Partition]) -> N
     )
 
 
-def begin_at(tx: Write, reader: int, partition: int, cursor: int) -> None:
+def begin_at(tx: WriteTransaction, reader: int, partition: int, cursor: int) -> None:
     """Give a group a slot in a partition; one that committed or is owned stays where it is."""
     tx.execute(
         "insert into mq_slots (reader, partition, cursor, moved)"
@@ -38,7 +38,7 @@ def begin_at(tx: Write, reader: int, partition: int, cursor: int) -> None:
     )
 
 
-def follow_growth(tx: Write, channel: int, present: int) -> None:
+def follow_growth(tx: WriteTransaction, channel: int, present: int) -> None:
     """Give the readers of a topic a slot in its partitions from number `present` on."""
     tx.execute(
         "insert into mq_slots (reader, partition, cursor) select distinct s.reader, new.id, 0"
@@ -49,12 +49,12 @@ def follow_growth(tx: Write, channel: int, present: int) -> None:
     )
 
 
-def end_all(tx: Write, reader: int) -> None:
+def end_all(tx: WriteTransaction, reader: int) -> None:
     """Delete all slots of a reader."""
     tx.execute("delete from mq_slots where reader = :reader", {"reader": reader})
 
 
-def end_in(tx: Write, channel: int) -> None:
+def end_in(tx: WriteTransaction, channel: int) -> None:
     """Delete the slots of all readers in a channel."""
     tx.execute(
         "delete from mq_slots where partition in"
@@ -63,7 +63,7 @@ def end_in(tx: Write, channel: int) -> None:
     )
 
 
-def end_unused(tx: Write, reader: int, channel: int) -> None:
+def end_unused(tx: WriteTransaction, reader: int, channel: int) -> None:
     """Delete a group's slots in a topic, unless it has committed or has members there."""
     tx.execute(
         "delete from mq_slots where reader = :reader and committed = 0 and member is null"
@@ -73,7 +73,7 @@ def end_unused(tx: Write, reader: int, channel: int) -> None:
     )
 
 
-def commit(tx: Write, slot: int, offset: int) -> None:
+def commit(tx: WriteTransaction, slot: int, offset: int) -> None:
     """Move the cursor of a group on to a member's commit."""
     tx.execute(
         "update mq_slots set cursor = :offset, committed = 1, moved = :now, tries = 1,"
@@ -82,7 +82,7 @@ def commit(tx: Write, slot: int, offset: int) -> None:
     )
 
 
-def put(tx: Write, reader: int, partition: int, offset: int) -> None:
+def put(tx: WriteTransaction, reader: int, partition: int, offset: int) -> None:
     """Set a group's next offset, back or forth; a member that owns the partition is fenced."""
     tx.execute(
         "insert into mq_slots (reader, partition, cursor, committed, moved)"
@@ -93,7 +93,7 @@ def put(tx: Write, reader: int, partition: int, offset: int) -> None:
     )
 
 
-def forget_commit(tx: Write, reader: int, partition: Partition) -> None:
+def forget_commit(tx: WriteTransaction, reader: int, partition: Partition) -> None:
     """Leave a group without a commit in a partition, as it was before its first one."""
     tx.execute(
         "update mq_slots set cursor = :start, committed = 0, moved = :now, epoch = epoch + 1,"
@@ -102,7 +102,7 @@ def forget_commit(tx: Write, reader: int, partition: Partition) -> None:
     )
 
 
-def forget_commits(tx: Write, reader: int, before: int) -> None:
+def forget_commits(tx: WriteTransaction, reader: int, before: int) -> None:
     """Leave a group without the commits that it made before a store time."""
     tx.execute(
         "update mq_slots set committed = 0 where reader = :reader and moved < :before",
@@ -110,14 +110,14 @@ def forget_commits(tx: Write, reader: int, before: int) -> None:
     )
 
 
-def pass_to(tx: Write, slot: int, end: int) -> None:
+def pass_to(tx: WriteTransaction, slot: int, end: int) -> None:
     """Move a slot's cursor on, at least to offset `end`."""
     tx.execute(
         "update mq_slots set cursor = max(cursor, :end) where id = :id", {"end": end, "id": slot}
     )
 
 
-def restart(tx: Write, slot: int, cursor: int) -> None:
+def restart(tx: WriteTransaction, slot: int, cursor: int) -> None:
     """Put the cursor of a slot whose leases were all deleted."""
     tx.execute(
         "update mq_slots set cursor = ?, moved = ?, leases = 0, held = 0, waiting = 0 where id = ?",
@@ -125,17 +125,17 @@ def restart(tx: Write, slot: int, cursor: int) -> None:
     )
 
 
-def want(tx: Write, wanted: Iterable[tuple[int, int]]) -> None:
+def want(tx: WriteTransaction, wanted: Iterable[tuple[int, int]]) -> None:
     """Note the wanted incarnation of slots: pairs of an incarnation and a slot."""
     tx.many("update mq_slots set wanted = ? where id = ?", list(wanted))
 
 
-def want_none(tx: Write, reader: int) -> None:
+def want_none(tx: WriteTransaction, reader: int) -> None:
     """Note that no member of a group is wanted for any of its slots."""
     tx.execute("update mq_slots set wanted = null where reader = :reader", {"reader": reader})
 
 
-def hand_over(tx: Write, reader: int, incarnation: int) -> None:
+def hand_over(tx: WriteTransaction, reader: int, incarnation: int) -> None:
     """Release a member's slots that others are wanted for, and take free ones that it is wanted
     for.
     """
@@ -153,7 +153,7 @@ def hand_over(tx: Write, reader: int, incarnation: int) -> None:
     )
 
 
-def disown(tx: Write, reader: int, incarnation: int) -> None:
+def disown(tx: WriteTransaction, reader: int, incarnation: int) -> None:
     """Take all slots from a member, which can't commit any more."""
     tx.execute(
         "update mq_slots set member = null, epoch = epoch + 1 where member = :incarnation",

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from store.sqlite import layout
 from store.sqlite.file.database import Snapshot
 from store.sqlite.leases.readers import Reader
-from store.sqlite.leases.rows import Progress
+from store.sqlite.leases.rows import SlotProgress
 
 if TYPE_CHECKING:
-    from store.sqlite.leases.messages import Stored
+    from store.sqlite.leases.messages import StoredMessage
 
 
-def start(tx: Snapshot, slot: Progress) -> int:
+def start(tx: Snapshot, slot: SlotProgress) -> int:
     """Return the first offset that is not finished (Kafka: SPSO)."""
     first = tx.value(
         "select min(id) from mq_leases where id >= :first and id < :end",
@@ -26,14 +26,14 @@ def start(tx: Snapshot, slot: Progress) -> int:
     return slot.cursor if first is None else first - slot.lease_id(0)
 
 
-def room(tx: Snapshot, reader: Reader, slot: Progress) -> int | None:
+def room(tx: Snapshot, reader: Reader, slot: SlotProgress) -> int | None:
     """Return how many more offsets may be handed out; `None` for a reader without a bound."""
     if reader.window is None:
         return None
     return max(0, reader.window - (slot.cursor - start(tx, slot)))
 
 
-def end(reader: Reader, slot: Progress, room: int, found: Sequence[Stored]) -> int:
+def end(reader: Reader, slot: SlotProgress, room: int, found: Sequence[StoredMessage]) -> int:
     """Return the offset before which records may be handed out; `found` are those that come next.
 
     The window counts offsets, also of records that compaction removed. It begins behind these while
@@ -44,7 +44,7 @@ def end(reader: Reader, slot: Progress, room: int, found: Sequence[Stored]) -> i
     return found[0].sequence + room if found else slot.next
 
 
-def isolated(reader: Reader, due: Sequence[Stored]) -> list[Stored]:
+def isolated(reader: Reader, due: Sequence[StoredMessage]) -> list[StoredMessage]:
     """Return the due records that may be handed out together (KIP-932: poison isolation).
 
     A record that failed often may take its worker down, and all that was handed out with it. It is
@@ -59,7 +59,7 @@ def isolated(reader: Reader, due: Sequence[Stored]) -> list[Stored]:
     return list(due)
 
 
-def _with_few(reader: Reader, suspect: int, due: Sequence[Stored]) -> int:
+def _with_few(reader: Reader, suspect: int, due: Sequence[StoredMessage]) -> int:
     failures, first = _failures(due[0]), due[0].record
     run = 0
     while run < len(due) and (due[run].record - run, _failures(due[run])) == (first, failures):
@@ -69,5 +69,5 @@ def _with_few(reader: Reader, suspect: int, due: Sequence[Stored]) -> int:
     return 1 if is_last else max(1, run >> (failures - suspect + 1))
 
 
-def _failures(record: Stored) -> int:
+def _failures(record: StoredMessage) -> int:
     return 0 if record.lease is None else record.lease.deliveries

@@ -10,8 +10,8 @@ from itertools import accumulate, repeat
 from store import model
 from store.model import clock
 from store.model.encoding import (
-    Batch,
     Encoded,
+    RecordColumns,
     check_column,
     encode_batch,
     first_bad,
@@ -21,7 +21,7 @@ from store.model.errors import BadInput, Hint
 from store.model.topics import NewRecord, RecordId
 from store.sqlite import log
 from store.sqlite.file import timekeeping
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.transactions import blobs
 from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.log import retention, samples
@@ -35,7 +35,10 @@ _MANY = 4
 
 
 def produce(
-    tx: Write, topic: Topic, records: Iterable[NewRecord | bytes | str], sticky: StickyPlacement
+    tx: WriteTransaction,
+    topic: Topic,
+    records: Iterable[NewRecord | bytes | str],
+    sticky: StickyPlacement,
 ) -> list[RecordId]:
     """Place and append records; the ids are in the order given.
 
@@ -65,16 +68,16 @@ def _ids(topic: str, places: Sequence[int], offsets: Mapping[int, range]) -> lis
     return RecordId.each(topic, places, [next(following[number]) for number in places])
 
 
-def _keep_up(tx: Write, topic: Topic, written: Collection[int]) -> None:
+def _keep_up(tx: WriteTransaction, topic: Topic, written: Collection[int]) -> None:
     for number in written:
         partition = topic.partitions[number]
         retention.enforce(tx, topic, partition)
         if topic.config.cleanup != "delete" and log.compaction.is_dirty(tx, topic, partition):
-            tx.afterwards.append(partial(log.compaction.compact, tx.database, topic, partition))
+            tx.after_commit.append(partial(log.compaction.compact, tx.database, topic, partition))
     retention.enforce_idle(tx, {topic.partitions[number].id for number in written})
 
 
-def append(tx: Write, partition: Partition, batch: Batch) -> range:
+def append(tx: WriteTransaction, partition: Partition, batch: RecordColumns) -> range:
     """Append records to one partition and return their offsets.
 
     Offsets are dense in commit order; a given timestamp is raised to the partition's last one, so
@@ -91,10 +94,10 @@ def append(tx: Write, partition: Partition, batch: Batch) -> range:
 
 
 def insert(
-    tx: Write,
+    tx: WriteTransaction,
     ids: Sequence[int],
     timestamps: Sequence[int],
-    batch: Batch,
+    batch: RecordColumns,
     arrived: Sequence[int | None] | None,
 ) -> None:
     """Write rows with their checksums: records of a topic, or messages of a queue."""
@@ -121,7 +124,12 @@ def insert(
 
 
 def _insert_one(
-    tx: Write, id: int, timestamp: int, arrived: int | None, batch: Batch, index: int
+    tx: WriteTransaction,
+    id: int,
+    timestamp: int,
+    arrived: int | None,
+    batch: RecordColumns,
+    index: int,
 ) -> None:
     value, keys, headers, expires = batch.values[index], batch.keys, batch.headers, batch.expires
     key, text = keys[index] if keys else None, headers[index] if headers else None
@@ -151,7 +159,7 @@ def last_time(tx: Snapshot, partition: Partition, records: int) -> int:
     return tx.wall if records == 0 and last > tx.wall + clock.NOT_SOON else last
 
 
-def timestamps(batch: Batch, now: int, last: int) -> list[int]:
+def timestamps(batch: RecordColumns, now: int, last: int) -> list[int]:
     """Return the records' times, each raised to the one before."""
     if batch.timestamps is None:
         return [max(now, last)] * len(batch.values)
@@ -159,7 +167,9 @@ def timestamps(batch: Batch, now: int, last: int) -> list[int]:
     return list(accumulate(given, max, initial=last))[1:]
 
 
-def count(tx: Write, partition: Partition, end: int, records: int, size: int, latest: int) -> None:
+def count(
+    tx: WriteTransaction, partition: Partition, end: int, records: int, size: int, latest: int
+) -> None:
     """Count these records and bytes, and note the place and the time of the last."""
     partition.next = end
     partition.records += records
@@ -179,7 +189,7 @@ def count(tx: Write, partition: Partition, end: int, records: int, size: int, la
     )
 
 
-def _encode(topic: Topic, records: Iterable[NewRecord | bytes | str]) -> Batch:
+def _encode(topic: Topic, records: Iterable[NewRecord | bytes | str]) -> RecordColumns:
     if isinstance(records, bytes | str):
         raise BadInput("one value is not a list of records", hint="store.produce(topic, value)")
     given = given_list(records, "records")
@@ -189,7 +199,7 @@ def _encode(topic: Topic, records: Iterable[NewRecord | bytes | str]) -> Batch:
         raise first_bad(partial(_checked, topic), given, error) from error
 
 
-def _checked(topic: Topic, given: Sequence[NewRecord | bytes | str]) -> Batch:
+def _checked(topic: Topic, given: Sequence[NewRecord | bytes | str]) -> RecordColumns:
     """Return the records as columns; raises `BadInput` when the topic does not take one of them."""
     batch = encode_batch(given)
     largest = max(batch.sizes, default=0)
@@ -219,7 +229,7 @@ def _checked(topic: Topic, given: Sequence[NewRecord | bytes | str]) -> Batch:
     return batch
 
 
-def check_size(batch: Batch, way_out: str) -> None:
+def check_size(batch: RecordColumns, way_out: str) -> None:
     """Raise `BadInput` for more than fits into one transaction."""
     size = sum(batch.sizes)
     if size > LARGEST_BATCH and len(batch.sizes) > 1:
@@ -235,7 +245,7 @@ def accepts(topic: Topic, record: Encoded) -> bool:
     return is_placeable and record.size <= topic.config.max_message
 
 
-def _places(topic: Topic, batch: Batch, sticky: StickyPlacement) -> list[int]:
+def _places(topic: Topic, batch: RecordColumns, sticky: StickyPlacement) -> list[int]:
     """Return the number of the partition that each record goes to."""
     partitions, records = len(topic.partitions), len(batch.values)
     if partitions == 1:

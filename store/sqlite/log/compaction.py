@@ -11,7 +11,7 @@ from functools import partial
 
 from store.model.maintenance import CompactionResult
 from store.sqlite import log
-from store.sqlite.file.database import Database, Snapshot, Write
+from store.sqlite.file.database import Database, Snapshot, WriteTransaction
 from store.sqlite.log.read import offset_for_arrival
 from store.sqlite.log.retention import remove_records
 from store.sqlite.log.topics import Partition, Topic
@@ -96,7 +96,7 @@ def _remove(database: Database, partition: Partition, offsets: list[int]) -> tup
         return remove_records(tx, partition.id, offsets)
 
 
-def _finish(tx: Write, partition: Partition, end: int) -> None:
+def _finish(tx: WriteTransaction, partition: Partition, end: int) -> None:
     """Note that everything below offset `end` was compacted, and its tombstones were seen."""
     first = partition.base + min(partition.compacted, end)
     log.rows.note_compaction(tx, partition.id, end, first, partition.base + end)

@@ -10,7 +10,7 @@ import json
 from typing import Any, NamedTuple
 
 from store.model.encoding import DISTANT_FUTURE
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 
 CHECKSUM = "its checksum does not match"
 _PRUNED_AT_ONCE = 20
@@ -56,7 +56,7 @@ def _json_object(text: str | None) -> str | None:
         return None
 
 
-def note(tx: Write, record: int) -> None:
+def note(tx: WriteTransaction, record: int) -> None:
     """Note that a record is damaged, for stalls and the doctor; forget some that are gone."""
     tx.execute(
         "insert or ignore into mq_damages (record, noticed, told) values (:record, :wall, 0)",
@@ -69,7 +69,7 @@ def note(tx: Write, record: int) -> None:
     )
 
 
-def tell(tx: Write, record: int) -> bool:
+def tell(tx: WriteTransaction, record: int) -> bool:
     """Note that a caller gets the error of a damaged record; return False if one got it before."""
     note(tx, record)
     return bool(

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from store.model.addresses import check_name
 from store.model.errors import BadInput, Fenced
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 
 
-def register(tx: Write, name: str) -> int:
+def register(tx: WriteTransaction, name: str) -> int:
     """Begin a new incarnation of a producer and return its epoch; older ones are fenced."""
     check_name(name, "producer name")
     tx.execute(
@@ -49,7 +49,7 @@ def newest(tx: Snapshot, name: str, epoch: int) -> int:
 
 
 def advance(
-    tx: Write, name: str, epoch: int, channel: str, first_sequence: int, records: int
+    tx: WriteTransaction, name: str, epoch: int, channel: str, first_sequence: int, records: int
 ) -> int:
     """Note that records `first_sequence …` are being stored; return how many are stored already.
 

@@ -13,7 +13,7 @@ from store import model
 from store.model.addresses import Address, check_name, parse_address
 from store.model.errors import BadInput, Damaged, Exists, Hint, NotFound
 from store.model.topics import Record
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.log import read, topics
 from store.sqlite.log.topics import Partition, Topic
 
@@ -41,7 +41,7 @@ def find(tx: Snapshot, target: str) -> Projection | None:
     return None if row is None else Projection(*row)
 
 
-def declare(tx: Write, topic: str, target: str, primary_key: str) -> Projection:
+def declare(tx: WriteTransaction, topic: str, target: str, primary_key: str) -> Projection:
     """Begin a projection, or go on with it; raises `Exists` when the table is not a projection's.
 
     A projection without a table, before its first record or after a drop, begins anew.
@@ -77,7 +77,7 @@ def declare(tx: Write, topic: str, target: str, primary_key: str) -> Projection:
     return wanted
 
 
-def _forget(tx: Write, target: str) -> None:
+def _forget(tx: WriteTransaction, target: str) -> None:
     tx.execute("delete from mq_projections where target = :target", {"target": target})
 
 
@@ -90,7 +90,9 @@ def _has_table(tx: Snapshot, name: str) -> bool:
     )
 
 
-def advance(tx: Write, projection: Projection, most: int, passing: Collection[Address] = ()) -> int:
+def advance(
+    tx: WriteTransaction, projection: Projection, most: int, passing: Collection[Address] = ()
+) -> int:
     """Bring up to `most` records into the table; return how many.
 
     Raises `BadInput` at a record that is not a JSON object or lacks the primary key, `Damaged` at a
@@ -118,7 +120,7 @@ def advance(tx: Write, projection: Projection, most: int, passing: Collection[Ad
 
 
 def _pass_over(
-    tx: Write, projection: Projection, topic: Topic, partition: Partition,
+    tx: WriteTransaction, projection: Projection, topic: Topic, partition: Partition,
     passing: Collection[Address],
 ) -> int:  # fmt: skip
     """Return the offset behind the records to be passed over."""
@@ -150,7 +152,9 @@ def _next_offset(tx: Snapshot, projection: Projection, partition: int) -> int:
     return offset or 0
 
 
-def _store_offset(tx: Write, projection: Projection, partition: int, offset: int) -> None:
+def _store_offset(
+    tx: WriteTransaction, projection: Projection, partition: int, offset: int
+) -> None:
     tx.execute(
         "insert into mq_projection_offsets (target, partition, next)"
         " values (:target, :partition, :next)"
@@ -162,7 +166,7 @@ def _store_offset(tx: Write, projection: Projection, partition: int, offset: int
 class _Batch:
     """Records on their way into the table; only the last one of each key is written."""
 
-    def __init__(self, tx: Write, projection: Projection) -> None:
+    def __init__(self, tx: WriteTransaction, projection: Projection) -> None:
         from sqlite_utils import Database
 
         self._projection = projection
@@ -289,7 +293,7 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def begin_rebuild(tx: Write, projection: Projection) -> Projection:
+def begin_rebuild(tx: WriteTransaction, projection: Projection) -> Projection:
     """Begin the table anew beside the old one, which stays in use meanwhile."""
     again = Projection(projection.target + _REBUILT, projection.topic, projection.primary_key)
     _drop(tx, again.target)
@@ -301,7 +305,7 @@ def begin_rebuild(tx: Write, projection: Projection) -> Projection:
     return again
 
 
-def finish_rebuild(tx: Write, projection: Projection) -> None:
+def finish_rebuild(tx: WriteTransaction, projection: Projection) -> None:
     """Put the rebuilt table in the place of the old one."""
     again = projection.target + _REBUILT
     if find(tx, again) is None:
@@ -325,7 +329,7 @@ def finish_rebuild(tx: Write, projection: Projection) -> None:
         database.rename_table(again, projection.target)
 
 
-def _drop(tx: Write, target: str) -> None:
+def _drop(tx: WriteTransaction, target: str) -> None:
     from sqlite_utils import Database
 
     _forget(tx, target)

@@ -146,7 +146,7 @@ def _damage(topic: Topic, partition: Partition, offset: int) -> Damaged:
     )
 
 
-class Found(NamedTuple):
+class StoredRecord(NamedTuple):
     """A record as it is stored; only the usable parts of a damaged one."""
 
     timestamp: int
@@ -162,7 +162,7 @@ class Found(NamedTuple):
         return len(self.key or b"") + len(self.headers or "") + len(self.value or b"")
 
 
-def as_found(tx: Snapshot, record: int) -> Found | None:
+def as_found(tx: Snapshot, record: int) -> StoredRecord | None:
     """Return one record by its id, whole or damaged; `None` when it is gone."""
     row = tx.row(
         "select timestamp, cast(message_group as blob), key, cast(headers as blob), value, checksum"
@@ -174,7 +174,7 @@ def as_found(tx: Snapshot, record: int) -> Found | None:
     timestamp, group, key, headers, value, stored = row
     usable = log.damage.usable(timestamp, group, key, headers, value, None)
     is_whole = is_intact(record, timestamp, group, key, headers, value, stored)
-    return Found(*usable[:5], is_damaged=not is_whole)
+    return StoredRecord(*usable[:5], is_damaged=not is_whole)
 
 
 def next_offset(tx: Snapshot, partition: Partition, offset: int) -> int:

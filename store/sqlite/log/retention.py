@@ -10,8 +10,8 @@ from itertools import islice
 from store import sqlite
 from store.sqlite import layout, log
 from store.sqlite.file import timekeeping
-from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.file.settings import remembered
+from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.file.settings import cached_by_settings
 from store.sqlite.file.transactions import array
 from store.sqlite.log import topics
 from store.sqlite.log.topics import Partition, Topic
@@ -30,7 +30,7 @@ _PAUSE = 1_000
 _LARGEST_EXCESS = 64 << 10
 
 
-def drain(tx: Write) -> bool:
+def drain(tx: WriteTransaction) -> bool:
     """Remove up to `STEP` records of deleted channels; return False when none are left."""
     partition = _left_over(tx)
     if partition is None:
@@ -50,14 +50,14 @@ def drain(tx: Write) -> bool:
     return True
 
 
-@remembered
+@cached_by_settings
 def _left_over(tx: Snapshot) -> int | None:
     """Return a partition without a channel; a new one comes only with a change of settings."""
     partition: int | None = tx.value("select id from mq_partitions where channel is null limit 1")
     return partition
 
 
-def trim_step(tx: Write, partition: int, before: int) -> int | None:
+def trim_step(tx: WriteTransaction, partition: int, before: int) -> int | None:
     """Remove up to `STEP` records below offset `before`; return the new start, `None` when done."""
     row = tx.row("select start from mq_partitions where id = :id", {"id": partition})
     if row is None or row[0] >= before:
@@ -67,7 +67,7 @@ def trim_step(tx: Write, partition: int, before: int) -> int | None:
     return end
 
 
-def _step_end(tx: Write, partition: int, before: int) -> int:
+def _step_end(tx: WriteTransaction, partition: int, before: int) -> int:
     base = layout.record_id(partition, 0)
     last = tx.value(
         "select id from mq_records where id >= :base and id < :end"
@@ -77,11 +77,11 @@ def _step_end(tx: Write, partition: int, before: int) -> int:
     return before if last is None else last - base
 
 
-def _step(tx: Write) -> int:
+def _step(tx: WriteTransaction) -> int:
     return _STEP_WHEN_FULL if tx.lock.lends else STEP
 
 
-def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
+def remove_range(tx: WriteTransaction, partition: int, first: int, end: int) -> None:
     """Remove every record with `first <= offset < end`, and move the start to `end`."""
     base = layout.record_id(partition, 0)
     span = {"first": base + first, "end": base + end}
@@ -93,7 +93,7 @@ def remove_range(tx: Write, partition: int, first: int, end: int) -> None:
     sqlite.shares.progress.forget_below(tx, partition, first, end)
 
 
-def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[int, int]:
+def remove_records(tx: WriteTransaction, partition: int, offsets: Sequence[int]) -> tuple[int, int]:
     """Remove single records at any place; return how many were there, and their bytes."""
     base = layout.record_id(partition, 0)
     ids = [base + offset for offset in offsets]
@@ -107,7 +107,7 @@ def remove_records(tx: Write, partition: int, offsets: Sequence[int]) -> tuple[i
     return count, int(size)
 
 
-def enforce(tx: Write, topic: Topic, partition: Partition) -> bool:
+def enforce(tx: WriteTransaction, topic: Topic, partition: Partition) -> bool:
     """Remove up to `STEP` records past the topic's retention; return False when none is left.
 
     Older than the retention, strictly (Kafka: retention.ms), and, once the log is a 256th above
@@ -134,7 +134,7 @@ class _IdleChecks:
     paused_until = 0
 
 
-def enforce_idle(tx: Write, written: Collection[int]) -> bool:
+def enforce_idle(tx: WriteTransaction, written: Collection[int]) -> bool:
     """Enforce retention where no appends come: in one partition, the longest overdue.
 
     `written` are partitions that were looked at already. Returns False when none was overdue.
@@ -161,7 +161,7 @@ def enforce_idle(tx: Write, written: Collection[int]) -> bool:
     return True
 
 
-def _note_check(tx: Write, partition: int) -> None:
+def _note_check(tx: WriteTransaction, partition: int) -> None:
     tx.execute(
         "update mq_partitions set checked = :now where id = :id", {"now": tx.now, "id": partition}
     )

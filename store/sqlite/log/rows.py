@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from store import sqlite
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.file.transactions import array
 
 # Conditions for rows, by the column that holds a record's id.
@@ -13,7 +13,7 @@ _SPAN = "{} >= :first and {} < :end"
 _SINGLE = "{} in (select value from json_each(:ids))"
 
 
-def add_partitions(tx: Write, channel: int, numbers: Iterable[int]) -> None:
+def add_partitions(tx: WriteTransaction, channel: int, numbers: Iterable[int]) -> None:
     """Add empty partitions to a topic, none of which is to be looked at soon."""
     tx.many(
         "insert into mq_partitions (channel, number, checked) values (?, ?, ?)",
@@ -21,7 +21,7 @@ def add_partitions(tx: Write, channel: int, numbers: Iterable[int]) -> None:
     )
 
 
-def add_lane(tx: Write, channel: int, number: int, begin: int) -> int:
+def add_lane(tx: WriteTransaction, channel: int, number: int, begin: int) -> int:
     """Add an empty lane to a queue, which begins at a sequence number; return its id."""
     return tx.insert(
         "insert into mq_partitions (channel, number, start, next)"
@@ -30,12 +30,12 @@ def add_lane(tx: Write, channel: int, number: int, begin: int) -> int:
     )
 
 
-def abandon(tx: Write, channel: int) -> None:
+def abandon(tx: WriteTransaction, channel: int) -> None:
     """Take the partitions from a channel, so that they are drained in steps."""
     tx.execute("update mq_partitions set channel = null where channel = :id", {"id": channel})
 
 
-def keep_clock(tx: Write, partition: int, last: int) -> None:
+def keep_clock(tx: WriteTransaction, partition: int, last: int) -> None:
     """Keep the clock of a partition at least at `last`."""
     tx.execute(
         "update mq_partitions set last_timestamp = :last where id = :id",
@@ -43,7 +43,7 @@ def keep_clock(tx: Write, partition: int, last: int) -> None:
     )
 
 
-def note_compaction(tx: Write, partition: int, end: int, first: int, last: int) -> None:
+def note_compaction(tx: WriteTransaction, partition: int, end: int, first: int, last: int) -> None:
     """Note that all below offset `end` was compacted, and its tombstones were seen.
 
     Those not seen before have ids from `first` up to `last`.
@@ -59,7 +59,9 @@ def note_compaction(tx: Write, partition: int, end: int, first: int, last: int) 
     )
 
 
-def remove(tx: Write, records: Sequence[int], sizes: Mapping[int, Sequence[int]]) -> None:
+def remove(
+    tx: WriteTransaction, records: Sequence[int], sizes: Mapping[int, Sequence[int]]
+) -> None:
     """Remove messages of queues and take them out of the counts, by their sizes in each lane."""
     tx.delete_rows("mq_records", records)
     for lane, gone in sizes.items():
@@ -71,18 +73,18 @@ def remove(tx: Write, records: Sequence[int], sizes: Mapping[int, Sequence[int]]
         )
 
 
-def drain(tx: Write, first: int, end: int) -> None:
+def drain(tx: WriteTransaction, first: int, end: int) -> None:
     """Remove records by their ids, of a partition without a channel: it keeps no counts."""
     _remove(tx, _SPAN, {"first": first, "end": end})
 
 
-def drop_partition(tx: Write, partition: int) -> None:
+def drop_partition(tx: WriteTransaction, partition: int) -> None:
     """Remove a partition that has no records."""
     tx.execute("delete from mq_partitions where id = :id", {"id": partition})
 
 
 def remove_below(
-    tx: Write, partition: int, span: Mapping[str, int], start: int, count: int, size: int
+    tx: WriteTransaction, partition: int, span: Mapping[str, int], start: int, count: int, size: int
 ) -> None:
     """Remove the records whose ids are in a span, and let the partition begin at `start`."""
     _remove(tx, _SPAN, span)
@@ -93,7 +95,9 @@ def remove_below(
     )
 
 
-def remove_some(tx: Write, partition: int, ids: Iterable[int], count: int, size: int) -> None:
+def remove_some(
+    tx: WriteTransaction, partition: int, ids: Iterable[int], count: int, size: int
+) -> None:
     """Remove single records of a partition, wherever they stand."""
     _remove(tx, _SINGLE, {"ids": array(ids)})
     tx.execute(
@@ -102,14 +106,19 @@ def remove_some(tx: Write, partition: int, ids: Iterable[int], count: int, size:
     )
 
 
-def _remove(tx: Write, which: str, parameters: Mapping[str, object]) -> None:
+def _remove(tx: WriteTransaction, which: str, parameters: Mapping[str, object]) -> None:
     tx.execute(f"delete from mq_records where {which.replace('{}', 'id')}", parameters)
     tx.execute(f"delete from mq_tombstones where {which.replace('{}', 'record')}", parameters)
     sqlite.leases.origins.forget(tx, which.replace("{}", "record"), parameters)
 
 
 def set_value(
-    tx: Write, record: int, value: bytes | None, checksum: int, partition: int, growth: int
+    tx: WriteTransaction,
+    record: int,
+    value: bytes | None,
+    checksum: int,
+    partition: int,
+    growth: int,
 ) -> None:
     """Give a record another value, which is longer by `growth` bytes."""
     tx.execute(
@@ -122,7 +131,7 @@ def set_value(
     )
 
 
-def set_expires(tx: Write, record: int, expires: int) -> None:
+def set_expires(tx: WriteTransaction, record: int, expires: int) -> None:
     """Let a message expire at another wall time."""
     tx.execute(
         "update mq_records set expires = :expires where id = :id",
@@ -130,7 +139,7 @@ def set_expires(tx: Write, record: int, expires: int) -> None:
     )
 
 
-def change_expires(tx: Write, first: int, end: int, before: int, after: int) -> None:
+def change_expires(tx: WriteTransaction, first: int, end: int, before: int, after: int) -> None:
     """Let messages with ids of a range, which would expire at one time, expire at another."""
     tx.execute(
         "update mq_records set expires = :after where expires = :before"
@@ -139,7 +148,7 @@ def change_expires(tx: Write, first: int, end: int, before: int, after: int) -> 
     )
 
 
-def spoil_checksum(tx: Write, record: int) -> None:
+def spoil_checksum(tx: WriteTransaction, record: int) -> None:
     """Spoil the checksum of a record that was damaged before it was written."""
     tx.execute(
         "update mq_records set checksum = -1 - checksum where id = :record", {"record": record}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Literal
 
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 
 BUCKET = 10_000
 BUCKETS = 60
@@ -22,12 +22,12 @@ class _Sampled(dict[tuple[Counter, int], int]):
     """The bucket in which this open store last sampled each counter."""
 
 
-def is_due(tx: Write, counter: Counter, id: int) -> bool:
+def is_due(tx: WriteTransaction, counter: Counter, id: int) -> bool:
     """Return whether this handle has not sampled the counter in the present bucket yet."""
     return tx.database.states[_Sampled].get((counter, id)) != tx.now // BUCKET
 
 
-def note(tx: Write, counter: Counter, id: int, before: int) -> None:
+def note(tx: WriteTransaction, counter: Counter, id: int, before: int) -> None:
     """Keep the value of a counter before it changes, at its first change in a bucket."""
     if not is_due(tx, counter, id):
         return
@@ -48,10 +48,10 @@ def note(tx: Write, counter: Counter, id: int, before: int) -> None:
     )
     # Not before it is stored: a rollback would undo the sample.
     sampled = tx.database.states[_Sampled]
-    tx.afterwards.append(partial(sampled.__setitem__, (counter, id), bucket))
+    tx.after_commit.append(partial(sampled.__setitem__, (counter, id), bucket))
 
 
-def note_produced(tx: Write, topic: int, partition: int, before: int) -> None:
+def note_produced(tx: WriteTransaction, topic: int, partition: int, before: int) -> None:
     """Keep how many records a partition, and its topic, had before the next ones."""
     note(tx, "partition", partition, before)
     if is_due(tx, "channel", topic):
@@ -61,14 +61,14 @@ def note_produced(tx: Write, topic: int, partition: int, before: int) -> None:
         note(tx, "channel", topic, taken)
 
 
-def note_finishing(tx: Write, slot: int) -> None:
+def note_finishing(tx: WriteTransaction, slot: int) -> None:
     """Keep how many records a share had finished in a partition before the next ones."""
     if is_due(tx, "slot", slot):
         done = tx.value("select cursor - leases from mq_slots where id = :slot", {"slot": slot})
         note(tx, "slot", slot, max(0, done))
 
 
-def note_leaving(tx: Write, queue: int) -> None:
+def note_leaving(tx: WriteTransaction, queue: int) -> None:
     """Keep how many messages had left a queue, in any way, before the next ones do."""
     if is_due(tx, "queue", queue):
         left = tx.value(
@@ -78,7 +78,7 @@ def note_leaving(tx: Write, queue: int) -> None:
         note(tx, "queue", queue, left)
 
 
-def forget_place(tx: Write, reader: int, partition: int) -> None:
+def forget_place(tx: WriteTransaction, reader: int, partition: int) -> None:
     """Forget a reader's pace in a partition, after its position was set by hand."""
     tx.execute(
         "delete from mq_samples where subject = 'slot' and subject_id = (select id from mq_slots"

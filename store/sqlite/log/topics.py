@@ -10,8 +10,8 @@ from store.model.errors import BadInput, Conflict, Hint, NotFound
 from store.model.settings import check_settings
 from store.model.topics import PartitionStatus, TopicConfig, TopicStatus
 from store.sqlite import log
-from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.file.settings import StoredSettings, remembered
+from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.file.settings import StoredSettings, cached_by_settings
 from store.sqlite.file.transactions import array
 from store.sqlite.layout import OFFSET_BITS
 
@@ -131,7 +131,7 @@ def record_id(tx: Snapshot, address: Address) -> int:
     return find(tx, address.name).partition(address.partition).base + address.offset
 
 
-def create(tx: Write, name: str, partitions: int, config: TopicConfig) -> Topic:
+def create(tx: WriteTransaction, name: str, partitions: int, config: TopicConfig) -> Topic:
     """Create a topic; raises `Exists` when anything of that name does."""
     check_name(name, "topic name")
     check_settings(config)
@@ -181,7 +181,7 @@ def find_or_none(tx: Snapshot, name: str) -> Topic | None:
     return Topic(channel, name, created, config, Partitions(tx, channel, partitions))
 
 
-@remembered
+@cached_by_settings
 def _settings(tx: Snapshot, name: str) -> tuple[int, int, TopicConfig, int] | None:
     row = tx.row(f"{_ROWS} where mq_channels.name = :name", {"name": name})
     if row is None:
@@ -211,7 +211,9 @@ def altered(topic: Topic, partitions: int | None, settings: dict[str, object]) -
     return config
 
 
-def alter(tx: Write, name: str, partitions: int | None, settings: dict[str, object]) -> Topic:
+def alter(
+    tx: WriteTransaction, name: str, partitions: int | None, settings: dict[str, object]
+) -> Topic:
     """Change settings in place; partitions only grow (Kafka: INVALID_PARTITIONS otherwise)."""
     topic = find(tx, name)
     config = altered(topic, partitions, settings)
@@ -231,7 +233,7 @@ def _check_growth(topic: Topic, partitions: int) -> None:
         )
 
 
-def _grow(tx: Write, topic: Topic, partitions: int) -> None:
+def _grow(tx: WriteTransaction, topic: Topic, partitions: int) -> None:
     present = len(topic.partitions)
     log.rows.add_partitions(tx, topic.id, range(present, partitions))
     # A reader of the topic reads all of it, so a group's or share's lag counts new records at once.
@@ -239,7 +241,7 @@ def _grow(tx: Write, topic: Topic, partitions: int) -> None:
     sqlite.groups.catalog.next_generations(tx, topic.id)
 
 
-def delete(tx: Write, name: str) -> TopicStatus:
+def delete(tx: WriteTransaction, name: str) -> TopicStatus:
     """Delete a topic and every group's bookmark in it; return the topic as it was.
 
     Its records are drained afterwards, in steps. Raises `Conflict` while it has shares.

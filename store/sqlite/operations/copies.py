@@ -9,7 +9,7 @@ from pathlib import Path
 
 from store.model.clock import Clock
 from store.model.errors import BadInput, Damaged, Exists, ForeignFile, StoreUnusable
-from store.model.maintenance import Contents, Finding, Progress
+from store.model.maintenance import Finding, Progress, StoreContents
 from store.sqlite.damage import suspicion
 from store.sqlite.damage.verification import Verification
 from store.sqlite.file import apart, connections, drafts, files, lockfile, losses, migrations
@@ -60,7 +60,7 @@ def _compact(
 
 def restore(
     backup: Path, target: Path, clock: Clock, timeout: float, progress: Progress | None = None
-) -> Contents:
+) -> StoreContents:
     """Put a copy of a backup under the name of a store, whole or not at all; return its contents.
 
     The next call of processes that have the store open fails, and none writes any more from here
@@ -79,7 +79,7 @@ def restore(
     return contents(target, clock, timeout)
 
 
-def contents(path: Path, clock: Clock, timeout: float) -> Contents:
+def contents(path: Path, clock: Clock, timeout: float) -> StoreContents:
     """Return the contents of a store's file, closed or in use."""
     with reading(path, clock, timeout) as connection, translated(path):
         topics, queues, records, newest, size = connection.execute(
@@ -89,7 +89,7 @@ def contents(path: Path, clock: Clock, timeout: float) -> Contents:
             " (select ifnull(max(last_timestamp), 0) from mq_partitions),"
             " (select page_count * page_size from pragma_page_count, pragma_page_size)"
         ).fetchone()
-    return Contents(size, topics, queues, records, newest)
+    return StoreContents(size, topics, queues, records, newest)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from store import model, sqlite
 from store.model.maintenance import Finding, Progress, StoreStatus
 from store.sqlite.file import apart, files
 from store.sqlite.file.connections import translated
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.drafts import watched
 
 
@@ -97,7 +97,7 @@ def _records(connection: sqlite3.Connection) -> int:
         return 0
 
 
-def free_pages(tx: Write, pages: int) -> int:
+def free_pages(tx: WriteTransaction, pages: int) -> int:
     """Give up to `pages` unused pages back to the file system at commit; return how many."""
     # The map pages that go with them count too, so the file's own size tells how many.
     before: int = tx.value("pragma page_count")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from store.sqlite import leases, queues, shares
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.leases.readers import Reader
 from store.sqlite.log import rows
 from store.sqlite.queues.catalog import Queue
@@ -14,7 +14,7 @@ from store.sqlite.queues.policies import expiry
 from store.sqlite.queues.settling import Settling
 
 
-def alter(tx: Write, name: str, settings: dict[str, Any]) -> Settling:
+def alter(tx: WriteTransaction, name: str, settings: dict[str, Any]) -> Settling:
     """Change the given settings of a queue and keep the rest.
 
     Messages over a limit now are settled by steps, of which the first is done.
@@ -30,7 +30,7 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Settling:
     return _settling(tx, name, before.max_deliveries, keeps_less=keeps_less)
 
 
-def alter_share(tx: Write, name: str, settings: dict[str, Any]) -> Settling:
+def alter_share(tx: WriteTransaction, name: str, settings: dict[str, Any]) -> Settling:
     """Change the given settings of a share, as `alter` does those of a queue."""
     before = shares.catalog.find(tx, name).config
     share = shares.catalog.alter(tx, name, settings)
@@ -39,19 +39,21 @@ def alter_share(tx: Write, name: str, settings: dict[str, Any]) -> Settling:
     return _settling(tx, name, before.max_deliveries)
 
 
-def _settling(tx: Write, name: str, before: int | None, *, keeps_less: bool = False) -> Settling:
+def _settling(
+    tx: WriteTransaction, name: str, before: int | None, *, keeps_less: bool = False
+) -> Settling:
     settling = Settling(name, before, keeps_less=keeps_less)
     settling.step(tx)
     return settling
 
 
-def _try_again(tx: Write, queue: Queue) -> None:
+def _try_again(tx: WriteTransaction, queue: Queue) -> None:
     """Retry expired messages that had nowhere to go."""
     for lane in queue.lanes.values():
         rows.change_expires(tx, lane.base, lane.base + lane.next, expiry.STAYS, tx.wall)
 
 
-def _try_damaged(tx: Write, reader: Reader) -> None:
+def _try_damaged(tx: WriteTransaction, reader: Reader) -> None:
     """Retry messages that were set aside as damaged."""
     for slot in leases.rows.slots(tx, reader):
         for (record,) in tx.rows(

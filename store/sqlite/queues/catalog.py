@@ -9,8 +9,8 @@ from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.errors import BadInput, Conflict, Hint
 from store.model.messages import QueueConfig
 from store.sqlite import leases, log, queues
-from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.file.settings import StoredSettings, remembered
+from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.file.settings import StoredSettings, cached_by_settings
 from store.sqlite.leases import readers
 from store.sqlite.leases.readers import Reader
 
@@ -54,7 +54,7 @@ def lane_number(level: int, delayed: bool) -> int:
     return level << 1 | delayed
 
 
-def create(tx: Write, name: str, config: QueueConfig) -> Queue:
+def create(tx: WriteTransaction, name: str, config: QueueConfig) -> Queue:
     """Create a queue; raises `Exists` when the name is taken."""
     check_name(name, "queue name")
     sqlite.channels.refuse_taken(tx, name)
@@ -68,7 +68,9 @@ def create(tx: Write, name: str, config: QueueConfig) -> Queue:
     return find(tx, name)
 
 
-def add_lane(tx: Write, channel: int, reader: int, number: int, begin: int = 0) -> Partition:
+def add_lane(
+    tx: WriteTransaction, channel: int, reader: int, number: int, begin: int = 0
+) -> Partition:
     """Make a lane, beginning at a sequence number, and the reader's slot in it."""
     partition = log.rows.add_lane(tx, channel, number, begin)
     leases.slots.begin(tx, reader, partition, begin)
@@ -156,7 +158,7 @@ def find_or_none(tx: Snapshot, name: str) -> Queue | None:
     return Queue(tx, channel, name, created, config, reader)
 
 
-@remembered
+@cached_by_settings
 def _settings(tx: Snapshot, name: str) -> tuple[int, int, QueueConfig, Reader] | None:
     row = tx.row(f"{_ROWS} where mq_channels.name = :name", {"name": name})
     if row is None:
@@ -236,7 +238,7 @@ def altered(tx: Snapshot, name: str, settings: dict[str, Any]) -> QueueConfig:
     return config
 
 
-def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
+def alter(tx: WriteTransaction, name: str, settings: dict[str, Any]) -> Queue:
     """Change settings in place; whether a queue is FIFO can't change."""
     queue, config = find(tx, name), altered(tx, name, settings)
     _SETTINGS.update(tx, "mq_queues", config, channel=queue.id)
@@ -244,7 +246,7 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Queue:
     return find(tx, name)
 
 
-def delete(tx: Write, name: str) -> Queue:
+def delete(tx: WriteTransaction, name: str) -> Queue:
     """Delete a queue with its messages; raises `Conflict` while it is another queue's DLQ."""
     queue = find(tx, name)
     sources = tx.rows(
@@ -263,7 +265,7 @@ def delete(tx: Write, name: str) -> Queue:
     return queue
 
 
-def forget_places(tx: Write, queue: Queue) -> None:
+def forget_places(tx: WriteTransaction, queue: Queue) -> None:
     """Drop every lease, head and cursor of a queue, so that its lanes can be drained."""
     leases.rows.remove_all(tx, queue.reader.id)
     queues.order.fifo.forget(tx, queue.reader)
@@ -271,7 +273,7 @@ def forget_places(tx: Write, queue: Queue) -> None:
     leases.slots.end_all(tx, queue.reader.id)
 
 
-def count_left(tx: Write, channel: int, *, moved: int, dropped: int) -> None:
+def count_left(tx: WriteTransaction, channel: int, *, moved: int, dropped: int) -> None:
     """Count messages that left a queue otherwise than by an ack; other channels count none."""
     tx.execute(
         "update mq_queues set moved = moved + :moved, dropped = dropped + :dropped"

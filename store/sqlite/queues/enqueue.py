@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from store.model.encoding import Batch, Encoded
+from store.model.encoding import Encoded, RecordColumns
 from store.sqlite import leases, queues
 from store.sqlite.file import timekeeping
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.log import append, samples
 from store.sqlite.log.topics import Partition
@@ -20,9 +20,9 @@ def drafts(
     message_groups: Sequence[str | None],
     levels: Sequence[int] | None = None,
     expires: Sequence[int | None] | None = None,
-) -> Batch:
+) -> RecordColumns:
     """Return messages to enqueue, of contents that were stored before."""
-    return Batch(
+    return RecordColumns(
         values=[content.value for content in contents],
         keys=[content.key for content in contents],
         headers=[content.headers for content in contents],
@@ -35,7 +35,7 @@ def drafts(
     )
 
 
-def enqueue(tx: Write, queue: Queue, batch: Batch) -> Sequence[int]:
+def enqueue(tx: WriteTransaction, queue: Queue, batch: RecordColumns) -> Sequence[int]:
     """Store messages under the next sequence numbers and return their record ids, in order."""
     first = queue.first_lane
     samples.note(tx, "channel", queue.id, first.next)
@@ -57,7 +57,11 @@ def enqueue(tx: Write, queue: Queue, batch: Batch) -> Sequence[int]:
 
 
 def _store_in_lanes(
-    tx: Write, queue: Queue, sequences: range, timestamps: Sequence[int], batch: Batch
+    tx: WriteTransaction,
+    queue: Queue,
+    sequences: range,
+    timestamps: Sequence[int],
+    batch: RecordColumns,
 ) -> list[int]:
     nothing = [0] * len(sequences)
     lanes: dict[int, list[int]] = defaultdict(list)
@@ -76,7 +80,7 @@ def _store_in_lanes(
     return records
 
 
-def _lane(tx: Write, queue: Queue, number: int) -> Partition:
+def _lane(tx: WriteTransaction, queue: Queue, number: int) -> Partition:
     # A delayed lane comes with its undelayed sibling, whose level the receivers look for.
     for needed in (number & ~1, number):
         if needed not in queue.lanes:
@@ -85,12 +89,12 @@ def _lane(tx: Write, queue: Queue, number: int) -> Partition:
 
 
 def _store(
-    tx: Write,
+    tx: WriteTransaction,
     queue: Queue,
     lane: Partition,
     ids: Sequence[int],
     timestamps: Sequence[int],
-    batch: Batch,
+    batch: RecordColumns,
 ) -> None:
     # A FIFO queue's delay counts from here, wherever the wall clock jumps.
     arrived = [tx.now] * len(ids) if queue.config.fifo else timekeeping.arrivals(tx, timestamps)
@@ -114,6 +118,6 @@ def _store(
             queues.order.tenants.add(
                 tx,
                 queue.reader,
-                queues.order.tenants.Place(group, record),
+                queues.order.tenants.TenantKey(group, record),
                 delayed=bool(lane.number & 1),
             )

@@ -11,14 +11,14 @@ from store.model.messages import NewMessage
 from store.model.topics import NewRecord
 from store.sqlite import queues
 from store.sqlite.exchanges import tables
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.log import append, topics
 from store.sqlite.log.placement import StickyPlacement
 from store.sqlite.queues import send
 
 
 def publish(
-    tx: Write,
+    tx: WriteTransaction,
     exchange: str,
     messages: Sequence[NewMessage],
     sticky: Callable[[str], StickyPlacement],
@@ -51,7 +51,9 @@ def publish(
     return [[placed[end.destination, index] for end in found] for index, found in enumerate(ends)]
 
 
-def _route(tx: Write, exchange: str, messages: Sequence[NewMessage]) -> list[Sequence[Binding]]:
+def _route(
+    tx: WriteTransaction, exchange: str, messages: Sequence[NewMessage]
+) -> list[Sequence[Binding]]:
     current = tables.current(tx)
     found = []
     for index, message in enumerate(messages):
@@ -69,12 +71,12 @@ def _route(tx: Write, exchange: str, messages: Sequence[NewMessage]) -> list[Seq
     return found
 
 
-def _send(tx: Write, name: str, messages: list[NewMessage]) -> Sequence[Placed]:
+def _send(tx: WriteTransaction, name: str, messages: list[NewMessage]) -> Sequence[Placed]:
     return send.send(tx, queues.catalog.find(tx, name), messages)
 
 
 def _append(
-    tx: Write, name: str, messages: list[NewMessage], sticky: StickyPlacement
+    tx: WriteTransaction, name: str, messages: list[NewMessage], sticky: StickyPlacement
 ) -> Sequence[Placed]:
     records = [_record(index, message, name) for index, message in enumerate(messages)]
     return append.produce(tx, topics.find(tx, name), records, sticky)

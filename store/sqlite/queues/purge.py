@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from store.sqlite import leases
 from store.sqlite.dead_letters import find
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.leases import attempts, move
 from store.sqlite.log import retention, rows
 from store.sqlite.queues import send, view
@@ -15,7 +15,7 @@ from store.sqlite.queues.catalog import Queue, add_lane, forget_places
 _PAGE = 1_000
 
 
-def everything(tx: Write, queue: Queue) -> int:
+def everything(tx: WriteTransaction, queue: Queue) -> int:
     """Remove every message, leased ones too; return how many. Sequence numbers go on.
 
     Dedup memory and group locks go with them (SQS: PurgeQueue).
@@ -32,14 +32,14 @@ def everything(tx: Write, queue: Queue) -> int:
     return removed
 
 
-def one(tx: Write, queue: Queue, sequence: int) -> None:
+def one(tx: WriteTransaction, queue: Queue, sequence: int) -> None:
     """Remove one message, leased or not; raises `NotFound`."""
     message = view.find_message(tx, queue, sequence)
     attempts.note_lapsed(tx, message.lease)
     move.drop(tx, queue.reader, message)
 
 
-def letters(tx: Write, queue: Queue, sequences: Collection[int]) -> set[int]:
+def letters(tx: WriteTransaction, queue: Queue, sequences: Collection[int]) -> set[int]:
     """Remove those of the messages that are dead letters without a lease; return which."""
     messages = [message for message, _ in find.free(tx, queue, sequences)]
     for message in messages:
@@ -49,7 +49,7 @@ def letters(tx: Write, queue: Queue, sequences: Collection[int]) -> set[int]:
     return {message.sequence for message in messages}
 
 
-def unleased(tx: Write, queue: Queue) -> int:
+def unleased(tx: WriteTransaction, queue: Queue) -> int:
     """Remove every message without a lease; return how many. Leased ones come back if they fail."""
     removed = 0
     for slot in leases.rows.slots(tx, queue.reader):

@@ -9,7 +9,7 @@ from typing import Any
 
 from store import model
 from store.model.encoding import (
-    Batch,
+    RecordColumns,
     check_column,
     encode_columns,
     encode_one,
@@ -22,7 +22,7 @@ from store.model.errors import BadInput, Hint
 from store.model.messages import MessageId, NewMessage, QueueConfig
 from store.model.topics import Seconds
 from store.sqlite import layout, leases
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.log import append, retention
 from store.sqlite.queues import enqueue, policies
@@ -38,7 +38,9 @@ _FORGOTTEN_AT_ONCE = 20
 Given = Sequence[NewMessage | bytes | str]
 
 
-def send(tx: Write, queue: Queue, messages: Iterable[NewMessage | bytes | str]) -> list[MessageId]:
+def send(
+    tx: WriteTransaction, queue: Queue, messages: Iterable[NewMessage | bytes | str]
+) -> list[MessageId]:
     """Store messages, all or none; the ids are in the order given.
 
     Raises `QueueFull` where they would go over the limit of a queue that rejects.
@@ -73,10 +75,10 @@ def send(tx: Write, queue: Queue, messages: Iterable[NewMessage | bytes | str]) 
     return known.remember(answers)
 
 
-def _store(tx: Write, queue: Queue, batch: Batch) -> list[MessageId]:
+def _store(tx: WriteTransaction, queue: Queue, batch: RecordColumns) -> list[MessageId]:
     length.check(tx, queue, batch.sizes)
     if queue.config.chaos is not None:
-        batch = policies.chaos.Mischief(tx, queue).hold_up(batch)
+        batch = policies.chaos.Disturbance(tx, queue).delay(batch)
     records = enqueue.enqueue(tx, queue, batch)
     leases.move.keep_within_limits(tx, queue.reader, records)
     if expiry.is_due(tx) or batch.expires is not None:
@@ -86,7 +88,7 @@ def _store(tx: Write, queue: Queue, batch: Batch) -> list[MessageId]:
     return MessageId.run(queue.name, ids, sequences)
 
 
-def _checked(tx: Snapshot, queue: Queue, given: Given) -> Batch:
+def _checked(tx: Snapshot, queue: Queue, given: Given) -> RecordColumns:
     """Return the messages as columns; raises `BadInput` when the queue does not take one of
     them.
     """
@@ -107,7 +109,7 @@ def _checked(tx: Snapshot, queue: Queue, given: Given) -> Batch:
     return batch
 
 
-def _columns(given: Given) -> tuple[Batch, Sequence[Any]]:
+def _columns(given: Given) -> tuple[RecordColumns, Sequence[Any]]:
     """Return the contents and the options of the messages as columns."""
     if len(given) == 1:
         value, key, headers, timestamp, *asked = _as_message(given[0])
@@ -214,7 +216,7 @@ def _expires(
 class _Deduplication:
     """The sends of known deduplication ids, before this batch or in it."""
 
-    def __init__(self, tx: Write, queue: Queue) -> None:
+    def __init__(self, tx: WriteTransaction, queue: Queue) -> None:
         self._tx = tx
         self._queue = queue
         self._in_batch: dict[tuple[str, str], int] = {}
@@ -303,6 +305,6 @@ class _Deduplication:
         )
 
 
-def forget(tx: Write, queue: Queue) -> None:
+def forget(tx: WriteTransaction, queue: Queue) -> None:
     """Forget all sends to a queue: none counts as a duplicate of one before."""
     tx.execute("delete from mq_deduplications where channel = :id", {"id": queue.id})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from store.sqlite import leases, queues, shares
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.leases import abandoned, receive, settle
-from store.sqlite.leases.messages import Stored
+from store.sqlite.leases.messages import StoredMessage
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Slot
 from store.sqlite.queues.order import fifo
@@ -33,7 +33,7 @@ class Settling:
         self._keeps_less = keeps_less
         self._after = self._oldest = -1
 
-    def step(self, tx: Write) -> bool:
+    def step(self, tx: WriteTransaction) -> bool:
         """Settle up to `STEP` messages; return whether more may be left."""
         found = queues.catalog.find_or_none(tx, self._name) or shares.catalog.find_or_none(
             tx, self._name
@@ -46,7 +46,7 @@ class Settling:
         )
         return self.has_more
 
-    def _settle_old(self, tx: Write, reader: Reader) -> bool:
+    def _settle_old(self, tx: WriteTransaction, reader: Reader) -> bool:
         """Drop unleased messages past the retention; return whether there may be more."""
         if not self._keeps_less or reader.retention is None:
             return False
@@ -62,7 +62,7 @@ class Settling:
                     _refresh(tx, reader, slot, message)
         return left == 0
 
-    def _from_oldest(self, tx: Write, slot: Slot, limit: int) -> list[Stored]:
+    def _from_oldest(self, tx: WriteTransaction, slot: Slot, limit: int) -> list[StoredMessage]:
         rows = tx.rows(
             f"{leases.messages.WITH_LEASES} where r.id > :oldest and r.id >= :records"
             " and r.id < :end order by r.id limit :limit",
@@ -75,7 +75,7 @@ class Settling:
         )
         return [leases.messages.with_lease(row, slot) for row in rows]
 
-    def _settle_delivered(self, tx: Write, reader: Reader) -> bool:
+    def _settle_delivered(self, tx: WriteTransaction, reader: Reader) -> bool:
         bounds = [most for most in (self._before, reader.max_deliveries) if most is not None]
         if not bounds:
             return False
@@ -88,7 +88,9 @@ class Settling:
             looked_at += 1
         return looked_at == STEP
 
-    def _delivered(self, tx: Write, reader: Reader, least: int) -> Iterator[Stored]:
+    def _delivered(
+        self, tx: WriteTransaction, reader: Reader, least: int
+    ) -> Iterator[StoredMessage]:
         """Yield the next messages that were delivered so often, in order of their lease rows."""
         left = STEP
         for slot in sorted(leases.rows.slots(tx, reader), key=lambda slot: slot.id):
@@ -110,7 +112,7 @@ class Settling:
                 if message is not None:
                     yield message
 
-    def _settle(self, tx: Write, reader: Reader, message: Stored) -> None:
+    def _settle(self, tx: WriteTransaction, reader: Reader, message: StoredMessage) -> None:
         lease, most = message.lease, reader.max_deliveries
         assert lease is not None
         is_over = most is not None and lease.deliveries >= most
@@ -128,17 +130,17 @@ class Settling:
         _refresh(tx, reader, message.slot, message)
 
 
-def _refresh(tx: Write, reader: Reader, slot: Slot, message: Stored) -> None:
+def _refresh(tx: WriteTransaction, reader: Reader, slot: Slot, message: StoredMessage) -> None:
     if reader.ordered and message.message_group is not None:
         fifo.refresh(tx, reader, slot, message.message_group)
 
 
-def _sweep(tx: Write) -> bool:
+def _sweep(tx: WriteTransaction) -> bool:
     """Move expired messages that were kept for lack of a place."""
     return bool(expiry.due(tx, 1)) and all(expiry.sweep(tx) for _ in range(_PASSES))
 
 
-def _shed(tx: Write, reader: Reader) -> bool:
+def _shed(tx: WriteTransaction, reader: Reader) -> bool:
     """Apply a lower limit of length to the present messages (RabbitMQ)."""
     if not reader.sheds:
         return False

@@ -14,7 +14,7 @@ from store.sqlite import layout, leases
 from store.sqlite.file.database import Snapshot
 from store.sqlite.file.timekeeping import CREDIBLE
 from store.sqlite.leases import abandoned, origins, receipts
-from store.sqlite.leases.messages import WITH_LEASES, Stored, with_lease
+from store.sqlite.leases.messages import WITH_LEASES, StoredMessage, with_lease
 from store.sqlite.leases.origins import Origin
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Slot
@@ -22,7 +22,7 @@ from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.policies import expiry
 
 
-def _moved(tx: Snapshot, stored: Sequence[Stored]) -> dict[int, Origin]:
+def _moved(tx: Snapshot, stored: Sequence[StoredMessage]) -> dict[int, Origin]:
     """Return the origins, by record, of those messages that were moved."""
     return origins.moved(tx, [one.record for one in stored if one.has_origin])
 
@@ -30,7 +30,7 @@ def _moved(tx: Snapshot, stored: Sequence[Stored]) -> dict[int, Origin]:
 def _message(
     tx: Snapshot,
     queue: Queue,
-    one: Stored,
+    one: StoredMessage,
     origin: Origin | None,
     state: State,
     receipt: str | None = None,
@@ -83,7 +83,7 @@ def _as_moved(message: Message, origin: Origin) -> Message:
     )
 
 
-def state_of(tx: Snapshot, queue: Queue, stored: Stored, group_blocked: bool) -> State:
+def state_of(tx: Snapshot, queue: Queue, stored: StoredMessage, group_blocked: bool) -> State:
     """Return the state of a message; `group_blocked` if an earlier one of its group is in
     flight.
     """
@@ -100,7 +100,9 @@ def state_of(tx: Snapshot, queue: Queue, stored: Stored, group_blocked: bool) ->
     return "blocked" if group_blocked else "ready"
 
 
-def leased(tx: Snapshot, queue: Queue, picked: Sequence[Stored], holder: str) -> list[Message]:
+def leased(
+    tx: Snapshot, queue: Queue, picked: Sequence[StoredMessage], holder: str
+) -> list[Message]:
     """Return messages that were just leased, with their receipts."""
     seal, ahead, moved = receipts.seal(tx), wall_time(tx, 0), _moved(tx, picked)
     given = []
@@ -131,9 +133,9 @@ def messages(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Message
     ]
 
 
-def _unexpired(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Stored]:
+def _unexpired(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[StoredMessage]:
     slots = leases.rows.slots(tx, queue.reader)
-    found: list[Stored] = []
+    found: list[StoredMessage] = []
     while len(found) < limit:
         in_lanes = [one for slot in slots for one in stored(tx, slot, after, limit)]
         page = sorted(in_lanes, key=lambda one: one.sequence)[:limit]
@@ -144,12 +146,12 @@ def _unexpired(tx: Snapshot, queue: Queue, after: int, limit: int) -> list[Store
     return found[:limit]
 
 
-def _is_unswept(tx: Snapshot, one: Stored) -> bool:
+def _is_unswept(tx: Snapshot, one: StoredMessage) -> bool:
     over = expiry.is_over(tx, one.expires)
     return over and one.expires != expiry.STAYS and not one.is_held(tx)
 
 
-def stored(tx: Snapshot, slot: Slot, after: int, limit: int) -> list[Stored]:
+def stored(tx: Snapshot, slot: Slot, after: int, limit: int) -> list[StoredMessage]:
     """Return up to `limit` messages of one lane with a sequence above `after`, with their
     leases.
     """
@@ -165,7 +167,7 @@ def stored(tx: Snapshot, slot: Slot, after: int, limit: int) -> list[Stored]:
     return [with_lease(row, slot) for row in rows]
 
 
-def find_message(tx: Snapshot, queue: Queue, sequence: int) -> Stored:
+def find_message(tx: Snapshot, queue: Queue, sequence: int) -> StoredMessage:
     """Return the message with that sequence number, in any lane; raises `NotFound`."""
     check_whole(sequence, "a sequence", -1)
     for slot in leases.rows.slots(tx, queue.reader):
@@ -175,7 +177,7 @@ def find_message(tx: Snapshot, queue: Queue, sequence: int) -> Stored:
     raise _gone(queue, sequence)
 
 
-def find_messages(tx: Snapshot, queue: Queue, sequences: Collection[int]) -> list[Stored]:
+def find_messages(tx: Snapshot, queue: Queue, sequences: Collection[int]) -> list[StoredMessage]:
     """Return those of the messages with these sequence numbers that are there, in order."""
     slots = [one for one in leases.rows.slots(tx, queue.reader) if queue.lanes[one.number].records]
     found = [one for slot in slots for one in leases.messages.load_all(tx, slot, sequences)]
@@ -216,7 +218,7 @@ class _BlockedGroups:
         ):
             self._first_in_flight[group] = record
 
-    def before(self, stored: Stored) -> bool:
+    def before(self, stored: StoredMessage) -> bool:
         """Return whether a delivery of this message has to wait for an earlier one."""
         if stored.message_group is None:
             return False

@@ -12,11 +12,11 @@ from store.model.positions import Position
 from store.model.settings import check_settings
 from store.model.shares import ShareConfig
 from store.sqlite import channels, leases, queues
-from store.sqlite.file.database import Row, Snapshot, Write
-from store.sqlite.file.settings import StoredSettings, remembered
+from store.sqlite.file.database import Row, Snapshot, WriteTransaction
+from store.sqlite.file.settings import StoredSettings, cached_by_settings
 from store.sqlite.leases import readers, window
 from store.sqlite.leases.readers import Reader
-from store.sqlite.leases.rows import Progress
+from store.sqlite.leases.rows import SlotProgress
 from store.sqlite.log import topics
 from store.sqlite.log.read import clamp, resolve
 
@@ -32,7 +32,9 @@ class Share(NamedTuple):
     reader: Reader
 
 
-def create(tx: Write, name: str, topic: str, config: ShareConfig, start: Position) -> Share:
+def create(
+    tx: WriteTransaction, name: str, topic: str, config: ShareConfig, start: Position
+) -> Share:
     """Create a share that begins at a position in each partition of its topic; raises `Exists`."""
     check_name(name, "share name")
     channels.refuse_taken(tx, name)
@@ -92,7 +94,7 @@ def find_or_none(tx: Snapshot, name: str) -> Share | None:
     return share._replace(reader=share.reader._replace(turn=turn))
 
 
-@remembered
+@cached_by_settings
 def _settings(tx: Snapshot, name: str) -> Share | None:
     row = tx.row(f"{_ROWS} where mq_channels.name = :name", {"name": name})
     return None if row is None else _share(row)
@@ -129,7 +131,7 @@ def _share(row: Row) -> Share:
     return Share(channel, name, topic, created, config, rules)
 
 
-def every(tx: Snapshot) -> list[Share]:
+def all_shares(tx: Snapshot) -> list[Share]:
     """Return all shares, by name."""
     rows = tx.rows("select name from mq_channels where kind = 'share' order by 1")
     return [find(tx, name) for (name,) in rows]
@@ -142,7 +144,7 @@ def altered(tx: Snapshot, name: str, settings: dict[str, Any]) -> ShareConfig:
     return config
 
 
-def alter(tx: Write, name: str, settings: dict[str, Any]) -> Share:
+def alter(tx: WriteTransaction, name: str, settings: dict[str, Any]) -> Share:
     """Change settings in place; records in flight stay as they are."""
     share, config = find(tx, name), altered(tx, name, settings)
     readers.alter(tx, _SETTINGS, config, share.reader.id)
@@ -150,7 +152,7 @@ def alter(tx: Write, name: str, settings: dict[str, Any]) -> Share:
     return find(tx, name)
 
 
-def delete(tx: Write, name: str, *, force: bool = False) -> None:
+def delete(tx: WriteTransaction, name: str, *, force: bool = False) -> None:
     """Delete a share, its topic stays; raises `GroupActive` while a record of it is leased."""
     share = find(tx, name)
     if not force:
@@ -170,7 +172,7 @@ def plan_reset(tx: Snapshot, name: str, target: Position) -> list[OffsetChange]:
 
 
 def _change(
-    tx: Snapshot, share: Share, partition: topics.Partition, slot: Progress, target: Position
+    tx: Snapshot, share: Share, partition: topics.Partition, slot: SlotProgress, target: Position
 ) -> OffsetChange:
     current = window.start(tx, slot)
     wanted = resolve(tx, partition, target, current)
@@ -180,7 +182,9 @@ def _change(
     )
 
 
-def reset(tx: Write, name: str, target: Position, *, force: bool = False) -> list[OffsetChange]:
+def reset(
+    tx: WriteTransaction, name: str, target: Position, *, force: bool = False
+) -> list[OffsetChange]:
     """Carry out the plan: finished and leased records count no more.
 
     Raises `GroupActive` while a record is leased (Kafka: NON_EMPTY_GROUP), unless `force` takes the
@@ -214,12 +218,12 @@ def _refuse_active(tx: Snapshot, share: Share) -> None:
         )
 
 
-def _forget_leases(tx: Write, share: Share) -> None:
+def _forget_leases(tx: WriteTransaction, share: Share) -> None:
     leases.attempts.note_released(tx, share.reader.id)
     leases.rows.remove_all(tx, share.reader.id)
 
 
-def keep_turn(tx: Write, share: Share, number: int) -> None:
+def keep_turn(tx: WriteTransaction, share: Share, number: int) -> None:
     """Let the next receive begin with another partition than this one did."""
     if number != share.reader.turn:
         tx.execute(

@@ -6,14 +6,14 @@ from store import model
 from store.model.addresses import Address
 from store.model.errors import BadInput, Hint, NotFound
 from store.sqlite import leases, queues, shares
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.leases import settle
-from store.sqlite.leases.messages import Stored
+from store.sqlite.leases.messages import StoredMessage
 from store.sqlite.log import topics
 from store.sqlite.shares.catalog import Share
 
 
-def release(tx: Write, record: Address, of_share: str | None) -> None:
+def release(tx: WriteTransaction, record: Address, of_share: str | None) -> None:
     """Make a record ready again, in one share or in the only one that has it in flight.
 
     Raises `NotFound` when none has, and `BadInput` when several have and none is named.
@@ -47,9 +47,11 @@ def release(tx: Write, record: Address, of_share: str | None) -> None:
         )
 
 
-def _in_flight(tx: Snapshot, topic: str, partition: int, offset: int) -> list[tuple[Share, Stored]]:
+def _in_flight(
+    tx: Snapshot, topic: str, partition: int, offset: int
+) -> list[tuple[Share, StoredMessage]]:
     found = []
-    for share in shares.catalog.every(tx):
+    for share in shares.catalog.all_shares(tx):
         if share.topic != topic:
             continue
         slot = next(one for one in leases.rows.slots(tx, share.reader) if one.number == partition)

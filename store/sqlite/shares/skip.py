@@ -8,9 +8,9 @@ from store.model.errors import BadInput, Hint, NotFound
 from store.model.topics import RecordId
 from store.sqlite import leases, queues, shares
 from store.sqlite.dead_letters import copies
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.leases import attempts, move
-from store.sqlite.leases.messages import Stored
+from store.sqlite.leases.messages import StoredMessage
 from store.sqlite.leases.rows import Lease
 from store.sqlite.shares.catalog import Share
 
@@ -22,7 +22,7 @@ def preview(tx: Snapshot, name: str, record: Address, to_queue: str | None) -> N
         queues.catalog.find(tx, to_queue)
 
 
-def skip(tx: Write, name: str, record: Address, to_queue: str | None) -> None:
+def skip(tx: WriteTransaction, name: str, record: Address, to_queue: str | None) -> None:
     """Finish a record that a share has in flight, copying it to a queue first if one is named.
 
     The receipt of a holder is refused from then on. Raises `NotFound` where the share does not have
@@ -39,7 +39,9 @@ def skip(tx: Write, name: str, record: Address, to_queue: str | None) -> None:
     move.finish(tx, share.reader, [stored])
 
 
-def _in_flight(tx: Snapshot, share: Share, record: Address) -> tuple[Stored, Lease, RecordId]:
+def _in_flight(
+    tx: Snapshot, share: Share, record: Address
+) -> tuple[StoredMessage, Lease, RecordId]:
     if record.partition is None or record.offset is None or record.name != share.topic:
         raise BadInput(
             f"{record} is not a record of {share.topic}, which share {share.name} reads",

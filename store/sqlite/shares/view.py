@@ -10,21 +10,21 @@ from store.model.shares import InFlight, SharedRecord, SharePartition, ShareStat
 from store.sqlite import layout, leases
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.leases import abandoned, attempts, receipts, window
-from store.sqlite.leases.messages import Stored
-from store.sqlite.leases.rows import Progress, Slot
+from store.sqlite.leases.messages import StoredMessage
+from store.sqlite.leases.rows import Slot, SlotProgress
 from store.sqlite.queues import view
 from store.sqlite.shares.catalog import Share
 
 
 def acquired(
-    tx: Snapshot, share: Share, picked: Sequence[Stored], holder: str
+    tx: Snapshot, share: Share, picked: Sequence[StoredMessage], holder: str
 ) -> list[SharedRecord]:
     """Return records that were just leased, with their receipts."""
     seal = receipts.seal(tx)
     return [_shared(tx, share, one, seal, holder) for one in picked]
 
 
-def _shared(tx: Snapshot, share: Share, one: Stored, seal: int, holder: str) -> SharedRecord:
+def _shared(tx: Snapshot, share: Share, one: StoredMessage, seal: int, holder: str) -> SharedRecord:
     lease = one.lease
     assert lease is not None
     assert lease.token is not None
@@ -55,7 +55,7 @@ def status(tx: Snapshot, share: Share) -> ShareStatus:
     )
 
 
-def _partition(tx: Snapshot, share: Share, slot: Progress) -> SharePartition:
+def _partition(tx: Snapshot, share: Share, slot: SlotProgress) -> SharePartition:
     start = window.start(tx, slot)
     rows, held, waiting = tx.row(  # type: ignore[misc]
         f"select count(*), total({abandoned.HELD}),"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from store.sqlite.file.database import Snapshot
-from store.topology.model import Thing
+from store.topology.model import Resource
 from store.topology.target import Facts
 
 
@@ -16,7 +16,7 @@ class Counts:
         self._tx = tx
         self._known: dict[str, dict[str, Facts]] = {}
 
-    def of(self, thing: Thing) -> Facts:
+    def of(self, thing: Resource) -> Facts:
         """Count what is in a thing, and its users, at the moment."""
         count = _COUNTS.get(thing.kind)
         if count is None:

@@ -10,7 +10,7 @@ from store.sqlite.exchanges import bindings
 from store.sqlite.file.database import Snapshot
 from store.sqlite.log import topics
 from store.topology.kinds import Settings, binding_name, headers_text
-from store.topology.model import Thing, Topology
+from store.topology.model import Resource, Topology
 
 
 def read(tx: Snapshot) -> Topology:
@@ -22,7 +22,7 @@ def read(tx: Snapshot) -> Topology:
     }
     named = (*_topics(tx), *_queues(tx), *_exchanges(tx), *_groups(tx), *_shares(tx))
     things = [
-        Thing(kind, name, settings, labels.get((kind, name))) for kind, name, settings in named
+        Resource(kind, name, settings, labels.get((kind, name))) for kind, name, settings in named
     ]
     return Topology([*things, *_bindings(tx)])
 
@@ -54,7 +54,7 @@ def _groups(tx: Snapshot) -> _Described:
 
 def _shares(tx: Snapshot) -> _Described:
     # The start of a share holds at its creation only, so it is no setting.
-    for share in shares.catalog.every(tx):
+    for share in shares.catalog.all_shares(tx):
         yield "share", share.name, {"topic": share.topic, **write_settings(share.config)}
 
 
@@ -63,7 +63,7 @@ def _exchanges(tx: Snapshot) -> _Described:
         yield "exchange", found.name, {"type": found.type, "alternate": found.alternate or "none"}
 
 
-def _bindings(tx: Snapshot) -> list[Thing]:
+def _bindings(tx: Snapshot) -> list[Resource]:
     labels = tx.rows(
         "select b.label from mq_bindings b join mq_exchanges o on o.id = b.exchange"
         " order by o.name, b.id"
@@ -77,5 +77,5 @@ def _bindings(tx: Snapshot) -> list[Thing]:
             "headers": headers_text(binding.headers),
             "match": binding.match,
         }
-        found.append(Thing("binding", binding_name(settings), settings, label))
+        found.append(Resource("binding", binding_name(settings), settings, label))
     return sorted(found, key=lambda thing: thing.name)

@@ -9,7 +9,7 @@ from typing import Any
 from store.model.positions import parse_position
 from store.sqlite import channels, exchanges, groups, queues, shares
 from store.sqlite.exchanges import bindings
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.groups import membership
 from store.sqlite.leases import readers
 from store.sqlite.log import topics
@@ -23,7 +23,7 @@ from store.topology.kinds import (
     share_config,
     topic_config,
 )
-from store.topology.model import Thing
+from store.topology.model import Resource
 from store.topology.steps import Step
 
 
@@ -35,7 +35,7 @@ class FileTarget:
 
     refers_ahead = False
 
-    def __init__(self, tx: Write) -> None:
+    def __init__(self, tx: WriteTransaction) -> None:
         self._tx = tx
         self._settlings: list[Settling] = []
 
@@ -57,49 +57,49 @@ class FileTarget:
             case "delete":
                 _DELETE[step.kind](self._tx, step.thing)
 
-    def adopt(self, thing: Thing) -> None:
+    def adopt(self, thing: Resource) -> None:
         """Note that a thing belongs to the topology of its label."""
         if thing.label is not None:
             _label(self._tx, thing, thing.label)
 
 
-def _create_topic(tx: Write, thing: Thing) -> None:
+def _create_topic(tx: WriteTransaction, thing: Resource) -> None:
     partitions = int(thing.settings["partitions"])
     topics.create(tx, thing.name, partitions, topic_config(thing.settings))
 
 
-def _create_queue(tx: Write, thing: Thing) -> None:
+def _create_queue(tx: WriteTransaction, thing: Resource) -> None:
     queues.catalog.create(tx, thing.name, queue_config(thing.settings))
 
 
-def _create_exchange(tx: Write, thing: Thing) -> None:
+def _create_exchange(tx: WriteTransaction, thing: Resource) -> None:
     values = KINDS["exchange"].values(thing.settings)
     exchanges.catalog.create(tx, thing.name, values["type"], values["alternate"])
 
 
-def _create_binding(tx: Write, thing: Thing) -> None:
+def _create_binding(tx: WriteTransaction, thing: Resource) -> None:
     bindings.bind(tx, *_arguments(thing))
 
 
-def _arguments(binding: Thing) -> tuple[str, str, str, dict[str, Any], str]:
+def _arguments(binding: Resource) -> tuple[str, str, str, dict[str, Any], str]:
     settings = binding.settings
     headers = json.loads(settings["headers"])
     return settings["from"], settings["to"], settings["key"], headers, settings["match"]
 
 
-def _create_group(tx: Write, thing: Thing) -> None:
+def _create_group(tx: WriteTransaction, thing: Resource) -> None:
     groups.catalog.create(
         tx, thing.name, group_config(thing.settings), names_in(thing.settings["topics"])
     )
 
 
-def _create_share(tx: Write, thing: Thing) -> None:
+def _create_share(tx: WriteTransaction, thing: Resource) -> None:
     settings = thing.settings
     start = parse_position(settings["from"], tx.wall)
     shares.catalog.create(tx, thing.name, settings["topic"], share_config(settings), start)
 
 
-_CREATE: dict[str, Callable[[Write, Thing], None]] = {
+_CREATE: dict[str, Callable[[WriteTransaction, Resource], None]] = {
     "topic": _create_topic,
     "queue": _create_queue,
     "exchange": _create_exchange,
@@ -109,24 +109,24 @@ _CREATE: dict[str, Callable[[Write, Thing], None]] = {
 }
 
 
-def _change(tx: Write, step: Step) -> Settling | None:
+def _change(tx: WriteTransaction, step: Step) -> Settling | None:
     changed = {change.setting: change.new for change in step.changes}
     return _CHANGE[step.kind](tx, step.thing, KINDS[step.kind].values(changed))
 
 
-def _change_topic(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
+def _change_topic(tx: WriteTransaction, thing: Resource, values: dict[str, Any]) -> None:
     topics.alter(tx, thing.name, values.pop("partitions", None), values)
 
 
-def _change_queue(tx: Write, thing: Thing, values: dict[str, Any]) -> Settling:
+def _change_queue(tx: WriteTransaction, thing: Resource, values: dict[str, Any]) -> Settling:
     return altering.alter(tx, thing.name, values)
 
 
-def _change_exchange(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
+def _change_exchange(tx: WriteTransaction, thing: Resource, values: dict[str, Any]) -> None:
     exchanges.catalog.alter(tx, thing.name, values["alternate"])
 
 
-def _change_group(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
+def _change_group(tx: WriteTransaction, thing: Resource, values: dict[str, Any]) -> None:
     group = groups.catalog.find(tx, thing.name)
     wanted = names_in(thing.settings["topics"])
     declared = groups.catalog.declared_topics(tx).get(thing.name, [])
@@ -138,11 +138,11 @@ def _change_group(tx: Write, thing: Thing, values: dict[str, Any]) -> None:
     membership.alter(tx, thing.name, group.config._replace(**values), wanted)
 
 
-def _change_share(tx: Write, thing: Thing, values: dict[str, Any]) -> Settling:
+def _change_share(tx: WriteTransaction, thing: Resource, values: dict[str, Any]) -> Settling:
     return altering.alter_share(tx, thing.name, values)
 
 
-_CHANGE: dict[str, Callable[[Write, Thing, dict[str, Any]], Settling | None]] = {
+_CHANGE: dict[str, Callable[[WriteTransaction, Resource, dict[str, Any]], Settling | None]] = {
     "topic": _change_topic,
     "queue": _change_queue,
     "exchange": _change_exchange,
@@ -151,32 +151,32 @@ _CHANGE: dict[str, Callable[[Write, Thing, dict[str, Any]], Settling | None]] = 
 }
 
 
-def _delete_topic(tx: Write, thing: Thing) -> None:
+def _delete_topic(tx: WriteTransaction, thing: Resource) -> None:
     topics.delete(tx, thing.name)
 
 
-def _delete_queue(tx: Write, thing: Thing) -> None:
+def _delete_queue(tx: WriteTransaction, thing: Resource) -> None:
     queues.catalog.delete(tx, thing.name)
 
 
-def _delete_exchange(tx: Write, thing: Thing) -> None:
+def _delete_exchange(tx: WriteTransaction, thing: Resource) -> None:
     exchanges.catalog.delete(tx, thing.name)
 
 
-def _delete_binding(tx: Write, thing: Thing) -> None:
+def _delete_binding(tx: WriteTransaction, thing: Resource) -> None:
     bindings.unbind(tx, *_arguments(thing))
 
 
-def _delete_group(tx: Write, thing: Thing) -> None:
+def _delete_group(tx: WriteTransaction, thing: Resource) -> None:
     group = groups.catalog.find(tx, thing.name)
     groups.catalog.delete(tx, group, membership.live_members(tx, group))
 
 
-def _delete_share(tx: Write, thing: Thing) -> None:
+def _delete_share(tx: WriteTransaction, thing: Resource) -> None:
     shares.catalog.delete(tx, thing.name)
 
 
-_DELETE: dict[str, Callable[[Write, Thing], None]] = {
+_DELETE: dict[str, Callable[[WriteTransaction, Resource], None]] = {
     "topic": _delete_topic,
     "queue": _delete_queue,
     "exchange": _delete_exchange,
@@ -186,7 +186,7 @@ _DELETE: dict[str, Callable[[Write, Thing], None]] = {
 }
 
 
-def _label(tx: Write, thing: Thing, label: str) -> None:
+def _label(tx: WriteTransaction, thing: Resource, label: str) -> None:
     match thing.kind:
         case "binding":
             bindings.label(tx, *_arguments(thing), label)

@@ -10,9 +10,9 @@ from store.model.errors import BadInput
 from store.model.exchanges import EXCHANGE_TYPES, MATCHES
 from store.model.topics import HeaderValue
 from store.topology.kinds import KINDS, Settings, binding_name, headers_text
-from store.topology.model import Thing, Topology
+from store.topology.model import Resource, Topology
 from store.topology.rabbitmq.arguments import Arguments, queue_settings, topic_settings
-from store.topology.rabbitmq.definitions import Definitions, Loss, Losses, read_definitions
+from store.topology.rabbitmq.definitions import Definitions, Losses, Untranslated, read_definitions
 from store.topology.rabbitmq.naming import Names
 from store.topology.rabbitmq.policies import Policies
 from store.topology.rabbitmq.surroundings import note_surroundings
@@ -25,7 +25,7 @@ _BUILT_IN = {
 }  # fmt: skip
 
 
-def convert(content: bytes, vhost: str | None = None) -> tuple[Topology, list[Loss]]:
+def convert(content: bytes, vhost: str | None = None) -> tuple[Topology, list[Untranslated]]:
     """Return the topology of a definitions file, and everything that does not carry over.
 
     Raises `BadInput` for another file, and where it has several virtual hosts and none is chosen.
@@ -49,7 +49,7 @@ class _Converter:
         self._types: dict[str, str] = {}
         self._possible_dlqs: dict[str, str] = {}
 
-    def things(self) -> Iterator[Thing]:
+    def things(self) -> Iterator[Resource]:
         exchanges = list(self._take_exchanges())
         queues = list(self._definitions.named("queues"))
         for queue in queues:
@@ -91,7 +91,7 @@ class _Converter:
         )
         return None
 
-    def _queue(self, entry: dict[str, Any], targets: Targets) -> Thing:
+    def _queue(self, entry: dict[str, Any], targets: Targets) -> Resource:
         original = entry["name"]
         name, kind = self._queues.get(original) or "", _type_of(entry)
         subject = f"queue {original}"
@@ -102,13 +102,13 @@ class _Converter:
         if kind == "stream":
             settings = topic_settings(arguments)
             arguments.lose_rest()
-            return Thing("topic", name, KINDS["topic"].complete(settings))
+            return Resource("topic", name, KINDS["topic"].complete(settings))
         settings = queue_settings(
             arguments, quorum=kind == "quorum", limited=self._definitions.version >= (4,)
         )
         settings |= self._dead_letters(arguments, targets, name)
         arguments.lose_rest()
-        return Thing("queue", name, KINDS["queue"].complete(_sound(arguments, settings)))
+        return Resource("queue", name, KINDS["queue"].complete(_sound(arguments, settings)))
 
     def _dead_letters(self, arguments: Arguments, targets: Targets, queue: str) -> dict[str, str]:
         exchange = arguments.text("x-dead-letter-exchange")
@@ -151,7 +151,7 @@ class _Converter:
             return {}
         return {"dlq": target}
 
-    def _exchange(self, name: str, entry: dict[str, Any]) -> Thing:
+    def _exchange(self, name: str, entry: dict[str, Any]) -> Resource:
         original = entry["name"]
         subject = f"exchange {original}"
         given = self._policies.arguments(original, "exchange", entry.get("arguments") or {})
@@ -170,7 +170,7 @@ class _Converter:
         self._note_lifetime(subject, entry)
         if entry.get("internal") is True:
             arguments.lose("it is internal there; here any program can publish to it")
-        return Thing("exchange", name, KINDS["exchange"].complete(settings))
+        return Resource("exchange", name, KINDS["exchange"].complete(settings))
 
     def _note_lifetime(self, subject: str, entry: dict[str, Any]) -> None:
         if entry.get("durable") is False:
@@ -178,7 +178,7 @@ class _Converter:
         if entry.get("auto_delete") is True:
             self.losses.add(subject, "it is deleted there with its last user; here it stays")
 
-    def _bindings(self) -> Iterator[Thing]:
+    def _bindings(self) -> Iterator[Resource]:
         known: set[str] = set()
         for entry in self._definitions.of("bindings"):
             # Every queue is bound to the default exchange; here messages are sent to it by name.
@@ -194,7 +194,7 @@ class _Converter:
             except BadInput as error:
                 self.losses.add(subject, f"{error.message}, so it is left out")
             else:
-                yield Thing("binding", name, settings)
+                yield Resource("binding", name, settings)
 
     def _binding(self, subject: str, entry: dict[str, Any]) -> Settings | None:
         source, destination = entry["source"], entry.get("destination", "")

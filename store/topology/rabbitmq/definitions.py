@@ -18,7 +18,7 @@ _OF_A_HOST = ("queues", "exchanges", "bindings")
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class Untranslated:
     """A loss of the conversion: its subject, and the reason or the remedy."""
 
     subject: str
@@ -32,11 +32,11 @@ class Loss:
 class Losses:
     """Collects losses."""
 
-    found: list[Loss] = field(default_factory=list)
+    found: list[Untranslated] = field(default_factory=list)
 
     def add(self, subject: str, reason: str) -> None:
         """Note one loss."""
-        loss = Loss(subject, reason)
+        loss = Untranslated(subject, reason)
         if loss not in self.found:
             self.found.append(loss)
 

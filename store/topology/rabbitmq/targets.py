@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable
 
 from store.routing.match import PatternTrie
 from store.topology.kinds import Settings
-from store.topology.model import Thing
+from store.topology.model import Resource
 
 
 class Targets:
     """Finds where exchanges lead; `queues` are the names of possible DLQs."""
 
-    def __init__(self, bindings: Iterable[Thing], queues: Collection[str]) -> None:
+    def __init__(self, bindings: Iterable[Resource], queues: Collection[str]) -> None:
         self._queues = queues
         self._ways: dict[str, list[Settings]] = {}
         for binding in bindings:

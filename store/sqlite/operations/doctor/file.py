@@ -28,7 +28,7 @@ from store.model.diagnoses import (
     warning,
 )
 from store.model.looks import Verify
-from store.model.maintenance import Loss, describe_loss
+from store.model.maintenance import CommitLoss, describe_loss
 from store.model.text import describe_duration, describe_size
 from store.sqlite.damage import suspicion
 from store.sqlite.damage.row_places import WHOLE
@@ -59,7 +59,7 @@ _MOST_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
+class SchemaObject:
     """A table, index, trigger or view; `table` is the one that it belongs to."""
 
     kind: str
@@ -81,14 +81,14 @@ class Facts:
     most: int | None
     sqlite: tuple[int, ...]
     ahead: int
-    objects: frozenset[Object]
+    objects: frozenset[SchemaObject]
     path: Path = Path("store.db")
     behind: int = 0
     reserve: int = 0
     full_reserve: int = 0
     unused: int = 0
     largest: tuple[str, str] | None = None
-    lost: Loss | None = None
+    lost: CommitLoss | None = None
     log_readers: tuple[LogReader, ...] = ()
 
 
@@ -112,7 +112,7 @@ def facts(tx: Snapshot) -> Facts:
         lost=losses.lost(tx),
         path=tx.database.path,
         log_readers=tuple(log_readers.far_behind(tx.database.path)),
-        objects=frozenset(Object(*row) for row in rows),
+        objects=frozenset(SchemaObject(*row) for row in rows),
     )
 
 
@@ -289,7 +289,7 @@ def _schema(facts: Facts) -> Iterator[Diagnosis]:
             yield from _foreign(one)
 
 
-def _foreign(one: Object) -> Iterator[Diagnosis]:
+def _foreign(one: SchemaObject) -> Iterator[Diagnosis]:
     on_ours = one.table.startswith("mq_")
     if one.kind == "trigger" and on_ours:
         yield warning(

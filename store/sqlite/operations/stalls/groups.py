@@ -34,7 +34,7 @@ where r.kind = 'group' and p.next > max(s.cursor, p.start)
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class PartitionOwner:
     """The member that has a partition; `seen` is store time."""
 
     name: str
@@ -49,9 +49,9 @@ class Owners:
 
     def __init__(self, tx: Snapshot) -> None:
         self._tx = tx
-        self._known: dict[int, Owner | None] = {}
+        self._known: dict[int, PartitionOwner | None] = {}
 
-    def get(self, incarnation: int | None) -> Owner | None:
+    def get(self, incarnation: int | None) -> PartitionOwner | None:
         """Return the member; `None` without one."""
         if incarnation is None:
             return None
@@ -59,7 +59,7 @@ class Owners:
             self._known[incarnation] = self._load(incarnation)
         return self._known[incarnation]
 
-    def _load(self, incarnation: int) -> Owner | None:
+    def _load(self, incarnation: int) -> PartitionOwner | None:
         row = self._tx.row(
             "select m.name, h.host, h.pid, m.seen, h.id,"
             " min(m.seen + m.session_timeout, m.polled + m.max_poll_interval)"
@@ -71,11 +71,11 @@ class Owners:
             return None
         name, host, pid, seen, holder, deadline = row
         is_alive = self._tx.now < deadline and not holders.is_gone(self._tx, holder)
-        return Owner(name, host, pid, seen, is_alive)
+        return PartitionOwner(name, host, pid, seen, is_alive)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GroupPosition:
     """A group's position in a partition in which it is behind; times are store time."""
 
     slot: int
@@ -100,7 +100,7 @@ class Place:
 class GroupCandidate:
     """A partition in which a group is behind and has not moved lately."""
 
-    def __init__(self, tx: Snapshot, terms: Terms, place: Place, owners: Owners) -> None:
+    def __init__(self, tx: Snapshot, terms: Terms, place: GroupPosition, owners: Owners) -> None:
         self._tx = tx
         self._terms = terms
         self._place = place
@@ -160,7 +160,7 @@ class GroupCandidate:
         return min(timestamp, wall) if self._record.is_damaged else self._place.oldest
 
     @cached_property
-    def _record(self) -> log.read.Found:
+    def _record(self) -> log.read.StoredRecord:
         found = log.read.as_found(self._tx, self._base + self._place.offset)
         assert found is not None
         return found
@@ -280,7 +280,7 @@ def find(tx: Snapshot, terms: Terms) -> list[GroupCandidate]:
             **moments(tx),
         },
     )
-    candidates = (GroupCandidate(tx, terms, Place(*row), owners) for row in rows)
+    candidates = (GroupCandidate(tx, terms, GroupPosition(*row), owners) for row in rows)
     return [candidate for candidate in candidates if candidate.is_stalled]
 
 
@@ -292,4 +292,4 @@ def behind(tx: Snapshot, terms: Terms, partition: int) -> list[GroupCandidate]:
         _QUERY,
         {"before": tx.now, "arrived": whenever, "partition": partition, **moments(tx)},
     )
-    return [GroupCandidate(tx, terms, Place(*row), owners) for row in rows]
+    return [GroupCandidate(tx, terms, GroupPosition(*row), owners) for row in rows]

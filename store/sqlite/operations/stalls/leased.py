@@ -21,7 +21,7 @@ COLUMNS = (
 )
 
 
-class Contents(NamedTuple):
+class RecordContents(NamedTuple):
     """The contents of a record; `size` in bytes, `age` in milliseconds, the others wall time."""
 
     key: bytes | None
@@ -96,7 +96,7 @@ class Leased:
         return max(0, self._tx.now - since) / 1000
 
     @cached_property
-    def contents(self) -> Contents:
+    def contents(self) -> RecordContents:
         """The record itself, as far as that is readable."""
         size, arrived, *columns = self._tx.row(  # type: ignore[misc]
             f"select {layout.SIZE},"
@@ -105,7 +105,7 @@ class Leased:
         )
         timestamp, _, key, _, _, expires = log.damage.usable(*columns)
         age = timekeeping.age(self._tx, timestamp, arrived)
-        return Contents(None if self.is_damaged else key, size, expires, timestamp, age)
+        return RecordContents(None if self.is_damaged else key, size, expires, timestamp, age)
 
     @property
     def receipt(self) -> str | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from store.sqlite import leases
-from store.sqlite.file.database import Write
-from store.sqlite.leases.messages import LEASED, Stored, load, with_lease
+from store.sqlite.file.database import WriteTransaction
+from store.sqlite.leases.messages import LEASED, StoredMessage, load, with_lease
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.receive import Receiver
 from store.sqlite.queues.order import tenants
@@ -17,7 +17,9 @@ class FairReceiver(Receiver):
     noisy tenant while others wait.
     """
 
-    def __init__(self, tx: Write, reader: Reader, most: int, lease: int, holder: int) -> None:
+    def __init__(
+        self, tx: WriteTransaction, reader: Reader, most: int, lease: int, holder: int
+    ) -> None:
         super().__init__(tx, reader, most, lease, holder)
         self._slot = next(slot for slot in self._slots if slot.number == 0)
         self._in_flight = leases.rows.held_and_waiting(tx, self._reader)[0]
@@ -28,7 +30,7 @@ class FairReceiver(Receiver):
         self._pick_due(0)
         self._pick_tenants(noisy_too=True)
 
-    def _due(self, level: int, after: tuple[int, int], limit: int) -> list[Stored]:
+    def _due(self, level: int, after: tuple[int, int], limit: int) -> list[StoredMessage]:
         # With a lease of 0 a message picked just now is due again.
         picked = {message.record for message in self._picked}
         found = super()._due(level, after, limit + len(picked))
@@ -61,17 +63,17 @@ class FairReceiver(Receiver):
             else:
                 self._deliver(message)
 
-    def _hold(self, messages: list[Stored], turn: int = 0) -> None:
+    def _hold(self, messages: list[StoredMessage], turn: int = 0) -> None:
         were_free = [m.lease is None or m.lease.token is None for m in messages]
         super()._hold(messages, turn)
         for message, was_free in zip(messages, were_free, strict=True):
             tenants.refresh(self._tx, self._reader, message.slot, message.tenant, int(was_free))
 
-    def _postpone(self, message: Stored) -> None:
+    def _postpone(self, message: StoredMessage) -> None:
         was_free = message.lease is None or message.lease.token is None
         super()._postpone(message)
         tenants.refresh(self._tx, self._reader, message.slot, message.tenant, int(was_free) - 1)
 
-    def _deliver(self, message: Stored) -> None:
+    def _deliver(self, message: StoredMessage) -> None:
         self._advance(self._slot, message.sequence + 1)
         self._hold([message])

@@ -6,7 +6,7 @@ A receive looks at due heads only, so a blocked group of any length costs nothin
 from typing import NamedTuple
 
 from store.sqlite import layout, log
-from store.sqlite.file.database import Row, Snapshot, Write
+from store.sqlite.file.database import Row, Snapshot, WriteTransaction
 from store.sqlite.file.timekeeping import age_of, moments
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Slot
@@ -32,7 +32,7 @@ def due(tx: Snapshot, reader: Reader, limit: int) -> list[Head]:
     return [Head(*row) for row in rows]
 
 
-def add(tx: Write, reader: Reader, message_group: str, record: int) -> None:
+def add(tx: WriteTransaction, reader: Reader, message_group: str, record: int) -> None:
     """Count a new message of a group; it becomes the head of an empty one."""
     tx.execute(
         "insert into mq_heads (reader, message_group, due, first, messages)"
@@ -48,7 +48,7 @@ def add(tx: Write, reader: Reader, message_group: str, record: int) -> None:
 
 
 def refresh(
-    tx: Write,
+    tx: WriteTransaction,
     reader: Reader,
     slot: Slot,
     message_group: str,
@@ -89,12 +89,12 @@ def refresh(
     )
 
 
-def forget(tx: Write, reader: Reader) -> None:
+def forget(tx: WriteTransaction, reader: Reader) -> None:
     """Remove all groups of a queue whose messages go."""
     tx.execute("delete from mq_heads where reader = :reader", {"reader": reader.id})
 
 
-def unserve(tx: Write, reader: Reader, message_group: str, first: int, due: int) -> None:
+def unserve(tx: WriteTransaction, reader: Reader, message_group: str, first: int, due: int) -> None:
     """Give a group back the turn that came to nothing, if this record is its first.
 
     It was due then, and goes in front of its equals.
@@ -106,7 +106,9 @@ def unserve(tx: Write, reader: Reader, message_group: str, first: int, due: int)
     )
 
 
-def _due(tx: Write, reader: Reader, old: Row, record: int, age: int, lease_due: int | None) -> int:
+def _due(
+    tx: WriteTransaction, reader: Reader, old: Row, record: int, age: int, lease_due: int | None
+) -> int:
     if lease_due is not None:
         return lease_due
     # A head that stays the same, and was never leased, keeps the group's turn.
@@ -143,7 +145,7 @@ def first_young(tx: Snapshot, queue: Queue) -> int:
     return lane.base + (lane.next if found is None else found)
 
 
-def redelay(tx: Write, reader: Reader, slot: Slot) -> None:
+def redelay(tx: WriteTransaction, reader: Reader, slot: Slot) -> None:
     """Apply a changed queue delay to the heads that wait (SQS: on FIFO it is retroactive)."""
     tx.execute(
         f"update mq_heads set due = :now + max(0, :delay - (select {age_of('r')}"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from store.sqlite import layout
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Slot
 
@@ -20,7 +20,7 @@ _ONE_IN = 10
 _NOISY_FOR = 300_000
 
 
-class Place(NamedTuple):
+class TenantKey(NamedTuple):
     """The key of a tenant: its group, or the record of a message that has none."""
 
     message_group: str | None
@@ -32,7 +32,7 @@ class Place(NamedTuple):
         return f" {self.record}" if self.message_group is None else self.message_group
 
 
-def add(tx: Write, reader: Reader, place: Place, *, delayed: bool) -> None:
+def add(tx: WriteTransaction, reader: Reader, place: TenantKey, *, delayed: bool) -> None:
     """Add a new message of a tenant; a delayed one comes by its own time."""
     if delayed and place.message_group is None:
         return
@@ -49,7 +49,9 @@ def add(tx: Write, reader: Reader, place: Place, *, delayed: bool) -> None:
     )
 
 
-def refresh(tx: Write, reader: Reader, slot: Slot, place: Place, in_flight: int) -> None:
+def refresh(
+    tx: WriteTransaction, reader: Reader, slot: Slot, place: TenantKey, in_flight: int
+) -> None:
     """Bring a tenant up to date after any change to a message; `in_flight` more are."""
     where = {"reader": reader.id, "name": place.name}
     if place.message_group is None:
@@ -74,19 +76,19 @@ def refresh(tx: Write, reader: Reader, slot: Slot, place: Place, in_flight: int)
     )
 
 
-def forget(tx: Write, reader: Reader) -> None:
+def forget(tx: WriteTransaction, reader: Reader) -> None:
     """Remove all tenants of a queue whose messages go."""
     tx.execute("delete from mq_tenants where reader = :reader", {"reader": reader.id})
 
 
-def pass_over(tx: Write, reader: Reader, slot: Slot, record: int) -> None:
+def pass_over(tx: WriteTransaction, reader: Reader, slot: Slot, record: int) -> None:
     """Move a tenant on past a record that damage has put into another message group."""
     names = tx.rows(
         "select name from mq_tenants where reader = :reader and first = :record",
         {"reader": reader.id, "record": record},
     )
     for (name,) in names:
-        refresh(tx, reader, slot, Place(name, record), 0)
+        refresh(tx, reader, slot, TenantKey(name, record), 0)
 
 
 def _first_undelivered(tx: Snapshot, slot: Slot, message_group: str, after: int) -> int | None:

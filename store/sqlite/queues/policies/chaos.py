@@ -11,13 +11,13 @@ from random import Random
 
 from store import model
 from store.model import chaos
-from store.model.encoding import Batch
+from store.model.encoding import RecordColumns
 from store.model.errors import BadInput, Damaged, Hint, Throttled
 from store.sqlite import leases, queues
-from store.sqlite.file.database import Write
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.leases import origins
-from store.sqlite.leases.messages import Stored
-from store.sqlite.leases.rows import Progress
+from store.sqlite.leases.messages import StoredMessage
+from store.sqlite.leases.rows import SlotProgress
 from store.sqlite.queues import enqueue
 from store.sqlite.queues.catalog import Queue
 
@@ -25,10 +25,10 @@ from store.sqlite.queues.catalog import Queue
 _BURST = 1_000_000
 
 
-class Mischief:
+class Disturbance:
     """The chaos of one call; raises `Throttled` when it comes too soon."""
 
-    def __init__(self, tx: Write, queue: Queue) -> None:
+    def __init__(self, tx: WriteTransaction, queue: Queue) -> None:
         assert queue.config.chaos is not None
         self._tx = tx
         self._queue = queue
@@ -64,14 +64,14 @@ class Mischief:
             {"done": done, "id": self._queue.id},
         )
 
-    def hold_up(self, batch: Batch) -> Batch:
+    def delay(self, batch: RecordColumns) -> RecordColumns:
         """Delay new messages beyond their send."""
         if not self._chaos.delay:
             return batch
         delays, most = batch.delays or [0] * len(batch.values), self._chaos.delay + 1
         return batch._replace(delays=[each + self._random.randrange(most) for each in delays])
 
-    def stir(self) -> None:
+    def reorder(self) -> None:
         """Change the order of the next messages, a window at a time."""
         if self._chaos.reorder < 2:
             return
@@ -79,7 +79,7 @@ class Mischief:
             if not slot.delayed:
                 self._stir(slot)
 
-    def _stir(self, slot: Progress) -> None:
+    def _stir(self, slot: SlotProgress) -> None:
         if self._tx.value(
             "select exists(select 1 from mq_leases where reader = :reader and priority = :level"
             " and due <= :window)",
@@ -111,7 +111,7 @@ class Mischief:
         if ids:
             leases.rows.move_cursor(self._tx, slot, ids[-1] - slot.record_id(0) + 1)
 
-    def double(self, delivered: Sequence[Stored]) -> None:
+    def duplicate(self, delivered: Sequence[StoredMessage]) -> None:
         """Keep a copy of some delivered messages: another receive gets the same message."""
         doubled = [one for one in delivered if self._random.random() < self._chaos.duplicate]
         if doubled:
@@ -120,7 +120,7 @@ class Mischief:
         for message in doubled:
             self._copy(message)
 
-    def _copy(self, message: Stored) -> None:
+    def _copy(self, message: StoredMessage) -> None:
         origin = origins.get(self._tx, message.record, message.timestamp, message.slot.level)
         copy = enqueue.drafts(
             [message.content],

@@ -12,7 +12,7 @@ from collections import Counter
 from store import sqlite
 from store.sqlite import layout, leases, queues
 from store.sqlite.file import timekeeping
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.leases.rows import Slot
 from store.sqlite.queues.catalog import Queue
 
@@ -108,12 +108,12 @@ class _Sweeps:
     last = 0
 
 
-def is_due(tx: Write) -> bool:
+def is_due(tx: WriteTransaction) -> bool:
     """Return whether it is time to look again; messages expired meanwhile are not delivered."""
     return not 0 <= tx.wall - tx.database.states[_Sweeps].last < _PAUSE
 
 
-def sweep(tx: Write) -> int:
+def sweep(tx: WriteTransaction) -> int:
     """Remove up to `MOST_MOVED` expired messages from their queues; return how many.
 
     After its time to live a message goes to the DLQ, reason `expired`; past its retention it is
@@ -146,7 +146,7 @@ def _place(tx: Snapshot, lane: int) -> tuple[Queue, Slot] | None:
     return queue, next(slot for slot in slots if slot.partition == lane)
 
 
-def _expire(tx: Write, queue: Queue, slot: Slot, record: int) -> bool:
+def _expire(tx: WriteTransaction, queue: Queue, slot: Slot, record: int) -> bool:
     message = leases.messages.load(tx, slot, record)
     if message is None or message.is_held(tx):
         return False

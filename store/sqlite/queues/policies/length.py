@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Literal
 from store import model
 from store.model.errors import Hint, QueueFull
 from store.sqlite import layout, leases, queues
-from store.sqlite.file.database import Snapshot, Write
-from store.sqlite.leases.rows import Progress, Slot
+from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.leases.rows import Slot, SlotProgress
 from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.policies import expiry
 
 if TYPE_CHECKING:
-    from store.sqlite.leases.messages import Stored
+    from store.sqlite.leases.messages import StoredMessage
 
-Place = tuple[int, Slot]
+StoredAt = tuple[int, Slot]
 
 
 def are_set(queue: Queue) -> bool:
@@ -128,12 +128,12 @@ def _bytes_held_back(tx: Snapshot, queue: Queue) -> int:
     return size
 
 
-def next_out(tx: Snapshot, queue: Queue, limit: int) -> list[Place]:
+def next_out(tx: Snapshot, queue: Queue, limit: int) -> list[StoredAt]:
     """Return the next deliveries: of the highest priority, oldest first."""
     slots = {slot.partition: slot for slot in leases.rows.slots(tx, queue.reader)}
     if queue.config.fifo:
         return _oldest(tx, queue, next(iter(slots.values())), limit)
-    found: list[Place] = []
+    found: list[StoredAt] = []
     for level in queue.reader.levels:
         due = tx.rows(
             "select record from mq_leases where reader = :reader and priority = :level"
@@ -155,7 +155,7 @@ def next_out(tx: Snapshot, queue: Queue, limit: int) -> list[Place]:
     return found
 
 
-def _undelivered(tx: Snapshot, slot: Progress, limit: int) -> list[Place]:
+def _undelivered(tx: Snapshot, slot: SlotProgress, limit: int) -> list[StoredAt]:
     rows = tx.rows(
         "select id from mq_records where id >= :first and id < :end order by id limit :limit",
         {
@@ -167,7 +167,7 @@ def _undelivered(tx: Snapshot, slot: Progress, limit: int) -> list[Place]:
     return [(record, slot) for (record,) in rows]
 
 
-def _oldest(tx: Snapshot, queue: Queue, slot: Slot, limit: int) -> list[Place]:
+def _oldest(tx: Snapshot, queue: Queue, slot: Slot, limit: int) -> list[StoredAt]:
     rows = tx.rows(
         "select r.id from mq_records r left join mq_leases l"
         f" on {layout.LEASE_OF_RECORD} where r.id >= :records and r.id < :end"
@@ -189,7 +189,7 @@ _MOST_OVERFLOWING = 1_000
 _LARGEST_PAGE = 100
 
 
-def shed(tx: Write, queue: Queue, added: Sequence[int]) -> None:
+def shed(tx: WriteTransaction, queue: Queue, added: Sequence[int]) -> None:
     """Remove messages over the limits, reason `overflow`.
 
     With drop-head those are the next deliveries; with dead-letter the last of the added ones. A
@@ -199,7 +199,7 @@ def shed(tx: Write, queue: Queue, added: Sequence[int]) -> None:
         _refuse_last(tx, queue, added)
         return
     messages, size = excess(tx, queue)
-    tried: list[Place] = []
+    tried: list[StoredAt] = []
     left, page_size = _MOST_OVERFLOWING + len(added), 1
     while left > 0 and (messages > 0 or size > 0):
         page = next_out(tx, queue, min(max(messages, page_size), _LARGEST_PAGE))
@@ -213,7 +213,7 @@ def shed(tx: Write, queue: Queue, added: Sequence[int]) -> None:
         tried, left, page_size = page, left - len(page), 4 * page_size
 
 
-def _drop_head(tx: Write, queue: Queue, record: int, slot: Slot) -> tuple[int, int]:
+def _drop_head(tx: WriteTransaction, queue: Queue, record: int, slot: Slot) -> tuple[int, int]:
     """Remove the next message; return how many messages and bytes fewer now wait."""
     message = leases.messages.load(tx, slot, record)
     if message is None:
@@ -230,11 +230,11 @@ def _drop_head(tx: Write, queue: Queue, record: int, slot: Slot) -> tuple[int, i
     )
 
 
-def _refuse_last(tx: Write, queue: Queue, added: Sequence[int]) -> None:
+def _refuse_last(tx: WriteTransaction, queue: Queue, added: Sequence[int]) -> None:
     slots = {slot.partition: slot for slot in leases.rows.slots(tx, queue.reader)}
     young = queues.order.fifo.first_young(tx, queue)
 
-    def load(record: int) -> Stored | None:
+    def load(record: int) -> StoredMessage | None:
         message = leases.messages.load(tx, slots[layout.owner(record)], record)
         # A message over the limit on arrival takes no room, and goes by itself.
         return None if message and expiry.is_over(tx, message.expires) else message

@@ -8,7 +8,7 @@ leases given back, or has neither a lease nor asks for one.
 
 from __future__ import annotations
 
-from store.sqlite.file.database import Snapshot, Write
+from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.leases import holders
 from store.sqlite.queues.catalog import Queue
 
@@ -16,7 +16,7 @@ from store.sqlite.queues.catalog import Queue
 PATIENCE = 10_000
 
 
-def admit(tx: Write, queue: Queue, holder: int) -> bool:
+def admit(tx: WriteTransaction, queue: Queue, holder: int) -> bool:
     """Put a holder in line, and return whether it is the active one."""
     tx.execute(
         "insert into mq_consumers (reader, holder, seen) values (:reader, :holder, :now)"
@@ -35,7 +35,7 @@ def admit(tx: Write, queue: Queue, holder: int) -> bool:
     return False
 
 
-def leave(tx: Write, queue: Queue, name: str) -> None:
+def leave(tx: WriteTransaction, queue: Queue, name: str) -> None:
     """Take this process's holders of that name out of line; they keep their leases."""
     for holder in holders.named_in_this_process(tx, name):
         tx.execute(

@@ -17,7 +17,7 @@ from store.advice.workload import Control, Order, Routing, Workload
 HIGH_RATE = 3000.0
 
 
-class Place(StrEnum):
+class Placement(StrEnum):
     """An end of the axis, or a point on it."""
 
     LOG = "log"
@@ -28,11 +28,11 @@ class Place(StrEnum):
 
 
 TITLES = {
-    Place.LOG: "a log, read by consumer groups",
-    Place.SHARE: "share groups over a log",
-    Place.LOG_AND_QUEUE: "a log and queues behind one exchange",
-    Place.FIFO_QUEUE: "a FIFO queue",
-    Place.QUEUE: "a queue",
+    Placement.LOG: "a log, read by consumer groups",
+    Placement.SHARE: "share groups over a log",
+    Placement.LOG_AND_QUEUE: "a log and queues behind one exchange",
+    Placement.FIFO_QUEUE: "a FIFO queue",
+    Placement.QUEUE: "a queue",
 }
 
 
@@ -78,10 +78,10 @@ class Factors:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Rule:
     """One row of the table: it holds where every factor has one of its values."""
 
-    place: Place
+    place: Placement
     because: str
     history: tuple[History, ...] = tuple(History)
     audience: tuple[Audience, ...] = tuple(Audience)
@@ -100,7 +100,7 @@ class Row:
         return tuple(n for n in FACTORS if getattr(self, n) != getattr(_ANYTHING, n))
 
 
-_ANYTHING = Row(Place.LOG, "every value of every factor")
+_ANYTHING = Rule(Placement.LOG, "every value of every factor")
 FACTORS = tuple(field.name for field in fields(Factors))
 _KEPT, _GONE = (History.KEPT,), (History.GONE,)
 _SHARED, _RETRIES, _TIME = (Fate.SHARED,), (Fate.OWN_RETRIES,), (Fate.OWN_TIME,)
@@ -109,32 +109,32 @@ _FREE, _ORDERED, _BY_KEY = (Order.NONE,), (Order.KEY, Order.ALL), (Order.KEY,)
 _HIGH = (Rate.HIGH,)
 
 TABLE = (
-    Row(Place.LOG, "it is kept, and one number for each partition says where a reader is",
+    Rule(Placement.LOG, "it is kept, and one number for each partition says where a reader is",
         history=_KEPT, fate=_SHARED),
-    Row(Place.SHARE, "it is kept, and each message has a lease of its own on top",
+    Rule(Placement.SHARE, "it is kept, and each message has a lease of its own on top",
         history=_KEPT, fate=_RETRIES, order=_FREE),
-    Row(Place.LOG_AND_QUEUE, "the log keeps the history; a FIFO queue retries without letting"
+    Rule(Placement.LOG_AND_QUEUE, "the log keeps the history; a FIFO queue retries without letting"
         " one bad message hold other keys", history=_KEPT, fate=_RETRIES, order=_ORDERED),
-    Row(Place.LOG_AND_QUEUE, "the log keeps the history; only a queue can delay and prefer"
+    Rule(Placement.LOG_AND_QUEUE, "the log keeps the history; only a queue can delay and prefer"
         " single messages", history=_KEPT, fate=_TIME),
-    Row(Place.FIFO_QUEUE, "each message group keeps its order, and retries alone",
+    Rule(Placement.FIFO_QUEUE, "each message group keeps its order, and retries alone",
         history=_GONE, fate=_OWN, order=_ORDERED),
-    Row(Place.QUEUE, "each message has its own fate, and is deleted when it is done",
+    Rule(Placement.QUEUE, "each message has its own fate, and is deleted when it is done",
         history=_GONE, fate=_OWN, order=_FREE),
-    Row(Place.QUEUE, "each reader gets only its own messages, in a queue of its own",
+    Rule(Placement.QUEUE, "each reader gets only its own messages, in a queue of its own",
         history=_GONE, audience=(Audience.SEVERAL,), order=_FREE, routing=(True,)),
-    Row(Place.FIFO_QUEUE, "each reader gets only its own messages, in order",
+    Rule(Placement.FIFO_QUEUE, "each reader gets only its own messages, in order",
         history=_GONE, audience=(Audience.SEVERAL,), order=_BY_KEY, routing=(True,),
         rate=(Rate.MODERATE,)),
-    Row(Place.LOG, "one copy serves every reader, each with a number of its own",
+    Rule(Placement.LOG, "one copy serves every reader, each with a number of its own",
         history=_GONE, audience=(Audience.SEVERAL,)),
-    Row(Place.LOG, "everything waits for its predecessor anyway: one number does, no lease each",
+    Rule(Placement.LOG, "everything waits for its predecessor anyway: one number does, no leases",
         history=_GONE, order=(Order.ALL,)),
-    Row(Place.LOG, "at this rate one number for a thousand messages is cheaper than a row each",
+    Rule(Placement.LOG, "at this rate one number for 1,000 messages is cheaper than a row each",
         history=_GONE, rate=_HIGH),
-    Row(Place.FIFO_QUEUE, "order within a key, nothing to keep, and a failure holds only its key",
+    Rule(Placement.FIFO_QUEUE, "order within a key, nothing kept, and a failure holds only its key",
         history=_GONE, order=_BY_KEY),
-    Row(Place.QUEUE, "nothing asks for history or order: deleted when done is the simplest",
+    Rule(Placement.QUEUE, "nothing asks for history or order: deleted when done is the simplest",
         history=_GONE),
 )  # fmt: skip
 
@@ -153,12 +153,12 @@ def factors_of(workload: Workload) -> Factors:
     )
 
 
-def row_of(factors: Factors) -> Row:
+def row_of(factors: Factors) -> Rule:
     """Return the first matching row of the table; the last row always matches."""
     return next(row for row in TABLE if row.holds(factors))
 
 
-def alternatives(factors: Factors, name: str) -> Iterator[tuple[str, Place]]:
+def alternatives(factors: Factors, name: str) -> Iterator[tuple[str, Placement]]:
     """Yield the place of the workload for each other value of a factor, as (value, place)."""
     for value in getattr(_ANYTHING, name):
         change: dict[str, Any] = {name: value}

@@ -10,7 +10,7 @@ from store.engine.broker import Broker
 Answer = TypeVar("Answer")
 
 
-class Seldom(Generic[Answer]):
+class CachedQuery(Generic[Answer]):
     """Asks the store again once the answer is so many seconds old; called in the poll thread."""
 
     def __init__(self, question: Callable[[Broker], Answer], seconds: float) -> None:
