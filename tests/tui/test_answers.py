@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,9 @@ from store.engine.broker import Broker
 from tests.tui.conftest import Person
 from tui.actions.deeds import prepare_purge
 from tui.poller import Polled, PollResult
-from tui.widgets.dialogs import ProposedAction
+from tui.screens.letter_editor import Editor
+from tui.widgets.dialogs import Dialog, Form, FormField, ProposedAction
+from tui.widgets.palette import Palette
 
 Run = Callable[..., None]
 
@@ -163,3 +166,14 @@ def test_the_palette_leads_to_a_name_and_does_what_a_key_does(shop: Store, run: 
         assert person.app.view.title == "advice"
 
     run(shop, errand)
+
+
+@pytest.mark.parametrize(
+    "dialog", [Form("publish", [FormField("key")]), Editor("emails@1", "text"), Palette([])]
+)
+def test_a_dialog_that_was_left_before_its_parts_were_mounted_ends_nothing(
+    dialog: Dialog[Any],
+) -> None:
+    dialog.on_mount()
+
+    assert list(dialog.query("*")) == []

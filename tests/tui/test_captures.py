@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widget import Widget
+
+import tui.app  # noqa: F401
 
 pytestmark = pytest.mark.xdist_group("pictures")
 
@@ -57,3 +62,21 @@ def test_the_manual_names_every_key_as_the_registry_does() -> None:
     text = SCRIPT.PAGE.read_text(encoding="utf-8")
 
     assert text == SCRIPT.page(text), HINT
+
+
+def test_the_style_sheet_names_only_widgets_that_there_are() -> None:
+    sheet = (DOCS.parent / "tui" / "app.tcss").read_text(encoding="utf-8")
+    sheet = re.sub(r"/\*.*?\*/", "", sheet, flags=re.S)
+    selectors = re.findall(r"([^{}]+)\{", sheet)
+    named = {
+        name for selector in selectors for name in re.findall(r"(?<![\w.#$-])[A-Z]\w+", selector)
+    }
+
+    assert named - {kind.__name__ for kind in kinds_of(Widget)} == set()
+
+
+def kinds_of(base: type[Widget]) -> Iterator[type[Widget]]:
+    """A class and all that derive from it."""
+    yield base
+    for kind in base.__subclasses__():
+        yield from kinds_of(kind)

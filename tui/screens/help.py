@@ -53,7 +53,7 @@ class Help(Dialog[None]):
             dialog.border_title = "mq dashboard · ↑↓ scroll · esc close"
             yield ScrolledLines(id="keys")
 
-    def on_mount(self) -> None:
+    def fill(self) -> None:
         """Fill the page."""
         lines = help_lines(self._keys, read_only=self._read_only)
         page = self.query_one(ScrolledLines)

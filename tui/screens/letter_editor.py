@@ -69,7 +69,7 @@ class Editor(Dialog[str | None]):
             yield TextArea(self._text, id="text", soft_wrap=True)
             yield Band(id="answers")
 
-    def on_mount(self) -> None:
+    def fill(self) -> None:
         """Begin in the text."""
         keys = line(toned(" ctrl+s", Tone.KEY), " preview   ", toned("esc", Tone.KEY), " leave it")
         self.query_one("#answers", Band).show_lines([EMPTY, keys])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
@@ -11,6 +12,7 @@ from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.css.query import NoMatches
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
@@ -29,6 +31,14 @@ class Dialog(ModalScreen[Result]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Leave", priority=True)
     ]
+
+    def on_mount(self) -> None:
+        """Fill the dialog in, unless it was left before its parts were mounted."""
+        with suppress(NoMatches):
+            self.fill()
+
+    def fill(self) -> None:
+        """Fill in what the parts of the dialog show."""
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         """Close the dialog with an answer, if it is open and on top."""
@@ -80,7 +90,7 @@ class Confirm(Dialog[bool]):
                 yield Input(id="name", placeholder=f"type {deed.name} to go on")
             yield Band(id="answers")
 
-    def on_mount(self) -> None:
+    def fill(self) -> None:
         """Fill in the preview."""
         preview = self.query_one("#preview", ScrolledLines)
         preview.can_focus = False
@@ -147,7 +157,7 @@ class Form(Dialog[dict[str, str] | None]):
                     yield Input(field.value, placeholder=field.example, id=f"field-{at}")
             yield Band(id="answers")
 
-    def on_mount(self) -> None:
+    def fill(self) -> None:
         """Name the fields and begin in the first empty one."""
         for at, field in enumerate(self._fields):
             self.query_one(f"#label-{at}", Band).show_lines([toned(f" {field.name}", Tone.DIM)])

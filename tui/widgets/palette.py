@@ -75,7 +75,7 @@ class Palette(Dialog[str]):
     def _offers(self) -> LiveTable:
         return self.query_one("#offers", LiveTable)
 
-    def on_mount(self) -> None:
+    def fill(self) -> None:
         """Offer all rows."""
         self._offers.can_focus = False
         self._offers.show_rows(self._rows)
