@@ -11,8 +11,8 @@ from textual.screen import ModalScreen
 
 from store import MqError, Overview
 from store.engine.broker import Broker
-from store.model.action_texts import as_command
 from store.model.actions import WayOut
+from store.model.shell_texts import as_command
 from tui.keys import Key
 from tui.widgets.dialogs import ProposedAction
 from tui.widgets.live_table import LiveTable, TableRow

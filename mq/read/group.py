@@ -72,7 +72,7 @@ class MemberSource(Source[Record]):
         """Name the command by which the group skips the record."""
         record = model.addresses.Address(item.topic, item.partition, item.offset)
         skip = model.actions.SkipRecord(self._consumer.group, record)
-        return model.action_texts.as_command(skip)
+        return model.shell_texts.as_command(skip)
 
     def _poll(
         self,

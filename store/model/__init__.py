@@ -6,7 +6,6 @@ from store.lazy import on_demand
 
 if TYPE_CHECKING:
     from store.model import (
-        action_texts as action_texts,
         actions as actions,
         addresses as addresses,
         call_texts as call_texts,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
         queues as queues,
         settings as settings,
         shares as shares,
+        shell_texts as shell_texts,
         stalls as stalls,
         steps as steps,
         text as text,

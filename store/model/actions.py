@@ -1,7 +1,7 @@
 """The possible actions about a stall, a finding or an error, as values.
 
 `Store.perform` carries an `Action` out; a `Look` only shows something, or needs a terminal.
-`action_texts` writes each as a shell command, `call_texts` as a call in Python. All are frozen.
+`shell_texts` writes each as a shell command, `call_texts` as a call in Python. All are frozen.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from store.model.action_texts import as_command
 from store.model.actions import WayOut
+from store.model.shell_texts import as_command
 
 
 class Severity(StrEnum):

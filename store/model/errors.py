@@ -72,9 +72,9 @@ class Hint(str):
     def _with_commands(self, parameter: Callable[[str, str], str]) -> str:
         commands: list[str] = []
         if self.steps:
-            from store.model import action_texts
+            from store.model import shell_texts
 
-            commands = [action_texts.as_command(step) for step in self.steps]
+            commands = [shell_texts.as_command(step) for step in self.steps]
         return _written(self.template, parameter, commands)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from store.model.action_texts import as_command
 from store.model.actions import Action, Look
 from store.model.groups import Lag
 from store.model.maintenance import PlaceStatus
 from store.model.queues import QueueStatus
 from store.model.shares import ShareStatus
+from store.model.shell_texts import as_command
 from store.model.topics import TopicStatus
 
 StallKind = Literal["group", "fifo", "share"]

@@ -13,12 +13,12 @@ import pytest
 
 from store import BadInput, NewMessage, NewRecord, NotFound, Store
 from store.api import performing
-from store.model import action_texts, actions, call_texts, looks
-from store.model.action_texts import as_command
+from store.model import actions, call_texts, looks, shell_texts
 from store.model.actions import Blank, WayOut, alter, create
 from store.model.addresses import Address, Kind
 from store.model.clock import ManualClock
 from store.model.errors import Hint
+from store.model.shell_texts import as_command
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +36,7 @@ def kinds_of(base: type[WayOut]) -> set[type[WayOut]]:
 
 
 def test_every_step_is_a_command() -> None:
-    assert kinds_of(WayOut) == action_texts._WORDS.keys()
+    assert kinds_of(WayOut) == shell_texts._WORDS.keys()
 
 
 def test_every_action_can_be_performed_and_no_look_can() -> None:

@@ -11,11 +11,11 @@ import pytest
 
 from store import NewMessage, Store
 from store.model.clock import ManualClock
-from store.sqlite.queues import settling
+from store.sqlite.queues import changed_limits
 from tests.support import processes
 from tests.support.queue_invariants import check_queue_invariants
 
-MANY = 2 * settling.STEP + 1
+MANY = 2 * changed_limits.STEP + 1
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ def test_others_write_between_the_steps_of_much_that_is_done_at_once(
         between[call.__name__] = store.topic("orders").partitions[0].end - before
 
     # Without a pause between them one of the others comes in by chance.
-    assert between["alter"] >= 5 * many // settling.STEP
+    assert between["alter"] >= 5 * many // changed_limits.STEP
     assert min(between.values()) >= 3, between
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from mq.text.conditions import parse_message_conditions
 from store import NotFound, Store
-from store.model.action_texts import as_command
 from store.model.clock import ManualClock
+from store.model.shell_texts import as_command
 from tests.tui.conftest import HOSTILE, Person
 from tui.actions.letter_choices import Alike, redrive_step
 from tui.actions.letter_deeds import difference, prepare_edit, prepare_redrive

@@ -11,11 +11,11 @@ from store import BadInput, Conflict, Message, NotFound
 from store.engine.broker import Broker
 from store.engine.dead_letters import DeadLetters
 from store.engine.operations import Operations
-from store.model.action_texts import as_command
 from store.model.actions import UndoRedrive, WayOut
 from store.model.dead_letters import Chosen, Moved, Redrive
 from store.model.errors import Hint
 from store.model.looks import EditDeadLetter, RedriveLetters, ShowLeases
+from store.model.shell_texts import as_command
 from store.model.text import counted
 from tui.actions.deeds import Prepare
 from tui.actions.letter_choices import Alike, letters_alike, redrive_step

@@ -15,8 +15,8 @@ from textual.widgets import Input
 from store import Binding, Exchange, NotFound, Overview, RouteExplanation, Subject
 from store.engine.broker import Broker
 from store.engine.exchanges import Exchanges
-from store.model.action_texts import header_text
 from store.model.looks import ExplainRoute, PlanTopology, Show
+from store.model.shell_texts import header_text
 from store.model.text import counted
 from tui.cached_query import CachedQuery
 from tui.keys import Key

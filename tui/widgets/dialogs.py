@@ -17,8 +17,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from store.engine.broker import Broker
-from store.model.action_texts import as_command
 from store.model.actions import WayOut
+from store.model.shell_texts import as_command
 from tui.widgets.painted import Band, ScrolledLines
 from tui.widgets.spans import EMPTY, Line, Tone, joined, line, toned
 

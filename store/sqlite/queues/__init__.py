@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from store.sqlite.queues import (
         altering as altering,
         catalog as catalog,
+        changed_limits as changed_limits,
         counts as counts,
         dead_letter_targets as dead_letter_targets,
         enqueue as enqueue,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
         publish as publish,
         purge as purge,
         send as send,
-        settling as settling,
         view as view,
     )
 else:

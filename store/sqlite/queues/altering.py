@@ -9,9 +9,9 @@ from store.sqlite.file.database import WriteTransaction
 from store.sqlite.leases.readers import Reader
 from store.sqlite.log import rows
 from store.sqlite.queues.catalog import Queue
+from store.sqlite.queues.changed_limits import Settling
 from store.sqlite.queues.order import fifo
 from store.sqlite.queues.policies import expiry
-from store.sqlite.queues.settling import Settling
 
 
 def alter(tx: WriteTransaction, name: str, settings: dict[str, Any]) -> Settling:

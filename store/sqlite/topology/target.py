@@ -14,7 +14,7 @@ from store.sqlite.groups import membership
 from store.sqlite.leases import readers
 from store.sqlite.log import topics
 from store.sqlite.queues import altering
-from store.sqlite.queues.settling import Settling
+from store.sqlite.queues.changed_limits import Settling
 from store.topology.kinds import (
     KINDS,
     group_config,
