@@ -24,7 +24,10 @@ MOST_EVENTS = 1_600_000
 _LARGEST_LINE = 1 << 20
 _MOST_EVENTS_A_LINE = 100_000
 _A_LINE = 1 << 10, 100
-_IS_TOPOLOGY = re.compile(rb'(?:\s|#[^\n]*\n)*\{?\s*"?version"?\s*:')
+_IS_TOPOLOGY = re.compile(
+    rb'(?:\s|#[^\n]*\n)*\{?\s*"?'
+    rb'(?:version|name|topics|queues|groups|shares|exchanges|bindings)"?\s*:'
+)
 DEEPEST = 32
 _MOST_PROBLEMS = 100
 # In YAML a bare # begins a comment and a bare * an alias, where a wildcard of a topic exchange was

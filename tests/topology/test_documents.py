@@ -86,18 +86,19 @@ def test_bytes_that_are_not_utf8_are_refused_with_their_line() -> None:
     assert str(problem) == "bad.yaml:2:1: error: the file is not valid UTF-8"
 
 
-@pytest.mark.parametrize("form", ["yaml", "json"])
+@pytest.mark.parametrize("form", ["yaml", "named first", "json"])
 def test_a_topology_with_a_line_for_each_thing_may_be_as_long_as_an_export(form: str) -> None:
-    names = [f"queue-{number:05}-{'x' * 60}" for number in range(12_000)]
-    if form == "yaml":
-        text = "version: 1\nqueues:\n" + "".join(f"  {name}: {{}}\n" for name in names)
-    else:
+    names = [f"queue-{number:05}-{'x' * 60}" for number in range(15_000)]
+    if form == "json":
         text = '{"version":1,\n"queues":{' + ",\n".join(f'"{name}":{{}}' for name in names) + "}}"
+    else:
+        head = "version: 1\n" if form == "yaml" else "name: large\nversion: 1\n"
+        text = f"{head}queues:\n" + "".join(f"  {name}: {{}}\n" for name in names)
     found = Problems()
     topology = read([TopologyFile("large", text.encode())], found)
 
-    assert len(text) > 1 << 19
-    assert [found.found, len(list(topology.of("queue")))] == [[], 12_000]
+    assert len(text) > 1 << 20
+    assert [found.found, len(list(topology.of("queue")))] == [[], 15_000]
 
 
 def test_a_key_that_stands_twice_is_refused() -> None:
