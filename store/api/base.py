@@ -83,9 +83,10 @@ class Calls:
 
     def _in_steps(self, step: Callable[[WriteTransaction], bool]) -> None:
         """Run a bounded step, a transaction each, until nothing is left."""
+        pace = None if self._all_or_nothing else model.steps.StepPace()
         while self._step(step):
-            if not self._all_or_nothing:
-                model.steps.give_way()
+            if pace is not None:
+                pace.after_step()
 
     @frees_room
     def _step(self, step: Callable[[WriteTransaction], T]) -> T:
