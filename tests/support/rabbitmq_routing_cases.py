@@ -11,7 +11,7 @@ import pytest
 
 from store import Binding, Conflict, Exists, NotFound
 from store.model.topics import HeaderValue
-from store.topology.rabbitmq.conversion import convert
+from store.topology.rabbitmq_definitions.conversion import convert
 from tests.support.sqs_frame import Driver, Queues, register_in
 
 ROUTING_CASES: dict[str, Driver] = {}

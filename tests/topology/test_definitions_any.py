@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from store.topology import writing
 from store.topology.checks import validate
-from store.topology.rabbitmq.conversion import convert
+from store.topology.rabbitmq_definitions.conversion import convert
 from store.topology.reading import TopologyFile
 
 VALUES = st.none() | st.booleans() | st.integers(-2, 2**40) | st.sampled_from(

@@ -11,7 +11,7 @@ import pytest
 from store import Store
 from store.model.errors import BadInput
 from store.topology import writing
-from store.topology.rabbitmq.conversion import convert
+from store.topology.rabbitmq_definitions.conversion import convert
 from store.topology.reading import TopologyFile
 
 

@@ -9,8 +9,8 @@ from mq.cli.topology_files import read_source
 from mq.commands import SingleCommand
 from mq.commands.topology.apply import apply_sources
 from store.topology import writing
-from store.topology.rabbitmq.conversion import convert
-from store.topology.rabbitmq.definitions import LARGEST
+from store.topology.rabbitmq_definitions.conversion import convert
+from store.topology.rabbitmq_definitions.definitions import LARGEST
 from store.topology.reading import TopologyFile
 
 app = SingleCommand()

@@ -11,12 +11,17 @@ from store.model.exchanges import EXCHANGE_TYPES, MATCHES
 from store.model.topics import HeaderValue
 from store.topology.kinds import KINDS, Settings, binding_name, headers_text
 from store.topology.model import Resource, Topology
-from store.topology.rabbitmq.arguments import Arguments, queue_settings, topic_settings
-from store.topology.rabbitmq.definitions import Definitions, Losses, Untranslated, read_definitions
-from store.topology.rabbitmq.naming import Names
-from store.topology.rabbitmq.policies import Policies
-from store.topology.rabbitmq.surroundings import note_surroundings
-from store.topology.rabbitmq.targets import Targets
+from store.topology.rabbitmq_definitions.arguments import Arguments, queue_settings, topic_settings
+from store.topology.rabbitmq_definitions.definitions import (
+    Definitions,
+    Losses,
+    Untranslated,
+    read_definitions,
+)
+from store.topology.rabbitmq_definitions.naming import Names
+from store.topology.rabbitmq_definitions.policies import Policies
+from store.topology.rabbitmq_definitions.surroundings import note_surroundings
+from store.topology.rabbitmq_definitions.targets import Targets
 
 # Built into RabbitMQ, so never in a file, but bindings can name them.
 _BUILT_IN = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store.topology.rabbitmq.definitions import Definitions, Losses
+from store.topology.rabbitmq_definitions.definitions import Definitions, Losses
 
 _PEOPLE = "who may open the store's file may do everything in it; see the file's permissions"
 _PARAMETERS = {

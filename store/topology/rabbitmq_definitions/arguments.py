@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from store.model.text import format_duration, format_size
-from store.topology.rabbitmq.definitions import Losses
+from store.topology.rabbitmq_definitions.definitions import Losses
 
 # RabbitMQ keeps messages until they are consumed; this is as long as a queue here can.
 FOR_EVER = "3650d"

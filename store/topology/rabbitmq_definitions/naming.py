@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from store.model.addresses import LONGEST_NAME
-from store.topology.rabbitmq.definitions import Losses
+from store.topology.rabbitmq_definitions.definitions import Losses
 
 _UNUSABLE = re.compile(r"[^A-Za-z0-9._-]")
 

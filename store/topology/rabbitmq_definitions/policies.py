@@ -8,7 +8,7 @@ from typing import Any
 
 from store.model.errors import BadInput
 from store.model.patterns import Pattern
-from store.topology.rabbitmq.definitions import Definitions, Losses
+from store.topology.rabbitmq_definitions.definitions import Definitions, Losses
 
 # The smaller number holds: of a policy and an argument, and of a policy and an operator policy.
 _SMALLER = frozenset(
