@@ -13,7 +13,7 @@ from store.sqlite.dead_letters import find, journal
 from store.sqlite.dead_letters.journal import Entry
 from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.transactions import array
-from store.sqlite.leases import move, origins
+from store.sqlite.leases import finish, move, origins
 from store.sqlite.leases.messages import StoredMessage
 from store.sqlite.leases.origins import Origin
 from store.sqlite.log.checksum import checksum
@@ -93,7 +93,7 @@ def redrive(
         Origin(one.message_id, one.sent, hops=one.hops, priority=one.priority) for one in before
     ]
     # All of them first: an arrival in a full queue may push others out of this one.
-    move.take_out(tx, queue, messages)
+    finish.take_out(tx, queue, messages)
     records = move.place(tx, messages, targets, after)
     journal.note_moves(tx, number, messages, queue.name, records, before)
     moved = [_moved(queue, *each) for each in zip(messages, targets, records, before, strict=True)]
@@ -267,7 +267,7 @@ def _take_back(
         queue, message = present[entry.record]
         left[queue.name].append(message)
     for name, messages in left.items():
-        move.take_out(tx, queues.catalog.find(tx, name), messages)
+        finish.take_out(tx, queues.catalog.find(tx, name), messages)
     targets = [queues.catalog.find(tx, entry.moved_from.partition("@")[0]) for entry in entries]
     before = [entry.origin for entry in entries]
     records = move.place(tx, [present[entry.record][1] for entry in entries], targets, before)

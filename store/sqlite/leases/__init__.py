@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         abandoned as abandoned,
         attempts as attempts,
         damaged as damaged,
+        finish as finish,
         holders as holders,
         messages as messages,
         move as move,

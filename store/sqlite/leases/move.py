@@ -1,8 +1,8 @@
-"""The one function that moves a message out of its queue: dead-letter, redrive, undo, or drop."""
+"""The one function that moves a message to another queue: dead-letter, redrive, undo, or expire."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,64 +12,13 @@ from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.timekeeping import CREDIBLE
 from store.sqlite.leases.readers import Reader
-from store.sqlite.log import samples
 from store.sqlite.queues.catalog import Queue
 
 if TYPE_CHECKING:
     from store.model.dead_letters import Reason
-    from store.sqlite.leases.messages import MessageRow, StoredMessage
+    from store.sqlite.leases.messages import StoredMessage
     from store.sqlite.leases.origins import Origin
     from store.sqlite.log.topics import Topic
-
-
-def remove(tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow]) -> None:
-    """Remove messages from their queue: records, leases, origins, heads and every count of them."""
-    samples.note_leaving(tx, reader.channel)
-    moved = [m.record for m in messages if m.has_origin]
-    if moved:
-        leases.origins.remove(tx, moved)
-    leases.rows.remove(tx, reader, [m.lease for m in messages if m.lease is not None])
-    sizes: defaultdict[int, list[int]] = defaultdict(list)
-    for m in messages:
-        sizes[m.slot.partition].append(m.size)
-    log.rows.remove(tx, [m.record for m in messages], sizes)
-    if reader.ordered:
-        _refresh_heads(tx, reader, messages)
-    if reader.fair:
-        for one in messages:
-            in_flight = one.lease is not None and one.lease.token is not None
-            queues.order.tenants.refresh(tx, reader, one.slot, one.tenant, -int(in_flight))
-
-
-def _refresh_heads(tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow]) -> None:
-    for group, removed in Counter(m.message_group for m in messages).items():
-        # Damage may have made a message's group unreadable; then it is in none.
-        if group is not None:
-            queues.order.fifo.refresh(tx, reader, messages[0].slot, group, removed=removed)
-
-
-def count(tx: WriteTransaction, reader: Reader, *, moved: int = 0, dropped: int = 0) -> None:
-    """Count messages that left a queue otherwise than by an ack; a share has no such counts."""
-    queues.catalog.count_left(tx, reader.channel, moved=moved, dropped=dropped)
-
-
-def finish(tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow]) -> None:
-    """Finish messages for a reader: the one decision to delete or retain stands here.
-
-    A queue deletes them; a share, which reads a log, retains them and only forgets its leases.
-    """
-    if reader.on_ack == "delete":
-        remove(tx, reader, messages)
-    else:
-        for slot in {one.slot.id for one in messages}:
-            samples.note_finishing(tx, slot)
-        leases.rows.remove(tx, reader, [one.lease for one in messages if one.lease is not None])
-
-
-def drop(tx: WriteTransaction, reader: Reader, message: StoredMessage) -> None:
-    """Drop a message for good that was not done."""
-    finish(tx, reader, [message])
-    count(tx, reader, dropped=1)
 
 
 def dead_letter(
@@ -87,13 +36,13 @@ def dead_letter(
     deletes; the others, and copies of a share's record that the log keeps, are new.
     """
     if reader.dead_letter_to is None:
-        drop(tx, reader, message)
+        leases.finish.drop(tx, reader, message)
         return True
     letter = _dead_origin(tx, reader, message, reason, error)
     targets = _targets(tx, reader, message, letter)
     if targets:
-        finish(tx, reader, [message])
-        count(tx, reader, moved=1)
+        leases.finish.finish(tx, reader, [message])
+        leases.finish.count(tx, reader, moved=1)
         _copy(tx, message, targets, letter, moved=reader.retains)
     return bool(targets)
 
@@ -189,15 +138,6 @@ def _sent(tx: Snapshot, message: StoredMessage) -> int:
     return message.timestamp if message.timestamp <= came + CREDIBLE else came
 
 
-def take_out(tx: WriteTransaction, queue: Queue, messages: Sequence[StoredMessage]) -> None:
-    """Remove messages from their queue by hand; `place` puts them elsewhere."""
-    for one in messages:
-        # A late ack would be taken for a repeated one.
-        leases.attempts.note_lapsed(tx, one.lease)
-    remove(tx, queue.reader, messages)
-    count(tx, queue.reader, moved=len(messages))
-
-
 def place(
     tx: WriteTransaction,
     messages: Sequence[StoredMessage],
@@ -277,7 +217,7 @@ def expire(tx: WriteTransaction, reader: Reader, message: StoredMessage) -> bool
     After its time to live it is dead-lettered; past the queue's retention it is dropped.
     """
     if _is_past_retention(tx, reader, message):
-        drop(tx, reader, message)
+        leases.finish.drop(tx, reader, message)
         return True
     leases.attempts.note_lapsed(tx, message.lease)
     if dead_letter(tx, reader, message, "expired"):

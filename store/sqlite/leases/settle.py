@@ -52,13 +52,14 @@ def settle(tx: WriteTransaction, texts: Sequence[str], action: Action) -> Refuse
         if found:
             refused |= action(tx, reader, found)
             # Messages that were given back may be over a limit again.
-            leases.move.keep_within_limits(tx, reader)
+            if reader.sheds:
+                leases.move.keep_within_limits(tx, reader)
     return {text: refused[text] for text in texts if text in refused}
 
 
 def acknowledge(tx: WriteTransaction, reader: Reader, deliveries: Sequence[Delivery]) -> Refused:
     """Acknowledge deliveries: their messages are done."""
-    leases.move.finish(tx, reader, [delivery.message for delivery in deliveries])
+    leases.finish.finish(tx, reader, [delivery.message for delivery in deliveries])
     processing_times.note(tx, reader.id, [delivery.lease for delivery in deliveries])
     return {}
 

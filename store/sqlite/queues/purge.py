@@ -7,7 +7,7 @@ from collections.abc import Collection
 from store.sqlite import leases
 from store.sqlite.dead_letters import find
 from store.sqlite.file.database import WriteTransaction
-from store.sqlite.leases import attempts, move
+from store.sqlite.leases import attempts, finish
 from store.sqlite.log import retention, rows
 from store.sqlite.queues import send, view
 from store.sqlite.queues.catalog import Queue, add_lane, forget_places
@@ -27,7 +27,7 @@ def everything(tx: WriteTransaction, queue: Queue) -> int:
     rows.abandon(tx, queue.id)
     fresh = add_lane(tx, queue.id, queue.reader.id, 0, queue.first_lane.next)
     rows.keep_clock(tx, fresh.id, queue.first_lane.last_timestamp)
-    move.count(tx, queue.reader, dropped=removed)
+    finish.count(tx, queue.reader, dropped=removed)
     retention.drain(tx)
     return removed
 
@@ -36,7 +36,7 @@ def one(tx: WriteTransaction, queue: Queue, sequence: int) -> None:
     """Remove one message, leased or not; raises `NotFound`."""
     message = view.find_message(tx, queue, sequence)
     attempts.note_lapsed(tx, message.lease)
-    move.drop(tx, queue.reader, message)
+    finish.drop(tx, queue.reader, message)
 
 
 def letters(tx: WriteTransaction, queue: Queue, sequences: Collection[int]) -> set[int]:
@@ -44,8 +44,8 @@ def letters(tx: WriteTransaction, queue: Queue, sequences: Collection[int]) -> s
     messages = [message for message, _ in find.free(tx, queue, sequences)]
     for message in messages:
         attempts.note_lapsed(tx, message.lease)
-    move.remove(tx, queue.reader, messages)
-    move.count(tx, queue.reader, dropped=len(messages))
+    finish.remove(tx, queue.reader, messages)
+    finish.count(tx, queue.reader, dropped=len(messages))
     return {message.sequence for message in messages}
 
 
@@ -57,8 +57,8 @@ def unleased(tx: WriteTransaction, queue: Queue) -> int:
         while page := view.stored(tx, slot, after, _PAGE):
             after = page[-1].sequence
             free = [m for m in page if view.state_of(tx, queue, m, False) != "leased"]
-            move.remove(tx, queue.reader, free)
+            finish.remove(tx, queue.reader, free)
             removed += len(free)
         leases.slots.pass_to(tx, slot.id, slot.next)
-    move.count(tx, queue.reader, dropped=removed)
+    finish.count(tx, queue.reader, dropped=removed)
     return removed

@@ -9,7 +9,7 @@ from store.model.topics import RecordId
 from store.sqlite import leases, queues, shares
 from store.sqlite.dead_letters import copies
 from store.sqlite.file.database import Snapshot, WriteTransaction
-from store.sqlite.leases import attempts, move
+from store.sqlite.leases import attempts, finish
 from store.sqlite.leases.messages import StoredMessage
 from store.sqlite.leases.rows import Lease
 from store.sqlite.shares.catalog import Share
@@ -36,7 +36,7 @@ def skip(tx: WriteTransaction, name: str, record: Address, to_queue: str | None)
         copies.copy(tx, target, id, lease.deliveries, error, "rejected")
     if lease.token is not None:
         attempts.note(tx, lease, "released")
-    move.finish(tx, share.reader, [stored])
+    finish.finish(tx, share.reader, [stored])
 
 
 def _in_flight(
