@@ -29,7 +29,15 @@ if TYPE_CHECKING:
         StoreStatus,
     )
     from store.model.metrics import Family
-    from store.model.stalls import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
+    from store.model.stalls import (
+        Explanation,
+        LetterRow,
+        Overview,
+        QueueDetail,
+        Stall,
+        StallDetail,
+        TopicDetail,
+    )
     from store.model.topics import Seconds
 
 
@@ -122,9 +130,14 @@ class OperationCalls(Calls):
             return sqlite.operations.details.topic(tx, name, group, limit)
 
     def queue_detail(self, name: str, limit: int = 500) -> QueueDetail:
-        """Return a queue or share with up to `limit` leases and waits, the next to change first."""
+        """Return a queue or share with up to `limit` leases and waits, the next to lapse first."""
         with self._read() as tx:
             return sqlite.operations.details.queue(tx, name, limit)
+
+    def stall_detail(self, stall: Stall, limit: int = 60) -> StallDetail:
+        """Return the last `limit` deliveries of a stall's blocker, and when it is tried again."""
+        with self._read() as tx:
+            return sqlite.operations.details.stall(tx, stall, limit)
 
     def letter_rows(self, queue: str | None = None, limit: int = 500) -> list[LetterRow]:
         """Return dead letters counted by source, reason and kind of error, most first."""

@@ -10,7 +10,15 @@ from store.model.clock import IDLE_AFTER, OVER
 from store.model.diagnoses import Diagnosis
 from store.model.maintenance import PlaceStatus
 from store.model.metrics import Family
-from store.model.stalls import Explanation, LetterRow, Overview, QueueDetail, Stall, TopicDetail
+from store.model.stalls import (
+    Explanation,
+    LetterRow,
+    Overview,
+    QueueDetail,
+    Stall,
+    StallDetail,
+    TopicDetail,
+)
 
 
 class Operations(Protocol):
@@ -46,7 +54,10 @@ class Operations(Protocol):
         """Return a topic's partitions and the positions of groups in them, up to `limit` each."""
 
     def queue_detail(self, name: str, limit: int = 500) -> QueueDetail:
-        """Return a queue or share with up to `limit` leases and waits, the next to change first."""
+        """Return a queue or share with up to `limit` leases and waits, the next to lapse first."""
+
+    def stall_detail(self, stall: Stall, limit: int = 60) -> StallDetail:
+        """Return the last `limit` deliveries of a stall's blocker, and when it is tried again."""
 
     def letter_rows(self, queue: str | None = None, limit: int = 500) -> list[LetterRow]:
         """Return dead letters counted by source, reason and kind of error, most first."""

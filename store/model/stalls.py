@@ -8,7 +8,7 @@ from typing import Any, Literal
 from store.model.actions import Action, Look
 from store.model.groups import Lag
 from store.model.maintenance import PlaceStatus
-from store.model.queues import QueueStatus
+from store.model.queues import Attempt, QueueStatus
 from store.model.shares import ShareStatus
 from store.model.shell_texts import as_command
 from store.model.topics import TopicStatus
@@ -151,7 +151,11 @@ class TopicDetail:
 
 @dataclass(frozen=True, slots=True)
 class LeaseRow:
-    """A leased message, or one that waits for a retry (then `holder` is `None`)."""
+    """A leased message, or one that waits for its next delivery (then `holder` is `None`).
+
+    `lease_seconds` is the whole length of the lease, with its extensions, and `seen_seconds` how
+    long ago the holder last gave a sign of life.
+    """
 
     address: str
     message_group: str | None
@@ -159,14 +163,31 @@ class LeaseRow:
     held_seconds: float | None
     seconds_left: float
     deliveries: int
+    lease_seconds: float | None
+    seen_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class QueueDetail:
-    """A queue or share with its leases, the next to lapse first."""
+    """A queue or share with its leases, the next to lapse first, and then the waits."""
 
     status: QueueStatus | ShareStatus
     leases: tuple[LeaseRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StallDetail:
+    """The deliveries of a stall's blocker; times are Unix milliseconds, `None` is unknown.
+
+    `attempts` are the last ones that ended otherwise than by an ack, oldest first, and `earlier`
+    counts those before them. `held_since` is when the present holder took it, `next_try` when it
+    is delivered again unless that holder finishes it.
+    """
+
+    attempts: tuple[Attempt, ...]
+    earlier: int
+    held_since: int | None
+    next_try: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class TestDetails:
         assert [(row.group, row.committed) for row in detail.lags] == [("billing", 3)]
         assert detail.retention_seconds == {0: 7 * 86_400.0}
 
-    def test_of_a_queue_are_its_leases_the_next_to_change_first(
+    def test_of_a_queue_are_its_leases_and_then_what_waits(
         self, store: Store, clock: ManualClock
     ) -> None:
         store.create_queue("mails", lease=30)
@@ -110,10 +110,12 @@ class TestDetails:
         store.send("mails", "later", delay=20)
         store.receive("mails", holder="worker-7")
         clock.advance(5)
-        waiting, leased = store.queue_detail("mails").leases
+        leased, waiting = store.queue_detail("mails").leases
         assert (waiting.address, waiting.holder, waiting.seconds_left) == ("mails@2", None, 15.0)
         assert (leased.address, leased.holder, leased.held_seconds) == ("mails@0", "worker-7", 5.0)
         assert (leased.seconds_left, leased.deliveries) == (25.0, 1)
+        assert (leased.lease_seconds, leased.seen_seconds) == (30.0, 5.0)
+        assert (waiting.lease_seconds, waiting.seen_seconds) == (None, None)
 
     def test_of_dead_letters_are_counts_of_what_is_alike(
         self, store: Store, clock: ManualClock

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from store.model.letter_groups import normalise_error
-from store.model.stalls import LeaseRow, LetterRow, QueueDetail, TopicDetail
+from store.model.queues import Attempt
+from store.model.stalls import LeaseRow, LetterRow, QueueDetail, Stall, StallDetail, TopicDetail
 from store.model.topics import TopicStatus
 from store.sqlite import layout, leases, queues, shares
 from store.sqlite.file.database import Row, Snapshot
@@ -16,6 +17,7 @@ from store.sqlite.log import topics
 from store.sqlite.log.topics import Topic
 from store.sqlite.operations import lag
 from store.sqlite.queues import counts
+from store.sqlite.queues.view import wall_time
 from store.sqlite.shares import view
 
 
@@ -47,16 +49,16 @@ def _retention_edges(tx: Snapshot, found: Topic, limit: int) -> dict[int, float]
 
 
 def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:
-    """Return a queue or share with up to `limit` leases and waiting messages, the next to change
-    first.
+    """Return a queue or share with up to `limit` leases, the next to lapse first, and then messages
+    that wait for their next delivery.
     """
     reader = messages.find_reader(tx, name)
     rows = tx.rows(
-        f"select l.id, r.message_group, h.name, l.started, {abandoned.HELD}, l.ends, l.due,"
-        " l.deliveries from mq_leases l join mq_records r on r.id = l.record"
+        f"select l.id, r.message_group, h.name, l.started, {abandoned.HELD} as is_held, l.ends,"
+        " l.due, l.deliveries, h.seen from mq_leases l join mq_records r on r.id = l.record"
         " left join mq_holders h on h.id = l.holder"
         f" where l.reader = :reader and l.due > :now and {abandoned.IN_FLIGHT}"
-        " order by l.due, l.id limit :limit",
+        " order by is_held desc, iif(is_held, l.ends, l.due), l.id limit :limit",
         {**abandoned.parameters(tx, reader), "reader": reader.id, "limit": limit},
     )
     numbers = {slot.id: slot.number for slot in leases.rows.slots(tx, reader)}
@@ -67,7 +69,7 @@ def queue(tx: Snapshot, name: str, limit: int) -> QueueDetail:
 
 
 def _lease(tx: Snapshot, reader: Reader, partition: int, row: Row) -> LeaseRow:
-    id, message_group, holder, started, is_held, ends, due, deliveries = row
+    id, message_group, holder, started, is_held, ends, due, deliveries, seen = row
     return LeaseRow(
         address=reader.address(partition, layout.offset(id)),
         message_group=message_group,
@@ -75,7 +77,56 @@ def _lease(tx: Snapshot, reader: Reader, partition: int, row: Row) -> LeaseRow:
         held_seconds=(tx.now - started) / 1000 if is_held else None,
         seconds_left=((ends if is_held else due) - tx.now) / 1000,
         deliveries=deliveries,
+        lease_seconds=(ends - started) / 1000 if is_held else None,
+        # Taking the message was a sign of life, too.
+        seen_seconds=(tx.now - max(seen, started)) / 1000 if is_held else None,
     )
+
+
+def stall(tx: Snapshot, found: Stall, limit: int) -> StallDetail:
+    """Return the last `limit` deliveries of a stall's blocker, and when it is tried again."""
+    lease = _lease_of(tx, found)
+    if lease is None:
+        return StallDetail((), found.deliveries, None, None)
+    attempts = _last_attempts(tx, lease, limit)
+    row = tx.row(
+        f"select {abandoned.HELD}, l.started, l.due from mq_leases l where l.id = :lease",
+        {**abandoned.parameters(tx), "lease": lease},
+    )
+    is_held, started, due = row or (False, None, None)
+    return StallDetail(
+        attempts=attempts,
+        earlier=attempts[0].number - 1 if attempts else 0,
+        held_since=wall_time(tx, started) if is_held else None,
+        next_try=None if due is None else wall_time(tx, due),
+    )
+
+
+def _lease_of(tx: Snapshot, found: Stall) -> int | None:
+    """Return the id of the blocker's lease, present or past."""
+    kind = "queue" if found.kind == "fifo" else found.kind
+    slot: int | None = tx.value(
+        "select s.id from mq_readers r join mq_slots s on s.reader = r.id"
+        " join mq_partitions p on p.id = s.partition join mq_channels c on c.id = p.channel"
+        " where r.kind = :kind and r.name = :reader and c.name = :source"
+        " and (:partition is null or p.number = :partition) order by p.number limit 1",
+        {
+            "kind": kind,
+            "reader": found.reader,
+            "source": found.source,
+            "partition": found.partition,
+        },
+    )
+    return None if slot is None else layout.lease_id(slot, found.offset)
+
+
+def _last_attempts(tx: Snapshot, lease: int, limit: int) -> tuple[Attempt, ...]:
+    rows = tx.rows(
+        "select number, holder, started, ended, outcome, error from mq_attempts"
+        " where lease = :lease order by number desc limit :limit",
+        {"lease": lease, "limit": limit},
+    )
+    return tuple(Attempt(*row) for row in reversed(rows))
 
 
 def letters(tx: Snapshot, name: str | None, limit: int) -> list[LetterRow]:
