@@ -9,7 +9,7 @@ from store.sqlite import log
 from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.leases import move, origins
 from store.sqlite.leases.origins import Origin
-from store.sqlite.log.read import StoredRecord
+from store.sqlite.log.damage import StoredRecord
 from store.sqlite.queues.catalog import Queue
 
 
@@ -46,7 +46,7 @@ def copy(
 
 def _in_log(tx: Snapshot, record: Record | RecordId) -> StoredRecord:
     partition = log.topics.find(tx, record.topic).partition(record.partition)
-    found = log.read.as_found(tx, partition.base + record.offset)
+    found = log.damage.as_found(tx, partition.base + record.offset)
     if found is None:
         assert isinstance(record, Record)
         # It has left the log since it was read.

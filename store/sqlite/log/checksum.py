@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import xor
 from struct import Struct, error as StructError
 from zlib import crc32
 
@@ -10,8 +11,10 @@ _PLACE = Struct("<qq")
 _NO_KEY = 0x6B6579
 _TOMBSTONE = 0x746D62
 _RUN = 256
-# CRC-32 is linear: a change of the lowest byte of a record's id has the same effect in every id.
-_LOWEST = [crc32(_PLACE.pack(id, 0)) ^ crc32(_PLACE.pack(0, 0)) for id in range(_RUN)]
+# CRC-32 is linear: a change of the lowest byte of a record's id has the same effect in every id,
+# and a time the same at every place.
+_ZERO = crc32(_PLACE.pack(0, 0))
+_LOWEST = [crc32(_PLACE.pack(id, 0)) ^ _ZERO for id in range(_RUN)]
 
 
 def checksum(
@@ -89,9 +92,14 @@ def checksums(
 
 def _places(records: Sequence[int], timestamps: Sequence[int], change: int = 0) -> list[int]:
     """Return the checksums of places and times, each exclusive-or `change`."""
-    if isinstance(records, range) and timestamps.count(timestamps[0]) == len(records):
+    if not isinstance(records, range):
+        places = zip(records, timestamps, strict=True)
+        return [crc32(_PLACE.pack(*place)) ^ change for place in places]
+    times = set(timestamps)
+    if len(times) == 1:
         return _run(records, timestamps[0], change)
-    return [crc32(_PLACE.pack(*place)) ^ change for place in zip(records, timestamps, strict=True)]
+    of_times = {time: crc32(_PLACE.pack(0, time)) ^ _ZERO for time in times}
+    return list(map(xor, _run(records, 0, change), map(of_times.__getitem__, timestamps)))
 
 
 def _run(records: range, timestamp: int, change: int) -> list[int]:

@@ -7,10 +7,17 @@ doctor can report it without reading the whole store.
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from store import model
 from store.model.encoding import DISTANT_FUTURE
+from store.model.errors import Damaged, Hint
+from store.model.topics import DamagedRecord, RecordId, Remains
 from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.log.checksum import is_intact
+
+if TYPE_CHECKING:
+    from store.sqlite.log.topics import Partition, Topic
 
 CHECKSUM = "its checksum does not match"
 _PRUNED_AT_ONCE = 20
@@ -54,6 +61,58 @@ def _json_object(text: str | None) -> str | None:
         return text if isinstance(json.loads(text or "null"), dict) else None
     except (ValueError, RecursionError):
         return None
+
+
+def marked(id: RecordId, timestamp: Any, key: Any, headers: Any, value: Any) -> DamagedRecord:
+    """Return a damaged record as readers get it that want it marked."""
+    found = usable(timestamp, None, key, headers, value, None)
+    remains = Remains(found.key, found.headers, found.value)
+    return DamagedRecord.found(id, found.timestamp, remains)
+
+
+def error(topic: Topic, partition: Partition, offset: int) -> Damaged:
+    """Return the error of a damaged record for a reader that gets nothing else."""
+    place = f"{topic.name}/{partition.number}"
+    return Damaged(
+        f"record {place}@{offset} is damaged: {CHECKSUM}",
+        hint=Hint(
+            "read on after it: {}; find all: {}",
+            model.looks.Consume(place, start=offset + 1),
+            model.looks.Verify(),
+        ),
+        addresses=(f"{place}@{offset}",),
+    )
+
+
+class StoredRecord(NamedTuple):
+    """A record as it is stored; only the usable parts of a damaged one."""
+
+    timestamp: int
+    message_group: str | None
+    key: bytes | None
+    headers: str | None
+    value: bytes | None
+    is_damaged: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, headers and value."""
+        return len(self.key or b"") + len(self.headers or "") + len(self.value or b"")
+
+
+def as_found(tx: Snapshot, record: int) -> StoredRecord | None:
+    """Return one record by its id, whole or damaged; `None` when it is gone."""
+    row = tx.row(
+        "select timestamp, cast(message_group as blob), key, cast(headers as blob), value, checksum"
+        " from mq_records where id = :id",
+        {"id": record},
+    )
+    if row is None:
+        return None
+    timestamp, group, key, headers, value, stored = row
+    parts = usable(timestamp, group, key, headers, value, None)
+    is_whole = is_intact(record, timestamp, group, key, headers, value, stored)
+    return StoredRecord(*parts[:5], is_damaged=not is_whole)
 
 
 def note(tx: WriteTransaction, record: int) -> None:

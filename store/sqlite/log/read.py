@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import repeat
+from sqlite3 import Cursor
 from struct import error as StructError
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from store import model
 from store.model.encoding import decode_headers
-from store.model.errors import BadInput, Damaged, Hint, NotFound
+from store.model.errors import BadInput, Hint, NotFound
 from store.model.positions import Position, check_position
-from store.model.topics import DamagedRecord, MisdatedRecord, Record, RecordId, Remains
+from store.model.topics import MisdatedRecord, Record, RecordId
 from store.sqlite import log
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.file.timekeeping import age, came_of, moments
-from store.sqlite.log.checksum import checksum, is_intact
+from store.sqlite.log.checksum import checksums, is_intact
 from store.sqlite.log.topics import Partition, Topic
+
+if TYPE_CHECKING:
+    from store.model.topics import HeaderValue
 
 MOST_BYTES = 8 << 20
 _SAMPLE = 1_000
+# Rows that are checked together.
+_PAGE = 500
 
 # A record of a topic has no message group. Damaged headers may be no text, hence the blob.
 _COLUMNS = "id, timestamp, key, cast(headers as blob), value, checksum, arrived"
@@ -51,36 +58,104 @@ def read(
         },
     )
     records: list[Record] = []
-    name, number, base = topic.name, partition.number, partition.base
-    size, wall = 0, tx.wall
-    for id, timestamp, key, blob, value, stored, arrived in rows:
-        try:
-            headers = None if blob is None else blob.decode()
-            is_damaged = checksum(id, timestamp, None, key, headers, value) != stored
-        except (AttributeError, TypeError, UnicodeDecodeError, StructError):
-            is_damaged = True
-        if is_damaged and mark_damaged:
-            records.append(_marked(RecordId(name, number, id - base), timestamp, key, blob, value))
-            continue
-        if is_damaged:
-            # Earlier records are good; the next call begins here and raises.
-            if records:
+    try:
+        for page in _pages(rows, most_bytes):
+            read_of_page = _whole(tx, topic, partition, page)
+            if read_of_page is None:
+                read_of_page = _one_by_one(
+                    tx, topic, partition, page, mark_damaged=mark_damaged, may_raise=not records
+                )
+            records += read_of_page
+            if len(read_of_page) < len(page):
                 break
-            # An open cursor, which the error's traceback would keep, pins the WAL.
-            rows.close()
-            raise _damage(topic, partition, id - base)
-        fields = {} if headers is None else decode_headers(headers)
-        # Same as Record(...), without a call of Python for each.
-        record = (name, number, id - base, timestamp, key, fields, value)
-        if arrived is None and timestamp <= wall:
-            records.append(tuple.__new__(Record, record))
+    finally:
+        # An open cursor, which the traceback of an error would keep, pins the WAL.
+        rows.close()
+    return records
+
+
+def _pages(rows: Cursor, most_bytes: int | None) -> Iterator[list[Row]]:
+    """Yield rows, some at a time; with `most_bytes` none after those that hold so many."""
+    if most_bytes is None:
+        while page := rows.fetchmany(_PAGE):
+            yield page
+        return
+    size = 0
+    while size < most_bytes:
+        page = []
+        for row in rows:
+            page.append(row)
+            _, _, key, _, value, *_ = row
+            # Damage may have left a number.
+            size += len(value) if isinstance(value, bytes) else 0
+            size += len(key) if isinstance(key, bytes) else 0
+            if size >= most_bytes or len(page) == _PAGE:
+                break
+        if not page:
+            return
+        yield page
+
+
+def _whole(
+    tx: Snapshot, topic: Topic, partition: Partition, page: Sequence[Row]
+) -> list[Record] | None:
+    """Return the records of rows, checked by columns; `None` where one is odd: damaged, or ahead
+    of the clock.
+    """
+    ids, timestamps, keys, blobs, values, stored, arrived = zip(*page, strict=True)
+    first, last = ids[0], ids[-1]
+    places = range(first, last + 1) if last - first == len(ids) - 1 else ids
+    fields: Iterable[dict[str, HeaderValue]]
+    try:
+        if arrived.count(None) < len(ids) or max(timestamps) > tx.wall:
+            return None
+        if blobs.count(None) == len(ids):
+            headers, fields = None, [{} for _ in ids]
         else:
-            records.append(_misdated(record, wall - age(tx, timestamp, arrived)))
-        if most_bytes is not None:
-            size += len(value or b"") + len(key or b"")
-            if size >= most_bytes:
-                break
-    rows.close()
+            headers = [None if blob is None else blob.decode() for blob in blobs]
+            fields = map(decode_headers, headers)
+        checked_keys = None if keys.count(None) == len(ids) else keys
+        if checksums(places, timestamps, None, checked_keys, headers, values) != list(stored):
+            return None
+    except (AttributeError, TypeError, UnicodeDecodeError, StructError):
+        return None
+    base = partition.base
+    offsets = [id - base for id in ids]
+    columns = zip(
+        repeat(topic.name), repeat(partition.number), offsets, timestamps, keys, fields, values
+    )
+    # Same as Record(...), without a call of Python for each.
+    return list(map(tuple.__new__, repeat(Record), columns))
+
+
+def _one_by_one(
+    tx: Snapshot,
+    topic: Topic,
+    partition: Partition,
+    page: Sequence[Row],
+    *,
+    mark_damaged: bool,
+    may_raise: bool,
+) -> list[Record]:
+    """Return the records of rows up to a damaged one, which raises if it is the first of a read."""
+    records: list[Record] = []
+    name, number, base = topic.name, partition.number, partition.base
+    for id, timestamp, key, blob, value, stored, arrived in page:
+        if not is_intact(id, timestamp, None, key, blob, value, stored):
+            if mark_damaged:
+                place = RecordId(name, number, id - base)
+                records.append(log.damage.marked(place, timestamp, key, blob, value))
+                continue
+            # Earlier records are good; the next call begins here and raises.
+            if may_raise and not records:
+                raise log.damage.error(topic, partition, id - base)
+            break
+        headers = {} if blob is None else decode_headers(blob.decode())
+        record = (name, number, id - base, timestamp, key, headers, value)
+        if arrived is None and timestamp <= tx.wall:
+            records.append(Record(*record))
+        else:
+            records.append(_misdated(record, tx.wall - age(tx, timestamp, arrived)))
     return records
 
 
@@ -125,56 +200,6 @@ def _misdated(record: tuple[Any, ...], came: int) -> Record:
     misdated: MisdatedRecord = tuple.__new__(MisdatedRecord, record)
     misdated.came_at = came
     return misdated
-
-
-def _marked(id: RecordId, timestamp: Any, key: Any, headers: Any, value: Any) -> DamagedRecord:
-    found = log.damage.usable(timestamp, None, key, headers, value, None)
-    remains = Remains(found.key, found.headers, found.value)
-    return DamagedRecord.found(id, found.timestamp, remains)
-
-
-def _damage(topic: Topic, partition: Partition, offset: int) -> Damaged:
-    place = f"{topic.name}/{partition.number}"
-    return Damaged(
-        f"record {place}@{offset} is damaged: {log.damage.CHECKSUM}",
-        hint=Hint(
-            "read on after it: {}; find all: {}",
-            model.looks.Consume(place, start=offset + 1),
-            model.looks.Verify(),
-        ),
-        addresses=(f"{place}@{offset}",),
-    )
-
-
-class StoredRecord(NamedTuple):
-    """A record as it is stored; only the usable parts of a damaged one."""
-
-    timestamp: int
-    message_group: str | None
-    key: bytes | None
-    headers: str | None
-    value: bytes | None
-    is_damaged: bool
-
-    @property
-    def size(self) -> int:
-        """Bytes of key, headers and value."""
-        return len(self.key or b"") + len(self.headers or "") + len(self.value or b"")
-
-
-def as_found(tx: Snapshot, record: int) -> StoredRecord | None:
-    """Return one record by its id, whole or damaged; `None` when it is gone."""
-    row = tx.row(
-        "select timestamp, cast(message_group as blob), key, cast(headers as blob), value, checksum"
-        " from mq_records where id = :id",
-        {"id": record},
-    )
-    if row is None:
-        return None
-    timestamp, group, key, headers, value, stored = row
-    usable = log.damage.usable(timestamp, group, key, headers, value, None)
-    is_whole = is_intact(record, timestamp, group, key, headers, value, stored)
-    return StoredRecord(*usable[:5], is_damaged=not is_whole)
 
 
 def next_offset(tx: Snapshot, partition: Partition, offset: int) -> int:

@@ -160,8 +160,8 @@ class GroupCandidate:
         return min(timestamp, wall) if self._record.is_damaged else self._place.oldest
 
     @cached_property
-    def _record(self) -> log.read.StoredRecord:
-        found = log.read.as_found(self._tx, self._base + self._place.offset)
+    def _record(self) -> log.damage.StoredRecord:
+        found = log.damage.as_found(self._tx, self._base + self._place.offset)
         assert found is not None
         return found
 

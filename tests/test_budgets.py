@@ -1,0 +1,49 @@
+"""The most functions of ours, and statements, that a warm call may pass through.
+
+They are counted, so a slow machine changes nothing. Lower a budget when a call becomes leaner.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "calls.py"
+
+
+pytestmark = pytest.mark.xdist_group("calls")
+
+
+class Budget(NamedTuple):
+    """The most that one call may pass through."""
+
+    functions: int
+    statements: int
+
+
+BUDGETS = {
+    "read x1000": Budget(80, 5),
+}
+
+
+@pytest.fixture(scope="module")
+def counts() -> dict[str, Budget]:
+    """By call, how much it passes through."""
+    run = subprocess.run([sys.executable, SCRIPT, "--json"], check=True, capture_output=True)
+    rows = json.loads(run.stdout)["rows"]
+    return {row["call"]: Budget(row["functions"], row["statements"]) for row in rows}
+
+
+@pytest.mark.parametrize("call", BUDGETS)
+def test_a_warm_call_passes_through_few_functions(call: str, counts: dict[str, Budget]) -> None:
+    assert counts[call].functions <= BUDGETS[call].functions
+
+
+@pytest.mark.parametrize("call", BUDGETS)
+def test_a_warm_call_runs_few_statements(call: str, counts: dict[str, Budget]) -> None:
+    assert counts[call].statements <= BUDGETS[call].statements
