@@ -105,6 +105,11 @@ COMMANDS = {
         _OPERATIONS,
         "Show which store is used, and its contents.",
     ),
+    "features": (
+        "mq.commands.features",
+        _OPERATIONS,
+        "Show the features of each engine, and why one is absent.",
+    ),
     "lag": (
         "mq.commands.operations.lag",
         _OPERATIONS,

@@ -9,6 +9,7 @@ from store.model.errors import (
     Busy,
     Conflict,
     Damaged,
+    Denied,
     DeviceError,
     Exists,
     Fenced,
@@ -26,11 +27,14 @@ from store.model.errors import (
     Throttled,
     TimedOut,
     Unavailable,
+    Unreachable,
     Unroutable,
+    Unsupported,
 )
 
 if TYPE_CHECKING:
     from store.api.consumer import Consumer
+    from store.api.places import open_place
     from store.api.producer import Producer
     from store.api.store import Store
     from store.api.transaction import Transaction
@@ -50,6 +54,7 @@ __all__ = [
     "Conflict",
     "Consumer",
     "Damaged",
+    "Denied",
     "DeviceError",
     "Diagnosis",
     "Exchange",
@@ -87,7 +92,10 @@ __all__ = [
     "TimedOut",
     "Transaction",
     "Unavailable",
+    "Unreachable",
     "Unroutable",
+    "Unsupported",
+    "open_place",
     "parse_position",
 ]
 
@@ -115,6 +123,7 @@ _LAZY = {
     "Store": "store.api.store",
     "Subject": "store.model.stalls",
     "Transaction": "store.api.transaction",
+    "open_place": "store.api.places",
     "parse_position": "store.model.positions",
 }
 

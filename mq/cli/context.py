@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from mq.cli.diagnostics import Diagnostics
 from mq.cli.output import Format, Output
-from store.model.errors import BadInput, MqError, NotFound
+from store.model.errors import BadInput, MqError, NotFound, Unsupported
 from store.model.text import parse_duration
 
 if TYPE_CHECKING:
     from store import Store
     from store.engine.broker import Broker
+    from store.engine.places import Place
 
 STORE_VARIABLE = "MQ_STORE"
 LOCAL_STORE = Path(".mq", "store.db")
+_REASONS = {True: "given with --store", False: "named by $MQ_STORE"}
 DEFAULT_TIMEOUT = 30.0
 
 
@@ -54,12 +56,39 @@ class Context:
         return Diagnostics(quiet=self.quiet, json=self.format in {Format.JSON, Format.NDJSON})
 
     def named_store(self) -> StoreLocation | None:
-        """Return the store that `--store` or `$MQ_STORE` names, if one does."""
+        """Return the file that `--store` or `$MQ_STORE` names, if one does.
+
+        Raises Unsupported where they name a server.
+        """
+        text, given = self._named()
+        if not (text or given):
+            return None
+        if _is_place(text):
+            raise self._no_file()
+        source = "--store" if given else f"${STORE_VARIABLE}"
+        return StoreLocation(_given_path(text, source), _REASONS[given])
+
+    def named_place(self) -> "Place | None":
+        """Return the server that `--store` or `$MQ_STORE` names, if it is one and no file."""
+        text, given = self._named()
+        if not _is_place(text):
+            return None
+        from store.engine.places import read_place
+
+        return read_place(text, may_hold_password=not given)
+
+    def reason(self) -> str:
+        """Return why the store or place in use was chosen."""
+        text, given = self._named()
+        if _is_place(text):
+            return _REASONS[given]
+        return self.store_location().reason
+
+    def _named(self) -> tuple[str, bool]:
+        """Return the text that names the store, and whether `--store` gives it."""
         if self.store is not None:
-            return StoreLocation(_given_path(self.store, "--store"), "given with --store")
-        if named := os.environ.get(STORE_VARIABLE):
-            return StoreLocation(_given_path(named, f"${STORE_VARIABLE}"), "named by $MQ_STORE")
-        return None
+            return self.store, True
+        return os.environ.get(STORE_VARIABLE, ""), False
 
     def store_location(self) -> StoreLocation:
         """Return the named store, or the nearest `.mq/store.db` upward, or the user's own."""
@@ -72,15 +101,21 @@ class Context:
         return StoreLocation(_user_store(), "in the user's data folder")
 
     def open_store(self, *, create: bool = False) -> "Broker":
-        """Open the place that holds topics and queues; see `open_file`."""
-        return self.open_file(create=create)
+        """Open the place that holds topics and queues: a server, or a file as `open_file` does."""
+        place = self.named_place()
+        return self.open_file(create=create) if place is None else self._open_place(place)
 
-    def open_file(self, *, create: bool = False, accept_log: bool = False) -> "Store":
+    def open_file(
+        self, *, create: bool = False, accept_log: bool = False, feature: str = "FILE"
+    ) -> "Store":
         """Open the store as a file; with `create` make it and its folder if they are missing.
 
-        Raises NotFound, with the command that creates it, without a store. `accept_log` takes the
-        log beside the file for its own.
+        Raises NotFound, with the command that creates it, without a store, and Unsupported, naming
+        the feature, where the place is a server. `accept_log` takes the log beside the file for its
+        own.
         """
+        if _is_place(self._named()[0]):
+            raise self._no_file(feature)
         path = self.store_location().path
         if create:
             make_folder(path.parent)
@@ -104,6 +139,25 @@ class Context:
             accept_log=accept_log,
             tell=self.diagnostics.warning,
         )
+
+    def _open_place(self, place: "Place") -> "Broker":
+        from store.api.places import open_at
+
+        opened = open_at(place, timeout=self.timeout, tell=self.diagnostics.warning)
+        # Commands that are run from here on get the place, and no secret.
+        for name in place.secret_variables:
+            os.environ.pop(name, None)
+        if place.given_password is not None:
+            os.environ[STORE_VARIABLE] = place.name
+        return opened
+
+    def _no_file(self, feature: str = "FILE") -> Unsupported:
+        from store.api.places import features_at
+        from store.engine.features import Feature
+
+        place = self.named_place()
+        assert place is not None
+        return features_at(place).refusal(Feature[feature])
 
     def confirm(self, question: str, *, name: str | None = None) -> None:
         """Go on only if the person agrees; with `name`, which is severe, by typing that name.
@@ -129,6 +183,11 @@ class Context:
         from shlex import quote
 
         return f"mq -s {quote(self.store)} init"
+
+
+def _is_place(text: str) -> bool:
+    # As `store.engine.places` says it, which only a place needs.
+    return text.startswith("@") or "://" in text
 
 
 def current_context() -> Context:

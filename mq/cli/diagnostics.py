@@ -167,6 +167,8 @@ def _error_document(error: MqError) -> str:
     document: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.hint:
         document["hint"] = error.shell_hint
+    if feature := getattr(error, "feature", ""):
+        document["feature"] = feature
     if addresses := getattr(error, "addresses", ()):
         document["addresses"] = list(addresses)
     if error.failures:

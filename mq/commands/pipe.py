@@ -70,7 +70,7 @@ def pipe(
     if source == destination:
         raise BadInput(f"{source} would be read and written for ever", hint="choose another DEST")
     with (
-        context.open_file() as store,
+        context.open_file(feature="TRANSACTIONS") as store,
         Interrupts(signal.SIGINT, *STOPS) as interrupts,
     ):
         filter = Filter(command, store.location, context.diagnostics, interrupts)

@@ -47,7 +47,7 @@ def project(
     """
     context = current_context()
     signals = [signal.SIGINT, *STOPS] if follow else [signal.SIGINT]
-    with context.open_file() as store, Interrupts(*signals) as interrupts:
+    with context.open_file(feature="PROJECTIONS") as store, Interrupts(*signals) as interrupts:
         passing = [parse_address(address) for address in skip or ()]
         projecting = _Projecting(store, topic, table, primary_key, passing)
         try:

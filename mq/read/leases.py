@@ -43,6 +43,8 @@ class LeasedSource(Source[Leased]):
     def __init__(
         self, store: Broker, name: str, lease: int, present: float, handover: Handover | None
     ) -> None:
+        if handover is not None:
+            store.require_receipts()
         self._store = store
         self._name = name
         self._left = present

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from store.api.transaction import Transaction, TransactionBatch
     from store.engine.batches import NamedProducer
     from store.engine.broker import Broker
+    from store.engine.features import Features
     from store.model.clock import Clock
     from store.model.maintenance import Progress
     from store.model.messages import Message
@@ -114,6 +115,13 @@ class Store(
     def location(self) -> str:
         """The store's place, as people name it."""
         return str(self._database.path)
+
+    @property
+    def features(self) -> Features:
+        """The features of the engine: a file has all of them."""
+        from store.sqlite.features import features
+
+        return features()
 
     def wall(self) -> int:
         """Return the store's wall clock in Unix milliseconds."""

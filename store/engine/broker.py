@@ -10,6 +10,7 @@ from typing import Protocol, Self
 from store.engine.batches import Batch, NamedProducer
 from store.engine.dead_letters import DeadLetters
 from store.engine.exchanges import Exchanges
+from store.engine.features import Feature, lacking
 from store.engine.groups import Groups
 from store.engine.operations import Operations
 from store.engine.queues import Queues
@@ -24,7 +25,7 @@ class Broker(
 ):
     """A place that holds topics and queues: a file, or a server.
 
-    An engine refuses, by name, the calls that it lacks.
+    As a base it refuses, by name, each call that an engine does not define.
     """
 
     @property
@@ -39,6 +40,7 @@ class Broker(
 
     def producer(self, name: str) -> NamedProducer:
         """Begin a new incarnation of a named producer; older ones are fenced."""
+        raise lacking(self, Feature.NAMED_PRODUCERS)
 
     def batch(
         self, producer: NamedProducer | None = None, first: int = 0
@@ -48,6 +50,7 @@ class Broker(
         In a file they are stored together or not at all. Those of a named producer are numbered
         from `first` on; records that it stored before are skipped.
         """
+        raise lacking(self, Feature.QUEUES)
 
     @property
     def pace(self) -> float:

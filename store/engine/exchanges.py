@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, Unpack
 
+from store.engine.features import Feature, Featured, lacking
 from store.model.exchanges import (
     Binding,
     Exchange,
@@ -17,7 +18,7 @@ from store.model.messages import NewMessage
 from store.model.topics import Headers, Seconds, Timestamp
 
 
-class Exchanges(Protocol):
+class Exchanges(Featured, Protocol):
     """Exchanges and bindings: the destinations of a message by its key and headers."""
 
     def create_exchange(
@@ -29,21 +30,27 @@ class Exchanges(Protocol):
         **settings: Unpack[ExchangeSettings],
     ) -> Exchange:
         """Create an exchange: `direct`, `topic`, `fanout` or `headers`, as in RabbitMQ."""
+        raise lacking(self, Feature.EXCHANGES)
 
     def exchanges(self) -> list[Exchange]:
         """Return every exchange, by name."""
+        raise lacking(self, Feature.EXCHANGES)
 
     def exchange(self, name: str) -> Exchange:
         """Return one exchange; raises `NotFound`."""
+        raise lacking(self, Feature.EXCHANGES)
 
     def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
         """Change the given settings and keep the rest: another alternate, or none."""
+        raise lacking(self, Feature.EXCHANGES)
 
     def delete_exchange(self, name: str, *, if_unused: bool = False) -> Exchange:
         """Delete an exchange and every binding from and to it; return the exchange as it was."""
+        raise lacking(self, Feature.EXCHANGES)
 
     def delete_exchanges(self, names: Iterable[str], *, if_unused: bool = False) -> list[Exchange]:
         """Delete several exchanges, all or none; see `delete_exchange`."""
+        raise lacking(self, Feature.EXCHANGES)
 
     def bind(
         self,
@@ -55,6 +62,7 @@ class Exchanges(Protocol):
         match: str = "all",
     ) -> bool:
         """Bind a queue, a topic or `exchange:NAME`; return False if it was bound already."""
+        raise lacking(self, Feature.EXCHANGES)
 
     def unbind(
         self,
@@ -66,21 +74,25 @@ class Exchanges(Protocol):
         match: str = "all",
     ) -> None:
         """Undo a binding, named by the same arguments; raises `NotFound`."""
+        raise lacking(self, Feature.EXCHANGES)
 
     def bindings(
         self, exchange: str | None = None, destination: str | None = None
     ) -> list[Binding]:
         """Return the bindings, by exchange, in order of creation; of one, or to one destination."""
+        raise lacking(self, Feature.EXCHANGES)
 
     def route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> list[Route]:
         """Return the destinations of a message, with the bindings to each; nothing is stored."""
+        raise lacking(self, Feature.ROUTE)
 
     def explain_route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
     ) -> RouteExplanation:
         """Route a message as `route`, and add the bindings that did not match, with the reasons."""
+        raise lacking(self, Feature.ROUTE)
 
     def publish(
         self,
@@ -98,8 +110,10 @@ class Exchanges(Protocol):
         mandatory: bool = False,
     ) -> list[Placed]:
         """Publish one message; return where it is stored. See `publish_many`."""
+        raise lacking(self, Feature.EXCHANGES)
 
     def publish_many(
         self, exchange: str, messages: Iterable[NewMessage], *, mandatory: bool = False
     ) -> list[list[Placed]]:
         """Route messages by their keys and headers and store each in every destination."""
+        raise lacking(self, Feature.EXCHANGES)

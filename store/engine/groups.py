@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 from typing import Protocol, Unpack
 
+from store.engine.features import Feature, Featured, lacking
 from store.model.addresses import Address
 from store.model.groups import (
     GroupSettings,
@@ -74,7 +75,7 @@ class GroupConsumer(Protocol):
         """Leave the group; records that were polled and not committed will be read again."""
 
 
-class Groups(Protocol):
+class Groups(Featured, Protocol):
     """Consumer groups: one bookmark per partition."""
 
     def create_group(
@@ -86,25 +87,31 @@ class Groups(Protocol):
         **settings: Unpack[GroupSettings],
     ) -> GroupStatus:
         """Create a group before its first reader; settings are the fields of `GroupConfig`."""
+        raise lacking(self, Feature.GROUPS)
 
     def alter_group(
         self, name: str, *, topics: Iterable[str] = (), **settings: Unpack[GroupSettings]
     ) -> GroupStatus:
         """Change the given settings and keep the rest; topics are added."""
+        raise lacking(self, Feature.GROUPS)
 
     def groups(self) -> list[GroupStatus]:
         """Return every group, by name."""
+        raise lacking(self, Feature.GROUPS)
 
     def group(self, name: str) -> GroupStatus:
         """Return one group; raises `NotFound`."""
+        raise lacking(self, Feature.GROUPS)
 
     def delete_group(self, name: str) -> None:
         """Delete a group with its offsets; raises `GroupActive` while it has members."""
+        raise lacking(self, Feature.GROUPS)
 
     def plan_reset(
         self, group: str, target: Target, scope: Scope | None = None
     ) -> list[OffsetChange]:
         """Return the changes that `reset_group` would make, without making them."""
+        raise lacking(self, Feature.GROUP_RESET)
 
     def reset_group(
         self,
@@ -116,19 +123,23 @@ class Groups(Protocol):
         note: Callable[[list[OffsetChange]], None] | None = None,
     ) -> list[OffsetChange]:
         """Move a group's offsets; a scope of `None` is all its topics."""
+        raise lacking(self, Feature.GROUP_RESET)
 
     def skip(
         self, group: str, record: Address, to_queue: str | None = None
     ) -> Record | RecordId | None:
         """Pass over the record that a group reads next, copying it to a queue if one is named."""
+        raise lacking(self, Feature.GROUP_SKIP)
 
     def skip_preview(
         self, group: str, record: Address, to_queue: str | None = None
     ) -> Record | RecordId | None:
         """Return the record that `skip` would pass over, and raise its errors, without a change."""
+        raise lacking(self, Feature.GROUP_SKIP)
 
     def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
         """Return the lag of groups, one row per group and partition."""
+        raise lacking(self, Feature.LAG)
 
     def consumer(
         self,
@@ -142,3 +153,4 @@ class Groups(Protocol):
         timeout: Seconds | None = None,
     ) -> GroupConsumer:
         """Join a group and read topics from its committed offsets, or from `start` without any."""
+        raise lacking(self, Feature.GROUPS)

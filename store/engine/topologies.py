@@ -6,18 +6,20 @@ import os
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from store.engine.features import Feature, Featured, lacking
 from store.model.maintenance import Progress
 from store.topology.reading import TopologyFile
 from store.topology.steps import Plan
 
 
-class Topologies(Protocol):
+class Topologies(Featured, Protocol):
     """Topology files: planned against the present state, applied, exported."""
 
     def plan(
         self, sources: Sequence[TopologyFile | str | os.PathLike[str]], *, prune: bool = False
     ) -> Plan:
         """Return the plan of topology files; raises `InvalidTopology`."""
+        raise lacking(self, Feature.TOPOLOGY)
 
     def apply(
         self,
@@ -32,12 +34,16 @@ class Topologies(Protocol):
         A file does all of them in one transaction. A server does one after the other and stops at
         the first that fails: `progress` has told how many are done, and applying again goes on.
         """
+        raise lacking(self, Feature.TOPOLOGY)
 
     def topologies(self) -> set[str]:
         """Return the names of the topologies that own something in the store."""
+        raise lacking(self, Feature.TOPOLOGY)
 
     def export(self) -> str:
         """Return the whole store as a topology file in YAML, the same for the same store."""
+        raise lacking(self, Feature.TOPOLOGY)
 
     def export_document(self) -> dict[str, Any]:
         """Return the same as plain values."""
+        raise lacking(self, Feature.TOPOLOGY)

@@ -155,6 +155,22 @@ class BadRecord(BadInput):
         self.index = index
 
 
+class Unsupported(BadInput):
+    """The engine can't do it; `feature` is the word for it in `mq features`."""
+
+    code = "unsupported"
+
+    def __init__(self, message: str, hint: str = "", feature: str = "") -> None:
+        super().__init__(message, hint)
+        self.feature = feature
+
+
+class Denied(MqError):
+    """The engine refuses the user this access."""
+
+    code = "denied"
+
+
 class NotFound(MqError):
     """The named thing does not exist."""
 
@@ -219,6 +235,12 @@ class TimedOut(Unavailable):
     """The time allowed ran out."""
 
     code = "timed_out"
+
+
+class Unreachable(Unavailable):
+    """The engine's server does not answer, or the connection to it ended."""
+
+    code = "unreachable"
 
 
 class Throttled(Unavailable):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from mq.cli.context import StoreLocation
 from mq.cli.output import Column
 from mq.commands.operations.lag_columns import LAG, lag_document
 from mq.commands.queue.columns import QUEUES, queue_document
@@ -26,7 +23,7 @@ ELSEWHERE = PlaceStatus(
     location="rabbitmq://host/shop", engine="rabbitmq", version="4.1.0", topics=0, queues=2,
     shares=None, groups=None, exchanges=1, records=None,
 )  # fmt: skip
-FLAG = StoreLocation(Path("rabbitmq://host/shop"), "--store")
+FLAG = "given with --store"
 
 
 def shown(columns: list[Column[QueueStatus]] | list[Column[Lag]], row: object) -> dict[str, str]:

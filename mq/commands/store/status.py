@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mq.cli.context import StoreLocation, current_context
+from mq.cli.context import current_context
 from mq.cli.diagnostics import ExitCode
 from mq.commands import SingleCommand
 from mq.commands.operations.stall_columns import headline
@@ -27,22 +27,22 @@ def status(
 ) -> ExitCode:
     """Show which store is used and why, how large it is, what is in it, and how it moves."""
     context = current_context()
-    location = context.store_location()
+    reason = context.reason()
 
     def show() -> ExitCode:
         found = store.snapshot()
-        context.output.document(status_document(found, location), status_fields(found, location))
+        context.output.document(status_document(found, reason), status_fields(found, reason))
         return ExitCode.CONDITION_TRUE if found.stalls and exit_code else ExitCode.OK
 
     with context.open_store() as store:
         return repeat(context, watch, show)
 
 
-def status_document(overview: Overview, location: StoreLocation) -> dict[str, Any]:
+def status_document(overview: Overview, reason: str) -> dict[str, Any]:
     """Return what `mq status` shows as JSON; sizes are those of a file."""
     status = overview.status
     return {
-        **_place_document(status, location),
+        **_place_document(status, reason),
         **{thing: getattr(status, thing) for thing in THINGS},
         "in_per_second": round(overview.in_rate, 3),
         "out_per_second": round(overview.out_rate, 3),
@@ -52,17 +52,17 @@ def status_document(overview: Overview, location: StoreLocation) -> dict[str, An
     }
 
 
-def _place_document(status: PlaceStatus, location: StoreLocation) -> dict[str, Any]:
+def _place_document(status: PlaceStatus, reason: str) -> dict[str, Any]:
     if not isinstance(status, StoreStatus):
         return {
             "location": status.location,
-            "reason": location.reason,
+            "reason": reason,
             "engine": status.engine,
             "version": status.version,
         }
     return {
         "path": status.path,
-        "reason": location.reason,
+        "reason": reason,
         "created": format_time(status.created),
         "schema": status.schema,
         "sqlite_version": status.sqlite_version,
@@ -74,11 +74,11 @@ def _place_document(status: PlaceStatus, location: StoreLocation) -> dict[str, A
     }
 
 
-def status_fields(overview: Overview, location: StoreLocation) -> dict[str, str]:
+def status_fields(overview: Overview, reason: str) -> dict[str, str]:
     """Return what `mq status` shows to people."""
     status = overview.status
     return {
-        "store": f"{status.location} ({location.reason})",
+        "store": f"{status.location} ({reason})",
         **_place_fields(status),
         **{thing: if_known(getattr(status, thing), describe_count) for thing in THINGS},
         "moving": f"{overview.in_rate:,.1f}/s in, {overview.out_rate:,.1f}/s out",

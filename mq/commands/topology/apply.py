@@ -34,7 +34,7 @@ def apply_sources(
     context: Context, sources: "list[TopologyFile]", *, prune: bool = False, dry_run: bool = False
 ) -> None:
     """Apply topologies, asking about final steps, and report the changes."""
-    if not context.store_location().path.exists():
+    if context.named_place() is None and not context.store_location().path.exists():
         _refuse_unusable(sources)
     with context.open_store(create=not dry_run) as store:
         planned = store.plan(sources, prune=prune)

@@ -1,0 +1,65 @@
+"""Opening a place: the engine is chosen by the scheme of its URL, and imported then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from store.engine.features import Features
+from store.engine.places import Place, read_place
+from store.model.errors import BadInput, Unsupported
+from store.model.nearest import did_you_mean
+from store.model.topics import Seconds, in_seconds
+
+if TYPE_CHECKING:
+    from store.engine.broker import Broker
+
+Warn = Callable[[str], None]
+_Opener = Callable[[Place, float, Warn], "Broker"]
+_SCHEMES = {"amqp": "rabbitmq", "amqps": "rabbitmq+tls", "kafka+ssl": "kafka+tls"}
+_PLANNED = ("rabbitmq", "kafka", "sqs")
+
+
+def open_place(text: str, *, timeout: Seconds = 30.0, tell: Warn | None = None) -> Broker:
+    """Open a place: the path of a file, a URL as `rabbitmq://HOST/VHOST`, or `@NAME`.
+
+    `timeout` bounds, in seconds, the connection and each call. `tell` is called with warnings.
+    Raises `BadInput` for another place and `Unreachable` where no server answers.
+    """
+    if not (text.startswith("@") or "://" in text):
+        from store.api.store import Store
+
+        return Store.open(text, timeout=timeout, tell=tell)
+    return open_at(read_place(text, may_hold_password=True), timeout=timeout, tell=tell)
+
+
+def open_at(place: Place, *, timeout: Seconds = 30.0, tell: Warn | None = None) -> Broker:
+    """Open a place that has been read; see `open_place`."""
+    return opener(place)(place, in_seconds(timeout), tell or _ignore)
+
+
+def opener(place: Place) -> _Opener:
+    """Return the function that opens a place, by its scheme; raises `BadInput`."""
+    if place.scheme in _PLANNED:
+        raise Unsupported(f"this mq has no engine for {place.scheme}", feature=place.scheme)
+    if other := _SCHEMES.get(place.scheme):
+        raise BadInput(f"{place.scheme}:// is no place of mq", hint=f"{other}://HOST/VHOST")
+    hint = did_you_mean(place.scheme, ["rabbitmq"], "a path, rabbitmq://HOST/VHOST, or @NAME")
+    raise BadInput(f"there is no engine {place.scheme!r}", hint=hint)
+
+
+def features_at(place: Place) -> Features:
+    """Return the features of a place's engine at its newest known version, without a connection."""
+    opener(place)
+    return all_features()[place.scheme]
+
+
+def all_features() -> Mapping[str, Features]:
+    """Return the features of every engine by its name, a server's at its newest known version."""
+    from store.sqlite import features as sqlite
+
+    return {sqlite.ENGINE: sqlite.features()}
+
+
+def _ignore(warning: str) -> None:
+    """Drop a warning."""

@@ -1,0 +1,1 @@
+"""What holds for every engine: places, features, refusals, and one list of behaviours."""
