@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from store import OutcomeUnknown, Store
-from store.sqlite.file import transactions
+from store.sqlite.file import connections
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq, StartMq
@@ -99,14 +99,14 @@ class TestBatches:
         self, call_mq: RunMq, orders: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "lines").write_bytes(b"a\n" * 6)
-        commits = iter([transactions._commit, transactions._commit])
+        commits = iter([connections.commit, connections.commit])
 
         def commit(connection: sqlite3.Connection, database: Any) -> None:
             if (real := next(commits, None)) is None:
                 raise OutcomeUnknown("the commit failed, and may or may not be stored")
             real(connection, database)
 
-        monkeypatch.setattr(transactions, "_commit", commit)
+        monkeypatch.setattr(connections, "commit", commit)
         run = call_mq("produce", "orders", "-f", "lines", "--batch", "2", "-o", "name")
 
         assert run.code == 6

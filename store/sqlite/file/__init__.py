@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         store_time as store_time,
         timekeeping as timekeeping,
         transactions as transactions,
+        turns as turns,
         waiting as waiting,
     )
 else:

@@ -8,11 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from store.crash import crash_point
-from store.model.errors import Busy, MqError, from_system
+from store.model.errors import Busy, MqError, OutcomeUnknown, from_system
 from store.sqlite.file import files, lockfile
 from store.sqlite.file.lockfile import WriteLock, pause
+
+if TYPE_CHECKING:
+    from store.sqlite.file.database import Database
 
 LARGEST_VALUE = 64 << 20
 _LENGTH_LIMIT = LARGEST_VALUE + (1 << 20)
@@ -221,6 +225,28 @@ def begin(connection: sqlite3.Connection, deadline: float, timeout: float) -> No
                     hint="close the program that writes to it",
                 ) from error
             pause()
+
+
+def inside_transaction() -> MqError:
+    """Return the error of a call that would wait for the transaction of its own thread."""
+    return MqError(
+        "this thread has a transaction open",
+        hint="call the transaction's own methods: tx.produce(…), tx.read(…)",
+    )
+
+
+def commit(connection: sqlite3.Connection, database: Database) -> None:
+    """Commit; raises `OutcomeUnknown`, and gives the database up, where it may be stored."""
+    try:
+        connection.execute("commit")
+    except (sqlite3.Error, MemoryError) as error:
+        if is_undone(error):
+            raise translate(error, database.path) from error
+        database.give_up(f"{database.path}: an earlier commit failed: {error}")
+        raise OutcomeUnknown(
+            f"the commit failed, and may or may not be stored: {name_of(error)}",
+            hint="open the store again and look before you repeat it",
+        ) from error
 
 
 def open_reader(path: Path, timeout: float) -> sqlite3.Connection:

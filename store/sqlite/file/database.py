@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,10 +31,12 @@ from store.sqlite.file.transactions import (
     Snapshot,
     WriteBlock,
     WriteTransaction,
-    inside_transaction,
 )
 
 __all__ = ["Database", "Parameters", "Row", "Snapshot", "WriteBlock", "WriteTransaction"]
+
+if TYPE_CHECKING:
+    from store.sqlite.file.turns import Waiter
 
 T = TypeVar("T")
 
@@ -67,6 +71,10 @@ class Database:
             mark = None
         self.files = files.OpenFiles(path)
         self._threads = connections.Threads()
+        # The turn to write, the threads that wait for it, and whether there are any; see `turns`.
+        self.turn = threading.RLock()
+        self.queue: deque[Waiter] = deque()
+        self.busy: list[bool] = []
         # The boot clock's reading that stands in the file beside its store time.
         self.carried = -CARRIED_EVERY
         self._unusable = ""
@@ -200,7 +208,7 @@ class Database:
         """Raise when this thread has a write transaction open: it would wait for itself."""
         mine = self._threads.current
         if mine is not None and mine.writer is not None and mine.writer.in_transaction:
-            raise inside_transaction()
+            raise connections.inside_transaction()
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file and empty it, as far as readers allow."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from store import sqlite
 from store.crash import crash_point
-from store.model.errors import MqError, OutcomeUnknown
+from store.model.errors import MqError
 from store.sqlite.file import connections
 from store.sqlite.file.connections import begin, translate, translated
 from store.sqlite.file.lockfile import IN_USE
@@ -245,6 +245,9 @@ class WriteTransaction(Snapshot):
 class WriteBlock:
     """One write transaction as a `with` block: commit at its end, rollback on any exception."""
 
+    # Whether this thread has its turn before the block begins; see `turns`.
+    has_turn = False
+
     __slots__ = ("_connection", "_database", "_lock", "_mine", "_timeout", "_tx", "_until")
 
     def __init__(
@@ -256,20 +259,27 @@ class WriteBlock:
 
     def __enter__(self) -> WriteTransaction:
         deadline = monotonic() + self._timeout
-        self._mine = self._database.this_thread()
+        database = self._database
+        self._mine = database.this_thread()
         self._mine.__enter__()
         try:
-            self._take_lock()
-            return self._open(deadline)
+            self._connection, self._lock = database.writer()
+            if self._connection.in_transaction:
+                raise connections.inside_transaction()
         except BaseException:
             self._mine.__exit__()
             raise
-
-    def _take_lock(self) -> None:
-        self._connection, self._lock = self._database.writer()
-        if self._connection.in_transaction:
-            raise inside_transaction()
-        self._lock.acquire(self._timeout, self._until)
+        try:
+            left = self._timeout
+            if not self.has_turn and (database.queue or not database.turn.acquire(False)):
+                left = sqlite.file.turns.wait(database, left, self._until)
+            database.busy.append(True)
+            self._lock.acquire(left, self._until)
+            return self._open(deadline)
+        except BaseException:
+            sqlite.file.turns.leave(database)
+            self._mine.__exit__()
+            raise
 
     def _open(self, deadline: float) -> WriteTransaction:
         database = self._database
@@ -306,7 +316,7 @@ class WriteBlock:
             self._carry_clock()
             self._tx.write_number()
             crash_point("commit.before")
-            _commit(self._connection, self._database)
+            connections.commit(self._connection, self._database)
             crash_point("commit.after")
             if not self._tx.number % _LOOKS_AT_LOG:
                 self._database.look_at_log(self._tx)
@@ -330,6 +340,12 @@ class WriteBlock:
         try:
             self._abandon()
         finally:
+            database = self._database
+            if not database.queue:
+                database.busy.clear()
+            database.turn.release()
+            if database.queue:
+                sqlite.file.turns.call_next(database)
             self._mine.__exit__()
 
     def _keep_up(self) -> None:
@@ -344,27 +360,6 @@ class WriteBlock:
                 self._database.give_up(f"{self._database.path}: a transaction can't be undone")
         finally:
             self._lock.release()
-
-
-def inside_transaction() -> MqError:
-    """Return the error of a call that would wait for the transaction of its own thread."""
-    return MqError(
-        "this thread has a transaction open",
-        hint="call the transaction's own methods: tx.produce(…), tx.read(…)",
-    )
-
-
-def _commit(connection: sqlite3.Connection, database: Database) -> None:
-    try:
-        connection.execute("commit")
-    except (sqlite3.Error, MemoryError) as error:
-        if connections.is_undone(error):
-            raise translate(error, database.path) from error
-        database.give_up(f"{database.path}: an earlier commit failed: {error}")
-        raise OutcomeUnknown(
-            f"the commit failed, and may or may not be stored: {connections.name_of(error)}",
-            hint="open the store again and look before you repeat it",
-        ) from error
 
 
 def blobs(column: Sequence[bytes | None] | None) -> list[bytearray | None] | None:
