@@ -334,15 +334,16 @@ class Store(
         Records past their retention go first: on a full disk no send removes them. `progress` is
         called with the bytes so far and the total.
         """
+        pace = model.steps.StepPace()
         while self._step(_keep_no_longer):
-            model.steps.give_way()
+            pace.after_step()
         freed = 0
         unused = self.status().free_bytes if progress else 0
         while step := self._step(_free_pages):
             freed += step
             if progress is not None:
                 progress(freed * files.PAGE_SIZE, max(unused, freed * files.PAGE_SIZE))
-            model.steps.give_way()
+            pace.after_step()
         self._with_reserve(self._database.checkpoint)
         with suppress(StoreFull), self._database.write() as tx:
             tx.require_reserve()

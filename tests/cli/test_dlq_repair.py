@@ -206,7 +206,7 @@ class TestExportAndImport:
     ) -> None:
         with Store.open(path, create=True, durability="normal") as store:
             store.create_queue("graves")
-            store.create_queue("notices", dlq="graves", ttl=0.001)
+            store.create_queue("notices", dlq="graves", ttl=0.001, lease=0.001)
             store.send("notices", b"x")
             before = store.dead_letters("graves")
             while not before:
