@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from store.model.metrics import Family
     from store.model.stalls import (
         Explanation,
+        Flow,
+        FlowOf,
         LetterRow,
         Overview,
         QueueDetail,
@@ -138,6 +140,11 @@ class OperationCalls(Calls):
         """Return the last `limit` deliveries of a stall's blocker, and when it is tried again."""
         with self._read() as tx:
             return sqlite.operations.details.stall(tx, stall, limit)
+
+    def flows(self, wanted: Sequence[FlowOf]) -> dict[FlowOf, Flow]:
+        """Return what came into and left each place that exists in the last ten minutes."""
+        with self._read() as tx:
+            return sqlite.operations.flows.flows(tx, wanted)
 
     def letter_rows(self, queue: str | None = None, limit: int = 500) -> list[LetterRow]:
         """Return dead letters counted by source, reason and kind of error, most first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from store.engine.features import Feature, Featured, lacking
@@ -13,6 +14,8 @@ from store.model.maintenance import PlaceStatus
 from store.model.metrics import Family
 from store.model.stalls import (
     Explanation,
+    Flow,
+    FlowOf,
     LetterRow,
     Overview,
     QueueDetail,
@@ -70,6 +73,13 @@ class Operations(Featured, Protocol):
     def stall_detail(self, stall: Stall, limit: int = 60) -> StallDetail:
         """Return the last `limit` deliveries of a stall's blocker, and when it is tried again."""
         raise lacking(self, Feature.STALLS)
+
+    def flows(self, wanted: Sequence[FlowOf]) -> dict[FlowOf, Flow]:
+        """Return what came into and left each place in the last ten minutes, as far as it is known.
+
+        Nothing is known where an engine keeps no samples.
+        """
+        return {}
 
     def letter_rows(self, queue: str | None = None, limit: int = 500) -> list[LetterRow]:
         """Return dead letters counted by source, reason and kind of error, most first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from store.model.actions import Action, Look
 from store.model.groups import Lag
@@ -118,6 +118,32 @@ class Subject:
     out_rate: float
     trend: tuple[int, ...]
     note: str
+
+
+class FlowOf(NamedTuple):
+    """A queue, a share, or a topic as one reader sees it: the one furthest behind if none is named.
+
+    A partition narrows a topic or a share to it.
+    """
+
+    name: str
+    partition: int | None = None
+    reader: str | None = None
+    kind: Literal["group", "share"] = "group"
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The last ten minutes in buckets of ten seconds, oldest first; the present one is the last.
+
+    `arrived` and `left` count what came in each bucket and what went, in whatever way; `backlog` is
+    what waited at its end. `None` is unknown: before the place or its reader began, or was reset.
+    """
+
+    reader: str | None
+    arrived: tuple[int | None, ...]
+    left: tuple[int | None, ...]
+    backlog: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         copies as copies,
         details as details,
         doctor as doctor,
+        flows as flows,
         lag as lag,
         maintenance as maintenance,
         metrics as metrics,

@@ -37,15 +37,20 @@ class Rates:
 
 
 class Trends:
-    """The movement in each of the last 60 times ten seconds, for all counters of one sort."""
+    """The movement in each of the last 60 times ten seconds, of all or some counters of a sort."""
 
-    def __init__(self, tx: Snapshot, counter: Counter) -> None:
+    def __init__(self, tx: Snapshot, counter: Counter, ids: Iterable[int] | None = None) -> None:
+        some = "" if ids is None else "and subject_id in (select value from json_each(:ids))"
         self._last = tx.now // BUCKET
         self._samples: dict[int, list[tuple[int, int]]] = {}
         for id, at, before in tx.rows(
-            "select subject_id, at, counter from mq_samples where subject = :counter"
+            f"select subject_id, at, counter from mq_samples where subject = :counter {some}"
             " and at >= :since order by at",
-            {"counter": counter, "since": (self._last - BUCKETS + 1) * BUCKET},
+            {
+                "counter": counter,
+                "since": (self._last - BUCKETS + 1) * BUCKET,
+                "ids": f"{list(ids or ())}",
+            },
         ):
             self._samples.setdefault(id, []).append((at // BUCKET, before))
 
