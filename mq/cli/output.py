@@ -49,8 +49,9 @@ class Column(Generic[Row]):
     """One column of a listing.
 
     `value` is the value in JSON and TSV (bytes as a number, times as ISO-8601); `text` is its form
-    in a table for people, where that differs. `name` is the JSON field and the TSV header. Where a
-    terminal has no room for all columns those that have `yields` are left out, 1 first.
+    in a table for people, where that differs, and `style` its rich style there. `name` is the JSON
+    field and the TSV header. Where a terminal has no room for all columns those that have `yields`
+    are left out, 1 first, and the others are cut by `weight`: names have 2, and 0 is never cut.
     """
 
     def __init__(
@@ -60,14 +61,18 @@ class Column(Generic[Row]):
         *,
         text: Callable[[Row], str] | None = None,
         header: str = "",
+        style: Callable[[Row], str] | None = None,
         right: bool = False,
+        weight: int | None = None,
         yields: int = 0,
     ) -> None:
         self.name = name
         self.value = value
         self.text = text
         self.header = header or name.replace("_", " ").upper()
+        self.style = style
         self.right = right
+        self.weight = (0 if right else 1) if weight is None else weight
         self.yields = yields
 
     def shown(self, row: Row) -> str:
@@ -150,11 +155,13 @@ class Output:
                 self._array(to_json(row_document(columns, row)) for row in rows)
 
     def document(
-        self, document: Mapping[str, Any], fields: Mapping[str, str] | None = None
-    ) -> None:
+        self, document: Mapping[str, Any], fields: Mapping[str, str] | None = None,
+        styles: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         """Write one thing: its JSON object, its first field (`-o name`), or a field per line.
 
-        `fields` are the labels and texts that a person sees instead of the JSON.
+        `fields` are the labels and texts that a person sees instead of the JSON, `styles` the rich
+        styles of some of them.
         """
         if self.is_json:
             self._lines([to_json(document)])
@@ -167,7 +174,8 @@ class Output:
             ]
             self._tsv(columns, document.items())
         else:
-            self._fields(fields or {name: cell(value) for name, value in document.items()})
+            fields = fields or {name: cell(value) for name, value in document.items()}
+            self._fields(fields, styles or {})
 
     def json_line(self, document: Mapping[str, Any]) -> None:
         """Write one object of an NDJSON stream at once."""
@@ -223,7 +231,7 @@ class Output:
 
         cells = [[printable(column.shown(row)) for row in rows] for column in columns]
         asked = [
-            wanted([column.header, *texts], is_number=column.right, yields=column.yields)
+            wanted([column.header, *texts], weight=column.weight, yields=column.yields)
             for column, texts in zip(columns, cells, strict=True)
         ]
         widths = fitted(asked, self._room())
@@ -233,19 +241,26 @@ class Output:
             if width:
                 justify: JustifyMethod = "right" if column.right else "left"
                 table.add_column(column.header, justify=justify, width=width, no_wrap=True)
-                shown.append([Text(shortened(text, width)) for text in texts])
+                styles = [column.style(row) if column.style else "" for row in rows]
+                shown.append(
+                    [
+                        Text(shortened(text, width), style=style)
+                        for text, style in zip(texts, styles, strict=True)
+                    ]
+                )
         for line in zip(*shown, strict=True):
             table.add_row(*line)
         self._render(table, max(self._room(), sum(widths) + GAP * len(widths)))
 
-    def _fields(self, fields: Mapping[str, str]) -> None:
+    def _fields(self, fields: Mapping[str, str], styles: Mapping[str, str]) -> None:
         from rich.table import Table
         from rich.text import Text
 
         table = Table("name", box=None, pad_edge=False, show_header=False)
         table.add_column(overflow="fold")
         for name, value in fields.items():
-            table.add_row(Text(name, style="bold"), Text(printable(value, block=True)))
+            style = styles.get(name, "")
+            table.add_row(Text(name, style="bold"), Text(printable(value, block=True), style=style))
         self._render(table, self._room())
 
     def _render(self, renderable: RenderableType, width: int) -> None:

@@ -20,25 +20,25 @@ _LEAST_ROOM = 80
 class Width(NamedTuple):
     """The width that a column would like: that of its widest cell, header included.
 
-    Numbers are not cut. `yields` is its turn to be left out where there is no room for all columns,
-    0 for none.
+    Columns are cut in proportion to their `weight`; one of weight 0, such as a number, never is.
+    `yields` is its turn to be left out where there is no room for all columns, 0 for none.
     """
 
     width: int
-    is_number: bool = False
+    weight: int = 1
     is_text: bool = False
     is_empty: bool = False
     yields: int = 0
 
 
-def wanted(texts: Sequence[str], *, is_number: bool, yields: int) -> Width:
+def wanted(texts: Sequence[str], *, weight: int, yields: int) -> Width:
     """Return the width for these texts, the first of which is the header."""
     from rich.cells import cell_len
 
     width = max(map(cell_len, texts))
     is_text = width > _LONGEST_WORD or any(" " in text for text in texts[1:])
     is_empty = _NOTHING.issuperset(texts[1:])
-    return Width(width, is_number, is_text and not is_number, is_empty, yields)
+    return Width(width, weight, is_text and weight == 1, is_empty, yields)
 
 
 def shortened(text: str, width: int) -> str:
@@ -59,23 +59,24 @@ def fitted(columns: Sequence[Width], room: int) -> list[int]:
     """Return the width of each column, so that all fit; 0 for one that is left out, never the
     first.
 
-    Text is cut first. Then empty columns are left out, and those that yield. Then words are cut,
-    and at last columns are left out from the right.
+    Text is cut first. Then empty columns are left out, and those that yield. Then all are cut by
+    weight, and at last columns are left out from the right.
     """
     text = [index for index, column in enumerate(columns) if column.is_text]
-    words = [i for i, column in enumerate(columns) if not column.is_text and not column.is_number]
+    cuttable = [index for index, column in enumerate(columns) if column.weight]
+    weights = [column.weight for column in columns]
     widths = [column.width for column in columns]
     left_out: set[int] = set()
     for index in [None, *_in_turn(columns)]:
         if index is not None:
             left_out.add(index)
         widths = _without(columns, left_out)
-        if _cut(widths, text, _NARROW_TEXT, room):
+        if _cut(widths, text, weights, _NARROW_TEXT, room):
             return widths
     room = max(room, _LEAST_ROOM)
     for last in range(len(columns), 0, -1):
         widths = _without(columns, left_out | set(range(last, len(columns))))
-        if _cut(widths, text, _NARROWEST, room) or _cut(widths, words, _NARROWEST, room):
+        if _cut(widths, cuttable, weights, _NARROWEST, room):
             break
     return widths
 
@@ -94,14 +95,19 @@ def _without(columns: Sequence[Width], left_out: set[int]) -> list[int]:
     return [0 if index in left_out else column.width for index, column in enumerate(columns)]
 
 
-def _cut(widths: list[int], which: Sequence[int], least: int, room: int) -> bool:
-    """Cut the widest of these columns, down to `least`, until all fit; return whether they do."""
+def _cut(
+    widths: list[int], which: Sequence[int], weights: Sequence[int], least: int, room: int
+) -> bool:
+    """Cut these columns, down to `least`, until all fit; return whether they do.
+
+    The next to be cut is the widest for its weight.
+    """
     shown = [width for width in widths if width]
     over = sum(shown) + GAP * (len(shown) - 1) - room
     while over > 0:
-        widest = max(which, key=widths.__getitem__, default=None)
-        if widest is None or widths[widest] <= least:
+        wide = [index for index in which if widths[index] > least]
+        if not wide:
             return False
-        widths[widest] -= 1
+        widths[max(wide, key=lambda index: widths[index] / weights[index])] -= 1
         over -= 1
     return True

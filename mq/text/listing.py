@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -10,30 +9,35 @@ from mq.cli.context import Context
 from mq.cli.output import Column, Format
 from mq.text.envelopes import DAMAGE_MARK, MESSAGE, RECORD, Envelope
 from mq.text.lines import cut
+from mq.text.times import time_column
 from store.model.errors import Damaged
 from store.model.messages import Message
-from store.model.text import format_time
 from store.model.topics import Record
 
-_KEY_WIDTH = 24
-_ERROR_WIDTH = 40
-_LEAST_VALUE_WIDTH = 16
+# More than a terminal shows of one cell; the table cuts it to the room that there is.
+_WIDEST = 400
 _MOST_NAMED = 3
 Thing = TypeVar("Thing", Record, Message)
 
 
 def show_records(
-    context: Context, records: Iterable[Record], columns: Sequence[Column[Record]]
+    context: Context, records: Iterable[Record], columns: Sequence[Column[Record]], now: int
 ) -> None:
-    """Write records; raise `Damaged` at the end if there were damaged ones."""
-    _show(context, records, columns, RECORD, record_table)
+    """Write records; raise `Damaged` at the end if there were damaged ones.
+
+    `now` is what people count times from, in Unix milliseconds.
+    """
+    _show(context, records, columns, RECORD, lambda rows: record_table(rows, now))
 
 
 def show_messages(
-    context: Context, messages: Iterable[Message], columns: Sequence[Column[Message]]
+    context: Context, messages: Iterable[Message], columns: Sequence[Column[Message]], now: int
 ) -> None:
-    """Write messages; raise `Damaged` at the end if there were damaged ones."""
-    _show(context, messages, columns, MESSAGE, message_table)
+    """Write messages; raise `Damaged` at the end if there were damaged ones.
+
+    `now` is what people count times from, in Unix milliseconds.
+    """
+    _show(context, messages, columns, MESSAGE, lambda rows: message_table(rows, now))
 
 
 def _show(
@@ -80,47 +84,37 @@ class DamageWatch:
         )
 
 
-def record_table(records: list[Record]) -> list[Column[Record]]:
-    """Return columns that fit the terminal: keys and values are cut."""
-    key = max((len(cut(record.key, _KEY_WIDTH)) for record in records), default=0)
-    address = max((len(record.address) for record in records), default=0)
-    rest = shutil.get_terminal_size().columns - address - key - len(format_time(0)) - 6
-    width = max(rest, _LEAST_VALUE_WIDTH)
-    return [
-        Column("address", lambda record: record.address),
-        Column("timestamp", lambda record: format_time(record.timestamp), header="TIME", yields=1),
-        Column("key", lambda record: record.key, text=lambda record: cut(record.key, _KEY_WIDTH)),
-        Column(
-            "value", lambda record: record.value, text=lambda record: _record_value(record, width)
-        ),
+def record_table(records: list[Record], now: int) -> list[Column[Record]]:
+    """Return the columns of records for people."""
+    columns: list[Column[Record]] = [
+        Column("address", lambda record: record.address, weight=2),
+        time_column("timestamp", lambda record: record.timestamp, now, header="TIME", yields=1),
     ]
+    if any(record.key is not None for record in records):
+        columns.append(_cut_column("key", lambda record: record.key, _WIDEST))
+    value = Column[Record]("value", lambda record: record.value, text=_record_value)
+    return [*columns, value]
 
 
-def message_table(messages: list[Message]) -> list[Column[Message]]:
-    """Return columns that fit the terminal, without those that are empty for every message."""
+def message_table(messages: list[Message], now: int) -> list[Column[Message]]:
+    """Return the columns of messages for people, without those that are empty for all."""
     columns: list[Column[Message]] = [
-        *MESSAGE.columns("address"),
-        Column("time", lambda message: format_time(message.timestamp), yields=1),
-        Column("state", lambda message: message.state),
+        Column("address", lambda message: message.address, weight=2),
+        time_column("time", lambda message: message.timestamp, now, yields=1),
+        Column("state", lambda message: message.state, weight=0),
         Column("dlv", lambda message: message.deliveries, right=True),
     ]
     if any(message.message_group is not None for message in messages):
         columns.append(Column("group", lambda message: message.message_group))
     if any(message.dead for message in messages):
         columns += [
-            *MESSAGE.columns("dead.source dead.reason"),
-            _cut_column("error", _error, _ERROR_WIDTH),
+            Column("source", lambda message: message.dead and message.dead.source, yields=2),
+            Column("reason", lambda message: message.dead and message.dead.reason, weight=0),
+            _cut_column("error", _error, _WIDEST),
         ]
     if any(message.key is not None for message in messages):
-        columns.append(_cut_column("key", lambda message: message.key, _KEY_WIDTH))
-    taken = sum(_width(column, messages) for column in columns)
-    width = max(shutil.get_terminal_size().columns - taken, _LEAST_VALUE_WIDTH)
-    return [*columns, _cut_column("value", _shown_value, width)]
-
-
-def _width(column: Column[Message], messages: list[Message]) -> int:
-    """Return how wide a column becomes, with the gap behind it."""
-    return max([len(column.header), *(len(column.shown(message)) for message in messages)]) + 1
+        columns.append(_cut_column("key", lambda message: message.key, _WIDEST))
+    return [*columns, _cut_column("value", _shown_value, _WIDEST)]
 
 
 def _shown_value(message: Message) -> bytes | None:
@@ -132,11 +126,11 @@ def _error(message: Message) -> bytes | None:
     return error.encode() if error else None
 
 
-def _cut_column(name: str, data: Callable[[Message], bytes | None], width: int) -> Column[Message]:
-    return Column(name, data, text=lambda message: cut(data(message), width))
+def _cut_column(name: str, data: Callable[[Thing], bytes | None], width: int) -> Column[Thing]:
+    return Column(name, data, text=lambda thing: cut(data(thing), width))
 
 
-def _record_value(record: Record, width: int) -> str:
+def _record_value(record: Record) -> str:
     if record.damaged:
         return DAMAGE_MARK
-    return "(tombstone)" if record.value is None else cut(record.value, width)
+    return "(tombstone)" if record.value is None else cut(record.value, _WIDEST)

@@ -119,6 +119,20 @@ def describe_duration(seconds: float) -> str:
     return f"{minutes // 1440}d {minutes % 1440 // 60}h"
 
 
+def describe_ago(time: int, now: int) -> str:
+    """Write a time for people by its distance from `now`, both in Unix milliseconds.
+
+    The distance has one unit: `4m ago`, `in 2h`, `now`.
+    """
+    seconds = abs(now - time) // 1000
+    units = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+    for unit, size in units.items():
+        if seconds >= size:
+            distance = f"{seconds // size}{unit}"
+            return f"in {distance}" if time > now else f"{distance} ago"
+    return "now"
+
+
 def parse_size(text: str) -> int:
     """Read `512`, `512B`, `64KiB`, `1MiB` or `10GB` as bytes; units count in any letter case."""
     found = re.fullmatch(r"([0-9]+) ?([A-Za-z]*)", text.strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -219,7 +220,7 @@ class TestMembers:
         with billing.consumer("billing", ["orders"], member="worker-1"):
             run = call_mq("group", "members", "billing", "-o", "table")
         assert "LAST SEEN" in run.text
-        assert " ago" in run.text
+        assert re.search(r"\b(now|\d+s ago)\b", run.text)
 
     def test_an_empty_group_has_none(self, call_mq: RunMq, billing: Store) -> None:
         assert call_mq("group", "members", "billing", "-o", "json").out == b"[]\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -253,7 +254,7 @@ class TestWatch:
     ) -> None:
         words = ("lag", "--over", "6", "--exit-code", "--watch", "20ms")
         run = run_mq_on_terminal("-s", str(path), "--no-color", *words)
-        assert run.out.startswith(b"\x1b[H\x1b[2J")
+        assert re.match(rb"\x1b\[H\x1b\[2Jevery 20ms, at \d\d:\d\d:\d\d\n", run.out)
         assert "PARTITION  COMMITTED" in run.text
         assert run.code == 10
 

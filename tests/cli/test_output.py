@@ -132,7 +132,10 @@ def test_a_table_wider_than_the_terminal_keeps_receipts_and_times_in_one_piece(
         "r00000200000000010422ff298a2b07b2eeea51d7",
         "timed out " * 9,
     )
-    columns = [Column[tuple[str, ...]](f"c{n}", itemgetter(n)) for n in range(3)]
+    weights = [0, 0, 1]
+    columns = [
+        Column[tuple[str, ...]](f"c{n}", itemgetter(n), weight=w) for n, w in enumerate(weights)
+    ]
     stream = io.BytesIO()
 
     Output(None, stream=stream, terminal=True, header=False).listing(columns, [row])

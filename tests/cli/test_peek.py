@@ -183,9 +183,9 @@ def test_on_a_terminal_it_is_a_table_that_fits(run_mq_on_terminal: RunMq, path: 
 
     header, first, second = run.text.splitlines()
     assert header.split() == ["ADDRESS", "TIME", "KEY", "VALUE"]
-    assert first.split()[2] == "k" * 23 + "…"
+    assert "d ago  kkkkkkkk" in first
     assert "\\x1b[2Jxx" in first
-    assert first.endswith("…")
+    assert "…" in first
     assert len(first) <= 80
     assert second.split()[-2:] == ["gone", "(tombstone)"]
 

@@ -128,6 +128,26 @@ class TestRows:
         assert rows(call_mq) == []
         assert call_mq("stalls", "-o", "table").out == b""
 
+    def test_people_are_told_that_nothing_is_stalled(
+        self, call_mq: RunMq, orders: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+        assert call_mq("stalls").err == "nothing is stalled\n"
+
+    @pytest.mark.parametrize("command", ["lag", "group show billing"])
+    def test_people_see_it_in_the_lag_too(
+        self, call_mq: RunMq, poisoned: Store, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        assert "\x1b[1;31m■ STALLED\x1b[0m" in call_mq(*command.split()).text
+        assert "STALLED" not in call_mq(*command.split(), "-o", "tsv").text
+
+    def test_people_see_it_in_red_in_the_status(
+        self, call_mq: RunMq, poisoned: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        assert "\x1b[1;31m■ STALLED 10m00s" in call_mq("status").text
+
 
 class TestExitCode:
     def test_it_is_10_if_anything_is_stalled(self, call_mq: RunMq, poisoned: Store) -> None:

@@ -16,19 +16,25 @@ from mq.commands.dlq.redrive import redrive, undo
 from mq.text.conditions import parse_message_conditions
 from mq.text.envelopes import MESSAGE
 from mq.text.listing import show_messages
+from mq.text.times import time_column
 from store.model.dead_letters import DeadLetterGroup, DeadLetterQueue
 from store.model.letter_groups import Field
-from store.model.text import format_time
 
 app = CommandGroup(help="Dead letters: messages that were delivered too often, or rejected.")
 
 Queue = Annotated[str, typer.Argument(metavar="QUEUE", help="A DLQ, or a queue that has one.")]
-QUEUES: list[Column[DeadLetterQueue]] = [
-    Column("name", lambda queue: queue.name),
-    Column("dead_letters", lambda q: q.dead_letters, text=lambda q: f"{q.dead_letters:,}"),
-    Column("sources", lambda queue: list(queue.sources), text=lambda q: ", ".join(q.sources)),
-    Column("oldest", lambda queue: None if queue.oldest is None else format_time(queue.oldest)),
-]
+
+
+def _queue_columns(now: int) -> list[Column[DeadLetterQueue]]:
+    return [
+        Column("name", lambda queue: queue.name, weight=2),
+        Column(
+            "dead_letters", lambda q: q.dead_letters, text=lambda q: f"{q.dead_letters:,}",
+            right=True,
+        ),
+        Column("sources", lambda queue: list(queue.sources), text=lambda q: ", ".join(q.sources)),
+        time_column("oldest", lambda queue: queue.oldest, now),
+    ]  # fmt: skip
 
 
 @app.command("list")
@@ -39,20 +45,23 @@ def list_dead_letter_queues() -> None:
     """
     context = current_context()
     with context.open_store() as store:
-        queues = store.dead_letter_queues()
-    context.output.listing(QUEUES, queues)
+        queues, now = store.dead_letter_queues(), store.wall()
+    context.output.listing(_queue_columns(now), queues)
 
 
 DEAD_LETTERS = MESSAGE.columns(
     "address timestamp message_group priority deliveries state"
     " dead.source dead.reason dead.at dead.error key headers value"
 )
-GROUPS: list[Column[DeadLetterGroup]] = [
-    Column("value", lambda group: group.value),
-    Column("count", lambda group: group.count, text=lambda g: f"{g.count:,}", right=True),
-    Column("first", lambda group: format_time(group.first)),
-    Column("last", lambda group: format_time(group.last)),
-]
+
+
+def _group_columns(now: int) -> list[Column[DeadLetterGroup]]:
+    return [
+        Column("value", lambda group: group.value),
+        Column("count", lambda group: group.count, text=lambda g: f"{g.count:,}", right=True),
+        time_column("first", lambda group: group.first, now),
+        time_column("last", lambda group: group.last, now),
+    ]
 
 
 @app.command("peek")
@@ -77,10 +86,10 @@ def peek(
         choice = parse_message_conditions(where or [], store.wall())
         if group_by is not None:
             groups = store.dead_letter_groups(queue, group_by, choice)
-            context.output.listing(GROUPS, islice(groups, number))
+            context.output.listing(_group_columns(store.wall()), islice(groups, number))
             return
-        letters = store.dead_letters(queue, choice, number or 10)
-    show_messages(context, letters, DEAD_LETTERS)
+        letters, now = store.dead_letters(queue, choice, number or 10), store.wall()
+    show_messages(context, letters, DEAD_LETTERS, now)
 
 
 app.command("purge")(purge)

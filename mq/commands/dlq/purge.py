@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from store.engine.queues import Queues
 
 PURGED: list[Column[tuple[str, int]]] = [
-    Column("name", lambda row: row[0]),
+    Column("name", lambda row: row[0], weight=2),
     Column("removed", lambda row: row[1], right=True),
 ]
 

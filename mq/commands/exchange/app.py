@@ -22,7 +22,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
 
 EXCHANGES: list[Column[Exchange]] = [
-    Column("name", lambda exchange: exchange.name),
+    Column("name", lambda exchange: exchange.name, weight=2),
     Column("type", lambda exchange: exchange.type),
     Column("alternate", lambda exchange: exchange.alternate),
     Column("bindings", lambda exchange: exchange.bindings, right=True),

@@ -11,8 +11,8 @@ from store.model.exchanges import Binding
 from store.model.topics import Headers
 
 BINDINGS: Sequence[Column[Binding]] = [
-    Column("exchange", lambda binding: binding.exchange),
-    Column("destination", lambda binding: binding.destination),
+    Column("exchange", lambda binding: binding.exchange, weight=2),
+    Column("destination", lambda binding: binding.destination, weight=2),
     Column("kind", lambda binding: binding.kind),
     Column("key", lambda binding: binding.key),
     Column("headers", lambda binding: binding.headers, text=lambda binding: _headers(binding)),

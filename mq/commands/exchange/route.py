@@ -26,7 +26,7 @@ class Way(NamedTuple):
 
 
 ROUTES: list[Column[Way]] = [
-    Column("destination", lambda way: way.destination),
+    Column("destination", lambda way: way.destination, weight=2),
     Column("kind", lambda way: way.kind),
     Column(
         "via",

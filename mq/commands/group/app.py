@@ -1,5 +1,6 @@
 """`mq group`: consumer groups, their settings, members and offsets."""
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ from mq.commands import CommandGroup
 from mq.commands.group.columns import member_columns
 from mq.commands.group.reset import reset
 from mq.commands.group.skip import skip
-from mq.commands.operations.lag_columns import lag_document, write_lag
+from mq.commands.operations.lag_columns import Place, lag_document, stalled_places, write_lag
 from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands.options.setting_changes import (
     CHANGES,
@@ -83,7 +84,7 @@ def alter(
 
 
 LISTED: list[Column[GroupStatus]] = [
-    Column("name", lambda group: group.name),
+    Column("name", lambda group: group.name, weight=2),
     Column("state", lambda group: group.state),
     Column("members", lambda group: len(group.members), right=True),
     Column("topics", lambda group: _topics(group), text=lambda group: _topics_text(group)),
@@ -110,15 +111,17 @@ def show(names: Names) -> None:
     with context.open_store() as store:
         groups = [store.group(name) for name in dict.fromkeys(names)]
         now = store.now(), store.wall()
+        is_table = context.output.format is Format.TABLE
+        stalled = stalled_places(store.stalls()) if is_table else set()
     if context.output.is_json:
         write_documents(context, [_document(group, *now) for group in groups])
-    elif context.output.format is Format.TABLE:
+    elif is_table:
         for group in groups:
-            _show(context, group, now[0])
+            _show(context, group, now, stalled)
     elif context.output.format is Format.NAME:
         context.output.listing(LISTED, groups)
     else:
-        write_lag(context.output, [row for group in groups for row in group.offsets])
+        write_lag(context.output, [row for group in groups for row in group.offsets], stalled)
 
 
 def _document(group: GroupStatus, now: int, wall: int) -> dict[str, Any]:
@@ -132,7 +135,9 @@ def _document(group: GroupStatus, now: int, wall: int) -> dict[str, Any]:
     }
 
 
-def _show(context: Context, group: GroupStatus, now: int) -> None:
+def _show(
+    context: Context, group: GroupStatus, now: tuple[int, int], stalled: Collection[Place]
+) -> None:
     output = context.output
     fields = {"group": group.name, "state": group.state, "generation": str(group.generation)}
     for name, text in write_settings(group.config).items():
@@ -140,9 +145,9 @@ def _show(context: Context, group: GroupStatus, now: int) -> None:
     output.document(fields)
     output.text("")
     if group.members:
-        output.listing(member_columns(now, 0), group.members)
+        output.listing(member_columns(*now), group.members)
         output.text("")
-    write_lag(output, group.offsets, group=False)
+    write_lag(output, group.offsets, stalled, group=False)
     output.text("")
 
 

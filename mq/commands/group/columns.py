@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mq.cli.output import Column
+from mq.text.times import time_column
 from store.model.groups import Member
-from store.model.text import describe_duration, format_time
+from store.model.text import describe_duration
 
 
 def member_columns(now: int, wall: int) -> list[Column[Member]]:
@@ -13,21 +14,21 @@ def member_columns(now: int, wall: int) -> list[Column[Member]]:
     They are those of `kafka-consumer-groups.sh --describe --members --verbose`, and signs of life.
     """
 
-    def time(stored: int) -> str:
-        return format_time(wall - (now - stored))
-
-    def ago(stored: int) -> str:
-        return describe_duration((now - stored) / 1000) + " ago"
+    def on_wall(stored: int) -> int:
+        return wall - (now - stored)
 
     return [
-        Column("member", lambda member: member.member),
-        Column("host", lambda member: member.host),
-        Column("pid", lambda member: member.pid, right=True),
+        Column("member", lambda member: member.member, weight=2),
+        Column("host", lambda member: member.host, yields=2),
+        Column("pid", lambda member: member.pid, right=True, yields=3),
         Column("state", lambda member: "active" if member.partitions else "idle"),
-        Column("static", lambda member: member.static, text=lambda m: "yes" if m.static else "no"),
+        Column(
+            "static", lambda member: member.static, text=lambda m: "yes" if m.static else "no",
+            yields=1,
+        ),
         Column("partitions", _addresses, text=lambda member: ", ".join(_addresses(member)) or "-"),
-        Column("joined", lambda member: time(member.joined), text=lambda m: ago(m.joined)),
-        Column("last_seen", lambda member: time(member.last_seen), text=lambda m: ago(m.last_seen)),
+        time_column("joined", lambda member: on_wall(member.joined), wall),
+        time_column("last_seen", lambda member: on_wall(member.last_seen), wall),
         Column(
             "session_timeout",
             lambda member: member.session_timeout / 1000,
@@ -35,7 +36,7 @@ def member_columns(now: int, wall: int) -> list[Column[Member]]:
             header="TIMEOUT",
             right=True,
         ),
-    ]
+    ]  # fmt: skip
 
 
 def _addresses(member: Member) -> list[str]:

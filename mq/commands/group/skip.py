@@ -46,7 +46,7 @@ class Skipped(NamedTuple):
 
 SKIPPED: list[Column[Skipped]] = [
     Column("address", lambda skipped: str(skipped.address)),
-    Column("group", lambda skipped: skipped.group),
+    Column("group", lambda skipped: skipped.group, weight=2),
     Column("key", lambda skipped: cell_text(skipped.record.key) if skipped.record else None),
     Column(
         "value",

@@ -16,7 +16,7 @@ from store.model.text import describe_duration, format_time
 app = CommandGroup(help="Leases: messages that a reader holds.")
 
 LEASES: list[Column[LeaseStatus]] = [
-    Column("address", lambda lease: lease.address),
+    Column("address", lambda lease: lease.address, weight=2),
     Column("reader", lambda lease: lease.reader, yields=3),
     Column("holder", lambda lease: lease.holder),
     Column("deliveries", lambda lease: lease.deliveries, right=True, yields=2),
@@ -28,7 +28,7 @@ LEASES: list[Column[LeaseStatus]] = [
         header="LEFT",
         right=True,
     ),
-    Column("receipt", lambda lease: lease.receipt),
+    Column("receipt", lambda lease: lease.receipt, weight=0),
 ]
 
 

@@ -17,6 +17,13 @@ from store.topology.examination import examine
 
 app = SingleCommand()
 
+_STYLES = {
+    Severity.CRITICAL: "bold red",
+    Severity.WARNING: "bold yellow",
+    Severity.ADVICE: "bold",
+    Severity.OK: "green",
+}
+
 DIAGNOSES: list[Column[Diagnosis]] = [
     Column("severity", lambda one: one.severity),
     Column("code", lambda one: one.code),
@@ -26,17 +33,11 @@ DIAGNOSES: list[Column[Diagnosis]] = [
     Column("do", lambda one: list(one.do)),
 ]
 _FOR_PEOPLE: list[Column[Diagnosis]] = [
-    Column("severity", lambda one: one.severity),
+    Column("severity", lambda one: one.severity, style=lambda one: _STYLES[one.severity], weight=0),
     Column("address", lambda one: one.address),
     Column("evidence", lambda one: one.evidence),
     Column("do", lambda one: f"{one.do[0]}{' …' if len(one.do) > 1 else ''}" if one.do else ""),
 ]
-_STYLES = {
-    Severity.CRITICAL: "bold red",
-    Severity.WARNING: "bold yellow",
-    Severity.ADVICE: "bold",
-    Severity.OK: "green",
-}
 
 
 @app.command()

@@ -7,8 +7,9 @@ import typer
 
 from mq.cli.context import current_context
 from mq.cli.diagnostics import ExitCode
+from mq.cli.output import Format
 from mq.commands import SingleCommand
-from mq.commands.operations.lag_columns import write_lag
+from mq.commands.operations.lag_columns import stalled_places, write_lag
 from mq.commands.operations.watching import Watch, repeat
 from store.model.errors import BadInput
 from store.model.groups import GroupConfig, Lag
@@ -56,7 +57,8 @@ def lag(
             rows, alarm = _judged(store, group, topic)
         else:
             rows, alarm = store.lag(group, topic), False
-        write_lag(context.output, rows)
+        is_table = context.output.format is Format.TABLE
+        write_lag(context.output, rows, stalled_places(store.stalls()) if is_table else set())
         return ExitCode.CONDITION_TRUE if alarm and exit_code else ExitCode.OK
 
     with context.open_store() as store:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mq.cli.output import Column, Format, Output, row_document
 from store.model.groups import Lag
 from store.model.text import describe_duration, describe_growth, describe_size, if_known
+
+if TYPE_CHECKING:
+    from store.model.stalls import Stall
 
 
 def _trend(row: Lag) -> str:
@@ -16,13 +19,18 @@ def _trend(row: Lag) -> str:
     return if_known(row.trend, lambda trend: describe_growth(trend, row.lag))
 
 
-_GROUP: list[Column[Lag]] = [Column("group", lambda row: row.group)]
+# The place of a stall: its reader, its topic and its partition.
+Place = tuple[str, str, int | None]
+_STYLES = {"behind": "yellow", "lost": "red"}
+_STALLED = "bold red"
+
+_GROUP: list[Column[Lag]] = [Column("group", lambda row: row.group, weight=2)]
 _PARTITION: list[Column[Lag]] = [
     Column("topic", lambda row: row.topic),
     Column("partition", lambda row: row.partition, right=True),
 ]
 _ADDRESS: list[Column[Lag]] = [
-    Column("partition", lambda row: f"{row.topic}/{row.partition}"),
+    Column("partition", lambda row: f"{row.topic}/{row.partition}", weight=2),
 ]
 _DISTANCE: list[Column[Lag]] = [
     Column("committed", lambda row: row.committed, right=True, yields=3),
@@ -43,19 +51,42 @@ _DISTANCE: list[Column[Lag]] = [
         right=True,
         yields=1,
     ),
-    Column("trend", lambda row: row.trend, text=_trend, right=True),
+    Column("trend", lambda row: row.trend, text=_trend, right=True, yields=4),
     Column("member", lambda row: row.member),
-    Column("state", lambda row: row.state),
 ]
-LAG = _GROUP + _PARTITION + _DISTANCE
+_STATE: list[Column[Lag]] = [Column("state", lambda row: row.state)]
+LAG = _GROUP + _PARTITION + _DISTANCE + _STATE
 
 
-def write_lag(output: Output, rows: Sequence[Lag], *, group: bool = True) -> None:
-    """Write rows of lag; people see addresses, and with `group` whose row it is."""
-    if output.format is Format.TABLE:
-        output.listing((_GROUP if group else []) + _ADDRESS + _DISTANCE, rows)
-    else:
+def write_lag(
+    output: Output, rows: Sequence[Lag], stalled: Collection[Place], *, group: bool = True
+) -> None:
+    """Write rows of lag; people see addresses, where readers are stalled, and with `group` whose
+    row it is.
+    """
+    if output.format is not Format.TABLE:
         output.listing(LAG, rows)
+        return
+    columns = (_GROUP if group else []) + _ADDRESS + _DISTANCE
+    output.listing([*columns, _state_for_people(stalled)], rows)
+
+
+def _state_for_people(stalled: Collection[Place]) -> Column[Lag]:
+    def is_stalled(row: Lag) -> bool:
+        return (row.group, row.topic, row.partition) in stalled
+
+    return Column(
+        "state",
+        lambda row: row.state,
+        text=lambda row: "■ STALLED" if is_stalled(row) else row.state,
+        style=lambda row: _STALLED if is_stalled(row) else _STYLES.get(row.state, ""),
+        weight=0,
+    )
+
+
+def stalled_places(stalls: Iterable[Stall]) -> set[Place]:
+    """Return where readers are stalled."""
+    return {(stall.reader, stall.source, stall.partition) for stall in stalls}
 
 
 def lag_document(row: Lag) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def stalls(
             answers = store.explain(address, longest, longest_idle)
             write_explanations(context.output, answers)
             found = [answer.stall for answer in answers if answer.stall is not None]
+        if not found and address is None:
+            context.diagnostics.success("nothing is stalled")
         return ExitCode.CONDITION_TRUE if found and exit_code else ExitCode.OK
 
     with context.open_store() as store:

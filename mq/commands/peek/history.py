@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from mq.cli.context import Context
 from mq.cli.output import Column
+from mq.text.times import time_column
 from store.model.addresses import Address
 from store.model.dead_letters import Event
 from store.model.errors import BadInput
-from store.model.text import format_time
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
@@ -18,26 +18,23 @@ if TYPE_CHECKING:
 _UNKNOWN = "unknown"
 
 
-def _time(time: int | None) -> str | None:
-    return None if time is None else format_time(time)
-
-
 def _told(event: Event, text: str | None) -> str:
     return text or (_UNKNOWN if event.delivery is not None else "")
 
 
-EVENTS: list[Column[Event]] = [
-    Column("at", lambda event: _time(event.at)),
-    Column("address", lambda event: event.address),
-    Column("event", lambda event: event.what),
-    Column("delivery", lambda event: event.delivery, right=True),
-    Column("reader", lambda event: event.reader),
-    Column("holder", lambda event: event.holder, text=lambda e: _told(e, e.holder)),
-    Column("started", lambda event: _time(event.started), yields=1),
-    Column("error", lambda event: event.error, text=lambda e: _told(e, e.error)),
-    Column("reason", lambda event: event.reason),
-    Column("target", lambda event: event.target),
-]
+def _columns(now: int) -> list[Column[Event]]:
+    return [
+        time_column("at", lambda event: event.at, now),
+        Column("address", lambda event: event.address, weight=2),
+        Column("event", lambda event: event.what),
+        Column("delivery", lambda event: event.delivery, right=True),
+        Column("reader", lambda event: event.reader),
+        Column("holder", lambda event: event.holder, text=lambda e: _told(e, e.holder)),
+        time_column("started", lambda event: event.started, now, yields=1),
+        Column("error", lambda event: event.error, text=lambda e: _told(e, e.error)),
+        Column("reason", lambda event: event.reason),
+        Column("target", lambda event: event.target),
+    ]
 
 
 def show_history(context: Context, store: Broker, source: Address) -> None:
@@ -53,4 +50,4 @@ def show_history(context: Context, store: Broker, source: Address) -> None:
         if source.partition is None:
             raise BadInput(f"{source} names no partition", hint=f"{source.name}/0@{source.offset}")
         events = store.record_events(source.name, source.partition, source.offset)
-    context.output.listing(EVENTS, events)
+    context.output.listing(_columns(store.wall()), events)

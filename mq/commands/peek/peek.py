@@ -80,13 +80,13 @@ def peek(
         begin = _start(source, start, store.wall())
         if is_queue:
             messages = choose_messages(store, source, begin, state or [], where or [])
-            show_messages(context, islice(messages, number), MESSAGE_COLUMNS)
+            show_messages(context, islice(messages, number), MESSAGE_COLUMNS, store.wall())
             return
         if state:
             raise BadInput("only messages of a queue have a state", hint="leave out --state")
         condition = parse_conditions(where or [], store.wall())
         records = filter(condition, _records(store, record_address(source), begin))
-        show_records(context, islice(records, number), RECORD_COLUMNS)
+        show_records(context, islice(records, number), RECORD_COLUMNS, store.wall())
 
 
 def _start(source: Address, word: str | None, now: int) -> Position:

@@ -35,7 +35,7 @@ def type_of(config: QueueConfig) -> str:
 
 
 QUEUES: list[Column[QueueStatus]] = [
-    Column("name", lambda queue: queue.name),
+    Column("name", lambda queue: queue.name, weight=2),
     Column("type", lambda queue: type_of(queue.config)),
     *(_count_column(state) for state in STATES),
     Column(

@@ -83,11 +83,12 @@ def show(names: Names) -> None:
     context = current_context()
     with context.open_store() as store:
         found = [(store.share(name), store.in_flight(name)) for name in dict.fromkeys(names)]
+        now = store.wall()
     if context.output.is_json:
         write_documents(context, [share_document(*one) for one in found])
     elif context.output.format is Format.TABLE:
         for one in found:
-            show_share(context, *one)
+            show_share(context, *one, now)
     else:
         context.output.listing(SHARES, [share for share, _ in found])
 

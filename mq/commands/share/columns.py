@@ -7,9 +7,10 @@ from typing import Any
 from mq.cli.context import Context
 from mq.cli.output import Column, row_document
 from mq.commands.queue.columns import config_document
+from mq.text.times import time_column, time_text
 from store.model.settings import write_settings
 from store.model.shares import InFlight, SharePartition, ShareStatus
-from store.model.text import describe_duration, format_time
+from store.model.text import describe_ago, describe_duration, format_time
 
 
 def total(share: ShareStatus, count: str) -> int:
@@ -27,7 +28,7 @@ def _total_column(name: str) -> Column[ShareStatus]:
 
 
 SHARES: list[Column[ShareStatus]] = [
-    Column("name", lambda share: share.name),
+    Column("name", lambda share: share.name, weight=2),
     Column("topic", lambda share: share.topic),
     *(_total_column(name) for name in ("lag", "leased", "delayed", "ready")),
     Column("dlq", lambda share: share.config.dlq),
@@ -44,15 +45,15 @@ PARTITIONS: list[Column[SharePartition]] = [
     Column("finished", lambda place: place.finished, right=True),
     Column("lag", lambda place: place.lag, text=lambda place: f"{place.lag:,}", right=True),
     Column("full", lambda place: place.full, text=lambda place: "full" if place.full else ""),
-    Column("pinned_since", lambda place: _time(place.pinned_since)),
+    Column("pinned_since", lambda place: time_text(place.pinned_since)),
 ]
 
 IN_FLIGHT: list[Column[InFlight]] = [
-    Column("address", lambda one: one.address),
-    Column("state", lambda one: one.state),
+    Column("address", lambda one: one.address, weight=2),
+    Column("state", lambda one: one.state, weight=0),
     Column("deliveries", lambda one: one.deliveries, right=True),
     Column("holder", lambda one: one.holder),
-    Column("expires", lambda one: _time(one.expires)),
+    Column("expires", lambda one: time_text(one.expires)),
     Column(
         "seconds_left",
         lambda one: one.seconds_left,
@@ -60,20 +61,19 @@ IN_FLIGHT: list[Column[InFlight]] = [
         header="LEFT",
         right=True,
     ),
-    Column("since", lambda one: _time(one.since), text=lambda one: _clock(one.since)),
+    Column("since", lambda one: time_text(one.since)),
     Column("error", lambda one: one.error),
     Column("receipt", lambda one: one.receipt),
 ]
 
-_FOR_PEOPLE = [column for column in IN_FLIGHT if column.name not in {"expires", "receipt"}]
 
-
-def _time(time: int | None) -> str | None:
-    return None if time is None else format_time(time)
-
-
-def _clock(time: int | None) -> str:
-    return "-" if time is None else format_time(time).partition("T")[2].partition(".")[0] + "Z"
+def _in_flight_table(now: int) -> list[Column[InFlight]]:
+    """Return the columns of records in flight for people."""
+    shown = [column for column in IN_FLIGHT if column.name not in {"expires", "receipt"}]
+    return [
+        time_column("since", lambda one: one.since, now) if column.name == "since" else column
+        for column in shown
+    ]
 
 
 def share_document(share: ShareStatus, in_flight: list[InFlight] | None = None) -> dict[str, Any]:
@@ -95,13 +95,13 @@ def share_document(share: ShareStatus, in_flight: list[InFlight] | None = None) 
     return document
 
 
-def show_share(context: Context, share: ShareStatus, in_flight: list[InFlight]) -> None:
+def show_share(context: Context, share: ShareStatus, in_flight: list[InFlight], now: int) -> None:
     """Write a share for people: the pinning record of each window, and the holders."""
     fields = {"share": share.name, "topic": share.topic, "created": format_time(share.created)}
     fields |= {name.replace("_", " "): text for name, text in write_settings(share.config).items()}
     fields["lag"] = f"{total(share, 'lag'):,}"
     fields |= {
-        f"window {share.topic}/{place.partition}": _window(share, place)
+        f"window of /{place.partition}": _window(share, place, now)
         for place in share.partitions
         if place.pinned_since is not None
     }
@@ -110,14 +110,14 @@ def show_share(context: Context, share: ShareStatus, in_flight: list[InFlight]) 
     context.output.listing(PARTITIONS[:-1], share.partitions)
     if in_flight:
         context.output.text("")
-        context.output.listing(_FOR_PEOPLE, in_flight)
+        context.output.listing(_in_flight_table(now), in_flight)
     context.output.text("")
 
 
-def _window(share: ShareStatus, place: SharePartition) -> str:
+def _window(share: ShareStatus, place: SharePartition, now: int) -> str:
     full = ", full: nothing new is handed out until that is finished" if place.full else ""
-    since = format_time(place.pinned_since or 0)
+    since = describe_ago(place.pinned_since or 0, now)
     return (
         f"{place.next - place.start:,} of {share.config.max_in_flight:,} offsets, pinned by"
-        f" {share.topic}/{place.partition}@{place.start}, handed out first at {since}{full}"
+        f" {share.topic}/{place.partition}@{place.start}, handed out first {since}{full}"
     )

@@ -31,7 +31,8 @@ def status(
 
     def show() -> ExitCode:
         found = store.snapshot()
-        context.output.document(status_document(found, reason), status_fields(found, reason))
+        document, fields = status_document(found, reason), status_fields(found, reason)
+        context.output.document(document, fields, _styles(found))
         return ExitCode.CONDITION_TRUE if found.stalls and exit_code else ExitCode.OK
 
     with context.open_store() as store:
@@ -84,6 +85,13 @@ def status_fields(overview: Overview, reason: str) -> dict[str, str]:
         "moving": f"{overview.in_rate:,.1f}/s in, {overview.out_rate:,.1f}/s out",
         "dead letters": f"{overview.dead_letters:,}",
         "stalls": _stalls(overview),
+    }
+
+
+def _styles(overview: Overview) -> dict[str, str]:
+    return {
+        **({"stalls": "bold red"} if overview.stalls else {}),
+        **({"dead letters": "yellow"} if overview.dead_letters else {}),
     }
 
 

@@ -11,6 +11,7 @@ from mq.commands.options.reporting import DryRun, report_document, report_done, 
 from mq.commands.options.settings import IfNotExists, Settings, with_settings
 from mq.commands.topic.changes import Compact, alter, trim, with_compact
 from mq.commands.topic.columns import compact as compact_now, latest
+from mq.text.times import time_column
 from store.model.addresses import check_name
 from store.model.settings import write_settings
 from store.model.text import counted, describe_size, format_time
@@ -51,8 +52,12 @@ def create(
         topic = store.create_topic(
             name, partitions=partitions, if_not_exists=if_not_exists, **settings
         )
+        now = store.wall()
     report_document(
-        context, _document(topic), f"topic {name}: {_summary(topic)}", lambda: _show(context, topic)
+        context,
+        _document(topic),
+        f"topic {name}: {_summary(topic)}",
+        lambda: _show(context, topic, now),
     )
 
 
@@ -65,7 +70,7 @@ def _summary(topic: TopicStatus) -> str:
 
 
 LISTED: list[Column[TopicStatus]] = [
-    Column("name", lambda topic: topic.name),
+    Column("name", lambda topic: topic.name, weight=2),
     Column("partitions", lambda topic: len(topic.partitions), right=True),
     Column("records", lambda topic: _records(topic), text=lambda t: f"{_records(t):,}", right=True),
     Column(
@@ -93,17 +98,17 @@ def show(names: Names) -> None:
     """
     context = current_context()
     with context.open_store() as store:
-        topics = [store.topic(name) for name in dict.fromkeys(names)]
+        topics, now = [store.topic(name) for name in dict.fromkeys(names)], store.wall()
     if context.output.is_json:
         write_documents(context, [_document(topic) for topic in topics])
     elif context.output.format is Format.TABLE:
         for topic in topics:
-            _show(context, topic)
+            _show(context, topic, now)
     elif context.output.format is Format.NAME:
         context.output.listing(LISTED, topics)
     else:
         rows = [(topic.name, partition) for topic in topics for partition in topic.partitions]
-        context.output.listing(PARTITIONS, rows)
+        context.output.listing(_partition_columns(now), rows)
 
 
 def _document(topic: TopicStatus) -> dict[str, Any]:
@@ -123,30 +128,32 @@ def _partition_document(partition: PartitionStatus) -> dict[str, int]:
     return {field: getattr(partition, field) for field in fields}
 
 
-def _show(context: Context, topic: TopicStatus) -> None:
+def _show(context: Context, topic: TopicStatus, now: int) -> None:
     fields = {"topic": topic.name, "created": format_time(topic.created)}
     fields["records"] = f"{_records(topic):,}, {describe_size(_bytes(topic))}"
     for name, text in write_settings(topic.config).items():
         fields[name.replace("_", " ")] = text
     context.output.document(fields)
     context.output.text("")
-    context.output.listing(PARTITIONS[1:], [(topic.name, part) for part in topic.partitions])
+    rows = [(topic.name, partition) for partition in topic.partitions]
+    context.output.listing(_partition_columns(now)[1:], rows)
     context.output.text("")
 
 
-def _newest(partition: PartitionStatus) -> str | None:
-    return format_time(partition.last_timestamp) if partition.last_timestamp else None
-
-
-PARTITIONS: list[Column[tuple[str, PartitionStatus]]] = [
-    Column("topic", lambda row: row[0]),
-    Column("partition", lambda row: row[1].partition, right=True),
-    Column("start", lambda row: row[1].start, right=True),
-    Column("end", lambda row: row[1].end, right=True),
-    Column("records", lambda row: row[1].records, text=lambda r: f"{r[1].records:,}", right=True),
-    Column("bytes", lambda row: row[1].bytes, text=lambda r: describe_size(r[1].bytes), right=True),
-    Column("newest", lambda row: _newest(row[1])),
-]
+def _partition_columns(now: int) -> list[Column[tuple[str, PartitionStatus]]]:
+    return [
+        Column("topic", lambda row: row[0], weight=2),
+        Column("partition", lambda row: row[1].partition, right=True),
+        Column("start", lambda row: row[1].start, right=True),
+        Column("end", lambda row: row[1].end, right=True),
+        Column(
+            "records", lambda row: row[1].records, text=lambda r: f"{r[1].records:,}", right=True
+        ),
+        Column(
+            "bytes", lambda row: row[1].bytes, text=lambda r: describe_size(r[1].bytes), right=True
+        ),
+        time_column("newest", lambda row: row[1].last_timestamp or None, now),
+    ]
 
 
 class Doomed(NamedTuple):
@@ -165,7 +172,7 @@ class Doomed(NamedTuple):
 
 
 DOOMED: list[Column[Doomed]] = [
-    Column("name", lambda doomed: doomed.topic.name),
+    Column("name", lambda doomed: doomed.topic.name, weight=2),
     Column("partitions", lambda doomed: len(doomed.topic.partitions), right=True),
     Column("records", lambda doomed: _records(doomed.topic), right=True),
     Column(

@@ -16,7 +16,7 @@ def _changes(step: Step) -> list[dict[str, str | None]]:
 
 
 STEPS: list[Column[Step]] = [
-    Column("name", lambda step: step.name),
+    Column("name", lambda step: step.name, weight=2),
     Column("action", lambda step: step.action),
     Column("kind", lambda step: step.kind),
     Column("changes", _changes, text=lambda step: _sentence(step)),
