@@ -6,6 +6,8 @@ import signal
 # MQ_CRASH_AT=name:n kills the process when it passes that point the n-th time.
 _name, _, _count = os.environ.get("MQ_CRASH_AT", "").partition(":")
 _left = int(_count or 1)
+ARMED = bool(_name)
+"""Whether any point kills: the most frequent ones are passed only then."""
 
 
 def crash_point(name: str) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from store.model.messages import Message, MessageId, NewMessage
     from store.model.shares import SharedRecord
     from store.model.topics import NewRecord, RecordId, Seconds
-    from store.sqlite.file.database import Parameters, Row, Snapshot, WriteBlock, WriteTransaction
+    from store.sqlite.file.database import Parameters, Row, Snapshot, WriteTransaction
     from store.sqlite.log.placement import StickyPlacement
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
 
     _all_or_nothing = True
 
-    def __init__(self, store: Store, block: WriteBlock, timeout: float) -> None:
+    def __init__(self, store: Store, block: WriteTransaction, timeout: float) -> None:
         self._store = store
         self._block = block
         self._timeout = timeout

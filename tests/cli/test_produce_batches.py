@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from store import OutcomeUnknown, Store
-from store.sqlite.file import connections
+from store import OutcomeUnknown, Store, crash
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq, StartMq
@@ -99,14 +97,14 @@ class TestBatches:
         self, call_mq: RunMq, orders: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "lines").write_bytes(b"a\n" * 6)
-        commits = iter([connections.commit, connections.commit])
+        crossed = iter(range(2))
 
-        def commit(connection: sqlite3.Connection, database: Any) -> None:
-            if (real := next(commits, None)) is None:
+        def fail_at_the_third_commit(point: str) -> None:
+            if point == "commit.after" and next(crossed, None) is None:
                 raise OutcomeUnknown("the commit failed, and may or may not be stored")
-            real(connection, database)
 
-        monkeypatch.setattr(connections, "commit", commit)
+        monkeypatch.setattr(crash, "ARMED", True)
+        monkeypatch.setattr(crash, "crash_point", fail_at_the_third_commit)
         run = call_mq("produce", "orders", "-f", "lines", "--batch", "2", "-o", "name")
 
         assert run.code == 6

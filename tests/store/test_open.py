@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from store import BadInput, ForeignFile, MqError, NewerStore, NotFound, Store, StoreUnusable
+from store.model.clock import ManualClock
 from store.sqlite.file import files, migrations
 from tests.support.invariants import check_all
 from tests.support.processes import finish, hear, start
@@ -212,8 +213,9 @@ def test_a_lock_file_that_is_a_link_is_refused(store: Store, tmp_path: Path) -> 
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_removed_store_is_not_written_to(orders: Store) -> None:
+def test_a_removed_store_is_not_written_to(orders: Store, clock: ManualClock) -> None:
     orders.path.unlink()
+    clock.advance(0.001)
 
     with pytest.raises(StoreUnusable, match="removed or replaced"):
         orders.produce("orders", "x")
@@ -227,9 +229,12 @@ def test_nobody_waits_for_commits_to_a_removed_store(orders: Store) -> None:
         orders.wait(before, 3600)
 
 
-def test_a_replaced_store_is_not_written_to(orders: Store, tmp_path: Path) -> None:
+def test_a_replaced_store_is_not_written_to(
+    orders: Store, clock: ManualClock, tmp_path: Path
+) -> None:
     Store.open(tmp_path / "other.db", create=True).close()
     os.rename(tmp_path / "other.db", orders.path)
+    clock.advance(0.001)
 
     with pytest.raises(StoreUnusable, match="removed or replaced"):
         orders.produce("orders", "x")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from store import Store, StoreUnusable
+from store.model.clock import ManualClock
 from tests.support.invariants import check_all, check_invariants
 from tests.support.processes import finish, hear, kill, start
 
@@ -17,6 +18,10 @@ SIDES = ["-wal", "-shm", "-lock"]
 
 def side_of(store: Store, suffix: str) -> Path:
     return store.path.with_name(store.path.name + suffix)
+
+
+# A writer looks once in a millisecond whether the files still have their names.
+LOOKS_EVERY = 0.001
 
 
 def remove(file: Path) -> None:
@@ -48,10 +53,11 @@ CALLS: dict[str, Callable[[Store], object]] = {
 @pytest.mark.parametrize("do", [remove, replace])
 @pytest.mark.parametrize("suffix", SIDES)
 def test_the_next_call_says_so(
-    orders: Store, suffix: str, do: Callable[[Path], None], call: str
+    orders: Store, clock: ManualClock, suffix: str, do: Callable[[Path], None], call: str
 ) -> None:
     orders.create_queue("mails")
     do(side_of(orders, suffix))
+    clock.advance(LOOKS_EVERY)
 
     with pytest.raises(StoreUnusable, match=f"store.db{suffix} was removed or replaced"):
         CALLS[call](orders)
@@ -59,11 +65,12 @@ def test_the_next_call_says_so(
 
 @pytest.mark.parametrize("suffix", SIDES)
 def test_it_is_seen_also_after_a_time_in_which_the_folder_stayed_as_it_was(
-    orders: Store, suffix: str
+    orders: Store, clock: ManualClock, suffix: str
 ) -> None:
     os.utime(orders.path.parent, (1, 1))
-    orders.produce("orders", "x")
-    orders.produce("orders", "x")
+    for _ in range(2):
+        orders.produce("orders", "x")
+        clock.advance(LOOKS_EVERY)
     side_of(orders, suffix).unlink()
 
     with pytest.raises(StoreUnusable):
@@ -71,12 +78,28 @@ def test_it_is_seen_also_after_a_time_in_which_the_folder_stayed_as_it_was(
 
 
 @pytest.mark.parametrize("suffix", SIDES)
-def test_what_was_confirmed_before_is_saved_by_the_next_write(orders: Store, suffix: str) -> None:
+def test_what_was_confirmed_before_is_saved_by_the_next_write(
+    orders: Store, clock: ManualClock, suffix: str
+) -> None:
     side_of(orders, suffix).unlink()
+    clock.advance(LOOKS_EVERY)
     with pytest.raises(StoreUnusable):
         orders.produce("orders", "refused")
 
     assert confirmed(orders.path) == 10
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
+def test_what_was_confirmed_before_the_next_look_is_saved_by_it(
+    orders: Store, clock: ManualClock, suffix: str
+) -> None:
+    side_of(orders, suffix).unlink()
+    orders.produce("orders", "within the same millisecond")
+    clock.advance(LOOKS_EVERY)
+    with pytest.raises(StoreUnusable):
+        orders.produce("orders", "refused")
+
+    assert confirmed(orders.path) == 11
 
 
 @pytest.mark.parametrize("suffix", SIDES)
@@ -128,9 +151,12 @@ def test_a_process_that_goes_on_writing_confirms_nothing_into_a_removed_file(
 
 
 @pytest.mark.parametrize("suffix", SIDES)
-def test_a_side_file_that_came_back_is_the_same_one(orders: Store, suffix: str) -> None:
+def test_a_side_file_that_came_back_is_the_same_one(
+    orders: Store, clock: ManualClock, suffix: str
+) -> None:
     side = side_of(orders, suffix)
     side.rename(side.with_suffix(".away"))
+    clock.advance(LOOKS_EVERY)
     with pytest.raises(StoreUnusable):
         orders.produce("orders", "x")
     side.with_suffix(".away").rename(side)
@@ -138,11 +164,14 @@ def test_a_side_file_that_came_back_is_the_same_one(orders: Store, suffix: str) 
     assert orders.produce("orders", "x").offset == 10
 
 
-def test_a_killed_process_beside_removed_files_does_no_harm(orders: Store) -> None:
+def test_a_killed_process_beside_removed_files_does_no_harm(
+    orders: Store, clock: ManualClock
+) -> None:
     with start("hold", orders.path) as holder:
         hear(holder)
         side_of(orders, "-lock").unlink()
         kill(holder)
+    clock.advance(LOOKS_EVERY)
 
     with pytest.raises(StoreUnusable):
         orders.produce("orders", "x")

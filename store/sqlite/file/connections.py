@@ -8,15 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from store.crash import crash_point
 from store.model.errors import Busy, MqError, OutcomeUnknown, from_system
 from store.sqlite.file import files, lockfile
 from store.sqlite.file.lockfile import WriteLock, pause
-
-if TYPE_CHECKING:
-    from store.sqlite.file.database import Database
 
 LARGEST_VALUE = 64 << 20
 _LENGTH_LIMIT = LARGEST_VALUE + (1 << 20)
@@ -29,20 +26,34 @@ _LAST_OUT_WAIT = 0.1
 _OPCODES_BETWEEN_CALLBACKS = 200_000
 
 
+class ReadOnlyConnection(NamedTuple):
+    """A read-only connection, and the one cursor that runs its statements."""
+
+    connection: sqlite3.Connection
+    cursor: sqlite3.Cursor
+
+
+class WritingConnection(NamedTuple):
+    """A writing connection, the one cursor that runs its statements, and the lock of its file."""
+
+    connection: sqlite3.Connection
+    cursor: sqlite3.Cursor
+    lock: WriteLock
+
+
 class ThreadConnections:
     """The connections of one thread: a read-only one, and a writing one with its lock.
 
     `calls` counts calls under way: their connections stay open until they end.
     """
 
-    __slots__ = ("calls", "lock", "reader", "thread", "writer")
+    __slots__ = ("calls", "reader", "thread", "writer")
 
     def __init__(self) -> None:
         self.thread = threading.current_thread()
         self.calls = 0
-        self.reader: sqlite3.Connection | None = None
-        self.writer: sqlite3.Connection | None = None
-        self.lock: WriteLock | None = None
+        self.reader: ReadOnlyConnection | None = None
+        self.writer: WritingConnection | None = None
 
     def is_idle(self) -> bool:
         """Return whether no call uses them, after a short wait for one that does."""
@@ -62,14 +73,13 @@ class ThreadConnections:
     def close_writer(self) -> None:
         """Close the writing connection, then give the lock's descriptor back."""
         if self.writer is not None:
-            self.writer.close()
-        if self.lock is not None:
-            self.lock.close()
+            self.writer.connection.close()
+            self.writer.lock.close()
 
     def close_reader(self) -> None:
         """Close the read-only connection."""
         if self.reader is not None:
-            self.reader.close()
+            self.reader.connection.close()
 
 
 class PerThread(threading.local):
@@ -82,21 +92,16 @@ class Threads:
     """The connections of all threads of a process to one store."""
 
     def __init__(self) -> None:
-        self._local = PerThread()
+        self.local = PerThread()
         self._opened: list[ThreadConnections] = []
         self._opening = threading.Lock()
-
-    @property
-    def current(self) -> ThreadConnections | None:
-        """The connections of this thread, or `None`."""
-        return self._local.connections
 
     def add_current(self) -> tuple[ThreadConnections, list[ThreadConnections]]:
         """Register connections for this thread; return those of ended threads, to be closed.
 
         Otherwise a program that starts a thread per call would run out of descriptors.
         """
-        mine = self._local.connections = ThreadConnections()
+        mine = self.local.connections = ThreadConnections()
         with self._opening:
             ended = [each for each in self._opened if not each.thread.is_alive()]
             self._opened = [each for each in self._opened if each.thread.is_alive()]
@@ -107,7 +112,7 @@ class Threads:
         """Return all connections, to close them; the threads begin anew."""
         with self._opening:
             opened, self._opened = self._opened, []
-            self._local = PerThread()
+            self.local = PerThread()
         return opened
 
 
@@ -171,7 +176,7 @@ def _close_locked(idle: Sequence[ThreadConnections], own: files.OpenFiles, lock:
     lock.begin_closing(own.version())
     for each in idle:
         each.close_reader()
-        if each.writer is not last:
+        if each.writer is None or each.writer.connection is not last:
             each.close_writer()
     crash_point("close.before")
     # SQLite knows whether any other has the file open; if none has, it moves the log into it.
@@ -185,7 +190,7 @@ def _close_locked(idle: Sequence[ThreadConnections], own: files.OpenFiles, lock:
 def _last_connection(
     idle: Sequence[ThreadConnections], own: files.OpenFiles
 ) -> sqlite3.Connection | None:
-    last = next((each.writer for each in idle if each.writer is not None), None)
+    last = next((each.writer.connection for each in idle if each.writer is not None), None)
     if not own.are_nobody_elses():
         return None
     if own.replaced() is not None:
@@ -209,22 +214,28 @@ def save_log(writer: sqlite3.Connection) -> None:
         writer.execute("pragma wal_checkpoint(passive)").fetchall()
 
 
-def begin(connection: sqlite3.Connection, deadline: float, timeout: float) -> None:
-    """Begin a write transaction while the lock is held; raises `Busy` at the deadline."""
+def begin_late(
+    cursor: sqlite3.Cursor, error: sqlite3.Error, deadline: float, timeout: float
+) -> None:
+    """Begin a write transaction that another program kept from beginning, while the lock is held.
+
+    `error` is that of the first try, and raised again unless it says so. Raises `Busy` at the
+    deadline.
+    """
     # Only a foreign writer, such as the sqlite3 program, can still be in the way here.
-    while True:
+    while error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+        if monotonic() >= deadline:
+            raise Busy(
+                f"the store is busy: locked by a program other than mq for {timeout:g} s",
+                hint="close the program that writes to it",
+            ) from error
+        pause()
         try:
-            connection.execute("begin immediate")
+            cursor.execute("begin immediate")
             return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-            if monotonic() >= deadline:
-                raise Busy(
-                    f"the store is busy: locked by a program other than mq for {timeout:g} s",
-                    hint="close the program that writes to it",
-                ) from error
-            pause()
+        except sqlite3.OperationalError as again:
+            error = again
+    raise error
 
 
 def inside_transaction() -> MqError:
@@ -233,20 +244,6 @@ def inside_transaction() -> MqError:
         "this thread has a transaction open",
         hint="call the transaction's own methods: tx.produce(…), tx.read(…)",
     )
-
-
-def commit(connection: sqlite3.Connection, database: Database) -> None:
-    """Commit; raises `OutcomeUnknown`, and gives the database up, where it may be stored."""
-    try:
-        connection.execute("commit")
-    except (sqlite3.Error, MemoryError) as error:
-        if is_undone(error):
-            raise translate(error, database.path) from error
-        database.give_up(f"{database.path}: an earlier commit failed: {error}")
-        raise OutcomeUnknown(
-            f"the commit failed, and may or may not be stored: {name_of(error)}",
-            hint="open the store again and look before you repeat it",
-        ) from error
 
 
 def open_reader(path: Path, timeout: float) -> sqlite3.Connection:
@@ -380,9 +377,17 @@ def is_undone(error: BaseException) -> bool:
     return code & 0xFF in _NOT_STORED or code == sqlite3.SQLITE_IOERR_WRITE
 
 
-def name_of(error: BaseException) -> str:
-    """Return the text of an error, and SQLite's name for it: that of an I/O error tells which call
-    failed.
-    """
+def commit_error(error: BaseException, path: Path) -> BaseException:
+    """Return the error of a failed commit: that it is not stored, or that it may be."""
+    if is_undone(error):
+        return translate(error, path)
+    return OutcomeUnknown(
+        f"the commit failed, and may or may not be stored: {_name_of(error)}",
+        hint="open the store again and look before you repeat it",
+    )
+
+
+def _name_of(error: BaseException) -> str:
+    # SQLite's name of an I/O error tells which call failed.
     name: str = getattr(error, "sqlite_errorname", type(error).__name__)
     return f"{error} ({name})" if str(error) else name

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +22,12 @@ from store.crash import crash_point
 from store.model.clock import Clock
 from store.model.errors import Damaged, MqError, StoreFull, StoreUnusable
 from store.sqlite.file import connections, files, lockfile
-from store.sqlite.file.connections import ThreadConnections, translated
+from store.sqlite.file.connections import (
+    ReadOnlyConnection,
+    ThreadConnections,
+    WritingConnection,
+    translated,
+)
 from store.sqlite.file.lockfile import CLOSING, IN_USE, REPLACING, Mark, WriteLock
 from store.sqlite.file.settings import SettingsCache
 from store.sqlite.file.timekeeping import CARRIED_EVERY, store_time
@@ -29,11 +35,10 @@ from store.sqlite.file.transactions import (
     Parameters,
     Row,
     Snapshot,
-    WriteBlock,
     WriteTransaction,
 )
 
-__all__ = ["Database", "Parameters", "Row", "Snapshot", "WriteBlock", "WriteTransaction"]
+__all__ = ["Database", "Parameters", "Row", "Snapshot", "WriteTransaction"]
 
 if TYPE_CHECKING:
     from store.sqlite.file.turns import Waiter
@@ -63,21 +68,27 @@ class Database:
         self.path = path
         self.clock = clock
         self.timeout = timeout
-        self._pid = os.getpid()
+        # Whether this is a child of fork, which must not touch its parent's connections.
+        self.is_inherited = False
+        # The reason to refuse every call; empty while the store can be used.
+        self.refusal = ""
         # Before any look at the file: that may be ahead of it, and must not be behind.
         mark = lockfile.read_mark(path)
         if mark is not None and mark.state == REPLACING:
             sqlite.file.drafts.settle(path, timeout)
             mark = None
         self.files = files.OpenFiles(path)
-        self._threads = connections.Threads()
+        self.threads = connections.Threads()
         # The turn to write, the threads that wait for it, and whether there are any; see `turns`.
         self.turn = threading.RLock()
         self.queue: deque[Waiter] = deque()
         self.busy: list[bool] = []
-        # The boot clock's reading that stands in the file beside its store time.
+        # The boot clock's reading that stands in the file beside its store time; and the wall times
+        # from which, and until which, that is known to be no older than it may be.
         self.carried = -CARRIED_EVERY
-        self._unusable = ""
+        self.carried_at = self.carry_again = 0
+        # Wall times: a writer has looked whether the file has its name, and when one looks again.
+        self.looked_at = self.look_again = 0
         self._is_open = False
         # Whether confirmed commits are missing and the file does not say so yet.
         self.has_unnoted_loss = False
@@ -88,6 +99,7 @@ class Database:
         self._memory = SettingsCache(0)
         self._checked_generation = 0
         self.states = States()
+        _open_databases.add(self)
         try:
             self._check_format()
             self._read_settings(mark)
@@ -116,36 +128,28 @@ class Database:
         with suppress(MqError), self.read() as tx:
             store_time(tx)
 
-    @contextmanager
-    def read(self) -> Iterator[Snapshot]:
-        """Open a read transaction on this thread's read-only connection."""
-        self.refuse_inside_transaction()
-        with self.this_thread():
-            connection = self.read_only()
-            with translated(self.path):
-                self.check_same_file()
-                connection.execute("begin")
-                try:
-                    yield Snapshot(self, connection)
-                finally:
-                    if connection.in_transaction:
-                        connections.roll_back(connection)
+    def read(self) -> Snapshot:
+        """Return a block for one read transaction, on this thread's read-only connection."""
+        return Snapshot(self)
 
     def write(
         self, timeout: float | None = None, until: Callable[[], bool] | None = None
-    ) -> WriteBlock:
+    ) -> WriteTransaction:
         """Return a block for one write transaction; raises `Busy` after `timeout` or `until()`."""
-        return WriteBlock(self, self.timeout if timeout is None else timeout, until)
+        return WriteTransaction(self, self.timeout if timeout is None else timeout, until)
 
     def read_only(self) -> sqlite3.Connection:
         """Return this thread's read-only connection."""
+        return self.reader().connection
+
+    def reader(self) -> ReadOnlyConnection:
+        """Return this thread's read-only connection with its cursor."""
         self.refuse_unusable()
         mine = self.this_thread()
         if mine.reader is None:
-            if self.files.are_closed_for_good():
-                mine.reader = connections.open_alone(self.path)
-            else:
-                mine.reader = self._open_reader()
+            is_alone = self.files.are_closed_for_good()
+            connection = connections.open_alone(self.path) if is_alone else self._open_reader()
+            mine.reader = ReadOnlyConnection(connection, connection.cursor())
             self.files.add_sides()
         return mine.reader
 
@@ -158,19 +162,20 @@ class Database:
                 if not sqlite.file.reserve.give_to_reader(self.path, self.timeout):
                     raise
 
-    def writer(self) -> tuple[sqlite3.Connection, WriteLock]:
-        """Return this thread's writing connection and its lock, not yet taken."""
+    def writer(self) -> WritingConnection:
+        """Return this thread's writing connection, with its cursor and its lock, not yet taken."""
         self.refuse_unusable()
         mine = self.this_thread()
-        if mine.writer is None or mine.lock is None:
+        if mine.writer is None:
             # The read-only connection stays open to the end, so that closing the writing one is
             # never the last close of the file: that would checkpoint outside the lock.
             self.read_only()
-            mine.lock = WriteLock(self.path)
+            lock = WriteLock(self.path)
             self.files.add(str(lockfile.lock_path(self.path)))
-            self.noted_as = mine.lock.mark_of(self.uuid, self.copy, self.clock.boot_id())
-            mine.writer = connections.open_writer(self.path, self.durability, self.limits())
-        return mine.writer, mine.lock
+            self.noted_as = lock.mark_of(self.uuid, self.copy, self.clock.boot_id())
+            connection = connections.open_writer(self.path, self.durability, self.limits())
+            mine.writer = WritingConnection(connection, connection.cursor(), lock)
+        return mine.writer
 
     def limits(self) -> list[str]:
         """Return the pragmas that keep the file and its log within their sizes, and some room
@@ -206,15 +211,15 @@ class Database:
 
     def refuse_inside_transaction(self) -> None:
         """Raise when this thread has a write transaction open: it would wait for itself."""
-        mine = self._threads.current
-        if mine is not None and mine.writer is not None and mine.writer.in_transaction:
+        mine = self.threads.local.connections
+        if mine is not None and mine.writer is not None and mine.writer.connection.in_transaction:
             raise connections.inside_transaction()
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file and empty it, as far as readers allow."""
         self.refuse_inside_transaction()
         with self.this_thread():
-            connection, lock = self.writer()
+            connection, _, lock = self.writer()
             lock.acquire(self.timeout)
             try:
                 lock.set_state(CLOSING)
@@ -242,6 +247,11 @@ class Database:
                 connections.save_log(writer)
             raise files.was_replaced(name)
 
+    def look_at_file(self, writer: sqlite3.Connection, wall: int) -> None:
+        """Raise as `check_same_file` does, and look again no earlier than in a millisecond."""
+        self.check_same_file(writer)
+        self.looked_at, self.look_again = wall, wall + 1
+
     def changed(self) -> int:
         """Return a number that differs after any commit by others; raises `StoreUnusable`."""
         with self.this_thread(), translated(self.path):
@@ -256,17 +266,26 @@ class Database:
             memory = self._memory = SettingsCache(generation)
         return memory
 
-    def memory_for_writing(self, connection: sqlite3.Connection) -> SettingsCache:
-        """Return the remembered settings at the beginning of a write transaction.
+    def memory_for_writing(self, generation: int, *, is_committed: bool) -> SettingsCache:
+        """Return the remembered settings for a write transaction that saw this generation.
 
-        Raises `NewerStore` when a newer program has upgraded the store, which changes settings.
+        Unless that is a committed one, they may be those of another. Raises `NewerStore` when a
+        newer program has upgraded the store.
         """
-        generation = connection.execute("select generation from mq_store").fetchone()[0]
         if generation != self._checked_generation:
-            version = connection.execute("pragma user_version").fetchone()[0]
+            version = self.writer().connection.execute("pragma user_version").fetchone()[0]
             files.check_version(self.path, version)
-            self._checked_generation = generation
-        return self.memory(generation)
+            if is_committed:
+                self._checked_generation = generation
+        return self.memory(generation) if is_committed else self._memory
+
+    def is_carried(self, wall: int) -> bool:
+        """Return whether the pair of boot time and store time in the file is new enough."""
+        age = self.clock.boot() - self.carried
+        if not 0 <= age < CARRIED_EVERY:
+            return False
+        self.carried_at, self.carry_again = wall, wall + CARRIED_EVERY - age
+        return True
 
     def close(self) -> None:
         """Close every thread's connections, once it is not in a call; no call works after it.
@@ -275,9 +294,9 @@ class Database:
         """
         if not self.is_inherited:
             self.refuse_inside_transaction()
-            is_sound = self._is_open and not self._unusable
-            self._unusable = self._unusable or f"{self.path} was closed"
-            opened = self._threads.take_all()
+            is_sound = self._is_open and not self.refusal
+            self.refusal = self.refusal or f"{self.path} was closed"
+            opened = self.threads.take_all()
             if is_sound:
                 connections.close_store(opened, self.files)
             else:
@@ -290,25 +309,20 @@ class Database:
 
     def give_up(self, why: str) -> None:
         """Refuse every further call: the state of the connections can't be trusted any more."""
-        self._unusable = why
+        self.refusal = why
 
     def this_thread(self) -> ThreadConnections:
         """Yield the connections of this thread, which stay open meanwhile."""
-        mine = self._threads.current
+        mine = self.threads.local.connections
         if mine is None:
             self.refuse_unusable()
-            mine, ended = self._threads.add_current()
+            mine, ended = self.threads.add_current()
             if ended:
                 # Not before this thread has the file open: another process might be the last one
                 # out in between, and remove the log.
                 self.read_only()
                 connections.close_all(ended)
         return mine
-
-    @property
-    def is_inherited(self) -> bool:
-        """Whether this is a child of fork, which must not touch its parent's connections."""
-        return os.getpid() != self._pid
 
     def refuse_after_fork(self) -> None:
         """Raise in a child of fork."""
@@ -321,8 +335,8 @@ class Database:
     def refuse_unusable(self) -> None:
         """Raise in a child of fork, and when the store was closed or a commit of it failed."""
         self.refuse_after_fork()
-        if self._unusable:
-            raise StoreUnusable(self._unusable, hint="open the store again")
+        if self.refusal:
+            raise StoreUnusable(self.refusal, hint="open the store again")
 
     def _setting(self, name: str) -> Any:
         return self.read_only().execute(f"select {name} from mq_store").fetchone()[0]
@@ -332,6 +346,18 @@ class Database:
         with translated(self.path):
             version = files.check_format(connection, self.path)
         if version < files.SCHEMA_VERSION:
-            connections.close_all(self._threads.take_all())
+            connections.close_all(self.threads.take_all())
             sqlite.file.migrations.upgrade(self.path, version, self.timeout)
             self.files = files.OpenFiles(self.path)
+
+
+_open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _mark_inherited() -> None:
+    for database in list(_open_databases):
+        database.is_inherited = True
+        database.refusal = "the store was opened before fork"
+
+
+os.register_at_fork(after_in_child=_mark_inherited)

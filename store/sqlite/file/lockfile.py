@@ -103,7 +103,7 @@ class WriteLock:
 
     __slots__ = (
         "__weakref__", "_begin", "_descriptor", "_head", "_inode", "_last", "_path", "_pid",
-        "_second", "_written", "has_long_log", "lends",
+        "_second", "_written", "has_long_log", "lends", "was_last",
     )  # fmt: skip
 
     def __init__(self, store_path: Path) -> None:
@@ -116,6 +116,8 @@ class WriteLock:
         self._begin = b""
         self._written: bytes | None = None
         self._last, self._second = 0, -1
+        # Whether the mark is the one that was written with this lock.
+        self.was_last = False
         # Whether the connection beside this lock has used the reserve, and is set up for that.
         self.lends = False
         # Whether it is set up for a log that readers keep from beginning anew.
@@ -128,7 +130,7 @@ class WriteLock:
         The wait ends early when `until`, which is called often, returns True.
         """
         if not self.try_acquire():
-            self._wait(monotonic() + timeout, timeout, until)
+            self.wait(timeout, until)
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free; return whether it was."""
@@ -136,7 +138,11 @@ class WriteLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        self._head = _read(self._descriptor, _MARK_AT + _MARK_WIDTH, 0)
+        try:
+            self._head = os.pread(self._descriptor, _MARK_AT + _MARK_WIDTH, 0)
+        except OSError:
+            # No promise depends on it, so a disk that fails is no reason to fail.
+            self._head = b""
         # Only when it changes: most commits are of the process that made the last one.
         if self._head[:_PID_WIDTH] != self._pid:
             self._put(self._pid, 0)
@@ -205,8 +211,12 @@ class WriteLock:
         return _STORE.pack(_MAGIC, uuid, copy, boot_number(boot_id), self._inode)
 
     def last_commit(self, store: bytes) -> int | None:
-        """Return the number in a mark that begins so, as of when the lock was taken."""
-        if self._head[_STATE_AT:] == self._written:
+        """Return the number in a mark that begins so, as of when the lock was taken.
+
+        It sets `was_last`.
+        """
+        self.was_last = self._head[_STATE_AT:] == self._written
+        if self.was_last:
             return self._last
         mark = self._head[_MARK_AT:]
         if not (mark.startswith(store) and _is_sound(mark)):
@@ -263,7 +273,9 @@ class WriteLock:
         with suppress(OSError):
             os.pwrite(self._descriptor, content, place)
 
-    def _wait(self, deadline: float, timeout: float, until: Callable[[], bool] | None) -> None:
+    def wait(self, timeout: float, until: Callable[[], bool] | None = None) -> None:
+        """Wait for a lock that was not free, as `acquire` does."""
+        deadline = monotonic() + timeout
         while monotonic() < deadline and not (until is not None and until()):
             pause()
             if self.try_acquire():

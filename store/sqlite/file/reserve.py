@@ -56,7 +56,7 @@ def give(database: Database) -> bool:
     with suppress(MqError):
         # Inside a transaction of the caller's own a call can't be repeated.
         database.refuse_inside_transaction()
-        connection, lock = database.writer()
+        connection, _, lock = database.writer()
         is_first, lock.lends = not lock.lends, True
         if is_first and _raise_limit(connection, database.path):
             return True

@@ -65,11 +65,6 @@ def _begin_boot(tx: Snapshot, carried: int) -> int:
     )
 
 
-def is_stale(tx: WriteTransaction) -> bool:
-    """Return whether the pair of boot time and store time in the file may be too old."""
-    return not 0 <= tx.database.clock.boot() - tx.database.carried < CARRIED_EVERY
-
-
 def carry(tx: WriteTransaction) -> None:
     """Carry the pair of boot time and store time in the file forward, at most once a minute.
 

@@ -1,4 +1,4 @@
-"""Transactions: the state of one that reads or writes, and the block around one that writes."""
+"""Transactions: `with` blocks that read one state of the store, or write all or nothing."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from functools import lru_cache
 from itertools import chain
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from store import sqlite
-from store.crash import crash_point
+from store import crash, sqlite
 from store.model.errors import MqError
 from store.sqlite.file import connections
-from store.sqlite.file.connections import begin, translate, translated
+from store.sqlite.file.connections import begin_late, translate, translated
 from store.sqlite.file.lockfile import IN_USE
 from store.sqlite.file.settings import SettingsCache
-from store.sqlite.file.timekeeping import carry, is_stale, store_time
+from store.sqlite.file.timekeeping import carry, store_time
 
 if TYPE_CHECKING:
     from store.model.addresses import Kind
     from store.model.errors import NotFound
+    from store.sqlite.file.connections import ThreadConnections
     from store.sqlite.file.database import Database
     from store.sqlite.file.lockfile import WriteLock
 
@@ -42,22 +42,60 @@ def array(numbers: Iterable[int]) -> str:
 
 
 class Snapshot:
-    """A read transaction: all its statements see the same state of the store."""
+    """A read transaction: all statements in its block see the same state of the store."""
 
     __slots__ = (
-        "_memory", "_now", "_wall", "ahead_of_boot", "connection", "database", "gone_holders",
+        "_cursor", "_memory", "_mine", "_now", "ahead_of_boot", "connection", "database",
+        "gone_holders", "wall",
     )  # fmt: skip
 
-    def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
+    _mine: ThreadConnections
+
+    def __init__(self, database: Database) -> None:
         self.database = database
-        self.connection = connection
         self._memory: SettingsCache | None = None
         self._now: int | None = None
-        self._wall: int | None = None
         # By how many milliseconds store time is ahead of the boot clock, once it was looked up.
         self.ahead_of_boot: int | None = None
         # Looked up once, see `holders.gone`.
         self.gone_holders: frozenset[int] | None = None
+
+    def __enter__(self) -> Self:
+        database = self.database
+        database.refuse_inside_transaction()
+        self._mine = database.this_thread()
+        self._mine.calls += 1
+        try:
+            self.connection, self._cursor = database.reader()
+            # Unix time in milliseconds, the same throughout the transaction.
+            self.wall = database.clock.wall()
+            with translated(database.path):
+                database.check_same_file()
+                self._cursor.execute("begin")
+        except BaseException:
+            self._mine.calls -= 1
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if self.connection.in_transaction:
+                connections.roll_back(self.connection)
+        finally:
+            self._mine.calls -= 1
+        if error is not None:
+            self._raise_meaning(error)
+
+    def _raise_meaning(self, error: BaseException) -> None:
+        # Any other error than one of SQLite or the machine goes on by itself.
+        meaning = translate(error, self.database.path)
+        if meaning is not error:
+            raise meaning from error
 
     def memory(self) -> SettingsCache:
         """Return the remembered settings as of this transaction."""
@@ -72,16 +110,16 @@ class Snapshot:
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows of a query, fetched whole: an open cursor would pin the WAL."""
-        return self.connection.execute(sql, parameters).fetchall()
+        return self._cursor.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """Return the first row of a query, if there is one."""
-        row: Row | None = self.connection.execute(sql, parameters).fetchone()
+        row: Row | None = self._cursor.execute(sql, parameters).fetchone()
         return row
 
     def value(self, sql: str, parameters: Parameters = ()) -> Any:
         """Return the first column of the first row; `None` without a row."""
-        row = self.connection.execute(sql, parameters).fetchone()
+        row = self._cursor.execute(sql, parameters).fetchone()
         return None if row is None else row[0]
 
     def missing(self, name: str, *kinds: Kind) -> NotFound:
@@ -95,62 +133,175 @@ class Snapshot:
             self._now = store_time(self)
         return self._now
 
-    @property
-    def wall(self) -> int:
-        """Unix time in milliseconds, the same throughout the transaction."""
-        if self._wall is None:
-            self._wall = self.database.clock.wall()
-        return self._wall
-
 
 class WriteTransaction(Snapshot):
-    """A write transaction: it is stored whole or not at all.
+    """A write transaction: stored whole at the end of its block, undone on any exception.
 
-    `afterwards` is work that it made due in transactions of its own; it runs once this one is
+    `after_commit` is work that it made due in transactions of its own; it runs once this one is
     stored and the lock is free. `number` counts the commits of the store. It is written into a row
     that is changed anyway, where there is one: a row of its own would be a page more to write.
     """
 
-    __slots__ = ("_began", "_changes", "_committed", "_row", "after_commit", "lock", "number")
+    __slots__ = (
+        "_began", "_changes", "_row", "_timeout", "_until", "after_commit", "lock", "number",
+    )  # fmt: skip
+
+    # Whether this thread has its turn before the block begins; see `turns`.
+    has_turn = False
+    lock: WriteLock
 
     def __init__(
-        self,
-        database: Database,
-        connection: sqlite3.Connection,
-        committed: SettingsCache,
-        lock: WriteLock,
+        self, database: Database, timeout: float, until: Callable[[], bool] | None = None
     ) -> None:
-        super().__init__(database, connection)
-        self.after_commit: list[Callable[[], object]] = []
-        self.lock = lock
+        self.database = database
+        self._timeout = timeout
+        self._until = until
+        self._memory = self._now = self.ahead_of_boot = self.gone_holders = None
         self._row: int | None = None
-        self._committed = committed
-        self._began = self._changes = connection.total_changes
-        last = lock.last_commit(database.noted_as)
-        if last is None or database.has_unnoted_loss:
-            last = sqlite.file.losses.last_known_commit(self, lock.mark())
-        self.number = last + 1
+        self.after_commit: list[Callable[[], object]] = []
+
+    def __enter__(self) -> Self:
+        deadline = monotonic() + self._timeout
+        database = self.database
+        mine = self._mine = database.threads.local.connections or database.this_thread()
+        # Before it is known whether the store was closed: a close later than that waits for it.
+        mine.calls += 1
+        try:
+            if database.refusal:
+                database.refuse_unusable()
+            self.connection, self._cursor, self.lock = mine.writer or database.writer()
+            if self.connection.in_transaction:
+                raise connections.inside_transaction()
+        except BaseException:
+            mine.calls -= 1
+            raise
+        try:
+            left = self._timeout
+            if not self.has_turn and (database.queue or not database.turn.acquire(False)):
+                left = sqlite.file.turns.wait(database, left, self._until)
+            database.busy.append(True)
+            if not self.lock.try_acquire():
+                self.lock.wait(left, self._until)
+        except BaseException:
+            sqlite.file.turns.leave(database)
+            mine.calls -= 1
+            raise
+        try:
+            self._began = self._changes = self.connection.total_changes
+            self.wall = database.clock.wall()
+            last = self.lock.last_commit(database.noted_as)
+            if not (self.lock.was_last and database.looked_at <= self.wall < database.look_again):
+                database.look_at_file(self.connection, self.wall)
+            try:
+                self._cursor.execute("begin immediate")
+            except sqlite3.OperationalError as error:
+                begin_late(self._cursor, error, deadline, self._timeout)
+            if last is None or database.has_unnoted_loss:
+                last = sqlite.file.losses.last_known_commit(self, self.lock.mark())
+            self.number = last + 1
+        except BaseException as error:
+            self._end()
+            self._raise_meaning(error)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.roll_back()
+            self._raise_meaning(error)
+            return
+        database = self.database
+        if database.is_inherited:
+            database.refuse_after_fork()
+        try:
+            is_fresh = database.carried_at <= self.wall < database.carry_again
+            if self._row is None or self._memory is None or not is_fresh:
+                self._complete()
+            if crash.ARMED:
+                crash.crash_point("commit.before")
+            try:
+                self._cursor.execute("commit")
+            except (sqlite3.Error, MemoryError) as failure:
+                if not connections.is_undone(failure):
+                    database.give_up(f"{database.path}: an earlier commit failed: {failure}")
+                raise connections.commit_error(failure, database.path) from failure
+            if crash.ARMED:
+                crash.crash_point("commit.after")
+            if not self.number % _LOOKS_AT_LOG:
+                database.look_at_log(self)
+            look = database.files.version
+            if self._row is None:
+                self.lock.note_file(IN_USE, look())
+            else:
+                self.lock.note(database.noted_as, self.number, self.wall, self._row, look)
+        finally:
+            self._end()
+        if self.after_commit:
+            # The transaction is stored, and no error may say otherwise: a later writer catches up.
+            with suppress(MqError):
+                for call in self.after_commit:
+                    call()
+
+    def _complete(self) -> None:
+        """Write what a transaction has to store beside the changes of its calls."""
+        database = self.database
+        with translated(database.path):
+            if self._memory is None:
+                # Refuses a store that a newer program has upgraded.
+                self.memory()
+            if self.connection.total_changes == self._began:
+                return
+            if not database.is_carried(self.wall):
+                carry(self)
+            if self._row is None:
+                self._row = 0
+                self.execute("update mq_store set last_commit = ?", (self.number,))
+
+    def roll_back(self) -> None:
+        """Undo uncommitted changes and release the lock; a child of fork leaves it alone."""
+        if not self.database.is_inherited:
+            self._end()
+
+    def _end(self) -> None:
+        database = self.database
+        try:
+            if self.connection.in_transaction and not connections.roll_back(self.connection):
+                database.give_up(f"{database.path}: a transaction can't be undone")
+        finally:
+            self.lock.release()
+            if not database.queue:
+                database.busy.clear()
+            database.turn.release()
+            if database.queue:
+                sqlite.file.turns.call_next(database)
+            self._mine.calls -= 1
 
     def memory(self) -> SettingsCache:
         """Return the remembered settings; nothing once this transaction has changed any.
 
-        Its changes may be undone, and their number be taken by others.
+        Its changes may be undone, and their number be taken by others. Raises `NewerStore` when a
+        newer program has upgraded the store, which changes settings.
         """
         changes = self.connection.total_changes
-        if changes != self._changes:
-            if self.generation() != self._committed.generation:
+        if self._memory is None or changes != self._changes:
+            generation = self.generation()
+            known = self._memory or self.database.memory_for_writing(
+                generation, is_committed=changes == self._began
+            )
+            if known.generation != generation:
                 return SettingsCache(0)
-            self._changes = changes
-        return self._committed
+            self._memory, self._changes = known, changes
+        return self._memory
 
     def require_reserve(self) -> None:
         """Raise `StoreFull` where the disk has no room for anything new; see `reserve`."""
         if not self.lock.has_reserve or self.lock.lends:
             sqlite.file.reserve.require(self)
-
-    def has_changed(self) -> bool:
-        """Return whether the transaction has changed any row so far."""
-        return self.connection.total_changes != self._began
 
     def number_anew(self, *, has_more: bool) -> None:
         """Write the number once more: one call may have removed the row of another.
@@ -159,21 +310,6 @@ class WriteTransaction(Snapshot):
         """
         self._row = None
         self._began -= has_more
-
-    def write_number(self) -> None:
-        """Write the number of this commit into the store's own row, if no other row bears it."""
-        if self._row is None and self.has_changed():
-            self._row = 0
-            with translated(self.database.path):
-                self.execute("update mq_store set last_commit = ?", (self.number,))
-
-    def note_commit(self) -> None:
-        """Note this commit beside the file, while the lock is held."""
-        look = self.database.files.version
-        if self._row is None:
-            self.lock.note_file(IN_USE, look())
-        else:
-            self.lock.note(self.database.noted_as, self.number, self.wall, self._row, look)
 
     def number_partition(self, id: int) -> int:
         """Return the number of this commit, for a row of mq_partitions."""
@@ -187,15 +323,15 @@ class WriteTransaction(Snapshot):
 
     def remember_nothing(self) -> None:
         """Look everything up anew from here on: the latest notes may be undone."""
-        self._committed = SettingsCache(-1)
+        self._memory = SettingsCache(-1)
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement and return how many rows it changed."""
-        return self.connection.execute(sql, parameters).rowcount
+        return self._cursor.execute(sql, parameters).rowcount
 
     def insert(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one insert and return the new row's id."""
-        identifier = self.connection.execute(sql, parameters).lastrowid
+        identifier = self._cursor.execute(sql, parameters).lastrowid
         assert identifier is not None
         return identifier
 
@@ -206,17 +342,12 @@ class WriteTransaction(Snapshot):
     def delete_rows(self, table: str, ids: Sequence[int]) -> None:
         """Delete the rows with these ids; together they take two thirds of the time of `many`."""
         if len(ids) == 1:
-            self.connection.execute(f"delete from {table} where id = ?", ids)
+            self._cursor.execute(f"delete from {table} where id = ?", ids)
         else:
-            self.connection.execute(
+            self._cursor.execute(
                 f"delete from {table} where id in (select value from json_each(?))",
                 (array(ids),),
             )
-
-    def insert_row(self, table: str, row: Mapping[str, object]) -> None:
-        """Insert one row; `None` values are left out, since binding them costs more."""
-        given = {name: value for name, value in row.items() if value is not None}
-        self.connection.execute(_row_statement(table, tuple(given)), tuple(given.values()))
 
     def insert_columns(self, table: str, columns: Mapping[str, object]) -> None:
         """Insert rows that are given by column, many to a statement.
@@ -238,128 +369,8 @@ class WriteTransaction(Snapshot):
         for rows in _cut(len(values) // width):
             bound = [c[first] if isinstance(c, range) else c for c in shared.values()]
             bound += values[first * width : (first + rows) * width]
-            self.connection.execute(_insert_statement(into, row, rows), bound)
+            self._cursor.execute(_insert_statement(into, row, rows), bound)
             first += rows
-
-
-class WriteBlock:
-    """One write transaction as a `with` block: commit at its end, rollback on any exception."""
-
-    # Whether this thread has its turn before the block begins; see `turns`.
-    has_turn = False
-
-    __slots__ = ("_connection", "_database", "_lock", "_mine", "_timeout", "_tx", "_until")
-
-    def __init__(
-        self, database: Database, timeout: float, until: Callable[[], bool] | None = None
-    ) -> None:
-        self._database = database
-        self._timeout = timeout
-        self._until = until
-
-    def __enter__(self) -> WriteTransaction:
-        deadline = monotonic() + self._timeout
-        database = self._database
-        self._mine = database.this_thread()
-        self._mine.__enter__()
-        try:
-            self._connection, self._lock = database.writer()
-            if self._connection.in_transaction:
-                raise connections.inside_transaction()
-        except BaseException:
-            self._mine.__exit__()
-            raise
-        try:
-            left = self._timeout
-            if not self.has_turn and (database.queue or not database.turn.acquire(False)):
-                left = sqlite.file.turns.wait(database, left, self._until)
-            database.busy.append(True)
-            self._lock.acquire(left, self._until)
-            return self._open(deadline)
-        except BaseException:
-            sqlite.file.turns.leave(database)
-            self._mine.__exit__()
-            raise
-
-    def _open(self, deadline: float) -> WriteTransaction:
-        database = self._database
-        try:
-            database.check_same_file(self._connection)
-            begin(self._connection, deadline, self._timeout)
-            memory = database.memory_for_writing(self._connection)
-            self._tx = WriteTransaction(database, self._connection, memory, self._lock)
-            return self._tx
-        except BaseException as error:
-            self._abandon()
-            meaning = translate(error, database.path)
-            if meaning is not error:
-                raise meaning from error
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self._commit()
-            return
-        self.roll_back()
-        meaning = translate(error, self._database.path)
-        if meaning is not error:
-            raise meaning from error
-
-    def _commit(self) -> None:
-        self._database.refuse_after_fork()
-        try:
-            self._carry_clock()
-            self._tx.write_number()
-            crash_point("commit.before")
-            connections.commit(self._connection, self._database)
-            crash_point("commit.after")
-            if not self._tx.number % _LOOKS_AT_LOG:
-                self._database.look_at_log(self._tx)
-            self._tx.note_commit()
-        finally:
-            self._end()
-        if self._tx.after_commit:
-            self._keep_up()
-
-    def _carry_clock(self) -> None:
-        if is_stale(self._tx) and self._tx.has_changed():
-            with translated(self._database.path):
-                carry(self._tx)
-
-    def roll_back(self) -> None:
-        """Undo uncommitted changes and release the lock; a child of fork leaves it alone."""
-        if not self._database.is_inherited:
-            self._end()
-
-    def _end(self) -> None:
-        try:
-            self._abandon()
-        finally:
-            database = self._database
-            if not database.queue:
-                database.busy.clear()
-            database.turn.release()
-            if database.queue:
-                sqlite.file.turns.call_next(database)
-            self._mine.__exit__()
-
-    def _keep_up(self) -> None:
-        # The transaction is stored, and no error may say otherwise: a later writer catches up.
-        with suppress(MqError):
-            for call in self._tx.after_commit:
-                call()
-
-    def _abandon(self) -> None:
-        try:
-            if self._connection.in_transaction and not connections.roll_back(self._connection):
-                self._database.give_up(f"{self._database.path}: a transaction can't be undone")
-        finally:
-            self._lock.release()
 
 
 def blobs(column: Sequence[bytes | None] | None) -> list[bytearray | None] | None:
@@ -377,12 +388,6 @@ def _cut(rows: int) -> Iterator[int]:
         while rows >= length:
             yield length
             rows -= length
-
-
-@lru_cache
-def _row_statement(table: str, columns: tuple[str, ...]) -> str:
-    marks = ",".join("?" * len(columns))
-    return f"insert into {table} ({','.join(columns)}) values ({marks})"
 
 
 @lru_cache
