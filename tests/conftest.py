@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from store import NewRecord, Store
 from store.model.clock import ManualClock
 from store.sqlite.file.database import Database
+from tests.support import rich_store
 
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     # Thousands of processes are started, and each would compile all of its modules anew.
@@ -169,3 +171,18 @@ def read_three(orders: Store) -> Store:
         consumer.poll(3, timeout=0)
         consumer.commit()
     return orders
+
+
+@pytest.fixture(scope="session")
+def rich_store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which every table has rows."""
+    path = tmp_path_factory.mktemp("rich") / "store.db"
+    rich_store.make(path, ManualClock())
+    return path
+
+
+@pytest.fixture
+def hurt(rich_store_file: Path, path: Path) -> Path:
+    """A copy of a store in which every table has rows, to be damaged."""
+    shutil.copy(rich_store_file, path)
+    return path

@@ -14,7 +14,7 @@ from typing import IO
 import pytest
 
 from mq.command_line import run
-from store import NewRecord, Store
+from store import NewMessage, NewRecord, Store
 
 TIMEOUT = 120
 MORNING = 1_767_323_045_000  # 2026-01-02T03:04:05Z
@@ -80,6 +80,7 @@ class Running:
 
 
 StartMq = Callable[..., Running]
+Shell = Callable[[str], "subprocess.CompletedProcess[bytes]"]
 
 
 def more_of(stream: IO[bytes], size: int = 1) -> bytes:
@@ -170,6 +171,22 @@ def call_mq(
 
 
 @pytest.fixture
+def shell(tmp_path: Path, path: Path, environment: dict[str, str]) -> Shell:
+    """Run a line of bash in the test's folder; `mq` is mq, on the test's store."""
+
+    def run(line: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            ["bash", "-c", f'mq() {{ "{sys.executable}" -m mq "$@"; }}\n{line}'],
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment | {"MQ_STORE": str(path)},
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture
 def start_mq(tmp_path: Path, path: Path, environment: dict[str, str]) -> Iterator[StartMq]:
     """Start `mq WORDS…` on the test's store, pipes around it; at the end all are killed."""
     with ExitStack() as started:
@@ -237,3 +254,24 @@ def _read_all(descriptor: int) -> bytes:
         while part := os.read(descriptor, 1 << 16):
             parts.append(part)
     return b"".join(parts)
+
+
+@pytest.fixture
+def post(path: Path) -> Iterator[Store]:
+    """A store with a standard queue emails, FIFO billing, and urgent with three priorities."""
+    with Store.open(path, create=True, durability="normal") as store:
+        store.create_queue("emails")
+        store.create_queue("billing", fifo=True)
+        store.create_queue("urgent", priorities=3)
+        yield store
+
+
+@pytest.fixture
+def full(post: Store) -> Store:
+    """The same with a, b, c in emails: a leased for long, b ready, c delayed."""
+    post.send_many(
+        "emails",
+        [NewMessage(b"a", key=b"k"), NewMessage(b"b"), NewMessage(b"c", delay=3600)],
+    )
+    post.receive("emails", lease=3600)
+    return post

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.model.clock import ManualClock
 from store.sqlite.damage import forms
-from tests.support import rich_store
 from tests.support.damage import alter, overwrite_indexed
 
 if TYPE_CHECKING:
@@ -39,20 +37,6 @@ COMMANDS = [
 # Of what a command does that meets no damage, and of one that misses a name that damage has made
 # another one.
 SOUND = {0, 3}
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("rich") / "store.db"
-    rich_store.make(path, ManualClock())
-    return path
-
-
-@pytest.fixture
-def hurt(sound: Path, path: Path) -> Path:
-    """A copy of a store in which every table has rows, to be damaged."""
-    shutil.copy(sound, path)
-    return path
 
 
 def test_every_text_of_every_table_is_there_to_be_damaged(hurt: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -20,7 +18,7 @@ from store import NewMessage, NewRecord, Store
 from tests.cli.test_work import wait_for_lines
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Running, StartMq
+    from tests.cli.conftest import Running, Shell, StartMq
 
 PATIENCE = 60.0
 NUMBER = 6
@@ -242,8 +240,8 @@ def test_a_consumer_that_is_told_to_end_uses_up_only_what_was_written(
     assert [deliveries for _, deliveries in received(path, 20)] == [1] * (20 - written)
 
 
-def test_a_consumer_behind_a_full_disk_uses_up_nothing(queue: Path, run_shell: Shell) -> None:
-    done = run_shell("mq consume jobs > /dev/full")
+def test_a_consumer_behind_a_full_disk_uses_up_nothing(queue: Path, shell: Shell) -> None:
+    done = shell("mq consume jobs > /dev/full")
 
     assert done.returncode == 1
     assert b"standard output: No space left on device" in done.stderr
@@ -285,29 +283,10 @@ def test_a_pipe_that_is_told_to_end_before_its_command_began_uses_up_nothing(
 # mq receive.
 
 
-Shell = Callable[[str], "subprocess.CompletedProcess[bytes]"]
-
-
-@pytest.fixture
-def run_shell(tmp_path: Path, path: Path, environment: dict[str, str]) -> Shell:
-    """Run a line of bash in the test's folder; `mq` is mq, on the test's store."""
-
-    def run(line: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            ["bash", "-c", f'mq() {{ "{sys.executable}" -m mq "$@"; }}\n{line}'],
-            capture_output=True,
-            cwd=tmp_path,
-            env=environment | {"MQ_STORE": str(path)},
-            timeout=60,
-        )
-
-    return run
-
-
 def test_what_receive_can_not_write_was_never_delivered(
-    run_shell: Shell, path: Path, source: str
+    shell: Shell, path: Path, source: str
 ) -> None:
-    done = run_shell("mq receive jobs -n 6 > /dev/full")
+    done = shell("mq receive jobs -n 6 > /dev/full")
 
     assert done.returncode == 1
     assert b"standard output: No space left on device" in done.stderr
@@ -316,13 +295,13 @@ def test_what_receive_can_not_write_was_never_delivered(
 
 
 @pytest.mark.parametrize("output", ["-o ndjson", "-o tsv", "-o name", "-o table"])
-def test_that_is_so_in_every_format(run_shell: Shell, queue: Path, output: str) -> None:
-    assert run_shell(f"mq receive jobs {output} > /dev/full").returncode == 1
+def test_that_is_so_in_every_format(shell: Shell, queue: Path, output: str) -> None:
+    assert shell(f"mq receive jobs {output} > /dev/full").returncode == 1
     assert received(queue) == [(str(n), 1) for n in range(NUMBER)]
 
 
-def test_a_closed_stdout_takes_nothing_out_of_a_queue(run_shell: Shell, queue: Path) -> None:
-    assert run_shell("mq receive jobs -n 6 >&-").returncode == 1
+def test_a_closed_stdout_takes_nothing_out_of_a_queue(shell: Shell, queue: Path) -> None:
+    assert shell("mq receive jobs -n 6 >&-").returncode == 1
     assert received(queue) == [(str(n), 1) for n in range(NUMBER)]
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import struct
-import subprocess
 import sys
 import termios
-from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -19,27 +17,10 @@ from store import NewRecord, Record, Store
 from store.model.topics import Headers
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import RunMq, StartMq
+    from tests.cli.conftest import RunMq, Shell, StartMq
 
 PATIENCE = 60.0
 SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, on Linux
-Shell = Callable[[str], "subprocess.CompletedProcess[bytes]"]
-
-
-@pytest.fixture
-def shell(tmp_path: Path, path: Path, environment: dict[str, str]) -> Shell:
-    """Run a line of bash in an empty folder; `mq` is mq, on the test's store."""
-
-    def run(line: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            ["bash", "-c", f'mq() {{ "{sys.executable}" -m mq "$@"; }}\n{line}'],
-            capture_output=True,
-            cwd=tmp_path,
-            env=environment | {"MQ_STORE": str(path)},
-            timeout=60,
-        )
-
-    return run
 
 
 @pytest.fixture

@@ -14,32 +14,11 @@ import pytest
 from store import NewMessage, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.cli.conftest import Run, RunMq, StartMq
 
 PATIENCE = 60.0
-
-
-@pytest.fixture
-def post(path: Path) -> Iterator[Store]:
-    """A store with a standard queue emails, FIFO billing, and urgent with three priorities."""
-    with Store.open(path, create=True, durability="normal") as store:
-        store.create_queue("emails")
-        store.create_queue("billing", fifo=True)
-        store.create_queue("urgent", priorities=3)
-        yield store
-
-
-@pytest.fixture
-def full(post: Store) -> Store:
-    """The same with a, b, c in emails: a leased for long, b ready, c delayed."""
-    post.send_many(
-        "emails",
-        [NewMessage(b"a", key=b"k"), NewMessage(b"b"), NewMessage(b"c", delay=3600)],
-    )
-    post.receive("emails", lease=3600)
-    return post
 
 
 def documents(run: Run) -> list[dict[str, Any]]:

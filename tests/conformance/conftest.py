@@ -11,6 +11,7 @@ import pytest
 
 from store import Store
 from store.model.clock import ManualClock
+from tests.support.sqs_frame import Queues
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +52,9 @@ def store(engine: Engine, path: Path, clock: ManualClock) -> Iterator[Store]:
     """An open, empty place of the engine."""
     with engine.open(path, clock) as opened:
         yield opened
+
+
+@pytest.fixture
+def queues(store: Store, clock: ManualClock) -> Queues:
+    """The same place, with calls in the words of the cases."""
+    return Queues(store, clock)

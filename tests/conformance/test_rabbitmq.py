@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from store import Store
-from store.model.clock import ManualClock
 from store.routing.match import PatternTrie
 from tests.conformance.conftest import Engine
 from tests.support.rabbitmq_queue_cases import QUEUE_CASES
@@ -31,7 +29,7 @@ _EXPIRED_ANYWHERE = "an expired message goes wherever it stands, not only at the
 _OLD_VERSION = "what an old version did: mq follows the newer or classic answer"
 _NOTHING_DROPPED = "a DLQ must exist, and nothing is dropped for want of a target"
 _NO_DEFAULT_EXCHANGE = "there is no default exchange and no reserved name: produce sends directly"
-_NO_CONSUMER_PRIORITY = "consumers have no priorities: whoever asks first receives"
+_NO_CONSUMER_PRIORITY = "consumers have no priorities: the first to ask receives"
 _NOT_OFFERED = {
     "policy": "no policies: alter and apply change settings in place",
     "cc": "no CC and BCC headers",
@@ -60,11 +58,6 @@ DEPARTURES = {
     for case in KNOWN.values()
     if case["area"] in _NOT_OFFERED
 }
-
-
-@pytest.fixture
-def queues(store: Store, clock: ManualClock) -> Queues:
-    return Queues(store, clock)
 
 
 @pytest.mark.parametrize("id", sorted(ALL_CASES))

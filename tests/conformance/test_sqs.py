@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from store import Store
-from store.model.clock import ManualClock
 from tests.conformance.conftest import Engine
 from tests.support.sqs_cases import CASES
 from tests.support.sqs_frame import Queues
@@ -51,11 +49,6 @@ DEPARTURES = {
 } | {
     case["id"]: _GATEWAY for case in KNOWN.values() if case["area"] in {"wire", "md5", "attributes"}
 }
-
-
-@pytest.fixture
-def queues(store: Store, clock: ManualClock) -> Queues:
-    return Queues(store, clock)
 
 
 @pytest.mark.parametrize("id", sorted(ALL_CASES))

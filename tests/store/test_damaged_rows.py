@@ -12,7 +12,6 @@ import pytest
 from store import Damaged, Exists, MqError, NotFound, Store
 from store.model.clock import ManualClock
 from store.sqlite.damage import forms
-from tests.support import rich_store
 from tests.support.damage import alter
 
 COLUMNS = [
@@ -61,20 +60,6 @@ def outcome(store: Store, call: Callable[[Store], object]) -> BaseException | No
     return None
 
 
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("rich") / "store.db"
-    rich_store.make(path, ManualClock())
-    return path
-
-
-@pytest.fixture
-def hurt(sound: Path, path: Path) -> Path:
-    """A copy of a store in which every table has rows, to be damaged."""
-    shutil.copy(sound, path)
-    return path
-
-
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("text", ["x'ff'", "x'5b22'"])
 def test_a_damaged_text_raises_nothing_but_errors_of_ours(
@@ -116,9 +101,9 @@ def test_an_error_of_the_callers_own_is_never_taken_for_damage(
 
 
 def test_an_error_of_a_statement_of_the_callers_own_is_none_either(
-    sound: Path, path: Path, clock: ManualClock
+    rich_store_file: Path, path: Path, clock: ManualClock
 ) -> None:
-    shutil.copy(sound, path)
+    shutil.copy(rich_store_file, path)
     with Store.open(path, clock=clock) as store:
         for statement in ("insert into own values (1, 'x', 0)", "select * from nothing"):
             with pytest.raises(MqError) as told, store.transaction() as tx:

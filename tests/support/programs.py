@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,11 +13,25 @@ from store import MqError, NewRecord, Store
 from store.api import topics
 from store.crash import crash_point
 
+ROOT = Path(__file__).parents[2]
+
 
 def say(*words: object) -> None:
     """Tell the test a line, at once and in one piece: who is killed may not leave half of it."""
     sys.stdout.write(" ".join(map(str, words)) + "\n")
     sys.stdout.flush()
+
+
+def start_program(
+    file: str, name: str, *arguments: object, **variables: str
+) -> subprocess.Popen[str]:
+    """Run a program of a file like this one, with a pipe as stdout."""
+    return subprocess.Popen(
+        [sys.executable, file, name, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
+    )
 
 
 def create(path: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,13 +23,9 @@ def check_queue_invariants(path: Path, clock: Clock | None = None) -> None:
 
     With the store's clock, the heads of groups that wait for a delay are checked against it too.
     """
-    uri = f"file:{quote(str(path))}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
-        connection.row_factory = sqlite3.Row
-        connection.execute("begin")
-        assert connection.execute("pragma foreign_key_check").fetchall() == []
+    with looking_at(path) as connection:
         for lane in connection.execute(_LANES).fetchall():
-            _check_counts(connection, lane)
+            check_counts(connection, lane)
             _check_leases(connection, lane)
             if lane["fifo"]:
                 _check_heads(connection, lane, clock)
@@ -39,13 +36,25 @@ def check_queue_invariants(path: Path, clock: Clock | None = None) -> None:
         _check_ids(connection)
 
 
-def _check_counts(connection: sqlite3.Connection, lane: sqlite3.Row) -> None:
+@contextmanager
+def looking_at(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a store's file read-only, in one transaction, by plain SQL."""
+    uri = f"file:{quote(str(path))}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.execute("begin")
+        assert connection.execute("pragma foreign_key_check").fetchall() == []
+        yield connection
+
+
+def check_counts(connection: sqlite3.Connection, slot: sqlite3.Row) -> None:
+    """Compare what a slot counts with its leases."""
     counted = connection.execute(
         "select count(*), total(due > :noticed and token not null),"
         " total(due > :noticed and token is null) from mq_leases where id >> 40 = :slot",
-        dict(lane),
+        dict(slot),
     ).fetchone()
-    assert tuple(counted) == (lane["leases"], lane["held"], lane["waiting"])
+    assert tuple(counted) == (slot["leases"], slot["held"], slot["waiting"])
 
 
 def _check_leases(connection: sqlite3.Connection, lane: sqlite3.Row) -> None:

@@ -11,20 +11,14 @@ from pathlib import Path
 from typing import TextIO
 
 from store import LeaseLost, Message, MqError, NewMessage, Store
-from tests.support.programs import say
+from tests.support.programs import say, start_program
 
-ROOT = Path(__file__).parents[2]
 QUEUES = ("std", "fifo", "dead", "fifo.dead")
 
 
 def start(name: str, *arguments: object, **variables: str) -> subprocess.Popen[str]:
     """Run one of these programs, with a pipe as stdout."""
-    return subprocess.Popen(
-        [sys.executable, __file__, name, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
-    )
+    return start_program(__file__, name, *arguments, **variables)
 
 
 def churn(path: str, seed: str, steps: str) -> None:

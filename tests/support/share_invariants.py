@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
+
+from tests.support.queue_invariants import check_counts, looking_at
 
 _SLOTS = (
     "select s.id as slot, s.cursor, s.leases, s.held, s.waiting, r.id as reader, r.noticed,"
@@ -17,11 +17,7 @@ _SLOTS = (
 
 def check_share_invariants(path: Path) -> None:
     """Compare the slots of every share with the leases in them and the log they read."""
-    uri = f"file:{quote(str(path))}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
-        connection.row_factory = sqlite3.Row
-        connection.execute("begin")
-        assert connection.execute("pragma foreign_key_check").fetchall() == []
+    with looking_at(path) as connection:
         for slot in connection.execute(_SLOTS).fetchall():
             _check_slot(connection, slot)
         missing = connection.execute(
@@ -34,12 +30,7 @@ def check_share_invariants(path: Path) -> None:
 
 def _check_slot(connection: sqlite3.Connection, slot: sqlite3.Row) -> None:
     assert slot["start"] <= slot["cursor"] <= slot["next"]
-    counted = connection.execute(
-        "select count(*), total(due > :noticed and token not null),"
-        " total(due > :noticed and token is null) from mq_leases where id >> 40 = :slot",
-        dict(slot),
-    ).fetchone()
-    assert tuple(counted) == (slot["leases"], slot["held"], slot["waiting"])
+    check_counts(connection, slot)
     for lease in connection.execute("select * from mq_leases where id >> 40 = :slot", dict(slot)):
         offset = lease["id"] & (1 << 40) - 1
         assert slot["start"] <= offset < slot["cursor"], "below the cursor, and in the log"

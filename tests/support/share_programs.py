@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import sys
 from pathlib import Path
 
 from store import LeaseLost, Store
-from tests.support.programs import say
+from tests.support.programs import say, start_program
 
-ROOT = Path(__file__).parents[2]
 POISON = b"poison"
 
 
 def start(name: str, *arguments: object, **variables: str) -> subprocess.Popen[str]:
     """Run one of these programs, with a pipe as stdout."""
-    return subprocess.Popen(
-        [sys.executable, __file__, name, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
-    )
+    return start_program(__file__, name, *arguments, **variables)
 
 
 def work(path: str, share: str, seed: str) -> None:
