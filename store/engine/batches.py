@@ -13,6 +13,14 @@ from store.model.topics import NewRecord, RecordId
 class NamedProducer(Protocol):
     """A producer known by its name: records that it stored before are not stored twice."""
 
+    def produce_many(
+        self, topic: str, records: Sequence[NewRecord | bytes | str], first_sequence: int
+    ) -> list[RecordId]:
+        """Append the records that are not stored yet; return their ids.
+
+        Record i has sequence number `first_sequence + i`; numbers count the input from 0.
+        """
+
     def stored(self, destination: str) -> int:
         """Return how many records of this producer's input are stored in the topic or queue."""
 

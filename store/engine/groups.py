@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from typing import Protocol, Unpack
+from types import TracebackType
+from typing import Protocol, Self, Unpack
 
 from store.engine.features import Feature, Featured, lacking
 from store.model.addresses import Address
@@ -73,6 +74,17 @@ class GroupConsumer(Protocol):
 
     def close(self, timeout: Seconds | None = None) -> None:
         """Leave the group; records that were polled and not committed will be read again."""
+
+    def __enter__(self) -> Self:
+        """Enter a `with` block."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the group."""
 
 
 class Groups(Featured, Protocol):

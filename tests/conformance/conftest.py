@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from store import Store
+from store.engine.broker import Broker
 from store.model.clock import ManualClock
 from tests.support.sqs_frame import Queues
 
@@ -23,7 +24,7 @@ class Engine:
     """
 
     name: str
-    open: Callable[[Path, ManualClock], AbstractContextManager[Store]]
+    open: Callable[[Path, ManualClock], AbstractContextManager[Broker]]
     lacks: Mapping[str, str] = field(default_factory=dict)
 
     def must_pass(self, case: str) -> None:
@@ -48,13 +49,13 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 @pytest.fixture
-def store(engine: Engine, path: Path, clock: ManualClock) -> Iterator[Store]:
+def store(engine: Engine, path: Path, clock: ManualClock) -> Iterator[Broker]:
     """An open, empty place of the engine."""
     with engine.open(path, clock) as opened:
         yield opened
 
 
 @pytest.fixture
-def queues(store: Store, clock: ManualClock) -> Queues:
+def queues(store: Broker, clock: ManualClock) -> Queues:
     """The same place, with calls in the words of the cases."""
     return Queues(store, clock)

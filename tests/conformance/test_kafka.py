@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from store import NewRecord, NotFound, Position, Shift, Store
+from store import NewRecord, NotFound, Position, Shift
+from store.engine.broker import Broker
 from store.model.clock import ManualClock
 from tests.conformance.conftest import Engine
-from tests.support.kafka_drivers import DRIVERS, SPECIAL
+from tests.support.kafka_drivers import DRIVERS, SPECIAL, in_file
 from tests.support.share_drivers import SHARES
 
 DATA = Path(__file__).parent / "data"
@@ -51,7 +52,7 @@ PASSING = sorted(CASES.keys() - DEPARTURES.keys())
 
 @pytest.mark.parametrize("id", PASSING)
 def test_it_is_as_in_the_other_system(
-    id: str, engine: Engine, store: Store, clock: ManualClock
+    id: str, engine: Engine, store: Broker, clock: ManualClock
 ) -> None:
     engine.must_pass(id)
     case = CASES[id]
@@ -68,7 +69,7 @@ def test_every_case_is_in_exactly_one_list() -> None:
 
 
 @pytest.fixture
-def read_half(store: Store) -> Store:
+def read_half(store: Broker) -> Broker:
     """A topic `t` of two partitions, ten records each; the group `g` committed 5 in the first."""
     store.create_topic("t", partitions=2)
     store.produce_many("t", [NewRecord("x", partition=n % 2) for n in range(20)])
@@ -77,11 +78,11 @@ def read_half(store: Store) -> Store:
     return store
 
 
-def new_offsets(store: Store, target: Position | Shift) -> list[int | None]:
+def new_offsets(store: Broker, target: Position | Shift) -> list[int | None]:
     return [change.new for change in store.plan_reset("g", target)]
 
 
-def test_reset_to_current_without_a_commit_is_the_log_end(read_half: Store) -> None:
+def test_reset_to_current_without_a_commit_is_the_log_end(read_half: Broker) -> None:
     assert new_offsets(read_half, Position("committed")) == [5, 10]
 
 
@@ -89,28 +90,28 @@ def test_reset_to_current_without_a_commit_is_the_log_end(read_half: Store) -> N
     ("by", "offset", "clamped"), [(-3, 2, False), (-9, 0, True), (9, 10, True)]
 )
 def test_a_shift_is_clamped_to_the_log(
-    read_half: Store, by: int, offset: int, clamped: bool
+    read_half: Broker, by: int, offset: int, clamped: bool
 ) -> None:
     change = read_half.plan_reset("g", Shift(by), [("t", 0)])[0]
 
     assert (change.new, change.clamped) == (offset, clamped)
 
 
-def test_a_shift_below_a_trimmed_start_is_clamped_to_it(read_half: Store) -> None:
+def test_a_shift_below_a_trimmed_start_is_clamped_to_it(read_half: Broker) -> None:
     read_half.trim("t", Position("offset", 3))
 
     assert read_half.plan_reset("g", Shift(-4), [("t", 0)])[0].new == 3
 
 
-def test_an_offset_beyond_the_end_is_clamped(read_half: Store) -> None:
+def test_an_offset_beyond_the_end_is_clamped(read_half: Broker) -> None:
     assert new_offsets(read_half, Position("offset", 99)) == [10, 10]
 
 
-def test_a_time_before_every_record_is_the_start(read_half: Store, clock: ManualClock) -> None:
+def test_a_time_before_every_record_is_the_start(read_half: Broker, clock: ManualClock) -> None:
     assert new_offsets(read_half, Position("time", clock.wall() - 60_000)) == [0, 0]
 
 
-def test_an_empty_partition_is_reset_to_its_end(store: Store, clock: ManualClock) -> None:
+def test_an_empty_partition_is_reset_to_its_end(store: Broker, clock: ManualClock) -> None:
     store.create_topic("t")
     store.create_group("g", topics=["t"])
 
@@ -118,32 +119,32 @@ def test_an_empty_partition_is_reset_to_its_end(store: Store, clock: ManualClock
     assert new_offsets(store, Position("last")) == [0]
 
 
-def test_a_group_that_does_not_exist_has_an_empty_plan(read_half: Store) -> None:
+def test_a_group_that_does_not_exist_has_an_empty_plan(read_half: Broker) -> None:
     assert read_half.plan_reset("nobody", Position("earliest")) == []
     assert read_half.reset_group("nobody", Position("earliest")) == []
     assert [group.name for group in read_half.groups()] == ["g"]
 
 
-def test_an_unknown_topic_in_the_scope_changes_nothing(read_half: Store) -> None:
+def test_an_unknown_topic_in_the_scope_changes_nothing(read_half: Broker) -> None:
     with pytest.raises(NotFound):
         read_half.reset_group("g", Position("earliest"), [("t", None), ("nowhere", None)])
 
     assert [lag.committed for lag in read_half.lag("g")] == [5, None]
 
 
-def test_the_scope_of_a_reset_may_be_single_partitions(read_half: Store) -> None:
+def test_the_scope_of_a_reset_may_be_single_partitions(read_half: Broker) -> None:
     read_half.reset_group("g", Position("latest"), [("t", 1)])
 
     assert [lag.committed for lag in read_half.lag("g")] == [5, 10]
 
 
-def test_a_reset_begins_a_group_that_was_not_there(read_half: Store) -> None:
+def test_a_reset_begins_a_group_that_was_not_there(read_half: Broker) -> None:
     read_half.reset_group("new", Position("latest"), [("t", None)])
 
     assert [lag.committed for lag in read_half.lag("new")] == [10, 10]
 
 
-def test_a_publisher_that_repeats_itself_is_confirmed_and_stored_once(store: Store) -> None:
+def test_a_publisher_that_repeats_itself_is_confirmed_and_stored_once(store: Broker) -> None:
     store.create_topic("t")
     producer = store.producer("pub")
     for number in (0, 1, 2, 2, 1, 3):
@@ -153,16 +154,16 @@ def test_a_publisher_that_repeats_itself_is_confirmed_and_stored_once(store: Sto
     assert producer.stored("t") == 4
 
 
-def test_nothing_of_an_open_transaction_is_read_and_its_offsets_are_dense(store: Store) -> None:
+def test_nothing_of_an_open_transaction_is_read_and_its_offsets_are_dense(store: Broker) -> None:
     store.create_topic("t")
-    with store.transaction() as tx:
+    with in_file(store).transaction() as tx:
         tx.produce_many("t", [NewRecord("a"), NewRecord("b")])
     store.produce("t", "c")
 
     assert [record.offset for record in store.read("t")] == [0, 1, 2]
 
 
-def test_a_size_limit_is_kept_to_a_record_and_nothing_younger_is_lost(store: Store) -> None:
+def test_a_size_limit_is_kept_to_a_record_and_nothing_younger_is_lost(store: Broker) -> None:
     store.create_topic("t", retention_bytes=100)
     for n in range(40):
         store.produce("t", b"%09d" % n)

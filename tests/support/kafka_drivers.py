@@ -18,17 +18,18 @@ from store import (
     Store,
     parse_position,
 )
+from store.engine.broker import Broker
 from store.model.clock import ManualClock
 from store.model.text import parse_duration
 from store.sqlite.groups.assignors import Subscriber, assign
 from store.sqlite.log.placement import murmur2
 
 Case = dict[str, Any]
-Driver = Callable[[Case, Store, ManualClock], None]
+Driver = Callable[[Case, Broker, ManualClock], None]
 PLACE = ("t", 0)
 
 
-def partitioner(case: Case, store: Store, clock: ManualClock) -> None:
+def partitioner(case: Case, store: Broker, clock: ManualClock) -> None:
     """A hash, or the partition of a key."""
     setup, expected = case["setup"], case["expected"]
     key = bytes.fromhex(setup["key_hex"]) if "key_hex" in setup else setup["key_utf8"].encode()
@@ -46,7 +47,7 @@ def partitioner(case: Case, store: Store, clock: ManualClock) -> None:
     }
 
 
-def reset_offsets(case: Case, store: Store, clock: ManualClock) -> None:
+def reset_offsets(case: Case, store: Broker, clock: ManualClock) -> None:
     """A reset: what it plans, and what is committed afterwards."""
     setup, expected = case["setup"], case["expected"]
     store.create_topic("t")
@@ -66,19 +67,25 @@ def reset_offsets(case: Case, store: Store, clock: ManualClock) -> None:
     assert committed(store) == expected.get("committed", expected.get("committed_after_execute"))
 
 
-def append(store: Store, count: int, *, partition: int = 0) -> None:
+def in_file(store: Broker) -> Store:
+    """The store of a case that is about a file's own calls."""
+    assert isinstance(store, Store)
+    return store
+
+
+def append(store: Broker, count: int, *, partition: int = 0) -> None:
     """Append records to the topic `t`."""
     store.produce_many("t", [NewRecord(b"%d" % n, partition=partition) for n in range(count)])
 
 
-def commit(store: Store, offset: int | None) -> None:
+def commit(store: Broker, offset: int | None) -> None:
     """Have a member of the group `g` commit an offset, and leave."""
     if offset is not None:
         with store.consumer("g", ["t"]) as consumer:
             consumer.commit({PLACE: offset})
 
 
-def committed(store: Store) -> int | None:
+def committed(store: Broker) -> int | None:
     """What the group `g` has committed in the first partition."""
     return store.lag("g")[0].committed
 
@@ -103,7 +110,7 @@ def reset_target(action: str, clock: ManualClock) -> Position | Shift:
     raise AssertionError(f"no such option: {option}")
 
 
-def reset_unknown_partition(case: Case, store: Store, clock: ManualClock) -> None:
+def reset_unknown_partition(case: Case, store: Broker, clock: ManualClock) -> None:
     """An unknown partition in the scope: an error, and nothing is committed."""
     store.create_topic("t", partitions=case["setup"]["partitions"])
     append(store, 5)
@@ -113,7 +120,7 @@ def reset_unknown_partition(case: Case, store: Store, clock: ManualClock) -> Non
     assert store.groups() == []
 
 
-def reset_export_import(case: Case, store: Store, clock: ManualClock) -> None:
+def reset_export_import(case: Case, store: Broker, clock: ManualClock) -> None:
     """A plan, given back as a target, is the same plan."""
     store.create_topic("t", partitions=case["setup"]["partitions"])
     for partition in range(case["setup"]["partitions"]):
@@ -123,7 +130,7 @@ def reset_export_import(case: Case, store: Store, clock: ManualClock) -> None:
     assert store.plan_reset("g", target) == exported
 
 
-def shift_needs_commit(case: Case, store: Store, clock: ManualClock) -> None:
+def shift_needs_commit(case: Case, store: Broker, clock: ManualClock) -> None:
     """There is nothing to shift from."""
     store.create_topic("t")
     append(store, 10)
@@ -132,7 +139,7 @@ def shift_needs_commit(case: Case, store: Store, clock: ManualClock) -> None:
     assert store.groups() == []
 
 
-def group_fencing(case: Case, store: Store, clock: ManualClock) -> None:
+def group_fencing(case: Case, store: Broker, clock: ManualClock) -> None:
     """A commit that names what is not so any more is refused and changes nothing."""
     store.create_topic("t")
     append(store, 10)
@@ -149,7 +156,7 @@ def group_fencing(case: Case, store: Store, clock: ManualClock) -> None:
         case "commit-anon-on-active":
 
             def refused() -> None:
-                with store.transaction() as tx:
+                with in_file(store).transaction() as tx:
                     tx.commit("g", {PLACE: 5})
 
     with pytest.raises(Fenced):
@@ -157,7 +164,7 @@ def group_fencing(case: Case, store: Store, clock: ManualClock) -> None:
     assert committed(store) is None
 
 
-def delete_records(case: Case, store: Store, clock: ManualClock) -> None:
+def delete_records(case: Case, store: Broker, clock: ManualClock) -> None:
     """A trim: the new start, and where readers then find themselves."""
     if case["id"] == "delrec-compact-only":
         return delete_records_of_compacted(store)
@@ -178,7 +185,7 @@ def delete_records(case: Case, store: Store, clock: ManualClock) -> None:
     return None
 
 
-def delete_records_of_compacted(store: Store) -> None:
+def delete_records_of_compacted(store: Broker) -> None:
     """Refused where the policy is only to compact."""
     for cleanup in ("compact", "compact,delete", "delete"):
         store.create_topic(cleanup.replace(",", "-"), cleanup=cleanup)
@@ -188,19 +195,19 @@ def delete_records_of_compacted(store: Store) -> None:
     store.trim("delete", Position("latest"))
 
 
-def offset_for_time_0(store: Store) -> int | None:
+def offset_for_time_0(store: Broker) -> int | None:
     """The first offset at or after time 0, `None` where the log is empty."""
     offset = store.resolve("t", Position("time", 0))
     return offset if store.read("t", offset=offset) else None
 
 
-def first_read(store: Store, start: str) -> int:
+def first_read(store: Broker, start: str) -> int:
     """Where a reader with no commit begins."""
     with store.consumer("probe", ["t"], start=start) as consumer:
         return consumer.position[PLACE]
 
 
-def add_partitions(case: Case, store: Store, clock: ManualClock) -> None:
+def add_partitions(case: Case, store: Broker, clock: ManualClock) -> None:
     """Partitions only grow."""
     store.create_topic("t", partitions=case["setup"]["partitions"])
     for action in case["action"]:
@@ -209,7 +216,7 @@ def add_partitions(case: Case, store: Store, clock: ManualClock) -> None:
     assert len(store.topic("t").partitions) == case["setup"]["partitions"]
 
 
-def transactions(case: Case, store: Store, clock: ManualClock) -> None:
+def transactions(case: Case, store: Broker, clock: ManualClock) -> None:
     """A second start under the same name fences the first producer."""
     store.create_topic("t")
     first = store.producer("t")
@@ -221,7 +228,7 @@ def transactions(case: Case, store: Store, clock: ManualClock) -> None:
     assert [record.value for record in store.read("t")] == [b"a", b"c"]
 
 
-def compaction(case: Case, store: Store, clock: ManualClock) -> None:
+def compaction(case: Case, store: Broker, clock: ManualClock) -> None:
     """What is left after a compaction; a pass goes over the whole log, not over a part of it."""
     keys = [b"%d" % key for key in case["setup"]["keys_by_offset"]]
     store.create_topic("t", cleanup="compact")
@@ -232,7 +239,7 @@ def compaction(case: Case, store: Store, clock: ManualClock) -> None:
     assert [int(record.key or b"") for record in left] == case["expected"]["keys"][-1]
 
 
-def compact_unkeyed(case: Case, store: Store, clock: ManualClock) -> None:
+def compact_unkeyed(case: Case, store: Broker, clock: ManualClock) -> None:
     """Records without a key go when the policy is switched."""
     store.create_topic("t")
     store.produce_many("t", [NewRecord("x"), NewRecord("x"), NewRecord("x", "k")])
@@ -241,7 +248,7 @@ def compact_unkeyed(case: Case, store: Store, clock: ManualClock) -> None:
     assert [record.key for record in store.read("t")] == [b"k"]
 
 
-def compact_idempotence(case: Case, store: Store, clock: ManualClock) -> None:
+def compact_idempotence(case: Case, store: Broker, clock: ManualClock) -> None:
     """What a producer stored stays known after its records were compacted away."""
     store.create_topic("t", cleanup="compact")
     loads = {"pid1": [1, 2, 3], "pid2": [3, 1, 4], "pid3": [1, 4]}
@@ -259,7 +266,7 @@ def compact_idempotence(case: Case, store: Store, clock: ManualClock) -> None:
     ]
 
 
-def retention(case: Case, store: Store, clock: ManualClock) -> None:
+def retention(case: Case, store: Broker, clock: ManualClock) -> None:
     """What age alone removes: nothing that is exactly as old as the limit, nor where it is off."""
     cleanup = case["setup"].get("cleanup.policy", "delete")
     store.create_topic("t", retention=600, cleanup=cleanup)
@@ -275,7 +282,7 @@ def retention(case: Case, store: Store, clock: ManualClock) -> None:
     ]
 
 
-def assignment(case: Case, store: Store, clock: ManualClock) -> None:
+def assignment(case: Case, store: Broker, clock: ManualClock) -> None:
     """The target assignment of members that subscribe, some of which own something already."""
     setup, expected = case["setup"], case["expected"]
     names = {label: label.split(" (")[-1].rstrip(")").split("@")[0] for label in
@@ -313,7 +320,7 @@ def held(setup: Case, label: str) -> list[tuple[str, int]]:
     return [(topic, int(number)) for topic, _, number in mine]
 
 
-def cooperative(case: Case, store: Store, clock: ManualClock) -> None:
+def cooperative(case: Case, store: Broker, clock: ManualClock) -> None:
     """A partition that changes hands is with nobody until its owner has given it up."""
     store.create_topic("t", partitions=3)
     c1 = store.consumer("g", ["t"], member="c1")
@@ -330,7 +337,7 @@ def numbers(consumer: Any) -> list[int]:
     return [number for _, number in consumer.assignment]
 
 
-def stream(case: Case, store: Store, clock: ManualClock) -> None:
+def stream(case: Case, store: Broker, clock: ManualClock) -> None:
     """Where a reader of a stream begins (RabbitMQ's x-stream-offset)."""
     count = 30 if case["id"] == "stream-11" else 20
     store.create_topic("t")

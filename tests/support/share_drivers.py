@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from store import GroupActive, LeaseLost, NewRecord, Position, SharedRecord, Store
+from store import GroupActive, LeaseLost, NewRecord, Position, SharedRecord
+from store.engine.broker import Broker
 from store.model.clock import ManualClock
 from store.model.shares import SharePartition
 from store.sqlite import leases, shares
 from store.sqlite.leases.rows import Lease
+from tests.support.kafka_drivers import in_file
 
 Case = dict[str, Any]
 ALL = 10_000
@@ -20,7 +22,7 @@ ALL = 10_000
 class Share:
     """The share, by what Kafka's tests say of a partition."""
 
-    def __init__(self, store: Store, records: int, *, first: int = 0, **settings: Any) -> None:
+    def __init__(self, store: Broker, records: int, *, first: int = 0, **settings: Any) -> None:
         self.store = store
         self.held: dict[int, SharedRecord] = {}
         store.create_topic("t")
@@ -74,7 +76,7 @@ def span(text: str) -> range:
     return range(int(first), int(last) + 1)
 
 
-def states(case: Case, store: Store, clock: ManualClock) -> None:
+def states(case: Case, store: Broker, clock: ManualClock) -> None:
     """Only what is acquired can go anywhere, and what is final stays so."""
     share = Share(store, 4)
     moves: list[Callable[[Sequence[int]], None]] = [share.accept, share.reject, share.release]
@@ -92,7 +94,7 @@ def states(case: Case, store: Store, clock: ManualClock) -> None:
     assert share.acquire() == [2]
 
 
-def limit(case: Case, store: Store, clock: ManualClock) -> None:
+def limit(case: Case, store: Broker, clock: ManualClock) -> None:
     """What used up its deliveries is archived when it is released."""
     offsets = span(case["setup"]["offsets"])
     share = Share(store, 15, first=5, max_deliveries=case["setup"]["delivery_limit"])
@@ -104,7 +106,7 @@ def limit(case: Case, store: Store, clock: ManualClock) -> None:
     assert store.in_flight("s") == []
 
 
-def with_full_window(case: Case, store: Store) -> Share:
+def with_full_window(case: Case, store: Broker) -> Share:
     """As if a batch had overshot the window: mq keeps it to the record, so it is narrowed."""
     batches = [span(text) for text in case["setup"]["acquired"]]
     share = Share(store, batches[-1][-1] + 10, max_in_flight=batches[-1][-1] + 1)
@@ -114,7 +116,7 @@ def with_full_window(case: Case, store: Store) -> Share:
     return share
 
 
-def window_mid_reject(case: Case, store: Store, clock: ManualClock) -> None:
+def window_mid_reject(case: Case, store: Broker, clock: ManualClock) -> None:
     """What is final in the middle of the window does not open it."""
     share, expected = with_full_window(case, store), case["expected"]
     share.reject(span("10-14"))
@@ -125,7 +127,7 @@ def window_mid_reject(case: Case, store: Store, clock: ManualClock) -> None:
     assert bool(share.acquire()) is expected["can_acquire"]
 
 
-def all_accepted(case: Case, store: Store, clock: ManualClock) -> None:
+def all_accepted(case: Case, store: Broker, clock: ManualClock) -> None:
     """Accepting everything opens a full window."""
     share, expected = with_full_window(case, store), case["expected"]
     assert bool(share.acquire()) is expected["can_acquire_before"]
@@ -134,7 +136,7 @@ def all_accepted(case: Case, store: Store, clock: ManualClock) -> None:
     assert bool(share.acquire()) is expected["can_acquire_after"]
 
 
-def next_fetch(case: Case, store: Store, clock: ManualClock) -> None:
+def next_fetch(case: Case, store: Broker, clock: ManualClock) -> None:
     """What was released is handed out before what is new."""
     share = Share(store, 30)
     for batch in case["setup"]["acquired"].values():
@@ -145,7 +147,7 @@ def next_fetch(case: Case, store: Store, clock: ManualClock) -> None:
     assert [*found, share.next_fetch()] == case["expected"]["next_fetch"]
 
 
-def ack_after_expiry(case: Case, store: Store, clock: ManualClock) -> None:
+def ack_after_expiry(case: Case, store: Broker, clock: ManualClock) -> None:
     """A lock that has expired is worth nothing, even while nobody else has taken the record."""
     share, offsets = Share(store, 10, first=5), span(case["setup"]["acquired"])
     share.acquire()
@@ -156,7 +158,7 @@ def ack_after_expiry(case: Case, store: Store, clock: ManualClock) -> None:
     assert share.ready() == list(offsets)
 
 
-def ack_twice(case: Case, store: Store, clock: ManualClock) -> None:
+def ack_twice(case: Case, store: Broker, clock: ManualClock) -> None:
     """What was settled otherwise can't be settled again."""
     share, offsets = Share(store, 10, first=5), span(case["setup"]["acquired"])
     share.acquire()
@@ -171,7 +173,7 @@ def ack_twice(case: Case, store: Store, clock: ManualClock) -> None:
     assert share.window.finished == 3
 
 
-def renew(case: Case, store: Store, clock: ManualClock) -> None:
+def renew(case: Case, store: Broker, clock: ManualClock) -> None:
     """A renewal starts the lock anew, and counts nothing."""
     share = Share(store, 1, lease=case["setup"]["lock_ms"] / 1000)
     share.acquire()
@@ -183,7 +185,7 @@ def renew(case: Case, store: Store, clock: ManualClock) -> None:
     assert [(one.state, one.deliveries) for one in store.in_flight("s")] == [("ready", 1)]
 
 
-def retention_moves(case: Case, store: Store, clock: ManualClock) -> None:
+def retention_moves(case: Case, store: Broker, clock: ManualClock) -> None:
     """The window moves with the log's start; what is acquired above it stays so."""
     share, expected = Share(store, 37, first=2), case["expected"]
     for batch in case["setup"]["acquired"]:
@@ -201,7 +203,7 @@ def retention_moves(case: Case, store: Store, clock: ManualClock) -> None:
     share.accept(span("7-11"))
 
 
-def throttle_mixed(case: Case, store: Store, clock: ManualClock) -> None:
+def throttle_mixed(case: Case, store: Broker, clock: ManualClock) -> None:
     """What failed often is handed out apart from the rest, and with few others."""
     share = Share(store, 31, first=5)
     persisted = {
@@ -218,9 +220,9 @@ def throttle_mixed(case: Case, store: Store, clock: ManualClock) -> None:
     assert share.held[26].deliveries == 4
 
 
-def persist(store: Store, deliveries: dict[int, int], end: int) -> None:
+def persist(store: Broker, deliveries: dict[int, int], end: int) -> None:
     """Put available records with their delivery counts where a share begins with its state."""
-    with store._write() as tx:
+    with in_file(store)._write() as tx:
         reader = shares.catalog.find(tx, "s").reader
         slot = leases.rows.slots(tx, reader)[0]
         rows = [
@@ -231,7 +233,7 @@ def persist(store: Store, deliveries: dict[int, int], end: int) -> None:
         tx.execute("update mq_slots set cursor = :end where id = :id", {"end": end, "id": slot.id})
 
 
-def lag(case: Case, store: Store, clock: ManualClock) -> None:
+def lag(case: Case, store: Broker, clock: ManualClock) -> None:
     """The log's end, less the start of the window and what is final in it."""
     setup = case["setup"]
     share = Share(store, setup["log_end"], first=setup["spso"])
@@ -240,7 +242,7 @@ def lag(case: Case, store: Store, clock: ManualClock) -> None:
     assert store.lag("s")[0].lag == case["expected"]["lag"] == share.window.lag
 
 
-def reset_active(case: Case, store: Store, clock: ManualClock) -> None:
+def reset_active(case: Case, store: Broker, clock: ManualClock) -> None:
     """While somebody holds a record, a share is neither reset nor deleted."""
     share = Share(store, 5)
     share.acquire()
@@ -253,7 +255,7 @@ def reset_active(case: Case, store: Store, clock: ManualClock) -> None:
     assert share.acquire() == [0, 1, 2, 3, 4]
 
 
-SHARES: dict[str, Callable[[Case, Store, ManualClock], None]] = {
+SHARES: dict[str, Callable[[Case, Broker, ManualClock], None]] = {
     "share-states": states,
     "share-limit-2": limit,
     "share-window-mid-reject": window_mid_reject,
