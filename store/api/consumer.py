@@ -69,7 +69,7 @@ class Consumer:
         self._turn = 0
         self._damage: dict[tuple[str, ...], Damaged] = {}
         self._generation = 0
-        self._beaten = self._looked = database.clock.boot()
+        self._beaten = self._looked = self._polled = database.clock.boot()
         self._membership = self._join(joining)
 
     @frees_room
@@ -105,6 +105,7 @@ class Consumer:
             except Damaged as damage:
                 raise self._noted(damage) from damage
             if records or monotonic() >= deadline or (until is not None and until()):
+                self._polled = self._database.clock.boot()
                 return records
             pause = monotonic() + min(LOOK_INTERVAL, self._beat) / 1000
             waiting.wait_for_commit(self._database, since, min(deadline, pause), until)
@@ -187,11 +188,12 @@ class Consumer:
         """
         owned = self._own(record.topic, record.partition)
         place = (record.topic, record.partition)
+        held = max(0, self._database.clock.boot() - self._polled)
         with self._database.write() as tx:
             sqlite.groups.commit.check_place(tx, self._membership, owned, record.offset)
             group = sqlite.groups.catalog.find(tx, self.group)
             number, is_dead = sqlite.groups.failures.note(
-                tx, group, owned.slot, record, self.member, error, final=final
+                tx, group, owned.slot, record, self.member, error, held=held, final=final
             )
             if is_dead:
                 self.commit_in(tx, {place: record.offset + 1})

@@ -82,8 +82,8 @@ def _delete(store: Store, delete: actions.Delete) -> object:
     return calls[delete.kind](delete.name)
 
 
-def _purge_letter(store: Store, purge: actions.PurgeDeadLetter) -> object:
-    return store.purge_dead_letters(purge.queue, lambda letter: letter.id == purge.id)
+def _purge_letters(store: Store, purge: actions.PurgeDeadLetters) -> object:
+    return store.purge_dead_letters(purge.queue, lambda letter: letter.id in purge.ids)
 
 
 def _project(store: Store, project: actions.Project) -> int:
@@ -121,7 +121,7 @@ def _calls() -> dict[type[Action[Any]], Callable[[Store, Any], Any]]:
         actions.Trim: _trim,
         actions.Send: _send,
         actions.Publish: lambda store, it: store.publish(it.exchange, it.key, it.value),
-        actions.PurgeDeadLetter: _purge_letter,
+        actions.PurgeDeadLetters: _purge_letters,
         actions.UndoRedrive: lambda store, it: store.undo_redrive(it.batch),
         actions.Project: _project,
         actions.Vacuum: lambda store, it: store.vacuum(),

@@ -200,11 +200,11 @@ class Publish(Action[list[Any]]):
 
 
 @dataclass(frozen=True, slots=True)
-class PurgeDeadLetter(Action[object]):
-    """Remove one dead letter of a queue for good."""
+class PurgeDeadLetters(Action[object]):
+    """Remove some dead letters of a queue for good."""
 
     queue: str
-    id: str
+    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,11 @@ def header_text(name: str, value: HeaderValue) -> str:
     return f"{name}={value}" if isinstance(value, str) else f"{name}:={json.dumps(value)}"
 
 
+def _purge_letters(purge: actions.PurgeDeadLetters) -> Words:
+    ids = (word for id in purge.ids for word in ("--id", id))
+    return ["dlq", "purge", purge.queue, *ids, "--yes"]
+
+
 def _redrive(redrive: looks.RedriveLetters) -> Words:
     conditions = [word for condition in redrive.conditions for word in ("--where", condition)]
     ids = [word for id in redrive.ids for word in ("--id", id)]
@@ -198,7 +203,7 @@ _WORDS: dict[type[WayOut], Callable[[Any], Words]] = {
     actions.Trim: _trim,
     actions.Send: _send,
     actions.Publish: _publish,
-    actions.PurgeDeadLetter: lambda it: ["dlq", "purge", it.queue, "--id", it.id, "--yes"],
+    actions.PurgeDeadLetters: _purge_letters,
     actions.UndoRedrive: lambda it: ["dlq", "undo", str(it.batch)],
     actions.Project: _project,
     actions.Vacuum: lambda it: ["vacuum"],

@@ -58,13 +58,17 @@ def test_a_group_has_the_failures_of_its_record_and_no_known_next_try(
     store.produce_many("orders", [NewRecord(b"v")] * 3)
     with store.consumer("billing", ["orders"], member="worker-7", session_timeout=3600) as billing:
         (record,) = billing.poll(1, timeout=0)
+        polled = clock.wall()
+        clock.advance(14)
         billing.fail(record, "card_api 502")
         clock.advance(60)
 
         (stall,) = store.stalls()
         detail = store.stall_detail(stall)
 
-    assert [(one.number, one.error) for one in detail.attempts] == [(1, "card_api 502")]
+    (attempt,) = detail.attempts
+    assert (attempt.number, attempt.error) == (1, "card_api 502")
+    assert (attempt.started, attempt.ended) == (polled, polled + 14_000)
     assert (detail.held_since, detail.next_try) == (None, None)
 
 

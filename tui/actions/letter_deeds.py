@@ -11,16 +11,17 @@ from store import BadInput, Conflict, Message, NotFound
 from store.engine.broker import Broker
 from store.engine.dead_letters import DeadLetters
 from store.engine.operations import Operations
-from store.model.actions import UndoRedrive, WayOut
+from store.model.actions import PurgeDeadLetters, UndoRedrive, WayOut
 from store.model.dead_letters import Chosen, Moved, Redrive
 from store.model.errors import Hint
 from store.model.looks import EditDeadLetter, RedriveLetters, ShowLeases
 from store.model.shell_texts import as_command
 from store.model.text import counted
-from tui.actions.deeds import Prepare
+from tui.actions.deeds import Prepare, value_text
 from tui.actions.letter_choices import Alike, letters_alike, redrive_step
 from tui.view import ViewHost
 from tui.widgets.dialogs import Form, FormField, ProposedAction
+from tui.widgets.figures import moment_text
 from tui.widgets.spans import Line, Tone, line, toned
 
 _EVERY = 1_000_000
@@ -93,6 +94,64 @@ def _redrive_lines(planned: Sequence[Moved], leased: int) -> Iterator[Line]:
     if leased:
         yield toned(f"{counted(leased, 'letter')} leased: they stay", Tone.LAGGING)
     yield toned("id, time and headers stay; deliveries and retention begin anew", Tone.DIM)
+
+
+def prepare_drop(alike: Alike, addresses: Collection[str]) -> Prepare:
+    """Remove the letters at some addresses for good."""
+    queue = alike.queue
+
+    def deed(store: Broker) -> ProposedAction:
+        letters = [one for one in letters_alike(store, [alike], None) if one.address in addresses]
+        free = [letter for letter in letters if letter.state != "leased"]
+        if not free:
+            raise NotFound(
+                "none of these dead letters can be removed: they are gone or leased",
+                hint=Hint("{}", ShowLeases(queue)),
+            )
+
+        def run(store: DeadLetters) -> str:
+            removed = store.remove_dead_letters(queue, [Chosen.of(letter) for letter in free])
+            return f"{counted(len(removed), 'dead letter')} removed from {queue}"
+
+        letters_text = counted(len(free), "dead letter")
+        preview = [line(toned(letters_text, Tone.STALLED), " will be gone for good")]
+        preview += [
+            line(toned(f"  {letter.address}  ", Tone.DIM), value_text(letter))
+            for letter in free[:_MOST_TARGETS]
+        ]
+        if len(free) > _MOST_TARGETS:
+            preview.append(toned(f"  and {len(free) - _MOST_TARGETS:,} more", Tone.DIM))
+        preview.append(toned("nothing brings them back: undo knows moves and edits", Tone.DIM))
+        purge = PurgeDeadLetters(queue, tuple(letter.id for letter in free))
+        return ProposedAction(f"drop from {queue}", preview, [purge], run)
+
+    return deed
+
+
+def prepare_undo(store: Broker) -> ProposedAction:
+    """Take back the last redrive or edit of which something can still be taken back."""
+    batch = next((one for one in store.redrives() if one.undone < one.messages), None)
+    if batch is None:
+        raise NotFound("there is no redrive or edit to undo")
+    fates = store.became_of_redrive(batch.number)
+    present = sum(one.is_present for one in fates)
+    made = "edit" if batch.edited else "redrive"
+    undo = UndoRedrive(batch.number)
+    messages = counted(batch.messages, "message")
+
+    def run(store: DeadLetters) -> str:
+        taken = store.undo_redrive(batch.number)
+        return f"{counted(len(taken.moved), 'message')} taken back by undo {batch.number}"
+
+    preview = [
+        line("the last ", toned(made, Tone.STRONG), f", {batch.number}, of {messages}, at ",
+             toned(moment_text(batch.at, store.wall()), Tone.STRONG)),
+        line(toned(counted(present, "message"), Tone.DEAD), " of it still there: they come back"),
+    ]  # fmt: skip
+    if batch.undone:
+        preview.append(toned(f"{batch.undone:,} were taken back before", Tone.DIM))
+    preview.append(toned("what is acknowledged or leased by now stays as it is", Tone.DIM))
+    return ProposedAction(f"undo {batch.number}", preview, [undo], run)
 
 
 def prepare_edit(letter: Message, value: bytes) -> Prepare:

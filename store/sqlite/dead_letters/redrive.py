@@ -138,7 +138,7 @@ def edit(
             f"{address} is damaged: {log.damage.CHECKSUM}",
             hint=Hint(
                 "remove it: {}",
-                model.actions.PurgeDeadLetter(queue.name, origins.format_id(origin.message_id)),
+                model.actions.PurgeDeadLetters(queue.name, (origins.format_id(origin.message_id),)),
             ),
             addresses=(address,),
         )

@@ -20,14 +20,15 @@ def note(
     member: str,
     error: str,
     *,
+    held: int,
     final: bool = False,
 ) -> tuple[int, bool]:
-    """Note a failed attempt; return how many there were, and whether the record is a dead letter
-    now.
+    """Note a failed attempt, `held` milliseconds after the poll; return how many there were, and
+    whether the record is a dead letter now.
 
     With `final` it becomes one at its first failure, if the group has a DLQ.
     """
-    number = attempts.note_failure(tx, slot, record.offset, member, error)
+    number = attempts.note_failure(tx, slot, record.offset, member, error, held)
     most = group.config.max_deliveries
     is_exhausted = most is not None and number >= most
     if group.config.dlq is None or not (final or is_exhausted):

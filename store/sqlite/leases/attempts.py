@@ -53,14 +53,25 @@ def note_released(tx: WriteTransaction, reader: int) -> None:
     )
 
 
-def note_failure(tx: WriteTransaction, slot: int, offset: int, member: str, error: str) -> int:
-    """Note a group member's failed attempt at a record; return how many there were."""
+def note_failure(
+    tx: WriteTransaction, slot: int, offset: int, member: str, error: str, held: int
+) -> int:
+    """Note a group member's failed attempt at a record, which it polled `held` milliseconds ago;
+    return how many there were.
+    """
     place = layout.lease_id(slot, offset)
     number = failures(tx, slot, offset) + 1
     tx.execute(
-        "insert into mq_attempts (lease, number, holder, ended, outcome, error)"
-        " values (:place, :number, :member, :now, 'failed', :error)",
-        {"place": place, "number": number, "member": member, "now": tx.wall, "error": error},
+        "insert into mq_attempts (lease, number, holder, started, ended, outcome, error)"
+        " values (:place, :number, :member, :now - :held, :now, 'failed', :error)",
+        {
+            "place": place,
+            "number": number,
+            "member": member,
+            "held": held,
+            "now": tx.wall,
+            "error": error,
+        },
     )
     return number
 
