@@ -15,6 +15,7 @@ from store.model.settings import Setting, first_difference, settings_of
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from store.api.committer import Committer
     from store.sqlite.file.database import Snapshot, WriteTransaction
     from store.sqlite.log.placement import StickyPlacement
 
@@ -54,6 +55,8 @@ class Calls:
 
     # Whether a call does nothing at all when a part of it is refused.
     _all_or_nothing = False
+    # Not empty while a thread of this process writes: then calls share the next commit.
+    _busy: Sequence[bool] = ()
 
     def _read(self) -> AbstractContextManager[Snapshot]:
         raise TypeError("calls are made on a Store or a Transaction")
@@ -62,6 +65,10 @@ class Calls:
         self, timeout: float | None = None, until: Callable[[], bool] | None = None
     ) -> AbstractContextManager[WriteTransaction]:
         raise TypeError("calls are made on a Store or a Transaction")
+
+    @property
+    def _committer(self) -> Committer:
+        raise TypeError("only calls on a Store wait for each other")
 
     def _with_reserve(self, call: Callable[[], T]) -> T:
         # A part of a transaction can't be repeated alone.

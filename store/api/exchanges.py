@@ -170,6 +170,8 @@ class RoutingCalls(Calls):
         destination is no error unless `mandatory`, which raises `Unroutable`. Raises `BadRecord`
         for a bad message.
         """
+        if self._busy:
+            return self._committer.publish_many(exchange, messages, mandatory)
         with self._write() as tx:
             given = given_list(messages, "messages")
             placed = sqlite.queues.publish.publish(tx, exchange, given, self._sticky)

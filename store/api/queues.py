@@ -128,6 +128,8 @@ class QueueCalls(Calls):
 
         Raises `BadRecord` for the first that can't be stored.
         """
+        if self._busy:
+            return self._committer.send_many(queue, messages)
         with self._write() as tx:
             return sqlite.queues.send.send(tx, sqlite.queues.catalog.find(tx, queue), messages)
 
@@ -144,6 +146,8 @@ class QueueCalls(Calls):
         if not isinstance(most, int) or not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
         check_text(holder, "a holder")
+        if self._busy:
+            return self._committer.receive(queue, most, lease, holder, attached, prefetch, until)
         name = holder or sqlite.leases.holders.default_name()
         with self._write(until=until) as tx:
             swept = (
@@ -202,6 +206,8 @@ class QueueCalls(Calls):
         several receipts are settled all the same, except in a transaction; `error.failures` says
         which were not, and why.
         """
+        if self._busy:
+            return self._committer.settle(receipts, "ack")
         self._settle(receipts, sqlite.leases.settle.acknowledge)
 
     def nack(
@@ -210,16 +216,23 @@ class QueueCalls(Calls):
         """Give messages back, after `delay` seconds or the queue's retry delay."""
         wait = None if delay is None else milliseconds(delay, "delay")
         check_text(error, "an error")
+        if self._busy:
+            return self._committer.settle(receipts, "nack", delay, error)
         self._settle(receipts, sqlite.leases.settle.give_back(wait, error, "nacked"))
 
     def reject(self, receipts: Sequence[str], error: str | None = None) -> None:
         """Refuse messages for good: move them to the DLQ, or drop them where the queue has none."""
         check_text(error, "an error")
+        if self._busy:
+            return self._committer.settle(receipts, "reject", error)
         self._settle(receipts, sqlite.leases.settle.reject(error))
 
     def extend(self, receipts: Sequence[str], duration: Seconds) -> None:
         """Extend leases to `duration` seconds from now; 0 gives the messages back at once."""
-        self._settle(receipts, sqlite.leases.settle.extend(milliseconds(duration, "duration")))
+        length = milliseconds(duration, "duration")
+        if self._busy:
+            return self._committer.settle(receipts, "extend", duration)
+        self._settle(receipts, sqlite.leases.settle.extend(length))
 
     def unreceive(self, receipts: Sequence[str]) -> None:
         """Give back messages that were not begun, as if they had not been delivered.
@@ -227,6 +240,8 @@ class QueueCalls(Calls):
         Each message returns to its place; the delivery counts for no limit and is in no history
         (AMQP 1.0: released). Raises `LeaseLost` as `ack` does.
         """
+        if self._busy:
+            return self._committer.settle(receipts, "unreceive")
         self._settle(receipts, sqlite.leases.settle.unreceive)
 
     @frees_room
@@ -240,9 +255,9 @@ class QueueCalls(Calls):
         with self._write() as tx:
             refused = sqlite.leases.settle.settle(tx, texts, action)
             if refused and self._all_or_nothing:
-                raise _refusal(texts, refused)
+                raise refusal(texts, refused)
         if refused:
-            raise _refusal(texts, refused)
+            raise refusal(texts, refused)
 
     def require_receipts(self) -> None:
         """Do nothing: any process can settle a message by its receipt."""
@@ -317,7 +332,8 @@ def _room(
     return max(0, min(most, prefetch - sqlite.leases.rows.in_hand(tx, queue.reader, holder)))
 
 
-def _refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
+def refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:
+    """Return the error of a settling of which a part, or all, was refused."""
     first = next(iter(refused.values()))
     if len(texts) > 1:
         message = f"{len(refused)} of {len(texts)} receipts were refused: {first.message}"

@@ -146,6 +146,8 @@ class ShareCalls(Calls):
         if not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"one call acquires 1 to {MOST_AT_ONCE} records, not {most}")
         check_text(holder, "a holder")
+        if self._busy:
+            return self._committer.acquire(share, most, lease, holder, attached, until)
         name = holder or sqlite.leases.holders.default_name()
         with self._write(until=until) as tx:
             found = sqlite.shares.catalog.find(tx, share)

@@ -22,18 +22,18 @@ from store.api.shares import ShareCalls
 from store.api.topics import TableCalls, TopicCalls
 from store.model.clock import SystemClock
 from store.model.encoding import milliseconds
-from store.model.errors import Busy, Damaged, NotFound, StoreFull, secondary_to
+from store.model.errors import Busy, Damaged, StoreFull, secondary_to
 from store.model.topics import in_seconds
 from store.sqlite.file import files
 from store.sqlite.file.connections import translated
 from store.sqlite.file.database import Database
 
 if TYPE_CHECKING:
+    from store.api.committer import Committer
     from store.api.consumer import Consumer
     from store.api.producer import Producer
     from store.api.transaction import Transaction, TransactionBatch
     from store.engine.batches import NamedProducer
-    from store.engine.broker import Broker
     from store.engine.features import Features
     from store.model.clock import Clock
     from store.model.maintenance import Progress
@@ -65,6 +65,7 @@ class Store(
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._busy = database.busy
         self._placements: dict[str, sqlite.log.placement.StickyPlacement] = {}
         # Damage that a receive met while it had messages to return.
         self._untold: dict[str, Damaged] = {}
@@ -96,7 +97,7 @@ class Store(
         if not allow_network_fs:
             files.refuse_network_file_system(found.parent)
         if create and not found.exists():
-            _require_folder(found.parent)
+            files.require_folder(found.parent)
             with translated(found):
                 files.create(found, durability, clock, in_seconds(timeout))
         if accept_log:
@@ -373,6 +374,12 @@ class Store(
     ) -> AbstractContextManager[WriteTransaction]:
         return self._database.write(timeout, until)
 
+    @property
+    def _committer(self) -> Committer:
+        from store.api.committer import Committer
+
+        return Committer(self)
+
     def _with_reserve(self, call: Callable[[], Taken]) -> Taken:
         return self._database.with_reserve(call)
 
@@ -387,14 +394,3 @@ def _keep_no_longer(tx: WriteTransaction) -> bool:
 def _free_pages(tx: WriteTransaction) -> int:
     pages = _PAGES_A_STEP_WHEN_FULL if tx.lock.lends else _PAGES_A_STEP
     return sqlite.operations.maintenance.free_pages(tx, pages)
-
-
-def _require_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        raise NotFound(f"the folder {folder} does not exist", hint=f"mkdir -p {folder}")
-
-
-if TYPE_CHECKING:
-
-    def _is_a_broker(store: Store) -> Broker:
-        return store

@@ -139,6 +139,8 @@ class TopicCalls(Calls):
         Kafka's murmur2 partitioner does; records without one stay together. A timestamp older than
         the partition's last is raised to it.
         """
+        if self._busy:
+            return self._committer.produce_many(topic, records)
         with self._write() as tx:
             found = sqlite.log.topics.find(tx, topic)
             return sqlite.log.append.produce(tx, found, records, self._sticky(topic))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from store import sqlite
 from store.api.dead_letters import DeadLetterCalls
@@ -55,7 +55,7 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         self._is_used = False
         self._ran_statements = False
 
-    def __enter__(self) -> Transaction:
+    def __enter__(self) -> Self:
         if self._is_used:
             raise _ended()
         self._is_used = True

@@ -83,6 +83,8 @@ class Database:
         self.turn = threading.RLock()
         self.queue: deque[Waiter] = deque()
         self.busy: list[bool] = []
+        # The thread that has its turn for a batch, by its identifier.
+        self.leader = 0
         # The boot clock's reading that stands in the file beside its store time; and the wall times
         # from which, and until which, that is known to be no older than it may be.
         self.carried = -CARRIED_EVERY

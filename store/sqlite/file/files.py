@@ -370,3 +370,9 @@ def split_statements(text: str) -> list[str]:
             statements.append(current.strip())
             current = ""
     return statements
+
+
+def require_folder(folder: Path) -> None:
+    """Raise `NotFound` unless the folder exists."""
+    if not folder.is_dir():
+        raise NotFound(f"the folder {folder} does not exist", hint=f"mkdir -p {folder}")

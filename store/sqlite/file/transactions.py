@@ -146,8 +146,6 @@ class WriteTransaction(Snapshot):
         "_began", "_changes", "_row", "_timeout", "_until", "after_commit", "lock", "number",
     )  # fmt: skip
 
-    # Whether this thread has its turn before the block begins; see `turns`.
-    has_turn = False
     lock: WriteLock
 
     def __init__(
@@ -177,7 +175,7 @@ class WriteTransaction(Snapshot):
             raise
         try:
             left = self._timeout
-            if not self.has_turn and (database.queue or not database.turn.acquire(False)):
+            if database.queue or not database.turn.acquire(False):
                 left = sqlite.file.turns.wait(database, left, self._until)
             database.busy.append(True)
             if not self.lock.try_acquire():

@@ -1,0 +1,55 @@
+"""Programs whose threads share commits: `python commit_programs.py NAME ARGUMENT…`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from store import Store
+from tests.support.programs import say
+
+ROOT = Path(__file__).parents[2]
+THREADS = 12
+
+
+def start(name: str, *arguments: object, **variables: str) -> subprocess.Popen[str]:
+    """Run one of these programs, with a pipe as stdout."""
+    return subprocess.Popen(
+        [sys.executable, __file__, name, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
+    )
+
+
+def work(path: str, run: str, steps: str) -> None:
+    """Send, receive and acknowledge in many threads, and tell each thing that is confirmed."""
+    with Store.open(path) as store:
+        begin = threading.Barrier(THREADS)
+
+        def one(number: int) -> None:
+            begin.wait()
+            for step in range(int(steps)):
+                value = f"{run}.{number}.{step}"
+                store.send("jobs", value)
+                say("sent", value)
+                for message in store.receive("jobs"):
+                    taken = (message.value or b"").decode()
+                    say("acking", taken)
+                    store.ack([message.receipt or ""])
+                    say("acked", taken)
+
+        threads = [threading.Thread(target=one, args=(number,)) for number in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+if __name__ == "__main__":
+    # The folder of this file must not come before the packages that it imports.
+    sys.path.remove(str(Path(__file__).parent))
+    globals()[sys.argv[1]](*sys.argv[2:])
