@@ -1,43 +1,41 @@
-"""The dashboard: a header, the stall strip, a view, and the keys; all of it follows one poller."""
+"""The dashboard: tabs, vitals, the stall strip, a view, and the keys; all follow one poller."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen
 from textual.widgets import Input, TextArea
 
 from store import MqError, Overview, Stall
 from store.engine.broker import Broker
-from store.model.text import printable
+from tui.acting import ActingApp
 from tui.actions.asking import ask_publish
-from tui.keys import BY_ID, footer_keys
+from tui.keys import BY_ID, EVERYWHERE, footer_keys
 from tui.places import KEYS, SCREEN_BY_ID, find_place
 from tui.poller import Inquiry, Polled, Poller, PollFailed
 from tui.screens.help import Help
 from tui.screens.stall import StallView
-from tui.terminal import TerminalApp
-from tui.view import Answer, View, ViewHost
+from tui.view import View, ViewHost
 from tui.view_stack import ViewRequested, ViewStack
-from tui.widgets.bands import footer_line, header_line, trouble_line
-from tui.widgets.dialogs import Confirm, ProposedAction
+from tui.widgets.frame import footer_line, shown_rows, tab_counts, trouble_line, vitals_line
 from tui.widgets.painted import Band
 from tui.widgets.palette import Palette, offer_rows, place_of
+from tui.widgets.plain_signs import is_ascii_terminal
 from tui.widgets.prompt import Prompt, PromptSpec
 from tui.widgets.strip import StallStrip
-from tui.widgets.themes import THEMES, theme_after
+from tui.widgets.tabs import TabBar
+from tui.widgets.themes import PALETTES, theme_after, usual_theme
 
 _SHORTEST, _LONGEST = 0.25, 60.0
 
 
-class Dashboard(TerminalApp):
+class Dashboard(ActingApp):
     """`mq dashboard`: the stuck messages, the cause, since when, and the ways out."""
 
     CSS_PATH = "app.tcss"
@@ -52,25 +50,26 @@ class Dashboard(TerminalApp):
     ]
 
     def __init__(
-        self, store: Broker, *, read_only: bool = False, refresh: float = 1.0, ticking: bool = True
-    ) -> None:
-        super().__init__()
-        self.store = store
+        self, store: Broker, *, read_only: bool = False, refresh: float = 1.0, ticking: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(store, Poller(store, refresh, ticking=ticking))
+        self.is_ascii = is_ascii_terminal(environment or {})
         self.read_only = read_only
         self.filter_text = ""
         self.faults_only = False
+        self.findings: int | None = None
         self.overview: Overview | None = None
-        self.poller = Poller(store, refresh, ticking=ticking)
         self._body = ViewStack()
         self._prompt = Prompt(when_closed=self._refocus)
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="write")
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = THEMES[0].name
+        for palette in PALETTES.values():
+            self.register_theme(palette.theme())
+        self.theme = usual_theme(environment or {})
 
     def compose(self) -> ComposeResult:
-        """Compose header, strip, body, prompt and footer."""
-        yield Band(id="header")
+        """Compose tabs, vitals, strip, body, prompt and footer."""
+        yield TabBar(KEYS[: len(SCREEN_BY_ID)], id="tabs")
+        yield Band(id="vitals")
         yield StallStrip(id="strip")
         yield self._body
         yield self._prompt
@@ -80,10 +79,6 @@ class Dashboard(TerminalApp):
     async def on_mount(self) -> None:
         """Begin with the overview."""
         await self.show_screen("overview")
-
-    async def on_unmount(self) -> None:
-        """End the threads."""
-        self._writer.shutdown(wait=False, cancel_futures=True)
 
     # The screen
 
@@ -107,9 +102,8 @@ class Dashboard(TerminalApp):
 
     async def go_back(self) -> None:
         """Close the view and show the one below."""
-        if self._body.is_deep:
-            await self._body.drop_top()
-            self._arrived()
+        await self._body.drop_top()
+        self._arrived()
 
     async def show_screen(self, id: str) -> None:
         """Show one of the screens and close the views over the present one."""
@@ -150,33 +144,45 @@ class Dashboard(TerminalApp):
     def _poll_failed(self, event: PollFailed) -> None:
         # Shown in the header until a look succeeds: a toast would come with every look.
         trouble = trouble_line(event.error.message, self.overview)
-        self.query_one("#header", Band).show_lines([trouble])
+        self.query_one("#vitals", Band).show_lines([trouble])
 
     def ask_again(self) -> None:
         """Ask the view's question again, after it has changed."""
         self._inquire()
 
     def _paint_bands(self) -> None:
-        width = self.size.width
-        ids = self.view.key_ids()
-        if self._body.is_deep:
-            ids = ("back", *ids)
-        keys = footer_keys(ids, self.view.LABELS)
-        footer = footer_line(keys, width, read_only=self.read_only)
+        width, view = self.size.width, self.view
+        ids = ("back", *view.key_ids()) if self._body.is_deep else view.key_ids()
+        keys = footer_keys(ids, view.LABELS, view.ENTER, view.TAB)
+        everywhere = footer_keys(EVERYWHERE, {})
+        footer = footer_line(keys, everywhere, width, read_only=self.read_only)
         self.query_one("#footer", Band).show_lines([footer])
+        bottom = self._body.bottom or view
+        self.query_one(TabBar).show_tabs(
+            bottom.title, width, tab_counts(self.overview, self.findings)
+        )
         if self.overview is None:
             return
-        only = [f"/{self.filter_text}"] if self.filter_text else []
-        only += ["faults only"] if self.faults_only else []
-        header = header_line(
-            self.overview, width,
-            is_paused=self.poller.is_paused, read_only=self.read_only, only="  ".join(only),
+        only = shown_rows(self.filter_text, faults_only=self.faults_only)
+        vitals = vitals_line(
+            self.overview, width, is_paused=self.poller.is_paused, read_only=self.read_only,
+            pace=self.poller.interval, only=only,
         )  # fmt: skip
-        self.query_one("#header", Band).show_lines([header])
+        self.query_one("#vitals", Band).show_lines([vitals])
         strip = self.query_one(StallStrip)
         strip.show_stalls(self.overview.stalls, self.overview.stall_count)
+        strip.follow(view.stall if isinstance(view, StallView) else None)
         if strip.has_focus and not strip.can_focus:
             self._refocus()
+
+    @property
+    def crumbs(self) -> tuple[str, ...]:
+        """The names of the views below the present one, the screen first."""
+        return tuple(view.crumb for view in self._body.below)
+
+    @on(TabBar.Opened)
+    async def _open_tab(self, event: TabBar.Opened) -> None:
+        await self.show_screen(event.screen)
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay everything out for the new size."""
@@ -214,7 +220,12 @@ class Dashboard(TerminalApp):
                 if asyncio.iscoroutine(result):
                     await result
                 return
-        self.say(f"{BY_ID[id].cap} does nothing here")
+        self.say(f"{BY_ID[id].cap} does nothing here; ? shows the keys")
+
+    def on_key(self, event: events.Key) -> None:
+        """Answer a key that has no meaning anywhere."""
+        if event.is_printable and not isinstance(self.focused, Input | TextArea):
+            self.say(f"{event.character} does nothing; ? shows the keys")
 
     def may_write(self, id: str) -> bool:
         """Return whether this key may be used; say why if it may not."""
@@ -233,8 +244,10 @@ class Dashboard(TerminalApp):
             return
         if self.filter_text:
             self._set_filter("")
-        else:
+        elif self._body.is_deep:
             await self.go_back()
+        else:
+            self.say("esc does nothing here; q quits")
 
     def press_filter(self) -> None:
         """Ask for a text that rows must contain, and follow as it is typed."""
@@ -260,7 +273,8 @@ class Dashboard(TerminalApp):
 
     def press_stall(self) -> None:
         """Choose the next stall on the strip."""
-        self.query_one(StallStrip).choose_next()
+        if not self.query_one(StallStrip).choose_next():
+            self.say("nothing is stalled")
 
     def press_faults(self) -> None:
         """Show only rows with faults, or all rows again."""
@@ -290,19 +304,20 @@ class Dashboard(TerminalApp):
 
     def press_slower(self) -> None:
         """Look half as often."""
-        self._set_pace(min(self.poller.interval * 2, _LONGEST))
+        self._set_pace(self.poller.interval * 2)
 
     def press_faster(self) -> None:
         """Look twice as often."""
-        self._set_pace(max(self.poller.interval / 2, _SHORTEST))
+        self._set_pace(self.poller.interval / 2)
 
     def _set_pace(self, interval: float) -> None:
-        self.poller.set_pace(interval)
+        self.poller.set_pace(min(max(interval, _SHORTEST), _LONGEST))
+        self._paint_bands()
         self.say(f"looks every {self.poller.interval:g} s, and when something changes")
 
     def press_theme(self) -> None:
         """Go on to the next theme."""
-        self.theme = theme_after(self.theme).name
+        self.theme = theme_after(self.theme)
 
     def press_quit(self) -> None:
         """Leave."""
@@ -353,44 +368,6 @@ class Dashboard(TerminalApp):
         if self.overview is not None:
             self.view.show_known(self.overview)
             self._paint_bands()
-
-    # Actions
-
-    async def fetch(self, question: Callable[[Broker], Answer]) -> Answer:
-        """Ask the store something in the poller's thread; raises what the question raises."""
-        return await self.poller.fetch(question)
-
-    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
-        """Show a dialog and wait for its answer; only the work of `begin` may call this."""
-        return await self.push_screen_wait(dialog)
-
-    def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin work that asks the person."""
-        self.run_worker(work, group="deed")
-
-    def propose(self, prepare: Callable[[Broker], ProposedAction]) -> None:
-        """Prepare an action, show its preview and its command, and do it if the person agrees."""
-        self.begin(self._propose(prepare))
-
-    async def _propose(self, prepare: Callable[[Broker], ProposedAction]) -> None:
-        try:
-            deed = await self.poller.fetch(prepare)
-            if not await self.push_screen_wait(Confirm(deed)):
-                return
-            loop = asyncio.get_running_loop()
-            self.say(await loop.run_in_executor(self._writer, deed.run, self.store))
-        except MqError as error:
-            self.report(error)
-        self.poller.look()
-
-    def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        """Show a text in a toast."""
-        self.notify(printable(text), severity=severity, timeout=4, markup=False)
-
-    def report(self, error: MqError) -> None:
-        """Show an error and its hint."""
-        hint = f"\n{printable(error.shell_hint)}" if error.hint else ""
-        self.notify(printable(error.message) + hint, severity="error", timeout=8, markup=False)
 
 
 if TYPE_CHECKING:

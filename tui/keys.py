@@ -48,7 +48,12 @@ _CAPS = {
     "minus": "-",
     "space": "space",
     "escape": "esc",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
 }
+EVERYWHERE = ("stall", "filter", "jump", "help", "quit")
+"""The keys to the right of the footer."""
+ENTER = "↵"
 
 COMMON_KEYS = (
     Key("help", "question_mark", "These keys", label="help"),
@@ -60,6 +65,9 @@ COMMON_KEYS = (
     ),
     Key("stall", "n", "Next stall", command="mq stalls", label="stall"),
     Key("faults", "z", "Only rows with faults", label="faults"),
+    Key("sort", "s", "Sort anew: rows hold still until then", label="sort anew"),
+    Key("sort_next", "greater_than_sign", "Sort by the next column"),
+    Key("sort_previous", "less_than_sign", "Sort by the column before"),
     Key("mark", "space", "Mark the row", label="mark"),
     Key("peek", "p", "Look at the message", command="mq peek ADDRESS", label="peek"),
     Key("body", "b", "The body as text, JSON or hex", label="form"),
@@ -108,8 +116,15 @@ COMMON_KEYS = (
 BY_ID = {key.id: key for key in COMMON_KEYS}
 
 
-def footer_keys(of_view: Iterable[str], labels: Mapping[str, str]) -> list[Key]:
-    """Return the keys for the footer: the view's under its own labels, then the common ones."""
-    everywhere = ("stall", "filter", "jump", "help", "quit")
-    keys = (BY_ID[id] for id in (*of_view, *everywhere))
-    return [replace(key, label=labels.get(key.id, key.label)) for key in keys]
+def footer_keys(
+    ids: Iterable[str], labels: Mapping[str, str], enter: str = "", tab: str = ""
+) -> list[Key]:
+    """Return the keys of a view for the footer, under its own labels.
+
+    `enter` and `tab` are the view's names for these two.
+    """
+    keys = [replace(BY_ID[id], label=labels.get(id, BY_ID[id].label)) for id in ids]
+    own = [Key("enter", ENTER, "", label=enter)] if enter else []
+    own += [Key("tab", "tab", "", label=tab)] if tab else []
+    at = 1 if keys and keys[0].id == "back" else 0
+    return [*keys[:at], *own, *keys[at:]]

@@ -17,7 +17,7 @@ from tui.keys import Key
 from tui.widgets.dialogs import ProposedAction
 from tui.widgets.live_table import LiveTable, TableRow
 from tui.widgets.painted import Band
-from tui.widgets.spans import Line, Tone, line, plain, toned
+from tui.widgets.spans import EMPTY, Line, Tone, line, plain, spread, toned
 
 Question = Callable[[Broker], Any]
 """A view's question to the store besides the overview; it runs in the poller's thread."""
@@ -30,6 +30,12 @@ class ViewHost(Protocol):
     overview: Overview | None
     filter_text: str
     faults_only: bool
+    findings: int | None
+    """The number of problems that the doctor finds, once it was asked."""
+
+    @property
+    def crumbs(self) -> tuple[str, ...]:
+        """The names of the views below the present one, the screen first."""
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
         """Show a text in a toast."""
@@ -82,6 +88,11 @@ class View(Vertical):
     LABELS: ClassVar[Mapping[str, str]] = {}
     """The footer's names for keys, where they differ from the usual ones."""
 
+    ENTER: ClassVar[str] = ""
+    """The footer's name for enter, where it opens something."""
+    TAB: ClassVar[str] = ""
+    """The footer's name for tab, where the view has two tables."""
+
     title = ""
     opened_by: ClassVar[Key | None] = None
     """The key that opens the view, if it is one of the screens."""
@@ -119,6 +130,11 @@ class View(Vertical):
         """Return the ids of the keys for the footer, in the present state."""
         return self.KEYS
 
+    @property
+    def crumb(self) -> str:
+        """The name of the view in the path of one that lies over it."""
+        return self.title.capitalize()
+
     def destination(self) -> str:
         """Return the destination of a message published here, or nothing."""
         return ""
@@ -132,10 +148,39 @@ class View(Vertical):
         step = self.step()
         return None if step is None else as_command(step)
 
-    def show_caption(self, name: str, more: str) -> None:
-        """Show above the table the name of its subject, and more about it."""
-        caption = line(" ", toned(name, Tone.TITLE), toned(more, Tone.DIM))
+    def show_caption(self, name: str, more: str, right: Line = EMPTY) -> None:
+        """Show above the table the way to its subject, its name, and more about it."""
+        path = "".join(f"{crumb} › " for crumb in self.host.crumbs)
+        left = line(" ", toned(path, Tone.DIM), toned(name, Tone.TITLE), toned(more, Tone.DIM))
+        caption = spread(left, line(right, " "), self.app.size.width) if right else left
         self.query_one(".caption", Band).show_lines([caption])
+
+    @property
+    def table(self) -> LiveTable | None:
+        """The table that keys go to: the focused one, or the first."""
+        tables = list(self.query(LiveTable))
+        focused = next((table for table in tables if table.has_focus), None)
+        return focused or (tables[0] if tables else None)
+
+    def press_sort(self) -> None:
+        """Sort the table anew."""
+        self._sort(0)
+
+    def press_sort_next(self) -> None:
+        """Sort by the next column."""
+        self._sort(1)
+
+    def press_sort_previous(self) -> None:
+        """Sort by the column before."""
+        self._sort(-1)
+
+    def _sort(self, by: int) -> None:
+        table = self.table
+        if table is None:
+            self.host.say("there is nothing to sort here")
+            return
+        name = table.sort_anew(by)
+        self.host.say(f"sorted anew by {name}" if name else "sorted anew")
 
     def refocus(self) -> None:
         """Give the focus to the view's table."""
@@ -148,6 +193,7 @@ class View(Vertical):
     ) -> None:
         """Show the rows that pass the filter and `faults only`; `is_well` are sound keys."""
         host = self.host
+        rows = table.arranged(rows)
         found = [row for row in rows if matches(row.cells, host.filter_text)]
         chosen = found
         if host.faults_only and is_well is not None:
@@ -157,7 +203,7 @@ class View(Vertical):
             empty = "all is well; z shows everything"
         elif rows and not found:
             empty = f"no row for the filter {host.filter_text}; esc drops it"
-        table.show_rows(chosen, empty)
+        table.show_rows(chosen, empty, len(rows))
 
 
 def matches(cells: Sequence[Line], wanted: str) -> bool:

@@ -39,6 +39,11 @@ class ViewStack(Container):
         """Whether a view lies over the bottom one."""
         return len(self._views) > 1
 
+    @property
+    def below(self) -> list[View]:
+        """The views below the one that is shown, the screen first."""
+        return self._views[:-1]
+
     async def put(self, view: View) -> None:
         """Show a view over the present one."""
         if self._views:

@@ -46,7 +46,7 @@ def dashboard(
     with context.open_store() as store:
         from tui.app import Dashboard
 
-        shown = Dashboard(store, read_only=read_only, refresh=seconds)
+        shown = Dashboard(store, read_only=read_only, refresh=seconds, environment=os.environ)
         shown.run()
     if shown.failure is not None:
         raise shown.failure

@@ -13,8 +13,8 @@ from store.model.maintenance import PlaceStatus
 from store.model.messages import QueueConfig
 from store.model.metrics import Family
 from store.model.queues import QueueStatus
-from tui.widgets.bands import header_line
 from tui.widgets.figures import known_cell
+from tui.widgets.frame import vitals_line
 from tui.widgets.spans import plain
 
 BEHIND = Lag("g", "t", 0, None, 0, 9, 9, None, None, None, None, "unassigned")
@@ -72,11 +72,11 @@ def test_a_place_on_a_server_has_its_engine_and_dashes_where_a_file_has_sizes() 
     assert "wal_bytes" not in document
 
 
-def test_the_header_of_the_dashboard_leaves_out_the_log_that_a_server_has_not() -> None:
+def test_the_vitals_of_the_dashboard_leaves_out_the_log_that_a_server_has_not() -> None:
     overview = Overview(0, ELSEWHERE, 0.0, 0.0, 0, 0, (), ())
-    header = plain(header_line(overview, 120, is_paused=False, read_only=False))
-    assert "WAL" not in header
-    assert "2 queues" in header
+    vitals = plain(vitals_line(overview, 120, is_paused=False, read_only=False, pace=1))
+    assert "WAL" not in vitals
+    assert "2 queues" in vitals
 
 
 def test_a_message_without_a_sequence_is_named_by_its_id() -> None:

@@ -60,6 +60,11 @@ class Person:
             await self._pilot.press(key)
             await self.settle()
 
+    async def click(self, selector: str, x: int, y: int = 0) -> None:
+        """Click on a cell of a widget."""
+        await self._pilot.click(selector, offset=(x, y))
+        await self.settle()
+
     async def type(self, text: str) -> None:
         """Type text into what has the focus."""
         await self._pilot.press(*("space" if char == " " else char for char in text))

@@ -146,8 +146,8 @@ def test_a_file_that_was_cut_off_is_told_and_ends_nothing(
         shop.vacuum()
         os.truncate(path, length)
         await person.look()
-        header = person.screen().splitlines()[0]
-        assert re.match(r" ■ can't look since \d\d:\d\d:\d\d: ", header)
+        vitals = person.screen().splitlines()[1]
+        assert re.match(r" ■ can't look since \d\d:\d\d:\d\d: ", vitals)
         assert "emails" in person.screen()
 
     run(shop, errand)

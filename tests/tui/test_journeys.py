@@ -19,7 +19,7 @@ def test_a_stuck_group_is_seen_understood_and_sent_on_its_way(stalled: Store, ru
     stalled.create_queue("orders.dlq")
 
     async def errand(person: Person) -> None:
-        assert "■ STALLED 1m00s" in person.screen()
+        assert "■ STALLED  1m00s" in person.screen()
         await person.press("n", "enter")
         assert "BLOCKER  key cust-88" in person.screen()
         await person.press("d")
@@ -131,7 +131,7 @@ def test_a_message_is_published_after_a_preview(shop: Store, run: Run) -> None:
 def test_a_burst_of_keys_after_a_colon_goes_into_the_prompt(shop: Store, run: Run) -> None:
     async def errand(person: Person) -> None:
         await person.burst(":emails@0\r")
-        assert "emails@0" in person.screen().splitlines()[1]
+        assert "emails@0" in person.screen().splitlines()[2]
         assert person.toasts == []
 
     run(shop, errand)
@@ -182,7 +182,7 @@ def test_read_only_greys_what_writes_and_says_why(stalled: Store, run: Run) -> N
     async def errand(person: Person) -> None:
         await person.press("n", "enter", "d", "P")
         assert [toast for toast in person.toasts if "--read-only" in toast] != []
-        assert "read-only" in person.screen().splitlines()[0]
+        assert "read-only" in person.screen().splitlines()[1]
 
     run(stalled, errand, read_only=True)
 
@@ -191,7 +191,7 @@ def test_the_strip_is_gone_when_nothing_is_stuck(
     stalled: Store, run: Run, clock: ManualClock
 ) -> None:
     async def errand(person: Person) -> None:
-        assert "+" not in person.screen().splitlines()[1]
+        assert "+" not in person.screen().splitlines()[2]
         await person.press("n", "enter")
         stalled.skip("billing", _address("orders/0@0"))
         stalled.release("invoices", 0)
@@ -272,13 +272,13 @@ def _address(text: str) -> Address:
     return parse_address(text)
 
 
-def test_a_filter_that_leaves_nothing_says_so_and_stands_in_the_header(
+def test_a_filter_that_leaves_nothing_says_so_and_stands_in_the_vitals(
     shop: Store, run: Run
 ) -> None:
     async def errand(person: Person) -> None:
         await person.burst("/nowhere\r")
         assert "no row for the filter nowhere; esc drops it" in person.screen()
-        assert "/nowhere" in person.screen().splitlines()[0]
+        assert "/nowhere" in person.screen().splitlines()[1]
 
     run(shop, errand)
 
@@ -301,7 +301,7 @@ def test_an_address_where_nothing_is_opens_no_view(shop: Store, run: Run) -> Non
         await person.burst(":emails@99\r")
         assert person.toasts
         assert "emails@99" in person.toasts[0]
-        assert person.screen().splitlines()[1] == before.splitlines()[1]
+        assert person.screen().splitlines()[2] == before.splitlines()[2]
 
     run(shop, errand)
 

@@ -10,15 +10,14 @@ from store import Stall, Store, Subject
 from store.model.clock import ManualClock
 from tests.tui.conftest import HOSTILE
 from tui.actions.remedies import KEY_IDS
-from tui.keys import BY_ID
 from tui.places import KEYS, SCREENS
 from tui.screens.message import body_lines, usual_form
 from tui.screens.overview import overview_rows
 from tui.screens.stall import card_lines, remedy_rows
-from tui.widgets.bands import footer_line, stall_line, strip_lines
+from tui.widgets.bands import stall_lines, strip_lines
 from tui.widgets.figures import progress_bar, short_count, short_rate, state_cell, trend_cell
 from tui.widgets.live_table import TableColumn, layout
-from tui.widgets.spans import Tone, fit, line, plain, toned, width_of
+from tui.widgets.spans import Tone, fit, line, plain, width_of
 
 SUBJECT = Subject(
     "orders", "topic", "lagging", 12_345, None, None, None, None, 1204, 842.0, 8.13, 0.0,
@@ -87,29 +86,37 @@ def test_a_row_of_the_overview_tells_state_name_lag_and_rates() -> None:
     assert cells[6:10] == ["1,204", "14m02s", "8.1", "0"]
 
 
-def test_a_stall_fits_in_one_line_however_narrow(stalled: Store) -> None:
-    stall = stall_of(stalled)
-    for width in (40, 80, 120, 200):
-        assert width_of(stall_line(stall, width)) == width
-    assert "orders/0@0" in plain(stall_line(stall, 80))
-    assert "[enter]" in plain(stall_line(stall, 200))
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_a_stall_fits_in_one_line_however_narrow(stalled: Store, width: int) -> None:
+    lines = stall_lines(stalled.stalls(), width)
+    assert {width_of(shown) for shown in lines} == {width}
+    assert all(
+        stall.blocker in plain(shown) for stall, shown in zip(stalled.stalls(), lines, strict=True)
+    )
+
+
+def test_all_lines_of_the_strip_share_their_columns(stalled: Store) -> None:
+    for width in (80, 140):
+        lines = [plain(shown) for shown in stall_lines(stalled.stalls(), width)]
+        assert len({text.index(" wait") for text in lines}) == 1
 
 
 def test_the_strip_has_no_line_when_all_is_well() -> None:
     assert strip_lines([], 0, 80) == []
 
 
-def test_the_strip_counts_what_it_does_not_show(stalled: Store) -> None:
-    stall = stall_of(stalled)
-    lines = [plain(shown) for shown in strip_lines([stall] * 6, 6, 120)]
-    assert len(lines) == 4
-    assert "+3 more" in lines[-1]
+@pytest.mark.parametrize(("height", "told"), [(24, 3), (40, 5)])
+def test_the_strip_counts_what_it_does_not_show(stalled: Store, height: int, told: int) -> None:
+    stalls = [stall_of(stalled)] * 9
+    lines = [plain(shown) for shown in strip_lines(stalls, 9, 120, height)]
+    assert len(lines) == told + 1
+    assert f"+{9 - told} more" in lines[-1]
 
 
 def test_the_strip_always_shows_the_chosen_stall(stalled: Store) -> None:
     stalls = [replace(stall_of(stalled), blocker=f"orders/0@{at}") for at in range(9)]
     lines = [plain(shown) for shown in strip_lines(stalls, 9, 120, chosen=7)]
-    assert next(text for text in lines if text.startswith("▸")).count("orders/0@7") == 1
+    assert next(text for text in lines if text.startswith("▌")).count("orders/0@7") == 1
 
 
 def test_the_card_says_what_blocks_what_and_why(stalled: Store, clock: ManualClock) -> None:
@@ -153,14 +160,3 @@ def test_keys_and_their_ids_are_given_once() -> None:
 
 def test_keys_that_write_name_the_command_that_does_the_same() -> None:
     assert [key.id for key in KEYS if key.writes and not key.command] == []
-
-
-def test_the_footer_is_cut_between_keys() -> None:
-    text = plain(footer_line([BY_ID["help"], BY_ID["quit"]], 9, read_only=False))
-    assert text == " ? help  "
-
-
-def test_writing_keys_are_dim_where_nothing_may_be_written() -> None:
-    content = footer_line([BY_ID["publish"]], 40, read_only=True)
-    assert {piece.tone for piece in content if piece.text.strip()} == {Tone.DIM}
-    assert toned("P", Tone.DIM)[0] in content

@@ -103,7 +103,13 @@ class AdviceView(View):
 
     KEYS = ("faults", "copy")
     title = "advice"
-    opened_by = Key("advice", "6", "The findings of mq doctor", command="mq doctor")
+    opened_by = Key(
+        "advice",
+        "6",
+        "The findings of mq doctor",
+        command="mq doctor",
+        label="Advice",
+    )
 
     def __init__(self) -> None:
         super().__init__()

@@ -101,7 +101,11 @@ class LettersView(View):
     LABELS: ClassVar = {"release": "redrive"}
     title = "letters"
     opened_by = Key(
-        "letters", "4", "Dead letters by source, reason and error", command="mq dlq list"
+        "letters",
+        "4",
+        "Dead letters by source, reason and error",
+        command="mq dlq list",
+        label="Dead letters",
     )
 
     def __init__(self) -> None:

@@ -18,6 +18,10 @@ class MasterDetailView(View):
         super().__init__()
         self._selected = selected
 
+    def on_mount(self) -> None:
+        """Mark the selected subject, even while the keys go to its details."""
+        self.masters.is_master = True
+
     @property
     def selected(self) -> str | None:
         """The name whose details are shown."""

@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 
 from store import Overview, Subject
 from store.model.looks import Show
+from store.model.stalls import SubjectState
 from tui.actions.deeds import prepare_purge
 from tui.keys import Key
 from tui.view import View
@@ -49,7 +50,27 @@ _TREND_BESIDE = 36
 
 def overview_rows(subjects: Sequence[Subject]) -> list[TableRow]:
     """Return a row per topic, queue and share."""
-    return [TableRow(subject.name, _cells(subject)) for subject in subjects]
+    return [
+        TableRow(subject.name, _cells(subject), subject_rank(subject), _values(subject))
+        for subject in subjects
+    ]
+
+
+def subject_rank(subject: Subject) -> tuple[int, str, str]:
+    """Return the place of a subject among others: by state, kind and name, and no number."""
+    return _CLASSES.index(subject.state), subject.kind, subject.name
+
+
+_CLASSES: tuple[SubjectState, ...] = ("stalled", "lagging", "dead letters", "ok", "idle")
+
+
+def _values(subject: Subject) -> dict[str, float]:
+    values = {
+        "DEPTH": subject.depth, "READY": subject.ready, "LEASED": subject.leased,
+        "LAG": subject.lag, "OLDEST": subject.oldest_seconds,
+        "IN/s": subject.in_rate, "OUT/s": subject.out_rate,
+    }  # fmt: skip
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _cells(subject: Subject) -> tuple[Line, ...]:
@@ -134,10 +155,15 @@ def _wrapped(text: str, width: int) -> list[str]:
 class OverviewView(View):
     """Everything that holds messages, worst first; enter opens it."""
 
-    KEYS = ("publish", "purge", "faults", "copy")
+    KEYS = ("publish", "sort", "purge", "faults", "copy")
+    ENTER = "open"
     title = "overview"
     opened_by = Key(
-        "overview", "1", "Everything that holds messages, worst first", command="mq status"
+        "overview",
+        "1",
+        "Everything that holds messages, worst first",
+        command="mq status",
+        label="Overview",
     )
 
     def compose(self) -> ComposeResult:

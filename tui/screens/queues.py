@@ -95,7 +95,9 @@ class QueuesView(MasterDetailView):
 
     KEYS = ("peek", "release", "dead_letter", "publish", "purge", "copy")
     title = "queues"
-    opened_by = Key("queues", "3", "Queues and who holds which message", command="mq lease list")
+    opened_by = Key(
+        "queues", "3", "Queues and who holds which message", command="mq lease list", label="Queues"
+    )
 
     def compose(self) -> ComposeResult:
         """Yield two tables."""

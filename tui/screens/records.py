@@ -91,6 +91,11 @@ class RecordsView(View):
         self._topic, self._partition, self._group = topic, partition, group
 
     @property
+    def crumb(self) -> str:
+        """The address of the partition."""
+        return self._place
+
+    @property
     def _place(self) -> str:
         return f"{self._topic}/{self._partition}"
 
@@ -159,6 +164,11 @@ class MessagesView(View):
     def __init__(self, queue: str) -> None:
         super().__init__()
         self._queue = queue
+
+    @property
+    def crumb(self) -> str:
+        """The name of the queue."""
+        return self._queue
 
     def compose(self) -> ComposeResult:
         """Yield a caption and a table."""

@@ -18,6 +18,7 @@ from store.model.topics import PartitionStatus
 from tui.actions.asking import ask_reset
 from tui.keys import Key
 from tui.screens.master_detail import MasterDetailView
+from tui.screens.overview import subject_rank
 from tui.screens.records import RecordsView
 from tui.screens.stall import StallView
 from tui.view import Question
@@ -65,7 +66,7 @@ _PARTITIONS = (
 
 def topic_rows(subjects: Sequence[Subject]) -> list[TableRow]:
     """Return a row per topic."""
-    return [TableRow(topic.name, _topic_cells(topic)) for topic in subjects]
+    return [TableRow(topic.name, _topic_cells(topic), subject_rank(topic)) for topic in subjects]
 
 
 def _topic_cells(topic: Subject) -> tuple[Line, ...]:
@@ -148,7 +149,9 @@ class TopicsView(MasterDetailView):
 
     KEYS = ("peek", "reset", "publish", "copy")
     title = "topics"
-    opened_by = Key("topics", "2", "Topics: partitions and where groups stand", command="mq lag")
+    opened_by = Key(
+        "topics", "2", "Topics: partitions and where groups stand", command="mq lag", label="Topics"
+    )
 
     def compose(self) -> ComposeResult:
         """Yield two tables."""

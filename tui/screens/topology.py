@@ -143,7 +143,11 @@ class TopologyView(View):
     KEYS = ("route", "publish", "faults", "copy")
     title = "topology"
     opened_by = Key(
-        "topology", "5", "Exchanges, bindings and destinations", command="mq binding list"
+        "topology",
+        "5",
+        "Exchanges, bindings and destinations",
+        command="mq binding list",
+        label="Topology",
     )
 
     def __init__(self, exchange: str = "") -> None:

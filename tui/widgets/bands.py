@@ -1,115 +1,103 @@
-"""The bands that are always on screen: header, stall strip, and keys."""
+"""The lines of the stall strip: a table without a header, whose columns all lines share."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from store import Overview, Stall
-from store.model.maintenance import StoreStatus
-from store.model.text import counted, describe_duration, describe_size, printable_bytes
-from tui.keys import Key
-from tui.widgets.figures import clock_text, short_count, short_rate
-from tui.widgets.spans import Line, Span, Tone, fit, joined, line, span, toned, width_of
+from store import Stall
+from store.model.text import counted, describe_duration
+from tui.widgets.figures import short_count
+from tui.widgets.spans import (
+    Ground,
+    Line,
+    Tone,
+    fit,
+    grounded,
+    line,
+    shortened,
+    toned,
+    width_of,
+)
 
-MOST_STALL_LINES = 3
-_MOST_ONLY = 30
-
-
-def header_line(
-    overview: Overview, width: int, *, is_paused: bool, read_only: bool, only: str = ""
-) -> Line:
-    """Return the store at a glance: file, counts, rates, size of the log, and the time of the look.
-
-    `only` says which rows are shown when some are left out.
-    """
-    status = overview.status
-    state = ("○ PAUSED", Tone.LAGGING) if is_paused else ("● LIVE", Tone.OK)
-    right = line(
-        toned(f"{only[:_MOST_ONLY]}  ", Tone.LAGGING) if only else "",
-        toned("read-only  ", Tone.DIM) if read_only else "",
-        toned(state[0], state[1]),
-        toned(f" {clock_text(overview.taken)} ", Tone.DIM),
-    )
-    counts = joined([_short(number, noun) for number, noun in _things(overview) if number], " ")
-    figures = [
-        line(toned("in ", Tone.DIM), toned(f"{short_rate(overview.in_rate)}/s", Tone.STRONG),
-             toned(" out ", Tone.DIM), toned(f"{short_rate(overview.out_rate)}/s", Tone.STRONG)),
-        counts,
-    ]  # fmt: skip
-    if isinstance(status, StoreStatus):
-        figures.append(line(toned("WAL ", Tone.DIM), describe_size(status.wal_bytes)))
-    left = toned(" mq ", Tone.TITLE)
-    room = width - width_of(right) - 1
-    name = Path(status.location)
-    names = [name.name, *([f"{name.parent.name}/{name.name}"] if name.parent.name else [])]
-    parts = [toned(names[0], Tone.STRONG)]
-    for part in figures:
-        if width_of(line(left, joined([*parts, part], "  "))) <= room:
-            parts.append(part)
-    for longer in (names[-1], str(name)):
-        wanted = [toned(longer, Tone.STRONG), *parts[1:]]
-        if width_of(line(left, joined(wanted, "  "))) <= room:
-            parts = wanted
-    return line(fit(line(left, joined(parts, "  ")), room), " ", right)
-
-
-def trouble_line(message: str, last: Overview | None) -> Line:
-    """Return the reason that a look failed, and the time of the last picture, which stays."""
-    since = "" if last is None else f" since {clock_text(last.taken)}"
-    return line(" ", toned(f"■ can't look{since}: ", Tone.STALLED), message)
-
-
-def _things(overview: Overview) -> list[tuple[int | None, str]]:
-    status = overview.status
-    return [
-        (status.topics, "topic"), (status.queues, "queue"), (status.shares, "share"),
-        (status.groups, "group"), (overview.dead_letters, "dead"),
-    ]  # fmt: skip
-
-
-def _short(number: int, noun: str) -> Line:
-    if noun == "dead":
-        return toned(f"◆ {short_count(number)} dead", Tone.DEAD)
-    return line(short_count(number), toned(f" {noun if number == 1 else noun + 's'}", Tone.DIM))
+TALL = 30
+"""From so many lines on the strip has five lines instead of three."""
+_GAP = "  "
+_LEAST_KNOWN = 16
+_WIDEST = 26
+_MIDDLE = 18
 
 
 def strip_lines(
-    stalls: Sequence[Stall], count: int, width: int, chosen: int | None = None
+    stalls: Sequence[Stall], count: int, width: int, height: int = 24, chosen: int | None = None
 ) -> list[Line]:
     """Return a line per stall, worst first, and the number of those that don't fit.
 
     The `chosen` one is always shown.
     """
-    shown = count if count <= MOST_STALL_LINES + 1 else MOST_STALL_LINES
+    most = 5 if height >= TALL else 3
+    shown = count if count <= most + 1 else most
     first = max(0, (chosen or 0) - shown + 1)
-    lines = [
-        stall_line(stall, width, is_chosen=at == chosen)
-        for at, stall in enumerate(stalls[first : first + shown], first)
-    ]
+    visible = stalls[first : first + shown]
+    lines = stall_lines(visible, width, None if chosen is None else chosen - first)
     if count > len(lines):
-        more = toned(f"   +{count - len(lines)} more", Tone.STALLED)
-        lines.append(line(more, toned("   n goes through them", Tone.DIM)))
+        more = toned(f" +{count - len(lines)} more", Tone.STALLED)
+        lines.append(line(more, toned("  n goes through them", Tone.DIM)))
     return lines
 
 
-def stall_line(stall: Stall, width: int, *, is_chosen: bool = False) -> Line:
-    """Return a stall in one line; when narrow, the messages behind come before the details."""
-    age = describe_duration(stall.seconds)
-    mark = "▸" if is_chosen else " "
-    head = line(toned(f"{mark}■ STALLED {age:<6}", Tone.STALLED), "  ", where(stall), "  ")
-    tail = line("  ", toned(behind(stall), Tone.STRONG), " ")
-    enter = toned(" [enter] ", Tone.DIM)
-    blocker = toned(stall.blocker, Tone.STALLED)
-    room = width - width_of(head) - width_of(tail)
-    if room < width_of(blocker):
-        reader = line(toned(" → ", Tone.DIM), stall.reader) if stall.partition is not None else ""
-        short = line(toned(f"{mark}■ STALLED {age:<6}", Tone.STALLED), "  ", blocker, reader, tail)
-        return fit(short, width)
-    full = line(blocker, toned(details(stall), Tone.DIM))
-    if width_of(full) + width_of(enter) <= room:
-        return line(fit(line(head, full, tail), width - width_of(enter)), enter)
-    return fit(line(head, fit(full, min(room, width_of(full))), tail), width)
+def stall_lines(stalls: Sequence[Stall], width: int, chosen: int | None = None) -> list[Line]:
+    """Return a line per stall, in columns; when narrow the details yield, then cause and keys."""
+    rows = [_Row(stall, width) for stall in stalls]
+    columns = ["age", "where", "blocker", "cause", "known", "waits", "keys"]
+    widths = {name: max((width_of(row.cells[name]) for row in rows), default=0) for name in columns}
+    widths["known"] = min(widths["known"], _LEAST_KNOWN)
+    for name in ("known", "cause", "keys"):
+        if _taken(columns, widths) > width:
+            columns.remove(name)
+    spare = width - _taken(columns, widths)
+    if spare < 0:
+        widths["where"] = max(3, widths["where"] + spare)
+        spare = width - _taken(columns, widths)
+    grown = "known" if "known" in columns else "blocker"
+    widths[grown] += max(0, spare)
+    return [
+        row.line([(name, widths[name]) for name in columns], width, is_chosen=at == chosen)
+        for at, row in enumerate(rows)
+    ]
+
+
+_SIGN = "■ STALLED"
+_RIGHT = {"age", "waits", "keys"}
+
+
+def _taken(columns: Sequence[str], widths: dict[str, int]) -> int:
+    return 2 + len(_SIGN) + sum(len(_GAP) + widths[name] for name in columns)
+
+
+class _Row:
+    """A stall's cells by column."""
+
+    def __init__(self, stall: Stall, width: int) -> None:
+        most = _MIDDLE if width < 100 else _WIDEST
+        keys = f"{counted(stall.keys, 'key')}" if stall.keys else ""
+        at_least = "≥ " if keys and not stall.keys_exact else ""
+        self.cells: dict[str, Line] = {
+            "age": toned(describe_duration(stall.seconds), Tone.STALLED),
+            "where": where(stall, most),
+            "blocker": toned(shortened(stall.blocker, most), Tone.STALLED),
+            "cause": toned(stall.cause.upper(), Tone.STRONG),
+            "known": toned(known(stall), Tone.DIM),
+            "waits": line(toned(short_count(stall.blocked), Tone.STRONG), toned(" wait", Tone.DIM)),
+            "keys": toned(at_least + keys, Tone.DIM),
+        }
+
+    def line(self, columns: Sequence[tuple[str, int]], width: int, *, is_chosen: bool) -> Line:
+        content = line(toned("▌" if is_chosen else " ", Tone.KEY), toned(_SIGN, Tone.STALLED))
+        for name, room in columns:
+            cell = fit(self.cells[name], room, right=name in _RIGHT)
+            content = line(content, _GAP, cell)
+        full = fit(content, width)
+        return grounded(full, Ground.STRIP_ON) if is_chosen else full
 
 
 def is_same_stall(one: Stall, other: Stall) -> bool:
@@ -117,11 +105,20 @@ def is_same_stall(one: Stall, other: Stall) -> bool:
     return (one.place, one.reader, one.blocker) == (other.place, other.reader, other.blocker)
 
 
-def where(stall: Stall) -> Line:
-    """Return the partition or queue, and its reader."""
-    if stall.reader == stall.source:
-        return toned(stall.place, Tone.STRONG)
-    return line(toned(stall.place, Tone.STRONG), toned(" → ", Tone.DIM), stall.reader)
+def where(stall: Stall, width: int = 200) -> Line:
+    """Return the partition and its reader, or the queue and its message group, in `width` cells."""
+    key = "" if stall.key is None else stall.key.decode("utf-8", "replace")
+    if stall.kind == "fifo":
+        sign, other = " · ", key
+    else:
+        sign, other = " → ", stall.reader
+    room = width - len(sign)
+    left = max(room - len(other), room // 2)
+    place = shortened(stall.place, left)
+    right = shortened(other, room - len(place))
+    if not other:
+        return toned(shortened(stall.place, width), Tone.STRONG)
+    return line(toned(place, Tone.STRONG), toned(sign, Tone.DIM), right)
 
 
 def behind(stall: Stall) -> str:
@@ -131,25 +128,12 @@ def behind(stall: Stall) -> str:
     return f"blocks {short_count(stall.blocked)} msgs" + keys.replace("· ", f"· {at_least}")
 
 
-def details(stall: Stall) -> str:
-    """Return key, deliveries and error of the blocker, in parentheses."""
-    marks = [] if stall.key is None else [f"key={printable_bytes(stall.key[:80])}"]
-    if stall.deliveries:
-        marks.append(counted(stall.deliveries, "delivery"))
-    if stall.error is not None:
-        marks.append(f'"{stall.error[:120]}"')
-    return f" ({', '.join(marks)})" if marks else ""
-
-
-def footer_line(keys: Sequence[Key], width: int, *, read_only: bool) -> Line:
-    """Return the keys that work here; keys that write are dim where writing is off."""
-    content: Line = line(" ")
-    for key in keys:
-        is_off = read_only and key.writes
-        cap = Span(key.cap, Tone.DIM if is_off else Tone.KEY)
-        label = span(f" {key.label}", Tone.DIM if is_off else Tone.TEXT)
-        more = line(content, cap, label, "  ")
-        if width_of(more) > width:
-            break
-        content = more
-    return content
+def known(stall: Stall) -> str:
+    """Return what is known of the cause: who has it, or how often it failed and by what error."""
+    if stall.cause == "unassigned":
+        return "no member of the group reads it"
+    if stall.cause == "poison" or stall.holder is None:
+        tries = counted(stall.deliveries, "delivery") if stall.deliveries else ""
+        return ", ".join(part for part in (tries, stall.error or "") if part) or stall.why
+    seen = "" if stall.holder_seen is None else f", seen {describe_duration(stall.holder_seen)} ago"
+    return f"{stall.holder} {'had' if stall.cause == 'abandoned' else 'has'} it{seen}"

@@ -6,11 +6,10 @@ and the marks stay with their row while others come, go and change places.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -19,8 +18,9 @@ from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.widgets.order import FrozenOrder
 from tui.widgets.painted import Painted
-from tui.widgets.spans import EMPTY, Line, Tone, fit, line, span, toned, width_of
+from tui.widgets.spans import EMPTY, Ground, Line, Tone, fit, line, plain, toned, width_of
 
 _GAP = "  "
 
@@ -41,10 +41,16 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row: its key, and a cell for each column."""
+    """A row: its key, and a cell for each column.
+
+    `rank` is what the table sorts by, its class first; without one rows stay as they come. `values`
+    are the numbers, by column, that a person may sort by instead.
+    """
 
     key: str
     cells: tuple[Line, ...]
+    rank: tuple[Any, ...] = ()
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 def layout(columns: Sequence[TableColumn], width: int) -> list[tuple[int, int]]:
@@ -73,8 +79,6 @@ class LiveTable(ScrollView, Painted, can_focus=True):
     class Resized(Message):
         """The widths of the columns have changed, for example by a scroll bar."""
 
-    COMPONENT_CLASSES = Painted.COMPONENT_CLASSES | {"table--header", "table--cursor"}
-
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", show=False),
         Binding("down", "move(1)", "Down", show=False),
@@ -86,6 +90,8 @@ class LiveTable(ScrollView, Painted, can_focus=True):
     ]
 
     cursor: var[int] = var(0)
+    is_master = False
+    """Whether the chosen row is marked even while the keys go elsewhere."""
 
     class Moved(Message):
         """The cursor has moved to another row."""
@@ -114,6 +120,9 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         self._empty_now = ""
         self._rows: tuple[TableRow, ...] = ()
         self._is_known = False
+        self._order = FrozenOrder()
+        self._sorted_by: int | None = None
+        self._note: Line = EMPTY
 
     @property
     def rows(self) -> tuple[TableRow, ...]:
@@ -125,11 +134,17 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         """The key of the row under the cursor."""
         return self._rows[self.cursor].key if self.cursor < len(self._rows) else None
 
-    def show_rows(self, rows: Sequence[TableRow], empty: str = "") -> None:
-        """Show these rows; the cursor and the marks stay with their keys.
+    def arranged(self, rows: Sequence[TableRow]) -> Sequence[TableRow]:
+        """Return the rows in the table's order, which holds until a person sorts anew."""
+        return self._order.arrange(rows)
+
+    def show_rows(self, rows: Sequence[TableRow], empty: str = "", of: int | None = None) -> None:
+        """Show these rows, out of `of`; the cursor and the marks stay with their keys.
 
         Without rows it shows `empty`, or its default text.
         """
+        rows = self.arranged(rows)
+        self._say(len(rows), of)
         before, key = self._rows, self.key
         if not rows and empty != self._empty_now:
             self._empty_now = empty
@@ -151,6 +166,34 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         for at in range(top, min(top + self.size.height, len(rows))):
             if before[at] != rows[at]:
                 self.refresh_lines(at + 1)
+
+    def _say(self, shown: int, of: int | None) -> None:
+        counts = "" if of is None or of == shown else f" {shown:,} of {of:,} "
+        stale = " s sort anew " if self._order.is_stale else ""
+        note = line(toned(counts, Tone.STRONG), toned(stale, Tone.LAGGING))
+        if note != self._note:
+            self._note = note
+            self.refresh_lines(0)
+
+    def sort_anew(self, by: int = 0) -> str:
+        """Sort the rows as they are now, by the next column if `by` is 1; return its name."""
+        names = [at for at, column in enumerate(self.columns) if column.name]
+        if by:
+            choices = [None, *names]
+            self._sorted_by = choices[(choices.index(self._sorted_by) + by) % len(choices)]
+        at = self._sorted_by
+        self._order.sort_anew(None if at is None else lambda row: self._rank(row, at))
+        self.show_rows(self._rows)
+        self.refresh()
+        return "" if at is None else self.columns[at].name
+
+    def _rank(self, row: TableRow, at: int) -> tuple[Any, ...]:
+        """Return a row's rank in a column: the greatest number first, words by the alphabet."""
+        name, is_number = self.columns[at].name, self.columns[at].right
+        if is_number or name in row.values:
+            number = row.values.get(name)
+            return (0, number is None, -(number or 0.0), row.key)
+        return (0, plain(row.cells[at]).casefold(), row.key)
 
     def move_to(self, key: str) -> None:
         """Put the cursor on the row with this key, if there is one."""
@@ -214,33 +257,38 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         """Return the header, which stays, or one of the visible rows."""
         width = self.scrollable_content_region.width
         if y == 0:
-            return self.paint(self._header(width), width, self._style("table--header"))
+            return self.paint(self._header(width), width, self.rich_style)
         at = y - 1 + self.scroll_offset.y
         if self._is_known and not self._rows and y == 2:
-            return self.paint(
-                toned(f"  {self._empty_now or self._empty}", Tone.DIM), width, self.rich_style
-            )
+            text = toned(f"  {self._empty_now or self._empty}", Tone.DIM)
+            return self.paint(text, width, self.rich_style)
         if at >= len(self._rows):
             return self.paint(EMPTY, width, self.rich_style)
-        is_cursor = at == self.cursor and self.has_focus
-        base = self._style("table--cursor") if is_cursor else self.rich_style
-        return self.paint(self._cells(self._rows[at], width), width, base)
-
-    def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(name)
+        is_chosen = at == self.cursor and self.has_focus
+        content = self._line(self._rows[at], width, is_cursor=at == self.cursor)
+        return self.paint(content, width, self.rich_style, Ground.ROW if is_chosen else None)
 
     def _header(self, width: int) -> Line:
-        cells = tuple(toned(column.name, Tone.DIM) for column in self.columns)
-        return self._across(" ", cells, width)
+        cells = tuple(
+            toned(column.name, Tone.KEY if at == self._sorted_by else Tone.DIM)
+            for at, column in enumerate(self.columns)
+        )
+        return line(fit(self._across(cells, width), width - width_of(self._note)), self._note)
 
-    def _cells(self, row: TableRow, width: int) -> Line:
-        return self._across("✓" if row.key in self.marked else " ", row.cells, width)
+    def _line(self, row: TableRow, width: int, *, is_cursor: bool) -> Line:
+        mark = toned("✓", Tone.KEY) if row.key in self.marked else line(" ")
+        edge = mark
+        if is_cursor and self.has_focus:
+            edge = toned("▌", Tone.KEY)
+        elif is_cursor and self.is_master:
+            edge = toned("│", Tone.DIM)
+        return line(edge, self._across(row.cells, width)[1:], mark)
 
-    def _across(self, mark: str, cells: tuple[Line, ...], width: int) -> Line:
+    def _across(self, cells: tuple[Line, ...], width: int) -> Line:
         parts: list[Line] = []
         for at, room in layout(self.columns, width - 2):
             parts.append(fit(cells[at], room, right=self.columns[at].right))
-        content = line(span(mark, Tone.KEY))
+        content = line(" ")
         for number, part in enumerate(parts):
             content = line(content, _GAP if number else "", part)
         return content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -12,20 +11,25 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.widgets.spans import EMPTY, Line, Tone, fit
+from tui.widgets.plain_signs import in_ascii
+from tui.widgets.spans import EMPTY, Ground, Line, fit
+from tui.widgets.themes import style
 
 
 class Painted(Widget):
     """Base of widgets that paint lines of spans in the colours of the theme."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in Tone}
-
-    def paint(self, content: Line, width: int, base: Style) -> Strip:
-        """Return the line in exactly `width` cells over the style of the background."""
-        segments = [
-            Segment(text, base + self.get_component_rich_style(f"tone--{tone}", partial=True))
-            for text, tone in fit(content, width)
-        ]
+    def paint(self, content: Line, width: int, base: Style, ground: Ground | None = None) -> Strip:
+        """Return the line in exactly `width` cells over the style, or the ground, of its widget."""
+        theme, is_ascii = self.app.theme, getattr(self.app, "is_ascii", False)
+        segments: list[Segment] = []
+        for text, tone, own, shade in fit(content, width):
+            over = style(theme, base, tone, own or ground, shade)
+            if is_ascii:
+                text = in_ascii(text)
+            if segments and segments[-1].style == over:
+                text = segments.pop().text + text
+            segments.append(Segment(text, over))
         return Strip(segments, width)
 
 
@@ -54,8 +58,6 @@ class Band(Painted):
 
 class ScrolledLines(ScrollView, Painted, can_focus=True):
     """Lines that may be taller and wider than the screen: text to scroll through."""
-
-    COMPONENT_CLASSES = Painted.COMPONENT_CLASSES
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -14,9 +14,15 @@ from rich.cells import cell_len, set_cell_size
 
 from store.model.text import printable
 
+SHADES = 6
+"""Steps of an area from its axis outwards: decoration, without a meaning."""
+
 
 class Tone(StrEnum):
-    """The meaning of a piece of text; the theme maps it to a colour."""
+    """The meaning of a piece of text; the theme maps it to a colour.
+
+    `STALLED` is bold and for where a stall is told, `BAD` for all else of it.
+    """
 
     TEXT = "text"
     STRONG = "strong"
@@ -26,15 +32,40 @@ class Tone(StrEnum):
     OK = "ok"
     LAGGING = "lagging"
     STALLED = "stalled"
+    BAD = "bad"
+    BEHIND = "behind"
     DEAD = "dead"
     IDLE = "idle"
+    IN = "in"
+    OUT = "out"
+    BACKLOG = "backlog"
+    TREND = "trend"
+    DELAYED = "delayed"
+    BLOCKED = "blocked"
+    AXIS = "axis"
+    GRID = "grid"
+    BASE = "base"
+
+
+class Ground(StrEnum):
+    """The meaning of the background of a piece of text, where it is not that of its widget."""
+
+    BASE = "base"
+    BAR = "bar"
+    VITALS = "vitals"
+    CAPTION = "caption"
+    ROW = "row"
+    STRIP = "strip"
+    STRIP_ON = "strip-on"
 
 
 class Span(NamedTuple):
-    """A run of text in one tone."""
+    """A run of text in one tone, in one of its shades; the brightest is that of words."""
 
     text: str
     tone: Tone
+    ground: Ground | None = None
+    shade: int = SHADES - 1
 
 
 Line = tuple[Span, ...]
@@ -95,6 +126,32 @@ def fit(content: Line, width: int, *, right: bool = False) -> Line:
     return line(padding, content) if right else line(content, padding)
 
 
+def grounded(content: Line, ground: Ground) -> Line:
+    """Return the line on this ground, except for the parts that have one."""
+    return tuple(piece if piece.ground else piece._replace(ground=ground) for piece in content)
+
+
+def spread(left: Line, right: Line, width: int) -> Line:
+    """Return two lines as one of `width` cells: one to the left, the other to the right."""
+    return line(fit(left, max(0, width - width_of(right))), right)
+
+
+def shortened(name: str, width: int) -> str:
+    """Return a name in at most `width` cells, shortened in the middle: ends tell names apart."""
+    text = printable(name)
+    if cell_len(text) <= width:
+        return text
+    if width < 3:
+        return set_cell_size(text, max(0, width))
+    head = (width - 1) // 2
+    tail = ""
+    for char in reversed(text):
+        if cell_len(char + tail) > width - 1 - head:
+            break
+        tail = char + tail
+    return f"{set_cell_size(text, head)}…{tail}"
+
+
 def _cut(content: Line, width: int) -> Line:
     if width <= 0:
         return EMPTY
@@ -104,7 +161,7 @@ def _cut(content: Line, width: int) -> Line:
         length = cell_len(piece.text)
         if length > room:
             # A space replaces a two-cell character that would be cut in half.
-            kept.append(Span(set_cell_size(piece.text, room) + "…", piece.tone))
+            kept.append(piece._replace(text=set_cell_size(piece.text, room) + "…"))
             break
         kept.append(piece)
         room -= length

@@ -35,6 +35,14 @@ class StallStrip(Band, can_focus=True):
         self._stalls: Sequence[Stall] = ()
         self._count = 0
         self._chosen = -1
+        self.is_open = False
+
+    def follow(self, stall: Stall | None) -> None:
+        """Keep the stall chosen whose card is open."""
+        self.is_open = stall is not None
+        places = (at for at, one in enumerate(self._stalls) if stall and is_same_stall(one, stall))
+        self._chosen = next(places, self._chosen)
+        self._show_again()
 
     def show_stalls(self, stalls: Sequence[Stall], count: int) -> None:
         """Show these stalls, possibly not all; the choice stays with its stall."""
@@ -43,17 +51,18 @@ class StallStrip(Band, can_focus=True):
         self._chosen = next(places, min(self._chosen, len(stalls) - 1))
         self._stalls, self._count = stalls, count
         self.can_focus = bool(stalls)
-        shown = self._chosen if self.has_focus else None
-        self.show_lines(strip_lines(stalls, count, self.app.size.width, shown))
+        shown = self._chosen if self.has_focus or self.is_open else None
+        width, height = self.app.size
+        self.show_lines(strip_lines(stalls, count, width, height, shown))
 
-    def choose_next(self) -> None:
-        """Choose the stall after the one that is chosen, beginning again after the last."""
+    def choose_next(self) -> bool:
+        """Choose the next stall, or the first after the last; return whether there is one."""
         if not self._stalls:
-            self.app.notify("nothing is stalled", timeout=3, markup=False)
-            return
+            return False
         self._chosen = (self._chosen + 1) % len(self._stalls)
         self.focus()
         self._show_again()
+        return True
 
     def action_choose(self, by: int) -> None:
         """Move the choice."""
@@ -67,7 +76,8 @@ class StallStrip(Band, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Open the card of the stall that was clicked."""
-        first = max(0, self._chosen - len(self._lines) + 1) if self.has_focus else 0
+        most = len(self._lines) - (len(self._lines) < self._count)
+        first = max(0, self._chosen - most + 1) if self.has_focus or self.is_open else 0
         if first + event.y < len(self._stalls):
             self._chosen = first + event.y
             self.action_open()
