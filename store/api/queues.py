@@ -158,18 +158,13 @@ class QueueCalls(Calls):
             found = sqlite.queues.catalog.find(tx, queue)
             looks = sqlite.leases.abandoned.is_due(tx, found.reader)
             freed = sqlite.leases.abandoned.free(tx, found.reader) if looks else 0
-            sqlite.leases.move.keep_within_limits(tx, found.reader)
             duration = found.config.lease if lease is None else milliseconds(lease, "lease")
             who = sqlite.leases.holders.holder_id(tx, name, attached)
-            disturbance = (
-                None
-                if found.config.chaos is None
-                else sqlite.queues.policies.chaos.Disturbance(tx, found)
-            )
-            if disturbance is not None:
-                disturbance.reorder()
+            receiving = sqlite.queues.policies.Receiving(who, most)
+            for policy in found.policies.before_receive:
+                policy.before_receive(tx, found, receiving)
             picked, taken_out, damage = [], 0, None
-            room = _room(tx, found, who, most, prefetch)
+            room = _room(tx, found, receiving, prefetch)
             if room:
                 kind = (
                     sqlite.queues.order.fair.FairReceiver
@@ -179,8 +174,8 @@ class QueueCalls(Calls):
                 receiver = kind(tx, found.reader, room, duration, who)
                 picked, taken_out = receiver.receive(), receiver.taken_out
                 damage = receiver.damage
-            if disturbance is not None:
-                disturbance.duplicate(picked)
+            for policy in found.policies.after_receive:
+                policy.after_receive(tx, receiving, picked)
             if not picked and sqlite.leases.abandoned.is_due(tx, found.reader, is_idle=True):
                 freed = sqlite.leases.abandoned.free(tx, found.reader)
             messages = sqlite.queues.view.leased(tx, found, picked, name)
@@ -318,18 +313,14 @@ def _delete(tx: WriteTransaction, name: str) -> QueueStatus:
 def _room(
     tx: WriteTransaction,
     queue: sqlite.queues.catalog.Queue,
-    holder: int,
-    most: int,
+    receiving: sqlite.queues.policies.Receiving,
     prefetch: int | None,
 ) -> int:
     """Return how many messages a holder may be given now."""
-    if queue.config.single_active and not sqlite.queues.policies.single_active.admit(
-        tx, queue, holder
-    ):
-        return 0
-    if prefetch is None:
-        return most
-    return max(0, min(most, prefetch - sqlite.leases.rows.in_hand(tx, queue.reader, holder)))
+    if prefetch is None or not receiving.room:
+        return receiving.room
+    in_hand = sqlite.leases.rows.in_hand(tx, queue.reader, receiving.holder)
+    return max(0, min(receiving.room, prefetch - in_hand))
 
 
 def refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:

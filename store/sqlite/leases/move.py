@@ -236,6 +236,6 @@ def _is_past_retention(tx: Snapshot, reader: Reader, message: StoredMessage) -> 
 
 
 def keep_within_limits(tx: WriteTransaction, reader: Reader, added: Sequence[int] = ()) -> None:
-    """Remove messages over a queue's length limits, if it sheds; `added` was stored just now."""
-    if reader.sheds:
-        queues.policies.length.shed(tx, queues.catalog.find(tx, reader.name), added)
+    """Let the policies of a queue act on more waiting messages; `added` were stored just now."""
+    for policy in reader.policies.after_enqueue:
+        policy.after_enqueue(tx, reader, added)

@@ -5,8 +5,68 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from store.model.messages import MessageId
     from store.sqlite.file.database import WriteTransaction
     from store.sqlite.file.settings import Config, StoredSettings
+    from store.sqlite.leases.messages import StoredMessage
+    from store.sqlite.queues.catalog import Queue
+    from store.sqlite.queues.policies import Receiving, Sending
+
+
+class QueuePolicy:
+    """A setting of a queue that acts on its messages; made once, when the settings are read.
+
+    Only the hooks that a policy in `queues.policies` defines are called, so that a queue without it
+    pays nothing. Moves into a queue, such as dead letters and redrives, pass `after_enqueue` alone.
+    """
+
+    __slots__ = ()
+
+    def before_send(self, tx: WriteTransaction, queue: Queue, sending: Sending) -> None:
+        """Refuse, leave out or change messages that a producer sends."""
+
+    def after_send(
+        self, tx: WriteTransaction, sending: Sending, ids: list[MessageId]
+    ) -> list[MessageId]:
+        """Return the answer to a send, of which messages with these ids were stored."""
+        return ids
+
+    def after_enqueue(self, tx: WriteTransaction, reader: Reader, added: Sequence[int]) -> None:
+        """Act when more messages wait: added ones, by record, or some that were given back."""
+
+    def before_receive(self, tx: WriteTransaction, queue: Queue, receiving: Receiving) -> None:
+        """Prepare the queue for a receive, refuse it, or lower what it may get."""
+
+    def after_receive(
+        self, tx: WriteTransaction, receiving: Receiving, messages: Sequence[StoredMessage]
+    ) -> None:
+        """Act on messages that were leased."""
+
+
+class QueuePolicies(NamedTuple):
+    """The policies of a queue, by the hook that they define, in the order in which they act."""
+
+    before_send: Sequence[QueuePolicy] = ()
+    after_send: Sequence[QueuePolicy] = ()
+    after_enqueue: Sequence[QueuePolicy] = ()
+    before_receive: Sequence[QueuePolicy] = ()
+    after_receive: Sequence[QueuePolicy] = ()
+
+
+NO_POLICIES = QueuePolicies()
+
+
+def by_hook(policies: Iterable[QueuePolicy]) -> QueuePolicies:
+    """Return policies by the hooks that they define."""
+    present = tuple(policies)
+    return QueuePolicies._make(
+        tuple(policy for policy in present if getattr(type(policy), hook) is not inherited)
+        for hook, inherited in (
+            (hook, getattr(QueuePolicy, hook)) for hook in QueuePolicies._fields
+        )
+    )
 
 
 class Reader(NamedTuple):
@@ -14,10 +74,10 @@ class Reader(NamedTuple):
 
     `on_ack` is the one decision: a queue deletes acknowledged messages, a share retains records.
     `ordered` readers never deliver past a message of the same group that is in flight. Durations
-    are in milliseconds; no `retention` leaves it to the log that is read. A reader that `sheds` has
-    length limits, and removes messages over them. A `fair` one delivers by tenant, a
-    `single_active` one to one holder at a time. No more than `window` offsets of a partition are in
-    flight, and `turn` is the partition whose turn it is.
+    are in milliseconds; no `retention` leaves it to the log that is read. Only queues have
+    `policies`. A `fair` reader delivers by tenant, a `single_active` one to one holder at a
+    time. No more than `window` offsets of a partition are in flight, and `turn` is the partition
+    whose turn it is.
     """
 
     id: int
@@ -34,11 +94,16 @@ class Reader(NamedTuple):
     levels: tuple[int, ...]
     delay: int
     retention: int | None
-    sheds: bool = False
+    policies: QueuePolicies = NO_POLICIES
     fair: bool = False
     single_active: bool = False
     window: int | None = None
     turn: int = 0
+
+    @property
+    def sheds(self) -> bool:
+        """Whether it may remove messages as soon as more of them wait."""
+        return bool(self.policies.after_enqueue)
 
     @property
     def retains(self) -> bool:

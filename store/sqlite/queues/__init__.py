@@ -1,7 +1,7 @@
 """The queue itself: its settings, sending, publishing, purging.
 
 Writes mq_queues (catalog, policies.chaos), mq_heads (order.fifo), mq_tenants (order.tenants),
-mq_deduplications (send) and mq_consumers (policies.single_active).
+mq_deduplications (policies.deduplication) and mq_consumers (policies.single_active).
 """
 
 from typing import TYPE_CHECKING

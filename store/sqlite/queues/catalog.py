@@ -15,6 +15,9 @@ from store.sqlite.leases import readers
 from store.sqlite.leases.readers import Reader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from store.sqlite.leases.readers import QueuePolicies, QueuePolicy
     from store.sqlite.log.topics import Partition
 
 
@@ -42,6 +45,11 @@ class Queue:
         if self._lanes is None:
             self._lanes = _lanes(self._tx, self.id)
         return self._lanes
+
+    @property
+    def policies(self) -> QueuePolicies:
+        """The policies that are set, by hook."""
+        return self.reader.policies
 
     @property
     def first_lane(self) -> Partition:
@@ -198,8 +206,26 @@ def _reader(tx: Snapshot, id: int, name: str, channel: int, config: QueueConfig)
         retention=config.retention,
         fair=config.fair,
         single_active=config.single_active,
-        sheds=config.overflow != "reject" and (config.max_length, config.max_bytes) != (None, None),
+        policies=readers.by_hook(_policies(config)),
     )
+
+
+def _policies(config: QueueConfig) -> Iterator[QueuePolicy]:
+    """Yield the policies that are set, in the order in which they act."""
+    if deduplicates(config):
+        yield queues.policies.deduplication.Deduplication()
+    if (config.max_length, config.max_bytes) != (None, None):
+        length = queues.policies.length
+        yield length.RejectOverflow() if config.overflow == "reject" else length.ShedOverflow()
+    if config.chaos is not None:
+        yield queues.policies.chaos.ChaosPolicy()
+    if config.single_active:
+        yield queues.policies.single_active.SingleActive()
+
+
+def deduplicates(config: QueueConfig) -> bool:
+    """Return whether a queue answers duplicates, and so takes deduplication ids."""
+    return config.fifo or config.dedup is not None or config.content_dedup
 
 
 def _lanes(tx: Snapshot, channel: int) -> dict[int, Partition]:

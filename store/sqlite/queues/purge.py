@@ -9,7 +9,7 @@ from store.sqlite.dead_letters import find
 from store.sqlite.file.database import WriteTransaction
 from store.sqlite.leases import attempts, finish
 from store.sqlite.log import retention, rows
-from store.sqlite.queues import send, view
+from store.sqlite.queues import policies, view
 from store.sqlite.queues.catalog import Queue, add_lane, forget_places
 
 _PAGE = 1_000
@@ -22,7 +22,7 @@ def everything(tx: WriteTransaction, queue: Queue) -> int:
     """
     removed = sum(lane.records for lane in queue.lanes.values())
     forget_places(tx, queue)
-    send.forget(tx, queue)
+    policies.deduplication.forget(tx, queue)
     # The old lanes are left to be drained in steps; a fresh one goes on where they ended.
     rows.abandon(tx, queue.id)
     fresh = add_lane(tx, queue.id, queue.reader.id, 0, queue.first_lane.next)

@@ -21,18 +21,15 @@ from store.model.encoding import (
 from store.model.errors import BadInput, Hint
 from store.model.messages import MessageId, NewMessage, QueueConfig
 from store.model.topics import Seconds
-from store.sqlite import layout, leases
+from store.sqlite import leases
 from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.log import append, retention
-from store.sqlite.queues import enqueue, policies
-from store.sqlite.queues.catalog import Queue
-from store.sqlite.queues.policies import expiry, length
+from store.sqlite.queues import enqueue
+from store.sqlite.queues.catalog import Queue, deduplicates
+from store.sqlite.queues.policies import Sending, expiry
 
-# SQS remembers a deduplication id for five minutes.
-DEFAULT_WINDOW = 300_000
 LONGEST_ID = 128
-_FORGOTTEN_AT_ONCE = 20
 
 
 Given = Sequence[NewMessage | bytes | str]
@@ -59,28 +56,19 @@ def send(
         batch = _checked(tx, queue, given)
     except BadInput as error:
         raise first_bad(partial(_checked, tx, queue), given, error) from error
-    if not _deduplicates(queue.config):
-        return _store(tx, queue, batch)
-    known = _Deduplication(tx, queue)
-    answers: list[MessageId | None] = []
-    pending: list[int] = []
-    for index, (message, value) in enumerate(zip(given, batch.values, strict=True)):
-        first = known.first(_as_message(message), value, index)
-        answers.append(first if isinstance(first, MessageId) else None)
-        if first is None:
-            pending.append(index)
-    stored = _store(tx, queue, batch.chosen(pending))
-    for index, answer in zip(pending, stored, strict=True):
-        answers[index] = answer
-    return known.remember(answers)
+    sending = Sending(given, batch)
+    for policy in queue.policies.before_send:
+        policy.before_send(tx, queue, sending)
+    ids = _store(tx, queue, sending.batch)
+    for policy in queue.policies.after_send:
+        ids = policy.after_send(tx, sending, ids)
+    return ids
 
 
 def _store(tx: WriteTransaction, queue: Queue, batch: RecordColumns) -> list[MessageId]:
-    length.check(tx, queue, batch.sizes)
-    if queue.config.chaos is not None:
-        batch = policies.chaos.Disturbance(tx, queue).delay(batch)
     records = enqueue.enqueue(tx, queue, batch)
-    leases.move.keep_within_limits(tx, queue.reader, records)
+    for policy in queue.policies.after_enqueue:
+        policy.after_enqueue(tx, queue.reader, records)
     if expiry.is_due(tx) or batch.expires is not None:
         expiry.sweep(tx)
     ids = leases.origins.own_ids(tx, records)
@@ -112,13 +100,13 @@ def _checked(tx: Snapshot, queue: Queue, given: Given) -> RecordColumns:
 def _columns(given: Given) -> tuple[RecordColumns, Sequence[Any]]:
     """Return the contents and the options of the messages as columns."""
     if len(given) == 1:
-        value, key, headers, timestamp, *asked = _as_message(given[0])
+        value, key, headers, timestamp, *asked = as_message(given[0])
         batch = encode_one(value, key, headers, timestamp)
         return batch, [None if each is None else [each] for each in asked]
     kinds = set(map(type, given))
     if kinds <= {bytes, str}:
         return encode_columns(given), _ASKED_NOTHING
-    messages = given if kinds == {NewMessage} else map(_as_message, given)
+    messages = given if kinds == {NewMessage} else map(as_message, given)
     values, *others = zip(*messages, strict=True)
     keys, headers, timestamps, *asked = present(others)
     return encode_columns(values, keys, headers, timestamps), asked
@@ -127,7 +115,8 @@ def _columns(given: Given) -> tuple[RecordColumns, Sequence[Any]]:
 _ASKED_NOTHING = (None,) * (len(NewMessage._fields) - 4)
 
 
-def _as_message(given: object) -> NewMessage:
+def as_message(given: object) -> NewMessage:
+    """Return bytes or text alone as a message; raises `BadInput` for anything else."""
     if isinstance(given, NewMessage):
         return given
     if isinstance(given, bytes | str | bytearray | memoryview):
@@ -143,7 +132,7 @@ def _check_groups(
             f"a message for the FIFO queue {queue.name} needs a message group",
             hint=Hint("give one with {message_group}"),
         )
-    if dedup_ids and not _deduplicates(queue.config):
+    if dedup_ids and not deduplicates(queue.config):
         raise BadInput(
             f"{queue.name} is a standard queue without dedup and takes no deduplication id",
             hint=Hint("{}", model.actions.alter("queue", queue.name, dedup=timedelta(minutes=5))),
@@ -156,10 +145,6 @@ def _check_groups(
                     f"not a usable {what}: {text!r:.42}",
                     hint="1 to 128 letters, digits and punctuation characters",
                 )
-
-
-def _deduplicates(config: QueueConfig) -> bool:
-    return config.fifo or config.dedup is not None or config.content_dedup
 
 
 def _usable_id(text: str) -> bool:
@@ -211,100 +196,3 @@ def _expires(
             times.append(milliseconds(ttl, "ttl"))
         expires.append(tx.wall + min(times) if times else None)
     return expires
-
-
-class _Deduplication:
-    """The sends of known deduplication ids, before this batch or in it."""
-
-    def __init__(self, tx: WriteTransaction, queue: Queue) -> None:
-        self._tx = tx
-        self._queue = queue
-        self._in_batch: dict[tuple[str, str], int] = {}
-        self._repeats: dict[int, int] = {}
-
-    def first(self, message: NewMessage, value: bytes | None, index: int) -> MessageId | int | None:
-        """Return the first send of the same id: its answer, or its index in the batch; `None` if
-        new.
-        """
-        place = self._place(message, value)
-        if place is None:
-            return None
-        if place in self._in_batch:
-            self._repeats[index] = self._in_batch[place]
-            return self._in_batch[place]
-        stored = self._stored(place)
-        if stored is None:
-            self._in_batch[place] = index
-        return stored
-
-    def remember(self, answers: list[MessageId | None]) -> list[MessageId]:
-        """Note new ids, and answer repeats within the batch with the first's id."""
-        window = self._queue.config.dedup or DEFAULT_WINDOW
-        for (scope, dedup_id), index in self._in_batch.items():
-            answer = answers[index]
-            assert answer is not None
-            assert answer.sequence is not None
-            self._write(scope, dedup_id, answer.id, answer.sequence, self._tx.now + window)
-        for index, first in self._repeats.items():
-            original = answers[first]
-            assert original is not None
-            answers[index] = MessageId(original.queue, original.id, original.sequence, True)
-        if self._in_batch:
-            self._forget_some()
-        return [answer for answer in answers if answer is not None]
-
-    def _place(self, message: NewMessage, value: bytes | None) -> tuple[str, str] | None:
-        config = self._queue.config
-        dedup_id = message.dedup_id
-        if dedup_id is None and config.content_dedup:
-            import hashlib
-
-            dedup_id = hashlib.sha256(value or b"").hexdigest()
-        if dedup_id is None:
-            return None
-        return (message.message_group or "") if config.dedup_scope == "group" else "", dedup_id
-
-    def _stored(self, place: tuple[str, str]) -> MessageId | None:
-        row = self._tx.row(
-            "select record, message_id from mq_deduplications where channel = :channel"
-            " and scope = :scope and deduplication_id = :id and until > :now",
-            {
-                "channel": self._queue.id,
-                "scope": place[0],
-                "id": place[1],
-                "now": self._tx.now,
-            },
-        )
-        if row is None:
-            return None
-        sequence = layout.offset(row[0])
-        return MessageId(self._queue.name, leases.origins.format_id(row[1]), sequence, True)
-
-    def _write(self, scope: str, dedup_id: str, message_id: str, sequence: int, until: int) -> None:
-        import uuid
-
-        self._tx.execute(
-            "insert or replace into mq_deduplications (channel, scope, deduplication_id, record,"
-            " message_id, until) values (:channel, :scope, :id, :record, :message_id, :until)",
-            {
-                "channel": self._queue.id,
-                "scope": scope,
-                "id": dedup_id,
-                "record": self._queue.first_lane.base + sequence,
-                "message_id": uuid.UUID(message_id).bytes,
-                "until": until,
-            },
-        )
-
-    def _forget_some(self) -> None:
-        self._tx.execute(
-            "delete from mq_deduplications where (channel, scope, deduplication_id) in (select"
-            " channel, scope, deduplication_id from mq_deduplications where until <= :now"
-            " order by until limit :step)",
-            {"now": self._tx.now, "step": _FORGOTTEN_AT_ONCE},
-        )
-
-
-def forget(tx: WriteTransaction, queue: Queue) -> None:
-    """Forget all sends to a queue: none counts as a duplicate of one before."""
-    tx.execute("delete from mq_deduplications where channel = :id", {"id": queue.id})

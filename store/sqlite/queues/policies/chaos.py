@@ -17,12 +17,36 @@ from store.sqlite import leases, queues
 from store.sqlite.file.database import WriteTransaction
 from store.sqlite.leases import origins
 from store.sqlite.leases.messages import StoredMessage
+from store.sqlite.leases.readers import QueuePolicy
 from store.sqlite.leases.rows import SlotProgress
 from store.sqlite.queues import enqueue
 from store.sqlite.queues.catalog import Queue
+from store.sqlite.queues.policies import Receiving, Sending
 
 # Microseconds for which a throttled queue lets a burst go on.
 _BURST = 1_000_000
+
+
+class ChaosPolicy(QueuePolicy):
+    """A queue that misbehaves as its setting says."""
+
+    __slots__ = ()
+
+    def before_send(self, tx: WriteTransaction, queue: Queue, sending: Sending) -> None:
+        """Delay new messages beyond their send."""
+        sending.batch = Disturbance(tx, queue).delay(sending.batch)
+
+    def before_receive(self, tx: WriteTransaction, queue: Queue, receiving: Receiving) -> None:
+        """Change the order of the next messages."""
+        receiving.disturbance = Disturbance(tx, queue)
+        receiving.disturbance.reorder()
+
+    def after_receive(
+        self, tx: WriteTransaction, receiving: Receiving, messages: Sequence[StoredMessage]
+    ) -> None:
+        """Keep a copy of some of the messages."""
+        assert receiving.disturbance is not None
+        receiving.disturbance.duplicate(messages)
 
 
 class Disturbance:

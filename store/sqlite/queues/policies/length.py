@@ -12,14 +12,40 @@ from store import model
 from store.model.errors import Hint, QueueFull
 from store.sqlite import layout, leases, queues
 from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.leases.readers import QueuePolicy
 from store.sqlite.leases.rows import Slot, SlotProgress
 from store.sqlite.queues.catalog import Queue
-from store.sqlite.queues.policies import expiry
+from store.sqlite.queues.policies import Receiving, Sending, expiry
 
 if TYPE_CHECKING:
     from store.sqlite.leases.messages import StoredMessage
+    from store.sqlite.leases.readers import Reader
 
 StoredAt = tuple[int, Slot]
+
+
+class RejectOverflow(QueuePolicy):
+    """A queue that refuses messages over its limits."""
+
+    __slots__ = ()
+
+    def before_send(self, tx: WriteTransaction, queue: Queue, sending: Sending) -> None:
+        """Raise `QueueFull` where the messages would go over the limits."""
+        check(tx, queue, sending.batch.sizes)
+
+
+class ShedOverflow(QueuePolicy):
+    """A queue that removes messages over its limits: the next deliveries, or the last arrivals."""
+
+    __slots__ = ()
+
+    def after_enqueue(self, tx: WriteTransaction, reader: Reader, added: Sequence[int]) -> None:
+        """Remove what is over the limits."""
+        shed(tx, queues.catalog.find(tx, reader.name), added)
+
+    def before_receive(self, tx: WriteTransaction, queue: Queue, receiving: Receiving) -> None:
+        """Remove what is over the limits since leases or delays ended."""
+        shed(tx, queue, ())
 
 
 def are_set(queue: Queue) -> bool:

@@ -10,10 +10,23 @@ from __future__ import annotations
 
 from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.leases import holders
+from store.sqlite.leases.readers import QueuePolicy
 from store.sqlite.queues.catalog import Queue
+from store.sqlite.queues.policies import Receiving
 
 # Milliseconds without asking after which a holder without leases is out of line.
 PATIENCE = 10_000
+
+
+class SingleActive(QueuePolicy):
+    """Only the first holder in line gets messages."""
+
+    __slots__ = ()
+
+    def before_receive(self, tx: WriteTransaction, queue: Queue, receiving: Receiving) -> None:
+        """Leave no room for messages to a holder that is not the active one."""
+        if not admit(tx, queue, receiving.holder):
+            receiving.room = 0
 
 
 def admit(tx: WriteTransaction, queue: Queue, holder: int) -> bool:
