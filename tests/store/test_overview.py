@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store import NewMessage, Store, Subject
+from store import NewMessage, NewRecord, Store, Subject
 from store.model.clock import ManualClock
 
 
@@ -152,3 +152,47 @@ def test_a_snapshot_is_one_transaction_and_writes_nothing(
     verbs = [statement.split()[0].lower() for statement in begun]
     assert verbs.count("begin") == 1
     assert set(verbs) <= {"begin", "select", "with", "pragma", "rollback"}
+
+
+def test_the_backlog_of_a_topic_is_that_of_the_group_that_is_stalled(
+    store: Store, clock: ManualClock
+) -> None:
+    store.create_topic("orders")
+    store.produce_many("orders", [NewRecord(f"v{n}") for n in range(10)])
+    store.create_group("audit", topics=["orders"])
+    with store.consumer("billing", ["orders"], member="b", session_timeout=7200) as billing:
+        billing.poll(4, timeout=0)
+        billing.commit()
+        clock.advance(3600)
+        with store.consumer("audit", ["orders"], member="a") as audit:
+            audit.poll(1, timeout=0)
+            audit.commit()
+            orders = subject(store, "orders")
+    assert (orders.reader, orders.backlog, orders.groups) == ("billing", 6, 2)
+
+
+def test_the_growth_is_what_came_less_what_went_in_the_last_minute(
+    store: Store, clock: ManualClock
+) -> None:
+    store.create_queue("mails")
+    for _ in range(12):
+        store.send("mails", "m")
+        clock.advance(5)
+    store.ack([message.receipt or "" for message in store.receive("mails", 6)])
+    mails = subject(store, "mails")
+    assert (mails.backlog, round((mails.growth or 0.0) * 60)) == (6, 5)
+
+
+def test_a_topic_that_no_group_reads_has_no_backlog(store: Store) -> None:
+    store.create_topic("orders")
+    store.produce("orders", "v")
+    orders = subject(store, "orders")
+    assert (orders.backlog, orders.growth, orders.groups) == (None, None, 0)
+
+
+def test_a_share_names_the_topic_that_it_reads(store: Store) -> None:
+    store.create_topic("uploads")
+    store.create_share("thumbnails", "uploads")
+    store.produce("uploads", "v")
+    thumbnails = subject(store, "thumbnails")
+    assert (thumbnails.topic, thumbnails.backlog) == ("uploads", 1)

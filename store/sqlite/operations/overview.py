@@ -13,14 +13,14 @@ from store.sqlite.leases import abandoned
 from store.sqlite.operations import maintenance
 from store.sqlite.operations.stalls import ranking
 from store.sqlite.operations.stalls.terms import Terms
-from store.sqlite.operations.trends import Rates, Trends
+from store.sqlite.operations.trends import Movement, Rates, Trends, growth
 from store.sqlite.queues import counts
 
 # Worst first.
 STATES: tuple[SubjectState, ...] = ("stalled", "dead letters", "lagging", "ok", "idle")
 MOST_STALLS = 100
-Paces = dict[int, dict[int, float]]
-"""Records read per second, by topic and reader."""
+Paces = dict[int, dict[int, Movement]]
+"""The records read within the last minute, by topic and reader."""
 LAGGING = 60.0
 """Age in seconds from which the oldest waiting message counts as lagging by default."""
 
@@ -30,11 +30,12 @@ def overview(tx: Snapshot, terms: Terms) -> Overview:
     incoming, trends = Rates(tx, "channel"), Trends(tx, "channel")
     found = ranking.find(tx, terms)
     stalled = {name for candidate in found for name in candidate.subjects}
+    stuck = {(name, candidate.reader) for candidate in found for name in candidate.subjects}
     read = _read_per_second(tx)
     subjects = [
         replace(subject, state="stalled") if subject.name in stalled else subject
         for subject in [
-            *_topics(tx, incoming, trends, read),
+            *_topics(tx, incoming, trends, read, stuck),
             *_queues(tx, incoming, trends),
             *_shares(tx, incoming, trends, read),
         ]
@@ -82,8 +83,10 @@ class _Behind:
         )
 
 
-def _topics(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[Subject]:
-    behind = _furthest_behind(tx)
+def _topics(
+    tx: Snapshot, incoming: Rates, trends: Trends, read: Paces, stuck: set[tuple[str, str]]
+) -> list[Subject]:
+    behind = _behind(tx)
     found = []
     for channel, name, records, taken in tx.rows(
         "select c.id, c.name, sum(p.records), sum(p.next)"
@@ -102,32 +105,37 @@ def _topics(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[
             lag=None,
             oldest_seconds=None,
             in_rate=incoming.rate(channel, taken),
-            out_rate=sum(read.get(channel, {}).values()),
+            out_rate=sum(done.rate for done in read.get(channel, {}).values()),
             trend=trends.trend(channel, taken),
             note="",
         )
-        worst = behind.get(channel)
-        pace = 0.0 if worst is None else read.get(channel, {}).get(worst.reader, 0.0)
-        found.append(_topic(topic, worst, pace))
+        groups = behind.get(channel, [])
+        worst = max(groups, key=lambda one: ((name, one.group) in stuck, one.lag), default=None)
+        done = read.get(channel, {}).get(-1 if worst is None else worst.reader, Movement())
+        change = growth(incoming.movement([(channel, taken)]), done)
+        topic = replace(topic, groups=len(groups), growth=None if worst is None else change)
+        found.append(_topic(topic, worst, done.rate))
     return found
 
 
 def _topic(topic: Subject, worst: _Behind | None, pace: float) -> Subject:
-    """Return the topic as the group that is furthest behind sees it; it reads `pace` per second."""
+    """Return the topic as its worst group sees it, which reads `pace` per second."""
+    if worst is not None:
+        topic = replace(topic, backlog=worst.lag, reader=worst.group)
     if worst is None or worst.lag == 0:
         state: SubjectState = "ok" if topic.trend else "idle"
         return replace(topic, state=state, lag=None if worst is None else 0)
-    growth = describe_growth(topic.in_rate - pace, worst.lag)
+    grows = describe_growth(topic.in_rate - pace, worst.lag)
     return replace(
         topic,
         state="lagging" if worst.is_over else "ok",
         lag=worst.lag,
         oldest_seconds=_seconds(worst.age),
-        note=f"{worst.group} {worst.lag:,} behind, {growth}",
+        note=f"{worst.group} {worst.lag:,} behind, {grows}",
     )
 
 
-def _furthest_behind(tx: Snapshot) -> dict[int, _Behind]:
+def _behind(tx: Snapshot) -> dict[int, list[_Behind]]:
     rows = tx.rows(
         "select p.channel, r.id, r.name, sum(max(p.next - s.cursor, 0)) as lag,"
         f" max(iif(s.cursor < p.next, (select {age_of('q')} from mq_records q"
@@ -136,15 +144,18 @@ def _furthest_behind(tx: Snapshot) -> dict[int, _Behind]:
         " g.max_lag, g.max_lag_time, max(p.next - s.cursor)"
         " from mq_groups g join mq_readers r on r.id = g.reader"
         " join mq_slots s on s.reader = r.id join mq_partitions p on p.id = s.partition"
-        " group by p.channel, r.id order by lag",
+        " group by p.channel, r.id order by lag desc, r.name",
         moments(tx),
     )
-    return {channel: _Behind(*behind) for channel, *behind in rows}
+    groups: dict[int, list[_Behind]] = {}
+    for channel, *behind in rows:
+        groups.setdefault(channel, []).append(_Behind(*behind))
+    return groups
 
 
 def _read_per_second(tx: Snapshot) -> Paces:
     rates = Rates(tx, "slot")
-    found: dict[int, dict[int, float]] = {}
+    slots: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for channel, reader, slot, done in tx.rows(
         "select p.channel, s.reader, s.id, s.cursor - iif(r.kind = 'share', s.leases, 0)"
         " from mq_slots s join mq_partitions p on p.id = s.partition"
@@ -152,8 +163,10 @@ def _read_per_second(tx: Snapshot) -> Paces:
         " where s.id in (select subject_id from mq_samples where subject = 'slot' and at > :since)",
         {"since": rates.since},
     ):
-        paces = found.setdefault(channel, {})
-        paces[reader] = paces.get(reader, 0.0) + rates.rate(slot, done)
+        slots.setdefault((channel, reader), []).append((slot, done))
+    found: Paces = {}
+    for (channel, reader), places in slots.items():
+        found.setdefault(channel, {})[reader] = rates.movement(places)
     return found
 
 
@@ -180,6 +193,10 @@ def _queues(tx: Snapshot, incoming: Rates, trends: Trends) -> list[Subject]:
             out_rate=leaving.rate(queue.id, sent - depth),
             trend=trends.trend(queue.id, sent),
             note="",
+            backlog=depth,
+            growth=growth(
+                incoming.movement([(queue.id, sent)]), leaving.movement([(queue.id, sent - depth)])
+            ),
         )
         found.append(_queue(subject, status.dead_letters))
     return found
@@ -189,8 +206,8 @@ def _queue(queue: Subject, dead_letters: int) -> Subject:
     if dead_letters:
         return replace(queue, state="dead letters", note=f"{dead_letters:,} dead letters")
     if queue.ready and (queue.oldest_seconds or 0) > LAGGING:
-        growth = describe_growth(queue.in_rate - queue.out_rate, queue.depth)
-        return replace(queue, state="lagging", note=f"{queue.ready:,} ready, {growth}")
+        grows = describe_growth(queue.in_rate - queue.out_rate, queue.depth)
+        return replace(queue, state="lagging", note=f"{queue.ready:,} ready, {grows}")
     return replace(queue, state="ok" if queue.depth or queue.trend else "idle")
 
 
@@ -206,9 +223,10 @@ def _shares(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[
         )
     }
     found = []
-    for reader, name, topic, unfinished, taken, oldest in tx.rows(_UNFINISHED, moments(tx)):
+    for reader, name, topic, source, unfinished, taken, oldest in tx.rows(_UNFINISHED, moments(tx)):
         leased, delayed = in_flight.get(reader, (0, 0))
-        in_rate, pace = incoming.rate(topic, taken), read.get(topic, {}).get(reader, 0.0)
+        done = read.get(topic, {}).get(reader, Movement())
+        in_rate = incoming.rate(topic, taken)
         age = _seconds(oldest)
         share = Subject(
             name=name,
@@ -222,9 +240,12 @@ def _shares(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[
             lag=unfinished,
             oldest_seconds=age,
             in_rate=in_rate,
-            out_rate=pace,
+            out_rate=done.rate,
             trend=trends.trend(topic, taken),
-            note=describe_growth(in_rate - pace, unfinished) if unfinished else "",
+            note=describe_growth(in_rate - done.rate, unfinished) if unfinished else "",
+            backlog=unfinished,
+            growth=growth(incoming.movement([(topic, taken)]), done),
+            topic=source,
         )
         is_idle = not unfinished and not share.trend
         found.append(replace(share, state="idle") if is_idle else share)
@@ -233,7 +254,7 @@ def _shares(tx: Snapshot, incoming: Rates, trends: Trends, read: Paces) -> list[
 
 # The unfinished records of a share: those in flight, and those it never handed out.
 _UNFINISHED = f"""
-select w.reader, r.name, p.channel, sum(p.next - s.cursor + s.leases), sum(p.next),
+select w.reader, r.name, p.channel, c.name, sum(p.next - s.cursor + s.leases), sum(p.next),
        max((select {age_of("q")} from mq_records q
             where q.id >= {layout.begin_of("p.id")} + max(p.start, ifnull(
                     (select min(l.id) - {layout.begin_of("s.id")} from mq_leases l
@@ -243,6 +264,7 @@ from mq_shares w
 join mq_readers r on r.id = w.reader
 join mq_slots s on s.reader = r.id
 join mq_partitions p on p.id = s.partition
+join mq_channels c on c.id = p.channel
 group by w.reader
 """
 

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from store.sqlite.file.database import Snapshot
 from store.sqlite.log.samples import BUCKET, BUCKETS, Counter
 
 WINDOW = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """By how much counters rose, and in how many seconds."""
+
+    amount: int = 0
+    seconds: float = BUCKET / 1000
+
+    @property
+    def rate(self) -> float:
+        """The amount per second."""
+        return self.amount / self.seconds
 
 
 class Rates:
@@ -27,13 +41,23 @@ class Rates:
             )
         }
 
+    def movement(self, ids: Iterable[tuple[int, int]]) -> Movement:
+        """Return how much counters, with their present values, rose in all within the minute."""
+        moved = [(present - self._first[id][1], self._first[id][0]) for id, present in ids
+                 if id in self._first]  # fmt: skip
+        since = min((at for _, at in moved), default=self._now)
+        # The latest sample stands for a whole bucket.
+        seconds = max(self._now - since, BUCKET) / 1000
+        return Movement(sum(max(0, amount) for amount, _ in moved), seconds)
+
     def rate(self, id: int, present: int) -> float:
         """Return how much the counter, which is at `present`, rose per second; never negative."""
-        if id not in self._first:
-            return 0.0
-        at, before = self._first[id]
-        # The latest sample stands for a whole bucket.
-        return max(0, present - before) * 1000 / max(self._now - at, BUCKET)
+        return self.movement([(id, present)]).rate
+
+
+def growth(arrived: Movement, left: Movement) -> float:
+    """Return by how much a backlog changed per second."""
+    return (arrived.amount - left.amount) / max(arrived.seconds, left.seconds)
 
 
 class Trends:

@@ -37,6 +37,7 @@ class FifoCandidate:
         self._head = Leased(tx, tuple(lease), queue.reader.max_deliveries)
         self.source = queue.name
         self.subjects = (queue.name,)
+        self.reader = queue.name
         self.offset = self._head.offset
 
     @property

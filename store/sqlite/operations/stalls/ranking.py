@@ -18,6 +18,10 @@ class Candidate(Protocol):
         """The topic, queue or share that it is in."""
 
     @property
+    def reader(self) -> str:
+        """The group, share or queue that it stops."""
+
+    @property
     def blocked(self) -> int:
         """The number of messages behind it."""
 
