@@ -6,8 +6,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import IO
 
 from store.model.errors import BadInput
@@ -40,6 +40,16 @@ def start(
         env=environment,
         process_group=0,
     )
+
+
+@contextmanager
+def ends_noticed() -> Iterator[None]:
+    """Let the end of a command interrupt a wait, as any signal with a handler does."""
+    before = signal.signal(signal.SIGCHLD, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
 
 
 def signal_group(process: subprocess.Popen[bytes], number: int) -> bool:

@@ -20,6 +20,7 @@ from mq.cli.diagnostics import Diagnostics
 from mq.cli.interrupts import Interrupts
 from mq.read.source import LONGEST_WAIT, Item, Source
 from mq.work.jobs import Job, environment, variables
+from mq.work.processes import ends_noticed
 from store.crash import crash_point
 from store.model.addresses import parse_address
 from store.model.errors import (
@@ -103,7 +104,7 @@ class Worker(Generic[Item]):
 
     def run(self) -> None:
         """Work until a signal, with `once` until all was tried; raises the failure it stops at."""
-        with self._source:
+        with self._source, ends_noticed():
             try:
                 while not self._is_over():
                     self._step()

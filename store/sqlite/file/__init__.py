@@ -11,11 +11,14 @@ from store.lazy import on_demand
 if TYPE_CHECKING:
     from store.sqlite.file import (
         apart as apart,
+        bell as bell,
         connections as connections,
         copier as copier,
         database as database,
         drafts as drafts,
         files as files,
+        futex as futex,
+        lock_queue as lock_queue,
         lockfile as lockfile,
         log_readers as log_readers,
         long_log as long_log,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
         transactions as transactions,
         turns as turns,
         waiting as waiting,
+        waits as waits,
     )
 else:
     __getattr__ = on_demand(__name__)

@@ -41,6 +41,7 @@ from store.sqlite.file.transactions import (
 __all__ = ["Database", "Parameters", "Row", "Snapshot", "WriteTransaction"]
 
 if TYPE_CHECKING:
+    from store.sqlite.file.bell import Bell
     from store.sqlite.file.turns import Waiter
 
 T = TypeVar("T")
@@ -101,6 +102,7 @@ class Database:
         self._memory = SettingsCache(0)
         self._checked_generation = 0
         self.states = States()
+        self._bell: Bell | None = None
         _open_databases.add(self)
         try:
             self._check_format()
@@ -261,6 +263,14 @@ class Database:
             self.check_same_file()
             return int(connection.execute("pragma data_version").fetchone()[0])
 
+    @property
+    def bell(self) -> Bell:
+        """The bell that commits ring, for waits."""
+        bell = self._bell
+        if bell is None:
+            bell = self._bell = sqlite.file.bell.Bell(self.path)
+        return bell
+
     def memory(self, generation: int) -> SettingsCache:
         """Return the remembered settings of a committed generation."""
         memory = self._memory
@@ -297,6 +307,7 @@ class Database:
         if not self.is_inherited:
             self.refuse_inside_transaction()
             is_sound = self._is_open and not self.refusal
+            self._bell = None
             self.refusal = self.refusal or f"{self.path} was closed"
             opened = self.threads.take_all()
             if is_sound:

@@ -19,10 +19,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct
-from time import monotonic, sleep, time_ns
+from time import sleep, time_ns
+from typing import TYPE_CHECKING
 from zlib import crc32
 
-from store.model.errors import Busy, Hint, MqError, from_system
+from store import sqlite
+from store.model.errors import MqError, from_system
+
+if TYPE_CHECKING:
+    from store.sqlite.file.lock_queue import LockQueue
 
 # Half of it costs 32 waiting processes half of their throughput in looking, on two cores; twice as
 # much lets some of them starve.
@@ -36,6 +41,8 @@ _MARK_WIDTH = _COMMIT_AT + _COMMIT.size + _CHECK.size
 _MAGIC = b"mqc1"
 # Further on are times of commits: of the first one in each second, by the second.
 _TIMES_AT, _SECONDS = 512, 512
+# In between, two flags: whether processes wait for a commit, and for the lock; see `waits`.
+_FLAGS_AT, _FLAGS_WIDTH, _NO_FLAG = 260, 8, b"\0"
 _TIME = Struct("<Qq")
 # Nothing behind them is read: the reserve, which only takes up room on the disk. Letters after the
 # pid say that all of it is there, when readers were waited for, and how often in vain.
@@ -102,14 +109,14 @@ class WriteLock:
     """One descriptor on the lock file. Two of them exclude each other, also within a process."""
 
     __slots__ = (
-        "__weakref__", "_begin", "_descriptor", "_head", "_inode", "_last", "_path", "_pid",
-        "_second", "_written", "has_long_log", "lends", "was_last",
+        "__weakref__", "_begin", "_descriptor", "_has_commit", "_head", "_inode", "_last", "_pid",
+        "_queue", "_second", "_written", "has_long_log", "lends", "was_last", "yields",
     )  # fmt: skip
 
     def __init__(self, store_path: Path) -> None:
-        self._path = lock_path(store_path)
         self._descriptor = -1
-        self._descriptor = _open(self._path, os.O_RDWR | os.O_CREAT)
+        self._queue: LockQueue | None = None
+        self._descriptor = _open(lock_path(store_path), os.O_RDWR | os.O_CREAT)
         self._inode = os.fstat(self._descriptor).st_ino
         self._pid = b"%-*d" % (_PID_WIDTH, os.getpid())
         self._head = b""
@@ -118,6 +125,8 @@ class WriteLock:
         self._last, self._second = 0, -1
         # Whether the mark is the one that was written with this lock.
         self.was_last = False
+        # Whether there was a commit since the lock was taken; whether others are to take it first.
+        self._has_commit = self.yields = False
         # Whether the connection beside this lock has used the reserve, and is set up for that.
         self.lends = False
         # Whether it is set up for a log that readers keep from beginning anew.
@@ -133,7 +142,9 @@ class WriteLock:
             self.wait(timeout, until)
 
     def try_acquire(self) -> bool:
-        """Take the lock if it is free; return whether it was."""
+        """Take the lock if it is free, unless others are to go first; return whether it did."""
+        if self.yields:
+            return False
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -149,8 +160,15 @@ class WriteLock:
         return True
 
     def release(self) -> None:
-        """Release the lock."""
+        """Release the lock, and wake processes that wait for it or for a commit."""
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        try:
+            flags = os.pread(self._descriptor, _FLAGS_WIDTH, _FLAGS_AT)
+        except OSError:
+            flags = b""
+        if flags.strip(_NO_FLAG):
+            self.yields = self._line().released(flags, has_commit=self._has_commit)
+        self._has_commit = False
 
     def close(self) -> None:
         """Close the descriptor, and release the lock with it."""
@@ -176,9 +194,7 @@ class WriteLock:
         self._put(letter, place)
 
     def letter(self, place: int) -> bytes:
-        """Return one of the letters after the pid, as it was when the lock was taken; 0 if never
-        set.
-        """
+        """Return a letter after the pid, as it was when the lock was taken; 0 if never set."""
         return self._head[place : place + 1] or b"\0"
 
     def holder(self) -> str:
@@ -241,6 +257,7 @@ class WriteLock:
             # No promise depends on it, so a disk that is full or fails is no reason to fail.
             self._second = -1
         self._written, self._last = noted, commits
+        self._has_commit = True
 
     def note_file(self, state: bytes, file: Version) -> None:
         """Note the present state of the file, if a commit is noted."""
@@ -274,17 +291,14 @@ class WriteLock:
             os.pwrite(self._descriptor, content, place)
 
     def wait(self, timeout: float, until: Callable[[], bool] | None = None) -> None:
-        """Wait for a lock that was not free, as `acquire` does."""
-        deadline = monotonic() + timeout
-        while monotonic() < deadline and not (until is not None and until()):
-            pause()
-            if self.try_acquire():
-                return
-        holder = self.holder()
-        raise Busy(
-            f"the store is busy: held by pid {holder} for the last {timeout:g} s",
-            hint=Hint(f"look at it with: ps -p {holder}; wait longer with {{timeout}}"),
-        )
+        """Wait in line for a lock that was not free, as `acquire` does."""
+        self.yields = False
+        self._line().wait(self, timeout, until)
+
+    def _line(self) -> LockQueue:
+        if self._queue is None:
+            self._queue = sqlite.file.lock_queue.LockQueue(self._descriptor)
+        return self._queue
 
 
 def read_mark(store_path: Path) -> Mark | None:
