@@ -181,7 +181,7 @@ def test_of_two_that_close_at_once_the_later_one_cleans_up(
     closing_too = WriteLock(path)
     closing_too.acquire(0)
     closing_too.set_state(lockfile.CLOSING)
-    monkeypatch.setattr(futex.Page, "wait", lambda *_: closing_too.release())
+    monkeypatch.setattr(futex.SharedPage, "wait", lambda *_: closing_too.release())
     orders.close()
 
     assert beside(path) == ALONE

@@ -31,7 +31,7 @@ class Bell:
 
     def __init__(self, store_path: Path) -> None:
         self._descriptor = -1
-        self._page: futex.Page | None = None
+        self._page: futex.SharedPage | None = None
         with suppress(OSError):
             self._descriptor = os.open(
                 lock_path(store_path), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -27,7 +27,7 @@ class _Duration(ctypes.Structure):
     _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
 
 
-class Page:
+class SharedPage:
     """The first page of a file, through which processes wait for each other."""
 
     def __init__(self, descriptor: int) -> None:
@@ -55,12 +55,12 @@ class Page:
             _unmap(self._address, _PAGE)
 
 
-def open_page(descriptor: int) -> Page | None:
+def open_page(descriptor: int) -> SharedPage | None:
     """Return the first page of an open file, or `None` where this machine can't wait on it."""
     if _NUMBER is None or sys.maxsize < 1 << 32:
         return None
     try:
-        return Page(descriptor)
+        return SharedPage(descriptor)
     except (OSError, AttributeError):
         return None
 

@@ -78,7 +78,7 @@ class LockQueue:
 
     def _line_up(
         self,
-        page: futex.Page,
+        page: futex.SharedPage,
         try_acquire: Callable[[], bool],
         deadline: float,
         until: Callable[[], bool] | None,
@@ -114,7 +114,7 @@ class LockQueue:
             self._page.wake(RUNG_AT, futex.ALL)
         return queues and self._wake_front(self._page)
 
-    def _wake_front(self, page: futex.Page) -> bool:
+    def _wake_front(self, page: futex.SharedPage) -> bool:
         waits.free(self._descriptor)
         is_over = monotonic() >= self._slice_end
         is_awake = page.wake(FREE_AT, 1)
@@ -138,12 +138,12 @@ class LockQueue:
             return True
         return True
 
-    def _leave_front(self, page: futex.Page) -> None:
+    def _leave_front(self, page: futex.SharedPage) -> None:
         with suppress(OSError):
             self._set_front(fcntl.F_UNLCK)
         self._wake_next(page)
 
-    def _wake_next(self, page: futex.Page) -> bool:
+    def _wake_next(self, page: futex.SharedPage) -> bool:
         waits.pass_on(self._descriptor)
         return page.wake(LINE_AT, 1)
 
