@@ -29,7 +29,7 @@ _FRONT_LOOK, _LINE_LOOK = 0.02, 0.5
 _CALL = 0.1
 # `struct flock` of Linux on 64 bits: type, whence, start, length, pid.
 _BYTE_LOCK = Struct("hhqqi4x")
-_FRONT_BYTE = 1 << 40
+_FRONT_BYTE = 1 << 30
 
 
 class LockQueue:
