@@ -55,7 +55,7 @@ def wait_until_asleep(process: subprocess.Popen[str]) -> None:
         is_asleep = (proc / "stat").read_text().rpartition(")")[2].split()[0] == "S"
         if "futex" in place or (place in {"", "0"} and is_asleep):
             return
-        threading.Event().wait(0.005)
+        threading.Event().wait(0.001)
 
 
 def take(lock: WriteLock) -> bool:
@@ -64,13 +64,36 @@ def take(lock: WriteLock) -> bool:
     return True
 
 
-def test_processes_get_the_lock_in_the_order_in_which_they_asked(
-    holder: subprocess.Popen[str], waiter: StartWaiter
+def test_the_lock_is_passed_on_in_the_order_in_which_it_was_asked_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting = [waiter() for _ in range(4)]
-    finish(holder)
+    sleep, asleep = futex.SharedPage.wait, [threading.Event() for _ in range(5)]
 
-    assert [finish(process) for process in waiting] == [[f"orders/0@{n}"] for n in range(11, 15)]
+    def noted_sleep(page: futex.SharedPage, place: int, seen: int, seconds: float) -> None:
+        asleep[int(threading.current_thread().name)].set()
+        sleep(page, place, seen, seconds)
+
+    monkeypatch.setattr(futex.SharedPage, "wait", noted_sleep)
+    locks = [WriteLock(path) for _ in range(5)]
+    order: list[int] = []
+
+    def wait(number: int) -> None:
+        locks[number].acquire(PATIENCE)
+        order.append(number)
+        locks[number].release()
+
+    locks[0].acquire(0)
+    threads = [threading.Thread(target=wait, args=(n,), name=str(n)) for n in range(1, 5)]
+    for number, thread in enumerate(threads, 1):
+        thread.start()
+        asleep[number].wait()
+    locks[0].release()
+    for thread in threads:
+        thread.join(PATIENCE)
+    for lock in locks:
+        lock.close()
+
+    assert order == [1, 2, 3, 4]
 
 
 def test_a_killed_waiter_leaves_the_line_to_those_behind_it(
@@ -104,7 +127,7 @@ def test_waiters_go_on_when_a_stopped_holder_goes_on(
     os.kill(holder.pid, signal.SIGCONT)
     finish(holder)
 
-    assert (finish(first), finish(second)) == (["orders/0@11"], ["orders/0@12"])
+    assert sorted(finish(first) + finish(second)) == ["orders/0@11", "orders/0@12"]
 
 
 def test_waiters_go_on_when_a_stopped_holder_is_killed(
@@ -114,7 +137,7 @@ def test_waiters_go_on_when_a_stopped_holder_is_killed(
     first, second = waiter(), waiter()
     kill(holder)
 
-    assert (finish(first), finish(second)) == (["orders/0@10"], ["orders/0@11"])
+    assert sorted(finish(first) + finish(second)) == ["orders/0@10", "orders/0@11"]
 
 
 def test_ctrl_c_behind_the_front_of_the_line_ends_the_wait_within_a_quarter_of_a_second(

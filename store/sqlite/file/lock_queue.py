@@ -24,7 +24,7 @@ from store.sqlite.file.waits import FREE_AT, LINE_AT, QUEUES_AT, RUNG_AT
 _SLICE = 0.001
 # The kernel wakes no process when a holder is killed, so the front looks after so many seconds. The
 # others do in case the front is killed too, long apart, since each look costs them their place.
-_FRONT_LOOK, _LINE_LOOK = 0.02, 0.5
+_FRONT_LOOK, _LINE_LOOK = 0.02, 2.0
 # Seconds between two calls of `until`, which a signal calls too.
 _CALL = 0.1
 # `struct flock` of Linux on 64 bits: type, whence, start, length, pid.
