@@ -38,7 +38,7 @@ def waiter(path: Path, holder: subprocess.Popen[str]) -> Iterator[StartWaiter]:
         process = start("produce_once", path, 600)
         started.append(process)
         assert hear(process) == "waiting"
-        wait_until_asleep(process)
+        wait_until_asleep(Path(f"/proc/{process.pid}"))
         return process
 
     yield begin
@@ -47,14 +47,10 @@ def waiter(path: Path, holder: subprocess.Popen[str]) -> Iterator[StartWaiter]:
             kill(process)
 
 
-def wait_until_asleep(process: subprocess.Popen[str]) -> None:
-    """Wait until a process sleeps on a futex; on a kernel that does not tell, until it sleeps."""
-    proc = Path(f"/proc/{process.pid}")
-    while True:
-        place = (proc / "wchan").read_text()
-        is_asleep = (proc / "stat").read_text().rpartition(")")[2].split()[0] == "S"
-        if "futex" in place or (place in {"", "0"} and is_asleep):
-            return
+def wait_until_asleep(task: Path) -> None:
+    """Wait until a task sleeps on a number that processes share: Python's own are private."""
+    waits_shared = [str(futex._NUMBER), "0x0"]
+    while (task / "syscall").read_text().split()[0:3:2] != waits_shared:
         threading.Event().wait(0.001)
 
 
@@ -64,16 +60,7 @@ def take(lock: WriteLock) -> bool:
     return True
 
 
-def test_the_lock_is_passed_on_in_the_order_in_which_it_was_asked_for(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sleep, asleep = futex.SharedPage.wait, [threading.Event() for _ in range(5)]
-
-    def noted_sleep(page: futex.SharedPage, place: int, seen: int, seconds: float) -> None:
-        asleep[int(threading.current_thread().name)].set()
-        sleep(page, place, seen, seconds)
-
-    monkeypatch.setattr(futex.SharedPage, "wait", noted_sleep)
+def test_the_lock_is_passed_on_in_the_order_in_which_it_was_asked_for(path: Path) -> None:
     locks = [WriteLock(path) for _ in range(5)]
     order: list[int] = []
 
@@ -83,10 +70,10 @@ def test_the_lock_is_passed_on_in_the_order_in_which_it_was_asked_for(
         locks[number].release()
 
     locks[0].acquire(0)
-    threads = [threading.Thread(target=wait, args=(n,), name=str(n)) for n in range(1, 5)]
-    for number, thread in enumerate(threads, 1):
+    threads = [threading.Thread(target=wait, args=(n,)) for n in range(1, 5)]
+    for thread in threads:
         thread.start()
-        asleep[number].wait()
+        wait_until_asleep(Path(f"/proc/self/task/{thread.native_id}"))
     locks[0].release()
     for thread in threads:
         thread.join(PATIENCE)

@@ -41,7 +41,7 @@ class LockQueue:
         self._descriptor = descriptor
         self._page = futex.open_page(descriptor)
         self._slice_end = 0.0
-        # Whether the last release found the front asleep.
+        # Whether the front was woken when it was last called: it may be at its try.
         self._woke_front = False
 
     def wait(self, lock: WriteLock, timeout: float, until: Callable[[], bool] | None) -> None:
@@ -116,17 +116,15 @@ class LockQueue:
 
     def _wake_front(self, page: futex.SharedPage) -> bool:
         waits.free(self._descriptor)
-        is_over = monotonic() >= self._slice_end
         is_awake = page.wake(FREE_AT, 1)
-        if not is_awake and (is_over or not self._woke_front):
-            # The front looks at the lock at this moment, or it is stopped or was killed.
+        if not is_awake and not self._woke_front:
+            # It had the time to fall asleep again: it is stopped, or was killed.
             is_awake = self._wake_next(page)
             if is_awake:
                 waits.announce(self._descriptor, QUEUES_AT)
-            self._woke_front = False
         else:
             self._woke_front = is_awake
-        return is_over and is_awake
+        return is_awake and monotonic() >= self._slice_end
 
     def _take_front(self) -> bool:
         try:
@@ -141,7 +139,7 @@ class LockQueue:
     def _leave_front(self, page: futex.SharedPage) -> None:
         with suppress(OSError):
             self._set_front(fcntl.F_UNLCK)
-        self._wake_next(page)
+        self._woke_front = self._wake_next(page)
 
     def _wake_next(self, page: futex.SharedPage) -> bool:
         waits.pass_on(self._descriptor)
