@@ -22,7 +22,7 @@ SHIFT = {
     "leases.messages",
     "leases.receive",
     "leases.rows",
-    "leases.settle",
+    "leases.runs",
     "log.append",
     "log.topics",
     "queues.enqueue",

@@ -36,12 +36,12 @@ from store.sqlite.file.turns import Waiter
 
 if TYPE_CHECKING:
     from store.api.store import Store
-    from store.model.errors import Damaged
     from store.model.exchanges import Placed
     from store.model.messages import Message, MessageId, NewMessage
     from store.model.shares import SharedRecord
     from store.model.topics import NewRecord, RecordId, Seconds
     from store.sqlite.file.database import Database
+    from store.sqlite.leases.receive import Received
 
 Result = TypeVar("Result")
 Until = Callable[[], bool] | None
@@ -95,14 +95,14 @@ class Committer:
     def receive(
         self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
         prefetch: int | None, until: Until,
-    ) -> tuple[list[Message], int, Damaged | None]:  # fmt: skip
+    ) -> Received[Message]:  # fmt: skip
         """Lease messages; see `Store.receive`."""
         return self._join(ReceiveCall(queue, most, lease, holder, attached, prefetch), until)
 
     def acquire(
         self, share: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
         until: Until,
-    ) -> tuple[list[SharedRecord], int, Damaged | None]:  # fmt: skip
+    ) -> Received[SharedRecord]:  # fmt: skip
         """Lease records; see `Store.acquire`."""
         return self._join(AcquireCall(share, most, lease, holder, attached), until)
 

@@ -13,12 +13,12 @@ from store.model.encoding import given_list
 from store.model.errors import MqError
 
 if TYPE_CHECKING:
-    from store.model.errors import Damaged
     from store.model.exchanges import Placed
     from store.model.messages import Message, MessageId, NewMessage
     from store.model.shares import SharedRecord
     from store.model.topics import NewRecord, RecordId, Seconds
     from store.sqlite.file.turns import Waiter
+    from store.sqlite.leases.receive import Received
 
     Places = list[list[Placed]]
 
@@ -215,7 +215,7 @@ class SettleCall(MergeableCall[None]):
         return [None] * len(calls)
 
 
-class ReceiveCall(MergeableCall["tuple[list[Message], int, Damaged | None]"]):
+class ReceiveCall(MergeableCall["Received[Message]"]):
     """A receive from a queue, without its wait."""
 
     frees_room = True
@@ -237,21 +237,24 @@ class ReceiveCall(MergeableCall["tuple[list[Message], int, Damaged | None]"]):
         most = sum(call.size for call in calls)
         return is_plain and self._options[-1] is None and most <= MOST_AT_ONCE
 
-    def together(
-        self, tx: MergedTransaction, calls: Sequence[Self]
-    ) -> Sequence[tuple[list[Message], int, Damaged | None]]:
+    def together(self, tx: MergedTransaction, calls: Sequence[Self]) -> Sequence[Received[Message]]:
         """Receive for all calls, and deal the messages out: to the first call first."""
         most = sum(call.size for call in calls)
-        messages, others, damage = tx._receive(self._queue, most, *self._options)
-        shares = _dealt(messages, calls)
-        return [(shares[0], others, damage), *((share, others, None) for share in shares[1:])]
+        received = tx._receive(self._queue, most, *self._options)
+        first, *rest = _dealt(received.messages, calls)
+        return [
+            received._replace(messages=first),
+            *(received._replace(messages=share, damage=None) for share in rest),
+        ]
 
     def receipts(self) -> list[str]:
         """Return the receipts of what it leased."""
-        return [m.receipt for m in self.result()[0] if m.receipt] if self.error is None else []
+        return (
+            [m.receipt for m in self.result().messages if m.receipt] if self.error is None else []
+        )
 
 
-class AcquireCall(MergeableCall["tuple[list[SharedRecord], int, Damaged | None]"]):
+class AcquireCall(MergeableCall["Received[SharedRecord]"]):
     """An acquire through a share, without its wait."""
 
     frees_room = True
@@ -270,13 +273,15 @@ class AcquireCall(MergeableCall["tuple[list[SharedRecord], int, Damaged | None]"
 
     def together(
         self, tx: MergedTransaction, calls: Sequence[Self]
-    ) -> Sequence[tuple[list[SharedRecord], int, Damaged | None]]:
+    ) -> Sequence[Received[SharedRecord]]:
         """Acquire the records of one call."""
         return [tx._acquire(*self._arguments)]
 
     def receipts(self) -> list[str]:
         """Return the receipts of what it leased."""
-        return [r.receipt for r in self.result()[0] if r.receipt] if self.error is None else []
+        return (
+            [r.receipt for r in self.result().messages if r.receipt] if self.error is None else []
+        )
 
 
 class WorkCall(MergeableCall[Result]):

@@ -12,7 +12,6 @@ from store.model.errors import BadInput, Hint, MqError, NotFound
 from store.model.topics import DELIVERIES_WITH_DLQ
 
 if TYPE_CHECKING:
-    from store.model.errors import Damaged
     from store.model.messages import Message, MessageId, NewMessage, QueueConfig, QueueSettings
     from store.model.queues import Attempt, LeaseStatus, QueueStatus
     from store.model.topics import Headers, Seconds, Timestamp
@@ -137,49 +136,23 @@ class QueueCalls(Calls):
     def _receive(
         self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
         prefetch: int | None = None, until: Callable[[], bool] | None = None,
-    ) -> tuple[list[Message], int, Damaged | None]:  # fmt: skip
-        """Lease the messages that are due; return them, and how many others a new try may get.
-
-        Those were moved away, or belonged to a dead holder. The last item is the error for damaged
-        ones.
-        """
+    ) -> sqlite.leases.receive.Received[Message]:  # fmt: skip
+        """Lease the messages that are due."""
         if not isinstance(most, int) or not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
         check_text(holder, "a holder")
         if self._busy:
             return self._committer.receive(queue, most, lease, holder, attached, prefetch, until)
-        name = holder or sqlite.leases.holders.default_name()
+        request = sqlite.leases.receive.Request(
+            most,
+            None if lease is None else milliseconds(lease, "lease"),
+            holder or sqlite.leases.holders.default_name(),
+            attached,
+            prefetch,
+        )
         with self._write(until=until) as tx:
-            swept = (
-                sqlite.queues.policies.expiry.sweep(tx)
-                if sqlite.queues.policies.expiry.is_due(tx)
-                else 0
-            )
             found = sqlite.queues.catalog.find(tx, queue)
-            looks = sqlite.leases.abandoned.is_due(tx, found.reader)
-            freed = sqlite.leases.abandoned.free(tx, found.reader) if looks else 0
-            duration = found.config.lease if lease is None else milliseconds(lease, "lease")
-            who = sqlite.leases.holders.holder_id(tx, name, attached)
-            receiving = sqlite.queues.policies.Receiving(who, most)
-            for policy in found.policies.before_receive:
-                policy.before_receive(tx, found, receiving)
-            picked, taken_out, damage = [], 0, None
-            room = _room(tx, found, receiving, prefetch)
-            if room:
-                kind = (
-                    sqlite.queues.order.fair.FairReceiver
-                    if found.config.fair
-                    else sqlite.leases.receive.Receiver
-                )
-                receiver = kind(tx, found.reader, room, duration, who)
-                picked, taken_out = receiver.receive(), receiver.taken_out
-                damage = receiver.damage
-            for policy in found.policies.after_receive:
-                policy.after_receive(tx, receiving, picked)
-            if not picked and sqlite.leases.abandoned.is_due(tx, found.reader, is_idle=True):
-                freed = sqlite.leases.abandoned.free(tx, found.reader)
-            messages = sqlite.queues.view.leased(tx, found, picked, name)
-            return messages, taken_out + freed + swept, damage
+            return sqlite.queues.receive.receive(tx, found, request)
 
     @frees_room
     def leave(self, queue: str, holder: str | None = None) -> None:
@@ -203,7 +176,7 @@ class QueueCalls(Calls):
         """
         if self._busy:
             return self._committer.settle(receipts, "ack")
-        self._settle(receipts, sqlite.leases.settle.acknowledge)
+        self._settle(receipts, sqlite.leases.settle.Acknowledge())
 
     def nack(
         self, receipts: Sequence[str], delay: Seconds | None = None, error: str | None = None
@@ -213,21 +186,21 @@ class QueueCalls(Calls):
         check_text(error, "an error")
         if self._busy:
             return self._committer.settle(receipts, "nack", delay, error)
-        self._settle(receipts, sqlite.leases.settle.give_back(wait, error, "nacked"))
+        self._settle(receipts, sqlite.leases.settlements.GiveBack(wait, error, "nacked"))
 
     def reject(self, receipts: Sequence[str], error: str | None = None) -> None:
         """Refuse messages for good: move them to the DLQ, or drop them where the queue has none."""
         check_text(error, "an error")
         if self._busy:
             return self._committer.settle(receipts, "reject", error)
-        self._settle(receipts, sqlite.leases.settle.reject(error))
+        self._settle(receipts, sqlite.leases.settlements.Reject(error))
 
     def extend(self, receipts: Sequence[str], duration: Seconds) -> None:
         """Extend leases to `duration` seconds from now; 0 gives the messages back at once."""
         length = milliseconds(duration, "duration")
         if self._busy:
             return self._committer.settle(receipts, "extend", duration)
-        self._settle(receipts, sqlite.leases.settle.extend(length))
+        self._settle(receipts, sqlite.leases.settlements.Extend(length))
 
     def unreceive(self, receipts: Sequence[str]) -> None:
         """Give back messages that were not begun, as if they had not been delivered.
@@ -237,10 +210,10 @@ class QueueCalls(Calls):
         """
         if self._busy:
             return self._committer.settle(receipts, "unreceive")
-        self._settle(receipts, sqlite.leases.settle.unreceive)
+        self._settle(receipts, sqlite.leases.settlements.Unreceive())
 
     @frees_room
-    def _settle(self, receipts: Sequence[str], action: sqlite.leases.settle.Action) -> None:
+    def _settle(self, receipts: Sequence[str], settlement: sqlite.leases.settle.Settlement) -> None:
         texts = [receipts] if isinstance(receipts, str) else given_list(receipts, "receipts")
         for text in texts:
             if not isinstance(text, str):
@@ -248,7 +221,7 @@ class QueueCalls(Calls):
                     f"a receipt is text, not {type(text).__name__}", hint="give message.receipt"
                 )
         with self._write() as tx:
-            refused = sqlite.leases.settle.settle(tx, texts, action)
+            refused = sqlite.leases.settle.settle(tx, list(dict.fromkeys(texts)), settlement)
             if refused and self._all_or_nothing:
                 raise refusal(texts, refused)
         if refused:
@@ -297,7 +270,7 @@ class QueueCalls(Calls):
         with self._write() as tx:
             found = sqlite.queues.catalog.find(tx, queue)
             stored = sqlite.queues.view.find_message(tx, found, sequence)
-            if not sqlite.leases.settle.release(tx, found.reader, stored):
+            if not sqlite.leases.settlements.release(tx, found.reader, stored):
                 raise NotFound(
                     f"no reader holds {queue}@{sequence}, and it waits for nothing",
                     hint=Hint("{}", model.looks.ShowLeases(queue)),
@@ -308,19 +281,6 @@ def _delete(tx: WriteTransaction, name: str) -> QueueStatus:
     before = sqlite.queues.counts.status(tx, sqlite.queues.catalog.find(tx, name))
     sqlite.queues.catalog.delete(tx, name)
     return before
-
-
-def _room(
-    tx: WriteTransaction,
-    queue: sqlite.queues.catalog.Queue,
-    receiving: sqlite.queues.policies.Receiving,
-    prefetch: int | None,
-) -> int:
-    """Return how many messages a holder may be given now."""
-    if prefetch is None or not receiving.room:
-        return receiving.room
-    in_hand = sqlite.leases.rows.in_hand(tx, queue.reader, receiving.holder)
-    return max(0, min(receiving.room, prefetch - in_hand))
 
 
 def refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from store.model.addresses import Address
-    from store.model.errors import Damaged
     from store.model.groups import OffsetChange
     from store.model.positions import Position
     from store.model.shares import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
@@ -137,33 +136,23 @@ class ShareCalls(Calls):
     def _acquire(
         self, share: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
         until: Callable[[], bool] | None = None,
-    ) -> tuple[list[SharedRecord], int, Damaged | None]:  # fmt: skip
-        """Lease the records that are due; return them, and how many others a new try may get.
-
-        The last item is the error for damaged ones.
-        """
+    ) -> sqlite.leases.receive.Received[SharedRecord]:  # fmt: skip
+        """Lease the records that are due."""
         check_whole(most, "a number of records")
         if not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"one call acquires 1 to {MOST_AT_ONCE} records, not {most}")
         check_text(holder, "a holder")
         if self._busy:
             return self._committer.acquire(share, most, lease, holder, attached, until)
-        name = holder or sqlite.leases.holders.default_name()
+        request = sqlite.leases.receive.Request(
+            most,
+            None if lease is None else milliseconds(lease, "lease"),
+            holder or sqlite.leases.holders.default_name(),
+            attached,
+        )
         with self._write(until=until) as tx:
             found = sqlite.shares.catalog.find(tx, share)
-            duration = found.config.lease if lease is None else milliseconds(lease, "lease")
-            sqlite.shares.catalog.check_lease(duration)
-            looks = sqlite.leases.abandoned.is_due(tx, found.reader)
-            freed = sqlite.leases.abandoned.free(tx, found.reader) if looks else 0
-            who = sqlite.leases.holders.holder_id(tx, name, attached)
-            receiver = sqlite.leases.receive.Receiver(tx, found.reader, most, duration, who)
-            picked = receiver.receive()
-            if picked:
-                sqlite.shares.catalog.keep_turn(tx, found, picked[-1].slot.number + 1)
-            if not picked and sqlite.leases.abandoned.is_due(tx, found.reader, is_idle=True):
-                freed = sqlite.leases.abandoned.free(tx, found.reader)
-            records = sqlite.shares.view.acquired(tx, found, picked, name)
-            return records, receiver.taken_out + freed, receiver.damage
+            return sqlite.shares.receive.receive(tx, found, request)
 
 
 def _check_agreement(present: sqlite.shares.catalog.Share, topic: str, config: ShareConfig) -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from store.model.shares import SharedRecord
     from store.model.topics import Seconds
     from store.sqlite.file.database import Snapshot, WriteTransaction
+    from store.sqlite.leases.receive import Received
 
 _PAGES_A_STEP = 500
 _PAGES_A_STEP_WHEN_FULL = 16
@@ -225,7 +226,7 @@ class Store(
         return self._take(share, take, wait, until)
 
     def _take(
-        self, name: str, take: Callable[[], tuple[list[Taken], int, Damaged | None]],
+        self, name: str, take: Callable[[], Received[Taken]],
         wait: Seconds | None, until: Callable[[], bool] | None,
     ) -> list[Taken]:  # fmt: skip
         began = monotonic()
@@ -233,23 +234,23 @@ class Store(
         since = None
         while True:
             try:
-                taken, others, damage = take()
+                taken = take()
             except Busy:
                 if until is None or not until():
                     raise
                 return []
-            if damage is not None:
-                self._untold[name] = damage
-            if taken:
-                return taken
-            if not others and name in self._untold:
+            if taken.damage is not None:
+                self._untold[name] = taken.damage
+            if taken.messages:
+                return taken.messages
+            if not taken.others and name in self._untold:
                 raise self._untold.pop(name)
             deadline = began + (self._own_wait(name) if patience is None else patience)
             is_over = monotonic() >= deadline or (until is not None and until())
-            if is_over and not others:
+            if is_over and not taken.others:
                 return []
             # A wait is for commits after a try, so it begins with another try.
-            if since is not None and not others:
+            if since is not None and not taken.others:
                 self._wait_for_message(name, since, deadline, until)
             since = self._database.changed()
 

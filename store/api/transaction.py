@@ -16,7 +16,7 @@ from store.api.groups import GroupCalls
 from store.api.queues import QueueCalls
 from store.api.shares import ShareCalls
 from store.api.topics import TopicCalls
-from store.model.errors import BadInput, Damaged, Fenced, MqError, TimedOut, secondary_to
+from store.model.errors import BadInput, Fenced, MqError, TimedOut, secondary_to
 from store.sqlite.file.connections import translate
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from store.model.shares import SharedRecord
     from store.model.topics import NewRecord, RecordId, Seconds
     from store.sqlite.file.database import Parameters, Row, Snapshot, WriteTransaction
+    from store.sqlite.leases.receive import Received
     from store.sqlite.log.placement import StickyPlacement
 
 if TYPE_CHECKING:
@@ -202,12 +203,11 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         return self._store._sticky(topic)
 
 
-def _given(found: tuple[list[Taken], int, Damaged | None]) -> list[Taken]:
+def _given(found: Received[Taken]) -> list[Taken]:
     """Return the leased messages; raise the error for damaged ones if there are none."""
-    taken, _, damage = found
-    if damage is not None and not taken:
-        raise damage
-    return taken
+    if found.damage is not None and not found.messages:
+        raise found.damage
+    return found.messages
 
 
 def _ended() -> Fenced:

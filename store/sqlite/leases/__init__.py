@@ -1,8 +1,8 @@
 """Any reader that leases: receive, settle and move; the decision what an ack deletes is here.
 
-Writes mq_leases (rows), mq_slots (slots, rows), mq_readers (readers), mq_holders (holders),
-mq_origins (origins), mq_attempts (attempts), mq_undone_receives (attempts) and mq_processing_times
-(processing_times).
+Writes mq_leases (rows, runs), mq_slots (counts, slots, rows, runs), mq_readers (readers),
+mq_holders (holders), mq_origins (origins), mq_attempts (attempts), mq_undone_receives (attempts)
+and mq_processing_times (processing_times).
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from store.sqlite.leases import (
         abandoned as abandoned,
         attempts as attempts,
+        counts as counts,
         damaged as damaged,
+        deliveries as deliveries,
         finish as finish,
         holders as holders,
         messages as messages,
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
         receipts as receipts,
         receive as receive,
         rows as rows,
+        runs as runs,
         settle as settle,
+        settlements as settlements,
         slots as slots,
         stored_origins as stored_origins,
-        window as window,
     )
 else:
     __getattr__ = on_demand(__name__)

@@ -104,6 +104,11 @@ def is_due(tx: WriteTransaction, reader: Reader, *, is_idle: bool = False) -> bo
     return True
 
 
+def free_if_due(tx: WriteTransaction, reader: Reader, *, is_idle: bool = False) -> int:
+    """Let the leases of dead holders lapse, if it is time to look; return how many."""
+    return free(tx, reader) if is_due(tx, reader, is_idle=is_idle) else 0
+
+
 def free(tx: WriteTransaction, reader: Reader) -> int:
     """Let the leases of dead holders lapse; return how many."""
     freed = 0
@@ -113,9 +118,9 @@ def free(tx: WriteTransaction, reader: Reader) -> int:
             " order by id",
             {"holder": holder, "reader": reader.id, "now": tx.now},
         ):
-            place = leases.messages.place(tx, layout.owner(id))
+            place = leases.readers.place(tx, layout.owner(id))
             message = None if place is None else leases.messages.load_leased(tx, place[1], id)
             if message is not None:
-                leases.settle.lapse(tx, reader, message)
+                leases.settlements.lapse(tx, reader, message)
                 freed += 1
     return freed

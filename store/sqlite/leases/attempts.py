@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from store import model
 from store.sqlite import layout
 from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.leases import runs
 from store.sqlite.leases.rows import Lease
 
 # Time for which an ended delivery is remembered; a receipt is answered no longer than that.
@@ -14,31 +15,52 @@ KEEP = 14 * 86_400_000
 _PRUNED_AT_ONCE = 20
 
 
-def note(tx: WriteTransaction, lease: Lease, outcome: str, error: str | None = None) -> None:
-    """Note how the present delivery of a lease ended."""
-    tx.execute(
+def note(
+    tx: WriteTransaction, leases: Sequence[Lease], outcome: str, error: str | None = None
+) -> None:
+    """Note how the present deliveries of leases ended."""
+    if not leases:
+        return
+    tx.many(
         "insert or replace into mq_attempts"
         " (lease, number, token, holder, started, ended, outcome, error)"
         " values (:lease, :number, :token, (select name from mq_holders where id = :holder),"
         " :started, :ended, :outcome, :error)",
-        {
-            "lease": lease.id,
-            "number": lease.deliveries,
-            "token": lease.token,
-            "holder": lease.holder,
-            "started": None if lease.started is None else tx.wall - (tx.now - lease.started),
-            "ended": tx.wall,
-            "outcome": outcome,
-            "error": error,
-        },
+        [
+            {
+                "lease": lease.id,
+                "number": lease.deliveries,
+                "token": lease.token,
+                "holder": lease.holder,
+                "started": None if lease.started is None else tx.wall - (tx.now - lease.started),
+                "ended": tx.wall,
+                "outcome": outcome,
+                "error": error,
+            }
+            for lease in leases
+        ],
     )
-    prune(tx)
+    _prune(tx, len(leases))
 
 
-def note_lapsed(tx: WriteTransaction, lease: Lease | None) -> None:
-    """Note that a delivery lapsed, when its message is handed out again or moved."""
-    if lease is not None and lease.token is not None:
-        note(tx, lease, "expired")
+_NOTE_RUN = runs.statement(
+    "insert or replace into mq_attempts"
+    " (lease, number, token, holder, started, ended, outcome, error)"
+    " select l.id, l.deliveries, l.token, (select name from mq_holders where id = l.holder),"
+    " :wall - (:now - l.started), :wall, :outcome, :error from mq_leases l where l.id {which}"
+)
+
+
+def note_run(tx: WriteTransaction, run: runs.Run, outcome: str, error: str | None) -> None:
+    """Note how the deliveries of a run ended."""
+    runs.execute(tx, _NOTE_RUN, run.ids, wall=tx.wall, now=tx.now, outcome=outcome, error=error)
+    _prune(tx, len(run.ids))
+
+
+def note_lapsed(tx: WriteTransaction, *leases: Lease | None) -> None:
+    """Note that deliveries lapsed, when their messages are handed out again or moved."""
+    held = [lease for lease in leases if lease is not None and lease.token is not None]
+    note(tx, held, "expired")
 
 
 def note_released(tx: WriteTransaction, reader: int) -> None:
@@ -90,17 +112,18 @@ def ended(tx: Snapshot, lease: int, token: int) -> bool:
     return bool(
         tx.value(
             "select exists (select 1 from mq_attempts where lease = :lease and token = :token)"
-            " or exists (select 1 from mq_undone_receives where token = :token)",
-            {"lease": lease, "token": token},
+            " or exists (select 1 from mq_undone_receives where token = :undone)",
+            {"lease": lease, "token": token, "undone": token ^ lease},
         )
     )
 
 
-def note_undone(tx: WriteTransaction, leases: Sequence[Lease]) -> None:
+def note_undone(tx: WriteTransaction, token: int, leases: Sequence[int]) -> None:
     """Remember deliveries that were undone: no history has them, and no ack may count."""
     tx.many(
         "insert or ignore into mq_undone_receives (token, at) values (?, ?)",
-        [(lease.token, tx.wall) for lease in leases],
+        # All deliveries of a receive have its token.
+        [(token ^ lease, tx.wall) for lease in leases],
     )
     tx.execute(
         "delete from mq_undone_receives where token in (select token from mq_undone_receives"
@@ -138,10 +161,10 @@ def count(tx: Snapshot, lease: int) -> int:
     return number
 
 
-def prune(tx: WriteTransaction) -> None:
+def _prune(tx: WriteTransaction, added: int) -> None:
     """Forget a few of the oldest deliveries that need not be kept any more."""
     tx.execute(
         "delete from mq_attempts where (lease, number) in (select lease, number from mq_attempts"
         " where ended < :before order by ended limit :step)",
-        {"before": tx.wall - KEEP, "step": _PRUNED_AT_ONCE},
+        {"before": tx.wall - KEEP, "step": added + _PRUNED_AT_ONCE},
     )

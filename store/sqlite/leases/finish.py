@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from store.sqlite import leases, log, queues
+from store.sqlite import layout, leases, log, queues
 from store.sqlite.file.database import WriteTransaction
+from store.sqlite.leases import runs
 from store.sqlite.leases.readers import Reader
+from store.sqlite.leases.runs import Run
 from store.sqlite.log import samples
 
 if TYPE_CHECKING:
@@ -27,19 +29,7 @@ def remove(tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow])
     for m in messages:
         sizes[m.slot.partition].append(m.size)
     log.rows.remove(tx, [m.record for m in messages], sizes)
-    if reader.ordered:
-        _refresh_heads(tx, reader, messages)
-    if reader.fair:
-        for one in messages:
-            in_flight = one.lease is not None and one.lease.token is not None
-            queues.order.tenants.refresh(tx, reader, one.slot, one.tenant, -int(in_flight))
-
-
-def _refresh_heads(tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow]) -> None:
-    for group, removed in Counter(m.message_group for m in messages).items():
-        # Damage may have made a message's group unreadable; then it is in none.
-        if group is not None:
-            queues.order.fifo.refresh(tx, reader, messages[0].slot, group, removed=removed)
+    reader.order.removed(tx, reader, messages)
 
 
 def count(tx: WriteTransaction, reader: Reader, *, moved: int = 0, dropped: int = 0) -> None:
@@ -58,6 +48,32 @@ def finish(tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow])
         for slot in {one.slot.id for one in messages}:
             samples.note_finishing(tx, slot)
         leases.rows.remove(tx, reader, [one.lease for one in messages if one.lease is not None])
+
+
+_TO_FINISH = runs.statement(
+    f"select count(*), sum({layout.SIZE_OF_R}), max(l.started),"
+    " total(exists (select 1 from mq_origins where record = r.id))"
+    " from mq_leases l cross join mq_records r on r.id = l.record"
+    " where l.id {which} and l.token = :token and l.ends > :now"
+)
+
+
+def finish_run(tx: WriteTransaction, reader: Reader, run: Run) -> int | None:
+    """Finish the messages of a run for a reader, and return when its leases began.
+
+    `None`, with nothing changed, if not all of its leases run on.
+    """
+    number, size, started, moved = runs.row(tx, _TO_FINISH, run.ids, token=run.token, now=tx.now)
+    if number != len(run.ids) or moved:
+        return None
+    if reader.on_ack == "delete":
+        samples.note_leaving(tx, reader.channel)
+        log.rows.remove_run(tx, run.records(), run.slot.partition, size)
+    else:
+        samples.note_finishing(tx, run.slot.id)
+    runs.remove(tx, run)
+    began: int = started
+    return began
 
 
 def drop(tx: WriteTransaction, reader: Reader, message: StoredMessage) -> None:

@@ -10,7 +10,6 @@ from store.model.encoding import Encoded
 from store.sqlite import layout, leases, log, queues
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Row, Snapshot
-from store.sqlite.file.settings import cached_by_settings
 from store.sqlite.file.transactions import array
 from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.leases.readers import Reader
@@ -207,23 +206,3 @@ def all_readers(tx: Snapshot) -> list[Reader]:
     """Return the rules of every queue and every share: the queues first, each by name."""
     found = [queues.catalog.find(tx, name).reader for name in queues.catalog.names(tx)]
     return found + [share.reader for share in sqlite.shares.catalog.all_shares(tx)]
-
-
-@cached_by_settings
-def place(tx: Snapshot, slot: int) -> tuple[Reader, Slot] | None:
-    """Return a slot of a queue or share, and its reader; `None` without one."""
-    row = tx.row(
-        "select c.name, c.kind, p.id, p.number from mq_slots s"
-        " join mq_partitions p on p.id = s.partition join mq_readers r on r.id = s.reader"
-        " join mq_channels c on c.id = r.channel where s.id = :slot",
-        {"slot": slot},
-    )
-    if row is None:
-        return None
-    name, kind, partition, number = row
-    reader = (
-        queues.catalog.reader(tx, name)
-        if kind == "queue"
-        else sqlite.shares.catalog.reader(tx, name)
-    )
-    return reader, Slot(slot, partition, number, *leases.rows.level_of(reader, number))

@@ -1,8 +1,8 @@
 """The processing times of messages: a histogram for each reader, of a sample of its acks.
 
-Every sixteenth delivery counts, chosen by its token, so that acks cost nearly as much as before.
-The buckets are a quarter of a power of two wide: a percentile read from them is at most 19 % too
-high.
+Every sixteenth delivery counts, chosen by its lease and token, so that acks cost nearly as much as
+before. The buckets are a quarter of a power of two wide: a percentile read from them is at most
+19 % too high.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 from store.model.addresses import Kind
 from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.leases import runs
 from store.sqlite.leases.rows import Lease
 
-# One in sixteen. Tokens are random.
-_SAMPLE_MASK = 15
 _BUCKETS_A_DOUBLING = 4
 _HIGHEST_BUCKET = 255
 # When a bucket is this full all are halved, so that old times are forgotten.
@@ -42,10 +41,17 @@ def note(tx: WriteTransaction, reader: int, settled: Iterable[Lease]) -> None:
     taken = [
         tx.now - lease.started
         for lease in settled
-        if lease.token is not None and not lease.token & _SAMPLE_MASK and lease.started is not None
+        if lease.token is not None
+        and runs.is_timed(lease.id, lease.token)
+        and lease.started is not None
     ]
     if taken:
         _count(tx, reader, Counter(map(bucket_of, taken)))
+
+
+def note_run(tx: WriteTransaction, reader: int, started: int, timed: int) -> None:
+    """Count the time of so many deliveries that began together and are acknowledged now."""
+    _count(tx, reader, Counter({bucket_of(tx.now - started): timed}))
 
 
 def _count(tx: WriteTransaction, reader: int, buckets: Counter[int]) -> None:

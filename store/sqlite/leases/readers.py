@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from store import sqlite
+from store.sqlite import leases
+from store.sqlite.file.settings import cached_by_settings
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from store.model.messages import MessageId
-    from store.sqlite.file.database import WriteTransaction
+    from store.model.messages import Message, MessageId
+    from store.sqlite.file.database import Snapshot, WriteTransaction
     from store.sqlite.file.settings import Config, StoredSettings
-    from store.sqlite.leases.messages import StoredMessage
+    from store.sqlite.leases.order import DeliveryOrder
     from store.sqlite.queues.catalog import Queue
     from store.sqlite.queues.policies import Receiving, Sending
 
@@ -40,7 +44,7 @@ class QueuePolicy:
         """Prepare the queue for a receive, refuse it, or lower what it may get."""
 
     def after_receive(
-        self, tx: WriteTransaction, receiving: Receiving, messages: Sequence[StoredMessage]
+        self, tx: WriteTransaction, receiving: Receiving, messages: Sequence[Message]
     ) -> None:
         """Act on messages that were leased."""
 
@@ -111,6 +115,20 @@ class Reader(NamedTuple):
         return self.on_ack == "retain"
 
     @property
+    def order(self) -> DeliveryOrder:
+        """How it chooses the next message."""
+        if self.ordered:
+            return sqlite.queues.order.fifo
+        if self.fair:
+            return sqlite.queues.order.fair
+        return sqlite.shares.window if self.retains else sqlite.queues.order.standard
+
+    @property
+    def by_runs(self) -> bool:
+        """Whether messages may be leased and settled together: its order notes nothing of each."""
+        return not (self.ordered or self.fair)
+
+    @property
     def strict(self) -> bool:
         """Whether a lapsed lease is lost at once, even before another reader takes the message."""
         return self.ordered or self.retains
@@ -148,6 +166,26 @@ class Reader(NamedTuple):
         Zero returns it to its original place; an ordered reader's group goes behind its equals.
         """
         return now if self.ordered else 0
+
+
+@cached_by_settings
+def place(tx: Snapshot, slot: int) -> tuple[Reader, leases.rows.Slot] | None:
+    """Return a slot of a queue or share, and its reader; `None` without one."""
+    row = tx.row(
+        "select c.name, c.kind, p.id, p.number from mq_slots s"
+        " join mq_partitions p on p.id = s.partition join mq_readers r on r.id = s.reader"
+        " join mq_channels c on c.id = r.channel where s.id = :slot",
+        {"slot": slot},
+    )
+    if row is None:
+        return None
+    name, kind, partition, number = row
+    reader = (
+        sqlite.queues.catalog.reader(tx, name)
+        if kind == "queue"
+        else sqlite.shares.catalog.reader(tx, name)
+    )
+    return reader, leases.rows.Slot(slot, partition, number, *leases.rows.level_of(reader, number))
 
 
 def create(

@@ -1,28 +1,30 @@
-"""Receiving: pick due messages, lease them, and remove those that may not be delivered any more."""
+"""Receiving: due messages are leased, and those that may not be delivered any more are removed.
+
+`Reader.order` says which messages are next, by the methods of a `Receiver`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from struct import error as StructError
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+from store.model.encoding import decode_headers
 from store.sqlite import leases, log, queues
-from store.sqlite.file.database import WriteTransaction
+from store.sqlite.file.database import Row, WriteTransaction
 from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
-from store.sqlite.leases import receipts, window
-from store.sqlite.leases.messages import (
-    LEASED,
-    RECORD_COLUMNS,
-    WITH_LEASES,
-    StoredMessage,
-    with_lease,
-)
-from store.sqlite.leases.readers import Reader
-from store.sqlite.leases.rows import Lease, Slot, SlotProgress
-from store.sqlite.queues.policies import expiry
+from store.sqlite.leases import receipts
+from store.sqlite.leases.messages import LEASED, RECORD_COLUMNS, StoredMessage, with_lease
+from store.sqlite.leases.rows import Lease, SlotProgress
+from store.sqlite.log.checksum import checksums
 
 if TYPE_CHECKING:
     from store.model.errors import Damaged
+    from store.model.topics import HeaderValue
     from store.sqlite.leases.damaged import SteppedOver
+    from store.sqlite.leases.readers import Reader
+
+Taken = TypeVar("Taken")
 
 # Messages that a receive removes (exhausted or expired) before it leaves the rest for later.
 MOST_TAKEN_OUT = 100
@@ -34,182 +36,228 @@ _UNDELIVERED = (
 )
 
 
+class Request(NamedTuple):
+    """A receive as a caller asks for it: `lease` in milliseconds, `None` for the reader's own."""
+
+    most: int
+    lease: int | None
+    holder: str
+    attached: bool
+    prefetch: int | None = None
+
+
+class Received(NamedTuple, Generic[Taken]):
+    """The messages that a receive got, how many others a new try may get, and the error for
+    damaged ones.
+
+    Those others were moved away, or belonged to a dead holder.
+    """
+
+    messages: list[Taken]
+    others: int
+    damage: Damaged | None
+
+
+def receive(
+    tx: WriteTransaction, reader: Reader, request: Request, holder: int
+) -> Received[StoredMessage | FreshRun]:
+    """Lease the messages that are next to a holder."""
+    freed = leases.abandoned.free_if_due(tx, reader)
+    most, damage, others = request.most, None, 0
+    picked: list[StoredMessage | FreshRun] = []
+    if most:
+        receiving = Receiver(
+            tx, reader, most, reader.lease if request.lease is None else request.lease, holder
+        )
+        picked, damage, others = receiving.run(), receiving.damage, receiving.taken_out
+    if not picked:
+        freed += leases.abandoned.free_if_due(tx, reader, is_idle=True)
+    return Received(picked, others + freed, damage)
+
+
+class FreshRun(NamedTuple):
+    """Messages that were leased together for the first time, by columns."""
+
+    slot: SlotProgress
+    token: int
+    ends: int
+    records: Sequence[int]
+    message_groups: Sequence[str | None]
+    timestamps: Sequence[int]
+    keys: Sequence[bytes | None]
+    headers: Sequence[str | None]
+    values: Sequence[bytes | None]
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        """Their sequence numbers or offsets."""
+        records = self.records
+        if isinstance(records, range):
+            return range(records[0] & OFFSET_MASK, (records[-1] & OFFSET_MASK) + 1)
+        return [record & OFFSET_MASK for record in records]
+
+    def decoded_headers(self) -> Iterable[dict[str, HeaderValue]]:
+        """Return the headers of each."""
+        if self.headers.count(None) == len(self.headers):
+            return [{} for _ in self.headers]
+        return map(decode_headers, self.headers)
+
+    @property
+    def leases(self) -> Sequence[int]:
+        """The ids of their leases: a range if their records are neighbours."""
+        to_lease = self.slot.id - self.slot.partition << OFFSET_BITS
+        if isinstance(self.records, range):
+            return range(self.records[0] + to_lease, self.records[-1] + to_lease + 1)
+        return [record + to_lease for record in self.records]
+
+
 class Receiver:
     """One receive by a reader, inside one transaction."""
 
     def __init__(
         self, tx: WriteTransaction, reader: Reader, most: int, lease: int, holder: int
     ) -> None:
-        self._tx = tx
-        self._reader = reader
-        self._most = most
+        self.tx = tx
+        self.reader = reader
+        self.wanted = most
+        self.taken_out = 0
+        self.picked: list[StoredMessage | FreshRun] = []
+        self.slots = leases.rows.slots(tx, reader)
         self._ends = tx.now + lease
         self._holder = holder
-        self.taken_out = 0
-        self._picked: list[StoredMessage] = []
+        self._token = receipts.new_token()
         self._stepped_over: list[SteppedOver] = []
-        self._is_isolating = False
-        self._may_be_due = True
-        self._slots = leases.rows.slots(tx, reader)
-        if reader.turn:
-            self._slots.sort(key=lambda slot: (slot.number < reader.turn, slot.number))
+        # FIFO heads do not tell.
+        self._may_be_due = reader.ordered
 
-    def receive(self) -> list[StoredMessage]:
+    def run(self) -> list[StoredMessage | FreshRun]:
         """Lease messages and return them, in the order in which they are to be worked on."""
-        self._pick_all()
+        self.reader.order.pick(self)
         if self._may_be_due:
-            leases.rows.notice(self._tx, self._reader)
-        return self._picked
+            leases.counts.notice(self.tx, self.reader)
+        return self.picked
 
     @property
     def damage(self) -> Damaged | None:
         """The error about the damaged messages that it was the first to meet."""
         if not self._stepped_over:
             return None
-        return leases.damaged.error(self._reader, self._stepped_over)
-
-    def _pick_all(self) -> None:
-        if self._reader.ordered:
-            self._pick_ordered()
-            return
-        self._may_be_due = False
-        for level in self._reader.levels:
-            slots = [slot for slot in self._slots if slot.level == level]
-            if any(slot.leases for slot in slots):
-                self._pick_due(level)
-            for slot in slots:
-                if not slot.delayed and not self._is_isolating:
-                    self._pick_undelivered(slot)
+        return leases.damaged.error(self.reader, self._stepped_over)
 
     @property
-    def _wanted(self) -> int:
-        return self._most - len(self._picked)
+    def took_enough(self) -> bool:
+        """Whether it has removed so many messages that it leaves the rest for later."""
+        return self.taken_out >= MOST_TAKEN_OUT
 
-    def _pick_due(self, level: int) -> None:
-        self._may_be_due |= self._wanted <= 0
-        # Leased only at the end: with a lease of 0 a message is due again at once.
+    def goes_on(self, slot: SlotProgress) -> bool:
+        """Return whether it wants more of the messages that were never delivered."""
+        return self.wanted > 0 and self.taken_out < _MOST_EXPIRED and slot.cursor < slot.next
+
+    def due_again(self, level: int) -> list[StoredMessage]:
+        """Return the messages that were given back or have lapsed, or waited for their time."""
+        self._may_be_due = True
         ready: list[StoredMessage] = []
         after = (-1, -1)
-        while len(ready) < self._wanted and self.taken_out < _MOST_EXPIRED:
-            messages = self._due(level, after, self._wanted - len(ready))
+        while len(ready) < self.wanted and self.taken_out < _MOST_EXPIRED:
+            messages = self._due(level, after, self.wanted - len(ready))
             if not messages:
                 break
-            self._may_be_due = True
             last = messages[-1].lease
             assert last is not None
             after = (last.due, last.id)
-            ready += [m for m in messages if not self.take_out(m)]
-        together = window.isolated(self._reader, ready)
-        self._is_isolating = len(together) < len(ready)
-        self._hold(together)
+            ready += [m for m in messages if not self._is_mine(m) and not self.take_out(m)]
+        return ready
+
+    def _is_mine(self, message: StoredMessage) -> bool:
+        # With a lease of 0 a message picked just now is due again.
+        return message.lease is not None and message.lease.token == self._token
+
+    def undelivered(self, slot: SlotProgress, limit: int) -> list[Row]:
+        """Return rows of messages that were never delivered, from the cursor on."""
+        return self.tx.rows(
+            _UNDELIVERED,
+            {"first": slot.record_id(slot.cursor), "end": slot.end, "limit": limit},
+        )
+
+    def deliver(self, slot: SlotProgress, rows: Sequence[Row]) -> None:
+        """Lease the next messages of a slot: together, unless one of them is odd."""
+        run = self._as_run(slot, rows) if self._ends > self.tx.now else None
+        cursor = (rows[-1][0] & OFFSET_MASK) + 1
+        if run is not None:
+            span = (rows[0][0], rows[-1][0])
+            leases.runs.lease(
+                self.tx, self.reader, slot, span, self._ends, self._token, self._holder
+            )
+            leases.rows.advance(self.tx, slot, cursor, leases=len(rows), held=len(rows))
+            self._pick(run, len(rows))
+            return
+        messages = [StoredMessage(slot, None, *row) for row in rows]
+        ready = [message for message in messages if not self.take_out(message)]
+        fresh = [self._lease_to_holder(message) for message in ready]
+        leases.rows.insert(self.tx, self.reader, fresh)
+        self.advance(slot, cursor)
+        for message in ready:
+            self._pick(message)
+
+    def _pick(self, picked: StoredMessage | FreshRun, number: int = 1) -> None:
+        self.picked.append(picked)
+        self.wanted -= number
+
+    def _as_run(self, slot: SlotProgress, rows: Sequence[Row]) -> FreshRun | None:
+        """Return messages by columns; `None` if one is damaged, was moved, is over or ahead of the
+        clock.
+        """
+        (
+            ids, groups, _, moved, timestamps, keys, headers, values, expires, stored, arrived
+        ) = zip(*rows, strict=True)  # fmt: skip
+        number, wall, kept = len(ids), self.tx.wall, self.reader.retention
+        is_row = ids[-1] - ids[0] == number - 1
+        records = range(ids[0], ids[-1] + 1) if is_row else ids
+        try:
+            if any(moved) or arrived.count(None) < number or max(timestamps) > wall:
+                return None
+            if kept is not None and (
+                min(timestamps) + kept <= wall
+                or any(until is not None and until <= wall for until in set(expires))
+            ):
+                return None
+            texts = _texts(headers)
+            names = _texts(groups)
+            some_keys = None if keys.count(None) == number else keys
+            if checksums(records, timestamps, names, some_keys, texts, values) != list(stored):
+                return None
+        except (AttributeError, TypeError, UnicodeDecodeError, StructError):
+            return None
+        nothing = (None,) * number
+        return FreshRun(
+            slot, self._token, self._ends, records, names or nothing, timestamps, keys,
+            texts or nothing, values,
+        )  # fmt: skip
+
+    def advance(self, slot: SlotProgress, cursor: int) -> None:
+        """Move the cursor of a slot on, past messages whose leases are right already."""
+        if cursor > slot.cursor:
+            slot.cursor = cursor
+            leases.rows.move_cursor(self.tx, slot, cursor)
 
     def _due(self, level: int, after: tuple[int, int], limit: int) -> list[StoredMessage]:
-        rows = self._tx.rows(
+        rows = self.tx.rows(
             f"{LEASED} where l.reader = :reader and l.priority = :level and l.due <= :now"
             " and (l.due, l.id) > (:due, :id) and (:below is null or l.deliveries < :below)"
             " order by l.due, l.id limit :limit",
             {
-                "reader": self._reader.id,
+                "reader": self.reader.id,
                 "level": level,
-                "now": self._tx.now,
+                "now": self.tx.now,
                 "due": after[0],
                 "id": after[1],
                 # Once enough were removed, exhausted ones are passed over.
-                "below": self._reader.max_deliveries if self._took_enough else None,
+                "below": self.reader.max_deliveries if self.took_enough else None,
                 "limit": limit,
             },
         )
-        slots = {slot.id: slot for slot in self._slots}
+        slots = {slot.id: slot for slot in self.slots}
         return [with_lease(row, slots[row[11] >> OFFSET_BITS]) for row in rows]
-
-    @property
-    def _took_enough(self) -> bool:
-        return self.taken_out >= MOST_TAKEN_OUT
-
-    def _pick_undelivered(self, slot: SlotProgress) -> None:
-        while self._wanted > 0 and self.taken_out < _MOST_EXPIRED and slot.cursor < slot.next:
-            messages = self._next_undelivered(slot)
-            if not messages:
-                return
-            ready = [m for m in messages if not self.take_out(m)]
-            fresh = [self._lease_to_holder(m) for m in ready]
-            leases.rows.advance(self._tx, self._reader, slot, messages[-1].sequence + 1, fresh)
-            self._picked += ready
-
-    def _next_undelivered(self, slot: SlotProgress) -> list[StoredMessage]:
-        room = window.room(self._tx, self._reader, slot)
-        if room is None:
-            return self._undelivered(slot, self._wanted)
-        found = self._undelivered(slot, min(room, self._wanted))
-        end = window.end(self._reader, slot, room, found)
-        if not found or found[0].sequence >= end:
-            self._advance(slot, end)
-        return [message for message in found if message.sequence < end]
-
-    def _undelivered(self, slot: SlotProgress, limit: int) -> list[StoredMessage]:
-        rows = self._tx.rows(
-            _UNDELIVERED,
-            {"first": slot.record_id(slot.cursor), "end": slot.end, "limit": limit},
-        )
-        return [StoredMessage(slot, None, *row) for row in rows]
-
-    def _pick_ordered(self) -> None:
-        slot = self._slots[0]
-        for head in queues.order.fifo.due(self._tx, self._reader, self._most):
-            if self._wanted <= 0 or self._took_enough:
-                return
-            self._pick_group(slot, head)
-
-    def _pick_group(self, slot: SlotProgress, head: queues.order.fifo.Head) -> None:
-        # Walk the group in order, deliver what is visible, stop at the first in flight (SQS).
-        ready: list[StoredMessage] = []
-        for message in self._walk(slot, head):
-            if not self.take_out(message):
-                ready.append(message)
-            if len(ready) == self._wanted or self._took_enough or self._is_in_flight(message):
-                break
-        self._hold(ready, head.due)
-        if ready:
-            self._advance(slot, ready[-1].sequence + 1)
-        queues.order.fifo.refresh(self._tx, self._reader, slot, head.message_group, served=True)
-
-    def _walk(self, slot: Slot, head: queues.order.fifo.Head) -> Iterator[StoredMessage]:
-        first = head.first
-        while page := self._group(slot, head.message_group, first):
-            for message in page:
-                if self._is_in_flight(message) or self._is_delayed(message, head):
-                    return
-                yield message
-            first = page[-1].record + 1
-
-    def _group(self, slot: Slot, message_group: str, first: int) -> list[StoredMessage]:
-        rows = self._tx.rows(
-            f"{WITH_LEASES} where r.message_group = :message_group and r.id >= :first"
-            " and r.id < :end order by r.id limit :limit",
-            {
-                **slot.base_ids,
-                "message_group": message_group,
-                "first": first,
-                "end": slot.end,
-                "limit": self._wanted,
-            },
-        )
-        return [with_lease(row, slot) for row in rows]
-
-    def _is_in_flight(self, message: StoredMessage) -> bool:
-        return message.lease is not None and message.lease.due > self._tx.now
-
-    def _is_delayed(self, message: StoredMessage, head: queues.order.fifo.Head) -> bool:
-        # The head's own time stands in its row, which is due.
-        delay = self._reader.delay
-        if not delay or message.lease is not None or message.record == head.first:
-            return False
-        return message.age(self._tx) < delay
-
-    def _advance(self, slot: SlotProgress, cursor: int) -> None:
-        if cursor > slot.cursor:
-            slot.cursor = cursor
-            leases.rows.move_cursor(self._tx, slot, cursor)
 
     def take_out(self, message: StoredMessage) -> bool:
         """Remove a message if it may not be delivered any more; return whether that is so."""
@@ -219,55 +267,56 @@ class Receiver:
             return True
         if self._is_expired(message):
             self.taken_out += 1
-            if not leases.move.expire(self._tx, self._reader, message):
+            if not leases.move.expire(self.tx, self.reader, message):
                 self._postpone(message)
             return True
-        most = self._reader.max_deliveries
+        most = self.reader.max_deliveries
         if most is None or message.lease is None or message.lease.deliveries < most:
             return False
-        leases.attempts.note_lapsed(self._tx, message.lease)
+        leases.attempts.note_lapsed(self.tx, message.lease)
         self.taken_out += 1
-        if leases.move.dead_letter(self._tx, self._reader, message, "max_deliveries"):
+        if leases.move.dead_letter(self.tx, self.reader, message, "max_deliveries"):
             return True
         # Without a destination it stays, and is looked at again only after another lease.
         self._postpone(message)
         return True
 
     def _postpone(self, message: StoredMessage) -> None:
-        due = self._tx.now + max(self._reader.lease, 1000)
+        due = self.tx.now + max(self.reader.lease, 1000)
         old = message.lease
         if old is None:
             message.lease = leases.rows.waiting(message.slot, message.sequence, due)
-            leases.rows.insert(self._tx, self._reader, [message.lease])
-            slot = next(slot for slot in self._slots if slot.id == message.slot.id)
-            self._advance(slot, message.sequence + 1)
+            leases.rows.insert(self.tx, self.reader, [message.lease])
+            slot = next(slot for slot in self.slots if slot.id == message.slot.id)
+            self.advance(slot, message.sequence + 1)
         else:
             message.lease = old.unheld(due)
-            leases.rows.update(self._tx, self._reader, [old], [message.lease])
+            leases.rows.update(self.tx, self.reader, [old], [message.lease])
+        self.reader.order.changed(self.tx, self.reader, message, old, message.lease)
 
     def _has_sound_origin(self, message: StoredMessage) -> bool:
-        return leases.origins.moved(self._tx, [message.record])[message.record].is_sound
+        return leases.origins.moved(self.tx, [message.record])[message.record].is_sound
 
     def _step_over(self, message: StoredMessage) -> None:
         """Let a damaged message go to the DLQ, or stay and hold up its own message group alone."""
-        address = self._reader.address(message.slot.number, message.sequence)
-        is_news = log.damage.tell(self._tx, message.record)
-        has_moved = leases.damaged.to_dlq(self._tx, self._reader, message)
+        address = self.reader.address(message.slot.number, message.sequence)
+        is_news = log.damage.tell(self.tx, message.record)
+        has_moved = leases.damaged.to_dlq(self.tx, self.reader, message)
         if not has_moved:
             self._postpone(message)
         if is_news:
-            dlq = self._reader.dead_letter_to if has_moved else None
+            dlq = self.reader.dead_letter_to if has_moved else None
             self._stepped_over.append(leases.damaged.SteppedOver(address, dlq))
 
     def _is_expired(self, message: StoredMessage) -> bool:
-        if self._reader.retention is None:
+        if self.reader.retention is None:
             return False
-        until = self._tx.wall - message.age(self._tx) + self._reader.retention
+        until = self.tx.wall - message.age(self.tx) + self.reader.retention
         if message.expires is not None:
             until = min(until, message.expires)
-        return until <= self._tx.wall and expiry.is_over(self._tx, until)
+        return until <= self.tx.wall and queues.policies.expiry.is_over(self.tx, until)
 
-    def _hold(self, messages: list[StoredMessage], turn: int = 0) -> None:
+    def hold(self, messages: Sequence[StoredMessage], turn: int = 0) -> None:
         """Lease the messages to the holder; of a message group, `turn` is when it was due."""
         if not messages:
             return
@@ -280,12 +329,13 @@ class Receiver:
             if old is None:
                 fresh.append(now)
             else:
-                leases.attempts.note_lapsed(self._tx, old)
                 before.append(old)
                 after.append(now)
-        leases.rows.insert(self._tx, self._reader, fresh)
-        leases.rows.update(self._tx, self._reader, before, after)
-        self._picked += messages
+        leases.attempts.note_lapsed(self.tx, *before)
+        leases.rows.insert(self.tx, self.reader, fresh)
+        leases.rows.update(self.tx, self.reader, before, after)
+        for message in messages:
+            self._pick(message)
 
     def _lease_to_holder(self, message: StoredMessage, turn: int = 0) -> Lease:
         old, slot = message.lease, message.slot
@@ -293,13 +343,20 @@ class Receiver:
         message.lease = Lease(
             slot.lease_id(message.record & OFFSET_MASK),
             slot.level,
-            self._ends + self._reader.retry_delay(deliveries),
+            self._ends + self.reader.retry_delay(deliveries),
             self._ends,
             deliveries,
-            receipts.new_token(),
+            self._token,
             self._holder,
-            self._tx.now,
+            self.tx.now,
             message.record,
             turn if old is None else old.due,
         )
         return message.lease
+
+
+def _texts(blobs: Sequence[bytes | None]) -> Sequence[str | None] | None:
+    """Return stored texts; `None` if all are."""
+    if blobs.count(None) == len(blobs):
+        return None
+    return [None if blob is None else blob.decode() for blob in blobs]

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from store.sqlite import layout
 from store.sqlite.file.database import Row, Snapshot, WriteTransaction
 from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
-from store.sqlite.leases import readers
 from store.sqlite.leases.readers import Reader
 
 
@@ -54,10 +53,11 @@ class Slot:
 class SlotProgress(Slot):
     """A slot and the position of its reader: messages below the cursor were handed out once.
 
-    `next` is the end of the lane or partition, and `leases` counts the slot's lease rows.
+    `next` is the end of the lane or partition, and `leases` counts the slot's lease rows. Where
+    `is_due`, some of its level may be delivered again.
     """
 
-    __slots__ = ("cursor", "leases", "next")
+    __slots__ = ("cursor", "is_due", "leases", "next")
 
     def __init__(
         self,
@@ -69,11 +69,13 @@ class SlotProgress(Slot):
         cursor: int,
         next: int,
         leases: int,
+        is_due: bool,
     ) -> None:
         super().__init__(id, partition, number, level, delayed)
         self.cursor = cursor
         self.next = next
         self.leases = leases
+        self.is_due = is_due
 
 
 class Lease(NamedTuple):
@@ -126,7 +128,8 @@ _COLUMNS = "id, priority, due, ends, deliveries, token, holder, started, record,
 
 def slots(tx: Snapshot, reader: Reader) -> list[SlotProgress]:
     """Return the reader's slots by lane or partition number."""
-    found = [_progress(reader, row) for row in tx.rows(_SLOTS, {"reader": reader.id})]
+    where = {"reader": reader.id, "shift": level_shift(reader), "now": tx.now}
+    found = [_progress(reader, row) for row in tx.rows(_SLOTS, where)]
     # Mostly there is one; SQLite would set up a sorter for it.
     found.sort(key=attrgetter("number"))
     return found
@@ -136,13 +139,20 @@ def slot_in(tx: Snapshot, reader: Reader, partition: int) -> SlotProgress:
     """Return the position of the reader in one lane or partition."""
     (row,) = tx.rows(
         f"select {_PROGRESS} where s.reader = :reader and s.partition = :partition",
-        {"reader": reader.id, "partition": partition},
+        {
+            "reader": reader.id,
+            "partition": partition,
+            "shift": level_shift(reader),
+            "now": tx.now,
+        },
     )
     return _progress(reader, row)
 
 
 _PROGRESS = (
-    "s.id, s.partition, p.number, s.cursor, p.next, s.leases"
+    "s.id, s.partition, p.number, s.cursor, p.next, s.leases, s.leases and exists (select 1"
+    " from mq_leases l where l.reader = s.reader and l.priority = p.number >> :shift"
+    " and l.due <= :now)"
     " from mq_slots s join mq_partitions p on p.id = s.partition"
 )
 # A text that is put together at every call is hashed at every call to find the prepared one.
@@ -152,9 +162,14 @@ _INSERT = f"insert into mq_leases ({_COLUMNS}, reader) values (?, ?, ?, ?, ?, ?,
 
 
 def _progress(reader: Reader, row: Row) -> SlotProgress:
-    id, partition, number, cursor, end, leases = row
+    id, partition, number, cursor, end, leases, is_due = row
     level, delayed = level_of(reader, number)
-    return SlotProgress(id, partition, number, level, delayed, cursor, end, leases)
+    return SlotProgress(id, partition, number, level, delayed, cursor, end, leases, bool(is_due))
+
+
+def level_shift(reader: Reader) -> int:
+    """Return how many bits of a lane's number are not its level; a topic has but one level."""
+    return layout.OFFSET_BITS if reader.retains else 1
 
 
 def level_of(reader: Reader, number: int) -> tuple[int, bool]:
@@ -177,21 +192,14 @@ def insert(tx: WriteTransaction, reader: Reader, leases: Sequence[Lease]) -> Non
 
 
 def advance(
-    tx: WriteTransaction, reader: Reader, slot: SlotProgress, cursor: int, leases: Sequence[Lease]
+    tx: WriteTransaction, slot: SlotProgress, cursor: int, *, leases: int, held: int
 ) -> None:
     """Move a slot's cursor past messages, some of which are leased now."""
-    _insert(tx, reader, leases)
     slot.cursor = cursor
     tx.execute(
         "update mq_slots set cursor = ?, leases = leases + ?, held = held + ?, last_commit = ?"
         " where id = ?",
-        (
-            cursor,
-            len(leases),
-            len(_counted(tx, reader, leases)),
-            tx.number_slot(slot.id),
-            slot.id,
-        ),
+        (cursor, leases, held, tx.number_slot(slot.id), slot.id),
     )
 
 
@@ -307,89 +315,10 @@ def _counted(tx: Snapshot, reader: Reader, leases: Sequence[Lease]) -> list[Leas
     # Leases due by the noticed time count as neither held nor waiting: time alone made them ready.
     # That time is never ahead of now.
     now = tx.now
-    return [lease for lease in leases if lease.due > now or lease.due > _noticed(tx, reader)]
+    return [lease for lease in leases if lease.due > now or lease.due > noticed(tx, reader)]
 
 
-def _noticed(tx: Snapshot, reader: Reader) -> int:
+def noticed(tx: Snapshot, reader: Reader) -> int:
+    """Return the store time up to which due leases count as ready again."""
     until: int = tx.value("select noticed from mq_readers where id = :id", {"id": reader.id})
     return until
-
-
-# The most leases that a writer lets pass the noticed time at once, so that no write takes long.
-_NOTICE_STEP = 100
-
-
-def notice(tx: WriteTransaction, reader: Reader) -> None:
-    """Move the reader's noticed time past leases that became due, as the last step.
-
-    Counting from it keeps views cheap: they correct only for leases between it and now.
-    """
-    noticed = _noticed(tx, reader)
-    passed = [_step_ends_at(tx, reader, level, noticed) for level in reader.levels]
-    until = min((due for due in passed if due is not None), default=None)
-    if until is not None:
-        _notice_until(tx, reader, until)
-
-
-def _step_ends_at(tx: Snapshot, reader: Reader, priority: int, noticed: int) -> int | None:
-    due: int | None = tx.value(
-        "select due from mq_leases where reader = :reader and priority = :priority"
-        " and due > :noticed and due < :now order by due limit 1 offset :step",
-        {
-            "reader": reader.id,
-            "priority": priority,
-            "noticed": noticed,
-            "now": tx.now,
-            "step": _NOTICE_STEP - 1,
-        },
-    )
-    return due
-
-
-def _notice_until(tx: WriteTransaction, reader: Reader, until: int) -> None:
-    for slot, (held, waiting) in passed_between(tx, reader, until).items():
-        tx.execute(
-            "update mq_slots set held = held - :held, waiting = waiting - :waiting where id = :id",
-            {"held": held, "waiting": waiting, "id": slot},
-        )
-    readers.notice(tx, reader.id, until)
-
-
-def in_hand(tx: Snapshot, reader: Reader, holder: int) -> int:
-    """Return how many of the reader's messages one holder has leased."""
-    count: int = tx.value(
-        "select count(*) from mq_leases where holder = :holder and reader = :reader"
-        " and ends > :now",
-        {"holder": holder, "reader": reader.id, "now": tx.now},
-    )
-    return count
-
-
-def held_and_waiting(tx: Snapshot, reader: Reader) -> tuple[int, int]:
-    """Return how many messages are leased or wait for a retry, and how many wait for their time."""
-    held, waiting = tx.row(  # type: ignore[misc]
-        "select total(held), total(waiting) from mq_slots where reader = :reader",
-        {"reader": reader.id},
-    )
-    for gone_held, gone_waiting in passed_between(tx, reader, tx.now).values():
-        held -= gone_held
-        waiting -= gone_waiting
-    return int(held), int(waiting)
-
-
-def passed_between(tx: Snapshot, reader: Reader, until: int) -> dict[int, tuple[int, int]]:
-    """Return by slot how many held and waiting rows became due after the noticed time, up to
-    `until`.
-    """
-    found: dict[int, tuple[int, int]] = {}
-    noticed = _noticed(tx, reader)
-    for priority in reader.levels:
-        for slot, held, waiting in tx.rows(
-            f"select {layout.owner_of('id')}, total(token not null), total(token is null)"
-            " from mq_leases where reader = :reader and priority = :priority"
-            " and due > :noticed and due <= :until group by 1",
-            {"reader": reader.id, "priority": priority, "noticed": noticed, "until": until},
-        ):
-            before = found.get(slot, (0, 0))
-            found[slot] = (before[0] + int(held), before[1] + int(waiting))
-    return found

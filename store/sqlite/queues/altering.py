@@ -62,4 +62,4 @@ def _try_damaged(tx: WriteTransaction, reader: Reader) -> None:
         ):
             message = leases.messages.load(tx, slot, record)
             if message is not None:
-                leases.settle.release(tx, reader, message)
+                leases.settlements.release(tx, reader, message)

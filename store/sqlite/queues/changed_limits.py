@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from store.sqlite import leases, queues, shares
 from store.sqlite.file.database import WriteTransaction
-from store.sqlite.leases import abandoned, receive, settle
+from store.sqlite.leases import abandoned, receive, settlements
 from store.sqlite.leases.messages import StoredMessage
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Slot
-from store.sqlite.queues.order import fifo
 from store.sqlite.queues.policies import expiry, length
 
 # The most messages that one step settles, so that other writers wait for tens of milliseconds.
@@ -59,7 +58,6 @@ class Settling:
                 self._oldest = message.record
                 if not message.is_damaged and not message.is_held(tx):
                     receive.Receiver(tx, reader, 1, 0, 0).take_out(message)
-                    _refresh(tx, reader, slot, message)
         return left == 0
 
     def _from_oldest(self, tx: WriteTransaction, slot: Slot, limit: int) -> list[StoredMessage]:
@@ -121,18 +119,14 @@ class Settling:
         if message.is_held(tx):
             # Its holder may finish it yet; if not, no delay follows its last delivery.
             if is_over and lease.due > lease.ends:
-                leases.rows.update(tx, reader, [lease], [lease._replace(due=lease.ends)])
+                after = lease._replace(due=lease.ends)
+                leases.rows.update(tx, reader, [lease], [after])
+                reader.order.changed(tx, reader, message, lease, after)
         elif is_over:
             receive.Receiver(tx, reader, 1, 0, 0).take_out(message)
         else:
             # It may be delivered again, and waited only because it had nowhere to go.
-            settle.release(tx, reader, message)
-        _refresh(tx, reader, message.slot, message)
-
-
-def _refresh(tx: WriteTransaction, reader: Reader, slot: Slot, message: StoredMessage) -> None:
-    if reader.ordered and message.message_group is not None:
-        fifo.refresh(tx, reader, slot, message.message_group)
+            settlements.release(tx, reader, message)
 
 
 def _sweep(tx: WriteTransaction) -> bool:

@@ -16,7 +16,7 @@ def status(tx: Snapshot, queue: Queue) -> QueueStatus:
     """Return the queue and how many messages are in each state, without counting the backlog."""
     total = sum(lane.records for lane in queue.lanes.values())
     acknowledged, dropped = _done_with(tx, queue, total)
-    in_hand, delayed = leases.rows.held_and_waiting(tx, queue.reader)
+    in_hand, delayed = leases.counts.held_and_waiting(tx, queue.reader)
     lapsing = _waiting_for_retry(tx, queue)
     in_hand, delayed = in_hand - lapsing, delayed + lapsing
     held_by_dead, free = abandoned.count(tx, queue.reader)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import repeat
 from operator import attrgetter
 
 from store import model
@@ -17,6 +18,7 @@ from store.sqlite.leases import abandoned, origins, receipts
 from store.sqlite.leases.messages import WITH_LEASES, StoredMessage, with_lease
 from store.sqlite.leases.origins import Origin
 from store.sqlite.leases.readers import Reader
+from store.sqlite.leases.receive import FreshRun
 from store.sqlite.leases.rows import Slot
 from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.policies import expiry
@@ -101,18 +103,44 @@ def state_of(tx: Snapshot, queue: Queue, stored: StoredMessage, group_blocked: b
 
 
 def leased(
-    tx: Snapshot, queue: Queue, picked: Sequence[StoredMessage], holder: str
+    tx: Snapshot, queue: Queue, picked: Sequence[StoredMessage | FreshRun], holder: str
 ) -> list[Message]:
     """Return messages that were just leased, with their receipts."""
-    seal, ahead, moved = receipts.seal(tx), wall_time(tx, 0), _moved(tx, picked)
-    given = []
+    given: list[Message] = []
     for one in picked:
+        if isinstance(one, FreshRun):
+            given += _of_run(tx, queue, one, holder)
+            continue
         assert one.lease is not None
         assert one.lease.token is not None
-        receipt = receipts.write(seal, one.lease.id, one.lease.token)
-        origin, expires = moved.get(one.record), ahead + one.lease.ends
+        receipt = receipts.write(receipts.seal(tx), one.lease.id, one.lease.token)
+        origin, expires = _moved(tx, [one]).get(one.record), wall_time(tx, one.lease.ends)
         given.append(_message(tx, queue, one, origin, "leased", receipt, expires, holder))
     return given
+
+
+def _of_run(tx: Snapshot, queue: Queue, run: FreshRun, holder: str) -> list[Message]:
+    columns = zip(
+        repeat(queue.name),
+        origins.own_ids(tx, run.records),
+        run.offsets,
+        run.timestamps,
+        run.message_groups,
+        repeat(run.slot.level),
+        run.decoded_headers(),
+        run.keys,
+        run.values,
+        repeat(1),
+        repeat(False),
+        repeat("leased"),
+        receipts.write_run(receipts.seal(tx), run.leases, run.token),
+        repeat(wall_time(tx, run.ends)),
+        repeat(holder),
+        repeat(None),
+        repeat(None),
+    )
+    # Same as Message(...), without a call of Python for each.
+    return list(map(tuple.__new__, repeat(Message), columns))
 
 
 def wall_time(tx: Snapshot, store_time: int) -> int:
@@ -229,23 +257,8 @@ def seconds_until_due(tx: Snapshot, reader: Reader) -> float | None:
     """Return the time until a lease or a delay ends by itself; `None` when nothing is waited
     for.
     """
-    if reader.ordered:
-        soonest = [_soonest(tx, "mq_heads", reader, "")]
-    else:
-        soonest = [
-            _soonest(tx, "mq_leases", reader, f" and priority = {int(level)}")
-            for level in reader.levels
-        ]
-    times = [due for due in soonest if due is not None]
-    return None if not times else max(0, min(times) - tx.now) / 1000
-
-
-def _soonest(tx: Snapshot, table: str, reader: Reader, further: str) -> int | None:
-    due: int | None = tx.value(
-        f"select min(due) from {table} where reader = :reader and due > :now{further}",
-        {"reader": reader.id, "now": tx.now},
-    )
-    return due
+    due = reader.order.next_due(tx, reader)
+    return None if due is None else max(0, due - tx.now) / 1000
 
 
 def lease_list(tx: Snapshot, reader: Reader, expired: bool) -> list[model.queues.LeaseStatus]:

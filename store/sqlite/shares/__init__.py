@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from store.sqlite.shares import (
         catalog as catalog,
         progress as progress,
+        receive as receive,
         release as release,
         skip as skip,
         view as view,
+        window as window,
     )
 else:
     __getattr__ = on_demand(__name__)

@@ -14,11 +14,12 @@ from store.model.shares import ShareConfig
 from store.sqlite import channels, leases, queues
 from store.sqlite.file.database import Row, Snapshot, WriteTransaction
 from store.sqlite.file.settings import StoredSettings, cached_by_settings
-from store.sqlite.leases import readers, window
+from store.sqlite.leases import readers
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import SlotProgress
 from store.sqlite.log import topics
 from store.sqlite.log.read import clamp, resolve
+from store.sqlite.shares import window
 
 
 class Share(NamedTuple):

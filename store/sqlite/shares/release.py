@@ -7,7 +7,6 @@ from store.model.addresses import Address
 from store.model.errors import BadInput, Hint, NotFound
 from store.sqlite import leases, queues, shares
 from store.sqlite.file.database import Snapshot, WriteTransaction
-from store.sqlite.leases import settle
 from store.sqlite.leases.messages import StoredMessage
 from store.sqlite.log import topics
 from store.sqlite.shares.catalog import Share
@@ -40,7 +39,7 @@ def release(tx: WriteTransaction, record: Address, of_share: str | None) -> None
             hint=Hint("say which: {}", model.actions.ReleaseLease(record, found[0][0].name)),
         )
     share, stored = found[0]
-    if not settle.release(tx, share.reader, stored):
+    if not leases.settlements.release(tx, share.reader, stored):
         raise NotFound(
             f"no reader holds {record}, and it waits for nothing",
             hint=Hint("{}", model.looks.ShowLeases(share.name)),

@@ -35,7 +35,7 @@ def skip(tx: WriteTransaction, name: str, record: Address, to_queue: str | None)
         target = queues.catalog.find(tx, to_queue)
         copies.copy(tx, target, id, lease.deliveries, error, "rejected")
     if lease.token is not None:
-        attempts.note(tx, lease, "released")
+        attempts.note(tx, [lease], "released")
     finish.finish(tx, share.reader, [stored])
 
 

@@ -3,25 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 
 from store.model.encoding import decode_headers
 from store.model.messages import State
 from store.model.shares import InFlight, SharedRecord, SharePartition, ShareStatus
 from store.sqlite import layout, leases
 from store.sqlite.file.database import Row, Snapshot
-from store.sqlite.leases import abandoned, attempts, receipts, window
+from store.sqlite.leases import abandoned, attempts, receipts
 from store.sqlite.leases.messages import StoredMessage
+from store.sqlite.leases.receive import FreshRun
 from store.sqlite.leases.rows import Slot, SlotProgress
 from store.sqlite.queues import view
+from store.sqlite.shares import window
 from store.sqlite.shares.catalog import Share
 
 
 def acquired(
-    tx: Snapshot, share: Share, picked: Sequence[StoredMessage], holder: str
+    tx: Snapshot, share: Share, picked: Sequence[StoredMessage | FreshRun], holder: str
 ) -> list[SharedRecord]:
     """Return records that were just leased, with their receipts."""
-    seal = receipts.seal(tx)
-    return [_shared(tx, share, one, seal, holder) for one in picked]
+    given: list[SharedRecord] = []
+    for one in picked:
+        if isinstance(one, FreshRun):
+            given += _of_run(tx, share, one, holder)
+        else:
+            given.append(_shared(tx, share, one, receipts.seal(tx), holder))
+    return given
+
+
+def _of_run(tx: Snapshot, share: Share, run: FreshRun, holder: str) -> list[SharedRecord]:
+    columns = zip(
+        repeat(share.topic),
+        repeat(run.slot.number),
+        run.offsets,
+        run.timestamps,
+        run.keys,
+        run.decoded_headers(),
+        run.values,
+        repeat(1),
+        repeat("leased"),
+        receipts.write_run(receipts.seal(tx), run.leases, run.token),
+        repeat(view.wall_time(tx, run.ends)),
+        repeat(holder),
+    )
+    # Same as SharedRecord(...), without a call of Python for each.
+    return list(map(tuple.__new__, repeat(SharedRecord), columns))
 
 
 def _shared(tx: Snapshot, share: Share, one: StoredMessage, seal: int, holder: str) -> SharedRecord:

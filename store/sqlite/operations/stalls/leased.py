@@ -64,7 +64,7 @@ class Leased:
     def is_homeless(self) -> bool:
         """Whether it may not be delivered again, and can't leave either."""
         found = (
-            leases.messages.place(self._tx, layout.owner(self.lease)) if self.is_exhausted else None
+            leases.readers.place(self._tx, layout.owner(self.lease)) if self.is_exhausted else None
         )
         message = (
             None if found is None else leases.messages.load_leased(self._tx, found[1], self.lease)

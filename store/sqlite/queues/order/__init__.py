@@ -1,4 +1,6 @@
-"""The next message: the FIFO head of a message group, or the tenant that has least."""
+"""The next message: the standard order, the FIFO head of a message group, or the tenant that has
+least.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +10,7 @@ if TYPE_CHECKING:
     from store.sqlite.queues.order import (
         fair as fair,
         fifo as fifo,
+        standard as standard,
         tenants as tenants,
     )
 else:

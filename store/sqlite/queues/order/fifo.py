@@ -3,14 +3,23 @@
 A receive looks at due heads only, so a blocked group of any length costs nothing.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
-from store.sqlite import layout, log
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from store.sqlite import layout, leases, log
 from store.sqlite.file.database import Row, Snapshot, WriteTransaction
 from store.sqlite.file.timekeeping import age_of, moments
-from store.sqlite.leases.readers import Reader
+from store.sqlite.leases.messages import WITH_LEASES, MessageRow, StoredMessage, with_lease
 from store.sqlite.leases.rows import Slot
-from store.sqlite.queues.catalog import Queue
+
+if TYPE_CHECKING:
+    from store.sqlite.leases.readers import Reader
+    from store.sqlite.leases.receive import Receiver
+    from store.sqlite.leases.rows import Lease
+    from store.sqlite.queues.catalog import Queue
 
 
 class Head(NamedTuple):
@@ -20,6 +29,111 @@ class Head(NamedTuple):
     message_group: str
     due: int
     first: int
+
+
+def pick(receive: Receiver) -> None:
+    """Lease group by group, those in front first: what of each may be delivered, in order."""
+    slot = receive.slots[0]
+    for head in due(receive.tx, receive.reader, receive.wanted):
+        if receive.wanted <= 0 or receive.took_enough:
+            return
+        _pick_group(receive, slot, head)
+
+
+def _pick_group(receive: Receiver, slot: leases.rows.SlotProgress, head: Head) -> None:
+    # Walk the group in order, deliver what is visible, stop at the first in flight (SQS).
+    ready: list[StoredMessage] = []
+    for message in _walk(receive, slot, head):
+        if not receive.take_out(message):
+            ready.append(message)
+        if (
+            len(ready) == receive.wanted
+            or receive.took_enough
+            or _is_in_flight(receive.tx, message)
+        ):
+            break
+    receive.hold(ready, head.due)
+    if ready:
+        receive.advance(slot, ready[-1].sequence + 1)
+    refresh(receive.tx, receive.reader, slot, head.message_group, served=True)
+
+
+def _walk(receive: Receiver, slot: Slot, head: Head) -> Iterator[StoredMessage]:
+    first = head.first
+    while page := _group(receive, slot, head.message_group, first):
+        for message in page:
+            if _is_in_flight(receive.tx, message) or _is_delayed(receive, message, head):
+                return
+            yield message
+        first = page[-1].record + 1
+
+
+def _group(receive: Receiver, slot: Slot, message_group: str, first: int) -> list[StoredMessage]:
+    rows = receive.tx.rows(
+        f"{WITH_LEASES} where r.message_group = :message_group and r.id >= :first"
+        " and r.id < :end order by r.id limit :limit",
+        {
+            **slot.base_ids,
+            "message_group": message_group,
+            "first": first,
+            "end": slot.end,
+            "limit": receive.wanted,
+        },
+    )
+    return [with_lease(row, slot) for row in rows]
+
+
+def _is_in_flight(tx: Snapshot, message: StoredMessage) -> bool:
+    return message.lease is not None and message.lease.due > tx.now
+
+
+def _is_delayed(receive: Receiver, message: StoredMessage, head: Head) -> bool:
+    # The head's own time stands in its row, which is due.
+    delay = receive.reader.delay
+    if not delay or message.lease is not None or message.record == head.first:
+        return False
+    return message.age(receive.tx) < delay
+
+
+def changed(
+    tx: WriteTransaction, reader: Reader, message: MessageRow, before: Lease | None, after: Lease
+) -> None:
+    """Bring the group of a message up to date after a change of its lease."""
+    # Damage may have made a message's group unreadable; then it is in none.
+    if message.message_group is not None:
+        refresh(tx, reader, message.slot, message.message_group)
+
+
+def removed(tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow]) -> None:
+    """Bring the groups of messages up to date after those have left."""
+    for group, gone in Counter(m.message_group for m in messages).items():
+        if group is not None:
+            refresh(tx, reader, messages[0].slot, group, removed=gone)
+
+
+def take_back(
+    tx: WriteTransaction, reader: Reader, message: MessageRow, lease: Lease, before: Lease
+) -> None:
+    """Undo a delivery: the group gets the turn back that came to nothing."""
+    if before.deliveries:
+        leases.rows.update(tx, reader, [lease], [before])
+    else:
+        leases.rows.remove(tx, reader, [lease])
+    assert message.message_group is not None
+    unserve(tx, reader, message.message_group, message.record, before.due)
+
+
+def taken_back(tx: WriteTransaction, reader: Reader, slots: Iterable[Slot]) -> None:
+    """Leave cursors: heads tell what comes next."""
+
+
+def next_due(tx: Snapshot, reader: Reader) -> int | None:
+    """Return when the next head becomes due."""
+    found: int | None = tx.value(
+        "select min(due) from mq_heads where reader = :reader and due > :now",
+        {"reader": reader.id, "now": tx.now},
+    )
+    return found
 
 
 def due(tx: Snapshot, reader: Reader, limit: int) -> list[Head]:

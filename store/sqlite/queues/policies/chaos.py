@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from typing import TYPE_CHECKING
 
 from store import model
 from store.model import chaos
@@ -22,6 +23,9 @@ from store.sqlite.leases.rows import SlotProgress
 from store.sqlite.queues import enqueue
 from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.policies import Receiving, Sending
+
+if TYPE_CHECKING:
+    from store.model.messages import Message
 
 # Microseconds for which a throttled queue lets a burst go on.
 _BURST = 1_000_000
@@ -42,7 +46,7 @@ class ChaosPolicy(QueuePolicy):
         receiving.disturbance.reorder()
 
     def after_receive(
-        self, tx: WriteTransaction, receiving: Receiving, messages: Sequence[StoredMessage]
+        self, tx: WriteTransaction, receiving: Receiving, messages: Sequence[Message]
     ) -> None:
         """Keep a copy of some of the messages."""
         assert receiving.disturbance is not None
@@ -135,14 +139,14 @@ class Disturbance:
         if ids:
             leases.rows.move_cursor(self._tx, slot, ids[-1] - slot.record_id(0) + 1)
 
-    def duplicate(self, delivered: Sequence[StoredMessage]) -> None:
+    def duplicate(self, delivered: Sequence[Message]) -> None:
         """Keep a copy of some delivered messages: another receive gets the same message."""
         doubled = [one for one in delivered if self._random.random() < self._chaos.duplicate]
         if doubled:
             # Its counters have changed since.
             self._queue = queues.catalog.find(self._tx, self._queue.name)
         for message in doubled:
-            self._copy(message)
+            self._copy(queues.view.find_message(self._tx, self._queue, message.sequence))
 
     def _copy(self, message: StoredMessage) -> None:
         origin = origins.get(self._tx, message.record, message.timestamp, message.slot.level)

@@ -85,7 +85,7 @@ def excess(tx: Snapshot, queue: Queue, added: int = 0, added_bytes: int = 0) -> 
     if not _is_over(messages, config.max_length) and not _is_over(size, config.max_bytes):
         return 0, 0
     gone = expiry.unswept(tx, queue)
-    messages -= sum(leases.rows.held_and_waiting(tx, queue.reader)) + _held_back(tx, queue)
+    messages -= sum(leases.counts.held_and_waiting(tx, queue.reader)) + _held_back(tx, queue)
     messages -= gone["ready"] + gone["blocked"]
     if _is_over(size, config.max_bytes):
         # Only past the limit are leased and delayed ones added up: they are mostly the lesser part.

@@ -1,4 +1,5 @@
-"""The window of a share: from its first unfinished record to the last one it handed out.
+"""The order of a share: within its window, from its first unfinished record to the last one it
+handed out.
 
 Below the cursor a lease row means unfinished, and no row finished.
 """
@@ -9,12 +10,46 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from store.sqlite import layout
-from store.sqlite.file.database import Snapshot
+from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import SlotProgress
+from store.sqlite.queues.order.standard import (
+    changed as changed,
+    next_due as next_due,
+    removed as removed,
+    take_back as take_back,
+    taken_back as taken_back,
+)
 
 if TYPE_CHECKING:
     from store.sqlite.leases.messages import StoredMessage
+    from store.sqlite.leases.receive import Receiver
+
+
+def pick(receive: Receiver) -> None:
+    """Lease what is due again, unless it is suspect none but that; then what was never delivered,
+    as far as the window reaches.
+    """
+    if any(slot.is_due for slot in receive.slots):
+        due = receive.due_again(0)
+        together = isolated(receive.reader, due)
+        receive.hold(together)
+        if len(together) < len(due):
+            return
+    turn = receive.reader.turn
+    for slot in sorted(receive.slots, key=lambda slot: (slot.number < turn, slot.number)):
+        _pick_undelivered(receive, slot)
+
+
+def _pick_undelivered(receive: Receiver, slot: SlotProgress) -> None:
+    while receive.goes_on(slot):
+        room = _room(receive.tx, receive.reader, slot)
+        found = receive.undelivered(slot, min(room, receive.wanted))
+        last = _end(receive.reader, slot, room, found)
+        if not found or layout.offset(found[0][0]) >= last:
+            receive.advance(slot, last)
+            return
+        receive.deliver(slot, [row for row in found if layout.offset(row[0]) < last])
 
 
 def start(tx: Snapshot, slot: SlotProgress) -> int:
@@ -26,14 +61,13 @@ def start(tx: Snapshot, slot: SlotProgress) -> int:
     return slot.cursor if first is None else first - slot.lease_id(0)
 
 
-def room(tx: Snapshot, reader: Reader, slot: SlotProgress) -> int | None:
-    """Return how many more offsets may be handed out; `None` for a reader without a bound."""
-    if reader.window is None:
-        return None
+def _room(tx: Snapshot, reader: Reader, slot: SlotProgress) -> int:
+    """Return how many more offsets may be handed out."""
+    assert reader.window is not None
     return max(0, reader.window - (slot.cursor - start(tx, slot)))
 
 
-def end(reader: Reader, slot: SlotProgress, room: int, found: Sequence[StoredMessage]) -> int:
+def _end(reader: Reader, slot: SlotProgress, room: int, found: Sequence[Row]) -> int:
     """Return the offset before which records may be handed out; `found` are those that come next.
 
     The window counts offsets, also of records that compaction removed. It begins behind these while
@@ -41,7 +75,7 @@ def end(reader: Reader, slot: SlotProgress, room: int, found: Sequence[StoredMes
     """
     if room != reader.window:
         return min(slot.next, slot.cursor + room)
-    return found[0].sequence + room if found else slot.next
+    return layout.offset(found[0][0]) + room if found else slot.next
 
 
 def isolated(reader: Reader, due: Sequence[StoredMessage]) -> list[StoredMessage]:

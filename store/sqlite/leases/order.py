@@ -1,0 +1,43 @@
+"""How a reader chooses the next message, and what it notes about messages for that.
+
+`Reader.order` is one of these modules: standard, FIFO or fair for a queue, the window for a share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from store.sqlite.file.database import Snapshot, WriteTransaction
+    from store.sqlite.leases.messages import MessageRow
+    from store.sqlite.leases.readers import Reader
+    from store.sqlite.leases.receive import Receiver
+    from store.sqlite.leases.rows import Lease, Slot
+
+
+class DeliveryOrder(Protocol):
+    """One order of delivery."""
+
+    def pick(self, receive: Receiver) -> None:
+        """Lease what is next to the holder."""
+
+    def changed(
+        self, tx: WriteTransaction, reader: Reader, message: MessageRow, before: Lease | None,
+        after: Lease,
+    ) -> None:  # fmt: skip
+        """Note that the lease of a message is another one now."""
+
+    def removed(self, tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow]) -> None:
+        """Note that messages have left."""
+
+    def take_back(
+        self, tx: WriteTransaction, reader: Reader, message: MessageRow, lease: Lease, before: Lease
+    ) -> None:
+        """Undo a delivery: the message returns to its place, and its row to what it was before."""
+
+    def taken_back(self, tx: WriteTransaction, reader: Reader, slots: Iterable[Slot]) -> None:
+        """Note that deliveries of these slots were undone."""
+
+    def next_due(self, tx: Snapshot, reader: Reader) -> int | None:
+        """Return the store time at which the next message becomes due by itself."""
