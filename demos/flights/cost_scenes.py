@@ -8,7 +8,7 @@ from itertools import pairwise
 from store import Store
 from store.model.text import describe_size
 
-from .stage import Stage
+from ..stage import Stage
 
 STORE = "cost.db"
 READERS = 4

@@ -6,9 +6,9 @@ import re
 from math import ceil
 from subprocess import Popen
 
+from ..stage import Stage
 from . import tally
 from .facts import Facts, Flight, by_carrier, parse_flights
-from .stage import Stage
 
 
 def lose_a_process(stage: Stage, facts: Facts) -> None:
@@ -88,7 +88,7 @@ def count_exactly_once(stage: Stage, facts: Facts) -> None:
     )
     batches = ceil(len(facts.flights) / tally.BATCH)
     fatal = tally.COMMITS_BEFORE_BATCHES + ceil(batches / 2)
-    stage.run_to_its_death("tally.py", {"MQ_CRASH_AT": f"commit.before:{fatal}"})
+    stage.run_to_its_death("python tally.py", {"MQ_CRASH_AT": f"commit.before:{fatal}"})
     counted, _ = _show_table(stage, last=1)
     committed = _committed(stage, tally.GROUP)
     stage.check(counted == committed, f"the table says {counted}, the offsets {committed}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from store.model.messages import Message
 
+from ..stage import Stage
 from . import rebook
 from .queue_scenes import (
     DLQ,
@@ -15,7 +16,6 @@ from .queue_scenes import (
     queue_status,
     read_counters,
 )
-from .stage import Stage
 
 
 def mend(stage: Stage, work: Work, left: Redelivery) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+from ..stage import Stage, Writer
 from .cost_scenes import count_the_cost
 from .crash_scenes import count_exactly_once, lose_a_process
 from .dead_letter_scenes import mend
 from .log_scenes import replay_a_day, store_it, two_groups
 from .memory_scenes import close, compare_memories
 from .queue_scenes import hand_out_work, lose_a_worker
-from .stage import Stage, Writer, quoted
 
+ABOUT = "a blizzard: a log, its replay, and the work that comes of it"
 HERE = Path(__file__).parent
 FILES = ("flights.ndjson", "tally.py", "rebook.py")
 
@@ -23,7 +23,7 @@ def tell(writer: Writer, folder: Path, store: Path | None) -> None:
     Raises StoryFailed when a command fails or something is not as the story says.
     """
     stage = Stage(writer, folder, store)
-    _prepare(stage, store)
+    _prepare(stage)
     with stage.meanwhile(count_the_cost) as print_the_cost:
         facts = store_it(stage)
         two_groups(stage, facts)
@@ -38,16 +38,10 @@ def tell(writer: Writer, folder: Path, store: Path | None) -> None:
     close(stage, kept=store is not None)
 
 
-def _prepare(stage: Stage, store: Path | None) -> None:
+def _prepare(stage: Stage) -> None:
     stage.title("Flights out of New York, February 2013, when a blizzard came")
     stage.say(
         """Everything below is really run; type it yourself if you like. We need an empty folder,
         the data and two scripts, and a store. Long output is cut short (…)."""
     )
-    for name in FILES:
-        shutil.copyfile(HERE / name, stage.folder / name)
-    stage.show_command(f"cp {quoted(HERE)}/{{{','.join(FILES)}}} .")
-    if store is not None:
-        stage.show_command(f"export MQ_STORE={quoted(store)}")
-    if store is None or not store.exists():
-        stage.run("mq init")
+    stage.set_up(HERE, FILES)

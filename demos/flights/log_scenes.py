@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+from ..stage import Stage
 from .facts import Day, Facts, Flight, gather, parse_flights
-from .stage import Stage
 
 PARTITIONS = 3
 

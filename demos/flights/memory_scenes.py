@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..stage import Stage, quoted
 from .facts import Facts
 from .queue_scenes import QUEUE, Redelivery, Work, queue_status, select_cancelled
-from .stage import Stage, quoted
 
 _COLUMNS = "{:<20}{:>23}{:>29}"
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from store.model.messages import Message
 from store.model.queues import QueueStatus
 
+from ..stage import Stage
 from . import rebook
 from .facts import Facts
-from .stage import Stage
 
 QUEUE = rebook.QUEUE
 DLQ = "rebooking.dlq"
@@ -134,7 +134,7 @@ def lose_a_worker(stage: Stage, work: Work) -> Redelivery:
     )
     carrier = 's/.*"carrier": *"\\(..\\)".*/\\1/'
     stage.run(f"sed '{carrier}' flights.ndjson | sort -u | grep -vx {work.unlisted} > desks.txt")
-    stage.run_to_its_death("rebook.py", {"MQ_CRASH_AT": f"commit.before:{rebook.FIRST_ACK}"})
+    stage.run_to_its_death("python rebook.py", {"MQ_CRASH_AT": f"commit.before:{rebook.FIRST_ACK}"})
     stage.run(f"mq lease list {QUEUE}", table=True, last=3)
     left = _find_leases(stage, work)
     _tell_leases(stage, left)

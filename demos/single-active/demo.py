@@ -13,6 +13,7 @@ from typing import IO, Protocol
 import mq
 from store import MqError, Store
 
+ABOUT = "one reader works, and another takes over when it dies"
 PATIENCE = 20.0
 TAKEN_OVER_WITHIN = 5.0
 

@@ -1,5 +1,7 @@
 """`mq demo`: tell a story on real data, with real commands, in a temporary folder."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, cast
@@ -20,27 +22,38 @@ if TYPE_CHECKING:
     class Story(Protocol):
         """The interface of `demo.py` in the folder of a demo."""
 
+        ABOUT: str
+
         def tell(self, writer: Output, folder: Path, store: Path | None) -> None:
             """Tell the story in an empty folder; with `store`, in that store."""
 
 
 app = SingleCommand()
 
-_SCRIPT = "demo.py"
+_FIRST = "flights"
+_SCRIPT = "demo"
 
 
 @app.command()
 def demo(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="flights, or single-active.")
-    ] = "flights",
+    name: Annotated[str | None, typer.Argument(help="The story (flights, then a list).")] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="Only the list of stories.")] = False,
 ) -> None:
-    """Tell a story on real data in a temporary folder, or in the store that --store names."""
+    """Tell a story on real data in a temporary folder, or in the store that --store names.
+
+    Each command of a story is printed and run, and each claim is checked: where one does not hold,
+    the story ends with 1.
+    """
     context = current_context()
-    story = cast("Story", load(_find(name), _SCRIPT.removesuffix(".py")))
-    store = _given_store(context)
-    with TemporaryDirectory(prefix="mq-demo-") as folder:
-        story.tell(context.output, Path(folder), store)
+    if not list_all:
+        story = _load(name or _FIRST)
+        store = _given_store(context)
+        with TemporaryDirectory(prefix="mq-demo-") as folder:
+            story.tell(context.output, Path(folder), store)
+    if list_all or name is None:
+        context.output.text("" if list_all else "\nEvery story: mq demo NAME\n")
+        for story_name in _names():
+            context.output.text(f"{story_name:<15} {_load(story_name).ABOUT}")
 
 
 def _given_store(context: Context) -> Path | None:
@@ -49,12 +62,14 @@ def _given_store(context: Context) -> Path | None:
     return None if named is None else named.path
 
 
-def _find(name: str) -> Path:
-    """Return the folder of a demo; raises NotFound with the existing ones."""
-    found = {
-        script.parent.name: script.parent for script in folder_of("demos").glob(f"*/{_SCRIPT}")
-    }
-    if name not in found:
-        known = f"demos there are: {', '.join(sorted(found)) or 'none'}"
-        raise NotFound(f"there is no demo {name!r}", hint=did_you_mean(name, found, known))
-    return found[name]
+def _names() -> list[str]:
+    return sorted(script.parent.name for script in folder_of("demos").glob(f"*/{_SCRIPT}.py"))
+
+
+def _load(name: str) -> Story:
+    """Return the story of a demo; raises NotFound with the existing ones."""
+    names = _names()
+    if name not in names:
+        known = f"demos there are: {', '.join(names) or 'none'}"
+        raise NotFound(f"there is no demo {name!r}", hint=did_you_mean(name, names, known))
+    return cast("Story", load(folder_of("demos"), f"{name}.{_SCRIPT}"))

@@ -245,7 +245,7 @@ def test_a_store_that_is_named_keeps_the_topic_its_readers_and_the_queue(
 
 
 def test_what_a_scene_beside_others_raises_comes_when_it_is_to_be_printed(tmp_path: Path) -> None:
-    stage = load(ROOT / "demos" / "flights", "stage")
+    stage = load(ROOT / "demos", "stage")
     said: list[str] = []
 
     class Writer:
@@ -268,5 +268,6 @@ def test_an_unknown_story_is_not_found_and_the_known_ones_are_named(
     run = run_mq("demo", "trains")
     assert (run.code, run.err) == (
         3,
-        "mq: error: there is no demo 'trains'\nhint: demos there are: flights, single-active\n",
+        "mq: error: there is no demo 'trains'\nhint: demos there are: flights, pipeline, presence,"
+        " recorder, single-active, stalls\n",
     )

@@ -47,4 +47,4 @@ def test_the_stories_there_are_can_be_looked_up(run_mq: RunMq) -> None:
     run = run_mq("demo", "nothing")
 
     assert run.code == 3
-    assert "flights, single-active" in run.err
+    assert "recorder, single-active" in run.err

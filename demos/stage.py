@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from textwrap import fill, wrap
+from time import monotonic
 from typing import Protocol
 
 import mq
@@ -21,7 +23,7 @@ from store import MqError, Store
 WIDTH = 78
 _LONGEST_STEP = 60
 # What a person has on the PATH; here it is the interpreter that runs the story.
-_COMMANDS = 'mq() { "$DEMO_PYTHON" -m mq "$@"; }\npython() { "$DEMO_PYTHON" "$@"; }\n'
+_COMMANDS = {"mq": '"$DEMO_PYTHON" -m mq', "python": '"$DEMO_PYTHON"'}
 
 
 class Writer(Protocol):
@@ -41,8 +43,14 @@ class Stage:
     def __init__(self, writer: Writer, folder: Path, store: Path | None = None) -> None:
         self._writer = writer
         self.folder = folder
+        self._store = store
         self.store_path = store or folder / ".mq" / "store.db"
         self._environment = _environment(folder, store)
+        commands = folder / ".bin"
+        commands.mkdir(exist_ok=True)
+        for name, command in _COMMANDS.items():
+            (commands / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+            (commands / name).chmod(0o755)
 
     @contextmanager
     def meanwhile(self, scene: Callable[[Stage], None]) -> Iterator[Callable[[], None]]:
@@ -63,6 +71,16 @@ class Stage:
 
             yield print_it
 
+    def set_up(self, source: Path, files: Sequence[str]) -> None:
+        """Copy files into the folder, and create the store where there is none."""
+        for name in files:
+            shutil.copyfile(source / name, self.folder / name)
+        self.show_command(f"cp {quoted(source)}/{{{','.join(files)}}} .")
+        if self._store is not None:
+            self.show_command(f"export MQ_STORE={quoted(self._store)}")
+        if not self.store_path.exists():
+            self.run("mq init")
+
     def title(self, text: str) -> None:
         """Begin a scene."""
         self._writer.text(f"\n{text}\n{'=' * len(text)}", style="bold")
@@ -78,7 +96,7 @@ class Stage:
         if last and len(lines) > last:
             lines = ["…", *lines[-last:]]
         for line in _fitted(lines, WIDTH - 4):
-            self._writer.text(f"    {line}")
+            self._writer.text(f"    {line}".rstrip())
 
     def run(self, command: str, *, table: bool = False, last: int = 0) -> str:
         """Print a shell command, run it, print what it says (`show`), and return that.
@@ -108,7 +126,7 @@ class Stage:
 
     def _execute(self, command: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            ["sh", "-c", _COMMANDS + command],
+            ["sh", "-c", command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -129,12 +147,38 @@ class Stage:
             env=self._environment,
         )
 
-    def run_to_its_death(self, script: str, variables: Mapping[str, str]) -> None:
-        """Print and run a Python script that must end by kill -9, as `variables` have it."""
+    @contextmanager
+    def beside(self, command: str) -> Iterator[None]:
+        """Print a command of mq that runs beside the block, and let it end in order after it."""
+        self.show_command(f"{command} &")
+        process = subprocess.Popen(
+            shlex.split(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+            env=self._environment,
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(_LONGEST_STEP)
+
+    def wait_until(self, is_so: Callable[[Store], bool], otherwise: str) -> None:
+        """Wait for commits until something holds; raises StoryFailed when it never does."""
+        deadline = monotonic() + _LONGEST_STEP
+        with self.open_store() as store:
+            while not is_so(store):
+                self.check(monotonic() < deadline, otherwise)
+                store.wait(store.changed(), 0.05)
+
+    def run_to_its_death(self, command: str, variables: Mapping[str, str]) -> None:
+        """Print and run a command that must end by kill -9, as `variables` have it."""
         assignments = " ".join(f"{name}={value}" for name, value in variables.items())
-        self.show_command(f"{assignments} python {script}")
+        self.show_command(f"{assignments} {command}")
         done = subprocess.run(
-            [sys.executable, script],
+            shlex.split(command),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             cwd=self.folder,
@@ -143,7 +187,7 @@ class Stage:
         )
         self.check(
             done.returncode == -signal.SIGKILL,
-            f"{script} should have been killed, but ended with {done.returncode}",
+            f"`{command}` should have been killed, but ended with {done.returncode}",
         )
         self.show("Killed")
 
@@ -199,6 +243,7 @@ def _environment(folder: Path, store: Path | None) -> dict[str, str]:
         **compiled,
         **named,
         "PYTHONPATH": python_path,
+        "PATH": f"{folder / '.bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "DEMO_PYTHON": sys.executable,
     }
 
