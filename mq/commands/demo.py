@@ -1,7 +1,5 @@
 """`mq demo`: tell a story on real data, with real commands, in a temporary folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, cast
@@ -66,7 +64,7 @@ def _names() -> list[str]:
     return sorted(script.parent.name for script in folder_of("demos").glob(f"*/{_SCRIPT}.py"))
 
 
-def _load(name: str) -> Story:
+def _load(name: str) -> "Story":
     """Return the story of a demo; raises NotFound with the existing ones."""
     names = _names()
     if name not in names:
