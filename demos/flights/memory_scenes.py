@@ -32,7 +32,7 @@ def compare_memories(stage: Stage, facts: Facts, work: Work, left: Redelivery) -
 
 
 def _acknowledged(stage: Stage, work: Work) -> int:
-    count = queue_status(stage).acknowledged
+    count = queue_status(stage).acknowledged or 0
     expected = len(work.messages) - 1
     stage.check(count == expected, f"{count} messages were acknowledged, not {expected}")
     return count

@@ -60,7 +60,7 @@ class Envelope(Generic[Row]):
         """Return the JSON object of a row; bytes that are not UTF-8 stand in a `_base64` field."""
         document = dict(zip(self._names, self._values(row), strict=True))
         for name in self._times:
-            document[name] = format_time(document[name])
+            document[name] = _time(document[name])
         for name in self._bytes:
             if (data := document[name]) is not None:
                 try:

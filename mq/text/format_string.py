@@ -68,7 +68,7 @@ def _literal(token: re.Match[str]) -> bytes:
 def _writer(field: EnvelopeField, *, terminal: bool) -> Writer:
     name, kind, *_ = field
     if kind is FieldKind.NUMBER or kind is FieldKind.TIME:
-        return lambda row: b"%d" % getattr(row, name)
+        return lambda row: b"-" if (number := getattr(row, name)) is None else b"%d" % number
     if kind is FieldKind.HEADERS:
         shown = printable if terminal else str
         return lambda row: shown(_headers_text(row)).encode(errors="backslashreplace")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mq.text.framing import Framing
@@ -84,7 +85,7 @@ class TopicDestination(Destination[RecordId]):
         self._known = KnownPartitions(partitions)
         self._has_partitions = request.form.framing is Framing.NDJSON and wanted is None
         kept = None if topic.config.cleanup == "compact" else topic.config.retention
-        self._old = TooOld(store, kept)
+        self._old = TooOld(store, lambda: kept)
 
     def apply_defaults(self, records: Named) -> Named:
         """Set the command line's defaults, and drop partitions that the topic does not have."""
@@ -126,18 +127,27 @@ def id_document(id: RecordId | MessageId) -> dict[str, Any]:
 class TooOld:
     """Counts records that are older than a destination keeps them."""
 
-    def __init__(self, store: Broker, kept: int | None) -> None:
+    def __init__(self, store: Broker, kept: Callable[[], int | None]) -> None:
         self.number = 0
-        self.kept = "" if kept is None else format_duration(kept)
         self._store = store
-        self._kept = kept
+        self._asked = kept
+
+    @cached_property
+    def _kept(self) -> int | None:
+        # Only records with a time of their own can be too old, and asking may be a call.
+        return self._asked()
+
+    @property
+    def kept(self) -> str:
+        """For how long the destination keeps records."""
+        return "" if self._kept is None else format_duration(self._kept)
 
     def count(self, records: Sequence[NewRecord]) -> None:
         """Look at the times of records that were stored."""
-        if self._kept is not None:
+        times = [time for record in records if isinstance(time := record.timestamp, int)]
+        if times and self._kept is not None:
             oldest = self._store.wall() - self._kept
-            times = (record.timestamp for record in records)
-            self.number += sum(isinstance(time, int) and time < oldest for time in times)
+            self.number += sum(time < oldest for time in times)
 
 
 class FarAhead:

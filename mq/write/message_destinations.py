@@ -25,7 +25,7 @@ class QueueDestination(Destination["MessageId"]):
         name = request.destination
         if request.defaults.partition is not None:
             raise BadInput(f"{name} is a queue: it has no partitions", hint="leave it out")
-        self._old = TooOld(store, store.queue_config(name).retention)
+        self._old = TooOld(store, lambda: store.queue_config(name).retention)
         super().__init__(store, request)
 
     def write(self, batch: Batch, records: Sequence[NewRecord]) -> list[MessageId]:
@@ -66,7 +66,7 @@ class ExchangeDestination(Destination[Published]):
     """
 
     def __init__(self, store: Broker, request: LoadRequest, *, mandatory: bool) -> None:
-        store.exchange(request.destination)
+        store.require_exchange(request.destination)
         super().__init__(store, request)
         self._mandatory = mandatory
         self.returned = 0

@@ -55,6 +55,11 @@ class RoutingCalls(Calls):
         with self._read() as tx:
             return sqlite.exchanges.catalog.find(tx, name)
 
+    def require_exchange(self, name: str) -> None:
+        """Raise `NotFound` without the exchange."""
+        with self._read() as tx:
+            sqlite.exchanges.catalog.find(tx, name)
+
     def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
         """Change the given settings and keep the rest: another alternate, or none."""
         check_names(settings, _SETTINGS)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Warn = Callable[[str], None]
 _Opener = Callable[[Place, float, Warn], "Broker"]
 _SCHEMES = {"amqp": "rabbitmq", "amqps": "rabbitmq+tls", "kafka+ssl": "kafka+tls"}
-_PLANNED = ("rabbitmq", "kafka", "sqs")
+_PLANNED = ("kafka", "sqs")
 
 
 def open_place(text: str, *, timeout: Seconds = 30.0, tell: Warn | None = None) -> Broker:
@@ -40,6 +40,8 @@ def open_at(place: Place, *, timeout: Seconds = 30.0, tell: Warn | None = None) 
 
 def opener(place: Place) -> _Opener:
     """Return the function that opens a place, by its scheme; raises `BadInput`."""
+    if place.scheme == "rabbitmq":
+        return _rabbitmq()
     if place.scheme in _PLANNED:
         raise Unsupported(f"this mq has no engine for {place.scheme}", feature=place.scheme)
     if other := _SCHEMES.get(place.scheme):
@@ -56,9 +58,24 @@ def features_at(place: Place) -> Features:
 
 def all_features() -> Mapping[str, Features]:
     """Return the features of every engine by its name, a server's at its newest known version."""
+    from store.rabbitmq import features as rabbitmq
     from store.sqlite import features as sqlite
 
-    return {sqlite.ENGINE: sqlite.features()}
+    return {
+        sqlite.ENGINE: sqlite.features(),
+        rabbitmq.ENGINE: rabbitmq.features(rabbitmq.NEWEST),
+    }
+
+
+def _rabbitmq() -> _Opener:
+    try:
+        from store.rabbitmq.broker import RabbitMQ
+    except ModuleNotFoundError as error:
+        if error.name != "amqp":
+            raise
+        told = "rabbitmq:// needs the package amqp, which is not installed"
+        raise BadInput(told, hint="pip install 'mq[rabbitmq]'") from None
+    return RabbitMQ.open
 
 
 def _ignore(warning: str) -> None:

@@ -40,6 +40,10 @@ class Exchanges(Featured, Protocol):
         """Return one exchange; raises `NotFound`."""
         raise lacking(self, Feature.EXCHANGES)
 
+    def require_exchange(self, name: str) -> None:
+        """Raise `NotFound` without the exchange."""
+        raise lacking(self, Feature.EXCHANGES)
+
     def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
         """Change the given settings and keep the rest: another alternate, or none."""
         raise lacking(self, Feature.EXCHANGES)

@@ -27,7 +27,7 @@ class Exchange(NamedTuple):
     name: str
     type: ExchangeType
     alternate: str | None
-    created: int
+    created: int | None
     bindings: int = 0
 
 

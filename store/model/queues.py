@@ -15,17 +15,19 @@ class QueueStatus(NamedTuple):
 
     name: str
     config: QueueConfig
-    created: int
+    created: int | None
     ready: int
     leased: int | None
     delayed: int | None
     blocked: int
     bytes: int | None
     oldest_seconds: float | None
-    acknowledged: int
-    dropped: int
-    dead_letters: int
+    acknowledged: int | None
+    dropped: int | None
+    dead_letters: int | None
     """How many of its messages are dead letters, of any queue, share or group."""
+    lacking: frozenset[str] = frozenset()
+    """The settings that the engine does not have, whatever `config` says of them."""
 
     @property
     def messages(self) -> int:

@@ -13,7 +13,7 @@ from store.model.shares import ShareStatus
 from store.model.shell_texts import as_command
 from store.model.topics import TopicStatus
 
-StallKind = Literal["group", "fifo", "share"]
+StallKind = Literal["group", "fifo", "share", "queue"]
 Cause = Literal["held", "abandoned", "poison", "damaged", "unassigned"]
 Verdict = Literal["blocks", "blocked", "waits", "next", "done", "free"]
 SubjectKind = Literal["topic", "queue", "share"]

@@ -5,6 +5,6 @@ from typing import TYPE_CHECKING
 from store.lazy import on_demand
 
 if TYPE_CHECKING:
-    from store.routing import match as match, walk as walk
+    from store.routing import match as match, reasons as reasons, walk as walk
 else:
     __getattr__ = on_demand(__name__)

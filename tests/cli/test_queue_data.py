@@ -222,7 +222,7 @@ class TestConsume:
         assert running.process.wait(PATIENCE) == 141
         status = post.queue("emails")
         assert status.leased == 0
-        assert status.ready + status.acknowledged == 50
+        assert status.ready + (status.acknowledged or 0) == 50
         assert status.ready > 40
 
     def test_a_killed_reader_loses_its_leases_at_once(self, start_mq: StartMq, post: Store) -> None:
@@ -232,7 +232,7 @@ class TestConsume:
         until(lambda: bool(post.queue("emails").leased))
         running.process.kill()
         running.process.wait(PATIENCE)
-        assert len(post.receive("emails", 20)) + post.queue("emails").acknowledged == 20
+        assert len(post.receive("emails", 20)) + (post.queue("emails").acknowledged or 0) == 20
 
     @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
     def test_follow_goes_on_with_what_is_sent_until_it_is_told_to_end(

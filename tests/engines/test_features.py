@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,3 +85,14 @@ def test_the_command_shows_them_as_json(capfd: pytest.CaptureFixture[str]) -> No
 
 def test_absent_is_a_level_with_a_reason() -> None:
     assert absent("why").level is Level.ABSENT
+
+
+def test_the_page_of_engines_has_the_declared_features() -> None:
+    root = Path(__file__).parents[2]
+    spec = spec_from_file_location("generate_engines", root / "docs" / "generate_engines.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = module.TARGET.read_text(encoding="utf-8")
+    assert text == module.with_table(text), "run: python docs/generate_engines.py"

@@ -11,7 +11,7 @@ import pytest
 from store.model.exchanges import MATCHES, Match
 from store.model.topics import HeaderValue
 from store.routing.match import HeadersIndex, PatternTrie, matches_headers, split_words
-from store.sqlite.exchanges.explain import why_not_pattern
+from store.routing.reasons import why_not_pattern
 
 WORDS = ["", "a", "b", "*", "#", "a*"]
 

@@ -14,6 +14,7 @@ from mq.cli.output import Column, row_document
 from mq.commands.dlq.choice import Choice, Ids, Where
 from mq.commands.options.reporting import DryRun
 from mq.work.redrive_pacing import PacedRedrive, parse_rate
+from store.engine.features import Feature
 from store.model.dead_letters import Moved, Redrive, cut_short
 from store.model.errors import MqError
 from store.model.text import counted, parse_duration
@@ -69,9 +70,13 @@ def redrive(
     pace = None if rate is None else parse_rate(rate)
     timeout = parse_duration(canary_timeout) / 1000
     with context.open_store() as store:
+        if canary:
+            # A canary is followed until it is done with.
+            store.features.need(Feature.DLQ_UNDO)
         choice = Choice(store, ids, where)
         with choice.shown(context.diagnostics, queue):
-            planned = store.redrive_preview(queue, to, choice, number)
+            is_choosing = bool(ids or where)
+            planned = store.redrive_preview(queue, to, choice if is_choosing else None, number)
         choice.check(queue, [moved.id for moved in planned.moved])
         if dry_run:
             _report(context, planned)

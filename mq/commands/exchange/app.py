@@ -105,6 +105,11 @@ def show(names: Names) -> None:
         context.output.listing(EXCHANGES, [exchange for exchange, _ in found])
 
 
+def created_at(exchange: Exchange) -> str | None:
+    """Return when an exchange was created, if the engine knows it."""
+    return None if exchange.created is None else format_time(exchange.created)
+
+
 def _document(exchange: Exchange, bindings: list[Binding]) -> dict[str, Any]:
     return {
         "name": exchange.name,
@@ -112,7 +117,7 @@ def _document(exchange: Exchange, bindings: list[Binding]) -> dict[str, Any]:
         "type": exchange.type,
         "alternate": exchange.alternate,
         "bindings": [binding_document(binding) for binding in bindings],
-        "created": format_time(exchange.created),
+        "created": created_at(exchange),
     }
 
 
@@ -122,7 +127,7 @@ def _fields(exchange: Exchange, bindings: list[Binding]) -> dict[str, str]:
         "type": exchange.type,
         "alternate": exchange.alternate or "-",
         "bindings": "\n".join(map(arrow, bindings)) or "-",
-        "created": format_time(exchange.created),
+        "created": created_at(exchange) or "-",
     }
 
 

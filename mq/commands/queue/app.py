@@ -49,7 +49,14 @@ def create(
 
 def _summary(queue: QueueStatus) -> str:
     settings = write_settings(queue.config)
-    told = [type_of(queue.config), f"lease {settings['lease']}", f"kept {settings['retention']}"]
+    told = [
+        type_of(queue.config),
+        *(
+            f"{word} {settings[name]}"
+            for word, name in (("lease", "lease"), ("kept", "retention"))
+            if name not in queue.lacking
+        ),
+    ]
     if queue.config.max_deliveries is not None:
         told.append(f"max deliveries {queue.config.max_deliveries}")
     if queue.config.dlq is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from mq.cli.context import Context
@@ -59,20 +60,26 @@ def queue_document(queue: QueueStatus) -> dict[str, Any]:
         "kind": "queue",
         **{state: getattr(queue, state) for state in STATES},
         "oldest_seconds": queue.oldest_seconds,
-        "config": config_document(queue.config),
+        "config": config_document(queue.config, queue.lacking),
         "bytes": queue.bytes,
         "dead_letters": queue.dead_letters,
         "acknowledged": queue.acknowledged,
         "dropped": queue.dropped,
-        "created": format_time(queue.created),
+        "created": None if queue.created is None else format_time(queue.created),
         "chaos": queue.config.chaos,
     }
 
 
-def config_document(config: QueueConfig | ShareConfig) -> dict[str, Any]:
-    """Return the settings as a topology file has them: durations as text, the rest as it is."""
+def config_document(
+    config: QueueConfig | ShareConfig, lacking: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the settings as a topology file has them: durations as text, the rest as it is.
+
+    Those that the engine lacks are `None`.
+    """
     return {
-        name: _plain(getattr(config, name), text) for name, text in write_settings(config).items()
+        name: None if name in lacking else _plain(getattr(config, name), text)
+        for name, text in write_settings(config).items()
     }
 
 
@@ -88,13 +95,13 @@ def show_queue(context: Context, queue: QueueStatus) -> None:
     fields = {"queue": queue.name, "type": type_of(queue.config)}
     if queue.config.chaos is not None:
         fields["chaos"] = f"ON: {queue.config.chaos} (for tests; --chaos none ends it)"
-    fields["created"] = format_time(queue.created)
+    fields["created"] = if_known(queue.created, format_time)
     fields["messages"] = f"{queue.messages:,}, {if_known(queue.bytes, describe_size)}"
     fields |= {state: if_known(getattr(queue, state), describe_count) for state in STATES}
     fields["oldest"] = oldest_text(queue)
-    fields["acknowledged"] = f"{queue.acknowledged:,}"
-    fields["dropped"] = f"{queue.dropped:,}"
+    fields["acknowledged"] = if_known(queue.acknowledged, describe_count)
+    fields["dropped"] = if_known(queue.dropped, describe_count)
     for name, text in write_settings(queue.config).items():
-        fields.setdefault(name.replace("_", " "), text)
+        fields.setdefault(name.replace("_", " "), "-" if name in queue.lacking else text)
     context.output.document(fields)
     context.output.text("")

@@ -202,7 +202,7 @@ def _queues(tx: Snapshot, incoming: Rates, trends: Trends) -> list[Subject]:
     return found
 
 
-def _queue(queue: Subject, dead_letters: int) -> Subject:
+def _queue(queue: Subject, dead_letters: int | None) -> Subject:
     if dead_letters:
         return replace(queue, state="dead letters", note=f"{dead_letters:,} dead letters")
     if queue.ready and (queue.oldest_seconds or 0) > LAGGING:

@@ -67,6 +67,10 @@ class Policies:
         originals = {argument.removeprefix("x-"): argument for argument in given}
         return {originals.get(key, f"x-{key}"): value for key, value in merged.items()}
 
+    def in_force(self, name: str, kind: str) -> str | None:
+        """Return the name of the users' policy that holds for a thing."""
+        return next((policy.name for policy in self._policies if policy.matches(name, kind)), None)
+
     def lose_rest(self) -> None:
         """Note the policies that match nothing in the file: here nothing waits for a name."""
         for policy in (*self._policies, *self._operators):

@@ -1,0 +1,78 @@
+"""The engines: each behaviour runs on each of them, or is refused by name where it is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from store import Store, Unsupported, open_place
+from store.engine.broker import Broker
+from store.engine.features import Feature
+from tests.support import rabbitmq_server
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine under test; `place` makes an empty place of it and yields its path or URL."""
+
+    name: str
+    place: Callable[[Path], AbstractContextManager[str]]
+
+
+@contextmanager
+def file(folder: Path) -> Iterator[str]:
+    """Make a store in a file."""
+    path = folder / "store.db"
+    Store.open(path, create=True, durability="normal").close()
+    yield str(path)
+
+
+@contextmanager
+def rabbitmq(folder: Path) -> Iterator[str]:
+    """Make a vhost on the server of the tests."""
+    with rabbitmq_server.vhost() as url:
+        yield url
+
+
+ENGINES = [Engine("sqlite", file), Engine("rabbitmq", rabbitmq)]
+
+
+@pytest.fixture(params=ENGINES, ids=lambda engine: engine.name)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty place of each engine in turn."""
+    engine: Engine = request.param
+    with engine.place(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def broker(place: str) -> Iterator[Broker]:
+    """An open, empty place."""
+    with open_place(place) as opened:
+        yield opened
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Expect a refusal where the engine lacks what the test needs: if it works, that fails."""
+    marks = list(pyfuncitem.iter_markers("needs"))
+    if not marks:
+        return (yield)
+    broker = cast("Broker", pyfuncitem.funcargs["broker"])
+    needed: set[Feature] = {feature for mark in marks for feature in mark.args}
+    absent = {feature.word for feature in needed if broker.features.lacks(feature)}
+    if not absent:
+        return (yield)
+    engine = broker.features.engine
+    try:
+        yield
+    except Unsupported as refusal:
+        if refusal.feature not in absent:
+            raise AssertionError(f"{engine} refuses {refusal.feature}, not {absent}") from refusal
+        return True
+    raise AssertionError(f"{engine} declares {absent} absent, and it works")
