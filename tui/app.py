@@ -16,6 +16,7 @@ from store import MqError, Overview, Stall
 from store.engine.broker import Broker
 from tui.acting import ActingApp
 from tui.actions.asking import ask_publish
+from tui.actions.letter_deeds import prepare_undo
 from tui.keys import BY_ID, EVERYWHERE, footer_keys
 from tui.places import KEYS, SCREEN_BY_ID, find_place
 from tui.poller import Inquiry, Polled, Poller, PollFailed
@@ -322,6 +323,10 @@ class Dashboard(ActingApp):
     def press_quit(self) -> None:
         """Leave."""
         self.exit()
+
+    def press_undo(self) -> None:
+        """Take back the last redrive or edit of dead letters."""
+        self.propose(prepare_undo)
 
     def press_publish(self) -> None:
         """Ask for a message and its destination, and publish it."""

@@ -48,6 +48,8 @@ _CAPS = {
     "minus": "-",
     "space": "space",
     "escape": "esc",
+    "left": "←",
+    "right": "→",
     "less_than_sign": "<",
     "greater_than_sign": ">",
 }
@@ -71,6 +73,8 @@ COMMON_KEYS = (
     Key("mark", "space", "Mark the row", label="mark"),
     Key("peek", "p", "Look at the message", command="mq peek ADDRESS", label="peek"),
     Key("body", "b", "The body as text, JSON or hex", label="form"),
+    Key("fold", "left", "Fold JSON a level more", label="fold"),
+    Key("unfold", "right", "Fold JSON a level less"),
     Key(
         "route", "w", "The way of a routing key",
         command="mq route EXCHANGE -k KEY --explain", label="where",
@@ -102,8 +106,12 @@ COMMON_KEYS = (
         "mq dlq edit QUEUE@SEQ", "edit",
     ),
     Key(
-        "purge", "x", "Remove every message; asks for the name", "severe",
-        "mq queue purge NAME --yes", "purge",
+        "purge", "x", "Remove all of a queue, after its name is typed; or letters", "severe",
+        "mq queue purge NAME --yes · mq dlq purge NAME --id ID --yes", "purge",
+    ),
+    Key(
+        "undo", "u", "Undo the last redrive or edit of dead letters", "writes", "mq dlq undo BATCH",
+        "undo",
     ),
     Key("copy", "y", "Copy the command for the selection", label="copy"),
     Key("pause", "full_stop", "Pause, and go on", label="pause"),

@@ -51,7 +51,7 @@ def test_a_click_on_a_tab_opens_its_screen(shop: Store, run: Run) -> None:
     async def errand(person: Person) -> None:
         text = person.screen().splitlines()[0]
         await person.click("#tabs", text.index("Queues"))
-        assert "EXPIRES-IN" in person.screen()
+        assert "TIME LEFT" in person.screen()
 
     run(shop, errand)
 

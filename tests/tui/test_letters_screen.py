@@ -185,3 +185,61 @@ def test_the_difference_shows_what_goes_and_what_comes() -> None:
     lines = [plain(one) for one in difference(b"one\ntwo\x1b", b"one\nthree")]
 
     assert lines == ["@@ -1,2 +1,2 @@", " one", r"-two\x1b", "+three"]
+
+
+def test_one_letter_is_dropped_and_the_others_stay(post: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("4", "enter", "down", "x")
+        assert "1 dead letter will be gone for good" in person.screen()
+        assert "mq dlq purge emails.dlq --id " in person.screen()
+        await person.press("enter")
+        assert person.toasts == ["1 dead letter removed from emails.dlq"]
+
+    run(post, errand)
+    assert [letter.sequence for letter in post.dead_letters("emails.dlq")] == [0, 2, 3, 4, 5, 6]
+
+
+def test_the_last_redrive_is_undone_from_any_screen(post: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("4", "r", "enter", "1", "u")
+        assert "3 messages of it still there: they come back" in person.screen()
+        assert "mq dlq undo 1" in person.screen()
+        await person.press("enter")
+        assert person.toasts[-1] == "3 messages taken back by undo 1"
+
+    run(post, errand)
+    assert len(post.dead_letters("emails.dlq")) == 7
+
+
+def test_a_letter_is_edited_redriven_and_undone(post: Store, run: Run) -> None:
+    async def errand(person: Person) -> None:
+        await person.press("4", "enter", "e", "end", "backspace")
+        await person.type(', "x": 1}')
+        await person.press("ctrl+s", "enter", "u", "enter", "u", "enter")
+        assert person.toasts[1:] == [
+            "1 message taken back by undo 2",
+            "1 message taken back by undo 1",
+        ]
+
+    run(post, errand)
+    assert post.queue("emails").messages == 0
+    values = [letter.value for letter in post.dead_letters("emails.dlq")]
+    assert b'{"to": "a0@exmaple.org"}' in values
+
+
+def test_a_value_is_read_as_json_that_folds_as_text_and_in_hex(post: Store, run: Run) -> None:
+    post.send("emails", b'{"order": {"lines": [{"sku": 1, "note": "%s"}]}}' % (b"long " * 12))
+
+    async def errand(person: Person) -> None:
+        await person.press("colon")
+        await person.type("emails@7")
+        await person.press("enter", "left", "left")
+        assert "[… 1 item]" in person.screen()
+        await person.press("right", "right")
+        assert '"sku": 1' in person.screen()
+        await person.press("b")
+        assert "as hex" in person.screen()
+        await person.press("left")
+        assert person.toasts == ["only JSON folds: b changes the form"]
+
+    run(post, errand)

@@ -11,7 +11,7 @@ from store.model.clock import ManualClock
 from tests.tui.conftest import HOSTILE
 from tui.actions.remedies import KEY_IDS
 from tui.places import KEYS, SCREENS
-from tui.screens.message import body_lines, usual_form
+from tui.screens.message import Reading, body_lines, usual_form
 from tui.screens.overview import overview_rows
 from tui.screens.stall import card_lines, remedy_rows
 from tui.widgets.bands import stall_lines, strip_lines
@@ -150,7 +150,7 @@ def test_a_body_is_shown_in_the_form_that_suits_it(value: bytes, form: str) -> N
 
 
 def test_a_body_in_hex_shows_bytes_beside_what_is_printable() -> None:
-    assert plain(body_lines(b"\x1bAB", "hex")[1]).endswith(".AB")
+    assert plain(body_lines(b"\x1bAB", Reading("hex"), 80)[1]).endswith(".AB")
 
 
 def test_keys_and_their_ids_are_given_once() -> None:

@@ -16,7 +16,7 @@ from store.model.stalls import LetterRow
 from store.model.text import counted
 from tui.actions.deeds import excerpt, prepare_purge, value_text
 from tui.actions.letter_choices import Alike, by_ids, letters_alike, redrive_step
-from tui.actions.letter_deeds import ask_redrive
+from tui.actions.letter_deeds import ask_redrive, prepare_drop
 from tui.keys import Key
 from tui.screens.letter_editor import ask_edit
 from tui.view import Question, View
@@ -97,8 +97,9 @@ def _letter_cells(letter: Message, now: int) -> tuple[Line, ...]:
 class LettersView(View):
     """Dead letters in groups; enter opens the letters of one."""
 
-    KEYS = ("release", "mark", "purge", "copy")
+    KEYS = ("release", "mark", "undo", "purge", "copy")
     LABELS: ClassVar = {"release": "redrive"}
+    ENTER = "letters"
     title = "letters"
     opened_by = Key(
         "letters",
@@ -111,6 +112,11 @@ class LettersView(View):
     def __init__(self) -> None:
         super().__init__()
         self._groups: dict[str, LetterRow] = {}
+
+    @property
+    def crumb(self) -> str:
+        """The name of the screen's tab."""
+        return "Dead letters"
 
     def compose(self) -> ComposeResult:
         """Yield a caption and a table."""
@@ -204,13 +210,19 @@ def _groups(store: Operations) -> list[LetterRow]:
 class LetterGroupView(View):
     """The letters of one group, oldest first; enter opens one."""
 
-    KEYS = ("release", "edit", "mark", "peek", "copy")
-    LABELS: ClassVar = {"release": "redrive"}
+    KEYS = ("release", "edit", "mark", "undo", "purge", "copy")
+    LABELS: ClassVar = {"release": "redrive", "purge": "drop"}
+    ENTER = "letter"
     title = "letter group"
 
     def __init__(self, alike: Alike) -> None:
         super().__init__()
         self._alike = alike
+
+    @property
+    def crumb(self) -> str:
+        """The place that the letters came from."""
+        return f"from {self._alike.source}"
 
     def compose(self) -> ComposeResult:
         """Yield the common properties of the letters, and a table."""
@@ -263,6 +275,11 @@ class LetterGroupView(View):
         """Send the marked letters back, or the one under the cursor."""
         if chosen := self._chosen():
             self.host.begin(ask_redrive(self.host, [self._alike], chosen))
+
+    def press_purge(self) -> None:
+        """Remove the marked letters for good, or the one under the cursor."""
+        if chosen := self._chosen():
+            self.host.propose(prepare_drop(self._alike, chosen))
 
     def press_edit(self) -> None:
         """Edit the letter under the cursor."""

@@ -77,7 +77,7 @@ class MasterDetailView(View):
     @on(LiveTable.Moved, ".masters")
     def _follow_cursor(self, event: LiveTable.Moved) -> None:
         # Changing rows move the cursor too, but only a person's move is a choice.
-        if event.key is not None and event.table.has_focus:
+        if event.key is not None and event.key == event.table.key and event.table.has_focus:
             self._select(event.key)
 
     def destination(self) -> str:

@@ -18,17 +18,19 @@ from store.model.text import (
     describe_duration,
     describe_size,
     format_time,
-    printable,
     printable_bytes,
 )
 from tui.actions.deeds import prepare_release
 from tui.view import View
 from tui.widgets.figures import moment_text
-from tui.widgets.painted import ScrolledLines
-from tui.widgets.spans import EMPTY, Line, Tone, line, toned
+from tui.widgets.painted import Band, ScrolledLines
+from tui.widgets.spans import EMPTY, Line, Tone, fit, line, toned, width_of
+from tui.widgets.values import MOST_BYTES, hex_lines, read_json, text_lines, wrapped
 
-_MOST_SHOWN = 64 * 1024
-_HEX_WIDTH = 16
+_INDENT = "  "
+_LABEL = 15
+BESIDE = 130
+"""From this width on the value and the facts stand side by side."""
 FORMS = ("text", "json", "hex")
 
 
@@ -52,26 +54,54 @@ def look_at(store: Broker, address: Address) -> OpenedMessage:
     return OpenedMessage(record, events)
 
 
-def message_lines(found: OpenedMessage, form: str, now: int) -> list[Line]:
-    """Return the whole page."""
-    lines = [
-        line(" ", toned(found.stored.address, Tone.TITLE)),
-        EMPTY,
-        *(_fact(name, value) for name, value in _properties(found.stored, now)),
-        *_dead_lines(found.stored, now),
-        EMPTY,
-        *_body_of(found.stored, form),
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a person reads a value: its form, and for JSON the depth from which it is folded."""
+
+    form: str
+    fold: int | None = None
+
+
+def message_lines(found: OpenedMessage, reading: Reading, now: int, width: int) -> list[Line]:
+    """Return the whole page in lines of so many cells; side by side where there is room."""
+    if width < BESIDE:
+        return [
+            *_facts(found, now, width),
+            EMPTY,
+            *_body_of(found.stored, reading, width),
+            *_history(found, now, width),
+        ]
+    right = min(72, width // 2 - 2)
+    left = width - right - 2
+    facts = [*_facts(found, now, right), *_history(found, now, right)]
+    body = _body_of(found.stored, reading, left)
+    return [
+        line(
+            fit(body[at] if at < len(body) else EMPTY, left + 2),
+            facts[at] if at < len(facts) else EMPTY,
+        )
+        for at in range(max(len(body), len(facts)))
     ]
-    if found.events:
-        lines += [EMPTY, toned(" WHAT HAPPENED", Tone.DIM), *(_event(e, now) for e in found.events)]
-    return lines
 
 
-def _body_of(stored: Message | Record, form: str) -> list[Line]:
+def _facts(found: OpenedMessage, now: int, width: int) -> list[Line]:
+    stored = found.stored
+    facts = [*_properties(stored, now), *_dead_properties(stored, now)]
+    return [row for name, value in facts for row in _fact(name, value, width)]
+
+
+def _history(found: OpenedMessage, now: int, width: int) -> list[Line]:
+    if not found.events:
+        return []
+    rows = [row for event in found.events for row in _event(event, now, width)]
+    return [EMPTY, toned(" WHAT HAPPENED", Tone.STRONG), *rows]
+
+
+def _body_of(stored: Message | Record, reading: Reading, width: int) -> list[Line]:
     if stored.damaged is None:
-        return body_lines(stored.value, form)
+        return body_lines(stored.value, reading, width)
     damaged = toned(" VALUE  damaged: not the bytes that were stored", Tone.STALLED)
-    return [damaged, *body_lines(stored.damaged.value, form)]
+    return [damaged, *body_lines(stored.damaged.value, reading, width)]
 
 
 def _properties(stored: Message | Record, now: int) -> list[tuple[str, str]]:
@@ -92,63 +122,56 @@ def _properties(stored: Message | Record, now: int) -> list[tuple[str, str]]:
     return facts
 
 
-def _fact(name: str, value: str) -> Line:
-    return line(toned(f" {printable(name):<15} ", Tone.DIM), value)
+def _fact(name: str, value: str, width: int) -> list[Line]:
+    """Return a fact under its name, wrapped beside it; the name of a header may be long."""
+    tone = Tone.DEAD if name.startswith("◆") else Tone.DIM
+    label = line(" ", fit(toned(name, tone), _LABEL), " ")
+    parts = wrapped(value, max(20, width - _LABEL - 3))
+    return [line(" " * (_LABEL + 2) if at else label, part) for at, part in enumerate(parts)]
 
 
 def _ago(milliseconds: int) -> str:
     return f"{describe_duration(max(0, milliseconds) / 1000)} ago"
 
 
-def _dead_lines(stored: Message | Record, now: int) -> list[Line]:
+def _dead_properties(stored: Message | Record, now: int) -> list[tuple[str, str]]:
     dead = stored.dead if isinstance(stored, Message) else None
     if dead is None:
         return []
     return [
-        line(toned(f" {'◆ dead letter':<15} ", Tone.DEAD),
-             f"from {dead.source} · {dead.reason} · {moment_text(dead.at, now)}"),
-        _fact("error", dead.error or "unknown"),
-        *(_fact("", f"{hop.source} {hop.reason} ×{hop.count}") for hop in dead.hops[1:]),
-    ]  # fmt: skip
+        ("◆ dead letter", f"from {dead.source} · {dead.reason} · {moment_text(dead.at, now)}"),
+        ("error", dead.error or "unknown"),
+        *(("", f"{hop.source} {hop.reason} ×{hop.count}") for hop in dead.hops[1:]),
+    ]
 
 
-def body_lines(value: bytes | None, form: str) -> list[Line]:
-    """Return the value as text, JSON or hex, made harmless for the terminal."""
+def body_lines(value: bytes | None, reading: Reading, width: int) -> list[Line]:
+    """Return the value as text, JSON or hex, in lines of so many cells."""
     if value is None:
         return [toned(" VALUE  none (a tombstone)", Tone.DIM)]
-    size = describe_size(len(value))
-    cut = f", the first {describe_size(_MOST_SHOWN)}" if len(value) > _MOST_SHOWN else ""
-    title = toned(f" VALUE  {size} as {form}{cut}   b changes the form", Tone.DIM)
-    return [title, *(line("  ", text) for text in _body(value[:_MOST_SHOWN], form))]
-
-
-def _body(value: bytes, form: str) -> list[str]:
+    form = reading.form
+    read = read_json(value) if form == "json" else None
+    is_cut = read is None and len(value) > MOST_BYTES
+    cut = f", the first {describe_size(MOST_BYTES)}" if is_cut else ""
+    folds = "   ← → fold" if read is not None and read.depth > 1 else ""
+    said = f"  {describe_size(len(value))} as {form}{cut}   b changes the form{folds}"
+    title = line(toned(" VALUE", Tone.STRONG), toned(said, Tone.DIM))
+    room = max(20, width - 2 * len(_INDENT))
     if form == "hex":
-        return [_hex_row(value, at) for at in range(0, len(value), _HEX_WIDTH)]
-    if form == "json":
-        try:
-            return json.dumps(json.loads(value), indent=2, ensure_ascii=False).split("\n")
-        except (ValueError, RecursionError):
-            pass
-    return printable_bytes(value, block=True).replace("\t", "    ").split("\n")
-
-
-def _hex_row(value: bytes, at: int) -> str:
-    row = value[at : at + _HEX_WIDTH]
-    text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-    return f"{at:08x}  {row.hex(' '):<{_HEX_WIDTH * 3}} {text}"
+        rows = hex_lines(value)
+    elif read is not None:
+        rows = read.lines(reading.fold or read.usual_fold(), room)
+    else:
+        rows = text_lines(value, room)
+    return [title, *(line(_INDENT, row) for row in rows)]
 
 
 def usual_form(value: bytes | None) -> str:
     """Return the form that suits a value: JSON if it parses, text if it is UTF-8, otherwise hex."""
     if not value:
         return "text"
-    if value[:1] in b'{["':
-        try:
-            json.loads(value)
-            return "json"
-        except (ValueError, RecursionError):
-            pass
+    if read_json(value) is not None:
+        return "json"
     try:
         value.decode()
         return "text"
@@ -156,35 +179,39 @@ def usual_form(value: bytes | None) -> str:
         return "hex"
 
 
-def _event(event: Event, now: int) -> Line:
+def _event(event: Event, now: int, width: int) -> list[Line]:
     at = "" if event.at is None else moment_text(event.at, now)
     parts = [f"delivery {event.delivery}"] if event.delivery else []
     parts += [part for part in (event.reason, event.target and f"to {event.target}") if part]
     if event.holder or event.delivery:
         parts.append(event.holder or "holder unknown")
     is_bad = event.what not in {"sent", "redriven", "leased"}
-    return line(
+    head = line(
         toned(f" {at:>16}  ", Tone.DIM),
         toned(f"{event.what:<14}", Tone.LAGGING if is_bad else Tone.TEXT),
         toned(f" {event.address}  ", Tone.DIM),
-        " · ".join(parts),
-        toned(f'  "{event.error}"' if event.error else "", Tone.STALLED),
     )
+    told = line(head, " · ".join(parts))
+    rows = [told] if width_of(told) <= width else [head, line(" " * 19, " · ".join(parts))]
+    room = max(20, width - 19)
+    error = wrapped(f'"{event.error}"', room) if event.error else ()
+    return [*rows, *(line(" " * 19, toned(part, Tone.BAD)) for part in error)]
 
 
 class MessageView(View):
     """A message or record, to read."""
 
-    KEYS = ("body", "release", "copy")
+    KEYS = ("body", "fold", "release", "copy")
     title = "message"
 
     def __init__(self, address: Address) -> None:
         super().__init__()
         self._address = address
-        self._form: str | None = None
+        self._reading: Reading | None = None
 
     def compose(self) -> ComposeResult:
-        """Yield a page to scroll through."""
+        """Yield a caption, and a page to scroll through."""
+        yield Band(classes="caption")
         yield ScrolledLines(id="message")
 
     def refocus(self) -> None:
@@ -195,24 +222,51 @@ class MessageView(View):
         """Return the question for the message and its history."""
         return lambda store: look_at(store, self._address)
 
+    @property
+    def crumb(self) -> str:
+        """The address of the message."""
+        return str(self._address)
+
     def show(self, overview: Overview, detail: Any) -> None:
         """Show the message."""
         if detail is None:
             return
-        self._form = self._form or usual_form(detail.stored.value)
-        self.query_one(ScrolledLines).show_lines(message_lines(detail, self._form, overview.taken))
+        self._reading = self._reading or Reading(usual_form(detail.stored.value))
+        lines = message_lines(detail, self._reading, overview.taken, self.app.size.width - 1)
+        self.query_one(ScrolledLines).show_lines(lines)
+        kind = detail.stored.state if isinstance(detail.stored, Message) else "record"
+        self.show_caption(str(self._address), f"  {kind}")
 
     def show_error(self, error: MqError) -> None:
         """Say that the message is gone, and keep showing the last answer."""
-        gone = line(toned(f" {error.message}", Tone.LAGGING))
-        shown = self._detail
-        lines = message_lines(shown, self._form or "text", 0)[1:] if shown else []
-        self.query_one(ScrolledLines).show_lines([gone, *lines])
+        self.show_caption(str(self._address), "", toned(error.message, Tone.LAGGING))
+
+    def key_ids(self) -> tuple[str, ...]:
+        """Return the keys of the present form: only JSON folds."""
+        folds = self._reading is not None and self._reading.form == "json"
+        return tuple(id for id in self.KEYS if folds or id != "fold")
 
     def press_body(self) -> None:
         """Show the next form of the body."""
-        at = FORMS.index(self._form or "text")
-        self._form = FORMS[(at + 1) % len(FORMS)]
+        form = self._reading.form if self._reading else "text"
+        self._reading = Reading(FORMS[(FORMS.index(form) + 1) % len(FORMS)])
+        self.host.show_again()
+
+    def press_fold(self) -> None:
+        """Fold JSON at a level less."""
+        self._fold(-1)
+
+    def press_unfold(self) -> None:
+        """Show a level more of JSON."""
+        self._fold(1)
+
+    def _fold(self, by: int) -> None:
+        read = None if self._detail is None else read_json(self._detail.stored.value or b"")
+        if read is None or self._reading is None or self._reading.form != "json":
+            self.host.say("only JSON folds: b changes the form")
+            return
+        present = self._reading.fold or read.usual_fold()
+        self._reading = Reading("json", max(1, min(present + by, read.depth)))
         self.host.show_again()
 
     def press_release(self) -> None:

@@ -3,122 +3,132 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 
-from store import Overview, Stall, Subject
+from store import Overview, Subject
+from store.engine.operations import Operations
 from store.model.looks import Peek, ShowLeases
 from store.model.messages import QueueConfig
 from store.model.shares import ShareConfig
-from store.model.stalls import LeaseRow, QueueDetail
-from store.model.text import counted
+from store.model.stalls import Flow, FlowOf, QueueDetail
+from store.model.text import counted, format_duration
 from tui.actions.deeds import Prepare, prepare_dead_letter, prepare_purge, prepare_release
 from tui.keys import Key
 from tui.screens.master_detail import MasterDetailView
+from tui.screens.queue_rows import (
+    BAR,
+    LEASES,
+    LEFT,
+    QUEUES,
+    lease_rows,
+    queue_rows,
+    queue_scale,
+    with_scale,
+)
 from tui.screens.records import MessagesView
 from tui.view import Question
-from tui.widgets.figures import age_cell, count_cell, known_cell, rate_cell, state_cell
-from tui.widgets.live_table import LiveTable, TableColumn, TableRow
+from tui.widgets.bars import labelled_bar, legend, parts_of
+from tui.widgets.live_table import LiveTable
 from tui.widgets.painted import Band
-from tui.widgets.spans import Line, Tone, line, toned
+from tui.widgets.spans import EMPTY, Line, Tone, line, toned
 
-_QUEUES = (
-    TableColumn("ST", 9),
-    TableColumn("QUEUE", 14, grows=3),
-    TableColumn("READY", 7, right=True),
-    TableColumn("LEASED", 7, right=True),
-    TableColumn("DELAYED", 7, right=True),
-    TableColumn("BLOCKED", 7, right=True),
-    TableColumn("OLDEST", 7, right=True),
-    TableColumn("IN/s", 6, right=True, drop=1),
-    TableColumn("OUT/s", 6, right=True, drop=2),
-)
-_LEASES = (
-    TableColumn("", 1),
-    TableColumn("MSG", 16, grows=2),
-    TableColumn("HOLDER", 16, grows=2),
-    TableColumn("HELD", 7, right=True),
-    TableColumn("EXPIRES-IN", 10, right=True),
-    TableColumn("DELIVERIES", 10, right=True),
-    TableColumn("GROUP", 12, grows=1, drop=1),
-)
-_SOON = 5.0
+_FIXED = 4
+"""Lines of legend, caption, and the selected queue's parts with their names."""
+_AIRY = 30
+"""Lines of the body from which on there is air between its parts."""
 
 
-def queue_rows(subjects: Sequence[Subject]) -> list[TableRow]:
-    """Return a row per queue and share."""
-    return [TableRow(queue.name, _queue_cells(queue)) for queue in subjects]
+@dataclass(frozen=True, slots=True)
+class QueueSight:
+    """The answer of a look: the selected queue or share, and its last ten minutes."""
 
-
-def _queue_cells(queue: Subject) -> tuple[Line, ...]:
-    return (
-        state_cell(queue.state, 9),
-        line(
-            toned(queue.name, Tone.STRONG),
-            toned(" (share)" if queue.kind == "share" else "", Tone.DIM),
-        ),
-        count_cell(queue.ready),
-        known_cell(queue.leased),
-        known_cell(queue.delayed),
-        count_cell(queue.blocked, Tone.LAGGING),
-        age_cell(queue.oldest_seconds),
-        rate_cell(queue.in_rate),
-        rate_cell(queue.out_rate),
-    )
-
-
-def lease_rows(leases: Sequence[LeaseRow], stalls: Sequence[Stall]) -> list[TableRow]:
-    """Return a row per message that is leased or waits for its next delivery."""
-    blockers = {stall.blocker for stall in stalls}
-    return [TableRow(lease.address, _lease_cells(lease, blockers)) for lease in leases]
-
-
-def _lease_cells(lease: LeaseRow, blockers: set[str]) -> tuple[Line, ...]:
-    is_blocker = lease.address in blockers
-    holder = line(lease.holder) if lease.holder else toned("waits for a retry", Tone.DIM)
-    tone = Tone.LAGGING if lease.seconds_left < _SOON else Tone.TEXT
-    return (
-        toned("■", Tone.STALLED) if is_blocker else toned("●" if lease.holder else "○", Tone.DIM),
-        toned(lease.address, Tone.STALLED if is_blocker else Tone.STRONG),
-        holder,
-        age_cell(lease.held_seconds),
-        age_cell(lease.seconds_left, tone),
-        count_cell(lease.deliveries, Tone.LAGGING if lease.deliveries > 1 else Tone.TEXT),
-        toned(lease.message_group or "", Tone.DIM),
-    )
+    detail: QueueDetail
+    flow: Flow | None
 
 
 class QueuesView(MasterDetailView):
     """Queues above, the leases of the selected one below."""
 
-    KEYS = ("peek", "release", "dead_letter", "publish", "purge", "copy")
+    KEYS = ("peek", "release", "dead_letter", "purge", "publish", "copy")
+    TAB: ClassVar = "leases"
     title = "queues"
     opened_by = Key(
         "queues", "3", "Queues and who holds which message", command="mq lease list", label="Queues"
     )
 
     def compose(self) -> ComposeResult:
-        """Yield two tables."""
+        """Yield the queues, the parts and the leases of the selected one, and its plots."""
         yield LiveTable(
-            _QUEUES, "no queues yet: mq queue create NAME", id="queues", classes="masters"
+            QUEUES, "no queues yet: mq queue create NAME", id="queues", classes="masters"
         )
+        yield Band(id="legend")
         yield Band(classes="caption")
-        yield LiveTable(_LEASES, "nothing is leased", id="leases", classes="detail-rows")
+        yield Band(id="parts")
+        yield LiveTable(LEASES, "nothing is leased", id="leases", classes="detail-rows")
 
     def question(self) -> Question | None:
-        """Return the leases of the selected queue."""
-        name = self.selected
-        return None if name is None else lambda store: store.queue_detail(name)
+        """Return the question for the selected queue, and its last ten minutes."""
+        return None if self.selected is None else partial(_look, name=self.selected)
 
     def show(self, overview: Overview, detail: Any) -> None:
         """Show the queues, and the leases of the selected one."""
         queues = [subject for subject in overview.subjects if subject.kind != "topic"]
-        self.show_masters(queues, queue_rows(queues))
-        if isinstance(detail, QueueDetail) and detail.status.name == self.selected:
-            self.show_details(lease_rows(detail.leases, overview.stalls))
-            self.show_caption(detail.status.name, f"  {_policy(detail.status.config)}")
+        table, scale = self.masters, queue_scale(queues)
+        name, bar = table.room_of(1), table.room_of(BAR)
+        table.columns = with_scale(table.columns, scale, bar)
+        self.show_masters(queues, queue_rows(queues, scale, name, bar))
+        subject = next((one for one in queues if one.name == self.selected), None)
+        if isinstance(detail, QueueSight) and detail.detail.status.name == self.selected:
+            self._show_selected(detail.detail, subject, overview)
+        self._arrange()
+
+    def _show_selected(
+        self, detail: QueueDetail, subject: Subject | None, overview: Overview
+    ) -> None:
+        status, table = detail.status, self.details
+        rows = lease_rows(
+            detail.leases, overview.stalls, status.config.max_deliveries,
+            table.room_of(0), table.room_of(LEFT),
+        )  # fmt: skip
+        self.show_details(rows)
+        self.show_caption(
+            status.name,
+            f"  {policy(status.config)}",
+            _count(detail, None if subject is None else subject.leased),
+        )
+        parts: Sequence[Line] = ()
+        if subject is not None:
+            of = parts_of(
+                subject.ready, subject.leased, subject.delayed,
+                0 if subject.kind == "share" else subject.blocked,
+                is_stalled=subject.state == "stalled",
+            )  # fmt: skip
+            parts = [line(" ", row) for row in labelled_bar(of, self.size.width - 2)]
+        air = [EMPTY] if self.is_airy else []
+        self.query_one("#parts", Band).show_lines([*parts, *air])
+        self.query_one("#legend", Band).show_lines([line(" ", legend(parts_of(1, 1, 1, 1))), *air])
+
+    @property
+    def is_airy(self) -> bool:
+        """Whether there are so many lines that some may stay empty."""
+        return self.size.height >= _AIRY
+
+    def _arrange(self) -> None:
+        """Give the queues at most half of the lines, and the plots what the leases leave."""
+        height, masters, leases = self.size.height, self.masters, self.details
+        top = min(len(masters.rows) + 1, max(4, height // 2))
+        masters.styles.height = top
+        rest = height - top - _FIXED - 2 * self.is_airy
+        leases.styles.height = max(2, min(rest, len(leases.rows) + 1))
+
+    @on(LiveTable.Resized)
+    def _fit(self) -> None:
+        self.host.show_again()
 
     @on(LiveTable.Chosen)
     def press_peek(self) -> None:
@@ -166,12 +176,30 @@ class QueuesView(MasterDetailView):
         return None if self.selected is None else ShowLeases(self.selected)
 
 
-def _policy(config: QueueConfig | ShareConfig) -> str:
+def _look(store: Operations, *, name: str) -> QueueSight:
+    place = FlowOf(name)
+    return QueueSight(store.queue_detail(name), store.flows([place]).get(place))
+
+
+def policy(config: QueueConfig | ShareConfig) -> str:
+    """Return the rules of a queue or share: its order, lease, tries, and what comes then."""
     most = config.max_deliveries
-    limit = "no limit of deliveries" if most is None else f"at most {counted(most, 'delivery')}"
-    parts = [f"lease {config.lease / 1000:g}s", limit]
-    if isinstance(config, QueueConfig) and config.fifo:
-        parts.insert(0, "FIFO")
-    if config.dlq is not None:
-        parts.append(f"DLQ {config.dlq}")
+    tries = "no limit of tries" if most is None else f"{most:,} {'try' if most == 1 else 'tries'}"
+    if config.dlq is not None and most is not None:
+        tries += f", then {config.dlq}"
+    parts = [f"lease {format_duration(config.lease)}", tries]
+    if isinstance(config, QueueConfig):
+        if config.fifo:
+            parts.insert(0, "FIFO")
+        if config.retry_delays:
+            parts.append(f"retries after {', '.join(map(format_duration, config.retry_delays))}")
     return " · ".join(parts)
+
+
+def _count(detail: QueueDetail, leased: int | None) -> Line:
+    """Return how many of the leases are shown, in which order."""
+    held = sum(lease.holder is not None for lease in detail.leases)
+    if leased is None:
+        return toned("leases unknown", Tone.DIM)
+    shown = counted(leased, "lease") if held >= leased else f"{held:,} of {leased:,} leases"
+    return toned(f"{shown}, the next to expire first" if leased > 1 else shown, Tone.DIM)

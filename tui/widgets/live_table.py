@@ -29,7 +29,7 @@ _GAP = "  "
 class TableColumn:
     """A column: `width` cells, more if it `grows`; columns with the highest `drop` go first.
 
-    A column whose `drop` is 0 always stays.
+    A column whose `drop` is 0 always stays, and one with a `most` never grows beyond that.
     """
 
     name: str
@@ -37,6 +37,7 @@ class TableColumn:
     right: bool = False
     grows: int = 0
     drop: int = 0
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ def layout(columns: Sequence[TableColumn], width: int) -> list[tuple[int, int]]:
     widths = []
     for at in shown:
         more = spare * columns[at].grows // shares if shares else 0
+        if columns[at].most:
+            more = min(more, columns[at].most - columns[at].width)
         spare, shares = spare - more, shares - columns[at].grows
         widths.append((at, columns[at].width + more))
     return widths
@@ -295,11 +298,18 @@ class LiveTable(ScrollView, Painted, can_focus=True):
 
     def width_for(self, name: str) -> int:
         """Return how many cells the column of this name has now; 0 when it is not shown."""
-        width = self.scrollable_content_region.width - 2
-        for at, room in layout(self.columns, width):
-            if self.columns[at].name == name:
-                return room
-        return 0
+        places = (at for at, column in enumerate(self.columns) if column.name == name)
+        return self.room_of(next(places, -1))
+
+    def room_of(self, column: int) -> int:
+        """Return how many cells a column has now; 0 when it is not shown."""
+        return dict(layout(self.columns, self.scrollable_content_region.width - 2)).get(column, 0)
+
+    @property
+    def keys_in_view(self) -> list[str]:
+        """The keys of the rows that are visible."""
+        top = self.scroll_offset.y
+        return [row.key for row in self._rows[top : top + max(1, self.size.height)]]
 
     def _size_to_rows(self) -> None:
         width = self.scrollable_content_region.width

@@ -1,0 +1,169 @@
+"""The rows of screen 3: queues as stacked parts, and leases that run down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from store import Stall, Subject
+from store.model.stalls import LeaseRow
+from tui.screens.overview import subject_rank
+from tui.widgets.bars import countdown, parts_of, scale_for, stacked_bar
+from tui.widgets.figures import (
+    UNKNOWN,
+    age_cell,
+    count_cell,
+    known_cell,
+    state_cell,
+)
+from tui.widgets.live_table import TableColumn, TableRow
+from tui.widgets.outlook import outlook
+from tui.widgets.spans import EMPTY, Line, Tone, line, shortened, toned, width_of
+
+BAR = 3
+QUEUES = (
+    TableColumn("STATE", 9),
+    TableColumn("QUEUE", 13, grows=1, most=24),
+    TableColumn("IN IT", 7, right=True),
+    TableColumn("0", 16, grows=3),
+    TableColumn("READY", 7, right=True),
+    TableColumn("LEASED", 6, right=True),
+    TableColumn("DELAYED", 7, right=True, drop=1),
+    TableColumn("BLOCKED", 7, right=True, drop=2),
+    TableColumn("OLDEST", 7, right=True),
+    TableColumn("OUTLOOK", 20, drop=3),
+)
+LEFT = 4
+LEASES = (
+    TableColumn("LEASED MESSAGE", 17, grows=1, most=26),
+    TableColumn("HOLDER", 14, grows=1, most=20),
+    TableColumn("SEEN", 6, right=True, drop=1),
+    TableColumn("HELD", 6, right=True),
+    TableColumn("TIME LEFT", 16, grows=6),
+    TableColumn("", 6, right=True),
+    TableColumn("TRY", 8, right=True),
+)
+_LAST = 0.2
+"""The part of a lease from which on its end is near."""
+_QUIET = 0.5
+"""The part of a lease for which its holder may be quiet."""
+
+
+def with_scale(columns: Sequence[TableColumn], scale: int, room: int) -> tuple[TableColumn, ...]:
+    """Return the columns with the ends of the bars' scale over the bars."""
+    header = f"0{short_scale(scale):>{max(1, room - 1)}}" if room else "0"
+    return tuple(
+        replace(column, name=header) if at == BAR else column for at, column in enumerate(columns)
+    )
+
+
+def short_scale(number: int) -> str:
+    """Return the end of a scale: `20`, `2.5k`, `10k`, `1.2M`."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (1000, "k")):
+        if number >= size:
+            return f"{number / size:g}{unit}"
+    return str(number)
+
+
+def queue_scale(subjects: Sequence[Subject]) -> int:
+    """Return the one scale of the bars of all queues."""
+    return scale_for(subject.depth for subject in subjects)
+
+
+def queue_rows(subjects: Sequence[Subject], scale: int, name: int, bar: int) -> list[TableRow]:
+    """Return a row per queue and share, with names and bars of so many cells."""
+    return [
+        TableRow(
+            queue.name, _queue_cells(queue, scale, name, bar),
+            subject_rank(queue), _queue_values(queue),
+        )
+        for queue in subjects
+    ]  # fmt: skip
+
+
+def _queue_cells(queue: Subject, scale: int, name: int, bar: int) -> tuple[Line, ...]:
+    is_stalled = queue.state == "stalled"
+    share = toned(" share", Tone.DIM) if queue.kind == "share" else EMPTY
+    parts = parts_of(
+        queue.ready, queue.leased, queue.delayed,
+        0 if queue.kind == "share" else queue.blocked, is_stalled=is_stalled,
+    )  # fmt: skip
+    return (
+        state_cell(queue.state, 9),
+        line(toned(shortened(queue.name, name - width_of(share)), Tone.STRONG), share),
+        count_cell(queue.depth),
+        stacked_bar(parts, scale, bar) if bar else EMPTY,
+        known_cell(queue.ready),
+        known_cell(queue.leased),
+        known_cell(queue.delayed),
+        EMPTY if queue.kind == "share" else known_cell(
+            queue.blocked, Tone.BAD if is_stalled else Tone.TEXT
+        ),
+        age_cell(queue.oldest_seconds),
+        outlook(queue.backlog, queue.growth),
+    )  # fmt: skip
+
+
+def _queue_values(queue: Subject) -> dict[str, float]:
+    values = {
+        "IN IT": queue.depth, "READY": queue.ready, "LEASED": queue.leased,
+        "DELAYED": queue.delayed, "BLOCKED": queue.blocked, "OLDEST": queue.oldest_seconds,
+    }  # fmt: skip
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def lease_rows(
+    leases: Sequence[LeaseRow], stalls: Sequence[Stall], most: int | None, name: int, bar: int
+) -> list[TableRow]:
+    """Return a row per message that is leased, or waits for its next delivery.
+
+    A blocker is red; `most` is the limit of deliveries.
+    """
+    blockers = {stall.blocker for stall in stalls}
+    return [
+        TableRow(
+            lease.address, _lease_cells(lease, blockers, most, name, bar), (), _lease_values(lease)
+        )
+        for lease in leases
+    ]
+
+
+def _lease_cells(
+    lease: LeaseRow, blockers: set[str], most: int | None, name: int, bar: int
+) -> tuple[Line, ...]:
+    is_blocker = lease.address in blockers
+    whole, seen = lease.lease_seconds, lease.seen_seconds
+    tone, number = Tone.OUT, Tone.TEXT
+    if is_blocker:
+        tone = number = Tone.BAD
+    elif whole and lease.seconds_left < _LAST * whole:
+        tone = number = Tone.LAGGING
+    sign = toned(
+        "■ " if is_blocker else "  " if lease.holder else "○ ", Tone.BAD if is_blocker else Tone.DIM
+    )
+    address = toned(shortened(lease.address, name - 2), Tone.BAD if is_blocker else Tone.STRONG)
+    if lease.holder is None:
+        holder, quiet = toned("waits", Tone.DIM), EMPTY
+    else:
+        holder = line(lease.holder)
+        is_quiet = seen is not None and whole is not None and seen > _QUIET * whole
+        quiet = UNKNOWN if seen is None else age_cell(seen, Tone.LAGGING if is_quiet else Tone.DIM)
+    tries = UNKNOWN if not lease.deliveries else line(str(lease.deliveries))
+    limit = toned(f" of {most:,}", Tone.DIM) if most and lease.deliveries else EMPTY
+    return (
+        line(sign, address),
+        holder,
+        quiet,
+        age_cell(lease.held_seconds),
+        countdown(lease.seconds_left, whole, bar, tone),
+        age_cell(lease.seconds_left, number if lease.holder else Tone.DIM),
+        line(tries, limit),
+    )
+
+
+def _lease_values(lease: LeaseRow) -> dict[str, float]:
+    values = {
+        "SEEN": lease.seen_seconds, "HELD": lease.held_seconds,
+        "TIME LEFT": lease.seconds_left, "TRY": lease.deliveries,
+    }  # fmt: skip
+    return {name: value for name, value in values.items() if value is not None}

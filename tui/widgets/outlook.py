@@ -1,0 +1,48 @@
+"""Whether a backlog grows or drains, and when it is gone."""
+
+from __future__ import annotations
+
+from store.model.stalls import Flow
+from store.model.text import describe_duration
+from tui.widgets.figures import UNKNOWN
+from tui.widgets.spans import Line, Tone, line, toned
+
+_MINUTE = 6
+_BUCKET_SECONDS = 10
+_STEADY = 0.005
+"""Messages per second below which a backlog counts as steady: one in three minutes."""
+_LONGEST = 100 * 86_400
+
+
+def growth(flow: Flow | None) -> float | None:
+    """Return by how much a backlog grew per second in the last minute; `None` where unknown.
+
+    A place that is younger counts from its beginning.
+    """
+    known = [] if flow is None else [one for one in flow.backlog[-_MINUTE - 1 :] if one is not None]
+    if len(known) < 2:
+        return None
+    return (known[-1] - known[0]) / (_BUCKET_SECONDS * (len(known) - 1))
+
+
+def rate_text(rate: float) -> str:
+    """Return messages per second, as exact as they are few: `0.05`, `8.4`, `107`, `1,204`."""
+    if rate < _STEADY:
+        return "0"
+    if rate < 1:
+        return f"{rate:.2f}"
+    return f"{rate:.1f}" if rate < 100 else f"{rate:,.0f}"
+
+
+def outlook(backlog: int | None, slope: float | None) -> Line:
+    """Return whether a backlog grows, drains and for how long, is steady, or is empty."""
+    if backlog is None or (slope is None and backlog):
+        return UNKNOWN
+    if slope is None or (not backlog and slope <= 0):
+        return toned("empty", Tone.DIM)
+    if abs(slope) < _STEADY:
+        return toned("= steady", Tone.DIM)
+    if slope > 0:
+        return toned(f"+{rate_text(slope)}/s growing", Tone.LAGGING)
+    left = min(backlog / -slope, _LONGEST)
+    return line(f"−{rate_text(-slope)}/s ", toned(f"{describe_duration(left)} left", Tone.TEXT))
