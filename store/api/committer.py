@@ -30,7 +30,7 @@ from store.api.merging import (
     run,
 )
 from store.crash import crash_point
-from store.model.errors import MqError, OutcomeUnknown
+from store.model.errors import Busy, MqError, OutcomeUnknown
 from store.sqlite.file import turns
 from store.sqlite.file.turns import Waiter
 
@@ -51,8 +51,8 @@ MOST_TOGETHER = 512
 LONGEST_UNDER_LOCK = 0.005
 
 
-class _TakenApart(Exception):
-    """The batch of a call could not be stored; the call is repeated alone."""
+class TakenApart(Exception):
+    """The batch of a call could not be stored; the caller repeats the call alone."""
 
 
 class WaitingCalls:
@@ -130,7 +130,7 @@ class Committer:
         except BaseException:
             self._undo(call)
             raise
-        if isinstance(call.error, _TakenApart):
+        if isinstance(call.error, TakenApart):
             call.runs_alone = True
             return self._wait(call, until)
         return call.result()
@@ -151,6 +151,36 @@ class Committer:
         if receipts := call.receipts():
             with suppress(MqError):
                 self._store.unreceive(receipts)
+
+    def serve(self) -> None:
+        """Run the calls that no thread waits for, until there are none.
+
+        For a thread that does nothing else; see `MergeableCall.on_done`.
+        """
+        while unattended := self._unattended():
+            first = unattended[0]
+            left = max(0.0, first.deadline - monotonic())
+            try:
+                if not turns.take(self._database, Waiter(), left):
+                    raise turns.busy(self._database.timeout)
+                if first in self.calls:
+                    self.lead(first if first.runs_alone else None, left)
+                else:
+                    turns.leave(self._database)
+            except BaseException as error:
+                self._refuse(error)
+
+    def _unattended(self) -> list[MergeableCall[Any]]:
+        return [call for call in self.calls.copy() if call.waiter is None]
+
+    def _refuse(self, error: BaseException) -> None:
+        """Give the error of a batch that did not begin to the calls that can't wait any longer."""
+        now = monotonic()
+        for call in self._unattended():
+            is_over = call.deadline <= now or not isinstance(error, Busy)
+            if is_over and self.withdraw(call):
+                call.error = error
+                call.finish()
 
     def lead(self, own: MergeableCall[Any] | None, timeout: float) -> None:
         """Run calls that wait, `own` among them, in one transaction; this thread has its turn.
@@ -178,7 +208,8 @@ class Committer:
         finally:
             self._database.leader = 0
             turns.leave(self._database)
-            self._tell(batch)
+            for call in batch:
+                call.finish()
 
     def _groups(self, own: MergeableCall[Any] | None) -> Iterable[list[MergeableCall[Any]]]:
         """Return calls to be run together, by what they have in common, `own` first."""
@@ -207,22 +238,13 @@ class Committer:
                 self._database.queue.remove(call.waiter)
         return self.withdraw(call)
 
-    def _tell(self, batch: Sequence[MergeableCall[Any]]) -> None:
-        for call in batch:
-            if call.waiter is None and isinstance(call.error, _TakenApart):
-                call.begin(None)
-                call.runs_alone = True
-                self.calls.append(call)
-            else:
-                call.finish()
-
 
 def _fail(batch: Sequence[MergeableCall[Any]], error: BaseException) -> None:
     """Note the error of a batch that is not, or may not be, stored."""
     is_alone = len(batch) == 1
     for call in batch:
         if isinstance(error, MqError) and not isinstance(error, OutcomeUnknown):
-            call.error = error if is_alone else _TakenApart()
+            call.error = error if is_alone else TakenApart()
         elif is_alone:
             call.error = error
         else:

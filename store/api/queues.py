@@ -264,6 +264,14 @@ class QueueCalls(Calls):
                 lease for one in chosen for lease in sqlite.queues.view.lease_list(tx, one, expired)
             ]
 
+    def due(self, names: Iterable[str]) -> dict[str, float | None]:
+        """Return in how many seconds queues and shares may have something to receive, by name.
+
+        0 is now, also for a name that is gone. `None` is not before another commit.
+        """
+        with self._read() as tx:
+            return sqlite.queues.ready.due(tx, names)
+
     @frees_room
     def release(self, queue: str, sequence: int) -> None:
         """Make a leased or waiting message ready; raises `NotFound` without one."""

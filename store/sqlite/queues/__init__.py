@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         policies as policies,
         publish as publish,
         purge as purge,
+        ready as ready,
         receive as receive,
         send as send,
         view as view,

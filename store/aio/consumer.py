@@ -1,0 +1,239 @@
+"""A member of a consumer group for asyncio, and records of a group one by one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Container, Generator
+from contextlib import suppress
+from functools import partial
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from weakref import finalize
+
+from store.api.consumer import LOOK_INTERVAL, Consumer
+from store.api.merging import WorkCall
+from store.model.errors import Fenced, MqError, secondary_to
+from store.model.topics import in_seconds
+
+if TYPE_CHECKING:
+    from store.aio.store import AsyncStore
+    from store.api.merging import MergedTransaction
+    from store.model.groups import Offsets, RecordLoss, TopicPartition
+    from store.model.topics import Record, RecordId, Seconds
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class AsyncConsumer:
+    """A `Consumer` for the tasks of one event loop; made by `AsyncStore.consumer`.
+
+    It joins when its `async with` block is entered, or it is awaited, and leaves at the block's
+    end. It is for one task at a time.
+    """
+
+    def __init__(self, store: AsyncStore, join: Callable[[], Consumer]) -> None:
+        self._store = store
+        self._join = join
+        self._consumer: Consumer | None = None
+        store._consumers.add(self)
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._enter().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self._enter()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with secondary_to(error):
+            await self.close()
+
+    async def poll(
+        self, max_records: int = 500, timeout: Seconds = 1.0, *,
+        paused: Container[TopicPartition] = (),
+        until: Callable[[], bool] | None = None,
+    ) -> list[Record]:  # fmt: skip
+        """Return the next records, within `timeout` seconds; see `Consumer.poll`."""
+        deadline = monotonic() + in_seconds(timeout)
+        while True:
+            since = await self._store.changed()
+            records = await self._run(Consumer.poll, max_records, 0, paused=paused)
+            left = deadline - monotonic()
+            if records or left <= 0 or (until is not None and until()):
+                return records
+            await self._store.wait(since, min(left, self._longest_wait()), until)
+
+    async def commit(self, offsets: Offsets | None = None, timeout: Seconds | None = None) -> None:
+        """Store the next offsets to read, by (topic, partition); by default all polled ones.
+
+        Shares its commit with other calls. Raises `Fenced` as `Consumer.commit` does.
+        """
+        consumer = self.joined
+        wanted = consumer.position if offsets is None else offsets
+
+        def commit(tx: MergedTransaction) -> None:
+            tx.commit(consumer.group, wanted, consumer)
+
+        async with asyncio.timeout(None if timeout is None else in_seconds(timeout)):
+            await self._store._commit(WorkCall(commit))
+
+    async def heartbeat(self) -> None:
+        """Keep the session alive during long work; see `Consumer.heartbeat`."""
+        await self._run(Consumer.heartbeat)
+
+    async def wait_for_partitions(self, timeout: Seconds) -> None:
+        """Wait until this member owns a partition; raises `TimedOut` after `timeout` seconds."""
+        await self._run(Consumer.wait_for_partitions, timeout)
+
+    async def failures(self, record: Record | RecordId) -> int:
+        """Return how many failed attempts at a record were noted."""
+        return await self._run(Consumer.failures, record)
+
+    async def fail(self, record: Record | RecordId, error: str, *, final: bool = False) -> int:
+        """Note a failed attempt at a record, which is polled again; see `Consumer.fail`."""
+        return await self._run(Consumer.fail, record, error, final=final)
+
+    async def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Poll a partition from `offset` on; the committed offset stays."""
+        self.joined.seek(topic, partition, offset)
+
+    async def close(self, timeout: Seconds | None = None) -> None:
+        """Leave the group; records that were polled and not committed will be read again."""
+        if self._consumer is not None:
+            await self._run(Consumer.close, timeout)
+            self._consumer = None
+
+    @property
+    def group(self) -> str:
+        """The group's name."""
+        return self.joined.group
+
+    @property
+    def member(self) -> str:
+        """The member's name."""
+        return self.joined.member
+
+    @property
+    def losses(self) -> list[RecordLoss]:
+        """Records that were removed before the group read them."""
+        return self.joined.losses
+
+    @property
+    def position(self) -> dict[TopicPartition, int]:
+        """The next offset to be polled, by (topic, partition)."""
+        return self.joined.position
+
+    @property
+    def assignment(self) -> list[TopicPartition]:
+        """The partitions this member owns; it is idle while there are none."""
+        return self.joined.assignment
+
+    async def _enter(self) -> Self:
+        if self._consumer is None:
+            self._consumer = await self._store._threads.change(self._join)
+        return self
+
+    @property
+    def joined(self) -> Consumer:
+        """The member of the group; raises `Fenced` before and after its block."""
+        if self._consumer is None:
+            raise Fenced("the consumer is not in its group", hint="async with store.consumer(…)")
+        return self._consumer
+
+    def _longest_wait(self) -> float:
+        return min(LOOK_INTERVAL, self.joined._beat) / 1000
+
+    async def _run(
+        self,
+        call: Callable[Concatenate[Consumer, P], T],
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        consumer = self.joined
+        return await self._store._threads.change(partial(call, consumer, *arguments, **named))
+
+
+class GroupReader(AsyncIterator["Record"]):
+    """The records of a group's topics, for `async for`; made by `AsyncStore.read_group`.
+
+    The loop comes back for the next record when it is done with one, which is committed then: with
+    all others of its batch, at the latest when the reader is closed. So each record is read at
+    least once, as with Kafka's `enable.auto.commit`.
+    """
+
+    def __init__(self, store: AsyncStore, consumer: AsyncConsumer, max_records: int) -> None:
+        self._store = store
+        self._consumer = consumer
+        self._max_records = max_records
+        self._ready: deque[Record] = deque()
+        self._done: dict[TopicPartition, int] = {}
+        self._current: Record | None = None
+        self._is_closed = False
+        finalize(self, _leave_late, asyncio.get_running_loop(), consumer).atexit = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Record:
+        """Return the next record, once there is one; the iteration ends when it is closed."""
+        self.done()
+        while not self._ready:
+            if self._is_closed:
+                raise StopAsyncIteration
+            await self._consumer
+            await self.commit()
+            self._ready += await self._consumer.poll(self._max_records)
+        self._current = self._ready.popleft()
+        return self._current
+
+    def done(self) -> None:
+        """Say that the loop is done with the record in hand, before it comes back or ends."""
+        record, self._current = self._current, None
+        if record is not None:
+            self._done[record.topic, record.partition] = record.offset + 1
+
+    async def commit(self) -> None:
+        """Commit the records that the loop is done with."""
+        if self._done:
+            await self._consumer.commit(self._done)
+            self._done = {}
+
+    async def aclose(self) -> None:
+        """Commit what the loop is done with, and leave the group; the rest is read again."""
+        self._is_closed = True
+        self._ready.clear()
+        try:
+            await self.commit()
+        finally:
+            await self._consumer.close()
+
+    async def __aenter__(self) -> Self:
+        await self._consumer
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with secondary_to(error):
+            await self.aclose()
+
+
+def _leave_late(loop: asyncio.AbstractEventLoop, consumer: AsyncConsumer) -> None:
+    """Leave the group of a forgotten reader, without waiting for it."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(lambda: loop.create_task(_leave(consumer)))
+
+
+async def _leave(consumer: AsyncConsumer) -> None:
+    with suppress(MqError):
+        await consumer.close()
