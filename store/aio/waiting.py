@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from store.model.errors import MqError
+from store.sqlite.file.waiting import CommitWatcher
 
 if TYPE_CHECKING:
     from store.aio.threads import StoreThreads
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _LOOK = 0.02
 # Seconds before a reader that was called in vain is called again: doubled each time, up to a limit.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 1.0
-# The watching thread ends within so many seconds of a close.
-_WATCH = 1.0
 
 
 class WaitingRoom:
@@ -46,7 +44,7 @@ class WaitingRoom:
         self._look: asyncio.Task[None] | None = None
         self._looks_again = False
         self._timer: asyncio.TimerHandle | None = None
-        self._watcher: threading.Thread | None = None
+        self._watcher: CommitWatcher | None = None
         self._is_closed = False
         self.commits = 0
 
@@ -97,12 +95,13 @@ class WaitingRoom:
     def watch(self) -> None:
         """Notice commits from now on."""
         if self._watcher is None and not self._is_closed:
-            self._watcher = threading.Thread(target=self._watch, name="mq-watcher", daemon=True)
-            self._watcher.start()
+            self._watcher = CommitWatcher(self._store._database, self._notice)
 
     def close(self) -> None:
         """Wake all tasks; those that wait for messages find the store closed."""
         self._is_closed = True
+        if self._watcher is not None:
+            self._watcher.close()
         if self._timer is not None:
             self._timer.cancel()
         for line in list(self._lines.values()):
@@ -110,14 +109,10 @@ class WaitingRoom:
                 _resolve(future)
         self._ring()
 
-    def _watch(self) -> None:
-        # The first ring tells of commits from before it watched.
-        with suppress(MqError, RuntimeError):
-            while not self._is_closed:
-                since = self._store.changed()
-                self._loop.call_soon_threadsafe(self._ring)
-                while not self._is_closed and not self._store.wait(since, _WATCH):
-                    pass
+    def _notice(self) -> None:
+        """Ring, from the thread that watches the file."""
+        with suppress(RuntimeError):  # the loop was closed
+            self._loop.call_soon_threadsafe(self._ring)
 
     def _ring(self) -> None:
         self.commits += 1
