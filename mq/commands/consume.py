@@ -48,6 +48,7 @@ class _Request(NamedTuple):
     follow: bool
     format: str | None
     where: Sequence[str]
+    auto_ack: bool
 
 
 @app.command()
@@ -90,6 +91,10 @@ def consume(
         list[str] | None,
         typer.Option(metavar="'FIELD OP VALUE'", help="Condition on records; repeatable (and)."),
     ] = None,
+    auto_ack: Annotated[
+        bool,
+        typer.Option("--auto-ack", help="Messages acknowledged as received, printed or not."),
+    ] = False,
     member: Member = None,
     session_timeout: SessionTimeout = DEFAULT_SESSION_TIMEOUT,
     fail_empty: Annotated[
@@ -100,11 +105,12 @@ def consume(
 
     A tombstone is an empty line. Without --follow it stops at the end that was there when it
     started. With -g it joins the group, commits what it printed, and leaves. Messages of a queue
-    are leased, printed, and acknowledged once they are written, until none is ready.
+    are leased, printed, and acknowledged once they are written, until none is ready; with
+    --auto-ack they are acknowledged first.
     """
     request = _Request(
         parse_address(source), group, member, session_timeout, start, until, limit, follow, format,
-        where or [],
+        where or [], auto_ack,
     )  # fmt: skip
     context = current_context()
     _check(request)
@@ -112,6 +118,8 @@ def consume(
         name = request.source.name
         kind = store.kind(name, "topic") if group else store.kind(name, "topic", "queue")
         is_queue = kind == "queue"
+        if auto_ack and not is_queue:
+            raise BadInput(f"{name} is a topic: it has no acknowledgements", hint="a group commits")
         # Leased and unprinted messages go back, however this ends.
         in_order = STOPS if follow or is_queue else ()
         with Interrupts(signal.SIGINT, *in_order) as interrupts:
@@ -203,21 +211,26 @@ class _Reading:
 
     def print_messages(self) -> int:
         """Lease the messages of a queue, print them, and acknowledge what is written."""
-        from mq.read.leases import QueueSource, require_lease, warn_of_chaos
+        from mq.read.leases import AutoAckSource, QueueSource, require_lease, warn_of_chaos
         from store.model.messages import Message
 
         request, name = self._request, self._request.source.name
         _check_queue(request)
         config = self._store.queue_config(name)
-        require_lease(name, config)
+        if not request.auto_ack:
+            require_lease(name, config)
         warn_of_chaos(self._context.diagnostics, name, config)
         lines = message_lines(self._context, request.format)
         printer = RecordPrinter[Message](
             self._context.output, self._interrupts, lines, None, request.limit
         )
-        return self._print_all(
-            printer, lambda: QueueSource(self._store, name), lambda: printer.most(_LEASED)
-        )
+
+        def open_source() -> QueueSource:
+            if request.auto_ack:
+                return AutoAckSource(self._store, name, self._context.diagnostics)
+            return QueueSource(self._store, name)
+
+        return self._print_all(printer, open_source, lambda: printer.most(_LEASED))
 
     def _join(self, group: str, start: Position, until: Until) -> "Source[Record]":
         from mq.read.group import GroupSource, Subscription

@@ -189,6 +189,33 @@ class QueueSource(LeasedSource["Message"]):
         self._store.purge_message(self._name, address.offset)
 
 
+class AutoAckSource(QueueSource):
+    """Messages of a queue that are acknowledged as they are received: none comes again."""
+
+    def __init__(self, store: Broker, name: str, diagnostics: Diagnostics) -> None:
+        super().__init__(store, name)
+        self._diagnostics = diagnostics
+        self.keepalive_interval = math.inf
+
+    def done(self, items: Sequence[Message], tx: Transaction | None = None) -> None:
+        """Do nothing: they are done already."""
+
+    def give_back(self, items: Sequence[Message], *, begun: bool = False) -> None:
+        """Report the messages that are lost."""
+        if items:
+            self._diagnostics.warning(
+                f"{counted(len(items), 'message')} were received and not printed: with --auto-ack"
+                " none comes again"
+            )
+
+    def _receive(
+        self, number: int, wait: float | None, until: Callable[[], bool]
+    ) -> Sequence[Message]:
+        messages = self._store.receive(self._name, number, wait, auto_ack=True, until=until)
+        self._taken += len(messages)
+        return messages
+
+
 class ShareSource(LeasedSource["SharedRecord"]):
     """Records of a topic through a share, from any number of its partitions."""
 

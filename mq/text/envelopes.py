@@ -105,11 +105,14 @@ class HopEnvelope(Envelope["Hop"]):
 
 
 class MessageEnvelope(Envelope["Message"]):
-    """The fields of a message; lease and death only where it has them."""
+    """The fields of a message; a death only where it has one, and a lease where it was received.
+
+    One that was acknowledged with its receive has null in their place.
+    """
 
     def _more(self, row: Message) -> dict[str, Any]:
         more: dict[str, Any] = {}
-        if row.receipt is not None and row.lease_expires is not None:
+        if row.receipt is not None or row.state == "acknowledged":
             more |= LEASE.document(row)
         if row.dead is not None:
             more["dead"] = DEAD.document(row.dead)

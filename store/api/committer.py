@@ -94,10 +94,11 @@ class Committer:
 
     def receive(
         self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
-        prefetch: int | None, until: Until,
+        prefetch: int | None, auto_ack: bool, until: Until,
     ) -> Received[Message]:  # fmt: skip
         """Lease messages; see `Store.receive`."""
-        return self._join(ReceiveCall(queue, most, lease, holder, attached, prefetch), until)
+        call = ReceiveCall(queue, most, lease, holder, attached, prefetch, auto_ack)
+        return self._join(call, until)
 
     def acquire(
         self, share: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,

@@ -222,11 +222,12 @@ class ReceiveCall(MergeableCall["Received[Message]"]):
 
     def __init__(
         self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
-        prefetch: int | None,
+        prefetch: int | None, auto_ack: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self._queue, self._most = queue, most
-        self._options = (lease, holder, attached, prefetch)
+        self._options = (lease, holder, attached, prefetch, auto_ack)
+        self._prefetch = prefetch
         self.key = ("receive", queue, *self._options)
         self.size = most
 
@@ -235,7 +236,7 @@ class ReceiveCall(MergeableCall["Received[Message]"]):
         config = tx.queue_config(self._queue)
         is_plain = not (config.fifo or config.fair or config.single_active or config.chaos)
         most = sum(call.size for call in calls)
-        return is_plain and self._options[-1] is None and most <= MOST_AT_ONCE
+        return is_plain and self._prefetch is None and most <= MOST_AT_ONCE
 
     def together(self, tx: MergedTransaction, calls: Sequence[Self]) -> Sequence[Received[Message]]:
         """Receive for all calls, and deal the messages out: to the first call first."""

@@ -135,20 +135,29 @@ class QueueCalls(Calls):
     @frees_room
     def _receive(
         self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
-        prefetch: int | None = None, until: Callable[[], bool] | None = None,
+        prefetch: int | None = None, auto_ack: bool = False,
+        until: Callable[[], bool] | None = None,
     ) -> sqlite.leases.receive.Received[Message]:  # fmt: skip
         """Lease the messages that are due."""
         if not isinstance(most, int) or not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
         check_text(holder, "a holder")
+        if auto_ack and lease is not None:
+            raise BadInput(
+                "with auto_ack there is no lease: the messages leave at once",
+                hint=Hint("leave out {lease}, or acknowledge them by their receipts"),
+            )
         if self._busy:
-            return self._committer.receive(queue, most, lease, holder, attached, prefetch, until)
+            return self._committer.receive(
+                queue, most, lease, holder, attached, prefetch, auto_ack, until
+            )
         request = sqlite.leases.receive.Request(
             most,
             None if lease is None else milliseconds(lease, "lease"),
             holder or sqlite.leases.holders.default_name(),
             attached,
             prefetch,
+            auto_ack,
         )
         with self._write(until=until) as tx:
             found = sqlite.queues.catalog.find(tx, queue)

@@ -151,8 +151,7 @@ class Store(
     ) -> Consumer:
         """Join a group and read topics from its committed offsets, or from `start` without any.
 
-        With `timeout`, waits so many seconds for partitions, then raises `TimedOut`; without it, a
-        member that gets none is idle until one becomes free.
+        Waits up to `timeout` seconds for partitions, then raises `TimedOut`; `None`: not at all.
         """
         from store.api.consumer import Consumer, joining
 
@@ -186,6 +185,7 @@ class Store(
         holder: str | None = None,
         attached: bool = False,
         prefetch: int | None = None,
+        auto_ack: bool = False,
         until: Callable[[], bool] | None = None,
     ) -> list[Message]:
         """Lease up to `max_messages` messages, waiting up to `wait` seconds for the first.
@@ -198,11 +198,14 @@ class Store(
         process. The wait, for the write lock too, ends early when `until`, which is called often,
         returns True.
 
+        With `auto_ack` they are acknowledged as they are received, and have no receipt: whatever
+        becomes of the caller, none comes again (RabbitMQ: basic.consume with no-ack).
+
         A damaged message is never among them: it goes to the DLQ, or stays where it is. `Damaged`
         reports it, a single time, once nothing else is there.
         """
         take = partial(
-            self._receive, queue, max_messages, lease, holder, attached, prefetch, until=until
+            self._receive, queue, max_messages, lease, holder, attached, prefetch, auto_ack, until
         )
         return self._take(queue, take, wait, until)
 

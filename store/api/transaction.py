@@ -83,10 +83,18 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
             raise unfit
 
     def receive(
-        self, queue: str, max_messages: int = 1, lease: Seconds | None = None
+        self,
+        queue: str,
+        max_messages: int = 1,
+        lease: Seconds | None = None,
+        *,
+        auto_ack: bool = False,
     ) -> list[Message]:
-        """Lease what is due now; see `Store.receive`. A transaction does not wait for messages."""
-        return _given(self._receive(queue, max_messages, lease, None, False))
+        """Lease what is due now; see `Store.receive`. A transaction does not wait for messages.
+
+        With `auto_ack` messages are gone once the transaction commits, and only then.
+        """
+        return _given(self._receive(queue, max_messages, lease, None, False, auto_ack=auto_ack))
 
     def acquire(
         self, share: str, max_records: int = 1, lease: Seconds | None = None

@@ -135,6 +135,7 @@ class Queues(Featured, Protocol):
         holder: str | None = None,
         attached: bool = False,
         prefetch: int | None = None,
+        auto_ack: bool = False,
         until: Callable[[], bool] | None = None,
     ) -> list[Message]:
         """Lease up to `max_messages` messages, waiting up to `wait` seconds for the first."""

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from store.model.dead_letters import Dead
 
 DAY = 86_400_000
-State = Literal["ready", "leased", "delayed", "blocked"]
+State = Literal["ready", "leased", "delayed", "blocked", "acknowledged"]
+# A message that was received with an automatic acknowledgement is in its queue no more.
 STATES: tuple[State, ...] = ("ready", "leased", "delayed", "blocked")
 
 
@@ -70,8 +71,9 @@ class Message(NamedTuple):
     """A message of a queue.
 
     `deliveries` runs on through dead-lettering; `redelivered` says whether this queue delivered it
-    before. `receipt`, `lease_expires` and `holder` are set on messages leased by this call. A
-    `damaged` one has neither key, headers nor value, but the bytes in their places.
+    before. `receipt`, `lease_expires` and `holder` are set on messages leased by this call; one
+    that it received with `auto_ack` is `acknowledged` and has none. A `damaged` one has neither
+    key, headers nor value, but the bytes in their places.
     """
 
     queue: str

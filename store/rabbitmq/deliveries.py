@@ -69,20 +69,30 @@ class ServerDeliveries(Server):
         holder: str | None = None,
         attached: bool = False,
         prefetch: int | None = None,
+        auto_ack: bool = False,
         until: Callable[[], bool] | None = None,
     ) -> list[Message]:
         """Receive up to `max_messages` messages, held until they are settled or this is closed.
 
-        With `attached` a consumer stays on the queue, which is pushed as many.
+        With `attached` a consumer stays on the queue, which is pushed as many. With `auto_ack` they
+        are acknowledged before the call returns.
         """
         if lease is not None:
             raise lacking(self, Feature.LEASE)
         if max_messages < 1:
             raise BadInput(f"at least 1 message can be received, not {max_messages}")
         seconds, ends = in_seconds(wait or 0.0), until or _never
-        if attached and seconds:
+        if attached and seconds and not auto_ack:
             return self._receiver.consume(queue, prefetch or max_messages, seconds, ends)
-        return self._receiver.fetch(queue, max_messages, seconds, ends)
+        messages = self._receiver.fetch(queue, max_messages, seconds, ends)
+        return self._acknowledged(messages) if auto_ack else messages
+
+    def _acknowledged(self, messages: Sequence[Message]) -> list[Message]:
+        self._receiver.ack([message.receipt for message in messages if message.receipt])
+        return [
+            message._replace(state="acknowledged", receipt=None, lease_expires=None, holder=None)
+            for message in messages
+        ]
 
     def leave(self, queue: str, holder: str | None = None) -> None:
         """End the consumer of a queue: where one is active at a time, the next takes over."""

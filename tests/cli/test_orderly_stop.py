@@ -377,3 +377,12 @@ def test_a_receive_that_waits_for_the_write_lock_ends_at_a_signal(
         until(lambda: has_store_open(running.process.pid, queue))
         running.interrupt()
         assert running.process.wait(PATIENCE) == 130
+
+
+@pytest.mark.parametrize("command", ["receive jobs -n 2", "consume jobs -n 2"])
+def test_messages_acknowledged_at_once_are_reported_when_the_output_takes_none(
+    queue: Path, shell: Shell, command: str
+) -> None:
+    done = shell(f"mq {command} --auto-ack > /dev/full")
+
+    assert b"2 messages were received and not printed" in done.stderr

@@ -254,6 +254,17 @@ class TestConsume:
         assert (crashed.code, crashed.out) == (-signal.SIGKILL, b"b\n")
         assert call_mq("consume", "emails").text == "b\n"
 
+    def test_auto_ack_acknowledges_before_it_prints(
+        self, call_mq: RunMq, full: Store, start_mq: StartMq
+    ) -> None:
+        crashed = start_mq("consume", "emails", "--auto-ack", MQ_CRASH_AT="consume.printed").end()
+        assert crashed.code == -signal.SIGKILL
+        assert (full.queue("emails").ready, call_mq("consume", "emails").text) == (0, "")
+
+    def test_auto_ack_is_not_for_a_topic(self, call_mq: RunMq, full: Store) -> None:
+        full.create_topic("events")
+        assert call_mq("consume", "events", "--auto-ack").is_refused(2)
+
     @pytest.mark.parametrize(
         "words",
         [

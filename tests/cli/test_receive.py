@@ -281,3 +281,39 @@ class TestExtend:
     @pytest.mark.parametrize("words", [[], ["--for", "soon"]])
     def test_a_duration_is_needed(self, call_mq: RunMq, post: Store, words: list[str]) -> None:
         assert call_mq("extend", *receipts(post), *words).is_refused(2)
+
+
+def test_auto_ack_acknowledges_at_once(post: Store, call_mq: RunMq) -> None:
+    (message,) = messages(call_mq("receive", "emails", "--auto-ack"))
+
+    assert message["value"] == "a"
+    assert message["state"] == "acknowledged"
+    assert (message["receipt"], message["lease_expires"], message["holder"]) == (None, None, None)
+    assert list(message) == FIELDS
+    assert (post.queue("emails").ready, post.queue("emails").leased) == (2, 0)
+
+
+def test_auto_ack_prints_addresses_for_receipts(post: Store, call_mq: RunMq) -> None:
+    assert call_mq("receive", "emails", "-n", "2", "--auto-ack", "-o", "name").text == (
+        "emails@0\nemails@1\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("emails", "--lease", "5s"), "there is no lease"),
+        (("readers",), "readers is a share"),
+    ],
+)
+def test_auto_ack_is_refused_where_it_has_no_meaning(
+    post: Store, call_mq: RunMq, words: tuple[str, ...], why: str
+) -> None:
+    post.create_topic("events")
+    post.create_share("readers", "events")
+
+    run = call_mq("receive", *words, "--auto-ack")
+
+    assert run.is_refused(2)
+    assert why in run.err
+    assert post.queue("emails").ready == 3

@@ -12,11 +12,20 @@ from mq.cli.diagnostics import ExitCode
 from mq.cli.interrupts import STOPS, Interrupts
 from mq.cli.output import Column, Format
 from mq.commands import SingleCommand
-from mq.read.leases import Handover, Leased, LeasedSource, QueueSource, ShareSource, warn_of_chaos
+from mq.read.leases import (
+    AutoAckSource,
+    Handover,
+    Leased,
+    LeasedSource,
+    QueueSource,
+    ShareSource,
+    warn_of_chaos,
+)
 from mq.read.printer import RecordPrinter
 from mq.text.envelopes import MESSAGE, SHARED, Envelope
 from mq.text.lines import Lines, tsv_lines
 from store.model.addresses import check_name
+from store.model.errors import BadInput
 from store.model.text import parse_duration
 
 app = SingleCommand()
@@ -44,6 +53,9 @@ def receive(
         str | None,
         typer.Option(metavar="DURATION", help="Lease duration (that of the queue or share)."),
     ] = None,
+    auto_ack: Annotated[
+        bool, typer.Option("--auto-ack", help="Acknowledgement at once, without a receipt.")
+    ] = False,
     fail_empty: Annotated[
         bool, typer.Option("--fail-empty", help="Exit 10 if there was no message.")
     ] = False,
@@ -53,8 +65,13 @@ def receive(
     A message comes back unless it is acknowledged before its lease ends: mq ack RECEIPT. The lease
     belongs to the receipt and outlives this process. Unprinted messages go back as if they had not
     been received. -o name prints the receipts alone.
+
+    With --auto-ack a message is acknowledged as it is received: it has no receipt, and never comes
+    again, printed or not.
     """
     context = current_context()
+    if auto_ack and lease is not None:
+        raise BadInput("with --auto-ack there is no lease", hint="leave out one of the two")
     check_name(source, "queue name")
     seconds = None if wait is None else parse_duration(wait) / 1000
     handover = Handover(
@@ -66,12 +83,21 @@ def receive(
     ):
         interrupts.hold()
         if store.kind(source, "queue", "share") == "share":
+            if auto_ack:
+                raise BadInput(
+                    f"{source} is a share: its records are acknowledged by their receipts",
+                    hint="--auto-ack is for a queue",
+                )
             share = ShareSource(store, source, handover=handover)
             printing = _Printing(context, interrupts, SHARED, ACQUIRED)
             count = printing.print(share, share.take(number, seconds, interrupts.has_come))
         else:
             warn_of_chaos(context.diagnostics, source, store.queue_config(source))
-            queue = QueueSource(store, source, handover=handover)
+            queue = (
+                AutoAckSource(store, source, context.diagnostics)
+                if auto_ack
+                else QueueSource(store, source, handover=handover)
+            )
             printing = _Printing(context, interrupts, MESSAGE, RECEIVED)
             count = printing.print(queue, queue.take(number, seconds, interrupts.has_come))
     interrupts.obey()
@@ -112,5 +138,5 @@ class _Printing:
             case Format.TSV:
                 return tsv_lines(self._context, self._columns)
             case Format.NAME:
-                return Lines(lambda item: f"{item.receipt}\n".encode())
+                return Lines(lambda item: f"{item.receipt or item.address}\n".encode())
         return Lines(self._envelope.line)

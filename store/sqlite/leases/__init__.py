@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from store.sqlite.leases import (
         abandoned as abandoned,
         attempts as attempts,
+        auto_ack as auto_ack,
         counts as counts,
         damaged as damaged,
         deliveries as deliveries,

@@ -61,10 +61,13 @@ class MessageRow:
 class StoredMessage(MessageRow):
     """A message at its place, with its contents.
 
-    A damaged one has only its usable parts, and may not be delivered.
+    A damaged one has only its usable parts, and may not be delivered. `origin` is that of a moved
+    one which has left already.
     """
 
-    __slots__ = ("arrived", "expires", "headers", "is_damaged", "key", "timestamp", "value")
+    __slots__ = (
+        "arrived", "expires", "headers", "is_damaged", "key", "origin", "timestamp", "value",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -93,6 +96,7 @@ class StoredMessage(MessageRow):
         self.value = value
         self.expires = expires
         self.arrived = arrived
+        self.origin: leases.origins.Origin | None = None
         try:
             self.message_group = None if message_group is None else message_group.decode()
             self.headers = None if headers is None else headers.decode()

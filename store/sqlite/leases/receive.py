@@ -37,13 +37,17 @@ _UNDELIVERED = (
 
 
 class Request(NamedTuple):
-    """A receive as a caller asks for it: `lease` in milliseconds, `None` for the reader's own."""
+    """A receive as a caller asks for it: `lease` in milliseconds, `None` for the reader's own.
+
+    With `auto_ack` there is none: the messages leave at once.
+    """
 
     most: int
     lease: int | None
     holder: str
     attached: bool
     prefetch: int | None = None
+    auto_ack: bool = False
 
 
 class Received(NamedTuple, Generic[Taken]):
@@ -66,9 +70,9 @@ def receive(
     most, damage, others = request.most, None, 0
     picked: list[StoredMessage | FreshRun] = []
     if most:
-        receiving = Receiver(
-            tx, reader, most, reader.lease if request.lease is None else request.lease, holder
-        )
+        kind = leases.auto_ack.AutoAckReceiver if request.auto_ack else Receiver
+        duration = reader.lease if request.lease is None else request.lease
+        receiving = kind(tx, reader, most, duration, holder)
         picked, damage, others = receiving.run(), receiving.damage, receiving.taken_out
     if not picked:
         freed += leases.abandoned.free_if_due(tx, reader, is_idle=True)
@@ -76,10 +80,13 @@ def receive(
 
 
 class FreshRun(NamedTuple):
-    """Messages that were leased together for the first time, by columns."""
+    """Messages that were leased together for the first time, by columns.
+
+    Without a token they are acknowledged already.
+    """
 
     slot: SlotProgress
-    token: int
+    token: int | None
     ends: int
     records: Sequence[int]
     message_groups: Sequence[str | None]
@@ -87,6 +94,7 @@ class FreshRun(NamedTuple):
     keys: Sequence[bytes | None]
     headers: Sequence[str | None]
     values: Sequence[bytes | None]
+    sizes: Sequence[int]
 
     @property
     def offsets(self) -> Sequence[int]:
@@ -125,7 +133,7 @@ class Receiver:
         self.slots = leases.rows.slots(tx, reader)
         self._ends = tx.now + lease
         self._holder = holder
-        self._token = receipts.new_token()
+        self._token: int | None = receipts.new_token()
         self._stepped_over: list[SteppedOver] = []
         # FIFO heads do not tell.
         self._may_be_due = reader.ordered
@@ -170,7 +178,8 @@ class Receiver:
 
     def _is_mine(self, message: StoredMessage) -> bool:
         # With a lease of 0 a message picked just now is due again.
-        return message.lease is not None and message.lease.token == self._token
+        lease = message.lease
+        return lease is not None and lease.token is not None and lease.token == self._token
 
     def undelivered(self, slot: SlotProgress, limit: int) -> list[Row]:
         """Return rows of messages that were never delivered, from the cursor on."""
@@ -181,34 +190,33 @@ class Receiver:
 
     def deliver(self, slot: SlotProgress, rows: Sequence[Row]) -> None:
         """Lease the next messages of a slot: together, unless one of them is odd."""
-        run = self._as_run(slot, rows) if self._ends > self.tx.now else None
         cursor = (rows[-1][0] & OFFSET_MASK) + 1
-        if run is not None:
-            span = (rows[0][0], rows[-1][0])
-            leases.runs.lease(
-                self.tx, self.reader, slot, span, self._ends, self._token, self._holder
-            )
-            leases.rows.advance(self.tx, slot, cursor, leases=len(rows), held=len(rows))
-            self._pick(run, len(rows))
+        run = self._as_run(slot, rows)
+        if run is not None and self.take_run(slot, run, cursor):
+            self.picked.append(run)
+            self.wanted -= len(rows)
             return
         messages = [StoredMessage(slot, None, *row) for row in rows]
-        ready = [message for message in messages if not self.take_out(message)]
-        fresh = [self._lease_to_holder(message) for message in ready]
-        leases.rows.insert(self.tx, self.reader, fresh)
+        self.hold([message for message in messages if not self.take_out(message)])
         self.advance(slot, cursor)
-        for message in ready:
-            self._pick(message)
 
-    def _pick(self, picked: StoredMessage | FreshRun, number: int = 1) -> None:
-        self.picked.append(picked)
-        self.wanted -= number
+    def take_run(self, slot: SlotProgress, run: FreshRun, cursor: int) -> bool:
+        """Lease a run and move the cursor past it; return False where each counts by itself."""
+        if self._ends <= self.tx.now:
+            return False
+        assert self._token is not None
+        span = (run.records[0], run.records[-1])
+        leases.runs.lease(self.tx, self.reader, slot, span, self._ends, self._token, self._holder)
+        number = len(run.records)
+        leases.rows.advance(self.tx, slot, cursor, leases=number, held=number)
+        return True
 
     def _as_run(self, slot: SlotProgress, rows: Sequence[Row]) -> FreshRun | None:
         """Return messages by columns; `None` if one is damaged, was moved, is over or ahead of the
         clock.
         """
         (
-            ids, groups, _, moved, timestamps, keys, headers, values, expires, stored, arrived
+            ids, groups, sizes, moved, timestamps, keys, headers, values, expires, stored, arrived
         ) = zip(*rows, strict=True)  # fmt: skip
         number, wall, kept = len(ids), self.tx.wall, self.reader.retention
         is_row = ids[-1] - ids[0] == number - 1
@@ -231,7 +239,7 @@ class Receiver:
         nothing = (None,) * number
         return FreshRun(
             slot, self._token, self._ends, records, names or nothing, timestamps, keys,
-            texts or nothing, values,
+            texts or nothing, values, sizes,
         )  # fmt: skip
 
     def advance(self, slot: SlotProgress, cursor: int) -> None:
@@ -325,7 +333,7 @@ class Receiver:
         after: list[Lease] = []
         for message in messages:
             old = message.lease
-            now = self._lease_to_holder(message, turn)
+            now = self.lease_to_holder(message, turn)
             if old is None:
                 fresh.append(now)
             else:
@@ -334,10 +342,11 @@ class Receiver:
         leases.attempts.note_lapsed(self.tx, *before)
         leases.rows.insert(self.tx, self.reader, fresh)
         leases.rows.update(self.tx, self.reader, before, after)
-        for message in messages:
-            self._pick(message)
+        self.picked += messages
+        self.wanted -= len(messages)
 
-    def _lease_to_holder(self, message: StoredMessage, turn: int = 0) -> Lease:
+    def lease_to_holder(self, message: StoredMessage, turn: int = 0) -> Lease:
+        """Give a message the lease of this receive, and return it."""
         old, slot = message.lease, message.slot
         deliveries = 1 if old is None else old.deliveries + 1
         message.lease = Lease(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import repeat
 from operator import attrgetter
 
@@ -22,6 +22,9 @@ from store.sqlite.leases.receive import FreshRun
 from store.sqlite.leases.rows import Slot
 from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.policies import expiry
+
+# States of a message that this call delivers.
+_DELIVERED = ("leased", "acknowledged")
 
 
 def _moved(tx: Snapshot, stored: Sequence[StoredMessage]) -> dict[int, Origin]:
@@ -52,7 +55,7 @@ def _message(
         one.key,
         one.value,
         here,
-        here > 1 if state == "leased" else here > 0,
+        here > 1 if state in _DELIVERED else here > 0,
         state,
         receipt,
         lease_expires,
@@ -112,9 +115,12 @@ def leased(
             given += _of_run(tx, queue, one, holder)
             continue
         assert one.lease is not None
-        assert one.lease.token is not None
+        origin = one.origin or _moved(tx, [one]).get(one.record)
+        if one.lease.token is None:
+            given.append(_message(tx, queue, one, origin, "acknowledged"))
+            continue
         receipt = receipts.write(receipts.seal(tx), one.lease.id, one.lease.token)
-        origin, expires = _moved(tx, [one]).get(one.record), wall_time(tx, one.lease.ends)
+        expires = wall_time(tx, one.lease.ends)
         given.append(_message(tx, queue, one, origin, "leased", receipt, expires, holder))
     return given
 
@@ -132,15 +138,20 @@ def _of_run(tx: Snapshot, queue: Queue, run: FreshRun, holder: str) -> list[Mess
         run.values,
         repeat(1),
         repeat(False),
-        repeat("leased"),
-        receipts.write_run(receipts.seal(tx), run.leases, run.token),
-        repeat(wall_time(tx, run.ends)),
-        repeat(holder),
+        *_standing(tx, run, holder),
         repeat(None),
         repeat(None),
     )
     # Same as Message(...), without a call of Python for each.
     return list(map(tuple.__new__, repeat(Message), columns))
+
+
+def _standing(tx: Snapshot, run: FreshRun, holder: str) -> tuple[Iterable[object], ...]:
+    """Return state, receipt, end of the lease and holder of each message."""
+    if run.token is None:
+        return repeat("acknowledged"), repeat(None), repeat(None), repeat(None)
+    receipt = receipts.write_run(receipts.seal(tx), run.leases, run.token)
+    return repeat("leased"), receipt, repeat(wall_time(tx, run.ends)), repeat(holder)
 
 
 def wall_time(tx: Snapshot, store_time: int) -> int:

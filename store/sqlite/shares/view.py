@@ -33,6 +33,7 @@ def acquired(
 
 
 def _of_run(tx: Snapshot, share: Share, run: FreshRun, holder: str) -> list[SharedRecord]:
+    assert run.token is not None
     columns = zip(
         repeat(share.topic),
         repeat(run.slot.number),

@@ -130,7 +130,7 @@ def _of_message(tx: Snapshot, queue: Queue, address: Address) -> Explanation:
             return _answer(address, queue.name, "waits", "it is delayed, and comes by itself")
         case "leased":
             return _answer(address, queue.name, "next", "it is leased, and not for too long")
-        case "blocked":
+        case _:
             why = "an earlier message of its group is in flight, and not for too long"
             return _answer(address, queue.name, "waits", why)
 

@@ -69,8 +69,9 @@ def _hold(receive: Receiver, messages: list[StoredMessage]) -> None:
     before = [message.lease for message in messages]
     receive.hold(messages)
     for message, lease in zip(messages, before, strict=True):
-        assert message.lease is not None
-        changed(receive.tx, receive.reader, message, lease, message.lease)
+        # One that is acknowledged with its receive has left.
+        if message.lease is not None and message.lease.token is not None:
+            changed(receive.tx, receive.reader, message, lease, message.lease)
 
 
 def changed(

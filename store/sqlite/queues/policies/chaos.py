@@ -142,6 +142,8 @@ class Disturbance:
     def duplicate(self, delivered: Sequence[Message]) -> None:
         """Keep a copy of some delivered messages: another receive gets the same message."""
         doubled = [one for one in delivered if self._random.random() < self._chaos.duplicate]
+        # One that was acknowledged with its receive has left.
+        doubled = [one for one in doubled if one.receipt is not None]
         if doubled:
             # Its counters have changed since.
             self._queue = queues.catalog.find(self._tx, self._queue.name)
