@@ -2,7 +2,8 @@
 
     python benchmarks/calls.py [--tree CALL]
 
-It counts, so it says the same on every machine. With `--tree` it shows every function that a call
+It counts, so it says the same on every machine; the clock stands still, so that nothing falls due
+in between. With `--tree` it shows every function that a call
 enters, indented as they call each other.
 """
 
@@ -23,6 +24,7 @@ import harness
 from harness import ROOT
 
 from store import Store
+from store.model.clock import ManualClock
 
 _OURS = tuple(f"{ROOT / floor}{os.sep}" for floor in ("mq", "store", "tui"))
 _MANY = 100
@@ -121,7 +123,7 @@ def measure(folder: Path) -> dict[str, Tracer]:
     """Trace each call once it is warm, and one whole command."""
     traces = {}
     path = folder / "store.db"
-    with Store.open(path, create=True) as store:
+    with Store.open(path, create=True, clock=ManualClock()) as store:
         for name, prepare in calls(store).items():
             for _ in range(2):
                 prepare()()

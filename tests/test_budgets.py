@@ -27,6 +27,8 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
+    "send": Budget(12, 4),
+    "produce": Budget(12, 4),
     "read x1000": Budget(80, 5),
 }
 

@@ -115,10 +115,14 @@ class QueueCalls(Calls):
         ttl: Seconds | None = None,
     ) -> MessageId:
         """Send one message; it is stored when the call returns. See `send_many`."""
-        message = model.messages.NewMessage(
-            value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
+        message = tuple.__new__(
+            model.messages.NewMessage,
+            (value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl),
         )
-        return self.send_many(queue, [message])[0]
+        if self._busy:
+            return self._committer.send_many(queue, [message])[0]
+        with self._write() as tx:
+            return sqlite.queues.send.send_one(tx, queue, message)
 
     def send_many(
         self, queue: str, messages: Iterable[NewMessage | bytes | str]

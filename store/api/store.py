@@ -26,7 +26,7 @@ from store.model.errors import Busy, Damaged, StoreFull, secondary_to
 from store.model.topics import in_seconds
 from store.sqlite.file import files
 from store.sqlite.file.connections import translated
-from store.sqlite.file.database import Database
+from store.sqlite.file.database import Database, WriteTransaction
 
 if TYPE_CHECKING:
     from store.api.committer import Committer
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from store.model.positions import Position
     from store.model.shares import SharedRecord
     from store.model.topics import Seconds
-    from store.sqlite.file.database import Snapshot, WriteTransaction
+    from store.sqlite.file.database import Snapshot
     from store.sqlite.leases.receive import Received
 
 _PAGES_A_STEP = 500
@@ -66,6 +66,8 @@ class Store(
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # No function of its own: every call that writes goes through here.
+        self._write = partial(WriteTransaction, database)  # type: ignore[method-assign]
         self._busy = database.busy
         self._placements: dict[str, sqlite.log.placement.StickyPlacement] = {}
         # Damage that a receive met while it had messages to return.
@@ -372,11 +374,6 @@ class Store(
 
     def _read(self) -> AbstractContextManager[Snapshot]:
         return self._database.read()
-
-    def _write(
-        self, timeout: float | None = None, until: Callable[[], bool] | None = None
-    ) -> AbstractContextManager[WriteTransaction]:
-        return self._database.write(timeout, until)
 
     @property
     def _committer(self) -> Committer:

@@ -128,7 +128,11 @@ class TopicCalls(Calls):
         partition: int | None = None,
     ) -> RecordId:
         """Append one record; it is stored when the call returns. See `produce_many`."""
-        return self.produce_many(topic, [NewRecord(value, key, headers, timestamp, partition)])[0]
+        record = (value, key, headers, timestamp, partition)
+        if self._busy:
+            return self._committer.produce_many(topic, [NewRecord(*record)])[0]
+        with self._write() as tx:
+            return sqlite.log.append.produce_one(tx, topic, record, self._sticky)
 
     def produce_many(
         self, topic: str, records: Iterable[NewRecord | bytes | str]

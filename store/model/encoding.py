@@ -67,7 +67,7 @@ def encode_batch(given: Sequence[NewRecord | bytes | str]) -> RecordColumns:
     """Encode records, or bare values, as `encode_columns` does."""
     if len(given) == 1:
         one = _as_record(given[0])
-        return encode_one(one.value, one.key, one.headers, one.timestamp, one.partition)
+        return columns_of_one(one.value, one.key, one.headers, one.timestamp, one.partition)
     kinds = set(map(type, given))
     if kinds <= {bytes, str}:
         return encode_columns(given)
@@ -112,21 +112,43 @@ def encode_one(
     key: bytes | str | None,
     headers: Headers | None,
     timestamp: Timestamp | None,
+) -> tuple[Encoded, int | None]:
+    """Return a single record as its columns hold it, and its timestamp.
+
+    Raises `BadInput` as `encode_columns` does.
+    """
+    if type(value) is str and value.isascii():
+        data: bytes | None = value.encode()
+    else:
+        data = value if type(value) is bytes else encode_bytes(value, "value")
+    size = 0 if data is None else len(data)
+    bytes_of_key = text = None
+    if key is not None:
+        bytes_of_key = encode_bytes(key, "key")
+        size += len(bytes_of_key or b"")
+    if headers:
+        text = encode_headers(headers)
+        size += len(text or "")
+    moment = None if timestamp is None else encode_timestamp(timestamp)
+    return Encoded(data, bytes_of_key, text, size), moment
+
+
+def columns_of_one(
+    value: bytes | str | None,
+    key: bytes | str | None,
+    headers: Headers | None,
+    timestamp: Timestamp | None,
     partition: int | None = None,
 ) -> RecordColumns:
     """Encode a single record as `encode_columns` does, where columns would save nothing."""
-    value = encode_bytes(value, "value")
-    size = 0 if value is None else len(value)
-    keys = texts = None
-    if key is not None:
-        keys = [encode_bytes(key, "key")]
-        size += len(keys[0] or b"")
-    if headers:
-        texts = [encode_headers(headers)]
-        size += len(texts[0] or "")
-    times = None if timestamp is None else [encode_timestamp(timestamp)]
+    content, moment = encode_one(value, key, headers, timestamp)
     return RecordColumns(
-        [value], keys, texts, times, None if partition is None else [partition], [size]
+        values=[content.value],
+        keys=None if content.key is None else [content.key],
+        headers=None if content.headers is None else [content.headers],
+        timestamps=None if moment is None else [moment],
+        partitions=None if partition is None else [partition],
+        sizes=[content.size],
     )
 
 

@@ -99,7 +99,9 @@ class Database:
         self.has_doubtful_log = False
         # A longer log, in bytes, is kept by readers from beginning anew.
         self.long_log = 0
-        self._memory = SettingsCache(0)
+        # The remembered settings, of the generation that was committed last when any thread looked.
+        # A statement that goes by them checks the generation.
+        self.settings = SettingsCache(0)
         self._checked_generation = 0
         self.states = States()
         self._bell: Bell | None = None
@@ -140,7 +142,7 @@ class Database:
         self, timeout: float | None = None, until: Callable[[], bool] | None = None
     ) -> WriteTransaction:
         """Return a block for one write transaction; raises `Busy` after `timeout` or `until()`."""
-        return WriteTransaction(self, self.timeout if timeout is None else timeout, until)
+        return WriteTransaction(self, timeout, until)
 
     def read_only(self) -> sqlite3.Connection:
         """Return this thread's read-only connection."""
@@ -273,9 +275,9 @@ class Database:
 
     def memory(self, generation: int) -> SettingsCache:
         """Return the remembered settings of a committed generation."""
-        memory = self._memory
+        memory = self.settings
         if memory.generation != generation:
-            memory = self._memory = SettingsCache(generation)
+            memory = self.settings = SettingsCache(generation)
         return memory
 
     def memory_for_writing(self, generation: int, *, is_committed: bool) -> SettingsCache:
@@ -289,7 +291,7 @@ class Database:
             files.check_version(self.path, version)
             if is_committed:
                 self._checked_generation = generation
-        return self.memory(generation) if is_committed else self._memory
+        return self.memory(generation) if is_committed else self.settings
 
     def is_carried(self, wall: int) -> bool:
         """Return whether the pair of boot time and store time in the file is new enough."""

@@ -109,8 +109,8 @@ class WriteLock:
     """One descriptor on the lock file. Two of them exclude each other, also within a process."""
 
     __slots__ = (
-        "__weakref__", "_begin", "_descriptor", "_has_commit", "_head", "_inode", "_last", "_pid",
-        "_queue", "_second", "_written", "has_long_log", "lends", "was_last", "yields",
+        "__weakref__", "_begin", "_descriptor", "_has_commit", "_head", "_inode", "_pid", "_queue",
+        "_second", "_written", "has_long_log", "has_reserve", "last", "lends", "was_last", "yields",
     )  # fmt: skip
 
     def __init__(self, store_path: Path) -> None:
@@ -122,9 +122,10 @@ class WriteLock:
         self._head = b""
         self._begin = b""
         self._written: bytes | None = None
-        self._last, self._second = 0, -1
-        # Whether the mark is the one that was written with this lock.
-        self.was_last = False
+        self.last, self._second = 0, -1
+        # Whether the mark, with its number in `last`, was the one that was written with this lock,
+        # and whether the whole reserve was there, when the lock was taken.
+        self.was_last = self.has_reserve = False
         # Whether there was a commit since the lock was taken; whether others are to take it first.
         self._has_commit = self.yields = False
         # Whether the connection beside this lock has used the reserve, and is set up for that.
@@ -154,6 +155,8 @@ class WriteLock:
         except OSError:
             # No promise depends on it, so a disk that fails is no reason to fail.
             self._head = b""
+        self.has_reserve = self._head[HAS_RESERVE_AT:WAITED_AT] == HAS_RESERVE
+        self.was_last = self._head[_STATE_AT:] == self._written
         # Only when it changes: most commits are of the process that made the last one.
         if self._head[:_PID_WIDTH] != self._pid:
             self._put(self._pid, 0)
@@ -178,11 +181,6 @@ class WriteLock:
 
     # A store that is forgotten without a close leaves no descriptor behind.
     __del__ = close
-
-    @property
-    def has_reserve(self) -> bool:
-        """Whether the whole reserve was there when the lock was taken."""
-        return self.letter(HAS_RESERVE_AT) == HAS_RESERVE
 
     @property
     def descriptor(self) -> int:
@@ -227,13 +225,7 @@ class WriteLock:
         return _STORE.pack(_MAGIC, uuid, copy, boot_number(boot_id), self._inode)
 
     def last_commit(self, store: bytes) -> int | None:
-        """Return the number in a mark that begins so, as of when the lock was taken.
-
-        It sets `was_last`.
-        """
-        self.was_last = self._head[_STATE_AT:] == self._written
-        if self.was_last:
-            return self._last
+        """Return the number in a mark that begins so, as of when the lock was taken."""
         mark = self._head[_MARK_AT:]
         if not (mark.startswith(store) and _is_sound(mark)):
             return None
@@ -256,7 +248,7 @@ class WriteLock:
         except OSError:
             # No promise depends on it, so a disk that is full or fails is no reason to fail.
             self._second = -1
-        self._written, self._last = noted, commits
+        self._written, self.last = noted, commits
         self._has_commit = True
 
     def note_file(self, state: bytes, file: Version) -> None:

@@ -35,6 +35,8 @@ _ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)
 # The log is looked at once in this many commits, of any process: each time would cost 4 %.
 _LOOKS_AT_LOG = 8
 
+_UNDONE = MqError("the transaction was undone")
+
 
 def array(numbers: Iterable[int]) -> str:
     """Return whole numbers as one parameter, which SQL takes apart again with `json_each`."""
@@ -45,15 +47,16 @@ class Snapshot:
     """A read transaction: all statements in its block see the same state of the store."""
 
     __slots__ = (
-        "_cursor", "_memory", "_mine", "_now", "ahead_of_boot", "connection", "database",
-        "gone_holders", "wall",
+        "_mine", "_now", "ahead_of_boot", "connection", "cursor", "database", "gone_holders",
+        "settings", "wall",
     )  # fmt: skip
 
     _mine: ThreadConnections
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._memory: SettingsCache | None = None
+        # The remembered settings as of this transaction, once they were looked at.
+        self.settings: SettingsCache | None = None
         self._now: int | None = None
         # By how many milliseconds store time is ahead of the boot clock, once it was looked up.
         self.ahead_of_boot: int | None = None
@@ -66,12 +69,12 @@ class Snapshot:
         self._mine = database.this_thread()
         self._mine.calls += 1
         try:
-            self.connection, self._cursor = database.reader()
+            self.connection, self.cursor = database.reader()
             # Unix time in milliseconds, the same throughout the transaction.
             self.wall = database.clock.wall()
             with translated(database.path):
                 database.check_same_file()
-                self._cursor.execute("begin")
+                self.cursor.execute("begin")
         except BaseException:
             self._mine.calls -= 1
             raise
@@ -99,9 +102,9 @@ class Snapshot:
 
     def memory(self) -> SettingsCache:
         """Return the remembered settings as of this transaction."""
-        if self._memory is None:
-            self._memory = self.database.memory(self.generation())
-        return self._memory
+        if self.settings is None:
+            self.settings = self.database.memory(self.generation())
+        return self.settings
 
     def generation(self) -> int:
         """Return the number that every change of settings raises."""
@@ -110,16 +113,16 @@ class Snapshot:
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows of a query, fetched whole: an open cursor would pin the WAL."""
-        return self._cursor.execute(sql, parameters).fetchall()
+        return self.cursor.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """Return the first row of a query, if there is one."""
-        row: Row | None = self._cursor.execute(sql, parameters).fetchone()
+        row: Row | None = self.cursor.execute(sql, parameters).fetchone()
         return row
 
     def value(self, sql: str, parameters: Parameters = ()) -> Any:
         """Return the first column of the first row; `None` without a row."""
-        row = self._cursor.execute(sql, parameters).fetchone()
+        row = self.cursor.execute(sql, parameters).fetchone()
         return None if row is None else row[0]
 
     def missing(self, name: str, *kinds: Kind) -> NotFound:
@@ -143,19 +146,25 @@ class WriteTransaction(Snapshot):
     """
 
     __slots__ = (
-        "_began", "_changes", "_row", "_timeout", "_until", "after_commit", "lock", "number",
+        "_began", "_changes", "_timeout", "_until", "after_commit", "lock", "number",
+        "numbered_row",
     )  # fmt: skip
 
     lock: WriteLock
 
     def __init__(
-        self, database: Database, timeout: float, until: Callable[[], bool] | None = None
+        self,
+        database: Database,
+        timeout: float | None = None,
+        until: Callable[[], bool] | None = None,
     ) -> None:
         self.database = database
-        self._timeout = timeout
+        self._timeout = database.timeout if timeout is None else timeout
         self._until = until
-        self._memory = self._now = self.ahead_of_boot = self.gone_holders = None
-        self._row: int | None = None
+        self.settings = self._now = self.ahead_of_boot = self.gone_holders = None
+        # The row that has the number of this commit: twice the id of one of mq_partitions, or twice
+        # that of one of mq_slots and 1.
+        self.numbered_row: int | None = None
         self.after_commit: list[Callable[[], object]] = []
 
     def __enter__(self) -> Self:
@@ -167,7 +176,7 @@ class WriteTransaction(Snapshot):
         try:
             if database.refusal:
                 database.refuse_unusable()
-            self.connection, self._cursor, self.lock = mine.writer or database.writer()
+            self.connection, self.cursor, self.lock = mine.writer or database.writer()
             if self.connection.in_transaction:
                 raise connections.inside_transaction()
         except BaseException:
@@ -187,19 +196,19 @@ class WriteTransaction(Snapshot):
         try:
             self._began = self._changes = self.connection.total_changes
             self.wall = database.clock.wall()
-            last = self.lock.last_commit(database.noted_as)
-            if not (self.lock.was_last and database.looked_at <= self.wall < database.look_again):
+            lock = self.lock
+            last = lock.last if lock.was_last else lock.last_commit(database.noted_as)
+            if not (lock.was_last and database.looked_at <= self.wall < database.look_again):
                 database.look_at_file(self.connection, self.wall)
             try:
-                self._cursor.execute("begin immediate")
+                self.cursor.execute("begin immediate")
             except sqlite3.OperationalError as error:
-                begin_late(self._cursor, error, deadline, self._timeout)
+                begin_late(self.cursor, error, deadline, self._timeout)
             if last is None or database.has_unnoted_loss:
                 last = sqlite.file.losses.last_known_commit(self, self.lock.mark())
             self.number = last + 1
         except BaseException as error:
-            self._end()
-            self._raise_meaning(error)
+            self.__exit__(None, error, None)
             raise
         return self
 
@@ -209,37 +218,49 @@ class WriteTransaction(Snapshot):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is not None:
-            self.roll_back()
-            self._raise_meaning(error)
-            return
         database = self.database
         if database.is_inherited:
-            database.refuse_after_fork()
+            # A child of fork leaves the transaction of its parent alone.
+            if error is None:
+                database.refuse_after_fork()
+            return
         try:
-            is_fresh = database.carried_at <= self.wall < database.carry_again
-            if self._row is None or self._memory is None or not is_fresh:
-                self._complete()
-            if crash.ARMED:
-                crash.crash_point("commit.before")
-            try:
-                self._cursor.execute("commit")
-            except (sqlite3.Error, MemoryError) as failure:
-                if not connections.is_undone(failure):
-                    database.give_up(f"{database.path}: an earlier commit failed: {failure}")
-                raise connections.commit_error(failure, database.path) from failure
-            if crash.ARMED:
-                crash.crash_point("commit.after")
-            if not self.number % _LOOKS_AT_LOG:
-                database.look_at_log(self)
-            look = database.files.version
-            if self._row is None:
-                self.lock.note_file(IN_USE, look())
-            else:
-                self.lock.note(database.noted_as, self.number, self.wall, self._row, look)
+            if error is None:
+                is_fresh = database.carried_at <= self.wall < database.carry_again
+                if self.numbered_row is None or self.settings is None or not is_fresh:
+                    self._complete()
+                if crash.ARMED:
+                    crash.crash_point("commit.before")
+                try:
+                    self.cursor.execute("commit")
+                except (sqlite3.Error, MemoryError) as failure:
+                    if not connections.is_undone(failure):
+                        database.give_up(f"{database.path}: an earlier commit failed: {failure}")
+                    raise connections.commit_error(failure, database.path) from failure
+                if crash.ARMED:
+                    crash.crash_point("commit.after")
+                if not self.number % _LOOKS_AT_LOG:
+                    database.look_at_log(self)
+                row, look = self.numbered_row, database.files.version
+                if row is None:
+                    self.lock.note_file(IN_USE, look())
+                else:
+                    self.lock.note(database.noted_as, self.number, self.wall, row, look)
         finally:
-            self._end()
-        if self.after_commit:
+            try:
+                if self.connection.in_transaction and not connections.roll_back(self.connection):
+                    database.give_up(f"{database.path}: a transaction can't be undone")
+            finally:
+                self.lock.release()
+                if not database.queue:
+                    database.busy.clear()
+                database.turn.release()
+                if database.queue:
+                    sqlite.file.turns.call_next(database)
+                self._mine.calls -= 1
+        if error is not None:
+            self._raise_meaning(error)
+        elif self.after_commit:
             # The transaction is stored, and no error may say otherwise: a later writer catches up.
             with suppress(MqError):
                 for call in self.after_commit:
@@ -249,35 +270,20 @@ class WriteTransaction(Snapshot):
         """Write what a transaction has to store beside the changes of its calls."""
         database = self.database
         with translated(database.path):
-            if self._memory is None:
+            if self.settings is None:
                 # Refuses a store that a newer program has upgraded.
                 self.memory()
             if self.connection.total_changes == self._began:
                 return
             if not database.is_carried(self.wall):
                 carry(self)
-            if self._row is None:
-                self._row = 0
+            if self.numbered_row is None:
+                self.numbered_row = 0
                 self.execute("update mq_store set last_commit = ?", (self.number,))
 
     def roll_back(self) -> None:
         """Undo uncommitted changes and release the lock; a child of fork leaves it alone."""
-        if not self.database.is_inherited:
-            self._end()
-
-    def _end(self) -> None:
-        database = self.database
-        try:
-            if self.connection.in_transaction and not connections.roll_back(self.connection):
-                database.give_up(f"{database.path}: a transaction can't be undone")
-        finally:
-            self.lock.release()
-            if not database.queue:
-                database.busy.clear()
-            database.turn.release()
-            if database.queue:
-                sqlite.file.turns.call_next(database)
-            self._mine.calls -= 1
+        self.__exit__(None, _UNDONE, None)
 
     def memory(self) -> SettingsCache:
         """Return the remembered settings; nothing once this transaction has changed any.
@@ -286,15 +292,15 @@ class WriteTransaction(Snapshot):
         newer program has upgraded the store, which changes settings.
         """
         changes = self.connection.total_changes
-        if self._memory is None or changes != self._changes:
+        if self.settings is None or changes != self._changes:
             generation = self.generation()
-            known = self._memory or self.database.memory_for_writing(
+            known = self.settings or self.database.memory_for_writing(
                 generation, is_committed=changes == self._began
             )
             if known.generation != generation:
                 return SettingsCache(0)
-            self._memory, self._changes = known, changes
-        return self._memory
+            self.settings, self._changes = known, changes
+        return self.settings
 
     def require_reserve(self) -> None:
         """Raise `StoreFull` where the disk has no room for anything new; see `reserve`."""
@@ -306,30 +312,30 @@ class WriteTransaction(Snapshot):
 
         `has_more` says that there were changes which are no rows.
         """
-        self._row = None
+        self.numbered_row = None
         self._began -= has_more
 
     def number_partition(self, id: int) -> int:
         """Return the number of this commit, for a row of mq_partitions."""
-        self._row = id << 1
+        self.numbered_row = id << 1
         return self.number
 
     def number_slot(self, id: int) -> int:
         """Return the number of this commit, for a row of mq_slots."""
-        self._row = id << 1 | 1
+        self.numbered_row = id << 1 | 1
         return self.number
 
     def remember_nothing(self) -> None:
         """Look everything up anew from here on: the latest notes may be undone."""
-        self._memory = SettingsCache(-1)
+        self.settings = SettingsCache(-1)
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement and return how many rows it changed."""
-        return self._cursor.execute(sql, parameters).rowcount
+        return self.cursor.execute(sql, parameters).rowcount
 
     def insert(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one insert and return the new row's id."""
-        identifier = self._cursor.execute(sql, parameters).lastrowid
+        identifier = self.cursor.execute(sql, parameters).lastrowid
         assert identifier is not None
         return identifier
 
@@ -340,9 +346,9 @@ class WriteTransaction(Snapshot):
     def delete_rows(self, table: str, ids: Sequence[int]) -> None:
         """Delete the rows with these ids; together they take two thirds of the time of `many`."""
         if len(ids) == 1:
-            self._cursor.execute(f"delete from {table} where id = ?", ids)
+            self.cursor.execute(f"delete from {table} where id = ?", ids)
         else:
-            self._cursor.execute(
+            self.cursor.execute(
                 f"delete from {table} where id in (select value from json_each(?))",
                 (array(ids),),
             )
@@ -367,7 +373,7 @@ class WriteTransaction(Snapshot):
         for rows in _cut(len(values) // width):
             bound = [c[first] if isinstance(c, range) else c for c in shared.values()]
             bound += values[first * width : (first + rows) * width]
-            self._cursor.execute(_insert_statement(into, row, rows), bound)
+            self.cursor.execute(_insert_statement(into, row, rows), bound)
             first += rows
 
 

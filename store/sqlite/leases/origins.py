@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _HIGH_MASK = 0xFFFF_FFFF_FFFF_0000
 _LOW_BITS = 62
-_LAST_DIGITS = [f"{byte:02x}" for byte in range(0x100)]
+LAST_DIGITS = [f"{byte:02x}" for byte in range(0x100)]
+"""The end of the id of a message that was never moved, by the last byte of its record."""
 
 
 class Origin(NamedTuple):
@@ -56,17 +57,18 @@ def _id(store: bytes, record: int) -> bytes:
 
 def own_id(tx: Snapshot, record: int) -> str:
     """Return the `message_id` of a message that was never moved, as text."""
-    return _first_digits(tx.database.uuid, record >> 8) + _LAST_DIGITS[record & 0xFF]
+    return first_digits(tx.database.uuid, record >> 8) + LAST_DIGITS[record & 0xFF]
 
 
 def own_ids(tx: Snapshot, records: Sequence[int]) -> list[str]:
     """Return `own_id` of each."""
     store = tx.database.uuid
-    return [_first_digits(store, record >> 8) + _LAST_DIGITS[record & 0xFF] for record in records]
+    return [first_digits(store, record >> 8) + LAST_DIGITS[record & 0xFF] for record in records]
 
 
 @lru_cache
-def _first_digits(store: bytes, record: int) -> str:
+def first_digits(store: bytes, record: int) -> str:
+    """Return the rest of such an id, as text, by the other bytes: 256 records share it."""
     return format_id(_id(store, record << 8))[:-2]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import lru_cache, partial
-from itertools import accumulate, repeat
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import accumulate
+from typing import Any, NamedTuple
+from zlib import crc32
 
 from store import model
 from store.model import clock
@@ -14,24 +16,114 @@ from store.model.encoding import (
     RecordColumns,
     check_column,
     encode_batch,
+    encode_one,
     first_bad,
     given_list,
 )
 from store.model.errors import BadInput, Hint
 from store.model.topics import NewRecord, RecordId
-from store.sqlite import log
+from store.sqlite import layout, log
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.file.settings import SettingsCache
 from store.sqlite.file.transactions import blobs
 from store.sqlite.layout import OFFSET_MASK
-from store.sqlite.log import retention, samples
-from store.sqlite.log.checksum import checksum, checksums
-from store.sqlite.log.placement import StickyPlacement, partition_for_key
+from store.sqlite.log import placement, retention, samples
+from store.sqlite.log.checksum import NO_KEY, PLACE, checksum, checksums
+from store.sqlite.log.placement import StickyPlacement
 from store.sqlite.log.topics import Partition, Topic
 
 LARGEST_BATCH = 16 << 20
 # The time that columns save with many records they cost with fewer.
 _MANY = 4
+
+_COUNT = (
+    "update mq_partitions set next = ?, records = records + ?, bytes = bytes + ?,"
+    " last_timestamp = ?, last_commit = ? where id = ?"
+)
+_COUNT_AS_SEEN = (
+    f"{_COUNT} and next = ? and last_timestamp = ? and (select generation from mq_store) = ?"
+)
+_INSERT_VALUE = "insert into mq_records (id, timestamp, checksum, value) values (?, ?, ?, ?)"
+_INSERT = (
+    "insert into mq_records (id, timestamp, checksum, value, key, headers, message_group,"
+    " expires, arrived) values (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Tail:
+    """The end of a partition, or of a queue's first lane, as this open store saw it last.
+
+    While it is quiet, between two wall times, and settings are those of a generation, a single
+    record comes in by it and nothing else is to be done. Numbers are a guess: the statement that
+    takes an offset names what was seen, and changes nothing where it is not so any more.
+    """
+
+    __slots__ = (
+        "base", "id", "largest", "last_timestamp", "next", "numbered_row", "quiet_from",
+        "quiet_until", "settings",
+    )  # fmt: skip
+
+    def __init__(self, settings: SettingsCache, id: int, largest: int) -> None:
+        self.settings = settings
+        self.id = id
+        self.base = layout.record_id(id, 0)
+        # See `WriteTransaction.numbered_row`.
+        self.numbered_row = id << 1
+        self.largest = largest
+        self.next = self.last_timestamp = self.quiet_from = self.quiet_until = 0
+
+    def see(self, tx: WriteTransaction) -> bool:
+        """Look at the partition; return False where settings have changed."""
+        row = tx.row(
+            "select next, last_timestamp from mq_partitions where id = ?"
+            " and (select generation from mq_store) = ?",
+            (self.id, self.settings.generation),
+        )
+        if row is None:
+            return False
+        self.next, self.last_timestamp = row
+        return True
+
+    def rest_after_commit(self, tx: WriteTransaction, partition: Partition, quiet: int) -> None:
+        """Be quiet for some milliseconds once the transaction is stored."""
+        self.next, self.last_timestamp = partition.next, partition.last_timestamp
+        tx.after_commit.append(partial(self._rest, tx.wall, tx.wall + quiet))
+
+    def _rest(self, since: int, until: int) -> None:
+        self.quiet_from, self.quiet_until = since, until
+
+
+class TopicTails(NamedTuple):
+    """The tails of a topic, by partition, and how many partitions it has."""
+
+    partitions: int
+    tails: dict[int, Tail]
+
+
+def produce_one(
+    tx: WriteTransaction,
+    topic: str,
+    record: tuple[Any, ...],
+    sticky: Callable[[str], StickyPlacement],
+) -> RecordId:
+    """Append a record of these fields of a `NewRecord`, as `produce` does."""
+    known: TopicTails | None = None
+    if type(topic) is str:
+        known = tx.database.settings.answers.get((produce, topic))
+    if known is not None:
+        # An error is worded by the long way, which every record that is refused goes.
+        with suppress(BadInput):
+            content, timestamp = encode_one(*record[:4])
+            number = record[4]
+            if number is None:
+                count = known.partitions
+                number = placement.place_one(content, count, sticky, topic) if count > 1 else 0
+            tail = known.tails.get(number)
+            id = None if tail is None else append_one(tx, tail, content, timestamp)
+            if id is not None:
+                return tuple.__new__(RecordId, (topic, number, id & OFFSET_MASK))
+    return produce(tx, log.topics.find(tx, topic), [NewRecord(*record)], sticky(topic))[0]
 
 
 def produce(
@@ -46,26 +138,30 @@ def produce(
     (Kafka: INVALID_RECORD refuses the whole batch).
     """
     tx.require_reserve()
-    retention.drain(tx)
     batch = _encode(topic, records)
-    places = _places(topic, batch, sticky)
-    indexes = _grouped(places)
+    places = placement.place(batch, len(topic.partitions), sticky)
+    indexes = placement.grouped(places)
+    is_quiet = _are_quiet(tx, topic, indexes)
+    if not is_quiet:
+        retention.drain(tx)
     topic.partitions.load(indexes)
     offsets: dict[int, range] = {}
     for number, chosen in indexes.items():
         partition = topic.partitions[number]
-        samples.note_produced(tx, topic.id, partition.id, partition.next)
+        if not is_quiet:
+            samples.note_produced(tx, topic.id, partition.id, partition.next)
         offsets[number] = append(tx, partition, batch.chosen(chosen))
-    _keep_up(tx, topic, offsets)
+    if not is_quiet:
+        _keep_up(tx, topic, offsets)
     return _ids(topic.name, places, offsets)
 
 
-def _ids(topic: str, places: Sequence[int], offsets: Mapping[int, range]) -> list[RecordId]:
-    """Return the id of each record, by its partition's number and the offsets taken there."""
-    if len(offsets) == 1:
-        return RecordId.each(topic, places, offsets[places[0]])
-    following = {number: iter(taken) for number, taken in offsets.items()}
-    return RecordId.each(topic, places, [next(following[number]) for number in places])
+def _are_quiet(tx: WriteTransaction, topic: Topic, numbers: Iterable[int]) -> bool:
+    known: TopicTails | None = tx.memory().answers.get((produce, topic.name))
+    if known is None:
+        return False
+    tails = map(known.tails.get, numbers)
+    return all(tail and tail.quiet_from <= tx.wall < tail.quiet_until for tail in tails)
 
 
 def _keep_up(tx: WriteTransaction, topic: Topic, written: Collection[int]) -> None:
@@ -75,6 +171,71 @@ def _keep_up(tx: WriteTransaction, topic: Topic, written: Collection[int]) -> No
         if topic.config.cleanup != "delete" and log.compaction.is_dirty(tx, topic, partition):
             tx.after_commit.append(partial(log.compaction.compact, tx.database, topic, partition))
     retention.enforce_idle(tx, {topic.partitions[number].id for number in written})
+    _rest(tx, topic, written)
+
+
+def _rest(tx: WriteTransaction, topic: Topic, written: Collection[int]) -> None:
+    """Let partitions be quiet until retention or the samples need an append again."""
+    config, settings = topic.config, tx.memory()
+    if config.cleanup != "delete" or config.retention_bytes is not None or not may_rest(tx):
+        return
+    known: TopicTails = settings.answers.setdefault(
+        (produce, topic.name), TopicTails(len(topic.partitions), {})
+    )
+    for number in written:
+        partition = topic.partitions[number]
+        tail = known.tails.setdefault(number, Tail(settings, partition.id, config.max_message))
+        quiet = min(samples.left(tx), retention.left(tx, topic, partition))
+        tail.rest_after_commit(tx, partition, quiet)
+
+
+def may_rest(tx: WriteTransaction) -> bool:
+    """Return whether no append has to look at the clock, or drain what was deleted."""
+    return timekeeping.is_right(tx) and retention.left_over(tx) is None
+
+
+def append_one(
+    tx: WriteTransaction, tail: Tail, content: Encoded, timestamp: int | None
+) -> int | None:
+    """Append a single record and return its id; `None` where more is to be done than that."""
+    wall, lock = tx.wall, tx.lock
+    value, key, headers, size = content
+    if (
+        not tail.quiet_from <= wall < tail.quiet_until
+        or size > tail.largest
+        or lock.lends
+        or not lock.has_reserve
+        or (timestamp is not None and timestamp > wall + timekeeping.CREDIBLE)
+    ):
+        return None
+    while True:
+        first, last = tail.next, tail.last_timestamp
+        time = max(wall if timestamp is None else timestamp, last)
+        change = (first + 1, 1, size, time, tx.number, tail.id)
+        seen = (first, last, tail.settings.generation)
+        if last <= wall and tx.cursor.execute(_COUNT_AS_SEEN, change + seen).rowcount:
+            break
+        if not tail.see(tx) or tail.last_timestamp > wall or tail.next >= OFFSET_MASK:
+            return None
+    tail.next, tail.last_timestamp = first + 1, time
+    tx.numbered_row = tail.numbered_row
+    tx.settings = tx.settings or tail.settings
+    id = tail.base + first
+    if value is not None and key is None and headers is None:
+        crc = crc32(value, crc32(PLACE.pack(id, time)) ^ NO_KEY)
+        tx.cursor.execute(_INSERT_VALUE, (id, time, crc, value))
+    else:
+        crc = checksum(id, time, None, key, headers, value)
+        tx.cursor.execute(_INSERT, (id, time, crc, value, key, headers, None, None, None))
+    return id
+
+
+def _ids(topic: str, places: Sequence[int], offsets: Mapping[int, range]) -> list[RecordId]:
+    """Return the id of each record, by its partition's number and the offsets taken there."""
+    if len(offsets) == 1:
+        return RecordId.each(topic, places, offsets[places[0]])
+    following = {number: iter(taken) for number, taken in offsets.items()}
+    return RecordId.each(topic, places, [next(following[number]) for number in places])
 
 
 def append(tx: WriteTransaction, partition: Partition, batch: RecordColumns) -> range:
@@ -101,12 +262,15 @@ def insert(
     arrived: Sequence[int | None] | None,
 ) -> None:
     """Write rows with their checksums: records of a topic, or messages of a queue."""
-    if len(ids) < _MANY:
-        for index, id in enumerate(ids):
-            came = None if arrived is None else arrived[index]
-            _insert_one(tx, id, timestamps[index], came, batch, index)
-        return
     values, keys, headers, groups = batch.values, batch.keys, batch.headers, batch.message_groups
+    if len(ids) < _MANY:
+        nothing = [None] * len(ids)
+        optional = (keys, headers, groups, batch.expires, arrived)
+        rows = zip(ids, timestamps, values, *(each or nothing for each in optional), strict=True)
+        for id, time, value, key, text, group, expires, came in rows:
+            crc = checksum(id, time, group, key, text, value)
+            tx.execute(_INSERT, (id, time, crc, value, key, text, group, expires, came))
+        return
     tx.insert_columns(
         "mq_records",
         {
@@ -121,39 +285,6 @@ def insert(
             "arrived": arrived,
         },
     )
-
-
-def _insert_one(
-    tx: WriteTransaction,
-    id: int,
-    timestamp: int,
-    arrived: int | None,
-    batch: RecordColumns,
-    index: int,
-) -> None:
-    value, keys, headers, expires = batch.values[index], batch.keys, batch.headers, batch.expires
-    key, text = keys[index] if keys else None, headers[index] if headers else None
-    group = batch.message_groups[index] if batch.message_groups else None
-    row = {
-        "id": id,
-        "timestamp": timestamp,
-        "checksum": checksum(id, timestamp, group, key, text, value),
-        "value": value,
-        "key": key,
-        "headers": text,
-        "message_group": group,
-        "expires": expires[index] if expires else None,
-        "arrived": arrived,
-    }
-    # To bind nothing takes longer than to leave it out.
-    present = {name: part for name, part in row.items() if part is not None}
-    tx.execute(_insert_statement(tuple(present)), tuple(present.values()))
-
-
-@lru_cache
-def _insert_statement(columns: tuple[str, ...]) -> str:
-    marks = ",".join("?" * len(columns))
-    return f"insert into mq_records ({','.join(columns)}) values ({marks})"
 
 
 def last_time(tx: Snapshot, partition: Partition, records: int) -> int:
@@ -181,18 +312,8 @@ def count(
     partition.records += records
     partition.bytes += size
     partition.last_timestamp = latest
-    tx.execute(
-        "update mq_partitions set next = ?, records = ?, bytes = ?, last_timestamp = ?,"
-        " last_commit = ? where id = ?",
-        (
-            end,
-            partition.records,
-            partition.bytes,
-            latest,
-            tx.number_partition(partition.id),
-            partition.id,
-        ),
-    )
+    number = tx.number_partition(partition.id)
+    tx.execute(_COUNT, (end, records, size, latest, number, partition.id))
 
 
 def _encode(topic: Topic, records: Iterable[NewRecord | bytes | str]) -> RecordColumns:
@@ -249,33 +370,3 @@ def accepts(topic: Topic, record: Encoded) -> bool:
     """Return whether a topic would store a record, in any partition."""
     is_placeable = record.key is not None or topic.config.cleanup == "delete"
     return is_placeable and record.size <= topic.config.max_message
-
-
-def _places(topic: Topic, batch: RecordColumns, sticky: StickyPlacement) -> list[int]:
-    """Return the number of the partition that each record goes to."""
-    partitions, records = len(topic.partitions), len(batch.values)
-    if partitions == 1:
-        return [0] * records
-    if batch.partitions is None and batch.keys is not None and None not in batch.keys:
-        return list(map(partition_for_key, batch.keys, repeat(partitions)))
-    nothing = [None] * records
-    places = []
-    for number, key, size in zip(
-        batch.partitions or nothing, batch.keys or nothing, batch.sizes, strict=True
-    ):
-        if number is None and key is not None:
-            number = partition_for_key(key, partitions)
-        elif number is None:
-            number = sticky.choose(partitions, size)
-        places.append(number)
-    return places
-
-
-def _grouped(places: Sequence[int]) -> Mapping[int, Sequence[int]]:
-    """Return the indexes of the records of each partition, in order."""
-    if places and places.count(places[0]) == len(places):
-        return {places[0]: range(len(places))}
-    indexes: dict[int, list[int]] = defaultdict(list)
-    for index, number in enumerate(places):
-        indexes[number].append(index)
-    return indexes

@@ -7,14 +7,14 @@ from operator import xor
 from struct import Struct, error as StructError
 from zlib import crc32
 
-_PLACE = Struct("<qq")
-_NO_KEY = 0x6B6579
+PLACE = Struct("<qq")
+NO_KEY = 0x6B6579
 _TOMBSTONE = 0x746D62
 _RUN = 256
 # CRC-32 is linear: a change of the lowest byte of a record's id has the same effect in every id,
 # and a time the same at every place.
-_ZERO = crc32(_PLACE.pack(0, 0))
-_LOWEST = [crc32(_PLACE.pack(id, 0)) ^ _ZERO for id in range(_RUN)]
+_ZERO = crc32(PLACE.pack(0, 0))
+_LOWEST = [crc32(PLACE.pack(id, 0)) ^ _ZERO for id in range(_RUN)]
 
 
 def checksum(
@@ -28,9 +28,9 @@ def checksum(
     """Return the CRC-32 over a record's place (which tells partition and offset), time and
     contents.
     """
-    crc = crc32(_PLACE.pack(record, timestamp))
+    crc = crc32(PLACE.pack(record, timestamp))
     # Lengths go in, so that bytes can't move unseen from one part to the next.
-    crc = crc ^ _NO_KEY if key is None else crc32(key, crc ^ len(key) + 1)
+    crc = crc ^ NO_KEY if key is None else crc32(key, crc ^ len(key) + 1)
     if headers is not None:
         crc = crc32(headers.encode(), crc ^ len(headers) + 1)
     if message_group is not None:
@@ -69,10 +69,10 @@ def checksums(
 ) -> list[int]:
     """Return `checksum` of each record; they are given column by column."""
     if keys is None:
-        crcs = _places(records, timestamps, _NO_KEY)
+        crcs = _places(records, timestamps, NO_KEY)
     else:
         crcs = [
-            crc ^ _NO_KEY if key is None else crc32(key, crc ^ len(key) + 1)
+            crc ^ NO_KEY if key is None else crc32(key, crc ^ len(key) + 1)
             for crc, key in zip(_places(records, timestamps), keys, strict=True)
         ]
     for texts in (headers, message_groups):
@@ -94,18 +94,18 @@ def _places(records: Sequence[int], timestamps: Sequence[int], change: int = 0) 
     """Return the checksums of places and times, each exclusive-or `change`."""
     if not isinstance(records, range):
         places = zip(records, timestamps, strict=True)
-        return [crc32(_PLACE.pack(*place)) ^ change for place in places]
+        return [crc32(PLACE.pack(*place)) ^ change for place in places]
     times = set(timestamps)
     if len(times) == 1:
         return _run(records, timestamps[0], change)
-    of_times = {time: crc32(_PLACE.pack(0, time)) ^ _ZERO for time in times}
+    of_times = {time: crc32(PLACE.pack(0, time)) ^ _ZERO for time in times}
     return list(map(xor, _run(records, 0, change), map(of_times.__getitem__, timestamps)))
 
 
 def _run(records: range, timestamp: int, change: int) -> list[int]:
     crcs: list[int] = []
     for first in range(records.start & -_RUN, records.stop, _RUN):
-        crc = crc32(_PLACE.pack(first, timestamp)) ^ change
+        crc = crc32(PLACE.pack(first, timestamp)) ^ change
         lowest = _LOWEST[max(records.start - first, 0) : records.stop - first]
         crcs += [crc ^ low for low in lowest]
     return crcs

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from struct import unpack_from
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from store.model.encoding import Encoded, RecordColumns
 
 _MULTIPLIER = 0x5BD1E995
 _SEED = 0x9747B28C
@@ -61,3 +68,42 @@ class StickyPlacement:
         if self._partition < 0:
             return randrange(partitions)
         return (self._partition + randrange(1, partitions)) % partitions
+
+
+def place_one(
+    content: Encoded, partitions: int, sticky: Callable[[str], StickyPlacement], topic: str
+) -> int:
+    """Return the number of the partition that a record goes to."""
+    if content.key is not None:
+        return partition_for_key(content.key, partitions)
+    return sticky(topic).choose(partitions, content.size)
+
+
+def place(batch: RecordColumns, partitions: int, sticky: StickyPlacement) -> list[int]:
+    """Return the number of the partition that each record goes to."""
+    records = len(batch.values)
+    if partitions == 1:
+        return [0] * records
+    if batch.partitions is None and batch.keys is not None and None not in batch.keys:
+        return list(map(partition_for_key, batch.keys, repeat(partitions)))
+    nothing = [None] * records
+    places = []
+    for number, key, size in zip(
+        batch.partitions or nothing, batch.keys or nothing, batch.sizes, strict=True
+    ):
+        if number is None and key is not None:
+            number = partition_for_key(key, partitions)
+        elif number is None:
+            number = sticky.choose(partitions, size)
+        places.append(number)
+    return places
+
+
+def grouped(places: Sequence[int]) -> Mapping[int, Sequence[int]]:
+    """Return the indexes of the records of each partition, in order."""
+    if places and places.count(places[0]) == len(places):
+        return {places[0]: range(len(places))}
+    indexes: dict[int, list[int]] = defaultdict(list)
+    for index, number in enumerate(places):
+        indexes[number].append(index)
+    return indexes

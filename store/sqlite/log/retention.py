@@ -32,7 +32,7 @@ _LARGEST_EXCESS = 64 << 10
 
 def drain(tx: WriteTransaction) -> bool:
     """Remove up to `STEP` records of deleted channels; return False when none are left."""
-    partition = _left_over(tx)
+    partition = left_over(tx)
     if partition is None:
         return False
     last = tx.value(
@@ -51,7 +51,7 @@ def drain(tx: WriteTransaction) -> bool:
 
 
 @cached_by_settings
-def _left_over(tx: Snapshot) -> int | None:
+def left_over(tx: Snapshot) -> int | None:
     """Return a partition without a channel; a new one comes only with a change of settings."""
     partition: int | None = tx.value("select id from mq_partitions where channel is null limit 1")
     return partition
@@ -159,6 +159,14 @@ def enforce_idle(tx: WriteTransaction, written: Collection[int]) -> bool:
             return True
     _note_check(tx, id)
     return True
+
+
+def left(tx: Snapshot, topic: Topic, partition: Partition) -> int:
+    """Return for how many milliseconds appends to a partition need not look for old records."""
+    until = tx.database.states[_IdleChecks].paused_until
+    if topic.config.retention is not None:
+        until = min(until, partition.checked + CHECK_INTERVAL)
+    return max(0, until - tx.now)
 
 
 def _note_check(tx: WriteTransaction, partition: int) -> None:

@@ -51,6 +51,11 @@ def note(tx: WriteTransaction, counter: Counter, id: int, before: int) -> None:
     tx.after_commit.append(partial(sampled.__setitem__, (counter, id), bucket))
 
 
+def left(tx: WriteTransaction) -> int:
+    """Return for how many milliseconds a counter that was sampled now needs no sample."""
+    return BUCKET - tx.now % BUCKET
+
+
 def note_produced(tx: WriteTransaction, topic: int, partition: int, before: int) -> None:
     """Keep how many records a partition, and its topic, had before the next ones."""
     note(tx, "partition", partition, before)

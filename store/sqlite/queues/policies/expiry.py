@@ -113,6 +113,11 @@ def is_due(tx: WriteTransaction) -> bool:
     return not 0 <= tx.wall - tx.database.states[_Sweeps].last < _PAUSE
 
 
+def left(tx: WriteTransaction) -> int:
+    """Return for how many milliseconds this open store need not look again."""
+    return max(0, tx.database.states[_Sweeps].last + _PAUSE - tx.wall)
+
+
 def sweep(tx: WriteTransaction) -> int:
     """Remove up to `MOST_MOVED` expired messages from their queues; return how many.
 
