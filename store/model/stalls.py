@@ -100,10 +100,11 @@ class Subject:
 
     `depth` is the number of its messages (of a share: unfinished records); ready, leased, delayed
     and blocked are `None` for a topic. `lag` is that of the group that is furthest behind. Rates
-    are messages per second over the last minute; `trend` is the number of arrivals per ten seconds,
-    oldest first. `backlog` is what waits: the lag of the group `reader`, which is stalled or else
-    the furthest behind of `groups`; all that is in a queue; the unfinished records of a share that
-    reads `topic`. `growth` is its change per second over the last minute. `None` is unknown.
+    are messages per second over the last minute, out of a topic those of `reader`; `trend` is the
+    number of arrivals per ten seconds, oldest first. `backlog` is what waits: the lag of the group
+    `reader`, which is stalled or else the furthest behind of `groups`; all that is in a queue; the
+    unfinished records of a share that reads `topic`. `growth` is its change per second over the
+    last minute. `None` is unknown.
     """
 
     name: str

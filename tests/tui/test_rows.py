@@ -12,16 +12,16 @@ from tests.tui.conftest import HOSTILE
 from tui.actions.remedies import KEY_IDS
 from tui.places import KEYS, SCREENS
 from tui.screens.message import Reading, body_lines, usual_form
-from tui.screens.overview import overview_rows
 from tui.screens.stall import card_lines, remedy_rows
+from tui.screens.subject_rows import subject_rows
 from tui.widgets.bands import stall_lines, strip_lines
 from tui.widgets.figures import progress_bar, short_count, short_rate, state_cell, trend_cell
 from tui.widgets.live_table import TableColumn, layout
 from tui.widgets.spans import Tone, fit, line, plain, width_of
 
 SUBJECT = Subject(
-    "orders", "topic", "lagging", 12_345, None, None, None, None, 1204, 842.0, 8.13, 0.0,
-    (0,) * 59 + (3,), "billing 1,204 behind",
+    "orders", "topic", "lagging", 12_345, None, None, None, None, 1204, 842.0, 8.13, 6.5,
+    (0,) * 59 + (3,), "billing 1,204 behind", 1204, 1.63, "billing", 2,
 )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def test_a_rate_is_as_exact_as_it_is_small(rate: float, text: str) -> None:
 
 
 def test_a_state_is_a_glyph_and_a_word() -> None:
-    assert plain(state_cell("stalled")) == "■ STALLED"
+    assert plain(state_cell("stalled")) == "■ stalled"
     assert plain(state_cell("dead letters")) == "◆ dead letters"
     assert plain(state_cell("dead letters", 9)) == "◆ dead"
 
@@ -79,11 +79,25 @@ def test_columns_are_dropped_by_rank_and_the_rest_grow() -> None:
     assert layout(columns, 20) == [(0, 13), (2, 5)]
 
 
-def test_a_row_of_the_overview_tells_state_name_lag_and_rates() -> None:
-    (row,) = overview_rows([SUBJECT])
+def test_a_row_of_the_overview_tells_state_name_backlog_and_where_it_leads() -> None:
+    (row,) = subject_rows([SUBJECT], {}, 12, 12)
     cells = [plain(cell) for cell in row.cells]
-    assert cells[:4] == ["▲ lagging", "orders", "topic", "12,345"]
-    assert cells[6:10] == ["1,204", "14m02s", "8.1", "0"]
+    assert cells == [
+        "▲ lagging", "orders", "topic", "1,204", "", "+1.6/s growing", "14m02s", "8.1", "6.5",
+        "billing · 2 groups",
+    ]  # fmt: skip
+
+
+def test_a_topic_that_no_group_reads_has_neither_backlog_nor_outlook() -> None:
+    topic = replace(SUBJECT, backlog=None, growth=None, reader=None, groups=0)
+    (row,) = subject_rows([topic], {}, 12, 12)
+    cells = [plain(cell) for cell in row.cells]
+    assert (cells[3], cells[5], cells[9]) == ("-", "", "no group reads it")
+
+
+def test_a_long_name_is_shortened_in_the_middle_of_its_column() -> None:
+    (row,) = subject_rows([replace(SUBJECT, name="orders-of-the-shop-eu")], {}, 12, 12)
+    assert plain(row.cells[1]) == "order…hop-eu"
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])

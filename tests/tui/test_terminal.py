@@ -32,7 +32,7 @@ def test_it_starts_resizes_and_leaves_the_terminal_as_it_was(store: Store) -> No
     with dashboard(store.path) as person:
         person.wait_for(b"mails")
         person.resize(140, 40)
-        person.wait_for(b"NOTE")
+        person.wait_for(b"MADE OF")
         person.type(b":")
         person.wait_for(b"an address")
         person.type(b"mails@0\r")
@@ -49,7 +49,7 @@ def test_the_size_is_the_terminals_whatever_the_environment_says(mails: Path) ->
     with dashboard(mails, COLUMNS="80", LINES="24") as person:
         person.wait_for(b"mails")
         person.resize(140, 40)
-        person.wait_for(b"NOTE")
+        person.wait_for(b"MADE OF")
 
 
 def test_a_terminal_of_one_cell_ends_nothing(mails: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_terminal_of_one_cell_ends_nothing(mails: Path) -> None:
             person.type(key)
             person.watch(0.1)
         person.resize(140, 40)
-        person.wait_for(b"NOTE")
+        person.wait_for(b"MADE OF")
         assert person.leave() == 0
 
 

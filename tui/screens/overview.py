@@ -1,192 +1,137 @@
-"""Screen 1: everything that holds messages, worst first."""
+"""Screen 1: everything that holds messages, and the last ten minutes of the selected row."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 
-from store import Overview, Subject
+from store import NotFound, Overview, Subject
+from store.engine.broker import Broker
 from store.model.looks import Show
-from store.model.stalls import SubjectState
+from store.model.stalls import Flow, FlowOf, QueueDetail, TopicDetail
 from tui.actions.deeds import prepare_purge
 from tui.keys import Key
-from tui.view import View
-from tui.widgets.figures import (
-    age_cell,
-    count_cell,
-    rate_cell,
-    short_count,
-    short_rate,
-    state_cell,
-    trend_cell,
+from tui.screens.subject_details import LEAST_LINES, MOST_LANES, SubjectSight
+from tui.screens.subject_rows import (
+    LONGEST_NAME,
+    NAME,
+    SUBJECTS,
+    TREND,
+    flow_of,
+    subject_rows,
 )
-from tui.widgets.live_table import LiveTable, TableColumn, TableRow
+from tui.view import Question, View
+from tui.widgets.live_table import LiveTable
 from tui.widgets.painted import Band
-from tui.widgets.spans import EMPTY, Line, Tone, line, span, toned
 
-_COLUMNS = (
-    TableColumn("ST", 9),
-    TableColumn("NAME", 12, grows=2),
-    TableColumn("KIND", 5, drop=3),
-    TableColumn("DEPTH", 7, right=True),
-    TableColumn("READY", 7, right=True, drop=4),
-    TableColumn("LEASED", 6, right=True, drop=5),
-    TableColumn("LAG", 7, right=True),
-    TableColumn("OLDEST", 7, right=True),
-    TableColumn("IN/s", 6, right=True),
-    TableColumn("OUT/s", 6, right=True),
-    TableColumn("TREND", 12, drop=7),
-    TableColumn("NOTE", 24, grows=5, drop=6),
-)
-WIDE = 150
-"""From this width on the selected row's details stand beside the table."""
-_TREND = next(column.width for column in _COLUMNS if column.name == "TREND")
-_TREND_BESIDE = 36
+WIDE = 180
+"""From this width on the plots stand beside the table."""
+_BESIDE = 73
+_MOST_GROUPS = 8
+_MOST_PARTITIONS = 200
 
 
-def overview_rows(subjects: Sequence[Subject]) -> list[TableRow]:
-    """Return a row per topic, queue and share."""
-    return [
-        TableRow(subject.name, _cells(subject), subject_rank(subject), _values(subject))
-        for subject in subjects
-    ]
+@dataclass(frozen=True, slots=True)
+class OverviewSight:
+    """The answer of a look: the flows of the rows in view, and more about the selected one."""
+
+    flows: dict[FlowOf, Flow]
+    detail: TopicDetail | QueueDetail | None
 
 
-def subject_rank(subject: Subject) -> tuple[int, str, str]:
-    """Return the place of a subject among others: by state, kind and name, and no number."""
-    return _CLASSES.index(subject.state), subject.kind, subject.name
+@dataclass(frozen=True, slots=True)
+class OverviewQuestion:
+    """A question about the rows in view, and about the selected one; wide screens ask for more."""
 
+    rows: tuple[FlowOf, ...]
+    selected: str | None
+    kind: str
+    is_wide: bool
 
-_CLASSES: tuple[SubjectState, ...] = ("stalled", "lagging", "dead letters", "ok", "idle")
+    def __call__(self, store: Broker) -> OverviewSight:
+        """Ask the store; a subject that is gone has no detail."""
+        detail: TopicDetail | QueueDetail | None = None
+        wanted = list(self.rows)
+        if self.selected is not None:
+            with suppress(NotFound):
+                if self.kind == "topic":
+                    detail = store.topic_detail(self.selected, limit=_MOST_PARTITIONS)
+                    wanted += self._of_topic(detail)
+                else:
+                    detail = store.queue_detail(self.selected, limit=1)
+        return OverviewSight(store.flows(wanted), detail)
 
-
-def _values(subject: Subject) -> dict[str, float]:
-    values = {
-        "DEPTH": subject.depth, "READY": subject.ready, "LEASED": subject.leased,
-        "LAG": subject.lag, "OLDEST": subject.oldest_seconds,
-        "IN/s": subject.in_rate, "OUT/s": subject.out_rate,
-    }  # fmt: skip
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _cells(subject: Subject) -> tuple[Line, ...]:
-    is_bad = subject.state in {"stalled", "lagging"}
-    tone = _TONES.get(subject.state, Tone.TEXT)
-    return (
-        state_cell(subject.state, 9),
-        toned(subject.name, Tone.DIM if subject.state == "idle" else Tone.STRONG),
-        toned(subject.kind, Tone.DIM),
-        count_cell(subject.depth),
-        count_cell(subject.ready),
-        count_cell(subject.leased),
-        count_cell(subject.lag, tone if is_bad else Tone.TEXT),
-        age_cell(subject.oldest_seconds, tone if is_bad else Tone.TEXT),
-        rate_cell(subject.in_rate),
-        rate_cell(subject.out_rate),
-        trend_cell(subject.trend, _TREND),
-        toned(subject.note, tone if subject.state == "stalled" else Tone.DIM),
-    )
-
-
-_TONES = {"stalled": Tone.STALLED, "lagging": Tone.LAGGING, "dead letters": Tone.DEAD}
-
-
-def subject_line(subject: Subject) -> Line:
-    """Return in one line the columns of the selected row that a narrow table leaves out."""
-    counts = [
-        (subject.ready, "ready"), (subject.leased, "leased"),
-        (subject.delayed, "delayed"), (subject.blocked, "blocked"),
-    ]  # fmt: skip
-    parts = " · ".join(f"{short_count(number)} {word}" for number, word in counts if number)
-    said = " · ".join(part for part in (parts, subject.note) if part)
-    return line(" ", toned(subject.name, Tone.STRONG), toned(f" {subject.kind}  ", Tone.DIM), said)
-
-
-def subject_panel(subject: Subject) -> list[Line]:
-    """Return the selected row's details, for the panel beside a wide table."""
-    facts = [
-        ("depth", subject.depth), ("ready", subject.ready), ("leased", subject.leased),
-        ("delayed", subject.delayed), ("blocked", subject.blocked), ("lag", subject.lag),
-    ]  # fmt: skip
-    lines = [
-        line(" ", toned(subject.name, Tone.TITLE), toned(f"  {subject.kind}", Tone.DIM)),
-        line(" ", state_cell(subject.state)),
-        EMPTY,
-    ]
-    lines += [_fact(name, f"{number:,}") for name, number in facts if number is not None]
-    if subject.oldest_seconds is not None:
-        lines.append(line(_label("oldest"), age_cell(subject.oldest_seconds)))
-    lines += [
-        EMPTY,
-        _fact("in", f"{short_rate(subject.in_rate)}/s"),
-        _fact("out", f"{short_rate(subject.out_rate)}/s"),
-        EMPTY,
-        line(" ", trend_cell(subject.trend, _TREND_BESIDE)),
-        toned(
-            " came in, last 10 minutes" if subject.trend else " nothing came in for 10 minutes",
-            Tone.DIM,
-        ),
-        EMPTY,
-    ]
-    return [
-        *lines,
-        *(toned(f" {note}", Tone.TEXT) for note in _wrapped(subject.note, _TREND_BESIDE)),
-    ]
-
-
-def _fact(name: str, value: str) -> Line:
-    return line(_label(name), value)
-
-
-def _label(name: str) -> Line:
-    return line(span(f" {name:<9}", Tone.DIM))
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    from textwrap import wrap
-
-    return wrap(text, width)
+    def _of_topic(self, detail: TopicDetail) -> list[FlowOf]:
+        name = detail.status.name
+        groups = list(dict.fromkeys(lag.group for lag in detail.lags))[:_MOST_GROUPS]
+        flows = [FlowOf(name, None, group) for group in groups]
+        if self.is_wide:
+            partitions = detail.status.partitions[:MOST_LANES]
+            flows += [FlowOf(name, status.partition) for status in partitions]
+        return flows
 
 
 class OverviewView(View):
-    """Everything that holds messages, worst first; enter opens it."""
+    """Everything that holds messages; enter opens it."""
 
     KEYS = ("publish", "sort", "purge", "faults", "copy")
     ENTER = "open"
     title = "overview"
     opened_by = Key(
-        "overview",
-        "1",
-        "Everything that holds messages, worst first",
-        command="mq status",
+        "overview", "1", "Everything that holds messages, worst first", command="mq status",
         label="Overview",
-    )
+    )  # fmt: skip
 
     def compose(self) -> ComposeResult:
-        """Yield the table, its line of details, and a panel that wide terminals have room for."""
+        """Yield the table, and below or beside it what is known of the selected row."""
         with Horizontal(id="overview"):
-            yield LiveTable(
-                _COLUMNS, "nothing here yet: mq topic create NAME, or mq queue create NAME",
-                id="subjects",
-            )  # fmt: skip
-            yield Band(id="subject-panel")
-        yield Band(id="subject-line")
+            with Vertical():
+                yield LiveTable(
+                    SUBJECTS, "nothing here yet: mq topic create NAME, or mq queue create NAME",
+                    id="subjects",
+                )  # fmt: skip
+                yield Band(id="subject-detail")
+            yield Band(id="subject-plots")
 
     def on_mount(self) -> None:
         """Begin without a subject."""
         self._subjects: dict[str, Subject] = {}
+        self._asked: OverviewQuestion | None = None
+
+    def question(self) -> Question | None:
+        """Return the question for the flows of the rows in view, and for the selected subject."""
+        self._asked = self._wanted()
+        return self._asked
+
+    def _wanted(self) -> OverviewQuestion:
+        subject = self.selected()
+        keys = self.query_one("#subjects", LiveTable).keys_in_view
+        rows = tuple(flow_of(self._subjects[key]) for key in keys if key in self._subjects)
+        name, kind = (None, "") if subject is None else (subject.name, subject.kind)
+        return OverviewQuestion(rows, name, kind, is_wide=self.app.size.width >= WIDE)
 
     def show(self, overview: Overview, detail: Any) -> None:
-        """Show the subjects, and the details of the selected one."""
+        """Show the subjects, and what is known of the selected one."""
         self._subjects = {subject.name: subject for subject in overview.subjects}
         well = {s.name for s in overview.subjects if s.state in {"ok", "idle"}}
         table = self.query_one("#subjects", LiveTable)
-        self.show_chosen(table, overview_rows(overview.subjects), well)
-        self._show_selected()
+        longest = max((len(name) for name in self._subjects), default=0)
+        width = min(LONGEST_NAME if self.app.size.width >= 100 else 12, max(12, longest))
+        table.set_columns(
+            tuple(
+                replace(column, width=width) if at == NAME else column
+                for at, column in enumerate(SUBJECTS)
+            )
+        )
+        flows = detail.flows if isinstance(detail, OverviewSight) else {}
+        rows = subject_rows(overview.subjects, flows, table.room_of(NAME), table.room_of(TREND))
+        self.show_chosen(table, rows, well)
+        self._show_selected(overview)
 
     def selected(self) -> Subject | None:
         """Return the subject under the cursor."""
@@ -194,13 +139,37 @@ class OverviewView(View):
         return None if key is None else self._subjects.get(key)
 
     @on(LiveTable.Moved)
-    def _show_selected(self) -> None:
-        subject = self.selected()
-        is_wide = self.app.size.width >= WIDE
-        panel, below = self.query_one("#subject-panel", Band), self.query_one("#subject-line", Band)
-        panel.display = is_wide and subject is not None
-        panel.show_lines(subject_panel(subject) if subject and is_wide else [])
-        below.show_lines([subject_line(subject)] if subject and not is_wide else [])
+    @on(LiveTable.Resized)
+    def _follow(self) -> None:
+        overview = self.host.overview
+        if overview is not None:
+            self.show_known(overview)
+
+    def _show_selected(self, overview: Overview) -> None:
+        subject, table = self.selected(), self.query_one("#subjects", LiveTable)
+        below = self.query_one("#subject-detail", Band)
+        beside = self.query_one("#subject-plots", Band)
+        width, height = self.app.size.width, self.size.height
+        is_wide = width >= WIDE and subject is not None
+        beside.display = is_wide
+        table.styles.height = "1fr"
+        if subject is None:
+            below.show_lines([])
+            return
+        top = min(len(table.rows) + 1, max(4, height // 2, height - LEAST_LINES))
+        table.styles.height = top
+        seen = self._detail if isinstance(self._detail, OverviewSight) else OverviewSight({}, None)
+        detail = seen.detail
+        if detail is not None and detail.status.name != subject.name:
+            detail = None
+        sight = SubjectSight(subject, detail, seen.flows, overview.stalls)
+        if is_wide:
+            below.show_lines(sight.left(width - _BESIDE - 2, height - top))
+            beside.show_lines(sight.stacked(_BESIDE, height))
+        else:
+            below.show_lines(sight.below(width, height - top))
+        if self._asked != self._wanted():
+            self.host.ask_again()
 
     @on(LiveTable.Chosen)
     def _open(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from store import Stall, Subject
 from store.model.stalls import LeaseRow
-from tui.screens.overview import subject_rank
+from tui.screens.subject_rows import subject_rank
 from tui.widgets.bars import countdown, parts_of, scale_for, stacked_bar
 from tui.widgets.figures import (
     UNKNOWN,

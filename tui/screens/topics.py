@@ -18,9 +18,9 @@ from store.model.topics import PartitionStatus
 from tui.actions.asking import ask_reset
 from tui.keys import Key
 from tui.screens.master_detail import MasterDetailView
-from tui.screens.overview import subject_rank
 from tui.screens.records import RecordsView
 from tui.screens.stall import StallView
+from tui.screens.subject_rows import subject_rank
 from tui.view import Question
 from tui.widgets.figures import (
     UNKNOWN,

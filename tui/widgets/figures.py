@@ -11,7 +11,7 @@ from tui.widgets.spans import EMPTY, Line, Tone, line, span, toned
 STATES: dict[SubjectState, tuple[str, str, Tone]] = {
     "ok": ("●", "ok", Tone.OK),
     "lagging": ("▲", "lagging", Tone.LAGGING),
-    "stalled": ("■", "STALLED", Tone.STALLED),
+    "stalled": ("■", "stalled", Tone.BAD),
     "dead letters": ("◆", "dead letters", Tone.DEAD),
     "idle": ("○", "idle", Tone.IDLE),
 }
@@ -21,9 +21,10 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def state_cell(state: SubjectState, width: int = 14) -> Line:
-    """Return a state as glyph and word, in at most `width` cells."""
+    """Return a state as glyph and word in `width` cells; only trouble has a coloured word."""
     glyph, word, tone = STATES[state]
-    return toned(f"{glyph} {word if len(word) + 2 <= width else word.split()[0]}", tone)
+    shown = word if len(word) + 2 <= width else word.split()[0]
+    return line(toned(f"{glyph} ", tone), toned(shown, Tone.DIM if state == "ok" else tone))
 
 
 def short_count(number: int) -> str:

@@ -137,6 +137,12 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         """The key of the row under the cursor."""
         return self._rows[self.cursor].key if self.cursor < len(self._rows) else None
 
+    def set_columns(self, columns: tuple[TableColumn, ...]) -> None:
+        """Lay the rows out by other columns."""
+        if columns != self.columns:
+            self.columns = columns
+            self.refresh()
+
     def arranged(self, rows: Sequence[TableRow]) -> Sequence[TableRow]:
         """Return the rows in the table's order, which holds until a person sorts anew."""
         return self._order.arrange(rows)

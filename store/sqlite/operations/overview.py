@@ -32,11 +32,13 @@ def overview(tx: Snapshot, terms: Terms) -> Overview:
     stalled = {name for candidate in found for name in candidate.subjects}
     stuck = {(name, candidate.reader) for candidate in found for name in candidate.subjects}
     read = _read_per_second(tx)
+    topics = _topics(tx, incoming, trends, read, stuck)
+    lanes = _queues(tx, incoming, trends)
     subjects = [
         replace(subject, state="stalled") if subject.name in stalled else subject
         for subject in [
-            *_topics(tx, incoming, trends, read, stuck),
-            *_queues(tx, incoming, trends),
+            *topics,
+            *lanes,
             *_shares(tx, incoming, trends, read),
         ]
     ]
@@ -44,8 +46,9 @@ def overview(tx: Snapshot, terms: Terms) -> Overview:
     return Overview(
         taken=tx.wall,
         status=maintenance.status(tx),
-        in_rate=sum(subject.in_rate for subject in subjects),
-        out_rate=sum(subject.out_rate for subject in subjects),
+        in_rate=sum(subject.in_rate for subject in (*topics, *lanes)),
+        out_rate=sum(queue.out_rate for queue in lanes)
+        + sum(done.rate for readers in read.values() for done in readers.values()),
         dead_letters=tx.value(
             "select ifnull(sum(dead_letters), 0) from mq_partitions where channel not null"
         ),
@@ -105,7 +108,7 @@ def _topics(
             lag=None,
             oldest_seconds=None,
             in_rate=incoming.rate(channel, taken),
-            out_rate=sum(done.rate for done in read.get(channel, {}).values()),
+            out_rate=0.0,
             trend=trends.trend(channel, taken),
             note="",
         )
@@ -121,7 +124,7 @@ def _topics(
 def _topic(topic: Subject, worst: _Behind | None, pace: float) -> Subject:
     """Return the topic as its worst group sees it, which reads `pace` per second."""
     if worst is not None:
-        topic = replace(topic, backlog=worst.lag, reader=worst.group)
+        topic = replace(topic, backlog=worst.lag, reader=worst.group, out_rate=pace)
     if worst is None or worst.lag == 0:
         state: SubjectState = "ok" if topic.trend else "idle"
         return replace(topic, state=state, lag=None if worst is None else 0)
