@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from store.model.exchanges import Placed
-from store.model.messages import MessageId, NewMessage
-from store.model.topics import NewRecord, RecordId
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from store.model.exchanges import Placed
+    from store.model.messages import MessageId, NewMessage
+    from store.model.topics import NewRecord, RecordId
 
 
 class NamedProducer(Protocol):

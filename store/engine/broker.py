@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from store.engine.batches import Batch, NamedProducer
 from store.engine.dead_letters import DeadLetters
@@ -17,7 +14,13 @@ from store.engine.queues import Queues
 from store.engine.shares import Shares
 from store.engine.topics import Topics
 from store.engine.topologies import Topologies
-from store.model.topics import Seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    from store.model.topics import Seconds
 
 
 class Broker(

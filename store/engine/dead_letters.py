@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from store.engine.features import Feature, Featured, lacking
-from store.model.dead_letters import (
-    Choice,
-    Chosen,
-    DeadLetterGroup,
-    DeadLetterQueue,
-    Event,
-    Moved,
-    Redrive,
-    RedriveBatch,
-    Redriven,
-)
-from store.model.letter_groups import Field
-from store.model.maintenance import Progress
-from store.model.messages import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from store.model.dead_letters import (
+        Choice,
+        Chosen,
+        DeadLetterGroup,
+        DeadLetterQueue,
+        Event,
+        Moved,
+        Redrive,
+        RedriveBatch,
+        Redriven,
+    )
+    from store.model.letter_groups import Field
+    from store.model.maintenance import Progress
+    from store.model.messages import Message
 
 
 class DeadLetters(Featured, Protocol):

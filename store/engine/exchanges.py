@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol, Unpack
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 from store.engine.features import Feature, Featured, lacking
-from store.model.exchanges import (
-    Binding,
-    Exchange,
-    ExchangeSettings,
-    Placed,
-    Route,
-    RouteExplanation,
-)
-from store.model.messages import NewMessage
-from store.model.topics import Headers, Seconds, Timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from store.model.exchanges import (
+        Binding,
+        Exchange,
+        ExchangeSettings,
+        Placed,
+        Route,
+        RouteExplanation,
+    )
+    from store.model.messages import NewMessage
+    from store.model.topics import Headers, Seconds, Timestamp
 
 
 class Exchanges(Featured, Protocol):

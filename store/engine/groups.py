@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
-from types import TracebackType
-from typing import Protocol, Self, Unpack
+from typing import TYPE_CHECKING, Protocol, Self, Unpack
 
 from store.engine.features import Feature, Featured, lacking
-from store.model.addresses import Address
-from store.model.groups import (
-    GroupSettings,
-    GroupStatus,
-    Lag,
-    OffsetChange,
-    Offsets,
-    RecordLoss,
-    TopicPartition,
-)
-from store.model.positions import Position, Scope, Target
-from store.model.topics import Record, RecordId, Seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable
+    from types import TracebackType
+
+    from store.model.addresses import Address
+    from store.model.groups import (
+        GroupSettings,
+        GroupStatus,
+        Lag,
+        OffsetChange,
+        Offsets,
+        RecordLoss,
+        TopicPartition,
+    )
+    from store.model.positions import Position, Scope, Target
+    from store.model.topics import Record, RecordId, Seconds
 
 
 class GroupConsumer(Protocol):

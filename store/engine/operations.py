@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from store.engine.features import Feature, Featured, lacking
-from store.model.actions import Action, Result_co
-from store.model.addresses import Address, Kind
 from store.model.clock import IDLE_AFTER, OVER
-from store.model.diagnoses import Diagnosis
-from store.model.maintenance import PlaceStatus
-from store.model.metrics import Family
-from store.model.stalls import (
-    Explanation,
-    Flow,
-    FlowOf,
-    LetterRow,
-    Overview,
-    QueueDetail,
-    Stall,
-    StallDetail,
-    TopicDetail,
-)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from store.model.actions import Action, Result_co
+    from store.model.addresses import Address, Kind
+    from store.model.diagnoses import Diagnosis
+    from store.model.maintenance import PlaceStatus
+    from store.model.metrics import Family
+    from store.model.stalls import (
+        Explanation,
+        Flow,
+        FlowOf,
+        LetterRow,
+        Overview,
+        QueueDetail,
+        Stall,
+        StallDetail,
+        TopicDetail,
+    )
 
 
 class Operations(Featured, Protocol):

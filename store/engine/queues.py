@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, Unpack
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 from store.engine.features import Feature, Featured, lacking
-from store.model.messages import Message, MessageId, NewMessage, QueueConfig, QueueSettings
-from store.model.queues import Attempt, LeaseStatus, QueueStatus
-from store.model.topics import Headers, Seconds, Timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from store.model.messages import Message, MessageId, NewMessage, QueueConfig, QueueSettings
+    from store.model.queues import Attempt, LeaseStatus, QueueStatus
+    from store.model.topics import Headers, Seconds, Timestamp
 
 
 class Queues(Featured, Protocol):

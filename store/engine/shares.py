@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, Unpack
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 from store.engine.features import Feature, Featured, lacking
-from store.model.addresses import Address
-from store.model.groups import OffsetChange
-from store.model.positions import Position
-from store.model.shares import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
-from store.model.topics import Seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from store.model.addresses import Address
+    from store.model.groups import OffsetChange
+    from store.model.positions import Position
+    from store.model.shares import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
+    from store.model.topics import Seconds
 
 
 class Shares(Featured, Protocol):

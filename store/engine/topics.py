@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol, Unpack
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 from store.engine.features import Feature, Featured, lacking
-from store.model.maintenance import CompactionResult, TrimResult
-from store.model.positions import Position
-from store.model.topics import (
-    Headers,
-    NewRecord,
-    Record,
-    RecordId,
-    Timestamp,
-    TopicConfig,
-    TopicSettings,
-    TopicStatus,
-)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from store.model.maintenance import CompactionResult, TrimResult
+    from store.model.positions import Position
+    from store.model.topics import (
+        Headers,
+        NewRecord,
+        Record,
+        RecordId,
+        Timestamp,
+        TopicConfig,
+        TopicSettings,
+        TopicStatus,
+    )
 
 
 class Topics(Featured, Protocol):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from store.engine.features import Feature, Featured, lacking
-from store.model.maintenance import Progress
-from store.topology.reading import TopologyFile
-from store.topology.steps import Plan
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from store.model.maintenance import Progress
+    from store.topology.reading import TopologyFile
+    from store.topology.steps import Plan
 
 
 class Topologies(Featured, Protocol):

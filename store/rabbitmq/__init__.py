@@ -1,1 +1,18 @@
 """An engine: queues and exchanges of a RabbitMQ server, over AMQP 0-9-1 and its management API."""
+
+from typing import TYPE_CHECKING
+
+from store.lazy import on_demand
+
+if TYPE_CHECKING:
+    from store.rabbitmq import (
+        checkup as checkup,
+        figures as figures,
+        management as management,
+        policies as policies,
+        present as present,
+        routes as routes,
+        settings as settings,
+    )
+else:
+    __getattr__ = on_demand(__name__)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cached_property
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from store import rabbitmq
 from store.engine.features import Features, version_of
 from store.engine.places import Place
 from store.model.errors import NotFound
 from store.rabbitmq.connection import Connection
 from store.rabbitmq.features import features as features_at
-from store.rabbitmq.management import Management
 from store.rabbitmq.publishing import Publisher
 from store.rabbitmq.receiving import Deliveries
 
+if TYPE_CHECKING:
+    from store.rabbitmq.management import Management
+
 CONTROL = "control"
+NO_MANAGEMENT = "none"
 
 
 class Server:
@@ -24,7 +29,7 @@ class Server:
     def __init__(self, place: Place, password: str | None, timeout: float) -> None:
         self._place = place
         self._connection = Connection(place, password, timeout)
-        self._management = Management(place, password, timeout)
+        self._login = password, timeout
         self._publisher = Publisher(self._connection)
         self._receiver = Deliveries(self._connection)
         self._features: Features | None = None
@@ -35,6 +40,19 @@ class Server:
         if self._features is None:
             self._features = features_at(self._connection.version)
         return self._features
+
+    @cached_property
+    def _management(self) -> Management:
+        return rabbitmq.management.Management(self._place, *self._login)
+
+    @property
+    def _has_management(self) -> bool:
+        """Whether the place has a management API, by its own word."""
+        return self._place.option("management", "") != NO_MANAGEMENT
+
+    def _close_management(self) -> None:
+        if "_management" in self.__dict__:
+            self._management.close()
 
     def wall(self) -> int:
         """Return this machine's wall clock in Unix milliseconds; that of the server is unknown."""

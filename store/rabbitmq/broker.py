@@ -16,8 +16,7 @@ from store.model.errors import secondary_to
 from store.model.exchanges import Placed
 from store.model.messages import MessageId, NewMessage
 from store.model.topics import NewRecord, RecordId, Seconds, in_seconds
-from store.rabbitmq.doctor import ServerDoctor
-from store.rabbitmq.operations import PACE
+from store.rabbitmq.operations import PACE, ServerOperations
 
 if TYPE_CHECKING:
     from store.engine.batches import NamedProducer
@@ -26,7 +25,7 @@ _UNTIL = 0.05
 _OPTIONS = ("management", "stream", "verify")
 
 
-class RabbitMQ(ServerDoctor, Broker):
+class RabbitMQ(ServerOperations, Broker):
     """An open place on a server; the connection is made by the first call that needs it.
 
     It may be used by one thread at a time.
@@ -79,7 +78,7 @@ class RabbitMQ(ServerDoctor, Broker):
     def close(self) -> None:
         """Close the connection: what was received and not settled returns to its queue."""
         self._connection.close()
-        self._management.close()
+        self._close_management()
 
     def __enter__(self) -> RabbitMQ:
         return self

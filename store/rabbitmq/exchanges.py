@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
+from store import rabbitmq, routing
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.encoding import given_list
 from store.model.errors import BadInput, Exists, NotFound, Unroutable
@@ -21,14 +22,10 @@ from store.model.exchanges import (
 )
 from store.model.messages import MessageId, NewMessage
 from store.model.topics import Headers, Seconds, Timestamp
-from store.rabbitmq import policies, routes
 from store.rabbitmq.base import CONTROL
 from store.rabbitmq.deliveries import ServerDeliveries, id_of
 from store.rabbitmq.errors import missing
-from store.rabbitmq.management import named
 from store.rabbitmq.messages import encoded, routing_key
-from store.rabbitmq.settings import LABEL
-from store.routing.walk import routes as routes_of
 
 COLUMNS = "name,type,durable,internal,arguments,policy,message_stats"
 
@@ -90,7 +87,7 @@ class ServerExchanges(ServerDeliveries):
         before = self.exchange(name)
         with self._connection.channel(CONTROL, f"exchange {name}") as channel:
             channel.exchange_delete(name, if_unused=if_unused)
-        policies.remove(self._management, "exchange", name)
+        rabbitmq.policies.remove(self._management, "exchange", name)
         return before
 
     def delete_exchanges(self, names: Iterable[str], *, if_unused: bool = False) -> list[Exchange]:
@@ -111,7 +108,9 @@ class ServerExchanges(ServerDeliveries):
         check_binding(key, headers, match)
         if self._bound(exchange, destination, key, headers or {}, match):
             return False
-        self._bind(exchange, destination, key, routes.arguments_of(headers or {}, match, None))
+        self._bind(
+            exchange, destination, key, rabbitmq.routes.arguments_of(headers or {}, match, None)
+        )
         return True
 
     def unbind(
@@ -130,7 +129,7 @@ class ServerExchanges(ServerDeliveries):
         if not bound:
             raise NotFound(f"there is no such binding from {exchange} to {destination}")
         for entry in bound:
-            self._unbind(exchange, destination, key, routes.arguments_in(entry))
+            self._unbind(exchange, destination, key, rabbitmq.routes.arguments_in(entry))
 
     def bindings(
         self, exchange: str | None = None, destination: str | None = None
@@ -140,7 +139,7 @@ class ServerExchanges(ServerDeliveries):
             self.exchange(exchange)
         return [
             binding
-            for binding in map(routes.binding_of, self._binding_entries())
+            for binding in map(rabbitmq.routes.binding_of, self._binding_entries())
             if exchange in {None, binding.exchange} and destination in {None, binding.destination}
         ]
 
@@ -149,7 +148,7 @@ class ServerExchanges(ServerDeliveries):
     ) -> list[Route]:
         """Return where a message would go, by the present bindings; nothing is stored."""
         steps = self._routes().steps(exchange, routing_key(key), headers or {})
-        return list(routes_of(steps))
+        return list(routing.walk.routes(steps))
 
     def explain_route(
         self, exchange: str, key: bytes | str = "", headers: Headers | None = None
@@ -158,7 +157,7 @@ class ServerExchanges(ServerDeliveries):
         known, word, given = self._routes(), routing_key(key), headers or {}
         steps = known.steps(exchange, word, given)
         return RouteExplanation(
-            routes_of(steps), tuple(known.unmatched(exchange, steps, word, given))
+            routing.walk.routes(steps), tuple(known.unmatched(exchange, steps, word, given))
         )
 
     def publish(
@@ -213,7 +212,7 @@ class ServerExchanges(ServerDeliveries):
     ) -> None:
         if alternate is not None:
             self._put_alternate(name, alternate)
-        arguments = {} if label is None else {LABEL: label}
+        arguments = {} if label is None else {rabbitmq.settings.LABEL: label}
         with self._connection.channel(CONTROL, f"exchange {name}") as channel:
             channel.exchange_declare(
                 name, type, durable=True, auto_delete=False, arguments=arguments
@@ -221,7 +220,7 @@ class ServerExchanges(ServerDeliveries):
 
     def _put_alternate(self, name: str, alternate: str | None) -> None:
         definition = {} if alternate is None else {"alternate-exchange": alternate}
-        policies.put(self._management, "exchange", name, definition)
+        rabbitmq.policies.put(self._management, "exchange", name, definition)
 
     def _check_alternate(self, name: str, alternate: str | None) -> None:
         check_alternate(name, alternate)
@@ -230,25 +229,27 @@ class ServerExchanges(ServerDeliveries):
 
     def _present(self, name: str) -> Exchange | None:
         try:
-            entry = self._management.get(f"exchanges/{{vhost}}/{named(name)}", f"exchange {name}")
+            entry = self._management.get(
+                f"exchanges/{{vhost}}/{rabbitmq.management.named(name)}", f"exchange {name}"
+            )
         except NotFound:
             return None
         bindings = [one for one in self._binding_entries() if one["source"] == name]
-        return _exchange(entry, policies.read(self._management), len(bindings))
+        return _exchange(entry, rabbitmq.policies.read(self._management), len(bindings))
 
-    def _routes(self) -> routes.Routes:
-        bindings = [routes.binding_of(entry) for entry in self._binding_entries()]
+    def _routes(self) -> rabbitmq.routes.Routes:
+        bindings = [rabbitmq.routes.binding_of(entry) for entry in self._binding_entries()]
         counts: dict[str, int] = {}
         for binding in bindings:
             counts[binding.exchange] = counts.get(binding.exchange, 0) + 1
-        known = policies.read(self._management)
+        known = rabbitmq.policies.read(self._management)
         entries = self._listed("exchanges", COLUMNS)
         exchanges = [
             _exchange(entry, known, counts.get(entry["name"], 0))
             for entry in entries
-            if routes.is_of_type(entry)
+            if rabbitmq.routes.is_of_type(entry)
         ]
-        return routes.Routes(exchanges, bindings)
+        return rabbitmq.routes.Routes(exchanges, bindings)
 
     def _binding_entries(self) -> list[dict[str, Any]]:
         entries = self._management.get("bindings/{vhost}", "the list of bindings")
@@ -261,7 +262,7 @@ class ServerExchanges(ServerDeliveries):
         return [
             entry
             for entry in self._binding_entries()
-            if (binding := routes.binding_of(entry)).exchange == exchange
+            if (binding := rabbitmq.routes.binding_of(entry)).exchange == exchange
             and binding.destination == destination
             and binding.is_same(key, headers, match)
         ]
@@ -301,7 +302,9 @@ def _check_type(type: str) -> None:
         raise BadInput(f"{type!r} is not an exchange type", "one of " + ", ".join(EXCHANGE_TYPES))
 
 
-def _exchange(entry: Mapping[str, Any], known: policies.VhostPolicies, bindings: int) -> Exchange:
+def _exchange(
+    entry: Mapping[str, Any], known: rabbitmq.policies.VhostPolicies, bindings: int
+) -> Exchange:
     effective = known.effective(entry["name"], "exchange", entry.get("arguments") or {})
     alternate = effective.get("alternate-exchange") or effective.get("x-alternate-exchange")
     return Exchange(entry["name"], entry["type"], alternate, None, bindings)

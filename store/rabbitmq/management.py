@@ -11,9 +11,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from store.engine.places import Place
 from store.model.errors import BadInput, Unreachable, Unsupported
+from store.rabbitmq.base import NO_MANAGEMENT
 from store.rabbitmq.errors import from_management
 
-NONE = "none"
 PORT, TLS_PORT = 15672, 15671
 
 
@@ -33,11 +33,6 @@ class Management:
             "Authorization": f"Basic {base64.b64encode(secret).decode()}",
             "Content-Type": "application/json",
         }
-
-    @property
-    def is_there(self) -> bool:
-        """Whether the place has a management API, by its own word."""
-        return self._place.option("management", "") != NONE
 
     def get(self, path: str, subject: str, **query: str) -> Any:
         """Return what is at a path below `/api`; `{vhost}` in it stands for the vhost."""
@@ -65,7 +60,7 @@ class Management:
         self, method: str, path: str, subject: str, body: Mapping[str, Any] | None,
         query: Mapping[str, str] | None = None,
     ) -> Any:  # fmt: skip
-        if not self.is_there:
+        if self._place.option("management", "") == NO_MANAGEMENT:
             raise Unsupported(
                 f"{self._place.name} has no management API, which {subject} needs",
                 hint="name it: ?management=URL",
@@ -117,7 +112,7 @@ def named(name: str) -> str:
 
 def _url(place: Place) -> str:
     url = place.option("management", "")
-    if not url or url == NONE:
+    if not url or url == NO_MANAGEMENT:
         scheme, port = ("https", TLS_PORT) if place.tls else ("http", PORT)
         return f"{scheme}://{place.hosts[0][0]}:{port}"
     if not url.startswith(("http://", "https://")):

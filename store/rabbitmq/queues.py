@@ -5,24 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Unpack
 
+from store import model, rabbitmq
 from store.engine.features import Feature
-from store.model import queue_rules
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.errors import BadInput, Conflict, Exists, Hint, MqError, NotFound
 from store.model.messages import QueueConfig, QueueSettings
 from store.model.queues import QueueStatus
 from store.model.settings import first_difference
-from store.rabbitmq import policies
 from store.rabbitmq.base import CONTROL, Server
-from store.rabbitmq.management import named
-from store.rabbitmq.settings import (
-    arguments_of,
-    check_given,
-    config_from,
-    config_of,
-    definition_of,
-    lacking_settings,
-)
 
 COLUMNS = (
     "name,type,durable,exclusive,auto_delete,arguments,messages_ready,messages_unacknowledged,"
@@ -50,7 +40,7 @@ class ServerQueues(Server):
     def queues(self) -> list[QueueStatus]:
         """Return the queues of the vhost by name; streams and exclusive queues are none."""
         found = [one for one in self._listed("queues", COLUMNS) if is_ours(one)]
-        known = policies.read(self._management)
+        known = rabbitmq.policies.read(self._management)
         configs = {one["name"]: _config_of(one, known) for one in found}
         targets = {config.dlq for config in configs.values() if config.dlq}
         return [
@@ -67,7 +57,7 @@ class ServerQueues(Server):
             # It was created a moment ago, and the statistics come later.
             entry = {"name": name}
         except MqError:
-            if self._management.is_there:
+            if self._has_management:
                 raise
             entry = {"name": name}
         status = self._status(entry, self._config(entry), False)
@@ -76,8 +66,8 @@ class ServerQueues(Server):
     def queue_config(self, name: str) -> QueueConfig:
         """Return the settings of a queue; defaults where the place has no management API."""
         self._ready(name)
-        if not self._management.is_there:
-            return config_from({})
+        if not self._has_management:
+            return rabbitmq.settings.config_from({})
         return self._config(self._entry(name))
 
     def alter_queue(self, name: str, **settings: Unpack[QueueSettings]) -> QueueStatus:
@@ -87,10 +77,10 @@ class ServerQueues(Server):
 
     def plan_queue_alter(self, name: str, **settings: Unpack[QueueSettings]) -> QueueConfig:
         """Return the settings after a change; raises `Conflict` for what is for ever."""
-        check_given(self.features, settings)
+        rabbitmq.settings.check_given(self.features, settings)
         before = self.queue_config(name)
-        after = config_from(settings, before)
-        queue_rules.check_settings(name, after)
+        after = rabbitmq.settings.config_from(settings, before)
+        model.queue_rules.check_settings(name, after)
         check_changeable(name, before, after)
         self._check_target(after)
         return after
@@ -101,8 +91,8 @@ class ServerQueues(Server):
         self._refuse_used_dlq(name)
         with self._connection.channel(CONTROL, f"queue {name}") as channel:
             channel.queue_delete(name)
-        if self._management.is_there:
-            policies.remove(self._management, "queue", name)
+        if self._has_management:
+            rabbitmq.policies.remove(self._management, "queue", name)
         return before
 
     def purge_queue(self, name: str, *, keep_leased: bool = False) -> int:
@@ -114,9 +104,9 @@ class ServerQueues(Server):
         return removed
 
     def _checked(self, name: str, settings: Mapping[str, Any]) -> QueueConfig:
-        check_given(self.features, settings)
-        config = config_from(settings)
-        queue_rules.check_settings(name, config)
+        rabbitmq.settings.check_given(self.features, settings)
+        config = rabbitmq.settings.config_from(settings)
+        model.queue_rules.check_settings(name, config)
         self._check_target(config)
         return config
 
@@ -142,35 +132,38 @@ class ServerQueues(Server):
             )
 
     def _create(self, name: str, config: QueueConfig, label: str | None) -> None:
-        if definition := definition_of(config, self._version):
-            policies.put(self._management, "queue", name, definition)
+        if definition := rabbitmq.settings.definition_of(config, self._version):
+            rabbitmq.policies.put(self._management, "queue", name, definition)
         with self._connection.channel(CONTROL, f"queue {name}") as channel:
             channel.queue_declare(
-                name, durable=True, auto_delete=False, arguments=arguments_of(config, label)
+                name,
+                durable=True,
+                auto_delete=False,
+                arguments=rabbitmq.settings.arguments_of(config, label),
             )
 
     def _alter(self, name: str, config: QueueConfig) -> None:
-        definition = definition_of(config, self._version)
-        policies.put(self._management, "queue", name, definition)
-        winner = policies.read(self._management).in_force(name, "quorum")
-        if winner not in {None, policies.policy_name("queue", name)}:
+        definition = rabbitmq.settings.definition_of(config, self._version)
+        rabbitmq.policies.put(self._management, "queue", name, definition)
+        winner = rabbitmq.policies.read(self._management).in_force(name, "quorum")
+        if winner not in {None, rabbitmq.policies.policy_name("queue", name)}:
             raise Conflict(
                 f"policy {winner} holds for queue {name}, so that the change has no effect",
-                hint=f"give it a priority below {policies.PRIORITY}",
+                hint=f"give it a priority below {rabbitmq.policies.PRIORITY}",
             )
 
     def _entry(self, name: str) -> dict[str, Any]:
         entry: dict[str, Any] = self._management.get(
-            f"queues/{{vhost}}/{named(name)}", f"queue {name}"
+            f"queues/{{vhost}}/{rabbitmq.management.named(name)}", f"queue {name}"
         )
         return entry
 
     def _config(self, entry: Mapping[str, Any]) -> QueueConfig:
         """Return the settings in force: by the list of policies, which is up to date."""
-        if not self._management.is_there:
-            return config_of(entry, {})
+        if not self._has_management:
+            return rabbitmq.settings.config_of(entry, {})
         new = {"arguments": {"x-queue-type": "quorum"}}
-        return _config_of({**new, **entry}, policies.read(self._management))
+        return _config_of({**new, **entry}, rabbitmq.policies.read(self._management))
 
     def _status(self, entry: Mapping[str, Any], config: QueueConfig, is_dlq: bool) -> QueueStatus:
         ready = entry.get("messages_ready")
@@ -189,11 +182,11 @@ class ServerQueues(Server):
             acknowledged=None,
             dropped=None,
             dead_letters=ready if is_dlq else None,
-            lacking=lacking_settings(self.features),
+            lacking=rabbitmq.settings.lacking_settings(self.features),
         )
 
     def _refuse_used_dlq(self, name: str) -> None:
-        if not self._management.is_there:
+        if not self._has_management:
             return
         users = [one.name for one in self.queues() if one.config.dlq == name and one.name != name]
         if users:
@@ -214,15 +207,17 @@ def type_of(entry: Mapping[str, Any]) -> str:
     return str(arguments.get("x-queue-type") or entry.get("type") or "classic")
 
 
-def _config_of(entry: Mapping[str, Any], known: policies.VhostPolicies) -> QueueConfig:
+def _config_of(entry: Mapping[str, Any], known: rabbitmq.policies.VhostPolicies) -> QueueConfig:
     arguments = entry.get("arguments") or {}
-    return config_of(entry, known.effective(entry["name"], type_of(entry), arguments))
+    return rabbitmq.settings.config_of(
+        entry, known.effective(entry["name"], type_of(entry), arguments)
+    )
 
 
 def listed_config(entry: Mapping[str, Any]) -> QueueConfig:
     """Return settings as a list of queues shows them, with a policy of ten seconds ago."""
     policy = {f"x-{key}": v for key, v in (entry.get("effective_policy_definition") or {}).items()}
-    return config_of(entry, {**policy, **(entry.get("arguments") or {})})
+    return rabbitmq.settings.config_of(entry, {**policy, **(entry.get("arguments") or {})})
 
 
 def check_changeable(name: str, before: QueueConfig, after: QueueConfig) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from store.model import actions, looks
 from store.model.addresses import EXCHANGE_PREFIX
@@ -19,41 +19,40 @@ from store.model.diagnoses import (
 )
 from store.model.errors import Denied, MqError, Unavailable
 from store.model.text import counted, describe_size
-from store.rabbitmq.operations import ServerOperations
 from store.rabbitmq.queues import COLUMNS, is_ours, listed_config, type_of
+
+if TYPE_CHECKING:
+    from store.rabbitmq.base import Server
 
 _NEARLY = 0.8
 # The alarm of the disk is near below so many times the least.
 _DISK_ROOM = 2
 
 
-class ServerDoctor(ServerOperations):
-    """The findings about a server and its queues."""
+def findings(server: Server) -> list[Diagnosis]:
+    """Return what is wrong or may go wrong, the worst first."""
+    if not server._has_management:
+        return [_without_management(server._place.name)]
+    try:
+        entries = [one for one in server._listed("queues", COLUMNS) if is_ours(one)]
+    except (Unavailable, Denied) as error:
+        return [_without_management(server._place.name, error)]
+    exchanges = {one["name"] for one in server._listed("exchanges", "name")}
+    return worst_first([*_nodes(server), *_queues(entries, exchanges)])
 
-    def doctor(self, *, thorough: bool = False) -> list[Diagnosis]:
-        """Return what is wrong or may go wrong, as far as the user may see it, the worst first."""
-        if not self._management.is_there:
-            return [_without_management(self._place.name)]
-        try:
-            entries = [one for one in self._listed("queues", COLUMNS) if is_ours(one)]
-        except (Unavailable, Denied) as error:
-            return [_without_management(self._place.name, error)]
-        exchanges = {one["name"] for one in self._listed("exchanges", "name")}
-        found = [*self._nodes(), *_queues(entries, exchanges)]
-        return worst_first(found)
 
-    def _nodes(self) -> Iterator[Diagnosis]:
-        """Check memory and disk, which only users with the tag monitoring may see."""
-        nodes: list[dict[str, Any]] = []
-        with suppress(MqError):
-            nodes = self._management.get("nodes", "the list of nodes")
-        if not nodes:
-            yield in_order(
-                "nodes", STORE, "memory and disk are not shown to this user",
-                "an alarm of either stops every producer",
-            )  # fmt: skip
-        for node in nodes:
-            yield from _node(node)
+def _nodes(server: Server) -> Iterator[Diagnosis]:
+    """Check memory and disk, which only users with the tag monitoring may see."""
+    nodes: list[dict[str, Any]] = []
+    with suppress(MqError):
+        nodes = server._management.get("nodes", "the list of nodes")
+    if not nodes:
+        yield in_order(
+            "nodes", STORE, "memory and disk are not shown to this user",
+            "an alarm of either stops every producer",
+        )  # fmt: skip
+    for node in nodes:
+        yield from _node(node)
 
 
 def _without_management(place: str, error: MqError | None = None) -> Diagnosis:
