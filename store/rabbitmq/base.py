@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from time import time
@@ -26,8 +27,11 @@ NO_MANAGEMENT = "none"
 class Server:
     """A server of RabbitMQ, of which every group of calls has a part."""
 
-    def __init__(self, place: Place, password: str | None, timeout: float) -> None:
+    def __init__(
+        self, place: Place, password: str | None, timeout: float, tell: Callable[[str], None]
+    ) -> None:
         self._place = place
+        self._tell = tell
         self._connection = Connection(place, password, timeout)
         self._login = password, timeout
         self._publisher = Publisher(self._connection)

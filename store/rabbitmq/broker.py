@@ -40,7 +40,7 @@ class RabbitMQ(ServerOperations, Broker):
         password = place.password()
         if password is None and place.user in {None, "guest"}:
             password = "guest"
-        return cls(place, password, timeout)
+        return cls(place, password, timeout, tell)
 
     @property
     def location(self) -> str:

@@ -18,6 +18,7 @@ from store.rabbitmq.errors import ConnectionLost, raise_ours, translated
 
 PORT, TLS_PORT = 5672, 5671
 HEARTBEAT = 30
+RECEIVING = ("fetch", "consume")
 # A channel that closes with prefetched messages would log a line for each of them.
 logging.getLogger("amqp").addHandler(logging.NullHandler())
 logging.getLogger("amqp").propagate = False
@@ -72,7 +73,7 @@ class Connection:
         """Close the connection; deliveries that are not settled return to their queues."""
         connection, self._amqp = self._amqp, None
         self._channels = {}
-        if connection is not None:
+        if connection is not None and connection.connected:
             with suppress(amqp.AMQPError, OSError), connection.transport.having_timeout(2.0):
                 connection.close()
 
@@ -80,7 +81,10 @@ class Connection:
         if self._amqp is None:
             self._amqp = self._connected()
         elif not self._amqp.connected:
-            raise ConnectionLost(f"the connection to {self.place.name} ended")
+            if any(map(holds_deliveries, self._channels)):
+                raise ConnectionLost(f"the connection to {self.place.name} ended")
+            self.close()
+            self._amqp = self._connected()
         return self._amqp
 
     def _connected(self) -> amqp.Connection:
@@ -123,6 +127,11 @@ class Connection:
 
     def _note_unblocked(self) -> None:
         self.blocked = ""
+
+
+def holds_deliveries(purpose: str) -> bool:
+    """Return whether the channel of a purpose receives messages, which end with it."""
+    return purpose.startswith(RECEIVING)
 
 
 def connection_name() -> str:

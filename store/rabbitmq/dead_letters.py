@@ -7,6 +7,7 @@ from typing import cast
 
 import amqp
 
+from store.crash import crash_point
 from store.engine.features import Feature, lacking
 from store.model.addresses import EXCHANGE_PREFIX
 from store.model.dead_letters import Choice, DeadLetterQueue, Moved, Redrive
@@ -108,6 +109,7 @@ class ServerDeadLetters(ServerQueues):
         known = [number for number, target in enumerate(targets) if target is not None]
         ready = [(targets[number] or "", _anew(letters[number])) for number in known]
         result = self._publisher.publish("", ready)
+        crash_point("redrive.confirmed")
         done = [known[number] for number in sorted(result.confirmed)]
         self._receiver.ack([letters[number].receipt for number in done])
         left = sorted(set(range(len(letters))) - set(done))

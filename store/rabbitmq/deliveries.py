@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from random import random
+from threading import Event
+from time import monotonic
 
 import amqp
 
 from store.engine.features import Feature, lacking
 from store.model.encoding import given_list
-from store.model.errors import BadInput, QueueFull
+from store.model.errors import BadInput, MqError, QueueFull, Unreachable
 from store.model.messages import Message, MessageId, NewMessage
 from store.model.text import counted
 from store.model.topics import Headers, Seconds, Timestamp, in_seconds
 from store.rabbitmq.base import Server
 from store.rabbitmq.errors import missing
 from store.rabbitmq.messages import encoded
+
+_LONGEST_PAUSE = 30.0
+_UNTIL = 0.05
 
 
 class ServerDeliveries(Server):
@@ -83,7 +89,7 @@ class ServerDeliveries(Server):
             raise BadInput(f"at least 1 message can be received, not {max_messages}")
         seconds, ends = in_seconds(wait or 0.0), until or _never
         if attached and seconds and not auto_ack:
-            return self._receiver.consume(queue, prefetch or max_messages, seconds, ends)
+            return self._consume(queue, prefetch or max_messages, seconds, ends)
         messages = self._receiver.fetch(queue, max_messages, seconds, ends)
         return self._acknowledged(messages) if auto_ack else messages
 
@@ -132,6 +138,35 @@ class ServerDeliveries(Server):
         """Give messages back that were not begun; the server counts the delivery all the same."""
         self._check_receipts(receipts)
         self._receiver.settle(receipts, requeue=True)
+
+    def _consume(
+        self, queue: str, most: int, seconds: float, ends: Callable[[], bool]
+    ) -> list[Message]:
+        """Consume for a reader that stays: it outlives the end of a connection."""
+        try:
+            return self._receiver.consume(queue, most, seconds, ends)
+        except Unreachable as error:
+            self._reconnect(error, ends)
+            return []
+
+    def _reconnect(self, error: MqError, ends: Callable[[], bool]) -> None:
+        """Connect again, at longer and longer intervals, until it works or `ends` is true."""
+        self._tell(f"{error.message}; connecting again")
+        self._connection.close()
+        self._receiver.forget()
+        pause = 1.0
+        while not ends():
+            self._pause(pause * (0.5 + random() / 2), ends)
+            try:
+                self._tell(f"connected again, to version {self._connection.version}")
+                return
+            except Unreachable:
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _pause(self, seconds: float, ends: Callable[[], bool]) -> None:
+        deadline = monotonic() + seconds
+        while (left := deadline - monotonic()) > 0 and not ends():
+            Event().wait(min(left, _UNTIL))
 
     def _check_receipts(self, receipts: Sequence[str]) -> None:
         if not all(map(self._receiver.knows, receipts)):

@@ -9,7 +9,6 @@ from typing import NoReturn
 from amqp import exceptions as amqp
 
 from store.engine.places import Place
-from store.model.actions import create
 from store.model.errors import (
     BadInput,
     Conflict,
@@ -69,6 +68,8 @@ def missing(subject: str) -> NotFound:
     kind, _, name = subject.partition(" ")
     message = f"{subject} does not exist"
     if kind == "queue":
+        from store.model.actions import create
+
         return NotFound(message, Hint("{}", create("queue", name)))
     if kind == "exchange":
         return NotFound(message, hint=f"mq exchange create {name} -t topic")

@@ -15,9 +15,10 @@ from uuid import uuid4
 import amqp
 from amqp import spec
 
-from store.model.errors import BadInput, LeaseLost, MqError
+from store.model.errors import LeaseLost, MqError
 from store.model.messages import Message
 from store.rabbitmq.connection import Connection, connection_name
+from store.rabbitmq.errors import ConnectionLost
 from store.rabbitmq.messages import DeliveryTag, decoded
 
 MOST_PREFETCHED = 2000
@@ -101,6 +102,12 @@ class Deliveries:
         number = min(most, len(consumer.ready))
         taken = [consumer.ready.popleft() for _ in range(number)]
         return [self._hold(consumer.purpose, queue, one, attached=True) for one in taken]
+
+    def forget(self) -> None:
+        """Forget what was held over a connection that ended: the messages are back."""
+        self._held.clear()
+        self._consumers.clear()
+        self._returning.clear()
 
     def is_held(self, receipt: str) -> bool:
         """Return whether a receipt is one of this object's, and its reader stays."""
@@ -203,17 +210,26 @@ class Deliveries:
             self._returning.pop(receipt, None)
             if held is None:
                 if not (repeatable and receipt in self._settled):
-                    failures[receipt] = BadInput(f"{receipt} is settled, or no receipt")
-            elif not held.channel.is_open:
-                failures[receipt] = LeaseLost(f"{receipt}: its channel ended, the message returned")
+                    failures[receipt] = LeaseLost(f"{receipt} is settled, or its connection ended")
+            elif not self._is_settled(held, settle):
+                failures[receipt] = LeaseLost(f"{receipt}: its connection ended, it is back")
             else:
-                with self._connection.channel(held.purpose, f"queue {held.queue}") as channel:
-                    settle(channel, held.tag)
                 self._remember(receipt)
         if failures:
             error = next(iter(failures.values()))
             error.failures = failures
             raise error
+
+    def _is_settled(self, held: _Held, settle: Callable[[amqp.Channel, int], object]) -> bool:
+        """Settle a delivery, unless its channel is gone, and with it the delivery."""
+        if not held.channel.is_open:
+            return False
+        try:
+            with self._connection.channel(held.purpose, f"queue {held.queue}") as channel:
+                settle(channel, held.tag)
+        except ConnectionLost:
+            return False
+        return True
 
     def _remember(self, receipt: str) -> None:
         self._settled[receipt] = None
