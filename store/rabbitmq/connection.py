@@ -73,9 +73,13 @@ class Connection:
         """Close the connection; deliveries that are not settled return to their queues."""
         connection, self._amqp = self._amqp, None
         self._channels = {}
-        if connection is not None and connection.connected:
+        if connection is None:
+            return
+        if connection.connected:
             with suppress(amqp.AMQPError, OSError), connection.transport.having_timeout(2.0):
                 connection.close()
+        # After an error its socket would stay open.
+        connection.collect()
 
     def _open(self) -> amqp.Connection:
         if self._amqp is None:
