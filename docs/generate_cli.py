@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
+from mq.cli.examples import EXAMPLES
 from mq.command_line import app
 from mq.commands import ALIASES, GLOBAL_PANEL, LazyCommand
 from store.model.groups import GroupConfig
@@ -110,6 +111,8 @@ def _section(path: str, command: Any) -> str:
     own = [p for p in command.params if _panel(p) != GLOBAL_PANEL and getattr(p, "help", None)]
     if own:
         parts.append(_table(command, own))
+    if examples := EXAMPLES.get(path):
+        parts.append("\n".join(["```sh", *examples, "```\n"]))
     return "\n".join(parts)
 
 

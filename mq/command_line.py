@@ -16,7 +16,7 @@ import typer
 from mq.cli.context import Context, start_context
 from mq.cli.diagnostics import ExitCode, exit_code
 from mq.cli.output import Format, ReaderGone
-from mq.commands import LazyCommand, OptionsGroup
+from mq.commands import COMPLETION_VARIABLE, LazyCommand, OptionsGroup
 from store.model.errors import FEWER_FILES, BadInput, MqError, is_too_many_files
 
 _THINGS = "Things"
@@ -37,6 +37,8 @@ COMMANDS = {
         _THINGS,
         "Look at consumer groups, reset them, skip a record.",
     ),
+    "list": ("mq.commands.things.listing", _THINGS, "List everything, by kind and name."),
+    "show": ("mq.commands.things.show", _THINGS, "Show one thing of any kind."),
     "lease": ("mq.commands.lease.app", _THINGS, "See who holds which message, and take it back."),
     "dlq": ("mq.commands.dlq.app", _THINGS, "Look at dead letters, send them back, undo that."),
     "exchange": (
@@ -162,8 +164,6 @@ COMMANDS = {
     "demo": ("mq.commands.demo", _OPERATIONS, "Tell a story on real data in a temporary folder."),
 }
 
-COMPLETION_VARIABLE = "_MQ_COMPLETE"
-
 
 class RootGroup(OptionsGroup):
     """`mq` itself: its commands are stand-ins until one of them is called."""
@@ -172,6 +172,29 @@ class RootGroup(OptionsGroup):
         super().__init__(*arguments, **settings)
         for name, (module, panel, help) in COMMANDS.items():
             self.add_command(LazyCommand(name, module, help, panel))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the global options; `help` and `version` are other words for options."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        elif args == ["version"]:
+            args = ["--version"]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the named command; `show` and `list` may have the kind of thing behind them."""
+        if args[0] in {"show", "list", "ls"} and len(args) > 1:
+            from mq.commands.vocabulary import noun_first
+
+            args = noun_first(args)
+        return super().resolve_command(ctx, args)
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Write what mq is, the commands to start with, and which one reads for what."""
+        from mq.cli.examples import write_first_steps
+
+        super().format_help_text(ctx, formatter)
+        write_first_steps(formatter)
 
 
 app = typer.Typer(
@@ -271,12 +294,18 @@ def _usage_error(error: typer.TyperException) -> BadInput:
     message = message.replace("a valid int", "a whole number")
     invocation = getattr(error, "ctx", None)
     hint = f"{invocation.command_path if invocation else 'mq'} --help"
-    if near := getattr(error, "possibilities", None):
-        from store.model.nearest import did_you_mean
+    if option := getattr(error, "option_name", ""):
+        from mq.commands.vocabulary import meant_by_option
 
         message, _, _ = message.partition(" (")
-        hint = did_you_mean(getattr(error, "option_name", ""), near, hint)
+        hint = meant_by_option(option) or _nearest_option(error, option, hint)
     return BadInput(message[:1].lower() + message[1:], hint=hint)
+
+
+def _nearest_option(error: typer.TyperException, option: str, hint: str) -> str:
+    from store.model.nearest import did_you_mean
+
+    return did_you_mean(option, getattr(error, "possibilities", None) or (), hint)
 
 
 def _format_in(words: list[str]) -> Format | None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from typer.core import TyperGroup, TyperOption
 
+from mq.cli.examples import EXAMPLES
 from mq.commands import ALIASES
 from store import NewRecord, Store
 
@@ -57,6 +58,14 @@ def test_every_command_and_every_option_has_help(path: str) -> None:
 
     assert command.help
     assert silent == []
+
+
+@pytest.mark.parametrize("path", [p for p, c in COMMANDS.items() if not isinstance(c, TyperGroup)])
+def test_every_command_has_an_example_of_itself(path: str) -> None:
+    assert EXAMPLES[path]
+    for example in EXAMPLES[path]:
+        assert re.search(rf"\b{path}\b", example)
+        assert len(example) <= 76
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -44,6 +44,7 @@ class Context:
         self.colour = _terminal_has_colour()
         self.header = True
         self.allow_network_fs = False
+        self.json_value = False
 
     @cached_property
     def output(self) -> Output:

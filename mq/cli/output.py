@@ -17,8 +17,6 @@ from store.model.text import printable
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from rich.console import Console, JustifyMethod, RenderableType
-
     class RawStream(Protocol):
         """An unbuffered stream of bytes: `write` returns how many of them it took."""
 
@@ -36,6 +34,7 @@ class Format(StrEnum):
 
     TABLE = "table"
     TSV = "tsv"
+    CSV = "csv"
     JSON = "json"
     NDJSON = "ndjson"
     NAME = "name"
@@ -91,6 +90,13 @@ def cell(value: Any, *, empty: str = "") -> str:
     return to_json(value)
 
 
+def csv_cell(text: str) -> str:
+    """Return a cell of RFC 4180: between quotes where it has a comma, a quote or a line break."""
+    quote = '"'
+    special = any(char in text for char in ',"\r\n')
+    return f"{quote}{text.replace(quote, quote * 2)}{quote}" if special else text
+
+
 def to_json(value: Any) -> str:
     """Write a value as one line of ASCII-safe JSON."""
     # JSON leaves this one control character as it is.
@@ -144,9 +150,19 @@ class Output:
         """Write rows: a table, TSV, one JSON array, a JSON object per line, or first cells."""
         match self.format:
             case Format.TABLE:
-                self._table(columns, list(rows))
-            case Format.TSV:
-                self._tsv(columns, rows)
+                from mq.cli.tables import table
+
+                self._lines(
+                    table(
+                        columns,
+                        list(rows),
+                        self._room(),
+                        header=self._header,
+                        colour=self._has_colour,
+                    )
+                )
+            case Format.TSV | Format.CSV:
+                self._separated(columns, rows)
             case Format.NAME:
                 self._lines(self._cell(columns[0].value(row)) for row in rows)
             case Format.NDJSON:
@@ -167,15 +183,17 @@ class Output:
             self._lines([to_json(document)])
         elif self.format is Format.NAME:
             self._lines([self._cell(next(iter(document.values())))])
-        elif self.format is Format.TSV:
+        elif self.format in {Format.TSV, Format.CSV}:
             columns = [
                 Column[tuple[str, Any]]("field", lambda item: item[0]),
                 Column[tuple[str, Any]]("value", lambda item: item[1]),
             ]
-            self._tsv(columns, document.items())
+            self._separated(columns, document.items())
         else:
             fields = fields or {name: cell(value) for name, value in document.items()}
-            self._fields(fields, styles or {})
+            from mq.cli.tables import fields_below
+
+            self._lines(fields_below(fields, styles or {}, self._room(), colour=self._has_colour))
 
     def json_line(self, document: Mapping[str, Any]) -> None:
         """Write one object of an NDJSON stream at once."""
@@ -189,9 +207,9 @@ class Output:
         """Write text and a newline; on a terminal made harmless, and in a rich style if given."""
         shown = printable(text, block=True) if self.is_terminal else text
         if style and self.is_terminal and self._colour:
-            from rich.text import Text
+            from mq.cli.tables import styled
 
-            self._render(Text(shown, style=style), self._room())
+            self._lines(styled(shown, style, self._room()))
         else:
             self._lines([shown])
 
@@ -223,88 +241,33 @@ class Output:
         """Wait until stdout takes a few KiB at once; return False after `seconds`."""
         return bool(select([], [1], [], seconds)[1])
 
-    def _table(self, columns: Sequence[Column[Row]], rows: Sequence[Row]) -> None:
-        from rich.table import Table
-        from rich.text import Text
-
-        from mq.cli.widths import GAP, fitted, shortened, wanted
-
-        cells = [[printable(column.shown(row)) for row in rows] for column in columns]
-        asked = [
-            wanted([column.header, *texts], weight=column.weight, yields=column.yields)
-            for column, texts in zip(columns, cells, strict=True)
-        ]
-        widths = fitted(asked, self._room())
-        table = Table(box=None, pad_edge=False, show_header=self._header, header_style="bold")
-        shown = []
-        for column, texts, width in zip(columns, cells, widths, strict=True):
-            if width:
-                justify: JustifyMethod = "right" if column.right else "left"
-                table.add_column(column.header, justify=justify, width=width, no_wrap=True)
-                styles = [column.style(row) if column.style else "" for row in rows]
-                shown.append(
-                    [
-                        Text(shortened(text, width), style=style)
-                        for text, style in zip(texts, styles, strict=True)
-                    ]
-                )
-        for line in zip(*shown, strict=True):
-            table.add_row(*line)
-        self._render(table, max(self._room(), sum(widths) + GAP * len(widths)))
-
-    def _fields(self, fields: Mapping[str, str], styles: Mapping[str, str]) -> None:
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table("name", box=None, pad_edge=False, show_header=False)
-        table.add_column(overflow="fold")
-        for name, value in fields.items():
-            style = styles.get(name, "")
-            table.add_row(Text(name, style="bold"), Text(printable(value, block=True), style=style))
-        self._render(table, self._room())
-
-    def _render(self, renderable: RenderableType, width: int) -> None:
-        console = self._console(width)
-        with console.capture() as capture:
-            console.print(renderable)
-        lines = capture.get().splitlines()
-        self._lines(line.rstrip() for line in lines)
-
     def _room(self) -> int:
         import shutil
 
         # A table that is requested in a pipe is not cut to a width.
         return shutil.get_terminal_size().columns if self.is_terminal else 10_000
 
-    def _console(self, width: int) -> Console:
-        import io
+    @property
+    def _has_colour(self) -> bool:
+        return self._colour and self.is_terminal
 
-        from rich.console import Console
-
-        colour = self._colour and self.is_terminal
-        return Console(
-            file=io.StringIO(),
-            width=width,
-            force_terminal=colour,
-            no_color=not colour,
-            highlight=False,
-        )
-
-    def _tsv(self, columns: Sequence[Column[Row]], rows: Iterable[Row]) -> None:
-        lines = (f"{self.tsv_line(columns, row)}\n" for row in rows)
+    def _separated(self, columns: Sequence[Column[Row]], rows: Iterable[Row]) -> None:
+        lines = (f"{self.row_line(columns, row)}\n" for row in rows)
         # An unreadable row comes before the header, as an error without data.
         first = next(lines, "")
-        self._write(chain([self.tsv_header(columns), first], lines))
+        self._write(chain([self.header_line(columns), first], lines))
 
-    def tsv_header(self, columns: Sequence[Column[Row]]) -> str:
+    def header_line(self, columns: Sequence[Column[Row]]) -> str:
         """Return the line of names above rows, with its newline; empty with `--no-header`."""
-        return "\t".join(column.name for column in columns) + "\n" if self._header else ""
+        separator = "," if self.format is Format.CSV else "\t"
+        return separator.join(column.name for column in columns) + "\n" if self._header else ""
 
-    def tsv_line(self, columns: Sequence[Column[Row]], row: Row) -> str:
-        """Return a row as cells between tabs, without a newline; made harmless on a terminal."""
-        return "\t".join(
-            self._cell(cell(column.value(row)).translate(_CELL_ESCAPES)) for column in columns
-        )
+    def row_line(self, columns: Sequence[Column[Row]], row: Row) -> str:
+        """Return a row in TSV or CSV, without a newline; made harmless on a terminal."""
+        cells = (cell(column.value(row)) for column in columns)
+        if self.format is Format.CSV:
+            return ",".join(csv_cell(self._cell(text)) for text in cells)
+        return "\t".join(self._cell(text.translate(_CELL_ESCAPES)) for text in cells)
 
     def _cell(self, value: Any) -> str:
         return printable(cell(value)) if self.is_terminal else cell(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         Parameter,
     )
 
+COMPLETION_VARIABLE = "_MQ_COMPLETE"
 GLOBAL_PANEL = "Global options"
 ALIASES = {"ls": "list", "rm": "delete"}
 _INT64 = range(-(1 << 63), 1 << 63)
@@ -139,8 +141,11 @@ class Command(TyperCommand):
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: ClickContext, formatter: HelpFormatter) -> None:
-        """Write the options, each panel under its own heading."""
+        """Write the options, each panel under its own heading, and then examples."""
+        from mq.cli.examples import write_examples
+
         _write_sections(formatter, _help_sections(self, ctx))
+        write_examples(ctx.command_path, formatter)
 
 
 class OptionsGroup(TyperGroup):
@@ -163,9 +168,12 @@ class OptionsGroup(TyperGroup):
             name = ALIASES.get(name, name)
         command = self.get_command(ctx, name)
         if command is None:
-            if ctx.resilient_parsing:
-                return None, None, rest
-            raise self._unknown(ctx, args[0])
+            try:
+                return self.resolve_command(ctx, self._own_words(ctx, args))
+            except BadInput:
+                if ctx.resilient_parsing:
+                    return None, None, rest
+                raise
         if isinstance(command, LazyCommand):
             command = command.load()
         return name, command, rest
@@ -180,6 +188,15 @@ class OptionsGroup(TyperGroup):
                 record = (name, command.get_short_help_str(limit=formatter.width))
                 sections.setdefault(panel, []).append(record)
         _write_sections(formatter, sections | _help_sections(self, ctx))
+
+    def _own_words(self, ctx: ClickContext, args: list[str]) -> list[str]:
+        """Return words of another tool in mq's own; raises BadInput for those that have none."""
+        from mq.commands.vocabulary import own_words
+
+        words = own_words(ctx.command_path.partition(" ")[2], args)
+        if words is None or words[0] not in self.commands:
+            raise self._unknown(ctx, args[0])
+        return words
 
     def _unknown(self, ctx: ClickContext, name: str) -> BadInput:
         from store.model.nearest import nearest
@@ -202,6 +219,10 @@ class LazyCommand(TyperCommand):
         """Import the module and build the command from its `app`."""
         command = typer.main.get_command(import_module(self._module).app)
         command.name = self.name
+        if COMPLETION_VARIABLE in os.environ:
+            from mq.commands.completion import complete_names
+
+            complete_names(command, self.name or "")
         return command
 
 

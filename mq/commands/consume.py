@@ -95,6 +95,9 @@ def consume(
         bool,
         typer.Option("--auto-ack", help="Messages acknowledged as received, printed or not."),
     ] = False,
+    json_value: Annotated[
+        bool, typer.Option("--json-value", help="Objects and arrays in values as JSON, not text.")
+    ] = False,
     member: Member = None,
     session_timeout: SessionTimeout = DEFAULT_SESSION_TIMEOUT,
     fail_empty: Annotated[
@@ -113,6 +116,7 @@ def consume(
         where or [], auto_ack,
     )  # fmt: skip
     context = current_context()
+    context.json_value = json_value
     _check(request)
     with context.open_store() as store:
         name = request.source.name

@@ -70,6 +70,15 @@ _MESSAGE_FIELDS: _Fields = {
     **_readers(MESSAGE),
     **{f"dead.{name}": _of_dead(read) for name, read in _readers(DEAD).items()},
 }
+# The headers of columns that have another name than the field.
+_HEADERS: Mapping[str, str] = {
+    "error": "dead.error",
+    "reason": "dead.reason",
+    "source": "dead.source",
+    "group": "message_group",
+    "dlv": "deliveries",
+    "time": "timestamp",
+}
 _TIMES, _NUMBERS = _named(FieldKind.TIME), _named(FieldKind.NUMBER)
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "redelivered": ("true", "false"),
@@ -105,6 +114,8 @@ def _parse_condition(text: str, now: int, fields: _Fields) -> Callable[[Any], bo
     if form is None:
         raise BadInput(f"{text!r} is not a condition", hint=f"write FIELD OP VALUE, {_OPERATORS}")
     field, symbol, value = form["field"], form["operator"], form["value"].rstrip()
+    if field not in fields and _HEADERS.get(field.lower()) in fields:
+        field = _HEADERS[field.lower()]
     read = _reader(field, now, fields)
     _check_operator(text, symbol)
     if not value:

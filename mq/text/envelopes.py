@@ -75,6 +75,19 @@ class Envelope(Generic[Row]):
         """Write the JSON object of a row as one ASCII-safe line."""
         return to_json(self.document(row)).encode() + b"\n"
 
+    def document_with_json(self, row: Row) -> dict[str, Any]:
+        """Return the JSON object of a row, with a value that is an object or array as such."""
+        from mq.text.strict_json import object_or_array
+
+        document = self.document(row)
+        if isinstance(value := document.get("value"), str):
+            document["value"] = object_or_array(value)
+        return document
+
+    def line_with_json(self, row: Row) -> bytes:
+        """Write the JSON object of `document_with_json` as one ASCII-safe line."""
+        return to_json(self.document_with_json(row)).encode() + b"\n"
+
     def columns(self, names: str) -> list[Column[Row]]:
         """Return the columns of these names, between spaces; `dead.NAME` is one of a death."""
         fields = {field.name: field for field in (*self.fields, *LEASE.fields)}

@@ -35,6 +35,7 @@ class Framing(StrEnum):
     NUL = "nul"
     NDJSON = "ndjson"
     WHOLE = "whole"
+    CSV = "csv"
 
 
 class InputForm(NamedTuple):
@@ -58,6 +59,8 @@ class InputForm(NamedTuple):
                 raise BadInput("the key delimiter is empty")
             if self.framing is Framing.NDJSON:
                 raise BadInput("an envelope has its own key", hint="leave out -K")
+            if self.framing is Framing.CSV:
+                raise BadInput("a row has columns", hint="--key-from value.COLUMN instead of -K")
             if self.key_from is not None:
                 raise BadInput("the key comes from one place", hint="give -K or --key-from")
         return self
@@ -72,6 +75,12 @@ def read_records(stream: "ByteStream", form: InputForm) -> Iterator[tuple[int, N
     if form.framing is Framing.WHOLE:
         yield 1, _with_fields_from_value(_draft(_whole(stream), form), form)
         return
+    if form.framing is Framing.CSV:
+        from mq.text.csv_rows import read_rows
+
+        for number, record in read_rows(_split(stream, b"\n", "line")):
+            yield number, _named(f"line {number}", record, form)
+        return
     delimiter = b"\0" if form.framing is Framing.NUL else b"\n"
     noun = "record" if form.framing is Framing.NUL else "line"
     for number, item in enumerate(_split(stream, delimiter, noun), 1):
@@ -84,6 +93,13 @@ def read_records(stream: "ByteStream", form: InputForm) -> Iterator[tuple[int, N
         except BadInput as error:
             raise BadInput(f"{noun} {number}: {error.message}", hint=error.hint) from None
         yield number, record
+
+
+def _named(name: str, record: NewRecord, form: InputForm) -> NewRecord:
+    try:
+        return _with_fields_from_value(record, form)
+    except BadInput as error:
+        raise BadInput(f"{name}: {error.message}", hint=error.hint) from None
 
 
 def _draft(item: bytes, form: InputForm) -> NewRecord:

@@ -19,7 +19,7 @@ Line = Callable[[Row], bytes]
 
 
 class Lines(NamedTuple, Generic[Row]):
-    """How a stream is written: a line for each thing, under a header in TSV."""
+    """How a stream is written: a line for each thing, under a header in TSV and CSV."""
 
     line: Line[Row]
     header: bytes = b""
@@ -69,12 +69,12 @@ def stream_lines(
         case None:
             return Lines(_shown_value if context.output.is_terminal else _value)
         case Format.JSON | Format.NDJSON:
-            return Lines(envelope.line)
+            return Lines(envelope.line_with_json if context.json_value else envelope.line)
         case Format.NAME:
             return Lines(_address)
-        case Format.TSV:
-            return tsv_lines(context, columns)
-    raise BadInput("a stream of records is not a table", hint="-o tsv or ndjson, or mq peek")
+        case Format.TSV | Format.CSV:
+            return separated_lines(context, columns)
+    raise BadInput("a stream of records is not a table", hint="-o tsv, csv or ndjson, or mq peek")
 
 
 def _value(record: Any) -> bytes:
@@ -89,10 +89,10 @@ def _address(record: Any) -> bytes:
     return f"{record.address}\n".encode()
 
 
-def tsv_lines(context: Context, columns: Sequence[Column[Row]]) -> Lines[Row]:
-    """Return how the rows of a table are written in TSV."""
+def separated_lines(context: Context, columns: Sequence[Column[Row]]) -> Lines[Row]:
+    """Return how the rows of a table are written in TSV or CSV."""
     output = context.output
     return Lines(
-        lambda record: output.tsv_line(columns, record).encode() + b"\n",
-        output.tsv_header(columns).encode(),
+        lambda record: output.row_line(columns, record).encode() + b"\n",
+        output.header_line(columns).encode(),
     )

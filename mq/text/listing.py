@@ -47,8 +47,9 @@ def _show(
     output, watch = context.output, DamageWatch()
     things = watch.over(things)
     if output.is_json:
+        document = envelope.document_with_json if context.json_value else envelope.document
         for thing in things:
-            output.json_line(envelope.document(thing))
+            output.json_line(document(thing))
     elif output.format is Format.TABLE:
         rows = list(things)
         output.listing(table(rows), rows)

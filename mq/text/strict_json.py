@@ -39,6 +39,16 @@ def parse_json(text: str | bytes) -> Any:
         raise BadInput("the JSON has a number of too many digits") from None
 
 
+def object_or_array(text: str) -> Any:
+    """Return the object or array that a text is in JSON, or the text where it is neither."""
+    if text.lstrip()[:1] not in {"{", "["}:
+        return text
+    try:
+        return parse_json(text)
+    except BadInput:
+        return text
+
+
 def member_source(text: str, name: str) -> str:
     """Return the compact source of a member of a JSON object, its numbers digit by digit.
 

@@ -70,13 +70,15 @@ def _path(text: str | None) -> "ValuePath | None":
 
 def check(context: Context, request: LoadRequest) -> None:
     """Raise BadInput for options that contradict each other."""
-    if context.format in {Format.TABLE, Format.TSV}:
+    if context.format in {Format.TABLE, Format.TSV, Format.CSV}:
         raise BadInput("addresses of stored records are not a table", hint="-o ndjson or name")
     keyed_by_input = request.form.key_delimiter is not None or request.form.key_from is not None
     if request.defaults.key is not None and keyed_by_input:
         raise BadInput("the key comes from one place", hint="give -k, -K or --key-from")
     if request.values and request.file is not None:
         raise BadInput("records come from one place", hint="give VALUEs, or a FILE with -f")
+    if request.values and request.form.framing is Framing.CSV:
+        raise BadInput("a row of CSV needs the header of its file", hint="-f FILE, or stdin")
     if request.tombstone:
         if request.values or request.file is not None:
             raise BadInput("a tombstone has no value", hint="leave out VALUE and -f")

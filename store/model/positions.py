@@ -50,7 +50,7 @@ def parse_position(word: str, now: int, *, up: bool = False) -> Position:
         return Position(kind, parse_time(word, now, up=up))
     raise BadInput(
         f"not a place in a log: {word!r}",
-        hint="earliest, latest, last, committed, an offset, -N, 15m, @1700000000, 2026-01-31",
+        hint="earliest, latest, last, committed, an offset, -N, 15m, 2026-01-31, yesterday 09:00",
     )
 
 

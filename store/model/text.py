@@ -42,6 +42,7 @@ _TIME_FORM = r"[0-9]{4}-|@|[0-9]+(ms|s|m|h|d)$|P[0-9T]"
 _FRACTION = r"(.+[Tt ][0-9]{2}:?[0-9]{2}:?[0-9]{2})[.,]([0-9]+)(.*)"
 _TIME_HINT = (
     "write it as 2026-01-02T03:04:05Z, 2026-01-02, 15m (15 minutes ago), "
+    "yesterday, 09:00, last tuesday 14:00, "
     "or @N with N in Unix seconds (10 digits) or milliseconds (13 digits)"
 )
 
@@ -175,20 +176,26 @@ def counted(number: int, noun: str) -> str:
 
 def is_like_a_time(word: str) -> bool:
     """Return whether a word is meant as a time, right or wrong, and not as anything else."""
-    return re.match(_TIME_FORM, word.strip()) is not None
+    return re.match(_TIME_FORM, word.strip()) is not None or _is_everyday(word)
 
 
 def is_absolute(word: str) -> bool:
     """Return whether a time is a point in time, and not a duration ago."""
-    return re.match(r"[0-9]{4}-|@", word.strip()) is not None
+    return re.match(r"[0-9]{4}-|@", word.strip()) is not None or _is_everyday(word)
+
+
+def _is_everyday(word: str) -> bool:
+    from store.model.everyday_times import is_everyday_time
+
+    return is_everyday_time(word)
 
 
 def parse_time(text: str, now: int, *, up: bool = False) -> int:
     """Read a time as Unix milliseconds; `now`, also milliseconds, is what `15m` ago counts from.
 
-    A time is ISO-8601 (local zone by default, a date alone is its midnight), a duration ago, or
-    `@N` with N in Unix seconds (10 digits) or milliseconds (13). Parts finer than a millisecond are
-    cut off as the clock does it or, with `up`, rounded up. Raises BadInput.
+    A time is ISO-8601 (local zone by default, a date alone is its midnight), a duration ago, `@N`
+    with N in Unix seconds (10 digits) or milliseconds (13), or one of `everyday_times`. Parts finer
+    than a millisecond are cut off as the clock does it or, with `up`, rounded up. Raises BadInput.
     """
     word = text.strip()
     if re.match(r"[0-9]{4}-", word):
@@ -196,6 +203,10 @@ def parse_time(text: str, now: int, *, up: bool = False) -> int:
     elif found := re.fullmatch(r"@(?:([0-9]{10})|([0-9]{13}))(?:[.,]([0-9]+))?", word):
         unit = 1000 if found[1] else 1
         time = int(found[1] or found[2]) * unit * _FINE + _fraction(found[3], unit)
+    elif _is_everyday(word):
+        from store.model.everyday_times import parse_everyday_time
+
+        time = parse_everyday_time(word, now) * _FINE
     elif re.match(r"[0-9]|P", word):
         time = now * _FINE - _parse_duration(word)
     else:

@@ -23,7 +23,7 @@ from mq.read.leases import (
 )
 from mq.read.printer import RecordPrinter
 from mq.text.envelopes import MESSAGE, SHARED, Envelope
-from mq.text.lines import Lines, tsv_lines
+from mq.text.lines import Lines, separated_lines
 from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.text import parse_duration
@@ -56,6 +56,9 @@ def receive(
     auto_ack: Annotated[
         bool, typer.Option("--auto-ack", help="Acknowledgement at once, without a receipt.")
     ] = False,
+    json_value: Annotated[
+        bool, typer.Option("--json-value", help="Objects and arrays in values as JSON, not text.")
+    ] = False,
     fail_empty: Annotated[
         bool, typer.Option("--fail-empty", help="Exit 10 if there was no message.")
     ] = False,
@@ -72,6 +75,7 @@ def receive(
     context = current_context()
     if auto_ack and lease is not None:
         raise BadInput("with --auto-ack there is no lease", hint="leave out one of the two")
+    context.json_value = json_value
     check_name(source, "queue name")
     seconds = None if wait is None else parse_duration(wait) / 1000
     handover = Handover(
@@ -135,8 +139,9 @@ class _Printing:
 
     def _lines(self) -> Lines[Any]:
         match self._context.format:
-            case Format.TSV:
-                return tsv_lines(self._context, self._columns)
+            case Format.TSV | Format.CSV:
+                return separated_lines(self._context, self._columns)
             case Format.NAME:
                 return Lines(lambda item: f"{item.receipt or item.address}\n".encode())
-        return Lines(self._envelope.line)
+        envelope = self._envelope
+        return Lines(envelope.line_with_json if self._context.json_value else envelope.line)

@@ -10,7 +10,7 @@ from mq.cli.context import current_context
 from mq.commands import SingleCommand
 from mq.commands.peek.history import show_history
 from mq.commands.peek.queue import choose_messages
-from mq.read.topic import Scan, Until, record_address
+from mq.read.topic import Scan, parse_until, record_address
 from mq.text.conditions import parse_conditions
 from mq.text.lines import MESSAGE_COLUMNS, RECORD_COLUMNS
 from mq.text.listing import show_messages, show_records
@@ -54,6 +54,13 @@ def peek(
         list[str] | None,
         typer.Option(metavar="'FIELD OP VALUE'", help="Condition; repeatable (and)."),
     ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="end|OFFSET|TIME", help="Topic: end in each partition; exclusive."),
+    ] = None,
+    json_value: Annotated[
+        bool, typer.Option("--json-value", help="Objects and arrays in values as JSON, not text.")
+    ] = False,
     history: Annotated[
         bool,
         typer.Option("--history", help="History of one message or record, first to last."),
@@ -71,6 +78,7 @@ def peek(
     damaged one is marked, without a value; then the exit code is 7.
     """
     context = current_context()
+    context.json_value = json_value
     source = parse_address(address)
     with context.open_store() as store:
         if history:
@@ -79,13 +87,15 @@ def peek(
         is_queue = store.kind(source.name, "topic", "queue") == "queue"
         begin = _start(source, start, store.wall())
         if is_queue:
+            if until is not None:
+                raise BadInput(f"{source.name} is a queue", hint="--where 'timestamp < 09:00'")
             messages = choose_messages(store, source, begin, state or [], where or [])
             show_messages(context, islice(messages, number), MESSAGE_COLUMNS, store.wall())
             return
         if state:
             raise BadInput("only messages of a queue have a state", hint="leave out --state")
         condition = parse_conditions(where or [], store.wall())
-        records = filter(condition, _records(store, record_address(source), begin))
+        records = filter(condition, _records(store, record_address(source), begin, until))
         show_records(context, islice(records, number), RECORD_COLUMNS, store.wall())
 
 
@@ -98,8 +108,11 @@ def _start(source: Address, word: str | None, now: int) -> Position:
     return parse_position(word or "earliest", now)
 
 
-def _records(store: "Broker", source: Address, begin: Position) -> Iterator[Record]:
+def _records(
+    store: "Broker", source: Address, begin: Position, until: str | None
+) -> Iterator[Record]:
     if source.partition is not None and source.offset is not None:
         place = (source.name, source.partition, source.offset)
         return iter([store.record(*place, mark_damaged=True)])
-    return Scan(store, source, begin, Until(), mark_damaged=True).records()
+    end = parse_until(until, store.wall())
+    return Scan(store, source, begin, end, mark_damaged=True).records()

@@ -1,0 +1,1 @@
+"""`mq list` and `mq show`: things of every kind."""
