@@ -15,7 +15,7 @@ from time import monotonic
 import pytest
 
 from store import Store, StoreUnusable
-from store.sqlite.file import futex, waiting, waits
+from store.sqlite.file import bell, futex, lockfile, waiting
 from store.sqlite.file.bell import Bell
 from store.sqlite.file.waiting import CommitWatcher
 from tests.support import queue_programs
@@ -39,13 +39,13 @@ def only_the_bell(monkeypatch: pytest.MonkeyPatch) -> None:
 def rung(store: Store) -> int:
     """The number of the bell."""
     with open(f"{store.path}-lock", "rb") as file:
-        return waits.number(file.fileno(), waits.RUNG_AT)
+        return bell.rung(file.fileno())
 
 
-def flag(store: Store) -> int:
+def flag(store: Store) -> bool:
     """Whether a process waits for a commit."""
     with open(f"{store.path}-lock", "rb") as file:
-        return waits.number(file.fileno(), waits.LISTENS_AT)
+        return os.pread(file.fileno(), 1, lockfile.LISTENS_AT) == lockfile.LISTENS
 
 
 def test_a_process_that_waits_for_a_message_has_it_once_it_is_sent(jobs: Store) -> None:
@@ -60,19 +60,19 @@ def test_a_process_that_waits_for_a_message_has_it_once_it_is_sent(jobs: Store) 
 
 @pytest.mark.usefixtures("only_the_bell")
 def test_a_commit_between_the_look_and_the_wait_ends_it(jobs: Store) -> None:
-    bell = Bell(jobs.path)
-    seen = bell.listen()
+    listener = Bell(jobs.path)
+    seen = listener.listen()
     jobs.send("jobs", "x")
 
-    assert bell.wait(seen, PATIENCE)
+    assert listener.wait(seen, PATIENCE)
 
 
 def test_a_commit_ends_the_waits_of_several(jobs: Store) -> None:
-    bells = [Bell(jobs.path) for _ in range(3)]
-    seen = [bell.listen() for bell in bells]
+    listeners = [Bell(jobs.path) for _ in range(3)]
+    seen = [each.listen() for each in listeners]
     jobs.send("jobs", "x")
 
-    assert all(bell.wait(number, PATIENCE) for bell, number in zip(bells, seen, strict=True))
+    assert all(each.wait(n, PATIENCE) for each, n in zip(listeners, seen, strict=True))
 
 
 def test_a_commit_that_no_process_waits_for_rings_nothing(jobs: Store) -> None:
@@ -83,8 +83,8 @@ def test_a_commit_that_no_process_waits_for_rings_nothing(jobs: Store) -> None:
 
 def test_a_commit_that_changes_nothing_rings_nothing(jobs: Store) -> None:
     jobs.receive("jobs")
-    bell = Bell(jobs.path)
-    seen = bell.listen()
+    listener = Bell(jobs.path)
+    seen = listener.listen()
     jobs.receive("jobs")
 
     assert rung(jobs) == seen

@@ -16,7 +16,7 @@ from time import monotonic
 import pytest
 
 from store import MqError, Store, StoreUnusable
-from store.sqlite.file import futex, lockfile
+from store.sqlite.file import lock_waiting, lockfile
 from store.sqlite.file.lockfile import WriteLock
 from tests.support.invariants import check_all
 from tests.support.processes import PATIENCE, SLOW_MACHINE, finish, hear, kill, start
@@ -181,7 +181,12 @@ def test_of_two_that_close_at_once_the_later_one_cleans_up(
     closing_too = WriteLock(path)
     closing_too.acquire(0)
     closing_too.set_state(lockfile.CLOSING)
-    monkeypatch.setattr(futex.SharedPage, "wait", lambda *_: closing_too.release())
+
+    def end_closing(wait: Callable[[], None], _: object) -> None:
+        closing_too.release()
+        wait()
+
+    monkeypatch.setattr(lock_waiting, "start_new_thread", end_closing)
     orders.close()
 
     assert beside(path) == ALONE

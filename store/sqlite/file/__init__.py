@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         drafts as drafts,
         files as files,
         futex as futex,
-        lock_queue as lock_queue,
+        lock_waiting as lock_waiting,
         lockfile as lockfile,
         log_readers as log_readers,
         long_log as long_log,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
         transactions as transactions,
         turns as turns,
         waiting as waiting,
-        waits as waits,
     )
 else:
     __getattr__ = on_demand(__name__)

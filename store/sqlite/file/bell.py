@@ -15,11 +15,13 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from time import sleep
+from struct import Struct
+from time import monotonic_ns, sleep
 
-from store.sqlite.file import futex, waits
-from store.sqlite.file.lockfile import lock_path
-from store.sqlite.file.waits import LISTENS_AT, RUNG_AT
+from store.sqlite.file import futex
+from store.sqlite.file.lockfile import LISTENS, LISTENS_AT, RUNG_AT, lock_path
+
+_NUMBER, _RUNG = Struct("<I"), Struct("<II")
 
 
 class Bell:
@@ -42,8 +44,10 @@ class Bell:
         """Return the bell's number, and have later commits change it; for `wait`."""
         if self._page is None:
             return 0
-        seen = waits.number(self._descriptor, RUNG_AT)
-        waits.announce(self._descriptor, LISTENS_AT)
+        # In this order: a ring in between clears the flag, and ends the wait by its number.
+        seen = rung(self._descriptor)
+        with suppress(OSError):
+            os.pwrite(self._descriptor, LISTENS, LISTENS_AT)
         return seen
 
     def wait(self, seen: int, seconds: float) -> bool:
@@ -55,13 +59,12 @@ class Bell:
             sleep(max(seconds, 0.0))
             return True
         self._page.wait(RUNG_AT, seen, seconds)
-        return waits.number(self._descriptor, RUNG_AT) != seen
+        return rung(self._descriptor) != seen
 
     def ring(self) -> None:
         """End the waits of all processes, for nothing: a thread that waits is to stop."""
         if self._page is not None:
-            waits.ring(self._descriptor)
-            self._page.wake(RUNG_AT, futex.ALL)
+            ring(self._descriptor, self._page)
 
     @property
     def is_mute(self) -> bool:
@@ -71,3 +74,26 @@ class Bell:
     def __del__(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
+
+
+def rung(descriptor: int) -> int:
+    """Return the bell's number, from the lock file; 0 if it was never rung."""
+    with suppress(OSError):
+        content = os.pread(descriptor, _NUMBER.size, RUNG_AT)
+        if len(content) == _NUMBER.size:
+            return int(_NUMBER.unpack(content)[0])
+    return 0
+
+
+def ring(descriptor: int, page: futex.SharedPage | None) -> futex.SharedPage | None:
+    """Change the number and end all waits; return the page, once it was opened, for the next time.
+
+    The number only has to differ from earlier ones, so the clock gives it. A waiter that goes on
+    waiting sets the flag again.
+    """
+    page = page or futex.open_page(descriptor)
+    with suppress(OSError):
+        os.pwrite(descriptor, _RUNG.pack(monotonic_ns() & 0xFFFFFFFF, 0), RUNG_AT)
+    if page is not None:
+        page.wake(RUNG_AT)
+    return page

@@ -12,7 +12,7 @@ import os
 import sys
 from time import sleep
 
-ALL = 1 << 30
+_ALL = 1 << 30
 _CALLS = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "ppc64le": 221, "s390x": 238}
 _NUMBER = _CALLS.get(os.uname().machine) if sys.platform == "linux" else None
 _WAIT, _WAKE = 0, 1
@@ -45,10 +45,9 @@ class SharedPage:
         if problem and problem not in _USUAL:
             sleep(min(seconds, _REFUSED_PAUSE))
 
-    def wake(self, place: int, most: int) -> bool:
-        """Wake processes that sleep on the number at a place; return whether there was any."""
-        woken: int = _syscall(_NUMBER, self._address + place, _WAKE, most, None, None, 0)
-        return woken > 0
+    def wake(self, place: int) -> None:
+        """Wake all processes that sleep on the number at a place."""
+        _syscall(_NUMBER, self._address + place, _WAKE, _ALL, None, None, 0)
 
     def __del__(self) -> None:
         if self._address:

@@ -27,7 +27,7 @@ from store import sqlite
 from store.model.errors import MqError, from_system
 
 if TYPE_CHECKING:
-    from store.sqlite.file.lock_queue import LockQueue
+    from store.sqlite.file.futex import SharedPage
 
 # Half of it costs 32 waiting processes half of their throughput in looking, on two cores; twice as
 # much lets some of them starve.
@@ -41,8 +41,8 @@ _MARK_WIDTH = _COMMIT_AT + _COMMIT.size + _CHECK.size
 _MAGIC = b"mqc1"
 # Further on are times of commits: of the first one in each second, by the second.
 _TIMES_AT, _SECONDS = 512, 512
-# In between, two flags: whether processes wait for a commit, and for the lock; see `waits`.
-_FLAGS_AT, _FLAGS_WIDTH, _NO_FLAG = 260, 8, b"\0"
+# In between, a number that commits change for those who wait, and whether any do; see `bell`.
+RUNG_AT, LISTENS_AT, LISTENS = 256, 260, b"\1"
 _TIME = Struct("<Qq")
 # Nothing behind them is read: the reserve, which only takes up room on the disk. Letters after the
 # pid say that all of it is there, when readers were waited for, and how often in vain.
@@ -109,15 +109,15 @@ class WriteLock:
     """One descriptor on the lock file. Two of them exclude each other, also within a process."""
 
     __slots__ = (
-        "__weakref__", "_begin", "_descriptor", "_has_commit", "_head", "_inode", "_pid", "_queue",
-        "_second", "_written", "has_long_log", "has_reserve", "last", "lends", "was_last", "yields",
+        "__weakref__", "_begin", "_descriptor", "_has_commit", "_head", "_page", "_path", "_pid",
+        "_second", "_written", "has_long_log", "has_reserve", "inode", "last", "lends", "was_last",
     )  # fmt: skip
 
     def __init__(self, store_path: Path) -> None:
+        self._path = lock_path(store_path)
         self._descriptor = -1
-        self._queue: LockQueue | None = None
-        self._descriptor = _open(lock_path(store_path), os.O_RDWR | os.O_CREAT)
-        self._inode = os.fstat(self._descriptor).st_ino
+        self._page: SharedPage | None = None
+        self.reopen()
         self._pid = b"%-*d" % (_PID_WIDTH, os.getpid())
         self._head = b""
         self._begin = b""
@@ -126,8 +126,8 @@ class WriteLock:
         # Whether the mark, with its number in `last`, was the one that was written with this lock,
         # and whether the whole reserve was there, when the lock was taken.
         self.was_last = self.has_reserve = False
-        # Whether there was a commit since the lock was taken; whether others are to take it first.
-        self._has_commit = self.yields = False
+        # Whether there was a commit since the lock was taken.
+        self._has_commit = False
         # Whether the connection beside this lock has used the reserve, and is set up for that.
         self.lends = False
         # Whether it is set up for a log that readers keep from beginning anew.
@@ -143,9 +143,7 @@ class WriteLock:
             self.wait(timeout, until)
 
     def try_acquire(self) -> bool:
-        """Take the lock if it is free, unless others are to go first; return whether it did."""
-        if self.yields:
-            return False
+        """Take the lock if it is free; return whether it was."""
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -163,15 +161,24 @@ class WriteLock:
         return True
 
     def release(self) -> None:
-        """Release the lock, and wake processes that wait for it or for a commit."""
+        """Release the lock, and after a commit ring for processes that wait for one."""
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        try:
-            flags = os.pread(self._descriptor, _FLAGS_WIDTH, _FLAGS_AT)
-        except OSError:
-            flags = b""
-        if flags.strip(_NO_FLAG):
-            self.yields = self._line().released(flags, has_commit=self._has_commit)
-        self._has_commit = False
+        if self._has_commit:
+            self._has_commit = False
+            with suppress(OSError):
+                if os.pread(self._descriptor, 1, LISTENS_AT) == LISTENS:
+                    self._page = sqlite.file.bell.ring(self._descriptor, self._page)
+
+    def reopen(self) -> None:
+        """Leave the descriptor to the thread that waits with it, and open another one."""
+        self._descriptor = -1
+        self._descriptor = _open(self._path, os.O_RDWR | os.O_CREAT)
+        self.inode = os.fstat(self._descriptor).st_ino
+
+    def adopt(self, descriptor: int) -> None:
+        """Use another descriptor of the same file, with which a thread waits."""
+        os.close(self._descriptor)
+        self._descriptor = descriptor
 
     def close(self) -> None:
         """Close the descriptor, and release the lock with it."""
@@ -222,7 +229,7 @@ class WriteLock:
         """Return the beginning of a mark of that store, which this copy of the lock file got in
         this boot.
         """
-        return _STORE.pack(_MAGIC, uuid, copy, boot_number(boot_id), self._inode)
+        return _STORE.pack(_MAGIC, uuid, copy, boot_number(boot_id), self.inode)
 
     def last_commit(self, store: bytes) -> int | None:
         """Return the number in a mark that begins so, as of when the lock was taken."""
@@ -234,7 +241,7 @@ class WriteLock:
 
     def mark(self) -> Mark | None:
         """Return the whole mark, as of when the lock was taken."""
-        return _mark(self._head, self._inode)
+        return _mark(self._head, self.inode)
 
     def note(self, store: bytes, commits: int, at: int, row: int, look: Look) -> None:
         """Note the newest commit; `look` is called about once a second."""
@@ -284,13 +291,7 @@ class WriteLock:
 
     def wait(self, timeout: float, until: Callable[[], bool] | None = None) -> None:
         """Wait in line for a lock that was not free, as `acquire` does."""
-        self.yields = False
-        self._line().wait(self, timeout, until)
-
-    def _line(self) -> LockQueue:
-        if self._queue is None:
-            self._queue = sqlite.file.lock_queue.LockQueue(self._descriptor)
-        return self._queue
+        sqlite.file.lock_waiting.wait(self, timeout, until)
 
 
 def read_mark(store_path: Path) -> Mark | None:

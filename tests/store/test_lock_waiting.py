@@ -1,4 +1,4 @@
-"""The line at the write lock: its order, and what a killed or stopped process in it does to it."""
+"""Waits for the write lock: their order, their ends, and killed or stopped processes among them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from time import monotonic
 import pytest
 
 from store import Busy, Store
-from store.sqlite.file import futex
+from store.sqlite.file import lock_waiting
 from store.sqlite.file.lockfile import WriteLock
 from tests.support.processes import PATIENCE, SLOW_MACHINE, finish, hear, kill, start
 
@@ -31,14 +31,14 @@ def holder(orders: Store) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def waiter(path: Path, holder: subprocess.Popen[str]) -> Iterator[StartWaiter]:
-    """Starts a process that waits behind all others to produce a record; it is asleep."""
+    """Starts a process that waits behind all others to produce a record."""
     started: list[subprocess.Popen[str]] = []
 
     def begin() -> subprocess.Popen[str]:
         process = start("produce_once", path, 600)
         started.append(process)
         assert hear(process) == "waiting"
-        wait_until_asleep(Path(f"/proc/{process.pid}"))
+        until_waiting(path, len(started))
         return process
 
     yield begin
@@ -47,10 +47,17 @@ def waiter(path: Path, holder: subprocess.Popen[str]) -> Iterator[StartWaiter]:
             kill(process)
 
 
-def wait_until_asleep(task: Path) -> None:
-    """Wait until a task sleeps on a number that processes share: Python's own are private."""
-    waits_shared = [str(futex._NUMBER), "0x0"]
-    while (task / "syscall").read_text().split()[0:3:2] != waits_shared:
+def waiting(path: Path) -> int:
+    """How many wait for the lock, says the kernel."""
+    inode = f":{os.stat(f'{path}-lock').st_ino}"
+    lines = Path("/proc/locks").read_text().splitlines()
+    return sum(
+        "->" in line and any(word.endswith(inode) for word in line.split()) for line in lines
+    )
+
+
+def until_waiting(path: Path, number: int) -> None:
+    while waiting(path) != number:
         threading.Event().wait(0.001)
 
 
@@ -71,9 +78,9 @@ def test_the_lock_is_passed_on_in_the_order_in_which_it_was_asked_for(path: Path
 
     locks[0].acquire(0)
     threads = [threading.Thread(target=wait, args=(n,)) for n in range(1, 5)]
-    for thread in threads:
+    for number, thread in enumerate(threads, 1):
         thread.start()
-        wait_until_asleep(Path(f"/proc/self/task/{thread.native_id}"))
+        until_waiting(path, number)
     locks[0].release()
     for thread in threads:
         thread.join(PATIENCE)
@@ -95,10 +102,11 @@ def test_a_killed_waiter_leaves_the_line_to_those_behind_it(
 
 
 def test_a_stopped_waiter_keeps_no_other_from_a_free_lock(
-    holder: subprocess.Popen[str], waiter: StartWaiter
+    holder: subprocess.Popen[str], waiter: StartWaiter, path: Path
 ) -> None:
     first, second, third = waiter(), waiter(), waiter()
     os.kill(first.pid, signal.SIGSTOP)
+    until_waiting(path, 2)
     finish(holder)
 
     assert sorted(finish(second) + finish(third)) == ["orders/0@11", "orders/0@12"]
@@ -127,7 +135,7 @@ def test_waiters_go_on_when_a_stopped_holder_is_killed(
     assert sorted(finish(first) + finish(second)) == ["orders/0@10", "orders/0@11"]
 
 
-def test_ctrl_c_behind_the_front_of_the_line_ends_the_wait_within_a_quarter_of_a_second(
+def test_ctrl_c_behind_another_waiter_ends_the_wait_within_a_quarter_of_a_second(
     waiter: StartWaiter,
 ) -> None:
     waiter()
@@ -139,7 +147,7 @@ def test_ctrl_c_behind_the_front_of_the_line_ends_the_wait_within_a_quarter_of_a
     assert monotonic() - began < 0.25 * SLOW_MACHINE
 
 
-def test_a_timeout_is_kept_behind_the_front_of_the_line(waiter: StartWaiter, path: Path) -> None:
+def test_a_timeout_is_kept_behind_another_waiter(waiter: StartWaiter, path: Path) -> None:
     waiter()
     began = monotonic()
     with Store.open(path, timeout=0.3) as store, pytest.raises(Busy):
@@ -148,56 +156,69 @@ def test_a_timeout_is_kept_behind_the_front_of_the_line(waiter: StartWaiter, pat
     assert 0.3 <= monotonic() - began < 0.3 + 0.5 * SLOW_MACHINE
 
 
-@pytest.mark.parametrize("number", [futex._NUMBER, None], ids=["futex", "no futex"])
-def test_a_waiter_gets_a_lock_that_is_released(
-    path: Path, number: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(futex, "_NUMBER", number)
-    holder, waiting = WriteLock(path), WriteLock(path)
+def test_a_wait_that_was_given_up_keeps_nothing(path: Path) -> None:
+    holder, waiter = WriteLock(path), WriteLock(path)
     holder.acquire(0)
-    taken: list[bool] = []
-    thread = threading.Thread(target=lambda: taken.append(take(waiting)))
+    with pytest.raises(Busy):
+        waiter.acquire(0.01)
+    until_waiting(path, 1)
+    holder.release()
+    until_waiting(path, 0)
+
+    assert take(holder)
+    assert take(waiter)
+    for lock in (holder, waiter):
+        lock.close()
+
+
+def test_waits_that_are_given_up_again_and_again_leave_one_thread(path: Path) -> None:
+    holder, waiter = WriteLock(path), WriteLock(path)
+    holder.acquire(0)
+    for _ in range(5):
+        with pytest.raises(Busy):
+            waiter.acquire(0.01)
+        until_waiting(path, 1)
+    thread = threading.Thread(target=take, args=(waiter,))
     thread.start()
     holder.release()
     thread.join(PATIENCE)
-    for lock in (holder, waiting):
-        lock.close()
-
-    assert taken == [True]
-
-
-def test_a_holder_that_others_wait_for_goes_behind_them(path: Path) -> None:
-    holder, waiting = WriteLock(path), WriteLock(path)
-    order: list[str] = []
-    holder.acquire(0)
-
-    def wait() -> None:
-        waiting.acquire(PATIENCE)
-        order.append("waiting")
-        waiting.release()
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    while thread.is_alive():
-        # Each release is an occasion for the other, and none is missed for long.
-        holder.release()
-        holder.acquire(PATIENCE)
-        order.append("holder")
-    for lock in (holder, waiting):
-        lock.close()
-
-    assert "waiting" in order
-
-
-def test_a_file_that_was_cut_ends_no_process(path: Path) -> None:
-    holder, waiting = WriteLock(path), WriteLock(path)
-    holder.acquire(0)
-    thread = threading.Thread(target=take, args=(waiting,))
-    thread.start()
-    os.truncate(f"{path}-lock", 0)
-    holder.release()
-    thread.join(PATIENCE)
-    for lock in (holder, waiting):
+    for lock in (holder, waiter):
         lock.close()
 
     assert not thread.is_alive()
+
+
+def test_a_wait_in_a_process_that_can_start_no_thread_looks_again_and_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    holder, waiter = WriteLock(path), WriteLock(path)
+    holder.acquire(0)
+    thread = threading.Thread(target=take, args=(waiter,))
+    monkeypatch.setattr(lock_waiting, "start_new_thread", refuse)
+    thread.start()
+    holder.release()
+    thread.join(PATIENCE)
+    for lock in (holder, waiter):
+        lock.close()
+
+    assert not thread.is_alive()
+
+
+def test_a_child_of_fork_does_not_take_the_lock_that_its_parent_gave_up(path: Path) -> None:
+    holder, waiter = WriteLock(path), WriteLock(path)
+    holder.acquire(0)
+    with pytest.raises(Busy):
+        waiter.acquire(0.01)
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    holder.release()
+
+    assert take(waiter)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    for lock in (holder, waiter):
+        lock.close()
