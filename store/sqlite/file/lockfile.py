@@ -165,9 +165,12 @@ class WriteLock:
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         if self._has_commit:
             self._has_commit = False
-            with suppress(OSError):
-                if os.pread(self._descriptor, 1, LISTENS_AT) == LISTENS:
-                    self._page = sqlite.file.bell.ring(self._descriptor, self._page)
+            try:
+                listens = os.pread(self._descriptor, 1, LISTENS_AT) == LISTENS
+            except OSError:
+                listens = False
+            if listens:
+                self._page = sqlite.file.bell.ring(self._descriptor, self._page)
 
     def reopen(self) -> None:
         """Leave the descriptor to the thread that waits with it, and open another one."""
