@@ -97,6 +97,7 @@ class View(Vertical):
     opened_by: ClassVar[Key | None] = None
     """The key that opens the view, if it is one of the screens."""
     _detail: Any = None
+    _told: str | None = None
 
     @property
     def host(self) -> ViewHost:
@@ -113,8 +114,12 @@ class View(Vertical):
     def receive(self, overview: Overview, detail: Any) -> None:
         """Take the answer to the question and show it; the answer may be an error."""
         if isinstance(detail, MqError):
-            self.show_error(detail)
+            # An engine refuses the same question at each look.
+            if detail.message != self._told:
+                self._told = detail.message
+                self.show_error(detail)
             return
+        self._told = None
         self._detail = detail
         self.show(overview, detail)
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         checkup as checkup,
         figures as figures,
         management as management,
+        memory as memory,
         policies as policies,
         present as present,
         routes as routes,

@@ -31,6 +31,11 @@ class WatchedQueue(NamedTuple):
     incoming: float
     outgoing: float
 
+    @property
+    def depth(self) -> int:
+        """Return how many messages it has, ready or leased."""
+        return self.ready + (self.leased or 0)
+
 
 def of(entries: Sequence[Mapping[str, Any]]) -> list[WatchedQueue]:
     """Return queues with their figures."""
@@ -118,7 +123,7 @@ def subject(queue: WatchedQueue, is_stalled: bool) -> Subject:
         name=queue.name,
         kind="queue",
         state=state,  # type: ignore[arg-type]
-        depth=queue.ready + (queue.leased or 0),
+        depth=queue.depth,
         ready=queue.ready,
         leased=queue.leased,
         delayed=0,
@@ -129,6 +134,8 @@ def subject(queue: WatchedQueue, is_stalled: bool) -> Subject:
         out_rate=queue.outgoing,
         trend=(),
         note=note,
+        backlog=queue.depth,
+        growth=queue.incoming - queue.outgoing,
     )
 
 

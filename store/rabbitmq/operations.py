@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from store import rabbitmq
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from store.model.diagnoses import Diagnosis
     from store.model.maintenance import PlaceStatus
     from store.model.metrics import Family
-    from store.model.stalls import Overview, QueueDetail, Stall
+    from store.model.stalls import Flow, FlowOf, Overview, QueueDetail, Stall
 
 # Figures of the management API are as old.
 PACE = 5.0
@@ -26,6 +27,10 @@ PACE = 5.0
 
 class ServerOperations(ServerTopologies):
     """Status, overview, stalls, findings, metrics."""
+
+    @cached_property
+    def _memory(self) -> rabbitmq.memory.Memory:
+        return rabbitmq.memory.Memory()
 
     def now(self) -> int:
         """Return this machine's wall clock in milliseconds."""
@@ -43,6 +48,7 @@ class ServerOperations(ServerTopologies):
         from store.model.stalls import Overview
 
         found = self._watched()
+        self._memory.take(found)
         exchanges = self._listed("exchanges", "name,type")
         stalls = tuple(rabbitmq.figures.stalls(found, over))
         number = sum(1 for one in exchanges if one["name"] and not one["name"].startswith("amq."))
@@ -56,6 +62,11 @@ class ServerOperations(ServerTopologies):
             stalls=stalls,
             subjects=tuple(rabbitmq.figures.subjects(found, {stall.source for stall in stalls})),
         )
+
+    def flows(self, wanted: Sequence[FlowOf]) -> dict[FlowOf, Flow]:
+        """Return the last ten minutes of queues as the looks of this process saw them."""
+        known = {one: self._memory.flow(one.name) for one in wanted}
+        return {one: flow for one, flow in known.items() if flow is not None}
 
     def stalls(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Stall]:
         """Return queues without a reader, and those whose readers acknowledge nothing.

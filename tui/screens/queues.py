@@ -14,7 +14,8 @@ from store import Overview, Subject
 from store.engine.operations import Operations
 from store.model.looks import Peek, ShowLeases
 from store.model.messages import QueueConfig
-from store.model.shares import ShareConfig
+from store.model.queues import QueueStatus
+from store.model.shares import ShareStatus
 from store.model.stalls import Flow, FlowOf, QueueDetail
 from store.model.text import counted, format_duration
 from tui.actions.deeds import Prepare, prepare_dead_letter, prepare_purge, prepare_release
@@ -98,7 +99,7 @@ class QueuesView(MasterDetailView):
         self.show_details(rows)
         self.show_caption(
             status.name,
-            f"  {policy(status.config)}",
+            f"  {policy(status)}",
             _count(detail, None if subject is None else subject.leased),
         )
         parts: Sequence[Line] = ()
@@ -181,13 +182,16 @@ def _look(store: Operations, *, name: str) -> QueueSight:
     return QueueSight(store.queue_detail(name), store.flows([place]).get(place))
 
 
-def policy(config: QueueConfig | ShareConfig) -> str:
+def policy(status: QueueStatus | ShareStatus) -> str:
     """Return the rules of a queue or share: its order, lease, tries, and what comes then."""
+    config = status.config
     most = config.max_deliveries
     tries = "no limit of tries" if most is None else f"{most:,} {'try' if most == 1 else 'tries'}"
     if config.dlq is not None and most is not None:
         tries += f", then {config.dlq}"
-    parts = [f"lease {format_duration(config.lease)}", tries]
+    parts = [tries]
+    if isinstance(status, ShareStatus) or "lease" not in status.lacking:
+        parts.insert(0, f"lease {format_duration(config.lease)}")
     if isinstance(config, QueueConfig):
         if config.fifo:
             parts.insert(0, "FIFO")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from store import Stall, Subject
 from store.model.messages import QueueConfig
-from store.model.shares import ShareConfig
+from store.model.queues import QueueStatus
+from store.model.shares import ShareStatus
 from store.model.stalls import Flow, FlowOf, QueueDetail, TopicDetail
 from store.model.text import counted, format_duration
 from tui.screens.group_rows import group_lines, group_sums, lanes_of, rate_of
@@ -111,7 +112,7 @@ class SubjectSight:
                 "keeps all" if keeps is None else f"keeps {format_duration(keeps)}",
             ]
         else:
-            parts = policy(detail.status.config)
+            parts = policy(detail.status)
             if subject.topic:
                 parts.insert(0, f"on {subject.topic}")
         return " · ".join([subject.kind, *(part for part in parts if part)])
@@ -178,10 +179,12 @@ class SubjectSight:
         return line(f" {lane.partition:>3}  ", start, "  ", drawn, *cells)
 
 
-def policy(config: QueueConfig | ShareConfig) -> list[str]:
+def policy(status: QueueStatus | ShareStatus) -> list[str]:
     """Return the settings of a queue or share that a person looks for."""
+    config = status.config
     parts = ["FIFO"] if isinstance(config, QueueConfig) and config.fifo else []
-    parts.append(f"lease {format_duration(config.lease)}")
+    if isinstance(status, ShareStatus) or "lease" not in status.lacking:
+        parts.append(f"lease {format_duration(config.lease)}")
     most = config.max_deliveries
     tries = "no limit of tries" if most is None else f"{most} {'try' if most == 1 else 'tries'}"
     return [*parts, f"{tries}, then {config.dlq}" if config.dlq else tries]
