@@ -168,10 +168,20 @@ COMMANDS = {
 class RootGroup(OptionsGroup):
     """`mq` itself: its commands are stand-ins until one of them is called."""
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        for name, (module, panel, help) in COMMANDS.items():
-            self.add_command(LazyCommand(name, module, help, panel))
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands, in the order of the help."""
+        self._add_commands()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, or nothing for an unknown name."""
+        self._add_commands()
+        return super().get_command(ctx, cmd_name)
+
+    def _add_commands(self) -> None:
+        if not self.commands:
+            for name, (module, panel, help) in COMMANDS.items():
+                self.add_command(LazyCommand(name, module, help, panel))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the global options; `help` and `version` are other words for options."""
@@ -187,6 +197,10 @@ class RootGroup(OptionsGroup):
             from mq.commands.vocabulary import noun_first
 
             args = noun_first(args)
+        name, *rest = args
+        if name in COMMANDS:
+            module, panel, help = COMMANDS[name]
+            return name, LazyCommand(name, module, help, panel).load(), rest
         return super().resolve_command(ctx, args)
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:

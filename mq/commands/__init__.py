@@ -29,31 +29,35 @@ _INT64 = range(-(1 << 63), 1 << 63)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _option(
-    *names: str,
-    set: Callable[[Context, Any], None],
-    help: str,
-    metavar: str | None = None,
-    complete: tuple[str, ...] = (),
-) -> TyperOption:
-    """Return one global option. `set` notes a given value; without a metavar the option is a
-    flag.
-    """
+class GlobalOption(TyperOption):
+    """An option of every command. `set` notes a given value; without a metavar it is a flag."""
 
-    def note(_context: Any, _parameter: Any, value: Any) -> None:
+    def __init__(
+        self,
+        *names: str,
+        set: Callable[[Context, Any], None],
+        help: str,
+        metavar: str | None = None,
+        complete: tuple[str, ...] = (),
+    ) -> None:
+        # A name of its own, as a command may have a parameter like it.
+        super().__init__(
+            param_decls=[*names, f"global{names[-1].replace('-', '_')}"],
+            is_flag=metavar is None,
+            metavar=metavar,
+            autocompletion=(lambda _context, _words, _start: list(complete)) if complete else None,
+            help=help,
+            rich_help_panel=GLOBAL_PANEL,
+        )
+        self.set = set
+
+
+def _note_global_options(parameters: dict[str, Any]) -> None:
+    """Note the global options among parsed parameters, and take them out."""
+    for option in GLOBAL_OPTIONS:
+        value = parameters.pop(option.name or "", None)
         if value is not None:
-            set(current_context(), value)
-
-    return TyperOption(
-        param_decls=list(names),
-        is_flag=metavar is None,
-        metavar=metavar,
-        callback=note,
-        expose_value=False,
-        autocompletion=(lambda _context, _words, _start: list(complete)) if complete else None,
-        help=help,
-        rich_help_panel=GLOBAL_PANEL,
-    )
+            option.set(current_context(), value)
 
 
 def _setter(field: str, convert: Callable[[Any], Any]) -> Callable[[Context, Any], None]:
@@ -61,14 +65,14 @@ def _setter(field: str, convert: Callable[[Any], Any]) -> Callable[[Context, Any
 
 
 GLOBAL_OPTIONS = [
-    _option(
+    GlobalOption(
         "-s",
         "--store",
         metavar="PATH",
         set=_setter("store", str),
         help="The store's file ($MQ_STORE, nearest .mq/store.db, the user's own).",
     ),
-    _option(
+    GlobalOption(
         "-o",
         "--output",
         metavar="|".join(Format),
@@ -76,26 +80,30 @@ GLOBAL_OPTIONS = [
         complete=tuple(Format),
         help="Output format (a table on a terminal, otherwise TSV).",
     ),
-    _option("--json", set=_setter("format", lambda _: Format.JSON), help="The same as -o json."),
-    _option(
+    GlobalOption(
+        "--json", set=_setter("format", lambda _: Format.JSON), help="The same as -o json."
+    ),
+    GlobalOption(
         "-q", "--quiet", set=_setter("quiet", bool), help="Only warnings and errors on stderr."
     ),
-    _option("-y", "--yes", set=_setter("yes", bool), help="Yes to every question."),
-    _option("--no-input", set=_setter("no_input", bool), help="No questions; failure instead."),
-    _option(
+    GlobalOption("-y", "--yes", set=_setter("yes", bool), help="Yes to every question."),
+    GlobalOption(
+        "--no-input", set=_setter("no_input", bool), help="No questions; failure instead."
+    ),
+    GlobalOption(
         "--timeout",
         metavar="DURATION",
         set=_setter("timeout", parse_timeout),
         help="Longest wait for the lock or a group's partitions (30s).",
     ),
-    _option("--no-color", set=_setter("colour", lambda _: False), help="No colours."),
-    _option("--no-header", set=_setter("header", lambda _: False), help="No header line."),
-    _option(
+    GlobalOption("--no-color", set=_setter("colour", lambda _: False), help="No colours."),
+    GlobalOption("--no-header", set=_setter("header", lambda _: False), help="No header line."),
+    GlobalOption(
         "--allow-network-fs",
         set=_setter("allow_network_fs", bool),
         help="Stores on network file systems, where locks may not hold.",
     ),
-    _option("--debug", set=_setter("debug", bool), help="Traceback of an error."),
+    GlobalOption("--debug", set=_setter("debug", bool), help="Traceback of an error."),
 ]
 
 
@@ -131,6 +139,7 @@ class Command(TyperCommand):
     def parse_args(self, ctx: ClickContext, args: list[str]) -> list[str]:
         """Read the words; raises BadInput for a number that SQLite can't hold."""
         rest = super().parse_args(ctx, args)
+        _note_global_options(ctx.params)
         for value in ctx.params.values():
             if isinstance(value, int) and value not in _INT64:
                 raise BadInput(f"{value} is a number beyond 64 bits")
@@ -157,7 +166,9 @@ class OptionsGroup(TyperGroup):
 
     def parse_args(self, ctx: ClickContext, args: list[str]) -> list[str]:
         """Show the help for an empty command line."""
-        return super().parse_args(ctx, args or ["--help"] if not ctx.resilient_parsing else args)
+        rest = super().parse_args(ctx, args or ["--help"] if not ctx.resilient_parsing else args)
+        _note_global_options(ctx.params)
+        return rest
 
     def resolve_command(
         self, ctx: ClickContext, args: list[str]
