@@ -64,7 +64,9 @@ def commands() -> Iterator[tuple[str, Any]]:
 def _below(path: str, command: Any) -> Iterator[tuple[str, Any]]:
     yield path, command
     if isinstance(command, TyperGroup):
-        for name, child in command.commands.items():
+        context = typer.Context(command)
+        for name in command.list_commands(context):
+            child = command.commands[name]
             if not child.hidden:
                 loaded = child.load() if isinstance(child, LazyCommand) else child
                 yield from _below(f"{path} {name}", loaded)
