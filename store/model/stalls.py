@@ -126,6 +126,7 @@ class Subject:
     reader: str | None = None
     groups: int | None = None
     topic: str | None = None
+    partitions: int | None = None
 
 
 class FlowOf(NamedTuple):

@@ -1,192 +1,242 @@
-"""Screen 2: topics, their partitions, and the positions of groups in them."""
+"""Screen 2: topics, their partitions as lanes, and the position of each group on them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.containers import Container, Vertical
 
-from store import Overview, Stall, Subject
-from store.engine.operations import Operations
-from store.model.groups import Lag
+from store import NotFound, Overview, Stall, Subject
+from store.engine.broker import Broker
 from store.model.looks import Show, ShowLag
-from store.model.stalls import TopicDetail
-from store.model.text import counted, describe_size
-from store.model.topics import PartitionStatus
+from store.model.stalls import Flow, FlowOf, TopicDetail
 from tui.actions.asking import ask_reset
 from tui.keys import Key
+from tui.screens.group_rows import lanes_of
 from tui.screens.master_detail import MasterDetailView
 from tui.screens.records import RecordsView
 from tui.screens.stall import StallView
-from tui.screens.subject_rows import subject_rank
+from tui.screens.subject_rows import flow_of
+from tui.screens.topic_panes import Panes
+from tui.screens.topic_rows import (
+    LANE,
+    LANES,
+    NARROW_LANE,
+    NARROW_LANES,
+    TOPICS,
+    TOPICS_BESIDE,
+    is_well,
+    lane_rows,
+    readers_of,
+    topic_rows,
+    with_lane_scale,
+    worst_lane,
+)
 from tui.view import Question
-from tui.widgets.figures import (
-    UNKNOWN,
-    age_cell,
-    count_cell,
-    progress_bar,
-    rate_cell,
-    short_count,
-    state_cell,
-    trend_cell,
-)
-from tui.widgets.live_table import LiveTable, TableColumn, TableRow
+from tui.widgets.frame import NARROW
+from tui.widgets.lanes import Lane, lane_legend, window_of
+from tui.widgets.live_table import LiveTable
 from tui.widgets.painted import Band
-from tui.widgets.spans import EMPTY, Line, Tone, line, toned
+from tui.widgets.spans import line
 
+LEFT_WIDTH = 38
+"""Cells of the topics where the lanes stand beside them."""
 _MOST_PARTITIONS = 5_000
-_TOPICS = (
-    TableColumn("ST", 9),
-    TableColumn("TOPIC", 16, grows=3),
-    TableColumn("RECORDS", 8, right=True),
-    TableColumn("LAG", 7, right=True),
-    TableColumn("OLDEST", 7, right=True),
-    TableColumn("IN/s", 6, right=True),
-    TableColumn("OUT/s", 6, right=True, drop=1),
-    TableColumn("TREND", 12, drop=2),
-)
-_PARTITIONS = (
-    TableColumn("", 1),
-    TableColumn("P", 4, right=True),
-    TableColumn("GROUP", 10, grows=2),
-    TableColumn("COMMITTED", 9, right=True),
-    TableColumn("READ", 12, grows=2),
-    TableColumn("END", 9),
-    TableColumn("LAG", 7, right=True),
-    TableColumn("TIME LAG", 8, right=True, drop=1),
-    TableColumn("OWNER", 14, grows=1, drop=2),
-    TableColumn("START", 9, right=True, drop=6),
-    TableColumn("RECORDS", 8, right=True, drop=3),
-    TableColumn("BYTES", 9, right=True, drop=4),
-    TableColumn("RETAINED", 8, right=True, drop=5),
-)
+_MOST_READERS = 8
 
 
-def topic_rows(subjects: Sequence[Subject]) -> list[TableRow]:
-    """Return a row per topic."""
-    return [TableRow(topic.name, _topic_cells(topic), subject_rank(topic)) for topic in subjects]
+@dataclass(frozen=True, slots=True)
+class TopicsSight:
+    """The answer of a look: the selected topic, the flows in view, and when owners were seen."""
+
+    detail: TopicDetail | None
+    flows: dict[FlowOf, Flow]
+    seen: dict[str, float] = field(default_factory=dict)
 
 
-def _topic_cells(topic: Subject) -> tuple[Line, ...]:
-    return (
-        state_cell(topic.state, 9),
-        toned(topic.name, Tone.STRONG),
-        count_cell(topic.depth),
-        count_cell(topic.lag),
-        age_cell(topic.oldest_seconds),
-        rate_cell(topic.in_rate),
-        rate_cell(topic.out_rate),
-        trend_cell(topic.trend, 12),
-    )
+@dataclass(frozen=True, slots=True)
+class TopicsQuestion:
+    """A question about a topic, one of its partitions, and the flows of what is in view."""
 
+    topic: str
+    partition: int | None
+    flows: tuple[FlowOf, ...]
+    groups: tuple[str, ...]
 
-def partition_rows(detail: TopicDetail, stalls: Sequence[Stall], bar: int) -> list[TableRow]:
-    """Return a row per partition and reading group; one row for a partition without any."""
-    by_partition: dict[int, list[Lag]] = {}
-    for each in detail.lags:
-        by_partition.setdefault(each.partition, []).append(each)
-    stalled = {(stall.place, stall.reader) for stall in stalls}
-    rows = []
-    for status in detail.status.partitions:
-        edge = detail.retention_seconds.get(status.partition)
-        facts = _partition_cells(status, edge)
-        lags: list[Lag | None] = [*by_partition.get(status.partition, [])] or [None]
-        for at, lag in enumerate(lags):
-            place = f"{detail.status.name}/{status.partition}"
-            is_stalled = lag is not None and (place, lag.group) in stalled
-            key = f"{status.partition} {lag.group if lag else ''}"
-            number = toned(str(status.partition), Tone.STRONG if at == 0 else Tone.DIM)
-            reader = _reader_cells(status, lag, bar, is_stalled=is_stalled)
-            own = facts if at == 0 else (EMPTY,) * len(facts)
-            rows.append(TableRow(key, (_sign(lag, is_stalled), number, *reader, *own)))
-    return rows
-
-
-def _sign(lag: Lag | None, is_stalled: bool) -> Line:
-    if is_stalled:
-        return toned("■", Tone.STALLED)
-    return toned("○", Tone.IDLE) if lag is None else toned("●", Tone.OK)
-
-
-def _reader_cells(
-    status: PartitionStatus, lag: Lag | None, bar: int, *, is_stalled: bool
-) -> tuple[Line, ...]:
-    end = toned(short_count(status.end), Tone.DIM)
-    if lag is None:
-        return toned("no group", Tone.DIM), EMPTY, EMPTY, end, EMPTY, EMPTY, EMPTY
-    tone = Tone.STALLED if is_stalled else Tone.LAGGING if lag.lag else Tone.OK
-    committed = "-" if lag.committed is None else short_count(lag.committed)
-    return (
-        line(lag.group),
-        toned(committed, Tone.TEXT),
-        progress_bar(status.start, lag.committed or 0, status.end, bar, tone),
-        end,
-        count_cell(lag.lag, Tone.STALLED if is_stalled else Tone.TEXT),
-        _age_cell(lag),
-        toned(lag.member or ("none" if lag.lag else "-"), Tone.TEXT if lag.member else Tone.DIM),
-    )
-
-
-def _age_cell(lag: Lag) -> Line:
-    if not lag.lag:
-        return EMPTY
-    return UNKNOWN if lag.lag_seconds is None else age_cell(lag.lag_seconds)
-
-
-def _partition_cells(status: PartitionStatus, edge: float | None) -> tuple[Line, ...]:
-    return (
-        toned(short_count(status.start), Tone.DIM),
-        count_cell(status.records),
-        toned(describe_size(status.bytes), Tone.DIM),
-        age_cell(edge, Tone.DIM) if edge is not None else toned("-", Tone.DIM),
-    )
+    def __call__(self, store: Broker) -> TopicsSight:
+        """Ask the store."""
+        detail = store.topic_detail(self.topic, limit=_MOST_PARTITIONS)
+        seen: dict[str, float] = {}
+        now = store.now()
+        for group in self.groups:
+            with suppress(NotFound):
+                for member in store.group(group).members:
+                    seen[member.member] = max(0, now - member.last_seen) / 1000
+        return TopicsSight(detail, store.flows(self.flows), seen)
 
 
 class TopicsView(MasterDetailView):
-    """Topics above, the partitions of the selected one below."""
+    """Topics, and the partitions of the selected one as lanes with a flag for each group."""
 
-    KEYS = ("peek", "reset", "publish", "copy")
+    KEYS = ("peek", "reset", "publish", "sort", "copy")
+    ENTER: ClassVar = "partition"
     title = "topics"
     opened_by = Key(
-        "topics", "2", "Topics: partitions and where groups stand", command="mq lag", label="Topics"
-    )
+        "topics", "2", "Topics: partitions and where groups stand", command="mq lag",
+        label="Topics",
+    )  # fmt: skip
+
+    def __init__(self, selected: str | None = None) -> None:
+        super().__init__(selected)
+        self._asked: TopicsQuestion | None = None
+        self._lanes_of: str | None = None
 
     def compose(self) -> ComposeResult:
-        """Yield two tables."""
-        yield LiveTable(
-            _TOPICS, "no topics yet: mq topic create NAME", id="topics", classes="masters"
-        )
-        yield Band(classes="caption")
-        yield LiveTable(_PARTITIONS, "no partitions", id="partitions", classes="detail-rows")
+        """Yield topics and facts, and lanes and readers below or beside them."""
+        with Container(id="topics-body"):
+            with Vertical(id="topics-left"):
+                yield LiveTable(
+                    TOPICS, "no topics yet: mq topic create NAME", id="topics", classes="masters"
+                )
+                yield Band(id="topic-facts")
+            with Vertical(id="topics-right"):
+                yield Band(classes="caption")
+                yield LiveTable(LANES, "no partitions", id="partitions", classes="detail-rows")
+                yield Band(id="readers")
+
+    @property
+    def _is_beside(self) -> bool:
+        return self.app.size.width >= NARROW
 
     def question(self) -> Question | None:
-        """Return the details of the selected topic."""
-        name = self.selected
-        return None if name is None else lambda store: _detail(store, name)
+        """Return the question for the selected topic and what is in view of it."""
+        self._asked = self._wanted()
+        return self._asked
+
+    def _wanted(self) -> TopicsQuestion | None:
+        name, overview = self.selected, self.host.overview
+        if name is None or overview is None:
+            return None
+        topics = {topic.name: topic for topic in overview.subjects if topic.kind == "topic"}
+        in_view = [topics[key] for key in self.masters.keys_in_view if key in topics]
+        flows = [flow_of(topic) for topic in (in_view if not self._is_beside else [])]
+        if self._is_beside and name in topics:
+            flows.append(flow_of(topics[name]))
+            keys = self.details.keys_in_view if self._lanes_of == name else []
+            flows += [FlowOf(name, int(key)) for key in keys]
+        partition = self._partition()
+        readers: list[str] = []
+        if partition is not None and isinstance(self._detail, TopicsSight) and self._detail.detail:
+            lags = readers_of(self._detail.detail, partition, overview.stalls)[:_MOST_READERS]
+            readers = [lag.group for lag in lags]
+            flows += [FlowOf(name, partition, group) for group in readers]
+        groups = tuple(readers) if self._is_beside else ()
+        return TopicsQuestion(name, partition, tuple(dict.fromkeys(flows)), groups)
 
     def show(self, overview: Overview, detail: Any) -> None:
-        """Show the topics, and the partitions of the selected one."""
+        """Show the topics, and the lanes and readers of the selected one."""
         topics = [subject for subject in overview.subjects if subject.kind == "topic"]
-        self.show_masters(topics, topic_rows(topics))
-        if isinstance(detail, TopicDetail) and detail.status.name == self.selected:
-            self._show_partitions(detail, overview.stalls)
+        sight = detail if isinstance(detail, TopicsSight) else TopicsSight(None, {})
+        self._arrange()
+        table, beside = self.masters, self._is_beside
+        rows = topic_rows(topics, sight.flows, table.room_of(1), table.room_of(4), beside=beside)
+        self.show_masters(topics, rows)
+        topic = next((topic for topic in topics if topic.name == self.selected), None)
+        if topic is not None and sight.detail and sight.detail.status.name == topic.name:
+            self._show_topic(topic, sight.detail, sight, overview.stalls)
+        elif topic is None:
+            self.details.show_rows([])
+            self.query_one("#readers", Band).show_lines([])
+            self.query_one("#topic-facts", Band).show_lines([])
+        if self._asked != self._wanted():
+            self.host.ask_again()
 
-    def on_live_table_resized(self) -> None:
-        """Draw the bars in the new width of their column."""
+    def _arrange(self) -> None:
+        """Put the lanes below the topics, or beside them where there is room."""
+        beside = self._is_beside
+        body, left = self.query_one("#topics-body"), self.query_one("#topics-left")
+        body.styles.layout = "horizontal" if beside else "vertical"
+        left.styles.width = LEFT_WIDTH if beside else "100%"
+        left.styles.height = "100%" if beside else "auto"
+        self.query_one("#topics-right").set_class(beside, "-beside")
+        self.masters.set_columns(TOPICS_BESIDE if beside else TOPICS)
+
+    def _show_topic(
+        self, topic: Subject, detail: TopicDetail, sight: TopicsSight, stalls: Sequence[Stall]
+    ) -> None:
+        lanes = lanes_of(detail, stalls)
+        panes = Panes(topic, detail, sight.flows, sight.seen, stalls)
+        beside, width, height = self._is_beside, self.app.size.width, self.size.height
+        right = width - LEFT_WIDTH - 2 if beside else width
+        if not beside:
+            height -= min(len(self.masters.rows), max(3, height // 3)) + 1
+        shown_at = self._partition() if self._lanes_of == topic.name else None
+        if shown_at is None and (worst := worst_lane(lanes)) is not None:
+            shown_at = worst.partition
+        readers = panes.readers(shown_at, right)
+        tall = self._show_lanes(topic.name, lanes, height - 1, len(readers))
+        if self._lanes_of != topic.name and shown_at is not None:
+            self._lanes_of = topic.name
+            self.details.move_to(str(shown_at))
+        used = len(lanes) * tall + 1
+        legend = [line("     ", lane_legend(lanes))] if tall == 1 and not beside else []
+        room = max(3, height - 1 - used - len(legend))
+        self.query_one("#readers", Band).show_lines(
+            [*legend, *panes.below(shown_at, right, room, readers)]
+        )
+        facts = panes.facts(LEFT_WIDTH - 1, self.size.height - len(self.masters.rows) - 1)
+        self.query_one("#topic-facts", Band).show_lines(facts if beside else [])
+        self.show_caption(
+            topic.name,
+            "  a lane for each partition, a flag for each group: records before the end"
+            if beside and right > 90 else "  records before the end",
+        )  # fmt: skip
+
+    def _show_lanes(self, topic: str, lanes: Sequence[Lane], height: int, readers: int) -> int:
+        """Show the lanes, as tall as there is room for beside the readers; return how tall."""
+        table, beside = self.details, self._is_beside
+        room_left = height - readers - 2
+        most = 3 if self.size.height >= 42 else 2
+        heights = range(most, 1, -1) if beside else ()
+        tall = next((rows for rows in heights if len(lanes) * rows + 1 <= room_left), 1)
+        table.set_tall(tall)
+        table.styles.height = max(3, min(len(lanes) * tall + 1, max(height // 2, room_left)))
+        window = window_of(lanes)
+        columns, lane = (LANES, LANE) if beside else (NARROW_LANES, NARROW_LANE)
+        room = table.room_for(columns, lane)
+        table.set_columns(with_lane_scale(columns, lane, window, room))
+        flows = self._detail.flows if isinstance(self._detail, TopicsSight) else {}
+        rows = lane_rows(topic, lanes, flows, window, room, tall, beside=beside)
+        self.show_details(rows, {str(one.partition) for one in lanes if is_well(one)})
+        return tall
+
+    @on(LiveTable.Resized)
+    @on(LiveTable.Moved, ".detail-rows")
+    def _show_again(self) -> None:
+        """Fit the lanes to their column, and follow the selected partition."""
         overview = self.host.overview
         if overview is not None:
             self.show_known(overview)
 
-    def _show_partitions(self, detail: TopicDetail, stalls: Sequence[Stall]) -> None:
-        rows = partition_rows(detail, stalls, self.details.width_for("READ"))
-        is_well = {f"{lag.partition} {lag.group}" for lag in detail.lags if not lag.lag}
-        self.show_details(rows, is_well)
-        partitions = counted(len(detail.status.partitions), "partition")
-        groups = counted(len({lag.group for lag in detail.lags}), "group")
-        cleanup = detail.status.config.cleanup
-        self.show_caption(detail.status.name, f"  {partitions} · {groups} · cleanup {cleanup}")
+    def _partition(self) -> int | None:
+        key = self.details.key
+        return None if key is None else int(key)
+
+    def _reader(self) -> str:
+        """Return the worst reader of the selected partition."""
+        partition, overview = self._partition(), self.host.overview
+        sight = self._detail
+        if partition is None or overview is None or not isinstance(sight, TopicsSight):
+            return ""
+        if sight.detail is None:
+            return ""
+        lags = readers_of(sight.detail, partition, overview.stalls)
+        return lags[0].group if lags else ""
 
     @on(LiveTable.Chosen, ".masters")
     def _enter(self) -> None:
@@ -194,8 +244,7 @@ class TopicsView(MasterDetailView):
 
     @on(LiveTable.Chosen, ".detail-rows")
     def _open(self) -> None:
-        partition, group = self._place()
-        place = f"{self.selected}/{partition}"
+        place, group = f"{self.selected}/{self._partition()}", self._reader()
         overview = self.host.overview
         for stall in overview.stalls if overview else ():
             if (stall.place, stall.reader) == (place, group):
@@ -203,36 +252,24 @@ class TopicsView(MasterDetailView):
                 return
         self.press_peek()
 
-    def _place(self) -> tuple[int | None, str]:
-        key = self.details.key
-        if key is None:
-            return None, ""
-        number, _, group = key.partition(" ")
-        return int(number), group
-
     def press_peek(self) -> None:
-        """Look at the records of the partition, from the group's position."""
-        partition, group = self._place()
+        """Look at the records of the partition, from the worst reader's position."""
+        partition = self._partition()
         if self.selected is not None and partition is not None:
-            self.host.open_view(RecordsView(self.selected, partition, group), over=self)
+            view = RecordsView(self.selected, partition, self._reader())
+            self.host.open_view(view, over=self)
 
     def press_reset(self) -> None:
         """Ask for the new position of a group."""
-        partition, group = self._place()
         if self.selected is not None:
-            only = partition if self.is_below else None
-            asking = ask_reset(self.host, group, self.selected, only)
-            self.host.begin(asking)
+            only = self._partition() if self.is_below else None
+            self.host.begin(ask_reset(self.host, self._reader(), self.selected, only))
 
     def step(self) -> ShowLag | Show | None:
         """Return the step that shows the same."""
         if self.selected is None:
             return None
-        _, group = self._place()
+        group = self._reader()
         if self.is_below and group:
             return ShowLag(group, self.selected)
         return Show("topic", self.selected)
-
-
-def _detail(store: Operations, name: str) -> TopicDetail:
-    return store.topic_detail(name, limit=_MOST_PARTITIONS)

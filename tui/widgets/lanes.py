@@ -128,7 +128,7 @@ def flag_line(lane: Lane, window: int, width: int) -> Line:
 def _with_flag(row: Line, place: int, at: Sequence[GroupFlag], edge: int) -> Line:
     """Return a row with one more flag: its text left of the pole, or right of it, or the pole."""
     used = width_of(row)
-    behind = f" −{short_count(at[0].behind)}"
+    behind = f" −{short_count(at[0].behind)}" if at[0].behind else ""
     names = ", ".join(shortened(flag.group, _LONGEST_NAME) for flag in at)
     tone = next((flag.tone for flag in at if flag.is_stalled), at[0].tone)
     texts = [names + behind, *([f"{len(at)} groups{behind}"] if len(at) > 1 else [])]

@@ -45,13 +45,15 @@ class TableRow:
     """A row: its key, and a cell for each column.
 
     `rank` is what the table sorts by, its class first; without one rows stay as they come. `values`
-    are the numbers, by column, that a person may sort by instead.
+    are the numbers, by column, that a person may sort by instead. `over` are the cells of the line
+    above it, in a table whose rows are more than one line tall.
     """
 
     key: str
     cells: tuple[Line, ...]
     rank: tuple[Any, ...] = ()
     values: Mapping[str, float] = field(default_factory=dict)
+    over: tuple[Line, ...] = ()
 
 
 def layout(columns: Sequence[TableColumn], width: int) -> list[tuple[int, int]]:
@@ -126,6 +128,8 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         self._order = FrozenOrder()
         self._sorted_by: int | None = None
         self._note: Line = EMPTY
+        self._of: int | None = None
+        self._tall = 1
 
     @property
     def rows(self) -> tuple[TableRow, ...]:
@@ -143,6 +147,13 @@ class LiveTable(ScrollView, Painted, can_focus=True):
             self.columns = columns
             self.refresh()
 
+    def set_tall(self, lines: int) -> None:
+        """Give each row so many lines: its own is the last, and `over` is above it."""
+        if lines != self._tall:
+            self._tall = lines
+            self._size_to_rows()
+            self.refresh()
+
     def arranged(self, rows: Sequence[TableRow]) -> Sequence[TableRow]:
         """Return the rows in the table's order, which holds until a person sorts anew."""
         return self._order.arrange(rows)
@@ -153,6 +164,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         Without rows it shows `empty`, or its default text.
         """
         rows = self.arranged(rows)
+        self._of = of
         self._say(len(rows), of)
         before, key = self._rows, self.key
         if not rows and empty != self._empty_now:
@@ -171,10 +183,13 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         if is_news or len(before) != len(rows):
             self.refresh()
             return
-        top = self.scroll_offset.y
+        top = self.scroll_offset.y // self._tall
         for at in range(top, min(top + self.size.height, len(rows))):
             if before[at] != rows[at]:
-                self.refresh_lines(at + 1)
+                self._refresh_row(at)
+
+    def _refresh_row(self, at: int) -> None:
+        self.refresh_lines(at * self._tall + 1, self._tall)
 
     def _say(self, shown: int, of: int | None) -> None:
         counts = "" if of is None or of == shown else f" {shown:,} of {of:,} "
@@ -192,7 +207,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
             self._sorted_by = choices[(choices.index(self._sorted_by) + by) % len(choices)]
         at = self._sorted_by
         self._order.sort_anew(None if at is None else lambda row: self._rank(row, at))
-        self.show_rows(self._rows)
+        self.show_rows(self._rows, of=self._of)
         self.refresh()
         return "" if at is None else self.columns[at].name
 
@@ -219,14 +234,14 @@ class LiveTable(ScrollView, Painted, can_focus=True):
 
     def watch_cursor(self, before: int, after: int) -> None:
         """Repaint the two rows and keep the cursor in view."""
-        self.refresh_lines(before + 1)
-        self.refresh_lines(after + 1)
+        self._refresh_row(before)
+        self._refresh_row(after)
         visible = max(1, self.scrollable_content_region.height - 1)
-        top = self.scroll_offset.y
-        if after < top:
-            self.scroll_to(y=after, animate=False)
-        elif after >= top + visible:
-            self.scroll_to(y=after - visible + 1, animate=False)
+        first, top = after * self._tall, self.scroll_offset.y
+        if first < top:
+            self.scroll_to(y=first, animate=False)
+        elif first + self._tall > top + visible:
+            self.scroll_to(y=first + self._tall - visible, animate=False)
 
     def action_move(self, by: int) -> None:
         """Move the cursor by so many rows."""
@@ -237,7 +252,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
 
     def action_page(self, by: int) -> None:
         """Move the cursor by so many pages."""
-        self.action_move(by * max(1, self.size.height - 2))
+        self.action_move(by * max(1, (self.size.height - 2) // self._tall))
 
     def action_edge(self, last: int) -> None:
         """Move the cursor to the first row, or to the last."""
@@ -250,7 +265,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on a row; a second click opens it."""
-        at = event.y - 1 + self.scroll_offset.y
+        at = (event.y - 1 + self.scroll_offset.y) // self._tall
         if event.y == 0 or at >= len(self._rows):
             return
         self.action_move(at - self.cursor)
@@ -267,14 +282,14 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         width = self.scrollable_content_region.width
         if y == 0:
             return self.paint(self._header(width), width, self.rich_style)
-        at = y - 1 + self.scroll_offset.y
+        at, part = divmod(y - 1 + self.scroll_offset.y, self._tall)
         if self._is_known and not self._rows and y == 2:
             text = toned(f"  {self._empty_now or self._empty}", Tone.DIM)
             return self.paint(text, width, self.rich_style)
         if at >= len(self._rows):
             return self.paint(EMPTY, width, self.rich_style)
         is_chosen = at == self.cursor and self.has_focus
-        content = self._line(self._rows[at], width, is_cursor=at == self.cursor)
+        content = self._line(self._rows[at], width, part, is_cursor=at == self.cursor)
         return self.paint(content, width, self.rich_style, Ground.ROW if is_chosen else None)
 
     def _header(self, width: int) -> Line:
@@ -284,13 +299,16 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         )
         return line(fit(self._across(cells, width), width - width_of(self._note)), self._note)
 
-    def _line(self, row: TableRow, width: int, *, is_cursor: bool) -> Line:
+    def _line(self, row: TableRow, width: int, part: int, *, is_cursor: bool) -> Line:
         mark = toned("✓", Tone.KEY) if row.key in self.marked else line(" ")
         edge = mark
         if is_cursor and self.has_focus:
             edge = toned("▌", Tone.KEY)
         elif is_cursor and self.is_master:
             edge = toned("│", Tone.DIM)
+        if part < self._tall - 1:
+            is_over = part == self._tall - 2 and row.over
+            return line(edge, self._across(row.over, width)[1:] if is_over else EMPTY)
         return line(edge, self._across(row.cells, width)[1:], mark)
 
     def _across(self, cells: tuple[Line, ...], width: int) -> Line:
@@ -309,17 +327,21 @@ class LiveTable(ScrollView, Painted, can_focus=True):
 
     def room_of(self, column: int) -> int:
         """Return how many cells a column has now; 0 when it is not shown."""
-        return dict(layout(self.columns, self.scrollable_content_region.width - 2)).get(column, 0)
+        return self.room_for(self.columns, column)
+
+    def room_for(self, columns: Sequence[TableColumn], column: int) -> int:
+        """Return how many cells a column would have among these columns."""
+        return dict(layout(columns, self.scrollable_content_region.width - 2)).get(column, 0)
 
     @property
     def keys_in_view(self) -> list[str]:
         """The keys of the rows that are visible."""
-        top = self.scroll_offset.y
-        return [row.key for row in self._rows[top : top + max(1, self.size.height)]]
+        top = self.scroll_offset.y // self._tall
+        return [row.key for row in self._rows[top : top + max(1, self.size.height // self._tall)]]
 
     def _size_to_rows(self) -> None:
         width = self.scrollable_content_region.width
-        self.virtual_size = Size(width, len(self._rows) + 1)
+        self.virtual_size = Size(width, len(self._rows) * self._tall + 1)
 
     def on_focus(self) -> None:
         """Show the cursor."""
@@ -328,8 +350,3 @@ class LiveTable(ScrollView, Painted, can_focus=True):
     def on_blur(self) -> None:
         """Hide the cursor, which shows where keys go."""
         self.refresh()
-
-
-def widest(cells: Sequence[Line]) -> int:
-    """Return the width of the widest cell."""
-    return max(map(width_of, cells), default=0)

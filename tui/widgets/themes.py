@@ -50,6 +50,7 @@ class Colours:
             variables={
                 **own,
                 "quiet": tones[Tone.DIM],
+                "axis": tones[Tone.AXIS],
                 "vitals": grounds[Ground.VITALS],
                 "strip": grounds[Ground.STRIP],
             },

@@ -91,8 +91,8 @@ def _topics(
 ) -> list[Subject]:
     behind = _behind(tx)
     found = []
-    for channel, name, records, taken in tx.rows(
-        "select c.id, c.name, sum(p.records), sum(p.next)"
+    for channel, name, records, taken, partitions in tx.rows(
+        "select c.id, c.name, sum(p.records), sum(p.next), count(*)"
         " from mq_channels c join mq_partitions p on p.channel = c.id"
         " where c.kind = 'topic' group by c.id"
     ):
@@ -115,8 +115,8 @@ def _topics(
         groups = behind.get(channel, [])
         worst = max(groups, key=lambda one: ((name, one.group) in stuck, one.lag), default=None)
         done = read.get(channel, {}).get(-1 if worst is None else worst.reader, Movement())
-        change = growth(incoming.movement([(channel, taken)]), done)
-        topic = replace(topic, groups=len(groups), growth=None if worst is None else change)
+        change = None if worst is None else growth(incoming.movement([(channel, taken)]), done)
+        topic = replace(topic, groups=len(groups), partitions=partitions, growth=change)
         found.append(_topic(topic, worst, done.rate))
     return found
 
