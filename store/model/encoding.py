@@ -109,19 +109,25 @@ def encode_columns(
 
 def encode_one(
     value: bytes | str | None,
-    key: bytes | str | None,
-    headers: Headers | None,
-    timestamp: Timestamp | None,
-) -> tuple[Encoded, int | None]:
-    """Return a single record as its columns hold it, and its timestamp.
+    key: bytes | str | None = None,
+    headers: Headers | None = None,
+    timestamp: Timestamp | None = None,
+) -> tuple[bytes | None, bytes | None, str | None, int | None, int]:
+    """Return a single record as its columns hold it: value, key, headers, timestamp, and its size.
 
     Raises `BadInput` as `encode_columns` does.
     """
-    if type(value) is str and value.isascii():
-        data: bytes | None = value.encode()
+    if type(value) is bytes:
+        data: bytes | None = value
+        size = len(value)
+    elif type(value) is str and value.isascii():
+        data = value.encode()
+        size = len(data)
     else:
-        data = value if type(value) is bytes else encode_bytes(value, "value")
-    size = 0 if data is None else len(data)
+        data = encode_bytes(value, "value")
+        size = 0 if data is None else len(data)
+    if key is None and headers is None and timestamp is None:
+        return data, None, None, None, size
     bytes_of_key = text = None
     if key is not None:
         bytes_of_key = encode_bytes(key, "key")
@@ -130,7 +136,7 @@ def encode_one(
         text = encode_headers(headers)
         size += len(text or "")
     moment = None if timestamp is None else encode_timestamp(timestamp)
-    return Encoded(data, bytes_of_key, text, size), moment
+    return data, bytes_of_key, text, moment, size
 
 
 def columns_of_one(
@@ -141,14 +147,14 @@ def columns_of_one(
     partition: int | None = None,
 ) -> RecordColumns:
     """Encode a single record as `encode_columns` does, where columns would save nothing."""
-    content, moment = encode_one(value, key, headers, timestamp)
+    data, bytes_of_key, text, moment, size = encode_one(value, key, headers, timestamp)
     return RecordColumns(
-        values=[content.value],
-        keys=None if content.key is None else [content.key],
-        headers=None if content.headers is None else [content.headers],
+        values=[data],
+        keys=None if bytes_of_key is None else [bytes_of_key],
+        headers=None if text is None else [text],
         timestamps=None if moment is None else [moment],
         partitions=None if partition is None else [partition],
-        sizes=[content.size],
+        sizes=[size],
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -112,15 +111,18 @@ def produce_one(
     if type(topic) is str:
         known = tx.database.settings.answers.get((produce, topic))
     if known is not None:
-        # An error is worded by the long way, which every record that is refused goes.
-        with suppress(BadInput):
-            content, timestamp = encode_one(*record[:4])
-            number = record[4]
+        *given, number = record
+        try:
+            content = encode_one(*given)
+        except BadInput:
+            # It is worded by the long way, which every record that is refused goes.
+            content = None
+        if content is not None:
             if number is None:
                 count = known.partitions
                 number = placement.place_one(content, count, sticky, topic) if count > 1 else 0
             tail = known.tails.get(number)
-            id = None if tail is None else append_one(tx, tail, content, timestamp)
+            id = None if tail is None else append_one(tx, tail, *content)
             if id is not None:
                 return tuple.__new__(RecordId, (topic, number, id & OFFSET_MASK))
     return produce(tx, log.topics.find(tx, topic), [NewRecord(*record)], sticky(topic))[0]
@@ -195,31 +197,45 @@ def may_rest(tx: WriteTransaction) -> bool:
 
 
 def append_one(
-    tx: WriteTransaction, tail: Tail, content: Encoded, timestamp: int | None
+    tx: WriteTransaction,
+    tail: Tail,
+    value: bytes | None,
+    key: bytes | None,
+    headers: str | None,
+    timestamp: int | None,
+    size: int,
 ) -> int | None:
     """Append a single record and return its id; `None` where more is to be done than that."""
     wall, lock = tx.wall, tx.lock
-    value, key, headers, size = content
+    time = wall if timestamp is None else timestamp
     if (
         not tail.quiet_from <= wall < tail.quiet_until
         or size > tail.largest
+        or time > wall + timekeeping.CREDIBLE
         or lock.lends
         or not lock.has_reserve
-        or (timestamp is not None and timestamp > wall + timekeeping.CREDIBLE)
     ):
         return None
+    generation = tail.settings.generation
     while True:
         first, last = tail.next, tail.last_timestamp
-        time = max(wall if timestamp is None else timestamp, last)
-        change = (first + 1, 1, size, time, tx.number, tail.id)
-        seen = (first, last, tail.settings.generation)
-        if last <= wall and tx.cursor.execute(_COUNT_AS_SEEN, change + seen).rowcount:
+        if time < last:
+            time = last
+        if (
+            last <= wall
+            and tx.cursor.execute(
+                _COUNT_AS_SEEN,
+                (first + 1, 1, size, time, tx.number, tail.id, first, last, generation),
+            ).rowcount
+        ):
             break
         if not tail.see(tx) or tail.last_timestamp > wall or tail.next >= OFFSET_MASK:
             return None
+        time = wall if timestamp is None else timestamp
     tail.next, tail.last_timestamp = first + 1, time
     tx.numbered_row = tail.numbered_row
-    tx.settings = tx.settings or tail.settings
+    if tx.settings is None:
+        tx.settings = tail.settings
     id = tail.base + first
     if value is not None and key is None and headers is None:
         crc = crc32(value, crc32(PLACE.pack(id, time)) ^ NO_KEY)

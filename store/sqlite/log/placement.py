@@ -10,7 +10,7 @@ from struct import unpack_from
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from store.model.encoding import Encoded, RecordColumns
+    from store.model.encoding import RecordColumns
 
 _MULTIPLIER = 0x5BD1E995
 _SEED = 0x9747B28C
@@ -71,12 +71,15 @@ class StickyPlacement:
 
 
 def place_one(
-    content: Encoded, partitions: int, sticky: Callable[[str], StickyPlacement], topic: str
+    content: tuple[bytes | None, bytes | None, str | None, int | None, int],
+    partitions: int,
+    sticky: Callable[[str], StickyPlacement],
+    topic: str,
 ) -> int:
-    """Return the number of the partition that a record goes to."""
-    if content.key is not None:
-        return partition_for_key(content.key, partitions)
-    return sticky(topic).choose(partitions, content.size)
+    """Return the number of the partition that a record, as `encode_one` returns it, goes to."""
+    if content[1] is not None:
+        return partition_for_key(content[1], partitions)
+    return sticky(topic).choose(partitions, content[-1])
 
 
 def place(batch: RecordColumns, partitions: int, sticky: StickyPlacement) -> list[int]:

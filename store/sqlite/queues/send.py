@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -47,14 +46,15 @@ def send_one(tx: WriteTransaction, queue: str, message: NewMessage) -> MessageId
     if type(queue) is str and message[4:] == _PLAIN:
         tail = tx.database.settings.answers.get((send, queue))
     if tail is not None:
-        # An error is worded by the long way, which every message that is refused goes.
-        with suppress(BadInput):
-            content, timestamp = encode_one(*message[:4])
-            record = append.append_one(tx, tail, content, timestamp)
-            if record is not None:
-                id = leases.origins.first_digits(tx.database.uuid, record >> 8)
-                id += leases.origins.LAST_DIGITS[record & 0xFF]
-                return tuple.__new__(MessageId, (queue, id, record & OFFSET_MASK, False))
+        try:
+            record = append.append_one(tx, tail, *encode_one(*message[:4]))
+        except BadInput:
+            # It is worded by the long way, which every message that is refused goes.
+            record = None
+        if record is not None:
+            digits = leases.origins.first_digits(tx.database.uuid, record >> 8)
+            id = digits + leases.origins.LAST_DIGITS[record & 0xFF]
+            return tuple.__new__(MessageId, (queue, id, record & OFFSET_MASK, False))
     return send(tx, catalog.find(tx, queue), [message])[0]
 
 
