@@ -37,7 +37,7 @@ class ServerTopologies(ServerDeadLetters, ServerExchanges):
 
         problems = topology.problems.Problems()
         files = [topology.reading.TopologyFile.of(source) for source in sources]
-        wanted = topology.reading.read(files, problems)
+        wanted = topology.reading.read(files, problems, self.features.engine)
         present = rabbitmq.present.Present(self)
         rabbitmq.present.check(wanted, present, problems)
         return topology.planning.plan(

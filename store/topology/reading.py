@@ -7,12 +7,13 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 
 from store.model.encoding import encode_headers
 from store.model.errors import BadInput, NotFound
 from store.model.topics import HeaderValue
-from store.topology import documents
+from store.topology import documents, per_engine
 from store.topology.documents import Mapping, Node, Scalar
 from store.topology.kinds import BINDING_KIND, KINDS, Kind, binding_name, headers_text
 from store.topology.model import Resource, Topology
@@ -61,12 +62,17 @@ class TopologyFile:
 STANDARD_INPUT = "<stdin>"
 
 
-def read(sources: Sequence[TopologyFile], problems: Problems) -> Topology:
-    """Return the declarations of all files together; their problems are added to `problems`."""
+def read(
+    sources: Sequence[TopologyFile], problems: Problems, engine: str = per_engine.FILE
+) -> Topology:
+    """Return the declarations of all files together; their problems are added to `problems`.
+
+    Of settings that are for one engine only those of `engine` count.
+    """
     things: dict[tuple[str, str], Resource] = {}
     labels = set()
     for source in sources:
-        label, declared = _FileReader(source, problems).read()
+        label, declared = _FileReader(source, problems, engine).read()
         if label is not None:
             labels.add(label)
         for thing in declared:
@@ -82,8 +88,9 @@ def read(sources: Sequence[TopologyFile], problems: Problems) -> Topology:
 class _FileReader:
     """Reads one file."""
 
-    def __init__(self, source: TopologyFile, problems: Problems) -> None:
+    def __init__(self, source: TopologyFile, problems: Problems, engine: str) -> None:
         self._source = source
+        self._engine = engine
         self._problems = problems
         self._label = source.label
 
@@ -156,6 +163,9 @@ class _FileReader:
         self, kind: Kind, name: str, place: SourcePosition, node: Mapping
     ) -> Resource | None:
         before = len(self._problems.found)
+        node = per_engine.for_engine(
+            node, self._engine, self._problems, partial(self._settings, kind)
+        )
         given = self._settings(kind, node)
         for setting in kind.required:
             if setting not in node.entries:

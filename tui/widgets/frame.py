@@ -108,7 +108,7 @@ def vitals_line(
 def _store_and(location: str, parts: Sequence[Line], room: int) -> Line:
     """Return the store and as much as fits: the last parts yield first, then the folders."""
     # The options of a server's URL say least.
-    location = location.partition("?")[0]
+    location = location.partition("?")[0] if "://" in location else location
     path = Path(location)
     left = EMPTY
     for name in (location, f"{path.parent.name}/{path.name}", path.name):
