@@ -109,7 +109,8 @@ def consume(
     A tombstone is an empty line. Without --follow it stops at the end that was there when it
     started. With -g it joins the group, commits what it printed, and leaves. Messages of a queue
     are leased, printed, and acknowledged once they are written, until none is ready; with
-    --auto-ack they are acknowledged first.
+    --auto-ack they are acknowledged first. Into a pipe they go one by one, so that
+    | head takes no more than it prints.
     """
     request = _Request(
         parse_address(source), group, member, session_timeout, start, until, limit, follow, format,
@@ -216,6 +217,7 @@ class _Reading:
     def print_messages(self) -> int:
         """Lease the messages of a queue, print them, and acknowledge what is written."""
         from mq.read.leases import AutoAckSource, QueueSource, require_lease, warn_of_chaos
+        from mq.read.paced import PacedPrinter, narrow_pipe
         from store.model.messages import Message
 
         request, name = self._request, self._request.source.name
@@ -225,9 +227,9 @@ class _Reading:
             require_lease(name, config)
         warn_of_chaos(self._context.diagnostics, name, config)
         lines = message_lines(self._context, request.format)
-        printer = RecordPrinter[Message](
-            self._context.output, self._interrupts, lines, None, request.limit
-        )
+        paced = not request.auto_ack and narrow_pipe()
+        kind: type[RecordPrinter[Message]] = PacedPrinter if paced else RecordPrinter
+        printer = kind(self._context.output, self._interrupts, lines, None, request.limit)
 
         def open_source() -> QueueSource:
             if request.auto_ack:

@@ -41,7 +41,7 @@ class RecordPrinter(Generic[Item]):
         """
         dealt_with = 0
         try:
-            dealt_with = self._print(items, partial(self._wait, source, items))
+            dealt_with = self._print(source, items)
             crash_point("consume.printed")
             source.done(items[:dealt_with])
         finally:
@@ -66,7 +66,7 @@ class RecordPrinter(Generic[Item]):
         """Return how many of so many records the limit still lets through."""
         return records if self._limit is None else min(records, self._limit - self.printed)
 
-    def _print(self, items: Sequence[Item], wait: Callable[[float | None], bool]) -> int:
+    def _print(self, source: Source[Item], items: Sequence[Item]) -> int:
         """Write the wanted items of a batch; return how many of its items that deals with.
 
         Dealt with are those written whole and those passed over on the way to them.
@@ -76,11 +76,19 @@ class RecordPrinter(Generic[Item]):
         if lines:
             # An unreadable source ends without a header.
             lines[0], self._header = self._header + lines[0], b""
+        wait = partial(self._wait, source, items)
         go_on = partial(self._interrupts.wait_to_write, wait)
-        written = self._output.records(lines, go_on)
+        written = self._write(source, items, lines, go_on)
         self.printed += written
         self._cut_short = written < len(wanted)
         return wanted[written] if self._cut_short else looked_at
+
+    def _write(
+        self, source: Source[Item], items: Sequence[Item], lines: Sequence[bytes],
+        go_on: Callable[[bool], bool],
+    ) -> int:  # fmt: skip
+        """Write lines; return how many went out whole."""
+        return self._output.records(lines, go_on)
 
     def _wait(self, source: Source[Item], items: Sequence[Item], seconds: float | None) -> bool:
         if seconds is not None or isinf(source.keepalive_interval):

@@ -301,7 +301,7 @@ class TestRefusals:
             (["or ders"], 2),
             ([], 2),
             (["orders", "--from", "committed"], 2),
-            (["orders", "--from", "yesterday"], 2),
+            (["orders", "--from", "someday"], 2),
             (["orders", "--until", "-5"], 2),
             (["orders", "--until", "last"], 2),
             (["orders", "--until", "x"], 2),
