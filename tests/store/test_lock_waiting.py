@@ -197,6 +197,7 @@ def test_a_wait_in_a_process_that_can_start_no_thread_looks_again_and_again(
     holder, waiter = WriteLock(path), WriteLock(path)
     holder.acquire(0)
     thread = threading.Thread(target=take, args=(waiter,))
+    monkeypatch.setattr(lock_waiting, "_idle", [])
     monkeypatch.setattr(lock_waiting, "start_new_thread", refuse)
     thread.start()
     holder.release()

@@ -29,22 +29,19 @@ def wait(lock: WriteLock, timeout: float, until: Callable[[], bool] | None) -> N
     The wait ends early when `until`, which is called often, returns True.
     """
     deadline = monotonic() + timeout
-    attempt = _resumed(lock) or _Attempt(lock.descriptor, lock.inode)
+    waiter = _resumed(lock) or _idle_waiter()
     try:
-        while not attempt.is_done(deadline - monotonic(), until):
+        waiter.begin(lock)
+        while not (waiter.is_done(deadline - monotonic(), until) and lock.try_acquire()):
             if monotonic() >= deadline or (until is not None and until()):
                 raise _busy(lock, timeout)
-        while not lock.try_acquire():
-            # The thread could not wait.
-            if monotonic() >= deadline or (until is not None and until()):
-                raise _busy(lock, timeout)
-            pause()
     except BaseException:
-        if attempt.give_up():
+        if waiter.give_up():
             lock.reopen()
         else:
             lock.release()
         raise
+    _idle.append(waiter)
 
 
 def _busy(lock: WriteLock, timeout: float) -> Busy:
@@ -55,79 +52,112 @@ def _busy(lock: WriteLock, timeout: float) -> Busy:
     )
 
 
-class _Attempt:
-    """A thread that waits inside `flock`, for a caller that may give up."""
+class _Waiter:
+    """A thread that waits inside `flock`, for one caller after another; each may give up."""
 
-    def __init__(self, descriptor: int, inode: int) -> None:
-        self.descriptor = descriptor
-        self.inode = inode
-        self._has_begun = self._runs = self._is_over = False
+    def __init__(self) -> None:
+        self.descriptor = self.inode = -1
+        self._has_thread = self._has_begun = self._runs = self._is_over = False
         self._is_wanted = True
         self._state = allocate_lock()
+        self._go = allocate_lock()
         self._done = allocate_lock()
+        self._go.acquire()
         self._done.acquire()
 
-    def is_done(self, seconds: float, until: Callable[[], bool] | None) -> bool:
-        """Wait for the thread, not beyond the next call of `until`; return whether it is over."""
-        if not self._has_begun:
-            self._has_begun = True
+    def begin(self, lock: WriteLock) -> None:
+        """Let the thread wait for the lock, if it does not yet."""
+        if self._has_begun:
+            return
+        self.descriptor, self.inode = lock.descriptor, lock.inode
+        self._is_over = False
+        if not self._has_thread:
             try:
                 start_new_thread(self._run, ())
             except RuntimeError:
                 # The system has no more threads, or the interpreter is ending.
-                self._is_over = True
-                return True
+                return
+            self._has_thread = True
+        self._has_begun = True
+        self._go.release()
+
+    def is_done(self, seconds: float, until: Callable[[], bool] | None) -> bool:
+        """Wait for the thread, not beyond the next call of `until`; return whether it is over.
+
+        Without a thread it is over after a short pause.
+        """
+        if not self._has_begun:
+            pause()
+            return True
         longest = TIMEOUT_MAX if until is None else _CALL
-        return self._done.acquire(timeout=max(0.0, min(seconds, longest)))
+        if not self._done.acquire(timeout=max(0.0, min(seconds, longest))):
+            return False
+        self._has_begun = False
+        return True
 
     def give_up(self) -> bool:
-        """Leave the descriptor to the thread; return False when that is over already."""
+        """Leave the descriptor to the thread; return False when it does not wait any more."""
         with self._state:
-            if not self._has_begun or self._is_over:
-                return False
-            self._is_wanted = False
-            _given_up.append(self)
-        return True
+            if self._has_begun and not self._is_over:
+                self._is_wanted = False
+                _given_up.append(self)
+                return True
+        self._has_begun = False
+        self._done.acquire(blocking=False)
+        _idle.append(self)
+        return False
 
     def resume(self) -> bool:
         """Want the lock again; return whether the thread still waits for it."""
         with self._state:
-            if self._is_wanted or self._is_over or not self._runs:
+            if self._is_wanted or not self._runs:
                 return False
             self._is_wanted = True
             _given_up.remove(self)
             return True
 
     def _run(self) -> None:
-        self._runs = True
-        with suppress(OSError):
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
-        with self._state:
-            self._is_over = True
-            if self._is_wanted:
-                self._done.release()
-                return
-            with suppress(ValueError):
+        while True:
+            self._go.acquire()
+            self._runs = True
+            with suppress(OSError):
+                fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+            with self._state:
+                self._runs, self._is_over = False, True
+                if self._is_wanted:
+                    self._done.release()
+                    continue
                 _given_up.remove(self)
-            os.close(self.descriptor)
+                os.close(self.descriptor)
+                self._has_begun, self._is_wanted = False, True
+            _idle.append(self)
 
 
-_given_up: list[_Attempt] = []
+_idle: list[_Waiter] = []
+_given_up: list[_Waiter] = []
 
 
-def _resumed(lock: WriteLock) -> _Attempt | None:
-    for attempt in list(_given_up):
-        if attempt.inode == lock.inode and attempt.resume():
-            lock.adopt(attempt.descriptor)
-            return attempt
+def _idle_waiter() -> _Waiter:
+    try:
+        return _idle.pop()
+    except IndexError:
+        return _Waiter()
+
+
+def _resumed(lock: WriteLock) -> _Waiter | None:
+    for waiter in list(_given_up):
+        if waiter.inode == lock.inode and waiter.resume():
+            lock.adopt(waiter.descriptor)
+            return waiter
     return None
 
 
 def _close_inherited() -> None:
     # A child of fork shares the flock that the parent's thread may get.
-    for attempt in _given_up:
-        os.close(attempt.descriptor)
+    for waiter in _given_up:
+        os.close(waiter.descriptor)
     _given_up.clear()
+    _idle.clear()
 
 
 os.register_at_fork(after_in_child=_close_inherited)
