@@ -44,6 +44,10 @@ class Destination(ABC, Generic[Id]):
         defaults = self._request.defaults
         return changed(records, defaults.apply) if defaults else records
 
+    def doubt(self, record: NewRecord) -> str:
+        """Return a reason not to store a record without a question, or an empty text."""
+        return ""
+
     @abstractmethod
     def write(self, batch: Batch, records: Sequence[NewRecord]) -> list[Id]:
         """Store records, and return their ids."""
@@ -92,6 +96,15 @@ class TopicDestination(Destination[RecordId]):
         if self._has_partitions:
             records = changed(records, self._known.apply)
         return super().apply_defaults(records)
+
+    def doubt(self, record: NewRecord) -> str:
+        """Return that the record is older than the topic keeps records, where it is."""
+        if not self._old.is_past(record):
+            return ""
+        return (
+            f"{self.name} keeps records for {self._old.kept}; cleaning removes older ones at once,"
+            " as it will this one, and others of its age."
+        )
 
     def write(self, batch: Batch, records: Sequence[NewRecord]) -> list[RecordId]:
         """Append records."""
@@ -148,6 +161,13 @@ class TooOld:
         if times and self._kept is not None:
             oldest = self._store.wall() - self._kept
             self.number += sum(time < oldest for time in times)
+
+    def is_past(self, record: NewRecord) -> bool:
+        """Return whether a record is too old."""
+        time = record.timestamp
+        if not isinstance(time, int) or self._kept is None:
+            return False
+        return time < self._store.wall() - self._kept
 
 
 class FarAhead:

@@ -22,7 +22,7 @@ from mq.write.inputs import (
     regular_size,
 )
 from mq.write.loader import Loader
-from store.model.errors import BadInput
+from store.model.errors import BadInput, MqError
 from store.model.text import counted, parse_duration
 from store.model.topics import NewRecord
 
@@ -97,7 +97,10 @@ def store_input(
         )
         try:
             with _records(context, request, loader, progress) as records:
-                loader.load(destination.apply_defaults(records))
+                records = destination.apply_defaults(records)
+                if _can_ask(context, request):
+                    records = _asked(context, records, destination)
+                loader.load(records)
         except KeyboardInterrupt:
             context.diagnostics.note(f"interrupted; {_stored(loader, destination)}")
             raise
@@ -111,6 +114,28 @@ def store_input(
         duplicates = counted(destination.duplicates, "duplicate")
         context.diagnostics.note(f"{duplicates} of messages sent before; not stored again")
     context.diagnostics.success(f"{_stored(loader, destination)} in {destination.name}")
+
+
+def _can_ask(context: Context, request: LoadRequest) -> bool:
+    """Return whether a person is there to be asked: the answer comes from stdin."""
+    records_come_from_stdin = not request.values and request.file in {None, "-"}
+    if records_come_from_stdin or context.yes or context.no_input:
+        return False
+    return is_typed() and context.diagnostics.is_terminal
+
+
+def _asked(context: Context, records: Named, destination: "Destination[Id]") -> Named:
+    """Ask once, before the first record that a person may not expect to lose."""
+    for name, record in records:
+        if doubt := destination.doubt(record):
+            try:
+                context.confirm(f"{name}: {doubt}" if name else doubt)
+            except MqError:
+                raise MqError("stopped before a record that cleaning would remove") from None
+            yield name, record
+            yield from records
+            return
+        yield name, record
 
 
 def _stored(loader: Loader[Id], destination: "Destination[Id]") -> str:
