@@ -63,7 +63,14 @@ def own_id(tx: Snapshot, record: int) -> str:
 def own_ids(tx: Snapshot, records: Sequence[int]) -> list[str]:
     """Return `own_id` of each."""
     store = tx.database.uuid
-    return [first_digits(store, record >> 8) + LAST_DIGITS[record & 0xFF] for record in records]
+    if not isinstance(records, range):
+        return [first_digits(store, record >> 8) + LAST_DIGITS[record & 0xFF] for record in records]
+    ids: list[str] = []
+    for block in range(records.start >> 8, (records.stop + 0xFF) >> 8):
+        digits, first = first_digits(store, block), block << 8
+        last = LAST_DIGITS[max(records.start - first, 0) : records.stop - first]
+        ids += [digits + each for each in last]
+    return ids
 
 
 @lru_cache

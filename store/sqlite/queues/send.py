@@ -100,7 +100,12 @@ def _store(tx: WriteTransaction, queue: Queue, batch: RecordColumns) -> list[Mes
         # One of them may be over already.
         policies.expiry.sweep(tx)
     ids = leases.origins.own_ids(tx, records)
-    sequences = [record & OFFSET_MASK for record in records]
+    sequences: Sequence[int]
+    if isinstance(records, range):
+        first = records.start & OFFSET_MASK
+        sequences = range(first, first + len(records))
+    else:
+        sequences = [record & OFFSET_MASK for record in records]
     return MessageId.run(queue.name, ids, sequences)
 
 
