@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from store.aio import (
         AsyncConsumer as Consumer,
+        AsyncProducer as Producer,
         AsyncStore as Store,
         AsyncTransaction as Transaction,
         GroupReader as GroupReader,
         QueueSubscription as Subscription,
     )
 
-__all__ = ["Consumer", "GroupReader", "Store", "Subscription", "Transaction"]
+__all__ = ["Consumer", "GroupReader", "Producer", "Store", "Subscription", "Transaction"]
 
 _NAMES = {"GroupReader": "GroupReader", "Subscription": "QueueSubscription"}
 

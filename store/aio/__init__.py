@@ -4,8 +4,16 @@
 """
 
 from store.aio.consumer import AsyncConsumer, GroupReader
+from store.aio.producer import AsyncProducer
 from store.aio.store import AsyncStore
 from store.aio.subscription import QueueSubscription
 from store.aio.transaction import AsyncTransaction
 
-__all__ = ["AsyncConsumer", "AsyncStore", "AsyncTransaction", "GroupReader", "QueueSubscription"]
+__all__ = [
+    "AsyncConsumer",
+    "AsyncProducer",
+    "AsyncStore",
+    "AsyncTransaction",
+    "GroupReader",
+    "QueueSubscription",
+]

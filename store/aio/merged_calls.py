@@ -136,11 +136,14 @@ class MergedCalls(ThreadedCalls):
         holder: str | None = None,
         attached: bool = False,
         prefetch: int | None = None,
+        auto_ack: bool = False,
         until: Callable[[], bool] | None = None,
     ) -> list[Message]:
         """Lease up to `max_messages` messages, waiting for the first; see `Store.receive`."""
         check_text(holder, "a holder")
-        make = partial(ReceiveCall, queue, max_messages, lease, holder, attached, prefetch)
+        make = partial(
+            ReceiveCall, queue, max_messages, lease, holder, attached, prefetch, auto_ack
+        )
         return await self._take(queue, make, wait, until)
 
     async def acquire(

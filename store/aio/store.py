@@ -23,6 +23,7 @@ from store.model.topics import in_seconds
 
 if TYPE_CHECKING:
     from store.aio.consumer import AsyncConsumer, GroupReader
+    from store.aio.producer import AsyncProducer
     from store.aio.subscription import QueueSubscription
     from store.aio.transaction import AsyncTransaction
     from store.engine.features import Features
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Taken = TypeVar("Taken")
-Until = Callable[[], bool] | None
 
 
 class AsyncStore(MergedCalls):
@@ -53,6 +53,7 @@ class AsyncStore(MergedCalls):
         self._untold: dict[str, Damaged] = {}
         self._subscriptions: WeakSet[QueueSubscription] = WeakSet()
         self._consumers: WeakSet[AsyncConsumer] = WeakSet()
+        self._producers: WeakSet[AsyncProducer] = WeakSet()
         # The subscription that has received a message, by its receipt.
         self._received_by: WeakValueDictionary[str, QueueSubscription] = WeakValueDictionary()
         self._is_closed = False
@@ -148,6 +149,14 @@ class AsyncStore(MergedCalls):
         consumer = self.consumer(group, topics, member=member, start=start)
         return GroupReader(self, consumer, max_records)
 
+    def producer(
+        self, name: str | None = None, *, linger: Seconds = 0.0, buffer_bytes: int = 32 << 20
+    ) -> AsyncProducer:
+        """Return a producer that buffers, named or not; see `Store.producer`."""
+        from store.aio.producer import AsyncProducer
+
+        return AsyncProducer(self, name, in_seconds(linger), buffer_bytes)
+
     def transaction(self, timeout: Seconds = 5.0) -> AsyncTransaction:
         """Return an `async with` block that commits together or not at all.
 
@@ -172,12 +181,14 @@ class AsyncStore(MergedCalls):
         return self._room.commits != since
 
     async def close(self) -> None:
-        """Give back what subscriptions hold, leave groups, wait for calls, and close the file."""
+        """Close subscriptions, producers and consumers, wait for calls, and close the file."""
         if self._is_closed:
             return
         self._is_closed = True
         for subscription in list(self._subscriptions):
             await subscription.aclose()
+        for producer in list(self._producers):
+            await producer.close()
         for consumer in list(self._consumers):
             with suppress(MqError):
                 await consumer.close()

@@ -27,6 +27,7 @@ from store.api.merging import (
     SendCall,
     SettleCall,
     Settling,
+    WorkCall,
     run,
 )
 from store.crash import crash_point
@@ -152,6 +153,16 @@ class Committer:
         if receipts := call.receipts():
             with suppress(MqError):
                 self._store.unreceive(receipts)
+
+    def run(self, work: Callable[[MergedTransaction], Result]) -> Result:
+        """Run a function of a transaction that other calls share; it is stored on return."""
+        return self._join(WorkCall(work))
+
+    def enter(self, call: MergeableCall[Any]) -> None:
+        """Let a call wait for a batch without a thread that waits for it; see `serve`."""
+        call.begin(None)
+        call.deadline = monotonic() + self._database.timeout
+        self.calls.append(call)
 
     def serve(self) -> None:
         """Run the calls that no thread waits for, until there are none.

@@ -58,6 +58,13 @@ class MergeableCall(ABC, Generic[Result]):
         self.error: BaseException | None = None
         self._result: Result | None = None
 
+    def take(self, most: object) -> None:
+        """Note how many messages it takes at most; a number that is refused merges with none."""
+        if isinstance(most, int) and 1 <= most <= MOST_AT_ONCE:
+            self.size = most
+        else:
+            self.key = id(self)
+
     @abstractmethod
     def together(self, tx: MergedTransaction, calls: Sequence[Self]) -> Sequence[Result]:
         """Run calls with equal keys as one, and return the result of each."""
@@ -229,7 +236,7 @@ class ReceiveCall(MergeableCall["Received[Message]"]):
         self._options = (lease, holder, attached, prefetch, auto_ack)
         self._prefetch = prefetch
         self.key = ("receive", queue, *self._options)
-        self.size = most
+        self.take(most)
 
     def may_merge(self, tx: MergedTransaction, calls: Sequence[Self]) -> bool:
         """Return whether messages that one call leases have no say in those of the next."""
@@ -240,7 +247,7 @@ class ReceiveCall(MergeableCall["Received[Message]"]):
 
     def together(self, tx: MergedTransaction, calls: Sequence[Self]) -> Sequence[Received[Message]]:
         """Receive for all calls, and deal the messages out: to the first call first."""
-        most = sum(call.size for call in calls)
+        most = self._most if len(calls) == 1 else sum(call.size for call in calls)
         received = tx._receive(self._queue, most, *self._options)
         first, *rest = _dealt(received.messages, calls)
         return [
@@ -266,7 +273,7 @@ class AcquireCall(MergeableCall["Received[SharedRecord]"]):
         super().__init__()
         self._arguments = (share, most, lease, holder, attached)
         self.key = ("acquire", *self._arguments)
-        self.size = most
+        self.take(most)
 
     def may_merge(self, tx: MergedTransaction, calls: Sequence[Self]) -> bool:
         """Return False: a record of one call may hold the next ones up."""

@@ -6,13 +6,32 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from store import sqlite
+from store.model.errors import BadInput
+from store.model.topics import in_seconds
 
 if TYPE_CHECKING:
+    from store.api.buffering import BufferedProducer
+    from store.api.store import Store
     from store.model.exchanges import Placed
     from store.model.messages import MessageId, NewMessage
-    from store.model.topics import NewRecord, RecordId
+    from store.model.topics import NewRecord, RecordId, Seconds
     from store.sqlite.file.database import Database, WriteTransaction
     from store.sqlite.log.placement import StickyPlacement
+
+
+def begin(
+    store: Store, name: str | None, linger: Seconds | None, buffer_bytes: int
+) -> Producer | BufferedProducer:
+    """Begin a producer; with `linger` one that buffers. See `Store.producer`."""
+    if name is None and linger is None:
+        raise BadInput("a producer has a name, or a linger, or both")
+    named = None if name is None else Producer(store._database, name, store._sticky)
+    if linger is None:
+        assert named is not None
+        return named
+    from store.api.buffering import BufferedProducer
+
+    return BufferedProducer(store, named, in_seconds(linger), buffer_bytes)
 
 
 class Producer:

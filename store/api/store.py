@@ -19,7 +19,7 @@ from store.api.groups import GroupCalls
 from store.api.operations import FileCalls, OperationCalls, TopologyCalls
 from store.api.queues import QueueCalls
 from store.api.shares import ShareCalls
-from store.api.topics import TableCalls, TopicCalls
+from store.api.topics import ProducerCalls, TableCalls, TopicCalls
 from store.model.clock import SystemClock
 from store.model.encoding import milliseconds
 from store.model.errors import Busy, Damaged, StoreFull, secondary_to
@@ -53,6 +53,7 @@ Taken = TypeVar("Taken")
 class Store(
     TopicCalls,
     TableCalls,
+    ProducerCalls,
     QueueCalls,
     ShareCalls,
     DeadLetterCalls,
@@ -279,12 +280,6 @@ class Store(
                 pauses.append(sqlite.leases.abandoned.CHECK_SECONDS)
         deadline = min([deadline, *(monotonic() + pause for pause in pauses if pause is not None)])
         sqlite.file.waiting.wait_for_commit(self._database, since, deadline, until)
-
-    def producer(self, name: str) -> Producer:
-        """Begin a new incarnation of a named producer; older ones are fenced."""
-        from store.api.producer import Producer
-
-        return Producer(self._database, name, self._sticky)
 
     def transaction(self, timeout: Seconds = 5.0) -> Transaction:
         """Return a `with` block whose outputs, offsets and own SQL commit together or not at all.

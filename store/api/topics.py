@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Unpack, cast, overload
 
 from store import model, sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
@@ -13,9 +13,20 @@ from store.model.errors import BadInput, Exists, Hint
 from store.model.topics import NewRecord, TopicConfig
 
 if TYPE_CHECKING:
+    from store.api.buffering import BufferedProducer
+    from store.api.producer import Producer
+    from store.api.store import Store
     from store.model.maintenance import TrimResult
     from store.model.positions import Position
-    from store.model.topics import Headers, Record, RecordId, Timestamp, TopicSettings, TopicStatus
+    from store.model.topics import (
+        Headers,
+        Record,
+        RecordId,
+        Seconds,
+        Timestamp,
+        TopicSettings,
+        TopicStatus,
+    )
     from store.sqlite.file.database import Snapshot, WriteTransaction
 
 
@@ -333,3 +344,28 @@ class TableCalls(Calls):
     def _advance(self, projection: Projection, passing: Collection[Address]) -> int:
         with self._write() as tx:
             return sqlite.log.projections.advance(tx, projection, PROJECTED_AT_ONCE, passing)
+
+
+class ProducerCalls(Calls):
+    """Producers, which number or buffer what they store."""
+
+    @overload
+    def producer(self, name: str) -> Producer: ...
+
+    @overload
+    def producer(
+        self, name: str | None = None, *, linger: Seconds, buffer_bytes: int = ...
+    ) -> BufferedProducer: ...
+
+    def producer(
+        self, name: str | None = None, *, linger: Seconds | None = None,
+        buffer_bytes: int = 32 << 20,
+    ) -> Producer | BufferedProducer:  # fmt: skip
+        """Begin a new incarnation of a named producer; older ones are fenced.
+
+        With `linger` it buffers: a record waits up to so many seconds for others, to be stored with
+        them, and `buffer_bytes` are kept in memory at most (Kafka: linger.ms, buffer.memory).
+        """
+        from store.api import producer
+
+        return producer.begin(cast("Store", self), name, linger, buffer_bytes)

@@ -164,6 +164,25 @@ def test_a_receive_waits_for_the_end_of_a_delay(path: Path) -> None:
     assert run(path, work) == 1
 
 
+def test_a_receive_of_nothing_is_refused_alone(path: Path) -> None:
+    async def work(store: Store) -> list[str]:
+        await store.send("jobs", "a")
+        calls = [store.receive("jobs", 0), store.receive("jobs"), store.receive("jobs", "x")]  # type: ignore[arg-type]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        return [type(outcome).__name__ for outcome in outcomes]
+
+    assert run(path, work) == ["BadInput", "list", "BadInput"]
+
+
+def test_a_receive_with_automatic_acknowledgement_leaves_no_lease(path: Path) -> None:
+    async def work(store: Store) -> tuple[int, int | None]:
+        await store.send_many("jobs", ["a", "b"])
+        taken = await asyncio.gather(*(store.receive("jobs", auto_ack=True) for _ in range(2)))
+        return sum(map(len, taken)), (await store.queue("jobs")).leased
+
+    assert run(path, work) == (2, 0)
+
+
 def test_a_receive_gives_up_after_its_wait(path: Path) -> None:
     async def work(store: Store) -> list[Any]:
         return [*await store.receive("jobs", wait=0.01), *await store.receive("jobs")]

@@ -74,5 +74,31 @@ def test_nothing_acknowledged_is_there_again(storm: Storm, waiting: list[str]) -
     assert storm.told["acked"] & set(waiting) == set()
 
 
+def test_a_load_that_buffers_is_stored_once_and_in_order_although_it_is_killed(
+    tmp_path: Path,
+) -> None:
+    path, count, source = tmp_path / "store.db", 2500, random.Random(17)
+    with Store.open(path, create=True) as store:
+        store.create_topic("orders")
+    confirmed: set[int] = set()
+    kills, is_over = 0, False
+    while not is_over:
+        point = POINTS[kills % len(POINTS)]
+        # Later each time, as each run begins with what is stored already.
+        at = kills + source.randint(1, 3)
+        process = start("load", path, count, MQ_CRASH_AT=f"{point}:{at}")
+        out, _ = process.communicate(timeout=PATIENCE)
+        is_over = process.returncode == 0
+        kills += not is_over
+        confirmed |= {int(line.split()[1]) for line in out.splitlines()}
+        with Store.open(path) as store:
+            values = [int(r.value or b"") for r in store.read("orders", limit=2 * count)]
+        assert values == list(range(len(values)))
+        assert confirmed <= set(range(len(values)))
+
+    assert kills > 1
+    assert values == list(range(count))
+
+
 def test_the_queue_is_sound(storm: Storm) -> None:
     check_queue_invariants(storm.path, None)

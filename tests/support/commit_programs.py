@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
-from store import Store
+from store import RecordId, Store
 from tests.support.programs import say
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +49,22 @@ def work(path: str, run: str, steps: str) -> None:
             thread.start()
         for thread in threads:
             thread.join()
+
+
+def load(path: str, count: str) -> None:
+    """Load numbers through a named producer that buffers, and tell each that is confirmed."""
+    with (
+        Store.open(path) as store,
+        store.producer("load", linger=0, buffer_bytes=200_000) as producer,
+    ):
+        for n in range(int(count)):
+            future = producer.produce("orders", str(n))
+            future.add_done_callback(partial(_confirm, n))
+
+
+def _confirm(number: int, future: Future[RecordId | None]) -> None:
+    if future.exception() is None:
+        say("confirmed", number)
 
 
 if __name__ == "__main__":
