@@ -21,7 +21,7 @@ def test_a_stuck_group_is_seen_understood_and_sent_on_its_way(stalled: Store, ru
     async def errand(person: Person) -> None:
         assert "■ STALLED  1m00s" in person.screen()
         await person.press("n", "enter")
-        assert "BLOCKER  key cust-88" in person.screen()
+        assert "BLOCKER  orders/0@0  key cust-88" in person.screen()
         await person.press("d")
         assert "mq group skip billing orders/0@0 --to-dlq orders.dlq" in person.screen()
         await person.press("enter")
@@ -58,7 +58,7 @@ def test_a_policy_creates_the_queue_it_needs(stalled: Store, run: Run) -> None:
 def test_the_head_of_a_message_group_is_taken_from_its_holder(stalled: Store, run: Run) -> None:
     async def errand(person: Person) -> None:
         await person.press("n", "n", "enter")
-        assert "message group acct-1" in person.screen()
+        assert "3 messages of acct-1 wait behind it" in person.screen()
         await person.press("r", "enter")
 
     run(stalled, errand)

@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 
 from store import Stall, Store, Subject
-from store.model.clock import ManualClock
 from tests.tui.conftest import HOSTILE
 from tui.actions.remedies import KEY_IDS
 from tui.places import KEYS, SCREENS
 from tui.screens.message import Reading, body_lines, usual_form
-from tui.screens.stall import card_lines, remedy_rows
+from tui.screens.stall import remedy_rows
 from tui.screens.subject_rows import subject_rows
 from tui.widgets.bands import stall_lines, strip_lines
 from tui.widgets.figures import progress_bar, short_count, short_rate, state_cell, trend_cell
@@ -131,22 +130,6 @@ def test_the_strip_always_shows_the_chosen_stall(stalled: Store) -> None:
     stalls = [replace(stall_of(stalled), blocker=f"orders/0@{at}") for at in range(9)]
     lines = [plain(shown) for shown in strip_lines(stalls, 9, 120, chosen=7)]
     assert next(text for text in lines if text.startswith("▌")).count("orders/0@7") == 1
-
-
-def test_the_card_says_what_blocks_what_and_why(stalled: Store, clock: ManualClock) -> None:
-    text = [plain(shown) for shown in card_lines(stall_of(stalled), clock.wall(), 120)]
-    assert text[0].strip().startswith("orders · partition 0 · group billing")
-    assert "│■0│ 1 2 3 4" in text[2]
-    assert any(shown.startswith(" BLOCKER  key cust-88 · 35 B") for shown in text)
-    assert any("card_api 502 [/x] (the same 6 times)" in shown for shown in text)
-    assert any("POISON" in shown for shown in text)
-
-
-def test_no_line_of_the_card_is_wider_than_the_terminal(stalled: Store, clock: ManualClock) -> None:
-    for stall in stalled.stalls():
-        for width in (80, 120, 200):
-            lines = card_lines(stall, clock.wall(), width)
-            assert max(map(width_of, lines)) <= width
 
 
 def test_every_way_out_has_a_key_but_reading_on(stalled: Store) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import on
@@ -10,22 +12,27 @@ from textual.app import ComposeResult
 
 from store import Message, Overview
 from store.engine.broker import Broker
-from store.engine.operations import Operations
 from store.model.looks import RedriveLetters
-from store.model.stalls import LetterRow
+from store.model.stalls import Flow, FlowOf, LetterRow
 from store.model.text import counted
 from tui.actions.deeds import excerpt, prepare_purge, value_text
 from tui.actions.letter_choices import Alike, by_ids, letters_alike, redrive_step
 from tui.actions.letter_deeds import ask_redrive, prepare_drop
 from tui.keys import Key
 from tui.screens.letter_editor import ask_edit
+from tui.screens.subject_details import SubjectSight
 from tui.view import Question, View
 from tui.widgets.figures import age_cell, count_cell, short_count
+from tui.widgets.flow_plots import EXTRA_LINES
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
 from tui.widgets.painted import Band
-from tui.widgets.spans import Line, Tone, line, toned
+from tui.widgets.plots import LEAST_ROWS, LEAST_WIDTH
+from tui.widgets.spans import EMPTY, Ground, Line, Tone, grounded, line, spread, toned
 
 _MOST = 500
+_MOST_SHOWN = 30
+_AIRY = 24
+_TALLEST = 12
 _GROUPS = (
     TableColumn("COUNT", 7, right=True),
     TableColumn("SOURCE", 14, grows=1),
@@ -49,7 +56,13 @@ _LETTERS = (
 
 def group_rows(groups: Sequence[LetterRow], now: int) -> list[TableRow]:
     """Return a row per source, reason and error, the most letters first."""
-    return [TableRow(str(Alike.of(group)), _group_cells(group, now)) for group in groups]
+    return [
+        TableRow(
+            str(Alike.of(group)), _group_cells(group, now), (0, -group.count, str(Alike.of(group))),
+            {"COUNT": group.count, "FIRST": now - group.first, "LAST": now - group.last},
+        )
+        for group in groups
+    ]  # fmt: skip
 
 
 def _group_cells(group: LetterRow, now: int) -> tuple[Line, ...]:
@@ -94,6 +107,17 @@ def _letter_cells(letter: Message, now: int) -> tuple[Line, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LettersSight:
+    """The answer of a look: the groups, and of the selected one its oldest letters and its queue's
+    last ten minutes.
+    """
+
+    groups: Sequence[LetterRow]
+    letters: Sequence[Message]
+    flows: Mapping[FlowOf, Flow]
+
+
 class LettersView(View):
     """Dead letters in groups; enter opens the letters of one."""
 
@@ -112,6 +136,7 @@ class LettersView(View):
     def __init__(self) -> None:
         super().__init__()
         self._groups: dict[str, LetterRow] = {}
+        self._asked: Alike | None = None
 
     @property
     def crumb(self) -> str:
@@ -119,22 +144,66 @@ class LettersView(View):
         return "Dead letters"
 
     def compose(self) -> ComposeResult:
-        """Yield a caption and a table."""
+        """Yield the groups, the letters of the selected one, and the plots of its queue."""
         yield Band(id="groups-caption", classes="caption")
-        yield LiveTable(_GROUPS, "● no dead letters", id="letter-groups")
+        yield LiveTable(_GROUPS, "● no dead letters", id="letter-groups", classes="masters")
+        yield Band(id="letters-of")
+        letters = LiveTable(_LETTERS, "these dead letters are gone", id="group-letters")
+        letters.can_focus = False
+        yield letters
+        yield Band(id="letter-plots")
 
     def question(self) -> Question:
-        """Return the groups."""
-        return _groups
+        """Return the question for the groups, and for the selected one."""
+        self._asked = self._alike()
+        return partial(_look, alike=self._asked)
+
+    def _alike(self) -> Alike | None:
+        group = self._selected()
+        return None if group is None else Alike.of(group)
 
     def show(self, overview: Overview, detail: Any) -> None:
-        """Show the groups, most letters first."""
+        """Show the groups, most letters first, and the letters of the selected one."""
         if detail is None:
             return
-        self._groups = {str(Alike.of(group)): group for group in detail}
+        self._groups = {str(Alike.of(group)): group for group in detail.groups}
         table = self.query_one("#letter-groups", LiveTable)
-        self.show_chosen(table, group_rows(detail, overview.taken))
+        self.show_chosen(table, group_rows(detail.groups, overview.taken))
         self._show_caption()
+        self._show_selected(overview, detail)
+        if self._alike() != self._asked:
+            self.host.ask_again()
+
+    def _show_selected(self, overview: Overview, sight: LettersSight) -> None:
+        """Show the letters of the selected group, and the plots of its queue if they fit."""
+        group, (width, height) = self._selected(), self.size
+        masters, letters = (
+            self.query_one(f"#{id}", LiveTable) for id in ("letter-groups", "group-letters")
+        )
+        masters.styles.height = top = max(3, min(len(masters.rows) + 1, height // 3))
+        is_airy = height >= _AIRY
+        room = height - 1 - top - 1 - is_airy
+        letters.show_rows(letter_rows(sight.letters, overview.taken) if group else [])
+        wanted = max(2, len(letters.rows) + 1)
+        rows = min(_TALLEST, (room - min(wanted, room // 2) - EXTRA_LINES - is_airy) // 2 * 2)
+        subject = next(
+            (one for one in overview.subjects if group and one.name == group.queue), None
+        )
+        plots: list[Line] = []
+        if subject is not None and rows >= LEAST_ROWS and width >= 2 * LEAST_WIDTH:
+            of = SubjectSight(subject, None, sight.flows, overview.stalls)
+            plots = [EMPTY, *of.plots(width, rows)] if is_airy else of.plots(width, rows)
+        letters.display = group is not None
+        letters.styles.height = max(2, room - len(plots))
+        caption: list[Line] = []
+        if group is not None:
+            caption = [*([EMPTY] if is_airy else []), _caption_of(group, sight, width)]
+        self.query_one("#letters-of", Band).show_lines(caption)
+        self.query_one("#letter-plots", Band).show_lines(plots)
+
+    @on(LiveTable.Moved, "#letter-groups")
+    def _follow(self) -> None:
+        self.host.ask_again()
 
     def _show_caption(self) -> None:
         letters = sum(group.count for group in self._groups.values())
@@ -203,8 +272,23 @@ class LettersView(View):
         return redrive_step(chosen, self._groups.values()) if chosen else None
 
 
-def _groups(store: Operations) -> list[LetterRow]:
-    return store.letter_rows(limit=_MOST)
+def _look(store: Broker, *, alike: Alike | None) -> LettersSight:
+    groups = store.letter_rows(limit=_MOST)
+    if alike is None:
+        return LettersSight(groups, [], {})
+    flows = store.flows([FlowOf(alike.queue)])
+    return LettersSight(groups, letters_alike(store, [alike], _MOST_SHOWN), flows)
+
+
+def _caption_of(group: LetterRow, sight: LettersSight, width: int) -> Line:
+    shown = len(sight.letters)
+    many = counted(group.count, "letter")
+    right = f"{shown:,} of {many}, the oldest first" if shown < group.count else many
+    left = line(
+        toned(f" {group.queue}", Tone.TITLE),
+        toned(f"  from {group.source} · {group.reason} · ", Tone.DIM), error_cell(group.error),
+    )  # fmt: skip
+    return grounded(spread(left, toned(f"  {right} ", Tone.DIM), width), Ground.CAPTION)
 
 
 class LetterGroupView(View):

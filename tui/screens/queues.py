@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -13,11 +13,8 @@ from textual.app import ComposeResult
 from store import Overview, Subject
 from store.engine.operations import Operations
 from store.model.looks import Peek, ShowLeases
-from store.model.messages import QueueConfig
-from store.model.queues import QueueStatus
-from store.model.shares import ShareStatus
 from store.model.stalls import Flow, FlowOf, QueueDetail
-from store.model.text import counted, format_duration
+from store.model.text import counted
 from tui.actions.deeds import Prepare, prepare_dead_letter, prepare_purge, prepare_release
 from tui.keys import Key
 from tui.screens.master_detail import MasterDetailView
@@ -32,14 +29,18 @@ from tui.screens.queue_rows import (
     with_scale,
 )
 from tui.screens.records import MessagesView
+from tui.screens.subject_details import SubjectSight, policy
 from tui.view import Question
 from tui.widgets.bars import labelled_bar, legend, parts_of
+from tui.widgets.flow_plots import EXTRA_LINES
 from tui.widgets.live_table import LiveTable
 from tui.widgets.painted import Band
+from tui.widgets.plots import LEAST_ROWS, LEAST_WIDTH
 from tui.widgets.spans import EMPTY, Line, Tone, line, toned
 
 _FIXED = 4
 """Lines of legend, caption, and the selected queue's parts with their names."""
+_LEAST_LEASES = 8
 _AIRY = 30
 """Lines of the body from which on there is air between its parts."""
 
@@ -49,7 +50,7 @@ class QueueSight:
     """The answer of a look: the selected queue or share, and its last ten minutes."""
 
     detail: QueueDetail
-    flow: Flow | None
+    flows: Mapping[FlowOf, Flow]
 
 
 class QueuesView(MasterDetailView):
@@ -71,6 +72,7 @@ class QueuesView(MasterDetailView):
         yield Band(classes="caption")
         yield Band(id="parts")
         yield LiveTable(LEASES, "nothing is leased", id="leases", classes="detail-rows")
+        yield Band(id="queue-plots")
 
     def question(self) -> Question | None:
         """Return the question for the selected queue, and its last ten minutes."""
@@ -86,7 +88,12 @@ class QueuesView(MasterDetailView):
         subject = next((one for one in queues if one.name == self.selected), None)
         if isinstance(detail, QueueSight) and detail.detail.status.name == self.selected:
             self._show_selected(detail.detail, subject, overview)
-        self._arrange()
+        plots: list[Line] = []
+        rows = self._arrange()
+        if isinstance(detail, QueueSight) and subject is not None and rows:
+            sight = SubjectSight(subject, detail.detail, detail.flows, overview.stalls)
+            plots = sight.plots(self.size.width, rows)
+        self.query_one("#queue-plots", Band).show_lines(plots)
 
     def _show_selected(
         self, detail: QueueDetail, subject: Subject | None, overview: Overview
@@ -99,7 +106,7 @@ class QueuesView(MasterDetailView):
         self.show_details(rows)
         self.show_caption(
             status.name,
-            f"  {policy(status)}",
+            f"  {' · '.join(policy(status))}",
             _count(detail, None if subject is None else subject.leased),
         )
         parts: Sequence[Line] = ()
@@ -119,16 +126,23 @@ class QueuesView(MasterDetailView):
         """Whether there are so many lines that some may stay empty."""
         return self.size.height >= _AIRY
 
-    def _arrange(self) -> None:
-        """Give the queues at most half of the lines, and the plots what the leases leave."""
-        height, masters, leases = self.size.height, self.masters, self.details
-        top = min(len(masters.rows) + 1, max(4, height // 2))
+    def _arrange(self) -> int:
+        """Give the queues at most half of the lines; return the rows that are left for plots."""
+        (width, height), masters, leases = self.size, self.masters, self.details
+        top = max(3, min(len(masters.rows) + 1, height // 2))
         masters.styles.height = top
         rest = height - top - _FIXED - 2 * self.is_airy
-        leases.styles.height = max(2, min(rest, len(leases.rows) + 1))
+        wanted = max(2, len(leases.rows) + 1)
+        plots = EXTRA_LINES + self.is_airy
+        rows = (rest - min(wanted, max(_LEAST_LEASES, rest // 2)) - plots) // 2 * 2
+        if rows < LEAST_ROWS or width < 2 * LEAST_WIDTH:
+            rows = 0
+        leases.styles.height = max(2, rest - rows - (EXTRA_LINES if rows else 0))
+        return rows
 
     @on(LiveTable.Resized)
-    def _fit(self) -> None:
+    def on_resize(self) -> None:
+        """Lay the parts out for the lines and columns there are."""
         self.host.show_again()
 
     @on(LiveTable.Chosen)
@@ -178,26 +192,7 @@ class QueuesView(MasterDetailView):
 
 
 def _look(store: Operations, *, name: str) -> QueueSight:
-    place = FlowOf(name)
-    return QueueSight(store.queue_detail(name), store.flows([place]).get(place))
-
-
-def policy(status: QueueStatus | ShareStatus) -> str:
-    """Return the rules of a queue or share: its order, lease, tries, and what comes then."""
-    config = status.config
-    most = config.max_deliveries
-    tries = "no limit of tries" if most is None else f"{most:,} {'try' if most == 1 else 'tries'}"
-    if config.dlq is not None and most is not None:
-        tries += f", then {config.dlq}"
-    parts = [tries]
-    if isinstance(status, ShareStatus) or "lease" not in status.lacking:
-        parts.insert(0, f"lease {format_duration(config.lease)}")
-    if isinstance(config, QueueConfig):
-        if config.fifo:
-            parts.insert(0, "FIFO")
-        if config.retry_delays:
-            parts.append(f"retries after {', '.join(map(format_duration, config.retry_delays))}")
-    return " · ".join(parts)
+    return QueueSight(store.queue_detail(name), store.flows([FlowOf(name)]))
 
 
 def _count(detail: QueueDetail, leased: int | None) -> Line:

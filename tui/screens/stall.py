@@ -2,140 +2,95 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
 
 from store import Overview, Stall
-from store.model.stalls import Remedy, RemedyKind
-from store.model.text import (
-    counted,
-    describe_duration,
-    describe_growth,
-    describe_size,
-    printable_bytes,
-)
+from store.engine.operations import Operations
+from store.model.stalls import Flow, FlowOf, Remedy, RemedyKind, StallDetail
 from tui.actions.remedies import KEY_IDS, prepare, remedy_for
 from tui.keys import BY_ID
-from tui.view import View
-from tui.widgets.bands import is_same_stall
-from tui.widgets.figures import moment_text
-from tui.widgets.live_table import LiveTable, TableColumn, TableRow
-from tui.widgets.painted import Band
-from tui.widgets.spans import EMPTY, Line, Tone, fit, joined, line, toned, width_of
-
-_LABEL_WIDTH = 9
-_COLUMNS = (
-    TableColumn("", 2),
-    TableColumn("DO", 30, grows=2),
-    TableColumn("COMMAND", 30, grows=3, drop=1),
+from tui.screens.stall_card import (
+    delivery_lines,
+    facts_beside,
+    over_line,
+    title_line,
+    window_line,
 )
+from tui.view import Question, View
+from tui.widgets.bands import is_same_stall
+from tui.widgets.flow_plots import (
+    EXTRA_LINES,
+    NO_FLOW,
+    backlog_plot,
+    flow_plot,
+    side_by_side,
+    stall_sample,
+)
+from tui.widgets.live_table import LiveTable, TableColumn, TableRow
+from tui.widgets.outlook import growth, rates_of
+from tui.widgets.painted import Band
+from tui.widgets.plots import LEAST_ROWS, LEAST_WIDTH
+from tui.widgets.spans import EMPTY, Ground, Line, Tone, fit, grounded, line, shortened, toned
+
+_COLUMNS = (
+    TableColumn("", 1),
+    TableColumn("DO", 30, grows=2, most=62),
+    TableColumn("COMMAND", 50, grows=1, drop=1),
+)
+_AIRY = 22
+_LEAST_FACTS = 3
+_MOST_FACTS = 8
 
 
-def card_lines(stall: Stall, now: int, width: int) -> list[Line]:
-    """Return the card above its actions, in lines of at most `width` cells."""
-    return [
-        _title(stall, width),
-        EMPTY,
-        _window(stall, width),
-        EMPTY,
-        *_labelled("BLOCKER", _blocker(stall, now), width),
-        *_labelled("ERROR", _error(stall), width),
-        *_labelled("BEHIND", _behind(stall), width),
-        *_labelled("WHY", f"{stall.cause.upper()}: {stall.why}", width),
-    ]
+@dataclass(frozen=True, slots=True)
+class StallSight:
+    """The answer of a look: the blocker's deliveries, and its place's last ten minutes."""
+
+    detail: StallDetail
+    flow: Flow
 
 
-def _title(stall: Stall, width: int) -> Line:
-    place = [toned(stall.source, Tone.TITLE)]
-    if stall.partition is not None:
-        place.append(line(f"partition {stall.partition}"))
-    place.append(line(_reader(stall)))
-    right = line(
-        toned(f"■ STALLED {describe_duration(stall.seconds)}", Tone.STALLED),
-        toned(f"  (threshold {describe_duration(stall.threshold)}) ", Tone.DIM),
-    )
-    left = line(" ", joined(place, " · "))
-    return line(fit(left, max(0, width - width_of(right))), right)
+def card_lines(
+    stall: Stall, sight: StallSight, now: int, size: tuple[int, int], *, is_over: bool = False
+) -> list[Line]:
+    """Return the card above its ways out, in `size` cells and lines; plots take what is left."""
+    width, height = size
+    is_airy = height >= _AIRY
+    air = [EMPTY] if is_airy else []
+    title = over_line(stall) if is_over else title_line(stall, width)
+    lines = [
+        grounded(fit(title, width), Ground.CAPTION), *air, window_line(stall, width), *air,
+        *delivery_lines(stall, sight.detail, now, width), *air,
+    ]  # fmt: skip
+    room = max(_LEAST_FACTS, height - len(lines))
+    lines += facts_beside(stall, sight.detail, now, width, min(room, _MOST_FACTS))
+    # In and out are as tall, so that the rows of both plots end on one line.
+    rows = (height - len(lines) - 2 * len(air) - EXTRA_LINES) // 2 * 2
+    if rows >= LEAST_ROWS and width >= 2 * LEAST_WIDTH:
+        lines += [*air, *_plots(stall, sight.flow, width, rows)]
+    return lines
 
 
-def _reader(stall: Stall) -> str:
+def _plots(stall: Stall, flow: Flow, width: int, rows: int) -> list[Line]:
+    half = width // 2
+    noun = "messages" if stall.partition is None else "records"
+    since = stall_sample([stall], stall.place)
+    slope = growth(flow)
+    reader = "out" if stall.kind == "fifo" else stall.reader
+    name, about = "WAITING BEHIND IT", noun
     if stall.kind == "fifo":
-        return f"message group {printable_bytes(stall.key or b'')}"
-    return f"{stall.kind} {stall.reader}"
-
-
-def _window(stall: Stall, width: int) -> Line:
-    """Return the blocker between the finished and the waiting part."""
-    blocker = line(
-        toned("│", Tone.DIM), toned(f"■{stall.offset}", Tone.STALLED), toned("│", Tone.DIM)
-    )
-    if stall.kind == "fifo":
-        waits = f" {counted(stall.blocked, 'message')} of the group behind it"
-        return line(" ", blocker, toned(waits, Tone.DIM))
-    done = stall.offset - 1
-    left = line(toned(" committed ", Tone.DIM), f"{done} " if done >= 0 else "", blocker, " ")
-    end = line(toned("end ", Tone.DIM), f"{stall.end} ")
-    room = width - width_of(left) - width_of(end)
-    numbers = ""
-    for offset in range(stall.offset + 1, stall.end):
-        if len(numbers) + len(f"{offset} … ") > room:
-            numbers += "… "
-            break
-        numbers += f"{offset} "
-    return line(left, fit(toned(numbers, Tone.DIM), max(0, room)), end)
-
-
-def _blocker(stall: Stall, now: int) -> str:
-    parts = [] if stall.key is None else [f"key {printable_bytes(stall.key[:200])}"]
-    if stall.size is not None:
-        parts.append(describe_size(stall.size))
-    if stall.produced is not None:
-        parts.append(f"produced {moment_text(stall.produced, now)}")
-    parts.append(_holder(stall))
-    if stall.deliveries:
-        parts.append(counted(stall.deliveries, "delivery"))
-    return " · ".join(part for part in parts if part) or stall.blocker
-
-
-def _holder(stall: Stall) -> str:
-    if stall.holder is None:
-        return "no holder"
-    known = [] if stall.holder_pid is None else [f"pid {stall.holder_pid}"]
-    if stall.holder_seen is not None:
-        known.append(f"last seen {describe_duration(stall.holder_seen)} ago")
-    return stall.holder + (f" ({', '.join(known)})" if known else "")
-
-
-def _error(stall: Stall) -> str:
-    if stall.error is None:
-        return "unknown: none was reported" if stall.deliveries else ""
-    same = f" (the same {stall.same_errors} times)" if stall.same_errors > 1 else ""
-    return stall.error + same
-
-
-def _behind(stall: Stall) -> str:
-    parts = [counted(stall.blocked, "message")]
-    if stall.keys:
-        parts.append(("" if stall.keys_exact else "at least ") + counted(stall.keys, "key"))
-    parts.append(f"oldest {describe_duration(stall.oldest_seconds)}")
-    if stall.growth:
-        parts.append(describe_growth(stall.growth, 0))
-    if stall.retention_seconds is not None:
-        parts.append(f"retention edge in {describe_duration(stall.retention_seconds)}")
-    return " · ".join(parts)
-
-
-def _labelled(label: str, text: str, width: int) -> list[Line]:
-    if not text:
-        return []
-    lines = wrap(line(text)[0].text, max(20, width - _LABEL_WIDTH - 2)) or [""]
-    return [
-        line(toned(f" {'' if at else label:<{_LABEL_WIDTH}}", Tone.DIM), part)
-        for at, part in enumerate(lines[:4])
-    ]
+        name, about = "BACKLOG", f"messages in {stall.source}"
+    waits = backlog_plot(flow, about, flow.backlog[-1], slope, half, rows, since=since, name=name)
+    moved = flow_plot(
+        flow, rates_of(flow), ("in", shortened(reader, 16)), width - half, rows,
+        about=f"{noun} per second, {stall.place}",
+    )  # fmt: skip
+    return side_by_side(waits, moved, half)
 
 
 def remedy_rows(stall: Stall) -> list[TableRow]:
@@ -145,7 +100,7 @@ def remedy_rows(stall: Stall) -> list[TableRow]:
 
 def _remedy_cells(remedy: Remedy) -> tuple[Line, ...]:
     id = KEY_IDS.get(remedy.kind)
-    cap = toned(BY_ID[id].cap, Tone.KEY) if id else toned("y", Tone.DIM)
+    cap = toned(BY_ID[id].cap if id else "y", Tone.KEY if id else Tone.DIM)
     return cap, line(remedy.effect), toned(remedy.command, Tone.DIM)
 
 
@@ -153,6 +108,7 @@ class StallView(View):
     """A stall with its ways out; each asks before it changes anything."""
 
     KEYS = ("peek", "copy")
+    LABELS: ClassVar = {"purge": "delete"}
     title = "stall"
 
     def __init__(self, stall: Stall) -> None:
@@ -174,7 +130,16 @@ class StallView(View):
 
     def follow(self, stall: Stall) -> None:
         """Show another stall."""
-        self.stall, self._is_over = stall, False
+        self.stall, self._is_over, self._detail = stall, False, None
+        self.host.ask_again()
+
+    def question(self) -> Question:
+        """Return the question for the blocker's deliveries, and for the last ten minutes."""
+        return partial(_look, stall=self.stall)
+
+    def on_resize(self) -> None:
+        """Lay the card out for the lines there are."""
+        self.host.show_again()
 
     def show(self, overview: Overview, detail: Any) -> None:
         """Follow the stall, until it is over."""
@@ -185,15 +150,17 @@ class StallView(View):
         else:
             # Nothing is known of stalls that were left out.
             self._is_over = overview.stall_count == len(overview.stalls)
-        width = self.app.size.width
-        lines = card_lines(self.stall, overview.taken, width)
-        if self._is_over:
-            lines[0] = line(
-                toned(" ● ok", Tone.OK), f"  {self.stall.blocker} blocks nothing any more"
-            )
-        self.query_one("#card", Band).show_lines([*lines, EMPTY])
         rows = [] if self._is_over else remedy_rows(self.stall)
-        self.query_one("#remedies", LiveTable).show_rows(rows)
+        table = self.query_one("#remedies", LiveTable)
+        table.show_rows(rows)
+        table.styles.height = len(rows) + 1 if rows else 3
+        height = self.size.height - len(rows) - 2
+        sight = detail if isinstance(detail, StallSight) else StallSight(_NO_DETAIL, NO_FLOW)
+        lines = card_lines(
+            self.stall, sight, overview.taken, (self.app.size.width, height), is_over=self._is_over
+        )
+        air = [EMPTY] * max(0, height - len(lines)) if height >= _AIRY else []
+        self.query_one("#card", Band).show_lines([*lines, *air])
         self._show_command()
 
     @on(LiveTable.Moved)
@@ -260,3 +227,14 @@ class StallView(View):
     def command(self) -> str | None:
         """Return the command of the selected way out."""
         return self.query_one("#remedies", LiveTable).key
+
+
+_NO_DETAIL = StallDetail((), 0, None, None)
+
+
+def _look(store: Operations, *, stall: Stall) -> StallSight:
+    place = FlowOf(stall.source)
+    if stall.partition is not None:
+        kind: Literal["group", "share"] = "share" if stall.kind == "share" else "group"
+        place = FlowOf(stall.source, stall.partition, stall.reader, kind)
+    return StallSight(store.stall_detail(stall), store.flows([place]).get(place, NO_FLOW))

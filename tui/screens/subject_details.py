@@ -70,7 +70,7 @@ class SubjectSight:
         rows = min(_TALLEST, with_details if details else room) // 2 * 2
         lines = [*air, self.caption(width)]
         if rows >= LEAST_ROWS and width >= 2 * LEAST_WIDTH:
-            lines += self._beside(width, rows)
+            lines += self.plots(width, rows)
         if details:
             lines += [*air, *details]
         return lines[:height]
@@ -117,7 +117,8 @@ class SubjectSight:
                 parts.insert(0, f"on {subject.topic}")
         return " · ".join([subject.kind, *(part for part in parts if part)])
 
-    def _beside(self, width: int, rows: int) -> list[Line]:
+    def plots(self, width: int, rows: int) -> list[Line]:
+        """Return backlog and flow beside each other, each of so many rows."""
         half = (width - 3) // 2
         at = width - plot_width(half) - 1
         return side_by_side(self._backlog(half, rows), self._flow_plot(half, rows), at)
@@ -187,4 +188,7 @@ def policy(status: QueueStatus | ShareStatus) -> list[str]:
         parts.append(f"lease {format_duration(config.lease)}")
     most = config.max_deliveries
     tries = "no limit of tries" if most is None else f"{most} {'try' if most == 1 else 'tries'}"
-    return [*parts, f"{tries}, then {config.dlq}" if config.dlq else tries]
+    parts.append(f"{tries}, then {config.dlq}" if config.dlq else tries)
+    if isinstance(config, QueueConfig) and config.retry_delays:
+        parts.append(f"retries after {', '.join(map(format_duration, config.retry_delays))}")
+    return parts

@@ -28,8 +28,8 @@ def backlog_plot(
 
 
 def flow_plot(
-    flow: Flow, rates: tuple[float, float], names: tuple[str, str], width: int, rows: int,
-    about: str = "messages per second",
+    flow: Flow, rates: tuple[float | None, float | None], names: tuple[str, str],
+    width: int, rows: int, about: str = "messages per second",
 ) -> list[Line]:  # fmt: skip
     """Return what came in above what went out, per second, with its head."""
     legend = line(

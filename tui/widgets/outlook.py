@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from store.model.stalls import Flow
 from store.model.text import describe_duration
 from tui.widgets.figures import UNKNOWN
@@ -25,8 +27,23 @@ def growth(flow: Flow | None) -> float | None:
     return (known[-1] - known[0]) / (_BUCKET_SECONDS * (len(known) - 1))
 
 
-def rate_text(rate: float) -> str:
-    """Return messages per second, as exact as they are few: `0.05`, `8.4`, `107`, `1,204`."""
+def rates_of(flow: Flow) -> tuple[float | None, float | None]:
+    """Return what came in and what went per second in the last minute; `None` where unknown."""
+    return _rate(flow.arrived), _rate(flow.left)
+
+
+def _rate(amounts: Sequence[int | None]) -> float | None:
+    known = [one for one in amounts[-_MINUTE:] if one is not None]
+    return sum(known) / (_BUCKET_SECONDS * len(known)) if known else None
+
+
+def rate_text(rate: float | None) -> str:
+    """Return messages per second, as exact as they are few: `0.05`, `8.4`, `107`, `1,204`.
+
+    A dash where they are unknown.
+    """
+    if rate is None:
+        return "-"
     if rate < _STEADY:
         return "0"
     if rate < 1:
