@@ -29,6 +29,10 @@ class Budget(NamedTuple):
 BUDGETS = {
     "send": Budget(12, 4),
     "produce": Budget(12, 4),
+    "receive": Budget(15, 5),
+    "receive x100": Budget(30, 5),
+    "ack": Budget(15, 7),
+    "ack x100": Budget(20, 8),
     "read x1000": Budget(80, 5),
 }
 

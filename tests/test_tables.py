@@ -17,15 +17,17 @@ EXCEPTIONS = ("file.migrations", "damage.")
 # They run for others what names a table when they are called, as `CALLS` shows.
 HELPERS = {"file.settings", "file.transactions"}
 CALLS = {"insert", "update", "insert_row", "insert_columns", "delete_rows"}
-# They run for each message of a batch, where a call costs as much as what it would do.
+# They run for each message, where a call costs as much as what it would do.
 SHIFT = {
     "leases.messages",
     "leases.receive",
     "leases.rows",
     "leases.runs",
+    "leases.settle",
     "log.append",
     "log.topics",
     "queues.enqueue",
+    "queues.receive",
     "queues.send",
 }
 PHYSICS = re.compile(r"(?:<<|>>) ?40\b|109951162777[56]|length\((?:\w+\.)?headers\)|- :records\)")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeV
 
 from store import model, sqlite
 from store.model.encoding import milliseconds
-from store.model.errors import BadInput, Exists, MqError
+from store.model.errors import BadInput, Exists, MqError, StoreFull
 from store.model.settings import Setting, first_difference, settings_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ def frees_room(call: Callable[Concatenate[Self, P], T]) -> Callable[Concatenate[
 
     @wraps(call)
     def with_reserve(self: Self, /, *arguments: P.args, **named: P.kwargs) -> T:
-        return self._with_reserve(partial(call, self, *arguments, **named))
+        try:
+            return call(self, *arguments, **named)
+        except StoreFull:
+            return self._with_reserve(partial(call, self, *arguments, **named))
 
     return with_reserve
 
@@ -69,6 +72,11 @@ class Calls:
     @property
     def _committer(self) -> Committer:
         raise TypeError("only calls on a Store wait for each other")
+
+    def _has_got_room(self) -> bool:
+        """Get room from the reserve, on a full disk; return whether a call may be repeated."""
+        # A part of a transaction can't be repeated alone.
+        return False
 
     def _with_reserve(self, call: Callable[[], T]) -> T:
         # A part of a transaction can't be repeated alone.

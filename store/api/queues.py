@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from store import model, sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.model.encoding import check_text, check_whole, given_list, milliseconds
-from store.model.errors import BadInput, Hint, MqError, NotFound
+from store.model.errors import BadInput, Hint, MqError, NotFound, StoreFull
 from store.model.topics import DELIVERIES_WITH_DLQ
 
 if TYPE_CHECKING:
@@ -136,7 +136,6 @@ class QueueCalls(Calls):
         with self._write() as tx:
             return sqlite.queues.send.send(tx, sqlite.queues.catalog.find(tx, queue), messages)
 
-    @frees_room
     def _receive(
         self, queue: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
         prefetch: int | None = None, auto_ack: bool = False,
@@ -145,7 +144,8 @@ class QueueCalls(Calls):
         """Lease the messages that are due."""
         if not isinstance(most, int) or not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"a receive takes 1 to {MOST_AT_ONCE} messages, not {most}")
-        check_text(holder, "a holder")
+        if holder is not None:
+            check_text(holder, "a holder")
         if auto_ack and lease is not None:
             raise BadInput(
                 "with auto_ack there is no lease: the messages leave at once",
@@ -158,14 +158,13 @@ class QueueCalls(Calls):
         request = sqlite.leases.receive.Request(
             most,
             None if lease is None else milliseconds(lease, "lease"),
-            holder or sqlite.leases.holders.default_name(),
+            holder,
             attached,
             prefetch,
             auto_ack,
         )
         with self._write(until=until) as tx:
-            found = sqlite.queues.catalog.find(tx, queue)
-            return sqlite.queues.receive.receive(tx, found, request)
+            return sqlite.queues.receive.receive(tx, queue, request)
 
     @frees_room
     def leave(self, queue: str, holder: str | None = None) -> None:
@@ -189,7 +188,7 @@ class QueueCalls(Calls):
         """
         if self._busy:
             return self._committer.settle(receipts, "ack")
-        self._settle(receipts, sqlite.leases.settle.Acknowledge())
+        self._settle(receipts, sqlite.leases.settle.ACKNOWLEDGE)
 
     def nack(
         self, receipts: Sequence[str], delay: Seconds | None = None, error: str | None = None
@@ -225,18 +224,24 @@ class QueueCalls(Calls):
             return self._committer.settle(receipts, "unreceive")
         self._settle(receipts, sqlite.leases.settlements.Unreceive())
 
-    @frees_room
     def _settle(self, receipts: Sequence[str], settlement: sqlite.leases.settle.Settlement) -> None:
-        texts = [receipts] if isinstance(receipts, str) else given_list(receipts, "receipts")
+        texts = _texts(receipts) if type(receipts) is not list else receipts
         for text in texts:
             if not isinstance(text, str):
                 raise BadInput(
                     f"a receipt is text, not {type(text).__name__}", hint="give message.receipt"
                 )
-        with self._write() as tx:
-            refused = sqlite.leases.settle.settle(tx, list(dict.fromkeys(texts)), settlement)
-            if refused and self._all_or_nothing:
-                raise refusal(texts, refused)
+        unique = list(dict.fromkeys(texts))
+        try:
+            with self._write() as tx:
+                refused = sqlite.leases.settle.settle(tx, unique, settlement)
+                if refused and self._all_or_nothing:
+                    raise refusal(texts, refused)
+        except StoreFull:
+            if not self._has_got_room():
+                raise
+            self._settle(texts, settlement)
+            return
         if refused:
             raise refusal(texts, refused)
 
@@ -302,6 +307,10 @@ def _delete(tx: WriteTransaction, name: str) -> QueueStatus:
     before = sqlite.queues.counts.status(tx, sqlite.queues.catalog.find(tx, name))
     sqlite.queues.catalog.delete(tx, name)
     return before
+
+
+def _texts(receipts: Sequence[str]) -> list[str]:
+    return [receipts] if isinstance(receipts, str) else given_list(receipts, "receipts")
 
 
 def refusal(texts: Sequence[str], refused: dict[str, MqError]) -> MqError:

@@ -132,7 +132,6 @@ class ShareCalls(Calls):
         with self._write() as tx:
             return sqlite.shares.catalog.reset(tx, name, target, force=force)
 
-    @frees_room
     def _acquire(
         self, share: str, most: int, lease: Seconds | None, holder: str | None, attached: bool,
         until: Callable[[], bool] | None = None,
@@ -147,7 +146,7 @@ class ShareCalls(Calls):
         request = sqlite.leases.receive.Request(
             most,
             None if lease is None else milliseconds(lease, "lease"),
-            holder or sqlite.leases.holders.default_name(),
+            holder,
             attached,
         )
         with self._write(until=until) as tx:

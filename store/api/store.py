@@ -194,12 +194,10 @@ class Store(
         """Lease up to `max_messages` messages, waiting up to `wait` seconds for the first.
 
         Without `wait` the queue's own counts (SQS: ReceiveMessageWaitTimeSeconds). With `prefetch`
-        the holder never has more than so many messages of the queue leased.
-
-        Each comes with its receipt, and comes back unless it is acknowledged within `lease`
-        seconds, by default the queue's. The leases of an `attached` holder also end with its
-        process. The wait, for the write lock too, ends early when `until`, which is called often,
-        returns True.
+        the holder never has more than so many messages of the queue leased. Each comes with its
+        receipt, and comes back unless it is acknowledged within `lease` seconds, by default the
+        queue's. The leases of an `attached` holder also end with its process. The wait, for the
+        write lock too, ends early when `until`, which is called often, returns True.
 
         With `auto_ack` they are acknowledged as they are received, and have no receipt: whatever
         becomes of the caller, none comes again (RabbitMQ: basic.consume with no-ack).
@@ -241,6 +239,8 @@ class Store(
         while True:
             try:
                 taken = take()
+            except StoreFull:
+                taken = self._with_reserve(take)
             except Busy:
                 if until is None or not until():
                     raise
@@ -375,6 +375,9 @@ class Store(
         from store.api.committer import Committer
 
         return Committer(self)
+
+    def _has_got_room(self) -> bool:
+        return sqlite.file.reserve.give(self._database)
 
     def _with_reserve(self, call: Callable[[], Taken]) -> Taken:
         return self._database.with_reserve(call)

@@ -29,21 +29,22 @@ def store_time(tx: Snapshot) -> int:
     """Return store time in milliseconds: it runs with the boot clock; a new boot never sets it
     back.
     """
-    return tx.database.clock.boot() + _ahead_of_boot(tx)
+    return tx.database.clock.boot() + ahead_of_boot(tx)
 
 
-def _ahead_of_boot(tx: Snapshot) -> int:
+def ahead_of_boot(tx: Snapshot) -> int:
+    """Return how far store time is ahead of the boot clock."""
     # A change of settings forgets the cache, and a boot that no write has begun yet would be begun
     # anew, by a wall clock that may have jumped meanwhile.
     if tx.ahead_of_boot is None:
-        tx.ahead_of_boot = _remembered_ahead_of_boot(tx)
+        tx.ahead_of_boot = _remembered_ahead(tx)
     return tx.ahead_of_boot
 
 
-def _remembered_ahead_of_boot(tx: Snapshot) -> int:
+def _remembered_ahead(tx: Snapshot) -> int:
     clock, answers = tx.database.clock, tx.memory().answers
     # It stays the same throughout a boot, so it is remembered as settings are.
-    place = (_ahead_of_boot, clock.boot_id())
+    place = (ahead_of_boot, clock.boot_id())
     ahead: int | None = answers.get(place)
     if ahead is None:
         boot_id, boot, store = tx.rows("select boot_id, boot, store from mq_clock")[0]
@@ -70,7 +71,7 @@ def carry(tx: WriteTransaction) -> None:
 
     A new boot whose wall clock is behind goes on from there.
     """
-    clock, ahead = tx.database.clock, _ahead_of_boot(tx)
+    clock, ahead = tx.database.clock, ahead_of_boot(tx)
     boot_id, boot = clock.boot_id(), clock.boot()
     known_id, known = tx.rows("select boot_id, boot from mq_clock")[0]
     begins = boot_id != known_id or boot < known
@@ -91,6 +92,33 @@ def jump(tx: Snapshot) -> int:
     back.
     """
     return tx.wall - tx.now - wall_ahead(tx)
+
+
+class Prepared:
+    """The parts of a call that stay the same while the settings do, made ready at the first call.
+
+    Between two wall times it is quiet: nothing has to be looked at now and then. A statement that
+    goes by it checks the generation of the settings. `ahead` is how far store time is ahead of the
+    boot clock.
+    """
+
+    __slots__ = ("ahead", "quiet_from", "quiet_until", "settings")
+
+    def __init__(self, tx: WriteTransaction) -> None:
+        self.settings = tx.memory()
+        self.ahead = ahead_of_boot(tx)
+        self.quiet_from = self.quiet_until = 0
+
+    def is_quiet(self, tx: WriteTransaction) -> bool:
+        """Return whether nothing else is to be looked at."""
+        return self.quiet_from <= tx.wall < self.quiet_until
+
+    def rest_after_commit(self, tx: WriteTransaction, milliseconds: int) -> None:
+        """Be quiet for so long, once the transaction is stored."""
+        tx.after_commit.append(partial(self._rest, tx.wall, tx.wall + milliseconds))
+
+    def _rest(self, since: int, until: int) -> None:
+        self.quiet_from, self.quiet_until = since, until
 
 
 def is_right(tx: Snapshot) -> bool:

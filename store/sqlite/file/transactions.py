@@ -47,7 +47,7 @@ class Snapshot:
     """A read transaction: all statements in its block see the same state of the store."""
 
     __slots__ = (
-        "_mine", "_now", "ahead_of_boot", "connection", "cursor", "database", "gone_holders",
+        "_mine", "ahead_of_boot", "connection", "cursor", "database", "gone_holders", "moment",
         "settings", "wall",
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ class Snapshot:
         self.database = database
         # The remembered settings as of this transaction, once they were looked at.
         self.settings: SettingsCache | None = None
-        self._now: int | None = None
+        self.moment: int | None = None
         # By how many milliseconds store time is ahead of the boot clock, once it was looked up.
         self.ahead_of_boot: int | None = None
         # Looked up once, see `holders.gone`.
@@ -132,9 +132,9 @@ class Snapshot:
     @property
     def now(self) -> int:
         """Store time in milliseconds, the same throughout the transaction."""
-        if self._now is None:
-            self._now = store_time(self)
-        return self._now
+        if self.moment is None:
+            self.moment = store_time(self)
+        return self.moment
 
 
 class WriteTransaction(Snapshot):
@@ -161,7 +161,7 @@ class WriteTransaction(Snapshot):
         self.database = database
         self._timeout = database.timeout if timeout is None else timeout
         self._until = until
-        self.settings = self._now = self.ahead_of_boot = self.gone_holders = None
+        self.settings = self.moment = self.ahead_of_boot = self.gone_holders = None
         # The row that has the number of this commit: twice the id of one of mq_partitions, or twice
         # that of one of mq_slots and 1.
         self.numbered_row: int | None = None

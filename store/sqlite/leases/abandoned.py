@@ -104,6 +104,12 @@ def is_due(tx: WriteTransaction, reader: Reader, *, is_idle: bool = False) -> bo
     return True
 
 
+def left(tx: WriteTransaction, reader: Reader) -> int:
+    """Return for how many milliseconds this process need not look again, while messages come."""
+    looked = tx.database.states[_LastChecks].get(reader.id, 0)
+    return max(0, looked + int(CHECK_SECONDS * 1000) - tx.now)
+
+
 def free_if_due(tx: WriteTransaction, reader: Reader, *, is_idle: bool = False) -> int:
     """Let the leases of dead holders lapse, if it is time to look; return how many."""
     return free(tx, reader) if is_due(tx, reader, is_idle=is_idle) else 0

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from store.sqlite import leases, log
-from store.sqlite.file.database import WriteTransaction
+from store.sqlite import layout, leases, log
+from store.sqlite.file.database import Row, WriteTransaction
 from store.sqlite.leases.messages import StoredMessage
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.receive import FreshRun, Receiver
-from store.sqlite.leases.rows import SlotProgress
+from store.sqlite.leases.rows import Slot, SlotProgress
 from store.sqlite.log import samples
 
 
@@ -29,8 +29,8 @@ class AutoAckReceiver(Receiver):
     def take_run(self, slot: SlotProgress, run: FreshRun, cursor: int) -> bool:
         """Remove a run and move the cursor past it."""
         samples.note_leaving(self.tx, self.reader.channel)
-        log.rows.remove_run(self.tx, run.records, slot.partition, sum(run.sizes))
-        self.advance(slot, cursor)
+        remove(self.tx, slot, run.records, sum(run.sizes))
+        slot.cursor = cursor
         return True
 
     def hold(self, messages: Sequence[StoredMessage], turn: int = 0) -> None:
@@ -46,3 +46,18 @@ class AutoAckReceiver(Receiver):
             message.origin = moved.get(message.record)
         self.picked += messages
         self.wanted -= len(messages)
+
+
+def remove_rows(tx: WriteTransaction, slot: Slot, rows: Sequence[Row]) -> None:
+    """Remove undelivered messages by rows of `RECORD_COLUMNS`, and move the cursor past them."""
+    first, last = rows[0][0], rows[-1][0]
+    records: Sequence[int] = range(first, last + 1)
+    if len(records) > len(rows):
+        records = [row[0] for row in rows]
+    remove(tx, slot, records, sum([row[2] for row in rows]))
+
+
+def remove(tx: WriteTransaction, slot: Slot, records: Sequence[int], size: int) -> None:
+    """Remove undelivered messages that together are that long, and move the cursor past them."""
+    leases.rows.move_cursor(tx, slot, layout.offset(records[-1]) + 1)
+    log.rows.remove_run(tx, records, slot.partition, size)

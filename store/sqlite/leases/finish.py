@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from store.sqlite import layout, leases, log, queues
 from store.sqlite.file.database import WriteTransaction
+from store.sqlite.file.settings import MOST_REMEMBERED
+from store.sqlite.file.timekeeping import Prepared
 from store.sqlite.leases import runs
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.runs import Run
@@ -50,30 +52,97 @@ def finish(tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow])
         leases.rows.remove(tx, reader, [one.lease for one in messages if one.lease is not None])
 
 
-_TO_FINISH = runs.statement(
+_TO_FINISH = (
     f"select count(*), sum({layout.SIZE_OF_R}), max(l.started),"
     " total(exists (select 1 from mq_origins where record = r.id))"
-    " from mq_leases l cross join mq_records r on r.id = l.record"
-    " where l.id {which} and l.token = :token and l.ends > :now"
+    " from mq_leases l cross join mq_records r on r.id = l.record where l.token = :token"
+    " and l.ends > :now"
+)
+_RUN_TO_FINISH = runs.statement(f"{_TO_FINISH} and l.id {{which}}")
+_NEXT_TO_FINISH = (
+    f"{_TO_FINISH} and l.id between :first and :last"
+    " and (select generation from mq_store) = :generation"
 )
 
 
-def finish_run(tx: WriteTransaction, reader: Reader, run: Run) -> int | None:
-    """Finish the messages of a run for a reader, and return when its leases began.
+class Finishing(Prepared):
+    """A slot of a reader, for acknowledgements of runs in it."""
 
-    `None`, with nothing changed, if not all of its leases run on.
+    __slots__ = ("generation", "lane", "reader", "slot", "to_record")
+
+    def __init__(self, tx: WriteTransaction, run: Run) -> None:
+        super().__init__(tx)
+        self.generation = self.settings.generation
+        self.reader = run.reader.id
+        self.slot = run.slot.id
+        # The lane that the messages are deleted from, if they are not retained.
+        self.lane = run.slot.partition if run.reader.on_ack == "delete" else None
+        self.to_record = run.slot.record_id(0) - run.slot.lease_id(0)
+
+
+def finish_quietly(tx: WriteTransaction, known: Finishing, ids: range, token: int) -> bool:
+    """Finish messages by the leases of a run; return False where more is to be done."""
+    now = tx.moment
+    if now is None:
+        now = tx.database.clock.boot() + known.ahead
+    first, last = ids[0], ids[-1]
+    number, size, started, moved = tx.cursor.execute(
+        _NEXT_TO_FINISH,
+        {
+            "token": token,
+            "now": now,
+            "first": first,
+            "last": last,
+            "generation": known.generation,
+        },
+    ).fetchone()
+    if number != len(ids) or moved:
+        return False
+    # By now it is known that the settings hold.
+    tx.settings, tx.moment = tx.settings or known.settings, now
+    if known.lane is not None:
+        records = range(first + known.to_record, last + known.to_record + 1)
+        log.rows.remove_run(tx, records, known.lane, size)
+    runs.remove(tx, known.slot, ids)
+    first += (token - first) & runs.TIMED_MASK
+    if first <= last:
+        times = leases.processing_times
+        timed = len(range(first, last + 1, runs.TIMED_MASK + 1))
+        times.add(tx, known.reader, times.bucket_of(now - started), timed)
+    return True
+
+
+def finish_run(tx: WriteTransaction, reader: Reader, run: Run) -> bool:
+    """Finish the messages of a run for a reader.
+
+    Returns False, with nothing changed, if not all of its leases run on, or one has moved here.
     """
-    number, size, started, moved = runs.row(tx, _TO_FINISH, run.ids, token=run.token, now=tx.now)
+    number, size, started, moved = runs.row(
+        tx, _RUN_TO_FINISH, run.ids, token=run.token, now=tx.now
+    )
     if number != len(run.ids) or moved:
-        return None
+        return False
     if reader.on_ack == "delete":
         samples.note_leaving(tx, reader.channel)
         log.rows.remove_run(tx, run.records(), run.slot.partition, size)
     else:
         samples.note_finishing(tx, run.slot.id)
-    runs.remove(tx, run)
-    began: int = started
-    return began
+    runs.remove(tx, run.slot.id, run.ids)
+    if timed := run.timed():
+        times = leases.processing_times
+        times.add(tx, reader.id, times.bucket_of(tx.now - started), timed)
+    _prepare(tx, run)
+    return True
+
+
+def _prepare(tx: WriteTransaction, run: Run) -> None:
+    """Make the next acknowledgements in the slot of a run ready."""
+    settings, key = tx.memory(), (Finishing, run.slot.id)
+    known: Finishing | None = settings.answers.get(key)
+    if known is None and len(settings.answers) < MOST_REMEMBERED:
+        known = settings.answers[key] = Finishing(tx, run)
+    if known is not None:
+        known.rest_after_commit(tx, samples.left(tx))
 
 
 def drop(tx: WriteTransaction, reader: Reader, message: StoredMessage) -> None:

@@ -23,6 +23,12 @@ _HIGHEST_BUCKET = 255
 _FULL = 256
 
 
+_ADD = (
+    "insert into mq_processing_times (reader, bucket, count) values (?, ?, ?)"
+    " on conflict do update set count = count + excluded.count returning count"
+)
+
+
 class ProcessingTimes(NamedTuple):
     """The times of a reader's messages from lease to ack, in milliseconds, and how many were
     timed.
@@ -45,25 +51,15 @@ def note(tx: WriteTransaction, reader: int, settled: Iterable[Lease]) -> None:
         and runs.is_timed(lease.id, lease.token)
         and lease.started is not None
     ]
-    if taken:
-        _count(tx, reader, Counter(map(bucket_of, taken)))
+    for bucket, count in Counter(map(bucket_of, taken)).items():
+        add(tx, reader, bucket, count)
 
 
-def note_run(tx: WriteTransaction, reader: int, started: int, timed: int) -> None:
-    """Count the time of so many deliveries that began together and are acknowledged now."""
-    _count(tx, reader, Counter({bucket_of(tx.now - started): timed}))
-
-
-def _count(tx: WriteTransaction, reader: int, buckets: Counter[int]) -> None:
-    for bucket, count in buckets.items():
-        ((stored,),) = tx.rows(
-            "insert into mq_processing_times (reader, bucket, count)"
-            " values (:reader, :bucket, :count)"
-            " on conflict do update set count = count + excluded.count returning count",
-            {"reader": reader, "bucket": bucket, "count": count},
-        )
-        if stored >= _FULL:
-            _fade(tx, reader)
+def add(tx: WriteTransaction, reader: int, bucket: int, count: int) -> None:
+    """Count so many deliveries more in a bucket."""
+    ((stored,),) = tx.cursor.execute(_ADD, (reader, bucket, count)).fetchall()
+    if stored >= _FULL:
+        _fade(tx, reader)
 
 
 def _fade(tx: WriteTransaction, reader: int) -> None:

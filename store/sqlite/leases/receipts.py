@@ -38,8 +38,10 @@ def seal(tx: Snapshot) -> int:
     return crc32(tx.database.uuid)
 
 
-def write_run(seal: int, leases: Sequence[int], token: int) -> list[str]:
-    """Return `write` of each lease of one receive."""
+def write_run(seal: int, leases: Sequence[int], token: int | None) -> Sequence[str | None]:
+    """Return `write` of each lease of one receive; nothing without a token."""
+    if token is None:
+        return (None,) * len(leases)
     if not isinstance(leases, range):
         return [write(seal, lease, token) for lease in leases]
     texts: list[str] = []

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from struct import error as StructError
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
@@ -15,7 +16,7 @@ from store.sqlite.file.database import Row, WriteTransaction
 from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
 from store.sqlite.leases import receipts
 from store.sqlite.leases.messages import LEASED, RECORD_COLUMNS, StoredMessage, with_lease
-from store.sqlite.leases.rows import Lease, SlotProgress
+from store.sqlite.leases.rows import Lease, Slot, SlotProgress
 from store.sqlite.log.checksum import checksums
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Request(NamedTuple):
 
     most: int
     lease: int | None
-    holder: str
+    holder: str | None
     attached: bool
     prefetch: int | None = None
     auto_ack: bool = False
@@ -85,9 +86,9 @@ class FreshRun(NamedTuple):
     Without a token they are acknowledged already.
     """
 
-    slot: SlotProgress
+    slot: Slot
     token: int | None
-    ends: int
+    lease_expires: int
     records: Sequence[int]
     message_groups: Sequence[str | None]
     timestamps: Sequence[int]
@@ -107,7 +108,7 @@ class FreshRun(NamedTuple):
     def decoded_headers(self) -> Iterable[dict[str, HeaderValue]]:
         """Return the headers of each."""
         if self.headers.count(None) == len(self.headers):
-            return [{} for _ in self.headers]
+            return map(dict, repeat((), len(self.headers)))
         return map(decode_headers, self.headers)
 
     @property
@@ -191,7 +192,8 @@ class Receiver:
     def deliver(self, slot: SlotProgress, rows: Sequence[Row]) -> None:
         """Lease the next messages of a slot: together, unless one of them is odd."""
         cursor = (rows[-1][0] & OFFSET_MASK) + 1
-        run = self._as_run(slot, rows)
+        expires = self.tx.wall + self._ends - self.tx.now
+        run = as_run(self.tx, slot, rows, self.reader.retention, self._token, expires)
         if run is not None and self.take_run(slot, run, cursor):
             self.picked.append(run)
             self.wanted -= len(rows)
@@ -205,42 +207,11 @@ class Receiver:
         if self._ends <= self.tx.now:
             return False
         assert self._token is not None
-        span = (run.records[0], run.records[-1])
-        leases.runs.lease(self.tx, self.reader, slot, span, self._ends, self._token, self._holder)
-        number = len(run.records)
-        leases.rows.advance(self.tx, slot, cursor, leases=number, held=number)
+        records = (run.records[0], run.records[-1], len(run.records))
+        times = (self.tx.now, self._ends, self._ends + self.reader.retry_delay(1))
+        leases.runs.lease(self.tx, self.reader.id, slot, records, times, self._token, self._holder)
+        slot.cursor = cursor
         return True
-
-    def _as_run(self, slot: SlotProgress, rows: Sequence[Row]) -> FreshRun | None:
-        """Return messages by columns; `None` if one is damaged, was moved, is over or ahead of the
-        clock.
-        """
-        (
-            ids, groups, sizes, moved, timestamps, keys, headers, values, expires, stored, arrived
-        ) = zip(*rows, strict=True)  # fmt: skip
-        number, wall, kept = len(ids), self.tx.wall, self.reader.retention
-        is_row = ids[-1] - ids[0] == number - 1
-        records = range(ids[0], ids[-1] + 1) if is_row else ids
-        try:
-            if any(moved) or arrived.count(None) < number or max(timestamps) > wall:
-                return None
-            if kept is not None and (
-                min(timestamps) + kept <= wall
-                or any(until is not None and until <= wall for until in set(expires))
-            ):
-                return None
-            texts = _texts(headers)
-            names = _texts(groups)
-            some_keys = None if keys.count(None) == number else keys
-            if checksums(records, timestamps, names, some_keys, texts, values) != list(stored):
-                return None
-        except (AttributeError, TypeError, UnicodeDecodeError, StructError):
-            return None
-        nothing = (None,) * number
-        return FreshRun(
-            slot, self._token, self._ends, records, names or nothing, timestamps, keys,
-            texts or nothing, values, sizes,
-        )  # fmt: skip
 
     def advance(self, slot: SlotProgress, cursor: int) -> None:
         """Move the cursor of a slot on, past messages whose leases are right already."""
@@ -364,8 +335,46 @@ class Receiver:
         return message.lease
 
 
-def _texts(blobs: Sequence[bytes | None]) -> Sequence[str | None] | None:
-    """Return stored texts; `None` if all are."""
-    if blobs.count(None) == len(blobs):
+def as_run(
+    tx: WriteTransaction,
+    slot: Slot,
+    rows: Sequence[Row],
+    kept: int | None,
+    token: int | None,
+    expires_at: int,
+) -> FreshRun | None:
+    """Return messages by columns; `None` if one is damaged, was moved, is over or ahead of the
+    clock. They are kept for so many milliseconds, and their leases end at a wall time.
+    """
+    (
+        ids, groups, sizes, moved, timestamps, keys, headers, values, expires, stored, arrived
+    ) = zip(*rows, strict=True)  # fmt: skip
+    number, wall = len(ids), tx.wall
+    is_row = ids[-1] - ids[0] == number - 1
+    records = range(ids[0], ids[-1] + 1) if is_row else ids
+    try:
+        if any(moved) or arrived.count(None) < number or max(timestamps) > wall:
+            return None
+        if kept is not None and (
+            min(timestamps) + kept <= wall
+            or (
+                expires.count(None) < number
+                and min(until for until in expires if until is not None) <= wall
+            )
+        ):
+            return None
+        texts = names = None
+        if headers.count(None) < number:
+            texts = [None if blob is None else blob.decode() for blob in headers]
+        if groups.count(None) < number:
+            names = [None if blob is None else blob.decode() for blob in groups]
+        some_keys = None if keys.count(None) == number else keys
+        if checksums(records, timestamps, names, some_keys, texts, values) != list(stored):
+            return None
+    except (AttributeError, TypeError, UnicodeDecodeError, StructError):
         return None
-    return [None if blob is None else blob.decode() for blob in blobs]
+    nothing = (None,) * number
+    return FreshRun(
+        slot, token, expires_at, records, names or nothing, timestamps, keys,
+        texts or nothing, values, sizes,
+    )  # fmt: skip

@@ -191,18 +191,6 @@ def insert(tx: WriteTransaction, reader: Reader, leases: Sequence[Lease]) -> Non
     _count(tx, reader, (), leases)
 
 
-def advance(
-    tx: WriteTransaction, slot: SlotProgress, cursor: int, *, leases: int, held: int
-) -> None:
-    """Move a slot's cursor past messages, some of which are leased now."""
-    slot.cursor = cursor
-    tx.execute(
-        "update mq_slots set cursor = ?, leases = leases + ?, held = held + ?, last_commit = ?"
-        " where id = ?",
-        (cursor, leases, held, tx.number_slot(slot.id), slot.id),
-    )
-
-
 def move_cursor(tx: WriteTransaction, slot: Slot, cursor: int) -> None:
     """Set a slot's cursor, past offsets whose leases are right already."""
     tx.execute(

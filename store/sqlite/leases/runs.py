@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.transactions import array
-from store.sqlite.layout import OFFSET_BITS
+from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
 
 if TYPE_CHECKING:
     from store.sqlite.leases.readers import Reader
@@ -92,31 +92,35 @@ def _chosen(both: Statement, ids: Sequence[int]) -> tuple[str, dict[str, object]
 
 _LEASE = (
     "insert into mq_leases (id, reader, priority, due, ends, deliveries, token, holder, started,"
-    " record, was_due) select id + :to_lease, :reader, :level, :due, :ends, 1, :token, :holder,"
-    " :now, id, 0 from mq_records where id between :first and :last order by id"
+    " record, was_due) select id + ?, ?, ?, ?, ?, 1, ?, ?, ?, id, 0 from mq_records"
+    " where id between ? and ? order by id"
+)
+_ADVANCE = (
+    "update mq_slots set cursor = ?, leases = leases + ?, held = held + ?, last_commit = ?"
+    " where id = ?"
 )
 
 
 def lease(
-    tx: WriteTransaction, reader: Reader, slot: Slot, records: tuple[int, int], ends: int,
-    token: int, holder: int,
+    tx: WriteTransaction, reader: int, slot: Slot, records: tuple[int, int, int],
+    times: tuple[int, int, int], token: int, holder: int,
 ) -> None:  # fmt: skip
-    """Lease all records from the first to the last to a holder, for the first time."""
-    tx.execute(
+    """Lease undelivered records to a holder, and move the cursor past them.
+
+    `records` are the first, the last and how many they are; `times` are when the leases begin, when
+    they end, and when the messages are due again.
+    """
+    first, last, number = records
+    now, ends, due = times
+    to_lease = slot.id - slot.partition << OFFSET_BITS
+    execute = tx.cursor.execute
+    execute(
         _LEASE,
-        {
-            "to_lease": slot.id - slot.partition << OFFSET_BITS,
-            "reader": reader.id,
-            "level": slot.level,
-            "due": ends + reader.retry_delay(1),
-            "ends": ends,
-            "token": token,
-            "holder": holder,
-            "now": tx.now,
-            "first": records[0],
-            "last": records[1],
-        },
+        (to_lease, reader, slot.level, due, ends, token, holder, now, first, last),
     )
+    cursor = (last & OFFSET_MASK) + 1
+    tx.numbered_row = slot.id << 1 | 1
+    execute(_ADVANCE, (cursor, number, number, tx.number, slot.id))
 
 
 _STANDING = statement(
@@ -167,22 +171,26 @@ def take_back(tx: WriteTransaction, run: Run, standing: Standing) -> None:
     count(tx, run, held=-len(run.ids), waiting=standing.waiting)
 
 
-_REMOVE = statement("delete from mq_leases where id {which}")
+_REMOVE_RANGE = "delete from mq_leases where id between ? and ?"
+_COUNT = (
+    "update mq_slots set leases = leases + ?, held = held + ?, waiting = waiting + ?,"
+    " last_commit = ? where id = ?"
+)
 
 
-def remove(tx: WriteTransaction, run: Run) -> None:
+def remove(tx: WriteTransaction, slot: int, ids: Sequence[int]) -> None:
     """Delete the leases of a run, whose messages are done."""
-    execute(tx, _REMOVE, run.ids)
-    number = len(run.ids)
-    count(tx, run, leases=-number, held=-number)
+    number = len(ids)
+    if isinstance(ids, range):
+        tx.cursor.execute(_REMOVE_RANGE, (ids[0], ids[-1]))
+    else:
+        tx.delete_rows("mq_leases", ids)
+    tx.numbered_row = slot << 1 | 1
+    tx.cursor.execute(_COUNT, (-number, -number, 0, tx.number, slot))
 
 
 def count(
     tx: WriteTransaction, run: Run, *, leases: int = 0, held: int = 0, waiting: int = 0
 ) -> None:
     """Change the counts of a run's slot."""
-    tx.execute(
-        "update mq_slots set leases = leases + ?, held = held + ?, waiting = waiting + ?,"
-        " last_commit = ? where id = ?",
-        (leases, held, waiting, tx.number_slot(run.slot.id), run.slot.id),
-    )
+    tx.execute(_COUNT, (leases, held, waiting, tx.number_slot(run.slot.id), run.slot.id))

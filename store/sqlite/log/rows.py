@@ -59,31 +59,32 @@ def note_compaction(tx: WriteTransaction, partition: int, end: int, first: int, 
     )
 
 
+_REMOVE_RANGE = "delete from mq_records where id between ? and ?"
+# Damage may have changed how long something is.
+_COUNT_REMOVED = (
+    "update mq_partitions set records = records - ?, bytes = max(bytes - ?, 0), last_commit = ?"
+    " where id = ?"
+)
+
+
 def remove(
     tx: WriteTransaction, records: Sequence[int], sizes: Mapping[int, Sequence[int]]
 ) -> None:
     """Remove messages of queues and take them out of the counts, by their sizes in each lane."""
     tx.delete_rows("mq_records", records)
     for lane, gone in sizes.items():
-        _count_removed(tx, lane, len(gone), sum(gone))
+        number = tx.number_partition(lane)
+        tx.execute(_COUNT_REMOVED, (len(gone), sum(gone), number, lane))
 
 
 def remove_run(tx: WriteTransaction, records: Sequence[int], lane: int, size: int) -> None:
     """Remove messages of a lane, which together are that long."""
     if isinstance(records, range):
-        tx.execute("delete from mq_records where id between ? and ?", (records[0], records[-1]))
+        tx.cursor.execute(_REMOVE_RANGE, (records[0], records[-1]))
     else:
         tx.delete_rows("mq_records", records)
-    _count_removed(tx, lane, len(records), size)
-
-
-def _count_removed(tx: WriteTransaction, lane: int, number: int, size: int) -> None:
-    tx.execute(
-        # Damage may have changed how long something is.
-        "update mq_partitions set records = records - ?, bytes = max(bytes - ?, 0),"
-        " last_commit = ? where id = ?",
-        (number, size, tx.number_partition(lane), lane),
-    )
+    tx.numbered_row = lane << 1
+    tx.cursor.execute(_COUNT_REMOVED, (len(records), size, tx.number, lane))
 
 
 def drain(tx: WriteTransaction, first: int, end: int) -> None:

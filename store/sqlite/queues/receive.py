@@ -2,22 +2,146 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from struct import error as StructError
 from typing import TYPE_CHECKING
+from zlib import crc32
 
-from store.sqlite import leases, queues
-from store.sqlite.file.database import WriteTransaction
+from store.model.messages import Message
+from store.sqlite import leases, log, queues
+from store.sqlite.file.settings import MOST_REMEMBERED
+from store.sqlite.file.timekeeping import Prepared
+from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
+from store.sqlite.leases import origins, receipts
+from store.sqlite.leases.messages import RECORD_COLUMNS
+from store.sqlite.leases.receive import Received
+from store.sqlite.log.checksum import NO_KEY, PLACE, checksum
 
 if TYPE_CHECKING:
-    from store.model.messages import Message
-    from store.sqlite.leases.receive import Received, Request
+    from store.sqlite.file.database import Row, WriteTransaction
+    from store.sqlite.leases.receive import Request
+    from store.sqlite.leases.rows import Slot
     from store.sqlite.queues.catalog import Queue
 
+_NEXT = (
+    f"select {RECORD_COLUMNS} from mq_slots s cross join mq_records r on r.id >= ? + s.cursor"
+    " and r.id < ? where s.id = ? and (select generation from mq_store) = ? and not exists"
+    " (select 1 from mq_leases l where l.reader = ? and l.priority = 0 and l.due <= ?)"
+    " order by r.id limit ?"
+)
 
-def receive(tx: WriteTransaction, queue: Queue, request: Request) -> Received[Message]:
-    """Lease the messages that are due, as many as the queue's policies admit."""
+
+class Front(Prepared):
+    """The front of a queue without levels, delays and policies, for receives by one holder."""
+
+    __slots__ = (
+        "bounds", "getrandbits", "holder", "holder_name", "lease", "queue", "reader", "retention",
+        "retry_delay", "seal", "slot",
+    )  # fmt: skip
+
+    def __init__(
+        self, tx: WriteTransaction, queue: Queue, slot: Slot, holder: int, holder_name: str
+    ) -> None:
+        import random
+
+        super().__init__(tx)
+        self.getrandbits = random.getrandbits
+        self.queue = queue.name
+        self.reader = queue.reader.id
+        self.slot = slot
+        generation = self.settings.generation
+        self.bounds = slot.record_id(0), slot.end, slot.id, generation, self.reader
+        self.holder = holder
+        self.holder_name = holder_name
+        self.lease = queue.config.lease
+        self.retention = queue.config.retention
+        self.retry_delay = queue.reader.retry_delay(1)
+        self.seal = receipts.seal(tx)
+
+
+def receive(tx: WriteTransaction, queue: str, request: Request) -> Received[Message]:
+    """Receive the messages that are due, as many as the queue's policies admit."""
+    front: Front | None = None
+    if type(queue) is str:
+        front = tx.database.settings.answers.get((receive, queue, request[2:]))
+    if front is None or not front.quiet_from <= tx.wall < front.quiet_until:
+        return _receive(tx, queues.catalog.find(tx, queue), request)
+    now = tx.moment
+    if now is None:
+        now = tx.database.clock.boot() + front.ahead
+    lasts = front.lease if request.lease is None else request.lease
+    rows = tx.cursor.execute(_NEXT, (*front.bounds, now, request.most)).fetchall()
+    messages: list[Message] | None = None
+    if rows and lasts > 0:
+        token = None if request.auto_ack else front.getrandbits(receipts.TOKEN_BITS)
+        if len(rows) == 1:
+            messages = _single(tx, front, rows[0], token, tx.wall + lasts)
+        else:
+            messages = _several(tx, front, rows, token, tx.wall + lasts)
+    if messages is None:
+        return _receive(tx, queues.catalog.find(tx, queue), request)
+    # By now it is known that the settings hold.
+    tx.settings, tx.moment = tx.settings or front.settings, now
+    if token is None:
+        leases.auto_ack.remove_rows(tx, front.slot, rows)
+    else:
+        span = (rows[0][0], rows[-1][0], len(rows))
+        times = (now, now + lasts, now + lasts + front.retry_delay)
+        leases.runs.lease(tx, front.reader, front.slot, span, times, token, front.holder)
+    return tuple.__new__(Received, (messages, 0, None))
+
+
+def _single(
+    tx: WriteTransaction, front: Front, row: Row, token: int | None, expires: int
+) -> list[Message] | None:
+    """Return the message of one row as callers see it; `None` for an odd one."""
+    id, group, _, moved, timestamp, key, headers, value, over, stored, arrived = row
+    if group is not None or headers is not None or moved or arrived is not None or over is not None:
+        return _several(tx, front, [row], token, expires)
+    try:
+        if key is None and value is not None:
+            crc = crc32(value, crc32(PLACE.pack(id, timestamp)) ^ NO_KEY)
+        else:
+            crc = checksum(id, timestamp, None, key, None, value)
+        if crc != stored or not tx.wall - front.retention < timestamp <= tx.wall:
+            return None
+    except (TypeError, StructError):
+        return None
+    sequence = id & OFFSET_MASK
+    message_id = origins.first_digits(tx.database.uuid, id >> 8) + origins.LAST_DIGITS[id & 0xFF]
+    fields: tuple[object, ...] = (
+        front.queue,
+        message_id,
+        sequence,
+        timestamp,
+        None,
+        0,
+        {},
+        key,
+        value,
+        1,
+        False,
+    )
+    standing: tuple[object, ...] = ("acknowledged", None, None, None)
+    if token is not None:
+        receipt = receipts.write(front.seal, front.slot.id << OFFSET_BITS | sequence, token)
+        standing = ("leased", receipt, expires, front.holder_name)
+    # Same as Message(...), without a call of Python.
+    return [tuple.__new__(Message, (*fields, *standing, None, None))]
+
+
+def _several(
+    tx: WriteTransaction, front: Front, rows: Sequence[Row], token: int | None, expires: int
+) -> list[Message] | None:
+    run = leases.receive.as_run(tx, front.slot, rows, front.retention, token, expires)
+    return None if run is None else queues.view.of_run(tx, front.queue, run, front.holder_name)
+
+
+def _receive(tx: WriteTransaction, queue: Queue, request: Request) -> Received[Message]:
     expiry, reader = queues.policies.expiry, queue.reader
     swept = expiry.sweep(tx) if expiry.is_due(tx) else 0
-    holder = leases.holders.holder_id(tx, request.holder, request.attached)
+    name = request.holder or leases.holders.default_name()
+    holder = leases.holders.holder_id(tx, name, request.attached)
     receiving = queues.policies.Receiving(holder, request.most)
     for policy in reader.policies.before_receive:
         policy.before_receive(tx, queue, receiving)
@@ -25,7 +149,27 @@ def receive(tx: WriteTransaction, queue: Queue, request: Request) -> Received[Me
         in_hand = leases.counts.in_hand(tx, reader, holder)
         receiving.room = max(0, min(receiving.room, request.prefetch - in_hand))
     taken = leases.receive.receive(tx, reader, request._replace(most=receiving.room), holder)
-    messages = queues.view.leased(tx, queue, taken.messages, request.holder)
+    messages = queues.view.leased(tx, queue, taken.messages, name)
     for policy in reader.policies.after_receive:
         policy.after_receive(tx, receiving, messages)
+    if request.prefetch is None and messages:
+        _prepare(tx, queue, request, holder, name)
     return leases.receive.Received(messages, taken.others + swept, taken.damage)
+
+
+def _prepare(tx: WriteTransaction, queue: Queue, request: Request, holder: int, name: str) -> None:
+    """Make a receive from a queue that treats all alike ready for the next time."""
+    reader, hooks = queue.reader, queue.policies
+    if not reader.by_runs or hooks.before_receive or hooks.after_receive or reader.levels != (0,):
+        return
+    settings, key = tx.memory(), (receive, queue.name, request[2:])
+    front: Front | None = settings.answers.get(key)
+    if front is None:
+        slots = leases.rows.slots(tx, reader)
+        if len(slots) > 1 or len(settings.answers) >= MOST_REMEMBERED:
+            return
+        front = settings.answers[key] = Front(tx, queue, slots[0], holder, name)
+    quiet = min(queues.policies.expiry.left(tx), leases.abandoned.left(tx, reader))
+    if request.auto_ack:
+        quiet = min(quiet, log.samples.left(tx))
+    front.rest_after_commit(tx, quiet)

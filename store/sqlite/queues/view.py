@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import repeat
 from operator import attrgetter
 
@@ -112,7 +112,7 @@ def leased(
     given: list[Message] = []
     for one in picked:
         if isinstance(one, FreshRun):
-            given += _of_run(tx, queue, one, holder)
+            given += of_run(tx, queue.name, one, holder)
             continue
         assert one.lease is not None
         origin = one.origin or _moved(tx, [one]).get(one.record)
@@ -125,9 +125,10 @@ def leased(
     return given
 
 
-def _of_run(tx: Snapshot, queue: Queue, run: FreshRun, holder: str) -> list[Message]:
+def of_run(tx: Snapshot, queue: str, run: FreshRun, holder: str) -> list[Message]:
+    """Return messages that were just leased together, or acknowledged with their receive."""
     columns = zip(
-        repeat(queue.name),
+        repeat(queue),
         origins.own_ids(tx, run.records),
         run.offsets,
         run.timestamps,
@@ -138,20 +139,15 @@ def _of_run(tx: Snapshot, queue: Queue, run: FreshRun, holder: str) -> list[Mess
         run.values,
         repeat(1),
         repeat(False),
-        *_standing(tx, run, holder),
+        repeat("acknowledged" if run.token is None else "leased"),
+        receipts.write_run(receipts.seal(tx), run.leases, run.token),
+        repeat(None if run.token is None else run.lease_expires),
+        repeat(None if run.token is None else holder),
         repeat(None),
         repeat(None),
     )
     # Same as Message(...), without a call of Python for each.
     return list(map(tuple.__new__, repeat(Message), columns))
-
-
-def _standing(tx: Snapshot, run: FreshRun, holder: str) -> tuple[Iterable[object], ...]:
-    """Return state, receipt, end of the lease and holder of each message."""
-    if run.token is None:
-        return repeat("acknowledged"), repeat(None), repeat(None), repeat(None)
-    receipt = receipts.write_run(receipts.seal(tx), run.leases, run.token)
-    return repeat("leased"), receipt, repeat(wall_time(tx, run.ends)), repeat(holder)
 
 
 def wall_time(tx: Snapshot, store_time: int) -> int:

@@ -17,9 +17,10 @@ def receive(tx: WriteTransaction, share: Share, request: Request) -> Received[Sh
     """Lease the records that are due."""
     if request.lease is not None:
         shares.catalog.check_lease(request.lease)
-    holder = leases.holders.holder_id(tx, request.holder, request.attached)
+    name = request.holder or leases.holders.default_name()
+    holder = leases.holders.holder_id(tx, name, request.attached)
     taken = leases.receive.receive(tx, share.reader, request, holder)
     if taken.messages:
         shares.catalog.keep_turn(tx, share, taken.messages[-1].slot.number + 1)
-    records = shares.view.acquired(tx, share, taken.messages, request.holder)
+    records = shares.view.acquired(tx, share, taken.messages, name)
     return leases.receive.Received(records, taken.others, taken.damage)

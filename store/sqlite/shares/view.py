@@ -45,7 +45,7 @@ def _of_run(tx: Snapshot, share: Share, run: FreshRun, holder: str) -> list[Shar
         repeat(1),
         repeat("leased"),
         receipts.write_run(receipts.seal(tx), run.leases, run.token),
-        repeat(view.wall_time(tx, run.ends)),
+        repeat(run.lease_expires),
         repeat(holder),
     )
     # Same as SharedRecord(...), without a call of Python for each.
