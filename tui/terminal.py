@@ -13,7 +13,7 @@ from signal import SIGTERM
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
-from textual import events
+from textual import constants, events
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
@@ -144,7 +144,8 @@ class TerminalApp(App[None]):
     """An app that always restores the terminal, and leaves its errors to its caller."""
 
     def __init__(self) -> None:
-        super().__init__(driver_class=Terminal)
+        # A page in a browser names its own driver.
+        super().__init__(driver_class=None if constants.DRIVER else Terminal)
 
     @property
     def failure(self) -> Exception | None:
