@@ -22,6 +22,12 @@ class DeliveryOrder(Protocol):
     def pick(self, receive: Receiver) -> None:
         """Lease what is next to the holder."""
 
+    def added(
+        self, tx: WriteTransaction, reader: Reader, records: Sequence[int],
+        message_groups: Sequence[str | None], *, delayed: bool,
+    ) -> None:  # fmt: skip
+        """Note new messages, which all wait for a time of their own or all do not."""
+
     def changed(
         self, tx: WriteTransaction, reader: Reader, message: MessageRow, before: Lease | None,
         after: Lease,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from store.model.encoding import Encoded, RecordColumns
-from store.sqlite import leases, queues
+from store.sqlite import leases
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import WriteTransaction
 from store.sqlite.layout import OFFSET_MASK
@@ -101,23 +101,14 @@ def _store(
     append.insert(tx, ids, timestamps, batch, arrived)
     end = (ids[-1] & OFFSET_MASK) + 1
     append.count(tx, lane, end, len(ids), sum(batch.sizes), timestamps[-1])
-    groups = batch.message_groups or [None] * len(ids)
-    if queue.config.fifo:
-        for group, record in zip(groups, ids, strict=True):
-            assert group is not None
-            queues.order.fifo.add(tx, queue.reader, group, record)
-    elif lane.number & 1:
+    is_delayed = bool(lane.number & 1)
+    if is_delayed:
         slot = leases.rows.slot_in(tx, queue.reader, lane.id)
         rows = [
             leases.rows.waiting(slot, record & OFFSET_MASK, tx.now + delay)
             for record, delay in zip(ids, batch.delays or (), strict=True)
         ]
         leases.rows.insert(tx, queue.reader, rows)
-    if queue.config.fair:
-        for group, record in zip(groups, ids, strict=True):
-            queues.order.tenants.add(
-                tx,
-                queue.reader,
-                queues.order.tenants.TenantKey(group, record),
-                delayed=bool(lane.number & 1),
-            )
+    if not queue.reader.by_runs:
+        groups = batch.message_groups or [None] * len(ids)
+        queue.reader.order.added(tx, queue.reader, ids, groups, delayed=is_delayed)

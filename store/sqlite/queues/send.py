@@ -120,7 +120,7 @@ def _keep_up(tx: WriteTransaction, queue: Queue) -> None:
         policies.expiry.sweep(tx)
     config, hooks, settings = queue.config, queue.policies, tx.memory()
     has_rules = hooks.before_send or hooks.after_send or hooks.after_enqueue
-    if has_rules or config.fair or config.delay or config.ttl is not None:
+    if has_rules or not queue.reader.by_runs or config.delay or config.ttl is not None:
         return
     if append.may_rest(tx):
         lane = queue.first_lane

@@ -14,6 +14,7 @@ from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import SlotProgress
 from store.sqlite.queues.order.standard import (
+    added as added,
     changed as changed,
     next_due as next_due,
     removed as removed,

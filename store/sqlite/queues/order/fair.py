@@ -74,6 +74,15 @@ def _hold(receive: Receiver, messages: list[StoredMessage]) -> None:
             changed(receive.tx, receive.reader, message, lease, message.lease)
 
 
+def added(
+    tx: WriteTransaction, reader: Reader, records: Sequence[int],
+    message_groups: Sequence[str | None], *, delayed: bool,
+) -> None:  # fmt: skip
+    """Note new messages for their tenants."""
+    for group, record in zip(message_groups, records, strict=True):
+        tenants.add(tx, reader, tenants.TenantKey(group, record), delayed=delayed)
+
+
 def changed(
     tx: WriteTransaction, reader: Reader, message: MessageRow, before: Lease | None, after: Lease
 ) -> None:

@@ -95,6 +95,16 @@ def _is_delayed(receive: Receiver, message: StoredMessage, head: Head) -> bool:
     return message.age(receive.tx) < delay
 
 
+def added(
+    tx: WriteTransaction, reader: Reader, records: Sequence[int],
+    message_groups: Sequence[str | None], *, delayed: bool,
+) -> None:  # fmt: skip
+    """Count new messages of their groups."""
+    for group, record in zip(message_groups, records, strict=True):
+        assert group is not None
+        add(tx, reader, group, record)
+
+
 def changed(
     tx: WriteTransaction, reader: Reader, message: MessageRow, before: Lease | None, after: Lease
 ) -> None:

@@ -37,6 +37,13 @@ def _pick_undelivered(receive: Receiver, slot: SlotProgress) -> None:
         receive.deliver(slot, rows)
 
 
+def added(
+    tx: WriteTransaction, reader: Reader, records: Sequence[int],
+    message_groups: Sequence[str | None], *, delayed: bool,
+) -> None:  # fmt: skip
+    """Note nothing: records are delivered in their order."""
+
+
 def changed(
     tx: WriteTransaction, reader: Reader, message: MessageRow, before: Lease | None, after: Lease
 ) -> None:
