@@ -22,7 +22,8 @@ MOST_OWN_MODULES = {
     "produce jobs value": 72,
     "consume events -n 1": 54,
     "receive jobs": 69,
-    "ack": 56,
+    # One ack in sixteen also loads what notes how long its processing took.
+    "ack": 57,
     "lag": 62,
 }
 OF_ENGINES = ("store.rabbitmq", "amqp", "http.client", "store.engine.places")
