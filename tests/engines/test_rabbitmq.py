@@ -210,6 +210,47 @@ COMMANDS = [
 ]  # fmt: skip
 
 
+@pytest.mark.skipif("MQ_TEST_RABBITMQ_CA" not in os.environ, reason="$MQ_TEST_RABBITMQ_CA not set")
+class TestTls:
+    def test_a_certificate_of_a_known_authority_is_accepted(self, shop: str, named: Named) -> None:
+        with open_place(named(shop, ca=os.environ["MQ_TEST_RABBITMQ_CA"])) as broker:
+            broker.create_queue("emails")
+            broker.send("emails", b"x")
+            assert len(broker.receive("emails")) == 1
+
+    def test_any_other_is_refused(self, shop: str, named: Named) -> None:
+        with open_place(named(shop)) as broker, pytest.raises(Unreachable) as raised:
+            broker.send("emails", b"x")
+        assert "certificate" in raised.value.message
+
+    def test_unless_it_is_told_not_to_verify_and_warns(self, shop: str, named: Named) -> None:
+        told: list[str] = []
+        with open_place(named(shop, verify="no"), tell=told.append) as broker:
+            broker.create_queue("emails")
+        assert "is not verified" in told[0]
+
+
+Named = Callable[..., str]
+
+
+@pytest.fixture
+def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Named:
+    """Name the place of a vhost over TLS `@test`, with keys of its own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    def write(url: str, verify: str = "yes", **keys: str) -> str:
+        host, port = server().hosts[0]
+        over = url.replace(f"rabbitmq://{host}:{port}", f"rabbitmq+tls://{host}:{(port or 0) + 5}")
+        lines = [f'url = "{over}&verify={verify}"', *(f'{k} = "{v}"' for k, v in keys.items())]
+        file = tmp_path / "mq" / "places.toml"
+        file.parent.mkdir()
+        file.touch(mode=0o600)
+        file.write_text("[test]\n" + "\n".join(lines))
+        return "@test"
+
+    return write
+
+
 class TestConnections:
     def test_lost_before_the_confirm_the_outcome_is_unknown(
         self, broker: Broker, shop: str
