@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from store.api.committer import Committer
+    from store.model.placement import StickyPlacement
     from store.sqlite.file.database import Snapshot, WriteTransaction
-    from store.sqlite.log.placement import StickyPlacement
 
     class MadeAgain(Protocol):
         """Where calls are repeated, with room from the reserve, while the disk is full."""

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from store.api.store import Store
     from store.model.exchanges import Placed
     from store.model.messages import MessageId, NewMessage
+    from store.model.placement import StickyPlacement
     from store.model.topics import NewRecord, RecordId, Seconds
     from store.sqlite.file.database import Database, WriteTransaction
-    from store.sqlite.log.placement import StickyPlacement
 
 
 def begin(

@@ -70,7 +70,7 @@ class Store(
         # No function of its own: every call that writes goes through here.
         self._write = partial(WriteTransaction, database)  # type: ignore[method-assign]
         self._busy = database.busy
-        self._placements: dict[str, sqlite.log.placement.StickyPlacement] = {}
+        self._placements: dict[str, model.placement.StickyPlacement] = {}
         # Damage that a receive met while it had messages to return.
         self._untold: dict[str, Damaged] = {}
 
@@ -382,8 +382,8 @@ class Store(
     def _with_reserve(self, call: Callable[[], Taken]) -> Taken:
         return self._database.with_reserve(call)
 
-    def _sticky(self, topic: str) -> sqlite.log.placement.StickyPlacement:
-        return self._placements.setdefault(topic, sqlite.log.placement.StickyPlacement())
+    def _sticky(self, topic: str) -> model.placement.StickyPlacement:
+        return self._placements.setdefault(topic, model.placement.StickyPlacement())
 
 
 def _keep_no_longer(tx: WriteTransaction) -> bool:

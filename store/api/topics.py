@@ -221,7 +221,7 @@ class TopicCalls(Calls):
         encoded = encode_bytes(key, "key")
         assert encoded is not None
         with self._read() as tx:
-            return sqlite.log.placement.partition_for_key(
+            return model.placement.partition_for_key(
                 encoded, len(sqlite.log.topics.find(tx, topic).partitions)
             )
 
@@ -237,8 +237,8 @@ class TopicCalls(Calls):
         moving = [
             key
             for key in keys
-            if sqlite.log.placement.partition_for_key(key, partitions)
-            != sqlite.log.placement.partition_for_key(key, before)
+            if model.placement.partition_for_key(key, partitions)
+            != model.placement.partition_for_key(key, before)
         ]
         return len(moving), len(keys)
 

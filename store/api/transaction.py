@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from store.model.exchanges import Placed
     from store.model.groups import Offsets
     from store.model.messages import Message, MessageId, NewMessage
+    from store.model.placement import StickyPlacement
     from store.model.shares import SharedRecord
     from store.model.topics import NewRecord, RecordId, Seconds
     from store.sqlite.file.database import Parameters, Row, Snapshot, WriteTransaction
     from store.sqlite.leases.receive import Received
-    from store.sqlite.log.placement import StickyPlacement
 
 if TYPE_CHECKING:
     from store.api.store import Store

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         metrics as metrics,
         nearest as nearest,
         patterns as patterns,
+        placement as placement,
         positions as positions,
         queue_rules as queue_rules,
         queues as queues,

@@ -196,14 +196,17 @@ class TopicSettings(TypedDict, total=False):
 
 
 class PartitionStatus(NamedTuple):
-    """One partition: records have offsets `start` to `end - 1`; `bytes` counts their contents."""
+    """One partition: records have offsets `start` to `end - 1`; `bytes` counts their contents.
+
+    `None` is unknown to the engine, never 0; a file knows all of it.
+    """
 
     partition: int
     start: int
     end: int
     records: int
-    bytes: int
-    last_timestamp: int
+    bytes: int | None
+    last_timestamp: int | None
 
 
 class TopicStatus(NamedTuple):
@@ -211,5 +214,5 @@ class TopicStatus(NamedTuple):
 
     name: str
     config: TopicConfig
-    created: int
+    created: int | None
     partitions: list[PartitionStatus]

@@ -33,7 +33,7 @@ class TestCompact:
         left = users.topic("users").partitions[0]
 
         assert (done["topic"], done["partition"], done["records"]) == ("users", 0, 3)
-        assert (left.records, size - left.bytes) == (3, done["bytes"])
+        assert (left.records, (size or 0) - (left.bytes or 0)) == (3, done["bytes"])
 
     def test_offsets_and_order_stay(self, call_mq: RunMq, users: Store) -> None:
         call_mq("topic", "compact", "users")

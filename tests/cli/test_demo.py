@@ -18,7 +18,7 @@ import pytest
 
 from mq.cli.bundled import load
 from store import MqError
-from store.sqlite.log.placement import partition_for_key
+from store.model.placement import partition_for_key
 
 pytestmark = pytest.mark.xdist_group("demo")
 

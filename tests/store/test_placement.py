@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from store import BadRecord, NewRecord, RecordId, Store
-from store.sqlite.log.placement import STICKY_BYTES, StickyPlacement, murmur2, partition_for_key
+from store.model.placement import STICKY_BYTES, StickyPlacement, murmur2, partition_for_key
 
 
 @given(key=st.binary(max_size=60), partitions=st.integers(1, 10_000))

@@ -20,9 +20,9 @@ from store import (
 )
 from store.engine.broker import Broker
 from store.model.clock import ManualClock
+from store.model.placement import murmur2
 from store.model.text import parse_duration
 from store.sqlite.groups.assignors import Subscriber, assign
-from store.sqlite.log.placement import murmur2
 
 Case = dict[str, Any]
 Driver = Callable[[Case, Broker, ManualClock], None]

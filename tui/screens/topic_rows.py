@@ -9,6 +9,7 @@ from store import Stall, Subject
 from store.model.groups import Lag
 from store.model.stalls import Flow, FlowOf, TopicDetail
 from store.model.text import describe_duration, describe_size, format_duration
+from store.model.topics import PartitionStatus
 from tui.screens.group_rows import rate_of, stalled_places, state_sign
 from tui.screens.subject_rows import backlog_cell, flow_of, outlook_cell, subject_rank
 from tui.widgets.figures import (
@@ -213,6 +214,12 @@ def curve_legend(curves: Sequence[Curve], lags: Sequence[Lag]) -> Line:
     return row
 
 
+def bytes_text(partitions: Sequence[PartitionStatus]) -> str:
+    """Return the size of partitions together, if the engine knows that of each."""
+    sizes = [status.bytes for status in partitions if status.bytes is not None]
+    return describe_size(sum(sizes)) if len(sizes) == len(partitions) else "-"
+
+
 def fact_lines(topic: Subject, detail: TopicDetail) -> list[Line]:
     """Return the facts about a topic, a line each."""
     config, partitions = detail.status.config, detail.status.partitions
@@ -220,7 +227,7 @@ def fact_lines(topic: Subject, detail: TopicDetail) -> list[Line]:
         ("partitions", f"{len(partitions):,}"),
         ("groups", "-" if topic.groups is None else f"{topic.groups:,}"),
         ("records", f"{topic.depth:,}"),
-        ("bytes", describe_size(sum(status.bytes for status in partitions))),
+        ("bytes", bytes_text(partitions)),
         ("in", f"{rate_text(topic.in_rate)}/s"),
         ("keeps", "all" if config.retention is None else format_duration(config.retention)),
         ("cleanup", config.cleanup),

@@ -1,5 +1,6 @@
 """`mq topic`: create, look at, change and delete topics."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -13,8 +14,9 @@ from mq.commands.topic.changes import Compact, alter, trim, with_compact
 from mq.commands.topic.columns import compact as compact_now, latest
 from mq.text.times import time_column
 from store.model.addresses import check_name
+from store.model.errors import Unsupported
 from store.model.settings import write_settings
-from store.model.text import counted, describe_size, format_time
+from store.model.text import counted, describe_size, format_time, if_known
 from store.model.topics import PartitionStatus, TopicConfig, TopicStatus
 
 if TYPE_CHECKING:
@@ -74,7 +76,10 @@ LISTED: list[Column[TopicStatus]] = [
     Column("partitions", lambda topic: len(topic.partitions), right=True),
     Column("records", lambda topic: _records(topic), text=lambda t: f"{_records(t):,}", right=True),
     Column(
-        "bytes", lambda topic: _bytes(topic), text=lambda t: describe_size(_bytes(t)), right=True
+        "bytes",
+        lambda topic: _bytes(topic),
+        text=lambda topic: if_known(_bytes(topic), describe_size),
+        right=True,
     ),
     Column("retention", lambda topic: write_settings(topic.config)["retention"]),
     Column("cleanup", lambda topic: topic.config.cleanup),
@@ -123,14 +128,14 @@ def _document(topic: TopicStatus) -> dict[str, Any]:
     }
 
 
-def _partition_document(partition: PartitionStatus) -> dict[str, int]:
+def _partition_document(partition: PartitionStatus) -> dict[str, int | None]:
     fields = ("partition", "start", "end", "records", "bytes")
     return {field: getattr(partition, field) for field in fields}
 
 
 def _show(context: Context, topic: TopicStatus, now: int) -> None:
-    fields = {"topic": topic.name, "created": format_time(topic.created)}
-    fields["records"] = f"{_records(topic):,}, {describe_size(_bytes(topic))}"
+    fields = {"topic": topic.name, "created": if_known(topic.created, format_time)}
+    fields["records"] = f"{_records(topic):,}, {if_known(_bytes(topic), describe_size)}"
     for name, text in write_settings(topic.config).items():
         fields[name.replace("_", " ")] = text
     context.output.document(fields)
@@ -150,7 +155,10 @@ def _partition_columns(now: int) -> list[Column[tuple[str, PartitionStatus]]]:
             "records", lambda row: row[1].records, text=lambda r: f"{r[1].records:,}", right=True
         ),
         Column(
-            "bytes", lambda row: row[1].bytes, text=lambda r: describe_size(r[1].bytes), right=True
+            "bytes",
+            lambda row: row[1].bytes,
+            text=lambda row: if_known(row[1].bytes, describe_size),
+            right=True,
         ),
         time_column("newest", lambda row: row[1].last_timestamp or None, now),
     ]
@@ -163,7 +171,7 @@ class Doomed(NamedTuple):
     groups: list[str]
 
     def __str__(self) -> str:
-        topic, size = self.topic, describe_size(_bytes(self.topic))
+        topic, size = self.topic, if_known(_bytes(self.topic), describe_size)
         readers = f", read by {', '.join(self.groups)}" if self.groups else ""
         return (
             f"topic {topic.name} with {counted(_records(topic), 'record')} in"
@@ -178,7 +186,7 @@ DOOMED: list[Column[Doomed]] = [
     Column(
         "bytes",
         lambda doomed: _bytes(doomed.topic),
-        text=lambda doomed: describe_size(_bytes(doomed.topic)),
+        text=lambda doomed: if_known(_bytes(doomed.topic), describe_size),
         right=True,
     ),
     Column("groups", lambda doomed: doomed.groups, text=lambda doomed: ", ".join(doomed.groups)),
@@ -206,15 +214,20 @@ def delete(names: Names, dry_run: DryRun = False) -> None:
 
 def _doomed(store: "Broker", name: str) -> Doomed:
     topic = store.topic(name)
-    return Doomed(topic, list(dict.fromkeys(row.group for row in store.lag(topic=name))))
+    groups: list[str] = []
+    # An engine without lag has no groups to lose.
+    with suppress(Unsupported):
+        groups = list(dict.fromkeys(row.group for row in store.lag(topic=name)))
+    return Doomed(topic, groups)
 
 
 def _records(topic: TopicStatus) -> int:
     return sum(partition.records for partition in topic.partitions)
 
 
-def _bytes(topic: TopicStatus) -> int:
-    return sum(partition.bytes for partition in topic.partitions)
+def _bytes(topic: TopicStatus) -> int | None:
+    sizes = [status.bytes for status in topic.partitions if status.bytes is not None]
+    return sum(sizes) if len(sizes) == len(topic.partitions) else None
 
 
 app.command("alter")(alter)

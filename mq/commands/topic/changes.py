@@ -110,7 +110,7 @@ def _risks(store: Broker, before: TopicStatus, new: TopicConfig) -> dict[str, st
         risks["retention"] = f"{removed} may go now for being older than that"
     if "retention_bytes" in risks:
         limit = new.retention_bytes or 0
-        over = sum(max(0, partition.bytes - limit) for partition in before.partitions)
+        over = sum(max(0, (partition.bytes or 0) - limit) for partition in before.partitions)
         risks["retention_bytes"] = f"{describe_size(over)} may go now for being over that"
     return risks
 

@@ -86,10 +86,12 @@ def _copy(
             )
             moved = True
         else:
+            from store.model.placement import StickyPlacement
+
             # A log has no place for a history: its records are not messages.
             headers = decode_headers(message.headers)
             copy = NewRecord(message.value, message.key, headers)
-            (id,) = log.append.produce(tx, target, [copy], log.placement.StickyPlacement())
+            (id,) = log.append.produce(tx, target, [copy], StickyPlacement())
             record = target.partitions[id.partition].base + id.offset
         if message.is_damaged:
             keep_damage(tx, record)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         compaction as compaction,
         damage as damage,
         latest as latest,
-        placement as placement,
         producers as producers,
         projections as projections,
         read as read,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from store import model
-from store.model import clock
+from store.model import clock, placement
 from store.model.encoding import (
     Encoded,
     RecordColumns,
@@ -20,6 +20,7 @@ from store.model.encoding import (
     given_list,
 )
 from store.model.errors import BadInput, Hint
+from store.model.placement import StickyPlacement
 from store.model.topics import NewRecord, RecordId
 from store.sqlite import layout, log
 from store.sqlite.file import timekeeping
@@ -27,9 +28,8 @@ from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.settings import SettingsCache
 from store.sqlite.file.transactions import blobs
 from store.sqlite.layout import OFFSET_MASK
-from store.sqlite.log import placement, retention, samples
+from store.sqlite.log import retention, samples
 from store.sqlite.log.checksum import NO_KEY, PLACE, checksum, checksums
-from store.sqlite.log.placement import StickyPlacement
 from store.sqlite.log.topics import Partition, Topic
 
 LARGEST_BATCH = 16 << 20

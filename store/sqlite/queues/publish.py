@@ -8,12 +8,12 @@ from store.model.encoding import encode_bytes, encode_headers
 from store.model.errors import BadInput, BadRecord
 from store.model.exchanges import Binding, Placed, routing_key
 from store.model.messages import NewMessage
+from store.model.placement import StickyPlacement
 from store.model.topics import NewRecord
 from store.sqlite import queues
 from store.sqlite.exchanges import tables
 from store.sqlite.file.database import WriteTransaction
 from store.sqlite.log import append, topics
-from store.sqlite.log.placement import StickyPlacement
 from store.sqlite.queues import send
 
 
