@@ -276,7 +276,7 @@ class TestConnections:
             other._tell = told.append  # type: ignore[attr-defined]
             broker.send("emails", b"1")
             assert other.receive("emails", wait=20.0, attached=True)
-            close_connections(vhost_of(shop))
+            close_connections(vhost_of(shop), 2)
             assert other.receive("emails", wait=20.0, attached=True) == []
             (again,) = other.receive("emails", wait=20.0, attached=True)
             assert again.redelivered
@@ -351,13 +351,13 @@ def start_worker(place: str, done: Path) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-def close_connections(vhost: str) -> None:
-    """End every connection of a vhost, as an administrator does."""
+def close_connections(vhost: str, number: int) -> None:
+    """End every connection of a vhost, once so many are listed, as an administrator does."""
 
     def names() -> list[str]:
         return [one["name"] for one in manage("GET", f"vhosts/{vhost}/connections")]
 
-    until(lambda: bool(names()))
+    until(lambda: len(names()) == number)
     from urllib.parse import quote
 
     for name in names():
