@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mq.cli.context import current_context
+from mq.cli.context import Context, current_context
 from mq.commands import SingleCommand
 from mq.commands.input_options import (
     Batch,
@@ -26,18 +26,21 @@ from mq.commands.input_options import (
     Values,
 )
 from mq.text.framing import Framing as FramingKind
-from mq.write.destinations import TopicDestination
-from mq.write.ingest import check, input_form, message_defaults, store_input
-from mq.write.inputs import LoadRequest, MessageDefaults, RecordDefaults
+from mq.write.inputs import LoadRequest, MessageDefaults, RecordDefaults, message_defaults
+from mq.write.single import check_format, for_a_queue, store_value
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
 from store.model.topics import HeaderValue
 
 if TYPE_CHECKING:
+    from mq.write.destinations import TopicDestination
     from mq.write.message_destinations import QueueDestination
     from store.engine.broker import Broker
 
 app = SingleCommand()
+
+_NOT_GIVEN = (None,) * 5
+_PLAIN = {FramingKind.LINES, FramingKind.NUL, FramingKind.WHOLE}
 
 
 @app.command()
@@ -77,17 +80,33 @@ def produce(
     """
     name, defaults = _defaults(parse_address(destination), key, partition, header or [])
     message = message_defaults(delay, message_group, dedup_id, priority, ttl)
+    context = current_context()
+    check_format(context)
+    # One value, as a script gives it, is no stream of records: it takes the short way.
+    is_plain = framing in _PLAIN and not tombstone
+    is_plain &= (file, key_delimiter, key_from, timestamp_from, producer) == _NOT_GIVEN
+    if is_plain and values is not None and len(values) == 1:
+        with context.open_store() as store:
+            store_value(context, store, name, os.fsencode(values[0]), defaults, message)
+        return
+    from mq.write.ingest import check, input_form
+
     form = input_form(framing, key_delimiter, key_from, timestamp_from)
     request = LoadRequest(
         name, defaults, message, form, values or [], file, tombstone, batch, producer
     )
-    context = current_context()
     check(context, request)
     with context.open_store() as store:
-        if store.kind(request.destination, "topic", "queue") == "queue":
-            store_input(context, store, _for_messages(request), _queue(store, request))
-        else:
-            store_input(context, store, request, _topic(store, request))
+        _store_stream(context, store, request)
+
+
+def _store_stream(context: Context, store: "Broker", request: LoadRequest) -> None:
+    from mq.write.ingest import store_input
+
+    if store.kind(request.destination, "topic", "queue") == "queue":
+        store_input(context, store, _for_messages(request), _queue(store, request))
+    else:
+        store_input(context, store, request, _topic(store, request))
 
 
 def _defaults(
@@ -111,13 +130,12 @@ def _parse_headers(words: Sequence[str]) -> dict[str, HeaderValue]:
     return parse_headers(words)
 
 
-def _topic(store: "Broker", request: LoadRequest) -> TopicDestination:
+def _topic(store: "Broker", request: LoadRequest) -> "TopicDestination":
+    from mq.write.destinations import TopicDestination
+
     if request.message != MessageDefaults():
         store.topic(request.destination)
-        raise BadInput(
-            f"{request.destination} is a topic",
-            hint="--delay, --message-group, --dedup-id, --priority and --ttl are for a queue",
-        )
+        raise for_a_queue(request.destination)
     return TopicDestination(store, request)
 
 

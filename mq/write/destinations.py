@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mq.text.framing import Framing
 from mq.write.inputs import KnownPartitions, LoadRequest, Named, changed
+from mq.write.single import check_partition, id_document
 from store.model.clock import FAR_AHEAD
-from store.model.errors import NotFound
 from store.model.text import counted, format_duration, format_time
 from store.model.topics import NewRecord, RecordId
 
 Id = TypeVar("Id")
 
 if TYPE_CHECKING:
-    from store import MessageId
     from store.engine.batches import Batch, NamedProducer
     from store.engine.broker import Broker
 
@@ -79,14 +78,9 @@ class TopicDestination(Destination[RecordId]):
 
     def __init__(self, store: Broker, request: LoadRequest) -> None:
         topic, wanted = store.topic(request.destination), request.defaults.partition
-        partitions = len(topic.partitions)
-        if wanted is not None and wanted >= partitions:
-            raise NotFound(
-                f"partition {topic.name}/{wanted} does not exist",
-                hint=f"{topic.name} has partitions 0 to {partitions - 1}",
-            )
+        check_partition(topic, wanted)
         super().__init__(store, request)
-        self._known = KnownPartitions(partitions)
+        self._known = KnownPartitions(len(topic.partitions))
         self._has_partitions = request.form.framing is Framing.NDJSON and wanted is None
         kept = None if topic.config.cleanup == "compact" else topic.config.retention
         self._old = TooOld(store, lambda: kept)
@@ -128,13 +122,6 @@ class TopicDestination(Destination[RecordId]):
                 f"{counted(self._known.moved, 'record')} came from partitions that {self.name} does"
                 " not have; placed by key"
             )
-
-
-def id_document(id: RecordId | MessageId) -> dict[str, Any]:
-    """Return the id of a stored record or message as JSON."""
-    is_record = isinstance(id, RecordId)
-    names = "topic partition offset" if is_record else "queue id sequence duplicate"
-    return {name: getattr(id, name) for name in names.split()}
 
 
 class TooOld:

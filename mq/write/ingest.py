@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 from mq.cli.context import Context, is_typed
 from mq.cli.diagnostics import SilentProgress
 from mq.cli.interrupts import Interrupts
-from mq.cli.output import Format, to_json
 from mq.text.framing import Framing, InputForm
 from mq.write.destinations import Id
 from mq.write.inputs import (
     LoadRequest,
-    MessageDefaults,
     Named,
     from_file,
     from_values,
@@ -22,8 +20,9 @@ from mq.write.inputs import (
     regular_size,
 )
 from mq.write.loader import Loader
+from mq.write.single import address_line, check_format
 from store.model.errors import BadInput, MqError
-from store.model.text import counted, parse_duration
+from store.model.text import counted
 from store.model.topics import NewRecord
 
 if TYPE_CHECKING:
@@ -31,21 +30,6 @@ if TYPE_CHECKING:
     from mq.write.destinations import Destination
     from mq.write.inputs import InputFile
     from store.engine.broker import Broker
-
-
-def message_defaults(
-    delay: str | None,
-    message_group: str | None,
-    dedup_id: str | None,
-    priority: int | None,
-    ttl: str | None,
-) -> MessageDefaults:
-    """Return the defaults of the options for every message; raises BadInput."""
-    return MessageDefaults(_seconds(delay), message_group, dedup_id, priority, _seconds(ttl))
-
-
-def _seconds(duration: str | None) -> float | None:
-    return None if duration is None else parse_duration(duration) / 1000
 
 
 def input_form(
@@ -70,8 +54,7 @@ def _path(text: str | None) -> "ValuePath | None":
 
 def check(context: Context, request: LoadRequest) -> None:
     """Raise BadInput for options that contradict each other."""
-    if context.format in {Format.TABLE, Format.TSV, Format.CSV}:
-        raise BadInput("addresses of stored records are not a table", hint="-o ndjson or name")
+    check_format(context)
     keyed_by_input = request.form.key_delimiter is not None or request.form.key_from is not None
     if request.defaults.key is not None and keyed_by_input:
         raise BadInput("the key comes from one place", hint="give -k, -K or --key-from")
@@ -177,15 +160,10 @@ def _confirm(
     progress.advance(len(ids))
     if context.format is None:
         return
-    lines = b"".join(_address_line(context.format, destination, id) for id in ids)
+    lines = b"".join(address_line(context.format, id, destination.document(id)) for id in ids)
     wait = partial(interrupts.wait_to_write, context.output.wait_until_writable, True)
     if not context.output.records([lines], lambda _begun: wait()) and interrupts.received is None:
         raise context.output.failure()
-
-
-def _address_line(format: Format, destination: "Destination[Id]", id: Id) -> bytes:
-    text = f"{id}" if format is Format.NAME else to_json(destination.document(id))
-    return text.encode() + b"\n"
 
 
 def _progress(context: Context, request: LoadRequest) -> AbstractContextManager[SilentProgress]:

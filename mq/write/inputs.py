@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from mq.cli.context import require_open
 from mq.text.framing import Framing, InputForm, read_records
 from store.model.errors import BadInput
+from store.model.messages import NewMessage
+from store.model.text import parse_duration
 from store.model.topics import Headers, NewRecord
 
 Named = Iterator[tuple[str, NewRecord]]
@@ -86,6 +88,32 @@ class MessageDefaults(NamedTuple):
     dedup_id: str | None = None
     priority: int | None = None
     ttl: float | None = None
+
+    def of(self, value: bytes, key: bytes | None, headers: Headers) -> NewMessage:
+        """Return a message of them."""
+        return NewMessage(
+            value, key, headers, None, self.delay, self.message_group, self.dedup_id,
+            self.priority or 0, self.ttl,
+        )  # fmt: skip
+
+
+BATCH_BYTES = 8 << 20
+"""The size past which a batch takes no more records."""
+
+
+def message_defaults(
+    delay: str | None,
+    message_group: str | None,
+    dedup_id: str | None,
+    priority: int | None,
+    ttl: str | None,
+) -> MessageDefaults:
+    """Return the defaults of the options for every message; raises BadInput."""
+    return MessageDefaults(_seconds(delay), message_group, dedup_id, priority, _seconds(ttl))
+
+
+def _seconds(duration: str | None) -> float | None:
+    return None if duration is None else parse_duration(duration) / 1000
 
 
 class LoadRequest(NamedTuple):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic
 
 from mq.cli.interrupts import Interrupts
 from mq.write.destinations import Id
-from mq.write.inputs import Named, named_error
+from mq.write.inputs import BATCH_BYTES, Named, named_error
 from store.model.errors import BadRecord, MqError
 from store.model.text import counted
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from mq.write.destinations import Destination
     from store import NewRecord
     from store.engine.broker import Broker
-
-BATCH_BYTES = 8 << 20
 
 
 class Loader(Generic[Id]):
