@@ -26,6 +26,14 @@ FIELDS: dict[str, tuple[list[str], set[str]]] = {
         ["--seconds", "0.2", "1"],
         {"processes", "role", "per_second", "p50", "p99", "longest", "fairness", "busy"},
     ),
+    "senders": (
+        ["--messages", "2", "--rounds", "1", "2"],
+        {"sender", "senders", "per_second", "cpu", "ratio", "durability"},
+    ),
+    "subscribers": (
+        ["--subscribers", "5", "--seconds", "0.1", "2"],
+        {"subscribers", "queues", "megabytes", "idle", "wakeup"},
+    ),
     "wakeup": (["--trials", "2", "--idle", "0.1"], {"waits", "p50", "p95", "longest", "idle"}),
     "upkeep": (
         ["--seconds", "0.1", "--rounds", "1", "--limit", "100000"],
