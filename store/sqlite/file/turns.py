@@ -81,8 +81,8 @@ def take(
         _forget(database, waiter)
         leave(database)
         raise
-    _forget(database, waiter)
-    call_next(database)
+    if _forget(database, waiter):
+        call_next(database)
     return False
 
 
@@ -114,6 +114,10 @@ def _is_first(database: Database, waiter: Waiter) -> bool:
         return False
 
 
-def _forget(database: Database, waiter: Waiter) -> None:
-    with suppress(ValueError):
+def _forget(database: Database, waiter: Waiter) -> bool:
+    """Take a thread out of the row; return False where a batch has done so."""
+    try:
         database.queue.remove(waiter)
+    except ValueError:
+        return False
+    return True

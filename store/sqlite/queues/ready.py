@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from store.model.errors import MqError
 from store.sqlite import leases
 from store.sqlite.file.database import Snapshot
+from store.sqlite.file.transactions import array
 from store.sqlite.leases.readers import Reader
 from store.sqlite.queues import view
 from store.sqlite.queues.policies import expiry
@@ -18,14 +19,34 @@ def due(tx: Snapshot, names: Iterable[str]) -> dict[str, float | None]:
     0 is now, also for a name that is gone: a receive says so. `None` is with the next commit.
     """
     expires = expiry.seconds_until_next(tx)
-    return {name: _soonest(_seconds(tx, name), expires) for name in names}
+    readers = {name: _find(tx, name) for name in names}
+    moving = _moving(tx, [reader.id for reader in readers.values() if reader is not None])
+    return {
+        name: 0 if reader is None else _soonest(_seconds(tx, reader, moving), expires)
+        for name, reader in readers.items()
+    }
 
 
-def _seconds(tx: Snapshot, name: str) -> float | None:
+def _find(tx: Snapshot, name: str) -> Reader | None:
     try:
-        reader = leases.messages.find_reader(tx, name)
+        return leases.messages.find_reader(tx, name)
     except MqError:
-        return 0
+        return None
+
+
+def _moving(tx: Snapshot, readers: Iterable[int]) -> set[int]:
+    """Return which of the readers have leases, or messages that were never handed out."""
+    rows = tx.rows(
+        "select s.reader from mq_slots s join mq_partitions p on p.id = s.partition"
+        " where s.reader in (select value from json_each(?)) and (s.leases or s.cursor < p.next)",
+        (array(readers),),
+    )
+    return {reader for (reader,) in rows}
+
+
+def _seconds(tx: Snapshot, reader: Reader, moving: Container[int]) -> float | None:
+    if reader.id not in moving and not reader.ordered and not reader.single_active:
+        return None
     if _is_ready(tx, reader):
         return 0
     # Another holder is the active one, or may be gone: a receive looks, and finds out.
@@ -35,16 +56,11 @@ def _seconds(tx: Snapshot, name: str) -> float | None:
 
 
 def _is_ready(tx: Snapshot, reader: Reader) -> bool:
-    table = "mq_heads" if reader.ordered else "mq_leases"
-    is_due: int = tx.value(
-        f"select exists (select 1 from {table} where reader = :reader and due <= :now"
-        f"{'' if reader.ordered else ' and priority in (select value from json_each(:levels))'})",
-        {"reader": reader.id, "now": tx.now, "levels": str(list(reader.levels))},
-    )
-    if is_due or reader.ordered:
-        return bool(is_due)
+    if reader.ordered:
+        sql = "select exists (select 1 from mq_heads where reader = :reader and due <= :now)"
+        return bool(tx.value(sql, {"reader": reader.id, "now": tx.now}))
     slots = leases.rows.slots(tx, reader)
-    return any(slot.cursor < slot.next and not slot.delayed for slot in slots)
+    return any(slot.is_due or (slot.cursor < slot.next and not slot.delayed) for slot in slots)
 
 
 def _soonest(first: float | None, second: float | None) -> float | None:
