@@ -132,6 +132,29 @@ def test_the_worker_of_the_concepts_does_what_was_sent_twice_once(tmp_path: Path
         assert store.messages("mails") == []
 
 
+def test_the_asyncio_of_the_python_page_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    exec(python_in(ROOT / "docs" / "python.md"), {})
+
+    assert capsys.readouterr().out == "orders/0@0 b'book'\n"
+    with Store.open("shop.db") as store:
+        assert store.queue("mails").ready == 1
+        assert [row.committed for row in store.lag("billing")] == [1]
+
+
+def test_the_buffer_of_the_python_page_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    exec(python_in(ROOT / "docs" / "python.md", 1), {})
+
+    assert capsys.readouterr().out == "10000\n"
+
+
 def test_continuous_integration_runs_the_test_line_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     steps = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
