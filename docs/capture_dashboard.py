@@ -42,9 +42,9 @@ SIZES = ((80, 24), (140, 40), (200, 50))
 PALETTES = {"": "mq-dark", "-light": "mq-light", "-no-color": "mq-no-color"}
 """The themes of the pictures by the ends of their names; their text is the same."""
 PICTURES: dict[str, tuple[str, ...]] = {
-    "overview": ("1",),
+    "overview": ("1", "down"),
     "stall": ("n", "n", "enter"),
-    "topics": ("2",),
+    "topics": ("2", "down"),
     "queues": ("3",),
     "message": ("4", "enter", "enter"),
     "letters": ("4",),

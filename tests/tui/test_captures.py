@@ -80,3 +80,16 @@ def kinds_of(base: type[Widget]) -> Iterator[type[Widget]]:
     yield base
     for kind in base.__subclasses__():
         yield from kinds_of(kind)
+
+
+@pytest.mark.parametrize(
+    ("picture", "drawn"), [("overview", 0.56), ("topics", 0.55), ("stall", 0.54)]
+)
+def test_a_screen_uses_its_room_as_the_design_does(
+    pictures: dict[str, str], picture: str, drawn: float
+) -> None:
+    lines = pictures[f"{picture}-140x40.txt"].removesuffix("\n").split("\n")
+    blank = sum(140 - len(line) + line.count(" ") for line in lines)
+
+    assert blank / (140 * 40) <= drawn + 0.05
+    assert sum(not line for line in lines) <= 6

@@ -82,7 +82,7 @@ def group_lines(
     """Return a header and a line for each group, up to so many, in `width` cells."""
     if not sums:
         return [toned("   no group reads it", Tone.DIM)]
-    trend = max(0, min(60, width - 88))
+    trend = max(0, min(60, width - 92))
     shown = sums if len(sums) <= most else sums[: most - 1]
     head = _across(
         toned("  GROUP", Tone.DIM), toned("BEHIND", Tone.DIM), toned("LAST 10 MIN", Tone.DIM),

@@ -172,7 +172,7 @@ class TopicsView(MasterDetailView):
         lanes = lanes_of(detail, stalls)
         panes = Panes(topic, detail, sight.flows, sight.seen, stalls)
         beside, width, height = self._is_beside, self.app.size.width, self.size.height
-        right = width - LEFT_WIDTH - 2 if beside else width
+        right = width - LEFT_WIDTH - 1 if beside else width
         if not beside:
             height -= min(len(self.masters.rows), max(3, height // 3)) + 1
         shown_at = self._partition() if self._lanes_of == topic.name else None
