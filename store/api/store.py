@@ -383,7 +383,8 @@ class Store(
         return self._database.with_reserve(call)
 
     def _sticky(self, topic: str) -> model.placement.StickyPlacement:
-        return self._placements.setdefault(topic, model.placement.StickyPlacement())
+        known = self._placements.get(topic)
+        return known or self._placements.setdefault(topic, model.placement.StickyPlacement())
 
 
 def _keep_no_longer(tx: WriteTransaction) -> bool:
