@@ -48,7 +48,7 @@ PICTURES: dict[str, tuple[str, ...]] = {
     "queues": ("3",),
     "message": ("4", "enter", "enter"),
     "letters": ("4",),
-    "topology": ("5", "w", *"order.7.paid", "enter"),
+    "topology": ("5", "down", "down", "w", *"order.7.paid", "enter"),
     "advice": ("6",),
 }
 """The keys that lead to each picture."""

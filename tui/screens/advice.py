@@ -146,9 +146,16 @@ class AdviceView(View):
         finding = self._selected()
         lines: list[Line] = []
         if finding is not None:
-            lines = _paragraph("WHY", finding.why, self.app.size.width)
-            if finding.do:
-                lines.append(line(toned(" DO     ", Tone.DIM), toned(finding.do[0], Tone.STRONG)))
+            width, room = self.app.size.width, max(3, self.size.height // 3)
+            lines = [
+                *_paragraph("WHAT", finding.evidence, width),
+                *_paragraph("WHY", finding.why, width),
+            ]
+            lines += [
+                line(toned(f" {'' if at else 'DO':<6} ", Tone.DIM), toned(command, Tone.STRONG))
+                for at, command in enumerate(finding.do)
+            ]
+            lines = lines[:room]
         self.query_one("#finding", Band).show_lines(lines)
 
     @on(LiveTable.Chosen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -15,14 +15,15 @@ from store.engine.broker import Broker
 from store.model.looks import RedriveLetters
 from store.model.stalls import Flow, FlowOf, LetterRow
 from store.model.text import counted
-from tui.actions.deeds import excerpt, prepare_purge, value_text
-from tui.actions.letter_choices import Alike, by_ids, letters_alike, redrive_step
-from tui.actions.letter_deeds import ask_redrive, prepare_drop
+from tui.actions.deeds import prepare_purge
+from tui.actions.letter_choices import Alike, letters_alike, redrive_step
+from tui.actions.letter_deeds import ask_redrive
 from tui.keys import Key
 from tui.screens.letter_editor import ask_edit
+from tui.screens.letter_group import LETTERS, LetterGroupView, ago, error_cell, letter_rows
 from tui.screens.subject_details import SubjectSight
 from tui.view import Question, View
-from tui.widgets.figures import age_cell, count_cell, short_count
+from tui.widgets.figures import short_count
 from tui.widgets.flow_plots import EXTRA_LINES
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
 from tui.widgets.painted import Band
@@ -42,15 +43,6 @@ _GROUPS = (
     TableColumn("FIRST", 8, right=True, drop=4),
     TableColumn("LAST", 8, right=True),
     TableColumn("SAMPLE", 16, grows=1, drop=2),
-)
-_LETTERS = (
-    TableColumn("ADDRESS", 16),
-    TableColumn("DIED", 8, right=True),
-    TableColumn("FROM", 14, grows=1),
-    TableColumn("DELIVERIES", 10, right=True, drop=2),
-    TableColumn("KEY", 10, grows=1, drop=3),
-    TableColumn("ERROR", 18, grows=3, drop=1),
-    TableColumn("VALUE", 18, grows=3),
 )
 
 
@@ -72,38 +64,9 @@ def _group_cells(group: LetterRow, now: int) -> tuple[Line, ...]:
         line(group.reason),
         error_cell(group.error),
         toned(group.queue, Tone.DIM),
-        _ago(group.first, now),
-        _ago(group.last, now),
+        ago(group.first, now),
+        ago(group.last, now),
         line(group.sample),
-    )
-
-
-def _ago(milliseconds: int, now: int) -> Line:
-    return age_cell((now - milliseconds) / 1000, Tone.DIM)
-
-
-def error_cell(error: str | None) -> Line:
-    """Return the text of an error; for letters without a report it is unknown."""
-    return toned("unknown", Tone.DIM) if error is None else line(error)
-
-
-def letter_rows(letters: Sequence[Message], now: int) -> list[TableRow]:
-    """Return a row per dead letter."""
-    return [TableRow(letter.address, _letter_cells(letter, now)) for letter in letters]
-
-
-def _letter_cells(letter: Message, now: int) -> tuple[Line, ...]:
-    dead = letter.dead
-    assert dead is not None
-    is_held = letter.state == "leased"
-    return (
-        line(toned(letter.address, Tone.STRONG), toned(" leased" if is_held else "", Tone.KEY)),
-        _ago(dead.at, now),
-        line(dead.source),
-        count_cell(dead.deliveries),
-        line(excerpt(letter.key)),
-        error_cell(dead.error),
-        line(value_text(letter)),
     )
 
 
@@ -148,7 +111,7 @@ class LettersView(View):
         yield Band(id="groups-caption", classes="caption")
         yield LiveTable(_GROUPS, "● no dead letters", id="letter-groups", classes="masters")
         yield Band(id="letters-of")
-        letters = LiveTable(_LETTERS, "these dead letters are gone", id="group-letters")
+        letters = LiveTable(LETTERS, "these dead letters are gone", id="group-letters")
         letters.can_focus = False
         yield letters
         yield Band(id="letter-plots")
@@ -289,90 +252,3 @@ def _caption_of(group: LetterRow, sight: LettersSight, width: int) -> Line:
         toned(f"  from {group.source} · {group.reason} · ", Tone.DIM), error_cell(group.error),
     )  # fmt: skip
     return grounded(spread(left, toned(f"  {right} ", Tone.DIM), width), Ground.CAPTION)
-
-
-class LetterGroupView(View):
-    """The letters of one group, oldest first; enter opens one."""
-
-    KEYS = ("release", "edit", "mark", "undo", "purge", "copy")
-    LABELS: ClassVar = {"release": "redrive", "purge": "drop"}
-    ENTER = "letter"
-    title = "letter group"
-
-    def __init__(self, alike: Alike) -> None:
-        super().__init__()
-        self._alike = alike
-
-    @property
-    def crumb(self) -> str:
-        """The place that the letters came from."""
-        return f"from {self._alike.source}"
-
-    def compose(self) -> ComposeResult:
-        """Yield the common properties of the letters, and a table."""
-        yield Band(id="letters-caption", classes="caption")
-        yield LiveTable(_LETTERS, "these dead letters are gone", id="dead-letters")
-
-    def question(self) -> Callable[[Broker], list[Message]]:
-        """Return the letters of the group."""
-        return lambda store: letters_alike(store, [self._alike], _MOST)
-
-    def show(self, overview: Overview, detail: Any) -> None:
-        """Show the letters."""
-        if detail is None:
-            return
-        table = self.query_one("#dead-letters", LiveTable)
-        self.show_chosen(table, letter_rows(detail, overview.taken))
-        self._show_caption()
-
-    def _show_caption(self) -> None:
-        alike, table = self._alike, self.query_one("#dead-letters", LiveTable)
-        is_cut = len(table.rows) == _MOST
-        shown = f"the oldest {_MOST}" if is_cut else counted(len(table.rows), "letter")
-        caption = line(
-            toned(f" {alike.queue}", Tone.TITLE),
-            toned(f"  {shown} from {alike.source} · {alike.reason} · ", Tone.DIM),
-            error_cell(alike.error),
-            toned(f" · {len(table.marked)} marked" if table.marked else "", Tone.KEY),
-        )
-        self.query_one("#letters-caption", Band).show_lines([caption])
-
-    def _chosen(self) -> list[str]:
-        """Return the addresses of the marked letters, or of the one under the cursor."""
-        table = self.query_one("#dead-letters", LiveTable)
-        marked = [row.key for row in table.rows if row.key in table.marked]
-        return marked or ([table.key] if table.key is not None else [])
-
-    @on(LiveTable.Chosen)
-    def press_peek(self) -> None:
-        """Look at the letter under the cursor."""
-        key = self.query_one("#dead-letters", LiveTable).key
-        if key is not None:
-            self.host.jump(key)
-
-    def press_mark(self) -> None:
-        """Mark the letter, or unmark it."""
-        self.query_one("#dead-letters", LiveTable).toggle_mark()
-        self._show_caption()
-
-    def press_release(self) -> None:
-        """Send the marked letters back, or the one under the cursor."""
-        if chosen := self._chosen():
-            self.host.begin(ask_redrive(self.host, [self._alike], chosen))
-
-    def press_purge(self) -> None:
-        """Remove the marked letters for good, or the one under the cursor."""
-        if chosen := self._chosen():
-            self.host.propose(prepare_drop(self._alike, chosen))
-
-    def press_edit(self) -> None:
-        """Edit the letter under the cursor."""
-        key = self.query_one("#dead-letters", LiveTable).key
-        if key is not None:
-            self.host.begin(ask_edit(self.host, key))
-
-    def step(self) -> RedriveLetters | None:
-        """Return the step that sends the chosen letters back."""
-        wanted = set(self._chosen())
-        ids = [letter.id for letter in self._detail or () if letter.address in wanted]
-        return by_ids(self._alike.queue, ids)

@@ -145,8 +145,10 @@ def _dead_properties(stored: Message | Record, now: int) -> list[tuple[str, str]
     ]
 
 
-def body_lines(value: bytes | None, reading: Reading, width: int) -> list[Line]:
-    """Return the value as text, JSON or hex, in lines of so many cells."""
+def body_lines(
+    value: bytes | None, reading: Reading, width: int, *, with_keys: bool = True
+) -> list[Line]:
+    """Return the value as text, JSON or hex, in lines of so many cells; its head names the keys."""
     if value is None:
         return [toned(" VALUE  none (a tombstone)", Tone.DIM)]
     form = reading.form
@@ -154,7 +156,8 @@ def body_lines(value: bytes | None, reading: Reading, width: int) -> list[Line]:
     is_cut = read is None and len(value) > MOST_BYTES
     cut = f", the first {describe_size(MOST_BYTES)}" if is_cut else ""
     folds = "   ← → fold" if read is not None and read.depth > 1 else ""
-    said = f"  {describe_size(len(value))} as {form}{cut}   b changes the form{folds}"
+    keys = f"   b changes the form{folds}" if with_keys else ""
+    said = f"  {describe_size(len(value))} as {form}{cut}{keys}"
     title = line(toned(" VALUE", Tone.STRONG), toned(said, Tone.DIM))
     room = max(20, width - 2 * len(_INDENT))
     if form == "hex":

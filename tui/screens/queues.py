@@ -137,6 +137,12 @@ class QueuesView(MasterDetailView):
         rows = (rest - min(wanted, max(_LEAST_LEASES, rest // 2)) - plots) // 2 * 2
         if rows < LEAST_ROWS or width < 2 * LEAST_WIDTH:
             rows = 0
+        if not rows:
+            # Without plots the queues take what the leases do not need.
+            masters.styles.height = grown = max(
+                top, min(len(masters.rows) + 1, top + rest - wanted)
+            )
+            rest -= grown - top
         leases.styles.height = max(2, rest - rows - (EXTRA_LINES if rows else 0))
         return rows
 

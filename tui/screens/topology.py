@@ -17,19 +17,24 @@ from store.engine.broker import Broker
 from store.engine.exchanges import Exchanges
 from store.model.looks import ExplainRoute, PlanTopology, Show
 from store.model.shell_texts import header_text
+from store.model.stalls import Flow, FlowOf
 from store.model.text import counted
 from tui.cached_query import CachedQuery
 from tui.keys import Key
 from tui.screens.branches import Branch, RouteQuery, Ways, branches, parse_route_query
 from tui.screens.drift import Drift, drift_of, step_texts
+from tui.screens.subject_details import SubjectSight
 from tui.view import View
 from tui.widgets.figures import count_cell, state_cell
+from tui.widgets.flow_plots import EXTRA_LINES
 from tui.widgets.live_table import LiveTable, TableColumn, TableRow
 from tui.widgets.painted import Band
+from tui.widgets.plots import LEAST_ROWS, LEAST_WIDTH
 from tui.widgets.spans import EMPTY, Line, Tone, line, toned, width_of
 
 _MOST = 500
 _DRIFT_SECONDS = 5.0
+_TALLEST = 14
 _TREE = (
     TableColumn("", 1),
     TableColumn("EXCHANGE · BINDING → DESTINATION", 38, grows=3),
@@ -50,6 +55,7 @@ class Wiring:
     asked: RouteQuery | None
     found: RouteExplanation | None
     drift: Sequence[Drift]
+    flows: Mapping[FlowOf, Flow]
 
 
 def tree_rows(
@@ -156,6 +162,7 @@ class TopologyView(View):
         self._asked: RouteQuery | None = None
         self._drift = CachedQuery(drift_of(Path.cwd()), _DRIFT_SECONDS)
         self._tree: dict[str, Branch] = {}
+        self._looked = ""
 
     def compose(self) -> ComposeResult:
         """Yield a caption, the question, the tree, and the drift."""
@@ -168,6 +175,8 @@ class TopologyView(View):
             "no exchanges yet: mq exchange create events -t topic, and mq bind events QUEUE",
             id="tree",
         )
+        yield Band(id="branch-caption")
+        yield Band(id="branch-plots")
         yield LiveTable(
             _DRIFT,
             "none beside the store or here: mq export > topology.yaml writes one",
@@ -176,13 +185,17 @@ class TopologyView(View):
 
     def question(self) -> Callable[[Broker], Wiring]:
         """Return the question for exchanges and bindings, the way of the message, and the drift."""
-        asked = self._asked
+        asked, place = self._asked, self._destination()
+        self._looked = place
 
         def look(store: Broker) -> Wiring:
             found = None
             if asked is not None:
                 found = _explained(store, asked)
-            return Wiring(store.exchanges(), store.bindings(), asked, found, self._drift(store))
+            flows = store.flows([FlowOf(place)]) if place else {}
+            return Wiring(
+                store.exchanges(), store.bindings(), asked, found, self._drift(store), flows
+            )
 
         return look
 
@@ -202,12 +215,48 @@ class TopologyView(View):
         self._begin_at_wanted()
         drift = self.query_one("#drift", LiveTable)
         drift.show_rows(drift_rows(detail.drift))
-        drift.styles.height = min(max(2, len(drift.rows)), max(3, self.size.height // 3)) + 1
+        below = min(max(2, len(drift.rows)), max(3, self.size.height // 3)) + 1
+        drift.styles.height = below
+        self._show_destination(overview, detail.flows, below)
         caption = _caption(detail, ways)
         if len(lines) > _MOST:
             left = f" · the first {_MOST} lines, {len(lines) - _MOST:,} left out"
             caption = line(caption, toned(left, Tone.LAGGING))
         self.query_one("#topology-caption", Band).show_lines([caption])
+
+    def _show_destination(
+        self, overview: Overview, flows: Mapping[FlowOf, Flow], below: int
+    ) -> None:
+        """Show the plots of the place that the selected branch leads to, where there is room."""
+        tree, (width, height) = self.query_one("#tree", LiveTable), self.size
+        name = self._destination()
+        subject = next((one for one in overview.subjects if one.name == name), None)
+        wanted = max(3, len(tree.rows) + 1)
+        asking = 1 if self.query_one("#route-row").display else 0
+        rows = min(_TALLEST, (height - 3 - asking - wanted - below - EXTRA_LINES) // 2 * 2)
+        caption: list[Line] = []
+        plots: list[Line] = []
+        if subject is not None and rows >= LEAST_ROWS and width >= 2 * LEAST_WIDTH:
+            sight = SubjectSight(subject, None, flows, overview.stalls)
+            caption, plots = [EMPTY, sight.caption(width)], [*sight.plots(width, rows), EMPTY]
+        self.query_one("#branch-caption", Band).show_lines(caption)
+        self.query_one("#branch-plots", Band).show_lines(plots)
+        if name != self._looked:
+            self.host.ask_again()
+
+    def _destination(self) -> str:
+        """Return the queue or topic that the selected branch leads to, or nothing."""
+        branch = self._selected() if self.is_mounted else None
+        binding = None if branch is None else branch.binding
+        return "" if binding is None or binding.kind == "exchange" else binding.name
+
+    @on(LiveTable.Moved, "#tree")
+    def _follow_branch(self) -> None:
+        self.host.show_again()
+
+    def on_resize(self) -> None:
+        """Lay the parts out for the lines there are."""
+        self.host.show_again()
 
     def _begin_at_wanted(self) -> None:
         for branch in self._tree.values() if self._wanted else ():

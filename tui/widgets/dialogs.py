@@ -21,8 +21,10 @@ from store.model.actions import WayOut
 from store.model.shell_texts import as_command
 from tui.widgets.painted import Band, ScrolledLines
 from tui.widgets.spans import EMPTY, Line, Tone, joined, line, toned
+from tui.widgets.values import wrapped
 
 Result = TypeVar("Result")
+_MOST_COMMAND_LINES = 6
 
 
 class Dialog(ModalScreen[Result]):
@@ -96,10 +98,13 @@ class Confirm(Dialog[bool]):
         preview.can_focus = False
         preview.styles.height = min(len(self.deed.preview), 16)
         preview.show_lines([line(" ", *content) for content in self.deed.preview])
-        commands = self.deed.command.split("\n")
-        self.query_one("#command", Band).show_lines(
-            [EMPTY, *(line(toned(" $ ", Tone.DIM), toned(c, Tone.STRONG)) for c in commands), EMPTY]
-        )
+        room = min(100, self.app.size.width * 9 // 10) - 8
+        commands = [
+            line(toned("   " if at else " $ ", Tone.DIM), toned(part, Tone.STRONG))
+            for command in self.deed.command.split("\n")
+            for at, part in enumerate([*wrapped(command, room)][:_MOST_COMMAND_LINES])
+        ]
+        self.query_one("#command", Band).show_lines([EMPTY, *commands, EMPTY])
         self.query_one("#answers", Band).show_lines([_answers(self.deed.name is not None)])
 
     def action_agree(self) -> None:

@@ -41,7 +41,8 @@ class StallStrip(Band, can_focus=True):
         """Keep the stall chosen whose card is open."""
         self.is_open = stall is not None
         places = (at for at, one in enumerate(self._stalls) if stall and is_same_stall(one, stall))
-        self._chosen = next(places, self._chosen)
+        # A stall that is over is on no line.
+        self._chosen = next(places, self._chosen if stall is None else -1)
         self._show_again()
 
     def show_stalls(self, stalls: Sequence[Stall], count: int) -> None:
