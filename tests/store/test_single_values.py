@@ -115,8 +115,8 @@ def with_what_is_refused(place: Place) -> None:
             place.write(name, **fields)
         for value in (5, "\ud800", b"x" * ((1 << 20) + 1)):
             place.write(name, value)
-    place.write("shared", partition=7)
-    place.write("shared", partition=2)
+    for partition in (7, -1, "1", [1], 1.0, True, 2):
+        place.write("shared", partition=partition)
 
 
 def with_options(place: Place) -> None:

@@ -114,17 +114,16 @@ def produce_one(
         *given, number = record
         try:
             content = encode_one(*given)
-        except BadInput:
-            # It is worded by the long way, which every record that is refused goes.
-            content = None
-        if content is not None:
             if number is None:
                 count = known.partitions
                 number = placement.place_one(content, count, sticky, topic) if count > 1 else 0
-            tail = known.tails.get(number)
+            tail = known.tails.get(number) if type(number) is int else None
             id = None if tail is None else append_one(tx, tail, *content)
             if id is not None:
                 return tuple.__new__(RecordId, (topic, number, id & OFFSET_MASK))
+        except BadInput:
+            # The error comes from `produce`, which names the record.
+            pass
     return produce(tx, log.topics.find(tx, topic), [NewRecord(*record)], sticky(topic))[0]
 
 

@@ -32,9 +32,7 @@ from store.sqlite.queues.policies import Sending
 
 LONGEST_ID = 128
 
-
 Given = Sequence[NewMessage | bytes | str]
-
 
 # The fields of a message beside its contents, where the sender asks for nothing.
 _PLAIN = NewMessage(None)[4:]
@@ -48,13 +46,13 @@ def send_one(tx: WriteTransaction, queue: str, message: NewMessage) -> MessageId
     if tail is not None:
         try:
             record = append.append_one(tx, tail, *encode_one(*message[:4]))
+            if record is not None:
+                digits = leases.origins.first_digits(tx.database.uuid, record >> 8)
+                id = digits + leases.origins.LAST_DIGITS[record & 0xFF]
+                return tuple.__new__(MessageId, (queue, id, record & OFFSET_MASK, False))
         except BadInput:
-            # It is worded by the long way, which every message that is refused goes.
-            record = None
-        if record is not None:
-            digits = leases.origins.first_digits(tx.database.uuid, record >> 8)
-            id = digits + leases.origins.LAST_DIGITS[record & 0xFF]
-            return tuple.__new__(MessageId, (queue, id, record & OFFSET_MASK, False))
+            # The error comes from `send`, which names the message.
+            pass
     return send(tx, catalog.find(tx, queue), [message])[0]
 
 
