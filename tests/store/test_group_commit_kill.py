@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ class Storm:
 
     def kill_once(self, point: str, at: int, run: int) -> None:
         """Let the program work until it is killed at a point; note all that it had confirmed."""
-        process = start("work", self.path, run, 30, MQ_CRASH_AT=f"{point}:{at}")
+        program = ("work", "work_in_tasks")[run % 2]
+        process = start(program, self.path, run, 30, MQ_CRASH_AT=f"{point}:{at}")
         out, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode in {0, -9}
         self.hits[point] += process.returncode == -9
@@ -45,9 +47,11 @@ def storm(tmp_path_factory: pytest.TempPathFactory) -> Storm:
     with Store.open(path, create=True) as store:
         store.create_queue("jobs", lease=3600)
     storm, source = Storm(path), random.Random(17)
-    for run in range(HITS):
+    runs = count()
+    for _ in range(HITS // 2):
         for point in POINTS:
-            storm.kill_once(point, source.randint(2, 9), run * len(POINTS) + POINTS.index(point))
+            for _ in ("threads", "tasks"):
+                storm.kill_once(point, source.randint(2, 9), next(runs))
     return storm
 
 
@@ -77,7 +81,7 @@ def test_nothing_acknowledged_is_there_again(storm: Storm, waiting: list[str]) -
 def test_a_load_that_buffers_is_stored_once_and_in_order_although_it_is_killed(
     tmp_path: Path,
 ) -> None:
-    path, count, source = tmp_path / "store.db", 2500, random.Random(17)
+    path, records, source = tmp_path / "store.db", 2500, random.Random(17)
     with Store.open(path, create=True) as store:
         store.create_topic("orders")
     confirmed: set[int] = set()
@@ -86,18 +90,18 @@ def test_a_load_that_buffers_is_stored_once_and_in_order_although_it_is_killed(
         point = POINTS[kills % len(POINTS)]
         # Later each time, as each run begins with what is stored already.
         at = kills + source.randint(1, 3)
-        process = start("load", path, count, MQ_CRASH_AT=f"{point}:{at}")
+        process = start("load", path, records, MQ_CRASH_AT=f"{point}:{at}")
         out, _ = process.communicate(timeout=PATIENCE)
         is_over = process.returncode == 0
         kills += not is_over
         confirmed |= {int(line.split()[1]) for line in out.splitlines()}
         with Store.open(path) as store:
-            values = [int(r.value or b"") for r in store.read("orders", limit=2 * count)]
+            values = [int(r.value or b"") for r in store.read("orders", limit=2 * records)]
         assert values == list(range(len(values)))
         assert confirmed <= set(range(len(values)))
 
     assert kills > 1
-    assert values == list(range(count))
+    assert values == list(range(records))
 
 
 def test_the_queue_is_sound(storm: Storm) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from store import RecordId, Store
+from store.aio import AsyncStore
 from tests.support.programs import say
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,27 @@ def work(path: str, run: str, steps: str) -> None:
             thread.start()
         for thread in threads:
             thread.join()
+
+
+def work_in_tasks(path: str, run: str, steps: str) -> None:
+    """Do the same in tasks of asyncio."""
+
+    async def one(store: AsyncStore, number: int) -> None:
+        for step in range(int(steps)):
+            value = f"{run}.{number}.{step}"
+            await store.send("jobs", value)
+            say("sent", value)
+            for message in await store.receive("jobs"):
+                taken = (message.value or b"").decode()
+                say("acking", taken)
+                await store.ack([message.receipt or ""])
+                say("acked", taken)
+
+    async def main() -> None:
+        async with AsyncStore.open(path) as store:
+            await asyncio.gather(*(one(store, number) for number in range(THREADS)))
+
+    asyncio.run(main())
 
 
 def load(path: str, count: str) -> None:
