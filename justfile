@@ -45,6 +45,10 @@ docs:
 bench:
     .venv/bin/mq bench --goals
 
+# The same on a quiet machine, into the tables of README.md and docs/performance.md.
+publish:
+    {{python}} docs/publish_benchmarks.py
+
 # Name the newest versions that fit in dev.lock.
 lock:
     uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header \

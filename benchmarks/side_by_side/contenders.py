@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PARTITIONS = 8
+# What a receive promises: the message comes back if its worker dies, or it does not.
+KEPT, DELETED = "kept until done", "deleted on receive"
 
 
 class Unavailable(Exception):
@@ -23,8 +25,13 @@ class Contender(ABC):
     """
 
     name: str
-    #: Whether it hands the same message out again when the worker dies before its ack.
-    redelivers = True
+    promise = KEPT
+    #: Those that can be chosen, by the library or by its connection.
+    durabilities: Sequence[str] = ("full", "normal")
+    #: Whether its sends are measured too; they are those of another contender of the same name.
+    counts_sends = True
+    #: Whether it stores a hundred thousand messages in a few seconds.
+    fills_fast = False
 
     def prepare(self, folder: Path) -> None:  # noqa: B027
         """Start what serves all runs, such as a server; raises `Unavailable`."""
@@ -50,6 +57,11 @@ class Contender(ABC):
         """Receive so many messages and acknowledge them."""
         for _ in range(number):
             self.take()
+
+    def send_at_once(self, values: Sequence[bytes], threads: int) -> None:
+        """Store messages durably one by one, from so many threads where there can be several."""
+        for value in values:
+            self.send(value)
 
     @abstractmethod
     def close(self) -> None:

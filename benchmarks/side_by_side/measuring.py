@@ -6,25 +6,52 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from time import monotonic
+from typing import TypeVar
 
-from .contenders import Contender, Log, Unavailable
-from .libraries import DiskcacheDeque, Huey, LiteQueue, PersistQueue
-from .ours import BareLog, BareLogInRows, BareQueue, MqQueue, MqTopic
-from .servers import RabbitQueue, RabbitWithoutConfirms, RedisStream
-from .workloads import BATCH, GOALS, Call, Goal, Size, log_run, queue_run
+from .commands import MqCommands, SimpleBrokerCommands
+from .contenders import DELETED, KEPT, Contender, Log, Unavailable
+from .goals import GOALS, Goal
+from .libraries import (
+    DiskcacheDeque,
+    Honker,
+    Huey,
+    LiteQueue,
+    LocalQueue,
+    PersistQueue,
+    PersistQueuePlain,
+    SimpleBroker,
+)
+from .ours import BareColumns, BareLog, BareLogInRows, BareQueue, MqAutoAck, MqQueue, MqTopic
+from .servers import RabbitQueue, RedisStream
+from .workloads import (
+    Call,
+    Size,
+    can_run,
+    command_run,
+    concurrent_run,
+    log_run,
+    queue_run,
+    queue_works,
+)
 
 QUEUES: Sequence[type[Contender]] = (
-    MqQueue, BareQueue, LiteQueue, PersistQueue, Huey, DiskcacheDeque, RedisStream, RabbitQueue,
-    RabbitWithoutConfirms,
+    MqQueue, LiteQueue, LocalQueue, Honker, PersistQueue, RedisStream, RabbitQueue,
+    MqAutoAck, BareQueue, DiskcacheDeque, Huey, PersistQueuePlain, SimpleBroker,
 )  # fmt: skip
-LOGS: Sequence[type[Log]] = (MqTopic, BareLog, BareLogInRows)
+LOGS: Sequence[type[Log]] = (MqTopic, BareLog, BareLogInRows, BareColumns)
+COMMANDS: Sequence[type[Contender]] = (MqCommands, SimpleBrokerCommands)
+# They send from many threads at once, or show what one thread does.
+_CONCURRENT = (MqQueue, BareQueue)
 # A call of a log moves a thousand: as many records as messages would be two calls a run.
 _TIMES_AS_MANY_RECORDS = 10
 _OURS = MqQueue.name
+
+Place = TypeVar("Place")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +93,8 @@ class Figure:
     most: float
     ratio: float | None
     latency: Latency
+    waiting: int | None
+    promise: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +103,7 @@ class Verdict:
 
     goal: Goal
     ratio: float
+    waiting: int | None
 
     @property
     def is_met(self) -> bool:
@@ -90,6 +120,7 @@ class Measurement:
     skipped: dict[str, str] = field(default_factory=dict)
     rates: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     calls: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    waiting: dict[str, int] = field(default_factory=dict)
 
     def figures(self) -> list[Figure]:
         """A row for every workload and contender, in the order in which they ran."""
@@ -99,7 +130,10 @@ class Measurement:
         rates = self.rates[workload, contender]
         ratio = None if contender == _OURS else self.ratio(workload, contender)
         latency = Latency.of(self.calls[workload, contender])
-        return Figure(workload, contender, median(rates), min(rates), max(rates), ratio, latency)
+        return Figure(
+            workload, contender, median(rates), min(rates), max(rates), ratio, latency,
+            waiting=self.waiting.get(workload), promise=_promise(workload),
+        )  # fmt: skip
 
     def ratio(self, workload: str, peer: str) -> float | None:
         """mq's rate as a multiple of the peer's, run by run, the median of that."""
@@ -112,7 +146,11 @@ class Measurement:
     def verdicts(self) -> list[Verdict]:
         """The goals whose peer was measured."""
         found = [(goal, self.ratio(goal.workload, goal.peer)) for goal in GOALS]
-        return [Verdict(goal, ratio) for goal, ratio in found if ratio is not None]
+        return [
+            Verdict(goal, ratio, self.waiting.get(goal.workload))
+            for goal, ratio in found
+            if ratio is not None
+        ]
 
 
 def measure(
@@ -122,11 +160,17 @@ def measure(
     measurement = Measurement(size, runs)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="mq-bench-")))
-        queues = list(_prepared(stack, folder, peers, measurement))
+        queues = list(_prepared(stack, folder, QUEUES, peers, measurement))
+        commands = list(_prepared(stack, folder, COMMANDS, peers, measurement))
         logs = [log() for log in LOGS if _is_wanted(log.name, peers)]
         meter = _Meter(watch)
         for number in range(runs):
-            for name, calls in _run(queues, logs, folder, number, size):
+            fresh = _folders(folder / f"run-{number}")
+            for name, calls in chain(
+                _queue_runs(queues, fresh, number, measurement),
+                _other_runs(queues, commands, fresh, number, size),
+                _log_runs(logs, fresh, number, size),
+            ):
                 _note(measurement, name, meter.watched(name, calls))
     return measurement
 
@@ -136,12 +180,13 @@ def _is_wanted(name: str, peers: Sequence[str] | None) -> bool:
 
 
 def _prepared(
-    stack: ExitStack, folder: Path, peers: Sequence[str] | None, measurement: Measurement
-) -> Iterator[Contender]:
-    for number, kind in enumerate(QUEUES):
+    stack: ExitStack, folder: Path, kinds: Sequence[type[Contender]],
+    peers: Sequence[str] | None, measurement: Measurement,
+) -> Iterator[Contender]:  # fmt: skip
+    for number, kind in enumerate(kinds):
         if _is_wanted(kind.name, peers):
             contender = kind()
-            own = folder / f"server-{number}"
+            own = folder / f"{kind.__name__}-{number}"
             own.mkdir()
             try:
                 contender.prepare(own)
@@ -152,29 +197,53 @@ def _prepared(
                 yield contender
 
 
-def _run(
-    queues: Sequence[Contender], logs: Sequence[Log], folder: Path, number: int, size: Size
+def _folders(folder: Path) -> Iterator[Path]:
+    for number in count():
+        path = folder / str(number)
+        path.mkdir(parents=True)
+        yield path
+
+
+def _queue_runs(
+    queues: Sequence[Contender], fresh: Iterator[Path], number: int, measurement: Measurement
 ) -> Iterator[tuple[str, Iterable[Call]]]:
-    """One run of everything: each workload by all contenders before the next workload."""
-    place = iter(range(1_000_000))
-
-    def fresh() -> Path:
-        path = folder / f"run-{number}-{next(place)}"
-        path.mkdir()
-        return path
-
-    for durability, batch in (("normal", 1), ("normal", BATCH), ("full", 1)):
+    """Each work by all contenders before the next work."""
+    for work in queue_works(measurement.size):
         # Another one first each time, so that none always follows the same neighbour.
         for queue in _rotated(queues, number):
-            if durability == "normal" or queue.name in ("mq", "bare table", "litequeue"):
-                yield queue.name, queue_run(queue, fresh(), durability, size, batch)
+            if can_run(queue, work):
+                for name in work.names(queue):
+                    measurement.waiting[name] = work.waiting
+                yield queue.name, queue_run(queue, next(fresh), work, measurement.size)
+
+
+def _other_runs(
+    queues: Sequence[Contender], commands: Sequence[Contender], fresh: Iterator[Path],
+    number: int, size: Size,
+) -> Iterator[tuple[str, Iterable[Call]]]:  # fmt: skip
+    for queue in _rotated(queues, number):
+        if type(queue) in _CONCURRENT:
+            yield queue.name, concurrent_run(queue, next(fresh), size)
+    for command in _rotated(commands, number):
+        yield command.name, command_run(command, next(fresh), size)
+
+
+def _log_runs(
+    logs: Sequence[Log], fresh: Iterator[Path], number: int, size: Size
+) -> Iterator[tuple[str, Iterable[Call]]]:
     records = Size(size.messages * _TIMES_AS_MANY_RECORDS, size.bytes)
     for keyed in (False, True):
         for log in _rotated(logs, number):
-            yield log.name, log_run(log, fresh(), records, keyed)
+            yield log.name, log_run(log, next(fresh), records, keyed)
 
 
-def _rotated(contenders: Sequence[object], number: int) -> Sequence:  # type: ignore[type-arg]
+def _promise(workload: str) -> str | None:
+    if workload.startswith("receive+ack"):
+        return KEPT
+    return DELETED if workload.startswith("receive") else None
+
+
+def _rotated(contenders: Sequence[Place], number: int) -> Sequence[Place]:
     turn = number % len(contenders) if contenders else 0
     return [*contenders[turn:], *contenders[:turn]]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 from store import NewRecord, Store
 
-from .contenders import Contender, Log
+from .contenders import DELETED, Contender, Log
 
 _ROWS_A_STATEMENT = 100
 
@@ -17,6 +19,7 @@ class MqQueue(Contender):
     """mq's queue through its public Python API."""
 
     name = "mq"
+    fills_fast = True
 
     def open(self, folder: Path, durability: str) -> None:
         self._store = Store.open(folder / "mq.db", create=True, durability=durability)
@@ -37,8 +40,26 @@ class MqQueue(Contender):
         assert len(messages) == number
         self._store.ack([message.receipt or "" for message in messages])
 
+    def send_at_once(self, values: Sequence[bytes], threads: int) -> None:
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(self.send, values):
+                pass
+
     def close(self) -> None:
         self._store.close()
+
+
+class MqAutoAck(MqQueue):
+    """The same with `auto_ack`, beside those that delete on receive."""
+
+    promise = DELETED
+    counts_sends = False
+
+    def take(self) -> None:
+        (_,) = self._store.receive("q", auto_ack=True)
+
+    def take_batch(self, number: int) -> None:
+        assert len(self._store.receive("q", number, auto_ack=True)) == number
 
 
 class MqTopic(Log):
@@ -90,7 +111,8 @@ class BareQueue(Contender):
     """A table from which a reader deletes each row that it takes: no leases, no counts."""
 
     name = "bare table"
-    redelivers = False
+    promise = DELETED
+    fills_fast = True
 
     def open(self, folder: Path, durability: str) -> None:
         self._table = _Table(folder, durability)
@@ -144,3 +166,35 @@ class BareLogInRows(BareLog):
 
     def append(self, values: Sequence[bytes], keys: Sequence[bytes] | None) -> None:
         self._table.insert_rows(values)
+
+
+class BareColumns(Log):
+    """A table with the columns of a record, which a read returns as rows."""
+
+    name = "bare columns"
+
+    def open(self, folder: Path, durability: str, partitions: int) -> None:
+        self._connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
+        self._connection.execute("pragma journal_mode = wal")
+        self._connection.execute(f"pragma synchronous = {durability}")
+        self._connection.execute(
+            "create table t (id integer primary key, timestamp, key, headers, value)"
+        )
+
+    def append(self, values: Sequence[bytes], keys: Sequence[bytes] | None) -> None:
+        self._connection.execute("begin immediate")
+        self._connection.executemany(
+            "insert into t (timestamp, key, value) values (1700000000000, ?, ?)",
+            zip(keys or repeat(None, len(values)), values, strict=True),
+        )
+        self._connection.execute("commit")
+
+    def read(self, offset: int, number: int) -> int:
+        rows = self._connection.execute(
+            "select id, timestamp, key, headers, value from t where id > ? order by id limit ?",
+            (offset, number),
+        )
+        return len(rows.fetchall())
+
+    def close(self) -> None:
+        self._connection.close()

@@ -112,8 +112,8 @@ class RedisStream(Contender):
 class RabbitQueue(Contender):
     """A durable RabbitMQ queue and persistent messages; each publish waits for its confirm."""
 
-    name = "rabbitmq confirm"
-    confirm = True
+    name = "rabbitmq"
+    durabilities = ("normal",)
 
     def prepare(self, folder: Path) -> None:
         self._server = _Server("rabbitmq-server", "pika")
@@ -145,8 +145,7 @@ class RabbitQueue(Contender):
         self._channel.queue_delete("q")
         self._channel.queue_declare("q", durable=True)
         self._channel.basic_qos(prefetch_count=100)
-        if self.confirm:
-            self._channel.confirm_delivery()
+        self._channel.confirm_delivery()
         self._properties = pika.BasicProperties(delivery_mode=2)
         self._incoming: Any = None
 
@@ -173,10 +172,3 @@ class RabbitQueue(Contender):
     def finish(self) -> None:
         self._connection.close()
         self._server.stop()
-
-
-class RabbitWithoutConfirms(RabbitQueue):
-    """The same without confirms: a publish is a write to a socket, and says nothing."""
-
-    name = "rabbitmq"
-    confirm = False

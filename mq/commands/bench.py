@@ -45,6 +45,8 @@ if TYPE_CHECKING:
         most: float
         ratio: float | None
         latency: Latency
+        waiting: int | None
+        promise: str | None
 
 
 app = SingleCommand()
@@ -84,14 +86,17 @@ def bench(
 ) -> ExitCode:
     """Measure mq beside other queues on this machine, all in one run, in a temporary folder.
 
+    Each is compared with the call of mq that promises the same: a message that is kept until its
+    worker is done, or one that is deleted on receive; first with the default durability, full.
     Contenders take turns, so that each sees the same machine; rates are medians over the runs, a
-    ratio is mq's rate as a multiple of the other's. What is not installed is named and skipped.
-    Meanwhile a line a second tells on stderr what is going on.
+    ratio is mq's rate as a multiple of the other's, beside as many waiting messages. What is not
+    installed is named and skipped. Meanwhile a line a second tells on stderr what is going on.
     """
     context = current_context()
     measuring = load(folder_of("benchmarks") / _FOLDER, "measuring")
     workloads = load(folder_of("benchmarks") / _FOLDER, "workloads")
-    known = {kind.name for kind in (*measuring.QUEUES, *measuring.LOGS)}
+    kinds = (*measuring.QUEUES, *measuring.LOGS, *measuring.COMMANDS)
+    known = {kind.name for kind in kinds}
     measurement = measuring.measure(
         _chosen(peers, known), workloads.Size(messages, parse_size(size)), runs, _Watcher(context)
     )
@@ -137,6 +142,10 @@ def _rate(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
 _FIGURES: "list[Column[Figure]]" = [
     Column("workload", lambda row: row.workload),
     Column("contender", lambda row: row.contender),
@@ -155,6 +164,8 @@ _FIGURES: "list[Column[Figure]]" = [
     Column("p50_us", lambda row: round(row.latency.median, 1), header="P50 µs", right=True),
     Column("p95_us", lambda row: round(row.latency.p95, 1), header="P95 µs", right=True),
     Column("p99_us", lambda row: round(row.latency.p99, 1), header="P99 µs", right=True),
+    Column("waiting", lambda row: row.waiting, text=lambda row: _count(row.waiting), right=True),
+    Column("promise", lambda row: row.promise, text=lambda row: row.promise or ""),
 ]  # fmt: skip
 
 
@@ -174,9 +185,11 @@ def _write(context: Context, figures: "list[Figure]", verdicts: list[Any]) -> No
     output.listing(_FIGURES, figures)
     for verdict in verdicts:
         goal = verdict.goal
+        waiting = "" if verdict.waiting is None else f" with {verdict.waiting:,} waiting"
+        wanted = f", goal {goal.ratio:g}" if goal.ratio else ", reported only"
         context.diagnostics.note(
-            f"{'met   ' if verdict.is_met else 'MISSED'} {goal.workload}: {verdict.ratio:.2f} times"
-            f" {goal.peer}, goal {goal.ratio:g}"
+            f"{'met   ' if verdict.is_met else 'MISSED'} {goal.call}{waiting}:"
+            f" {verdict.ratio:.2f} times {goal.peer}{wanted}"
         )
 
 
@@ -188,6 +201,7 @@ def _verdict_document(verdict: Any) -> dict[str, Any]:
         "goal": goal.ratio,
         "ratio": round(verdict.ratio, 3),
         "met": verdict.is_met,
+        "waiting": verdict.waiting,
     }
 
 
