@@ -48,6 +48,10 @@ FIELDS: dict[str, tuple[list[str], set[str]]] = {
         {"holders", "leases", "queue_show", "stalls", "first_receive", "next_receive"}
         | {"idle_receive"},
     ),
+    "freezes": (
+        ["--seconds", "1", "--processes", "3"],
+        {"calls", "stops", "kills", "longest_stop", "longest_call", "beyond", "lost", "doubled"},
+    ),
     "calls": ([], {"call", "functions", "files", "depth", "statements"}),
     "startup": (["--runs", "1"], {"command", "best", "reference_best", "ratio", "median_ratio"}),
     "scale": (
