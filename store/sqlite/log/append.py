@@ -280,8 +280,8 @@ def insert(
     values, keys, headers, groups = batch.values, batch.keys, batch.headers, batch.message_groups
     if len(ids) < _MANY:
         nothing = [None] * len(ids)
-        optional = (keys, headers, groups, batch.expires, arrived)
-        rows = zip(ids, timestamps, values, *(each or nothing for each in optional), strict=True)
+        optional = [each or nothing for each in (keys, headers, groups, batch.expires, arrived)]
+        rows = zip(ids, timestamps, values, *optional, strict=True)
         for id, time, value, key, text, group, expires, came in rows:
             crc = checksum(id, time, group, key, text, value)
             tx.execute(_INSERT, (id, time, crc, value, key, text, group, expires, came))

@@ -42,9 +42,9 @@ def enqueue(tx: WriteTransaction, queue: Queue, batch: RecordColumns) -> Sequenc
     messages = len(batch.values)
     if not messages:
         return []
-    present = sum(lane.records for lane in queue.lanes.values())
+    present = sum([lane.records for lane in queue.lanes.values()])
     times = append.timestamps(batch, tx.wall, append.last_time(tx, first, present))
-    if not any(batch.levels or ()) and not any(batch.delays or ()):
+    if not (batch.levels and any(batch.levels)) and not (batch.delays and any(batch.delays)):
         begin = first.base + first.next
         ids = range(begin, begin + messages)
         _store(tx, queue, first, ids, times, batch)

@@ -116,12 +116,12 @@ def _keep_up(tx: WriteTransaction, queue: Queue) -> None:
     """Expire messages in passing; let a queue that treats all alike be quiet until next time."""
     if policies.expiry.is_due(tx):
         policies.expiry.sweep(tx)
-    config, hooks, settings = queue.config, queue.policies, tx.memory()
+    config, hooks = queue.config, queue.policies
     has_rules = hooks.before_send or hooks.after_send or hooks.after_enqueue
     if has_rules or not queue.reader.by_runs or config.delay or config.ttl is not None:
         return
     if append.may_rest(tx):
-        lane = queue.first_lane
+        lane, settings = queue.first_lane, tx.memory()
         tail: append.Tail = settings.answers.setdefault(
             (send, queue.name), append.Tail(settings, lane.id, config.max_message)
         )
