@@ -40,6 +40,11 @@ format:
 docs:
     {{python}} docs/generate_cli.py
     {{python}} docs/capture_dashboard.py
+    {{python}} docs/record_terminal.py
+
+# Build the manual as a site, in site/.
+site:
+    .venv/bin/mkdocs build --strict
 
 # Measure mq beside others, with the goals.
 bench:

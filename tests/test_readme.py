@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 MANUAL = ROOT / "docs"
 TOURS = [
     ROOT / "README.md",
-    *(MANUAL / f"{page}.md" for page in ("concepts", "queues", "routing", "topology")),
+    *(MANUAL / f"{page}.md" for page in ("tutorial", "concepts", "queues", "routing", "topology")),
 ]
 ANYTHING = "..."
 LONGEST = 60.0  # seconds for one command
