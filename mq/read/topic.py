@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from mq.read.source import BATCH_RECORDS, Source
@@ -21,7 +20,11 @@ _BATCH_BYTES = 1 << 20
 # All pages together, of any number of partitions.
 _MOST_RECORDS = 20_000
 _MOST_BYTES = 16 << 20
-_by_time = attrgetter("timestamp", "partition")
+
+
+def _by_time(record: Record) -> tuple[int, int]:
+    # An engine may not know the time of a record of another program.
+    return record.timestamp or 0, record.partition
 
 
 class Until(NamedTuple):

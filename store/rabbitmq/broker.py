@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from store.engine.broker import Broker
-from store.engine.features import Feature, lacking
 from store.engine.places import Place
 from store.model.errors import secondary_to
 from store.model.exchanges import Placed
@@ -100,8 +99,8 @@ class _Batch:
         self._server = server
 
     def produce(self, topic: str, records: Sequence[NewRecord]) -> list[RecordId]:
-        """Refuse records: there are no topics."""
-        raise lacking(self._server, Feature.TOPICS)
+        """Append records to a topic."""
+        return self._server.produce_many(topic, records)
 
     def send(self, queue: str, messages: Sequence[NewMessage]) -> list[MessageId]:
         """Send messages to a queue."""

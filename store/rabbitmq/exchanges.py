@@ -253,7 +253,11 @@ class ServerExchanges(ServerDeliveries):
 
     def _binding_entries(self) -> list[dict[str, Any]]:
         entries = self._management.get("bindings/{vhost}", "the list of bindings")
-        return [entry for entry in entries if entry["source"]]
+        return [
+            entry
+            for entry in entries
+            if entry["source"] and rabbitmq.routes.PARTITION_ORDER not in entry["arguments"]
+        ]
 
     def _bound(
         self, exchange: str, destination: str, key: str, headers: Headers, match: str

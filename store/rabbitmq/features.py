@@ -8,8 +8,10 @@ ENGINE = "rabbitmq"
 RUN = ("3.10.8",)
 NEWEST = "4.3"
 
-_STREAMS = absent(
-    "its streams are not topics of this mq", "bind a queue for each reader: mq bind EXCHANGE QUEUE"
+_SEGMENTS = absent("a stream loses whole segments alone", "retention of the topic")
+_OFFSETS = absent(
+    "the offsets of its groups need a protocol of their own, which this mq does not speak",
+    "mq consume --from OFFSET or a time, or a queue for each reader",
 )
 _JOURNAL = absent("there is nowhere to keep a journal", "mq dlq redrive moves all of them")
 _LOOKING = absent(
@@ -32,13 +34,16 @@ DECLARED: Declared = {
         "an acknowledgement and a message are not stored as one", "mq work, with idempotent work"
     ),
     Feature.PROJECTIONS: absent("it has no SQL tables", "mq consume -o ndjson | sqlite-utils"),
-    Feature.TOPICS: _STREAMS,
-    Feature.TRIM: _STREAMS,
-    Feature.COMPACTION: _STREAMS,
-    Feature.GROUPS: _STREAMS,
-    Feature.GROUP_RESET: _STREAMS,
-    Feature.GROUP_SKIP: _STREAMS,
-    Feature.LAG: _STREAMS,
+    Feature.TOPICS: NATIVE,
+    Feature.MORE_PARTITIONS: absent(
+        "a super stream is made with all of its partitions", "another topic, and copy the records"
+    ),
+    Feature.TRIM: _SEGMENTS,
+    Feature.COMPACTION: _SEGMENTS,
+    Feature.GROUPS: _OFFSETS,
+    Feature.GROUP_RESET: _OFFSETS,
+    Feature.GROUP_SKIP: _OFFSETS,
+    Feature.LAG: _OFFSETS,
     Feature.SHARES: absent("a stream has no leases", "a queue: mq queue create NAME"),
     Feature.QUEUES: NATIVE,
     Feature.QUEUE_ALTER: NATIVE,
@@ -142,3 +147,13 @@ QUEUE_SETTINGS = {
     "max_message": Feature.MAX_MESSAGE,
 }
 """The feature behind each setting of a queue."""
+
+TOPIC_SETTINGS = {
+    "retention": Feature.TOPICS,
+    "retention_bytes": Feature.TOPICS,
+    "cleanup": Feature.COMPACTION,
+    "tombstone_delay": Feature.COMPACTION,
+    "compaction_lag": Feature.COMPACTION,
+    "max_message": Feature.MAX_MESSAGE,
+}
+"""The feature behind each setting of a topic."""

@@ -13,7 +13,7 @@ from store.model.stalls import Remedy, Stall, Subject
 from store.model.text import counted
 from store.rabbitmq.queues import COLUMNS, listed_config, type_of
 
-WATCHED = f"{COLUMNS},idle_since,consumer_details,single_active_consumer_tag"
+WATCHED = f"{COLUMNS},messages,idle_since,consumer_details,single_active_consumer_tag"
 # In the order of the overview.
 _STATES = ("stalled", "dead letters", "lagging", "ok", "idle")
 
@@ -49,10 +49,17 @@ def stalls(queues: Iterable[WatchedQueue], over: float) -> list[Stall]:
     return sorted(found, key=lambda one: -one.blocked * max(one.seconds, 1.0))
 
 
-def subjects(queues: Iterable[WatchedQueue], stalled: set[str]) -> list[Subject]:
-    """Return the queues as the overview shows them, the worst first."""
+def subjects(
+    queues: Iterable[WatchedQueue],
+    stalled: set[str],
+    topics: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> list[Subject]:
+    """Return queues and topics as the overview shows them, the worst first."""
     return sorted(
-        (subject(queue, queue.name in stalled) for queue in queues),
+        [
+            *(subject(queue, queue.name in stalled) for queue in queues),
+            *(_topic(name, streams) for name, streams in topics.items()),
+        ],
         key=lambda one: (_STATES.index(one.state), one.name),
     )
 
@@ -137,6 +144,17 @@ def subject(queue: WatchedQueue, is_stalled: bool) -> Subject:
         backlog=queue.depth,
         growth=queue.incoming - queue.outgoing,
     )
+
+
+def _topic(name: str, streams: Sequence[Mapping[str, Any]]) -> Subject:
+    """Return a topic; how many records its streams have is a few seconds old."""
+    depth = sum(one.get("messages") or 0 for one in streams)
+    rate = sum(_rate(one.get("message_stats") or {}, "publish") for one in streams)
+    return Subject(
+        name=name, kind="topic", state="ok" if depth else "idle", depth=depth, ready=None,
+        leased=None, delayed=None, blocked=None, lag=None, oldest_seconds=None, in_rate=rate,
+        out_rate=0.0, trend=(), note="",
+    )  # fmt: skip
 
 
 def stall(queue: WatchedQueue, over: float) -> Stall | None:

@@ -22,7 +22,7 @@ KEY_HEADER = "mq-key"
 # As RabbitMQ's own interceptor writes it: the property has seconds only.
 TIME_HEADER = "timestamp_in_ms"
 PERSISTENT = 2
-_OURS = frozenset({KEY_HEADER, TIME_HEADER, "x-delivery-count", "x-death"})
+_OURS = frozenset({KEY_HEADER, TIME_HEADER, "x-delivery-count", "x-death", "x-stream-offset"})
 _DEATH = "x-first-death-"
 _LAST_DEATH = "x-last-death-"
 # To RabbitMQ they are lists of further routing keys.
@@ -51,6 +51,15 @@ class DeliveryTag(NamedTuple):
 
     receipt: str
     holder: str
+
+
+class Parts(NamedTuple):
+    """The parts of a message that a record has, too."""
+
+    timestamp: int | None
+    key: bytes | None
+    headers: dict[str, HeaderValue]
+    value: bytes
 
 
 def encoded(
@@ -149,6 +158,16 @@ def decoded(queue: str, message: amqp.Message, delivery: DeliveryTag) -> Message
         holder=delivery.holder,
         dead=_dead(headers, deaths),
     )
+
+
+def parts_of(message: amqp.Message) -> Parts:
+    """Return the parts of a record of a stream."""
+    headers = dict(message.properties.get("application_headers") or {})
+    body = message.body if isinstance(message.body, bytes) else str(message.body).encode()
+    key = headers.get(KEY_HEADER)
+    encoded_key = key.encode(errors="surrogatepass") if isinstance(key, str) else key
+    time = _time_of(headers, message.properties)
+    return Parts(time, encoded_key, _plain_headers(headers), body)
 
 
 def without_death(message: amqp.Message) -> amqp.Message:

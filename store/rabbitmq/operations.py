@@ -9,6 +9,7 @@ from store import rabbitmq
 from store.model.clock import IDLE_AFTER, OVER
 from store.model.errors import NotFound
 from store.rabbitmq.queues import COLUMNS, is_ours
+from store.rabbitmq.topics import is_super_stream
 from store.rabbitmq.topology import ServerTopologies
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ PACE = 5.0
 class ServerOperations(ServerTopologies):
     """Status, overview, stalls, findings, metrics."""
 
+    _entries: Sequence[Mapping[str, Any]] = ()
+
     @cached_property
     def _memory(self) -> rabbitmq.memory.Memory:
         return rabbitmq.memory.Memory()
@@ -39,9 +42,9 @@ class ServerOperations(ServerTopologies):
     def status(self) -> PlaceStatus:
         """Return the server's version, and what its vhost holds; unknown without management."""
         if not self._has_management:
-            return self._place_status(None, None)
+            return self._place_status(None, None, None)
         queues = [one for one in self._listed("queues", COLUMNS) if is_ours(one)]
-        return self._place_status(queues, len(self.exchanges()))
+        return self._place_status(queues, len(self.exchanges()), len(self._super_streams()))
 
     def snapshot(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> Overview:
         """Return the overview by two requests: the queues, and the exchanges."""
@@ -49,18 +52,23 @@ class ServerOperations(ServerTopologies):
 
         found = self._watched()
         self._memory.take(found)
-        exchanges = self._listed("exchanges", "name,type")
+        exchanges = self._listed("exchanges", "name,type,arguments")
+        topics = {one["name"] for one in exchanges if is_super_stream(one)}
         stalls = tuple(rabbitmq.figures.stalls(found, over))
-        number = sum(1 for one in exchanges if one["name"] and not one["name"].startswith("amq."))
+        number = sum(map(rabbitmq.routes.is_of_type, exchanges))
         return Overview(
             taken=self.wall(),
-            status=self._place_status([queue.entry for queue in found], number),
+            status=self._place_status([queue.entry for queue in found], number, len(topics)),
             in_rate=sum(queue.incoming for queue in found),
             out_rate=sum(queue.outgoing for queue in found),
             dead_letters=sum(queue.ready for queue in found if queue.is_dlq),
             stall_count=len(stalls),
             stalls=stalls,
-            subjects=tuple(rabbitmq.figures.subjects(found, {stall.source for stall in stalls})),
+            subjects=tuple(
+                rabbitmq.figures.subjects(
+                    found, {stall.source for stall in stalls}, self._streams_of(topics)
+                )
+            ),
         )
 
     def flows(self, wanted: Sequence[FlowOf]) -> dict[FlowOf, Flow]:
@@ -95,15 +103,23 @@ class ServerOperations(ServerTopologies):
         return QueueDetail(self.queue(name), ())
 
     def kind(self, name: str, *wanted: Kind) -> str | None:
-        """Return `queue` for the name of one; raises `NotFound` where one is wanted."""
+        """Return `queue` or `topic` for the name of one; raises `NotFound` where one is wanted."""
         if self._is_queue(name):
             return "queue"
+        if self._count_partitions(name):
+            return "topic"
         if wanted:
-            raise NotFound(f"queue {name} does not exist", hint=f"mq queue create {name}")
+            kinds = [kind for kind in wanted if kind in {"queue", "topic"}] or ["queue"]
+            raise NotFound(
+                f"{' or '.join(kinds)} {name} does not exist", hint=f"mq {kinds[0]} create {name}"
+            )
         return None
 
     def _place_status(
-        self, queues: Sequence[Mapping[str, Any]] | None, exchanges: int | None
+        self,
+        queues: Sequence[Mapping[str, Any]] | None,
+        exchanges: int | None,
+        topics: int | None,
     ) -> PlaceStatus:
         from store.model.maintenance import PlaceStatus
 
@@ -115,7 +131,7 @@ class ServerOperations(ServerTopologies):
             location=self._place.url,
             engine=self.features.engine,
             version=self.features.version,
-            topics=None,
+            topics=topics,
             queues=None if queues is None else len(queues),
             shares=None,
             groups=None,
@@ -124,5 +140,14 @@ class ServerOperations(ServerTopologies):
         )
 
     def _watched(self) -> list[rabbitmq.figures.WatchedQueue]:
-        entries = self._listed("queues", rabbitmq.figures.WATCHED)
-        return rabbitmq.figures.of([one for one in entries if is_ours(one)])
+        self._entries = self._listed("queues", rabbitmq.figures.WATCHED)
+        return rabbitmq.figures.of([one for one in self._entries if is_ours(one)])
+
+    def _streams_of(self, topics: set[str]) -> dict[str, list[Mapping[str, Any]]]:
+        """Return the streams of topics, as of the last look at the queues."""
+        found: dict[str, list[Mapping[str, Any]]] = {topic: [] for topic in topics}
+        for entry in self._entries:
+            topic, _, number = entry["name"].rpartition("-")
+            if topic in found and number.isdecimal():
+                found[topic].append(entry)
+        return found

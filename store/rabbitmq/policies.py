@@ -11,9 +11,11 @@ from store.rabbitmq.management import Management, named
 from store.topology.rabbitmq_definitions.definitions import Definitions, Losses
 from store.topology.rabbitmq_definitions.policies import Policies as Resolved
 
-Kind = Literal["queue", "exchange"]
+Kind = Literal["queue", "exchange", "topic"]
 PRIORITY = 100
-_APPLIES = {"queue": "queues", "exchange": "exchanges"}
+# A topic has a stream for each partition.
+_PARTITIONS = "-[0-9]+"
+_APPLIES = {"queue": "queues", "exchange": "exchanges", "topic": "queues"}
 
 
 class VhostPolicies:
@@ -56,7 +58,7 @@ def read(management: Management) -> VhostPolicies:
 
 
 def put(management: Management, kind: Kind, name: str, definition: Mapping[str, Any]) -> None:
-    """Set the policy of a queue or exchange; an empty definition removes it."""
+    """Set the policy of a queue, exchange or topic; an empty definition removes it."""
     path = f"policies/{{vhost}}/{named(policy_name(kind, name))}"
     subject = f"policy {policy_name(kind, name)}"
     if not definition:
@@ -66,7 +68,7 @@ def put(management: Management, kind: Kind, name: str, definition: Mapping[str, 
         path,
         subject,
         {
-            "pattern": f"^{re.escape(name)}$",
+            "pattern": f"^{re.escape(name)}{_PARTITIONS if kind == 'topic' else ''}$",
             "apply-to": _APPLIES[kind],
             "priority": PRIORITY,
             "definition": definition,
@@ -84,8 +86,8 @@ def remove(management: Management, kind: Kind, name: str) -> None:
 
 
 def policy_name(kind: Kind, name: str) -> str:
-    """Return the name of our policy for a queue or an exchange."""
-    return f"mq.{name}" if kind == "queue" else f"mq.exchange.{name}"
+    """Return the name of our policy for a queue, an exchange or a topic."""
+    return f"mq.{name}" if kind == "queue" else f"mq.{kind}.{name}"
 
 
 def _alone(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ from store.model.settings import write_settings
 from store.rabbitmq import policies, routes
 from store.rabbitmq.features import QUEUE_SETTINGS
 from store.rabbitmq.queues import COLUMNS, is_ours, type_of
-from store.rabbitmq.settings import LABEL, check_given, config_of
+from store.rabbitmq.settings import LABEL, check_given, check_topic_setting, config_of
+from store.rabbitmq.topics import is_super_stream, stream_name, topic_config_of
 from store.topology.kinds import KINDS, binding_name, headers_text, queue_config
 from store.topology.model import Resource, Topology
 from store.topology.problems import Problems
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from store.engine.features import Features
     from store.rabbitmq.topology import ServerTopologies
 
-_KINDS = {"topic": Feature.TOPICS, "group": Feature.GROUPS, "share": Feature.SHARES}
+_KINDS = {"group": Feature.GROUPS, "share": Feature.SHARES}
 
 
 class Present:
@@ -29,9 +30,11 @@ class Present:
 
     def __init__(self, server: ServerTopologies) -> None:
         self.policies = policies.read(server._management)
+        listed = server._listed("queues", COLUMNS)
+        names = [entry["name"] for entry in listed if type_of(entry) == "stream"]
         self.queues = {
             entry["name"]: entry
-            for entry in server._listed("queues", COLUMNS)
+            for entry in listed
             if is_ours(entry) and entry.get("durable", True) and _is_name(entry["name"])
         }
         exchanges = server._listed("exchanges", "name,type,durable,arguments")
@@ -41,6 +44,15 @@ class Present:
             if routes.is_of_type(entry) and _is_name(entry["name"])
         }
         self.bindings = server._binding_entries()
+        self.topics = {
+            entry["name"]: len(streams)
+            for entry in exchanges
+            if is_super_stream(entry)
+            and (streams := [q for q in names if _is_partition(q, entry["name"])])
+        }
+        self._labels = {
+            entry["name"]: (entry.get("arguments") or {}).get(LABEL) for entry in exchanges
+        }
         lacking = {
             name for name, feature in QUEUE_SETTINGS.items() if server.features.lacks(feature)
         }
@@ -48,8 +60,14 @@ class Present:
 
     def topology(self) -> Topology:
         """Return it as topology files know it; what they can't name is left out."""
-        things = [*self._queues(), *self._exchanges(), *self._bindings()]
+        things = [*self._topics(), *self._queues(), *self._exchanges(), *self._bindings()]
         return Topology(things)
+
+    def _topics(self) -> Iterator[Resource]:
+        for name, partitions in self.topics.items():
+            config = topic_config_of(self.policies.effective(stream_name(name, 0), "stream", {}))
+            settings = {"partitions": str(partitions), **write_settings(config)}
+            yield Resource("topic", name, settings, self._labels[name])
 
     def _queues(self) -> Iterator[Resource]:
         for name, entry in self.queues.items():
@@ -88,11 +106,16 @@ def refusal(features: Features, thing: Resource, setting: str | None) -> str | N
     feature = _KINDS.get(thing.kind)
     if setting is None:
         return None if feature is None else features.refusal(feature).message
-    if thing.kind != "queue":
+    if thing.kind not in {"queue", "topic"} or setting == "partitions":
         return None
-    value = KINDS["queue"].values({setting: thing.settings[setting]})[setting]
+    if setting not in thing.settings:
+        return None
+    value = KINDS[thing.kind].values({setting: thing.settings[setting]})[setting]
     try:
-        check_given(features, {setting: value})
+        if thing.kind == "topic":
+            check_topic_setting(features, setting, value)
+        else:
+            check_given(features, {setting: value})
     except BadInput as error:
         return f"{error.message}: {error.hint}" if error.hint else error.message
     return None
@@ -105,6 +128,13 @@ def check(wanted: Topology, present: Present, problems: Problems) -> None:
         if entry is not None:
             _check_arguments(thing, entry, problems)
             _check_policies(thing, type_of(entry), present.policies, problems)
+    for thing in wanted.of("topic"):
+        count = present.topics.get(thing.name)
+        if count is not None and str(count) != thing.settings["partitions"]:
+            problems.error(
+                thing.place_of("partitions"),
+                f"topic {thing.name} has {count} partitions for ever: declare another topic",
+            )
     for thing in wanted.of("exchange"):
         if thing.name in present.exchanges:
             _check_policies(thing, "exchange", present.policies, problems)
@@ -147,6 +177,11 @@ def _check_policies(
             f"policy {winner} holds for {kind} {thing.name}; one of mq's, where it sets one, takes"
             " its place with all of its keys",
         )
+
+
+def _is_partition(queue: str, topic: str) -> bool:
+    name, _, number = queue.rpartition("-")
+    return name == topic and number.isdecimal()
 
 
 def _is_name(name: str) -> bool:

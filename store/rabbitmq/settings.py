@@ -14,8 +14,8 @@ from store.model.addresses import EXCHANGE_PREFIX
 from store.model.encoding import milliseconds
 from store.model.messages import QueueConfig
 from store.model.settings import LONGEST_TIME, settings_of
-from store.model.topics import DELIVERIES_WITH_DLQ
-from store.rabbitmq.features import QUEUE_SETTINGS
+from store.model.topics import DELIVERIES_WITH_DLQ, TopicConfig
+from store.rabbitmq.features import QUEUE_SETTINGS, TOPIC_SETTINGS
 
 LABEL = "x-mq-label"
 _OVERFLOWS = {"drop-head": "drop-head", "reject": "reject-publish"}
@@ -26,6 +26,7 @@ _HARMLESS = frozenset(
      "fair", "redrive_allow", "chaos", "wait"}
 )  # fmt: skip
 _DEFAULTS = QueueConfig()
+_TOPIC_DEFAULTS = TopicConfig()
 
 
 def check_given(features: Features, given: Mapping[str, Any]) -> None:
@@ -36,6 +37,13 @@ def check_given(features: Features, given: Mapping[str, Any]) -> None:
         features.need(QUEUE_SETTINGS[name])
         if (name, value) == ("overflow", "dead-letter"):
             features.need(Feature.OVERFLOW_DEAD_LETTER)
+
+
+def check_topic_setting(features: Features, name: str, value: Any) -> None:
+    """Raise `Unsupported` for a setting of a topic that asks for something the engine lacks."""
+    if name in {"cleanup", "compaction_lag"} and value == getattr(_TOPIC_DEFAULTS, name):
+        return
+    features.need(TOPIC_SETTINGS[name])
 
 
 def config_from(given: Mapping[str, Any], before: QueueConfig | None = None) -> QueueConfig:

@@ -12,6 +12,7 @@ from store.model.errors import NotFound, StalePlan
 from store.rabbitmq.base import CONTROL
 from store.rabbitmq.dead_letters import ServerDeadLetters
 from store.rabbitmq.exchanges import ServerExchanges
+from store.rabbitmq.topics import ServerTopics
 
 if TYPE_CHECKING:
     import os
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     File = TopologyFile | str | os.PathLike[str]
 
 
-class ServerTopologies(ServerDeadLetters, ServerExchanges):
+class ServerTopologies(ServerDeadLetters, ServerExchanges, ServerTopics):
     """Plans, and their steps carried out: a step that is done already is no mistake."""
 
     refers_ahead = True
@@ -98,11 +99,24 @@ class ServerTopologies(ServerDeadLetters, ServerExchanges):
                 self._alter(step.name, queue_config(step.thing.settings))
             case "exchange", _:
                 self._carry_out_exchange(step)
+            case "topic", _:
+                self._carry_out_topic(step)
             case _:
                 self._carry_out_binding(step)
 
     def adopt(self, thing: Resource) -> None:
         """Leave a thing with its first owner: the label of a thing is an argument, for ever."""
+
+    def _carry_out_topic(self, step: Step) -> None:
+        from store.topology.kinds import topic_config
+
+        config, partitions = topic_config(step.thing.settings), step.thing.settings["partitions"]
+        if step.action == "create":
+            self._create_topic(step.name, int(partitions), config, step.thing.label)
+        elif step.action == "change":
+            self._put_retention(step.name, config)
+        else:
+            self._delete_topic(step.name, int(partitions))
 
     def _carry_out_exchange(self, step: Step) -> None:
         from store.topology.kinds import KINDS

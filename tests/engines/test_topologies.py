@@ -14,6 +14,8 @@ pytestmark = pytest.mark.needs(Feature.TOPOLOGY)
 
 SHOP = """\
 version: 1
+topics:
+  orders: {partitions: 3, retention: 2d}
 queues:
   emails: {ttl: 1h, max_deliveries: 5, dlq: emails.dlq}
   emails.dlq: {}
@@ -49,7 +51,7 @@ def shop(broker: Broker) -> Broker:
 
 
 def test_what_is_not_there_is_created(broker: Broker) -> None:
-    assert len(marks(broker, SHOP)) == 10
+    assert len(marks(broker, SHOP)) == 11
 
 
 def test_once_applied_there_is_nothing_to_do(shop: Broker) -> None:
