@@ -17,7 +17,7 @@ _SLOW_LOOK = 1.0
 _LEAST_BETWEEN = 0.001
 # Seconds between two calls of `until`, or without a bell between two looks: they grow.
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_MUTE_PAUSE = 0.001, 0.5, 0.025
-_GROWTH = 1.2
+_GROWTH = 1.5
 
 
 class _LastWake:
