@@ -72,6 +72,10 @@ COMMON_KEYS = (
     Key("sort_previous", "less_than_sign", "Sort by the column before"),
     Key("mark", "space", "Mark the row", label="mark"),
     Key("peek", "p", "Look at the message", command="mq peek ADDRESS", label="peek"),
+    Key(
+        "tail", "f", "Follow what comes in, live", command="mq consume TOPIC --follow",
+        label="follow",
+    ),
     Key("body", "b", "The body as text, JSON or hex", label="form"),
     Key("fold", "left", "Fold JSON a level more", label="fold"),
     Key("unfold", "right", "Fold JSON a level less"),

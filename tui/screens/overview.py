@@ -16,6 +16,7 @@ from store.model.looks import Show
 from store.model.stalls import Flow, FlowOf, QueueDetail, TopicDetail
 from tui.actions.deeds import prepare_purge
 from tui.keys import Key
+from tui.screens.records import MessagesView
 from tui.screens.subject_details import LEAST_LINES, MOST_LANES, SubjectSight
 from tui.screens.subject_rows import (
     LONGEST_NAME,
@@ -25,6 +26,7 @@ from tui.screens.subject_rows import (
     flow_of,
     subject_rows,
 )
+from tui.screens.tail import TailView
 from tui.view import Question, View
 from tui.widgets.live_table import LiveTable
 from tui.widgets.painted import Band
@@ -79,7 +81,7 @@ class OverviewQuestion:
 class OverviewView(View):
     """Everything that holds messages; enter opens it."""
 
-    KEYS = ("publish", "sort", "purge", "faults", "copy")
+    KEYS = ("peek", "tail", "publish", "sort", "faults", "copy")
     ENTER = "open"
     title = "overview"
     opened_by = Key(
@@ -181,6 +183,25 @@ class OverviewView(View):
         """Return the destination of a message that is published here."""
         subject = self.selected()
         return "" if subject is None or subject.kind == "share" else subject.name
+
+    def press_peek(self) -> None:
+        """Look at the messages of the selected queue, or at the topic."""
+        subject = self.selected()
+        if subject is None:
+            self.host.say("nothing is selected")
+        elif subject.kind == "queue":
+            self.host.open_view(MessagesView(subject.name), over=self)
+        else:
+            self.host.jump(subject.name)
+
+    def press_tail(self) -> None:
+        """Follow what comes into the selected topic or queue."""
+        subject = self.selected()
+        if subject is not None and subject.kind != "share":
+            view = TailView(subject.name, is_topic=subject.kind == "topic")
+            self.host.open_view(view, over=self)
+        elif subject is not None:
+            self.host.say(f"a share keeps nothing itself: follow {subject.topic}")
 
     def press_purge(self) -> None:
         """Remove every message of the selected queue."""

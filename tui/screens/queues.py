@@ -30,6 +30,7 @@ from tui.screens.queue_rows import (
 )
 from tui.screens.records import MessagesView
 from tui.screens.subject_details import SubjectSight, policy
+from tui.screens.tail import TailView
 from tui.view import Question
 from tui.widgets.bars import labelled_bar, legend, parts_of
 from tui.widgets.flow_plots import EXTRA_LINES
@@ -56,7 +57,7 @@ class QueueSight:
 class QueuesView(MasterDetailView):
     """Queues above, the leases of the selected one below."""
 
-    KEYS = ("peek", "release", "dead_letter", "purge", "publish", "copy")
+    KEYS = ("peek", "tail", "release", "dead_letter", "purge", "publish", "copy")
     TAB: ClassVar = "leases"
     title = "queues"
     opened_by = Key(
@@ -166,6 +167,13 @@ class QueuesView(MasterDetailView):
         overview = self.host.overview
         subjects = overview.subjects if overview else ()
         return any(one.kind == "share" and one.name == self.selected for one in subjects)
+
+    def press_tail(self) -> None:
+        """Follow what comes into the selected queue."""
+        if self._is_share():
+            self.host.say("a share keeps nothing itself: follow its topic")
+        elif self.selected is not None:
+            self.host.open_view(TailView(self.selected, is_topic=False), over=self)
 
     def press_release(self) -> None:
         """Take the selected message from its holder."""

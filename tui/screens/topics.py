@@ -22,6 +22,7 @@ from tui.screens.master_detail import MasterDetailView
 from tui.screens.records import RecordsView
 from tui.screens.stall import StallView
 from tui.screens.subject_rows import flow_of
+from tui.screens.tail import TailView
 from tui.screens.topic_panes import Panes
 from tui.screens.topic_rows import (
     LANE,
@@ -83,7 +84,7 @@ class TopicsQuestion:
 class TopicsView(MasterDetailView):
     """Topics, and the partitions of the selected one as lanes with a flag for each group."""
 
-    KEYS = ("peek", "reset", "publish", "sort", "copy")
+    KEYS = ("peek", "tail", "reset", "publish", "sort", "copy")
     ENTER: ClassVar = "partition"
     title = "topics"
     opened_by = Key(
@@ -258,6 +259,11 @@ class TopicsView(MasterDetailView):
         if self.selected is not None and partition is not None:
             view = RecordsView(self.selected, partition, self._reader())
             self.host.open_view(view, over=self)
+
+    def press_tail(self) -> None:
+        """Follow what comes into the selected topic."""
+        if self.selected is not None:
+            self.host.open_view(TailView(self.selected, is_topic=True), over=self)
 
     def press_reset(self) -> None:
         """Ask for the new position of a group."""
