@@ -53,6 +53,21 @@ def test_an_undone_delivery_counts_for_no_limit(store: Store, settings: dict[str
     assert store.messages("dead") == []
 
 
+def test_a_message_returns_to_the_delay_that_its_fifo_queue_has_by_now(
+    store: Store, clock: ManualClock
+) -> None:
+    store.create_queue("jobs", fifo=True)
+    store.send("jobs", "value", message_group="g")
+    received = store.receive("jobs")
+    clock.advance(1)
+    store.alter_queue("jobs", delay=3)
+    store.unreceive(receipts(received))
+
+    assert store.receive("jobs") == []
+    clock.advance(2)
+    assert values(store.receive("jobs")) == [b"value"]
+
+
 @each_kind
 def test_messages_return_to_their_places(store: Store, settings: dict[str, Any]) -> None:
     jobs(store, settings)

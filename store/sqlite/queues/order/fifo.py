@@ -125,12 +125,25 @@ def take_back(
     tx: WriteTransaction, reader: Reader, message: MessageRow, lease: Lease, before: Lease
 ) -> None:
     """Undo a delivery: the group gets the turn back that came to nothing."""
+    due = before.due
     if before.deliveries:
         leases.rows.update(tx, reader, [lease], [before])
     else:
         leases.rows.remove(tx, reader, [lease])
+        due = max(due, _first_due(tx, reader, message.record))
     assert message.message_group is not None
-    unserve(tx, reader, message.message_group, message.record, before.due)
+    unserve(tx, reader, message.message_group, message.record, due)
+
+
+def _first_due(tx: Snapshot, reader: Reader, record: int) -> int:
+    """Return when the queue's own delay, which may be another one now, lets a message go."""
+    if not reader.delay:
+        return 0
+    age: int = tx.value(
+        f"select {age_of('r')} from mq_records r where r.id = :record",
+        {"record": record, **moments(tx)},
+    )
+    return tx.now + reader.delay - age if age < reader.delay else 0
 
 
 def taken_back(tx: WriteTransaction, reader: Reader, slots: Iterable[Slot]) -> None:
