@@ -44,9 +44,9 @@ PALETTES = {"": "mq-dark", "-light": "mq-light", "-no-color": "mq-no-color"}
 PICTURES: dict[str, tuple[str, ...]] = {
     "overview": ("1", "down"),
     "stall": ("n", "n", "enter"),
+    "message": ("p",),
     "topics": ("2", "down"),
-    "queues": ("3",),
-    "message": ("4", "enter", "enter"),
+    "queues": ("3", "down"),
     "letters": ("4",),
     "topology": ("5", "down", "down", "w", *"order.7.paid", "enter"),
     "advice": ("6",),

@@ -58,6 +58,20 @@ def test_a_picture_fits_its_terminal_and_holds_nothing_that_a_terminal_obeys(
         assert all(len(line) <= width and line.isprintable() for line in lines)
 
 
+# The blank part of the screens as they were drawn, in percent.
+DRAWN = {"overview": 56, "topics": 55, "queues": 51, "stall": 54}
+
+
+@pytest.mark.parametrize("picture", DRAWN)
+def test_a_screen_leaves_hardly_more_cells_empty_than_it_was_drawn_with(
+    pictures: dict[str, str], picture: str
+) -> None:
+    text = pictures[f"{picture}-140x40.txt"]
+    filled = sum(not char.isspace() for char in text)
+
+    assert 100 - 100 * filled / (140 * 40) <= DRAWN[picture] + 5
+
+
 def test_the_manual_names_every_key_as_the_registry_does() -> None:
     text = SCRIPT.PAGE.read_text(encoding="utf-8")
 

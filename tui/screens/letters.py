@@ -100,6 +100,7 @@ class LettersView(View):
         super().__init__()
         self._groups: dict[str, LetterRow] = {}
         self._asked: Alike | None = None
+        self._oldest = _OldestLetters()
 
     @property
     def crumb(self) -> str:
@@ -119,7 +120,7 @@ class LettersView(View):
     def question(self) -> Question:
         """Return the question for the groups, and for the selected one."""
         self._asked = self._alike()
-        return partial(_look, alike=self._asked)
+        return partial(_look, alike=self._asked, oldest=self._oldest)
 
     def _alike(self) -> Alike | None:
         group = self._selected()
@@ -235,12 +236,30 @@ class LettersView(View):
         return redrive_step(chosen, self._groups.values()) if chosen else None
 
 
-def _look(store: Broker, *, alike: Alike | None) -> LettersSight:
+class _OldestLetters:
+    """The oldest letters of a group, read again only when the group has changed.
+
+    A kind that is rare among many letters takes a walk through all of them.
+    """
+
+    def __init__(self) -> None:
+        self._of: LetterRow | None = None
+        self._letters: list[Message] = []
+
+    def of(self, store: Broker, group: LetterRow) -> list[Message]:
+        """Return the letters of a group; called in the poll thread."""
+        if group != self._of:
+            self._letters = letters_alike(store, [Alike.of(group)], _MOST_SHOWN)
+            self._of = group
+        return self._letters
+
+
+def _look(store: Broker, *, alike: Alike | None, oldest: _OldestLetters) -> LettersSight:
     groups = store.letter_rows(limit=_MOST)
-    if alike is None:
+    group = next((one for one in groups if Alike.of(one) == alike), None)
+    if group is None:
         return LettersSight(groups, [], {})
-    flows = store.flows([FlowOf(alike.queue)])
-    return LettersSight(groups, letters_alike(store, [alike], _MOST_SHOWN), flows)
+    return LettersSight(groups, oldest.of(store, group), store.flows([FlowOf(group.queue)]))
 
 
 def _caption_of(group: LetterRow, sight: LettersSight, width: int) -> Line:

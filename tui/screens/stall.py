@@ -122,6 +122,11 @@ class StallView(View):
         yield LiveTable(_COLUMNS, "no way out is known", id="remedies")
         yield Band(id="remedy-command", classes="caption")
 
+    @property
+    def crumb(self) -> str:
+        """The place that is stuck."""
+        return f"stall of {self.stall.place}"
+
     def key_ids(self) -> tuple[str, ...]:
         """Return the keys of the present ways out."""
         ways = () if self._is_over else self.stall.remedies
