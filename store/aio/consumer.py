@@ -38,6 +38,9 @@ class AsyncConsumer:
         self._store = store
         self._join = join
         self._consumer: Consumer | None = None
+        # Next offsets that are committed when it leaves: records that a `GroupReader` is done with.
+        self.finished: dict[TopicPartition, int] = {}
+        self._leaving = asyncio.Lock()
         store._consumers.add(self)
 
     def __await__(self) -> Generator[Any, None, Self]:
@@ -106,9 +109,20 @@ class AsyncConsumer:
 
     async def close(self, timeout: Seconds | None = None) -> None:
         """Leave the group; records that were polled and not committed will be read again."""
-        if self._consumer is not None:
-            await self._run(Consumer.close, timeout)
-            self._consumer = None
+        async with self._leaving:
+            if self._consumer is None:
+                return
+            try:
+                await self.commit_finished()
+            finally:
+                await self._run(Consumer.close, timeout)
+                self._consumer = None
+
+    async def commit_finished(self) -> None:
+        """Commit what is noted as finished."""
+        if self.finished:
+            finished, self.finished = self.finished, {}
+            await self.commit(finished)
 
     @property
     def group(self) -> str:
@@ -173,7 +187,6 @@ class GroupReader(AsyncIterator["Record"]):
         self._consumer = consumer
         self._max_records = max_records
         self._ready: deque[Record] = deque()
-        self._done: dict[TopicPartition, int] = {}
         self._current: Record | None = None
         self._is_closed = False
         finalize(self, _leave_late, asyncio.get_running_loop(), consumer).atexit = False
@@ -197,22 +210,17 @@ class GroupReader(AsyncIterator["Record"]):
         """Say that the loop is done with the record in hand, before it comes back or ends."""
         record, self._current = self._current, None
         if record is not None:
-            self._done[record.topic, record.partition] = record.offset + 1
+            self._consumer.finished[record.topic, record.partition] = record.offset + 1
 
     async def commit(self) -> None:
         """Commit the records that the loop is done with."""
-        if self._done:
-            await self._consumer.commit(self._done)
-            self._done = {}
+        await self._consumer.commit_finished()
 
     async def aclose(self) -> None:
         """Commit what the loop is done with, and leave the group; the rest is read again."""
         self._is_closed = True
         self._ready.clear()
-        try:
-            await self.commit()
-        finally:
-            await self._consumer.close()
+        await self._consumer.close()
 
     async def __aenter__(self) -> Self:
         await self._consumer

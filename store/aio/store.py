@@ -56,7 +56,7 @@ class AsyncStore(MergedCalls):
         self._producers: WeakSet[AsyncProducer] = WeakSet()
         # The subscription that has received a message, by its receipt.
         self._received_by: WeakValueDictionary[str, QueueSubscription] = WeakValueDictionary()
-        self._is_closed = False
+        self._is_closing = False
 
     @staticmethod
     def open(
@@ -182,9 +182,9 @@ class AsyncStore(MergedCalls):
 
     async def close(self) -> None:
         """Close subscriptions, producers and consumers, wait for calls, and close the file."""
-        if self._is_closed:
+        if self._is_closing:
             return
-        self._is_closed = True
+        self._is_closing = True
         for subscription in list(self._subscriptions):
             await subscription.aclose()
         for producer in list(self._producers):
@@ -192,6 +192,7 @@ class AsyncStore(MergedCalls):
         for consumer in list(self._consumers):
             with suppress(MqError):
                 await consumer.close()
+        self._is_closed = True
         self._room.close()
         await self._committing.finish()
         await self._threads.in_writer(self._store.close)
