@@ -19,6 +19,7 @@ from mq.read.group import Subscription
 from mq.read.leases import QueueSource, ShareSource, require_lease, warn_of_chaos
 from mq.read.partitions import PartitionSource
 from mq.read.source import Item, Source
+from mq.work.live import live_work
 from mq.work.processes import require_command
 from mq.work.worker import OnFailure, Policy, Worker
 from store import model
@@ -90,6 +91,9 @@ def work(
     records come one at a time per partition, in order: one that fails holds its partition up until
     it succeeds, is skipped, leaves the log or goes to the group's DLQ; with --once, that partition
     ends there.
+
+    On a terminal the last row has what is done, failed and running, and each kind of error is told
+    once; off one every error is.
 
     Follows until interrupted, unless --once says otherwise. Ctrl-C, SIGTERM or SIGHUP lets the
     commands that run finish and gives everything else back as if it had not been delivered; a
@@ -188,8 +192,9 @@ class _Work:
         policy, diagnostics = self._policy, self._context.diagnostics
         if policy.retry_delay is None:
             policy = replace(policy, retry_delay=default_delay)
-        worker = Worker(self._store, source, policy, self._interrupts, diagnostics)
-        worker.run()
+        with live_work(self._source, diagnostics) as live:
+            worker = Worker(self._store, source, policy, self._interrupts, diagnostics, live)
+            worker.run()
         if self._interrupts.received == signal.SIGINT:
             raise KeyboardInterrupt
         tried = counted(worker.succeeded + worker.failed, "run")

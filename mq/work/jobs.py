@@ -37,12 +37,13 @@ class Job:
     """A command that runs on a value; `is_over` must be called often, and ends a late one.
 
     `timeout` is in seconds. The lines of its stderr go to `relay` as they come, from another
-    thread; its stdout is ours.
+    thread; its stdout is ours. With `holds_last` the last one stays back, in `held`: it is told as
+    the error where the command fails.
     """
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str | bytes], value: bytes | None,
-        timeout: float, relay: Callable[[str], None],
+        timeout: float, relay: Callable[[str], None], *, holds_last: bool = False,
     ) -> None:  # fmt: skip
         # A pipe that the command does not read would fill up, and a file needs no feeding.
         with TemporaryFile() as stdin:
@@ -55,6 +56,8 @@ class Job:
         self._kill_at: float | None = None
         self._over_at = math.inf
         self._last_line = ""
+        self._holds_last = holds_last
+        self.held: str | None = None
         assert self._process.stderr is not None
         self._reader = Thread(target=self._read, args=(self._process.stderr, relay), daemon=True)
         self._reader.start()
@@ -95,8 +98,15 @@ class Job:
         with stream:
             for line in iter(partial(stream.readline, _LONGEST_LINE), b""):
                 text = line.decode(errors="replace").rstrip("\r\n")
-                relay(text)
+                self._relay(text, relay)
                 self._last_line = text.strip()[:LONGEST_ERROR] or self._last_line
+
+    def _relay(self, text: str, relay: Callable[[str], None]) -> None:
+        if self._holds_last:
+            text, self.held = self.held or "", text
+            if not text:
+                return
+        relay(text)
 
 
 def environment(store: str) -> dict[str, str]:

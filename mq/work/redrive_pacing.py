@@ -13,6 +13,7 @@ from mq.cli.interrupts import Interrupts
 from store.model.dead_letters import Moved, Redriven
 from store.model.errors import BadInput, MqError, TimedOut
 from store.model.steps import MESSAGES, cut
+from store.model.text import counted, describe_duration
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
@@ -102,6 +103,7 @@ class PacedRedrive:
         if self.batch is None:
             return
         deadline = monotonic() + timeout
+        told: list[str] = []
         while True:
             canaries = self._store.became_of_redrive(self.batch)
             if back := [canary for canary in canaries if canary.dead_letter is not None]:
@@ -109,6 +111,7 @@ class PacedRedrive:
             waiting = sum(canary.is_present for canary in canaries)
             if not waiting:
                 return
+            told = self._tell(canaries, told, timeout)
             if monotonic() >= deadline:
                 raise TimedOut(
                     f"{waiting} of {len(canaries)} canaries are still not done with",
@@ -116,6 +119,17 @@ class PacedRedrive:
                 )
             self._wait(deadline - monotonic(), partial(self._has_changed, self._store.changed()))
             self._stop_if_told()
+
+    def _tell(self, canaries: Sequence[Redriven], told: list[str], timeout: float) -> list[str]:
+        """Tell a person which canaries are waited for, when they are not those told before."""
+        targets = {moved.id: moved.target for moved in self.moved}
+        waiting = [targets.get(canary.id, canary.id) for canary in canaries if canary.is_present]
+        if waiting != told:
+            self._diagnostics.success(
+                f"waiting up to {describe_duration(timeout)} until a worker is done with"
+                f" {', '.join(waiting)}: {len(waiting)} of {counted(len(canaries), 'canary')}"
+            )
+        return waiting
 
     def _move_at_once(self, planned: Sequence[Moved]) -> None:
         sequences = [letter.sequence for letter in planned]

@@ -20,6 +20,7 @@ from mq.cli.diagnostics import Diagnostics
 from mq.cli.interrupts import Interrupts
 from mq.read.source import LONGEST_WAIT, Item, Source
 from mq.work.jobs import Job, environment, variables
+from mq.work.live import REDRAWN_EVERY, LiveWork
 from mq.work.processes import ends_noticed
 from store.crash import crash_point
 from store.model.addresses import parse_address
@@ -83,7 +84,7 @@ class Worker(Generic[Item]):
 
     def __init__(
         self, store: Broker, source: Source[Item], policy: Policy, interrupts: Interrupts,
-        diagnostics: Diagnostics,
+        diagnostics: Diagnostics, live: LiveWork | None = None,
     ) -> None:  # fmt: skip
         self.succeeded = 0
         self.failed = 0
@@ -94,6 +95,7 @@ class Worker(Generic[Item]):
         self._policy = policy
         self._interrupts = interrupts
         self._diagnostics = diagnostics
+        self._live = live
         self._environment = environment(store.location)
         self._waiting: deque[Item] = deque()
         self._running: dict[Job, Item] = {}
@@ -135,12 +137,16 @@ class Worker(Generic[Item]):
             self._waiting.popleft()
         if monotonic() >= self._renew_at:
             self._renew()
+        if self._live is not None:
+            self._live.update(self.succeeded, self.failed, len(self._running))
         self._take_or_wait()
 
     def _settle_finished(self) -> None:
         for job in [job for job in self._running if job.is_over()]:
             item = self._running.pop(job)
             crash_point("work.ran")
+            if job.held is not None and job.error is None:
+                self._diagnostics.relay(job.held)
             if self._interrupts.count > 1 and job.error is not None:
                 self._source.give_back([item], begun=True)
             else:
@@ -166,11 +172,13 @@ class Worker(Generic[Item]):
         address = item.address
         match self._policy.on_failure:
             case OnFailure.RETRY:
-                self._diagnostics.note(f"{address} failed: {error}")
+                if self._is_told(error):
+                    self._diagnostics.note(f"{address} failed: {error}")
                 delay = self._policy.delay(self._source.deliveries(item))
                 self._source.failed([item], error, delay)
             case OnFailure.DEAD_LETTER:
-                self._diagnostics.note(f"{address} failed and is dead-lettered: {error}")
+                if self._is_told(error):
+                    self._diagnostics.note(f"{address} failed and is dead-lettered: {error}")
                 self._source.failed([item], error, final=True)
             case OnFailure.SKIP:
                 self._diagnostics.warning(f"{address} failed and is skipped: {error}")
@@ -178,6 +186,10 @@ class Worker(Generic[Item]):
             case OnFailure.STOP:
                 self._stopped_by = self._stopped_by or MqError(f"{address} failed: {error}")
                 self._source.failed([item], error, 0.0)
+
+    def _is_told(self, error: str) -> bool:
+        # A person sees the number of failures grow, and wants to read each kind of error once.
+        return self._live is None or self._live.is_new(error)
 
     def _step_over(self, damage: Damaged) -> None:
         """Treat damaged records as failed; raise where single ones are not known."""
@@ -213,6 +225,7 @@ class Worker(Generic[Item]):
                 item.value,
                 self._policy.timeout,
                 self._diagnostics.relay,
+                holds_last=self._live is not None,
             )
         except OSError as error:
             self._refuse(item, error)
@@ -259,7 +272,7 @@ class Worker(Generic[Item]):
 
     def _pause(self) -> float:
         due = min([self._renew_at, *(job.deadline for job in self._running)]) - monotonic()
-        return min(max(due, 0.0), LONGEST_WAIT)
+        return min(max(due, 0.0), LONGEST_WAIT if self._live is None else REDRAWN_EVERY)
 
     def _has_news(self) -> bool:
         return self._interrupts.count != self._signals or any(
