@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from random import random
 from threading import Event
 from time import monotonic
@@ -11,16 +12,19 @@ import amqp
 
 from store.engine.features import Feature, lacking
 from store.model.encoding import given_list
-from store.model.errors import BadInput, MqError, QueueFull, Unreachable
+from store.model.errors import BadInput, Conflict, MqError, QueueFull, Unreachable
 from store.model.messages import Message, MessageId, NewMessage
 from store.model.text import counted
 from store.model.topics import Headers, Seconds, Timestamp, in_seconds
 from store.rabbitmq.base import Server
 from store.rabbitmq.errors import missing
 from store.rabbitmq.messages import encoded
+from store.rabbitmq.receiving import Wanted
 
 _LONGEST_PAUSE = 30.0
 _UNTIL = 0.05
+# Seconds within which the active consumer of a queue is sent what is there.
+_TURN = 0.5
 
 
 class ServerDeliveries(Server):
@@ -88,10 +92,25 @@ class ServerDeliveries(Server):
         if max_messages < 1:
             raise BadInput(f"at least 1 message can be received, not {max_messages}")
         seconds, ends = in_seconds(wait or 0.0), until or _never
+        wanted = Wanted(queue, max_messages, prefetch or max_messages, attached)
         if attached and seconds and not auto_ack:
-            return self._consume(queue, prefetch or max_messages, seconds, ends)
-        messages = self._receiver.fetch(queue, max_messages, seconds, ends)
+            return self._consume(wanted, seconds, ends)
+        messages = self._fetch(wanted, seconds, ends)
         return self._acknowledged(messages) if auto_ack else messages
+
+    @cached_property
+    def _consumed_alone(self) -> set[str]:
+        """The queues with a single active consumer, from which nothing can be fetched."""
+        return set()
+
+    def _fetch(self, wanted: Wanted, seconds: float, ends: Callable[[], bool]) -> list[Message]:
+        if wanted.queue not in self._consumed_alone:
+            try:
+                return self._receiver.fetch(wanted, seconds, ends)
+            except Conflict:
+                self._consumed_alone.add(wanted.queue)
+        # Whether it is this consumer's turn shows only by what comes.
+        return self._receiver.consume(wanted, max(seconds, _TURN), ends)
 
     def _acknowledged(self, messages: Sequence[Message]) -> list[Message]:
         self._receiver.ack([message.receipt for message in messages if message.receipt])
@@ -139,12 +158,10 @@ class ServerDeliveries(Server):
         self._check_receipts(receipts)
         self._receiver.settle(receipts, requeue=True)
 
-    def _consume(
-        self, queue: str, most: int, seconds: float, ends: Callable[[], bool]
-    ) -> list[Message]:
+    def _consume(self, wanted: Wanted, seconds: float, ends: Callable[[], bool]) -> list[Message]:
         """Consume for a reader that stays: it outlives the end of a connection."""
         try:
-            return self._receiver.consume(queue, most, seconds, ends)
+            return self._receiver.consume(wanted, seconds, ends)
         except Unreachable as error:
             self._reconnect(error, ends)
             return []

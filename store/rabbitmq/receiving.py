@@ -37,6 +37,18 @@ class _Held(NamedTuple):
     attached: bool
 
 
+class Wanted(NamedTuple):
+    """A wish for messages: how many at most, and how many a consumer is pushed.
+
+    With `attached` the reader stays until the connection ends.
+    """
+
+    queue: str
+    most: int
+    prefetch: int
+    attached: bool
+
+
 class Fetched(NamedTuple):
     """A fetched message, its receipt, and the message as AMQP has it."""
 
@@ -67,11 +79,11 @@ class Deliveries:
         self._consumers: dict[str, _Consumer] = {}
         self._returning: dict[str, float] = {}
 
-    def fetch(self, queue: str, most: int, wait: float, until: Callable[[], bool]) -> list[Message]:
-        """Fetch up to `most` messages, looking again until one is there or `wait` is over."""
+    def fetch(self, wanted: Wanted, wait: float, until: Callable[[], bool]) -> list[Message]:
+        """Fetch messages, looking again until one is there or `wait` is over."""
         deadline = monotonic() + wait
         while True:
-            messages = [message for message, _ in self._fetched(queue, most)]
+            messages = [message for message, _ in self._fetched(wanted)]
             if messages or monotonic() >= deadline or until():
                 return messages
             self._pause(min(_LOOK, deadline - monotonic()))
@@ -80,14 +92,13 @@ class Deliveries:
         """Fetch up to `most` messages that are there, as they are."""
         return [
             Fetched(message.receipt or "", message, raw)
-            for message, raw in self._fetched(queue, most)
+            for message, raw in self._fetched(Wanted(queue, most, most, False))
         ]
 
-    def consume(
-        self, queue: str, most: int, wait: float, until: Callable[[], bool]
-    ) -> list[Message]:
-        """Take up to `most` messages of a consumer that stays until the connection ends."""
-        consumer = self._consumer(queue, most)
+    def consume(self, wanted: Wanted, wait: float, until: Callable[[], bool]) -> list[Message]:
+        """Take messages of a consumer that stays until the connection ends, or `leave`."""
+        queue = wanted.queue
+        consumer = self._consumer(queue, wanted.prefetch)
         deadline = monotonic() + wait
         while not consumer.ready and not until():
             self._return_due()
@@ -99,9 +110,9 @@ class Deliveries:
                 self._connection.beat()
         while self._connection.read(0):
             continue
-        number = min(most, len(consumer.ready))
+        number = min(wanted.most, len(consumer.ready))
         taken = [consumer.ready.popleft() for _ in range(number)]
-        return [self._hold(consumer.purpose, queue, one, attached=True) for one in taken]
+        return [self._hold(consumer.purpose, wanted, one) for one in taken]
 
     def forget(self) -> None:
         """Forget what was held over a connection that ended: the messages are back."""
@@ -151,8 +162,9 @@ class Deliveries:
             for message in consumer.ready:
                 channel.basic_reject(message.delivery_tag, requeue=True)
 
-    def _fetched(self, queue: str, most: int) -> list[tuple[Message, amqp.Message]]:
+    def _fetched(self, wanted: Wanted) -> list[tuple[Message, amqp.Message]]:
         """Fetch what is there; the requests are sent together, as each has a way of its own."""
+        queue, most = wanted.queue, wanted.most
         subject = f"queue {queue}"
         messages: list[tuple[Message, amqp.Message]] = []
         with self._connection.channel(_FETCHING, subject) as channel:
@@ -162,9 +174,7 @@ class Deliveries:
                 if not number:
                     break
                 found = list(self._gets(channel, queue, number))
-                messages += [
-                    (self._hold(_FETCHING, queue, one, attached=False), one) for one in found
-                ]
+                messages += [(self._hold(_FETCHING, wanted, one), one) for one in found]
                 if len(found) < number:
                     break
         return messages
@@ -193,12 +203,12 @@ class Deliveries:
         self._consumers[queue] = consumer
         return consumer
 
-    def _hold(self, purpose: str, queue: str, message: amqp.Message, *, attached: bool) -> Message:
+    def _hold(self, purpose: str, wanted: Wanted, message: amqp.Message) -> Message:
         self._number += 1
         receipt = f"{self._prefix}-{self._number}"
         tag = message.delivery_tag
-        self._held[receipt] = _Held(purpose, message.channel, tag, queue, attached)
-        return decoded(queue, message, DeliveryTag(receipt, connection_name()))
+        self._held[receipt] = _Held(purpose, message.channel, tag, wanted.queue, wanted.attached)
+        return decoded(wanted.queue, message, DeliveryTag(receipt, connection_name()))
 
     def _settle(
         self, receipts: Sequence[str], settle: Callable[[amqp.Channel, int], object],

@@ -87,6 +87,24 @@ def test_a_reader_that_ends_gives_back_what_it_holds(emails: Broker, place: str)
     assert one_of(emails).redelivered
 
 
+@pytest.mark.needs(Feature.SINGLE_ACTIVE)
+def test_a_second_reader_of_a_single_active_queue_stands_by(broker: Broker, place: str) -> None:
+    broker.create_queue("emails", single_active=True)
+    broker.send_many("emails", [b"one", b"two"])
+    first = one_of(broker)
+    with open_place(place) as second:
+        assert second.receive("emails", holder="second") == []
+    assert first.value == b"one"
+
+
+@pytest.mark.needs(Feature.PREFETCH)
+def test_a_reader_gets_no_more_than_it_asks_for(broker: Broker) -> None:
+    broker.create_queue("emails")
+    broker.send_many("emails", [b"%d" % number for number in range(10)])
+    taken = broker.receive("emails", 2, wait=20.0, attached=True, prefetch=5)
+    assert len(taken) <= 2
+
+
 @pytest.mark.needs(Feature.RECEIPTS)
 def test_another_process_settles_by_the_receipt(emails: Broker, place: str) -> None:
     receipt = receipt_of(one_of(emails))
