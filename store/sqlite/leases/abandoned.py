@@ -117,16 +117,22 @@ def free_if_due(tx: WriteTransaction, reader: Reader, *, is_idle: bool = False) 
 
 def free(tx: WriteTransaction, reader: Reader) -> int:
     """Let the leases of dead holders lapse; return how many."""
+    # A retry delay depends on the deliveries of each.
+    together = reader.by_runs and not reader.retry_delays
+    lapse = leases.runs.lapse if together else _lapse_one_by_one
+    return sum(lapse(tx, reader, holder) for holder in holders.gone(tx))
+
+
+def _lapse_one_by_one(tx: WriteTransaction, reader: Reader, holder: int) -> int:
     freed = 0
-    for holder in holders.gone(tx):
-        for (id,) in tx.rows(
-            "select id from mq_leases where holder = :holder and reader = :reader and ends > :now"
-            " order by id",
-            {"holder": holder, "reader": reader.id, "now": tx.now},
-        ):
-            place = leases.readers.place(tx, layout.owner(id))
-            message = None if place is None else leases.messages.load_leased(tx, place[1], id)
-            if message is not None:
-                leases.settlements.lapse(tx, reader, message)
-                freed += 1
+    for (id,) in tx.rows(
+        "select id from mq_leases where holder = :holder and reader = :reader and ends > :now"
+        " order by id",
+        {"holder": holder, "reader": reader.id, "now": tx.now},
+    ):
+        place = leases.readers.place(tx, layout.owner(id))
+        message = None if place is None else leases.messages.load_leased(tx, place[1], id)
+        if message is not None:
+            leases.settlements.lapse(tx, reader, message)
+            freed += 1
     return freed

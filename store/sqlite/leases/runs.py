@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from store.sqlite import layout
 from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.transactions import array
 from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
@@ -169,6 +170,24 @@ def take_back(tx: WriteTransaction, run: Run, standing: Standing) -> None:
     """Undo the deliveries of a run: their rows are what they were before."""
     execute(tx, _TAKE_BACK, run.ids)
     count(tx, run, held=-len(run.ids), waiting=standing.waiting)
+
+
+def lapse(tx: WriteTransaction, reader: Reader, holder: int) -> int:
+    """End the leases that a holder has of a reader without retry delays now; return how many."""
+    which = {"holder": holder, "reader": reader.id, "now": tx.now}
+    slots = tx.rows(
+        f"select {layout.owner_of('id')}, count(*) from mq_leases where holder = :holder"
+        " and reader = :reader and ends > :now group by 1",
+        which,
+    )
+    tx.execute(
+        "update mq_leases set ends = :due, due = :due where holder = :holder and reader = :reader"
+        " and ends > :now",
+        {**which, "due": reader.given_back_at(tx.now)},
+    )
+    for slot, number in slots:
+        tx.execute(_COUNT, (0, -number, 0, tx.number_slot(slot), slot))
+    return sum(number for _, number in slots)
 
 
 _REMOVE_RANGE = "delete from mq_leases where id between ? and ?"

@@ -67,25 +67,24 @@ def settle(tx: WriteTransaction, texts: Sequence[str], settlement: Settlement) -
     """
     seal = crc32(tx.database.uuid)
     first = receipts.read_or_none(seal, texts[0]) if texts else None
-    ids: range | None = None
-    if first is not None:
-        ids = range(first.lease, first.lease + len(texts))
-        if len(texts) > 1 and receipts.write_run(seal, ids, first.token) != texts:
-            ids = None
-    if first is not None and ids is not None:
-        known: Finishing | None = None
-        if settlement.is_repeatable:
-            place = leases.finish.Finishing, first.lease >> OFFSET_BITS
-            known = tx.database.settings.answers.get(place)
-        if (
-            known is not None
-            and known.quiet_from <= tx.wall < known.quiet_until
-            and leases.finish.finish_quietly(tx, known, ids, first.token)
-        ):
-            return {}
-        runs = [(texts, _run(tx, first.token, ids))]
-    else:
+    if first is None:
+        return leases.deliveries.settle(tx, texts, settlement)
+    slot = first.lease >> OFFSET_BITS
+    known: Finishing | None = tx.database.settings.answers.get((leases.finish.Finishing, slot))
+    if known is None and not _goes_by_runs(tx, slot):
+        return leases.deliveries.settle(tx, texts, settlement)
+    ids = range(first.lease, first.lease + len(texts))
+    if len(texts) > 1 and receipts.write_run(seal, ids, first.token) != texts:
         runs = _runs(tx, seal, texts)
+    elif (
+        known is not None
+        and known.quiet_from <= tx.wall < known.quiet_until
+        and settlement.is_repeatable
+        and leases.finish.finish_quietly(tx, known, ids, first.token)
+    ):
+        return {}
+    else:
+        runs = [(texts, _run(tx, first.token, ids))]
     alone: set[str] = set()
     for together, run in runs:
         if run is None or not _settle_run(tx, run, settlement):
@@ -93,6 +92,11 @@ def settle(tx: WriteTransaction, texts: Sequence[str], settlement: Settlement) -
     if not alone:
         return {}
     return leases.deliveries.settle(tx, [text for text in texts if text in alone], settlement)
+
+
+def _goes_by_runs(tx: WriteTransaction, slot: int) -> bool:
+    found = leases.readers.place(tx, slot)
+    return found is not None and found[0].by_runs
 
 
 def _settle_run(tx: WriteTransaction, run: Run, settlement: Settlement) -> bool:

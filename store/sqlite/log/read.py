@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from sqlite3 import Cursor
 from struct import error as StructError
 from typing import TYPE_CHECKING, Any
@@ -83,13 +83,14 @@ def _pages(rows: Cursor, most_bytes: int | None) -> Iterator[list[Row]]:
     size = 0
     while size < most_bytes:
         page = []
-        for row in rows:
+        for row in islice(rows, _PAGE):
             page.append(row)
-            _, _, key, _, value, *_ = row
             # Damage may have left a number.
-            size += len(value) if isinstance(value, bytes) else 0
-            size += len(key) if isinstance(key, bytes) else 0
-            if size >= most_bytes or len(page) == _PAGE:
+            if type(value := row[4]) is bytes:
+                size += len(value)
+            if type(key := row[2]) is bytes:
+                size += len(key)
+            if size >= most_bytes:
                 break
         if not page:
             return
