@@ -14,7 +14,7 @@ from weakref import finalize
 
 from store.api.consumer import LOOK_INTERVAL, Consumer
 from store.api.merging import WorkCall
-from store.model.errors import Fenced, MqError, secondary_to
+from store.model.errors import Fenced, MqError, StoreUnusable, secondary_to
 from store.model.topics import in_seconds
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class AsyncConsumer:
         # Next offsets that are committed when it leaves: records that a `GroupReader` is done with.
         self.finished: dict[TopicPartition, int] = {}
         self._leaving = asyncio.Lock()
+        self.has_left = False
         store._consumers.add(self)
 
     def __await__(self) -> Generator[Any, None, Self]:
@@ -110,6 +111,7 @@ class AsyncConsumer:
     async def close(self, timeout: Seconds | None = None) -> None:
         """Leave the group; records that were polled and not committed will be read again."""
         async with self._leaving:
+            self.has_left = True
             if self._consumer is None:
                 return
             try:
@@ -198,11 +200,15 @@ class GroupReader(AsyncIterator["Record"]):
         """Return the next record, once there is one; the iteration ends when it is closed."""
         self.done()
         while not self._ready:
-            if self._is_closed:
+            if self._is_closed or self._consumer.has_left:
                 raise StopAsyncIteration
-            await self._consumer
-            await self.commit()
-            self._ready += await self._consumer.poll(self._max_records)
+            try:
+                await self._consumer
+                await self.commit()
+                self._ready += await self._consumer.poll(self._max_records)
+            except (Fenced, StoreUnusable):
+                if not self._consumer.has_left:
+                    raise
         self._current = self._ready.popleft()
         return self._current
 
@@ -238,7 +244,7 @@ class GroupReader(AsyncIterator["Record"]):
 
 def _leave_late(loop: asyncio.AbstractEventLoop, consumer: AsyncConsumer) -> None:
     """Leave the group of a forgotten reader, without waiting for it."""
-    if not loop.is_closed():
+    with suppress(RuntimeError):  # the loop was closed
         loop.call_soon_threadsafe(lambda: loop.create_task(_leave(consumer)))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from weakref import finalize
 
 from store.api.merging import SettleCall
-from store.model.errors import BadInput, secondary_to
+from store.model.errors import BadInput, StoreUnusable, secondary_to
 
 if TYPE_CHECKING:
     from store.aio.committing import Committing
@@ -57,7 +57,11 @@ class QueueSubscription(AsyncIterator["Message"]):
         while not self._ready:
             if self._is_closed:
                 raise StopAsyncIteration
-            await self._fill()
+            try:
+                await self._fill()
+            except StoreUnusable:
+                if not self._is_closed:
+                    raise
         message = self._ready.popleft()
         if 2 * len(self._ready) < self._prefetch <= 2 * self._room() and not self._is_refilling():
             self._refill = asyncio.create_task(self._receive(wait=0))
@@ -174,6 +178,7 @@ def _give_back_late(
     loop: asyncio.AbstractEventLoop, committing: Committing, ready: deque[Message]
 ) -> None:
     """Give back what a forgotten subscription has received, without waiting for it."""
-    if ready and not loop.is_closed():
-        receipts = [message.receipt or "" for message in ready]
-        loop.call_soon_threadsafe(committing.start, SettleCall(receipts, "unreceive"))
+    receipts = [message.receipt or "" for message in ready]
+    with suppress(RuntimeError):  # the loop was closed
+        if receipts:
+            loop.call_soon_threadsafe(committing.start, SettleCall(receipts, "unreceive"))

@@ -176,6 +176,24 @@ def test_a_group_reader_waits_for_records(path: Path) -> None:
     assert run(path, work) == b"late"
 
 
+def test_a_loop_over_a_group_that_waits_ends_with_the_store(path: Path) -> None:
+    async def work(store: Store) -> None:
+        await with_orders(store, 0)
+
+        async def loop() -> str:
+            async for _ in store.read_group("billing", ["orders"]):
+                pass
+            return "ended"
+
+        task = asyncio.create_task(loop())
+        while not store._room._listeners:
+            await asyncio.sleep(0)
+        await store.close()
+        assert await task == "ended"
+
+    run(path, work)
+
+
 def test_a_group_goes_on_where_it_was_committed(path: Path) -> None:
     async def work(store: Store) -> list[bytes | None]:
         await with_orders(store, 6)

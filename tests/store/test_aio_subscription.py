@@ -132,6 +132,22 @@ def test_a_closed_store_has_given_back_what_its_loops_have_not_got(path: Path) -
         assert (status.ready, status.leased) == (29, 0)
 
 
+def test_a_loop_that_waits_ends_with_the_store(path: Path) -> None:
+    async def work(store: Store) -> None:
+        async def loop() -> str:
+            async for _ in store.subscribe("jobs"):
+                pass
+            return "ended"
+
+        task = asyncio.create_task(loop())
+        while not store._room._lines:
+            await asyncio.sleep(0)
+        await store.close()
+        assert await task == "ended"
+
+    run(path, work)
+
+
 @pytest.mark.parametrize("steps", range(0, 24, 2))
 def test_a_loop_that_is_cancelled_at_any_step_leaves_nothing_leased(path: Path, steps: int) -> None:
     async def work(store: Store) -> None:
