@@ -23,7 +23,7 @@ from rich.text import Text
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "recordings"
-COLUMNS, ROWS = 108, 34
+COLUMNS, ROWS = 116, 34
 PROMPT = "\x1b[1;32m$\x1b[0m "
 
 SESSIONS = {
@@ -41,8 +41,7 @@ SESSIONS = {
     "a-stall": [
         "mq queue create orders.dlq && mq topic create orders",
         r"printf 'pen\nboom\nbook\nlamp\n' | mq produce orders",
-        "mq work orders -g billing --once -- sh -c 'read item; [ $item != boom ] || "
-        '{ echo "no such item: $item" >&2; exit 1; }\'',
+        "mq work orders -g billing --once -- grep -qv boom",
         "mq stalls --over 0s --idle-after 0s",
         "mq group skip billing orders/0@1 --to-dlq orders.dlq",
         "mq consume orders -g billing",
