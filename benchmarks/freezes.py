@@ -103,7 +103,7 @@ class Storm:
 
     def _hit_holder(self) -> None:
         with suppress(ValueError), open(f"{self._path}-lock", "rb") as lock:
-            pid = int(lock.read(12))
+            pid = int(lock.read(11))
             for number, worker in enumerate(self._workers):
                 if worker.pid == pid and worker.poll() is None:
                     self._hit(number, worker)

@@ -182,12 +182,7 @@ def test_of_two_that_close_at_once_the_later_one_cleans_up(
     closing_too.acquire(0)
     closing_too.set_state(lockfile.CLOSING)
 
-    def end_closing(*_: object) -> None:
-        closing_too.release()
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(lock_waiting, "_idle", [])
-    monkeypatch.setattr(lock_waiting, "start_new_thread", end_closing)
+    monkeypatch.setattr(lock_waiting, "pause", closing_too.release)
     orders.close()
 
     assert beside(path) == ALONE

@@ -156,6 +156,53 @@ def test_a_timeout_is_kept_behind_another_waiter(waiter: StartWaiter, path: Path
     assert 0.3 <= monotonic() - began < 0.3 + 0.5 * SLOW_MACHINE
 
 
+def test_a_holder_that_comes_back_again_and_again_lets_a_waiter_go_first(path: Path) -> None:
+    holder, waiter = WriteLock(path), WriteLock(path)
+    taken = threading.Event()
+
+    def wait() -> None:
+        waiter.acquire(PATIENCE)
+        taken.set()
+        waiter.release()
+
+    holder.acquire(0)
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not taken.is_set():
+        holder.release()
+        holder.acquire(PATIENCE)
+    holder.release()
+    thread.join(PATIENCE)
+    for lock in (holder, waiter):
+        lock.close()
+
+    assert taken.is_set()
+
+
+def test_a_holder_knows_of_waiters_until_another_one_had_the_lock(path: Path) -> None:
+    holder = WriteLock(path)
+    holder.acquire(0)
+    holder.announce()
+    holder.release()
+    holder.acquire(0)
+    knows = holder.slice is not None
+    holder.release()
+    Path(f"{path}-lock").write_bytes(b"1          ")
+    holder.acquire(0)
+    holder.close()
+
+    assert knows
+    assert holder.slice is None
+
+
+def test_busy_names_the_holder_though_others_wait(
+    holder: subprocess.Popen[str], waiter: StartWaiter, path: Path
+) -> None:
+    waiter()
+    with Store.open(path, timeout=0.01) as store, pytest.raises(Busy, match=f"pid {holder.pid} "):
+        store.produce("orders", "late")
+
+
 def test_a_wait_that_was_given_up_keeps_nothing(path: Path) -> None:
     holder, waiter = WriteLock(path), WriteLock(path)
     holder.acquire(0)

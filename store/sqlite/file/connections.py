@@ -10,10 +10,11 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
+from store import sqlite
 from store.crash import crash_point
 from store.model.errors import Busy, MqError, OutcomeUnknown, from_system
 from store.sqlite.file import files, lockfile
-from store.sqlite.file.lockfile import WriteLock, pause
+from store.sqlite.file.lockfile import WriteLock
 
 LARGEST_VALUE = 64 << 20
 _LENGTH_LIMIT = LARGEST_VALUE + (1 << 20)
@@ -61,7 +62,7 @@ class ThreadConnections:
         while self.calls and self.thread.is_alive():
             if monotonic() >= deadline:
                 return False
-            pause()
+            sqlite.file.lock_waiting.pause()
         return True
 
     def __enter__(self) -> None:
@@ -153,7 +154,7 @@ def close_store(opened: Sequence[ThreadConnections], own: files.OpenFiles) -> No
             if not is_closing:
                 return
             idle = []
-            lock.acquire(_LAST_OUT_WAIT)
+            sqlite.file.lock_waiting.poll(lock, _LAST_OUT_WAIT)
         _close_locked(idle, own, lock)
     except Busy:
         return
@@ -229,7 +230,7 @@ def begin_late(
                 f"the store is busy: locked by a program other than mq for {timeout:g} s",
                 hint="close the program that writes to it",
             ) from error
-        pause()
+        sqlite.file.lock_waiting.pause()
         try:
             cursor.execute("begin immediate")
             return

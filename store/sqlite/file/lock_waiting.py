@@ -13,14 +13,36 @@ import os
 from _thread import allocate_lock, start_new_thread
 from collections.abc import Callable
 from contextlib import suppress
-from threading import TIMEOUT_MAX
-from time import monotonic
+from time import monotonic, sleep
 
 from store.model.errors import Busy, Hint
-from store.sqlite.file.lockfile import WriteLock, pause
+from store.sqlite.file.lockfile import WriteLock
 
-# Seconds between two calls of `until`.
-_CALL = 0.02
+# Seconds between two calls of `until`, and between two announcements: one may be overwritten.
+_CALL, _ANNOUNCEMENT = 0.02, 0.1
+# Seconds for which a holder takes the lock again and again while others wait. Then it gives them so
+# many seconds to take it; if none does, because the processors have other work, it goes on, and
+# some times later it thinks them dead.
+_SLICE, _GRACE, _SLICES = 0.004, 0.0002, 50
+# Seconds between two looks where no other wait is to be had.
+_LONGEST_PAUSE = 0.004
+
+
+class Slice:
+    """The time of a holder that comes back for the lock while others wait for it."""
+
+    def __init__(self) -> None:
+        self._end = monotonic() + _SLICE
+        self._left = _SLICES
+
+    def is_used_up(self) -> bool:
+        """Let others go first at the end of the time; return whether none has come for long."""
+        if monotonic() < self._end:
+            return False
+        sleep(_GRACE)
+        self._left -= 1
+        self._end = monotonic() + _SLICE
+        return not self._left
 
 
 def wait(lock: WriteLock, timeout: float, until: Callable[[], bool] | None) -> None:
@@ -32,9 +54,12 @@ def wait(lock: WriteLock, timeout: float, until: Callable[[], bool] | None) -> N
     waiter = _resumed(lock) or _idle_waiter()
     try:
         waiter.begin(lock)
+        lock.slice = None
+        lock.announce()
         while not (waiter.is_done(deadline - monotonic(), until) and lock.try_acquire()):
             if monotonic() >= deadline or (until is not None and until()):
                 raise _busy(lock, timeout)
+            lock.announce()
     except BaseException:
         if waiter.give_up():
             lock.reopen()
@@ -42,6 +67,26 @@ def wait(lock: WriteLock, timeout: float, until: Callable[[], bool] | None) -> N
             lock.release()
         raise
     _idle.append(waiter)
+
+
+def poll(lock: WriteLock, timeout: float) -> None:
+    """Take the lock within `timeout` seconds, or raise `Busy`, and leave nothing in the line.
+
+    A process that ends must not have the lock once more, for nothing, when another one closes.
+    """
+    deadline = monotonic() + timeout
+    while not lock.try_acquire():
+        if monotonic() >= deadline:
+            raise _busy(lock, timeout)
+        pause()
+
+
+def pause() -> None:
+    """Wait for a short random time before the next look."""
+    # Few processes ever have to wait, so few load this.
+    from random import random
+
+    sleep(random() * _LONGEST_PAUSE)
 
 
 def _busy(lock: WriteLock, timeout: float) -> Busy:
@@ -89,7 +134,7 @@ class _Waiter:
         if not self._has_begun:
             pause()
             return True
-        longest = TIMEOUT_MAX if until is None else _CALL
+        longest = _ANNOUNCEMENT if until is None else _CALL
         if not self._done.acquire(timeout=max(0.0, min(seconds, longest))):
             return False
         self._has_begun = False

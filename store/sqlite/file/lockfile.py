@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct
-from time import sleep, time_ns
+from time import time_ns
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -28,12 +28,12 @@ from store.model.errors import MqError, from_system
 
 if TYPE_CHECKING:
     from store.sqlite.file.futex import SharedPage
+    from store.sqlite.file.lock_waiting import Slice
 
-# Half of it costs 32 waiting processes half of their throughput in looking, on two cores; twice as
-# much lets some of them starve.
-_LONGEST_PAUSE = 0.004
 # The file begins with the holder's pid as text; then come a letter for the state, and the mark.
-_PID_WIDTH, _STATE_AT, _MARK_AT = 12, 15, 16
+# The last byte after the pid is set by a process that waits for the lock.
+_PID_WIDTH, _WAITS_AT, _STATE_AT, _MARK_AT = 12, 11, 15, 16
+WAITS = b"w"
 _STORE, _FILE = Struct("<4s16sqQQ"), Struct("<Qqq")
 _COMMIT, _CHECK = Struct("<QqQq"), Struct("<I")
 _COMMIT_AT = _STORE.size + _FILE.size
@@ -110,13 +110,16 @@ class WriteLock:
 
     __slots__ = (
         "__weakref__", "_begin", "_descriptor", "_has_commit", "_head", "_page", "_path", "_pid",
-        "_second", "_written", "has_long_log", "has_reserve", "inode", "last", "lends", "was_last",
+        "_second", "_written", "has_long_log", "has_reserve", "inode", "last", "lends", "slice",
+        "was_last",
     )  # fmt: skip
 
     def __init__(self, store_path: Path) -> None:
         self._path = lock_path(store_path)
         self._descriptor = -1
         self._page: SharedPage | None = None
+        # While others wait: how long the lock may be taken again and again.
+        self.slice: Slice | None = None
         self.reopen()
         self._pid = b"%-*d" % (_PID_WIDTH, os.getpid())
         self._head = b""
@@ -144,6 +147,8 @@ class WriteLock:
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free; return whether it was."""
+        if self.slice is not None and self.slice.is_used_up():
+            self.slice = None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -157,6 +162,8 @@ class WriteLock:
         self.was_last = self._head[_STATE_AT:] == self._written
         # Only when it changes: most commits are of the process that made the last one.
         if self._head[:_PID_WIDTH] != self._pid:
+            is_wanted = self._head[_WAITS_AT:_PID_WIDTH] == WAITS
+            self.slice = sqlite.file.lock_waiting.Slice() if is_wanted else None
             self._put(self._pid, 0)
         return True
 
@@ -207,7 +214,11 @@ class WriteLock:
 
     def holder(self) -> str:
         """Return the pid that took the lock last, as text; empty if there was none."""
-        return _read(self._descriptor, _PID_WIDTH, 0).decode("ascii", "replace").strip()
+        return _read(self._descriptor, _WAITS_AT, 0).decode("ascii", "replace").strip()
+
+    def announce(self) -> None:
+        """Have the holder know that this process waits for the lock."""
+        self._put(WAITS, _WAITS_AT)
 
     def state(self) -> bytes:
         """Return whether the store is in use, or the last holder of the lock was closing it."""
@@ -345,14 +356,6 @@ def _file(file: Version) -> bytes:
 def boot_number(boot_id: str) -> int:
     """Return the number that stands in a mark for the id of a boot."""
     return crc32(boot_id.encode())
-
-
-def pause() -> None:
-    """Wait for a short random time before the next look."""
-    # Few processes ever have to wait, so few load this.
-    from random import random
-
-    sleep(random() * _LONGEST_PAUSE)
 
 
 def lock_path(store_path: Path) -> Path:
