@@ -38,7 +38,7 @@ def mails(store: Store) -> Store:
 def generation(store: Store) -> int:
     with store._read() as tx:
         assert isinstance(tx, Snapshot)
-        return tx.generation()
+        return tx.memory().generation
 
 
 def test_a_limit_that_another_handle_sets_holds_for_the_next_send(

@@ -35,6 +35,7 @@ _ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)
 # The log is looked at once in this many commits, of any process: each time would cost 4 %.
 _LOOKS_AT_LOG = 8
 
+_GENERATION = "select generation from mq_store"
 _UNDONE = MqError("the transaction was undone")
 
 
@@ -65,18 +66,21 @@ class Snapshot:
 
     def __enter__(self) -> Self:
         database = self.database
-        database.refuse_inside_transaction()
-        self._mine = database.this_thread()
-        self._mine.calls += 1
+        mine = self._mine = database.threads.local.connections or database.this_thread()
+        mine.calls += 1
         try:
-            self.connection, self.cursor = database.reader()
+            if mine.writer is not None and mine.writer.connection.in_transaction:
+                raise connections.inside_transaction()
+            if database.refusal:
+                database.refuse_unusable()
+            self.connection, self.cursor = mine.reader or database.reader()
             # Unix time in milliseconds, the same throughout the transaction.
             self.wall = database.clock.wall()
-            with translated(database.path):
-                database.check_same_file()
-                self.cursor.execute("begin")
-        except BaseException:
-            self._mine.calls -= 1
+            database.check_same_file()
+            self.cursor.execute("begin")
+        except BaseException as error:
+            mine.calls -= 1
+            self._raise_meaning(error)
             raise
         return self
 
@@ -103,13 +107,8 @@ class Snapshot:
     def memory(self) -> SettingsCache:
         """Return the remembered settings as of this transaction."""
         if self.settings is None:
-            self.settings = self.database.memory(self.generation())
+            self.settings = self.database.memory(self.value(_GENERATION))
         return self.settings
-
-    def generation(self) -> int:
-        """Return the number that every change of settings raises."""
-        number: int = self.value("select generation from mq_store")
-        return number
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows of a query, fetched whole: an open cursor would pin the WAL."""
@@ -293,7 +292,7 @@ class WriteTransaction(Snapshot):
         """
         changes = self.connection.total_changes
         if self.settings is None or changes != self._changes:
-            generation = self.generation()
+            generation = self.value(_GENERATION)
             known = self.settings or self.database.memory_for_writing(
                 generation, is_committed=changes == self._began
             )
