@@ -33,8 +33,8 @@ def lease(address: str, **values: object) -> LeaseRow:
     return LeaseRow(address=address, **settings)  # type: ignore[arg-type]
 
 
-def cells(found: Subject, name: int = 20, bar: int = 40) -> list[str]:
-    (row,) = queue_rows([found], 100, name, bar)
+def cells(found: Subject) -> list[str]:
+    (row,) = queue_rows([found], 100, 40)
     return [plain(cell) for cell in row.cells]
 
 
@@ -54,8 +54,14 @@ def test_what_an_engine_does_not_know_is_a_dash_and_leaves_the_bar_open() -> Non
     assert shown[9] == "-"
 
 
-def test_a_long_name_is_shortened_in_its_middle() -> None:
-    assert cells(subject("team-payments-of-the-north-dead"), name=14)[1] == "team-p…th-dead"
+def test_a_long_name_is_shortened_in_its_middle(shop: Store, run: Run) -> None:
+    shop.create_queue("team-payments-of-the-north-dead")
+
+    async def errand(person: Person) -> None:
+        await person.press("3")
+        assert "team-p…h-dead" in person.screen()
+
+    run(shop, errand, (80, 24))
 
 
 @pytest.mark.parametrize(
@@ -72,14 +78,14 @@ def test_a_lease_is_amber_in_its_last_fifth_and_red_for_a_blocker(
     from dataclasses import replace
 
     stalls = [replace(stalled.stalls()[0], blocker="blocker@1")]
-    (shown,) = lease_rows([row], stalls, 3, 20, 30)
+    (shown,) = lease_rows([row], stalls, 3, 30)
 
     assert shown.cells[4][0].tone is tone
     assert plain(shown.cells[6]) == "2 of 3"
 
 
 def test_a_holder_that_is_quiet_for_half_of_its_lease_stands_out() -> None:
-    rows = lease_rows([lease("m@1", seen_seconds=23.0), lease("m@2")], [], None, 20, 30)
+    rows = lease_rows([lease("m@1", seen_seconds=23.0), lease("m@2")], [], None, 30)
 
     assert [row.cells[2][0].tone for row in rows] == [Tone.LAGGING, Tone.DIM]
 
@@ -88,7 +94,7 @@ def test_a_message_that_waits_has_no_holder_and_no_bar() -> None:
     waiting = lease(
         "m@1", holder=None, held_seconds=None, lease_seconds=None, seen_seconds=None, deliveries=0
     )
-    (row,) = lease_rows([waiting], [], None, 20, 30)
+    (row,) = lease_rows([waiting], [], None, 30)
 
     assert [plain(cell) for cell in row.cells] == ["○ m@1", "waits", "", "", "", "25s", "-"]
 

@@ -16,7 +16,7 @@ from tui.screens.subject_rows import subject_rows
 from tui.widgets.bands import stall_lines, strip_lines
 from tui.widgets.figures import progress_bar, short_count, short_rate, state_cell, trend_cell
 from tui.widgets.live_table import TableColumn, layout
-from tui.widgets.spans import Tone, fit, line, plain, width_of
+from tui.widgets.spans import Tone, fit, line, narrowed, plain, toned, width_of
 
 SUBJECT = Subject(
     "orders", "topic", "lagging", 12_345, None, None, None, None, 1204, 842.0, 8.13, 6.5,
@@ -157,3 +157,12 @@ def test_keys_and_their_ids_are_given_once() -> None:
 
 def test_keys_that_write_name_the_command_that_does_the_same() -> None:
     assert [key.id for key in KEYS if key.writes and not key.command] == []
+
+
+def test_a_name_in_a_line_is_shortened_in_its_middle_and_the_rest_stays() -> None:
+    content = line(toned("├─ ", Tone.DIM), toned("key.of.something → a-long-destination", Tone.KEY))
+
+    shown = narrowed(content, 24)
+
+    assert plain(shown) == "├─ key.of.som…estination"
+    assert width_of(shown) == 24

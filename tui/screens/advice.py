@@ -23,7 +23,7 @@ from tui.widgets.spans import EMPTY, Line, Tone, joined, line, toned
 _EVERY_SECONDS = 5.0
 _FINDINGS = (
     TableColumn("SEVERITY", 10),
-    TableColumn("WHERE", 14, grows=1),
+    TableColumn("WHERE", 14, grows=1, is_name=True),
     TableColumn("WHAT", 36, grows=4),
     TableColumn("DO", 30, grows=3, drop=1),
 )

@@ -27,9 +27,9 @@ from tui.widgets.values import wrapped
 _MOST = 500
 _LEAST_VALUE = 4
 LETTERS = (
-    TableColumn("ADDRESS", 16),
+    TableColumn("ADDRESS", 16, is_name=True),
     TableColumn("DIED", 8, right=True),
-    TableColumn("FROM", 14, grows=1),
+    TableColumn("FROM", 14, grows=1, is_name=True),
     TableColumn("DELIVERIES", 10, right=True, drop=2),
     TableColumn("KEY", 10, grows=1, drop=3),
     TableColumn("ERROR", 18, grows=3, drop=1),

@@ -36,13 +36,13 @@ _AIRY = 24
 _TALLEST = 12
 _GROUPS = (
     TableColumn("COUNT", 7, right=True),
-    TableColumn("SOURCE", 14, grows=1),
+    TableColumn("SOURCE", 14, grows=1, is_name=True),
     TableColumn("REASON", 14),
     TableColumn("ERROR", 22, grows=4),
-    TableColumn("DLQ", 12, grows=1, drop=3),
+    TableColumn("DLQ", 12, grows=1, drop=3, is_name=True),
     TableColumn("FIRST", 8, right=True, drop=4),
     TableColumn("LAST", 8, right=True),
-    TableColumn("SAMPLE", 16, grows=1, drop=2),
+    TableColumn("SAMPLE", 16, grows=1, drop=2, is_name=True),
 )
 
 

@@ -18,12 +18,12 @@ from tui.widgets.figures import (
 )
 from tui.widgets.live_table import TableColumn, TableRow
 from tui.widgets.outlook import outlook
-from tui.widgets.spans import EMPTY, Line, Tone, line, shortened, toned, width_of
+from tui.widgets.spans import EMPTY, Line, Tone, line, toned
 
 BAR = 3
 QUEUES = (
     TableColumn("STATE", 9),
-    TableColumn("QUEUE", 13, grows=1, most=24),
+    TableColumn("QUEUE", 13, grows=1, most=24, is_name=True),
     TableColumn("IN IT", 7, right=True),
     TableColumn("0", 16, grows=3),
     TableColumn("READY", 7, right=True),
@@ -35,8 +35,8 @@ QUEUES = (
 )
 LEFT = 4
 LEASES = (
-    TableColumn("LEASED MESSAGE", 17, grows=1, most=26),
-    TableColumn("HOLDER", 14, grows=1, most=20),
+    TableColumn("LEASED MESSAGE", 17, grows=1, most=26, is_name=True),
+    TableColumn("HOLDER", 14, grows=1, most=20, is_name=True),
     TableColumn("SEEN", 6, right=True, drop=1),
     TableColumn("HELD", 6, right=True),
     TableColumn("TIME LEFT", 16, grows=6),
@@ -70,18 +70,18 @@ def queue_scale(subjects: Sequence[Subject]) -> int:
     return scale_for(subject.depth for subject in subjects)
 
 
-def queue_rows(subjects: Sequence[Subject], scale: int, name: int, bar: int) -> list[TableRow]:
-    """Return a row per queue and share, with names and bars of so many cells."""
+def queue_rows(subjects: Sequence[Subject], scale: int, bar: int) -> list[TableRow]:
+    """Return a row per queue and share, with bars of so many cells."""
     return [
         TableRow(
-            queue.name, _queue_cells(queue, scale, name, bar),
+            queue.name, _queue_cells(queue, scale, bar),
             subject_rank(queue), _queue_values(queue),
         )
         for queue in subjects
     ]  # fmt: skip
 
 
-def _queue_cells(queue: Subject, scale: int, name: int, bar: int) -> tuple[Line, ...]:
+def _queue_cells(queue: Subject, scale: int, bar: int) -> tuple[Line, ...]:
     is_stalled = queue.state == "stalled"
     share = toned(" share", Tone.DIM) if queue.kind == "share" else EMPTY
     parts = parts_of(
@@ -90,7 +90,7 @@ def _queue_cells(queue: Subject, scale: int, name: int, bar: int) -> tuple[Line,
     )  # fmt: skip
     return (
         state_cell(queue.state, 9),
-        line(toned(shortened(queue.name, name - width_of(share)), Tone.STRONG), share),
+        line(toned(queue.name, Tone.STRONG), share),
         count_cell(queue.depth),
         stacked_bar(parts, scale, bar) if bar else EMPTY,
         known_cell(queue.ready),
@@ -113,7 +113,7 @@ def _queue_values(queue: Subject) -> dict[str, float]:
 
 
 def lease_rows(
-    leases: Sequence[LeaseRow], stalls: Sequence[Stall], most: int | None, name: int, bar: int
+    leases: Sequence[LeaseRow], stalls: Sequence[Stall], most: int | None, bar: int
 ) -> list[TableRow]:
     """Return a row per message that is leased, or waits for its next delivery.
 
@@ -121,15 +121,13 @@ def lease_rows(
     """
     blockers = {stall.blocker for stall in stalls}
     return [
-        TableRow(
-            lease.address, _lease_cells(lease, blockers, most, name, bar), (), _lease_values(lease)
-        )
+        TableRow(lease.address, _lease_cells(lease, blockers, most, bar), (), _lease_values(lease))
         for lease in leases
     ]
 
 
 def _lease_cells(
-    lease: LeaseRow, blockers: set[str], most: int | None, name: int, bar: int
+    lease: LeaseRow, blockers: set[str], most: int | None, bar: int
 ) -> tuple[Line, ...]:
     is_blocker = lease.address in blockers
     whole, seen = lease.lease_seconds, lease.seen_seconds
@@ -141,7 +139,7 @@ def _lease_cells(
     sign = toned(
         "■ " if is_blocker else "  " if lease.holder else "○ ", Tone.BAD if is_blocker else Tone.DIM
     )
-    address = toned(shortened(lease.address, name - 2), Tone.BAD if is_blocker else Tone.STRONG)
+    address = toned(lease.address, Tone.BAD if is_blocker else Tone.STRONG)
     if lease.holder is None:
         holder, quiet = toned("waits", Tone.DIM), EMPTY
     else:

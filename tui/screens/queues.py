@@ -42,6 +42,7 @@ from tui.widgets.spans import EMPTY, Line, Tone, line, toned
 _FIXED = 4
 """Lines of legend, caption, and the selected queue's parts with their names."""
 _LEAST_LEASES = 8
+_MOST_LEASES = 200
 _AIRY = 30
 """Lines of the body from which on there is air between its parts."""
 
@@ -83,9 +84,9 @@ class QueuesView(MasterDetailView):
         """Show the queues, and the leases of the selected one."""
         queues = [subject for subject in overview.subjects if subject.kind != "topic"]
         table, scale = self.masters, queue_scale(queues)
-        name, bar = table.room_of(1), table.room_of(BAR)
+        bar = table.room_of(BAR)
         table.columns = with_scale(table.columns, scale, bar)
-        self.show_masters(queues, queue_rows(queues, scale, name, bar))
+        self.show_masters(queues, queue_rows(queues, scale, bar))
         subject = next((one for one in queues if one.name == self.selected), None)
         if isinstance(detail, QueueSight) and detail.detail.status.name == self.selected:
             self._show_selected(detail.detail, subject, overview)
@@ -102,7 +103,7 @@ class QueuesView(MasterDetailView):
         status, table = detail.status, self.details
         rows = lease_rows(
             detail.leases, overview.stalls, status.config.max_deliveries,
-            table.room_of(0), table.room_of(LEFT),
+            table.room_of(LEFT),
         )  # fmt: skip
         self.show_details(rows)
         self.show_caption(
@@ -206,7 +207,7 @@ class QueuesView(MasterDetailView):
 
 
 def _look(store: Operations, *, name: str) -> QueueSight:
-    return QueueSight(store.queue_detail(name), store.flows([FlowOf(name)]))
+    return QueueSight(store.queue_detail(name, limit=_MOST_LEASES), store.flows([FlowOf(name)]))
 
 
 def _count(detail: QueueDetail, leased: int | None) -> Line:

@@ -37,7 +37,7 @@ _DRIFT_SECONDS = 5.0
 _TALLEST = 14
 _TREE = (
     TableColumn("", 1),
-    TableColumn("EXCHANGE · BINDING → DESTINATION", 38, grows=3),
+    TableColumn("EXCHANGE · BINDING → DESTINATION", 38, grows=3, is_name=True),
     TableColumn("KIND", 8, drop=2),
     TableColumn("DEPTH", 7, right=True),
     TableColumn("ST", 9, drop=1),

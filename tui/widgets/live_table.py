@@ -20,7 +20,7 @@ from textual.strip import Strip
 
 from tui.widgets.order import FrozenOrder
 from tui.widgets.painted import Painted
-from tui.widgets.spans import EMPTY, Ground, Line, Tone, fit, line, plain, toned, width_of
+from tui.widgets.spans import EMPTY, Ground, Line, Tone, fit, line, narrowed, plain, toned, width_of
 
 _GAP = "  "
 
@@ -29,7 +29,8 @@ _GAP = "  "
 class TableColumn:
     """A column: `width` cells, more if it `grows`; columns with the highest `drop` go first.
 
-    A column whose `drop` is 0 always stays, and one with a `most` never grows beyond that.
+    A column whose `drop` is 0 always stays, and one with a `most` never grows beyond that. Names
+    are shortened in the middle, other texts at their end.
     """
 
     name: str
@@ -38,6 +39,7 @@ class TableColumn:
     grows: int = 0
     drop: int = 0
     most: int = 0
+    is_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +316,8 @@ class LiveTable(ScrollView, Painted, can_focus=True):
     def _across(self, cells: tuple[Line, ...], width: int) -> Line:
         parts: list[Line] = []
         for at, room in layout(self.columns, width - 2):
-            parts.append(fit(cells[at], room, right=self.columns[at].right))
+            cell = narrowed(cells[at], room) if self.columns[at].is_name else cells[at]
+            parts.append(fit(cell, room, right=self.columns[at].right))
         content = line(" ")
         for number, part in enumerate(parts):
             content = line(content, _GAP if number else "", part)

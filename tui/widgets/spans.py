@@ -152,6 +152,17 @@ def shortened(name: str, width: int) -> str:
     return f"{set_cell_size(text, head)}…{tail}"
 
 
+def narrowed(content: Line, width: int) -> Line:
+    """Return the line in at most `width` cells, its longest part shortened in the middle."""
+    excess = width_of(content) - width
+    if excess <= 0:
+        return content
+    longest = max(range(len(content)), key=lambda at: cell_len(content[at].text))
+    text = content[longest].text
+    short = content[longest]._replace(text=shortened(text, max(3, cell_len(text) - excess)))
+    return (*content[:longest], short, *content[longest + 1 :])
+
+
 def _cut(content: Line, width: int) -> Line:
     if width <= 0:
         return EMPTY
