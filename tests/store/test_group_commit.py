@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 import threading
@@ -14,6 +15,8 @@ import pytest
 
 from store import BadRecord, Busy, LeaseLost, MqError, NewMessage, NotFound, QueueFull, Store
 from store.api import committer
+from tests.conftest import Fail
+from tests.support.commit_programs import THREADS, start
 from tests.support.processes import PATIENCE, ROOT
 
 T = TypeVar("T")
@@ -231,6 +234,17 @@ def test_a_batch_that_a_broken_statement_ends_is_repeated_call_by_call(jobs: Sto
 
     assert sorted(values(jobs)) == ["a", "b"]
     assert [isinstance(outcome, Exception) for outcome in outcomes] == [False, True, False]
+
+
+def test_a_commit_that_leaves_open_whether_it_is_stored_says_so_to_every_call_in_it(
+    path: Path, fail: Fail
+) -> None:
+    with Store.open(path, create=True) as store:
+        store.create_queue("jobs")
+    program = start("send_together", path, **fail("sync", errno.EIO, "-wal", 1, "+"))
+    out, _ = program.communicate(timeout=PATIENCE)
+
+    assert out.split() == ["outcome_unknown"] * THREADS
 
 
 def test_a_call_that_waits_too_long_is_taken_back(path: Path) -> None:

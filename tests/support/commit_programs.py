@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
-from store import RecordId, Store
+from store import MqError, RecordId, Store
 from store.aio import AsyncStore
 from tests.support.programs import say
 
@@ -49,6 +49,26 @@ def work(path: str, run: str, steps: str) -> None:
         threads = [threading.Thread(target=one, args=(number,)) for number in range(THREADS)]
         for thread in threads:
             thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def send_together(path: str) -> None:
+    """Send in threads that wait for the same transaction, and tell what became of each send."""
+    with Store.open(path) as store:
+
+        def one(number: int) -> None:
+            try:
+                say(store.send("jobs", str(number)).sequence)
+            except MqError as error:
+                say(error.code)
+
+        threads = [threading.Thread(target=one, args=(number,)) for number in range(THREADS)]
+        with store.transaction(timeout=600):
+            for waiting, thread in enumerate(threads, 1):
+                thread.start()
+                while len(store._database.queue) < waiting:
+                    thread.join(0.001)
         for thread in threads:
             thread.join()
 
