@@ -3,10 +3,11 @@
     python benchmarks/processes.py [--seconds S] [--durability full] [N …]
 
 For each number N it starts N processes that send to one queue and N that receive and acknowledge,
-all one message a call: calls a second together, milliseconds a call, the slowest process's share of
-the fastest's, and how often a call found the file busy. Each number takes S + 2 seconds, by default
-7; all of them 35. Up to 8 of each a fairness below 0.2 is a fault, at any number a busy error is,
-and the exit status says so.
+all one message a call: calls a second together, as a share of those of one of each, milliseconds a
+call, the slowest process's share of the fastest's, and how often a call found the file busy. Each
+number takes S + 2 seconds, by default 7; all of them 35. Up to 8 of each a fairness below 0.6, a
+call of more than 100 ms, or less than 0.8 of the calls of one of each is a fault, at any number a
+busy error is, and the exit status says so.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import quantiles
 
@@ -24,7 +26,7 @@ import harness
 from store import Store
 
 NUMBERS = [1, 2, 4, 8, 16]
-LEAST_FAIRNESS, UP_TO = 0.2, 8
+LEAST_FAIRNESS, LEAST_SHARE, LONGEST, UP_TO = 0.6, 0.8, 100.0, 8
 
 WORK = """
 import json, sys
@@ -53,7 +55,10 @@ print(json.dumps([busy, took]))
 
 @dataclass(frozen=True)
 class Row:
-    """What processes of one kind did; times in milliseconds, `fairness` slowest over fastest."""
+    """What processes of one kind did; times in milliseconds, `fairness` slowest over fastest.
+
+    `share` is their calls a second over those of one process of the kind.
+    """
 
     processes: int
     role: str
@@ -63,12 +68,14 @@ class Row:
     longest: float
     fairness: float
     busy: int
+    share: float | None = None
 
     @property
     def is_fault(self) -> bool:
-        """Return whether a process starved, or was refused."""
-        starved = self.processes <= UP_TO and self.fairness < LEAST_FAIRNESS
-        return starved or self.busy > 0
+        """Return whether processes starved, waited or hindered each other, or were refused."""
+        is_fair = self.fairness >= LEAST_FAIRNESS and self.longest <= LONGEST
+        is_fast = self.share is None or self.share >= LEAST_SHARE
+        return self.busy > 0 or (self.processes <= UP_TO and not (is_fair and is_fast))
 
 
 def measure(number: int, seconds: float, durability: str) -> list[Row]:
@@ -129,6 +136,15 @@ def row(number: int, role: str, seconds: float, done: list[tuple[int, list[float
     )
 
 
+def compared(rows: Sequence[Row]) -> list[Row]:
+    """The rows with their shares of what one process of the kind does."""
+    alone = {row.role: row.per_second for row in rows if row.processes == 1}
+    return [
+        replace(row, share=round(row.per_second / alone[row.role], 2)) if row.role in alone else row
+        for row in rows
+    ]
+
+
 def main() -> int:
     """Measure each number of processes; return 1 when one starved or was refused."""
     parser = harness.options(__doc__)
@@ -137,12 +153,22 @@ def main() -> int:
     parser.add_argument("number", type=int, nargs="*", default=NUMBERS)
     given = parser.parse_args()
     where = harness.machine()
-    rows = [
-        row for number in given.number for row in measure(number, given.seconds, given.durability)
-    ]
-    heads = ("role", "each", "calls/s", "p50 ms", "p99 ms", "max ms", "fairness", "busy errors")
+    rows = compared(
+        [row for number in given.number for row in measure(number, given.seconds, given.durability)]
+    )
+    heads = (
+        "role",
+        "each",
+        "calls/s",
+        "of one",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "fairness",
+        "busy errors",
+    )
     lines = [
-        (r.role, r.processes, r.per_second, r.p50, r.p99, r.longest, r.fairness, r.busy)
+        (r.role, r.processes, r.per_second, r.share, r.p50, r.p99, r.longest, r.fairness, r.busy)
         for r in rows
     ]
     document = {"machine": where, "durability": given.durability, "rows": rows}
