@@ -34,6 +34,8 @@ BUDGETS = {
     "ack": Budget(15, 7),
     "ack x100": Budget(20, 8),
     "read x1000": Budget(80, 5),
+    # A whole command, which opens the store and closes it.
+    "mq produce QUEUE VALUE": Budget(459, 49),
 }
 
 
