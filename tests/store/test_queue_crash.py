@@ -32,6 +32,7 @@ class Ledger:
     sent: set[str] = field(default_factory=set)
     acking: set[str] = field(default_factory=set)
     acked: set[str] = field(default_factory=set)
+    taken: list[str] = field(default_factory=list)
 
     def note(self, lines: list[str]) -> None:
         """Take in what one program said; the last line may be cut off."""
@@ -39,6 +40,8 @@ class Ledger:
             what, *ids = line.split()
             if what in {"sent", "acking", "acked"}:
                 getattr(self, what).update(ids)
+            elif what == "taken":
+                self.taken += ids
 
 
 @pytest.fixture
@@ -47,6 +50,8 @@ def queues(path: Path) -> Path:
     with Store.open(path, create=True, durability="normal") as store:
         store.create_queue("dead")
         store.create_queue("std", max_deliveries=2, dlq="dead", priorities=3)
+        store.create_queue("plain")
+        store.create_queue("taken")
         store.create_queue("fifo.dead", fifo=True)
         store.create_queue("fifo", fifo=True, max_deliveries=2, dlq="fifo.dead")
     return path
@@ -64,6 +69,7 @@ def test_queues_survive_kills(queues: Path, point: str) -> None:
         check_after_kills(queues, ledger)
     assert ledger.acked
     assert ledger.sent - ledger.acking
+    assert ledger.taken
 
 
 def begin(path: Path, point: str, chance: random.Random) -> subprocess.Popen[str]:
@@ -95,5 +101,7 @@ def check_after_kills(path: Path, ledger: Ledger) -> None:
         for status in store.queues():
             assert status.messages == len(store.messages(status.name, limit=ENDLESS))
     assert len(present) == len(set(present))
+    # At most once: what was received with an automatic acknowledgement never comes again.
+    assert len(ledger.taken) == len(set(ledger.taken))
     assert ledger.sent - ledger.acking <= set(present)
     assert not ledger.acked & set(present)

@@ -13,7 +13,7 @@ from typing import TextIO
 from store import LeaseLost, Message, MqError, NewMessage, Store
 from tests.support.programs import say, start_program
 
-QUEUES = ("std", "fifo", "dead", "fifo.dead")
+QUEUES = ("std", "plain", "fifo", "dead", "fifo.dead")
 
 
 def start(name: str, *arguments: object, **variables: str) -> subprocess.Popen[str]:
@@ -24,25 +24,27 @@ def start(name: str, *arguments: object, **variables: str) -> subprocess.Popen[s
 def churn(path: str, seed: str, steps: str) -> None:
     """Do something random to the queues, step by step: tell it, and what was confirmed."""
     chance = random.Random(int(seed))
+    steps_of_churn = [_send, _send, _work, _work, _work_together, _take, _redrive, _look]
     with Store.open(path) as store:
         say("ready")
         for _ in range(int(steps)):
-            chance.choice([_send, _send, _work, _work, _work, _redrive, _look])(store, chance)
+            chance.choice(steps_of_churn)(store, chance)
 
 
 def _send(store: Store, chance: random.Random) -> None:
-    queue = chance.choice(["std", "fifo"])
+    queue = chance.choice(["std", "plain", "fifo", "taken"])
     fifo = queue == "fifo"
     batch = [
         NewMessage(
             os.urandom(chance.randrange(40)),
             message_group=chance.choice("ab") if fifo else None,
-            priority=chance.randrange(3),
-            delay=None if fifo else chance.choice([0, 0, 0.05]),
+            priority=chance.randrange(3) if queue == "std" else 0,
+            delay=chance.choice([0, 0, 0.05]) if queue == "std" else None,
         )
         for _ in range(chance.randint(1, 5))
     ]
-    say("sent", *(id.id for id in store.send_many(queue, batch)))
+    said = "posted" if queue == "taken" else "sent"
+    say(said, *(id.id for id in store.send_many(queue, batch)))
 
 
 def _work(store: Store, chance: random.Random) -> None:
@@ -66,6 +68,33 @@ def _work(store: Store, chance: random.Random) -> None:
                     say("acked", message.id)
         except LeaseLost:
             say("lost", message.id)
+
+
+def _work_together(store: Store, chance: random.Random) -> None:
+    held = store.receive(chance.choice(["std", "plain"]), 20, lease=chance.choice([0.02, 30]))
+    receipts = [message.receipt or "" for message in held]
+    # A part of them, and that not always in a row.
+    receipts = receipts[chance.randrange(3) :: chance.choice([1, 1, 2])]
+    ids = [message.id for message in held if message.receipt in receipts]
+    try:
+        match chance.randrange(5):
+            case 0:
+                store.nack(receipts, delay=chance.choice([None, 0.02]), error="by chance")
+            case 1:
+                store.unreceive(receipts)
+            case 2:
+                store.extend(receipts, chance.choice([0, 0.02]))
+            case _:
+                say("acking", *ids)
+                store.ack(receipts)
+                say("acked", *ids)
+    except LeaseLost as error:
+        say("lost", len(error.failures))
+
+
+def _take(store: Store, chance: random.Random) -> None:
+    found = store.receive("taken", chance.randint(1, 6), auto_ack=True)
+    say("taken", *(message.id for message in found))
 
 
 def _redrive(store: Store, chance: random.Random) -> None:
