@@ -235,7 +235,7 @@ class Store(
     ) -> list[Taken]:  # fmt: skip
         began = monotonic()
         patience = None if wait is None else in_seconds(wait)
-        since = None
+        since, fruitless = None, 0
         while True:
             try:
                 taken = take()
@@ -257,7 +257,8 @@ class Store(
                 return []
             # A wait is for commits after a try, so it begins with another try.
             if since is not None and not taken.others:
-                self._wait_for_message(name, since, deadline, until)
+                self._wait_for_message(name, since, deadline, until, fruitless)
+                fruitless += 1
             since = self._database.changed()
 
     def _own_wait(self, queue: str) -> float:
@@ -265,8 +266,9 @@ class Store(
             return sqlite.queues.catalog.find(tx, queue).config.wait / 1000
 
     def _wait_for_message(
-        self, name: str, since: int, deadline: float, until: Callable[[], bool] | None
-    ) -> None:
+        self, name: str, since: int, deadline: float, until: Callable[[], bool] | None,
+        fruitless: int,
+    ) -> None:  # fmt: skip
         # Wake up at the first of: a commit by another process, the end of a lease or delay.
         with self._read() as tx:
             reader = sqlite.leases.messages.find_reader(tx, name)
@@ -279,7 +281,7 @@ class Store(
             if reader.single_active or sqlite.leases.abandoned.is_possible(tx, reader):
                 pauses.append(sqlite.leases.abandoned.CHECK_SECONDS)
         deadline = min([deadline, *(monotonic() + pause for pause in pauses if pause is not None)])
-        sqlite.file.waiting.wait_for_commit(self._database, since, deadline, until)
+        sqlite.file.waiting.wait_for_commit(self._database, since, deadline, until, fruitless)
 
     def transaction(self, timeout: Seconds = 5.0) -> Transaction:
         """Return a `with` block whose outputs, offsets and own SQL commit together or not at all.

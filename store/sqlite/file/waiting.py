@@ -13,8 +13,9 @@ from store.sqlite.file.database import Database
 
 # Seconds between two looks at the store for commits that ring no bell.
 _SLOW_LOOK = 1.0
-# Seconds between two ends of waits, on a store where commits never pause.
-_LEAST_BETWEEN = 0.001
+# Seconds between two ends of waits, on a store where commits never pause: they grow while the
+# commits are those of others' messages.
+_LEAST_BETWEEN, _MOST_BETWEEN = 0.001, 0.025
 # Seconds between two calls of `until`, or without a bell between two looks: they grow.
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_MUTE_PAUSE = 0.001, 0.5, 0.025
 _GROWTH = 1.5
@@ -28,15 +29,21 @@ class _LastWake:
 
 
 def wait_for_commit(
-    database: Database, since: int, deadline: float, until: Callable[[], bool] | None = None
+    database: Database,
+    since: int,
+    deadline: float,
+    until: Callable[[], bool] | None = None,
+    fruitless: int = 0,
 ) -> bool:
     """Return True once `database.changed()` differs from `since`, False at the deadline.
 
     The deadline is a reading of `time.monotonic()`; it is also over when `until` returns True,
-    which is called after each signal and at growing intervals of up to half a second.
+    which is called after each signal and at growing intervals of up to half a second. The more
+    waits of the caller have ended for nothing, `fruitless`, the longer it leaves commits unseen.
     """
     bell, last = database.bell, database.states[_LastWake]
-    _spread(last, deadline)
+    least = min(_LEAST_BETWEEN * _GROWTH ** min(fruitless, 100), _MOST_BETWEEN)
+    _spread(last.at + least, deadline)
     pause = _FIRST_PAUSE
     longest = _LONGEST_MUTE_PAUSE if bell.is_mute else _LONGEST_PAUSE
     looks = 0.0
@@ -57,9 +64,9 @@ def wait_for_commit(
             looks = 0.0
 
 
-def _spread(last: _LastWake, deadline: float) -> None:
+def _spread(earliest: float, deadline: float) -> None:
     # A waiter of a busy store would otherwise look as often as others commit.
-    pause = min(last.at + _LEAST_BETWEEN, deadline) - monotonic()
+    pause = min(earliest, deadline) - monotonic()
     if pause > 0:
         sleep(pause)
 
