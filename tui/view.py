@@ -199,7 +199,7 @@ class View(Vertical):
         """Show the rows that pass the filter and `faults only`; `is_well` are sound keys."""
         host = self.host
         rows = table.arranged(rows)
-        found = [row for row in rows if matches(row.cells, host.filter_text)]
+        found = [row for row in rows if matches((*row.cells, line(row.words)), host.filter_text)]
         chosen = found
         if host.faults_only and is_well is not None:
             chosen = [row for row in found if row.key not in is_well]

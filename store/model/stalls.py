@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from store.model.actions import Action, Look
@@ -176,12 +177,14 @@ class Overview:
 class TopicDetail:
     """A topic with the bars of its groups, up to the limit of partitions and rows.
 
-    `retention_seconds` gives, by partition, when retention will next remove a record.
+    `retention_seconds` gives, by partition, when retention will next remove a record, `in_rates`
+    the records that came in per second over the last minute, where that is known.
     """
 
     status: TopicStatus
     retention_seconds: dict[int, float]
     lags: tuple[Lag, ...]
+    in_rates: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from tui.actions.remedies import KEY_IDS
 from tui.places import KEYS, SCREENS
 from tui.screens.message import Reading, body_lines, usual_form
 from tui.screens.stall import remedy_rows
-from tui.screens.subject_rows import subject_rows
+from tui.screens.subject_rows import subject_row
 from tui.widgets.bands import stall_lines, strip_lines
 from tui.widgets.figures import progress_bar, short_count, short_rate, state_cell, trend_cell
 from tui.widgets.live_table import TableColumn, layout
@@ -79,7 +79,7 @@ def test_columns_are_dropped_by_rank_and_the_rest_grow() -> None:
 
 
 def test_a_row_of_the_overview_tells_state_name_backlog_and_where_it_leads() -> None:
-    (row,) = subject_rows([SUBJECT], {}, 12, 12)
+    row = subject_row(SUBJECT, None, 12, 12)
     cells = [plain(cell) for cell in row.cells]
     assert cells == [
         "▲ lagging", "orders", "topic", "1,204", "", "+1.6/s growing", "14m02s", "8.1", "6.5",
@@ -89,13 +89,13 @@ def test_a_row_of_the_overview_tells_state_name_backlog_and_where_it_leads() -> 
 
 def test_a_topic_that_no_group_reads_has_neither_backlog_nor_outlook() -> None:
     topic = replace(SUBJECT, backlog=None, growth=None, reader=None, groups=0)
-    (row,) = subject_rows([topic], {}, 12, 12)
+    row = subject_row(topic, None, 12, 12)
     cells = [plain(cell) for cell in row.cells]
     assert (cells[3], cells[5], cells[9]) == ("-", "", "no group reads it")
 
 
 def test_a_long_name_is_shortened_in_the_middle_of_its_column() -> None:
-    (row,) = subject_rows([replace(SUBJECT, name="orders-of-the-shop-eu")], {}, 12, 12)
+    row = subject_row(replace(SUBJECT, name="orders-of-the-shop-eu"), None, 12, 12)
     assert plain(row.cells[1]) == "order…hop-eu"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from store import Stall
 from store.model.groups import Lag
 from store.model.stalls import Flow, FlowOf, TopicDetail
-from tui.widgets.figures import age_cell, known_cell, short_count
+from tui.widgets.figures import age_cell, known_cell
 from tui.widgets.lanes import GroupFlag, Lane
 from tui.widgets.outlook import outlook
 from tui.widgets.plots import sparkline
@@ -140,16 +140,3 @@ def lanes_of(detail: TopicDetail, stalls: Sequence[Stall]) -> list[Lane]:
         Lane(status.partition, status.start, status.end, tuple(flags.get(status.partition, ())))
         for status in detail.status.partitions
     ]
-
-
-def rate_of(flow: Flow | None) -> float | None:
-    """Return what arrived per second in the last whole minute; `None` where it is unknown."""
-    if flow is None:
-        return None
-    known = [amount for amount in flow.arrived[-7:-1] if amount is not None]
-    return sum(known) / (10 * len(known)) if known else None
-
-
-def lane_number(number: int) -> Line:
-    """Return an offset at the end of a lane."""
-    return toned(short_count(number), Tone.DIM)

@@ -17,7 +17,7 @@ from store.model.stalls import Flow, FlowOf, QueueDetail, TopicDetail
 from tui.actions.deeds import prepare_purge
 from tui.keys import Key
 from tui.screens.records import MessagesView
-from tui.screens.subject_details import LEAST_LINES, MOST_LANES, SubjectSight
+from tui.screens.subject_details import LEAST_LINES, SubjectSight
 from tui.screens.subject_rows import (
     LONGEST_NAME,
     NAME,
@@ -48,12 +48,11 @@ class OverviewSight:
 
 @dataclass(frozen=True, slots=True)
 class OverviewQuestion:
-    """A question about the rows in view, and about the selected one; wide screens ask for more."""
+    """A question about the rows in view, and about the selected one."""
 
     rows: tuple[FlowOf, ...]
     selected: str | None
     kind: str
-    is_wide: bool
 
     def __call__(self, store: Broker) -> OverviewSight:
         """Ask the store; a subject that is gone has no detail."""
@@ -71,11 +70,7 @@ class OverviewQuestion:
     def _of_topic(self, detail: TopicDetail) -> list[FlowOf]:
         name = detail.status.name
         groups = list(dict.fromkeys(lag.group for lag in detail.lags))[:_MOST_GROUPS]
-        flows = [FlowOf(name, None, group) for group in groups]
-        if self.is_wide:
-            partitions = detail.status.partitions[:MOST_LANES]
-            flows += [FlowOf(name, status.partition) for status in partitions]
-        return flows
+        return [FlowOf(name, None, group) for group in groups]
 
 
 class OverviewView(View):
@@ -115,7 +110,7 @@ class OverviewView(View):
         keys = self.query_one("#subjects", LiveTable).keys_in_view
         rows = tuple(flow_of(self._subjects[key]) for key in keys if key in self._subjects)
         name, kind = (None, "") if subject is None else (subject.name, subject.kind)
-        return OverviewQuestion(rows, name, kind, is_wide=self.app.size.width >= WIDE)
+        return OverviewQuestion(rows, name, kind)
 
     def show(self, overview: Overview, detail: Any) -> None:
         """Show the subjects, and what is known of the selected one."""
@@ -131,8 +126,16 @@ class OverviewView(View):
             )
         )
         flows = detail.flows if isinstance(detail, OverviewSight) else {}
-        rows = subject_rows(overview.subjects, flows, table.room_of(NAME), table.room_of(TREND))
-        self.show_chosen(table, rows, well)
+        in_view = frozenset(table.keys_in_view)
+        # Others may be in view once they are shown, by a filter for example.
+        for _ in range(2):
+            rows = subject_rows(
+                overview.subjects, flows, table.room_of(NAME), table.room_of(TREND), in_view
+            )
+            self.show_chosen(table, rows, well)
+            if in_view >= (shown := frozenset(table.keys_in_view)):
+                break
+            in_view = shown
         self._show_selected(overview)
 
     def selected(self) -> Subject | None:
@@ -154,8 +157,8 @@ class OverviewView(View):
         width, height = self.app.size.width, self.size.height
         is_wide = width >= WIDE and subject is not None
         beside.display = is_wide
-        table.styles.height = "1fr"
         if subject is None:
+            table.styles.height = "1fr"
             below.show_lines([])
             return
         top = min(len(table.rows) + 1, max(4, height // 2, height - LEAST_LINES))

@@ -11,7 +11,7 @@ from store.model.queues import QueueStatus
 from store.model.shares import ShareStatus
 from store.model.stalls import Flow, FlowOf, QueueDetail, TopicDetail
 from store.model.text import counted, format_duration
-from tui.screens.group_rows import group_lines, group_sums, lanes_of, rate_of
+from tui.screens.group_rows import group_lines, group_sums, lanes_of
 from tui.screens.subject_rows import flow_of
 from tui.widgets.bars import labelled_bar, parts_of
 from tui.widgets.figures import short_count, state_cell
@@ -43,7 +43,6 @@ LEAST_LINES = 1 + LEAST_ROWS + EXTRA_LINES
 _TALLEST = 14
 _AIRY = 24
 _MOST_GROUPS = 6
-MOST_LANES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +169,8 @@ class SubjectSight:
         return lines
 
     def _lane(self, lane: Lane, drawn: Line) -> Line:
-        rate = rate_of(self.flows.get(FlowOf(self.subject.name, lane.partition)))
+        rates = self.detail.in_rates if isinstance(self.detail, TopicDetail) else {}
+        rate = rates.get(lane.partition)
         numbers = (
             (short_count(lane.end), 9),
             ("-" if rate is None else rate_text(rate), 6),

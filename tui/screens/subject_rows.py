@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from store import Subject
 from store.model.stalls import Flow, FlowOf, SubjectKind, SubjectState
@@ -11,7 +11,7 @@ from tui.widgets.figures import age_cell, rate_cell, short_count, state_cell
 from tui.widgets.live_table import TableColumn, TableRow
 from tui.widgets.outlook import outlook
 from tui.widgets.plots import sparkline
-from tui.widgets.spans import EMPTY, Line, Tone, shortened, toned
+from tui.widgets.spans import EMPTY, Line, Tone, line, shortened, toned
 
 NAME, TREND = 1, 4
 """Columns whose cells follow their width."""
@@ -43,18 +43,32 @@ def subject_rank(subject: Subject) -> tuple[int, int, str]:
 
 
 def subject_rows(
-    subjects: Sequence[Subject], flows: Mapping[FlowOf, Flow], name: int, trend: int
-) -> list[TableRow]:
-    """Return a row per topic, queue and share, with names and trends of so many cells."""
+    subjects: Sequence[Subject], flows: Mapping[FlowOf, Flow], name: int, trend: int,
+    in_view: Container[str] | None = None,
+) -> list[TableRow]:  # fmt: skip
+    """Return a row per topic, queue and share, with names and trends of so many cells.
+
+    Rows that are not in view have no figures, only the words to find and to sort them by.
+    """
     shares = {subject.topic: subject.name for subject in subjects}
-    return [
-        TableRow(
-            subject.name,
-            _cells(subject, flows.get(flow_of(subject)), name, trend, shares.get(subject.name)),
-            subject_rank(subject), _values(subject),
-        )
-        for subject in subjects
-    ]  # fmt: skip
+    rows = []
+    for subject in subjects:
+        share = shares.get(subject.name)
+        if in_view is None or subject.name in in_view:
+            rows.append(subject_row(subject, flows.get(flow_of(subject)), name, trend, share))
+        else:
+            cells: tuple[Line, ...] = (line(subject.state), line(subject.name), line(subject.kind))
+            cells += (EMPTY,) * 6 + (line(made_of(subject, share)),)
+            rows.append(TableRow(subject.name, cells, subject_rank(subject), _values(subject)))
+    return rows
+
+
+def subject_row(
+    subject: Subject, flow: Flow | None, name: int, trend: int, share: str | None = None
+) -> TableRow:
+    """Return the row of a topic, queue or share, whose topic a share may read."""
+    cells = _cells(subject, flow, name, trend, share)
+    return TableRow(subject.name, cells, subject_rank(subject), _values(subject))
 
 
 def _cells(

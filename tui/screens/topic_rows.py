@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
 from store import Stall, Subject
 from store.model.groups import Lag
-from store.model.stalls import Flow, FlowOf, TopicDetail
+from store.model.stalls import BUCKET_SECONDS, Flow, FlowOf, TopicDetail
 from store.model.text import describe_duration, describe_size, format_duration
 from store.model.topics import PartitionStatus
-from tui.screens.group_rows import rate_of, stalled_places, state_sign
+from tui.screens.group_rows import stalled_places, state_sign
 from tui.screens.subject_rows import backlog_cell, flow_of, outlook_cell, subject_rank
 from tui.widgets.figures import (
     UNKNOWN,
@@ -24,7 +24,7 @@ from tui.widgets.figures import (
 from tui.widgets.lanes import Lane, flag_line, lane_line, lane_scale
 from tui.widgets.live_table import TableColumn, TableRow
 from tui.widgets.outlook import outlook, rate_text
-from tui.widgets.plots import SAMPLES, Curve, sparkline
+from tui.widgets.plots import SAMPLES, Curve, Values, sparkline
 from tui.widgets.spans import EMPTY, Line, Tone, fit, line, plain, shortened, toned
 
 TOPICS = (
@@ -92,29 +92,35 @@ def with_lane_scale(
 
 
 def lane_rows(
-    topic: str, lanes: Sequence[Lane], flows: Mapping[FlowOf, Flow], window: int, room: int,
-    tall: int, *, beside: bool,
+    lanes: Sequence[Lane], rates: Mapping[int, float], window: int, room: int, tall: int, *,
+    beside: bool, in_view: Container[str],
 ) -> list[TableRow]:  # fmt: skip
-    """Return a row per partition: its lane, with flags above it or letters on it."""
+    """Return a row per partition: its lane, with flags above it or letters on it.
+
+    Lanes that are not in view are not drawn.
+    """
     rows = []
     for lane in lanes:
         is_stalled = any(flag.is_stalled for flag in lane.flags)
         number = toned(str(lane.partition), Tone.STRONG if is_stalled else Tone.TEXT)
-        drawn = lane_line(lane, window, room, letters=tall == 1)
+        is_drawn = str(lane.partition) in in_view
+        drawn = lane_line(lane, window, room, letters=tall == 1) if is_drawn else EMPTY
         end = toned(short_count(lane.end), Tone.DIM)
         cells: tuple[Line, ...]
         over: tuple[Line, ...] = ()
         if beside:
-            rate = rate_of(flows.get(FlowOf(topic, lane.partition)))
+            rate = rates.get(lane.partition)
             last = UNKNOWN if rate is None else rate_cell(rate)
             start = toned(short_count(lane.start), Tone.DIM)
             cells = (number, start, drawn, end, last)
-            over = (EMPTY, EMPTY, flag_line(lane, window, room), EMPTY, EMPTY)
+            flags = flag_line(lane, window, room) if is_drawn and tall > 1 else EMPTY
+            over = (EMPTY, EMPTY, flags, EMPTY, EMPTY)
         else:
             tone = Tone.BAD if is_stalled else Tone.TEXT if lane.worst else Tone.DIM
             worst = f"−{short_count(lane.worst)}" if lane.worst else "0"
             cells = (number, drawn, end, toned(worst, tone))
-        rows.append(TableRow(str(lane.partition), cells, (), {}, over))
+        words = " ".join(flag.group for flag in lane.flags)
+        rows.append(TableRow(str(lane.partition), cells, (), {}, over, words))
     return rows
 
 
@@ -155,7 +161,7 @@ def reader_lines(
         is_stalled = (f"{lag.topic}/{lag.partition}", lag.group) in stuck
         sign = state_sign(is_stalled=is_stalled, oldest=lag.lag_seconds if lag.lag else None)
         flow = flows.get(FlowOf(lag.topic, lag.partition, lag.group))
-        reads = None if flow is None else rate_of(replace(flow, arrived=flow.left))
+        reads = None if flow is None else rate_of(flow.left)
         cells = [
             UNKNOWN if lag.committed is None else line(f"{lag.committed:,}"),
             count_cell(lag.lag, Tone.BAD if is_stalled else Tone.TEXT),
@@ -170,6 +176,12 @@ def reader_lines(
     if len(shown) < len(lags):
         lines.append(toned(f"   +{len(lags) - len(shown)} more", Tone.DIM))
     return lines[:most]
+
+
+def rate_of(amounts: Values) -> float | None:
+    """Return the mean per second of the last whole minute; `None` where it is unknown."""
+    known = [amount for amount in amounts[-7:-1] if amount is not None]
+    return sum(known) / (BUCKET_SECONDS * len(known)) if known else None
 
 
 _READER = ((9, True), (7, True), (7, True), (18, False), (12, False), (9, True), (8, True))

@@ -128,8 +128,6 @@ class TopicsView(MasterDetailView):
         flows = [flow_of(topic) for topic in (in_view if not self._is_beside else [])]
         if self._is_beside and name in topics:
             flows.append(flow_of(topics[name]))
-            keys = self.details.keys_in_view if self._lanes_of == name else []
-            flows += [FlowOf(name, int(key)) for key in keys]
         partition = self._partition()
         readers: list[str] = []
         if partition is not None and isinstance(self._detail, TopicsSight) and self._detail.detail:
@@ -180,7 +178,7 @@ class TopicsView(MasterDetailView):
         if shown_at is None and (worst := worst_lane(lanes)) is not None:
             shown_at = worst.partition
         readers = panes.readers(shown_at, right)
-        tall = self._show_lanes(topic.name, lanes, height - 1, len(readers))
+        tall = self._show_lanes(detail, lanes, height - 1, len(readers))
         if self._lanes_of != topic.name and shown_at is not None:
             self._lanes_of = topic.name
             self.details.move_to(str(shown_at))
@@ -198,7 +196,9 @@ class TopicsView(MasterDetailView):
             if beside and right > 90 else "  records before the end",
         )  # fmt: skip
 
-    def _show_lanes(self, topic: str, lanes: Sequence[Lane], height: int, readers: int) -> int:
+    def _show_lanes(
+        self, detail: TopicDetail, lanes: Sequence[Lane], height: int, readers: int
+    ) -> int:
         """Show the lanes, as tall as there is room for beside the readers; return how tall."""
         table, beside = self.details, self._is_beside
         room_left = height - readers - 2
@@ -211,9 +211,17 @@ class TopicsView(MasterDetailView):
         columns, lane = (LANES, LANE) if beside else (NARROW_LANES, NARROW_LANE)
         room = table.room_for(columns, lane)
         table.set_columns(with_lane_scale(columns, lane, window, room))
-        flows = self._detail.flows if isinstance(self._detail, TopicsSight) else {}
-        rows = lane_rows(topic, lanes, flows, window, room, tall, beside=beside)
-        self.show_details(rows, {str(one.partition) for one in lanes if is_well(one)})
+        well = {str(one.partition) for one in lanes if is_well(one)}
+        in_view = frozenset(table.keys_in_view)
+        # Others may be in view once they are shown, by a filter for example.
+        for _ in range(2):
+            rows = lane_rows(
+                lanes, detail.in_rates, window, room, tall, beside=beside, in_view=in_view
+            )
+            self.show_details(rows, well)
+            if in_view >= (shown := frozenset(table.keys_in_view)):
+                break
+            in_view = shown
         return tall
 
     @on(LiveTable.Resized)

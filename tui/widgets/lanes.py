@@ -88,31 +88,31 @@ def lane_line(lane: Lane, window: int, width: int, *, letters: bool = False) -> 
     first = min((place for place, _ in flags), default=width - 1)
     stalled = min((p for p, at in flags if any(f.is_stalled for f in at)), default=width)
     begin = _cell(lane.end - lane.start, window, width) if lane.end - lane.start < window else 0
-    cells: list[Span] = []
-    for cell in range(width - 1):
-        if cell < begin:
-            cells.append(Span(" ", Tone.AXIS))
-        elif cell >= stalled:
-            cells.append(Span("━", Tone.BEHIND))
-        elif cell >= first:
-            cells.append(Span("━", Tone.TREND))
-        else:
-            cells.append(Span("─", Tone.AXIS))
-    if lane.end > lane.start and begin < width - 1:
-        sign = "├" if lane.end - lane.start < window else "┄"
-        cells[begin] = Span(sign, cells[begin].tone)
     if lane.end == lane.start:
-        cells = [Span(" ", Tone.AXIS)] * (width - 1)
+        runs = [(" ", Tone.AXIS, width - 1)]
+    else:
+        sign = "├" if lane.end - lane.start < window else "┄"
+        thin, thick = max(begin, min(first, width - 1)), max(begin, min(stalled, width - 1))
+        thick = max(thin, thick)
+        runs = [
+            (" ", Tone.AXIS, begin), ("─", Tone.AXIS, thin - begin),
+            ("━", Tone.TREND, thick - thin), ("━", Tone.BEHIND, width - 1 - thick),
+        ]  # fmt: skip
+    text = "".join(char * count for char, _, count in runs)
+    tones = [tone for _, tone, count in runs for _ in range(count)]
+    chars = list(text)
+    if lane.end > lane.start and begin < width - 1:
+        chars[begin] = sign
     for place, at in flags:
-        worst = at[0]
+        tones[place] = at[0].tone
         if any(flag.is_stalled for flag in at):
-            cells[place] = Span("■", Tone.BAD)
+            chars[place], tones[place] = "■", Tone.BAD
         elif letters:
-            letter = str(len(at)) if len(at) > 1 else worst.group[:1].upper()
-            cells[place] = Span(letter if len(at) < 10 else "+", worst.tone)
+            letter = str(len(at)) if len(at) > 1 else at[0].group[:1].upper()
+            chars[place] = letter if len(at) < 10 else "+"
         else:
-            cells[place] = Span("┻", worst.tone)
-    return _joined([*cells, Span("┫", Tone.TREND)])
+            chars[place] = "┻"
+    return _runs([*chars, "┫"], [*tones, Tone.TREND])
 
 
 def flag_line(lane: Lane, window: int, width: int) -> Line:
@@ -172,11 +172,12 @@ def lane_legend(lanes: Sequence[Lane]) -> Line:
     return line(row, more) if names else EMPTY
 
 
-def _joined(cells: Sequence[Span]) -> Line:
+def _runs(chars: Sequence[str], tones: Sequence[Tone]) -> Line:
+    """Return characters as spans, neighbours of one tone in one."""
     found: list[Span] = []
-    for piece in cells:
-        if found and found[-1].tone == piece.tone:
-            found[-1] = found[-1]._replace(text=found[-1].text + piece.text)
-        else:
-            found.append(piece)
+    begin = 0
+    for at in range(1, len(chars) + 1):
+        if at == len(chars) or tones[at] is not tones[begin]:
+            found.append(Span("".join(chars[begin:at]), tones[begin]))
+            begin = at
     return tuple(found)

@@ -48,7 +48,7 @@ class TableRow:
 
     `rank` is what the table sorts by, its class first; without one rows stay as they come. `values`
     are the numbers, by column, that a person may sort by instead. `over` are the cells of the line
-    above it, in a table whose rows are more than one line tall.
+    above it, in a table whose rows are more than one line tall. `words` are found by a filter too.
     """
 
     key: str
@@ -56,6 +56,7 @@ class TableRow:
     rank: tuple[Any, ...] = ()
     values: Mapping[str, float] = field(default_factory=dict)
     over: tuple[Line, ...] = ()
+    words: str = ""
 
 
 def layout(columns: Sequence[TableColumn], width: int) -> list[tuple[int, int]]:
@@ -84,7 +85,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
     """A table of lines of spans with a cursor and marks, kept by the keys of its rows."""
 
     class Resized(Message):
-        """The widths of the columns have changed, for example by a scroll bar."""
+        """Other rows are in view, or the widths of the columns have changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", show=False),
@@ -244,6 +245,12 @@ class LiveTable(ScrollView, Painted, can_focus=True):
             self.scroll_to(y=first, animate=False)
         elif first + self._tall > top + visible:
             self.scroll_to(y=first + self._tall - visible, animate=False)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Notify the view, which may draw only what is in view."""
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.post_message(self.Resized())
 
     def action_move(self, by: int) -> None:
         """Move the cursor by so many rows."""

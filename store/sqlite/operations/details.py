@@ -16,6 +16,7 @@ from store.sqlite.leases.readers import Reader
 from store.sqlite.log import topics
 from store.sqlite.log.topics import Topic
 from store.sqlite.operations import lag
+from store.sqlite.operations.trends import Rates
 from store.sqlite.queues import counts
 from store.sqlite.queues.view import wall_time
 from store.sqlite.shares import view
@@ -30,7 +31,14 @@ def topic(tx: Snapshot, name: str, group: str | None, limit: int) -> TopicDetail
         status,
         _retention_edges(tx, found, limit),
         tuple(lag.lag(tx, group, name)[:limit]),
+        _in_rates(tx, found),
     )
+
+
+def _in_rates(tx: Snapshot, found: Topic) -> dict[int, float]:
+    partitions = {partition.id: partition for partition in found.partitions}
+    rates = Rates(tx, "partition", partitions)
+    return {each.number: rates.rate(each.id, each.next) for each in partitions.values()}
 
 
 def _retention_edges(tx: Snapshot, found: Topic, limit: int) -> dict[int, float]:

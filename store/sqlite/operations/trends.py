@@ -52,7 +52,10 @@ class Rates:
 
     def rate(self, id: int, present: int) -> float:
         """Return how much the counter, which is at `present`, rose per second; never negative."""
-        return self.movement([(id, present)]).rate
+        if id not in self._first:
+            return 0.0
+        at, before = self._first[id]
+        return max(0, present - before) * 1000 / max(self._now - at, BUCKET)
 
 
 def growth(arrived: Movement, left: Movement) -> float:
