@@ -308,12 +308,22 @@ def _usage_error(error: typer.TyperException) -> BadInput:
     message = message.replace("a valid int", "a whole number")
     invocation = getattr(error, "ctx", None)
     hint = f"{invocation.command_path if invocation else 'mq'} --help"
+    if invocation and message.startswith("Missing"):
+        hint = _as_in(invocation.command_path, hint)
     if option := getattr(error, "option_name", ""):
         from mq.commands.vocabulary import meant_by_option
 
         message, _, _ = message.partition(" (")
         hint = meant_by_option(option) or _nearest_option(error, option, hint)
     return BadInput(message[:1].lower() + message[1:], hint=hint)
+
+
+def _as_in(path: str, otherwise: str) -> str:
+    """Return the hint with an example of the command."""
+    from mq.cli.examples import EXAMPLES
+
+    examples = EXAMPLES.get(path, ())
+    return f"as in {examples[0]}" if examples else otherwise
 
 
 def _nearest_option(error: typer.TyperException, option: str, hint: str) -> str:

@@ -78,6 +78,9 @@ def _kinds(parameter: Any, verb: str, noun: str) -> tuple[str, ...]:
     for option in parameter.opts:
         if option in _BY_OPTION:
             return _BY_OPTION[option]
+    if metavar == "DEST" and isinstance(parameter, TyperOption):
+        # Dead letters go to a queue.
+        return ("queue",)
     return _BY_METAVAR.get(metavar) or _BY_METAVAR.get(parameter.metavar or "", ())
 
 

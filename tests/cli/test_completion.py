@@ -29,6 +29,7 @@ EXPECTED = {
     "lag ": ["billing", "packers"],
     "lag --topic ": ["orders"],
     "bind ": ["events"],
+    "dlq redrive mails --to ": ["mails"],
     "bind events ": ["orders", "mails", "exchange:events"],
     "receive ": ["mails", "packers"],
     "share create sorters ": ["orders"],

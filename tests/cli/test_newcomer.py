@@ -100,6 +100,14 @@ NAMED = {
     "topic create carts --replicas 3": "a store is one file on one machine",
 }
 
+# Left out: what is typed, and the example in the hint.
+LEFT_OUT = {
+    "topic create": "mq topic create orders -p 6 --retention 30d",
+    "exchange create events": "mq exchange create events -t topic",
+    "consume": "mq consume orders --from -10 --follow",
+    "bind events": "mq bind events mails -k 'order.*.created'",
+}
+
 # Slips: what is typed, and what was meant.
 MEANT = {
     "prodcue orders hello": "produce",
@@ -162,6 +170,16 @@ def test_tail_goes_on_from_the_last_records(
     call_mq("produce", "orders", "a pen", "a lamp")
 
     assert call_mq(*words.split(), "--until", "3").text == "a pen\na lamp\n"
+
+
+@pytest.mark.parametrize("words", LEFT_OUT)
+def test_what_is_left_out_is_shown_by_an_example(
+    call_mq: RunMq, shop_with_all_kinds: None, words: str
+) -> None:
+    run = call_mq(*words.split())
+
+    assert run.is_refused(2)
+    assert f"hint: as in {LEFT_OUT[words]}\n" in run.err
 
 
 def test_tail_takes_nothing_from_a_queue(call_mq: RunMq, shop_with_all_kinds: None) -> None:
