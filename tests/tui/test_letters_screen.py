@@ -243,3 +243,26 @@ def test_a_value_is_read_as_json_that_folds_as_text_and_in_hex(post: Store, run:
         assert person.toasts == ["only JSON folds: b changes the form"]
 
     run(post, errand)
+
+
+def test_a_message_that_failed_shows_its_deliveries_on_an_axis_of_time(
+    store: Store, run: Run, clock: ManualClock
+) -> None:
+    store.create_queue("emails")
+    store.send("emails", b"v")
+    for _ in range(2):
+        (message,) = store.receive("emails", holder="mailer")
+        clock.advance(9)
+        store.nack([message.receipt or ""], error="busy", delay=0)
+        clock.advance(20)
+
+    async def errand(person: Person) -> None:
+        await person.press("colon")
+        await person.type("emails@0")
+        await person.press("enter")
+        assert "DELIVERIES  2 deliveries ended without an ack" in person.screen()
+        axis = next(row for row in person.screen().splitlines() if "✗" in row)
+        assert axis.count("✗") == 2
+        assert "┃" in axis
+
+    run(store, errand)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from textual.app import ComposeResult
@@ -14,7 +15,10 @@ from store.engine.broker import Broker
 from store.model.addresses import Address
 from store.model.dead_letters import Event
 from store.model.looks import Peek
+from store.model.queues import Attempt
+from store.model.stalls import StallDetail
 from store.model.text import (
+    counted,
     describe_duration,
     describe_size,
     format_time,
@@ -25,10 +29,12 @@ from tui.view import View
 from tui.widgets.figures import moment_text
 from tui.widgets.painted import Band, ScrolledLines
 from tui.widgets.spans import EMPTY, Line, Tone, fit, line, toned, width_of
+from tui.widgets.timeline import axis_of, timeline
 from tui.widgets.values import MOST_BYTES, hex_lines, read_json, text_lines, wrapped
 
 _INDENT = "  "
 _LABEL = 15
+_MOST_DELIVERIES = 60
 BESIDE = 130
 """From this width on the value and the facts stand side by side."""
 FORMS = ("text", "json", "hex")
@@ -64,10 +70,12 @@ class Reading:
 
 def message_lines(found: OpenedMessage, reading: Reading, now: int, width: int) -> list[Line]:
     """Return the whole page in lines of so many cells; side by side where there is room."""
+    deliveries = delivery_axis(found, now, width)
     if width < BESIDE:
         return [
             *_facts(found, now, width),
             EMPTY,
+            *deliveries,
             *_body_of(found.stored, reading, width),
             *_history(found, now, width),
         ]
@@ -75,13 +83,33 @@ def message_lines(found: OpenedMessage, reading: Reading, now: int, width: int) 
     left = width - right - 2
     facts = [*_facts(found, now, right), *_history(found, now, right)]
     body = _body_of(found.stored, reading, left)
-    return [
-        line(
-            fit(body[at] if at < len(body) else EMPTY, left + 2),
-            facts[at] if at < len(facts) else EMPTY,
-        )
-        for at in range(max(len(body), len(facts)))
-    ]
+    pairs = zip_longest(body, facts, fillvalue=EMPTY)
+    return [*deliveries, *(line(fit(one, left + 2), other) for one, other in pairs)]
+
+
+def delivery_axis(found: OpenedMessage, now: int, width: int) -> list[Line]:
+    """Return the deliveries at its present place on an axis of time; nothing without any.
+
+    Those of several readers have numbers of their own, and no axis in common.
+    """
+    here = [e for e in found.events if e.address == found.stored.address and e.delivery]
+    if len({event.reader for event in here}) != 1:
+        return []
+    attempts = tuple(
+        Attempt(e.delivery or 0, e.holder, e.started, e.at, e.what, e.error)
+        for e in here
+        if e.at is not None
+    )[-_MOST_DELIVERIES:]
+    held = next((event.started for event in here if event.what == "leased"), None)
+    if not attempts and held is None:
+        return []
+    earlier = attempts[0].number - 1 if attempts else 0
+    detail = StallDetail(attempts, earlier, held, None)
+    axis = axis_of(detail, found.stored.came, now, width - 2)
+    ended = f"{counted(len(attempts), 'delivery')} ended without an ack"
+    told = f"… {earlier:,} before, then {ended}" if earlier else ended
+    head = line(toned(" DELIVERIES", Tone.STRONG), toned(f"  {told}", Tone.DIM))
+    return [head, *(line(" ", row) for row in timeline(detail, axis)), EMPTY]
 
 
 def _facts(found: OpenedMessage, now: int, width: int) -> list[Line]:

@@ -134,7 +134,7 @@ class QueuesView(MasterDetailView):
         top = max(3, min(len(masters.rows) + 1, height // 2))
         masters.styles.height = top
         rest = height - top - _FIXED - 2 * self.is_airy
-        wanted = max(2, len(leases.rows) + 1)
+        wanted = max(3, len(leases.rows) + 1)
         plots = EXTRA_LINES + self.is_airy
         rows = (rest - min(wanted, max(_LEAST_LEASES, rest // 2)) - plots) // 2 * 2
         if rows < LEAST_ROWS or width < 2 * LEAST_WIDTH:
@@ -145,7 +145,7 @@ class QueuesView(MasterDetailView):
                 top, min(len(masters.rows) + 1, top + rest - wanted)
             )
             rest -= grown - top
-        leases.styles.height = max(2, rest - rows - (EXTRA_LINES if rows else 0))
+        leases.styles.height = max(3, rest - rows - (EXTRA_LINES if rows else 0))
         return rows
 
     @on(LiveTable.Resized)
