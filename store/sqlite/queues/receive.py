@@ -32,7 +32,7 @@ _NEXT = (
 
 
 class Front(Prepared):
-    """The front of a queue without levels, delays and policies, for receives by one holder."""
+    """The front of a queue without levels and policies, for receives by one holder."""
 
     __slots__ = (
         "bounds", "getrandbits", "holder", "holder_name", "lease", "queue", "reader", "retention",
@@ -64,8 +64,11 @@ def receive(tx: WriteTransaction, queue: str, request: Request) -> Received[Mess
     front: Front | None = None
     if type(queue) is str:
         front = tx.database.settings.answers.get((receive, queue, request[2:]))
-    if front is None or not front.quiet_from <= tx.wall < front.quiet_until:
-        return _receive(tx, queues.catalog.find(tx, queue), request)
+    if front is None or not (front.quiet_from <= tx.wall < front.quiet_until):
+        found = queues.catalog.find(tx, queue)
+        moved = _keep_up(tx, found)
+        if front is None or moved or not _rest(tx, front, found, request):
+            return _receive(tx, found, request, moved)
     now = tx.moment
     if now is None:
         now = tx.database.clock.boot() + front.ahead
@@ -79,7 +82,7 @@ def receive(tx: WriteTransaction, queue: str, request: Request) -> Received[Mess
         else:
             messages = _several(tx, front, rows, token, tx.wall + lasts)
     if messages is None:
-        return _receive(tx, queues.catalog.find(tx, queue), request)
+        return _receive(tx, queues.catalog.find(tx, queue), request, 0)
     # By now it is known that the settings hold.
     tx.settings, tx.moment = tx.settings or front.settings, now
     if token is None:
@@ -137,9 +140,15 @@ def _several(
     return None if run is None else queues.view.of_run(tx, front.queue, run, front.holder_name)
 
 
-def _receive(tx: WriteTransaction, queue: Queue, request: Request) -> Received[Message]:
-    expiry, reader = queues.policies.expiry, queue.reader
+def _keep_up(tx: WriteTransaction, queue: Queue) -> int:
+    """Look for expired messages and dead holders, if it is time; return how many moved."""
+    expiry = queues.policies.expiry
     swept = expiry.sweep(tx) if expiry.is_due(tx) else 0
+    return swept + leases.abandoned.free_if_due(tx, queue.reader)
+
+
+def _receive(tx: WriteTransaction, queue: Queue, request: Request, moved: int) -> Received[Message]:
+    reader = queue.reader
     name = request.holder or leases.holders.default_name()
     holder = leases.holders.holder_id(tx, name, request.attached)
     receiving = queues.policies.Receiving(holder, request.most)
@@ -154,7 +163,7 @@ def _receive(tx: WriteTransaction, queue: Queue, request: Request) -> Received[M
         policy.after_receive(tx, receiving, messages)
     if request.prefetch is None and messages:
         _prepare(tx, queue, request, holder, name)
-    return leases.receive.Received(messages, taken.others + swept, taken.damage)
+    return leases.receive.Received(messages, taken.others + moved, taken.damage)
 
 
 def _prepare(tx: WriteTransaction, queue: Queue, request: Request, holder: int, name: str) -> None:
@@ -165,11 +174,20 @@ def _prepare(tx: WriteTransaction, queue: Queue, request: Request, holder: int, 
     settings, key = tx.memory(), (receive, queue.name, request[2:])
     front: Front | None = settings.answers.get(key)
     if front is None:
-        slots = leases.rows.slots(tx, reader)
-        if len(slots) > 1 or len(settings.answers) >= MOST_REMEMBERED:
+        if len(settings.answers) >= MOST_REMEMBERED:
             return
-        front = settings.answers[key] = Front(tx, queue, slots[0], holder, name)
-    quiet = min(queues.policies.expiry.left(tx), leases.abandoned.left(tx, reader))
+        # Each message of a lane for delays has a lease, and is due by it.
+        (slot,) = (slot for slot in leases.rows.slots(tx, reader) if not slot.delayed)
+        front = settings.answers[key] = Front(tx, queue, slot, holder, name)
+    _rest(tx, front, queue, request)
+
+
+def _rest(tx: WriteTransaction, front: Front, queue: Queue, request: Request) -> bool:
+    """Let a front be quiet until it is time to look again; return whether it may be used now."""
+    quiet = min(queues.policies.expiry.left(tx), leases.abandoned.left(tx, queue.reader))
     if request.auto_ack:
+        if log.samples.is_due(tx, "queue", queue.id):
+            return False
         quiet = min(quiet, log.samples.left(tx))
     front.rest_after_commit(tx, quiet)
+    return tx.settings is front.settings
