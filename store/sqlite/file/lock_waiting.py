@@ -21,9 +21,10 @@ from store.sqlite.file.lockfile import WriteLock
 # Seconds between two calls of `until`, and between two announcements: one may be overwritten.
 _CALL, _ANNOUNCEMENT = 0.02, 0.1
 # Seconds for which a holder takes the lock again and again while others wait. Then it gives them so
-# many seconds to take it; if none does, because the processors have other work, it goes on, and
-# some times later it thinks them dead.
-_SLICE, _GRACE, _SLICES = 0.004, 0.0002, 50
+# many seconds to take it. If none does, because the processors have other work, it goes on, and
+# gives them twice as many the next time; some times later it thinks them dead.
+_SLICE, _SLICES = 0.004, 10
+_GRACE, _LONGEST_GRACE = 0.0002, 0.02
 # Seconds between two looks where no other wait is to be had.
 _LONGEST_PAUSE = 0.004
 
@@ -34,12 +35,14 @@ class Slice:
     def __init__(self) -> None:
         self._end = monotonic() + _SLICE
         self._left = _SLICES
+        self._grace = _GRACE
 
     def is_used_up(self) -> bool:
         """Let others go first at the end of the time; return whether none has come for long."""
         if monotonic() < self._end:
             return False
-        sleep(_GRACE)
+        sleep(self._grace)
+        self._grace = min(self._grace * 2, _LONGEST_GRACE)
         self._left -= 1
         self._end = monotonic() + _SLICE
         return not self._left
