@@ -130,6 +130,8 @@ class Committer:
                     # A batch has it by now, and needs no lock any more.
                     call.wait()
         except BaseException:
+            # Ctrl-C may have come between the turn and its use.
+            turns.leave(self._database)
             self._undo(call)
             raise
         if isinstance(call.error, TakenApart):

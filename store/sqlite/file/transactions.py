@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 Parameters = Mapping[str, object] | Sequence[object]
 Row = tuple[Any, ...]
-# More rows gain little. Each length is a statement that stays prepared, and to prepare a row takes
-# as long as to insert ten, so there are few lengths and short ones.
+# Few lengths and short ones: each is a statement to prepare, at ten times the insert of a row.
 _ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)
 
 # The log is looked at once in this many commits, of any process: each time would cost 4 %.
@@ -152,17 +151,14 @@ class WriteTransaction(Snapshot):
     lock: WriteLock
 
     def __init__(
-        self,
-        database: Database,
-        timeout: float | None = None,
+        self, database: Database, timeout: float | None = None,
         until: Callable[[], bool] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.database = database
         self._timeout = database.timeout if timeout is None else timeout
         self._until = until
         self.settings = self.moment = self.ahead_of_boot = self.gone_holders = None
-        # The row that has the number of this commit: twice the id of one of mq_partitions, or twice
-        # that of one of mq_slots and 1.
+        # Twice the id of the row of mq_partitions with its number, or that of mq_slots, and 1.
         self.numbered_row: int | None = None
         self.after_commit: list[Callable[[], object]] = []
 
@@ -189,7 +185,7 @@ class WriteTransaction(Snapshot):
             if not self.lock.try_acquire():
                 self.lock.wait(left, self._until)
         except BaseException:
-            sqlite.file.turns.leave(database)
+            sqlite.file.turns.leave(database, self.lock)
             mine.calls -= 1
             raise
         try:
@@ -250,13 +246,18 @@ class WriteTransaction(Snapshot):
                 if self.connection.in_transaction and not connections.roll_back(self.connection):
                     database.give_up(f"{database.path}: a transaction can't be undone")
             finally:
-                self.lock.release()
-                if not database.queue:
-                    database.busy.clear()
-                database.turn.release()
-                if database.queue:
-                    sqlite.file.turns.call_next(database)
-                self._mine.calls -= 1
+                try:
+                    self.lock.release()
+                    if not database.queue:
+                        database.busy.clear()
+                    database.turn.release()
+                    if database.queue:
+                        sqlite.file.turns.call_next(database)
+                except BaseException:  # Ctrl-C, between two steps
+                    sqlite.file.turns.leave(database, self.lock)
+                    raise
+                finally:
+                    self._mine.calls -= 1
         if error is not None:
             self._raise_meaning(error)
         elif self.after_commit:

@@ -16,6 +16,7 @@ from store.model.errors import Busy, Hint
 
 if TYPE_CHECKING:
     from store.sqlite.file.database import Database
+    from store.sqlite.file.lockfile import WriteLock
 
 # Seconds between two calls of `until`.
 _LOOK = 0.02
@@ -86,8 +87,10 @@ def take(
     return False
 
 
-def leave(database: Database) -> None:
-    """Give the turn up if this thread has it."""
+def leave(database: Database, lock: WriteLock | None = None) -> None:
+    """Give the turn up, and the lock of the file, if this thread has them."""
+    if lock is not None:
+        lock.release()
     with suppress(RuntimeError):  # another thread has it
         database.turn.release()
     call_next(database)
