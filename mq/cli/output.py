@@ -156,7 +156,7 @@ class Output:
                     table(
                         columns,
                         list(rows),
-                        self._room(),
+                        self.room,
                         header=self._header,
                         colour=self._has_colour,
                     )
@@ -193,7 +193,7 @@ class Output:
             fields = fields or {name: cell(value) for name, value in document.items()}
             from mq.cli.tables import fields_below
 
-            self._lines(fields_below(fields, styles or {}, self._room(), colour=self._has_colour))
+            self._lines(fields_below(fields, styles or {}, self.room, colour=self._has_colour))
 
     def json_line(self, document: Mapping[str, Any]) -> None:
         """Write one object of an NDJSON stream at once."""
@@ -209,7 +209,7 @@ class Output:
         if style and self.is_terminal and self._colour:
             from mq.cli.tables import styled
 
-            self._lines(styled(shown, style, self._room()))
+            self._lines(styled(shown, style, self.room))
         else:
             self._lines([shown])
 
@@ -241,7 +241,9 @@ class Output:
         """Wait until stdout takes a few KiB at once; return False after `seconds`."""
         return bool(select([], [1], [], seconds)[1])
 
-    def _room(self) -> int:
+    @property
+    def room(self) -> int:
+        """How many columns a line of a table may take."""
         import shutil
 
         # A table that is requested in a pipe is not cut to a width.

@@ -124,6 +124,19 @@ class TestRows:
         assert "POISON" in text
         assert "DO      mq group skip billing orders/0@3 --to-dlq orders.dlq " in text
 
+    def test_on_a_narrow_terminal_no_command_is_wrapped_behind_its_effect(
+        self, call_mq: RunMq, poisoned: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", "80")
+        lines = call_mq("stalls", "--no-color").text.splitlines()
+        assert [line for line in lines if len(line) > 80 and " mq " not in line] == []
+        assert lines[:2] == [
+            "■ STALLED 10m00s  orders/0 → billing",
+            '  orders/0@3 (key=k3, 6 deliveries, "card_api 502")  blocks 6 messages · 6 keys',
+        ]
+        assert "  DO      mq group skip billing orders/0@3 --to-dlq orders.dlq" in lines
+
     def test_a_healthy_store_has_none(self, call_mq: RunMq, orders: Store) -> None:
         assert rows(call_mq) == []
         assert call_mq("stalls", "-o", "table").out == b""

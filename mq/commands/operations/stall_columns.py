@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from mq.cli.output import Column, Format, Output
 from mq.text.envelopes import cell_text
@@ -12,6 +13,8 @@ from store.model.text import counted, describe_duration
 
 _KEY_WIDTH = 40
 _ERROR_WIDTH = 60
+# It stands between the place of a stall and its blocker, in the line for people.
+_GAP = "   "
 
 STALLS: list[Column[Stall]] = [
     Column("kind", lambda stall: stall.kind),
@@ -54,7 +57,7 @@ def write_stalls(output: Output, stalls: Sequence[Stall]) -> None:
     for number, stall in enumerate(stalls):
         if number:
             output.text("")
-        first, *rest = _lines(stall)
+        first, *rest = _lines(stall, output.room)
         output.text(first, style="bold red")
         for line in rest:
             output.text(line)
@@ -69,10 +72,9 @@ def headline(stall: Stall) -> str:
         marks.append(f'"{cut(stall.error.encode(), _ERROR_WIDTH)}"')
     at_least = "" if stall.keys_exact else "at least "
     keys = f" · {at_least}{counted(stall.keys, 'key')}" if stall.keys else ""
-    return (
-        f"■ STALLED {describe_duration(stall.seconds)}  {stall.place} → {stall.reader}"
-        f"   {stall.blocker} ({', '.join(marks)})  blocks {counted(stall.blocked, 'message')}{keys}"
-    )
+    place = f"■ STALLED {describe_duration(stall.seconds)}  {stall.place} → {stall.reader}"
+    blocks = f"blocks {counted(stall.blocked, 'message')}{keys}"
+    return f"{place}{_GAP}{stall.blocker} ({', '.join(marks)})  {blocks}"
 
 
 def write_explanations(output: Output, answers: Sequence[Explanation]) -> None:
@@ -85,20 +87,32 @@ def write_explanations(output: Output, answers: Sequence[Explanation]) -> None:
         reader = "" if answer.reader is None else f" → {answer.reader}"
         output.text(f"{answer.address}{reader}  {answer.verdict.upper()}{by}  {answer.why}")
         if answer.stall is not None:
-            for line in _ways_out(answer.stall, "DO"):
+            for line in _ways_out(answer.stall, "DO", output.room):
                 output.text(f"  {line}")
 
 
-def _lines(stall: Stall) -> Iterator[str]:
-    cause = stall.cause.upper()
-    yield headline(stall)
-    yield f"  {cause}  {stall.why}"
-    for line in _ways_out(stall, f"{'DO':<{len(cause)}}"):
+def _lines(stall: Stall, room: int) -> Iterator[str]:
+    cause, first = stall.cause.upper(), headline(stall)
+    place, gap, blocker = first.partition(_GAP)
+    yield from [first] if len(first) <= room else [place, f"  {blocker}" if gap else ""]
+    indent = " " * (len(cause) + 4)
+    yield from wrap(f"  {cause}  {stall.why}", room, subsequent_indent=indent)
+    for line in _ways_out(stall, f"{'DO':<{len(cause)}}", room):
         yield f"  {line}"
 
 
-def _ways_out(stall: Stall, word: str) -> Iterator[str]:
+def _ways_out(stall: Stall, word: str, room: int) -> Iterator[str]:
+    """Yield the commands with their effects behind them or, where there is no room, below."""
     width = max((len(command) for command in stall.do), default=0)
+    longest = max((len(remedy.effect) for remedy in stall.remedies), default=0)
+    is_wide = len(word) + width + longest + len("      # ") <= room
     for number, remedy in enumerate(stall.remedies):
         margin = " " * len(word) if number else word
-        yield f"{margin}  {remedy.command:<{width}}  # {remedy.effect}"
+        if is_wide:
+            yield f"{margin}  {remedy.command:<{width}}  # {remedy.effect}"
+        else:
+            yield f"{margin}  {remedy.command}"
+            indent = f"{'':<{len(word)}}    # "
+            yield from wrap(
+                remedy.effect, room - 2, initial_indent=indent, subsequent_indent=indent
+            )
