@@ -24,6 +24,8 @@ _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
     "--disable-dev-shm-usage", "--remote-debugging-port=0", "about:blank",
 )  # fmt: skip
+_CODES = {"ArrowDown": 40}
+"""Keys that write nothing, by the number of the key."""
 
 
 class Page:
@@ -72,8 +74,10 @@ class Page:
         await self.evaluate("document.querySelector('.xterm-helper-textarea').focus()")
         self.received = b""
         for kind in ("keyDown", "keyUp"):
-            text = {"text": key} if kind == "keyDown" else {}
-            await self.call("Input.dispatchKeyEvent", type=kind, key=key, **text)
+            more: dict[str, Any] = {"text": key} if kind == "keyDown" else {}
+            if key in _CODES:
+                more = {"code": key, "windowsVirtualKeyCode": _CODES[key]}
+            await self.call("Input.dispatchKeyEvent", type=kind, key=key, **more)
 
     async def evaluate(self, script: str) -> Any:
         """Return the value of a script."""

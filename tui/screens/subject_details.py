@@ -58,6 +58,11 @@ class SubjectSight:
     def _flow(self) -> Flow:
         return self.flows.get(flow_of(self.subject), NO_FLOW)
 
+    @property
+    def _is_answered(self) -> bool:
+        """Whether a look was at this subject: until then nothing is said about its samples."""
+        return self.detail is not None or flow_of(self.subject) in self.flows
+
     def below(self, width: int, height: int) -> list[Line]:
         """Return caption, plots and details in at most `height` lines, below the table."""
         details = self._details(width)
@@ -69,7 +74,8 @@ class SubjectSight:
         rows = min(_TALLEST, with_details if details else room) // 2 * 2
         lines = [*air, self.caption(width)]
         if rows >= LEAST_ROWS and width >= 2 * LEAST_WIDTH:
-            lines += self.plots(width, rows)
+            blank = [EMPTY] * (rows + EXTRA_LINES)
+            lines += self.plots(width, rows) if self._is_answered else blank
         if details:
             lines += [*air, *details]
         return lines[:height]
@@ -87,7 +93,7 @@ class SubjectSight:
         room = height - 2 * EXTRA_LINES - 1
         upper = min(_TALLEST, room // 2) // 2 * 2
         lower = min(24, room - upper) // 2 * 2
-        if upper < LEAST_ROWS:
+        if upper < LEAST_ROWS or not self._is_answered:
             return []
         return [*self._backlog(width, upper), EMPTY, *self._flow_plot(width, lower)]
 
