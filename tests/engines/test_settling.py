@@ -40,6 +40,16 @@ def test_an_acknowledged_message_is_gone(emails: Broker, place: str) -> None:
         assert anew.queue("emails").ready == 0
 
 
+def test_a_message_acknowledged_with_its_receive_is_gone_and_has_no_receipt(
+    emails: Broker, place: str
+) -> None:
+    (message,) = emails.receive("emails", wait=20.0, auto_ack=True)
+    assert (message.value, message.receipt, message.state) == (b"one", None, "acknowledged")
+    emails.close()
+    with open_place(place) as anew:
+        assert anew.receive("emails") == []
+
+
 def test_acknowledging_twice_is_no_error(emails: Broker) -> None:
     receipt = receipt_of(one_of(emails))
     emails.ack([receipt])
