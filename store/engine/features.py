@@ -29,6 +29,8 @@ class Feature(Enum):
     TRIM = "trim", "Removal of the records before an offset."
     COMPACTION = "compaction", "The newest record of each key alone is kept."
     GROUPS = "groups", "Consumer groups with committed offsets."
+    GROUP_LIST = "group list", "All groups, without their names."
+    GROUP_SETTINGS = "group settings", "Objectives, DLQ and topics of a group that is declared."
     GROUP_RESET = "group reset", "Committed offsets moved, with a preview."
     GROUP_SKIP = "group skip", "One record passed over for a group."
     LAG = "lag", "The distance of a group from the end."

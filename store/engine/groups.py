@@ -102,17 +102,17 @@ class Groups(Featured, Protocol):
         **settings: Unpack[GroupSettings],
     ) -> GroupStatus:
         """Create a group before its first reader; settings are the fields of `GroupConfig`."""
-        raise lacking(self, Feature.GROUPS)
+        raise lacking(self, Feature.GROUP_SETTINGS)
 
     def alter_group(
         self, name: str, *, topics: Iterable[str] = (), **settings: Unpack[GroupSettings]
     ) -> GroupStatus:
         """Change the given settings and keep the rest; topics are added."""
-        raise lacking(self, Feature.GROUPS)
+        raise lacking(self, Feature.GROUP_SETTINGS)
 
     def groups(self) -> list[GroupStatus]:
         """Return every group, by name."""
-        raise lacking(self, Feature.GROUPS)
+        raise lacking(self, Feature.GROUP_LIST)
 
     def group(self, name: str) -> GroupStatus:
         """Return one group; raises `NotFound`."""
@@ -120,7 +120,7 @@ class Groups(Featured, Protocol):
 
     def delete_group(self, name: str) -> None:
         """Delete a group with its offsets; raises `GroupActive` while it has members."""
-        raise lacking(self, Feature.GROUPS)
+        raise lacking(self, Feature.GROUP_SETTINGS)
 
     def plan_reset(
         self, group: str, target: Target, scope: Scope | None = None

@@ -111,6 +111,8 @@ class Lag(NamedTuple):
     trend: float | None
     member: str | None
     state: str
+    exact: bool = True
+    """Whether `lag` is a count; otherwise it is at most so many."""
 
 
 class Member(NamedTuple):

@@ -9,11 +9,13 @@ if TYPE_CHECKING:
         checkup as checkup,
         figures as figures,
         management as management,
+        members as members,
         memory as memory,
         policies as policies,
         present as present,
         routes as routes,
         settings as settings,
+        stream_protocol as stream_protocol,
     )
 else:
     __getattr__ = on_demand(__name__)

@@ -78,6 +78,7 @@ class RabbitMQ(ServerOperations, Broker):
         """Close the connection: what was received and not settled returns to its queue."""
         self._connection.close()
         self._close_management()
+        self._close_offsets()
 
     def __enter__(self) -> RabbitMQ:
         return self

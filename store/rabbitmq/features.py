@@ -9,10 +9,6 @@ RUN = ("3.10.8",)
 NEWEST = "4.3"
 
 _SEGMENTS = absent("a stream loses whole segments alone", "retention of the topic")
-_OFFSETS = absent(
-    "the offsets of its groups need a protocol of their own, which this mq does not speak",
-    "mq consume --from OFFSET or a time, or a queue for each reader",
-)
 _JOURNAL = absent("there is nowhere to keep a journal", "mq dlq redrive moves all of them")
 _LOOKING = absent(
     "to look at a message there is to receive it, which counts as a delivery",
@@ -40,10 +36,14 @@ DECLARED: Declared = {
     ),
     Feature.TRIM: _SEGMENTS,
     Feature.COMPACTION: _SEGMENTS,
-    Feature.GROUPS: _OFFSETS,
-    Feature.GROUP_RESET: _OFFSETS,
-    Feature.GROUP_SKIP: _OFFSETS,
-    Feature.LAG: _OFFSETS,
+    Feature.GROUPS: NATIVE,
+    Feature.GROUP_LIST: absent("it lists no names of readers", "mq group show NAME"),
+    Feature.GROUP_SETTINGS: absent("it keeps offsets alone", "mq lag GROUP"),
+    Feature.GROUP_RESET: NATIVE,
+    Feature.GROUP_SKIP: absent(
+        "a member that reads can't be fenced", "end it, then mq group reset --shift 1"
+    ),
+    Feature.LAG: NATIVE,
     Feature.SHARES: absent("a stream has no leases", "a queue: mq queue create NAME"),
     Feature.QUEUES: NATIVE,
     Feature.QUEUE_ALTER: NATIVE,

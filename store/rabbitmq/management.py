@@ -94,7 +94,7 @@ class Management:
         if self._url.scheme != "https":
             return http.client.HTTPConnection(host, port or PORT, timeout=self._timeout)
         return http.client.HTTPSConnection(
-            host, port or TLS_PORT, timeout=self._timeout, context=_context(self._place)
+            host, port or TLS_PORT, timeout=self._timeout, context=tls_context(self._place)
         )
 
     def _unreachable(self, error: Exception) -> Unreachable:
@@ -120,7 +120,8 @@ def _url(place: Place) -> str:
     return url
 
 
-def _context(place: Place) -> Any:
+def tls_context(place: Place) -> Any:
+    """Return how a server over TLS is verified: by its authority, or as a place says."""
     import ssl
 
     context = ssl.create_default_context(cafile=place.ca)

@@ -18,7 +18,7 @@ _PREFETCH = 1000
 # A chunk is sent whole, and only as far as the prefetch goes.
 _CHUNK = 65_000
 # Seconds of silence after which a stream is taken to have no more.
-_IDLE = 0.3
+IDLE = 0.3
 
 
 class _Cursor:
@@ -59,12 +59,12 @@ class Streams:
             for stream in streams
         ]
 
-    def read(self, stream: str, offset: int, most: int) -> list[amqp.Message]:
-        """Return up to `most` messages from an offset on; none at the end."""
+    def read(self, stream: str, offset: int, most: int, idle: float = IDLE) -> list[amqp.Message]:
+        """Return up to `most` messages from an offset on; none after `idle` seconds of silence."""
         cursor = self._cursors.get(stream)
         if cursor is None or cursor.next != offset or not cursor.channel.is_open:
             cursor = self._begin(stream, offset)
-        return self._take(stream, cursor, most)
+        return self._take(stream, cursor, most, idle)
 
     def from_time(self, stream: str, moment: datetime, most: int) -> list[amqp.Message]:
         """Return up to `most` messages of the chunk that holds a time, or is the first after it."""
@@ -85,11 +85,16 @@ class Streams:
             cursor = _Cursor(purpose, channel)
             channel.basic_qos(0, _PREFETCH, False)
             self._consume(channel, stream, start, cursor.ready.append)
+        cursor.next = start if isinstance(start, int) else None
         self._cursors[stream] = cursor
         return cursor
 
-    def _take(self, stream: str, cursor: _Cursor, most: int) -> list[amqp.Message]:
-        self._wait(lambda: bool(cursor.ready))
+    def _take(
+        self, stream: str, cursor: _Cursor, most: int, idle: float = IDLE
+    ) -> list[amqp.Message]:
+        self._wait(lambda: bool(cursor.ready), idle)
+        if not cursor.ready:
+            return []
         with self._connection.channel(cursor.purpose, f"stream {stream}") as channel:
             if cursor.ready and len(cursor.ready) < most:
                 self._flush(channel, stream)
@@ -115,11 +120,11 @@ class Streams:
         """Have all that the server has begun to send: it answers after that."""
         channel.queue_declare(stream, passive=True)
 
-    def _wait(self, is_there: Callable[[], bool]) -> None:
-        deadline = monotonic() + _IDLE
+    def _wait(self, is_there: Callable[[], bool], idle: float = IDLE) -> None:
+        deadline = monotonic() + idle
         while not is_there() and (left := deadline - monotonic()) > 0:
             if self._connection.read(left):
-                deadline = monotonic() + _IDLE
+                deadline = monotonic() + idle
 
 
 def offset_of(message: amqp.Message) -> int:

@@ -36,7 +36,7 @@ from store.rabbitmq.base import CONTROL
 from store.rabbitmq.deliveries import ServerDeliveries
 from store.rabbitmq.errors import missing
 from store.rabbitmq.messages import encoded, parts_of
-from store.rabbitmq.streams import Streams, offset_of
+from store.rabbitmq.streams import IDLE, Streams, offset_of
 
 if TYPE_CHECKING:
     from store.model.placement import StickyPlacement
@@ -181,10 +181,15 @@ class ServerTopics(ServerDeliveries):
         mark_damaged: bool = False,
     ) -> list[Record]:
         """Return up to `limit` records from `offset` on; nothing is remembered."""
+        return self._records(topic, partition, offset, limit)
+
+    def _records(
+        self, topic: str, partition: int, offset: int, most: int, idle: float = IDLE
+    ) -> list[Record]:
         stream = self._partition(topic, partition)
         return [
             _record(topic, partition, message)
-            for message in self._streams.read(stream, offset, limit)
+            for message in self._streams.read(stream, offset, most, idle)
         ]
 
     def record(

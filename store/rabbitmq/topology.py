@@ -12,7 +12,7 @@ from store.model.errors import NotFound, StalePlan
 from store.rabbitmq.base import CONTROL
 from store.rabbitmq.dead_letters import ServerDeadLetters
 from store.rabbitmq.exchanges import ServerExchanges
-from store.rabbitmq.topics import ServerTopics
+from store.rabbitmq.groups import ServerGroups
 
 if TYPE_CHECKING:
     import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     File = TopologyFile | str | os.PathLike[str]
 
 
-class ServerTopologies(ServerDeadLetters, ServerExchanges, ServerTopics):
+class ServerTopologies(ServerDeadLetters, ServerExchanges, ServerGroups):
     """Plans, and their steps carried out: a step that is done already is no mistake."""
 
     refers_ahead = True

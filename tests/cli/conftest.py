@@ -30,6 +30,7 @@ LAG_FIELDS = [
     "trend",
     "member",
     "state",
+    "lag_exact",
 ]
 
 

@@ -6,10 +6,20 @@ from collections.abc import Sequence
 
 import pytest
 
-from store import Exists, NewRecord, NotFound, Position, Record
+from store import (
+    Exists,
+    GroupActive,
+    NewRecord,
+    NotFound,
+    Position,
+    Record,
+    Shift,
+    open_place,
+)
 from store.engine.broker import Broker
 from store.engine.features import Feature
 from store.model.addresses import Address
+from store.model.groups import OffsetChange
 from store.model.placement import partition_for_key
 from store.model.positions import Target, parse_position
 from store.model.topics import Headers
@@ -147,32 +157,121 @@ def test_the_newest_record_of_a_key_is_told(broker: Broker) -> None:
     assert broker.latest("orders") == []
 
 
+def read_by(broker: Broker, group: str, most: int = 100) -> list[bytes | None]:
+    """The records that a new member of a group reads and commits, before it leaves."""
+    consumer = broker.consumer(group, ["orders"], timeout=20.0)
+    try:
+        records = consumer.poll(most, timeout=20.0)
+        consumer.commit({("orders", record.partition): record.offset + 1 for record in records})
+    finally:
+        consumer.close()
+    return values(records)
+
+
 @pytest.mark.needs(Feature.GROUPS)
-def test_a_group_goes_on_where_it_committed(broker: Broker) -> None:
-    broker.create_group("billing")
-    assert [group.name for group in broker.groups()] == ["billing"]
+class TestGroups:
+    def test_a_group_goes_on_where_it_committed(self, orders: Broker) -> None:
+        assert read_by(orders, "billing", 4) == [b"0", b"1", b"2", b"3"]
+        assert read_by(orders, "billing") == [b"%d" % n for n in range(4, 10)]
+
+    def test_what_is_not_committed_is_read_again(self, orders: Broker) -> None:
+        consumer = orders.consumer("billing", ["orders"], timeout=20.0)
+        assert len(consumer.poll(3, timeout=20.0)) == 3
+        consumer.close()
+        assert read_by(orders, "billing", 3) == [b"0", b"1", b"2"]
+
+    def test_groups_do_not_notice_each_other(self, orders: Broker) -> None:
+        assert read_by(orders, "billing", 2) == read_by(orders, "audit", 2)
+
+    def test_a_partition_has_one_reader_of_a_group(self, orders: Broker, place: str) -> None:
+        first = orders.consumer("billing", ["orders"], timeout=20.0)
+        with open_place(place) as other:
+            second = other.consumer("billing", ["orders"])
+            assert (first.assignment, second.assignment) == ([("orders", 0)], [])
+            second.close()
+        first.close()
+
+    def test_another_takes_over_when_it_leaves(self, orders: Broker, place: str) -> None:
+        with open_place(place) as other:
+            first = other.consumer("billing", ["orders"], timeout=20.0)
+            first.poll(2, timeout=20.0)
+            first.commit({("orders", 0): 2})
+            first.close()
+        assert read_by(orders, "billing", 1) == [b"2"]
+
+    def test_a_new_group_begins_where_it_is_told(self, orders: Broker) -> None:
+        consumer = orders.consumer("billing", ["orders"], start="-2", timeout=20.0)
+        assert values(consumer.poll(10, timeout=20.0)) == [b"8", b"9"]
+        consumer.close()
+
+    def test_a_group_is_shown_by_its_offsets(self, orders: Broker) -> None:
+        read_by(orders, "billing", 4)
+        status = orders.group("billing")
+        assert [(row.topic, row.committed) for row in status.offsets] == [("orders", 4)]
+        assert status.state == "empty"
+
+    def test_an_unknown_group_is_not_found(self, orders: Broker) -> None:
+        with pytest.raises(NotFound):
+            orders.group("billing")
 
 
 @pytest.mark.needs(Feature.LAG)
-def test_the_lag_of_nothing_is_no_row(broker: Broker) -> None:
-    assert broker.lag() == []
+def test_the_lag_is_the_distance_to_the_end_or_more(orders: Broker) -> None:
+    read_by(orders, "billing", 4)
+    (row,) = orders.lag("billing")
+    assert row.lag == 6 if row.exact else row.lag >= 6
+
+
+@pytest.mark.needs(Feature.GROUP_LIST)
+def test_groups_are_listed(orders: Broker) -> None:
+    read_by(orders, "billing", 1)
+    assert [group.name for group in orders.groups()] == ["billing"]
+
+
+@pytest.mark.needs(Feature.GROUP_SETTINGS)
+def test_a_group_is_declared_with_its_objectives(orders: Broker) -> None:
+    assert orders.create_group("billing", topics=["orders"], max_lag=10).config.max_lag == 10
 
 
 @pytest.mark.needs(Feature.GROUP_RESET)
-def test_a_group_is_reset(broker: Broker) -> None:
-    if not broker.features.lacks(Feature.GROUPS):
-        broker.create_topic("orders")
-        broker.create_group("billing", topics=["orders"])
-    broker.reset_group("billing", at("earliest"))
+class TestResets:
+    @pytest.mark.parametrize(("word", "new"), [("earliest", 0), ("7", 7), ("-3", 7)])
+    def test_a_reset_is_planned_and_then_made(self, orders: Broker, word: str, new: int) -> None:
+        read_by(orders, "billing", 4)
+        end = orders.topic("orders").partitions[0].end
+        new = new if end == 10 or word != "-3" else end - 3
+        (planned,) = orders.plan_reset("billing", at(word), [("orders", None)])
+        assert (planned.current, planned.new) == (4, new)
+        assert orders.group("billing").offsets[0].committed == 4
+        orders.reset_group("billing", at(word), [("orders", None)])
+        assert orders.group("billing").offsets[0].committed == new
+
+    def test_it_goes_on_reading_there(self, orders: Broker) -> None:
+        read_by(orders, "billing", 4)
+        orders.reset_group("billing", Shift(-3), [("orders", None)])
+        assert read_by(orders, "billing", 1) == [b"1"]
+
+    def test_the_offsets_before_can_be_given_back(self, orders: Broker) -> None:
+        read_by(orders, "billing", 4)
+        noted: list[OffsetChange] = []
+        orders.reset_group("billing", at("earliest"), [("orders", None)], note=noted.extend)
+        before = {(change.topic, change.partition): change.current for change in noted}
+        orders.reset_group("billing", before)
+        assert orders.group("billing").offsets[0].committed == 4
+
+    def test_it_is_refused_while_a_member_reads(self, orders: Broker, place: str) -> None:
+        read_by(orders, "billing", 4)
+        with open_place(place) as other:
+            member = other.consumer("billing", ["orders"], timeout=20.0)
+            with pytest.raises(GroupActive):
+                orders.reset_group("billing", at("earliest"), [("orders", None)])
+            member.close()
 
 
 @pytest.mark.needs(Feature.GROUP_SKIP)
-def test_a_group_skips_a_record(broker: Broker) -> None:
-    if not broker.features.lacks(Feature.GROUPS):
-        broker.create_topic("orders")
-        broker.produce("orders", b"bad")
-        broker.create_group("billing", topics=["orders"])
-    broker.skip("billing", Address("orders", 0, 0))
+def test_a_group_skips_a_record(orders: Broker) -> None:
+    read_by(orders, "billing", 4)
+    orders.skip("billing", Address("orders", 0, 4))
 
 
 @pytest.mark.needs(Feature.SHARES)

@@ -300,6 +300,25 @@ class TestConnections:
         assert last.wait(PATIENCE) == 0
         assert len(done.read_text().split()) <= 200 + kills * 4
 
+    def test_a_killed_member_is_taken_over_without_a_gap(
+        self, broker: Broker, shop: str, tmp_path: Path
+    ) -> None:
+        broker.create_topic("orders")
+        broker.produce_many("orders", [b"%d" % number for number in range(50)])
+        done = tmp_path / "done"
+        done.touch()
+        worker = start_worker(shop, done, "orders", "-g", "billing")
+        until(lambda: len(done.read_text().split()) > 5)
+        worker.kill()
+        worker.wait(PATIENCE)
+        with open_place(shop) as other:
+            member = other.consumer("billing", ["orders"], timeout=20.0)
+            rest = [int(record.value or b"") for record in member.poll(100, timeout=20.0)]
+        had = [int(word) for word in done.read_text().split()]
+        assert rest[-1] == 49
+        assert rest[0] <= had[-1] + 1
+        assert set(had) | set(rest) == set(range(50))
+
     def test_a_redrive_that_is_killed_half_way_loses_no_letter(
         self, broker: Broker, shop: str
     ) -> None:
@@ -342,10 +361,12 @@ class TestConnections:
         assert stall.do == ["mq work emails -- COMMAND"]
 
 
-def start_worker(place: str, done: Path) -> subprocess.Popen[bytes]:
+def start_worker(
+    place: str, done: Path, source: str = "emails", *options: str
+) -> subprocess.Popen[bytes]:
     """A worker that appends each value to a file."""
     return subprocess.Popen(
-        [sys.executable, "-m", "mq", "-s", place, "work", "emails", "--jobs", "2", "--prefetch",
+        [sys.executable, "-m", "mq", "-s", place, "work", source, *options, "--jobs", "2", "--prefetch",
          "4", "--", "sh", "-c", f"read x; echo $x >> {done}"],
         stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip

@@ -35,7 +35,7 @@ _ADDRESS: list[Column[Lag]] = [
 _DISTANCE: list[Column[Lag]] = [
     Column("committed", lambda row: row.committed, right=True, yields=3),
     Column("end", lambda row: row.end, right=True, yields=2),
-    Column("lag", lambda row: row.lag, text=lambda row: f"{row.lag:,}", right=True),
+    Column("lag", lambda row: row.lag, text=lambda row: _lag_text(row), right=True),
     Column(
         "lag_seconds",
         lambda row: row.lag_seconds,
@@ -55,7 +55,12 @@ _DISTANCE: list[Column[Lag]] = [
     Column("member", lambda row: row.member),
 ]
 _STATE: list[Column[Lag]] = [Column("state", lambda row: row.state)]
-LAG = _GROUP + _PARTITION + _DISTANCE + _STATE
+_EXACT: list[Column[Lag]] = [Column("lag_exact", lambda row: row.exact)]
+LAG = _GROUP + _PARTITION + _DISTANCE + _STATE + _EXACT
+
+
+def _lag_text(row: Lag) -> str:
+    return f"{row.lag:,}" if row.exact else f"<= {row.lag:,}"
 
 
 def write_lag(
