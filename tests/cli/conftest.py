@@ -30,7 +30,6 @@ LAG_FIELDS = [
     "trend",
     "member",
     "state",
-    "lag_exact",
 ]
 
 

@@ -366,8 +366,8 @@ def start_worker(
 ) -> subprocess.Popen[bytes]:
     """A worker that appends each value to a file."""
     return subprocess.Popen(
-        [sys.executable, "-m", "mq", "-s", place, "work", source, *options, "--jobs", "2", "--prefetch",
-         "4", "--", "sh", "-c", f"read x; echo $x >> {done}"],
+        [sys.executable, "-m", "mq", "-s", place, "work", source, *options, "--jobs", "2",
+         "--prefetch", "4", "--", "sh", "-c", f"read x; echo $x >> {done}"],
         stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 

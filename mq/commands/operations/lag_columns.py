@@ -56,7 +56,7 @@ _DISTANCE: list[Column[Lag]] = [
 ]
 _STATE: list[Column[Lag]] = [Column("state", lambda row: row.state)]
 _EXACT: list[Column[Lag]] = [Column("lag_exact", lambda row: row.exact)]
-LAG = _GROUP + _PARTITION + _DISTANCE + _STATE + _EXACT
+LAG = _GROUP + _PARTITION + _DISTANCE + _STATE
 
 
 def _lag_text(row: Lag) -> str:
@@ -70,7 +70,8 @@ def write_lag(
     row it is.
     """
     if output.format is not Format.TABLE:
-        output.listing(LAG, rows)
+        # Only an engine that can't count it says so.
+        output.listing(LAG if all(row.exact for row in rows) else LAG + _EXACT, rows)
         return
     columns = (_GROUP if group else []) + _ADDRESS + _DISTANCE
     output.listing([*columns, _state_for_people(stalled)], rows)
