@@ -18,7 +18,8 @@ from store.model.groups import GroupConfig, GroupStatus, Lag, OffsetChange
 from store.model.positions import Position, Scope, Shift, Target
 from store.model.topics import Record, Seconds
 from store.rabbitmq.base import CONTROL
-from store.rabbitmq.topics import ServerTopics, stream_name
+from store.rabbitmq.super_streams import stream_name
+from store.rabbitmq.topics import ServerTopics
 
 _Place = tuple[str, int]
 

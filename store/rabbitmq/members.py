@@ -14,7 +14,7 @@ from store.model.positions import Position, parse_position
 from store.model.topics import Record, RecordId, Seconds, in_seconds
 from store.rabbitmq.connection import connection_name
 from store.rabbitmq.streams import IDLE
-from store.rabbitmq.topics import stream_name
+from store.rabbitmq.super_streams import stream_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

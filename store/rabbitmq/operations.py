@@ -9,7 +9,7 @@ from store import rabbitmq
 from store.model.clock import IDLE_AFTER, OVER
 from store.model.errors import NotFound
 from store.rabbitmq.queues import COLUMNS, is_ours
-from store.rabbitmq.topics import is_super_stream
+from store.rabbitmq.super_streams import is_super_stream
 from store.rabbitmq.topology import ServerTopologies
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from store.rabbitmq import policies, routes
 from store.rabbitmq.features import QUEUE_SETTINGS
 from store.rabbitmq.queues import COLUMNS, is_ours, type_of
 from store.rabbitmq.settings import LABEL, check_given, check_topic_setting, config_of
-from store.rabbitmq.topics import is_super_stream, stream_name, topic_config_of
+from store.rabbitmq.super_streams import is_super_stream, stream_name, topic_config_of
 from store.topology.kinds import KINDS, binding_name, headers_text, queue_config
 from store.topology.model import Resource, Topology
 from store.topology.problems import Problems

@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from math import ceil
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Unpack, cast
-
-import amqp
+from typing import TYPE_CHECKING, Any, Unpack
 
 from store import model, rabbitmq
 from store.engine.features import Feature, lacking
@@ -37,6 +35,14 @@ from store.rabbitmq.deliveries import ServerDeliveries
 from store.rabbitmq.errors import missing
 from store.rabbitmq.messages import encoded, parts_of
 from store.rabbitmq.streams import IDLE, Streams, offset_of
+from store.rabbitmq.super_streams import (
+    UNKNOWN,
+    PlacedRecord,
+    is_super_stream,
+    record_of,
+    stream_name,
+    topic_config_of,
+)
 
 if TYPE_CHECKING:
     from store.model.placement import StickyPlacement
@@ -48,14 +54,6 @@ _MOST_PARTITIONS = 1000
 _KNOWN = 10.0
 _PAGE = 500
 _DEFAULTS = TopicConfig()
-_UNKNOWN = cast("int", None)
-
-
-class PlacedRecord(RecordId):
-    """A record that was stored: a confirm does not tell its offset."""
-
-    def __str__(self) -> str:
-        return f"{self.topic}/{self.partition}"
 
 
 class ServerTopics(ServerDeliveries):
@@ -168,7 +166,7 @@ class ServerTopics(ServerDeliveries):
             raise missing(f"topic {topic}")
         if result.refused:
             self._raise_full(f"topic {topic}", len(result.refused), len(ready))
-        return [PlacedRecord(topic, place, _UNKNOWN) for place in places]
+        return [PlacedRecord(topic, place, UNKNOWN) for place in places]
 
     def read(
         self,
@@ -188,7 +186,7 @@ class ServerTopics(ServerDeliveries):
     ) -> list[Record]:
         stream = self._partition(topic, partition)
         return [
-            _record(topic, partition, message)
+            record_of(topic, partition, message)
             for message in self._streams.read(stream, offset, most, idle)
         ]
 
@@ -367,38 +365,3 @@ class ServerTopics(ServerDeliveries):
             channel.exchange_delete(name)
         if self._has_management:
             rabbitmq.policies.remove(self._management, "topic", name)
-
-
-def stream_name(topic: str, partition: int) -> str:
-    """Return the name of the stream of a partition."""
-    return f"{topic}-{partition}"
-
-
-def is_super_stream(exchange: Mapping[str, Any]) -> bool:
-    """Return whether an exchange stands for a topic."""
-    return bool((exchange.get("arguments") or {}).get(rabbitmq.routes.SUPER_STREAM))
-
-
-def topic_config_of(effective: Mapping[str, Any]) -> TopicConfig:
-    """Return the settings of a topic from the arguments and the policy of its streams."""
-    age, size = effective.get("x-max-age"), effective.get("x-max-length-bytes")
-    return TopicConfig(
-        retention=None if age is None else _milliseconds(str(age)),
-        retention_bytes=size if isinstance(size, int) else None,
-    )
-
-
-def _milliseconds(age: str) -> int | None:
-    from store.topology.kinds import TOPIC_KIND
-    from store.topology.rabbitmq_definitions.arguments import Arguments, topic_settings
-    from store.topology.rabbitmq_definitions.definitions import Losses
-
-    text = topic_settings(Arguments("", {"x-max-age": age}, Losses()))["retention"]
-    value = TOPIC_KIND.values({"retention": text})["retention"]
-    return None if value is None else int(value)
-
-
-def _record(topic: str, partition: int, message: amqp.Message) -> Record:
-    parts = parts_of(message)
-    time = _UNKNOWN if parts.timestamp is None else parts.timestamp
-    return Record(topic, partition, offset_of(message), time, parts.key, parts.headers, parts.value)
