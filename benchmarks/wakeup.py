@@ -3,7 +3,8 @@
     python benchmarks/wakeup.py [--trials N] [--idle S]
 
 Three wait: a Python program that follows a topic, one that receives from a queue, and `mq consume
---follow`. Milliseconds from the commit until each has the record, and, while nothing is sent, its
+--follow`. The store's durability is normal: with `full` a receive takes a sync of the disk more, as
+any commit does. Milliseconds from the commit until each has the record, and, while nothing is sent, its
 share of a core. By default 200 trials and 10 seconds of idling, half a minute for each. A median
 over 0.5 ms, or more than 0.05 % of a core, is a fault, and the exit status says so.
 """
@@ -77,7 +78,7 @@ def measure(name: str, command: Sequence[object], path: Path, trials: int, idle:
     The first trials are its start and do not count. A Python program says when it had the
     record; of the command the arrival of its line counts.
     """
-    with Store.open(path, create=True) as store:
+    with Store.open(path, create=True, durability="normal") as store:
         store.create_topic("t")
         store.create_queue("q")
         with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE) as waiting:
