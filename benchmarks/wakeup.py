@@ -4,9 +4,9 @@
 
 Three wait: a Python program that follows a topic, one that receives from a queue, and `mq consume
 --follow`. The store's durability is normal: with `full` a receive takes a sync of the disk more, as
-any commit does. Milliseconds from the commit until each has the record, and, while nothing is sent, its
-share of a core. By default 200 trials and 10 seconds of idling, half a minute for each. A median
-over 0.5 ms, or more than 0.05 % of a core, is a fault, and the exit status says so.
+any commit does. Milliseconds from the commit until each has the record, and, while nothing is sent,
+its share of a core. By default 200 trials and 10 seconds of idling, half a minute for each. A
+median over 0.5 ms, or more than 0.05 % of a core, is a fault, and the exit status says so.
 """
 
 from __future__ import annotations
