@@ -9,13 +9,13 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from store import MqError, Store, StoreUnusable
+from store import MqError, NotFound, Store, StoreUnusable
 from store.sqlite.file import lock_waiting, lockfile
 from store.sqlite.file.lockfile import WriteLock
 from tests.support.invariants import check_all
@@ -62,6 +62,17 @@ def test_the_file_of_a_closed_store_is_the_store(
     take(orders.path, tmp_path / "elsewhere.db")
 
     assert values(tmp_path / "elsewhere.db")[-1] == b"last"
+
+
+def test_a_close_does_not_wait_for_the_end_of_a_statement(orders: Store, path: Path) -> None:
+    orders.create_topic("mails", partitions=2)
+    for begin in (orders._read, orders._write):
+        with suppress(NotFound), begin() as tx:
+            tx.row("select id from mq_partitions")
+            raise NotFound("the rows behind the first one are not asked for")
+    orders.close()
+
+    assert beside(path) == ALONE
 
 
 def test_who_only_read_and_closes_last_leaves_the_file_alone(orders: Store, path: Path) -> None:

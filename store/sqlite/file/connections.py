@@ -74,12 +74,15 @@ class ThreadConnections:
     def close_writer(self) -> None:
         """Close the writing connection, then give the lock's descriptor back."""
         if self.writer is not None:
+            self.writer.cursor.close()
             self.writer.connection.close()
             self.writer.lock.close()
 
     def close_reader(self) -> None:
         """Close the read-only connection."""
         if self.reader is not None:
+            # With a statement that was not run to its end SQLite would close it some time later.
+            self.reader.cursor.close()
             self.reader.connection.close()
 
 
@@ -179,13 +182,16 @@ def _close_locked(idle: Sequence[ThreadConnections], own: files.OpenFiles, lock:
         each.close_reader()
         if each.writer is None or each.writer.connection is not last:
             each.close_writer()
+        else:
+            each.writer.cursor.close()
     crash_point("close.before")
     # SQLite knows whether any other has the file open; if none has, it moves the log into it.
     last.close()
     crash_point("close.after")
     lock.note_file(lockfile.IN_USE if own.have_log() else lockfile.CLOSED, own.version())
     for each in idle:
-        each.close_writer()
+        if each.writer is not None:
+            each.writer.lock.close()
 
 
 def _last_connection(
