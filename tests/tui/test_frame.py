@@ -199,3 +199,14 @@ def test_a_locale_that_names_another_encoding_gets_no_signs(
     environment: dict[str, str], is_ascii: bool
 ) -> None:
     assert is_ascii_terminal(environment) is is_ascii
+
+
+def test_the_tab_of_the_doctor_counts_its_findings_once_it_was_asked(
+    stalled: Store, run: Run
+) -> None:
+    async def errand(person: Person) -> None:
+        assert "▲" not in person.screen().splitlines()[0]
+        await person.press("6", "1")
+        assert "6 Advice ▲" in person.screen().splitlines()[0]
+
+    run(stalled, errand)

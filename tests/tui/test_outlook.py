@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from store.model.stalls import Flow
-from tui.widgets.outlook import growth, outlook, rate_text
+from tui.widgets.figures import rate_text
+from tui.widgets.outlook import growth, outlook
 from tui.widgets.spans import plain
 
 NOTHING = (None,) * 60

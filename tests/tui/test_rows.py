@@ -14,7 +14,7 @@ from tui.screens.message import Reading, body_lines, usual_form
 from tui.screens.stall import remedy_rows
 from tui.screens.subject_rows import subject_row
 from tui.widgets.bands import stall_lines, strip_lines
-from tui.widgets.figures import progress_bar, short_count, short_rate, state_cell, trend_cell
+from tui.widgets.figures import short_count, state_cell
 from tui.widgets.live_table import TableColumn, layout
 from tui.widgets.spans import Tone, fit, line, narrowed, plain, toned, width_of
 
@@ -51,25 +51,10 @@ def test_a_count_takes_at_most_seven_cells(number: int, text: str) -> None:
     assert short_count(number) == text
 
 
-@pytest.mark.parametrize(("rate", "text"), [(0.01, "0"), (8.13, "8.1"), (1204.4, "1,204")])
-def test_a_rate_is_as_exact_as_it_is_small(rate: float, text: str) -> None:
-    assert short_rate(rate) == text
-
-
 def test_a_state_is_a_glyph_and_a_word() -> None:
     assert plain(state_cell("stalled")) == "■ stalled"
     assert plain(state_cell("dead letters")) == "◆ dead letters"
     assert plain(state_cell("dead letters", 9)) == "◆ dead"
-
-
-def test_a_bar_never_looks_finished_while_something_is_unread() -> None:
-    assert plain(progress_bar(0, 999, 1000, 10, Tone.TEXT)) == "▓▓▓▓▓▓▓▓▓░"
-    assert plain(progress_bar(0, 1000, 1000, 10, Tone.TEXT)) == "▓" * 10
-    assert plain(progress_bar(0, 0, 1000, 10, Tone.TEXT)) == "░" * 10
-
-
-def test_a_trend_is_drawn_from_zero_to_its_most() -> None:
-    assert plain(trend_cell((0, 5, 10, 10), 4)) == " ▄██"
 
 
 def test_columns_are_dropped_by_rank_and_the_rest_grow() -> None:

@@ -134,6 +134,7 @@ class AdviceView(View):
         well = {key for key, one in self._findings.items() if one.severity is Severity.OK}
         table = self.query_one("#findings", LiveTable)
         self.show_chosen(table, finding_rows(detail), well)
+        self.host.findings = len(detail) - len(well)
         self.query_one("#advice-caption", Band).show_lines([summary_line(detail)])
         self._show_selected()
 

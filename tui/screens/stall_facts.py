@@ -5,8 +5,7 @@ from __future__ import annotations
 from store import Stall
 from store.model.text import counted, describe_duration, describe_size, printable_bytes
 from tui.widgets.bars import countdown
-from tui.widgets.figures import moment_text
-from tui.widgets.outlook import rate_text
+from tui.widgets.figures import moment_text, rate_text
 from tui.widgets.spans import Line, Tone, joined, line, toned
 from tui.widgets.values import wrapped
 

@@ -14,7 +14,7 @@ from store.model.text import counted, format_duration
 from tui.screens.group_rows import group_lines, group_sums, lanes_of
 from tui.screens.subject_rows import flow_of
 from tui.widgets.bars import labelled_bar, parts_of
-from tui.widgets.figures import short_count, state_cell
+from tui.widgets.figures import rate_text, short_count, state_cell
 from tui.widgets.flow_plots import (
     EXTRA_LINES,
     NO_FLOW,
@@ -24,7 +24,6 @@ from tui.widgets.flow_plots import (
     stall_sample,
 )
 from tui.widgets.lanes import Lane, flag_line, lane_line, lane_scale, window_of
-from tui.widgets.outlook import rate_text
 from tui.widgets.plots import LEAST_ROWS, LEAST_WIDTH, plot_width
 from tui.widgets.spans import (
     EMPTY,

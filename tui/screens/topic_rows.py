@@ -18,12 +18,13 @@ from tui.widgets.figures import (
     count_cell,
     known_cell,
     rate_cell,
+    rate_text,
     short_count,
     state_cell,
 )
 from tui.widgets.lanes import Lane, flag_line, lane_line, lane_scale
 from tui.widgets.live_table import TableColumn, TableRow
-from tui.widgets.outlook import outlook, rate_text
+from tui.widgets.outlook import outlook
 from tui.widgets.plots import SAMPLES, Curve, Values, sparkline
 from tui.widgets.spans import EMPTY, Line, Tone, fit, line, plain, shortened, toned
 

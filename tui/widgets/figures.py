@@ -6,7 +6,7 @@ from datetime import datetime
 
 from store.model.stalls import SubjectState
 from store.model.text import describe_duration
-from tui.widgets.spans import EMPTY, Line, Tone, line, span, toned
+from tui.widgets.spans import EMPTY, Line, Tone, line, toned
 
 STATES: dict[SubjectState, tuple[str, str, Tone]] = {
     "ok": ("●", "ok", Tone.OK),
@@ -16,8 +16,6 @@ STATES: dict[SubjectState, tuple[str, str, Tone]] = {
     "idle": ("○", "idle", Tone.IDLE),
 }
 """Glyph, word and tone of a state: a colour never stands alone."""
-
-_BARS = "▁▂▃▄▅▆▇█"
 
 
 def state_cell(state: SubjectState, width: int = 14) -> Line:
@@ -54,16 +52,27 @@ def count_cell(number: int | None, tone: Tone = Tone.TEXT) -> Line:
     return toned(short_count(number), tone if number else Tone.DIM)
 
 
-def short_rate(rate: float) -> str:
-    """Return messages per second in at most 6 characters: `0`, `0.3`, `8.1`, `1,204`."""
-    if rate < 0.05:
+STEADY = 0.005
+"""Messages per second below which a backlog counts as steady: one in three minutes."""
+
+
+def rate_text(rate: float | None) -> str:
+    """Return messages per second, as exact as they are few: `0.05`, `8.4`, `107`, `1,204`.
+
+    A dash where they are unknown.
+    """
+    if rate is None:
+        return "-"
+    if rate < STEADY:
         return "0"
+    if rate < 1:
+        return f"{rate:.2f}"
     return f"{rate:.1f}" if rate < 100 else short_count(round(rate))
 
 
 def rate_cell(rate: float) -> Line:
     """Return messages per second, dim when there are none."""
-    text = short_rate(rate)
+    text = rate_text(rate)
     return toned(text, Tone.DIM if text == "0" else Tone.TEXT)
 
 
@@ -83,35 +92,3 @@ def moment_text(milliseconds: int, now: int) -> str:
     if moment.date() == today.date():
         return f"{moment:%H:%M:%S}"
     return f"{moment:%Y-%m-%d %H:%M}"
-
-
-def trend_cell(trend: tuple[int, ...], width: int) -> Line:
-    """Return the movement as bars from 0 to the highest; the figure belongs beside it."""
-    if not trend or width <= 0:
-        return EMPTY
-    buckets = len(trend)
-    sums = [sum(trend[at * buckets // width : (at + 1) * buckets // width]) for at in range(width)]
-    most = max(sums)
-    if most == 0:
-        return EMPTY
-    bars = (_BARS[min(7, n * 8 // (most + 1))] if n else " " for n in sums)
-    return toned("".join(bars), Tone.OK)
-
-
-def progress_bar(start: int, committed: int, end: int, width: int, tone: Tone) -> Line:
-    """Return a reader's position between the start and the end of a partition.
-
-    A read and an unread part take at least one cell each.
-    """
-    total = end - start
-    if total <= 0:
-        return toned("▓" * width, Tone.DIM)
-    done = round(width * min(max(committed - start, 0), total) / total)
-    if committed < end:
-        done = min(done, width - 1)
-    if committed > start:
-        done = max(done, 1)
-    return line(
-        span("▓" * done, Tone.OK if committed >= end else Tone.TEXT),
-        span("░" * (width - done), tone),
-    )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from store import Stall
 from store.model.stalls import BUCKET_SECONDS, Flow
-from tui.widgets.figures import short_count
-from tui.widgets.outlook import outlook, rate_text
+from tui.widgets.figures import rate_text, short_count
+from tui.widgets.outlook import outlook
 from tui.widgets.plots import SAMPLES, Values, area_plot, mirror_plot, plot_head, plot_width
 from tui.widgets.spans import EMPTY, Line, Tone, fit, line, toned
 

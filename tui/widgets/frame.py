@@ -9,7 +9,7 @@ from store import Overview
 from store.model.maintenance import StoreStatus
 from store.model.text import describe_size
 from tui.keys import Key
-from tui.widgets.figures import clock_text, short_count, short_rate
+from tui.widgets.figures import clock_text, rate_text, short_count
 from tui.widgets.spans import (
     EMPTY,
     Ground,
@@ -90,8 +90,8 @@ def vitals_line(
         "   ", toned(*state), toned(f" {clock_text(overview.taken)} ", Tone.STRONG),
     )  # fmt: skip
     rates = line(
-        toned("in ", Tone.DIM), toned(f"{short_rate(overview.in_rate)}/s", Tone.TEXT),
-        toned("  out ", Tone.DIM), toned(f"{short_rate(overview.out_rate)}/s", Tone.TEXT),
+        toned("in ", Tone.DIM), toned(f"{rate_text(overview.in_rate)}/s", Tone.TEXT),
+        toned("  out ", Tone.DIM), toned(f"{rate_text(overview.out_rate)}/s", Tone.TEXT),
     )  # fmt: skip
     wal = EMPTY
     if isinstance(status, StoreStatus):

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 from store.model.stalls import Flow
 from store.model.text import describe_duration
-from tui.widgets.figures import UNKNOWN
+from tui.widgets.figures import STEADY, UNKNOWN, rate_text
 from tui.widgets.spans import Line, Tone, line, toned
 
 _MINUTE = 6
 _BUCKET_SECONDS = 10
-_STEADY = 0.005
-"""Messages per second below which a backlog counts as steady: one in three minutes."""
 _LONGEST = 100 * 86_400
 
 
@@ -37,27 +35,13 @@ def _rate(amounts: Sequence[int | None]) -> float | None:
     return sum(known) / (_BUCKET_SECONDS * len(known)) if known else None
 
 
-def rate_text(rate: float | None) -> str:
-    """Return messages per second, as exact as they are few: `0.05`, `8.4`, `107`, `1,204`.
-
-    A dash where they are unknown.
-    """
-    if rate is None:
-        return "-"
-    if rate < _STEADY:
-        return "0"
-    if rate < 1:
-        return f"{rate:.2f}"
-    return f"{rate:.1f}" if rate < 100 else f"{rate:,.0f}"
-
-
 def outlook(backlog: int | None, slope: float | None) -> Line:
     """Return whether a backlog grows, drains and for how long, is steady, or is empty."""
     if backlog is None or (slope is None and backlog):
         return UNKNOWN
     if slope is None or (not backlog and slope <= 0):
         return toned("empty", Tone.DIM)
-    if abs(slope) < _STEADY:
+    if abs(slope) < STEADY:
         return toned("= steady", Tone.DIM)
     if slope > 0:
         return toned(f"+{rate_text(slope)}/s growing", Tone.LAGGING)
