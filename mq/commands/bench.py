@@ -186,10 +186,10 @@ def _write(context: Context, figures: "list[Figure]", verdicts: list[Any]) -> No
     for verdict in verdicts:
         goal = verdict.goal
         waiting = "" if verdict.waiting is None else f" with {verdict.waiting:,} waiting"
-        wanted = f", goal {goal.ratio:g}" if goal.ratio else ", reported only"
+        wanted = f", goal {goal.ratio:g}" if goal.ratio else ""
+        word = ("met   " if verdict.is_met else "MISSED") if goal.ratio else "is    "
         context.diagnostics.note(
-            f"{'met   ' if verdict.is_met else 'MISSED'} {goal.call}{waiting}:"
-            f" {verdict.ratio:.2f} times {goal.peer}{wanted}"
+            f"{word} {goal.call}{waiting}: {verdict.ratio:.2f} times {goal.peer}{wanted}"
         )
 
 
