@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 from store.advice.advice import Advice
+from store.advice.load import Load
 from store.advice.placements import Placement
 from store.advice.workload import Workload
 from store.topology.writing import yaml_of
@@ -22,10 +23,16 @@ _AXIS = {
     Placement.FIFO_QUEUE: "FIFO queue",
     Placement.QUEUE: "queue",
 }
+_BOUND = (
+    "messages that one process sends, receives and acknowledges one by one, by a probe of 0.3 s"
+    " just now; batches, and records of topics, get further"
+)
 StyledLine = tuple[str, str]
 
 
-def advice_document(advice: Advice, assumed: Sequence[str]) -> dict[str, Any]:
+def advice_document(
+    advice: Advice, assumed: Sequence[str], load: Load | None = None
+) -> dict[str, Any]:
     """Return the JSON of an advice."""
     sizing = advice.sizing
     return {
@@ -47,11 +54,47 @@ def advice_document(advice: Advice, assumed: Sequence[str]) -> dict[str, Any]:
         "duplicates": advice.duplicates,
         "durability": advice.durability,
         "warnings": list(advice.warnings),
+        "load": None if load is None else load_document(load),
     }
 
 
+def load_document(load: Load) -> dict[str, Any]:
+    """Return the JSON of a load; what is unknown is null."""
+    return {
+        "store": load.store,
+        "percent": _rounded(load.percent),
+        "peak_percent": _rounded(load.peak_percent),
+        "rate": _rounded(load.rate),
+        "peak_rate": _rounded(load.peak),
+        "seconds": load.seconds,
+        "bound": _rounded(load.bound),
+        "bound_is": _BOUND,
+        "why_unknown": load.why,
+    }
+
+
+def load_text(load: Load) -> str:
+    """Return the load as a sentence or two."""
+    bound = "" if load.bound is None else f" The machine does {load.bound:,.0f}/s: {_BOUND}."
+    if load.percent is None or load.peak_percent is None:
+        return f"unknown how much of what this machine does {load.store} needs: {load.why}.{bound}"
+    return (
+        f"your store is at {_percent(load.percent)} of what this machine does:"
+        f" {load.rate:,.1f} messages and records a second over the last {load.seconds} s;"
+        f" {_percent(load.peak_percent)} in the busiest ten seconds, {load.peak:,.1f}/s.{bound}"
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _percent(value: float) -> str:
+    return "less than 0.1 %" if 0 < value < 0.1 else f"{value:,.1f} %"
+
+
 def advice_lines(
-    workload: Workload, advice: Advice, assumed: Sequence[str]
+    workload: Workload, advice: Advice, assumed: Sequence[str], load: Load | None = None
 ) -> Iterator[StyledLine]:
     """Yield the page, as (style, line)."""
     yield "bold", f"{workload.name}: {advice.title}"
@@ -59,6 +102,8 @@ def advice_lines(
     yield "", ""
     for label, texts in _sections(advice):
         yield from _section(label, texts)
+    if load is not None:
+        yield from _section("LOAD", [load_text(load)])
     if assumed:
         yield from _section("ASSUMED", [", ".join(assumed)])
     yield "", ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from store import Store
 from tests.cli.conftest import RunMq
 
 ANSWERS = b'{"replay": true, "readers": ["billing", "search"], "peak_rate": 300}'
@@ -123,3 +124,27 @@ def test_on_a_terminal_it_asks_and_enter_takes_what_is_assumed(run_mq_on_termina
     assert "\nWhat are the messages called?\n  It names what will be created.\n" in run.text
     assert "replay: 'perhaps' is neither yes nor no" in run.text
     assert "parcels: a log, read by consumer groups" in run.text
+
+
+def test_without_a_store_it_says_nothing_of_a_load(call_mq: RunMq) -> None:
+    assert json.loads(call_mq("advise", "--replay", "--json").out)["load"] is None
+
+
+def test_beside_a_store_it_measures_what_the_machine_does(
+    call_mq: RunMq, store: Store, path: Path
+) -> None:
+    load = json.loads(call_mq("advise", "--replay", "--json").out)["load"]
+
+    assert load["bound"] > 0
+    assert (load["store"], load["percent"]) == (str(path), None)
+    assert not list(path.parent.glob(".mq-probe-*"))
+
+
+def test_a_store_that_cannot_be_opened_has_an_unknown_load(call_mq: RunMq, path: Path) -> None:
+    path.write_bytes(b"not a store" * 100)
+
+    run = call_mq("advise", "--replay", "--json")
+
+    load = json.loads(run.out)["load"]
+    assert (run.code, load["bound"], load["percent"]) == (0, None, None)
+    assert str(path) in load["why_unknown"]

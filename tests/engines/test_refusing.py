@@ -44,7 +44,7 @@ store show | store set durability full | store accept
 ELSEWHERE = {
     "import": "reads a file of definitions",
     "validate": "reads topology files",
-    "advise": "opens no store",
+    "advise": "looks at a file, if there is one, and at no server",
     "bench": "measures this machine",
     "demo": "works in a folder of its own",
     "salvage": "takes two files",

@@ -9,6 +9,7 @@ import typer
 from mq.cli.context import Context, current_context, is_typed
 from mq.cli.output import Format
 from mq.commands import SingleCommand
+from mq.commands.operations.loading import load_here
 from mq.text.advice import advice_document, advice_lines
 from mq.text.strict_json import parse_json
 from mq.write.inputs import opened
@@ -52,6 +53,9 @@ def advise(
     It asks on a terminal; elsewhere options, a file or stdin answer, and options win over the file.
     Missing answers are assumed, and the output says so. The fields of the file are the long options
     with _ for -.
+
+    With a store at hand it also says at how many percent of what this machine does that store is:
+    the last ten minutes, beside a probe of 0.3 s in a temporary store in the same folder.
     """
     context = current_context()
     given = {name: answer for name, answer in answers.items() if answer is not None}
@@ -63,10 +67,10 @@ def advise(
         context.output.text(f"# {workload.name}: {advice.title}")
         context.output.text(yaml_of(advice.topology))
     elif context.output.format is Format.TABLE:
-        for style, line in advice_lines(workload, advice, assumed(given)):
+        for style, line in advice_lines(workload, advice, assumed(given), load_here(context)):
             context.output.text(line, style=style)
     else:
-        context.output.document(advice_document(advice, assumed(given)))
+        context.output.document(advice_document(advice, assumed(given), load_here(context)))
 
 
 def _command() -> Any:
