@@ -152,7 +152,8 @@ def text_files() -> Iterator[Path]:
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*")):
             inside = path.relative_to(ROOT).parts
-            if path.is_file() and path.suffix in suffixes and "venv" not in inside:
+            is_made = {"venv", "rabbitmq.data"} & set(inside)
+            if path.is_file() and path.suffix in suffixes and not is_made:
                 yield path
     yield from sorted(ROOT.glob("*.md"))
     yield ROOT / "pyproject.toml"

@@ -7,11 +7,12 @@ from typing import cast
 
 import amqp
 
+from store import model
 from store.crash import crash_point
 from store.engine.features import Feature, lacking
 from store.model.addresses import EXCHANGE_PREFIX
 from store.model.dead_letters import Choice, DeadLetterQueue, Moved, Redrive
-from store.model.errors import BadInput, NotFound, QueueFull
+from store.model.errors import BadInput, Hint, NotFound, QueueFull
 from store.model.messages import Message
 from store.rabbitmq.messages import KEY_HEADER, as_text, source_of, without_death
 from store.rabbitmq.queues import ServerQueues
@@ -34,12 +35,16 @@ class ServerDeadLetters(ServerQueues):
         target = configs[queue].dlq if queue in configs else None
         if target is None:
             raise BadInput(
-                f"{queue} is no queue's DLQ and has none", hint="mq dlq list shows those there are"
+                f"{queue} is no queue's DLQ and has none",
+                hint=Hint("{} shows those there are", model.looks.ShowDeadLetters()),
             )
         if target.startswith(EXCHANGE_PREFIX):
             raise BadInput(
                 f"{queue} sends its dead letters to {target}, which may lead anywhere",
-                hint="name the queue: mq binding list",
+                hint=Hint(
+                    "name the queue: {}",
+                    model.looks.ShowBindings(target.removeprefix(EXCHANGE_PREFIX)),
+                ),
             )
         return target
 
@@ -129,12 +134,14 @@ class ServerDeadLetters(ServerQueues):
         told = f"{done:,} moved, {left:,} stay in {queue}"
         if target is None:
             raise BadInput(
-                f"a letter of {queue} does not say where it died; {told}", hint="--to QUEUE"
+                f"a letter of {queue} does not say where it died; {told}",
+                hint=Hint("give {target QUEUE}"),
             )
         if is_full:
             raise QueueFull(f"queue {target} refuses them: a limit is reached; {told}")
         raise NotFound(
-            f"queue {target}, where they died, does not exist; {told}", hint="--to QUEUE"
+            f"queue {target}, where they died, does not exist; {told}",
+            hint=Hint("give {target QUEUE}"),
         )
 
 

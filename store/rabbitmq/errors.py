@@ -54,7 +54,9 @@ def raise_ours(error: Exception, place: Place, subject: str) -> NoReturn:
         case 320:
             raise ConnectionLost(f"{place.name} closed the connection: {_plain(reply)}") from error
     if isinstance(error, TimeoutError):
-        raise TimedOut(f"{place.name} did not answer in time", hint="--timeout") from error
+        raise TimedOut(
+            f"{place.name} did not answer in time", hint=Hint("wait longer with {timeout}")
+        ) from error
     if isinstance(error, _LOST):
         raise ConnectionLost(f"the connection to {place.name} ended", hint=_REACHABLE) from error
     if isinstance(error, OSError):
@@ -72,7 +74,9 @@ def missing(subject: str) -> NotFound:
 
         return NotFound(message, Hint("{}", create("queue", name)))
     if kind == "exchange":
-        return NotFound(message, hint=f"mq exchange create {name} -t topic")
+        from store.model.actions import create
+
+        return NotFound(message, Hint("{}", create("exchange", name, type="topic")))
     return NotFound(message)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
-from store import rabbitmq, routing
+from store import model, rabbitmq, routing
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.encoding import given_list
-from store.model.errors import BadInput, Exists, NotFound, Unroutable
+from store.model.errors import BadInput, Exists, Hint, NotFound, Unroutable
 from store.model.exchanges import (
     EXCHANGE_TYPES,
     Binding,
@@ -50,11 +50,14 @@ class ServerExchanges(ServerDeliveries):
         if present is None:
             self._create_exchange(name, type, alternate, None)
         elif not if_not_exists:
-            raise Exists(f"exchange {name} exists already", hint=f"mq exchange show {name}")
+            raise Exists(
+                f"exchange {name} exists already",
+                hint=Hint("{}", model.looks.Show("exchange", name)),
+            )
         elif (present.type, present.alternate) != (type, alternate):
             raise Exists(
                 f"exchange {name} exists with type {present.type}, alternate {present.alternate}",
-                hint=f"mq exchange alter {name}",
+                hint=Hint("{}", model.looks.Show("exchange", name)),
             )
         return self.exchange(name)
 
@@ -199,7 +202,7 @@ class ServerExchanges(ServerDeliveries):
             first = keys[min(result.returned)]
             raise Unroutable(
                 f"nothing is bound to exchange {exchange} for key {first!r}",
-                hint=f"mq route {exchange} -k {first} --explain",
+                hint=Hint("{}", model.looks.ExplainRoute(exchange, first)),
             )
         address = f"{EXCHANGE_PREFIX}{exchange}"
         return [

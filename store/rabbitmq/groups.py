@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from time import monotonic
 
-from store import rabbitmq
+from store import model, rabbitmq
 from store.engine.features import Feature, lacking
 from store.model.addresses import check_name
-from store.model.errors import Conflict, GroupActive, NotFound, OutcomeUnknown
+from store.model.errors import Conflict, GroupActive, Hint, NotFound, OutcomeUnknown
 from store.model.groups import GroupConfig, GroupStatus, Lag, OffsetChange
 from store.model.positions import Position, Scope, Shift, Target
 from store.model.topics import Record, Seconds
@@ -58,7 +58,9 @@ class ServerGroups(ServerTopics):
         rows = [row for topic in sorted(self._super_streams()) for row in self._rows(name, topic)]
         rows = [row for row in rows if row.committed is not None]
         if not rows:
-            raise NotFound(f"group {name} does not exist", hint=f"mq consume TOPIC -g {name}")
+            raise NotFound(
+                f"group {name} does not exist", hint=Hint("{}", model.looks.Consume("TOPIC", name))
+            )
         is_read = any(row.state == "active" for row in rows)
         return GroupStatus(name, "stable" if is_read else "empty", 0, GroupConfig(), [], rows)
 

@@ -123,12 +123,14 @@ class ServerQueues(Server):
 
     def _accept_present(self, name: str, wanted: QueueConfig, *, if_not_exists: bool) -> None:
         if not if_not_exists:
-            raise Exists(f"queue {name} exists already", hint=f"mq queue show {name}")
+            raise Exists(
+                f"queue {name} exists already", hint=Hint("{}", model.looks.Show("queue", name))
+            )
         if difference := first_difference(self.queue_config(name), wanted):
             setting, old, new = difference
             raise Exists(
                 f"queue {name} exists with {setting} {old}, not {new}",
-                hint=f"mq queue alter {name}",
+                hint=Hint("{}", model.looks.Show("queue", name)),
             )
 
     def _create(self, name: str, config: QueueConfig, label: str | None) -> None:
@@ -192,7 +194,7 @@ class ServerQueues(Server):
         if users:
             raise Conflict(
                 f"queue {name} is the DLQ of {', '.join(users[:3])}",
-                hint=Hint(f"mq queue alter {users[0]} --dlq none"),
+                hint=Hint("{}", model.actions.alter("queue", users[0], dlq=None)),
             )
 
 

@@ -16,7 +16,7 @@ from store import model, rabbitmq
 from store.engine.features import Feature, lacking
 from store.model.addresses import check_name
 from store.model.encoding import check_partitions, encode_bytes, given_list, milliseconds
-from store.model.errors import BadRecord, Exists, NotFound
+from store.model.errors import BadRecord, Exists, Hint, NotFound
 from store.model.messages import NewMessage
 from store.model.settings import check_settings, first_difference, settings_of
 from store.model.topics import (
@@ -88,7 +88,9 @@ class ServerTopics(ServerDeliveries):
         if not present:
             self._create_topic(name, partitions, config, None)
         elif not if_not_exists:
-            raise Exists(f"topic {name} exists already", hint=f"mq topic show {name}")
+            raise Exists(
+                f"topic {name} exists already", hint=Hint("{}", model.looks.Show("topic", name))
+            )
         elif present != partitions:
             raise Exists(f"topic {name} exists with {present} partitions, not {partitions}")
         elif difference := first_difference(self._topic_settings(name), config):
@@ -275,7 +277,10 @@ class ServerTopics(ServerDeliveries):
         if not number or monotonic() - counted > _KNOWN:
             number = self._count_partitions(topic)
             if not number:
-                raise NotFound(f"topic {topic} does not exist", hint=f"mq topic create {topic}")
+                raise NotFound(
+                    f"topic {topic} does not exist",
+                    hint=Hint("{}", model.actions.create("topic", topic)),
+                )
             self._known[topic] = monotonic(), number
         return [stream_name(topic, partition) for partition in range(number)]
 

@@ -7,8 +7,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from store import rabbitmq
-from store.model.errors import NotFound, StalePlan
+from store import model, rabbitmq
+from store.model.errors import Hint, NotFound, StalePlan
 from store.rabbitmq.base import CONTROL
 from store.rabbitmq.dead_letters import ServerDeadLetters
 from store.rabbitmq.exchanges import ServerExchanges
@@ -62,7 +62,7 @@ class ServerTopologies(ServerDeadLetters, ServerExchanges, ServerGroups):
         if expected is not None and not planned.is_same_as(expected):
             raise StalePlan(
                 "the server has changed since the plan was made; nothing was applied",
-                hint="look at the new plan: mq plan FILE",
+                hint=Hint("look at the new plan: {}", model.looks.PlanTopology()),
             )
         from store import topology
 
