@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from tests.support.browser import CHROMIUM, PATIENCE, page, served
 from tui.web import is_loopback, may_ask
 
 pytestmark = pytest.mark.xdist_group("browser")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None and "CI" not in os.environ, reason="Chromium is not installed"
+)
 
 
 @needs_chromium
