@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from store.engine.features import Feature
@@ -21,6 +22,7 @@ from store.topology.problems import Problems
 if TYPE_CHECKING:
     from store.engine.features import Features
     from store.rabbitmq.topology import ServerTopologies
+    from store.topology.steps import Plan
 
 _KINDS = {"group": Feature.GROUPS, "share": Feature.SHARES}
 
@@ -138,6 +140,20 @@ def check(wanted: Topology, present: Present, problems: Problems) -> None:
     for thing in wanted.of("exchange"):
         if thing.name in present.exchanges:
             _check_policies(thing, "exchange", present.policies, problems)
+
+
+def keeping_owners(plan: Plan, present: Topology) -> Plan:
+    """Return a plan that takes nothing over, and warns of each thing of another topology."""
+    kept = Problems()
+    for thing in plan.taken_over:
+        before = present.get(thing.kind, thing.name)
+        assert before is not None
+        kept.warning(
+            thing.place,
+            f"{thing.kind} {thing.name} stays with topology {before.label}, whose --prune may"
+            " delete it: its owner is an argument, which can't change",
+        )
+    return replace(plan, taken_over=(), warnings=(*plan.warnings, *kept.found))
 
 
 def _check_arguments(thing: Resource, entry: Mapping[str, Any], problems: Problems) -> None:

@@ -41,10 +41,12 @@ class ServerTopologies(ServerDeadLetters, ServerExchanges, ServerGroups):
         wanted = topology.reading.read(files, problems, self.features.engine)
         present = rabbitmq.present.Present(self)
         rabbitmq.present.check(wanted, present, problems)
-        return topology.planning.plan(
-            present.topology(), self._counts(present), wanted, problems, prune=prune,
+        things = present.topology()
+        planned = topology.planning.plan(
+            things, self._counts(present), wanted, problems, prune=prune,
             refusal=partial(rabbitmq.present.refusal, self.features),
         )  # fmt: skip
+        return rabbitmq.present.keeping_owners(planned, things)
 
     def apply(
         self,

@@ -54,9 +54,9 @@ def run_mq(place: str, *words: str, **variables: str) -> subprocess.CompletedPro
     )  # fmt: skip
 
 
-def file(text: str) -> list[TopologyFile]:
+def file(text: str, name: str = "shop") -> list[TopologyFile]:
     """A topology file."""
-    return [TopologyFile("shop", text.encode())]
+    return [TopologyFile(name, text.encode())]
 
 
 def policy(name: str, priority: int, **definition: Any) -> dict[str, Any]:
@@ -119,6 +119,14 @@ class TestPolicies:
                 file("version: 1\nqueues:\n  old: {max_deliveries: 3, drop_exhausted: true}\n")
             )
         assert "is a classic queue" in str(raised.value.problems[0])
+
+    def test_a_thing_of_another_topology_stays_with_it_and_the_plan_says_so(
+        self, broker: Broker
+    ) -> None:
+        broker.apply(file("version: 1\nqueues: {emails: {}}\n"))
+        plan = broker.apply(file("version: 1\nqueues: {emails: {}}\n", "mail"))
+        assert (plan.steps, plan.taken_over) == ((), ())
+        assert "queue emails stays with topology shop" in str(plan.warnings[0])
 
     def test_the_doctor_finds_classic_queues_and_dlqs_that_are_not_there(
         self, broker: Broker, shop: str
