@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Container, Coroutine, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from textual.containers import Vertical
@@ -199,7 +199,9 @@ class View(Vertical):
         """Show the rows that pass the filter and `faults only`; `is_well` are sound keys."""
         host = self.host
         rows = table.arranged(rows)
-        found = [row for row in rows if matches((*row.cells, line(row.words)), host.filter_text)]
+        found: Sequence[TableRow] = rows
+        if wanted := host.filter_text:
+            found = [row for row in rows if matches((*row.cells, line(row.words)), wanted)]
         chosen = found
         if host.faults_only and is_well is not None:
             chosen = [row for row in found if row.key not in is_well]
@@ -209,6 +211,19 @@ class View(Vertical):
         elif rows and not found:
             empty = f"no row for the filter {host.filter_text}; esc drops it"
         table.show_rows(chosen, empty, len(rows))
+
+    def show_in_view(
+        self, table: LiveTable, draw: Callable[[Container[str]], Sequence[TableRow]],
+        show: Callable[[Sequence[TableRow]], None],
+    ) -> None:  # fmt: skip
+        """Show rows of which only those that are in view, by their keys, are drawn in full."""
+        in_view = frozenset(table.keys_in_view)
+        # Others may be in view once they are shown, by a filter for example.
+        for _ in range(2):
+            show(draw(in_view))
+            if in_view >= (shown := frozenset(table.keys_in_view)):
+                break
+            in_view = shown
 
 
 def matches(cells: Sequence[Line], wanted: str) -> bool:

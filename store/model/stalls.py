@@ -178,13 +178,15 @@ class TopicDetail:
     """A topic with the bars of its groups, up to the limit of partitions and rows.
 
     `retention_seconds` gives, by partition, when retention will next remove a record, `in_rates`
-    the records that came in per second over the last minute, where that is known.
+    the records that came in per second over the last minute, where that is known. `seen` is how
+    many seconds ago each live member of a group that owns a partition gave a sign of life.
     """
 
     status: TopicStatus
     retention_seconds: dict[int, float]
     lags: tuple[Lag, ...]
     in_rates: Mapping[int, float] = field(default_factory=dict)
+    seen: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

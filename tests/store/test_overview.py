@@ -102,6 +102,15 @@ class TestDetails:
         assert [(row.group, row.committed) for row in detail.lags] == [("billing", 3)]
         assert detail.retention_seconds == {0: 7 * 86_400.0}
 
+    def test_of_a_topic_tell_when_the_owners_of_its_partitions_were_last_seen(
+        self, orders: Store, clock: ManualClock
+    ) -> None:
+        with orders.consumer("billing", ["orders"], member="billing-1") as consumer:
+            consumer.poll(1, timeout=0)
+            clock.advance(2)
+            assert orders.topic_detail("orders").seen == {"billing-1": 2.0}
+        assert orders.topic_detail("orders").seen == {}
+
     def test_of_a_queue_are_its_leases_and_then_what_waits(
         self, store: Store, clock: ManualClock
     ) -> None:

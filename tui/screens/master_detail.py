@@ -43,14 +43,13 @@ class MasterDetailView(View):
         return self.details.has_focus
 
     def show_masters(self, subjects: Sequence[Subject], rows: Sequence[TableRow]) -> None:
-        """Show the subjects in as few lines as they need, and follow the selected one."""
+        """Show the subjects, and follow the selected one."""
         well = {subject.name for subject in subjects if subject.state in {"ok", "idle"}}
         table = self.masters
         if self.is_below:
             table.show_rows(rows)
         else:
             self.show_chosen(table, rows, well)
-        table.styles.height = min(len(table.rows), max(3, self.size.height // 3)) + 1
         if self._selected is not None and table.key != self._selected:
             table.move_to(self._selected)
         if table.key is not None:

@@ -126,16 +126,12 @@ class OverviewView(View):
             )
         )
         flows = detail.flows if isinstance(detail, OverviewSight) else {}
-        in_view = frozenset(table.keys_in_view)
-        # Others may be in view once they are shown, by a filter for example.
-        for _ in range(2):
-            rows = subject_rows(
-                overview.subjects, flows, table.room_of(NAME), table.room_of(TREND), in_view
-            )
-            self.show_chosen(table, rows, well)
-            if in_view >= (shown := frozenset(table.keys_in_view)):
-                break
-            in_view = shown
+        name, trend = table.room_of(NAME), table.room_of(TREND)
+        self.show_in_view(
+            table,
+            lambda in_view: subject_rows(overview.subjects, flows, name, trend, in_view),
+            lambda rows: self.show_chosen(table, rows, well),
+        )
         self._show_selected(overview)
 
     def selected(self) -> Subject | None:

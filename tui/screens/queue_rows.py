@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from store import Stall, Subject
@@ -51,10 +51,14 @@ _QUIET = 0.5
 
 def with_scale(columns: Sequence[TableColumn], scale: int, room: int) -> tuple[TableColumn, ...]:
     """Return the columns with the ends of the bars' scale over the bars."""
-    header = f"0{short_scale(scale):>{max(1, room - 1)}}" if room else "0"
+    header = _bar_header(scale, room)
     return tuple(
         replace(column, name=header) if at == BAR else column for at, column in enumerate(columns)
     )
+
+
+def _bar_header(scale: int, room: int) -> str:
+    return f"0{short_scale(scale):>{max(1, room - 1)}}" if room else "0"
 
 
 def short_scale(number: int) -> str:
@@ -70,27 +74,38 @@ def queue_scale(subjects: Sequence[Subject]) -> int:
     return scale_for(subject.depth for subject in subjects)
 
 
-def queue_rows(subjects: Sequence[Subject], scale: int, bar: int) -> list[TableRow]:
-    """Return a row per queue and share, with bars of so many cells."""
-    return [
-        TableRow(
-            queue.name, _queue_cells(queue, scale, bar),
-            subject_rank(queue), _queue_values(queue),
-        )
-        for queue in subjects
-    ]  # fmt: skip
+def queue_rows(
+    subjects: Sequence[Subject], scale: int, bar: int, in_view: Container[str] | None = None
+) -> list[TableRow]:
+    """Return a row per queue and share, with bars of so many cells.
+
+    Rows that are not in view have no figures, only the words and numbers to sort them by.
+    """
+    header, rows = _bar_header(scale, bar), []
+    for queue in subjects:
+        is_drawn = in_view is None or queue.name in in_view
+        figures = _queue_figures(queue, scale, bar) if is_drawn else _NO_QUEUE_FIGURES
+        values = {header: float(queue.depth), **_queue_values(queue)}
+        cells = (*_queue_words(queue), *figures)
+        rows.append(TableRow(queue.name, cells, subject_rank(queue), values))
+    return rows
 
 
-def _queue_cells(queue: Subject, scale: int, bar: int) -> tuple[Line, ...]:
-    is_stalled = queue.state == "stalled"
+def _queue_words(queue: Subject) -> tuple[Line, ...]:
     share = toned(" share", Tone.DIM) if queue.kind == "share" else EMPTY
+    return state_cell(queue.state, 9), line(toned(queue.name, Tone.STRONG), share)
+
+
+_NO_QUEUE_FIGURES = (EMPTY,) * (len(QUEUES) - 2)
+
+
+def _queue_figures(queue: Subject, scale: int, bar: int) -> tuple[Line, ...]:
+    is_stalled = queue.state == "stalled"
     parts = parts_of(
         queue.ready, queue.leased, queue.delayed,
         0 if queue.kind == "share" else queue.blocked, is_stalled=is_stalled,
     )  # fmt: skip
     return (
-        state_cell(queue.state, 9),
-        line(toned(queue.name, Tone.STRONG), share),
         count_cell(queue.depth),
         stacked_bar(parts, scale, bar) if bar else EMPTY,
         known_cell(queue.ready),
@@ -108,49 +123,62 @@ def _queue_values(queue: Subject) -> dict[str, float]:
     values = {
         "IN IT": queue.depth, "READY": queue.ready, "LEASED": queue.leased,
         "DELAYED": queue.delayed, "BLOCKED": queue.blocked, "OLDEST": queue.oldest_seconds,
+        "OUTLOOK": float("-inf") if queue.growth is None else queue.growth,
     }  # fmt: skip
     return {name: value for name, value in values.items() if value is not None}
 
 
 def lease_rows(
-    leases: Sequence[LeaseRow], stalls: Sequence[Stall], most: int | None, bar: int
-) -> list[TableRow]:
+    leases: Sequence[LeaseRow], stalls: Sequence[Stall], most: int | None, bar: int,
+    in_view: Container[str] | None = None,
+) -> list[TableRow]:  # fmt: skip
     """Return a row per message that is leased, or waits for its next delivery.
 
-    A blocker is red; `most` is the limit of deliveries.
+    A blocker is red; `most` is the limit of deliveries. Rows that are not in view have no figures,
+    only the words and numbers to sort them by.
     """
-    blockers = {stall.blocker for stall in stalls}
-    return [
-        TableRow(lease.address, _lease_cells(lease, blockers, most, bar), (), _lease_values(lease))
-        for lease in leases
-    ]
+    blockers, rows = {stall.blocker for stall in stalls}, []
+    for lease in leases:
+        is_blocker = lease.address in blockers
+        is_drawn = in_view is None or lease.address in in_view
+        figures = (
+            _lease_figures(lease, most, bar, is_blocker=is_blocker)
+            if is_drawn
+            else _NO_LEASE_FIGURES
+        )
+        cells = (*_lease_words(lease, is_blocker=is_blocker), *figures)
+        rows.append(TableRow(lease.address, cells, (), _lease_values(lease)))
+    return rows
 
 
-def _lease_cells(
-    lease: LeaseRow, blockers: set[str], most: int | None, bar: int
+def _lease_words(lease: LeaseRow, *, is_blocker: bool) -> tuple[Line, ...]:
+    sign = toned(
+        "■ " if is_blocker else "  " if lease.holder else "○ ", Tone.BAD if is_blocker else Tone.DIM
+    )
+    address = toned(lease.address, Tone.BAD if is_blocker else Tone.STRONG)
+    holder = toned("waits", Tone.DIM) if lease.holder is None else line(lease.holder)
+    return line(sign, address), holder
+
+
+_NO_LEASE_FIGURES = (EMPTY,) * (len(LEASES) - 2)
+
+
+def _lease_figures(
+    lease: LeaseRow, most: int | None, bar: int, *, is_blocker: bool
 ) -> tuple[Line, ...]:
-    is_blocker = lease.address in blockers
     whole, seen = lease.lease_seconds, lease.seen_seconds
     tone, number = Tone.OUT, Tone.TEXT
     if is_blocker:
         tone = number = Tone.BAD
     elif whole and lease.seconds_left < _LAST * whole:
         tone = number = Tone.LAGGING
-    sign = toned(
-        "■ " if is_blocker else "  " if lease.holder else "○ ", Tone.BAD if is_blocker else Tone.DIM
-    )
-    address = toned(lease.address, Tone.BAD if is_blocker else Tone.STRONG)
-    if lease.holder is None:
-        holder, quiet = toned("waits", Tone.DIM), EMPTY
-    else:
-        holder = line(lease.holder)
+    quiet = EMPTY
+    if lease.holder is not None:
         is_quiet = seen is not None and whole is not None and seen > _QUIET * whole
         quiet = UNKNOWN if seen is None else age_cell(seen, Tone.LAGGING if is_quiet else Tone.DIM)
     tries = UNKNOWN if not lease.deliveries else line(str(lease.deliveries))
     limit = toned(f" of {most:,}", Tone.DIM) if most and lease.deliveries else EMPTY
     return (
-        line(sign, address),
-        holder,
         quiet,
         age_cell(lease.held_seconds),
         countdown(lease.seconds_left, whole, bar, tone),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -86,7 +86,11 @@ class QueuesView(MasterDetailView):
         table, scale = self.masters, queue_scale(queues)
         bar = table.room_of(BAR)
         table.columns = with_scale(table.columns, scale, bar)
-        self.show_masters(queues, queue_rows(queues, scale, bar))
+        self.show_in_view(
+            table,
+            lambda in_view: queue_rows(queues, scale, bar, self._drawn(in_view)),
+            lambda rows: self.show_masters(queues, rows),
+        )
         subject = next((one for one in queues if one.name == self.selected), None)
         if isinstance(detail, QueueSight) and detail.detail.status.name == self.selected:
             self._show_selected(detail.detail, subject, overview)
@@ -101,11 +105,14 @@ class QueuesView(MasterDetailView):
         self, detail: QueueDetail, subject: Subject | None, overview: Overview
     ) -> None:
         status, table = detail.status, self.details
-        rows = lease_rows(
-            detail.leases, overview.stalls, status.config.max_deliveries,
-            table.room_of(LEFT),
-        )  # fmt: skip
-        self.show_details(rows)
+        most, room = status.config.max_deliveries, table.room_of(LEFT)
+        self.show_in_view(
+            table,
+            lambda in_view: lease_rows(
+                detail.leases, overview.stalls, most, room, self._drawn(in_view)
+            ),
+            self.show_details,
+        )
         self.show_caption(
             status.name,
             f"  {' · '.join(policy(status))}",
@@ -123,6 +130,10 @@ class QueuesView(MasterDetailView):
         self.query_one("#parts", Band).show_lines([*parts, *air])
         self.query_one("#legend", Band).show_lines([line(" ", legend(parts_of(1, 1, 1, 1))), *air])
 
+    def _drawn(self, in_view: Container[str]) -> Container[str] | None:
+        """Return the rows to draw: those in view, or all while a filter searches their figures."""
+        return None if self.host.filter_text else in_view
+
     @property
     def is_airy(self) -> bool:
         """Whether there are so many lines that some may stay empty."""
@@ -132,7 +143,6 @@ class QueuesView(MasterDetailView):
         """Give the queues at most half of the lines; return the rows that are left for plots."""
         (width, height), masters, leases = self.size, self.masters, self.details
         top = max(3, min(len(masters.rows) + 1, height // 2))
-        masters.styles.height = top
         rest = height - top - _FIXED - 2 * self.is_airy
         wanted = max(3, len(leases.rows) + 1)
         plots = EXTRA_LINES + self.is_airy
@@ -141,10 +151,10 @@ class QueuesView(MasterDetailView):
             rows = 0
         if not rows:
             # Without plots the queues take what the leases do not need.
-            masters.styles.height = grown = max(
-                top, min(len(masters.rows) + 1, top + rest - wanted)
-            )
+            grown = max(top, min(len(masters.rows) + 1, top + rest - wanted))
             rest -= grown - top
+            top = grown
+        masters.styles.height = top
         leases.styles.height = max(3, rest - rows - (EXTRA_LINES if rows else 0))
         return rows
 

@@ -42,7 +42,6 @@ class Panes:
     topic: Subject
     detail: TopicDetail
     flows: Mapping[FlowOf, Flow]
-    seen: Mapping[str, float]
     stalls: Sequence[Stall]
 
     def readers(self, partition: int | None, width: int) -> list[Line]:
@@ -55,7 +54,7 @@ class Panes:
         left = line(" ", toned(place, Tone.TITLE), toned("  who reads this partition", Tone.DIM))
         right = line(state_cell("stalled"), " ") if is_stalled else EMPTY
         caption = grounded(fit(spread(left, right, width), width), Ground.CAPTION)
-        rows = reader_lines(lags, self.stalls, self.flows, self.seen, width, _MOST_READERS)
+        rows = reader_lines(lags, self.stalls, self.flows, self.detail.seen, width, _MOST_READERS)
         return [caption, *rows]
 
     def below(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 
-from store import NotFound, Overview, Stall, Subject
+from store import Overview, Stall, Subject
 from store.engine.broker import Broker
 from store.model.looks import Show, ShowLag
 from store.model.stalls import Flow, FlowOf, TopicDetail
@@ -53,11 +52,10 @@ _MOST_READERS = 8
 
 @dataclass(frozen=True, slots=True)
 class TopicsSight:
-    """The answer of a look: the selected topic, the flows in view, and when owners were seen."""
+    """The answer of a look: the selected topic, and the flows in view."""
 
     detail: TopicDetail | None
     flows: dict[FlowOf, Flow]
-    seen: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +65,11 @@ class TopicsQuestion:
     topic: str
     partition: int | None
     flows: tuple[FlowOf, ...]
-    groups: tuple[str, ...]
 
     def __call__(self, store: Broker) -> TopicsSight:
         """Ask the store."""
         detail = store.topic_detail(self.topic, limit=_MOST_PARTITIONS)
-        seen: dict[str, float] = {}
-        now = store.now()
-        for group in self.groups:
-            with suppress(NotFound):
-                for member in store.group(group).members:
-                    seen[member.member] = max(0, now - member.last_seen) / 1000
-        return TopicsSight(detail, store.flows(self.flows), seen)
+        return TopicsSight(detail, store.flows(self.flows))
 
 
 class TopicsView(MasterDetailView):
@@ -129,13 +120,10 @@ class TopicsView(MasterDetailView):
         if self._is_beside and name in topics:
             flows.append(flow_of(topics[name]))
         partition = self._partition()
-        readers: list[str] = []
         if partition is not None and isinstance(self._detail, TopicsSight) and self._detail.detail:
             lags = readers_of(self._detail.detail, partition, overview.stalls)[:_MOST_READERS]
-            readers = [lag.group for lag in lags]
-            flows += [FlowOf(name, partition, group) for group in readers]
-        groups = tuple(readers) if self._is_beside else ()
-        return TopicsQuestion(name, partition, tuple(dict.fromkeys(flows)), groups)
+            flows += [FlowOf(name, partition, lag.group) for lag in lags]
+        return TopicsQuestion(name, partition, tuple(dict.fromkeys(flows)))
 
     def show(self, overview: Overview, detail: Any) -> None:
         """Show the topics, and the lanes and readers of the selected one."""
@@ -145,6 +133,7 @@ class TopicsView(MasterDetailView):
         table, beside = self.masters, self._is_beside
         rows = topic_rows(topics, sight.flows, table.room_of(1), table.room_of(4), beside=beside)
         self.show_masters(topics, rows)
+        table.styles.height = min(len(table.rows), max(3, self.size.height // 3)) + 1
         topic = next((topic for topic in topics if topic.name == self.selected), None)
         if topic is not None and sight.detail and sight.detail.status.name == topic.name:
             self._show_topic(topic, sight.detail, sight, overview.stalls)
@@ -169,7 +158,7 @@ class TopicsView(MasterDetailView):
         self, topic: Subject, detail: TopicDetail, sight: TopicsSight, stalls: Sequence[Stall]
     ) -> None:
         lanes = lanes_of(detail, stalls)
-        panes = Panes(topic, detail, sight.flows, sight.seen, stalls)
+        panes = Panes(topic, detail, sight.flows, stalls)
         beside, width, height = self._is_beside, self.app.size.width, self.size.height
         right = width - LEFT_WIDTH - 1 if beside else width
         if not beside:
@@ -212,16 +201,13 @@ class TopicsView(MasterDetailView):
         room = table.room_for(columns, lane)
         table.set_columns(with_lane_scale(columns, lane, window, room))
         well = {str(one.partition) for one in lanes if is_well(one)}
-        in_view = frozenset(table.keys_in_view)
-        # Others may be in view once they are shown, by a filter for example.
-        for _ in range(2):
-            rows = lane_rows(
+        self.show_in_view(
+            table,
+            lambda in_view: lane_rows(
                 lanes, detail.in_rates, window, room, tall, beside=beside, in_view=in_view
-            )
-            self.show_details(rows, well)
-            if in_view >= (shown := frozenset(table.keys_in_view)):
-                break
-            in_view = shown
+            ),
+            lambda rows: self.show_details(rows, well),
+        )
         return tall
 
     @on(LiveTable.Resized)

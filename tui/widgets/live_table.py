@@ -325,10 +325,7 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         for at, room in layout(self.columns, width - 2):
             cell = narrowed(cells[at], room) if self.columns[at].is_name else cells[at]
             parts.append(fit(cell, room, right=self.columns[at].right))
-        content = line(" ")
-        for number, part in enumerate(parts):
-            content = line(content, _GAP if number else "", part)
-        return content
+        return line(" ", *(line(_GAP if number else "", part) for number, part in enumerate(parts)))
 
     def width_for(self, name: str) -> int:
         """Return how many cells the column of this name has now; 0 when it is not shown."""

@@ -94,7 +94,7 @@ def line(*parts: str | Span | Line) -> Line:
 
 def toned(text: str, tone: Tone) -> Line:
     """Return a line of one span."""
-    return line(span(text, tone))
+    return (span(text, tone),) if text else EMPTY
 
 
 def joined(parts: Iterable[Line], separator: str) -> Line:

@@ -39,11 +39,13 @@ class StallStrip(Band, can_focus=True):
 
     def follow(self, stall: Stall | None) -> None:
         """Keep the stall chosen whose card is open."""
+        before = self._chosen, self.is_open
         self.is_open = stall is not None
         places = (at for at, one in enumerate(self._stalls) if stall and is_same_stall(one, stall))
         # A stall that is over is on no line.
         self._chosen = next(places, self._chosen if stall is None else -1)
-        self._show_again()
+        if (self._chosen, self.is_open) != before:
+            self._show_again()
 
     def show_stalls(self, stalls: Sequence[Stall], count: int) -> None:
         """Show these stalls, possibly not all; the choice stays with its stall."""

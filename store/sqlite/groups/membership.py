@@ -266,6 +266,13 @@ def live_members(tx: Snapshot, group: Group) -> list[str]:
     return [name for _, name, alive in _all_members(tx, group) if alive]
 
 
+def last_seen(tx: Snapshot, group: Group) -> dict[str, int]:
+    """Return the store time of the last sign of life of each member that is alive."""
+    alive = set(live_members(tx, group))
+    rows = tx.rows("select name, seen from mq_members where reader = :reader", {"reader": group.id})
+    return {name: seen for name, seen in rows if name in alive}
+
+
 def _all_members(tx: Snapshot, group: Group) -> list[tuple[int, str, bool]]:
     rows = tx.rows(
         "select incarnation, name, holder, min(seen + session_timeout, polled + max_poll_interval)"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from store.model.groups import Lag
 from store.model.letter_groups import normalise_error
 from store.model.queues import Attempt
 from store.model.stalls import LeaseRow, LetterRow, QueueDetail, Stall, StallDetail, TopicDetail
 from store.model.topics import TopicStatus
-from store.sqlite import layout, leases, queues, shares
+from store.sqlite import groups, layout, leases, queues, shares
 from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.file.timekeeping import age_of, moments
+from store.sqlite.groups import membership
 from store.sqlite.leases import abandoned, messages
 from store.sqlite.leases.readers import Reader
 from store.sqlite.log import topics
@@ -27,12 +30,16 @@ def topic(tx: Snapshot, name: str, group: str | None, limit: int) -> TopicDetail
     found = topics.find(tx, name)
     status = topics.status(found)
     status = TopicStatus(status.name, status.config, status.created, status.partitions[:limit])
+    lags = tuple(lag.lag(tx, group, name)[:limit])
     return TopicDetail(
-        status,
-        _retention_edges(tx, found, limit),
-        tuple(lag.lag(tx, group, name)[:limit]),
-        _in_rates(tx, found),
+        status, _retention_edges(tx, found, limit), lags, _in_rates(tx, found), _seen(tx, lags)
     )
+
+
+def _seen(tx: Snapshot, lags: Sequence[Lag]) -> dict[str, float]:
+    owners = sorted({row.group for row in lags if row.member})
+    members = (membership.last_seen(tx, groups.catalog.find(tx, name)) for name in owners)
+    return {name: max(0, tx.now - at) / 1000 for seen in members for name, at in seen.items()}
 
 
 def _in_rates(tx: Snapshot, found: Topic) -> dict[int, float]:

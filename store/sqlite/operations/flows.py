@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from store.model.stalls import Flow, FlowOf
 from store.sqlite.file.database import Row, Snapshot
-from store.sqlite.log.samples import BUCKET, BUCKETS, Counter
+from store.sqlite.log.samples import BUCKET, BUCKETS
 from store.sqlite.operations.trends import Trends
 
 
@@ -40,8 +40,8 @@ def _of_queue(tx: Snapshot, queue: int, created: int) -> Flow:
         {"queue": queue},
     )
     known = _buckets_since(tx, created)
-    arrived = _moved(tx, "channel", [(queue, sent)])
-    left = _moved(tx, "queue", [(queue, sent - present)])
+    arrived = _moved(Trends(tx, "channel", [queue]), [(queue, sent)])
+    left = _moved(Trends(tx, "queue", [queue]), [(queue, sent - present)])
     return _between(None, arrived, left, present, known, known)
 
 
@@ -69,27 +69,25 @@ def _of_reader(tx: Snapshot, topic: int, reader: int | None, partition: int | No
     if not rows:
         return None
     places = [(id, next) for id, next, *_ in rows]
-    arrived = _moved(tx, "partition", places)
+    arrived = _moved(Trends(tx, "partition", [id for id, _ in places]), places)
     known = _buckets_since(tx, rows[0][5])
     read = [row for row in rows if row[2] is not None]
     if not read:
         return Flow(None, _known(arrived, known), (None,) * BUCKETS, (None,) * BUCKETS)
-    left = _moved(tx, "slot", [(slot, done) for _, _, slot, done, *_ in read])
+    reading = Trends(tx, "slot", [row[2] for row in read])
+    left = _moved(reading, [(slot, done) for _, _, slot, done, *_ in read])
     behind = sum(max(0, next - done) for _, next, _, done, *_ in read)
-    since = max(_buckets_since(tx, read[0][6]), _unknown_before(tx, read))
+    since = max(_buckets_since(tx, read[0][6]), _unknown_before(tx, reading, read))
     return _between(read[0][7], arrived, left, behind, known, max(known, since))
 
 
-def _unknown_before(tx: Snapshot, slots: Sequence[Row]) -> int:
+def _unknown_before(tx: Snapshot, reading: Trends, slots: Sequence[Row]) -> int:
     """Return the first bucket that is known: a reset forgets the samples, and is no reading."""
-    moved = {slot: moved for _, _, slot, _, moved, *_ in slots}
-    sampled = Trends(tx, "slot", moved)
-    unsampled = [at for slot, at in moved.items() if not sampled.trend(slot, 0)]
+    unsampled = [moved for _, _, slot, _, moved, *_ in slots if not reading.trend(slot, 0)]
     return _bucket(tx, max(unsampled, default=0))
 
 
-def _moved(tx: Snapshot, counter: Counter, present: Sequence[tuple[int, int]]) -> list[int]:
-    trends = Trends(tx, counter, [id for id, _ in present])
+def _moved(trends: Trends, present: Sequence[tuple[int, int]]) -> list[int]:
     found = [trends.trend(id, count) for id, count in present]
     return [sum(amounts) for amounts in zip(*(one for one in found if one), strict=True)] or [
         0
