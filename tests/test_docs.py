@@ -226,3 +226,12 @@ def options(command: Any) -> set[str]:
         if isinstance(parameter, TyperOption):
             names.update(parameter.opts, parameter.secondary_opts)
     return names
+
+
+def test_decisions_are_numbered_once_each_in_the_name_and_the_title() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [int(page.name[:4]) for page in pages]
+
+    assert numbers == sorted(set(numbers))
+    for number, page in zip(numbers, pages, strict=True):
+        assert page.read_text(encoding="utf-8").startswith(f"# {number}. ")
