@@ -9,9 +9,9 @@ from store import Stall
 from store.model.groups import Lag
 from store.model.stalls import Flow, FlowOf, TopicDetail
 from tui.widgets.figures import age_cell, known_cell
+from tui.widgets.flow_plots import trend_cell
 from tui.widgets.lanes import GroupFlag, Lane
 from tui.widgets.outlook import outlook
-from tui.widgets.plots import sparkline
 from tui.widgets.spans import EMPTY, Line, Tone, fit, line, shortened, toned
 
 LAGGING = 60.0
@@ -97,7 +97,7 @@ def group_lines(
             _across(
                 name,
                 known_cell(one.behind, Tone.BAD if one.is_stalled else Tone.TEXT),
-                EMPTY if flow is None else sparkline(flow.backlog, trend),
+                trend_cell(flow, trend),
                 outlook(one.behind, one.growth),
                 age_cell(one.oldest_seconds),
                 line(f"{shortened(topic, 12)}/{one.worst}") if one.behind else EMPTY,

@@ -8,10 +8,10 @@ from store import Subject
 from store.model.stalls import Flow, FlowOf, SubjectKind, SubjectState
 from store.model.text import counted
 from tui.widgets.figures import age_cell, rate_cell, short_count, state_cell
+from tui.widgets.flow_plots import trend_cell
 from tui.widgets.live_table import TableColumn, TableRow
 from tui.widgets.outlook import outlook
-from tui.widgets.plots import sparkline
-from tui.widgets.spans import EMPTY, Line, Tone, line, shortened, toned
+from tui.widgets.spans import EMPTY, Line, Tone, shortened, toned
 
 NAME, TREND = 1, 4
 """Columns whose cells follow their width."""
@@ -57,8 +57,8 @@ def subject_rows(
         if in_view is None or subject.name in in_view:
             rows.append(subject_row(subject, flows.get(flow_of(subject)), name, trend, share))
         else:
-            cells: tuple[Line, ...] = (line(subject.state), line(subject.name), line(subject.kind))
-            cells += (EMPTY,) * 6 + (line(made_of(subject, share)),)
+            words = (subject.state, subject.name, subject.kind, *[""] * 6, made_of(subject, share))
+            cells = tuple(toned(word, Tone.TEXT) for word in words)
             rows.append(TableRow(subject.name, cells, subject_rank(subject), _values(subject)))
     return rows
 
@@ -79,7 +79,7 @@ def _cells(
         toned(shortened(subject.name, name), Tone.DIM if subject.state == "idle" else Tone.STRONG),
         toned(subject.kind, Tone.DIM),
         backlog_cell(subject.backlog),
-        EMPTY if flow is None else sparkline(flow.backlog, trend),
+        trend_cell(flow, trend),
         outlook_cell(subject),
         age_cell(subject.oldest_seconds),
         rate_cell(subject.in_rate),

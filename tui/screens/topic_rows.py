@@ -22,10 +22,11 @@ from tui.widgets.figures import (
     short_count,
     state_cell,
 )
+from tui.widgets.flow_plots import trend_cell
 from tui.widgets.lanes import Lane, flag_line, lane_line, lane_scale
 from tui.widgets.live_table import TableColumn, TableRow
 from tui.widgets.outlook import outlook
-from tui.widgets.plots import SAMPLES, Curve, Values, sparkline
+from tui.widgets.plots import SAMPLES, Curve, Values
 from tui.widgets.spans import EMPTY, Line, Tone, fit, line, plain, shortened, toned
 
 TOPICS = (
@@ -75,8 +76,7 @@ def topic_rows(
         if beside:
             cells = (line(state[0]._replace(text=state[0].text.strip())), label, count, behind)
         else:
-            figure = EMPTY if flow is None else sparkline(flow.backlog, trend)
-            cells = (state, label, count, behind, figure, outlook_cell(topic))
+            cells = (state, label, count, behind, trend_cell(flow, trend), outlook_cell(topic))
         values = {} if topic.backlog is None else {"BEHIND": float(topic.backlog)}
         rows.append(TableRow(topic.name, cells, subject_rank(topic), values))
     return rows

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from store import Stall
 from store.model.stalls import BUCKET_SECONDS, Flow
 from tui.widgets.figures import rate_text, short_count
 from tui.widgets.outlook import outlook
-from tui.widgets.plots import SAMPLES, Values, area_plot, mirror_plot, plot_head, plot_width
+from tui.widgets.plots import (
+    SAMPLES,
+    Values,
+    area_plot,
+    mirror_plot,
+    plot_head,
+    plot_width,
+    sparkline,
+)
 from tui.widgets.spans import EMPTY, Line, Tone, fit, line, toned
 
 NO_FLOW = Flow(None, (None,) * SAMPLES, (None,) * SAMPLES, (None,) * SAMPLES)
@@ -24,7 +33,12 @@ def backlog_plot(
     """Return how much there was, with its head; `since` is the sample at which a stall began."""
     latest = toned("-" if backlog is None else short_count(backlog), Tone.STRONG)
     head = plot_head(name, about, line(latest, "  ", outlook(backlog, growth)), plot_width(width))
-    return [head, *area_plot(flow.backlog, width, rows, since=since)]
+    return [head, *_area(flow, width, rows, since)]
+
+
+@lru_cache(64)
+def _area(flow: Flow, width: int, rows: int, since: int | None) -> tuple[Line, ...]:
+    return tuple(area_plot(flow.backlog, width, rows, since=since))
 
 
 def flow_plot(
@@ -37,11 +51,22 @@ def flow_plot(
         toned("⠿⠿", Tone.OUT), f" {names[1]} ", toned(rate_text(rates[1]), Tone.STRONG),
     )  # fmt: skip
     head = plot_head("FLOW", about, legend, plot_width(width))
-    return [head, *mirror_plot(_per_second(flow.arrived), _per_second(flow.left), width, rows)]
+    return [head, *_mirror(flow, width, rows)]
+
+
+@lru_cache(64)
+def _mirror(flow: Flow, width: int, rows: int) -> tuple[Line, ...]:
+    return tuple(mirror_plot(_per_second(flow.arrived), _per_second(flow.left), width, rows))
 
 
 def _per_second(amounts: Values) -> list[float | None]:
     return [None if amount is None else amount / BUCKET_SECONDS for amount in amounts]
+
+
+@lru_cache(512)
+def trend_cell(flow: Flow | None, width: int) -> Line:
+    """Return the backlog of a flow as bars in a cell of a table, empty where it is unknown."""
+    return EMPTY if flow is None else sparkline(flow.backlog, width)
 
 
 def side_by_side(left: Sequence[Line], right: Sequence[Line], at: int) -> list[Line]:

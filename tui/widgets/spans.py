@@ -120,6 +120,8 @@ def width_of(content: Line) -> int:
 def fit(content: Line, width: int, *, right: bool = False) -> Line:
     """Return the line in exactly `width` cells: padded, or cut with an ellipsis."""
     excess = width_of(content) - width
+    if excess == 0:
+        return content
     if excess > 0:
         return _cut(content, width)
     padding = span(" " * -excess)

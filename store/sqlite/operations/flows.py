@@ -13,7 +13,7 @@ from store.sqlite.operations.trends import Trends
 
 def flows(tx: Snapshot, wanted: Sequence[FlowOf]) -> dict[FlowOf, Flow]:
     """Return the flow of each place that exists; a few rows by index for each."""
-    found = ((place, _flow(tx, place)) for place in wanted)
+    found = ((place, _flow(tx, place)) for place in dict.fromkeys(wanted))
     return {place: flow for place, flow in found if flow is not None}
 
 
