@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from store import Store, Subject
+from store import NewMessage, Store, Subject
 from store.model.clock import ManualClock
 from store.model.stalls import LeaseRow
 from tests.tui.conftest import Person
@@ -159,3 +159,30 @@ def test_plots_of_the_selected_queue_are_shown_where_there_is_room(
         assert "LEASED MESSAGE" in person.screen()
 
     run(shop, errand, size)
+
+
+def test_a_filter_also_searches_the_figures_of_rows_out_of_view(shop: Store, run: Run) -> None:
+    for number in range(300):
+        shop.create_queue(f"team-{number:03}")
+    shop.send_many("team-250", [NewMessage(b"v")] * 77)
+
+    async def errand(person: Person) -> None:
+        await person.press("3", "slash")
+        await person.type("77")
+        await person.press("enter")
+        assert "team-250" in [row.split("|")[1] for row in person.rows("queues")]
+
+    run(shop, errand)
+
+
+def test_the_cursor_leads_to_rows_out_of_view_which_then_have_their_figures(
+    shop: Store, run: Run
+) -> None:
+    for number in range(300):
+        shop.create_queue(f"team-{number:03}")
+
+    async def errand(person: Person) -> None:
+        await person.press("3", "end")
+        assert "▌○ idle     team-299             0" in person.screen()
+
+    run(shop, errand)

@@ -27,6 +27,7 @@ SUBJECTS = (
     TableColumn("OUT/s", 6, right=True, drop=3),
     TableColumn("MADE OF", 22, drop=5),
 )
+_NO_FIGURES = (EMPTY,) * 6
 LONGEST_NAME = 24
 _KINDS: tuple[SubjectKind, ...] = ("topic", "queue", "share")
 _CLASSES: tuple[SubjectState, ...] = ("stalled", "lagging", "dead letters", "ok", "idle")
@@ -57,8 +58,9 @@ def subject_rows(
         if in_view is None or subject.name in in_view:
             rows.append(subject_row(subject, flows.get(flow_of(subject)), name, trend, share))
         else:
-            words = (subject.state, subject.name, subject.kind, *[""] * 6, made_of(subject, share))
-            cells = tuple(toned(word, Tone.TEXT) for word in words)
+            words = (subject.state, subject.name, subject.kind, made_of(subject, share))
+            *head, last = (toned(word, Tone.TEXT) for word in words)
+            cells: tuple[Line, ...] = (*head, *_NO_FIGURES, last)
             rows.append(TableRow(subject.name, cells, subject_rank(subject), _values(subject)))
     return rows
 

@@ -256,8 +256,9 @@ class LiveTable(ScrollView, Painted, can_focus=True):
         """Move the cursor by so many rows."""
         at = max(0, min(self.cursor + by, len(self._rows) - 1))
         if at != self.cursor:
+            # Before the cursor scrolls the table: a view must not lead it back to the row it knows.
+            self.post_message(self.Moved(self, self._rows[at].key))
             self.cursor = at
-            self.post_message(self.Moved(self, self.key))
 
     def action_page(self, by: int) -> None:
         """Move the cursor by so many pages."""
