@@ -23,6 +23,10 @@ RESULTS = ROOT / "benchmarks" / "results" / "side-by-side.json"
 PICTURE = ROOT / "docs" / "captures" / "side-by-side.svg"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md")
 OURS = "mq"
+_PEERS = ("litequeue", "localqueue", "persist-queue", "redis stream", "bare table")
+_SUMMARY = (
+    "send, full", "receive+ack, full", "send", "receive+ack", "send x100", "receive+ack x100",
+)  # fmt: skip
 
 Figures = dict[str, Any]
 
@@ -101,6 +105,16 @@ def rates(figures: Figures) -> str:
     return _table(heads, "lrrl", rows)
 
 
+def summary(figures: Figures) -> str:
+    """Return the rates of the peers that keep a message until it is done, at a usual backlog."""
+    rate = {(row["workload"], row["contender"]): row["rate"] for row in figures["figures"]}
+    rows = [
+        (workload, *(_number(rate.get((workload, contender))) for contender in (OURS, *_PEERS)))
+        for workload in _SUMMARY
+    ]
+    return _table(("Messages a second", OURS, *_PEERS), "l" + "r" * (1 + len(_PEERS)), rows)
+
+
 def _call(workload: str) -> str:
     return workload.removesuffix(", few waiting").removesuffix(", many waiting")
 
@@ -114,7 +128,11 @@ def _table(heads: Sequence[str], sides: str, rows: Sequence[Sequence[str]]) -> s
     return "\n".join(f"| {' | '.join(row)} |" for row in (heads, rules, *rows))
 
 
-TABLES: dict[str, Callable[[Figures], str]] = {"goals": goals, "rates": rates}
+TABLES: dict[str, Callable[[Figures], str]] = {
+    "goals": goals,
+    "rates": rates,
+    "summary": summary,
+}
 
 
 if __name__ == "__main__":
