@@ -19,6 +19,7 @@ from store import NewRecord, Store
 from store.model.clock import ManualClock
 from store.sqlite.file.database import Database
 from tests.support import rich_store
+from tests.support.processes import hear, kill, start
 
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     # Thousands of processes are started, and each would compile all of its modules anew.
@@ -162,6 +163,15 @@ def orders(store: Store) -> Store:
     store.create_topic("orders")
     store.produce_many("orders", [NewRecord(b"%d" % n) for n in range(10)])
     return store
+
+
+@pytest.fixture
+def holder(orders: Store) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the write lock of the store."""
+    with start("hold", orders.path) as process:
+        assert hear(process) == "held"
+        yield process
+        kill(process)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 FILES = ("topology.yaml", "make_data.py", "extract.py", "index.py")
 FATAL = "doc-5"
 EXTRACT = "mq work documents -- python extract.py"
+EXTRACT_ONCE = "mq work documents --once -- python extract.py"
 INDEX = "mq work texts --once --jobs 2 -- python index.py"
 
 
@@ -51,7 +52,7 @@ def _die_between(stage: Stage) -> None:
         worker is killed with kill -9 between the two, at {FATAL}: the text has gone on, and the
         document is not acknowledged."""
     )
-    stage.run_to_its_death(EXTRACT.replace("--", "--once --", 1), {"DIE_AFTER": FATAL})
+    stage.run_to_its_death(EXTRACT_ONCE, {"DIE_AFTER": FATAL})
     times = _texts(stage).count(FATAL)
     stage.check(times == 1, f"{FATAL} was handed on {times} times")
 

@@ -21,15 +21,6 @@ StartWaiter = Callable[[], subprocess.Popen[str]]
 
 
 @pytest.fixture
-def holder(orders: Store) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the write lock of the store."""
-    with start("hold", orders.path) as process:
-        assert hear(process) == "held"
-        yield process
-        kill(process)
-
-
-@pytest.fixture
 def waiter(path: Path, holder: subprocess.Popen[str]) -> Iterator[StartWaiter]:
     """Starts a process that waits behind all others to produce a record."""
     started: list[subprocess.Popen[str]] = []

@@ -21,15 +21,6 @@ from tests.support.processes import PATIENCE, SLOW_MACHINE, finish, hear, kill, 
 
 
 @pytest.fixture
-def holder(orders: Store) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the write lock of the store."""
-    with start("hold", orders.path) as process:
-        assert hear(process) == "held"
-        yield process
-        kill(process)
-
-
-@pytest.fixture
 def stopped_holder(holder: subprocess.Popen[str]) -> subprocess.Popen[str]:
     """A process that holds the write lock and was stopped by SIGSTOP."""
     os.kill(holder.pid, signal.SIGSTOP)
