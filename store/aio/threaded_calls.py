@@ -63,6 +63,7 @@ class ThreadedCalls:
     redrive_plan = reading(Store.redrive_plan)
     redrive_preview = reading(Store.redrive_preview)
     redrives = reading(Store.redrives)
+    refusal = reading(Store.refusal)
     require_exchange = reading(Store.require_exchange)
     require_receipts = reading(Store.require_receipts)
     resolve = reading(Store.resolve)

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from store.model.errors import Damaged
     from store.sqlite.file.database import Snapshot
+    from store.topology.model import Resource
     from store.topology.reading import TopologyFile
     from store.topology.steps import Plan
 
@@ -335,6 +336,10 @@ class TopologyCalls(Calls):
             self._in_steps(settling.step)
         self._in_steps(sqlite.log.retention.drain)
         return plan
+
+    def refusal(self, thing: Resource, setting: str | None) -> str | None:
+        """Return nothing: a file has every thing and every setting."""
+        return None
 
     def topologies(self) -> set[str]:
         """Return the names of the topologies that own something in the store."""

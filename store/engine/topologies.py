@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from store.model.maintenance import Progress
+    from store.topology.model import Resource
     from store.topology.reading import TopologyFile
     from store.topology.steps import Plan
 
@@ -36,6 +37,13 @@ class Topologies(Featured, Protocol):
 
         A file does all of them in one transaction. A server does one after the other and stops at
         the first that fails: `progress` has told how many are done, and applying again goes on.
+        """
+        raise lacking(self, Feature.TOPOLOGY)
+
+    def refusal(self, thing: Resource, setting: str | None) -> str | None:
+        """Say why the engine can't have a thing (`None`), or a setting of it; `None` if it can.
+
+        It tells from the declaration alone: nothing of the place is looked at.
         """
         raise lacking(self, Feature.TOPOLOGY)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from store import model, rabbitmq
@@ -44,7 +43,7 @@ class ServerTopologies(ServerDeadLetters, ServerExchanges, ServerGroups):
         things = present.topology()
         planned = topology.planning.plan(
             things, self._counts(present), wanted, problems, prune=prune,
-            refusal=partial(rabbitmq.present.refusal, self.features),
+            refusal=self.refusal,
         )  # fmt: skip
         return rabbitmq.present.keeping_owners(planned, things)
 
@@ -70,6 +69,10 @@ class ServerTopologies(ServerDeadLetters, ServerExchanges, ServerGroups):
 
         topology.applying.carry_out(self, planned, progress)
         return planned
+
+    def refusal(self, thing: Resource, setting: str | None) -> str | None:
+        """Say why RabbitMQ can't have a thing, or a setting of it as a file gives it."""
+        return rabbitmq.present.refusal(self.features, thing, setting)
 
     def topologies(self) -> set[str]:
         """Return the names of the topologies that own something in the vhost."""
