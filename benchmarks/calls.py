@@ -16,6 +16,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from datetime import timedelta
+from functools import partial
+from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
@@ -23,8 +26,9 @@ from typing import NamedTuple
 import harness
 from harness import ROOT
 
-from store import Store
+from store import NewMessage, Store
 from store.model.clock import ManualClock
+from store.model.messages import QueueSettings
 
 _OURS = tuple(f"{ROOT / floor}{os.sep}" for floor in ("mq", "store", "tui"))
 _MANY = 100
@@ -97,7 +101,10 @@ def traced() -> Iterator[Tracer]:
         sys.setprofile(None)
 
 
-def calls(store: Store) -> dict[str, Callable[[], Callable[[], object]]]:
+Calls = dict[str, Callable[[], Callable[[], object]]]
+
+
+def calls(store: Store) -> Calls:
     """By name, what prepares one call and returns it."""
     store.create_topic("events")
     store.create_queue("jobs")
@@ -116,7 +123,65 @@ def calls(store: Store) -> dict[str, Callable[[], Callable[[], object]]]:
         f"receive x{_MANY}": lambda: lambda: store.receive("jobs", _MANY),
         f"ack x{_MANY}": lambda: ack(_MANY),
         f"read x{_READ}": lambda: lambda: store.read("events", 0, 0, _READ),
+        **_in_order(store),
+        **_with_options(store),
+        **_share(store),
     }
+
+
+def _in_order(store: Store) -> Calls:
+    """The calls on a FIFO queue, and on a fair one."""
+    calls: Calls = {}
+    for name, settings in (("FIFO", QueueSettings(fifo=True)), ("fair", QueueSettings(fair=True))):
+        store.create_queue(name, **settings)
+        store.send_many(name, [NewMessage("value", message_group=f"g{n}") for n in range(_MANY)])
+        calls |= {
+            f"{name}: send": partial(
+                partial, store.send, name, "value", message_group="g1", dedup_id=None
+            ),
+            f"{name}: receive": partial(partial, store.receive, name),
+            f"{name}: ack": partial(_ack, store, name),
+        }
+    return calls
+
+
+def _with_options(store: Store) -> Calls:
+    """Sends with options, which a plain queue does not need."""
+    store.create_queue("urgent", priorities=4)
+    store.create_queue("once", dedup=timedelta(minutes=5))
+    store.create_queue("brief", ttl=timedelta(hours=1), delay=1)
+    store.create_queue("late")
+    numbers = map(str, count())
+    return {
+        "send with a priority": lambda: partial(store.send, "urgent", "value", priority=2),
+        "send with a deduplication id": lambda: partial(
+            store.send, "once", "value", dedup_id=next(numbers)
+        ),
+        "send with a delay": lambda: partial(store.send, "late", "value", delay=60),
+        "send with a time to live": lambda: partial(store.send, "late", "value", ttl=60),
+        "send to a queue with delay and ttl": lambda: partial(store.send, "brief", "value"),
+    }
+
+
+def _share(store: Store) -> Calls:
+    store.create_share("work", "events")
+    return {
+        "acquire": lambda: partial(store.acquire, "work"),
+        "ack of a record": lambda: partial(
+            store.ack, [record.receipt for record in store.acquire("work")]
+        ),
+        "receive of nothing": _nothing(store),
+    }
+
+
+def _nothing(store: Store) -> Callable[[], Callable[[], object]]:
+    store.create_queue("empty")
+    return lambda: partial(store.receive, "empty")
+
+
+def _ack(store: Store, queue: str) -> Callable[[], object]:
+    receipts = [str(message.receipt) for message in store.receive(queue)]
+    return partial(store.ack, receipts)
 
 
 def _trace(call: Callable[[], object]) -> Tracer:

@@ -34,7 +34,7 @@ def parameters(tx: Snapshot, reader: Reader | None = None) -> dict[str, object]:
     return {
         "now": tx.now,
         "gone": array(sorted(holders.gone(tx))),
-        "waits": int(reader is not None and bool(reader.retry_delays)),
+        "waits": int(reader is not None and reader.has_retry_delays),
         "most": None if reader is None else reader.max_deliveries,
     }
 
@@ -118,7 +118,7 @@ def free_if_due(tx: WriteTransaction, reader: Reader, *, is_idle: bool = False) 
 def free(tx: WriteTransaction, reader: Reader) -> int:
     """Let the leases of dead holders lapse; return how many."""
     # A retry delay depends on the deliveries of each.
-    together = reader.by_runs and not reader.retry_delays
+    together = reader.by_runs and not reader.has_retry_delays
     lapse = leases.runs.lapse if together else _lapse_one_by_one
     return sum(lapse(tx, reader, holder) for holder in holders.gone(tx))
 

@@ -184,8 +184,10 @@ def deposit(
             _group_in(target, group, content.key, origin)
             for group, content, origin in zip(message_groups, contents, origins, strict=True)
         ],
-        levels=[min(origin.priority, target.config.priorities - 1) for origin in origins],
-        expires=[_expires(tx, target, began)] * len(contents),
+        levels=[
+            queues.policies.priorities.level(target.config, origin.priority) for origin in origins
+        ],
+        expires=[queues.policies.expiry.until(tx, target, began)] * len(contents),
     )
     # Its counters have changed if it is the queue it leaves, or lost or got what overflowed.
     target = queues.catalog.find(tx, target.name)
@@ -205,12 +207,6 @@ def _group_in(
         # Records of one key keep their order.
         return (key or b"").hex() or origin.source
     return message_group
-
-
-def _expires(tx: WriteTransaction, target: Queue, began: int) -> int:
-    # A message's own time to live does not count any more (RabbitMQ: it is removed).
-    until, ttl = began + target.config.retention, target.config.ttl
-    return until if ttl is None else min(until, tx.wall + ttl)
 
 
 def expire(tx: WriteTransaction, reader: Reader, message: StoredMessage) -> bool:

@@ -14,19 +14,27 @@ if TYPE_CHECKING:
     from store.model.messages import Message, MessageId
     from store.sqlite.file.database import Snapshot, WriteTransaction
     from store.sqlite.file.settings import Config, StoredSettings
+    from store.sqlite.leases.deliveries import Delivery
+    from store.sqlite.leases.messages import StoredMessage
     from store.sqlite.leases.order import DeliveryOrder
+    from store.sqlite.leases.receive import Receiver
     from store.sqlite.queues.catalog import Queue
     from store.sqlite.queues.policies import Receiving, Sending
+    from store.sqlite.queues.policies.retry import Retry
 
 
-class QueuePolicy:
-    """A setting of a queue that acts on its messages; made once, when the settings are read.
+class ReaderPolicy:
+    """A setting of a queue or share that acts on its messages; made once, when it is read.
 
-    Only the hooks that a policy in `queues.policies` defines are called, so that a queue without it
-    pays nothing. Moves into a queue, such as dead letters and redrives, pass `after_enqueue` alone.
+    Only the hooks that a policy in `queues.policies` defines are called, so that a reader without
+    it pays nothing. Moves into a queue, such as dead letters and redrives, pass `after_enqueue`
+    alone.
     """
 
     __slots__ = ()
+
+    def encode(self, tx: WriteTransaction, queue: Queue, sending: Sending) -> None:
+        """Turn the option of messages, or the queue's own, into a column; refuse what can't be."""
 
     def before_send(self, tx: WriteTransaction, queue: Queue, sending: Sending) -> None:
         """Refuse, leave out or change messages that a producer sends."""
@@ -43,32 +51,47 @@ class QueuePolicy:
     def before_receive(self, tx: WriteTransaction, queue: Queue, receiving: Receiving) -> None:
         """Prepare the queue for a receive, refuse it, or lower what it may get."""
 
+    def before_lease(self, receive: Receiver, message: StoredMessage) -> bool:
+        """Remove or postpone a message that may not be delivered; return whether that was done."""
+        return False
+
     def after_receive(
         self, tx: WriteTransaction, receiving: Receiving, messages: Sequence[Message]
     ) -> None:
         """Act on messages that were leased."""
 
-
-class QueuePolicies(NamedTuple):
-    """The policies of a queue, by the hook that they define, in the order in which they act."""
-
-    before_send: Sequence[QueuePolicy] = ()
-    after_send: Sequence[QueuePolicy] = ()
-    after_enqueue: Sequence[QueuePolicy] = ()
-    before_receive: Sequence[QueuePolicy] = ()
-    after_receive: Sequence[QueuePolicy] = ()
+    def settling(
+        self, tx: WriteTransaction, reader: Reader, delivery: Delivery, error: str | None
+    ) -> bool:
+        """Settle a delivery that failed in another way than to give it back; return whether that
+        was done.
+        """
+        return False
 
 
-NO_POLICIES = QueuePolicies()
+class ReaderPolicies(NamedTuple):
+    """The policies of a reader, by the hook that they define, in the order in which they act."""
+
+    encode: Sequence[ReaderPolicy] = ()
+    before_send: Sequence[ReaderPolicy] = ()
+    after_send: Sequence[ReaderPolicy] = ()
+    after_enqueue: Sequence[ReaderPolicy] = ()
+    before_receive: Sequence[ReaderPolicy] = ()
+    before_lease: Sequence[ReaderPolicy] = ()
+    after_receive: Sequence[ReaderPolicy] = ()
+    settling: Sequence[ReaderPolicy] = ()
 
 
-def by_hook(policies: Iterable[QueuePolicy]) -> QueuePolicies:
+NO_POLICIES = ReaderPolicies()
+
+
+def by_hook(policies: Iterable[ReaderPolicy]) -> ReaderPolicies:
     """Return policies by the hooks that they define."""
     present = tuple(policies)
-    return QueuePolicies._make(
+    return ReaderPolicies._make(
         tuple(policy for policy in present if getattr(type(policy), hook) is not inherited)
         for hook, inherited in (
-            (hook, getattr(QueuePolicy, hook)) for hook in QueuePolicies._fields
+            (hook, getattr(ReaderPolicy, hook)) for hook in ReaderPolicies._fields
         )
     )
 
@@ -78,10 +101,10 @@ class Reader(NamedTuple):
 
     `on_ack` is the one decision: a queue deletes acknowledged messages, a share retains records.
     `ordered` readers never deliver past a message of the same group that is in flight. Durations
-    are in milliseconds; no `retention` leaves it to the log that is read. Only queues have
-    `policies`. A `fair` reader delivers by tenant, a `single_active` one to one holder at a
-    time. No more than `window` offsets of a partition are in flight, and `turn` is the partition
-    whose turn it is.
+    are in milliseconds; no `retention` leaves it to the log that is read. Without `retry` a message
+    is delivered again at once, for ever. A `fair` reader delivers by tenant, a `single_active` one
+    to one holder at a time. No more than `window` offsets of a partition are in flight, and `turn`
+    is the partition whose turn it is.
     """
 
     id: int
@@ -91,14 +114,13 @@ class Reader(NamedTuple):
     on_ack: Literal["delete", "retain"]
     ordered: bool
     lease: int
-    max_deliveries: int | None
+    retry: Retry | None
     dead_letter_to: str | None
     dead_letter_key: str | None
-    retry_delays: tuple[int, ...]
     levels: tuple[int, ...]
     delay: int
     retention: int | None
-    policies: QueuePolicies = NO_POLICIES
+    policies: ReaderPolicies = NO_POLICIES
     fair: bool = False
     single_active: bool = False
     window: int | None = None
@@ -150,15 +172,19 @@ class Reader(NamedTuple):
         """Return the address of one message or record."""
         return f"{self.place(number)}@{offset}"
 
-    def retry_delay(self, deliveries: int) -> int:
-        """Return the wait of a message before its next delivery after so many failures.
+    @property
+    def max_deliveries(self) -> int | None:
+        """The most deliveries of a message."""
+        return None if self.retry is None else self.retry.most
 
-        After its last one it waits for none.
-        """
-        is_last = self.max_deliveries is not None and deliveries >= self.max_deliveries
-        if is_last or not self.retry_delays:
-            return 0
-        return self.retry_delays[min(deliveries, len(self.retry_delays)) - 1]
+    @property
+    def has_retry_delays(self) -> bool:
+        """Whether a message that failed waits before its next delivery."""
+        return self.retry is not None and bool(self.retry.delays)
+
+    def retry_delay(self, deliveries: int) -> int:
+        """Return the wait of a message before its next delivery after so many failures."""
+        return 0 if self.retry is None else self.retry.delay_after(deliveries)
 
     def given_back_at(self, now: int) -> int:
         """Return the due time of a message that is given back without delay.

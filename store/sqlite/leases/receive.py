@@ -244,23 +244,17 @@ class Receiver:
             self.taken_out += 1
             self._step_over(message)
             return True
-        if self._is_expired(message):
+        if self.reader.retention is not None and queues.policies.expiry.take_out(self, message):
             self.taken_out += 1
-            if not leases.move.expire(self.tx, self.reader, message):
-                self._postpone(message)
             return True
-        most = self.reader.max_deliveries
-        if most is None or message.lease is None or message.lease.deliveries < most:
-            return False
-        leases.attempts.note_lapsed(self.tx, message.lease)
-        self.taken_out += 1
-        if leases.move.dead_letter(self.tx, self.reader, message, "max_deliveries"):
-            return True
-        # Without a destination it stays, and is looked at again only after another lease.
-        self._postpone(message)
-        return True
+        for policy in self.reader.policies.before_lease:
+            if policy.before_lease(self, message):
+                self.taken_out += 1
+                return True
+        return False
 
-    def _postpone(self, message: StoredMessage) -> None:
+    def postpone(self, message: StoredMessage) -> None:
+        """Let a message that has nowhere to go be due again only after another lease."""
         due = self.tx.now + max(self.reader.lease, 1000)
         old = message.lease
         if old is None:
@@ -282,18 +276,10 @@ class Receiver:
         is_news = log.damage.tell(self.tx, message.record)
         has_moved = leases.damaged.to_dlq(self.tx, self.reader, message)
         if not has_moved:
-            self._postpone(message)
+            self.postpone(message)
         if is_news:
             dlq = self.reader.dead_letter_to if has_moved else None
             self._stepped_over.append(leases.damaged.SteppedOver(address, dlq))
-
-    def _is_expired(self, message: StoredMessage) -> bool:
-        if self.reader.retention is None:
-            return False
-        until = self.tx.wall - message.age(self.tx) + self.reader.retention
-        if message.expires is not None:
-            until = min(until, message.expires)
-        return until <= self.tx.wall and queues.policies.expiry.is_over(self.tx, until)
 
     def hold(self, messages: Sequence[StoredMessage], turn: int = 0) -> None:
         """Lease the messages to the holder; of a message group, `turn` is when it was due."""

@@ -62,9 +62,11 @@ class GiveBack(OneByOne):
     def settle_run(self, tx: WriteTransaction, reader: Reader, run: Run) -> bool:
         """Give a run back, if none of it has used up its deliveries."""
         standing = runs.standing(tx, run)
-        if standing is None or _is_exhausted(reader, standing.most):
+        if standing is None or (
+            reader.retry is not None and reader.retry.is_used_up(standing.most)
+        ):
             return False
-        if self._delay is None and standing.fewest < standing.most and reader.retry_delays:
+        if self._delay is None and standing.fewest < standing.most and reader.has_retry_delays:
             return False
         attempts.note_run(tx, run, self._outcome, self._error)
         runs.give_back(tx, run, self._due(tx, reader, standing.most))
@@ -74,19 +76,14 @@ class GiveBack(OneByOne):
         """Give one delivery back."""
         lease = delivery.lease
         attempts.note(tx, [lease], self._outcome, self._error)
-        if _is_exhausted(reader, lease.deliveries) and leases.move.dead_letter(
-            tx, reader, delivery.whole(tx), "max_deliveries", self._error
-        ):
-            return
+        for policy in reader.policies.settling:
+            if policy.settling(tx, reader, delivery, self._error):
+                return
         _change(tx, reader, delivery, lease.unheld(self._due(tx, reader, lease.deliveries)))
 
     def _due(self, tx: WriteTransaction, reader: Reader, deliveries: int) -> int:
         wait = reader.retry_delay(deliveries) if self._delay is None else self._delay
         return tx.now + wait if wait else reader.given_back_at(tx.now)
-
-
-def _is_exhausted(reader: Reader, deliveries: int) -> bool:
-    return reader.max_deliveries is not None and deliveries >= reader.max_deliveries
 
 
 class Reject(OneByOne):
@@ -134,7 +131,7 @@ class Extend(OneByOne):
     def settle_run(self, tx: WriteTransaction, reader: Reader, run: Run) -> bool:
         """Extend a run, if its messages would be due again at the same time."""
         standing = runs.standing(tx, run)
-        if standing is None or (standing.fewest < standing.most and reader.retry_delays):
+        if standing is None or (standing.fewest < standing.most and reader.has_retry_delays):
             return False
         runs.extend(tx, run, *self._times(tx, reader, standing.most))
         return True

@@ -17,7 +17,7 @@ from store.sqlite.leases.readers import Reader
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from store.sqlite.leases.readers import QueuePolicies, QueuePolicy
+    from store.sqlite.leases.readers import ReaderPolicies, ReaderPolicy
     from store.sqlite.log.topics import Partition
 
 
@@ -47,7 +47,7 @@ class Queue:
         return self._lanes
 
     @property
-    def policies(self) -> QueuePolicies:
+    def policies(self) -> ReaderPolicies:
         """The policies that are set, by hook."""
         return self.reader.policies
 
@@ -189,6 +189,9 @@ def _reader(tx: Snapshot, id: int, name: str, channel: int, config: QueueConfig)
         "select distinct number >> 1 from mq_partitions where channel = :channel order by 1 desc",
         {"channel": channel},
     )
+    retry = None
+    if config.max_deliveries is not None or config.retry_delays:
+        retry = queues.policies.retry.Retry(config.max_deliveries, config.retry_delays)
     return Reader(
         id=id,
         name=name,
@@ -197,21 +200,24 @@ def _reader(tx: Snapshot, id: int, name: str, channel: int, config: QueueConfig)
         on_ack="delete",
         ordered=config.fifo,
         lease=config.lease,
-        max_deliveries=config.max_deliveries,
+        retry=retry,
         dead_letter_to=config.dlq,
         dead_letter_key=config.dlq_key,
-        retry_delays=config.retry_delays,
         levels=tuple(level for (level,) in levels),
         delay=config.delay,
         retention=config.retention,
         fair=config.fair,
         single_active=config.single_active,
-        policies=readers.by_hook(_policies(config)),
+        policies=readers.by_hook(_policies(config, retry)),
     )
 
 
-def _policies(config: QueueConfig) -> Iterator[QueuePolicy]:
+def _policies(config: QueueConfig, retry: ReaderPolicy | None) -> Iterator[ReaderPolicy]:
     """Yield the policies that are set, in the order in which they act."""
+    if config.delay and not config.fifo:
+        yield queues.policies.delay.DELAY
+    if config.ttl is not None:
+        yield queues.policies.expiry.TIME_TO_LIVE
     if deduplicates(config):
         yield queues.policies.deduplication.Deduplication()
     if (config.max_length, config.max_bytes) != (None, None):
@@ -221,6 +227,8 @@ def _policies(config: QueueConfig) -> Iterator[QueuePolicy]:
         yield queues.policies.chaos.ChaosPolicy()
     if config.single_active:
         yield queues.policies.single_active.SingleActive()
+    if retry is not None:
+        yield retry
 
 
 def deduplicates(config: QueueConfig) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from store import model
 from store.model.encoding import (
@@ -16,19 +16,20 @@ from store.model.encoding import (
     encode_one,
     first_bad,
     given_list,
-    milliseconds,
     present,
 )
 from store.model.errors import BadInput, Hint
-from store.model.messages import MessageId, NewMessage, QueueConfig
-from store.model.topics import Seconds
+from store.model.messages import MessageId, NewMessage
 from store.sqlite import leases
-from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.file.database import WriteTransaction
 from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.log import append, retention, samples
 from store.sqlite.queues import catalog, enqueue, policies
 from store.sqlite.queues.catalog import Queue, deduplicates
-from store.sqlite.queues.policies import Sending
+from store.sqlite.queues.policies import Options, Sending
+
+if TYPE_CHECKING:
+    from store.sqlite.leases.readers import ReaderPolicy
 
 LONGEST_ID = 128
 
@@ -76,10 +77,9 @@ def send(
     if not given:
         return []
     try:
-        batch = _checked(tx, queue, given)
+        sending = _checked(tx, queue, given)
     except BadInput as error:
         raise first_bad(partial(_checked, tx, queue), given, error) from error
-    sending = Sending(given, batch)
     for policy in queue.policies.before_send:
         policy.before_send(tx, queue, sending)
     ids = _store(tx, queue, sending.batch)
@@ -117,8 +117,8 @@ def _keep_up(tx: WriteTransaction, queue: Queue) -> None:
     if policies.expiry.is_due(tx):
         policies.expiry.sweep(tx)
     config, hooks = queue.config, queue.policies
-    has_rules = hooks.before_send or hooks.after_send or hooks.after_enqueue
-    if has_rules or not queue.reader.by_runs or config.delay or config.ttl is not None:
+    has_rules = hooks.encode or hooks.before_send or hooks.after_send or hooks.after_enqueue
+    if has_rules or not queue.reader.by_runs:
         return
     if append.may_rest(tx):
         lane, settings = queue.first_lane, tx.memory()
@@ -128,11 +128,11 @@ def _keep_up(tx: WriteTransaction, queue: Queue) -> None:
         tail.rest_after_commit(tx, lane, min(samples.left(tx), policies.expiry.left(tx)))
 
 
-def _checked(tx: Snapshot, queue: Queue, given: Given) -> RecordColumns:
+def _checked(tx: WriteTransaction, queue: Queue, given: Given) -> Sending:
     """Return the messages as columns; raises `BadInput` when the queue does not take one of
     them.
     """
-    batch, (delays, groups, dedup_ids, priorities, lifetimes) = _columns(given)
+    batch, options = _columns(given)
     config, largest = queue.config, max(batch.sizes)
     if largest > config.max_message:
         raise BadInput(
@@ -140,31 +140,48 @@ def _checked(tx: Snapshot, queue: Queue, given: Given) -> RecordColumns:
             f" {config.max_message}",
             hint="store the bulk elsewhere and send where it is",
         )
-    _check_groups(queue, groups, dedup_ids)
+    _check_groups(queue, options)
     append.check_size(batch, "send it in several batches")
-    levels, waits = _levels(priorities, config), _delays(delays, len(given), queue)
-    expires = _expires(tx, lifetimes, len(given), config)
-    if groups or levels or waits or expires:
-        batch = batch._replace(message_groups=groups, levels=levels, delays=waits, expires=expires)
-    return batch
+    if options.message_groups is not None:
+        batch = batch._replace(message_groups=options.message_groups)
+    sending = Sending(given, batch, options)
+    for policy in _encoding(queue, options):
+        policy.encode(tx, queue, sending)
+    return sending
 
 
-def _columns(given: Given) -> tuple[RecordColumns, Sequence[Any]]:
+def _encoding(queue: Queue, options: Options) -> Iterable[ReaderPolicy]:
+    """Return the policies for the queue's own settings, and for the options of the messages."""
+    set_ones = queue.policies.encode
+    if options is _NO_OPTIONS:
+        return set_ones
+    asked: list[ReaderPolicy] = []
+    if options.delays is not None:
+        asked.append(policies.delay.DELAY)
+    levels = options.priorities
+    if levels is not None and levels.count(0) < len(levels):
+        asked.append(policies.priorities.PRIORITIES)
+    if options.lifetimes is not None:
+        asked.append(policies.expiry.TIME_TO_LIVE)
+    return dict.fromkeys([*set_ones, *asked])
+
+
+def _columns(given: Given) -> tuple[RecordColumns, Options]:
     """Return the contents and the options of the messages as columns."""
     if len(given) == 1:
         value, key, headers, timestamp, *asked = as_message(given[0])
         batch = columns_of_one(value, key, headers, timestamp)
-        return batch, [None if each is None else [each] for each in asked]
+        return batch, Options._make([None if each is None else [each] for each in asked])
     kinds = set(map(type, given))
     if kinds <= {bytes, str}:
-        return encode_columns(given), _ASKED_NOTHING
+        return encode_columns(given), _NO_OPTIONS
     messages = given if kinds == {NewMessage} else map(as_message, given)
     values, *others = zip(*messages, strict=True)
     keys, headers, timestamps, *asked = present(others)
-    return encode_columns(values, keys, headers, timestamps), asked
+    return encode_columns(values, keys, headers, timestamps), Options._make(asked)
 
 
-_ASKED_NOTHING = (None,) * (len(NewMessage._fields) - 4)
+_NO_OPTIONS = Options()
 
 
 def as_message(given: object) -> NewMessage:
@@ -176,20 +193,19 @@ def as_message(given: object) -> NewMessage:
     raise BadInput(f"a message must be a NewMessage, bytes or str, not {type(given).__name__}")
 
 
-def _check_groups(
-    queue: Queue, groups: Sequence[str | None] | None, dedup_ids: Sequence[str | None] | None
-) -> None:
+def _check_groups(queue: Queue, options: Options) -> None:
+    groups, deduplication_ids = options.message_groups, options.deduplication_ids
     if queue.config.fifo and (groups is None or None in groups):
         raise BadInput(
             f"a message for the FIFO queue {queue.name} needs a message group",
             hint=Hint("give one with {message_group}"),
         )
-    if dedup_ids and not deduplicates(queue.config):
+    if deduplication_ids and not deduplicates(queue.config):
         raise BadInput(
             f"{queue.name} is a standard queue without dedup and takes no deduplication id",
             hint=Hint("{}", model.actions.alter("queue", queue.name, dedup=timedelta(minutes=5))),
         )
-    for what, column in (("group", groups), ("dedup id", dedup_ids)):
+    for what, column in (("group", groups), ("dedup id", deduplication_ids)):
         check_column(column or (), str | None, f"a {what} is text")
         for text in column or ():
             if text is not None and not _usable_id(text):
@@ -203,48 +219,3 @@ def _usable_id(text: str) -> bool:
     return (
         1 <= len(text) <= LONGEST_ID and text.isascii() and text.isprintable() and " " not in text
     )
-
-
-def _levels(priorities: Sequence[int] | None, config: QueueConfig) -> Sequence[int] | None:
-    if priorities is None or priorities.count(0) == len(priorities):
-        return None
-    for priority in priorities:
-        if not isinstance(priority, int) or priority < 0:
-            raise BadInput(f"a priority must be a number from 0 on, not {priority!r}")
-    return [min(priority, config.priorities - 1) for priority in priorities]
-
-
-def _delays(
-    given: Sequence[Seconds | None] | None, messages: int, queue: Queue
-) -> Sequence[int] | None:
-    own = queue.config.delay
-    if given is None:
-        # A FIFO queue's own delay makes no lease rows: its heads know when they are due.
-        return [own] * messages if own and not queue.config.fifo else None
-    delays = [None if each is None else milliseconds(each, "delay") for each in given]
-    if not queue.config.fifo:
-        return [own if delay is None else delay for delay in delays]
-    if any(delays):
-        raise BadInput(
-            f"{queue.name} is a FIFO queue: a message has no delay of its own",
-            hint=Hint(
-                "delay the whole queue: {}",
-                model.actions.alter("queue", queue.name, delay=model.actions.Blank("D")),
-            ),
-        )
-    return None
-
-
-def _expires(
-    tx: Snapshot, lifetimes: Sequence[Seconds | None] | None, messages: int, config: QueueConfig
-) -> Sequence[int | None] | None:
-    if lifetimes is None:
-        return None if config.ttl is None else [tx.wall + config.ttl] * messages
-    expires: list[int | None] = []
-    for ttl in lifetimes:
-        # RabbitMQ: the smaller of the queue's and the message's time to live counts.
-        times = [] if config.ttl is None else [config.ttl]
-        if ttl is not None:
-            times.append(milliseconds(ttl, "ttl"))
-        expires.append(tx.wall + min(times) if times else None)
-    return expires

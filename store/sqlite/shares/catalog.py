@@ -112,6 +112,9 @@ def reader(tx: Snapshot, name: str) -> Reader:
 def _share(row: Row) -> Share:
     name, channel, created, topic, reader = row[:5]
     config = _SETTINGS.read(row)
+    retry = None
+    if config.max_deliveries is not None:
+        retry = queues.policies.retry.Retry(config.max_deliveries)
     rules = Reader(
         id=reader,
         name=name,
@@ -120,13 +123,13 @@ def _share(row: Row) -> Share:
         on_ack="retain",
         ordered=False,
         lease=config.lease,
-        max_deliveries=config.max_deliveries,
+        retry=retry,
         dead_letter_to=config.dlq,
         dead_letter_key=None,
-        retry_delays=(),
         levels=(0,),
         delay=0,
         retention=None,
+        policies=readers.by_hook([retry] if retry is not None else []),
         window=config.max_in_flight,
     )
     return Share(channel, name, topic, created, config, rules)

@@ -18,7 +18,7 @@ from store.sqlite import leases, queues
 from store.sqlite.file.database import WriteTransaction
 from store.sqlite.leases import origins
 from store.sqlite.leases.messages import StoredMessage
-from store.sqlite.leases.readers import QueuePolicy
+from store.sqlite.leases.readers import ReaderPolicy
 from store.sqlite.leases.rows import SlotProgress
 from store.sqlite.queues import enqueue
 from store.sqlite.queues.catalog import Queue
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _BURST = 1_000_000
 
 
-class ChaosPolicy(QueuePolicy):
+class ChaosPolicy(ReaderPolicy):
     """A queue that misbehaves as its setting says."""
 
     __slots__ = ()

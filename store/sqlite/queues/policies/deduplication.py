@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from store.model.messages import MessageId, NewMessage
 from store.sqlite import layout, leases
 from store.sqlite.file.database import WriteTransaction
-from store.sqlite.leases.readers import QueuePolicy
+from store.sqlite.leases.readers import ReaderPolicy
 from store.sqlite.queues import send
 from store.sqlite.queues.policies import Sending
 
@@ -23,7 +23,7 @@ DEFAULT_WINDOW = 300_000
 _FORGOTTEN_AT_ONCE = 20
 
 
-class Deduplication(QueuePolicy):
+class Deduplication(ReaderPolicy):
     """Messages that were sent before are left out of a send."""
 
     __slots__ = ()

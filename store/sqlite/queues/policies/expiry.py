@@ -1,4 +1,4 @@
-"""Expired messages: which they are, and how many a view has to leave out.
+"""Expiry: messages whose time to live, or whose queue's retention, is over.
 
 They leave with the next write. Until then they are not delivered and no view shows them; leased
 ones are left alone. In a record, `expires` 0 says that it had to stay: its time is over, and it had
@@ -8,15 +8,70 @@ nowhere to go.
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from store import sqlite
+from store.model.encoding import milliseconds
 from store.sqlite import layout, leases, queues
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.leases.readers import ReaderPolicy
 from store.sqlite.leases.rows import Slot
 from store.sqlite.queues.catalog import Queue
 
+if TYPE_CHECKING:
+    from store.sqlite.leases.messages import StoredMessage
+    from store.sqlite.leases.receive import Receiver
+    from store.sqlite.queues.policies import Sending
+
 STAYS = 0
+
+
+class TimeToLive(ReaderPolicy):
+    """Messages that expire before their queue's retention is over."""
+
+    __slots__ = ()
+
+    def encode(self, tx: WriteTransaction, queue: Queue, sending: Sending) -> None:
+        """Let messages expire after their own time to live, or the queue's.
+
+        RabbitMQ: the smaller of the two counts.
+        """
+        own, asked = queue.config.ttl, sending.options.lifetimes
+        expires: list[int | None] = []
+        for ttl in asked or [None] * len(sending.messages):
+            times = [] if own is None else [own]
+            if ttl is not None:
+                times.append(milliseconds(ttl, "ttl"))
+            expires.append(tx.wall + min(times) if times else None)
+        sending.batch = sending.batch._replace(expires=expires)
+
+
+TIME_TO_LIVE = TimeToLive()
+
+
+def until(tx: Snapshot, queue: Queue, began: int) -> int:
+    """Return when a message expires that moves to a queue now, and is kept since `began`."""
+    # A message's own time to live does not count any more (RabbitMQ: it is removed).
+    kept, ttl = began + queue.config.retention, queue.config.ttl
+    return kept if ttl is None else min(kept, tx.wall + ttl)
+
+
+def take_out(receive: Receiver, message: StoredMessage) -> bool:
+    """Remove or postpone a message that is over; return whether it was.
+
+    No hook of a policy: each queue has a retention, and a share has none.
+    """
+    tx, reader = receive.tx, receive.reader
+    assert reader.retention is not None
+    until = tx.wall - message.age(tx) + reader.retention
+    if message.expires is not None:
+        until = min(until, message.expires)
+    if until > tx.wall or not is_over(tx, until):
+        return False
+    if not leases.move.expire(tx, reader, message):
+        receive.postpone(message)
+    return True
 
 
 def is_over(tx: Snapshot, expires: int | None) -> bool:

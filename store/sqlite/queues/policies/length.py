@@ -12,7 +12,7 @@ from store import model
 from store.model.errors import Hint, QueueFull
 from store.sqlite import layout, leases, queues
 from store.sqlite.file.database import Snapshot, WriteTransaction
-from store.sqlite.leases.readers import QueuePolicy
+from store.sqlite.leases.readers import ReaderPolicy
 from store.sqlite.leases.rows import Slot, SlotProgress
 from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.policies import Receiving, Sending, expiry
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 StoredAt = tuple[int, Slot]
 
 
-class RejectOverflow(QueuePolicy):
+class RejectOverflow(ReaderPolicy):
     """A queue that refuses messages over its limits."""
 
     __slots__ = ()
@@ -34,7 +34,7 @@ class RejectOverflow(QueuePolicy):
         check(tx, queue, sending.batch.sizes)
 
 
-class ShedOverflow(QueuePolicy):
+class ShedOverflow(ReaderPolicy):
     """A queue that removes messages over its limits: the next deliveries, or the last arrivals."""
 
     __slots__ = ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.leases import holders
-from store.sqlite.leases.readers import QueuePolicy
+from store.sqlite.leases.readers import ReaderPolicy
 from store.sqlite.queues.catalog import Queue
 from store.sqlite.queues.policies import Receiving
 
@@ -18,7 +18,7 @@ from store.sqlite.queues.policies import Receiving
 PATIENCE = 10_000
 
 
-class SingleActive(QueuePolicy):
+class SingleActive(ReaderPolicy):
     """Only the first holder in line gets messages."""
 
     __slots__ = ()
