@@ -196,7 +196,7 @@ def measure(folder: Path) -> dict[str, Tracer]:
     path = folder / "store.db"
     with Store.open(path, create=True, clock=ManualClock()) as store:
         for name, prepare in calls(store).items():
-            for _ in range(2):
+            for _ in range(8):
                 prepare()()
             # The leanest of some: what is done now and then is not in every one.
             traces[name] = min(
