@@ -88,6 +88,8 @@ NO_POLICIES = ReaderPolicies()
 def by_hook(policies: Iterable[ReaderPolicy]) -> ReaderPolicies:
     """Return policies by the hooks that they define."""
     present = tuple(policies)
+    if not present:
+        return NO_POLICIES
     return ReaderPolicies._make(
         tuple(policy for policy in present if getattr(type(policy), hook) is not inherited)
         for hook, inherited in (
