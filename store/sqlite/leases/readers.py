@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from store.sqlite.leases.receive import Receiver
     from store.sqlite.queues.catalog import Queue
     from store.sqlite.queues.policies import Receiving, Sending
-    from store.sqlite.queues.policies.retry import Retry
+    from store.sqlite.queues.policies.retry import RetryLimits
 
 
 class ReaderPolicy:
@@ -116,7 +116,7 @@ class Reader(NamedTuple):
     on_ack: Literal["delete", "retain"]
     ordered: bool
     lease: int
-    retry: Retry | None
+    retry: RetryLimits | None
     dead_letter_to: str | None
     dead_letter_key: str | None
     levels: tuple[int, ...]

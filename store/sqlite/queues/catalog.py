@@ -191,7 +191,7 @@ def _reader(tx: Snapshot, id: int, name: str, channel: int, config: QueueConfig)
     )
     retry = None
     if config.max_deliveries is not None or config.retry_delays:
-        retry = queues.policies.retry.Retry(config.max_deliveries, config.retry_delays)
+        retry = queues.policies.retry.RetryLimits(config.max_deliveries, config.retry_delays)
     return Reader(
         id=id,
         name=name,

@@ -114,7 +114,7 @@ def _share(row: Row) -> Share:
     config = _SETTINGS.read(row)
     retry = None
     if config.max_deliveries is not None:
-        retry = queues.policies.retry.Retry(config.max_deliveries)
+        retry = queues.policies.retry.RetryLimits(config.max_deliveries)
     rules = Reader(
         id=reader,
         name=name,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from store.sqlite.leases.receive import Receiver
 
 
-class Retry(ReaderPolicy):
+class RetryLimits(ReaderPolicy):
     """A limit of deliveries, and the delays in milliseconds after the first failure, the second
     and so on.
     """
