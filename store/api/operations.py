@@ -165,6 +165,17 @@ class OperationCalls(Calls):
                 raise tx.missing(name, *wanted)
             return found
 
+    def copied_to(self, queue: str, place: str) -> int:
+        """Return the sequence of the last message copied to a place; -1 before the first one."""
+        with self._read() as tx:
+            return sqlite.queues.copying.copied_to(tx, sqlite.queues.catalog.find(tx, queue), place)
+
+    def note_copied(self, queue: str, place: str, sequence: int) -> None:
+        """Note that the messages up to this sequence are copied to a place."""
+        with self._write() as tx:
+            found = sqlite.queues.catalog.find(tx, queue)
+            sqlite.queues.copying.note(tx, found, place, sequence)
+
     def now(self) -> int:
         """Return store time in milliseconds: the time of deadlines and of a `Member`."""
         with self._read() as tx:
@@ -224,6 +235,15 @@ class OperationCalls(Calls):
         """Bound the file's size in bytes for every process that opens the store from now on."""
         with self._write() as tx:
             sqlite.file.store_settings.alter(tx, {"max_bytes": most})
+
+    def set_read_only(self, switch: bool) -> None:
+        """Refuse what is new, in every process and from now on, or take it again.
+
+        No record or message is stored, none is handed out by a receive or a share, and no thing is
+        created, changed or deleted: `ReadOnly`. What is leased can be settled, and groups read on.
+        """
+        with self._write() as tx:
+            sqlite.file.store_settings.alter(tx, {"read_only": switch})
 
 
 class FileCalls:

@@ -128,6 +128,7 @@ def _calls() -> dict[type[Action[Any]], Callable[[Store, Any], Any]]:
         actions.TrustClock: lambda store, it: store.trust_clock(),
         actions.AcceptLosses: lambda store, it: store.accept_losses(),
         actions.SetDurability: lambda store, it: store.set_durability(it.durability),
+        actions.SetReadOnly: lambda store, it: store.set_read_only(it.switch),
         actions.SetMaxBytes: lambda store, it: store.set_max_bytes(it.most),
         actions.Salvage: lambda store, it: store.salvage(it.old, it.new),
     }

@@ -112,6 +112,14 @@ class Queues(Featured, Protocol):
         """Look at messages of every state with a sequence above `after`; nothing is changed."""
         raise lacking(self, Feature.PEEK)
 
+    def copied_to(self, queue: str, place: str) -> int:
+        """Return the sequence of the last message copied to a place; -1 before the first one."""
+        raise lacking(self, Feature.PEEK)
+
+    def note_copied(self, queue: str, place: str, sequence: int) -> None:
+        """Note that the messages up to this sequence are copied to a place."""
+        raise lacking(self, Feature.PEEK)
+
     def message(self, queue: str, sequence: int) -> Message:
         """Look at one message; raises `NotFound`."""
         raise lacking(self, Feature.PEEK)

@@ -254,6 +254,13 @@ class SetMaxBytes(Action[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class SetReadOnly(Action[None]):
+    """Let a store take nothing new, or take it again."""
+
+    switch: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Salvage(Action[object]):
     """Copy everything intact in a damaged store to a new file."""
 

@@ -94,6 +94,7 @@ _PYTHON: dict[type[WayOut], Callable[[Any], str]] = {
     actions.Trim: _trim_call,
     actions.Publish: lambda it: f"store.publish({it.exchange!r}, {_argument(it.key)}, VALUE)",
     actions.AcceptLosses: lambda it: "store.accept_losses()",
+    actions.SetReadOnly: lambda it: f"store.set_read_only({it.switch})",
     actions.SetMaxBytes: lambda it: f"store.set_max_bytes({_argument(it.most)})",
     actions.Salvage: lambda it: f"Store.salvage({it.old!r}, {_argument(it.new)})",
     looks.Verify: lambda it: f"Store.verify_file({it.path!r})" if it.path else "store.verify()",

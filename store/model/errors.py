@@ -219,6 +219,12 @@ class StalePlan(Conflict):
     code = "stale_plan"
 
 
+class ReadOnly(Conflict):
+    """The store takes nothing new, because it is being moved to another place."""
+
+    code = "read_only"
+
+
 class Unavailable(MqError):
     """Not now: the same call may succeed later."""
 

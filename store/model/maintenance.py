@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-from store.model.settings import DURABILITIES, size, word
+from store.model.settings import DURABILITIES, flag, size, word
 
 Progress = Callable[[int, int], None]
 """A callback for progress: the number done, and the total."""
@@ -40,6 +40,9 @@ class StoreConfig(NamedTuple):
     max_bytes: Annotated[
         int | None, size("The file may not grow beyond this.", nothing="none", least=1 << 20)
     ] = None
+    read_only: Annotated[
+        bool, flag("Nothing new is taken or handed out; what is leased can be settled.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,7 @@ class StoreStatus(PlaceStatus):
     schema: int
     durability: str
     max_bytes: int | None
+    read_only: bool
     created: int
     bytes: int
     free_bytes: int
@@ -94,7 +98,7 @@ class StoreStatus(PlaceStatus):
     @property
     def config(self) -> StoreConfig:
         """Its settings."""
-        return StoreConfig(self.durability, self.max_bytes)
+        return StoreConfig(self.durability, self.max_bytes, self.read_only)
 
 
 class Finding(NamedTuple):

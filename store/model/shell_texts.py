@@ -210,6 +210,7 @@ _WORDS: dict[type[WayOut], Callable[[Any], Words]] = {
     actions.TrustClock: lambda it: ["store", "set", "clock", "now"],
     actions.AcceptLosses: lambda it: ["store", "accept"],
     actions.SetDurability: lambda it: ["store", "set", "durability", it.durability],
+    actions.SetReadOnly: lambda it: ["store", "set", "read_only", "yes" if it.switch else "no"],
     actions.SetMaxBytes: lambda it: ["store", "set", "max_bytes", _size(it.most)],
     actions.Salvage: lambda it: ["salvage", it.old, it.new],
     looks.Verify: lambda it: [*([] if it.path is None else ["-s", it.path]), "verify"],

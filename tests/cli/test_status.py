@@ -141,6 +141,7 @@ class TestStoreSettings:
             "path": str(path),
             "durability": "normal",
             "max_bytes": None,
+            "read_only": False,
         }
 
     @pytest.mark.parametrize(
@@ -176,6 +177,14 @@ class TestStoreSettings:
         run = call_mq("store", "set", "max_bytes", "1MiB")
         assert run.code == 0
         assert run.err.startswith("mq: warning: the file has ")
+
+    def test_read_only_is_switched_for_every_command(self, call_mq: RunMq, shop: Store) -> None:
+        shop.create_queue("jobs")
+        assert call_mq("store", "set", "read_only", "yes").code == 0
+
+        run = call_mq("produce", "jobs", "x")
+        assert run.code == 4
+        assert "mq store set read_only no" in run.err
 
     @pytest.mark.usefixtures("stuck")
     def test_the_clock_is_taken_as_right(self, call_mq: RunMq) -> None:

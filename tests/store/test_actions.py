@@ -212,6 +212,7 @@ SAMPLES = [
     actions.PurgeMessage("q", 1),
     actions.Trim("t", 1, "latest"),
     actions.SetMaxBytes(Blank("SIZE")),
+    actions.SetReadOnly(False),
     actions.Salvage("old.db"),
     looks.Verify("old.db"),
     looks.Peek("t/0", start="last"),

@@ -102,6 +102,7 @@ def _readers(store: Store, size: int) -> None:
 
 
 def _accounts(store: Store, size: int) -> None:
+    store.note_copied("emails", "rabbitmq://rabbit.example.org/shop", 0)
     producer = store.producer("importer")
     producer.produce_many("orders", [NewRecord(b"in sequence %d" % n) for n in range(size)], 0)
     with store.transaction() as tx:

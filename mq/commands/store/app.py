@@ -1,6 +1,7 @@
 """`mq store`: the settings of the store itself."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,11 +21,17 @@ from store.model.settings import read_settings, settings_of, write_settings
 from store.model.text import describe_duration, describe_size
 
 if TYPE_CHECKING:
-    pass
+    from store import Store
 
 app = CommandGroup(help="The store's own settings.")
 
 SETTINGS = (*settings_of(StoreConfig), "clock")
+_SWITCHES = {"yes": "true", "no": "false"}
+_SETTERS: dict[str, "Callable[[Store, Any], None]"] = {
+    "durability": lambda store, value: store.set_durability(value),
+    "max_bytes": lambda store, value: store.set_max_bytes(value),
+    "read_only": lambda store, value: store.set_read_only(value),
+}
 
 
 @app.command("show")
@@ -42,25 +49,25 @@ def show() -> None:
 @app.command("set")
 def set_setting(
     setting: Annotated[str, typer.Argument(metavar="|".join(SETTINGS))],
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="full|normal; SIZE|none; now.")],
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help="full|normal; SIZE|none; yes|no; now.")
+    ],
 ) -> None:
     """Change a setting, for every process that opens the store from now on.
 
-    durability full survives a power cut, normal a killed process. max_bytes bounds the file. clock
+    durability full survives a power cut, normal a killed process. max_bytes bounds the file.
+    read_only takes and hands out nothing new while what is leased is settled: for mq migrate. clock
     now trusts the wall clock, and ends the waits that a clock set back prolongs.
     """
     name = _setting(setting)
     if name == "clock":
         _trust_clock(value)
         return
-    settings = read_settings(StoreConfig, {name: value})
+    settings = read_settings(StoreConfig, {name: _SWITCHES.get(value, value)})
     context = current_context()
     with context.open_file() as store:
         before = store.status()
-        if name == "durability":
-            store.set_durability(settings[name])
-        else:
-            store.set_max_bytes(settings[name])
+        _SETTERS[name](store, settings[name])
         after = store.status()
     if after.max_bytes is not None and after.bytes > after.max_bytes:
         context.diagnostics.warning(

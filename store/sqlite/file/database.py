@@ -93,6 +93,7 @@ class Database:
         # Wall times: a writer has looked whether the file has its name, and when one looks again.
         self.looked_at = self.look_again = 0
         self._is_open = False
+        self._is_closed = False
         # Whether confirmed commits are missing and the file does not say so yet.
         self.has_unnoted_loss = False
         # Whether the log beside the file may belong to another one.
@@ -310,6 +311,7 @@ class Database:
             self.refuse_inside_transaction()
             is_sound = self._is_open and not self.refusal
             self._bell = None
+            self._is_closed = True
             self.refusal = self.refusal or f"{self.path} was closed"
             opened = self.threads.take_all()
             if is_sound:
@@ -320,7 +322,8 @@ class Database:
     def __del__(self) -> None:
         # A program that forgets its store, or ends without closing it, leaves it closed.
         with suppress(Exception):
-            self.close()
+            if not self._is_closed:
+                self.close()
 
     def give_up(self, why: str) -> None:
         """Refuse every further call: the state of the connections can't be trusted any more."""

@@ -26,7 +26,7 @@ from store.model.settings import DURABILITIES
 from store.sqlite.file.lockfile import Version
 
 APPLICATION_ID = 0x6D717364  # "mqsd"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 PAGE_SIZE = 4096
 # Room on the disk for calls that free room: about the length of the log before it is moved into the
 # file, so that it still can be. On a small file system it is an eighth.

@@ -16,6 +16,10 @@ from store.model.errors import (
 )
 from store.sqlite.damage import suspicion
 from store.sqlite.file import probing
+from store.sqlite.file.settings import read_only
+
+# As the triggers of the schema say it.
+READ_ONLY = "read-only"
 
 
 def meaning(error: Exception, path: Path) -> BaseException:
@@ -46,6 +50,8 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> BaseException:
             return ForeignFile(
                 f"{path} is not an mq store", hint=Hint("choose another with {path}")
             )
+        case sqlite3.SQLITE_CONSTRAINT if str(error) == READ_ONLY:
+            return read_only(path)
         case sqlite3.SQLITE_INTERRUPT:
             return KeyboardInterrupt()
         case code if code in _UNEXPLAINED:

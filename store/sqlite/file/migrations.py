@@ -190,6 +190,16 @@ create index mq_projection_offsets_partition on mq_projection_offsets (partition
 """
 
 
+_TO_SCHEMA_4 = """
+create table mq_copies (
+  channel integer not null references mq_channels on delete cascade,
+  place text not null,
+  sequence integer not null,
+  primary key (channel, place)
+) strict, without rowid;
+"""
+
+
 def _script(text: str) -> Step:
     def run(connection: sqlite3.Connection) -> None:
         for statement in files.split_statements(text):
@@ -199,7 +209,11 @@ def _script(text: str) -> Step:
 
 
 # steps[n] leads from schema n to schema n + 1.
-steps: dict[int, Step] = {1: _script(_TO_SCHEMA_2), 2: _script(_TO_SCHEMA_3)}
+steps: dict[int, Step] = {
+    1: _script(_TO_SCHEMA_2),
+    2: _script(_TO_SCHEMA_3),
+    3: _script(_TO_SCHEMA_4),
+}
 
 
 def upgrade(path: Path, version: int, timeout: float) -> None:

@@ -16,7 +16,8 @@ create table mq_store (
   copy integer not null default 0,                -- a number that every copy gets anew
   last_commit integer not null default 0,         -- the newest commit that is in no other row
   lost_commits integer not null default 0 check (lost_commits >= 0), -- confirmed and gone
-  lost_since integer                              -- wall
+  lost_since integer,                             -- wall
+  read_only integer not null default 0 check (read_only in (0, 1)) -- takes nothing new
 ) strict;
 
 -- One row: which instant of the boot clock is which instant of store time.
@@ -422,28 +423,39 @@ create index mq_bindings_pattern on mq_bindings (exchange, key)
 -- An open store forgets its remembered settings when the generation has changed. Triggers, because
 -- much goes with its topic, queue or exchange, and so that no writer can forget it. Counters that
 -- stand beside settings raise nothing.
+create trigger mq_store_altered after update of read_only on mq_store begin
+  update mq_store set generation = generation + 1;
+end;
 create trigger mq_channels_created after insert on mq_channels begin
+  select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_channels_altered after update on mq_channels begin
+  select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_channels_deleted after delete on mq_channels begin
+  select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_exchanges_created after insert on mq_exchanges begin
+  select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_exchanges_altered after update on mq_exchanges begin
+  select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_exchanges_deleted after delete on mq_exchanges begin
+  select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_bindings_created after insert on mq_bindings begin
+  select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_bindings_deleted after delete on mq_bindings begin
+  select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_partitions_created after insert on mq_partitions begin
@@ -456,23 +468,35 @@ create trigger mq_partitions_deleted after delete on mq_partitions begin
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_topics_altered after update on mq_topics begin
+  select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_queues_altered after update of fifo, delay, retention,
   max_message, retry_delays, dedup_window, content_dedup, dedup_scope, priorities, ttl, max_length,
   max_bytes, overflow, single_active, fair, redrive_allow, chaos, wait on mq_queues begin
+  select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_readers_altered after update of lease, max_deliveries,
   dead_letter_to, dead_letter_key, drop_exhausted on mq_readers begin
+  select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_shares_altered after update of max_in_flight on mq_shares begin
+  select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
 create trigger mq_holders_forgotten after delete on mq_holders begin
   update mq_store set generation = generation + 1;
 end;
+
+-- How far a queue was copied to another place.
+create table mq_copies (
+  channel integer not null references mq_channels on delete cascade,
+  place text not null,                            -- as people name it
+  sequence integer not null,                      -- of the last message copied
+  primary key (channel, place)
+) strict, without rowid;
 
 -- The finished work of an idempotent consumer.
 create table mq_first_times (

@@ -11,9 +11,13 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, TypeVarTuple
 
+from store import model
+from store.model.errors import Hint, ReadOnly
 from store.model.settings import settings_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from store.sqlite.file.transactions import Row, Snapshot, WriteTransaction
 
 MOST_REMEMBERED = 65_536
@@ -123,3 +127,33 @@ def cached_by_settings(
         return found
 
     return answer
+
+
+class Switches(NamedTuple):
+    """The settings of the store as a whole that calls ask for."""
+
+    wall_ahead: int
+    read_only: bool
+
+
+@cached_by_settings
+def switches(tx: Snapshot) -> Switches:
+    """Return the settings of the store as a whole."""
+    return Switches._make(tx.row("select wall_ahead, read_only from mq_store") or (0, False))
+
+
+def refuse_read_only(tx: Snapshot) -> None:
+    """Raise `ReadOnly` where the store takes nothing new.
+
+    A call that is prepared for the present settings need not ask: the switch is one of them.
+    """
+    if switches(tx).read_only:
+        raise read_only(tx.database.path)
+
+
+def read_only(path: Path) -> ReadOnly:
+    """Return the error for a change of a store that takes nothing new."""
+    return ReadOnly(
+        f"{path} is read-only: it takes and hands out nothing new",
+        Hint("use the place that it was moved to, or {}", model.actions.SetReadOnly(False)),
+    )

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from store import sqlite
-from store.sqlite.file.settings import cached_by_settings
+from store.sqlite.file.settings import switches
 
 if TYPE_CHECKING:
     from store.sqlite.file.transactions import Snapshot, WriteTransaction
@@ -126,11 +126,9 @@ def is_right(tx: Snapshot) -> bool:
     return jump(tx) <= MOST_JUMP
 
 
-@cached_by_settings
 def wall_ahead(tx: Snapshot) -> int:
     """Return how far the wall clock was ahead of store time when it was last trusted."""
-    ahead: int = tx.value("select wall_ahead from mq_store")
-    return ahead
+    return switches(tx).wall_ahead
 
 
 def arrivals(tx: Snapshot, timestamps: Sequence[int]) -> list[int | None] | None:

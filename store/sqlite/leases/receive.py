@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from store.model.encoding import decode_headers
 from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Row, WriteTransaction
+from store.sqlite.file.settings import refuse_read_only
 from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
 from store.sqlite.leases import receipts
 from store.sqlite.leases.messages import LEASED, RECORD_COLUMNS, StoredMessage, with_lease
@@ -67,6 +68,7 @@ def receive(
     tx: WriteTransaction, reader: Reader, request: Request, holder: int
 ) -> Received[StoredMessage | FreshRun]:
     """Lease the messages that are next to a holder."""
+    refuse_read_only(tx)
     freed = leases.abandoned.free_if_due(tx, reader)
     most, damage, others = request.most, None, 0
     picked: list[StoredMessage | FreshRun] = []

@@ -25,7 +25,7 @@ from store.model.topics import NewRecord, RecordId
 from store.sqlite import layout, log
 from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, WriteTransaction
-from store.sqlite.file.settings import SettingsCache
+from store.sqlite.file.settings import SettingsCache, refuse_read_only
 from store.sqlite.file.transactions import blobs
 from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.log import retention, samples
@@ -144,6 +144,7 @@ def produce(
     indexes = placement.grouped(places)
     is_quiet = _are_quiet(tx, topic, indexes)
     if not is_quiet:
+        refuse_read_only(tx)
         retention.drain(tx)
     topic.partitions.load(indexes)
     offsets: dict[int, range] = {}

@@ -17,8 +17,8 @@ from store.sqlite.file.drafts import watched
 def status(tx: Snapshot) -> StoreStatus:
     """Return the store as a whole."""
     database = tx.database
-    created, durability, most = tx.row(  # type: ignore[misc]
-        "select created, durability, max_bytes from mq_store"
+    created, durability, most, read_only = tx.row(  # type: ignore[misc]
+        "select created, durability, max_bytes, read_only from mq_store"
     )
     pages, free = tx.value("pragma page_count"), tx.value("pragma freelist_count")
     kinds: dict[str, int] = dict(tx.rows("select kind, count(*) from mq_channels group by kind"))
@@ -29,6 +29,7 @@ def status(tx: Snapshot) -> StoreStatus:
         schema=tx.value("pragma user_version"),
         durability=durability,
         max_bytes=most,
+        read_only=bool(read_only),
         created=created,
         bytes=pages * files.PAGE_SIZE,
         free_bytes=free * files.PAGE_SIZE,

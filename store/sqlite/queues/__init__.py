@@ -1,7 +1,8 @@
 """The queue itself: its settings, sending, publishing, purging.
 
 Writes mq_queues (catalog, policies.chaos), mq_heads (order.fifo), mq_tenants (order.tenants),
-mq_deduplications (policies.deduplication) and mq_consumers (policies.single_active).
+mq_copies (copying), mq_deduplications (policies.deduplication) and mq_consumers
+(policies.single_active).
 """
 
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
         altering as altering,
         catalog as catalog,
         changed_limits as changed_limits,
+        copying as copying,
         counts as counts,
         dead_letter_targets as dead_letter_targets,
         enqueue as enqueue,

@@ -22,6 +22,7 @@ from store.model.errors import BadInput, Hint
 from store.model.messages import MessageId, NewMessage
 from store.sqlite import leases
 from store.sqlite.file.database import WriteTransaction
+from store.sqlite.file.settings import refuse_read_only
 from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.log import append, retention, samples
 from store.sqlite.queues import catalog, enqueue, policies
@@ -72,6 +73,7 @@ def send(
     tx.require_reserve()
     is_quiet = _is_quiet(tx, queue)
     if not is_quiet:
+        refuse_read_only(tx)
         retention.drain(tx)
     given = given_list(messages, "messages")
     if not given:
