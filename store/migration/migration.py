@@ -1,0 +1,159 @@
+"""A migration: previewed, then carried out; running it again goes on where it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from store.migration import fitting, groups, queues, topics
+from store.migration.losses import Loss, refuse_losses
+from store.model.errors import BadInput
+from store.topology.kinds import KINDS, names_in
+from store.topology.model import Resource, Topology
+
+if TYPE_CHECKING:
+    from store.engine.broker import Broker
+    from store.migration.topics import PartitionCopy
+    from store.topology.reading import TopologyFile
+    from store.topology.steps import Plan
+
+_NAMED = ("topic", "queue", "group")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The names to move, by kind; without any, all that the source holds."""
+
+    topic: frozenset[str] = frozenset()
+    queue: frozenset[str] = frozenset()
+    group: frozenset[str] = frozenset()
+
+    def of(self, present: Topology) -> Topology:
+        """Return the chosen things; raises `BadInput` for a name that is not there."""
+        if not (self.topic or self.queue or self.group):
+            return present
+        for kind in _NAMED:
+            for name in sorted(getattr(self, kind)):
+                if present.get(kind, name) is None:
+                    raise BadInput(f"the source has no {kind} {name}")
+        return Topology(thing for thing in present if self._holds(thing))
+
+    def _holds(self, thing: Resource) -> bool:
+        return thing.kind in _NAMED and thing.name in getattr(self, thing.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCopy:
+    """A queue to copy: how many of its messages are left, and how many of those are leased."""
+
+    queue: str
+    left: int
+    leased: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The work of a migration: steps of the topology, losses, records and messages to copy."""
+
+    plan: Plan
+    losses: tuple[Loss, ...]
+    partitions: tuple[PartitionCopy, ...]
+    queues: tuple[QueueCopy, ...]
+    groups: tuple[str, ...]
+
+    @property
+    def left(self) -> int:
+        """The records and messages that are not copied yet."""
+        return sum(part.left for part in self.partitions) + sum(one.left for one in self.queues)
+
+
+@dataclass(slots=True)
+class Migrated:
+    """The results of a migration: records by topic, messages by queue, groups by their offsets."""
+
+    plan: Plan
+    records: dict[str, int] = field(default_factory=dict)
+    messages: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, groups.Offsets] = field(default_factory=dict)
+
+
+class Migration:
+    """The way of one place's contents to another. Nothing is deleted at the source."""
+
+    def __init__(
+        self, source: Broker, target: Broker, choice: Selection, *, leave_leased: bool = False
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._place = target.location
+        self._leave_leased = leave_leased
+        present = fitting.topology_of(source, source.location)
+        chosen = choice.of(present)
+        self._topology, self._losses = fitting.fitted(chosen, target)
+
+    def preview(self) -> Preview:
+        """Return what would be done; nothing is changed."""
+        names = [thing.name for thing in self._topology.of("queue")]
+        queue_copies = tuple(self._queue_copy(name) for name in names)
+        losses = [
+            loss
+            for name in names
+            for loss in queues.message_losses(self._source, self._target, name, self._place)
+        ]
+        return Preview(
+            plan=self._target.plan([self._file]),
+            losses=(*self._losses, *losses),
+            partitions=tuple(self._partitions()),
+            queues=queue_copies,
+            groups=tuple(thing.name for thing in self._topology.of("group")),
+        )
+
+    def carry_out(
+        self, preview: Preview, allowed: Collection[str], timeout: float,
+        advance: Callable[[int], object],
+    ) -> Migrated:  # fmt: skip
+        """Create what is missing, copy what is left, set the groups; then report.
+
+        Raises `BadInput` for a loss that is not `allowed`, before any effect. Waits up to `timeout`
+        seconds for leased messages of each queue. `advance` is called with each number of records
+        or messages copied.
+        """
+        refuse_losses(preview.losses, allowed)
+        moved = Migrated(self._target.apply([self._file], expected=preview.plan))
+        for part in self._partitions():
+            records = topics.copy_partition(self._source, self._target, part, advance)
+            moved.records[part.topic] = moved.records.get(part.topic, 0) + records
+        for thing in self._topology.of("queue"):
+            if not self._leave_leased:
+                queues.wait_for_leased(self._source, thing.name, timeout)
+            moved.messages[thing.name] = queues.copy_queue(
+                self._source, self._target, thing.name, self._place, advance,
+                leave_leased=self._leave_leased,
+            )  # fmt: skip
+        for thing in self._topology.of("group"):
+            read = names_in(thing.settings["topics"])
+            moved.groups[thing.name] = groups.move_group(
+                self._source, self._target, thing.name, read
+            )
+        return moved
+
+    @property
+    def _file(self) -> TopologyFile:
+        return fitting.as_file(self._topology, self._source.location)
+
+    def _partitions(self) -> list[PartitionCopy]:
+        return [
+            part
+            for thing in self._topology.of("topic")
+            for part in topics.partitions_to_copy(self._source, self._target, thing.name)
+        ]
+
+    def _queue_copy(self, name: str) -> QueueCopy:
+        states = [m.state for m in queues.messages_left(self._source, name, self._place)]
+        return QueueCopy(name, len(states), states.count("leased"))
+
+
+def loss_names() -> list[str]:
+    """Return the names of losses of messages, for completion and help."""
+    return sorted(queues.WHY) + sorted({kind.section for kind in KINDS.values()})
