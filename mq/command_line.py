@@ -160,6 +160,7 @@ COMMANDS = {
         "Give unused space back to the file system.",
     ),
     "store": ("mq.commands.store.app", _OPERATIONS, "Show and change the settings of the store."),
+    "serve": ("mq.commands.serve", _OPERATIONS, "Serve the store to clients of SQS."),
     "bench": ("mq.commands.bench", _OPERATIONS, "Measure mq beside other queues on this machine."),
     "demo": ("mq.commands.demo", _OPERATIONS, "Tell a story on real data in a temporary folder."),
 }

@@ -161,6 +161,10 @@ EXAMPLES: dict[str, Sequence[str]] = {
     "mq store show": ("mq store show",),
     "mq store set": ("mq store set durability normal", "mq store set max_bytes 10GB"),
     "mq store accept": ("mq store accept",),
+    "mq serve": (
+        "mq serve --sqs",
+        "mq serve --sqs 0 --port-file ports.txt",
+    ),
     "mq bench": ("mq bench", "mq bench --goals"),
     "mq demo": ("mq demo", "mq demo --list", "mq demo presence"),
 }

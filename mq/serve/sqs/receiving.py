@@ -1,0 +1,134 @@
+"""Receiving messages: a wait that a send ends, and the messages as clients of SQS see them."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from mq.serve.sqs import checksums, message_attributes, queue_attributes, receipt_handles
+from mq.serve.sqs.directory import NamedQueue
+from mq.serve.sqs.errors import bad_parameter
+from mq.serve.sqs.parameters import Parameters
+from mq.serve.sqs.sending import content_id, sequence_number
+from mq.serve.sqs.service import Caller, SqsService
+
+if TYPE_CHECKING:
+    from store.model.messages import Message
+
+Result = dict[str, Any]
+
+SENDER = "000000000000"
+_MOST_MESSAGES = 10
+_LONGEST_WAIT = 20
+_LONGEST_LEASE = 43_200
+_SYSTEM_ATTRIBUTES = {
+    "All",
+    "ApproximateFirstReceiveTimestamp",
+    "ApproximateReceiveCount",
+    "AWSTraceHeader",
+    "DeadLetterQueueSourceArn",
+    "MessageDeduplicationId",
+    "MessageGroupId",
+    "SenderId",
+    "SentTimestamp",
+    "SequenceNumber",
+}
+
+
+async def receive_message(service: SqsService, caller: Caller, given: Parameters) -> Result:
+    """Receive up to ten messages, waiting for the first; what a lost client got is given back."""
+    queue = await service.queues.at(given["QueueUrl"])
+    most = given.get("MaxNumberOfMessages", 1)
+    if not 1 <= most <= _MOST_MESSAGES:
+        reason = "Must be between 1 and 10, if provided."
+        raise bad_parameter("MaxNumberOfMessages", most, reason)
+    wait = given.get("WaitTimeSeconds", queue.config.wait / 1000)
+    if not 0 <= wait <= _LONGEST_WAIT:
+        reason = "Must be >= 0 and <= 20, if provided."
+        raise bad_parameter("WaitTimeSeconds", wait, reason)
+    lease = given.get("VisibilityTimeout")
+    check_lease(lease)
+    asked = _asked(given)
+    messages = await service.store.receive(queue.name, most, wait, lease, holder=caller.holder)
+    # No await from here on: a client that is lost meanwhile would leave its messages leased.
+    now = service.store.clock.wall()
+    names = given.get("MessageAttributeNames", [])
+    told = [as_told(queue, caller, message, asked, names, now) for message in messages]
+    return {"Messages": told} if told else {}
+
+
+def check_lease(seconds: int | None) -> None:
+    """Raise `SqsError` for a visibility timeout beyond twelve hours."""
+    if seconds is not None and not 0 <= seconds <= _LONGEST_LEASE:
+        raise bad_parameter(
+            "VisibilityTimeout",
+            seconds,
+            "VisibilityTimeout must be an integer between 0 and 43200.",
+        )
+
+
+def _asked(given: Parameters) -> set[str]:
+    """Return the names of the system attributes that the client asks for."""
+    names = {*given.get("AttributeNames", []), *given.get("MessageSystemAttributeNames", [])}
+    queue_attributes.check_asked(names - _SYSTEM_ATTRIBUTES)
+    return _SYSTEM_ATTRIBUTES if "All" in names else names
+
+
+def as_told(
+    queue: NamedQueue,
+    caller: Caller,
+    message: Message,
+    asked: set[str],
+    names: list[str],
+    received: int,
+) -> Result:
+    """Return a message as SQS tells it, with the attributes asked for."""
+    value = message.value or b""
+    told: Result = {"MessageId": message.id}
+    if message.receipt is not None:
+        told["ReceiptHandle"] = receipt_handles.write(message.receipt, queue.name, received)
+    body = _as_text(value)
+    told |= {"MD5OfBody": checksums.of_body(body.encode()), "Body": body}
+    if asked:
+        system = _system_attributes(queue, caller, message, received)
+        told["Attributes"] = {name: text for name, text in system.items() if name in asked}
+    if names:
+        attributes = message_attributes.chosen(_attributes(message), names)
+        if attributes:
+            told["MD5OfMessageAttributes"] = checksums.of_attributes(attributes)
+            told["MessageAttributes"] = attributes
+    return told
+
+
+def _as_text(value: bytes) -> str:
+    """Return a body; bytes that are no text, which no client of SQS sends, as base64."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()
+
+
+def _attributes(message: Message) -> message_attributes.Attributes:
+    return message_attributes.from_headers(message.headers, {})
+
+
+def _system_attributes(
+    queue: NamedQueue, caller: Caller, message: Message, received: int
+) -> dict[str, str]:
+    attributes = {
+        "SenderId": SENDER,
+        "SentTimestamp": str(message.timestamp),
+        "ApproximateReceiveCount": str(message.deliveries),
+    }
+    if message.deliveries:
+        attributes["ApproximateFirstReceiveTimestamp"] = str(received)
+    if message.message_group is not None:
+        attributes["MessageGroupId"] = message.message_group
+    if queue.config.fifo:
+        attributes["SequenceNumber"] = sequence_number(message.sequence)
+        attributes["MessageDeduplicationId"] = content_id(message.value or b"")
+    if message.dead is not None:
+        attributes["DeadLetterQueueSourceArn"] = caller.arn(
+            message.dead.source.partition("@")[0].partition("/")[0]
+        )
+    return attributes
