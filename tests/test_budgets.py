@@ -34,6 +34,13 @@ BUDGETS = {
     "ack": Budget(15, 7),
     "ack x100": Budget(20, 8),
     "read x1000": Budget(80, 5),
+    "FIFO: send": Budget(30, 5),
+    "fair: send": Budget(30, 5),
+    "send with a priority": Budget(26, 5),
+    "send with a deduplication id": Budget(39, 7),
+    "send with a delay": Budget(33, 7),
+    "send with a time to live": Budget(26, 4),
+    "send to a queue with delay and ttl": Budget(31, 7),
     # A whole command, which opens the store and closes it.
     "mq produce QUEUE VALUE": Budget(459, 49),
 }

@@ -12,8 +12,18 @@ import pytest
 
 from store import BadInput, NewMessage, NewRecord, Store
 from store.model.clock import ManualClock
+from store.model.messages import QueueSettings
 
 TOPICS, QUEUES = ["events", "shared"], ["jobs", "urgent", "strict"]
+# By name, the settings of queues whose messages need more than a record.
+SETTINGS: dict[str, QueueSettings] = {
+    "ordered": {"fifo": True, "delay": 2},
+    "tenants": {"fair": True},
+    "late": {"delay": 3, "ttl": 60},
+    "once": {"dedup": 20, "dedup_scope": "group"},
+    "twice": {"content_dedup": True},
+    "levels": {"priorities": 3},
+}
 Write = Callable[[Store, str, dict[str, Any]], int]
 
 
@@ -51,6 +61,8 @@ class Place:
         self.store.create_queue("jobs")
         self.store.create_queue("urgent", priorities=3)
         self.store.create_queue("strict", fifo=True)
+        for name, settings in SETTINGS.items():
+            self.store.create_queue(name, **settings)
 
     def _open(self) -> Store:
         return Store.open(self.path, create=True, durability="normal", clock=self.clock)
@@ -82,6 +94,9 @@ class Place:
                     ("mq_samples", "subject_id, subject, bucket, at, counter"),
                     ("mq_heads", "*"),
                     ("mq_leases", "id, reader, due, ends, priority"),
+                    ("mq_slots", "id, cursor, leases, held, waiting"),
+                    ("mq_tenants", "reader, name, first, in_flight, sent"),
+                    ("mq_deduplications", "channel, scope, deduplication_id, record, until"),
                 )
             }
 
@@ -129,6 +144,49 @@ def with_options(place: Place) -> None:
             place.write(name, delay=5)
             place.write(name, ttl=5)
         place.write(name, message_group="g")
+
+
+def with_options_again_and_again(place: Place) -> None:
+    for name in [*QUEUES, *SETTINGS]:
+        for number in range(12):
+            place.write(
+                name,
+                b"%d" % (number % 5),
+                message_group=f"g{number % 3}" if name != "levels" else None,
+                dedup_id=f"d{number % 4}" if name in {"strict", "ordered", "once"} else None,
+                priority=number % 4,
+                ttl=[None, 30, 90, 15][number % 4],
+                delay=None if name in {"strict", "ordered"} else [None, 0, 1.5][number % 3],
+            )
+            place.clock.advance(0.003 if number < 10 else 25)
+
+
+def with_options_that_are_refused(place: Place) -> None:
+    for name in [*QUEUES, *SETTINGS]:
+        for _ in range(4):
+            place.write(name, message_group="g")
+        for fields in (
+            {"message_group": None}, {"message_group": ""}, {"message_group": 5},
+            {"dedup_id": "d"}, {"dedup_id": "no space"}, {"priority": -1}, {"priority": "1"},
+            {"delay": -1}, {"delay": 1}, {"ttl": "x"}, {"ttl": -5}, {"ttl": 0},
+        ):  # fmt: skip
+            place.write(name, **{"message_group": "g", **fields})
+            place.write(name, b"x" * ((1 << 20) + 1), **{"message_group": "g", **fields})
+
+
+def with_options_beside_another_writer(place: Place) -> None:
+    for name in SETTINGS:
+        dedup_id = "d" if name == "once" else None
+        for number in range(9):
+            place.write(name, message_group="g", dedup_id=dedup_id, delay=number % 2 or None)
+            place.other.send(name, f"{number}", message_group=f"g{number % 2}")
+        place.other.alter_queue(name, max_message=4)
+        place.write(name, message_group="g")
+        place.other.alter_queue(name, max_message=1024, ttl=7)
+        place.write(name, message_group="g")
+        place.other.purge_queue(name)
+        place.write(name, message_group="g", dedup_id=dedup_id)
+        place.write(name, message_group="g", dedup_id=dedup_id)
 
 
 def while_time_passes(place: Place) -> None:
@@ -224,6 +282,9 @@ STORIES: list[Story] = [
     with_contents_of_all_kinds,
     with_what_is_refused,
     with_options,
+    with_options_again_and_again,
+    with_options_that_are_refused,
+    with_options_beside_another_writer,
     while_time_passes,
     while_the_clock_is_set,
     with_times_ahead,

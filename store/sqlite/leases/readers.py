@@ -33,6 +33,11 @@ class ReaderPolicy:
 
     __slots__ = ()
 
+    goes_by_settings = False
+    """Whether its hooks for a send go by settings and what messages ask for alone, and change
+    nothing before messages are stored: then a single send may be prepared.
+    """
+
     def encode(self, tx: WriteTransaction, queue: Queue, sending: Sending) -> None:
         """Turn the option of messages, or the queue's own, into a column; refuse what can't be."""
 

@@ -4,7 +4,6 @@ A lease row is a message that was delivered, or may not be delivered yet. `due` 
 delivered (again), so one index serves expiry, retry delays and delayed sends, without a sweeper.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from itertools import starmap
 from operator import attrgetter
@@ -112,7 +111,7 @@ class Lease(NamedTuple):
 
 def waiting(slot: Slot, offset: int, due: int) -> Lease:
     """Return the row of a message that was never delivered, and may be from `due`."""
-    id, record = slot.lease_id(offset), slot.record_id(offset)
+    id, record = slot.id << OFFSET_BITS | offset, slot.partition << OFFSET_BITS | offset
     return Lease(id, slot.level, due, due, 0, None, None, None, record)
 
 
@@ -187,7 +186,15 @@ def get(tx: Snapshot, id: int) -> Lease | None:
 
 def insert(tx: WriteTransaction, reader: Reader, leases: Sequence[Lease]) -> None:
     """Add rows and count them in their slots."""
-    _insert(tx, reader, leases)
+    if len(leases) == 1:
+        tx.cursor.execute(_INSERT, (*leases[0], reader.id))
+    elif leases:
+        columns = dict(zip(Lease._fields, zip(*leases, strict=True), strict=True))
+        # A value that is the same in all rows is bound once.
+        shared = {name: column[0] for name, column in columns.items() if len(set(column)) == 1}
+        tx.insert_columns("mq_leases", columns | shared | {"reader": reader.id})
+    else:
+        return
     _count(tx, reader, (), leases)
 
 
@@ -196,16 +203,6 @@ def move_cursor(tx: WriteTransaction, slot: Slot, cursor: int) -> None:
     tx.execute(
         "update mq_slots set cursor = :cursor where id = :id", {"cursor": cursor, "id": slot.id}
     )
-
-
-def _insert(tx: WriteTransaction, reader: Reader, leases: Sequence[Lease]) -> None:
-    if len(leases) == 1:
-        tx.execute(_INSERT, (*leases[0], reader.id))
-    elif leases:
-        columns = dict(zip(Lease._fields, zip(*leases, strict=True), strict=True))
-        # A value that is the same in all rows is bound once.
-        shared = {name: column[0] for name, column in columns.items() if len(set(column)) == 1}
-        tx.insert_columns("mq_leases", columns | shared | {"reader": reader.id})
 
 
 def update(
@@ -284,26 +281,26 @@ def forget(tx: WriteTransaction, slot: int, which: str, where: dict[str, object]
 def _count(
     tx: WriteTransaction, reader: Reader, gone: Sequence[Lease], come: Sequence[Lease]
 ) -> None:
-    changes: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+    changes: dict[int, list[int]] = {}
+    now = tx.now
     for sign, leases in ((-1, gone), (1, come)):
         for lease in leases:
-            changes[lease.id >> OFFSET_BITS][0] += sign
-        for lease in _counted(tx, reader, leases):
-            changes[lease.id >> OFFSET_BITS][2 if lease.token is None else 1] += sign
+            change = changes.setdefault(lease.id >> OFFSET_BITS, [0, 0, 0])
+            change[0] += sign
+            # Leases due by the noticed time count as neither held nor waiting: time alone made them
+            # ready. That time is never ahead of now.
+            if lease.due > now or lease.due > noticed(tx, reader):
+                change[2 if lease.token is None else 1] += sign
     for slot, change in changes.items():
         if any(change):
-            tx.execute(
-                "update mq_slots set leases = leases + ?, held = held + ?, waiting = waiting + ?,"
-                " last_commit = ? where id = ?",
-                (*change, tx.number_slot(slot), slot),
-            )
+            number = tx.number_slot(slot)
+            tx.cursor.execute(_COUNT, (*change, number, slot))
 
 
-def _counted(tx: Snapshot, reader: Reader, leases: Sequence[Lease]) -> list[Lease]:
-    # Leases due by the noticed time count as neither held nor waiting: time alone made them ready.
-    # That time is never ahead of now.
-    now = tx.now
-    return [lease for lease in leases if lease.due > now or lease.due > noticed(tx, reader)]
+_COUNT = (
+    "update mq_slots set leases = leases + ?, held = held + ?, waiting = waiting + ?,"
+    " last_commit = ? where id = ?"
+)
 
 
 def noticed(tx: Snapshot, reader: Reader) -> int:

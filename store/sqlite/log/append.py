@@ -27,7 +27,7 @@ from store.sqlite.file import timekeeping
 from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.settings import SettingsCache, refuse_read_only
 from store.sqlite.file.transactions import blobs
-from store.sqlite.layout import OFFSET_MASK
+from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
 from store.sqlite.log import retention, samples
 from store.sqlite.log.checksum import NO_KEY, PLACE, checksum, checksums
 from store.sqlite.log.topics import Partition, Topic
@@ -91,6 +91,17 @@ class Tail:
 
     def _rest(self, since: int, until: int) -> None:
         self.quiet_from, self.quiet_until = since, until
+
+
+class MessageOptions(NamedTuple):
+    """The parts of a message beside its contents: its lane, unless it is the first one, its group,
+    when it expires, and its arrival where its timestamp does not tell that.
+    """
+
+    lane: int | None
+    message_group: str | None
+    expires: int | None
+    arrived: int | None
 
 
 class TopicTails(NamedTuple):
@@ -204,6 +215,7 @@ def append_one(
     headers: str | None,
     timestamp: int | None,
     size: int,
+    options: MessageOptions | None = None,
 ) -> int | None:
     """Append a single record and return its id; `None` where more is to be done than that."""
     wall, lock = tx.wall, tx.lock
@@ -217,6 +229,11 @@ def append_one(
     ):
         return None
     generation = tail.settings.generation
+    lane = group = expires = arrived = None
+    if options is not None:
+        lane, group, expires, arrived = options
+    # The first lane of a queue keeps the sequence and the clock of all.
+    here, length = (1, size) if lane is None else (0, 0)
     while True:
         first, last = tail.next, tail.last_timestamp
         if time < last:
@@ -225,7 +242,7 @@ def append_one(
             last <= wall
             and tx.cursor.execute(
                 _COUNT_AS_SEEN,
-                (first + 1, 1, size, time, tx.number, tail.id, first, last, generation),
+                (first + 1, here, length, time, tx.number, tail.id, first, last, generation),
             ).rowcount
         ):
             break
@@ -237,12 +254,15 @@ def append_one(
     if tx.settings is None:
         tx.settings = tail.settings
     id = tail.base + first
-    if value is not None and key is None and headers is None:
+    if lane is not None:
+        id = lane << OFFSET_BITS | first
+        tx.cursor.execute(_COUNT, (first + 1, 1, size, time, tx.number, lane))
+    if options is None and value is not None and key is None and headers is None:
         crc = crc32(value, crc32(PLACE.pack(id, time)) ^ NO_KEY)
         tx.cursor.execute(_INSERT_VALUE, (id, time, crc, value))
     else:
-        crc = checksum(id, time, None, key, headers, value)
-        tx.cursor.execute(_INSERT, (id, time, crc, value, key, headers, None, None, None))
+        crc = checksum(id, time, group, key, headers, value)
+        tx.cursor.execute(_INSERT, (id, time, crc, value, key, headers, group, expires, arrived))
     return id
 
 

@@ -48,13 +48,13 @@ def _settling(
 
 
 def _try_again(tx: WriteTransaction, queue: Queue) -> None:
-    """RetryLimits expired messages that had nowhere to go."""
+    """Retry expired messages that had nowhere to go."""
     for lane in queue.lanes.values():
         rows.change_expires(tx, lane.base, lane.base + lane.next, expiry.STAYS, tx.wall)
 
 
 def _try_damaged(tx: WriteTransaction, reader: Reader) -> None:
-    """RetryLimits messages that were set aside as damaged."""
+    """Retry messages that were set aside as damaged."""
     for slot in leases.rows.slots(tx, reader):
         for (record,) in tx.rows(
             "select record from mq_damages where record >= :first and record < :end",

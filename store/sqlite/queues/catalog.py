@@ -17,7 +17,7 @@ from store.sqlite.leases.readers import Reader
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from store.sqlite.leases.readers import ReaderPolicies, ReaderPolicy
+    from store.sqlite.leases.readers import ReaderPolicy
     from store.sqlite.log.topics import Partition
 
 
@@ -45,11 +45,6 @@ class Queue:
         if self._lanes is None:
             self._lanes = _lanes(self._tx, self.id)
         return self._lanes
-
-    @property
-    def policies(self) -> ReaderPolicies:
-        """The policies that are set, by hook."""
-        return self.reader.policies
 
     @property
     def first_lane(self) -> Partition:

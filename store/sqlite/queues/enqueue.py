@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from store.model.encoding import Encoded, RecordColumns
 from store.sqlite import leases
@@ -13,6 +14,9 @@ from store.sqlite.layout import OFFSET_MASK
 from store.sqlite.log import append, samples
 from store.sqlite.log.topics import Partition
 from store.sqlite.queues.catalog import Queue, add_lane, lane_number
+
+if TYPE_CHECKING:
+    from store.sqlite.leases.rows import Slot
 
 
 def drafts(
@@ -33,6 +37,64 @@ def drafts(
         levels=levels,
         expires=expires,
     )
+
+
+class QueueTail(append.Tail):
+    """The end of a queue, prepared for single messages: its settings, and its slots by lane.
+
+    `is_plain` says that one without options is stored in the first lane, and that is all.
+    """
+
+    __slots__ = ("ahead", "is_plain", "order", "queue", "slots")
+
+    def __init__(self, tx: WriteTransaction, queue: Queue, *, is_plain: bool) -> None:
+        super().__init__(tx.memory(), queue.first_lane.id, queue.config.max_message)
+        self.ahead = timekeeping.ahead_of_boot(tx)
+        self.is_plain = is_plain
+        self.queue = queue.id, queue.name, queue.created, queue.config, queue.reader
+        self.order = None if queue.reader.by_runs else queue.reader.order
+        self.slots: dict[int, Slot] = {}
+
+    def find_slots(self, tx: WriteTransaction) -> None:
+        """Look up the slots, which the first message of a process does not need."""
+        self.slots = {slot.number: slot for slot in leases.rows.slots(tx, self.queue[4])}
+
+
+def enqueue_one(
+    tx: WriteTransaction, queue: Queue, tail: QueueTail, batch: RecordColumns
+) -> int | None:
+    """Store a single message and return its record id; `None` where more is to be done."""
+    wait = batch.delays[0] if batch.delays else 0
+    level = batch.levels[0] if batch.levels else 0
+    slot = tail.slots.get(level << 1 | (wait > 0))
+    expires = batch.expires[0] if batch.expires else None
+    if slot is None or (expires is not None and expires <= tx.wall):
+        return None
+    group = batch.message_groups[0] if batch.message_groups else None
+    record = append.append_one(
+        tx,
+        tail,
+        batch.values[0],
+        batch.keys[0] if batch.keys else None,
+        batch.headers[0] if batch.headers else None,
+        batch.timestamps[0] if batch.timestamps else None,
+        batch.sizes[0],
+        append.MessageOptions(
+            slot.partition if slot.number else None,
+            group,
+            expires,
+            # A FIFO queue's delay counts from here, wherever the wall clock jumps.
+            tx.now if queue.config.fifo else None,
+        ),
+    )
+    if record is None:
+        return None
+    if wait:
+        row = leases.rows.waiting(slot, record & OFFSET_MASK, tx.now + wait)
+        leases.rows.insert(tx, queue.reader, [row])
+    if tail.order is not None:
+        tail.order.added(tx, queue.reader, [record], [group], delayed=wait > 0)
+    return record
 
 
 def enqueue(tx: WriteTransaction, queue: Queue, batch: RecordColumns) -> Sequence[int]:

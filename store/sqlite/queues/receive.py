@@ -168,7 +168,7 @@ def _receive(tx: WriteTransaction, queue: Queue, request: Request, moved: int) -
 
 def _prepare(tx: WriteTransaction, queue: Queue, request: Request, holder: int, name: str) -> None:
     """Make a receive from a queue that treats all alike ready for the next time."""
-    reader, hooks = queue.reader, queue.policies
+    reader, hooks = queue.reader, queue.reader.policies
     if not reader.by_runs or hooks.before_receive or hooks.after_receive or reader.levels != (0,):
         return
     settings, key = tx.memory(), (receive, queue.name, request[2:])

@@ -42,20 +42,62 @@ _PLAIN = NewMessage(None)[4:]
 
 def send_one(tx: WriteTransaction, queue: str, message: NewMessage) -> MessageId:
     """Send a single message, as `send` does."""
-    tail: append.Tail | None = None
-    if type(queue) is str and message[4:] == _PLAIN:
+    tail: enqueue.QueueTail | None = None
+    if type(queue) is str:
         tail = tx.database.settings.answers.get((send, queue))
     if tail is not None:
         try:
-            record = append.append_one(tx, tail, *encode_one(*message[:4]))
-            if record is not None:
-                digits = leases.origins.first_digits(tx.database.uuid, record >> 8)
-                id = digits + leases.origins.LAST_DIGITS[record & 0xFF]
-                return tuple.__new__(MessageId, (queue, id, record & OFFSET_MASK, False))
+            if tail.is_plain and message[4:] == _PLAIN:
+                record = append.append_one(tx, tail, *encode_one(*message[:4]))
+                if record is not None:
+                    return _own_id(tx, queue, record)
+            elif tail.quiet_from <= tx.wall < tail.quiet_until:
+                id = _send_with_policies(tx, tail, message)
+                if id is not None:
+                    return id
         except BadInput:
             # The error comes from `send`, which names the message.
             pass
-    return send(tx, catalog.find(tx, queue), [message])[0]
+    id = send(tx, catalog.find(tx, queue), [message])[0]
+    if tail is not None and not tail.slots and tx.memory() is tail.settings:
+        tail.find_slots(tx)
+    return id
+
+
+def _send_with_policies(
+    tx: WriteTransaction, tail: enqueue.QueueTail, message: NewMessage
+) -> MessageId | None:
+    """Send a message with options, or to a queue with policies; `None` where more is to be done.
+
+    Its policies go by settings of which only the store of the message tells that they hold.
+    """
+    moment = tx.moment
+    if moment is None:
+        tx.moment = tx.database.clock.boot() + tail.ahead
+    queue = Queue(tx, *tail.queue)
+    record = None
+    try:
+        sending = _checked(tx, queue, [message])
+        for policy in queue.reader.policies.before_send:
+            policy.before_send(tx, queue, sending)
+        if sending.batch.values:
+            record = enqueue.enqueue_one(tx, queue, tail, sending.batch)
+    finally:
+        if record is None:
+            tx.moment = moment
+    if record is None:
+        return None
+    ids = [_own_id(tx, queue.name, record)]
+    sending.base = tail.base
+    for policy in queue.reader.policies.after_send:
+        ids = policy.after_send(tx, sending, ids)
+    return ids[0]
+
+
+def _own_id(tx: WriteTransaction, queue: str, record: int) -> MessageId:
+    digits = leases.origins.first_digits(tx.database.uuid, record >> 8)
+    id = digits + leases.origins.LAST_DIGITS[record & 0xFF]
+    return tuple.__new__(MessageId, (queue, id, record & OFFSET_MASK, False))
 
 
 def send(
@@ -82,19 +124,20 @@ def send(
         sending = _checked(tx, queue, given)
     except BadInput as error:
         raise first_bad(partial(_checked, tx, queue), given, error) from error
-    for policy in queue.policies.before_send:
+    for policy in queue.reader.policies.before_send:
         policy.before_send(tx, queue, sending)
     ids = _store(tx, queue, sending.batch)
+    sending.base = queue.first_lane.base
     if not is_quiet:
         _keep_up(tx, queue)
-    for policy in queue.policies.after_send:
+    for policy in queue.reader.policies.after_send:
         ids = policy.after_send(tx, sending, ids)
     return ids
 
 
 def _store(tx: WriteTransaction, queue: Queue, batch: RecordColumns) -> list[MessageId]:
     records = enqueue.enqueue(tx, queue, batch)
-    for policy in queue.policies.after_enqueue:
+    for policy in queue.reader.policies.after_enqueue:
         policy.after_enqueue(tx, queue.reader, records)
     if batch.expires is not None:
         # One of them may be over already.
@@ -110,7 +153,7 @@ def _store(tx: WriteTransaction, queue: Queue, batch: RecordColumns) -> list[Mes
 
 
 def _is_quiet(tx: WriteTransaction, queue: Queue) -> bool:
-    tail: append.Tail | None = tx.memory().answers.get((send, queue.name))
+    tail: enqueue.QueueTail | None = tx.memory().answers.get((send, queue.name))
     return tail is not None and tail.quiet_from <= tx.wall < tail.quiet_until
 
 
@@ -118,16 +161,18 @@ def _keep_up(tx: WriteTransaction, queue: Queue) -> None:
     """Expire messages in passing; let a queue that treats all alike be quiet until next time."""
     if policies.expiry.is_due(tx):
         policies.expiry.sweep(tx)
-    config, hooks = queue.config, queue.policies
-    has_rules = hooks.encode or hooks.before_send or hooks.after_send or hooks.after_enqueue
-    if has_rules or not queue.reader.by_runs:
+    hooks = queue.reader.policies
+    at_send = (*hooks.before_send, *hooks.after_send)
+    if hooks.after_enqueue or not all(policy.goes_by_settings for policy in at_send):
         return
     if append.may_rest(tx):
-        lane, settings = queue.first_lane, tx.memory()
-        tail: append.Tail = settings.answers.setdefault(
-            (send, queue.name), append.Tail(settings, lane.id, config.max_message)
-        )
-        tail.rest_after_commit(tx, lane, min(samples.left(tx), policies.expiry.left(tx)))
+        answers, key = tx.memory().answers, (send, queue.name)
+        tail: enqueue.QueueTail | None = answers.get(key)
+        if tail is None:
+            is_plain = not (at_send or hooks.encode) and queue.reader.by_runs
+            tail = answers[key] = enqueue.QueueTail(tx, queue, is_plain=is_plain)
+        quiet = min(samples.left(tx), policies.expiry.left(tx))
+        tail.rest_after_commit(tx, queue.first_lane, quiet)
 
 
 def _checked(tx: WriteTransaction, queue: Queue, given: Given) -> Sending:
@@ -143,7 +188,8 @@ def _checked(tx: WriteTransaction, queue: Queue, given: Given) -> Sending:
             hint="store the bulk elsewhere and send where it is",
         )
     _check_groups(queue, options)
-    append.check_size(batch, "send it in several batches")
+    if len(given) > 1:
+        append.check_size(batch, "send it in several batches")
     if options.message_groups is not None:
         batch = batch._replace(message_groups=options.message_groups)
     sending = Sending(given, batch, options)
@@ -154,7 +200,7 @@ def _checked(tx: WriteTransaction, queue: Queue, given: Given) -> Sending:
 
 def _encoding(queue: Queue, options: Options) -> Iterable[ReaderPolicy]:
     """Return the policies for the queue's own settings, and for the options of the messages."""
-    set_ones = queue.policies.encode
+    set_ones = queue.reader.policies.encode
     if options is _NO_OPTIONS:
         return set_ones
     asked: list[ReaderPolicy] = []
@@ -171,9 +217,15 @@ def _encoding(queue: Queue, options: Options) -> Iterable[ReaderPolicy]:
 def _columns(given: Given) -> tuple[RecordColumns, Options]:
     """Return the contents and the options of the messages as columns."""
     if len(given) == 1:
-        value, key, headers, timestamp, *asked = as_message(given[0])
-        batch = columns_of_one(value, key, headers, timestamp)
-        return batch, Options._make([None if each is None else [each] for each in asked])
+        message = given[0] if type(given[0]) is NewMessage else as_message(given[0])
+        value, key, headers, timestamp, delay, group, deduplication_id, priority, ttl = message
+        return columns_of_one(value, key, headers, timestamp), Options(
+            None if delay is None else [delay],
+            None if group is None else [group],
+            None if deduplication_id is None else [deduplication_id],
+            [priority],
+            None if ttl is None else [ttl],
+        )
     kinds = set(map(type, given))
     if kinds <= {bytes, str}:
         return encode_columns(given), _NO_OPTIONS
@@ -208,8 +260,10 @@ def _check_groups(queue: Queue, options: Options) -> None:
             hint=Hint("{}", model.actions.alter("queue", queue.name, dedup=timedelta(minutes=5))),
         )
     for what, column in (("group", groups), ("dedup id", deduplication_ids)):
-        check_column(column or (), str | None, f"a {what} is text")
-        for text in column or ():
+        if column is None:
+            continue
+        check_column(column, str | None, f"a {what} is text")
+        for text in column:
             if text is not None and not _usable_id(text):
                 raise BadInput(
                     f"not a usable {what}: {text!r:.42}",

@@ -99,10 +99,16 @@ def added(
     tx: WriteTransaction, reader: Reader, records: Sequence[int],
     message_groups: Sequence[str | None], *, delayed: bool,
 ) -> None:  # fmt: skip
-    """Count new messages of their groups."""
+    """Count new messages of their groups; one becomes the head of an empty group."""
+    due = tx.now + reader.delay
     for group, record in zip(message_groups, records, strict=True):
-        assert group is not None
-        add(tx, reader, group, record)
+        tx.cursor.execute(_ADD, (reader.id, group, due, record))
+
+
+_ADD = (
+    "insert into mq_heads (reader, message_group, due, first, messages) values (?, ?, ?, ?, 1)"
+    " on conflict (reader, message_group) do update set messages = messages + 1"
+)
 
 
 def changed(
@@ -167,21 +173,6 @@ def due(tx: Snapshot, reader: Reader, limit: int) -> list[Head]:
         {"reader": reader.id, "now": tx.now, "limit": limit},
     )
     return [Head(*row) for row in rows]
-
-
-def add(tx: WriteTransaction, reader: Reader, message_group: str, record: int) -> None:
-    """Count a new message of a group; it becomes the head of an empty one."""
-    tx.execute(
-        "insert into mq_heads (reader, message_group, due, first, messages)"
-        " values (:reader, :message_group, :due, :record, 1)"
-        " on conflict (reader, message_group) do update set messages = messages + 1",
-        {
-            "reader": reader.id,
-            "message_group": message_group,
-            "due": tx.now + reader.delay,
-            "record": record,
-        },
-    )
 
 
 def refresh(

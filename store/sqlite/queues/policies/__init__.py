@@ -42,7 +42,7 @@ class Options(NamedTuple):
 class Sending:
     """One send: what it stores, which policies may change, and what they keep until its end."""
 
-    __slots__ = ("batch", "known", "messages", "options")
+    __slots__ = ("base", "batch", "known", "messages", "options")
 
     def __init__(
         self, messages: Sequence[NewMessage | bytes | str], batch: RecordColumns, options: Options
@@ -50,6 +50,8 @@ class Sending:
         self.messages = messages
         self.batch = batch
         self.options = options
+        # The record id of sequence 0, once they are stored.
+        self.base = 0
         self.known: deduplication.KnownSends | None = None
 
 

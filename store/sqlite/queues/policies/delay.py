@@ -28,10 +28,14 @@ class Delay(ReaderPolicy):
     def encode(self, tx: WriteTransaction, queue: Queue, sending: Sending) -> None:
         """Let messages wait for their own delay, or the queue's."""
         own, asked = queue.config.delay, sending.options.delays
-        delays = [None if each is None else milliseconds(each, "delay") for each in asked or ()]
+        if asked is None:
+            delays = [own] * len(sending.messages)
+        else:
+            # A FIFO queue's own makes no lease rows: its heads know when they are due.
+            own = 0 if queue.config.fifo else own
+            delays = [own if each is None else milliseconds(each, "delay") for each in asked]
         if not queue.config.fifo:
-            waits = [own if each is None else each for each in delays]
-            sending.batch = sending.batch._replace(delays=waits or [own] * len(sending.messages))
+            sending.batch = sending.batch._replace(delays=delays)
         elif any(delays):
             raise BadInput(
                 f"{queue.name} is a FIFO queue: a message has no delay of its own",
