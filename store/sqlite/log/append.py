@@ -93,17 +93,6 @@ class Tail:
         self.quiet_from, self.quiet_until = since, until
 
 
-class MessageOptions(NamedTuple):
-    """The parts of a message beside its contents: its lane, unless it is the first one, its group,
-    when it expires, and its arrival where its timestamp does not tell that.
-    """
-
-    lane: int | None
-    message_group: str | None
-    expires: int | None
-    arrived: int | None
-
-
 class TopicTails(NamedTuple):
     """The tails of a topic, by partition, and how many partitions it has."""
 
@@ -215,9 +204,13 @@ def append_one(
     headers: str | None,
     timestamp: int | None,
     size: int,
-    options: MessageOptions | None = None,
+    options: tuple[int | None, str | None, int | None, int | None] | None = None,
 ) -> int | None:
-    """Append a single record and return its id; `None` where more is to be done than that."""
+    """Append a single record and return its id; `None` where more is to be done than that.
+
+    Of a message, `options` are its lane, unless that is the tail's, its group, when it expires, and
+    its arrival where its timestamp does not tell that.
+    """
     wall, lock = tx.wall, tx.lock
     time = wall if timestamp is None else timestamp
     if (

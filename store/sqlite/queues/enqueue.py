@@ -79,7 +79,7 @@ def enqueue_one(
         batch.headers[0] if batch.headers else None,
         batch.timestamps[0] if batch.timestamps else None,
         batch.sizes[0],
-        append.MessageOptions(
+        (
             slot.partition if slot.number else None,
             group,
             expires,
