@@ -222,9 +222,7 @@ def append_one(
     ):
         return None
     generation = tail.settings.generation
-    lane = group = expires = arrived = None
-    if options is not None:
-        lane, group, expires, arrived = options
+    lane, group, expires, arrived = options or (None, None, None, None)
     # The first lane of a queue keeps the sequence and the clock of all.
     here, length = (1, size) if lane is None else (0, 0)
     while True:
@@ -363,10 +361,7 @@ def _checked(topic: Topic, given: Sequence[NewRecord | bytes | str]) -> RecordCo
         raise BadInput(
             f"the record has {largest} bytes; topic {topic.name} takes at most"
             f" {topic.config.max_message}",
-            hint=Hint(
-                "{}",
-                model.actions.take_larger("topic", topic.name),
-            ),
+            hint=Hint("{}", model.actions.take_larger("topic", topic.name)),
         )
     lacks_key = bool(batch.values) if batch.keys is None else None in batch.keys
     if lacks_key and topic.config.cleanup != "delete":
