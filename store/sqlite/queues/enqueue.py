@@ -39,7 +39,7 @@ def drafts(
     )
 
 
-class QueueTail(append.Tail):
+class SendTail(append.Tail):
     """The end of a queue, prepared for single messages: its settings, and its slots by lane.
 
     `is_plain` says that one without options is stored in the first lane, and that is all.
@@ -61,7 +61,7 @@ class QueueTail(append.Tail):
 
 
 def enqueue_one(
-    tx: WriteTransaction, queue: Queue, tail: QueueTail, batch: RecordColumns
+    tx: WriteTransaction, queue: Queue, tail: SendTail, batch: RecordColumns
 ) -> int | None:
     """Store a single message and return its record id; `None` where more is to be done."""
     wait = batch.delays[0] if batch.delays else 0

@@ -42,7 +42,7 @@ _PLAIN = NewMessage(None)[4:]
 
 def send_one(tx: WriteTransaction, queue: str, message: NewMessage) -> MessageId:
     """Send a single message, as `send` does."""
-    tail: enqueue.QueueTail | None = None
+    tail: enqueue.SendTail | None = None
     if type(queue) is str:
         tail = tx.database.settings.answers.get((send, queue))
     if tail is not None:
@@ -65,7 +65,7 @@ def send_one(tx: WriteTransaction, queue: str, message: NewMessage) -> MessageId
 
 
 def _send_with_policies(
-    tx: WriteTransaction, tail: enqueue.QueueTail, message: NewMessage
+    tx: WriteTransaction, tail: enqueue.SendTail, message: NewMessage
 ) -> MessageId | None:
     """Send a message with options, or to a queue with policies; `None` where more is to be done.
 
@@ -153,7 +153,7 @@ def _store(tx: WriteTransaction, queue: Queue, batch: RecordColumns) -> list[Mes
 
 
 def _is_quiet(tx: WriteTransaction, queue: Queue) -> bool:
-    tail: enqueue.QueueTail | None = tx.memory().answers.get((send, queue.name))
+    tail: enqueue.SendTail | None = tx.memory().answers.get((send, queue.name))
     return tail is not None and tail.quiet_from <= tx.wall < tail.quiet_until
 
 
@@ -167,10 +167,10 @@ def _keep_up(tx: WriteTransaction, queue: Queue) -> None:
         return
     if append.may_rest(tx):
         answers, key = tx.memory().answers, (send, queue.name)
-        tail: enqueue.QueueTail | None = answers.get(key)
+        tail: enqueue.SendTail | None = answers.get(key)
         if tail is None:
             is_plain = not (at_send or hooks.encode) and queue.reader.by_runs
-            tail = answers[key] = enqueue.QueueTail(tx, queue, is_plain=is_plain)
+            tail = answers[key] = enqueue.SendTail(tx, queue, is_plain=is_plain)
         quiet = min(samples.left(tx), policies.expiry.left(tx))
         tail.rest_after_commit(tx, queue.first_lane, quiet)
 
