@@ -102,6 +102,11 @@ COMMANDS = {
         _OPERATIONS,
         "Check topology files, without a store.",
     ),
+    "migrate": (
+        "mq.commands.migrate",
+        _OPERATIONS,
+        "Copy the store to another place: a file or a server.",
+    ),
     "status": (
         "mq.commands.store.status",
         _OPERATIONS,

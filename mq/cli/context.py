@@ -64,7 +64,7 @@ class Context:
         text, given = self._named()
         if not (text or given):
             return None
-        if _is_place(text):
+        if is_place(text):
             raise self._no_file()
         source = "--store" if given else f"${STORE_VARIABLE}"
         return StoreLocation(_given_path(text, source), _REASONS[given])
@@ -72,7 +72,7 @@ class Context:
     def named_place(self) -> "Place | None":
         """Return the server that `--store` or `$MQ_STORE` names, if it is one and no file."""
         text, given = self._named()
-        if not _is_place(text):
+        if not is_place(text):
             return None
         from store.engine.places import read_place
 
@@ -81,7 +81,7 @@ class Context:
     def reason(self) -> str:
         """Return why the store or place in use was chosen."""
         text, given = self._named()
-        if _is_place(text):
+        if is_place(text):
             return _REASONS[given]
         return self.store_location().reason
 
@@ -104,7 +104,7 @@ class Context:
     def open_store(self, *, create: bool = False) -> "Broker":
         """Open the place that holds topics and queues: a server, or a file as `open_file` does."""
         place = self.named_place()
-        return self.open_file(create=create) if place is None else self._open_place(place)
+        return self.open_file(create=create) if place is None else self.open_place(place)
 
     def open_file(
         self, *, create: bool = False, accept_log: bool = False, feature: str = "FILE"
@@ -115,7 +115,7 @@ class Context:
         the feature, where the place is a server. `accept_log` takes the log beside the file for its
         own.
         """
-        if _is_place(self._named()[0]):
+        if is_place(self._named()[0]):
             raise self._no_file(feature)
         path = self.store_location().path
         if create:
@@ -141,7 +141,8 @@ class Context:
             tell=self.diagnostics.warning,
         )
 
-    def _open_place(self, place: "Place") -> "Broker":
+    def open_place(self, place: "Place") -> "Broker":
+        """Open a server, with the timeout of this run."""
         from store.api.places import open_at
 
         opened = open_at(place, timeout=self.timeout, tell=self.diagnostics.warning)
@@ -186,7 +187,8 @@ class Context:
         return f"mq -s {quote(self.store)} init"
 
 
-def _is_place(text: str) -> bool:
+def is_place(text: str) -> bool:
+    """Return whether a text names a server, and no file."""
     # As `store.engine.places` says it, which only a place needs.
     return text.startswith("@") or "://" in text
 

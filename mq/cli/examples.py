@@ -30,6 +30,11 @@ READERS = [
 # A line of the shell each, by the command that it shows.
 EXAMPLES: dict[str, Sequence[str]] = {
     "mq init": ("mq init", "mq init --durability normal shop.db"),
+    "mq migrate": (
+        "mq migrate @prod",
+        "mq migrate @prod --topic orders --group billing --apply",
+        "MQ_STORE=@prod mq migrate shop.db --apply",
+    ),
     "mq topic create": (
         "mq topic create orders -p 6 --retention 30d",
         "mq topic create customers --compact",

@@ -56,7 +56,6 @@ _NAMED = {
     "message": "mq peek QUEUE@SEQUENCE",
     "record": "mq peek TOPIC/P@OFFSET",
     "count": "mq status, or mq topic show NAME",
-    "migrate": "mq backup, mq export",
     "compact": "mq topic compact {}",
     "trim": "mq topic trim {} --before 7d",
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from store.engine.features import Feature
 from store.migration.losses import Loss
 from store.topology import writing
 from store.topology.checks import references
@@ -40,7 +41,7 @@ def fitted(topology: Topology, target: Topologies) -> tuple[Topology, list[Loss]
     for thing in topology:
         reason = target.refusal(thing, None)
         if reason is not None:
-            losses.append(Loss(KINDS[thing.kind].section, _called(thing), reason))
+            losses += _losses_of(thing, reason, target)
             dropped.add((thing.kind, thing.name))
     while homeless := {
         (thing.kind, thing.name): reference
@@ -53,6 +54,17 @@ def fitted(topology: Topology, target: Topologies) -> tuple[Topology, list[Loss]
         dropped |= homeless.keys()
     staying = [_fitted(thing, dropped, target, losses) for thing in _staying(things, dropped)]
     return Topology(staying), losses
+
+
+def _losses_of(thing: Resource, reason: str, target: Topologies) -> list[Loss]:
+    """Return the losses of a thing that can't be declared at the target.
+
+    A group is there by its offsets all the same, where the engine has groups at all.
+    """
+    if thing.kind != "group" or target.features.lacks(Feature.GROUPS):
+        return [Loss(KINDS[thing.kind].section, _called(thing), reason)]
+    settings = KINDS["group"].named(thing.settings)
+    return [Loss(name, _called(thing), reason) for name in settings if name != "topics"]
 
 
 def _called(thing: Resource) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from store.migration.topics import source_offset
@@ -16,29 +16,27 @@ if TYPE_CHECKING:
 Offsets = Mapping[tuple[str, int], int]
 
 
-def committed(broker: Groups, group: str, topics: Collection[str]) -> Offsets:
-    """Return the committed offsets of a group in these topics; none where there is no group."""
+def committed(broker: Groups, group: str) -> Offsets:
+    """Return the committed offsets of a group; none where there is no such group."""
     try:
         rows = broker.lag(group)
     except NotFound:
         return {}
-    return {
-        (row.topic, row.partition): row.committed
-        for row in rows
-        if row.committed is not None and row.topic in topics
-    }
+    return {(row.topic, row.partition): row.committed for row in rows if row.committed is not None}
 
 
-def move_group(source: Broker, target: Broker, group: str, topics: Collection[str]) -> Offsets:
+def move_group(source: Broker, target: Broker, group: str) -> Offsets:
     """Set a group at the copies of its next records, and return the offsets.
 
-    A group that was set before goes on from there. Raises `Conflict` where it has been read further
-    at the target than at the source.
+    Topics that are not at the target are left out, and a group that was set before goes on from
+    there. Raises `Conflict` where it has been read further at the target than at the source.
     """
-    wanted = translated(target, committed(source, group, topics))
-    present = committed(target, group, topics)
+    offsets = committed(source, group)
+    there = {topic for topic in {topic for topic, _ in offsets} if _has(target, topic)}
+    wanted = translated(target, {part: at for part, at in offsets.items() if part[0] in there})
+    present = committed(target, group)
     for (topic, partition), offset in present.items():
-        if offset > wanted.get((topic, partition), 0):
+        if offset > wanted.get((topic, partition), offset):
             raise Conflict(
                 f"group {group} is at {topic}/{partition}@{offset} at the target already, further"
                 " than at the source",
@@ -47,6 +45,14 @@ def move_group(source: Broker, target: Broker, group: str, topics: Collection[st
     if changed := {part: at for part, at in wanted.items() if present.get(part) != at}:
         target.reset_group(group, changed)
     return wanted
+
+
+def _has(target: Topics, topic: str) -> bool:
+    try:
+        target.topic(topic)
+    except NotFound:
+        return False
+    return True
 
 
 def translated(target: Topics, offsets: Offsets) -> Offsets:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from store.engine.features import Feature
 from store.migration import fitting, groups, queues, topics
 from store.migration.losses import Loss, refuse_losses
 from store.model.errors import BadInput
-from store.topology.kinds import KINDS, names_in
+from store.topology.kinds import KINDS
 from store.topology.model import Resource, Topology
 
 if TYPE_CHECKING:
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from store.topology.reading import TopologyFile
     from store.topology.steps import Plan
 
+
+class CopyRates(NamedTuple):
+    """Records and messages a second that a copy to a place of an engine reaches."""
+
+    records: int
+    messages: int
+
+
+# Of small values, by one process on two cores, to a server on the same machine.
+RATES = {
+    "sqlite": CopyRates(50_000, 20_000),
+    "kafka": CopyRates(30_000, 1),
+    "rabbitmq": CopyRates(5_000, 5_000),
+}
+_SLOW = CopyRates(150, 150)
 _NAMED = ("topic", "queue", "group")
 
 
@@ -63,9 +79,19 @@ class Preview:
     groups: tuple[str, ...]
 
     @property
-    def left(self) -> int:
-        """The records and messages that are not copied yet."""
-        return sum(part.left for part in self.partitions) + sum(one.left for one in self.queues)
+    def records(self) -> int:
+        """The records that are not copied yet; after a compaction there may be fewer."""
+        return sum(part.left for part in self.partitions)
+
+    @property
+    def messages(self) -> int:
+        """The messages that are not copied yet."""
+        return sum(copy.left for copy in self.queues)
+
+    def seconds(self, engine: str) -> float:
+        """Estimate how long the copy to a place of that engine takes."""
+        rates = RATES.get(engine, _SLOW)
+        return self.records / rates.records + self.messages / rates.messages
 
 
 @dataclass(slots=True)
@@ -91,22 +117,20 @@ class Migration:
         present = fitting.topology_of(source, source.location)
         chosen = choice.of(present)
         self._topology, self._losses = fitting.fitted(chosen, target)
+        has_groups = not target.features.lacks(Feature.GROUPS)
+        self._groups = tuple(t.name for t in chosen.of("group") if has_groups)
 
     def preview(self) -> Preview:
         """Return what would be done; nothing is changed."""
         names = [thing.name for thing in self._topology.of("queue")]
         queue_copies = tuple(self._queue_copy(name) for name in names)
-        losses = [
-            loss
-            for name in names
-            for loss in queues.message_losses(self._source, self._target, name, self._place)
-        ]
+        losses = [loss for name in names for loss in self._message_losses(name)]
         return Preview(
             plan=self._target.plan([self._file]),
             losses=(*self._losses, *losses),
             partitions=tuple(self._partitions()),
             queues=queue_copies,
-            groups=tuple(thing.name for thing in self._topology.of("group")),
+            groups=self._groups,
         )
 
     def carry_out(
@@ -120,23 +144,28 @@ class Migration:
         or messages copied.
         """
         refuse_losses(preview.losses, allowed)
-        moved = Migrated(self._target.apply([self._file], expected=preview.plan))
+        source, target = self._source, self._target
+        migrated = Migrated(target.apply([self._file], expected=preview.plan))
         for part in self._partitions():
-            records = topics.copy_partition(self._source, self._target, part, advance)
-            moved.records[part.topic] = moved.records.get(part.topic, 0) + records
+            records = topics.copy_partition(source, target, part, advance)
+            migrated.records[part.topic] = migrated.records.get(part.topic, 0) + records
         for thing in self._topology.of("queue"):
             if not self._leave_leased:
-                queues.wait_for_leased(self._source, thing.name, timeout)
-            moved.messages[thing.name] = queues.copy_queue(
-                self._source, self._target, thing.name, self._place, advance,
-                leave_leased=self._leave_leased,
-            )  # fmt: skip
-        for thing in self._topology.of("group"):
-            read = names_in(thing.settings["topics"])
-            moved.groups[thing.name] = groups.move_group(
-                self._source, self._target, thing.name, read
+                self._wait_for_leased(thing.name, allowed, timeout)
+            migrated.messages[thing.name] = queues.copy_queue(
+                source, target, thing.name, self._place, advance, leave_leased=self._leave_leased
             )
-        return moved
+        for group in self._groups:
+            migrated.groups[group] = groups.move_group(source, target, group)
+        return migrated
+
+    def _wait_for_leased(self, queue: str, allowed: Collection[str], timeout: float) -> None:
+        if queues.wait_for_leased(self._source, queue, timeout):
+            # Messages that came back have been delivered, and are dead letters perhaps.
+            refuse_losses(self._message_losses(queue), allowed)
+
+    def _message_losses(self, queue: str) -> list[Loss]:
+        return queues.message_losses(self._source, self._target, queue, self._place)
 
     @property
     def _file(self) -> TopologyFile:

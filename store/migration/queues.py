@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from store.crash import crash_point
 from store.engine.features import Feature
 from store.migration.losses import Loss
 from store.model.errors import BadInput, BadRecord, Hint, TimedOut
@@ -41,14 +42,19 @@ def message_losses(source: Broker, target: Broker, queue: str, place: str) -> li
     return [Loss(name, f"queue {queue}", WHY[name], count) for name, count in counts.items()]
 
 
-def wait_for_leased(source: Broker, queue: str, timeout: float) -> None:
-    """Wait until no message is leased; raises `TimedOut` after `timeout` seconds."""
+def wait_for_leased(source: Broker, queue: str, timeout: float) -> bool:
+    """Wait until no message is leased, and return whether any was.
+
+    Raises `TimedOut` after `timeout` seconds.
+    """
+    has_waited = False
     deadline = source.monotonic() + timeout * 1000
     while True:
         change = source.changed()
         leased = source.queue(queue).leased
         if not leased:
-            return
+            return has_waited
+        has_waited = True
         left = (deadline - source.monotonic()) / 1000
         if left <= 0 or not source.wait(change, left):
             raise TimedOut(
@@ -89,6 +95,7 @@ def _copy(source: Broker, target: Broker, queue: str, place: str, batch: list[Me
     except BadRecord as error:
         refused = batch[error.index].address
         raise BadInput(f"{refused} can't be copied: {error.message}", error.hint) from error
+    crash_point("migrate.sent")
     source.note_copied(queue, place, batch[-1].sequence)
 
 
@@ -116,6 +123,9 @@ WHY = {
 
 def _lost(message: Message, target: Broker) -> Iterator[str]:
     has = target.features
+    if message.state == "leased":
+        # It is waited for, or stays.
+        return
     if message.state == "delayed":
         yield "delay"
     if message.dead is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from store.crash import crash_point
 from store.model.errors import BadInput, BadRecord, Conflict, NotFound
 from store.model.positions import Position
 from store.model.topics import NewRecord
@@ -80,6 +81,7 @@ def copy_partition(
         except BadRecord as error:
             refused = records[error.index].address
             raise BadInput(f"{refused} can't be copied: {error.message}", error.hint) from error
+        crash_point("migrate.copied")
         offset = records[-1].offset + 1
         copied += len(records)
         advance(len(records))

@@ -35,7 +35,7 @@ EXPECTED = {
     "share create sorters ": ["orders"],
     "show m": ["mails"],
     "send ": ["orders", "mails", "exchange:events"],
-    "store set ": ["durability", "max_bytes", "clock"],
+    "store set ": ["durability", "max_bytes", "read_only", "clock"],
 }
 
 
