@@ -10,10 +10,13 @@ from pathlib import Path
 
 from store.api.places import all_features
 from store.engine.features import Feature, Level, Support
-from store.rabbitmq.features import RUN
+from store.kafka import features as kafka
+from store.rabbitmq import features as rabbitmq
 
 TARGET = Path(__file__).with_name("engines.md")
 _FIRST, _LAST = "<!-- features: written by docs/generate_engines.py -->\n", "<!-- end -->"
+# The versions that the tests run on.
+_RUN = {kafka.ENGINE: kafka.RUN, rabbitmq.ENGINE: rabbitmq.RUN}
 _MARKS = {Level.NATIVE: "yes", Level.COMPOSED: "composed", Level.ABSENT: "-"}
 
 
@@ -35,7 +38,7 @@ def _lines() -> Iterator[str]:
     for name, features in engines.items():
         reasons = [(one, features[one]) for one in Feature if features[one].why]
         if reasons:
-            run = ", ".join(RUN)
+            run = ", ".join(_RUN[name])
             yield f"\nWhy, on {name} (run on {run}; later versions are read, not run):\n\n"
             yield from (_reason(feature, support) for feature, support in reasons)
 

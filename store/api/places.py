@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 Warn = Callable[[str], None]
 _Opener = Callable[[Place, float, Warn], "Broker"]
 _SCHEMES = {"amqp": "rabbitmq", "amqps": "rabbitmq+tls", "kafka+ssl": "kafka+tls"}
-_PLANNED = ("kafka", "sqs")
+_ENGINES = ("rabbitmq", "kafka")
+_PLANNED = ("sqs",)
 
 
 def open_place(text: str, *, timeout: Seconds = 30.0, tell: Warn | None = None) -> Broker:
@@ -42,11 +43,14 @@ def opener(place: Place) -> _Opener:
     """Return the function that opens a place, by its scheme; raises `BadInput`."""
     if place.scheme == "rabbitmq":
         return _rabbitmq()
+    if place.scheme == "kafka":
+        return _kafka()
     if place.scheme in _PLANNED:
         raise Unsupported(f"this mq has no engine for {place.scheme}", feature=place.scheme)
     if other := _SCHEMES.get(place.scheme):
-        raise BadInput(f"{place.scheme}:// is no place of mq", hint=f"{other}://HOST/VHOST")
-    hint = did_you_mean(place.scheme, ["rabbitmq"], "a path, rabbitmq://HOST/VHOST, or @NAME")
+        raise BadInput(f"{place.scheme}:// is no place of mq", hint=f"{other}://HOST")
+    known = "a path, rabbitmq://HOST/VHOST, kafka://HOST, or @NAME"
+    hint = did_you_mean(place.scheme, _ENGINES, known)
     raise BadInput(f"there is no engine {place.scheme!r}", hint=hint)
 
 
@@ -58,12 +62,14 @@ def features_at(place: Place) -> Features:
 
 def all_features() -> Mapping[str, Features]:
     """Return the features of every engine by its name, a server's at its newest known version."""
+    from store.kafka import features as kafka
     from store.rabbitmq import features as rabbitmq
     from store.sqlite import features as sqlite
 
     return {
         sqlite.ENGINE: sqlite.features(),
         rabbitmq.ENGINE: rabbitmq.features(rabbitmq.NEWEST),
+        kafka.ENGINE: kafka.features(kafka.NEWEST),
     }
 
 
@@ -76,6 +82,17 @@ def _rabbitmq() -> _Opener:
         told = "rabbitmq:// needs the package amqp, which is not installed"
         raise BadInput(told, hint="pip install 'mq[rabbitmq]'") from None
     return RabbitMQ.open
+
+
+def _kafka() -> _Opener:
+    try:
+        from store.kafka.broker import Kafka
+    except ModuleNotFoundError as error:
+        if error.name != "confluent_kafka":
+            raise
+        told = "kafka:// needs the package confluent-kafka, which is not installed"
+        raise BadInput(told, hint="pip install 'mq[kafka]'") from None
+    return Kafka.open
 
 
 def _ignore(warning: str) -> None:

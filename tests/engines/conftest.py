@@ -13,7 +13,7 @@ import pytest
 from store import Store, Unsupported, open_place
 from store.engine.broker import Broker
 from store.engine.features import Feature
-from tests.support import rabbitmq_server
+from tests.support import kafka_server, rabbitmq_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,26 @@ def rabbitmq(folder: Path) -> Iterator[str]:
         yield url
 
 
-ENGINES = [Engine("sqlite", file), Engine("rabbitmq", rabbitmq)]
+@contextmanager
+def kafka(folder: Path) -> Iterator[str]:
+    """Empty the cluster of the tests."""
+    with kafka_server.emptied() as url:
+        yield url
 
 
-@pytest.fixture(params=ENGINES, ids=lambda engine: engine.name)
+ENGINES = [Engine("sqlite", file), Engine("rabbitmq", rabbitmq), Engine("kafka", kafka)]
+
+
+# One worker for all tests of the one cluster: they wait for each other.
+_PARAMETERS = [
+    pytest.param(engine, id=engine.name, marks=[pytest.mark.xdist_group("kafka")])
+    if engine.name == "kafka"
+    else pytest.param(engine, id=engine.name)
+    for engine in ENGINES
+]
+
+
+@pytest.fixture(params=_PARAMETERS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty place of each engine in turn."""
     engine: Engine = request.param
@@ -50,11 +66,37 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield made
 
 
+_BROKER = pytest.StashKey[Broker]()
+
+
 @pytest.fixture
-def broker(place: str) -> Iterator[Broker]:
+def broker(place: str, request: pytest.FixtureRequest) -> Iterator[Broker]:
     """An open, empty place."""
     with open_place(place) as opened:
+        request.node.stash[_BROKER] = opened
         yield opened
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a fixture be refused what the test needs; the test itself judges it."""
+    try:
+        return (yield)
+    except Unsupported as refusal:
+        if not any(item.iter_markers("needs")):
+            raise
+        _refuse(cast("pytest.Function", item), refusal)
+        return None
+
+
+def _refuse(item: pytest.Function, refusal: Unsupported) -> None:
+    """Let the test, whose fixtures are not all there, raise the refusal as it would itself."""
+
+    def refuse(**fixtures: object) -> None:
+        raise refusal
+
+    item.obj = refuse
+    item.funcargs = {**dict.fromkeys(item.fixturenames), **item.funcargs}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -63,7 +105,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     marks = list(pyfuncitem.iter_markers("needs"))
     if not marks:
         return (yield)
-    broker = cast("Broker", pyfuncitem.funcargs["broker"])
+    broker = pyfuncitem.stash[_BROKER]
     needed: set[Feature] = {feature for mark in marks for feature in mark.args}
     absent = {feature.word for feature in needed if broker.features.lacks(feature)}
     if not absent:

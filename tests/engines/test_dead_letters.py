@@ -11,7 +11,7 @@ from store.engine.broker import Broker
 from store.engine.features import Feature
 from store.model.dead_letters import Chosen
 
-pytestmark = pytest.mark.needs(Feature.DLQ)
+pytestmark = pytest.mark.needs(Feature.QUEUES, Feature.DLQ)
 
 
 @pytest.fixture

@@ -215,14 +215,14 @@ class TestGroups:
             orders.group("billing")
 
 
-@pytest.mark.needs(Feature.LAG)
+@pytest.mark.needs(Feature.GROUPS, Feature.LAG)
 def test_the_lag_is_the_distance_to_the_end_or_more(orders: Broker) -> None:
     read_by(orders, "billing", 4)
     (row,) = orders.lag("billing")
     assert row.lag == 6 if row.exact else row.lag >= 6
 
 
-@pytest.mark.needs(Feature.GROUP_LIST)
+@pytest.mark.needs(Feature.GROUPS, Feature.GROUP_LIST)
 def test_groups_are_listed(orders: Broker) -> None:
     read_by(orders, "billing", 1)
     assert [group.name for group in orders.groups()] == ["billing"]
@@ -233,7 +233,7 @@ def test_a_group_is_declared_with_its_objectives(orders: Broker) -> None:
     assert orders.create_group("billing", topics=["orders"], max_lag=10).config.max_lag == 10
 
 
-@pytest.mark.needs(Feature.GROUP_RESET)
+@pytest.mark.needs(Feature.GROUPS, Feature.GROUP_RESET)
 class TestResets:
     @pytest.mark.parametrize(("word", "new"), [("earliest", 0), ("7", 7), ("-3", 7)])
     def test_a_reset_is_planned_and_then_made(self, orders: Broker, word: str, new: int) -> None:
@@ -268,7 +268,7 @@ class TestResets:
             member.close()
 
 
-@pytest.mark.needs(Feature.GROUP_SKIP)
+@pytest.mark.needs(Feature.GROUPS, Feature.GROUP_SKIP)
 def test_a_group_skips_a_record(orders: Broker) -> None:
     read_by(orders, "billing", 4)
     orders.skip("billing", Address("orders", 0, 4))

@@ -13,6 +13,8 @@ from store.engine.features import Feature
 from store.model.actions import PurgeQueue
 from store.model.addresses import Address
 
+pytestmark = pytest.mark.needs(Feature.QUEUES)
+
 
 @pytest.fixture
 def emails(broker: Broker) -> Broker:

@@ -9,7 +9,7 @@ from store.engine.broker import Broker
 from store.engine.features import Feature
 from store.model.topics import Headers
 
-pytestmark = pytest.mark.needs(Feature.EXCHANGES)
+pytestmark = pytest.mark.needs(Feature.EXCHANGES, Feature.QUEUES)
 
 
 def reached(broker: Broker, *queues: str) -> set[str]:
@@ -41,6 +41,7 @@ def test_there_are_four_types(broker: Broker) -> None:
 
 
 def test_another_type_is_refused(broker: Broker) -> None:
+    broker.features.need(Feature.EXCHANGES)
     with pytest.raises(BadInput):
         broker.create_exchange("events", "sometimes")
 

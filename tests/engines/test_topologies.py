@@ -10,7 +10,7 @@ from store.engine.features import Feature
 from store.topology.problems import InvalidTopology
 from store.topology.reading import TopologyFile
 
-pytestmark = pytest.mark.needs(Feature.TOPOLOGY)
+pytestmark = pytest.mark.needs(Feature.TOPOLOGY, Feature.QUEUES)
 
 SHOP = """\
 version: 1

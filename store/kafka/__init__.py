@@ -1,0 +1,12 @@
+"""An engine: topics and consumer groups of a Kafka cluster, by librdkafka alone."""
+
+from typing import TYPE_CHECKING
+
+from store.lazy import on_demand
+
+if TYPE_CHECKING:
+    from store.kafka import (
+        settings as settings,
+    )
+else:
+    __getattr__ = on_demand(__name__)

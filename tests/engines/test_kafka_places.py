@@ -1,0 +1,127 @@
+"""Places of Kafka: how they are read, and what a server answers before anything is asked of it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+import pytest
+
+from store import BadInput, TimedOut, Unreachable, open_place
+from store.engine.features import Feature
+from store.engine.places import read_place
+from store.kafka.features import features_of
+from store.kafka.probing import CREATE_TOPICS, SHARE_FETCH, Offer, probe
+from tests.support import kafka_server
+
+CANARY = "c4n4ry"
+
+
+@pytest.fixture(scope="module")
+def mock() -> Iterator[str]:
+    """librdkafka's mock cluster."""
+    with kafka_server.mock() as url:
+        yield url
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """A server that answers anything with the same bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(answer)
+
+        thread = Thread(target=serve)
+        thread.start()
+        yield f"kafka://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
+
+
+@pytest.mark.parametrize("rest", ["/shop", "?acks=1"])
+def test_a_path_or_an_unknown_option_is_refused(rest: str) -> None:
+    with pytest.raises(BadInput):
+        open_place(f"kafka://host{rest}")
+
+
+@pytest.mark.parametrize(("sasl", "password"), [("gssapi", CANARY), ("plain", None)])
+def test_a_login_that_can_not_be_made_is_refused(
+    mock: str, sasl: str, password: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MQ_PASSWORD", password or "")
+    url = mock.replace("://", "://app@") + f"?sasl={sasl}"
+    with open_place(url) as opened, pytest.raises(BadInput) as raised:
+        opened.topic("orders")
+    assert CANARY not in f"{raised.value} {raised.value.hint}"
+
+
+def test_a_server_that_is_down_is_unreachable() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"kafka://127.0.0.1:{taken.getsockname()[1]}"
+        with open_place(url) as opened, pytest.raises(Unreachable):
+            opened.topic("orders")
+
+
+def test_the_next_host_is_asked_where_one_is_down(mock: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        down = f"127.0.0.1:{taken.getsockname()[1]}"
+        place = read_place(mock.replace("://", f"://{down},"))
+        assert SHARE_FETCH in probe(place, 20.0).calls
+
+
+def test_a_server_that_says_nothing_times_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"kafka://127.0.0.1:{silent.getsockname()[1]}"
+        with open_place(url, timeout=0.2) as opened, pytest.raises(TimedOut):
+            opened.topic("orders")
+
+
+def test_another_kind_of_server_is_told() -> None:
+    with (
+        answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url,
+        open_place(url) as opened,
+        pytest.raises(BadInput, match="does not answer as a Kafka server does"),
+    ):
+        opened.topic("orders")
+
+
+def test_a_command_ends_with_5_and_shows_no_password() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"kafka+tls://app@127.0.0.1:{taken.getsockname()[1]}"
+        done = subprocess.run(
+            [sys.executable, "-m", "mq", "-s", url, "topic", "list"],
+            env={**os.environ, "MQ_PASSWORD": CANARY}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 5
+    assert url in done.stderr
+    assert CANARY not in done.stdout + done.stderr
+
+
+def test_a_server_without_administration_has_no_topics_to_alter(mock: str) -> None:
+    offer = probe(read_place(mock), 20.0)
+    assert CREATE_TOPICS not in offer.calls
+    features = features_of(offer)
+    assert (features.version, features.lacks(Feature.MORE_PARTITIONS)) == ("-", True)
+
+
+def test_the_release_follows_from_what_a_server_supports() -> None:
+    with kafka_server.emptied() as url:
+        offer = probe(read_place(url), 20.0)
+    assert offer.version.startswith("4.")
+    assert offer.switched_on["share.version"] >= 1
+
+
+def test_share_groups_are_lacking_where_they_are_switched_off() -> None:
+    offer = Offer("4.2", frozenset({SHARE_FETCH}), {"share.version": 0})
+    assert features_of(offer).lacks(Feature.SHARES)
