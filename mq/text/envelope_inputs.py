@@ -14,11 +14,11 @@ from store.model.encoding import encode_bytes
 from store.model.errors import BadInput
 from store.model.messages import Message
 from store.model.text import parse_duration, parse_time
-from store.model.topics import HeaderValue, NewRecord
+from store.model.topics import NO_PROPERTIES, HeaderValue, NewRecord
 
 INPUT_FIELDS = frozenset(
     {"value", "value_base64", "key", "key_base64", "headers", "timestamp", "partition"}
-    | {"message_group", "priority"}
+    | {"message_group", "priority", "properties"}
 )
 # Storing a record or message again gives these anew.
 _OUTPUT_FIELDS = {
@@ -33,7 +33,9 @@ class MessageRecord(NewRecord):
     __slots__ = ("message_group", "priority")
 
     def __init__(self, record: NewRecord, message_group: str | None, priority: int) -> None:
-        super().__init__(record.value, record.key, record.headers, record.timestamp)
+        super().__init__(
+            record.value, record.key, record.headers, record.timestamp, None, record.properties
+        )
         self.message_group = message_group
         self.priority = priority
 
@@ -82,6 +84,7 @@ def parse_letter(line: bytes) -> Message:
         redelivered=False,
         state="ready",
         dead=Dead(**_all_parsed(DEAD, dead), priority=priority),
+        properties=record.properties or NO_PROPERTIES,
     )
 
 
@@ -120,9 +123,10 @@ def _record(envelope: Mapping[str, Any], line: bytes) -> NewRecord:
     return NewRecord(
         _value(envelope, line),
         _key(envelope),
-        _headers(envelope.get("headers")),
+        _headers("headers", envelope.get("headers")),
         None if timestamp is None else event_time(timestamp),
         _partition(envelope.get("partition")),
+        _headers("properties", envelope.get("properties")),
     )
 
 
@@ -163,11 +167,11 @@ def _decoded(name: str, text: Any) -> bytes:
         raise BadInput(f"{name} is not Base64") from None
 
 
-def _headers(headers: Any) -> dict[str, HeaderValue] | None:
+def _headers(what: str, headers: Any) -> dict[str, HeaderValue] | None:
     if headers is None:
         return None
     if not isinstance(headers, dict):
-        raise BadInput("headers are not an object")
+        raise BadInput(f"{what} are not an object")
     return {name: check_header(name, value) for name, value in headers.items()}
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from store.model.dead_letters import Dead, Hop
     from store.model.messages import Message
     from store.model.shares import SharedRecord
-    from store.model.topics import Record, Remains
+    from store.model.topics import HeaderValue, Record, Remains
 
 DAMAGE_MARK = "(damaged)"
 
@@ -55,6 +55,7 @@ class Envelope(Generic[Row]):
         self._values = attrgetter(*self._names)
         self._times = [field.name for field in fields if field.kind is FieldKind.TIME]
         self._bytes = [field.name for field in fields if field.kind is FieldKind.BYTES]
+        self._has_headers = any(field.kind is FieldKind.HEADERS for field in fields)
 
     def document(self, row: Row) -> dict[str, Any]:
         """Return the JSON object of a row; bytes that are not UTF-8 stand in a `_base64` field."""
@@ -67,6 +68,8 @@ class Envelope(Generic[Row]):
                     document[name] = data.decode()
                 except UnicodeDecodeError:
                     document = _in_base64(document, name)
+        if self._has_headers and (headers := document["headers"]):
+            document["headers"] = _plain(headers)
         if more := self._more(row):
             document |= more
         return document
@@ -100,7 +103,10 @@ class Envelope(Generic[Row]):
 
     def _more(self, row: Any) -> dict[str, Any]:
         damaged = getattr(row, "damaged", None)
-        return {} if damaged is None else _damage(damaged)
+        more = {} if damaged is None else _damage(damaged)
+        if properties := getattr(row, "properties", None):
+            more["properties"] = _plain(properties)
+        return more
 
 
 class DeadEnvelope(Envelope["Dead"]):
@@ -183,6 +189,12 @@ HOP = HopEnvelope(
 )
 
 
+def _plain(headers: Mapping[str, HeaderValue]) -> dict[str, Any]:
+    from mq.text.headers import plain_value
+
+    return {name: plain_value(value) for name, value in headers.items()}
+
+
 def cell_text(data: bytes | None) -> str | None:
     """Return a key or value as a cell; bytes that are not UTF-8 become `\\xNN`."""
     return None if data is None else data.decode(errors="backslashreplace")
@@ -230,7 +242,7 @@ def _cell(field: EnvelopeField) -> Callable[[Any], Any]:
     if kind is FieldKind.BYTES:
         return lambda row: cell_text(getattr(row, name))
     if kind is FieldKind.HEADERS:
-        return lambda row: getattr(row, name) or None
+        return lambda row: _plain(headers) if (headers := getattr(row, name)) else None
     if kind is FieldKind.TIME:
         return lambda row: _time(getattr(row, name))
     return attrgetter(name)

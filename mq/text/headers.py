@@ -36,16 +36,31 @@ def format_header(name: str, value: HeaderValue) -> str:
     """Write a header the way `parse_headers` reads it."""
     if value is None:
         return name
-    return f"{name}={value}" if isinstance(value, str) else f"{name}:={to_json(value)}"
+    return f"{name}={value}" if isinstance(value, str) else f"{name}:={header_json(value)}"
+
+
+def header_json(value: HeaderValue) -> str:
+    """Write a header's value as JSON, bytes as `{"base64": "…"}`."""
+    return to_json(plain_value(value))
+
+
+def plain_value(value: HeaderValue) -> Any:
+    """Return a header's value as JSON has it, bytes as `{"base64": "…"}`."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    from store.model.header_values import to_plain
+
+    return to_plain("a header", value)
 
 
 def check_header(name: str, value: Any) -> HeaderValue:
     """Return a JSON value as that of a header; raises BadInput for one that none can have."""
     if isinstance(value, dict | list):
-        raise BadInput(
-            f"the header {name} is not a single value",
-            hint="header values are text, numbers, true, false or null",
-        )
+        from store.model.header_values import from_plain, to_plain
+
+        structured = from_plain(value)
+        to_plain(f"header {name}", structured)
+        return structured
     if isinstance(value, int) and value not in _INT64:
         raise BadInput(f"the header {name} is a number beyond 64 bits")
     if isinstance(value, float) and not math.isfinite(value):
@@ -71,4 +86,10 @@ def _typed_header(name: str, text: str) -> HeaderValue:
         raise BadInput(
             f"the header {name}: {error.message}", hint=f"{name}={text} is plain text"
         ) from None
-    return check_header(name, value)
+    checked = check_header(name, value)
+    if isinstance(checked, dict | list):
+        raise BadInput(
+            f"the header {name} is not a single value",
+            hint="lists and tables come in envelopes: --framing ndjson",
+        )
+    return checked

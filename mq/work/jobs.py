@@ -14,7 +14,7 @@ from time import monotonic
 from typing import IO
 
 from mq.cli.context import STORE_VARIABLE
-from mq.cli.output import to_json
+from mq.text.headers import header_json
 from mq.work.processes import LAST_WORDS, describe_end, signal_group, start
 from store.model.messages import Message
 from store.model.shares import SharedRecord
@@ -143,10 +143,10 @@ def variables(item: Record | SharedRecord | Message, deliveries: int) -> dict[st
     }
 
 
-def _header_text(value: HeaderValue) -> str:
+def _header_text(value: HeaderValue) -> str | bytes:
     if value is None:
         return ""
-    return value if isinstance(value, str) else to_json(value)
+    return value if isinstance(value, str | bytes) else header_json(value)
 
 
 def _has_nul(text: str | bytes) -> bool:

@@ -131,4 +131,5 @@ def _to_message(record: NewRecord, defaults: MessageDefaults) -> NewMessage:
         dedup_id=defaults.dedup_id,
         priority=priority or 0,
         ttl=defaults.ttl,
+        properties=record.properties,
     )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from store.model.exchanges import Placed
     from store.model.messages import Message, MessageId
     from store.model.shares import SharedRecord
-    from store.model.topics import Headers, RecordId, Seconds, Timestamp
+    from store.model.topics import Headers, Properties, RecordId, Seconds, Timestamp
     from store.sqlite.leases.receive import Received
 
 Result = TypeVar("Result")
@@ -62,9 +62,10 @@ class MergedCalls(ThreadedCalls):
         headers: Headers | None = None,
         timestamp: Timestamp | None = None,
         partition: int | None = None,
+        properties: Properties | None = None,
     ) -> RecordId:
         """Append one record; it is stored when the call returns. See `Store.produce_many`."""
-        record = NewRecord(value, key, headers, timestamp, partition)
+        record = NewRecord(value, key, headers, timestamp, partition, properties)
         return (await self._commit(ProduceCall(topic, [record])))[0]
 
     async def produce_many(
@@ -86,10 +87,20 @@ class MergedCalls(ThreadedCalls):
         dedup_id: str | None = None,
         priority: int = 0,
         ttl: Seconds | None = None,
+        properties: Properties | None = None,
     ) -> MessageId:
         """Send one message; it is stored when the call returns. See `Store.send_many`."""
         message = NewMessage(
-            value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
+            value,
+            key,
+            headers,
+            timestamp,
+            delay,
+            message_group,
+            dedup_id,
+            priority,
+            ttl,
+            properties,
         )
         return (await self._commit(SendCall(queue, [message])))[0]
 
@@ -112,11 +123,21 @@ class MergedCalls(ThreadedCalls):
         dedup_id: str | None = None,
         priority: int = 0,
         ttl: Seconds | None = None,
+        properties: Properties | None = None,
         mandatory: bool = False,
     ) -> list[Placed]:
         """Publish one message; return where it is stored. See `Store.publish_many`."""
         message = NewMessage(
-            value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
+            value,
+            key,
+            headers,
+            timestamp,
+            delay,
+            message_group,
+            dedup_id,
+            priority,
+            ttl,
+            properties,
         )
         return (await self._commit(PublishCall(exchange, [message], mandatory)))[0]
 

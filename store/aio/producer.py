@@ -18,7 +18,7 @@ from store.model.topics import NewRecord, in_seconds
 if TYPE_CHECKING:
     from store.aio.store import AsyncStore
     from store.model.messages import MessageId
-    from store.model.topics import Headers, RecordId, Seconds, Timestamp
+    from store.model.topics import Headers, Properties, RecordId, Seconds, Timestamp
 
 
 class AsyncProducer:
@@ -59,9 +59,12 @@ class AsyncProducer:
         headers: Headers | None = None,
         timestamp: Timestamp | None = None,
         partition: int | None = None,
+        properties: Properties | None = None,
     ) -> asyncio.Future[RecordId | None]:
         """Append a record to a topic soon; the future has its id once it is stored."""
-        return await self._put("topic", topic, NewRecord(value, key, headers, timestamp, partition))
+        return await self._put(
+            "topic", topic, NewRecord(value, key, headers, timestamp, partition, properties)
+        )
 
     async def send(
         self,
@@ -76,10 +79,20 @@ class AsyncProducer:
         dedup_id: str | None = None,
         priority: int = 0,
         ttl: Seconds | None = None,
+        properties: Properties | None = None,
     ) -> asyncio.Future[MessageId | None]:
         """Send a message to a queue soon; the future has its id once it is stored."""
         message = NewMessage(
-            value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
+            value,
+            key,
+            headers,
+            timestamp,
+            delay,
+            message_group,
+            dedup_id,
+            priority,
+            ttl,
+            properties,
         )
         return await self._put("queue", queue, message)
 

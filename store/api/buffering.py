@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from store.api.producer import Producer
     from store.api.store import Store
     from store.model.messages import MessageId
-    from store.model.topics import Headers, RecordId, Seconds, Timestamp
+    from store.model.topics import Headers, Properties, RecordId, Seconds, Timestamp
 
 EntryKind = TypeVar("EntryKind", bound="Buffered")
 
@@ -98,13 +98,14 @@ class BufferedProducer:
         headers: Headers | None = None,
         timestamp: Timestamp | None = None,
         partition: int | None = None,
+        properties: Properties | None = None,
     ) -> Future[RecordId | None]:
         """Append a record to a topic soon; the future has its id once it is stored.
 
         Waits while the buffer is full, and raises `TimedOut` after the store's timeout (Kafka:
         max.block.ms).
         """
-        record = NewRecord(value, key, headers, timestamp, partition)
+        record = NewRecord(value, key, headers, timestamp, partition, properties)
         return self._put("topic", topic, record)
 
     def send(
@@ -120,13 +121,23 @@ class BufferedProducer:
         dedup_id: str | None = None,
         priority: int = 0,
         ttl: Seconds | None = None,
+        properties: Properties | None = None,
     ) -> Future[MessageId | None]:
         """Send a message to a queue soon; the future has its id once it is stored.
 
         Waits for room as `produce` does.
         """
         message = NewMessage(
-            value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
+            value,
+            key,
+            headers,
+            timestamp,
+            delay,
+            message_group,
+            dedup_id,
+            priority,
+            ttl,
+            properties,
         )
         return self._put("queue", queue, message)
 

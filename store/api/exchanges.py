@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Route,
     )
     from store.model.messages import NewMessage
-    from store.model.topics import Headers, Seconds, Timestamp
+    from store.model.topics import Headers, Properties, Seconds, Timestamp
 
 
 _SETTINGS = ("alternate",)
@@ -158,11 +158,21 @@ class RoutingCalls(Calls):
         dedup_id: str | None = None,
         priority: int = 0,
         ttl: Seconds | None = None,
+        properties: Properties | None = None,
         mandatory: bool = False,
     ) -> list[Placed]:
         """Publish one message; return where it is stored. See `publish_many`."""
         message = model.messages.NewMessage(
-            value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl
+            value,
+            key,
+            headers,
+            timestamp,
+            delay,
+            message_group,
+            dedup_id,
+            priority,
+            ttl,
+            properties,
         )
         return self.publish_many(exchange, [message], mandatory=mandatory)[0]
 

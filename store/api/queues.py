@@ -14,7 +14,7 @@ from store.model.topics import DELIVERIES_WITH_DLQ
 if TYPE_CHECKING:
     from store.model.messages import Message, MessageId, NewMessage, QueueConfig, QueueSettings
     from store.model.queues import Attempt, LeaseStatus, QueueStatus
-    from store.model.topics import Headers, Seconds, Timestamp
+    from store.model.topics import Headers, Properties, Seconds, Timestamp
     from store.sqlite.file.database import Snapshot, WriteTransaction
 
 _INSTEAD = {"fifo": "that can't change: create another queue and move the messages"}
@@ -113,11 +113,23 @@ class QueueCalls(Calls):
         dedup_id: str | None = None,
         priority: int = 0,
         ttl: Seconds | None = None,
+        properties: Properties | None = None,
     ) -> MessageId:
         """Send one message; it is stored when the call returns. See `send_many`."""
         message = tuple.__new__(
             model.messages.NewMessage,
-            (value, key, headers, timestamp, delay, message_group, dedup_id, priority, ttl),
+            (
+                value,
+                key,
+                headers,
+                timestamp,
+                delay,
+                message_group,
+                dedup_id,
+                priority,
+                ttl,
+                properties,
+            ),
         )
         if self._busy:
             return self._committer.send_many(queue, [message])[0]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from store.model.positions import Position
     from store.model.topics import (
         Headers,
+        Properties,
         Record,
         RecordId,
         Seconds,
@@ -137,9 +138,10 @@ class TopicCalls(Calls):
         headers: Headers | None = None,
         timestamp: Timestamp | None = None,
         partition: int | None = None,
+        properties: Properties | None = None,
     ) -> RecordId:
         """Append one record; it is stored when the call returns. See `produce_many`."""
-        record = (value, key, headers, timestamp, partition)
+        record = (value, key, headers, timestamp, partition, properties)
         if self._busy:
             return self._committer.produce_many(topic, [NewRecord(*record)])[0]
         with self._write() as tx:

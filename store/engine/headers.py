@@ -1,6 +1,7 @@
 """Typed headers where an engine has text alone: text as it is, other values as JSON.
 
-One more header, `mq-types`, names the types of the others: `n:int ratio:float`.
+One more header, `mq-types`, names the types of the others: `n:int ratio:float raw:json`. The last
+are bytes, times, decimals, lists and tables in the JSON of `store/model/header_values.py`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
 from store.model.errors import BadInput
+from store.model.header_values import from_plain, to_plain
 from store.model.topics import Headers, HeaderValue
 
 TYPES = "mq-types"
-_TYPED: dict[str, type] = {"int": int, "float": float, "bool": bool}
+_SIMPLE = (int, float, bool)
+_STRUCTURED = "json"
 
 
 def to_texts(headers: Headers) -> dict[str, str | None]:
@@ -21,13 +24,13 @@ def to_texts(headers: Headers) -> dict[str, str | None]:
     if TYPES in headers:
         raise BadInput(f"header {TYPES} is written by mq", hint="name it otherwise")
     texts = {
-        name: value if value is None or isinstance(value, str) else json.dumps(value)
+        name: value if value is None or isinstance(value, str) else _json(name, value)
         for name, value in headers.items()
     }
     types = " ".join(
-        f"{quote(name, safe='')}:{type(value).__name__}"
+        f"{quote(name, safe='')}:{type(value).__name__ if type(value) in _SIMPLE else _STRUCTURED}"
         for name, value in headers.items()
-        if isinstance(value, bool | int | float)
+        if value is not None and not isinstance(value, str)
     )
     return texts if not types else {**texts, TYPES: types}
 
@@ -41,13 +44,19 @@ def from_texts(texts: Iterable[tuple[str, str | None]]) -> dict[str, HeaderValue
         name = unquote(name)
         text = headers.get(name)
         if isinstance(text, str):
-            headers[name] = _typed(text, _TYPED.get(kind))
+            headers[name] = _typed(text, kind)
     return headers
 
 
-def _typed(text: str, kind: type | None) -> HeaderValue:
+def _json(name: str, value: HeaderValue) -> str:
+    return json.dumps(value if type(value) in _SIMPLE else to_plain(f"header {name}", value))
+
+
+def _typed(text: str, kind: str) -> HeaderValue:
     try:
         value: HeaderValue = json.loads(text)
-    except ValueError:
+        if kind == _STRUCTURED:
+            return from_plain(value)
+    except (ValueError, BadInput):
         return text
-    return value if kind is not None and type(value) is kind else text
+    return value if type(value) in _SIMPLE and type(value).__name__ == kind else text

@@ -9,7 +9,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 from store.engine.headers import from_texts, to_texts
 from store.model.encoding import encode_bytes, encode_headers, encode_timestamp
 from store.model.errors import BadInput, BadRecord
-from store.model.topics import NewRecord, Record
+from store.model.topics import Headers, NewRecord, Record
 
 UNKNOWN = cast("int", None)
 """A time that the server does not tell: `-`, and null in JSON."""
@@ -42,7 +42,7 @@ def encoded(index: int, record: NewRecord) -> Outgoing:
         raise BadRecord(index, error.message, error.hint) from None
 
 
-def _texts(headers: dict[str, str | int | float | bool | None]) -> list[tuple[str, str | None]]:
+def _texts(headers: Headers) -> list[tuple[str, str | None]]:
     return list(to_texts(headers).items()) if headers else []
 
 

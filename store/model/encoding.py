@@ -3,20 +3,33 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import repeat
 from operator import add, attrgetter
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, TypeVar
 
 from store.model.errors import BadInput, BadRecord
-from store.model.topics import Headers, HeaderValue, NewRecord, Seconds, Timestamp, in_seconds
+from store.model.topics import (
+    NO_PROPERTIES,
+    Headers,
+    HeaderValue,
+    NewRecord,
+    Properties,
+    Seconds,
+    Timestamp,
+    in_seconds,
+)
 
 MOST_HEADERS = 64
-LARGEST_HEADER = 8 << 10
+LARGEST_HEADER = 1 << 20
+LARGEST_PROPERTIES = 64 << 10
 MOST_PARTITIONS = 10_000
 # The value types of SQLite's columns.
 _LARGEST_NUMBER = 2**63 - 1
 DISTANT_FUTURE = 253_402_300_800_000  # the year 10000
-_PARTS = [attrgetter(name) for name in ("value", "key", "headers", "timestamp", "partition")]
+_PARTS = [
+    attrgetter(name) for name in ("value", "key", "headers", "properties", "timestamp", "partition")
+]
 
 Given = TypeVar("Given")
 
@@ -38,6 +51,7 @@ class Encoded(NamedTuple):
 class RecordColumns(NamedTuple):
     """Records or messages column by column; an empty column is `None`.
 
+    `headers` are documents, see `encode_document`.
     A timestamp `None` means now. The last four are for messages: `delays` are in milliseconds, and
     `expires` is wall time. Work on a whole column is done in C, and so takes a fraction of the
     time.
@@ -67,13 +81,16 @@ def encode_batch(given: Sequence[NewRecord | bytes | str]) -> RecordColumns:
     """Encode records, or bare values, as `encode_columns` does."""
     if len(given) == 1:
         one = _as_record(given[0])
-        return columns_of_one(one.value, one.key, one.headers, one.timestamp, one.partition)
+        return columns_of_one(
+            one.value, one.key, one.headers, one.timestamp, one.partition, one.properties
+        )
     kinds = set(map(type, given))
     if kinds <= {bytes, str}:
         return encode_columns(given)
     records = given if kinds == {NewRecord} else [_as_record(each) for each in given]
     values, *others = (list(map(part, records)) for part in _PARTS)
-    return encode_columns(values, *present(others))
+    keys, headers, properties, timestamps, partitions = present(others)
+    return encode_columns(values, keys, headers, timestamps, partitions, properties)
 
 
 def _as_record(given: object) -> NewRecord:
@@ -90,6 +107,7 @@ def encode_columns(
     headers: Sequence[Any] | None = None,
     timestamps: Sequence[Any] | None = None,
     partitions: Sequence[Any] | None = None,
+    properties: Sequence[Any] | None = None,
 ) -> RecordColumns:
     """Return records as their columns hold them; raises `BadInput` for ones that can't be
     stored.
@@ -99,8 +117,9 @@ def encode_columns(
     if keys:
         keys = _encode_column(keys, "key")
         sizes = list(map(add, sizes, _lengths(keys)))
-    if headers:
-        headers = [encode_headers(each) for each in headers]
+    if headers or properties:
+        nothing = [None] * len(values)
+        headers = list(map(encode_document, headers or nothing, properties or nothing))
         sizes = list(map(add, sizes, _lengths(headers)))
     if timestamps:
         timestamps = [encode_timestamp(each) for each in timestamps]
@@ -112,6 +131,7 @@ def encode_one(
     key: bytes | str | None = None,
     headers: Headers | None = None,
     timestamp: Timestamp | None = None,
+    properties: Properties | None = None,
 ) -> tuple[bytes | None, bytes | None, str | None, int | None, int]:
     """Return a single record as its columns hold it: value, key, headers, timestamp, and its size.
 
@@ -126,14 +146,14 @@ def encode_one(
     else:
         data = encode_bytes(value, "value")
         size = 0 if data is None else len(data)
-    if key is None and headers is None and timestamp is None:
+    if key is None and headers is None and timestamp is None and properties is None:
         return data, None, None, None, size
     bytes_of_key = text = None
     if key is not None:
         bytes_of_key = encode_bytes(key, "key")
         size += len(bytes_of_key or b"")
-    if headers:
-        text = encode_headers(headers)
+    if headers or properties:
+        text = encode_document(headers, properties)
         size += len(text or "")
     moment = None if timestamp is None else encode_timestamp(timestamp)
     return data, bytes_of_key, text, moment, size
@@ -145,9 +165,10 @@ def columns_of_one(
     headers: Headers | None,
     timestamp: Timestamp | None,
     partition: int | None = None,
+    properties: Properties | None = None,
 ) -> RecordColumns:
     """Encode a single record as `encode_columns` does, where columns would save nothing."""
-    data, bytes_of_key, text, moment, size = encode_one(value, key, headers, timestamp)
+    data, bytes_of_key, text, moment, size = encode_one(value, key, headers, timestamp, properties)
     return RecordColumns(
         values=[data],
         keys=None if bytes_of_key is None else [bytes_of_key],
@@ -202,51 +223,105 @@ def encode_bytes(given: bytes | str | None, what: str) -> bytes | None:
     raise BadInput(f"the {what} must be bytes or str, not {type(given).__name__}")
 
 
+def encode_document(headers: Headers | None, properties: Properties | None) -> str | None:
+    """Return headers and properties as one JSON text: an object of the headers alone, or a list of
+    both; raises `BadInput`.
+
+    They are stored together, so that a message never parts from its properties.
+    """
+    text = encode_headers(headers)
+    if not properties:
+        return text
+    about = _encode_values(properties, "properties", "property")
+    if len(about) > LARGEST_PROPERTIES:
+        raise BadInput("the properties of a message are longer than 64 KiB together")
+    return f"[{text or '{}'},{about}]"
+
+
 def encode_headers(headers: Headers | None) -> str | None:
-    """Return headers as a JSON object in ASCII; raises `BadInput` past 64 headers or 8 KiB for
+    """Return headers as a JSON object in ASCII; raises `BadInput` past 64 headers or 1 MiB for
     one.
     """
-    if not headers:
-        return None
-    if not isinstance(headers, Mapping):
-        raise BadInput(f"headers must be a mapping, not {type(headers).__name__}")
-    if len(headers) > MOST_HEADERS:
-        raise BadInput(f"{len(headers)} headers; a record takes at most {MOST_HEADERS}")
-    for name, value in headers.items():
-        _check_header(name, value)
+    return _encode_values(headers, "headers", "header") if headers else None
+
+
+def _encode_values(values: Headers, name: str, each: str) -> str:
+    if not isinstance(values, Mapping):
+        raise BadInput(f"{name} must be a mapping, not {type(values).__name__}")
+    if len(values) > MOST_HEADERS:
+        raise BadInput(f"{len(values)} {name}; a record takes at most {MOST_HEADERS}")
+    plain: dict[str, Any] = {}
+    for header, value in values.items():
+        plain[header] = _plain_header(each, header, value)
     import json
 
-    return json.dumps(dict(headers), separators=(",", ":"))
+    return json.dumps(plain, separators=(",", ":"))
 
 
-def _check_header(name: object, value: HeaderValue) -> None:
+def _plain_header(each: str, name: object, value: HeaderValue) -> Any:
+    """Return a header's value as JSON has it."""
     if not isinstance(name, str):
-        raise BadInput(f"a header's name must be text, not {type(name).__name__}")
-    text = name + value if isinstance(value, str) else name
-    if not text.isascii():
-        # JSON would accept half of a surrogate pair, and write it unreadably.
-        encode_bytes(text, f"header {name}")
-    if value is not None and not isinstance(value, str | int | float):
-        raise BadInput(
-            f"header {name} has a {type(value).__name__}",
-            hint="header values are text, numbers, true, false or null",
-        )
-    if isinstance(value, int) and not -_LARGEST_NUMBER - 1 <= value <= _LARGEST_NUMBER:
-        raise BadInput(f"header {name[:40]} is a number of too many digits, beyond 64 bits")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise BadInput(f"header {name} is not a finite number")
-    if len(text) > LARGEST_HEADER:
-        raise BadInput(f"header {name[:40]} is longer than 8 KiB")
+        raise BadInput(f"a {each}'s name must be text, not {type(name).__name__}")
+    what = f"{each} {name[:40]}"
+    if not name.isascii():
+        encode_bytes(name, what)
+    if type(value) is str and value.isascii():
+        size = len(value)
+    else:
+        from store.model import header_values
+
+        plain = header_values.to_plain(what, value)
+        size = header_values.bare_size({"": value})
+        value = plain
+    if len(name) + size > LARGEST_HEADER:
+        raise BadInput(f"{what} is longer than 1 MiB")
+    return value
 
 
 def decode_headers(text: str | None) -> dict[str, HeaderValue]:
     """Return the headers of a stored record."""
+    return decode_document(text)[0]
+
+
+def decode_document(text: str | None) -> tuple[dict[str, HeaderValue], Properties]:
+    """Return the headers and the properties of a stored record."""
     if text is None:
-        return {}
+        return {}, NO_PROPERTIES
     import json
 
-    headers: dict[str, HeaderValue] = json.loads(text)
-    return headers
+    document = json.loads(text)
+    headers, properties = (document, None) if isinstance(document, dict) else document
+    if ":{" in text or ":[" in text:
+        # Inside a text such a pair may stand too; then nothing changes.
+        from store.model import header_values
+
+        headers = header_values.all_from_plain(headers)
+        properties = properties and header_values.all_from_plain(properties)
+    return headers, NO_PROPERTIES if properties is None else properties
+
+
+def decode_documents(
+    texts: Sequence[str | None],
+) -> tuple[Iterable[dict[str, HeaderValue]], Iterable[Properties]]:
+    """Return the headers and the properties of stored records."""
+    if texts.count(None) == len(texts):
+        return map(dict, repeat((), len(texts))), repeat(NO_PROPERTIES, len(texts))
+    headers, properties = zip(*map(decode_document, texts), strict=True)
+    return headers, properties
+
+
+def content_sizes(batch: RecordColumns) -> Sequence[int]:
+    """Return what counts as the size of each record: key, value, and its headers without what JSON
+    puts around them. Properties are free (SQS: system attributes).
+    """
+    if batch.headers is None:
+        return batch.sizes
+    from store.model import header_values
+
+    return [
+        size if text is None else size - len(text) + header_values.bare_size(decode_headers(text))
+        for size, text in zip(batch.sizes, batch.headers, strict=True)
+    ]
 
 
 def given_list(given: Iterable[Given], what: str) -> list[Given]:

@@ -18,7 +18,15 @@ from store.model.settings import (
     text,
     word,
 )
-from store.model.topics import Headers, HeaderValue, Remains, Seconds, Timestamp
+from store.model.topics import (
+    NO_PROPERTIES,
+    Headers,
+    HeaderValue,
+    Properties,
+    Remains,
+    Seconds,
+    Timestamp,
+)
 
 if TYPE_CHECKING:
     from store.model.dead_letters import Dead
@@ -41,6 +49,7 @@ class NewMessage(NamedTuple):
     dedup_id: str | None = None
     priority: int = 0
     ttl: Seconds | None = None
+    properties: Properties | None = None
 
 
 class MessageId(NamedTuple):
@@ -73,7 +82,8 @@ class Message(NamedTuple):
     `deliveries` runs on through dead-lettering; `redelivered` says whether this queue delivered it
     before. `receipt`, `lease_expires` and `holder` are set on messages leased by this call; one
     that it received with `auto_ack` is `acknowledged` and has none. A `damaged` one has neither
-    key, headers nor value, but the bytes in their places.
+    key, headers nor value, but the bytes in their places. `first_received` is the time of its first
+    delivery by its queue.
     """
 
     queue: str
@@ -93,6 +103,8 @@ class Message(NamedTuple):
     holder: str | None = None
     dead: "Dead | None" = None
     damaged: Remains | None = None
+    properties: Properties = NO_PROPERTIES
+    first_received: int | None = None
 
     @property
     def address(self) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated, NamedTuple, TypedDict
 
 from store.model.messages import State
 from store.model.settings import LONGEST_TIME, count, duration, text
-from store.model.topics import HeaderValue, Seconds
+from store.model.topics import NO_PROPERTIES, HeaderValue, Properties, Seconds
 
 
 class ShareConfig(NamedTuple):
@@ -71,6 +71,7 @@ class SharedRecord(NamedTuple):
     receipt: str
     lease_expires: int
     holder: str
+    properties: Properties = NO_PROPERTIES
 
     @property
     def address(self) -> str:

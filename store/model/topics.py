@@ -6,13 +6,24 @@ All are named tuples except `NewRecord`, which takes two thirds of the time to m
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
-from typing import Annotated, NamedTuple, TypedDict
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypedDict, Union
 
 from store.model.errors import BadInput
 from store.model.settings import BEYOND, LARGEST_VALUE, OLDER, cleanup_policy, duration, size
 
-HeaderValue = str | int | float | bool | None
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+HeaderValue = Union[
+    str, int, float, bool, None, bytes, datetime, "Decimal",
+    list["HeaderValue"], dict[str, "HeaderValue"],
+]  # fmt: skip
+"""A value of a header or property. A header that is repeated, as in Kafka, has a list."""
 Headers = Mapping[str, HeaderValue]
+Properties = Mapping[str, HeaderValue]
+"""Facts about a message that are not its sender's own headers, such as `content_type`."""
+NO_PROPERTIES: Properties = MappingProxyType({})
 Seconds = float | timedelta
 """A duration as the Python API takes it."""
 Timestamp = datetime | int | float
@@ -35,7 +46,7 @@ def in_seconds(given: Seconds, what: str = "a time to wait") -> float:
 class NewRecord:
     """A record to append. A `None` value is a tombstone; a `None` key means no key."""
 
-    __slots__ = ("headers", "key", "partition", "timestamp", "value")
+    __slots__ = ("headers", "key", "partition", "properties", "timestamp", "value")
 
     def __init__(
         self,
@@ -44,12 +55,14 @@ class NewRecord:
         headers: Headers | None = None,
         timestamp: Timestamp | None = None,
         partition: int | None = None,
+        properties: Properties | None = None,
     ) -> None:
         self.value = value
         self.key = key
         self.headers = headers
         self.timestamp = timestamp
         self.partition = partition
+        self.properties = properties
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NewRecord):
@@ -99,6 +112,7 @@ class Record(NamedTuple):
     key: bytes | None
     headers: dict[str, HeaderValue]
     value: bytes | None
+    properties: Properties = NO_PROPERTIES
 
     @property
     def address(self) -> str:

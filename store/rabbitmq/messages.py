@@ -96,8 +96,13 @@ def _amqp_message(message: NewMessage, now: int) -> amqp.Message:
     headers = dict(message.headers or {})
     encode_headers(headers)
     _check_names(headers)
+    if message.properties:
+        raise BadInput(
+            f"property {next(iter(message.properties))} is not sent to RabbitMQ",
+            hint="leave the properties out, or send them as headers",
+        )
     if (key := encode_bytes(message.key, "key")) is not None:
-        headers[KEY_HEADER] = as_text(key)  # type: ignore[assignment]
+        headers[KEY_HEADER] = as_text(key)
     time = encode_timestamp(message.timestamp)
     headers[TIME_HEADER] = now if time is None else time
     more = {} if message.ttl is None else {"expiration": str(milliseconds(message.ttl, "ttl"))}

@@ -156,7 +156,10 @@ class ServerTopics(ServerDeliveries):
             for one in given_list(records, "records")
         ]
         number = len(self._partitions(topic))
-        messages = [NewMessage(one.value, one.key, one.headers, one.timestamp) for one in given]
+        messages = [
+            NewMessage(one.value, one.key, one.headers, one.timestamp, properties=one.properties)
+            for one in given
+        ]
         ready = [one for _, one in encoded(messages, self.features, self.wall())]
         places = [
             self._partition_of(index, topic, number, record) for index, record in enumerate(given)

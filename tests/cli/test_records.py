@@ -222,7 +222,7 @@ class TestEnvelopesIn:
             ('{"value":"v","partition":-1}', "not a partition"),
             ('{"value":"v","partition":true}', "not a partition"),
             ('{"value":"v","headers":[]}', "not an object"),
-            ('{"value":"v","headers":{"a":{}}}', "not a single value"),
+            ('{"value":"v","headers":{"a":{"base64":"?"}}}', "not Base64"),
             ('{"value":"v","headers":{"a":1e999}}', "beyond"),
             ('{"value":"v","headers":{"a":99999999999999999999}}', "64 bits"),
             ('{"value":"v","headers":{"a":"\\udfff"}}', "surrogate"),

@@ -39,3 +39,9 @@ def test_of_another_program_what_has_not_its_type_stays_text() -> None:
 def test_the_header_of_types_can_not_be_given() -> None:
     with pytest.raises(BadInput):
         to_texts({TYPES: "n:int"})
+
+
+def test_bytes_lists_and_tables_keep_their_types() -> None:
+    headers: Headers = {"raw": b"\xff", "list": [1, b"a"], "table": {"x": None}}
+
+    assert from_texts(to_texts(headers).items()) == headers

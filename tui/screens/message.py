@@ -14,6 +14,7 @@ from store import Message, MqError, Overview, Record
 from store.engine.broker import Broker
 from store.model.addresses import Address
 from store.model.dead_letters import Event
+from store.model.header_values import to_plain
 from store.model.looks import Peek
 from store.model.queues import Attempt
 from store.model.stalls import StallDetail
@@ -145,8 +146,10 @@ def _properties(stored: Message | Record, now: int) -> list[tuple[str, str]]:
         if stored.priority:
             facts.append(("priority", str(stored.priority)))
         facts.append(("deliveries", str(stored.deliveries)))
-    for name, value in stored.headers.items():
-        facts.append((f"header {name}", json.dumps(value, ensure_ascii=False)))
+    for kind, values in (("header", stored.headers), ("property", stored.properties)):
+        for name, value in values.items():
+            text = json.dumps(to_plain(kind, value), ensure_ascii=False)
+            facts.append((f"{kind} {name}", text))
     return facts
 
 

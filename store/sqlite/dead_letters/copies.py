@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from store.model.dead_letters import Reason
-from store.model.encoding import Encoded, encode_headers
+from store.model.encoding import Encoded, encode_document
 from store.model.topics import Record, RecordId
 from store.sqlite import log
 from store.sqlite.file.database import Snapshot, WriteTransaction
@@ -50,7 +50,7 @@ def _in_log(tx: Snapshot, record: Record | RecordId) -> StoredRecord:
     if found is None:
         assert isinstance(record, Record)
         # It has left the log since it was read.
-        headers = encode_headers(record.headers)
+        headers = encode_document(record.headers, record.properties)
         return StoredRecord(
             record.timestamp, None, record.key, headers, record.value, is_damaged=False
         )

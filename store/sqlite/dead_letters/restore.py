@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from store import model
-from store.model.encoding import Encoded, encode_headers
+from store.model.encoding import Encoded, encode_document
 from store.model.errors import BadInput, BadRecord, Hint
 from store.model.messages import Message
 from store.sqlite import layout
@@ -66,7 +66,8 @@ def _content(queue: Queue, index: int, letter: Message) -> Encoded:
             )
         if queue.config.fifo and letter.message_group is None:
             raise BadInput(f"a message of the FIFO queue {queue.name} needs a message group")
-        content = Encoded.stored(letter.value, letter.key, encode_headers(letter.headers))
+        document = encode_document(letter.headers, letter.properties)
+        content = Encoded.stored(letter.value, letter.key, document)
     except BadInput as error:
         raise BadRecord(index, error.message, error.hint) from error
     if content.size > queue.config.max_message:

@@ -106,7 +106,7 @@ create table mq_records (
   timestamp integer not null,                     -- wall, never falling within a partition
   message_group text,
   key blob,
-  headers text,                                   -- a JSON object
+  headers text,                                   -- a JSON object, or a list: it and properties
   value blob,                                     -- null: a tombstone
   expires integer,                                -- wall; only where it is not timestamp + retention
   checksum integer not null,

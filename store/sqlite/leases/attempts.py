@@ -142,6 +142,14 @@ def history(tx: Snapshot, lease: int) -> list[model.queues.Attempt]:
     return [model.queues.Attempt(*row) for row in rows]
 
 
+def first_started(tx: Snapshot, lease: int) -> int | None:
+    """Return when the first delivery that ended otherwise than by an ack began: wall time."""
+    started: int | None = tx.value(
+        "select min(started) from mq_attempts where lease = :lease", {"lease": lease}
+    )
+    return started
+
+
 def last_error(tx: Snapshot, lease: int) -> str | None:
     """Return the error of the last delivery that reported one."""
     # A damaged error must not keep the message where it is.

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from store.model.encoding import Encoded, decode_headers
+from store.model.encoding import Encoded, decode_document
 from store.model.topics import NewRecord
 from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Snapshot, WriteTransaction
@@ -89,8 +89,8 @@ def _copy(
             from store.model.placement import StickyPlacement
 
             # A log has no place for a history: its records are not messages.
-            headers = decode_headers(message.headers)
-            copy = NewRecord(message.value, message.key, headers)
+            headers, properties = decode_document(message.headers)
+            copy = NewRecord(message.value, message.key, headers, properties=properties)
             (id,) = log.append.produce(tx, target, [copy], StickyPlacement())
             record = target.partitions[id.partition].base + id.offset
         if message.is_damaged:

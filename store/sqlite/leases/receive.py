@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Sequence
 from struct import error as StructError
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from store.model.encoding import decode_headers
 from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Row, WriteTransaction
 from store.sqlite.file.settings import refuse_read_only
@@ -22,7 +20,6 @@ from store.sqlite.log.checksum import checksums
 
 if TYPE_CHECKING:
     from store.model.errors import Damaged
-    from store.model.topics import HeaderValue
     from store.sqlite.leases.damaged import SteppedOver
     from store.sqlite.leases.readers import Reader
 
@@ -106,12 +103,6 @@ class FreshRun(NamedTuple):
         if isinstance(records, range):
             return range(records[0] & OFFSET_MASK, (records[-1] & OFFSET_MASK) + 1)
         return [record & OFFSET_MASK for record in records]
-
-    def decoded_headers(self) -> Iterable[dict[str, HeaderValue]]:
-        """Return the headers of each."""
-        if self.headers.count(None) == len(self.headers):
-            return map(dict, repeat((), len(self.headers)))
-        return map(decode_headers, self.headers)
 
     @property
     def leases(self) -> Sequence[int]:

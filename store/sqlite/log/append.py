@@ -14,6 +14,7 @@ from store.model.encoding import (
     Encoded,
     RecordColumns,
     check_column,
+    content_sizes,
     encode_batch,
     encode_one,
     first_bad,
@@ -111,9 +112,9 @@ def produce_one(
     if type(topic) is str:
         known = tx.database.settings.answers.get((produce, topic))
     if known is not None:
-        *given, number = record
+        value, key, headers, timestamp, number, properties = record
         try:
-            content = encode_one(*given)
+            content = encode_one(value, key, headers, timestamp, properties)
             if number is None:
                 count = known.partitions
                 number = placement.place_one(content, count, sticky, topic) if count > 1 else 0
@@ -356,11 +357,10 @@ def _encode(topic: Topic, records: Iterable[NewRecord | bytes | str]) -> RecordC
 def _checked(topic: Topic, given: Sequence[NewRecord | bytes | str]) -> RecordColumns:
     """Return the records as columns; raises `BadInput` when the topic does not take one of them."""
     batch = encode_batch(given)
-    largest = max(batch.sizes, default=0)
-    if largest > topic.config.max_message:
+    largest, most = max(batch.sizes, default=0), topic.config.max_message
+    if largest > most and (largest := max(content_sizes(batch))) > most:
         raise BadInput(
-            f"the record has {largest} bytes; topic {topic.name} takes at most"
-            f" {topic.config.max_message}",
+            f"the record has {largest} bytes; topic {topic.name} takes at most {most}",
             hint=Hint("{}", model.actions.take_larger("topic", topic.name)),
         )
     lacks_key = bool(batch.values) if batch.keys is None else None in batch.keys

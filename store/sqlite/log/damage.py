@@ -42,7 +42,7 @@ def usable(
         timestamp if isinstance(timestamp, int) and 0 <= timestamp < DISTANT_FUTURE else 0,
         as_text(message_group),
         key if isinstance(key, bytes) else None,
-        _json_object(as_text(headers)),
+        _json_document(as_text(headers)),
         value if isinstance(value, bytes) else None,
         expires if isinstance(expires, int) else None,
     )
@@ -56,11 +56,16 @@ def as_text(stored: bytes | None) -> str | None:
         return None
 
 
-def _json_object(text: str | None) -> str | None:
+def _json_document(text: str | None) -> str | None:
+    """Return the document of headers and properties; `None` for a text that is none."""
     try:
-        return text if isinstance(json.loads(text or "null"), dict) else None
+        parts = json.loads(text or "null")
     except (ValueError, RecursionError):
         return None
+    is_both = (
+        isinstance(parts, list) and len(parts) == 2 and all(isinstance(p, dict) for p in parts)
+    )
+    return text if isinstance(parts, dict) or is_both else None
 
 
 def marked(id: RecordId, timestamp: Any, key: Any, headers: Any, value: Any) -> DamagedRecord:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice, repeat
 from sqlite3 import Cursor
 from struct import error as StructError
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from store import model
-from store.model.encoding import decode_headers
+from store.model.encoding import decode_document, decode_documents
 from store.model.errors import BadInput, Hint, NotFound
 from store.model.positions import Position, check_position
 from store.model.topics import MisdatedRecord, Record, RecordId
@@ -18,9 +18,6 @@ from store.sqlite.file.database import Row, Snapshot
 from store.sqlite.file.timekeeping import age, came_of, moments
 from store.sqlite.log.checksum import checksums, is_intact
 from store.sqlite.log.topics import Partition, Topic
-
-if TYPE_CHECKING:
-    from store.model.topics import HeaderValue
 
 MOST_BYTES = 8 << 20
 _SAMPLE = 1_000
@@ -106,15 +103,13 @@ def _whole(
     ids, timestamps, keys, blobs, values, stored, arrived = zip(*page, strict=True)
     first, last = ids[0], ids[-1]
     places = range(first, last + 1) if last - first == len(ids) - 1 else ids
-    fields: Iterable[dict[str, HeaderValue]]
     try:
         if arrived.count(None) < len(ids) or max(timestamps) > tx.wall:
             return None
         if blobs.count(None) == len(ids):
-            headers, fields = None, [{} for _ in ids]
+            headers = None
         else:
             headers = [None if blob is None else blob.decode() for blob in blobs]
-            fields = map(decode_headers, headers)
         checked_keys = None if keys.count(None) == len(ids) else keys
         if checksums(places, timestamps, None, checked_keys, headers, values) != list(stored):
             return None
@@ -122,8 +117,16 @@ def _whole(
         return None
     base = partition.base
     offsets = [id - base for id in ids]
+    fields, properties = decode_documents(headers or [None] * len(ids))
     columns = zip(
-        repeat(topic.name), repeat(partition.number), offsets, timestamps, keys, fields, values
+        repeat(topic.name),
+        repeat(partition.number),
+        offsets,
+        timestamps,
+        keys,
+        fields,
+        values,
+        properties,
     )
     # Same as Record(...), without a call of Python for each.
     return list(map(tuple.__new__, repeat(Record), columns))
@@ -151,8 +154,8 @@ def _one_by_one(
             if may_raise and not records:
                 raise log.damage.error(topic, partition, id - base)
             break
-        headers = {} if blob is None else decode_headers(blob.decode())
-        record = (name, number, id - base, timestamp, key, headers, value)
+        headers, properties = decode_document(None if blob is None else blob.decode())
+        record = (name, number, id - base, timestamp, key, headers, value, properties)
         if arrived is None and timestamp <= tx.wall:
             records.append(Record(*record))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from store.model.encoding import encode_bytes, encode_headers
+from store.model.encoding import encode_bytes, encode_document
 from store.model.errors import BadInput, BadRecord
 from store.model.exchanges import Binding, Placed, routing_key
 from store.model.messages import NewMessage
@@ -64,7 +64,7 @@ def _route(
             # A message without a destination is checked too: an error does not depend on the
             # bindings.
             encode_bytes(message.value, "value")
-            encode_headers(message.headers)
+            encode_document(message.headers, message.properties)
         except BadInput as error:
             raise BadRecord(index, error.message, error.hint) from error
         found.append(current.destinations(tx, exchange, key, message.headers or {}))
@@ -95,4 +95,10 @@ def _record(index: int, message: NewMessage, topic: str) -> NewRecord:
                 f"the exchange leads to the topic {topic}, which takes no {what}",
                 hint="leave it out, or bind only queues",
             )
-    return NewRecord(message.value, message.key, message.headers, message.timestamp)
+    return NewRecord(
+        message.value,
+        message.key,
+        message.headers,
+        message.timestamp,
+        properties=message.properties,
+    )

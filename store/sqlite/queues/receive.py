@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from store.model.messages import Message
+from store.model.topics import NO_PROPERTIES
 from store.sqlite import leases, log, queues
 from store.sqlite.file.settings import MOST_REMEMBERED
 from store.sqlite.file.timekeeping import Prepared
@@ -130,7 +131,7 @@ def _single(
         receipt = receipts.write(front.seal, front.slot.id << OFFSET_BITS | sequence, token)
         standing = ("leased", receipt, expires, front.holder_name)
     # Same as Message(...), without a call of Python.
-    return [tuple.__new__(Message, (*fields, *standing, None, None))]
+    return [tuple.__new__(Message, (*fields, *standing, None, None, NO_PROPERTIES, tx.wall))]
 
 
 def _several(

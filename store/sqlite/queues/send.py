@@ -12,6 +12,7 @@ from store.model.encoding import (
     RecordColumns,
     check_column,
     columns_of_one,
+    content_sizes,
     encode_columns,
     encode_one,
     first_bad,
@@ -181,7 +182,7 @@ def _checked(tx: WriteTransaction, queue: Queue, given: Given) -> Sending:
     """
     batch, options = _columns(given)
     config, largest = queue.config, max(batch.sizes)
-    if largest > config.max_message:
+    if largest > config.max_message and (largest := max(content_sizes(batch))) > config.max_message:
         raise BadInput(
             f"the message has {largest} bytes; queue {queue.name} takes at most"
             f" {config.max_message}",
@@ -218,8 +219,10 @@ def _columns(given: Given) -> tuple[RecordColumns, Options]:
     """Return the contents and the options of the messages as columns."""
     if len(given) == 1:
         message = given[0] if type(given[0]) is NewMessage else as_message(given[0])
-        value, key, headers, timestamp, delay, group, deduplication_id, priority, ttl = message
-        return columns_of_one(value, key, headers, timestamp), Options(
+        value, key, headers, timestamp, delay, group, deduplication_id, priority, ttl, more = (
+            message
+        )
+        return columns_of_one(value, key, headers, timestamp, properties=more), Options(
             None if delay is None else [delay],
             None if group is None else [group],
             None if deduplication_id is None else [deduplication_id],
@@ -231,8 +234,9 @@ def _columns(given: Given) -> tuple[RecordColumns, Options]:
         return encode_columns(given), _NO_OPTIONS
     messages = given if kinds == {NewMessage} else map(as_message, given)
     values, *others = zip(*messages, strict=True)
-    keys, headers, timestamps, *asked = present(others)
-    return encode_columns(values, keys, headers, timestamps), Options._make(asked)
+    keys, headers, timestamps, *asked, properties = present(others)
+    batch = encode_columns(values, keys, headers, timestamps, properties=properties)
+    return batch, Options._make(asked)
 
 
 _NO_OPTIONS = Options()

@@ -7,10 +7,10 @@ from itertools import repeat
 from operator import attrgetter
 
 from store import model
-from store.model.encoding import check_whole, decode_headers
+from store.model.encoding import check_whole, decode_document, decode_documents
 from store.model.errors import Hint, NotFound
 from store.model.messages import Message, MisdatedMessage, State
-from store.model.topics import Remains
+from store.model.topics import NO_PROPERTIES, Remains
 from store.sqlite import layout, leases
 from store.sqlite.file.database import Snapshot
 from store.sqlite.file.timekeeping import CREDIBLE
@@ -44,6 +44,7 @@ def _message(
 ) -> Message:
     """Return a message as callers see it; with a receipt if this call leased it."""
     here = 0 if one.lease is None else one.lease.deliveries
+    headers, properties = decode_document(one.headers)
     message = Message(
         queue.name,
         origins.own_id(tx, one.record),
@@ -51,7 +52,7 @@ def _message(
         one.timestamp,
         one.message_group,
         one.slot.level,
-        {} if one.headers is None else decode_headers(one.headers),
+        headers,
         one.key,
         one.value,
         here,
@@ -60,14 +61,26 @@ def _message(
         receipt,
         lease_expires,
         holder,
+        properties=properties,
+        first_received=_first_received(tx, one) if here else None,
     )
     if origin is not None:
         message = _as_moved(message, origin)
     if one.is_damaged or (origin is not None and not origin.is_sound):
         remains = Remains(one.key, one.headers, one.value)
-        return message._replace(headers={}, key=None, value=None, damaged=remains)
+        return message._replace(
+            headers={}, key=None, value=None, damaged=remains, properties=NO_PROPERTIES
+        )
     is_credible = one.arrived is None and message.timestamp <= tx.wall
     return message if is_credible else _dated(message, tx.wall - one.age(tx))
+
+
+def _first_received(tx: Snapshot, one: StoredMessage) -> int | None:
+    lease = one.lease
+    assert lease is not None
+    if lease.deliveries > 1 or lease.started is None:
+        return leases.attempts.first_started(tx, lease.id)
+    return wall_time(tx, lease.started)
 
 
 def _dated(message: Message, came: int) -> Message:
@@ -127,6 +140,7 @@ def leased(
 
 def of_run(tx: Snapshot, queue: str, run: FreshRun, holder: str) -> list[Message]:
     """Return messages that were just leased together, or acknowledged with their receive."""
+    headers, properties = decode_documents(run.headers)
     columns = zip(
         repeat(queue),
         origins.own_ids(tx, run.records),
@@ -134,7 +148,7 @@ def of_run(tx: Snapshot, queue: str, run: FreshRun, holder: str) -> list[Message
         run.timestamps,
         run.message_groups,
         repeat(run.slot.level),
-        run.decoded_headers(),
+        headers,
         run.keys,
         run.values,
         repeat(1),
@@ -145,6 +159,8 @@ def of_run(tx: Snapshot, queue: str, run: FreshRun, holder: str) -> list[Message
         repeat(None if run.token is None else holder),
         repeat(None),
         repeat(None),
+        properties,
+        repeat(tx.wall),
     )
     # Same as Message(...), without a call of Python for each.
     return list(map(tuple.__new__, repeat(Message), columns))

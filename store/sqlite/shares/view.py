@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import repeat
 
-from store.model.encoding import decode_headers
+from store.model.encoding import decode_document, decode_documents
 from store.model.messages import State
 from store.model.shares import InFlight, SharedRecord, SharePartition, ShareStatus
 from store.sqlite import layout, leases
@@ -34,19 +34,21 @@ def acquired(
 
 def _of_run(tx: Snapshot, share: Share, run: FreshRun, holder: str) -> list[SharedRecord]:
     assert run.token is not None
+    headers, properties = decode_documents(run.headers)
     columns = zip(
         repeat(share.topic),
         repeat(run.slot.number),
         run.offsets,
         run.timestamps,
         run.keys,
-        run.decoded_headers(),
+        headers,
         run.values,
         repeat(1),
         repeat("leased"),
         receipts.write_run(receipts.seal(tx), run.leases, run.token),
         repeat(run.lease_expires),
         repeat(holder),
+        properties,
     )
     # Same as SharedRecord(...), without a call of Python for each.
     return list(map(tuple.__new__, repeat(SharedRecord), columns))
@@ -56,19 +58,21 @@ def _shared(tx: Snapshot, share: Share, one: StoredMessage, seal: int, holder: s
     lease = one.lease
     assert lease is not None
     assert lease.token is not None
+    headers, properties = decode_document(one.headers)
     return SharedRecord(
         topic=share.topic,
         partition=one.slot.number,
         offset=one.sequence,
         timestamp=one.timestamp,
         key=one.key,
-        headers=decode_headers(one.headers),
+        headers=headers,
         value=one.value,
         deliveries=lease.deliveries,
         state="leased",
         receipt=receipts.write(seal, lease.id, lease.token),
         lease_expires=view.wall_time(tx, lease.ends),
         holder=holder,
+        properties=properties,
     )
 
 
