@@ -6,6 +6,7 @@ from store.lazy import on_demand
 
 if TYPE_CHECKING:
     from store.kafka import (
+        present as present,
         settings as settings,
     )
 else:

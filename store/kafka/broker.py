@@ -13,7 +13,6 @@ from store.engine.broker import Broker
 from store.engine.features import Feature, lacking
 from store.engine.places import Place
 from store.kafka.operations import PACE, ClusterOperations
-from store.kafka.topics import ClusterTopics
 from store.model.errors import BadInput, secondary_to
 from store.model.topics import NewRecord, RecordId, Seconds, in_seconds
 
@@ -28,7 +27,7 @@ _UNTIL = 0.05
 _OPTIONS = ("sasl", "verify")
 
 
-class Kafka(ClusterOperations, ClusterTopics, Broker):
+class Kafka(ClusterOperations, Broker):
     """An open cluster; a connection is made by the first call that needs one.
 
     It may be used by one thread at a time.

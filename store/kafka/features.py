@@ -97,7 +97,7 @@ DECLARED: Declared = {
     Feature.MANDATORY: _ROUTES,
     Feature.DESTINATIONS: _ROUTES,
     Feature.ROUTE: _ROUTES,
-    Feature.TOPOLOGY: _LATER,
+    Feature.TOPOLOGY: NATIVE,
     Feature.ATOMIC_APPLY: absent(
         "steps are carried out one after the other", "apply it again: it goes on where it ended"
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from store.kafka.topics import ClusterTopics
+from store.kafka.topology import ClusterTopologies
 from store.model.errors import NotFound
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PACE = 2.0
 
 
-class ClusterOperations(ClusterTopics):
+class ClusterOperations(ClusterTopologies):
     """Status, and the names of things."""
 
     def now(self) -> int:

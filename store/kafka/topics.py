@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import (
@@ -20,10 +20,21 @@ from confluent_kafka.admin import (
 
 from store import kafka, model
 from store.engine.features import Feature
+from store.kafka.base import INTERNAL
+from store.kafka.errors import translated
 from store.kafka.log import Bounds, ClusterRecords
 from store.model.addresses import check_name
 from store.model.encoding import check_partitions
-from store.model.errors import BadInput, Exists, Hint, NotFound, TimedOut, Unavailable, Unsupported
+from store.model.errors import (
+    BadInput,
+    Denied,
+    Exists,
+    Hint,
+    NotFound,
+    TimedOut,
+    Unavailable,
+    Unsupported,
+)
 from store.model.maintenance import CompactionResult, TrimResult
 from store.model.positions import Position
 from store.model.settings import first_difference
@@ -36,6 +47,22 @@ _DEFAULT_REPLICAS = -1
 _LOOK = 0.01
 # Newest records of each partition that are looked at for the keys that more partitions would move.
 _SAMPLE = 1000
+
+
+class TopicConfiguration(NamedTuple):
+    """Kafka's configuration of a topic, and which of it is set on the topic itself."""
+
+    values: Mapping[str, str]
+    own: frozenset[str]
+
+
+class TopicSetup(NamedTuple):
+    """How a topic is set up: `own` is what of its configuration is set on it."""
+
+    partitions: int
+    replicas: int
+    config: Mapping[str, str]
+    own: frozenset[str]
 
 
 class ClusterTopics(ClusterRecords):
@@ -69,7 +96,7 @@ class ClusterTopics(ClusterRecords):
         bounds = self._bounds([(name, p) for name, number in counts.items() for p in range(number)])
         configs = self._configs(counts)
         return [
-            _status(name, number, bounds, kafka.settings.config_of(configs[name]))
+            _status(name, number, bounds, kafka.settings.config_of(configs[name].values))
             for name, number in counts.items()
         ]
 
@@ -232,10 +259,8 @@ class ClusterTopics(ClusterRecords):
         )
         self._clients.settled(futures, f"topic {name}")
 
-    def _configs(
-        self, names: Iterable[str], *, only_set: bool = False
-    ) -> dict[str, dict[str, str]]:
-        """Return Kafka's configuration of topics; with `only_set`, what is set on the topic."""
+    def _configs(self, names: Iterable[str]) -> dict[str, TopicConfiguration]:
+        """Return Kafka's configuration of topics, by name."""
         asked = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         if not asked:
             return {}
@@ -244,16 +269,48 @@ class ClusterTopics(ClusterRecords):
             {resource.name: future for resource, future in futures.items()}, "topic "
         )
         return {
-            name: {
-                key: entry.value
-                for key, entry in entries.items()
-                if not only_set or entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value
-            }
+            name: TopicConfiguration(
+                {key: entry.value for key, entry in entries.items()},
+                frozenset(
+                    key
+                    for key, entry in entries.items()
+                    if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+                ),
+            )
             for name, entries in found.items()
         }
 
     def _topic_config(self, name: str) -> TopicConfig:
-        return kafka.settings.config_of(self._configs([name])[name])
+        return kafka.settings.config_of(self._configs([name])[name].values)
+
+    def _setups(self) -> dict[str, TopicSetup]:
+        """Return how every topic is set up that is not one of Kafka's own, by name."""
+        with translated(self._place, "the list of topics"):
+            known = self._clients.reader.list_topics(timeout=self._clients.timeout).topics
+        topics = {name: one for name, one in known.items() if not name.startswith(INTERNAL)}
+        found = self._configs(topics)
+        return {
+            name: TopicSetup(
+                len(one.partitions),
+                min((len(part.replicas) for part in one.partitions.values()), default=0),
+                found[name].values,
+                found[name].own,
+            )
+            for name, one in sorted(topics.items())
+        }
+
+    def _default_replicas(self) -> int | None:
+        """Return how many replicas a topic has that asks for none; `None` where it is not told."""
+        with translated(self._place, "the list of servers"):
+            servers = self._clients.reader.list_topics(timeout=self._clients.timeout).brokers
+        resource = ConfigResource(ResourceType.BROKER, str(min(servers)))
+        futures = self._clients.admin.describe_configs(
+            [resource], request_timeout=self._clients.timeout
+        )
+        with suppress(Denied, KeyError, ValueError):
+            entries = self._clients.settled(futures, "settings of the servers")[resource]
+            return int(entries["default.replication.factor"].value)
+        return None
 
     def _check_same(self, name: str, partitions: int, values: Mapping[str, Any]) -> None:
         present = self._partition_count(name)

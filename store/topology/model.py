@@ -16,7 +16,9 @@ NOWHERE = SourcePosition("the store", 1, 1)
 class Resource:
     """A topic, queue, group or the like with all its settings, in the notation of files.
 
-    `label` names the topology that owns it; `places` are the places of its settings in a file.
+    `label` names the topology that owns it; `places` are the places of its settings in a file, or
+    of those that are set at all where an engine tells them from its defaults. `native` are settings
+    that only the engine knows.
     """
 
     kind: str
@@ -25,6 +27,7 @@ class Resource:
     label: str | None = None
     place: SourcePosition = NOWHERE
     places: Mapping[str, SourcePosition] = field(default_factory=dict)
+    native: Mapping[str, str] = field(default_factory=dict)
 
     def place_of(self, setting: str) -> SourcePosition:
         """Return the place of a setting; that of the thing for an omitted one."""

@@ -11,12 +11,16 @@ FILE = "sqlite"
 ONLY = "only"
 # A file is called by what a person sees of it, too.
 _NAMES = {FILE: FILE, "file": FILE, "rabbitmq": "rabbitmq", "kafka": "kafka", "sqs": "sqs"}
-# The native settings of the engines that there are; those of others can't be judged.
-_NATIVE: dict[str, tuple[str, ...]] = {FILE: (), "rabbitmq": ()}
+# The native settings of kinds, on the engines that there are; those of others can't be judged.
+_NATIVE: dict[str, dict[str, tuple[str, ...]]] = {
+    FILE: {},
+    "rabbitmq": {},
+    "kafka": {"topic": ("replicas",)},
+}
 
 
 def for_engine(
-    node: Mapping, engine: str, problems: Problems, check: Callable[[Mapping], object]
+    kind: str, node: Mapping, engine: str, problems: Problems, check: Callable[[Mapping], object]
 ) -> Mapping:
     """Return the settings of a thing on an engine: the common ones, and over them its own.
 
@@ -27,13 +31,26 @@ def for_engine(
     }
     for key, (_, value) in node.entries.items():
         if key in _NAMES:
-            _check_native(_NAMES[key], value, problems)
+            _check_native(kind, _NAMES[key], value, problems)
     for name, block in _parts(node, problems):
         if name == engine:
             entries |= block.entries
         else:
             check(block)
     return Mapping(node.place, entries)
+
+
+def native(node: Mapping, engine: str) -> dict[str, str]:
+    """Return the settings in the block of an engine, as `kafka.replicas`: only it knows them."""
+    found: dict[str, str] = {}
+    for key, (_, block) in node.entries.items():
+        if _NAMES.get(key) == engine and isinstance(block, Mapping):
+            found |= {
+                f"{engine}.{name.text}": value.text
+                for name, value in block.entries.values()
+                if isinstance(value, Scalar)
+            }
+    return found
 
 
 def _parts(node: Mapping, problems: Problems) -> Iterator[tuple[str, Mapping]]:
@@ -53,11 +70,11 @@ def _parts(node: Mapping, problems: Problems) -> Iterator[tuple[str, Mapping]]:
             yield _NAMES[key.text], block
 
 
-def _check_native(engine: str, node: Node, problems: Problems) -> None:
+def _check_native(kind: str, engine: str, node: Node, problems: Problems) -> None:
     if not isinstance(node, Mapping):
         problems.error(node.place, f"{engine} needs a mapping of its own settings, or {{}}")
         return
-    known = _NATIVE.get(engine)
+    known = _NATIVE[engine].get(kind, ()) if engine in _NATIVE else None
     for key, value in node.entries.values():
         if known is not None and key.text not in known:
             problems.error(key.place, f"{engine} has no setting of its own '{key.text}'")

@@ -44,7 +44,7 @@ def plan(
 def _creations(wanted: Topology, present: Topology) -> Iterator[Step]:
     for thing in _in_order(wanted):
         if present.get(thing.kind, thing.name) is None:
-            named = KINDS[thing.kind].named(thing.settings)
+            named = {**KINDS[thing.kind].named(thing.settings), **thing.native}
             yield Step("create", thing, tuple(Change(s, None, text) for s, text in named.items()))
 
 

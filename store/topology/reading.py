@@ -163,8 +163,9 @@ class _FileReader:
         self, kind: Kind, name: str, place: SourcePosition, node: Mapping
     ) -> Resource | None:
         before = len(self._problems.found)
+        native = per_engine.native(node, self._engine)
         node = per_engine.for_engine(
-            node, self._engine, self._problems, partial(self._settings, kind)
+            kind.name, node, self._engine, self._problems, partial(self._settings, kind)
         )
         given = self._settings(kind, node)
         for setting in kind.required:
@@ -179,7 +180,7 @@ class _FileReader:
         places = {key.text: value.place for key, value in node.entries.values()}
         if kind is BINDING_KIND:
             name = binding_name(settings)
-        thing = Resource(kind.name, name, settings, self._label, place, places)
+        thing = Resource(kind.name, name, settings, self._label, place, places, native)
         # An unsound thing still exists for those that refer to it.
         if sound:
             self._check(kind, thing)

@@ -51,7 +51,21 @@ def yaml_of(document: Mapping[str, Any]) -> str:
 
 
 def _values(kind: Kind, thing: Resource) -> dict[str, Any]:
-    return {name: _value(kind, name, text) for name, text in kind.named(thing.settings).items()}
+    named = kind.named(thing.settings)
+    values: dict[str, Any] = {
+        name: _value(kind, name, thing.settings[name])
+        for name in kind.notations
+        if name in named or (name in thing.places and name in thing.settings)
+    }
+    return values if not thing.native else {**values, **_native(thing.native)}
+
+
+def _native(blocks: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, text in blocks.items():
+        engine, _, setting = name.partition(".")
+        found.setdefault(engine, {})[setting] = int(text) if text.isdecimal() else text
+    return found
 
 
 def _value(kind: Kind, setting: str, text: str) -> Any:

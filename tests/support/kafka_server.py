@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, ResourceType
 
 VARIABLE = "MQ_TEST_KAFKA"
 OURS = "__"
@@ -57,6 +57,15 @@ def _unless_gone(wait: Callable[[], object]) -> None:
     except KafkaException as error:
         if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
             raise
+
+
+def own_configuration(topic: str) -> dict[str, str]:
+    """What of the configuration of a topic is set on it, as an administrator sees it."""
+    admin = AdminClient({"bootstrap.servers": hosts(server()), "log_level": 0})
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    entries = admin.describe_configs([resource])[resource].result(_SECONDS)
+    own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+    return {name: entry.value for name, entry in entries.items() if entry.source == own}
 
 
 @contextmanager

@@ -42,8 +42,11 @@ def test_they_keep_their_place_for_refusals() -> None:
 
 
 def test_an_own_setting_of_another_engine_is_passed_over() -> None:
-    text = "version: 1\nqueues:\n  q: {ttl: 1h, kafka: {replicas: 3}}\n"
-    assert queue(text, "sqlite").settings["ttl"] == "1h"
+    text = "version: 1\ntopics:\n  t: {retention: 1h, kafka: {replicas: 3}}\n"
+    for engine, native in (("sqlite", {}), ("kafka", {"kafka.replicas": "3"})):
+        thing = read([TopologyFile("f", text.encode())], Problems(), engine).get("topic", "t")
+        assert thing is not None
+        assert (thing.settings["retention"], thing.native) == ("1h", native)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +58,8 @@ def test_an_own_setting_of_another_engine_is_passed_over() -> None:
         ("only: 1", "f:3:13: error: only is a mapping of engines to settings"),
         ("rabbitmq: {x: 1}", "f:3:18: error: rabbitmq has no setting of its own 'x'"),
         ("kafka: 1", "f:3:14: error: kafka needs a mapping of its own settings"),
-        ("kafka: {x: [1]}", "f:3:18: error: x is one value"),
+        ("sqs: {x: [1]}", "f:3:16: error: x is one value"),
+        ("kafka: {replicas: 1}", "f:3:15: error: kafka has no setting of its own 'replicas'"),
     ],
 )
 def test_a_slip_is_told_on_any_engine(settings: str, told: str) -> None:
