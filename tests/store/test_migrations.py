@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -61,7 +62,10 @@ def objects(path: Path) -> dict[tuple[str, str], str]:
                 " where type in ('index', 'trigger') and sql not null"
             )
         }
-        for (table,) in connection.execute("select name from sqlite_master where type = 'table'"):
+        for table, sql in connection.execute(
+            "select name, sql from sqlite_master where type = 'table'"
+        ):
+            found["check", table] = repr(sorted(re.findall(r"check \(length.*?\)\)?", sql)))
             for column in connection.execute(f"pragma table_info({table})"):
                 found[table, column[1]] = repr(column[2:])
     return found

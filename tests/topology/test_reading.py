@@ -71,12 +71,12 @@ WRONG = {
     "a name that is not usable": (
         "queues: {a b: {}}",
         "2:10: error: not a usable queue name: 'a b': names have 1 to 249 of A-Z a-z 0-9 . _ -"
-        " and begin with a letter or digit",
+        " and begin with a letter, digit or _; write it as a%20b",
     ),
     "a name that is empty": (
         "queues: {'': {}}",
         "2:10: error: not a usable queue name: '': names have 1 to 249 of A-Z a-z 0-9 . _ - and"
-        " begin with a letter or digit",
+        " begin with a letter, digit or _",
     ),
     "a number out of range": (
         "topics: {a: {partitions: 0}}",

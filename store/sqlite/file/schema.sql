@@ -31,7 +31,7 @@ create table mq_clock (
 -- The one name space of topics, queues and shares.
 create table mq_channels (
   id integer primary key autoincrement,
-  name text not null unique check (length(name) between 1 and 249),
+  name text not null unique check (length(name) between 1 and 765),
   kind text not null check (kind in ('topic', 'queue', 'share')),
   created integer not null,                       -- wall
   label text                                      -- the topology file that owns it
@@ -133,7 +133,7 @@ create table mq_tombstones (
 create table mq_readers (
   id integer primary key autoincrement,
   kind text not null check (kind in ('group', 'queue', 'share')),
-  name text not null check (length(name) between 1 and 249),
+  name text not null check (length(name) between 1 and 765),
   channel integer unique references mq_channels on delete cascade, -- the queue or share it is
   source integer references mq_channels,          -- the channel it reads; null for a group
   created integer not null,                       -- wall
@@ -367,7 +367,7 @@ create index mq_deduplications_until on mq_deduplications (until);
 -- Named producers. A newer incarnation has a higher epoch and fences the older.
 create table mq_producers (
   id integer primary key autoincrement,
-  name text not null unique check (length(name) between 1 and 249),
+  name text not null unique check (length(name) between 1 and 765),
   epoch integer not null default 0,
   used integer not null                           -- wall
 ) strict;
@@ -383,9 +383,9 @@ create index mq_sequences_channel on mq_sequences (channel);
 
 create table mq_exchanges (
   id integer primary key autoincrement,
-  name text not null unique check (length(name) between 1 and 249),
+  name text not null unique check (length(name) between 1 and 765),
   type text not null check (type in ('direct', 'topic', 'fanout', 'headers')),
-  alternate text check (length(alternate) between 1 and 249), -- an exchange, maybe not there yet
+  alternate text check (length(alternate) between 1 and 765), -- an exchange, maybe not there yet
   created integer not null,                       -- wall
   label text                                      -- the topology file that owns it
 ) strict;
