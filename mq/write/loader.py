@@ -71,8 +71,7 @@ class Loader(Generic[Id]):
         self._interrupts.release()
 
     def _store_pending(self) -> None:
-        first = self._destination.stored_before + self.stored
-        with self._store.batch(self._destination.producer, first) as batch:
+        with self._store.batch(self._destination.producer, self.skipped + self.stored) as batch:
             self._interrupts.hold()
             ids = self._destination.write(batch, self._pending)
         self._count_stored(ids)
@@ -89,6 +88,8 @@ class Loader(Generic[Id]):
             self.flush()
 
     def _count_stored(self, ids: list[Id]) -> None:
-        self.stored += len(self._pending)
+        # A named producer leaves out what it stored before.
+        self.stored += len(ids)
+        self.skipped += len(self._pending) - len(ids)
         self._destination.count_stored(self._pending, ids)
         self._pending, self._names, self._size = [], [], 0

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
         memory as memory,
         policies as policies,
         present as present,
+        producers as producers,
         routes as routes,
         settings as settings,
+        stream_offsets as stream_offsets,
         stream_protocol as stream_protocol,
     )
 else:

@@ -9,7 +9,9 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from store import rabbitmq
 from store.engine.broker import Broker
+from store.engine.features import Feature, lacking
 from store.engine.places import Place
 from store.model.errors import secondary_to
 from store.model.exchanges import Placed
@@ -55,10 +57,14 @@ class RabbitMQ(ServerOperations, Broker):
         """Return milliseconds by a clock that is never set."""
         return round(monotonic() * 1000)
 
+    def producer(self, name: str) -> rabbitmq.producers.StreamProducer:
+        """Begin a named producer of topics; another one of its name is not fenced."""
+        return rabbitmq.producers.StreamProducer(self, self._stream_port, name)
+
     @contextmanager
     def batch(self, producer: NamedProducer | None = None, first: int = 0) -> Iterator[_Batch]:
         """Open a block whose messages are confirmed by the time it ends, each by itself."""
-        yield _Batch(self)
+        yield _Batch(self) if producer is None else _NumberedBatch(self, producer, first)
 
     def changed(self) -> int:
         """Return a number that differs once a new look may show something new."""
@@ -78,7 +84,7 @@ class RabbitMQ(ServerOperations, Broker):
         """Close the connection: what was received and not settled returns to its queue."""
         self._connection.close()
         self._close_management()
-        self._close_offsets()
+        self._close_stream_port()
 
     def __enter__(self) -> RabbitMQ:
         return self
@@ -110,3 +116,24 @@ class _Batch:
     def publish(self, exchange: str, messages: Sequence[NewMessage]) -> list[list[Placed]]:
         """Publish messages through an exchange."""
         return self._server.publish_many(exchange, messages)
+
+
+class _NumberedBatch(_Batch):
+    """Records of a named producer; a queue has no numbers, and refuses them."""
+
+    def __init__(self, server: RabbitMQ, producer: NamedProducer, first: int) -> None:
+        super().__init__(server)
+        self._producer = producer
+        self._first = first
+
+    def produce(self, topic: str, records: Sequence[NewRecord]) -> list[RecordId]:
+        """Append the records that are not stored yet to a topic."""
+        return self._producer.produce_many(topic, records, self._first)
+
+    def send(self, queue: str, messages: Sequence[NewMessage]) -> list[MessageId]:
+        """Refuse it: a queue stores what is sent twice twice."""
+        raise lacking(self._server, Feature.DEDUP)
+
+    def publish(self, exchange: str, messages: Sequence[NewMessage]) -> list[list[Placed]]:
+        """Refuse it, as `send`."""
+        raise lacking(self._server, Feature.DEDUP)

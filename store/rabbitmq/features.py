@@ -5,7 +5,7 @@ from __future__ import annotations
 from store.engine.features import NATIVE, Declared, Feature, Features, absent, composed
 
 ENGINE = "rabbitmq"
-RUN = ("3.10.8",)
+RUN = ("3.10.8", "4.0.5")
 NEWEST = "4.3"
 
 _SEGMENTS = absent("a stream loses whole segments alone", "retention of the topic")
@@ -90,9 +90,7 @@ DECLARED: Declared = {
     Feature.PURGE_LEASED: absent("leased messages stay with their readers", "--keep-leased"),
     Feature.PURGE_MESSAGE: absent("a message has no address there", "mq consume -n 1"),
     Feature.TOMBSTONES: absent("a value of nothing is an empty one there", "send an empty value"),
-    Feature.NAMED_PRODUCERS: absent(
-        "it remembers no producer", "send anew; work that is idempotent by the message's id"
-    ),
+    Feature.NAMED_PRODUCERS: NATIVE,
     Feature.ATOMIC_BATCH: absent("each message is confirmed by itself", "one message"),
     Feature.DLQ: NATIVE,
     Feature.DLQ_LIST: NATIVE,

@@ -28,12 +28,16 @@ class ServerGroups(ServerTopics):
     """Groups: join, look, lag, reset."""
 
     @cached_property
-    def _offsets(self) -> rabbitmq.stream_protocol.OffsetStore:
-        return rabbitmq.stream_protocol.OffsetStore(self._place, *self._login)
+    def _stream_port(self) -> rabbitmq.stream_protocol.StreamConnection:
+        return rabbitmq.stream_protocol.StreamConnection(self._place, *self._login)
 
-    def _close_offsets(self) -> None:
-        if "_offsets" in self.__dict__:
-            self._offsets.close()
+    @cached_property
+    def _offsets(self) -> rabbitmq.stream_offsets.OffsetStore:
+        return rabbitmq.stream_offsets.OffsetStore(self._stream_port)
+
+    def _close_stream_port(self) -> None:
+        if "_stream_port" in self.__dict__:
+            self._stream_port.close()
 
     def consumer(
         self,
@@ -113,14 +117,14 @@ class ServerGroups(ServerTopics):
         stored = self._offsets.query(group, stream_name(topic, partition))
         if stored is None:
             return None
-        return 0 if stored == rabbitmq.stream_protocol.NOTHING_READ else stored + 1
+        return 0 if stored == rabbitmq.stream_offsets.NOTHING_READ else stored + 1
 
     def store_offset(self, group: str, topic: str, partition: int, offset: int) -> None:
         """Store the next offset that a group reads, and wait until the server tells it so.
 
         Raises `OutcomeUnknown` where it does not within the timeout: an order has no answer.
         """
-        stored = offset - 1 if offset else rabbitmq.stream_protocol.NOTHING_READ
+        stored = offset - 1 if offset else rabbitmq.stream_offsets.NOTHING_READ
         self._offsets.store(group, stream_name(topic, partition), stored)
         deadline = monotonic() + self._connection.timeout
         while self.committed(group, topic, partition) != offset:

@@ -45,6 +45,8 @@ from store.rabbitmq.super_streams import (
 )
 
 if TYPE_CHECKING:
+    import amqp
+
     from store.model.placement import StickyPlacement
     from store.model.positions import Position
     from store.model.stalls import TopicDetail
@@ -156,11 +158,7 @@ class ServerTopics(ServerDeliveries):
             for one in given_list(records, "records")
         ]
         number = len(self._partitions(topic))
-        messages = [
-            NewMessage(one.value, one.key, one.headers, one.timestamp, properties=one.properties)
-            for one in given
-        ]
-        ready = [one for _, one in encoded(messages, self.features, self.wall())]
+        ready = self.encoded_records(given)
         places = [
             self._partition_of(index, topic, number, record) for index, record in enumerate(given)
         ]
@@ -172,6 +170,14 @@ class ServerTopics(ServerDeliveries):
         if result.refused:
             self._raise_full(f"topic {topic}", len(result.refused), len(ready))
         return [PlacedRecord(topic, place, UNKNOWN) for place in places]
+
+    def encoded_records(self, records: Iterable[NewRecord]) -> list[amqp.Message]:
+        """Return records as messages; raises `BadRecord` for the first that can't be sent."""
+        messages = [
+            NewMessage(one.value, one.key, one.headers, one.timestamp, properties=one.properties)
+            for one in records
+        ]
+        return [one for _, one in encoded(messages, self.features, self.wall())]
 
     def read(
         self,

@@ -136,6 +136,43 @@ class TestTopics:
         assert orders.topic("orders").partitions[0].end == 0
 
 
+@pytest.mark.needs(Feature.TOPICS, Feature.NAMED_PRODUCERS)
+class TestNamedProducers:
+    """A load that is run again."""
+
+    def test_a_repeated_load_is_stored_once(self, broker: Broker) -> None:
+        broker.create_topic("orders", partitions=3)
+        load = [NewRecord(b"%d" % n, key=b"%d" % (n % 7) if n % 2 else None) for n in range(40)]
+        for size in (25, 40):
+            broker.producer("load").produce_many("orders", load[:size], 0)
+        stored = [value for p in range(3) for value in values(broker.read("orders", p))]
+        assert sorted(stored, key=lambda value: int(value or b"")) == [one.value for one in load]
+
+    def test_only_the_new_records_have_ids(self, broker: Broker) -> None:
+        broker.create_topic("orders")
+        producer = broker.producer("load")
+        assert len(producer.produce_many("orders", [b"0", b"1", b"2"], 0)) == 3
+        assert len(producer.produce_many("orders", [b"2", b"1", b"3"], 1)) == 1
+        assert len(broker.read("orders")) == 4
+
+    def test_it_is_known_how_much_is_stored(self, broker: Broker) -> None:
+        broker.create_topic("orders", partitions=2)
+        assert broker.producer("load").stored("orders") == 0
+        broker.producer("load").produce_many("orders", [b"%d" % n for n in range(10)], 0)
+        assert 9 <= broker.producer("load").stored("orders") <= 10
+        assert broker.producer("other").stored("orders") == 0
+
+    def test_its_records_have_all_their_parts(self, broker: Broker) -> None:
+        broker.create_topic("orders")
+        headers: Headers = {"text": "é", "n": 2, "yes": True, "none": None, "f": 1.5}
+        moment = broker.wall() - 1234
+        record = NewRecord(b"\x00", b"k\xff", headers, moment)
+        broker.producer("load").produce_many("orders", [record], 0)
+        (stored,) = broker.read("orders")
+        assert (stored.key, stored.value, stored.headers) == (b"k\xff", b"\x00", headers)
+        assert stored.timestamp == moment
+
+
 @pytest.mark.needs(Feature.MORE_PARTITIONS)
 def test_partitions_are_added(broker: Broker) -> None:
     broker.create_topic("orders")

@@ -243,7 +243,7 @@ def test_a_batch_with_a_refused_message_stores_none(broker: Broker) -> None:
     assert broker.queue("emails").ready == 0
 
 
-@pytest.mark.needs(Feature.NAMED_PRODUCERS)
+@pytest.mark.needs(Feature.NAMED_PRODUCERS, Feature.DEDUP)
 def test_a_named_producer_knows_how_much_it_stored(broker: Broker) -> None:
     broker.create_queue("emails")
     producer = broker.producer("load")

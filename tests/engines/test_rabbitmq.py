@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -19,10 +18,9 @@ from store.topology.problems import InvalidTopology
 from store.topology.reading import TopologyFile
 from tests.support import rabbitmq_server
 from tests.support.cutting_proxy import cutting
-from tests.support.rabbitmq_server import at, manage, server, vhost_of
+from tests.support.rabbitmq_server import at, manage, run_mq, server, until, vhost_of
 
 CANARY = "c4n4ry-s3cret"
-PATIENCE = 60
 
 
 @pytest.fixture
@@ -39,21 +37,6 @@ def broker(shop: str) -> Iterator[Broker]:
         yield opened
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Look again and again until it holds; each look is a call of the server."""
-    deadline = monotonic() + PATIENCE
-    while not holds():
-        assert monotonic() < deadline
-
-
-def run_mq(place: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """A process of mq on a place."""
-    return subprocess.run(
-        [sys.executable, "-m", "mq", "-s", place, *words], env=os.environ | variables,
-        capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False,
-    )  # fmt: skip
-
-
 def file(text: str, name: str = "shop") -> list[TopologyFile]:
     """A topology file."""
     return [TopologyFile(name, text.encode())]
@@ -64,6 +47,12 @@ def policy(name: str, priority: int, **definition: Any) -> dict[str, Any]:
     return {
         "pattern": f"^{name}", "apply-to": "queues", "priority": priority, "definition": definition,
     }  # fmt: skip
+
+
+def declare(shop: str, queue: str) -> None:
+    """Declare a queue as other programs do, without a policy."""
+    arguments = {"durable": True, "arguments": {"x-queue-type": "quorum"}}
+    manage("PUT", f"queues/{vhost_of(shop)}/{queue}", arguments)
 
 
 class TestPolicies:
@@ -84,7 +73,7 @@ class TestPolicies:
     def test_one_of_other_people_counts_as_the_present_setting(
         self, broker: Broker, shop: str
     ) -> None:
-        broker.create_queue("emails")
+        declare(shop, "emails")
         path = f"policies/{vhost_of(shop)}/theirs"
         manage("PUT", path, policy("emails", 1, **{"message-ttl": 5000}))
         assert broker.queue_config("emails").ttl == 5000
@@ -92,7 +81,7 @@ class TestPolicies:
     def test_a_weaker_one_of_other_people_is_named_by_the_plan(
         self, broker: Broker, shop: str
     ) -> None:
-        broker.create_queue("emails")
+        declare(shop, "emails")
         path = f"policies/{vhost_of(shop)}/theirs"
         manage("PUT", path, policy("emails", 1, **{"message-ttl": 5000}))
         plan = broker.plan(file("version: 1\nqueues:\n  emails: {ttl: 1h}\n"))
@@ -301,11 +290,11 @@ class TestConnections:
             worker = start_worker(shop, done)
             until(lambda had=had: len(done.read_text().split()) > had + 5)  # type: ignore[misc]
             worker.kill()
-            worker.wait(PATIENCE)
+            worker.wait(rabbitmq_server.PATIENCE)
         last = start_worker(shop, done)
         until(lambda: len(set(done.read_text().split())) == 200)
         last.terminate()
-        assert last.wait(PATIENCE) == 0
+        assert last.wait(rabbitmq_server.PATIENCE) == 0
         assert len(done.read_text().split()) <= 200 + kills * 4
 
     def test_a_killed_member_is_taken_over_without_a_gap(
@@ -318,7 +307,7 @@ class TestConnections:
         worker = start_worker(shop, done, "orders", "-g", "billing")
         until(lambda: len(done.read_text().split()) > 5)
         worker.kill()
-        worker.wait(PATIENCE)
+        worker.wait(rabbitmq_server.PATIENCE)
         with open_place(shop) as other:
             member = other.consumer("billing", ["orders"], timeout=20.0)
             rest = [int(record.value or b"") for record in member.poll(100, timeout=20.0)]

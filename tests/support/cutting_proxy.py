@@ -9,26 +9,28 @@ from contextlib import contextmanager, suppress
 
 # The class and the method of Basic.Publish, at the begin of a method frame's payload.
 PUBLISH = b"\x00\x3c\x00\x28"
+# The key and the version of a Publish frame of the stream protocol.
+STREAM_PUBLISH = b"\x00\x02\x00\x01"
 
 
 @contextmanager
-def cutting(host: str, port: int) -> Iterator[int]:
+def cutting(host: str, port: int, at: bytes = PUBLISH) -> Iterator[int]:
     """Forward connections to a server until a message is published; yield the proxy's port.
 
     Neither side gets anything of what follows.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_serve, args=(listener, host, port), daemon=True)
+        thread = threading.Thread(target=_serve, args=(listener, host, port, at), daemon=True)
         thread.start()
         yield listener.getsockname()[1]
 
 
-def _serve(listener: socket.socket, host: str, port: int) -> None:
+def _serve(listener: socket.socket, host: str, port: int, at: bytes) -> None:
     with suppress(OSError):
         while True:
             client, _ = listener.accept()
             server = socket.create_connection((host, port))
-            for one, other, ends in ((client, server, PUBLISH), (server, client, None)):
+            for one, other, ends in ((client, server, at), (server, client, None)):
                 threading.Thread(target=_forward, args=(one, other, ends), daemon=True).start()
 
 

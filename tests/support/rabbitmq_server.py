@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
+import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
@@ -19,6 +22,7 @@ from store.engine.places import Place, read_place
 VARIABLE = "MQ_TEST_RABBITMQ"
 ADMINISTRATOR = "guest"
 PASSWORD = "guest"
+PATIENCE = 60
 
 
 def server() -> Place:
@@ -87,3 +91,18 @@ def user(name: str, password: str, *tags: str, vhost: str, allowed: str = ".*") 
 def vhost_of(url: str) -> str:
     """The vhost of a place."""
     return read_place(url).path
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Look again and again until it holds; each look is a call of the server."""
+    deadline = monotonic() + PATIENCE
+    while not holds():
+        assert monotonic() < deadline
+
+
+def run_mq(place: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A process of mq on a place."""
+    return subprocess.run(
+        [sys.executable, "-m", "mq", "-s", place, *words], env=os.environ | variables,
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False,
+    )  # fmt: skip
