@@ -1,4 +1,4 @@
-"""The process of `mq serve`: one event loop, the store's threads, and the gateways' listeners."""
+"""The process of `mq serve`: one event loop, the store's threads, and what listens."""
 
 from __future__ import annotations
 
@@ -10,26 +10,31 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from mq.serve.http.connection import Connections
-from mq.serve.sqs.gateway import SqsGateway
+from mq.serve.figures import Figures
+from mq.serve.http.connection import Connections, Handle
+from mq.serve.metrics import MetricsPage
+from mq.serve.sqs.gateway import SqsGateway, SqsOptions
 from store.aio import AsyncStore
 from store.aio.store import Opening
 from store.api.store import Store
 from store.model.errors import BadInput
 
 # Seconds between two looks for connections whose time is over.
-_LOOK = 5.0
+_LOOK = 2.0
 # Seconds for which open requests are waited for at the end.
 PATIENCE = 10.0
 _BACKLOG = 1_024
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class ServeOptions(NamedTuple):
     """The gateways to serve, and where: a port 0 takes a free one, `None` is not served."""
 
     sqs: int | None = None
+    metrics: int | None = None
     host: str = "127.0.0.1"
     port_file: Path | None = None
+    sqs_options: SqsOptions | None = None
 
 
 class Listener(NamedTuple):
@@ -45,61 +50,72 @@ class Listener(NamedTuple):
         return int(self.server.sockets[0].getsockname()[1])
 
 
-def serve(
-    open_store: Callable[[], Store],
-    options: ServeOptions,
-    announce: Callable[[dict[str, int]], None],
-    tell: Callable[[str], None] | None = None,
-) -> None:
+class Reports(NamedTuple):
+    """Where a server tells what happens."""
+
+    announce: Callable[[dict[str, int]], None]
+    """Gets the ports by gateway once all listen."""
+    problem: Callable[[Exception], None]
+    """Gets errors inside the server, which a client gets no answer about."""
+
+
+def serve(open_store: Callable[[], Store], options: ServeOptions, reports: Reports) -> int:
     """Serve a store until SIGTERM, SIGINT or SIGHUP; open requests are answered first.
 
-    `announce` gets the ports by gateway when all listen, and `tell` a line per request.
+    Return how many requests were answered.
     """
-    asyncio.run(_serve(open_store, options, announce, tell))
+    return asyncio.run(_serve(open_store, options, reports))
 
 
-async def _serve(
-    open_store: Callable[[], Store],
-    options: ServeOptions,
-    announce: Callable[[dict[str, int]], None],
-    tell: Callable[[str], None] | None,
-) -> None:
+async def _serve(open_store: Callable[[], Store], options: ServeOptions, reports: Reports) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, stop.set)
-    async with Opening(open_store) as store, serving(store, options, tell) as listeners:
-        ports = {listener.name: listener.port for listener in listeners}
+    async with Opening(open_store) as store, Serving(store, options, reports.problem) as serving:
         if options.port_file is not None:
-            _write_ports(options.port_file, ports)
-        announce(ports)
+            _write_ports(options.port_file, serving.ports)
+        reports.announce(serving.ports)
         await stop.wait()
+    return serving.figures.requests
 
 
-class serving:
+class Serving:
     """A block in which gateways of a store listen; at its end they finish in order."""
 
     def __init__(
-        self, store: AsyncStore, options: ServeOptions, tell: Callable[[str], None] | None = None
+        self,
+        store: AsyncStore,
+        options: ServeOptions,
+        problem: Callable[[Exception], None],
     ) -> None:
+        self.figures = Figures()
         self._store = store
         self._options = options
-        self._tell = tell
+        self._problem = problem
         self._listeners: list[Listener] = []
         self._look: asyncio.TimerHandle | None = None
+        self._sqs: SqsGateway | None = None
 
-    async def __aenter__(self) -> list[Listener]:
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports by gateway."""
+        return {listener.name: listener.port for listener in self._listeners}
+
+    async def __aenter__(self) -> Serving:
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._close)
-            if self._options.sqs is not None:
-                connections = Connections(SqsGateway(self._store, self._tell).handle)
-                self._listeners.append(
-                    await _listen("sqs", connections, self._options.host, self._options.sqs)
-                )
+            options = self._options
+            if options.sqs is not None:
+                self._sqs = SqsGateway(self._store, self.figures, options.sqs_options)
+                await self._listen("sqs", self._sqs.handle, options.sqs)
+            if options.metrics is not None:
+                page = MetricsPage(self._store, self.figures, self._open_connections)
+                await self._listen("metrics", page.handle, options.metrics)
             self._look_at_connections()
             undo.pop_all()
-        return self._listeners
+        return self
 
     async def __aexit__(self, *error: object) -> None:
         await self._close()
@@ -109,25 +125,31 @@ class serving:
             self._look.cancel()
         for listener in self._listeners:
             listener.server.close()
+        if self._sqs is not None:
+            self._sqs.close()
         await asyncio.gather(*(each.connections.close(PATIENCE) for each in self._listeners))
+
+    async def _listen(self, name: str, handle: Handle, port: int) -> None:
+        connections = Connections(handle, self._problem)
+        host = self._options.host
+        try:
+            server = await asyncio.get_running_loop().create_server(
+                connections.accept, host, port, backlog=_BACKLOG, reuse_address=True
+            )
+        except (OSError, OverflowError) as error:
+            number = getattr(error, "errno", None)
+            reason = os.strerror(number) if number and number > 0 else str(error)
+            raise BadInput(f"can't listen on {host}:{port}: {reason}") from None
+        self._listeners.append(Listener(name, server, connections))
+
+    def _open_connections(self) -> list[tuple[str, int]]:
+        return [(each.name, len(each.connections.open)) for each in self._listeners]
 
     def _look_at_connections(self) -> None:
         loop = asyncio.get_running_loop()
         for listener in self._listeners:
             listener.connections.end_overdue(loop.time())
         self._look = loop.call_later(_LOOK, self._look_at_connections)
-
-
-async def _listen(name: str, connections: Connections, host: str, port: int) -> Listener:
-    loop = asyncio.get_running_loop()
-    try:
-        server = await loop.create_server(
-            connections.accept, host, port, backlog=_BACKLOG, reuse_address=True
-        )
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        raise BadInput(f"can't listen on {host}:{port}: {reason}") from None
-    return Listener(name, server, connections)
 
 
 def _write_ports(path: Path, ports: dict[str, int]) -> None:

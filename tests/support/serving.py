@@ -24,13 +24,17 @@ class Server:
         self.ports = ports
         self.path = path
         self.url = f"http://127.0.0.1:{ports['sqs']}"
+        self._clients: list[Any] = []
 
     def client(self, **options: Any) -> Any:
-        """A boto3 client of it; it gives up rather than repeat a call that failed."""
-        return sqs_client(self.url, **options)
+        """A boto3 client of it, which gives up rather than repeat a call that failed."""
+        self._clients.append(sqs_client(self.url, **options))
+        return self._clients[-1]
 
     def end(self) -> tuple[int, str]:
         """End it as a supervisor does; return its exit code and what it said."""
+        for client in self._clients:
+            client.close()
         self.process.send_signal(signal.SIGTERM)
         _, said = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, said
@@ -50,7 +54,7 @@ def start_server(path: Path, *words: str, port: int = 0) -> Server:
     return Server(process, wait_for_ports(process, ports), path)
 
 
-def wait_for_ports(process: subprocess.Popen[str], file: Path) -> dict[str, int]:
+def wait_for_ports(process: subprocess.Popen[Any], file: Path) -> dict[str, int]:
     """The ports that a server wrote; its errors if it ended without."""
     deadline = monotonic() + PATIENCE
     while not file.exists():
@@ -75,7 +79,7 @@ def running_server(path: Path, *words: str) -> Iterator[Server]:
             server.end()
 
 
-def sqs_client(url: str, **options: Any) -> Any:
+def sqs_client(url: str, user: str = "test", secret: str = "test", **options: Any) -> Any:
     """A boto3 client of SQS at a URL."""
     import boto3
     from botocore.config import Config
@@ -85,7 +89,7 @@ def sqs_client(url: str, **options: Any) -> Any:
         "sqs",
         endpoint_url=url,
         region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=user,
+        aws_secret_access_key=secret,
         config=Config(**known | options),
     )

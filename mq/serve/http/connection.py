@@ -16,6 +16,9 @@ from mq.serve.http.messages import HttpRequest, HttpResponse
 Handle = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 _AGENT = "mq"
+_VERSIONS = {b"1.0", b"1.1"}
+# Seconds for which a refused client may go on sending: closed at once, it would lose the answer.
+_LINGER = 2.0
 # Bytes that a client may send ahead of the answer to its last request.
 _MOST_AHEAD = 64 << 10
 
@@ -34,10 +37,19 @@ class HttpLimits(NamedTuple):
 
 
 class Connections:
-    """The open connections of a server, and what they are given: a handler and bounds."""
+    """The open connections of a server, and what they are given: a handler and bounds.
 
-    def __init__(self, handle: Handle, limits: HttpLimits | None = None) -> None:
+    `report` gets the errors of the handler that are no answers: bugs.
+    """
+
+    def __init__(
+        self,
+        handle: Handle,
+        report: Callable[[Exception], object],
+        limits: HttpLimits | None = None,
+    ) -> None:
         self.handle = handle
+        self.report = report
         self.limits = limits or HttpLimits()
         self.open: set[HttpConnection] = set()
         self.is_closing = False
@@ -89,6 +101,8 @@ class HttpConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._peer = ""
         self._may_write = True
+        # Whether the client was told that it can't be understood; what else it sends is dropped.
+        self._is_refused = False
         # Whether bytes of the next request are there.
         self._has_begun = False
         # The loop's time at which the connection is ended.
@@ -127,7 +141,7 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request; the time for it begins with the first of them."""
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing() or self._is_refused:
             return
         if self._task is not None:
             self._ahead += len(data)
@@ -155,7 +169,8 @@ class HttpConnection(asyncio.Protocol):
 
     def end_overdue(self) -> None:
         """Close for want of a request, or of a reader; half a request is answered by 408."""
-        if not self._may_write or (self._transport is not None and self._transport.is_closing()):
+        is_closing = self._transport is None or self._transport.is_closing()
+        if not self._may_write or is_closing or self._is_refused:
             self.abort()
         elif self._task is None:
             if self._has_begun:
@@ -172,6 +187,9 @@ class HttpConnection(asyncio.Protocol):
                 return
             if isinstance(event, h11.Request):
                 self._head, self._body, self._size = event, [], 0
+                if event.http_version not in _VERSIONS:
+                    self._refuse(505, "HTTP/1.1 is spoken here")
+                    return
                 if self._declared_length(event) > self._limits.body:
                     self._refuse(413, f"a body has at most {self._limits.body} bytes")
                     return
@@ -214,12 +232,16 @@ class HttpConnection(asyncio.Protocol):
         self._task = self._loop.create_task(self._answer(request))
 
     async def _answer(self, request: HttpRequest) -> None:
-        response = await self._connections.handle(request)
+        try:
+            response = await self._connections.handle(request)
+        except Exception as error:
+            self._connections.report(error)
+            response = HttpResponse.text("an error inside the server\n", 500)
         # No await from here on: what the answer holds was not received otherwise.
         self._task = None
         if self._transport is None or self._transport.is_closing():
             return
-        if response.status == 0:
+        if response.is_dropped:
             self.abort()
             return
         self._write(response)
@@ -265,20 +287,24 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, status: int, reason: str) -> None:
         """Answer a request that can't be read, and close: the next one can't be found."""
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing() or self._is_refused:
             return
         if self._task is not None:
             self._task.cancel()
             self._task = None
-        if self._parser.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            body = f"{reason}\n".encode()
-            head = (
-                f"HTTP/1.1 {status} {_reason(status)}\r\n"
-                "Content-Type: text/plain; charset=utf-8\r\n"
-                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-            )
-            self._transport.write(head.encode() + body)
-        self._close()
+        if self._parser.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self._close()
+            return
+        body = f"{reason}\n".encode()
+        head = (
+            f"HTTP/1.1 {status} {_reason(status)}\r\n"
+            "Content-Type: text/plain; charset=utf-8\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        self._is_refused = True
+        self.deadline = self._loop.time() + _LINGER
+        self._transport.write(head.encode() + body)
+        self._transport.write_eof()
 
     def _close(self) -> None:
         if self._transport is not None:

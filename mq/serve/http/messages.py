@@ -8,6 +8,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 JSON = "application/json"
+_NO_ANSWER = 0
 
 
 class HttpRequest(NamedTuple):
@@ -59,6 +60,16 @@ class HttpResponse(NamedTuple):
     body: bytes = b""
     content_type: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether the connection ends instead of an answer."""
+        return self.status == _NO_ANSWER
+
+    @classmethod
+    def dropped(cls) -> HttpResponse:
+        """Return no answer: the connection is closed."""
+        return cls(_NO_ANSWER)
 
     @classmethod
     def of_json(cls, document: object, status: int = 200) -> HttpResponse:

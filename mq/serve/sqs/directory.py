@@ -63,3 +63,7 @@ class QueueDirectory:
     def forget(self, name: str) -> None:
         """Ask the store anew for a queue that was changed here."""
         self._known.pop(name, None)
+
+    def forget_all(self) -> None:
+        """Ask the store anew for every queue."""
+        self._known.clear()

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
+from mq.serve import reset
+from mq.serve.chaos import ServerChaos
+from mq.serve.credentials import Credentials
+from mq.serve.figures import Figures
 from mq.serve.http.messages import HttpRequest, HttpResponse
-from mq.serve.sqs import json_protocol, query_protocol, queues, receiving, sending, settling
+from mq.serve.sqs import (
+    checksums,
+    json_protocol,
+    peeking,
+    query_protocol,
+    queues,
+    receiving,
+    sending,
+    settling,
+    signatures,
+)
 from mq.serve.sqs.errors import SqsError, bad_value, of_store
 from mq.serve.sqs.parameters import Parameters
 from mq.serve.sqs.service import Caller, SqsService
@@ -35,54 +51,116 @@ OPERATIONS: dict[str, Operation] = {
     "SendMessageBatch": sending.send_message_batch,
     "SetQueueAttributes": queues.set_queue_attributes,
 }
+NAME = "sqs"
+HEALTH = "/health"
+RESET = "/_mq/reset"
+
+
+class SqsOptions(NamedTuple):
+    """How to serve: users whose signatures are checked, chaos, and whether a reset is allowed."""
+
+    credentials: Credentials | None = None
+    chaos: ServerChaos | None = None
+    may_reset: bool = False
+    tell: Callable[[str], None] | None = None
+    """Gets a line per request."""
+
+
+class Exchanged(NamedTuple):
+    """An answer, and the operation that it is of."""
+
+    operation: str
+    response: HttpResponse
 
 
 class SqsGateway:
     """SQS for one store."""
 
-    def __init__(self, store: AsyncStore, tell: Callable[[str], None] | None = None) -> None:
-        self._service = SqsService(store)
-        self._tell = tell
+    def __init__(
+        self, store: AsyncStore, figures: Figures | None = None, options: SqsOptions | None = None
+    ) -> None:
+        self._figures = figures or Figures()
+        self._service = SqsService(store, self._figures)
+        self._options = options or SqsOptions()
+
+    def close(self) -> None:
+        """Answer receives that wait; further ones do not wait."""
+        self._service.end_waits()
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer a request; errors are answers too."""
+        began = perf_counter()
+        chaos = self._options.chaos
+        mischief = None if chaos is None or request.path == HEALTH else chaos.next()
+        if mischief == "close":
+            return HttpResponse.dropped()
         request_id = str(uuid4())
-        is_json = json_protocol.is_json(request)
+        if mischief == "throttle":
+            throttled = SqsError("RequestThrottled", "The request was denied by throttling.", 403)
+            exchanged = Exchanged("-", self._refusal(request, throttled, request_id))
+        else:
+            exchanged = await self._answer(request, request_id)
+        operation, response = exchanged
+        seconds = perf_counter() - began
+        self._figures.note(NAME, operation, response.status, seconds)
+        if self._options.tell is not None:
+            told = f"{NAME} {request.peer} {operation} {response.status} {seconds * 1000:.1f} ms"
+            self._options.tell(told if mischief is None else f"{told} {mischief}")
+        return HttpResponse.dropped() if mischief == "lose" else response
+
+    async def _answer(self, request: HttpRequest, request_id: str) -> Exchanged:
         operation = "-"
         try:
-            operation, parameters = (json_protocol if is_json else query_protocol).read(request)
-            result = await self._call(operation, Caller.of(request, None), parameters)
-        except SqsError as error:
-            response = self._refusal(request, error, request_id, is_json=is_json)
-        else:
-            response = (
-                json_protocol.answer(result, request_id)
-                if is_json
-                else query_protocol.answer(
-                    operation, result, request_id, as_json=query_protocol.wants_json(request)
+            if request.path == HEALTH and request.method in {"GET", "HEAD"}:
+                return Exchanged("-", HttpResponse.of_json({"status": "running"}))
+            caller = Caller.of(request, self._user(request))
+            checksums.check_declared(request)
+            if request.path == RESET:
+                return Exchanged("Reset", await self._reset(request))
+            if request.path.startswith(peeking.PATH):
+                operation, is_json = (
+                    peeking.OPERATION,
+                    request.media_type == json_protocol.CONTENT_TYPE,
                 )
-            )
-        if self._tell is not None:
-            self._tell(f"{request.peer} {operation} {response.status}")
-        return response
+                result = await self._run(peeking.look(self._service, caller, request))
+            else:
+                is_json = json_protocol.is_json(request)
+                protocol = json_protocol if is_json else query_protocol
+                operation, parameters = protocol.read(request)
+                function = OPERATIONS[operation]
+                result = await self._run(function(self._service, caller, parameters))
+        except SqsError as error:
+            return Exchanged(operation, self._refusal(request, error, request_id))
+        if is_json:
+            return Exchanged(operation, json_protocol.answer(result, request_id))
+        as_json = query_protocol.wants_json(request)
+        answer = query_protocol.answer(operation, result, request_id, as_json=as_json)
+        return Exchanged(operation, answer)
 
-    async def _call(
-        self, operation: str, caller: Caller, parameters: Parameters
-    ) -> dict[str, Any] | None:
-        function = OPERATIONS.get(operation)
-        if function is None:
-            raise SqsError("UnsupportedOperation", f"{operation} is not supported.")
+    def _user(self, request: HttpRequest) -> str | None:
+        if self._options.credentials is None:
+            return None
+        return signatures.check(request, self._options.credentials, datetime.now(UTC))
+
+    async def _run(self, call: Awaitable[dict[str, Any] | None]) -> dict[str, Any] | None:
         try:
-            return await function(self._service, caller, parameters)
+            return await call
         except MqError as error:
             raise of_store(error) from error
         except UnicodeEncodeError as error:
             raise bad_value(f"The request has text that is not valid: {error.reason}.") from error
 
-    def _refusal(
-        self, request: HttpRequest, error: SqsError, request_id: str, *, is_json: bool
-    ) -> HttpResponse:
-        if is_json:
+    async def _reset(self, request: HttpRequest) -> HttpResponse:
+        if not self._options.may_reset:
+            return HttpResponse.text("a reset needs mq serve --memory\n", 403)
+        if request.method != "POST":
+            return HttpResponse.text("a reset is a POST\n", 405)
+        await reset.empty(self._service.store)
+        self._service.queues.forget_all()
+        return HttpResponse(200)
+
+    def _refusal(self, request: HttpRequest, error: SqsError, request_id: str) -> HttpResponse:
+        if json_protocol.is_json(request):
             return json_protocol.refusal(error, request_id)
         as_json = query_protocol.wants_json(request)
         return query_protocol.refusal(error, request_id, as_json=as_json)

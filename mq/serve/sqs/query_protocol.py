@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -137,11 +136,11 @@ def answer(
 ) -> HttpResponse:
     """Return the answer with a result, as XML or, where the client asks for it, as JSON."""
     if as_json:
-        document = {f"{operation}Result": _plain(result)} if result is not None else {}
+        document: dict[str, Any] = {}
+        if result is not None:
+            document[f"{operation}Result"] = _as_in_xml(operation, result) or None
         document["ResponseMetadata"] = {"RequestId": request_id}
-        return HttpResponse.of_json({f"{operation}Response": document})._replace(
-            headers=(("x-amzn-RequestId", request_id),)
-        )
+        return _json(200, {f"{operation}Response": document}, request_id)
     inner = ""
     if result is not None:
         content = "".join(_elements(operation, result.items()))
@@ -163,7 +162,8 @@ def refusal(error: SqsError, request_id: str, *, as_json: bool = False) -> HttpR
     fault = "Sender" if error.is_of_sender else "Receiver"
     if as_json:
         detail = {"Type": fault, "Code": error.code, "Message": message, "Detail": None}
-        return HttpResponse.of_json({"Error": detail, "RequestId": request_id}, error.status)
+        document = {"ErrorResponse": {"Error": detail, "RequestId": request_id}}
+        return _json(error.status, document, request_id)
     text = (
         f'<ErrorResponse xmlns="{NAMESPACE}"><Error><Type>{fault}</Type><Code>{error.code}</Code>'
         f"<Message>{_text(message)}</Message><Detail/></Error><RequestId>{request_id}</RequestId>"
@@ -209,16 +209,28 @@ def _text(value: str) -> str:
     return escape(_BEYOND_XML.sub("\ufffd", value), _ENTITIES)
 
 
+def _as_in_xml(operation: str, members: dict[str, Any]) -> dict[str, Any]:
+    """Return a result for JSON as a reader of the XML would have it: one member is no list."""
+    document: dict[str, Any] = {}
+    for name, value in members.items():
+        wire = f"{operation}ResultEntry" if name == "Successful" else _MEMBERS.get(name, name)
+        if name in _MAPS:
+            key = "Key" if name == "Tags" else "Name"
+            value = [{key: inner, "Value": content} for inner, content in value.items()]
+        parts = [
+            _as_in_xml(operation, each) if isinstance(each, dict) else _plain(each)
+            for each in (value if isinstance(value, list) else [value])
+            if each is not None
+        ]
+        if parts:
+            document[wire] = parts if len(parts) > 1 else parts[0]
+    return document
+
+
 def _plain(value: Any) -> Any:
-    """Return a result for JSON: maps as lists of pairs, as the XML has them."""
-    if isinstance(value, dict):
-        return {
-            name: [{"Name": key, "Value": _plain(each)} for key, each in member.items()]
-            if name in _MAPS
-            else _plain(member)
-            for name, member in value.items()
-            if member is not None
-        }
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return json.loads(json.dumps(value, default=lambda raw: base64.b64encode(raw).decode()))
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def _json(status: int, document: dict[str, Any], request_id: str) -> HttpResponse:
+    headers = (("x-amzn-RequestId", request_id),)
+    return HttpResponse.of_json(document, status)._replace(headers=headers)

@@ -21,7 +21,7 @@ SENDER = "000000000000"
 _MOST_MESSAGES = 10
 _LONGEST_WAIT = 20
 _LONGEST_LEASE = 43_200
-_SYSTEM_ATTRIBUTES = {
+ALL_SYSTEM_ATTRIBUTES = {
     "All",
     "ApproximateFirstReceiveTimestamp",
     "ApproximateReceiveCount",
@@ -49,7 +49,7 @@ async def receive_message(service: SqsService, caller: Caller, given: Parameters
     lease = given.get("VisibilityTimeout")
     check_lease(lease)
     asked = _asked(given)
-    messages = await service.store.receive(queue.name, most, wait, lease, holder=caller.holder)
+    messages = await service.receive(queue.name, most, wait, lease, caller.holder)
     # No await from here on: a client that is lost meanwhile would leave its messages leased.
     now = service.store.clock.wall()
     names = given.get("MessageAttributeNames", [])
@@ -70,8 +70,8 @@ def check_lease(seconds: int | None) -> None:
 def _asked(given: Parameters) -> set[str]:
     """Return the names of the system attributes that the client asks for."""
     names = {*given.get("AttributeNames", []), *given.get("MessageSystemAttributeNames", [])}
-    queue_attributes.check_asked(names - _SYSTEM_ATTRIBUTES)
-    return _SYSTEM_ATTRIBUTES if "All" in names else names
+    queue_attributes.check_asked(names - ALL_SYSTEM_ATTRIBUTES)
+    return ALL_SYSTEM_ATTRIBUTES if "All" in names else names
 
 
 def as_told(

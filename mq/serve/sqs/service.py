@@ -2,22 +2,68 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from mq.serve.figures import Figures
 from mq.serve.http.messages import HttpRequest
 from mq.serve.sqs.directory import QueueDirectory
 from mq.serve.sqs.names import queue_arn, queue_url, region_of
+from store.model.errors import MqError
 
 if TYPE_CHECKING:
     from store.aio import AsyncStore
+    from store.model.messages import Message
 
 
 class SqsService:
-    """The store behind the operations."""
+    """The store behind the operations, and what they count."""
 
-    def __init__(self, store: AsyncStore) -> None:
+    def __init__(self, store: AsyncStore, figures: Figures) -> None:
         self.store = store
+        self.figures = figures
         self.queues = QueueDirectory(store)
+        self._waits: set[asyncio.Task[list[Message]]] = set()
+        self._is_closing = False
+
+    async def receive(
+        self, queue: str, most: int, wait: float, lease: float | None, holder: str
+    ) -> list[Message]:
+        """Receive messages, waiting for the first until the server is closed.
+
+        A cancelled receive keeps nothing leased.
+        """
+        receive = self.store.receive(queue, most, wait, lease, holder=holder)
+        if not wait:
+            return await receive
+        task = asyncio.create_task(receive)
+        self._waits.add(task)
+        if self._is_closing:
+            task.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                await self._give_back(task)
+            elif self._is_closing:
+                return []
+            raise
+        finally:
+            self._waits.discard(task)
+
+    async def _give_back(self, task: asyncio.Task[list[Message]]) -> None:
+        if task.done() and task.exception() is None:
+            receipts = [message.receipt for message in task.result() if message.receipt]
+            if receipts:
+                with suppress(MqError):
+                    await self.store.unreceive(receipts)
+
+    def end_waits(self) -> None:
+        """Let every wait for messages end now, without any."""
+        self._is_closing = True
+        for task in self._waits:
+            task.cancel()
 
 
 class Caller(NamedTuple):

@@ -60,6 +60,8 @@ async def _delete(
         elif isinstance(problem, LeaseLost):
             if queue.config.fifo:
                 failures[id] = bad_parameter("ReceiptHandle", handles[id], _EXPIRED)
+            else:
+                service.figures.stale_deletes += 1
         elif problem is not None:
             failures[id] = of_store(problem)
     return {id: failures[id] for id in handles if id in failures}
