@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mq.serve.sqs.errors import bad_value
@@ -131,7 +133,7 @@ def _as_number(text: str) -> HeaderValue:
     return text
 
 
-def types_to_keep(attributes: Attributes) -> dict[str, str]:
+def types_to_keep(attributes: Attributes) -> dict[str, HeaderValue]:
     """Return the types that headers alone don't tell: those with a label, and odd numbers."""
     return {
         name: attribute["DataType"]
@@ -143,7 +145,7 @@ def types_to_keep(attributes: Attributes) -> dict[str, str]:
 def _type_of(value: object) -> str:
     if isinstance(value, bytes):
         return "Binary"
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
     return "Number" if is_number else "String"
 
 
@@ -164,9 +166,9 @@ def from_headers(headers: Mapping[str, HeaderValue], types: Mapping[str, str]) -
 
 
 def _written(value: object) -> str:
-    if isinstance(value, bool | list | dict):
-        return json.dumps(value, separators=(",", ":"))
-    return str(value)
+    if isinstance(value, bool | list | Mapping):
+        return json.dumps(value, separators=(",", ":"), default=str)
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def chosen(attributes: Attributes, names: Iterable[str]) -> Attributes:

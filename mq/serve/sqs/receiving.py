@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mq.serve.sqs import checksums, message_attributes, queue_attributes, receipt_handles
 from mq.serve.sqs.directory import NamedQueue
 from mq.serve.sqs.errors import bad_parameter
 from mq.serve.sqs.parameters import Parameters
-from mq.serve.sqs.sending import content_id, sequence_number
+from mq.serve.sqs.sending import PROPERTIES, TRACE, content_id, sequence_number
 from mq.serve.sqs.service import Caller, SqsService
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def as_told(
         system = _system_attributes(queue, caller, message, received)
         told["Attributes"] = {name: text for name, text in system.items() if name in asked}
     if names:
-        attributes = message_attributes.chosen(_attributes(message), names)
+        own = message_attributes.from_headers(message.headers, _own(message).get("types", {}))
+        attributes = message_attributes.chosen(own, names)
         if attributes:
             told["MD5OfMessageAttributes"] = checksums.of_attributes(attributes)
             told["MessageAttributes"] = attributes
@@ -108,25 +110,31 @@ def _as_text(value: bytes) -> str:
         return base64.b64encode(value).decode()
 
 
-def _attributes(message: Message) -> message_attributes.Attributes:
-    return message_attributes.from_headers(message.headers, {})
+def _own(message: Message) -> Mapping[str, Any]:
+    """Return the properties that SQS keeps with a message."""
+    own = message.properties.get(PROPERTIES)
+    return own if isinstance(own, Mapping) else {}
 
 
 def _system_attributes(
     queue: NamedQueue, caller: Caller, message: Message, received: int
 ) -> dict[str, str]:
     attributes = {
-        "SenderId": SENDER,
+        "SenderId": str(message.properties.get("sender", SENDER)),
         "SentTimestamp": str(message.timestamp),
         "ApproximateReceiveCount": str(message.deliveries),
     }
-    if message.deliveries:
-        attributes["ApproximateFirstReceiveTimestamp"] = str(received)
+    first = message.first_received or received
+    if first:
+        attributes["ApproximateFirstReceiveTimestamp"] = str(first)
     if message.message_group is not None:
         attributes["MessageGroupId"] = message.message_group
     if queue.config.fifo:
         attributes["SequenceNumber"] = sequence_number(message.sequence)
-        attributes["MessageDeduplicationId"] = content_id(message.value or b"")
+        given = message.properties.get("dedup_id")
+        attributes["MessageDeduplicationId"] = str(given or content_id(message.value or b""))
+    if trace := _own(message).get("trace"):
+        attributes[TRACE] = str(trace)
     if message.dead is not None:
         attributes["DeadLetterQueueSourceArn"] = caller.arn(
             message.dead.source.partition("@")[0].partition("/")[0]

@@ -13,10 +13,13 @@ from mq.serve.sqs.parameters import Parameters
 from mq.serve.sqs.service import Caller, SqsService
 from store.model.errors import BadInput, BadRecord
 from store.model.messages import MessageId, NewMessage
+from store.model.topics import HeaderValue
 
 Result = dict[str, Any]
 
 TRACE = "AWSTraceHeader"
+PROPERTIES = "sqs"
+"""The property of a message that holds those of SQS: types of attributes, and a trace."""
 _LONGEST_DELAY = 900
 # Letters, digits and punctuation, 1 to 128 of them.
 _ID = re.compile(r"[!-~]{1,128}")
@@ -26,7 +29,7 @@ async def send_message(service: SqsService, caller: Caller, given: Parameters) -
     """Send one message; it is stored when the answer comes."""
     queue = await service.queues.at(given["QueueUrl"])
     _require_fifo_parameters(queue, given)
-    message = _checked(queue, given)
+    message = _checked(queue, caller, given)
     ids = await service.store.send_many(queue.name, [message])
     return _answer(queue, given, ids[0])
 
@@ -43,7 +46,7 @@ async def send_message_batch(service: SqsService, caller: Caller, given: Paramet
     failures: batches.Failures = {}
     for entry in entries:
         try:
-            messages[entry["Id"]] = _checked(queue, entry)
+            messages[entry["Id"]] = _checked(queue, caller, entry)
         except SqsError as error:
             failures[entry["Id"]] = error
     ids = await _send_good(service, queue, messages, failures)
@@ -105,7 +108,7 @@ def _require_fifo_parameters(queue: NamedQueue, given: Parameters) -> None:
         )
 
 
-def _checked(queue: NamedQueue, given: Parameters) -> NewMessage:
+def _checked(queue: NamedQueue, caller: Caller, given: Parameters) -> NewMessage:
     """Return the message to store; raises `SqsError` for one that SQS would refuse."""
     body = given["MessageBody"]
     if not body:
@@ -134,7 +137,23 @@ def _checked(queue: NamedQueue, given: Parameters) -> NewMessage:
         delay=_delay(queue, given.get("DelaySeconds")),
         message_group=given.get("MessageGroupId"),
         dedup_id=given.get("MessageDeduplicationId"),
+        properties=_properties(caller, given) or None,
     )
+
+
+def _properties(caller: Caller, given: Parameters) -> dict[str, HeaderValue]:
+    """Return what SQS keeps with a message beside its attributes."""
+    own: dict[str, HeaderValue] = {}
+    if types := message_attributes.types_to_keep(given.get("MessageAttributes", {})):
+        own["types"] = types
+    if trace := given.get("MessageSystemAttributes", {}).get(TRACE):
+        own["trace"] = trace["StringValue"]
+    properties: dict[str, HeaderValue] = {PROPERTIES: own} if own else {}
+    if dedup_id := given.get("MessageDeduplicationId"):
+        properties["dedup_id"] = dedup_id
+    if caller.user is not None:
+        properties["sender"] = caller.user
+    return properties
 
 
 def _check_system_attributes(attributes: message_attributes.Attributes) -> None:
