@@ -1,7 +1,7 @@
 """`mq pipe`: a filter between a topic or queue and another one, exactly once."""
 
 import signal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,11 +22,14 @@ from mq.read.source import BATCH_RECORDS, Item, Source, batches
 from mq.read.topic import Until
 from mq.work.filter import Filter
 from mq.work.pipe import Pipe, Sink
-from store import Store
+from store.engine.features import Feature
 from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.positions import parse_position
 from store.model.text import counted, parse_duration
+
+if TYPE_CHECKING:
+    from store.engine.broker import Broker
 
 app = SingleCommand()
 
@@ -70,9 +73,10 @@ def pipe(
     if source == destination:
         raise BadInput(f"{source} would be read and written for ever", hint="choose another DEST")
     with (
-        context.open_file(feature="TRANSACTIONS") as store,
+        context.open_store() as store,
         Interrupts(signal.SIGINT, *STOPS) as interrupts,
     ):
+        store.features.need(Feature.TRANSACTIONS)
         filter = Filter(command, store.location, context.diagnostics, interrupts)
         run = _Run(context, store, interrupts, batch, once=once)
         pipe = Pipe(store, filter, Sink(store, destination))
@@ -106,7 +110,7 @@ class _Run:
     """One run of the command, on a topic or a queue."""
 
     def __init__(
-        self, context: Context, store: Store, interrupts: Interrupts, batch: int, *, once: bool
+        self, context: Context, store: "Broker", interrupts: Interrupts, batch: int, *, once: bool
     ) -> None:
         self._context = context
         self._store = store

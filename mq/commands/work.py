@@ -24,12 +24,11 @@ from mq.work.processes import require_command
 from mq.work.worker import OnFailure, Policy, Worker
 from store import model
 from store.model.addresses import Kind, check_name
-from store.model.errors import BadInput, Conflict, Hint, MqError, NotFound
+from store.model.errors import BadInput, Conflict, Hint, MqError
 from store.model.text import counted, parse_duration
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
-    from store.engine.groups import Groups
 
 
 app = SingleCommand()
@@ -172,7 +171,7 @@ class _Work:
         if group is None:
             raise BadInput(f"{topic.name} is a topic: a group reads it", hint="name it with -g")
         if self._policy.on_failure is OnFailure.DEAD_LETTER:
-            _check_dlq_of_group(self._store, group)
+            self._store.require_dead_letters(group, topic.name)
         subscription = Subscription(
             group, topic.name, parse_duration(DEFAULT_SESSION_TIMEOUT) / 1000
         )
@@ -203,18 +202,6 @@ class _Work:
         if policy.once and worker.failed:
             raise MqError(f"{worker.failed:,} of {tried} failed")
         diagnostics.success(f"{tried} on {self._source}, {worker.failed:,} failed")
-
-
-def _check_dlq_of_group(store: "Groups", group: str) -> None:
-    try:
-        dlq, verb = store.group(group).config.dlq, "alter"
-    except NotFound:
-        dlq, verb = None, "create"
-    if dlq is None:
-        raise BadInput(
-            f"group {group} has no DLQ",
-            hint=f"mq group {verb} {group} --max-deliveries N --dlq QUEUE",
-        )
 
 
 def _summed_up(first: Conflict, refused: int) -> Conflict:

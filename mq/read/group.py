@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from mq.cli.context import Context
 from mq.cli.interrupts import Interrupts
@@ -22,9 +22,8 @@ from store.model.text import counted
 from store.model.topics import Record
 
 if TYPE_CHECKING:
-    from store import Transaction
-    from store.api.consumer import Consumer
     from store.engine.broker import Broker
+    from store.engine.transactions import Outputs
 
 # The reader of our output may be slow, such as a pager; a group waits for it as long as for us.
 LONGEST_PRINTING = timedelta(days=1)
@@ -135,14 +134,14 @@ class GroupSource(MemberSource):
         position = self._consumer.position.items()
         return sum(max(0, self._end(*partition) - offset) for partition, offset in position)
 
-    def done(self, items: Sequence[Record], tx: Transaction | None = None) -> None:
+    def done(self, items: Sequence[Record], tx: Outputs | None = None) -> None:
         """Commit the offsets behind the records.
 
         A signal that comes before or meanwhile leaves it one short last try.
         """
         offsets = {(record.topic, record.partition): record.offset + 1 for record in items}
         if tx is not None:
-            tx.commit(self._consumer.group, offsets, cast("Consumer", self._consumer))
+            tx.commit(self._consumer.group, offsets, self._consumer)
         elif offsets:
             self._commit(offsets)
 

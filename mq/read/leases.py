@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from mq.cli.diagnostics import Diagnostics
 from mq.read.source import Source
 from store import model
-from store.model.errors import BadInput, Hint, MqError, NotFound, Unavailable
+from store.model.errors import BadInput, Hint, MqError, NotFound, Unavailable, Unsupported
 from store.model.text import counted
 
 if TYPE_CHECKING:
-    from store import Message, SharedRecord, Transaction
+    from store import Message, SharedRecord
     from store.engine.broker import Broker
+    from store.engine.transactions import Outputs
     from store.model.addresses import Address
     from store.model.messages import QueueConfig
 
@@ -87,7 +88,7 @@ class LeasedSource(Source[Leased]):
             return [item for item in items if item.receipt in error.failures]
         return []
 
-    def done(self, items: Sequence[Leased], tx: Transaction | None = None) -> None:
+    def done(self, items: Sequence[Leased], tx: Outputs | None = None) -> None:
         """Acknowledge the items."""
         if items and self._handover is None:
             (tx or self._store).ack(_receipts(items))
@@ -197,7 +198,7 @@ class AutoAckSource(QueueSource):
         self._diagnostics = diagnostics
         self.keepalive_interval = math.inf
 
-    def done(self, items: Sequence[Message], tx: Transaction | None = None) -> None:
+    def done(self, items: Sequence[Message], tx: Outputs | None = None) -> None:
         """Do nothing: they are done already."""
 
     def give_back(self, items: Sequence[Message], *, begun: bool = False) -> None:
@@ -223,6 +224,12 @@ class ShareSource(LeasedSource["SharedRecord"]):
         self, store: Broker, name: str, *, once: bool = False, handover: Handover | None = None
     ) -> None:
         status = store.share(name)
+        if once and not status.partitions:
+            raise Unsupported(
+                f"{store.features.engine} does not tell what of share {name} is unfinished",
+                Hint("leave out {once}"),
+                "share lag",
+            )
         present = sum(partition.lag for partition in status.partitions) if once else math.inf
         super().__init__(store, name, status.config.lease, present, handover)
 

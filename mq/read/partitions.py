@@ -17,9 +17,9 @@ from store.model.groups import TopicPartition
 from store.model.topics import Record, RecordId
 
 if TYPE_CHECKING:
-    from store import Transaction
     from store.engine.broker import Broker
     from store.engine.groups import GroupConsumer
+    from store.engine.transactions import Outputs
 
 # Seconds for which leaving a group waits for the store's lock.
 _LAST_CHANCE = 2.0
@@ -136,7 +136,7 @@ class PartitionSource(MemberSource):
         """Count the failed attempts at the record, and this one."""
         return self._deliveries[_partition(item)]
 
-    def done(self, items: Sequence[Record], tx: Transaction | None = None) -> None:
+    def done(self, items: Sequence[Record], tx: Outputs | None = None) -> None:
         """Commit the records."""
         for record in items:
             self._pauses.open(_partition(record))

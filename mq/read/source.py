@@ -12,7 +12,8 @@ from mq.cli.interrupts import Interrupts
 from store.model.errors import Damaged
 
 if TYPE_CHECKING:
-    from store import Message, Record, SharedRecord, Transaction
+    from store import Message, Record, SharedRecord
+    from store.engine.transactions import Outputs
     from store.model.addresses import Address
 
 Item = TypeVar("Item", "Record", "Message", "SharedRecord")
@@ -53,7 +54,7 @@ class Source(Protocol[Item]):
         """Keep the items in hand; return those that another process has by now."""
         return ()
 
-    def done(self, items: Sequence[Item], tx: Transaction | None = None) -> None:
+    def done(self, items: Sequence[Item], tx: Outputs | None = None) -> None:
         """Settle finished items, as part of a transaction if there is one."""
         return
 

@@ -7,14 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from mq.read.source import Item, Source
 from mq.work.filter import Filter, FilterFailed
-from store.api.store import Store
-from store.api.transaction import Transaction
 from store.crash import crash_point
 from store.model.errors import BadInput, MqError
 from store.model.messages import NewMessage
+
+if TYPE_CHECKING:
+    from store.engine.broker import Broker
+    from store.engine.transactions import Outputs
 
 
 class NoLine(BadInput):
@@ -24,7 +27,7 @@ class NoLine(BadInput):
 class Sink:
     """The topic or queue that the output lines go to; they have no key."""
 
-    def __init__(self, store: Store, name: str) -> None:
+    def __init__(self, store: Broker, name: str) -> None:
         self._name = name
         self._is_queue = store.kind(name, "topic", "queue") == "queue"
         problem = _problem_of_queue(store, name) if self._is_queue else _problem(store, name)
@@ -34,7 +37,7 @@ class Sink:
                 hint="choose another destination",
             )
 
-    def write(self, tx: Transaction, lines: Sequence[bytes]) -> None:
+    def write(self, tx: Outputs, lines: Sequence[bytes]) -> None:
         """Store output lines."""
         if self._is_queue:
             tx.send_many(self._name, [NewMessage(line) for line in lines])
@@ -45,7 +48,7 @@ class Sink:
 class Pipe:
     """Passes batches from a source through a filter to a sink; counts what it took and stored."""
 
-    def __init__(self, store: Store, filter: Filter, sink: Sink) -> None:
+    def __init__(self, store: Broker, filter: Filter, sink: Sink) -> None:
         self.taken = 0
         self.stored = 0
         self._store = store
@@ -80,8 +83,9 @@ class Pipe:
         crash_point("pipe.ran")
         # Nothing in here waits for another process, so the transaction needs no deadline.
         with self._store.transaction(timeout=math.inf) as tx:
-            self._sink.write(tx, outputs)
+            # The offsets first: they tell an engine whose transaction it is.
             source.done(items, tx)
+            self._sink.write(tx, outputs)
         self.taken += len(items)
         self.stored += len(outputs)
 
@@ -107,10 +111,10 @@ def _is_a_line(item: Item) -> bool:
     return b"\n" not in (item.value or b"")
 
 
-def _problem_of_queue(store: Store, name: str) -> str | None:
+def _problem_of_queue(store: Broker, name: str) -> str | None:
     return "is FIFO: its messages need a message group" if store.queue_config(name).fifo else None
 
 
-def _problem(store: Store, name: str) -> str | None:
+def _problem(store: Broker, name: str) -> str | None:
     compacted = "compact" in store.topic(name).config.cleanup
     return "is compacted: its records need a key" if compacted else None

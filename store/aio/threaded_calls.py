@@ -65,6 +65,7 @@ class ThreadedCalls:
     redrive_preview = reading(Store.redrive_preview)
     redrives = reading(Store.redrives)
     refusal = reading(Store.refusal)
+    require_dead_letters = reading(Store.require_dead_letters)
     require_exchange = reading(Store.require_exchange)
     require_receipts = reading(Store.require_receipts)
     resolve = reading(Store.resolve)

@@ -152,6 +152,7 @@ class AsyncTransaction:
     release = inside(Transaction.release)
     release_record = inside(Transaction.release_record)
     remove_dead_letters = inside(Transaction.remove_dead_letters)
+    require_dead_letters = inside(Transaction.require_dead_letters)
     require_exchange = inside(Transaction.require_exchange)
     require_receipts = inside(Transaction.require_receipts)
     reset_group = inside(Transaction.reset_group)

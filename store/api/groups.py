@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from store import model, sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
 from store.model.encoding import given_list
-from store.model.errors import Exists, Hint
+from store.model.errors import BadInput, Exists, Hint
 
 if TYPE_CHECKING:
     from store.model.addresses import Address
@@ -73,6 +73,20 @@ class GroupCalls(Calls):
         """Return one group; raises `NotFound`."""
         with self._read() as tx:
             return sqlite.operations.lag.status(tx, sqlite.groups.catalog.find(tx, name))
+
+    def require_dead_letters(self, group: str, topic: str) -> None:
+        """Raise `BadInput` where a group has no DLQ for records that fail for good."""
+        with self._read() as tx:
+            known = sqlite.groups.catalog.find_or_none(tx, group)
+        if known is None or known.config.dlq is None:
+            blanks = {
+                "max_deliveries": model.actions.Blank("N"),
+                "dlq": model.actions.Blank("QUEUE"),
+            }
+            change = model.actions.create if known is None else model.actions.alter
+            raise BadInput(
+                f"group {group} has no DLQ", Hint("{}", change("group", group, **blanks))
+            )
 
     @frees_room
     def delete_group(self, name: str) -> None:

@@ -14,6 +14,7 @@ from store.engine.queues import Queues
 from store.engine.shares import Shares
 from store.engine.topics import Topics
 from store.engine.topologies import Topologies
+from store.engine.transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
 
 
 class Broker(
-    Topics, Queues, Shares, Groups, DeadLetters, Exchanges, Topologies, Operations, Protocol
+    Topics,
+    Queues,
+    Shares,
+    Groups,
+    DeadLetters,
+    Exchanges,
+    Topologies,
+    Transactions,
+    Operations,
+    Protocol,
 ):
     """A place that holds topics and queues: a file, or a server.
 

@@ -152,6 +152,10 @@ class Groups(Featured, Protocol):
         """Return the record that `skip` would pass over, and raise its errors, without a change."""
         raise lacking(self, Feature.GROUP_SKIP)
 
+    def require_dead_letters(self, group: str, topic: str) -> None:
+        """Raise where a record of a topic that fails for good has no DLQ of the group to go to."""
+        raise lacking(self, Feature.GROUP_SETTINGS)
+
     def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
         """Return the lag of groups, one row per group and partition."""
         raise lacking(self, Feature.LAG)

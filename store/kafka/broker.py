@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from store.engine.broker import Broker
 from store.engine.features import Feature, lacking
 from store.engine.places import Place
+from store.kafka.dead_letters import ClusterDeadLetters
 from store.kafka.operations import PACE, ClusterOperations
 from store.model.errors import BadInput, secondary_to
 from store.model.topics import NewRecord, RecordId, Seconds, in_seconds
@@ -27,7 +28,7 @@ _UNTIL = 0.05
 _OPTIONS = ("sasl", "verify")
 
 
-class Kafka(ClusterOperations, Broker):
+class Kafka(ClusterOperations, ClusterDeadLetters, Broker):
     """An open cluster; a connection is made by the first call that needs one.
 
     It may be used by one thread at a time.
@@ -78,6 +79,9 @@ class Kafka(ClusterOperations, Broker):
 
     def close(self) -> None:
         """Close the connections; confirmed records stay."""
+        self._close_shares()
+        self._close_dead_letters()
+        self._close_groups()
         self._clients.close()
 
     def __enter__(self) -> Kafka:

@@ -8,7 +8,7 @@ from functools import cached_property
 from time import monotonic
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, ShareConsumer
 from confluent_kafka.admin import AdminClient
 
 from store.engine.places import Place
@@ -68,6 +68,10 @@ class Clients:
         """Return a new consumer, which commits only what it is told to."""
         _ = self.reader
         return Consumer({**self._consuming(), **more})
+
+    def sharing(self, more: Mapping[str, Any]) -> ShareConsumer:
+        """Return a new member of a share group."""
+        return ShareConsumer({**self._config(), **more})
 
     def transactional(self, id: str) -> Producer:
         """Return a new producer with a transactional id; begin with `init_transactions`."""

@@ -9,6 +9,8 @@ from store.engine.features import (
     Features,
     Support,
     absent,
+    composed,
+    since,
 )
 from store.kafka import probing
 from store.kafka.probing import Offer
@@ -36,19 +38,19 @@ DECLARED: Declared = {
     Feature.EXPLAIN: absent("it does not tell what a member holds", "mq stalls"),
     Feature.PERFORM: absent("a remedy there is a command to run", "run the command that is shown"),
     Feature.FILE: _FILE,
-    Feature.TRANSACTIONS: _LATER,
+    Feature.TRANSACTIONS: NATIVE,
     Feature.PROJECTIONS: absent("it has no SQL tables", "mq consume -o ndjson | sqlite-utils"),
     Feature.TOPICS: NATIVE,
     Feature.MORE_PARTITIONS: NATIVE,
     Feature.TRIM: NATIVE,
     Feature.COMPACTION: NATIVE,
-    Feature.GROUPS: _LATER,
-    Feature.GROUP_LIST: _LATER,
+    Feature.GROUPS: NATIVE,
+    Feature.GROUP_LIST: NATIVE,
     Feature.GROUP_SETTINGS: _OFFSETS,
-    Feature.GROUP_RESET: _LATER,
-    Feature.GROUP_SKIP: _LATER,
-    Feature.LAG: _LATER,
-    Feature.SHARES: _LATER,
+    Feature.GROUP_RESET: NATIVE,
+    Feature.GROUP_SKIP: composed("it is a reset of a group without members by one record"),
+    Feature.LAG: NATIVE,
+    Feature.SHARES: since("4.2", "share groups are not ready before it", "mq work TOPIC -g GROUP"),
     Feature.QUEUES: _QUEUES,
     Feature.QUEUE_ALTER: _QUEUES,
     Feature.LEASE: _QUEUES,
@@ -85,10 +87,10 @@ DECLARED: Declared = {
         "send anew; work that is idempotent by the record's key",
     ),
     Feature.ATOMIC_BATCH: absent("each record is confirmed by itself", "mq pipe -g GROUP"),
-    Feature.DLQ: _LATER,
-    Feature.DLQ_LIST: _LATER,
-    Feature.DLQ_PEEK: _LATER,
-    Feature.DLQ_REDRIVE: _LATER,
+    Feature.DLQ: composed("a dead letter is a record in a topic NAME.dlq, by convention"),
+    Feature.DLQ_LIST: composed("a topic that is named as one holds dead letters"),
+    Feature.DLQ_PEEK: NATIVE,
+    Feature.DLQ_REDRIVE: NATIVE,
     Feature.DLQ_CHOICE: _LOG,
     Feature.DLQ_UNDO: absent("a record that was sent back stays sent", "mq dlq peek shows them"),
     Feature.DLQ_EDIT: absent("a record can't be changed in place", "consume, edit, produce"),
@@ -135,7 +137,7 @@ def _lacking(offer: Offer) -> dict[Feature, Support]:
         for feature, number in _NEEDED.items()
         if number not in offer.calls
     }
-    if Feature.SHARES not in lacking and DECLARED[Feature.SHARES] is not _LATER:
+    if Feature.SHARES not in lacking:
         lacking[Feature.SHARES] = _shares(offer)
     return lacking
 

@@ -174,12 +174,13 @@ class ClusterRecords(Cluster):
         if position.kind == "committed":
             raise lacking(self, Feature.GROUPS)
         return {
-            partition: min(max(_offset_of(position, start, end), start), end)
+            partition: min(max(offset_of(position, start, end), start), end)
             for partition, (start, end) in bounds.items()
         }
 
 
-def _offset_of(position: Position, start: int, end: int) -> int:
+def offset_of(position: Position, start: int, end: int) -> int:
+    """Return the offset of a position that is no time, which may be outside of the log."""
     match position.kind:
         case "earliest":
             return start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from store.kafka.shares import ClusterShares
 from store.kafka.topology import ClusterTopologies
 from store.model.errors import NotFound
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 PACE = 2.0
 
 
-class ClusterOperations(ClusterTopologies):
+class ClusterOperations(ClusterShares, ClusterTopologies):
     """Status, and the names of things."""
 
     def now(self) -> int:
@@ -44,6 +45,8 @@ class ClusterOperations(ClusterTopologies):
         """Return `topic` for the name of one; raises `NotFound` where one is wanted."""
         if self._count_partitions(name):
             return "topic"
+        if self._is_share(name):
+            return "share"
         if wanted:
             raise NotFound(f"topic {name} does not exist", hint=f"mq topic create {name}")
         return None

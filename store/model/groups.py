@@ -118,17 +118,18 @@ class Lag(NamedTuple):
 class Member(NamedTuple):
     """A live member of a consumer group; it is idle when it owns no partition.
 
-    A static member has a name of its own choice. Times are store time in milliseconds.
+    A static member has a name of its own choice. Times are store time in milliseconds. `None` is
+    unknown to the engine.
     """
 
     member: str
     host: str
-    pid: int
+    pid: int | None
     partitions: list[tuple[str, int]]
     static: bool
-    joined: int
-    last_seen: int
-    session_timeout: int
+    joined: int | None
+    last_seen: int | None
+    session_timeout: int | None
 
 
 class RecordLoss(NamedTuple):
@@ -141,11 +142,14 @@ class RecordLoss(NamedTuple):
 
 
 class GroupStatus(NamedTuple):
-    """A consumer group: its state is `stable`, `rebalancing` or `empty`."""
+    """A consumer group: its state is `stable`, `rebalancing` or `empty`.
+
+    The generation is `None` where the engine does not tell it.
+    """
 
     name: str
     state: str
-    generation: int
+    generation: int | None
     config: GroupConfig
     members: list[Member]
     offsets: list[Lag]

@@ -102,12 +102,15 @@ class SharePartition(NamedTuple):
 
 
 class ShareStatus(NamedTuple):
-    """A share with its settings and its position in each partition of its topic."""
+    """A share with its settings and its position in each partition of its topic.
+
+    There are no partitions where the engine does not tell them; `created` is `None` then as well.
+    """
 
     name: str
     topic: str
     config: ShareConfig
-    created: int
+    created: int | None
     partitions: list[SharePartition]
 
 

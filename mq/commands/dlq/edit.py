@@ -16,6 +16,7 @@ from mq.cli.context import Context, current_context, is_typed
 from mq.commands.options.reporting import report_document
 from mq.write.inputs import opened
 from store import model
+from store.engine.features import Feature
 from store.model.addresses import parse_address
 from store.model.errors import BadInput, Conflict, Hint, MqError
 from store.model.messages import Message
@@ -47,6 +48,7 @@ def edit(
     if value is not None and file is not None:
         raise BadInput("the new value comes from one place", hint="give --value or --file")
     with context.open_store() as store:
+        store.features.need(Feature.DLQ_EDIT)
         letter = store.message(place.name, place.offset)
         if letter.dead is None:
             raise BadInput(

@@ -10,6 +10,7 @@ from mq.cli.context import Context, current_context
 from mq.cli.output import Column
 from mq.commands.dlq.choice import Choice, Ids, Where
 from mq.commands.options.reporting import DryRun, report_done
+from store.engine.features import Feature
 from store.model.addresses import EXCHANGE_PREFIX
 from store.model.errors import BadInput
 from store.model.text import counted
@@ -38,6 +39,7 @@ def purge(
     """
     context = current_context()
     with context.open_store() as store:
+        store.features.need(Feature.DLQ_CHOICE if ids or where else Feature.PURGE)
         letters = _dead_letters_in(store, queue)
         if ids or where:
             noun = "dead letter"

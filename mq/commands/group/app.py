@@ -24,7 +24,7 @@ from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.groups import GroupConfig, GroupStatus
 from store.model.settings import write_settings
-from store.model.text import counted
+from store.model.text import counted, if_known
 
 app = CommandGroup(help="Consumer groups: readers that share the partitions of a topic.")
 
@@ -139,7 +139,8 @@ def _show(
     context: Context, group: GroupStatus, now: tuple[int, int], stalled: Collection[Place]
 ) -> None:
     output = context.output
-    fields = {"group": group.name, "state": group.state, "generation": str(group.generation)}
+    generation = if_known(group.generation, str)
+    fields = {"group": group.name, "state": group.state, "generation": generation}
     for name, text in write_settings(group.config).items():
         fields[name.replace("_", " ")] = text
     output.document(fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mq.cli.output import Column
 from mq.text.times import time_column
 from store.model.groups import Member
-from store.model.text import describe_duration
+from store.model.text import describe_duration, if_known
 
 
 def member_columns(now: int, wall: int) -> list[Column[Member]]:
@@ -14,8 +14,8 @@ def member_columns(now: int, wall: int) -> list[Column[Member]]:
     They are those of `kafka-consumer-groups.sh --describe --members --verbose`, and signs of life.
     """
 
-    def on_wall(stored: int) -> int:
-        return wall - (now - stored)
+    def on_wall(stored: int | None) -> int | None:
+        return None if stored is None else wall - (now - stored)
 
     return [
         Column("member", lambda member: member.member, weight=2),
@@ -31,12 +31,16 @@ def member_columns(now: int, wall: int) -> list[Column[Member]]:
         time_column("last_seen", lambda member: on_wall(member.last_seen), wall),
         Column(
             "session_timeout",
-            lambda member: member.session_timeout / 1000,
-            text=lambda member: describe_duration(member.session_timeout / 1000),
+            _session_timeout,
+            text=lambda member: if_known(_session_timeout(member), describe_duration),
             header="TIMEOUT",
             right=True,
         ),
     ]  # fmt: skip
+
+
+def _session_timeout(member: Member) -> float | None:
+    return None if member.session_timeout is None else member.session_timeout / 1000
 
 
 def _addresses(member: Member) -> list[str]:

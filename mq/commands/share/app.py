@@ -13,11 +13,13 @@ from mq.commands.options.reporting import DryRun, report_document, report_done, 
 from mq.commands.options.setting_changes import CHANGES, changed_settings, sentence_of
 from mq.commands.options.settings import IfNotExists, Settings, with_settings
 from mq.commands.share.columns import SHARES, share_document, show_share, total
+from store.engine.features import Feature
 from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.positions import parse_position
 from store.model.settings import write_settings
 from store.model.shares import ShareConfig
+from store.model.text import describe_count, if_known
 
 app = CommandGroup(
     help="Shares: a topic's records leased one by one to any number of workers, and kept."
@@ -82,7 +84,11 @@ def show(names: Names) -> None:
     """
     context = current_context()
     with context.open_store() as store:
-        found = [(store.share(name), store.in_flight(name)) for name in dict.fromkeys(names)]
+        is_told = not store.features.lacks(Feature.LEASE_LIST)
+        found = [
+            (store.share(name), store.in_flight(name) if is_told else None)
+            for name in dict.fromkeys(names)
+        ]
         now = store.wall()
     if context.output.is_json:
         write_documents(context, [share_document(*one) for one in found])
@@ -132,9 +138,9 @@ def delete(names: Names, force: Force = False, dry_run: DryRun = False) -> None:
             context.output.listing(SHARES, shares)
             return
         for share in shares:
-            unfinished = total(share, "lag")
+            behind = if_known(total(share, "lag"), describe_count)
             context.confirm(
-                f"This deletes share {share.name} of topic {share.topic}, {unfinished:,} behind.",
+                f"This deletes share {share.name} of topic {share.topic}, {behind} behind.",
                 name=share.name,
             )
         for share in shares:

@@ -10,19 +10,28 @@ from mq.commands.queue.columns import config_document
 from mq.text.times import time_column, time_text
 from store.model.settings import write_settings
 from store.model.shares import InFlight, SharePartition, ShareStatus
-from store.model.text import describe_ago, describe_duration, format_time
+from store.model.text import (
+    describe_ago,
+    describe_count,
+    describe_duration,
+    format_time,
+    if_known,
+)
 
 
-def total(share: ShareStatus, count: str) -> int:
-    """Return a count of all partitions together."""
-    return sum(getattr(partition, count) for partition in share.partitions)
+def total(share: ShareStatus, count: str) -> int | None:
+    """Return a count of all partitions together, `None` where the engine does not tell it."""
+    if not share.partitions:
+        return None
+    counts: list[int] = [getattr(partition, count) for partition in share.partitions]
+    return sum(counts)
 
 
 def _total_column(name: str) -> Column[ShareStatus]:
     return Column(
         name,
         lambda share: total(share, name),
-        text=lambda share: f"{total(share, name):,}",
+        text=lambda share: if_known(total(share, name), describe_count),
         right=True,
     )
 
@@ -88,18 +97,24 @@ def share_document(share: ShareStatus, in_flight: list[InFlight] | None = None) 
         "ready": total(share, "ready"),
         "config": config_document(share.config),
         "partitions": [row_document(PARTITIONS, place) for place in share.partitions],
-        "created": format_time(share.created),
+        "created": time_text(share.created),
     }
     if in_flight is not None:
         document["in_flight"] = [row_document(IN_FLIGHT, one) for one in in_flight]
     return document
 
 
-def show_share(context: Context, share: ShareStatus, in_flight: list[InFlight], now: int) -> None:
+def show_share(
+    context: Context, share: ShareStatus, in_flight: list[InFlight] | None, now: int
+) -> None:
     """Write a share for people: the pinning record of each window, and the holders."""
-    fields = {"share": share.name, "topic": share.topic, "created": format_time(share.created)}
+    fields = {
+        "share": share.name,
+        "topic": share.topic,
+        "created": if_known(share.created, format_time),
+    }
     fields |= {name.replace("_", " "): text for name, text in write_settings(share.config).items()}
-    fields["lag"] = f"{total(share, 'lag'):,}"
+    fields["lag"] = if_known(total(share, "lag"), describe_count)
     fields |= {
         f"window of /{place.partition}": _window(share, place, now)
         for place in share.partitions
@@ -107,7 +122,8 @@ def show_share(context: Context, share: ShareStatus, in_flight: list[InFlight], 
     }
     context.output.document(fields)
     context.output.text("")
-    context.output.listing(PARTITIONS[:-1], share.partitions)
+    if share.partitions:
+        context.output.listing(PARTITIONS[:-1], share.partitions)
     if in_flight:
         context.output.text("")
         context.output.listing(_in_flight_table(now), in_flight)

@@ -1,0 +1,73 @@
+"""The ages of unread records: one bounded fetch of all partitions in which a group is behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import monotonic
+
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, TopicPartition as KafkaPartition
+
+from store.kafka.clients import Clients
+from store.kafka.errors import translated
+from store.model.groups import TopicPartition
+
+# Seconds for which the records are waited for, at most; the others have no age then.
+_LONGEST = 5.0
+_LOOK = 0.1
+# A fetch brings at least one batch of each partition, however small the limit.
+_BYTES = 1024
+
+
+class FirstRecords:
+    """Looks at the record at one offset of each of many partitions."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._consumer: Consumer | None = None
+
+    def times(self, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Return the time (Unix ms) of the first committed record at or after each offset.
+
+        Those that do not come within five seconds, or have no time, are left out.
+        """
+        if not offsets:
+            return {}
+        consumer, times = self._opened(), dict[TopicPartition, int]()
+        waiting = set(offsets)
+        deadline = monotonic() + min(_LONGEST, self._clients.timeout)
+        with translated(self._clients.place, "the ages of unread records"):
+            consumer.assign([KafkaPartition(*place, offset) for place, offset in offsets.items()])
+            while waiting and monotonic() < deadline:
+                message = consumer.poll(_LOOK)
+                if message is None:
+                    continue
+                place = str(message.topic()), message.partition() or 0
+                if place not in waiting:
+                    continue
+                # An error is the end of the partition, or a partition that is gone.
+                waiting.discard(place)
+                kind, time = message.timestamp()
+                if message.error() is None and kind != TIMESTAMP_NOT_AVAILABLE:
+                    times[place] = time
+                consumer.pause([KafkaPartition(*place)])
+            consumer.unassign()
+        return times
+
+    def close(self) -> None:
+        """Close the consumer, if it was needed."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _opened(self) -> Consumer:
+        if self._consumer is None:
+            self._consumer = self._clients.consumer(
+                {
+                    "group.id": "mq",
+                    "enable.partition.eof": True,
+                    "max.partition.fetch.bytes": _BYTES,
+                    "fetch.message.max.bytes": _BYTES,
+                    "queued.min.messages": 1,
+                }
+            )
+        return self._consumer
