@@ -98,7 +98,7 @@ def test_the_environment_tells_what_the_message_is(
         headers: Headers = {"trace-id": "a b", "n": 1, "ok": True, "none": None, "nul": "\0"}
         sent = store.send("jobs", "v", key="the key", headers=headers)
     monkeypatch.setenv("MQ_HEADER_OF_AN_OUTER_RUN", "1")
-    for name in ("MQ_TEST_RABBITMQ", "MQ_TEST_RABBITMQ_CA"):
+    for name in ("MQ_TEST_RABBITMQ", "MQ_TEST_RABBITMQ_CA", "MQ_TEST_KAFKA"):
         monkeypatch.delenv(name, raising=False)
 
     found = call_mq(*ONCE, "--", "env").text.splitlines()
