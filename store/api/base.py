@@ -148,14 +148,14 @@ def check_agreement(
     kind: str,
     name: str,
     present: NamedTuple,
-    wanted: NamedTuple,
+    settings: Mapping[str, Any],
     hints: Mapping[str, str] | None = None,
 ) -> None:
-    """Raise `Exists` where an existing thing differs from the wanted one.
+    """Raise `Exists` where an existing thing differs in one of the given settings (SQS).
 
     `hints` say, by setting, what to do instead of altering it.
     """
-    if found := first_difference(present, wanted):
+    if found := first_difference(present, present._replace(**settings)):
         setting, theirs, ours = found
         alter = f"change it: mq {kind} alter {name} --{setting.replace('_', '-')} …"
         raise Exists(

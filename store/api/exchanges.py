@@ -35,14 +35,14 @@ class RoutingCalls(Calls):
         """Create an exchange: `direct`, `topic`, `fanout` or `headers`, as in RabbitMQ.
 
         `alternate` is the exchange for messages that no binding matches; it may be created later.
-        Raises `Exists`, with `if_not_exists` only when the settings differ.
+        Raises `Exists`, with `if_not_exists` only when given settings differ.
         """
         check_names(settings, _SETTINGS)
         alternate = settings.get("alternate")
         with self._write() as tx:
             present = sqlite.exchanges.catalog.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
-                return _agreeing(present, type, alternate)
+                return _agreeing(present, type, settings)
             return sqlite.exchanges.catalog.create(tx, name, type, alternate)
 
     def exchanges(self) -> list[Exchange]:
@@ -199,7 +199,8 @@ class RoutingCalls(Calls):
             return placed
 
 
-def _agreeing(present: Exchange, type: str, alternate: str | None) -> Exchange:
+def _agreeing(present: Exchange, type: str, settings: ExchangeSettings) -> Exchange:
+    alternate = settings.get("alternate", present.alternate)
     for setting, theirs, ours in (
         ("type", present.type, type),
         ("alternate", present.alternate or "none", alternate or "none"),

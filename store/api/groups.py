@@ -26,10 +26,11 @@ class GroupCalls(Calls):
     ) -> GroupStatus:  # fmt: skip
         """Create a group before its first reader; settings are the fields of `GroupConfig`.
 
-        Durations are seconds or timedeltas. Raises `Exists`, with `if_not_exists` only when the
+        Durations are seconds or timedeltas. Raises `Exists`, with `if_not_exists` only when given
         settings differ or it has no slot in one of the topics.
         """
-        config = model.groups.GroupConfig(**_encoded(settings))
+        given = _encoded(settings)
+        config = model.groups.GroupConfig(**given)
         wanted = given_list(topics, "topics")
         with self._write() as tx:
             config = sqlite.groups.catalog.complete(tx, config)
@@ -37,7 +38,7 @@ class GroupCalls(Calls):
             if found is None:
                 found = sqlite.groups.catalog.create(tx, name, config, wanted)
             else:
-                check_agreement("group", name, found.config, config)
+                check_agreement("group", name, found.config, given)
                 if missing := sorted(
                     set(wanted) - set(sqlite.groups.catalog.topic_names(tx, found))
                 ):

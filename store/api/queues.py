@@ -30,15 +30,16 @@ class QueueCalls(Calls):
         """Create a queue; settings are those of `QueueSettings`, times in seconds.
 
         A DLQ alone sets a limit of five deliveries. Raises `Exists`, with `if_not_exists` only
-        when the settings differ.
+        when given settings differ.
         """
-        config = model.messages.QueueConfig(**_encoded(settings))
+        given = _encoded(settings)
+        config = model.messages.QueueConfig(**given)
         if config.dlq is not None and "max_deliveries" not in settings:
             config = config._replace(max_deliveries=DELIVERIES_WITH_DLQ)
         with self._write() as tx:
             present = sqlite.queues.catalog.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
-                check_agreement("queue", name, present.config, config, _INSTEAD)
+                check_agreement("queue", name, present.config, given, _INSTEAD)
                 return sqlite.queues.counts.status(tx, present)
             return sqlite.queues.counts.status(tx, sqlite.queues.catalog.create(tx, name, config))
 
@@ -49,6 +50,16 @@ class QueueCalls(Calls):
                 sqlite.queues.counts.status(tx, sqlite.queues.catalog.find(tx, name))
                 for name in sqlite.queues.catalog.names(tx)
             ]
+
+    def queue_names(
+        self, prefix: str = "", after: str | None = None, limit: int | None = None
+    ) -> list[str]:
+        """Return the names of the queues that begin with a prefix, in order; nothing is counted.
+
+        With `after` only those that follow that name, and at most `limit`.
+        """
+        with self._read() as tx:
+            return sqlite.channels.names(tx, "queue", prefix, after, limit)
 
     def queue(self, name: str) -> QueueStatus:
         """Return one queue; raises `NotFound`."""

@@ -30,16 +30,17 @@ class ShareCalls(Calls):
         """Create a share of a topic; settings are the fields of `ShareConfig`, times in seconds.
 
         It begins at `start` in each partition. Raises `Exists`, with `if_not_exists` only when
-        topic or settings differ.
+        topic or given settings differ.
         """
-        config = model.shares.ShareConfig(**_encoded(settings))
+        given = _encoded(settings)
+        config = model.shares.ShareConfig(**given)
         with self._write() as tx:
             place = (
                 model.positions.parse_position(start, tx.wall) if isinstance(start, str) else start
             )
             present = sqlite.shares.catalog.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
-                _check_agreement(present, topic, config)
+                _check_agreement(present, topic, given)
                 return sqlite.shares.view.status(tx, present)
             return sqlite.shares.view.status(
                 tx, sqlite.shares.catalog.create(tx, name, topic, config, place)
@@ -154,13 +155,15 @@ class ShareCalls(Calls):
             return sqlite.shares.receive.receive(tx, found, request)
 
 
-def _check_agreement(present: sqlite.shares.catalog.Share, topic: str, config: ShareConfig) -> None:
+def _check_agreement(
+    present: sqlite.shares.catalog.Share, topic: str, given: dict[str, Any]
+) -> None:
     if present.topic != topic:
         raise Exists(
             f"share {present.name} exists, and is of {present.topic}, not {topic}",
             hint=Hint("{}", model.looks.Show("share", present.name)),
         )
-    check_agreement("share", present.name, present.config, config)
+    check_agreement("share", present.name, present.config, given)
 
 
 def _encoded(settings: ShareSettings) -> dict[str, Any]:

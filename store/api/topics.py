@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 from store import model, sqlite
 from store.api.base import Calls, check_agreement, encoded, frees_room
@@ -48,23 +48,32 @@ class TopicCalls(Calls):
         self,
         name: str,
         *,
-        partitions: int = 1,
+        partitions: int | None = None,
         if_not_exists: bool = False,
         **settings: Unpack[TopicSettings],
     ) -> TopicStatus:
-        """Create a topic. The number of partitions bounds a group's parallelism, and only grows.
+        """Create a topic. The number of partitions, 1 unless given, bounds a group's parallelism,
+        and only grows.
 
         `retention` is 7 days unless given; `None` keeps records for ever. Raises `Exists`, with
-        `if_not_exists` only when the settings differ.
+        `if_not_exists` only when given settings differ.
         """
-        config = TopicConfig(**encoded(TopicConfig, settings, "partitions"))
+        given = encoded(TopicConfig, settings, "partitions")
+        config, number = TopicConfig(**given), 1 if partitions is None else partitions
         with self._write() as tx:
             present = sqlite.log.topics.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
                 status = sqlite.log.topics.status(present)
-                _check_agreement(status, partitions, config)
+                _check_agreement(status, partitions, given)
                 return status
-            return sqlite.log.topics.status(sqlite.log.topics.create(tx, name, partitions, config))
+            return sqlite.log.topics.status(sqlite.log.topics.create(tx, name, number, config))
+
+    def topic_names(
+        self, prefix: str = "", after: str | None = None, limit: int | None = None
+    ) -> list[str]:
+        """Return the names of the topics that begin with a prefix, in order; see `queue_names`."""
+        with self._read() as tx:
+            return sqlite.channels.names(tx, "topic", prefix, after, limit)
 
     def topics(self) -> list[TopicStatus]:
         """Return every topic, by name."""
@@ -280,14 +289,16 @@ def _trim_plan(
     )
 
 
-def _check_agreement(present: TopicStatus, partitions: int, config: TopicConfig) -> None:
-    if len(present.partitions) != partitions:
+def _check_agreement(
+    present: TopicStatus, partitions: int | None, given: Mapping[str, Any]
+) -> None:
+    if partitions is not None and len(present.partitions) != partitions:
         raise Exists(
             f"topic {present.name} exists with {len(present.partitions)} partitions,"
             f" not {partitions}",
             hint=Hint("{}", model.looks.Show("topic", present.name)),
         )
-    check_agreement("topic", present.name, present.config, config)
+    check_agreement("topic", present.name, present.config, given)
 
 
 PROJECTED_AT_ONCE = 1_000

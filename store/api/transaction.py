@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from store.sqlite.leases.receive import Received
 
 if TYPE_CHECKING:
+    from store.api.merging import Settling
     from store.api.store import Store
 
 Taken = TypeVar("Taken")
@@ -88,19 +89,49 @@ class Transaction(TopicCalls, QueueCalls, ShareCalls, DeadLetterCalls, RoutingCa
         max_messages: int = 1,
         lease: Seconds | None = None,
         *,
+        holder: str | None = None,
+        attached: bool = False,
+        prefetch: int | None = None,
         auto_ack: bool = False,
     ) -> list[Message]:
         """Lease what is due now; see `Store.receive`. A transaction does not wait for messages.
 
         With `auto_ack` messages are gone once the transaction commits, and only then.
         """
-        return _given(self._receive(queue, max_messages, lease, None, False, auto_ack=auto_ack))
+        return _given(
+            self._receive(queue, max_messages, lease, holder, attached, prefetch, auto_ack)
+        )
 
     def acquire(
-        self, share: str, max_records: int = 1, lease: Seconds | None = None
+        self,
+        share: str,
+        max_records: int = 1,
+        lease: Seconds | None = None,
+        *,
+        holder: str | None = None,
+        attached: bool = False,
     ) -> list[SharedRecord]:
         """Lease records through a share; see `Store.acquire`. A transaction does not wait."""
-        return _given(self._acquire(share, max_records, lease, None, False))
+        return _given(self._acquire(share, max_records, lease, holder, attached))
+
+    def settle(
+        self, receipts: Sequence[str], settling: Settling, *options: Any
+    ) -> dict[str, MqError]:
+        """Settle deliveries by `ack`, `nack`, `reject`, `extend` or `unreceive`; `options` are
+        those of that call.
+
+        Return the errors of refused receipts, which keep the others from nothing.
+        """
+        self._all_or_nothing = False
+        try:
+            getattr(self, settling)(receipts, *options)
+        except MqError as error:
+            if not error.failures:
+                raise
+            return error.failures
+        finally:
+            self._all_or_nothing = type(self)._all_or_nothing
+        return {}
 
     def execute(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Run one statement of the caller's own and return all its rows.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from store import model
 from store.model.addresses import Kind
+from store.model.encoding import check_text
 from store.model.errors import Exists, Hint
 from store.sqlite.file.database import Snapshot, WriteTransaction
 
@@ -34,3 +35,20 @@ def label(tx: WriteTransaction, name: str, label: str) -> None:
     tx.execute(
         "update mq_channels set label = :label where name = :name", {"label": label, "name": name}
     )
+
+
+def names(tx: Snapshot, kind: Kind, prefix: str, after: str | None, limit: int | None) -> list[str]:
+    """Return the names of one kind that begin with a prefix and follow `after`, in order."""
+    check_text(prefix, "a prefix")
+    check_text(after, "a name")
+    rows = tx.rows(
+        "select name from mq_channels where kind = :kind and name >= :prefix and name > :after"
+        " and substr(name, 1, length(:prefix)) = :prefix order by name limit :limit",
+        {
+            "kind": kind,
+            "prefix": prefix,
+            "after": after or "",
+            "limit": -1 if limit is None else limit,
+        },
+    )
+    return [name for (name,) in rows]

@@ -10,7 +10,7 @@ from mq.commands import CommandGroup
 from mq.commands.exchange.columns import arrow, binding_document
 from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
 from store.model.addresses import EXCHANGE_PREFIX, check_name
-from store.model.exchanges import EXCHANGE_TYPES, Binding, Exchange
+from store.model.exchanges import EXCHANGE_TYPES, Binding, Exchange, ExchangeSettings
 from store.model.text import counted, format_time
 
 if TYPE_CHECKING:
@@ -52,11 +52,10 @@ def create(
     The alternate may be created later; until then messages that no binding matches are dropped.
     """
     check_name(name, "exchange name")
+    settings: ExchangeSettings = {} if alternate is None else {"alternate": _named(alternate)}
     context = current_context()
     with context.open_store(create=True) as store:
-        exchange = store.create_exchange(
-            name, type, alternate=_named(alternate), if_not_exists=if_not_exists
-        )
+        exchange = store.create_exchange(name, type, if_not_exists=if_not_exists, **settings)
         _warn_of_missing_alternate(context, store, exchange)
     report_document(context, _document(exchange, []), _summary(exchange))
 
