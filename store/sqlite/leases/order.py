@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from store.sqlite.file.database import Snapshot, WriteTransaction
+    from store.sqlite.file.database import Row, Snapshot, WriteTransaction
     from store.sqlite.leases.messages import MessageRow
     from store.sqlite.leases.readers import Reader
     from store.sqlite.leases.receive import Receiver
@@ -47,3 +47,26 @@ class DeliveryOrder(Protocol):
 
     def next_due(self, tx: Snapshot, reader: Reader) -> int | None:
         """Return the store time at which the next message becomes due by itself."""
+
+
+class NotingOrder(DeliveryOrder, Protocol):
+    """An order that notes something of each message, so that each is leased and settled by itself:
+    FIFO and fair.
+
+    For a single message that was never delivered that is prepared: `next_sql` returns a query with
+    the columns of a record, whether no more is to be done than to lease it, and when its turn came.
+    """
+
+    def next_sql(self, reader: Reader, slot: Slot) -> tuple[str, tuple[int, ...]]:
+        """Return the query for the next message, and its parameters before those for now and for
+        how many.
+        """
+
+    def leased(self, tx: WriteTransaction, reader: Reader, slot: Slot, row: Row, due: int) -> None:
+        """Note that the message of such a row was leased, and is due again then."""
+
+    def finished(
+        self, tx: WriteTransaction, reader: Reader, slot: Slot, record: int,
+        message_group: str | None,
+    ) -> None:  # fmt: skip
+        """Note that a leased message is done."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from store.sqlite.file.settings import Config, StoredSettings
     from store.sqlite.leases.deliveries import Delivery
     from store.sqlite.leases.messages import StoredMessage
-    from store.sqlite.leases.order import DeliveryOrder
+    from store.sqlite.leases.order import DeliveryOrder, NotingOrder
     from store.sqlite.leases.receive import Receiver
     from store.sqlite.queues.catalog import Queue
     from store.sqlite.queues.policies import Receiving, Sending
@@ -146,11 +146,17 @@ class Reader(NamedTuple):
     @property
     def order(self) -> DeliveryOrder:
         """How it chooses the next message."""
+        noting = self.noting_order
+        if noting is not None:
+            return noting
+        return sqlite.shares.window if self.retains else sqlite.queues.order.standard
+
+    @property
+    def noting_order(self) -> NotingOrder | None:
+        """Its order, if that notes something of each message."""
         if self.ordered:
             return sqlite.queues.order.fifo
-        if self.fair:
-            return sqlite.queues.order.fair
-        return sqlite.shares.window if self.retains else sqlite.queues.order.standard
+        return sqlite.queues.order.fair if self.fair else None
 
     @property
     def by_runs(self) -> bool:

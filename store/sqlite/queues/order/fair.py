@@ -10,8 +10,15 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from store.sqlite import leases
-from store.sqlite.file.database import WriteTransaction
-from store.sqlite.leases.messages import LEASED, MessageRow, StoredMessage, load, with_lease
+from store.sqlite.file.database import Row, WriteTransaction
+from store.sqlite.leases.messages import (
+    LEASED,
+    RECORD_COLUMNS,
+    MessageRow,
+    StoredMessage,
+    load,
+    with_lease,
+)
 from store.sqlite.queues.order import tenants
 from store.sqlite.queues.order.standard import next_due as next_due
 
@@ -109,3 +116,33 @@ def take_back(
 
 def taken_back(tx: WriteTransaction, reader: Reader, slots: Iterable[Slot]) -> None:
     """Leave cursors: tenants tell what comes next."""
+
+
+def next_sql(reader: Reader, slot: Slot) -> tuple[str, tuple[int, ...]]:
+    """Return the query for the oldest undelivered message, if nothing is due again and no tenant
+    may be noisy.
+    """
+    return _NEXT, (reader.id,)
+
+
+_NEXT = (
+    f"select {RECORD_COLUMNS}, ifnull(r.message_group, ' ' || r.id) = t.name, 0"
+    " from mq_tenants t left join mq_records r on r.id = t.first"
+    " where t.reader = ? and t.first not null"
+    " and not exists (select 1 from mq_tenants n where n.reader = t.reader and n.in_flight >= 30)"
+    " and not exists (select 1 from mq_leases l where l.reader = t.reader and l.priority = 0"
+    " and l.due <= ?) order by t.first limit ?"
+)
+
+
+def leased(tx: WriteTransaction, reader: Reader, slot: Slot, row: Row, due: int) -> None:
+    """Count a message that was leased as in flight."""
+    group = None if row[1] is None else row[1].decode()
+    tenants.refresh(tx, reader, slot, tenants.TenantKey(group, row[0]), 1)
+
+
+def finished(
+    tx: WriteTransaction, reader: Reader, slot: Slot, record: int, message_group: str | None
+) -> None:
+    """Count a message that is done as in flight no more."""
+    tenants.refresh(tx, reader, slot, tenants.TenantKey(message_group, record), -1)

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from store.sqlite import layout, leases, log
 from store.sqlite.file.database import Row, Snapshot, WriteTransaction
 from store.sqlite.file.timekeeping import age_of, moments
-from store.sqlite.leases.messages import WITH_LEASES, MessageRow, StoredMessage, with_lease
+from store.sqlite.layout import OFFSET_BITS
+from store.sqlite.leases.messages import (
+    RECORD_COLUMNS,
+    WITH_LEASES,
+    MessageRow,
+    StoredMessage,
+    with_lease,
+)
 from store.sqlite.leases.rows import Slot
 
 if TYPE_CHECKING:
@@ -175,6 +182,20 @@ def due(tx: Snapshot, reader: Reader, limit: int) -> list[Head]:
     return [Head(*row) for row in rows]
 
 
+_FIRST = (
+    "select h.id, h.due, h.first, h.messages, r.id, l.due, {age} from mq_heads h"
+    " left join mq_records r on r.id = (select id from mq_records"
+    " where message_group = h.message_group and id >= h.first and id < :end order by id limit 1)"
+    " left join mq_leases l on l.id = r.id + :to_lease"
+    " where h.reader = :reader and h.message_group = :message_group"
+)
+_FIRST_AT_ONCE, _FIRST_AGED = _FIRST.format(age=0), _FIRST.format(age=age_of("r"))
+_TO_BACK = (
+    "insert or replace into mq_heads (reader, message_group, due, first, messages)"
+    " values (?, ?, ?, ?, ?)"
+)
+
+
 def refresh(
     tx: WriteTransaction,
     reader: Reader,
@@ -189,32 +210,59 @@ def refresh(
     A group that was served, or becomes due at another time, goes behind its equals: they take
     turns.
     """
-    old = tx.row(
-        "select id, due, first, messages from mq_heads"
-        " where reader = :reader and message_group = :message_group",
-        {"reader": reader.id, "message_group": message_group},
-    )
-    if old is None:
+    where = {
+        "reader": reader.id,
+        "message_group": message_group,
+        "end": slot.end,
+        "to_lease": slot.id - slot.partition << OFFSET_BITS,
+    }
+    if reader.delay:
+        head = tx.row(_FIRST_AGED, {**where, **moments(tx)})
+    else:
+        head = tx.row(_FIRST_AT_ONCE, where)
+    if head is None:
         return
-    first = _first_of(tx, slot, message_group, old[2])
-    tx.execute("delete from mq_heads where id = :id", {"id": old[0]})
+    id, old_due, old_first, messages, first, lease_due, age = head
+    # Damage may have moved a message to another group, which did not count it.
+    left = max(messages - removed, 1)
+    if lease_due is not None:
+        due = lease_due
+    else:
+        # A head that stays the same, and was never leased, keeps the group's turn.
+        due = old_due if first == old_first else tx.now + max(0, reader.delay - age)
+    execute = tx.cursor.execute
     if first is None:
-        return
-    record, age, lease_due = first
-    due = _due(tx, reader, old, record, age, lease_due)
-    tx.execute(
-        "insert into mq_heads (id, reader, message_group, due, first, messages)"
-        " values (:id, :reader, :message_group, :due, :record, :messages)",
-        {
-            "id": None if served or (due, record) != (old[1], old[2]) else old[0],
-            "reader": reader.id,
-            "message_group": message_group,
-            "due": due,
-            "record": record,
-            # Damage may have moved a message to another group, which did not count it.
-            "messages": max(old[3] - removed, 1),
-        },
-    )
+        execute("delete from mq_heads where id = ?", (id,))
+    elif served or (due, first) != (old_due, old_first):
+        execute(_TO_BACK, (reader.id, message_group, due, first, left))
+    elif left != messages:
+        execute("update mq_heads set messages = ? where id = ?", (left, id))
+
+
+def next_sql(reader: Reader, slot: Slot) -> tuple[str, tuple[int, ...]]:
+    """Return the query for the head that is served next, if its message was never delivered."""
+    return _NEXT, (slot.id - slot.partition << OFFSET_BITS, reader.id)
+
+
+_NEXT = (
+    f"select {RECORD_COLUMNS}, r.message_group = h.message_group"
+    " and not exists (select 1 from mq_leases l where l.id = r.id + ?), h.due, h.messages"
+    " from mq_heads h left join mq_records r on r.id = h.first where h.reader = ? and h.due <= ?"
+    " order by h.due, h.id limit ?"
+)
+
+
+def leased(tx: WriteTransaction, reader: Reader, slot: Slot, row: Row, due: int) -> None:
+    """Let the group of a message that was leased wait behind its equals."""
+    tx.cursor.execute(_TO_BACK, (reader.id, row[1].decode(), due, row[0], row[13]))
+
+
+def finished(
+    tx: WriteTransaction, reader: Reader, slot: Slot, record: int, message_group: str | None
+) -> None:
+    """Let the next message of the group of one that is done come to stand in front."""
+    if message_group is not None:
+        refresh(tx, reader, slot, message_group, removed=1)
 
 
 def forget(tx: WriteTransaction, reader: Reader) -> None:
@@ -232,34 +280,6 @@ def unserve(tx: WriteTransaction, reader: Reader, message_group: str, first: int
         " where reader = :reader and message_group = :message_group and first = :first",
         {"due": due, "reader": reader.id, "message_group": message_group, "first": first},
     )
-
-
-def _due(
-    tx: WriteTransaction, reader: Reader, old: Row, record: int, age: int, lease_due: int | None
-) -> int:
-    if lease_due is not None:
-        return lease_due
-    # A head that stays the same, and was never leased, keeps the group's turn.
-    return int(old[1]) if record == old[2] else tx.now + max(0, reader.delay - age)
-
-
-def _first_of(
-    tx: Snapshot, slot: Slot, message_group: str, first: int
-) -> tuple[int, int, int | None] | None:
-    row = tx.row(
-        f"select r.id, {age_of('r')}, l.due from mq_records r"
-        f" left join mq_leases l on {layout.LEASE_OF_RECORD}"
-        " where r.message_group = :message_group and r.id >= :first and r.id < :end"
-        " order by r.id limit 1",
-        {
-            **slot.base_ids,
-            "message_group": message_group,
-            "first": first,
-            "end": slot.end,
-            **moments(tx),
-        },
-    )
-    return None if row is None else (row[0], row[1], row[2])
 
 
 def first_young(tx: Snapshot, queue: Queue) -> int:

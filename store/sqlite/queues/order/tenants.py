@@ -9,8 +9,8 @@ flight.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from store.sqlite import layout
 from store.sqlite.file.database import Snapshot, WriteTransaction
+from store.sqlite.layout import OFFSET_BITS
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Slot
 
@@ -53,27 +53,30 @@ def refresh(
     tx: WriteTransaction, reader: Reader, slot: Slot, place: TenantKey, in_flight: int
 ) -> None:
     """Bring a tenant up to date after any change to a message; `in_flight` more are."""
-    where = {"reader": reader.id, "name": place.name}
-    if place.message_group is None:
+    group, execute = place.message_group, tx.cursor.execute
+    if group is None:
         # A tenant in flight blocks no other, so this need not be known.
-        tx.execute("delete from mq_tenants where reader = :reader and name = :name", where)
+        execute(_FORGET, (reader.id, place.name))
         return
-    old = tx.row(
-        "select first, in_flight from mq_tenants where reader = :reader and name = :name", where
-    )
-    first, before = (None, 0) if old is None else old
-    if first is not None and not slot.delayed:
-        first = _first_undelivered(tx, slot, place.message_group, first)
-    now = before + in_flight
-    if first is None and now == 0:
-        tx.execute("delete from mq_tenants where reader = :reader and name = :name", where)
-        return
-    tx.execute(
-        "insert into mq_tenants (reader, name, first, in_flight, sent)"
-        " values (:reader, :name, :first, :in_flight, :now) on conflict (reader, name)"
-        " do update set first = excluded.first, in_flight = excluded.in_flight",
-        {**where, "first": first, "in_flight": now, "now": tx.now},
-    )
+    # Delayed messages come by their own time.
+    end = 0 if slot.delayed else slot.end
+    to_lease = slot.id - slot.partition << OFFSET_BITS
+    changed = (in_flight, end, end, to_lease, reader.id, group)
+    if execute(_REFRESH, changed).rowcount:
+        execute(_FORGET_IDLE, (reader.id, group))
+    elif in_flight:
+        execute(_BEGIN, (reader.id, group, in_flight, tx.now))
+
+
+_FORGET = "delete from mq_tenants where reader = ? and name = ?"
+_FORGET_IDLE = f"{_FORGET} and first is null and in_flight = 0"
+_BEGIN = "insert into mq_tenants (reader, name, in_flight, sent) values (?, ?, ?, ?)"
+_REFRESH = (
+    "update mq_tenants as t set in_flight = in_flight + ?, first = iif(? = 0, first,"
+    " (select r.id from mq_records r where r.message_group = t.name and r.id >= t.first and r.id < ?"
+    " and not exists (select 1 from mq_leases l where l.id = r.id + ?) order by r.id limit 1))"
+    " where reader = ? and name = ?"
+)
 
 
 def forget(tx: WriteTransaction, reader: Reader) -> None:
@@ -89,22 +92,6 @@ def pass_over(tx: WriteTransaction, reader: Reader, slot: Slot, record: int) -> 
     )
     for (name,) in names:
         refresh(tx, reader, slot, TenantKey(name, record), 0)
-
-
-def _first_undelivered(tx: Snapshot, slot: Slot, message_group: str, after: int) -> int | None:
-    found: int | None = tx.value(
-        "select r.id from mq_records r where r.message_group = :message_group and r.id >= :after"
-        " and r.id < :end and not exists"
-        f" (select 1 from mq_leases l where {layout.LEASE_OF_RECORD})"
-        " order by r.id limit 1",
-        {
-            "message_group": message_group,
-            "after": after,
-            "end": slot.end,
-            **slot.base_ids,
-        },
-    )
-    return found
 
 
 def noisy(tx: Snapshot, reader: Reader, in_flight: int) -> list[str]:
