@@ -41,6 +41,10 @@ BUDGETS = {
     "send with a delay": Budget(33, 7),
     "send with a time to live": Budget(26, 4),
     "send to a queue with delay and ttl": Budget(31, 7),
+    "FIFO: receive": Budget(17, 6),
+    "FIFO: ack": Budget(21, 9),
+    "fair: receive": Budget(19, 7),
+    "fair: ack": Budget(19, 9),
     # A whole command, which opens the store and closes it.
     "mq produce QUEUE VALUE": Budget(459, 49),
 }

@@ -17,6 +17,7 @@ from store.sqlite.log import samples
 
 if TYPE_CHECKING:
     from store.sqlite.leases.messages import MessageRow, StoredMessage
+    from store.sqlite.leases.rows import Slot
     from store.sqlite.queues.catalog import Queue
 
 
@@ -54,30 +55,34 @@ def finish(tx: WriteTransaction, reader: Reader, messages: Sequence[MessageRow])
 
 _TO_FINISH = (
     f"select count(*), sum({layout.SIZE_OF_R}), max(l.started),"
-    " total(exists (select 1 from mq_origins where record = r.id))"
+    " total(exists (select 1 from mq_origins where record = r.id)), {group}"
     " from mq_leases l cross join mq_records r on r.id = l.record where l.token = :token"
     " and l.ends > :now"
 )
-_RUN_TO_FINISH = runs.statement(f"{_TO_FINISH} and l.id {{which}}")
+_RUN_TO_FINISH = runs.statement(f"{_TO_FINISH.format(group='null')} and l.id {{which}}")
 _NEXT_TO_FINISH = (
     f"{_TO_FINISH} and l.id between :first and :last"
     " and (select generation from mq_store) = :generation"
 )
+_NEXT_RUN = _NEXT_TO_FINISH.format(group="null")
+# Its order notes something of each message, by its group.
+_NEXT_ALONE = _NEXT_TO_FINISH.format(group="max(cast(r.message_group as blob))")
 
 
 class Finishing(Prepared):
     """A slot of a reader, for acknowledgements of runs in it."""
 
-    __slots__ = ("generation", "lane", "reader", "slot", "to_record")
+    __slots__ = ("generation", "lane", "order", "reader", "slot", "to_record")
 
-    def __init__(self, tx: WriteTransaction, run: Run) -> None:
+    def __init__(self, tx: WriteTransaction, reader: Reader, slot: Slot) -> None:
         super().__init__(tx)
         self.generation = self.settings.generation
-        self.reader = run.reader.id
-        self.slot = run.slot.id
+        self.reader = reader
+        self.order = reader.noting_order
+        self.slot = slot
         # The lane that the messages are deleted from, if they are not retained.
-        self.lane = run.slot.partition if run.reader.on_ack == "delete" else None
-        self.to_record = run.slot.record_id(0) - run.slot.lease_id(0)
+        self.lane = slot.partition if reader.on_ack == "delete" else None
+        self.to_record = slot.record_id(0) - slot.lease_id(0)
 
 
 def finish_quietly(tx: WriteTransaction, known: Finishing, ids: range, token: int) -> bool:
@@ -85,9 +90,11 @@ def finish_quietly(tx: WriteTransaction, known: Finishing, ids: range, token: in
     now = tx.moment
     if now is None:
         now = tx.database.clock.boot() + known.ahead
-    first, last = ids[0], ids[-1]
-    number, size, started, moved = tx.cursor.execute(
-        _NEXT_TO_FINISH,
+    first, last, order = ids[0], ids[-1], known.order
+    if order is not None and first < last:
+        return False
+    number, size, started, moved, group = tx.cursor.execute(
+        _NEXT_RUN if order is None else _NEXT_ALONE,
         {
             "token": token,
             "now": now,
@@ -100,15 +107,18 @@ def finish_quietly(tx: WriteTransaction, known: Finishing, ids: range, token: in
         return False
     # By now it is known that the settings hold.
     tx.settings, tx.moment = tx.settings or known.settings, now
+    records = range(first + known.to_record, last + known.to_record + 1)
     if known.lane is not None:
-        records = range(first + known.to_record, last + known.to_record + 1)
         log.rows.remove_run(tx, records, known.lane, size)
-    runs.remove(tx, known.slot, ids)
+    runs.remove(tx, known.slot.id, ids)
+    if order is not None:
+        text = None if group is None else log.damage.as_text(group)
+        order.finished(tx, known.reader, known.slot, records[0], text)
     first += (token - first) & runs.TIMED_MASK
     if first <= last:
         times = leases.processing_times
         timed = len(range(first, last + 1, runs.TIMED_MASK + 1))
-        times.add(tx, known.reader, times.bucket_of(now - started), timed)
+        times.add(tx, known.reader.id, times.bucket_of(now - started), timed)
     return True
 
 
@@ -117,7 +127,7 @@ def finish_run(tx: WriteTransaction, reader: Reader, run: Run) -> bool:
 
     Returns False, with nothing changed, if not all of its leases run on, or one has moved here.
     """
-    number, size, started, moved = runs.row(
+    number, size, started, moved, _ = runs.row(
         tx, _RUN_TO_FINISH, run.ids, token=run.token, now=tx.now
     )
     if number != len(run.ids) or moved:
@@ -131,16 +141,16 @@ def finish_run(tx: WriteTransaction, reader: Reader, run: Run) -> bool:
     if timed := run.timed():
         times = leases.processing_times
         times.add(tx, reader.id, times.bucket_of(tx.now - started), timed)
-    _prepare(tx, run)
+    prepare(tx, reader, run.slot)
     return True
 
 
-def _prepare(tx: WriteTransaction, run: Run) -> None:
-    """Make the next acknowledgements in the slot of a run ready."""
-    settings, key = tx.memory(), (Finishing, run.slot.id)
+def prepare(tx: WriteTransaction, reader: Reader, slot: Slot) -> None:
+    """Make the next acknowledgements in a slot ready."""
+    settings, key = tx.memory(), (Finishing, slot.id)
     known: Finishing | None = settings.answers.get(key)
     if known is None and len(settings.answers) < MOST_REMEMBERED:
-        known = settings.answers[key] = Finishing(tx, run)
+        known = settings.answers[key] = Finishing(tx, reader, slot)
     if known is not None:
         known.rest_after_commit(tx, samples.left(tx))
 

@@ -53,13 +53,15 @@ class NotingOrder(DeliveryOrder, Protocol):
     """An order that notes something of each message, so that each is leased and settled by itself:
     FIFO and fair.
 
-    For a single message that was never delivered that is prepared: `next_sql` returns a query with
-    the columns of a record, whether no more is to be done than to lease it, and when its turn came.
+    A receive of a single message that was never delivered is prepared by it.
     """
 
-    def next_sql(self, reader: Reader, slot: Slot) -> tuple[str, tuple[int, ...]]:
-        """Return the query for the next message, and its parameters before those for now and for
-        how many.
+    def next_sql(self, reader: Reader, slot: Slot, generation: int) -> tuple[str, tuple[int, ...]]:
+        """Return the query for the next message in a generation of the settings, and its
+        parameters before those for now and for how many.
+
+        Its last three columns are whether nothing is to be done but to lease the message, when its
+        turn came, and what `leased` needs to know.
         """
 
     def leased(self, tx: WriteTransaction, reader: Reader, slot: Slot, row: Row, due: int) -> None:

@@ -107,7 +107,7 @@ class FreshRun(NamedTuple):
     @property
     def leases(self) -> Sequence[int]:
         """The ids of their leases: a range if their records are neighbours."""
-        to_lease = self.slot.id - self.slot.partition << OFFSET_BITS
+        to_lease = self.slot.to_lease
         if isinstance(self.records, range):
             return range(self.records[0] + to_lease, self.records[-1] + to_lease + 1)
         return [record + to_lease for record in self.records]

@@ -21,7 +21,7 @@ class Slot:
     It never changes. The position of the reader is a `SlotProgress`.
     """
 
-    __slots__ = ("delayed", "id", "level", "number", "partition")
+    __slots__ = ("delayed", "id", "level", "number", "partition", "to_lease")
 
     def __init__(self, id: int, partition: int, number: int, level: int, delayed: bool) -> None:
         self.id = id
@@ -29,6 +29,8 @@ class Slot:
         self.number = number
         self.level = level
         self.delayed = delayed
+        # The id of a message's lease, less that of its record.
+        self.to_lease = id - partition << OFFSET_BITS
 
     def lease_id(self, offset: int) -> int:
         """Return the id of the lease row of a message in this slot."""

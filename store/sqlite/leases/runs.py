@@ -93,18 +93,18 @@ def _chosen(both: Statement, ids: Sequence[int]) -> tuple[str, dict[str, object]
 
 _LEASE = (
     "insert into mq_leases (id, reader, priority, due, ends, deliveries, token, holder, started,"
-    " record, was_due) select id + ?, ?, ?, ?, ?, 1, ?, ?, ?, id, 0 from mq_records"
+    " record, was_due) select id + ?, ?, ?, ?, ?, 1, ?, ?, ?, id, ? from mq_records"
     " where id between ? and ? order by id"
 )
 _ADVANCE = (
-    "update mq_slots set cursor = ?, leases = leases + ?, held = held + ?, last_commit = ?"
-    " where id = ?"
+    "update mq_slots set cursor = max(cursor, ?), leases = leases + ?, held = held + ?,"
+    " last_commit = ? where id = ?"
 )
 
 
 def lease(
     tx: WriteTransaction, reader: int, slot: Slot, records: tuple[int, int, int],
-    times: tuple[int, int, int], token: int, holder: int,
+    times: tuple[int, int, int], token: int, holder: int, was_due: int = 0,
 ) -> None:  # fmt: skip
     """Lease undelivered records to a holder, and move the cursor past them.
 
@@ -113,11 +113,10 @@ def lease(
     """
     first, last, number = records
     now, ends, due = times
-    to_lease = slot.id - slot.partition << OFFSET_BITS
     execute = tx.cursor.execute
     execute(
         _LEASE,
-        (to_lease, reader, slot.level, due, ends, token, holder, now, first, last),
+        (slot.to_lease, reader, slot.level, due, ends, token, holder, now, was_due, first, last),
     )
     cursor = (last & OFFSET_MASK) + 1
     tx.numbered_row = slot.id << 1 | 1

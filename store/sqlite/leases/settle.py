@@ -54,6 +54,8 @@ class Acknowledge:
         """Finish the messages."""
         leases.finish.finish(tx, reader, [delivery.message for delivery in deliveries])
         leases.processing_times.note(tx, reader.id, [delivery.lease for delivery in deliveries])
+        if len(deliveries) == 1 and not reader.by_runs:
+            leases.finish.prepare(tx, reader, deliveries[0].message.slot)
         return {}
 
 

@@ -7,11 +7,12 @@ from struct import error as StructError
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from store.model.encoding import decode_headers
 from store.model.messages import Message
 from store.model.topics import NO_PROPERTIES
 from store.sqlite import leases, log, queues
 from store.sqlite.file.settings import MOST_REMEMBERED
-from store.sqlite.file.timekeeping import Prepared
+from store.sqlite.file.timekeeping import CREDIBLE, Prepared
 from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
 from store.sqlite.leases import origins, receipts
 from store.sqlite.leases.messages import RECORD_COLUMNS
@@ -33,11 +34,14 @@ _NEXT = (
 
 
 class Front(Prepared):
-    """The front of a queue without levels and policies, for receives by one holder."""
+    """The front of a queue without levels, and without policies for a receive, for one holder.
+
+    Where its order notes something of each message, single ones are received by it.
+    """
 
     __slots__ = (
-        "bounds", "getrandbits", "holder", "holder_name", "lease", "queue", "reader", "retention",
-        "retry_delay", "seal", "slot",
+        "bounds", "getrandbits", "holder", "holder_name", "lease", "next_sql", "order", "queue",
+        "reader", "retention", "retry_delay", "seal", "slot",
     )  # fmt: skip
 
     def __init__(
@@ -48,10 +52,21 @@ class Front(Prepared):
         super().__init__(tx)
         self.getrandbits = random.getrandbits
         self.queue = queue.name
-        self.reader = queue.reader.id
+        self.reader = queue.reader
         self.slot = slot
+        self.order = queue.reader.noting_order
         generation = self.settings.generation
-        self.bounds = slot.record_id(0), slot.end, slot.id, generation, self.reader
+        if self.order is None:
+            self.next_sql = _NEXT
+            self.bounds: tuple[int, ...] = (
+                slot.record_id(0),
+                slot.end,
+                slot.id,
+                generation,
+                queue.reader.id,
+            )
+        else:
+            self.next_sql, self.bounds = self.order.next_sql(queue.reader, slot, generation)
         self.holder = holder
         self.holder_name = holder_name
         self.lease = queue.config.lease
@@ -65,6 +80,8 @@ def receive(tx: WriteTransaction, queue: str, request: Request) -> Received[Mess
     front: Front | None = None
     if type(queue) is str:
         front = tx.database.settings.answers.get((receive, queue, request[2:]))
+        if front is not None and front.order is not None and request.most > 1:
+            front = None
     if front is None or not (front.quiet_from <= tx.wall < front.quiet_until):
         found = queues.catalog.find(tx, queue)
         moved = _keep_up(tx, found)
@@ -74,14 +91,17 @@ def receive(tx: WriteTransaction, queue: str, request: Request) -> Received[Mess
     if now is None:
         now = tx.database.clock.boot() + front.ahead
     lasts = front.lease if request.lease is None else request.lease
-    rows = tx.cursor.execute(_NEXT, (*front.bounds, now, request.most)).fetchall()
+    order, turn = front.order, 0
+    rows = tx.cursor.execute(front.next_sql, (*front.bounds, now, request.most)).fetchall()
     messages: list[Message] | None = None
     if rows and lasts > 0:
+        if order is not None:
+            is_next, turn, _ = rows[0][-3:]
         token = None if request.auto_ack else front.getrandbits(receipts.TOKEN_BITS)
-        if len(rows) == 1:
-            messages = _single(tx, front, rows[0], token, tx.wall + lasts)
-        else:
+        if len(rows) > 1:
             messages = _several(tx, front, rows, token, tx.wall + lasts)
+        elif order is None or is_next:
+            messages = _single(tx, front, rows[0], token, now, lasts)
     if messages is None:
         return _receive(tx, queues.catalog.find(tx, queue), request, 0)
     # By now it is known that the settings hold.
@@ -91,45 +111,45 @@ def receive(tx: WriteTransaction, queue: str, request: Request) -> Received[Mess
     else:
         span = (rows[0][0], rows[-1][0], len(rows))
         times = (now, now + lasts, now + lasts + front.retry_delay)
-        leases.runs.lease(tx, front.reader, front.slot, span, times, token, front.holder)
+        leases.runs.lease(tx, front.reader.id, front.slot, span, times, token, front.holder, turn)
+        if order is not None:
+            order.leased(tx, front.reader, front.slot, rows[0], times[2])
     return tuple.__new__(Received, (messages, 0, None))
 
 
 def _single(
-    tx: WriteTransaction, front: Front, row: Row, token: int | None, expires: int
+    tx: WriteTransaction, front: Front, row: Row, token: int | None, now: int, lasts: int
 ) -> list[Message] | None:
     """Return the message of one row as callers see it; `None` for an odd one."""
-    id, group, _, moved, timestamp, key, headers, value, over, stored, arrived = row
-    if group is not None or headers is not None or moved or arrived is not None or over is not None:
-        return _several(tx, front, [row], token, expires)
+    id, group, _, moved, timestamp, key, headers, value, over, stored, arrived, *_ = row
+    wall, texts = tx.wall, {}
     try:
-        if key is None and value is not None:
+        if group is None and headers is None and key is None and value is not None:
             crc = crc32(value, crc32(PLACE.pack(id, timestamp)) ^ NO_KEY)
         else:
-            crc = checksum(id, timestamp, None, key, None, value)
-        if crc != stored or not tx.wall - front.retention < timestamp <= tx.wall:
+            group = group and group.decode()
+            headers = headers and headers.decode()
+            crc = checksum(id, timestamp, group, key, headers, value)
+        came = timestamp if arrived is None else wall - now + arrived
+        if (
+            crc != stored
+            or moved
+            or not wall - front.retention < came <= wall
+            or (over is not None and over <= wall)
+            or timestamp > came + CREDIBLE
+        ):
             return None
-    except (TypeError, StructError):
+        if headers is not None:
+            texts = decode_headers(headers)
+    except (AttributeError, TypeError, UnicodeDecodeError, StructError):
         return None
     sequence = id & OFFSET_MASK
     message_id = origins.first_digits(tx.database.uuid, id >> 8) + origins.LAST_DIGITS[id & 0xFF]
-    fields: tuple[object, ...] = (
-        front.queue,
-        message_id,
-        sequence,
-        timestamp,
-        None,
-        0,
-        {},
-        key,
-        value,
-        1,
-        False,
-    )
+    fields = (front.queue, message_id, sequence, timestamp, group, 0, texts, key, value, 1, False)
     standing: tuple[object, ...] = ("acknowledged", None, None, None)
     if token is not None:
         receipt = receipts.write(front.seal, front.slot.id << OFFSET_BITS | sequence, token)
-        standing = ("leased", receipt, expires, front.holder_name)
+        standing = ("leased", receipt, wall + lasts, front.holder_name)
     # Same as Message(...), without a call of Python.
     return [tuple.__new__(Message, (*fields, *standing, None, None, NO_PROPERTIES, tx.wall))]
 
@@ -170,7 +190,9 @@ def _receive(tx: WriteTransaction, queue: Queue, request: Request, moved: int) -
 def _prepare(tx: WriteTransaction, queue: Queue, request: Request, holder: int, name: str) -> None:
     """Make a receive from a queue that treats all alike ready for the next time."""
     reader, hooks = queue.reader, queue.reader.policies
-    if not reader.by_runs or hooks.before_receive or hooks.after_receive or reader.levels != (0,):
+    if hooks.before_receive or hooks.after_receive or reader.levels != (0,):
+        return
+    if not reader.by_runs and (request.auto_ack or request.most > 1):
         return
     settings, key = tx.memory(), (receive, queue.name, request[2:])
     front: Front | None = settings.answers.get(key)

@@ -118,17 +118,18 @@ def taken_back(tx: WriteTransaction, reader: Reader, slots: Iterable[Slot]) -> N
     """Leave cursors: tenants tell what comes next."""
 
 
-def next_sql(reader: Reader, slot: Slot) -> tuple[str, tuple[int, ...]]:
+def next_sql(reader: Reader, slot: Slot, generation: int) -> tuple[str, tuple[int, ...]]:
     """Return the query for the oldest undelivered message, if nothing is due again and no tenant
     may be noisy.
     """
-    return _NEXT, (reader.id,)
+    return _NEXT, (reader.id, generation)
 
 
 _NEXT = (
-    f"select {RECORD_COLUMNS}, ifnull(r.message_group, ' ' || r.id) = t.name, 0"
+    f"select {RECORD_COLUMNS}, ifnull(r.message_group, ' ' || r.id) = t.name, 0, 0"
     " from mq_tenants t left join mq_records r on r.id = t.first"
-    " where t.reader = ? and t.first not null"
+    " where t.reader = ?"
+    " and (select generation from mq_store) = ? and t.first not null"
     " and not exists (select 1 from mq_tenants n where n.reader = t.reader and n.in_flight >= 30)"
     " and not exists (select 1 from mq_leases l where l.reader = t.reader and l.priority = 0"
     " and l.due <= ?) order by t.first limit ?"

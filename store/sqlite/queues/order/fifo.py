@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from store.sqlite import layout, leases, log
 from store.sqlite.file.database import Row, Snapshot, WriteTransaction
 from store.sqlite.file.timekeeping import age_of, moments
-from store.sqlite.layout import OFFSET_BITS
 from store.sqlite.leases.messages import (
     RECORD_COLUMNS,
     WITH_LEASES,
@@ -214,7 +213,7 @@ def refresh(
         "reader": reader.id,
         "message_group": message_group,
         "end": slot.end,
-        "to_lease": slot.id - slot.partition << OFFSET_BITS,
+        "to_lease": slot.to_lease,
     }
     if reader.delay:
         head = tx.row(_FIRST_AGED, {**where, **moments(tx)})
@@ -223,6 +222,10 @@ def refresh(
     if head is None:
         return
     id, old_due, old_first, messages, first, lease_due, age = head
+    execute = tx.cursor.execute
+    if first is None:
+        execute("delete from mq_heads where id = ?", (id,))
+        return
     # Damage may have moved a message to another group, which did not count it.
     left = max(messages - removed, 1)
     if lease_due is not None:
@@ -230,31 +233,29 @@ def refresh(
     else:
         # A head that stays the same, and was never leased, keeps the group's turn.
         due = old_due if first == old_first else tx.now + max(0, reader.delay - age)
-    execute = tx.cursor.execute
-    if first is None:
-        execute("delete from mq_heads where id = ?", (id,))
-    elif served or (due, first) != (old_due, old_first):
+    if served or (due, first) != (old_due, old_first):
         execute(_TO_BACK, (reader.id, message_group, due, first, left))
     elif left != messages:
         execute("update mq_heads set messages = ? where id = ?", (left, id))
 
 
-def next_sql(reader: Reader, slot: Slot) -> tuple[str, tuple[int, ...]]:
+def next_sql(reader: Reader, slot: Slot, generation: int) -> tuple[str, tuple[int, ...]]:
     """Return the query for the head that is served next, if its message was never delivered."""
-    return _NEXT, (slot.id - slot.partition << OFFSET_BITS, reader.id)
+    return _NEXT, (slot.to_lease, reader.id, generation)
 
 
 _NEXT = (
     f"select {RECORD_COLUMNS}, r.message_group = h.message_group"
     " and not exists (select 1 from mq_leases l where l.id = r.id + ?), h.due, h.messages"
-    " from mq_heads h left join mq_records r on r.id = h.first where h.reader = ? and h.due <= ?"
+    " from mq_heads h left join mq_records r on r.id = h.first where h.reader = ?"
+    " and (select generation from mq_store) = ? and h.due <= ?"
     " order by h.due, h.id limit ?"
 )
 
 
 def leased(tx: WriteTransaction, reader: Reader, slot: Slot, row: Row, due: int) -> None:
     """Let the group of a message that was leased wait behind its equals."""
-    tx.cursor.execute(_TO_BACK, (reader.id, row[1].decode(), due, row[0], row[13]))
+    tx.cursor.execute(_TO_BACK, (reader.id, row[1].decode(), due, row[0], row[-1]))
 
 
 def finished(

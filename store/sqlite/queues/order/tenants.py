@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from store.sqlite.file.database import Snapshot, WriteTransaction
-from store.sqlite.layout import OFFSET_BITS
 from store.sqlite.leases.readers import Reader
 from store.sqlite.leases.rows import Slot
 
@@ -60,8 +59,7 @@ def refresh(
         return
     # Delayed messages come by their own time.
     end = 0 if slot.delayed else slot.end
-    to_lease = slot.id - slot.partition << OFFSET_BITS
-    changed = (in_flight, end, end, to_lease, reader.id, group)
+    changed = (in_flight, end, end, slot.to_lease, reader.id, group)
     if execute(_REFRESH, changed).rowcount:
         execute(_FORGET_IDLE, (reader.id, group))
     elif in_flight:
@@ -73,8 +71,9 @@ _FORGET_IDLE = f"{_FORGET} and first is null and in_flight = 0"
 _BEGIN = "insert into mq_tenants (reader, name, in_flight, sent) values (?, ?, ?, ?)"
 _REFRESH = (
     "update mq_tenants as t set in_flight = in_flight + ?, first = iif(? = 0, first,"
-    " (select r.id from mq_records r where r.message_group = t.name and r.id >= t.first and r.id < ?"
-    " and not exists (select 1 from mq_leases l where l.id = r.id + ?) order by r.id limit 1))"
+    " (select r.id from mq_records r where r.message_group = t.name and r.id >= t.first"
+    " and r.id < ? and not exists (select 1 from mq_leases l where l.id = r.id + ?)"
+    " order by r.id limit 1))"
     " where reader = ? and name = ?"
 )
 
