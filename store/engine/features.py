@@ -64,6 +64,7 @@ class Feature(Enum):
     PURGE = "purge", "The ready messages of a queue removed."
     PURGE_LEASED = "purge of leased messages", "Leased messages removed as well."
     PURGE_MESSAGE = "purge of one message", "One message removed by its address."
+    PROPERTIES = "properties", "Fields of a message beside its headers, as AMQP and SQS have them."
     TOMBSTONES = "tombstones", "A value of nothing, which differs from an empty one."
     NAMED_PRODUCERS = "named producers", "A load that goes on where it ended: --producer."
     ATOMIC_BATCH = "atomic batch", "A batch that is stored whole or not at all."

@@ -81,6 +81,7 @@ DECLARED: Declared = {
     Feature.PURGE: absent("it has no queues", "mq topic trim TOPIC --before latest"),
     Feature.PURGE_LEASED: _QUEUES,
     Feature.PURGE_MESSAGE: _LOG,
+    Feature.PROPERTIES: absent("a record has headers alone", "send them as headers"),
     Feature.TOMBSTONES: NATIVE,
     Feature.NAMED_PRODUCERS: absent(
         "it remembers a producer only as long as its process lives",

@@ -29,6 +29,8 @@ class Outgoing(NamedTuple):
 def encoded(index: int, record: NewRecord) -> Outgoing:
     """Return a record as it is sent; raises `BadRecord` for one that can't be."""
     try:
+        if record.properties:
+            raise BadInput("a record there has headers alone", "send the properties as headers")
         headers = dict(record.headers or {})
         encode_headers(headers)
         return Outgoing(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from store.crash import crash_point
 from store.engine.features import Feature
+from store.migration.envelopes import envelope
 from store.migration.losses import Loss
 from store.model.errors import BadInput, BadRecord, Hint, TimedOut
 from store.model.looks import ShowLeases
@@ -101,13 +102,17 @@ def _copy(source: Broker, target: Broker, queue: str, place: str, batch: list[Me
 
 def _new(message: Message, target: Broker) -> NewMessage:
     has = target.features
+    headers, properties = envelope(
+        message.headers, message.properties, {ID_HEADER: message.id}, has
+    )
     return NewMessage(
         value=b"" if message.value is None and has.lacks(Feature.TOMBSTONES) else message.value,
         key=message.key,
-        headers={**message.headers, ID_HEADER: message.id},
+        headers=headers,
         timestamp=message.timestamp,
         message_group=None if has.lacks(Feature.FIFO) else message.message_group,
         priority=0 if has.lacks(Feature.PRIORITIES) else message.priority,
+        properties=properties,
     )
 
 

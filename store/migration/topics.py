@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from store.crash import crash_point
+from store.migration.envelopes import envelope
 from store.model.errors import BadInput, BadRecord, Conflict, NotFound
 from store.model.positions import Position
 from store.model.topics import NewRecord
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
+    from store.engine.features import Features
     from store.engine.topics import Topics
     from store.model.topics import PartitionStatus, Record
 
@@ -77,7 +79,7 @@ def copy_partition(
             break
         try:
             with target.batch() as batch:
-                batch.produce(part.topic, [_copy(record) for record in records])
+                batch.produce(part.topic, [_copy(record, target.features) for record in records])
         except BadRecord as error:
             refused = records[error.index].address
             raise BadInput(f"{refused} can't be copied: {error.message}", error.hint) from error
@@ -94,9 +96,13 @@ def source_offset(record: Record) -> int | None:
     return int(text) if isinstance(text, str) and text.isdecimal() else None
 
 
-def _copy(record: Record) -> NewRecord:
-    headers = {**record.headers, OFFSET_HEADER: str(record.offset)}
-    return NewRecord(record.value, record.key, headers, record.timestamp, record.partition)
+def _copy(record: Record, features: Features) -> NewRecord:
+    headers, properties = envelope(
+        record.headers, record.properties, {OFFSET_HEADER: str(record.offset)}, features
+    )
+    return NewRecord(
+        record.value, record.key, headers, record.timestamp, record.partition, properties
+    )
 
 
 def _copied(target: Topics, topic: str, there: PartitionStatus | None) -> int:

@@ -89,6 +89,7 @@ DECLARED: Declared = {
     Feature.PURGE: NATIVE,
     Feature.PURGE_LEASED: absent("leased messages stay with their readers", "--keep-leased"),
     Feature.PURGE_MESSAGE: absent("a message has no address there", "mq consume -n 1"),
+    Feature.PROPERTIES: absent("mq sends headers alone", "send them as headers"),
     Feature.TOMBSTONES: absent("a value of nothing is an empty one there", "send an empty value"),
     Feature.NAMED_PRODUCERS: NATIVE,
     Feature.ATOMIC_BATCH: absent("each message is confirmed by itself", "one message"),

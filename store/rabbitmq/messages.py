@@ -90,17 +90,14 @@ def _check_options(message: NewMessage, features: Features) -> None:
         features.need(Feature.PRIORITIES)
     if message.value is None:
         features.need(Feature.TOMBSTONES)
+    if message.properties:
+        features.need(Feature.PROPERTIES)
 
 
 def _amqp_message(message: NewMessage, now: int) -> amqp.Message:
     headers = dict(message.headers or {})
     encode_headers(headers)
     _check_names(headers)
-    if message.properties:
-        raise BadInput(
-            f"property {next(iter(message.properties))} is not sent to RabbitMQ",
-            hint="leave the properties out, or send them as headers",
-        )
     if (key := encode_bytes(message.key, "key")) is not None:
         headers[KEY_HEADER] = as_text(key)
     time = encode_timestamp(message.timestamp)
