@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mq.text.framing import Framing as _Framing
-from mq.write.inputs import BATCH_BYTES
+from mq.write.requests import BATCH_BYTES
 from store.model.text import describe_size
 
 Values = Annotated[

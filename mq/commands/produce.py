@@ -26,8 +26,15 @@ from mq.commands.input_options import (
     Values,
 )
 from mq.text.framing import Framing as FramingKind
-from mq.write.inputs import LoadRequest, MessageDefaults, RecordDefaults, message_defaults
-from mq.write.single import check_format, for_a_queue, store_value
+from mq.write.requests import (
+    LoadRequest,
+    MessageDefaults,
+    RecordDefaults,
+    check_format,
+    for_a_queue,
+    message_defaults,
+    store_value,
+)
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
 from store.model.topics import HeaderValue

@@ -28,8 +28,8 @@ from mq.commands.input_options import (
 from mq.text.framing import Framing as FramingKind
 from mq.text.headers import parse_headers
 from mq.write.ingest import check, input_form, store_input
-from mq.write.inputs import LoadRequest, RecordDefaults, message_defaults
 from mq.write.message_destinations import ExchangeDestination
+from mq.write.requests import LoadRequest, RecordDefaults, message_defaults
 from store import model
 from store.model.errors import Hint, Unroutable
 from store.model.text import counted

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mq.text.framing import Framing
-from mq.write.inputs import KnownPartitions, LoadRequest, Named, changed
-from mq.write.single import check_partition, id_document
+from mq.write.inputs import KnownPartitions, Named, changed
+from mq.write.requests import LoadRequest, check_partition, id_document
 from store.model.clock import FAR_AHEAD
 from store.model.text import counted, format_duration, format_time
 from store.model.topics import NewRecord, RecordId

@@ -11,16 +11,9 @@ from mq.cli.diagnostics import SilentProgress
 from mq.cli.interrupts import Interrupts
 from mq.text.framing import Framing, InputForm
 from mq.write.destinations import Id
-from mq.write.inputs import (
-    LoadRequest,
-    Named,
-    from_file,
-    from_values,
-    opened,
-    regular_size,
-)
+from mq.write.inputs import Named, from_file, from_values, opened, regular_size
 from mq.write.loader import Loader
-from mq.write.single import address_line, check_format
+from mq.write.requests import LoadRequest, address_line, check_format
 from store.model.errors import BadInput, MqError
 from store.model.text import counted
 from store.model.topics import NewRecord

@@ -1,18 +1,16 @@
-"""The sources of new records: arguments, a file or stdin, and the fields that options add."""
+"""The sources of new records: arguments, a file or stdin."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO, UnsupportedOperation
 from select import select
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mq.cli.context import require_open
 from mq.text.framing import Framing, InputForm, read_records
 from store.model.errors import BadInput
-from store.model.messages import NewMessage
-from store.model.text import parse_duration
-from store.model.topics import Headers, NewRecord
+from store.model.topics import NewRecord
 
 Named = Iterator[tuple[str, NewRecord]]
 """Records with their names in errors, such as `line 17`; empty where there is only one."""
@@ -55,79 +53,6 @@ class PromptInput:
         if not _has_something(self._file):
             self._before_waiting()
         return self._file.read1(size)
-
-
-class RecordDefaults(NamedTuple):
-    """Fields that the command line sets in every record, in place of the input's."""
-
-    key: bytes | None
-    headers: Headers
-    partition: int | None
-
-    def apply(self, record: NewRecord) -> NewRecord:
-        """Set it in a record."""
-        if self.key is not None:
-            record.key = self.key
-        record.headers = {**(record.headers or {}), **self.headers}
-        if self.partition is not None:
-            record.partition = self.partition
-        return record
-
-    def __bool__(self) -> bool:
-        return self != RecordDefaults(None, {}, None)
-
-
-class MessageDefaults(NamedTuple):
-    """Fields that the command line sets in every message, in place of the input's.
-
-    `delay` and `ttl` are in seconds.
-    """
-
-    delay: float | None = None
-    message_group: str | None = None
-    dedup_id: str | None = None
-    priority: int | None = None
-    ttl: float | None = None
-
-    def of(self, value: bytes, key: bytes | None, headers: Headers) -> NewMessage:
-        """Return a message of them."""
-        return NewMessage(
-            value, key, headers, None, self.delay, self.message_group, self.dedup_id,
-            self.priority or 0, self.ttl,
-        )  # fmt: skip
-
-
-BATCH_BYTES = 8 << 20
-"""The size past which a batch takes no more records."""
-
-
-def message_defaults(
-    delay: str | None,
-    message_group: str | None,
-    dedup_id: str | None,
-    priority: int | None,
-    ttl: str | None,
-) -> MessageDefaults:
-    """Return the defaults of the options for every message; raises BadInput."""
-    return MessageDefaults(_seconds(delay), message_group, dedup_id, priority, _seconds(ttl))
-
-
-def _seconds(duration: str | None) -> float | None:
-    return None if duration is None else parse_duration(duration) / 1000
-
-
-class LoadRequest(NamedTuple):
-    """The input that a command stores, and the command line's defaults for it."""
-
-    destination: str
-    defaults: RecordDefaults
-    message: MessageDefaults
-    form: InputForm
-    values: Sequence[str]
-    file: str | None
-    tombstone: bool
-    batch: int
-    producer: str | None
 
 
 class KnownPartitions:

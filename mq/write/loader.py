@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Generic
 
 from mq.cli.interrupts import Interrupts
 from mq.write.destinations import Id
-from mq.write.inputs import BATCH_BYTES, Named, named_error
+from mq.write.inputs import Named, named_error
+from mq.write.requests import BATCH_BYTES
 from store.model.errors import BadRecord, MqError
 from store.model.text import counted
 

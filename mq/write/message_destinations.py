@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mq.write.destinations import Destination, TooOld
-from mq.write.inputs import LoadRequest, MessageDefaults
-from mq.write.single import id_document
+from mq.write.requests import LoadRequest, MessageDefaults, id_document
 from store.model.errors import BadInput
 from store.model.messages import NewMessage
 from store.model.text import counted

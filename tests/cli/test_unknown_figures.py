@@ -6,7 +6,7 @@ from mq.cli.output import Column
 from mq.commands.operations.lag_columns import LAG, lag_document
 from mq.commands.queue.columns import QUEUES, queue_document
 from mq.commands.store.status import status_document, status_fields
-from mq.write.single import id_document
+from mq.write.requests import id_document
 from store import MessageId, Overview
 from store.model.groups import Lag
 from store.model.maintenance import PlaceStatus

@@ -1,21 +1,96 @@
-"""Storing one value of the command line, without the way of a stream."""
+"""A command's request to store: its defaults, its input, and one value without a stream."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mq.cli.context import Context
 from mq.cli.interrupts import Interrupts
 from mq.cli.output import Format, to_json
-from mq.write.inputs import MessageDefaults, RecordDefaults
+from mq.text.framing import InputForm
 from store.model.errors import BadInput, NotFound
-from store.model.topics import NewRecord, RecordId, TopicStatus
+from store.model.messages import NewMessage
+from store.model.text import parse_duration
+from store.model.topics import Headers, NewRecord, RecordId, TopicStatus
 
 if TYPE_CHECKING:
     from store import MessageId
     from store.engine.broker import Broker
+
+BATCH_BYTES = 8 << 20
+"""The size past which a batch takes no more records."""
+
+
+class RecordDefaults(NamedTuple):
+    """Fields that the command line sets in every record, in place of the input's."""
+
+    key: bytes | None
+    headers: Headers
+    partition: int | None
+
+    def apply(self, record: NewRecord) -> NewRecord:
+        """Set it in a record."""
+        if self.key is not None:
+            record.key = self.key
+        record.headers = {**(record.headers or {}), **self.headers}
+        if self.partition is not None:
+            record.partition = self.partition
+        return record
+
+    def __bool__(self) -> bool:
+        return self != RecordDefaults(None, {}, None)
+
+
+class MessageDefaults(NamedTuple):
+    """Fields that the command line sets in every message, in place of the input's.
+
+    `delay` and `ttl` are in seconds.
+    """
+
+    delay: float | None = None
+    message_group: str | None = None
+    dedup_id: str | None = None
+    priority: int | None = None
+    ttl: float | None = None
+
+    def of(self, value: bytes, key: bytes | None, headers: Headers) -> NewMessage:
+        """Return a message of them."""
+        return NewMessage(
+            value, key, headers, None, self.delay, self.message_group, self.dedup_id,
+            self.priority or 0, self.ttl,
+        )  # fmt: skip
+
+
+class LoadRequest(NamedTuple):
+    """The input that a command stores, and the command line's defaults for it."""
+
+    destination: str
+    defaults: RecordDefaults
+    message: MessageDefaults
+    form: InputForm
+    values: Sequence[str]
+    file: str | None
+    tombstone: bool
+    batch: int
+    producer: str | None
+
+
+def message_defaults(
+    delay: str | None,
+    message_group: str | None,
+    dedup_id: str | None,
+    priority: int | None,
+    ttl: str | None,
+) -> MessageDefaults:
+    """Return the defaults of the options for every message; raises BadInput."""
+    return MessageDefaults(_seconds(delay), message_group, dedup_id, priority, _seconds(ttl))
+
+
+def _seconds(duration: str | None) -> float | None:
+    return None if duration is None else parse_duration(duration) / 1000
 
 
 def store_value(
