@@ -28,7 +28,7 @@ from harness import ROOT
 
 from store import NewMessage, Store
 from store.model.clock import ManualClock
-from store.model.messages import QueueSettings
+from store.model.queues import QueueSettings
 
 _OURS = tuple(f"{ROOT / floor}{os.sep}" for floor in ("mq", "store", "tui"))
 _MANY = 100

@@ -16,7 +16,7 @@ from mq.cli.examples import EXAMPLES
 from mq.command_line import app
 from mq.commands import ALIASES, GLOBAL_PANEL, LazyCommand
 from store.model.groups import GroupConfig
-from store.model.messages import QueueConfig
+from store.model.queues import QueueConfig
 from store.model.settings import settings_of
 from store.model.shares import ShareConfig
 from store.model.topics import TopicConfig

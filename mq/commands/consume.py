@@ -18,7 +18,7 @@ from mq.commands.membership_options import (
 from mq.read.printer import RecordPrinter
 from mq.read.source import BATCH_RECORDS, Item, Source, batches
 from mq.read.topic import Scan, Until, parse_until
-from mq.text.lines import message_lines, record_lines
+from mq.text.envelopes import message_lines, record_lines
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
 from store.model.positions import Position, parse_position

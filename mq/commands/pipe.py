@@ -7,6 +7,7 @@ import typer
 
 from mq.cli.context import Context, current_context
 from mq.cli.interrupts import STOPS, Interrupts
+from mq.cli.reporting import report_document
 from mq.commands import SingleCommand
 from mq.commands.membership_options import (
     DEFAULT_SESSION_TIMEOUT,
@@ -15,7 +16,6 @@ from mq.commands.membership_options import (
     Member,
     SessionTimeout,
 )
-from mq.commands.options.reporting import report_document
 from mq.read.group import GroupSource, Subscription
 from mq.read.leases import QueueSource, require_lease
 from mq.read.source import BATCH_RECORDS, Item, Source, batches

@@ -7,8 +7,8 @@ import typer
 
 from mq.cli.context import current_context
 from mq.cli.interrupts import STOPS, Interrupts
+from mq.cli.reporting import report_document
 from mq.commands import SingleCommand
-from mq.commands.options.reporting import report_document
 from store import Store
 from store.model.addresses import Address, parse_address
 from store.model.text import counted

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from store.engine.broker import Broker
     from store.engine.transactions import Outputs
     from store.model.addresses import Address
-    from store.model.messages import QueueConfig
+    from store.model.queues import QueueConfig
 
 Leased = TypeVar("Leased", "Message", "SharedRecord")
 

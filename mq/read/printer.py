@@ -10,7 +10,7 @@ from typing import Generic
 from mq.cli.interrupts import Interrupts
 from mq.cli.output import Output
 from mq.read.source import Item, Source
-from mq.text.lines import Lines
+from mq.text.envelopes import Lines
 from store.crash import crash_point
 
 

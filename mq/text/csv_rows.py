@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mq.cli.output import to_json
 from mq.text.envelope_inputs import MessageRecord, event_time
+from mq.text.envelopes import MESSAGE_COLUMNS, RECORD_COLUMNS
 from mq.text.headers import check_header
-from mq.text.lines import MESSAGE_COLUMNS, RECORD_COLUMNS
 from mq.text.strict_json import parse_json
 from store.model.errors import BadInput
 from store.model.text import without_mark

@@ -7,8 +7,7 @@ from typing import TypeVar
 
 from mq.cli.context import Context
 from mq.cli.output import Column, Format
-from mq.text.envelopes import DAMAGE_MARK, MESSAGE, RECORD, Envelope
-from mq.text.lines import cut
+from mq.text.envelopes import DAMAGE_MARK, MESSAGE, RECORD, Envelope, cut
 from mq.text.times import time_column
 from store.model.errors import Damaged
 from store.model.messages import Message

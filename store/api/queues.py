@@ -12,8 +12,8 @@ from store.model.errors import BadInput, Hint, MqError, NotFound, StoreFull
 from store.model.topics import DELIVERIES_WITH_DLQ
 
 if TYPE_CHECKING:
-    from store.model.messages import Message, MessageId, NewMessage, QueueConfig, QueueSettings
-    from store.model.queues import Attempt, LeaseStatus, QueueStatus
+    from store.model.messages import Message, MessageId, NewMessage
+    from store.model.queues import Attempt, LeaseStatus, QueueConfig, QueueSettings, QueueStatus
     from store.model.topics import Headers, Properties, Seconds, Timestamp
     from store.sqlite.file.database import Snapshot, WriteTransaction
 
@@ -33,7 +33,7 @@ class QueueCalls(Calls):
         when given settings differ.
         """
         given = _encoded(settings)
-        config = model.messages.QueueConfig(**given)
+        config = model.queues.QueueConfig(**given)
         if config.dlq is not None and "max_deliveries" not in settings:
             config = config._replace(max_deliveries=DELIVERIES_WITH_DLQ)
         with self._write() as tx:
@@ -354,4 +354,4 @@ def _completed(tx: Snapshot, name: str, settings: dict[str, Any]) -> dict[str, A
 
 
 def _encoded(settings: QueueSettings) -> dict[str, Any]:
-    return encoded(model.messages.QueueConfig, settings)
+    return encoded(model.queues.QueueConfig, settings)

@@ -9,8 +9,8 @@ from store.engine.features import Feature, Featured, lacking
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from store.model.messages import Message, MessageId, NewMessage, QueueConfig, QueueSettings
-    from store.model.queues import Attempt, LeaseStatus, QueueStatus
+    from store.model.messages import Message, MessageId, NewMessage
+    from store.model.queues import Attempt, LeaseStatus, QueueConfig, QueueSettings, QueueStatus
     from store.model.topics import Headers, Seconds, Timestamp
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from store.model.messages import QueueConfig
+from store.model.queues import QueueConfig
 from store.model.settings import settings_of
 from store.model.topics import TopicConfig
 

@@ -7,7 +7,7 @@ from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.encoding import encode_bytes
 from store.model.errors import BadInput, Hint
 from store.model.exchanges import routing_key
-from store.model.messages import QueueConfig
+from store.model.queues import QueueConfig
 
 # SQS: a redrive-allow policy names at most ten sources.
 MOST_SOURCES = 10

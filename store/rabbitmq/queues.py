@@ -9,8 +9,7 @@ from store import model, rabbitmq
 from store.engine.features import Feature
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.errors import BadInput, Conflict, Exists, Hint, MqError, NotFound
-from store.model.messages import QueueConfig, QueueSettings
-from store.model.queues import QueueStatus
+from store.model.queues import QueueConfig, QueueSettings, QueueStatus
 from store.model.settings import first_difference
 from store.rabbitmq.base import CONTROL, Server
 

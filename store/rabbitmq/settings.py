@@ -12,7 +12,7 @@ from typing import Any
 from store.engine.features import Feature, Features
 from store.model.addresses import EXCHANGE_PREFIX
 from store.model.encoding import milliseconds
-from store.model.messages import QueueConfig
+from store.model.queues import QueueConfig
 from store.model.settings import LONGEST_TIME, settings_of
 from store.model.topics import DELIVERIES_WITH_DLQ, TopicConfig
 from store.rabbitmq.features import QUEUE_SETTINGS, TOPIC_SETTINGS

@@ -16,8 +16,8 @@ from store.model.encoding import check_partitions
 from store.model.errors import BadInput
 from store.model.exchanges import EXCHANGE_TYPES, MATCHES, check_alternate, check_binding
 from store.model.groups import GroupConfig, check_group
-from store.model.messages import QueueConfig
 from store.model.positions import parse_position
+from store.model.queues import QueueConfig
 from store.model.settings import (
     Notation,
     check_settings,

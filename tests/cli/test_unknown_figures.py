@@ -10,9 +10,8 @@ from mq.write.requests import id_document
 from store import MessageId, Overview
 from store.model.groups import Lag
 from store.model.maintenance import PlaceStatus
-from store.model.messages import QueueConfig
 from store.model.metrics import Family
-from store.model.queues import QueueStatus
+from store.model.queues import QueueConfig, QueueStatus
 from tui.widgets.figures import known_cell
 from tui.widgets.frame import vitals_line
 from tui.widgets.spans import plain

@@ -13,7 +13,7 @@ import pytest
 
 from store import Message, MqError, Store
 from store.model.clock import ManualClock
-from store.model.messages import QueueSettings
+from store.model.queues import QueueSettings
 
 ORDERS: dict[str, QueueSettings] = {
     "fifo": {"fifo": True, "max_deliveries": 3, "dlq": "dead", "retry_delays": [1, 5]},

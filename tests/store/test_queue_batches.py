@@ -10,7 +10,7 @@ import pytest
 
 from store import BadInput, BadRecord, Message, NewMessage, Store
 from store.model.clock import ManualClock
-from store.model.messages import QueueSettings
+from store.model.queues import QueueSettings
 from store.sqlite.file.transactions import Row
 
 QUEUES: dict[str, QueueSettings] = {

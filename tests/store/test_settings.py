@@ -10,14 +10,14 @@ from typing import NamedTuple, is_typeddict
 import pytest
 
 from store import Store
-from store.model import groups, messages, shares, topics
+from store.model import groups, queues, shares, topics
 from store.model.discarding import queue_settings_that_discard
-from store.model.messages import QueueConfig
+from store.model.queues import QueueConfig
 from store.model.settings import check_settings, read_settings, settings_of, write_settings
 
 KINDS: list[tuple[type[NamedTuple], object, str]] = [
     (topics.TopicConfig, topics.TopicSettings, "mq_topics"),
-    (QueueConfig, messages.QueueSettings, "mq_queues"),
+    (QueueConfig, queues.QueueSettings, "mq_queues"),
     (groups.GroupConfig, groups.GroupSettings, "mq_groups"),
     (shares.ShareConfig, shares.ShareSettings, "mq_shares"),
 ]

@@ -12,7 +12,7 @@ import pytest
 
 from store import BadInput, NewMessage, NewRecord, Store
 from store.model.clock import ManualClock
-from store.model.messages import QueueSettings
+from store.model.queues import QueueSettings
 
 TOPICS, QUEUES = ["events", "shared"], ["jobs", "urgent", "strict"]
 # By name, the settings of queues whose messages need more than a record.

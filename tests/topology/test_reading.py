@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from store.model.groups import GroupConfig
-from store.model.messages import QueueConfig
+from store.model.queues import QueueConfig
 from store.model.settings import settings_of
 from store.model.shares import ShareConfig
 from store.model.topics import TopicConfig

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from store import Stall, Subject
-from store.model.messages import QueueConfig
-from store.model.queues import QueueStatus
+from store.model.queues import QueueConfig, QueueStatus
 from store.model.shares import ShareStatus
 from store.model.stalls import Flow, FlowOf, QueueDetail, TopicDetail
 from store.model.text import counted, format_duration

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from mq.cli.context import Context, current_context, is_typed
-from mq.commands.options.reporting import report_document
+from mq.cli.reporting import report_document
 from mq.write.inputs import opened
 from store import model
 from store.engine.features import Feature

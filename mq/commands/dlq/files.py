@@ -9,7 +9,7 @@ import typer
 
 from mq.cli.context import Context, current_context
 from mq.cli.diagnostics import SilentProgress
-from mq.commands.options.reporting import report_document
+from mq.cli.reporting import report_document
 from mq.text.conditions import parse_message_conditions
 from mq.text.envelope_inputs import parse_letter
 from mq.text.envelopes import MESSAGE

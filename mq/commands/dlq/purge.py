@@ -8,8 +8,8 @@ import typer
 
 from mq.cli.context import Context, current_context
 from mq.cli.output import Column
+from mq.cli.reporting import DryRun, report_done
 from mq.commands.dlq.choice import Choice, Ids, Where
-from mq.commands.options.reporting import DryRun, report_done
 from store.engine.features import Feature
 from store.model.addresses import EXCHANGE_PREFIX
 from store.model.errors import BadInput

@@ -11,8 +11,8 @@ import typer
 from mq.cli.context import Context, current_context
 from mq.cli.interrupts import Interrupts
 from mq.cli.output import Column, row_document
+from mq.cli.reporting import DryRun
 from mq.commands.dlq.choice import Choice, Ids, Where
-from mq.commands.options.reporting import DryRun
 from mq.work.redrive_pacing import PacedRedrive, parse_rate
 from store.engine.features import Feature
 from store.model.dead_letters import Moved, Redrive, cut_short

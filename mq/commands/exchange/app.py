@@ -6,9 +6,9 @@ import typer
 
 from mq.cli.context import Context, current_context
 from mq.cli.output import Column, Format
+from mq.cli.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands import CommandGroup
 from mq.commands.exchange.columns import arrow, binding_document
-from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.exchanges import EXCHANGE_TYPES, Binding, Exchange, ExchangeSettings
 from store.model.text import counted, format_time

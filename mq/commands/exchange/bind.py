@@ -1,10 +1,10 @@
 """`mq bind`: lead an exchange to a queue, a topic or another exchange."""
 
 from mq.cli.context import current_context
+from mq.cli.reporting import report_document
 from mq.commands import SingleCommand
 from mq.commands.exchange.columns import given_document
 from mq.commands.exchange.options import Destination, ExchangeName, Headers, Key, Match
-from mq.commands.options.reporting import report_document
 from mq.text.headers import parse_headers
 
 app = SingleCommand()

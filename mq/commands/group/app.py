@@ -7,12 +7,12 @@ import typer
 
 from mq.cli.context import Context, current_context
 from mq.cli.output import Column, Format, row_document
+from mq.cli.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands import CommandGroup
 from mq.commands.group.columns import member_columns
 from mq.commands.group.reset import reset
 from mq.commands.group.skip import skip
 from mq.commands.operations.lag_columns import Place, lag_document, stalled_places, write_lag
-from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands.options.setting_changes import (
     CHANGES,
     SettingChange,

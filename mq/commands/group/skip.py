@@ -8,9 +8,8 @@ import typer
 
 from mq.cli.context import current_context
 from mq.cli.output import Column
-from mq.commands.options.reporting import DryRun, report_done
-from mq.text.envelopes import cell_text
-from mq.text.lines import cut
+from mq.cli.reporting import DryRun, report_done
+from mq.text.envelopes import cell_text, cut
 from store.model.addresses import Address, parse_address
 from store.model.topics import Record, RecordId
 

@@ -6,8 +6,8 @@ import typer
 
 from mq.cli.context import current_context
 from mq.cli.output import Column
+from mq.cli.reporting import report_document
 from mq.commands import CommandGroup
-from mq.commands.options.reporting import report_document
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
 from store.model.queues import LeaseStatus

@@ -9,7 +9,7 @@ import typer
 
 from mq.cli.context import Context
 from mq.cli.output import Column
-from mq.commands.options.reporting import report_done
+from mq.cli.reporting import report_done
 from store.model.errors import BadInput
 from store.model.text import counted, without_mark
 

@@ -22,8 +22,7 @@ from mq.read.leases import (
     warn_of_chaos,
 )
 from mq.read.printer import RecordPrinter
-from mq.text.envelopes import MESSAGE, SHARED, Envelope
-from mq.text.lines import Lines, separated_lines
+from mq.text.envelopes import MESSAGE, SHARED, Envelope, Lines, separated_lines
 from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.text import parse_duration

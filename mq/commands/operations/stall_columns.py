@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from mq.cli.output import Column, Format, Output
-from mq.text.envelopes import cell_text
-from mq.text.lines import cut
+from mq.text.envelopes import cell_text, cut
 from store.model.stalls import Explanation, Stall
 from store.model.text import counted, describe_duration
 

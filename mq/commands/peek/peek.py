@@ -12,7 +12,7 @@ from mq.commands.peek.history import show_history
 from mq.commands.peek.queue import choose_messages
 from mq.read.topic import Scan, parse_until, record_address
 from mq.text.conditions import parse_conditions
-from mq.text.lines import MESSAGE_COLUMNS, RECORD_COLUMNS
+from mq.text.envelopes import MESSAGE_COLUMNS, RECORD_COLUMNS
 from mq.text.listing import show_messages, show_records
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput

@@ -6,15 +6,14 @@ import typer
 
 from mq.cli.context import current_context
 from mq.cli.output import Column, Format
+from mq.cli.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands import CommandGroup
-from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands.options.settings import IfNotExists, Settings, with_settings
 from mq.commands.queue.changes import alter
 from mq.commands.queue.columns import QUEUES, queue_document, show_queue, type_of
 from mq.commands.queue.purge import purge
 from store.model.addresses import check_name
-from store.model.messages import QueueConfig
-from store.model.queues import QueueStatus
+from store.model.queues import QueueConfig, QueueStatus
 from store.model.settings import write_settings
 from store.model.text import counted, describe_size, if_known
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mq.cli.context import current_context
-from mq.commands.options.reporting import DryRun, report_done
+from mq.cli.reporting import DryRun, report_done
 from mq.commands.options.setting_changes import (
     CHANGES,
     SettingChange,
@@ -17,7 +17,7 @@ from mq.commands.options.setting_changes import (
 from mq.commands.options.settings import Settings, with_settings
 from store.model.discarding import queue_settings_that_discard
 from store.model.errors import BadInput
-from store.model.messages import QueueConfig
+from store.model.queues import QueueConfig
 from store.model.settings import LARGEST_NUMBER
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 
 from mq.cli.context import Context
 from mq.cli.output import Column
-from store.model.messages import STATES, QueueConfig
-from store.model.queues import QueueStatus
+from store.model.messages import STATES
+from store.model.queues import QueueConfig, QueueStatus
 from store.model.settings import write_settings
 from store.model.shares import ShareConfig
 from store.model.text import (

@@ -6,7 +6,7 @@ import typer
 
 from mq.cli.context import current_context
 from mq.cli.output import Column
-from mq.commands.options.reporting import DryRun, report_done
+from mq.cli.reporting import DryRun, report_done
 from store.model.addresses import Address, parse_address
 from store.model.errors import BadInput
 from store.model.text import counted

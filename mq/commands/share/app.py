@@ -6,10 +6,10 @@ import typer
 
 from mq.cli.context import current_context
 from mq.cli.output import Format, row_document
+from mq.cli.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands import CommandGroup
 from mq.commands.group.reset import CHANGES as OFFSET_CHANGES, warn_of_clamping
 from mq.commands.group.skip import skip_shared
-from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands.options.setting_changes import CHANGES, changed_settings, sentence_of
 from mq.commands.options.settings import IfNotExists, Settings, with_settings
 from mq.commands.share.columns import SHARES, share_document, show_share, total

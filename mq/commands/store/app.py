@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mq.cli.context import current_context
+from mq.cli.reporting import report_document, report_done
 from mq.commands import CommandGroup
-from mq.commands.options.reporting import report_document, report_done
 from mq.commands.options.setting_changes import (
     CHANGES,
     SettingChange,

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from mq.cli.context import current_context
+from mq.cli.reporting import report_document
 from mq.commands import SingleCommand
-from mq.commands.options.reporting import report_document
 from store.model.errors import BadInput
 from store.model.text import describe_size
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mq.cli.context import Context, absolute, current_context, make_folder
+from mq.cli.reporting import DryRun, report_document
 from mq.commands import SingleCommand
-from mq.commands.options.reporting import DryRun, report_document
 from store.model.errors import BadInput, NotFound, StoreUnusable
 from store.model.text import counted, describe_size, format_time
 

@@ -1,8 +1,8 @@
 """`mq vacuum`: give unused space back."""
 
 from mq.cli.context import current_context
+from mq.cli.reporting import report_document
 from mq.commands import SingleCommand
-from mq.commands.options.reporting import report_document
 from store.model.text import describe_size
 
 app = SingleCommand()

@@ -7,8 +7,8 @@ import typer
 
 from mq.cli.context import Context, current_context
 from mq.cli.output import Column, Format
+from mq.cli.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands import CommandGroup
-from mq.commands.options.reporting import DryRun, report_document, report_done, write_documents
 from mq.commands.options.settings import IfNotExists, Settings, with_settings
 from mq.commands.topic.changes import Compact, alter, trim, with_compact
 from mq.commands.topic.columns import compact as compact_now, latest

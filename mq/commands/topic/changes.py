@@ -8,7 +8,7 @@ import typer
 
 from mq.cli.context import Context, current_context
 from mq.cli.output import Column
-from mq.commands.options.reporting import DryRun, report_done
+from mq.cli.reporting import DryRun, report_done
 from mq.commands.options.setting_changes import (
     CHANGES,
     SettingChange,

@@ -9,9 +9,8 @@ import typer
 
 from mq.cli.context import current_context
 from mq.cli.output import Column, Format
-from mq.commands.options.reporting import report_done
-from mq.text.envelopes import RECORD
-from mq.text.lines import record_lines
+from mq.cli.reporting import report_done
+from mq.text.envelopes import RECORD, record_lines
 from store.model.errors import NotFound
 from store.model.maintenance import CompactionResult
 from store.model.text import counted, describe_size, printable

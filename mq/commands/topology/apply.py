@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mq.cli.context import Context, current_context
+from mq.cli.reporting import DryRun, report_done
 from mq.cli.topology_files import Files, Prune, read_sources
 from mq.commands import SingleCommand
-from mq.commands.options.reporting import DryRun, report_done
 from mq.commands.topology.steps import STEPS, line, show, summary, warn
 from store.model.text import counted
 from store.topology.checks import validate

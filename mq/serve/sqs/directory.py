@@ -11,7 +11,7 @@ from store.model.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
     from store.aio import AsyncStore
-    from store.model.messages import QueueConfig
+    from store.model.queues import QueueConfig
 
 # Seconds for which settings are remembered. Another process that changes them is seen after this;
 # until then a send or a receive finds out by itself.

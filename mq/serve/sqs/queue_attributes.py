@@ -18,8 +18,7 @@ from store.model.addresses import EXCHANGE_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from store.model.messages import QueueConfig
-    from store.model.queues import QueueStatus
+    from store.model.queues import QueueConfig, QueueStatus
 
 FIFO_DEDUPLICATION = 300.0
 """Seconds for which SQS remembers a deduplication id."""

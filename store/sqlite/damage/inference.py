@@ -159,7 +159,7 @@ class Inference:
     def _settings(self) -> None:
         topic, queue, group = (
             model.topics.TopicConfig(),
-            model.messages.QueueConfig(),
+            model.queues.QueueConfig(),
             model.groups.GroupConfig(),
         )
         for (id,) in self._lacking("mq_topics", "channel", "mq_channels", "topic"):

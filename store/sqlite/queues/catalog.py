@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from store import model, sqlite
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.errors import BadInput, Conflict, Hint
-from store.model.messages import QueueConfig
+from store.model.queues import QueueConfig
 from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Snapshot, WriteTransaction
 from store.sqlite.file.settings import StoredSettings, cached_by_settings

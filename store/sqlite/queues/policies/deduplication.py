@@ -13,7 +13,8 @@ from store.sqlite.leases.readers import ReaderPolicy
 from store.sqlite.queues import send
 
 if TYPE_CHECKING:
-    from store.model.messages import NewMessage, QueueConfig
+    from store.model.messages import NewMessage
+    from store.model.queues import QueueConfig
     from store.sqlite.file.database import WriteTransaction
     from store.sqlite.queues.catalog import Queue
     from store.sqlite.queues.policies import Sending

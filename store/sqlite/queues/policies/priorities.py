@@ -12,7 +12,7 @@ from store.model.errors import BadInput
 from store.sqlite.leases.readers import ReaderPolicy
 
 if TYPE_CHECKING:
-    from store.model.messages import QueueConfig
+    from store.model.queues import QueueConfig
     from store.sqlite.file.database import WriteTransaction
     from store.sqlite.queues.catalog import Queue
     from store.sqlite.queues.policies import Sending
