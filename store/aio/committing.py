@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
-from threading import Lock
+from functools import partial
+from queue import SimpleQueue
+from threading import Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,13 +33,15 @@ class Committing:
         self._store = store
         self._loop = loop
         self._committer = Committer(store)
-        self._thread = ThreadPoolExecutor(1, "mq-committer")
+        # Not an executor: a future for each batch would wake the loop a second time.
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="mq-committer", daemon=True)
+        self._thread.start()
         self._fresh: deque[MergeableCall[Any]] = deque()
         self._waiting: dict[MergeableCall[Any], asyncio.Future[None]] = {}
         self._done: list[MergeableCall[Any]] = []
         self._done_lock = Lock()
         self._idle: asyncio.Future[None] | None = None
-        self._is_serving = False
 
     async def commit(self, call: MergeableCall[Result]) -> Result:
         """Wait until the call is stored, and return its result.
@@ -64,7 +68,7 @@ class Committing:
         while self._waiting:
             self._idle = self._loop.create_future()
             await self._idle
-        self._thread.shutdown(wait=False)
+        self._work.put(None)
 
     def _enter(self, call: MergeableCall[Any]) -> None:
         call.begin(None)
@@ -75,17 +79,15 @@ class Committing:
         self._fresh.append(call)
 
     def _hand_over(self) -> None:
-        self._committer.calls.extend(self._fresh)
-        self._fresh.clear()
-        if not self._is_serving and self._committer.calls:
-            self._is_serving = True
-            self._loop.run_in_executor(self._thread, self._committer.serve).add_done_callback(
-                self._has_served
-            )
+        if self._fresh:
+            self._committer.calls.extend(self._fresh)
+            self._fresh.clear()
+            self._work.put(self._committer.serve)
 
-    def _has_served(self, served: asyncio.Future[None]) -> None:
-        self._is_serving = False
-        self._hand_over()
+    def _run(self) -> None:
+        """Do work of the committer in its thread, until there is no more."""
+        while (work := self._work.get()) is not None:
+            work()
 
     def _is_done(self, call: MergeableCall[Any]) -> None:
         """Note, in the thread that committed it, that a call is done."""
@@ -104,7 +106,7 @@ class Committing:
                 call.runs_alone = True
                 self._enter(call)
             elif isinstance(call.error, StoreFull) and call.frees_room:
-                self._loop.run_in_executor(self._thread, self._make_room, call)
+                self._work.put(partial(self._make_room, call))
             else:
                 self._resolve(call)
         if not self._waiting and self._idle is not None and not self._idle.done():

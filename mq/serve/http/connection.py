@@ -92,7 +92,8 @@ class HttpConnection(asyncio.Protocol):
         self._connections = connections
         self._limits = connections.limits
         self._loop = asyncio.get_running_loop()
-        self._parser = h11.Connection(h11.SERVER, self._limits.head)
+        # One for each request: it reads, and answers are written without it.
+        self._parser = self._new_parser()
         self._transport: asyncio.Transport | None = None
         self._head: h11.Request | None = None
         self._body: list[bytes] = []
@@ -156,6 +157,9 @@ class HttpConnection(asyncio.Protocol):
                 self._read()
         except h11.RemoteProtocolError as error:
             self._refuse(error.error_status_hint, str(error))
+
+    def _new_parser(self) -> h11.Connection:
+        return h11.Connection(h11.SERVER, self._limits.head)
 
     def close_when_idle(self) -> None:
         """Close at once where no request is under way, otherwise after its answer."""
@@ -245,23 +249,31 @@ class HttpConnection(asyncio.Protocol):
             self.abort()
             return
         self._write(response)
-        if self._connections.is_closing or self._parser.our_state is h11.MUST_CLOSE:
+        if self._is_last():
             self._close()
         else:
             self._begin_next()
+
+    def _is_last(self) -> bool:
+        """Return whether the connection ends with the answer to this request."""
+        if self._connections.is_closing:
+            return True
+        # The parser knows what the version and the headers of the request say.
+        return self._parser.their_state is h11.MUST_CLOSE
 
     def _begin_next(self) -> None:
         if self._transport is None or self._task is not None or not self._may_write:
             return
         self.deadline = self._loop.time() + self._limits.idle_time
         self._head, self._size, self._has_begun = None, 0, False
+        ahead, is_closed = self._parser.trailing_data
+        self._parser = self._new_parser()
         try:
-            if self._parser.our_state is h11.DONE:
-                self._parser.start_next_cycle()
             if self._ahead > _MOST_AHEAD:
                 self._transport.resume_reading()
             self._ahead = 0
-            if self._parser.trailing_data[0]:
+            if ahead and not is_closed:
+                self._parser.receive_data(ahead)
                 self._has_begun = True
                 self.deadline = self._loop.time() + self._limits.request_time
                 self._read()
@@ -270,20 +282,18 @@ class HttpConnection(asyncio.Protocol):
 
     def _write(self, response: HttpResponse) -> None:
         assert self._transport is not None
-        headers = [("Server", _AGENT), ("Date", _date()), *response.headers]
+        status = response.status
+        lines = [f"HTTP/1.1 {status} {_reason(status)}", f"Server: {_AGENT}", f"Date: {_date()}"]
+        lines += [f"{name}: {value}" for name, value in response.headers]
         if response.content_type:
-            headers.append(("Content-Type", response.content_type))
-        headers.append(("Content-Length", str(len(response.body))))
-        if self._connections.is_closing:
-            headers.append(("Connection", "close"))
-        send, status = self._parser.send, response.status
+            lines.append(f"Content-Type: {response.content_type}")
+        lines.append(f"Content-Length: {len(response.body)}")
+        if self._is_last():
+            lines.append("Connection: close")
+        head = "\r\n".join(lines) + "\r\n\r\n"
+        is_head = self._head is not None and self._head.method == b"HEAD"
         # In one write: a head and a body of their own cost a delayed acknowledgement between them.
-        parts = [
-            send(h11.Response(status_code=status, headers=headers, reason=_reason(status))),
-            send(h11.Data(data=response.body)),
-            send(h11.EndOfMessage()),
-        ]
-        self._transport.write(b"".join(part for part in parts if part))
+        self._transport.write(head.encode("latin-1") + (b"" if is_head else response.body))
 
     def _refuse(self, status: int, reason: str) -> None:
         """Answer a request that can't be read, and close: the next one can't be found."""
@@ -292,9 +302,6 @@ class HttpConnection(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()
             self._task = None
-        if self._parser.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
-            self._close()
-            return
         body = f"{reason}\n".encode()
         head = (
             f"HTTP/1.1 {status} {_reason(status)}\r\n"
