@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from store import model, sqlite
 from store.api.base import Calls, frees_room
-from store.model.errors import MqError
+from store.model.errors import BadInput, Conflict, MqError, NotFound, QueueFull
 
 if TYPE_CHECKING:
     from store.model.dead_letters import (
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         DeadLetterQueue,
         Event,
         Moved,
+        MoveTask,
         Redrive,
         RedriveBatch,
         Redriven,
@@ -149,6 +150,49 @@ class DeadLetterCalls(Calls):
         with self._write() as tx:
             found = sqlite.queues.catalog.find(tx, queue)
             return sqlite.dead_letters.redrive.redrive(tx, found, to, sequences, batch)
+
+    def start_move(
+        self, queue: str, to: str | None = None, *, rate: float | None = None
+    ) -> MoveTask:
+        """Begin to move the dead letters that a queue has now, `rate` of them a second at most.
+
+        The caller, or any other one, moves them by `continue_move`, also after a restart. Raises
+        `Conflict` while another task does it (SQS: StartMessageMoveTask).
+        """
+        with self._write() as tx:
+            return sqlite.dead_letters.move_tasks.start(tx, queue, to, rate)
+
+    def continue_move(self, task: int) -> MoveTask:
+        """Move what a task's rate allows by now, at most 500 letters; return it afterwards.
+
+        Call it again after its `pause` while it is `running`. A step that can't be done, because
+        its target is gone for example, ends it: `failed`, with the error; the rest stays.
+        """
+        try:
+            return self._step(lambda tx: sqlite.dead_letters.move_tasks.step(tx, task))
+        except (NotFound, BadInput, Conflict, QueueFull) as error:
+            reason = error
+        return self._step(lambda tx: sqlite.dead_letters.move_tasks.fail(tx, task, reason))
+
+    def cancel_move(self, task: int) -> MoveTask:
+        """End a task; what it moved stays where it is (SQS: CancelMessageMoveTask).
+
+        Raises `Conflict` where it has ended already.
+        """
+        with self._write() as tx:
+            return sqlite.dead_letters.move_tasks.cancel(tx, task)
+
+    def move_task(self, task: int) -> MoveTask:
+        """Return one task; raises `NotFound`."""
+        with self._read() as tx:
+            return sqlite.dead_letters.move_tasks.get(tx, task)
+
+    def move_tasks(self, queue: str | None = None, limit: int = 10) -> list[MoveTask]:
+        """Return the last tasks, of all queues or of one, newest first (SQS:
+        ListMessageMoveTasks).
+        """
+        with self._read() as tx:
+            return sqlite.dead_letters.move_tasks.newest(tx, queue, limit)
 
     def became_of_redrive(self, batch: int) -> list[Redriven]:
         """Return the fate of the messages of a redrive: still there, dead again, or done."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from store.model.messages import Message
 
 Reason = Literal["max_deliveries", "rejected", "expired", "overflow"]
+MoveState = Literal["running", "completed", "cancelled", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,28 @@ class Redrive(NamedTuple):
 
     batch: int | None
     moved: list[Moved]
+
+
+class MoveTask(NamedTuple):
+    """A redrive that goes on in steps (SQS: message move task).
+
+    `to` is `None` where each letter goes to its source, `rate` in messages a second or `None` for
+    no limit. `wanted` is how many letters there were at the start. `batch` is the argument of
+    `undo`, once some were moved. `pause` is the seconds until its rate allows the next step.
+    """
+
+    id: int
+    queue: str
+    to: str | None
+    rate: float | None
+    state: MoveState
+    wanted: int
+    moved: int
+    batch: int | None
+    started: int
+    ended: int | None
+    error: str | None
+    pause: float
 
 
 def cut_short(error: MqError, done: Redrive, planned: int) -> MqError:

@@ -1,6 +1,6 @@
 """Dead letters: found, grouped, sent back, imported, and the journal for undo.
 
-Writes mq_moves (journal).
+Writes mq_moves (journal) and mq_move_tasks (move_tasks).
 """
 
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         find as find,
         history as history,
         journal as journal,
+        move_tasks as move_tasks,
         redrive as redrive,
         restore as restore,
     )

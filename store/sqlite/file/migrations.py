@@ -197,6 +197,23 @@ create table mq_copies (
   sequence integer not null,
   primary key (channel, place)
 ) strict, without rowid;
+create table mq_move_tasks (
+  id integer primary key autoincrement,
+  queue text not null,
+  target text,
+  rate real check (rate > 0),
+  state text not null check (state in ('running', 'completed', 'cancelled', 'failed')),
+  wanted integer not null,
+  moved integer not null default 0,
+  batch integer,
+  last integer not null,
+  until integer not null,
+  due integer not null,
+  started integer not null,
+  ended integer,
+  error text
+) strict;
+create unique index mq_move_tasks_running on mq_move_tasks (queue) where state = 'running';
 """
 
 

@@ -352,6 +352,25 @@ create table mq_moves (
 create index mq_moves_batch on mq_moves (batch);
 create index mq_moves_record on mq_moves (record);
 
+-- Redrives that go on step by step, of the dead letters with sequences after `last` to `until`.
+create table mq_move_tasks (
+  id integer primary key autoincrement,
+  queue text not null,
+  target text,                                    -- null: each to its source
+  rate real check (rate > 0),                     -- messages a second; null: without a limit
+  state text not null check (state in ('running', 'completed', 'cancelled', 'failed')),
+  wanted integer not null,                        -- the dead letters at the start
+  moved integer not null default 0,
+  batch integer,                                  -- in the journal, once some were moved
+  last integer not null,
+  until integer not null,
+  due integer not null,                           -- store time of the next step
+  started integer not null,                       -- wall
+  ended integer,                                  -- wall
+  error text
+) strict;
+create unique index mq_move_tasks_running on mq_move_tasks (queue) where state = 'running';
+
 -- Sends to a queue that count as duplicates when repeated.
 create table mq_deduplications (
   channel integer not null references mq_channels on delete cascade,
