@@ -72,6 +72,7 @@ class Place:
                 "message_group": f"g{random.randrange(groups) if random.random() < 0.6 else 0}",
                 "key": random.choice([None, "k"]),
                 "headers": random.choice([None, None, {"a": "b"}]),
+                "properties": random.choice([None, None, {"type": "order"}]),
             }
             self.call(lambda store: store.send(self.queue, str(len(self.answers)), **fields))
         elif random.random() < 0.6:

@@ -7,7 +7,7 @@ from struct import error as StructError
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from store.model.encoding import decode_headers
+from store.model.encoding import decode_document
 from store.model.messages import Message
 from store.model.topics import NO_PROPERTIES
 from store.sqlite import leases, log, queues
@@ -122,14 +122,14 @@ def _single(
 ) -> list[Message] | None:
     """Return the message of one row as callers see it; `None` for an odd one."""
     id, group, _, moved, timestamp, key, headers, value, over, stored, arrived, *_ = row
-    wall, texts = tx.wall, {}
+    wall, text = tx.wall, None
     try:
         if group is None and headers is None and key is None and value is not None:
             crc = crc32(value, crc32(PLACE.pack(id, timestamp)) ^ NO_KEY)
         else:
             group = group and group.decode()
-            headers = headers and headers.decode()
-            crc = checksum(id, timestamp, group, key, headers, value)
+            text = headers and headers.decode()
+            crc = checksum(id, timestamp, group, key, text, value)
         came = timestamp if arrived is None else wall - now + arrived
         if (
             crc != stored
@@ -139,19 +139,18 @@ def _single(
             or timestamp > came + CREDIBLE
         ):
             return None
-        if headers is not None:
-            texts = decode_headers(headers)
+        names, properties = ({}, NO_PROPERTIES) if text is None else decode_document(text)
     except (AttributeError, TypeError, UnicodeDecodeError, StructError):
         return None
     sequence = id & OFFSET_MASK
     message_id = origins.first_digits(tx.database.uuid, id >> 8) + origins.LAST_DIGITS[id & 0xFF]
-    fields = (front.queue, message_id, sequence, timestamp, group, 0, texts, key, value, 1, False)
+    fields = (front.queue, message_id, sequence, timestamp, group, 0, names, key, value, 1, False)
     standing: tuple[object, ...] = ("acknowledged", None, None, None)
     if token is not None:
         receipt = receipts.write(front.seal, front.slot.id << OFFSET_BITS | sequence, token)
         standing = ("leased", receipt, wall + lasts, front.holder_name)
     # Same as Message(...), without a call of Python.
-    return [tuple.__new__(Message, (*fields, *standing, None, None, NO_PROPERTIES, tx.wall))]
+    return [tuple.__new__(Message, (*fields, *standing, None, None, properties, wall))]
 
 
 def _several(
