@@ -16,13 +16,17 @@ from store.model.encoding import encode_bytes, encode_headers, encode_timestamp,
 from store.model.errors import BadInput, BadRecord
 from store.model.exchanges import LONGEST_KEY
 from store.model.messages import Message, NewMessage
-from store.model.topics import HeaderValue
+from store.model.topics import Headers, HeaderValue
 
 KEY_HEADER = "mq-key"
 # As RabbitMQ's own interceptor writes it: the property has seconds only.
 TIME_HEADER = "timestamp_in_ms"
+# As `store.engine.headers` has it, which is loaded where it is needed.
+TYPES_HEADER = "mq-types"
 PERSISTENT = 2
-_OURS = frozenset({KEY_HEADER, TIME_HEADER, "x-delivery-count", "x-death", "x-stream-offset"})
+_OURS = frozenset(
+    {KEY_HEADER, TIME_HEADER, TYPES_HEADER, "x-delivery-count", "x-death", "x-stream-offset"}
+)
 _DEATH = "x-first-death-"
 _LAST_DEATH = "x-last-death-"
 # To RabbitMQ they are lists of further routing keys.
@@ -95,9 +99,9 @@ def _check_options(message: NewMessage, features: Features) -> None:
 
 
 def _amqp_message(message: NewMessage, now: int) -> amqp.Message:
-    headers = dict(message.headers or {})
-    encode_headers(headers)
-    _check_names(headers)
+    encode_headers(message.headers)
+    _check_names(message.headers or {})
+    headers = _carried(message.headers or {})
     if (key := encode_bytes(message.key, "key")) is not None:
         headers[KEY_HEADER] = as_text(key)
     time = encode_timestamp(message.timestamp)
@@ -111,6 +115,24 @@ def _amqp_message(message: NewMessage, now: int) -> amqp.Message:
         timestamp=headers[TIME_HEADER] // 1000,  # type: ignore[operator]
         **more,
     )
+
+
+def _carried(headers: Headers) -> dict[str, HeaderValue]:
+    """Return headers as every queue and stream keeps them.
+
+    py-amqp writes bytes as text, and a stream drops lists and tables: those go as JSON text, and
+    the header `mq-types` names them.
+    """
+    structured = {name: value for name, value in headers.items() if not _is_scalar(value)}
+    if not structured:
+        return dict(headers)
+    from store.engine.headers import to_texts
+
+    return {**headers, **to_texts(structured)}
+
+
+def _is_scalar(value: HeaderValue) -> bool:
+    return value is None or isinstance(value, str | int | float)
 
 
 def _check_names(headers: Mapping[str, HeaderValue]) -> None:
@@ -215,22 +237,28 @@ def _key_of(
 
 
 def _plain_headers(headers: Mapping[str, Any]) -> dict[str, HeaderValue]:
-    return {
+    plain = {
         name: _plain(value)
         for name, value in headers.items()
         if name not in _OURS and not name.startswith((_DEATH, _LAST_DEATH))
     }
+    if TYPES_HEADER not in headers:
+        return plain
+    from store.engine.headers import from_texts
+
+    texts = [(name, value) for name, value in plain.items() if isinstance(value, str)]
+    return {**plain, **from_texts([*texts, (TYPES_HEADER, str(headers[TYPES_HEADER]))])}
 
 
 def _plain(value: Any) -> HeaderValue:
-    """Return a header's value; a list, a table or a date of another program as text."""
-    if value is None or isinstance(value, str | int | float):
-        return value
-    if isinstance(value, bytes):
-        return value.decode(errors="backslashreplace")
+    """Return a header's value; py-amqp reads times without their zone, which is UTC."""
     if isinstance(value, datetime):
-        return value.isoformat()
-    return json.dumps(value, default=str) if isinstance(value, list | dict) else str(value)
+        return value.replace(tzinfo=UTC)
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    return value  # type: ignore[no-any-return]
 
 
 def _dead(headers: Mapping[str, Any], deaths: Sequence[Any]) -> Dead | None:

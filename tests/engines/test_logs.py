@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -23,6 +25,12 @@ from store.model.groups import OffsetChange
 from store.model.placement import partition_for_key
 from store.model.positions import Target, parse_position
 from store.model.topics import Headers
+
+EVERY_KIND: Headers = {
+    "text": "é", "n": 2, "yes": True, "none": None, "f": 1.5, "bytes": b"abc\xff", "plain": b"abc",
+    "time": datetime(2026, 1, 2, 3, 4, 5, 678, UTC), "decimal": Decimal("1.50"),
+    "list": [1, "a", b"b"], "table": {"x": {"y": None}},
+}  # fmt: skip
 
 
 def at(word: str) -> Target:
@@ -61,6 +69,11 @@ class TestTopics:
         (record,) = broker.read("orders", partition)
         assert (record.partition, record.offset, record.timestamp) == (partition, 0, moment)
         assert (record.key, record.value, record.headers) == (b"k\xff", b"\x00", headers)
+
+    def test_headers_of_every_kind_come_back_as_they_were(self, broker: Broker) -> None:
+        broker.create_topic("orders")
+        broker.produce("orders", b"x", headers=EVERY_KIND)
+        assert broker.read("orders")[0].headers == EVERY_KIND
 
     def test_keys_go_where_kafka_puts_them(self, broker: Broker) -> None:
         broker.create_topic("orders", partitions=4)
@@ -164,7 +177,7 @@ class TestNamedProducers:
 
     def test_its_records_have_all_their_parts(self, broker: Broker) -> None:
         broker.create_topic("orders")
-        headers: Headers = {"text": "é", "n": 2, "yes": True, "none": None, "f": 1.5}
+        headers = EVERY_KIND
         moment = broker.wall() - 1234
         record = NewRecord(b"\x00", b"k\xff", headers, moment)
         broker.producer("load").produce_many("orders", [record], 0)

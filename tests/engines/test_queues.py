@@ -152,7 +152,14 @@ def test_one_message_is_purged_by_its_number(broker: Broker) -> None:
 def test_what_is_sent_is_received_with_all_its_parts(broker: Broker) -> None:
     broker.create_queue("emails")
     moment = broker.wall() - 1234
-    headers: Headers = {"text": "é", "number": 2, "float": 1.5, "yes": True, "none": None}
+    headers: Headers = {
+        "text": "é",
+        "number": 2,
+        "float": 1.5,
+        "yes": True,
+        "raw": b"a",
+        "list": [1],
+    }
     sent = broker.send("emails", b"\x00\xff", key=b"k\xff", headers=headers, timestamp=moment)
     (message,) = broker.receive("emails")
     assert (message.id, message.value, message.key) == (sent.id, b"\x00\xff", b"k\xff")
