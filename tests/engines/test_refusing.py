@@ -36,7 +36,7 @@ exchange delete e --yes | bind e q | unbind e q | binding list | route e -k k
 produce q value | publish e value -k k
 consume q | work q -- true | pipe t u -g g -- cat | project t table --pk id
 peek q | receive q | ack r | nack r | extend r --for 1m
-plan {topology} | apply {topology} | export
+plan {topology} | apply {topology} | export | migrate nothing://o | serve --sqs 0
 list | show q | status | lag | stalls | doctor | metrics
 verify | backup copy.db | restore copy.db | vacuum
 store show | store set durability full | store accept
