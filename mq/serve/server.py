@@ -109,6 +109,7 @@ class Serving:
             options = self._options
             if options.sqs is not None:
                 self._sqs = SqsGateway(self._store, self.figures, options.sqs_options)
+                await self._sqs.begin()
                 await self._listen("sqs", self._sqs.handle, options.sqs)
             if options.metrics is not None:
                 page = MetricsPage(self._store, self.figures, self._open_connections)
@@ -126,7 +127,7 @@ class Serving:
         for listener in self._listeners:
             listener.server.close()
         if self._sqs is not None:
-            self._sqs.close()
+            await self._sqs.close()
         await asyncio.gather(*(each.connections.close(PATIENCE) for each in self._listeners))
 
     async def _listen(self, name: str, handle: Handle, port: int) -> None:

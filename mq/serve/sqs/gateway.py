@@ -16,6 +16,7 @@ from mq.serve.http.messages import HttpRequest, HttpResponse
 from mq.serve.sqs import (
     checksums,
     json_protocol,
+    moving,
     peeking,
     query_protocol,
     queues,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 Operation = Callable[[SqsService, Caller, Parameters], Awaitable[dict[str, Any] | None]]
 
 OPERATIONS: dict[str, Operation] = {
+    "CancelMessageMoveTask": moving.cancel_message_move_task,
     "ChangeMessageVisibility": settling.change_message_visibility,
     "ChangeMessageVisibilityBatch": settling.change_message_visibility_batch,
     "CreateQueue": queues.create_queue,
@@ -44,14 +46,18 @@ OPERATIONS: dict[str, Operation] = {
     "GetQueueAttributes": queues.get_queue_attributes,
     "GetQueueUrl": queues.get_queue_url,
     "ListDeadLetterSourceQueues": queues.list_dead_letter_source_queues,
+    "ListMessageMoveTasks": moving.list_message_move_tasks,
     "ListQueues": queues.list_queues,
     "PurgeQueue": queues.purge_queue,
     "ReceiveMessage": receiving.receive_message,
     "SendMessage": sending.send_message,
     "SendMessageBatch": sending.send_message_batch,
     "SetQueueAttributes": queues.set_queue_attributes,
+    "StartMessageMoveTask": moving.start_message_move_task,
 }
 NAME = "sqs"
+# Tasks that are looked at for one that still runs.
+_MOST_TASKS = 100
 HEALTH = "/health"
 RESET = "/_mq/reset"
 
@@ -83,9 +89,14 @@ class SqsGateway:
         self._service = SqsService(store, self._figures)
         self._options = options or SqsOptions()
 
-    def close(self) -> None:
-        """Answer receives that wait; further ones do not wait."""
-        self._service.end_waits()
+    async def begin(self) -> None:
+        """Go on with the move tasks that an earlier server has left running."""
+        for task in await self._service.store.move_tasks(limit=_MOST_TASKS):
+            self._service.run_in_background(moving.carry_on(self._service, task))
+
+    async def close(self) -> None:
+        """Answer receives that wait, and end what goes on in the background."""
+        await self._service.close()
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer a request; errors are answers too."""

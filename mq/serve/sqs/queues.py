@@ -107,9 +107,11 @@ async def get_queue_url(service: SqsService, caller: Caller, given: Parameters) 
 
 async def list_queues(service: SqsService, caller: Caller, given: Parameters) -> Result:
     """List URLs of queues by name, those with a prefix, in pages if `MaxResults` is given."""
-    prefix = given.get("QueueNamePrefix", "")
-    names = [queue.name for queue in await service.store.queues()]
-    return _page(caller, [name for name in names if name.startswith(prefix)], given, "QueueUrls")
+    size = _page_size(given)
+    after = _after(given.get("NextToken"))
+    # One more tells whether there is a next page.
+    names = await service.store.queue_names(given.get("QueueNamePrefix", ""), after, size + 1)
+    return _page(caller, names, given, "QueueUrls")
 
 
 async def list_dead_letter_source_queues(
@@ -117,26 +119,34 @@ async def list_dead_letter_source_queues(
 ) -> Result:
     """List URLs of the queues whose DLQ this one is."""
     queue = await service.queues.at(given["QueueUrl"])
-    names = [each.name for each in await service.store.queues() if each.config.dlq == queue.name]
+    after = _after(given.get("NextToken")) or ""
+    names = [
+        each.name
+        for each in await service.store.queues()
+        if each.config.dlq == queue.name and each.name > after
+    ]
     return {"queueUrls": [], **_page(caller, names, given, "queueUrls")}
 
 
-def _page(caller: Caller, names: list[str], given: Parameters, field: str) -> Result:
-    size = given.get("MaxResults")
-    if size is not None and not 1 <= size <= _MOST_RESULTS:
+def _page_size(given: Parameters) -> int:
+    size = given.get("MaxResults", _MOST_RESULTS)
+    if not 1 <= size <= _MOST_RESULTS:
         raise bad_parameter("MaxResults", size, "Must be between 1 and 1000, if provided.")
-    after = _after(given.get("NextToken"))
-    rest = sorted(name for name in names if name > after)
-    chosen = rest[: size or _MOST_RESULTS]
+    return int(size)
+
+
+def _page(caller: Caller, names: list[str], given: Parameters, field: str) -> Result:
+    """Return the first of the names as URLs; a token for the rest, if pages were asked for."""
+    chosen = names[: _page_size(given)]
     page: Result = {field: [caller.url(name) for name in chosen]} if chosen else {}
-    if size is not None and len(rest) > size:
+    if "MaxResults" in given and len(names) > len(chosen):
         page["NextToken"] = base64.b64encode(chosen[-1].encode()).decode()
     return page
 
 
-def _after(token: str | None) -> str:
+def _after(token: str | None) -> str | None:
     if not token:
-        return ""
+        return None
     try:
         return base64.b64decode(token, validate=True).decode()
     except (binascii.Error, ValueError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mq.serve.figures import Figures
 from mq.serve.http.messages import HttpRequest
@@ -25,7 +26,17 @@ class SqsService:
         self.figures = figures
         self.queues = QueueDirectory(store)
         self._waits: set[asyncio.Task[list[Message]]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._is_closing = False
+
+    def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do work that no request waits for, until the server is closed.
+
+        Its errors are for the store to keep, and for the next process to meet.
+        """
+        task = asyncio.create_task(_without_store_errors(work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def receive(
         self, queue: str, most: int, wait: float, lease: float | None, holder: str
@@ -59,11 +70,17 @@ class SqsService:
                 with suppress(MqError):
                     await self.store.unreceive(receipts)
 
-    def end_waits(self) -> None:
-        """Let every wait for messages end now, without any."""
+    async def close(self) -> None:
+        """Let every wait for messages end now, without any, and the work in the background."""
         self._is_closing = True
-        for task in self._waits:
+        for task in [*self._waits, *self._background]:
             task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+
+async def _without_store_errors(work: Coroutine[Any, Any, None]) -> None:
+    with suppress(MqError):
+        await work
 
 
 class Caller(NamedTuple):
