@@ -6,6 +6,9 @@ from store.lazy import on_demand
 
 if TYPE_CHECKING:
     from store.kafka import (
+        checkup as checkup,
+        figures as figures,
+        looks as looks,
         present as present,
         settings as settings,
     )

@@ -165,14 +165,21 @@ def missing(subject: str) -> NotFound:
 
 def unreachable(place: Place, error: OSError) -> Unreachable:
     """Return the error for a server that no connection can be made to."""
+    mistrust = getattr(error, "verify_message", "")
+    if mistrust:
+        return Unreachable(
+            f"{place.name} can't be trusted: {mistrust}",
+            hint="name the authority of its certificate as ca in places.toml",
+        )
     reason = error.strerror or str(error)
     return Unreachable(f"{place.name} can't be reached: {reason}", hint=_REACHABLE)
 
 
 def refused_login(place: Place, reason: str) -> Denied:
     """Return the error for credentials that the server refuses."""
+    told = reason.rpartition("SASL authentication error: ")[2].partition(" (after ")[0]
     return Denied(
-        f"{place.name} refuses the login of {place.user or 'this client'}: {reason}",
+        f"{place.name} refuses the login of {place.user or 'this client'}: {told}",
         hint="check the user, the password or its command, and ?sasl=",
     )
 

@@ -31,9 +31,9 @@ _LATER = absent("this mq does not do it yet", "the tools that come with Kafka")
 
 DECLARED: Declared = {
     Feature.STATUS: NATIVE,
-    Feature.DASHBOARD: _LATER,
-    Feature.METRICS: _LATER,
-    Feature.DOCTOR: _LATER,
+    Feature.DASHBOARD: NATIVE,
+    Feature.METRICS: NATIVE,
+    Feature.DOCTOR: NATIVE,
     Feature.STALLS: _LATER,
     Feature.EXPLAIN: absent("it does not tell what a member holds", "mq stalls"),
     Feature.PERFORM: absent("a remedy there is a command to run", "run the command that is shown"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -66,15 +67,21 @@ def probe(place: Place, timeout: float) -> Offer:
 
 
 def _asked(place: Place, host: str, port: int, timeout: float) -> Offer:
-    with socket.create_connection((host, port), timeout) as plain:
-        plain.settimeout(timeout)
-        channel = _encrypted(place, host, plain) if place.tls else plain
+    with closing(_connected(place, host, port, timeout)) as channel:
         answer = _call(channel, _FLEXIBLE, _FLEXIBLE_REQUEST)
         if answer.number(2) == _UNSUPPORTED_VERSION:
             answer = _call(channel, _OLD, b"")
             answer.number(2)
             return Offer(UNKNOWN, frozenset(answer.plain_calls()))
         return _read(answer)
+
+
+def _connected(place: Place, host: str, port: int, timeout: float) -> socket.socket:
+    plain = socket.create_connection((host, port), timeout)
+    if not place.tls:
+        return plain
+    with plain:
+        return _encrypted(place, host, plain)
 
 
 def _encrypted(place: Place, host: str, plain: socket.socket) -> socket.socket:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import (
@@ -40,9 +40,6 @@ from store.model.positions import Position
 from store.model.settings import first_difference
 from store.model.topics import PartitionStatus, TopicConfig, TopicSettings, TopicStatus
 
-if TYPE_CHECKING:
-    from store.model.stalls import TopicDetail
-
 _DEFAULT_REPLICAS = -1
 _LOOK = 0.01
 # Newest records of each partition that are looked at for the keys that more partitions would move.
@@ -57,12 +54,17 @@ class TopicConfiguration(NamedTuple):
 
 
 class TopicSetup(NamedTuple):
-    """How a topic is set up: `own` is what of its configuration is set on it."""
+    """How a topic is set up: `own` is what of its configuration is set on it.
+
+    `in_sync` counts the replicas in sync of each partition.
+    """
 
     partitions: int
     replicas: int
     config: Mapping[str, str]
     own: frozenset[str]
+    in_sync: Sequence[int]
+    without_leader: int
 
 
 class ClusterTopics(ClusterRecords):
@@ -193,13 +195,6 @@ class ClusterTopics(ClusterRecords):
             Feature.COMPACTION.word,
         )
 
-    def topic_detail(self, name: str, group: str | None = None, limit: int = 500) -> TopicDetail:
-        """Return a topic's partitions, up to the limit."""
-        from store.model.stalls import TopicDetail
-
-        status = self.topic(name)
-        return TopicDetail(status._replace(partitions=status.partitions[:limit]), {}, ())
-
     def _create_topic(
         self,
         name: str,
@@ -295,15 +290,20 @@ class ClusterTopics(ClusterRecords):
                 min((len(part.replicas) for part in one.partitions.values()), default=0),
                 found[name].values,
                 found[name].own,
+                [len(part.isrs) for part in one.partitions.values()],
+                sum(part.leader < 0 for part in one.partitions.values()),
             )
             for name, one in sorted(topics.items())
         }
 
+    def _servers(self) -> list[int]:
+        """Return the numbers of the servers that are there."""
+        with translated(self._place, "the list of servers"):
+            return list(self._clients.reader.list_topics(timeout=self._clients.timeout).brokers)
+
     def _default_replicas(self) -> int | None:
         """Return how many replicas a topic has that asks for none; `None` where it is not told."""
-        with translated(self._place, "the list of servers"):
-            servers = self._clients.reader.list_topics(timeout=self._clients.timeout).brokers
-        resource = ConfigResource(ResourceType.BROKER, str(min(servers)))
+        resource = ConfigResource(ResourceType.BROKER, str(min(self._servers())))
         futures = self._clients.admin.describe_configs(
             [resource], request_timeout=self._clients.timeout
         )

@@ -6,13 +6,14 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from store import BadInput, TimedOut, Unreachable, open_place
+from store import BadInput, Denied, TimedOut, Unreachable, open_place
 from store.engine.features import Feature
 from store.engine.places import read_place
 from store.kafka.features import features_of
@@ -120,6 +121,62 @@ def test_the_release_follows_from_what_a_server_supports() -> None:
         offer = probe(read_place(url), 20.0)
     assert offer.version.startswith("4.")
     assert offer.switched_on["share.version"] >= 1
+
+
+@pytest.fixture
+def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Name the cluster over TLS `@test`, with keys of its own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    def write(options: str = "", **keys: str) -> str:
+        url = kafka_server.at(kafka_server.TLS, scheme="kafka+tls") + options
+        lines = [f'url = "{url}"', *(f'{key} = "{value}"' for key, value in keys.items())]
+        file = tmp_path / "mq" / "places.toml"
+        file.parent.mkdir()
+        file.touch(mode=0o600)
+        file.write_text("[test]\n" + "\n".join(lines))
+        return "@test"
+
+    return write
+
+
+class TestOverTls:
+    def test_a_certificate_is_verified_by_its_authority(self, named: Callable[..., str]) -> None:
+        with open_place(named(ca=kafka_server.authority())) as opened:
+            assert opened.kind("no-such-topic") is None
+
+    def test_one_of_an_unknown_authority_is_refused(self, named: Callable[..., str]) -> None:
+        with open_place(named()) as opened, pytest.raises(Unreachable, match="can't be trusted"):
+            opened.kind("no-such-topic")
+
+    def test_unless_it_is_not_verified_which_is_told(self, named: Callable[..., str]) -> None:
+        told: list[str] = []
+        with open_place(named("?verify=no"), tell=told.append) as opened:
+            assert opened.kind("no-such-topic") is None
+        assert told == ["@test: the server's certificate is not verified"]
+
+    def test_without_tls_the_answer_is_none_of_kafka(self) -> None:
+        with open_place(kafka_server.at(kafka_server.TLS)) as opened, pytest.raises(BadInput):
+            opened.kind("no-such-topic")
+
+
+class TestLogins:
+    def test_a_user_logs_in_by_a_password(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MQ_PASSWORD", kafka_server.PASSWORD)
+        with open_place(kafka_server.at(kafka_server.LOGIN, user="app")) as opened:
+            assert opened.kind("no-such-topic") is None
+
+    def test_a_wrong_password_is_denied_at_once_and_not_repeated(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MQ_PASSWORD", CANARY)
+        with (
+            open_place(kafka_server.at(kafka_server.LOGIN, user="app")) as opened,
+            pytest.raises(Denied) as raised,
+        ):
+            opened.kind("no-such-topic")
+        assert "refuses the login of app: " in raised.value.message
+        assert CANARY not in f"{raised.value} {raised.value.hint}"
 
 
 def test_share_groups_are_lacking_where_they_are_switched_off() -> None:

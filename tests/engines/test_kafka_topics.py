@@ -9,6 +9,7 @@ from confluent_kafka import Producer
 
 from store import BadInput, BadRecord, NewRecord, NotFound, Unsupported, open_place
 from store.engine.broker import Broker
+from store.model.placement import partition_for_key
 from store.model.positions import parse_position
 from store.topology.problems import InvalidTopology
 from store.topology.reading import TopologyFile
@@ -103,6 +104,20 @@ class TestRecords:
         assert [record.value for record in broker.read("orders")] == [b"before"]
         producer.commit_transaction(20)
         assert [record.value for record in broker.read("orders", offset=1)] == [b"in it"]
+
+    def test_a_thousand_keys_are_where_the_java_client_puts_them(self, broker: Broker) -> None:
+        broker.create_topic("orders", partitions=7)
+        keys = [f"{n}-é{'x' * (n % 5)}" for n in range(1000)]
+        kafka_server.tool(
+            "ConsoleProducer", "--topic", "orders", "--reader-property", "parse.key=true",
+            "--reader-property", "key.separator==", given="".join(f"{key}=v\n" for key in keys),
+        )  # fmt: skip
+        there = {
+            record.key: number for number in range(7) for record in broker.read("orders", number)
+        }
+        assert there == {key.encode(): partition_for_key(key.encode(), 7) for key in keys}
+        ids = broker.produce_many("orders", [NewRecord(b"v", key) for key in keys])
+        assert [id.partition for id in ids] == [there[key.encode()] for key in keys]
 
     def test_headers_of_other_programs_are_text(self, broker: Broker, cluster: str) -> None:
         broker.create_topic("orders")

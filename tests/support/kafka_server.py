@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,9 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, Res
 
 VARIABLE = "MQ_TEST_KAFKA"
 OURS = "__"
+LOGIN, TLS = 2, 3
+"""The listeners of the cluster with a login and over TLS, by their distance from its port."""
+PASSWORD = "secret"
 _SECONDS = 30.0
 
 
@@ -25,6 +30,20 @@ def server() -> str:
         return url
     told = f"no Kafka: ${VARIABLE} is not set (.ci/kafka start FOLDER prints it)"
     pytest.skip(told)
+
+
+def at(listener: int, *, scheme: str = "kafka", user: str = "") -> str:
+    """The place of another listener of the cluster."""
+    host, _, port = hosts(server()).partition(":")
+    return f"{scheme}://{user}{'@' if user else ''}{host}:{int(port) + listener}"
+
+
+def authority() -> str:
+    """The file with the authority of the cluster's certificate."""
+    file = os.environ.get("MQ_TEST_KAFKA_CA")
+    if not file:
+        pytest.skip("$MQ_TEST_KAFKA_CA is not set: FOLDER/ca.pem of .ci/kafka start FOLDER")
+    return file
 
 
 @contextmanager
@@ -75,6 +94,22 @@ def mock() -> Iterator[str]:
     (broker,) = cluster.list_topics(timeout=_SECONDS).brokers.values()
     yield f"kafka://{broker.host}:{broker.port}"
     del cluster
+
+
+def tool(name: str, *options: str, given: str = "") -> str:
+    """Run a tool that comes with Kafka, by its class, and return its output."""
+    java = shutil.which("java")
+    if java is None:
+        pytest.skip("no java for the tools of Kafka")
+    script = Path(__file__).parents[2] / ".ci" / "kafka"
+    jars = subprocess.run([script, "classpath"], capture_output=True, text=True, check=True).stdout
+    command = [java, "-XX:TieredStopAtLevel=1", "-cp", jars, f"org.apache.kafka.tools.{name}"]
+    done = subprocess.run(
+        [*command, "--bootstrap-server", hosts(server()), *options],
+        input=given, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def hosts(url: str) -> str:
