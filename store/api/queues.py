@@ -189,6 +189,15 @@ class QueueCalls(Calls):
         with self._write(until=until) as tx:
             return sqlite.queues.receive.receive(tx, queue, request)
 
+    def _may_receive(self, name: str) -> bool:
+        """Return whether a receive may find something, or do something else, without the lock."""
+        with self._read() as tx:
+            return sqlite.queues.ready.may_receive(tx, name)
+
+    def _own_wait(self, queue: str) -> float:
+        with self._read() as tx:
+            return sqlite.queues.catalog.find(tx, queue).config.wait / 1000
+
     @frees_room
     def leave(self, queue: str, holder: str | None = None) -> None:
         """Leave a queue with a single active consumer: the next in line takes over.

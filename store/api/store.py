@@ -73,6 +73,8 @@ class Store(
         self._placements: dict[str, model.placement.StickyPlacement] = {}
         # Damage that a receive met while it had messages to return.
         self._untold: dict[str, Damaged] = {}
+        # Queues and shares whose last receive found nothing: the next one looks first.
+        self._fruitless: set[str] = set()
 
     @classmethod
     def open(
@@ -238,7 +240,9 @@ class Store(
         since, fruitless = None, 0
         while True:
             try:
-                taken = take()
+                looks = type(name) is str and name in self._fruitless
+                may_receive = not looks or self._may_receive(name)
+                taken = take() if may_receive else sqlite.leases.receive.NOTHING
             except StoreFull:
                 taken = self._with_reserve(take)
             except Busy:
@@ -248,7 +252,9 @@ class Store(
             if taken.damage is not None:
                 self._untold[name] = taken.damage
             if taken.messages:
+                self._fruitless.discard(name)
                 return taken.messages
+            self._fruitless.add(name)
             if not taken.others and name in self._untold:
                 raise self._untold.pop(name)
             deadline = began + (self._own_wait(name) if patience is None else patience)
@@ -260,10 +266,6 @@ class Store(
                 self._wait_for_message(name, since, deadline, until, fruitless)
                 fruitless += 1
             since = self._database.changed()
-
-    def _own_wait(self, queue: str) -> float:
-        with self._read() as tx:
-            return sqlite.queues.catalog.find(tx, queue).config.wait / 1000
 
     def _wait_for_message(
         self, name: str, since: int, deadline: float, until: Callable[[], bool] | None,

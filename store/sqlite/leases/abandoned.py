@@ -104,6 +104,20 @@ def is_due(tx: WriteTransaction, reader: Reader, *, is_idle: bool = False) -> bo
     return True
 
 
+def are_seen(tx: Snapshot, reader: Reader) -> bool:
+    """Return whether a reader that finds nothing sees that holders of its leases are gone.
+
+    It looks as often as a receive that finds nothing.
+    """
+    looked = tx.database.states[_LastChecks]
+    if tx.now - looked.get(reader.id, 0) < IDLE_CHECK_SECONDS * 1000:
+        return False
+    if count(tx, reader)[0]:
+        return True
+    looked[reader.id] = tx.now
+    return False
+
+
 def left(tx: WriteTransaction, reader: Reader) -> int:
     """Return for how many milliseconds this process need not look again, while messages come."""
     looked = tx.database.states[_LastChecks].get(reader.id, 0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from struct import error as StructError
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from store.sqlite import leases, log, queues
 from store.sqlite.file.database import Row, WriteTransaction
@@ -59,6 +59,9 @@ class Received(NamedTuple, Generic[Taken]):
     messages: list[Taken]
     others: int
     damage: Damaged | None
+
+
+NOTHING: Received[Any] = Received([], 0, None)
 
 
 def receive(

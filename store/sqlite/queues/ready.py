@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable
 from store.model.errors import MqError
 from store.sqlite import leases
 from store.sqlite.file.database import Snapshot
+from store.sqlite.file.settings import switches
 from store.sqlite.file.transactions import array
 from store.sqlite.leases.readers import Reader
 from store.sqlite.queues import view
@@ -25,6 +26,26 @@ def due(tx: Snapshot, names: Iterable[str]) -> dict[str, float | None]:
         name: 0 if reader is None else _soonest(_seconds(tx, reader, moving), expires)
         for name, reader in readers.items()
     }
+
+
+def may_receive(tx: Snapshot, name: str) -> bool:
+    """Return whether a receive may find something, or do something else.
+
+    It says so where a policy acts on each receive, something has expired, or a dead holder's leases
+    are to be freed; also for a name that is gone, and in a store that is read-only.
+    """
+    reader = _find(tx, name)
+    if reader is None:
+        return True
+    hooks = reader.policies
+    return bool(
+        hooks.before_receive
+        or hooks.after_receive
+        or switches(tx).read_only
+        or _is_ready(tx, reader)
+        or expiry.due(tx, 1)
+        or leases.abandoned.are_seen(tx, reader)
+    )
 
 
 def _find(tx: Snapshot, name: str) -> Reader | None:
