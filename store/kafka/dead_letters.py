@@ -19,8 +19,9 @@ from store.crash import crash_point
 from store.engine.features import Feature, lacking
 from store.kafka import letters
 from store.kafka.groups import REDRIVE_MARK, ClusterGroups
+from store.kafka.headers import Pairs
 from store.kafka.letters import Death, default_name
-from store.kafka.records import Outgoing, Pairs
+from store.kafka.records import Outgoing
 from store.kafka.transactions import KafkaTransaction
 from store.model import letter_groups
 from store.model.dead_letters import Choice, DeadLetterGroup, DeadLetterQueue, Moved, Redrive

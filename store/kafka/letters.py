@@ -13,8 +13,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from confluent_kafka import Message as KafkaMessage
 
-from store.engine.headers import from_texts
-from store.kafka.records import Outgoing, Pairs
+from store.kafka.headers import Pairs, from_pairs
+from store.kafka.records import Outgoing
 from store.model.dead_letters import Dead, Hop, Reason
 from store.model.messages import Message
 from store.model.topics import Record
@@ -131,10 +131,7 @@ def letter_of(message: KafkaMessage) -> DeadRecord | None:
     if death is None:
         return None
     topic, partition, offset = str(message.topic()), message.partition() or 0, message.offset() or 0
-    texts = (
-        (name, None if value is None else value.decode(errors="backslashreplace"))
-        for name, value in without_death(cast("Pairs", message.headers() or []))
-    )
+    headers = without_death(cast("Pairs", message.headers() or []))
     return DeadRecord(
         queue=topic,
         id=id_of(topic, partition, offset),
@@ -142,7 +139,7 @@ def letter_of(message: KafkaMessage) -> DeadRecord | None:
         timestamp=message.timestamp()[1] if death.timestamp is None else death.timestamp,
         message_group=None,
         priority=0,
-        headers=from_texts(texts),
+        headers=from_pairs(headers),
         key=message.key(),
         value=message.value(),
         deliveries=death.deliveries,

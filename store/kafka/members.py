@@ -24,10 +24,11 @@ from confluent_kafka import (
 from store import model
 from store.kafka.clients import Clients
 from store.kafka.errors import ours_of, translated
+from store.kafka.headers import Pairs
 from store.kafka.joining import Beginnings, MemberRequest, config_of
 from store.kafka.letters import buried, default_name
 from store.kafka.partition_reads import PartitionReads
-from store.kafka.records import Pairs, record_of
+from store.kafka.records import record_of
 from store.kafka.transactions import KafkaTransaction, Producers
 from store.model.errors import BadInput, Fenced, Hint, MqError, TimedOut, secondary_to
 from store.model.groups import Offsets, RecordLoss, TopicPartition

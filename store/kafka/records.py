@@ -6,14 +6,13 @@ from typing import NamedTuple, cast
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
-from store.engine.headers import from_texts, to_texts
+from store.kafka.headers import Pairs, from_pairs, to_pairs
 from store.model.encoding import encode_bytes, encode_headers, encode_timestamp
 from store.model.errors import BadInput, BadRecord
-from store.model.topics import Headers, NewRecord, Record
+from store.model.topics import NewRecord, Record
 
 UNKNOWN = cast("int", None)
 """A time that the server does not tell: `-`, and null in JSON."""
-Pairs = list[tuple[str, bytes | None]]
 
 
 class Outgoing(NamedTuple):
@@ -36,7 +35,7 @@ def encoded(index: int, record: NewRecord) -> Outgoing:
         return Outgoing(
             encode_bytes(record.value, "value"),
             encode_bytes(record.key, "key"),
-            [(name, None if text is None else text.encode()) for name, text in _texts(headers)],
+            to_pairs(headers),
             encode_timestamp(record.timestamp) or 0,
             record.partition,
         )
@@ -44,24 +43,15 @@ def encoded(index: int, record: NewRecord) -> Outgoing:
         raise BadRecord(index, error.message, error.hint) from None
 
 
-def _texts(headers: Headers) -> list[tuple[str, str | None]]:
-    return list(to_texts(headers).items()) if headers else []
-
-
 def record_of(message: Message) -> Record:
-    """Return a message as a record; a header that is no text is written with backslashes."""
+    """Return a message as a record."""
     kind, time = message.timestamp()
-    pairs = cast("Pairs", message.headers() or [])
-    texts = (
-        (name, None if value is None else value.decode(errors="backslashreplace"))
-        for name, value in pairs
-    )
     return Record(
         str(message.topic()),
         cast("int", message.partition()),
         cast("int", message.offset()),
         UNKNOWN if kind == TIMESTAMP_NOT_AVAILABLE else time,
         message.key(),
-        from_texts(texts),
+        from_pairs(cast("Pairs", message.headers() or [])),
         message.value(),
     )

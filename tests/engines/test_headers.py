@@ -6,6 +6,7 @@ import pytest
 
 from store import BadInput
 from store.engine.headers import TYPES, from_texts, to_texts
+from store.kafka.headers import from_pairs, to_pairs
 from store.model.topics import Headers
 
 HEADERS: list[Headers] = [
@@ -21,6 +22,30 @@ def test_a_round_trip_gives_equal_headers(headers: Headers) -> None:
     back = from_texts(to_texts(headers).items())
     assert back == headers
     assert list(map(type, back.values())) == list(map(type, headers.values()))
+
+
+KAFKA: list[Headers] = [
+    *HEADERS,
+    {"raw": b"\xff", "text": b"plain", "n": 1},
+    {"repeated": ["a", None, "b"], "list": [1, b"a"], "table": {"x": None}},
+]
+
+
+@pytest.mark.parametrize("headers", KAFKA)
+def test_as_kafka_carries_them_a_round_trip_gives_equal_headers(headers: Headers) -> None:
+    back = from_pairs(to_pairs(headers))
+    assert back == headers
+    assert list(map(type, back.values())) == list(map(type, headers.values()))
+
+
+def test_kafka_carries_bytes_and_repeated_headers_as_its_own_programs_do() -> None:
+    assert to_pairs({"raw": b"\xff", "a": ["1", "2"]}) == [
+        ("raw", b"\xff"), ("a", b"1"), ("a", b"2"), (TYPES, b"raw:bytes"),
+    ]  # fmt: skip
+    assert from_pairs([("a", b"1"), ("b", b"\xff"), ("a", None)]) == {
+        "a": ["1", None],
+        "b": b"\xff",
+    }
 
 
 def test_text_alone_needs_no_other_header() -> None:

@@ -7,13 +7,20 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,
+    ConfigSource,
+    ConsumerGroupListing,
+    ResourceType,
+)
 
 VARIABLE = "MQ_TEST_KAFKA"
 OURS = "__"
@@ -21,6 +28,7 @@ LOGIN, TLS = 2, 3
 """The listeners of the cluster with a login and over TLS, by their distance from its port."""
 PASSWORD = "secret"
 _SECONDS = 30.0
+_LOOK = 0.5
 
 
 def server() -> str:
@@ -64,18 +72,20 @@ def empty(url: str) -> None:
     if topics:
         for future in admin.delete_topics(topics, request_timeout=_SECONDS).values():
             future.result()
-    groups = [one.group_id for one in admin.list_consumer_groups().result().valid]
-    if groups:
-        for future in admin.delete_consumer_groups(groups, request_timeout=_SECONDS).values():
-            _unless_gone(future.result)
+    while not _are_deleted(admin, admin.list_consumer_groups().result().valid):
+        Event().wait(_LOOK)
 
 
-def _unless_gone(wait: Callable[[], object]) -> None:
-    try:
-        wait()
-    except KafkaException as error:
-        if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
-            raise
+def _are_deleted(admin: AdminClient, groups: Sequence[ConsumerGroupListing]) -> bool:
+    """Delete groups; return False while a killed member of one is still held for alive."""
+    names = [group.group_id for group in groups]
+    gone = True
+    for future in admin.delete_consumer_groups(names).values() if names else ():
+        try:
+            future.result()
+        except KafkaException as error:
+            gone = gone and error.args[0].code() != KafkaError.NON_EMPTY_GROUP
+    return gone
 
 
 def own_configuration(topic: str) -> dict[str, str]:
