@@ -12,11 +12,16 @@ from store.api.places import all_features
 from store.engine.features import Feature, Level, Support
 from store.kafka import features as kafka
 from store.rabbitmq import features as rabbitmq
+from store.sqs import features as sqs
 
 TARGET = Path(__file__).with_name("engines.md")
 _FIRST, _LAST = "<!-- features: written by docs/generate_engines.py -->\n", "<!-- end -->"
-# The versions that the tests run on.
-_RUN = {kafka.ENGINE: kafka.RUN, rabbitmq.ENGINE: rabbitmq.RUN}
+# What the tests run on.
+_RUN = {
+    kafka.ENGINE: f"run on {', '.join(kafka.RUN)}; later versions are read, not run",
+    rabbitmq.ENGINE: f"run on {', '.join(rabbitmq.RUN)}; later versions are read, not run",
+    sqs.ENGINE: "calls run on Moto; the rules are read of Amazon's own",
+}
 _MARKS = {Level.NATIVE: "yes", Level.COMPOSED: "composed", Level.ABSENT: "-"}
 
 
@@ -38,8 +43,7 @@ def _lines() -> Iterator[str]:
     for name, features in engines.items():
         reasons = [(one, features[one]) for one in Feature if features[one].why]
         if reasons:
-            run = ", ".join(_RUN[name])
-            yield f"\nWhy, on {name} (run on {run}; later versions are read, not run):\n\n"
+            yield f"\nWhy, on {name} ({_RUN[name]}):\n\n"
             yield from (_reason(feature, support) for feature, support in reasons)
 
 

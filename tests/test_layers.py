@@ -13,7 +13,9 @@ from store import NewMessage, Store
 ROOT = Path(__file__).parents[1]
 HEAVY = {"rich", "textual", "yaml", "sqlite_utils", "asyncio", "pydantic"}
 # An engine's own package, which only its room imports.
-OF_AN_ENGINE = {"store/rabbitmq": {"amqp"}, "store/kafka": {"confluent_kafka"}}
+OF_AN_ENGINE = {
+    "store/rabbitmq": {"amqp"}, "store/kafka": {"confluent_kafka"}, "store/sqs": {"botocore"},
+}  # fmt: skip
 MAY_IMPORT = {"store": {"store"}, "tui": {"tui", "store"}, "mq": {"mq", "tui", "store"}}
 MOST_FOREIGN_MODULES_AT_START = 170
 # What a script calls in a loop: a module more costs it about 0.3 ms of CPU.
@@ -27,7 +29,7 @@ MOST_OWN_MODULES = {
     "lag": 62,
 }
 OF_ENGINES = (
-    "store.rabbitmq", "amqp", "store.kafka", "confluent_kafka",
+    "store.rabbitmq", "amqp", "store.kafka", "confluent_kafka", "store.sqs", "botocore",
     "http.client", "store.engine.places",
 )  # fmt: skip
 NEVER_HOT = (

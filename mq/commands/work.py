@@ -23,6 +23,7 @@ from mq.work.live import live_work
 from mq.work.processes import require_command
 from mq.work.worker import OnFailure, Policy, Worker
 from store import model
+from store.engine.features import Feature
 from store.model.addresses import Kind, check_name
 from store.model.errors import BadInput, Conflict, Hint, MqError
 from store.model.text import counted, parse_duration
@@ -180,6 +181,8 @@ class _Work:
         self._run(source)
 
     def _check_dlq(self, kind: Kind, dlq: str | None) -> None:
+        if kind == "queue" and self._policy.on_failure is OnFailure.DEAD_LETTER:
+            self._store.features.need(Feature.REJECT)
         if self._policy.on_failure is OnFailure.DEAD_LETTER and dlq is None:
             name = self._source
             raise BadInput(

@@ -141,5 +141,6 @@ class ThreadedCalls:
     trim = changing(Store.trim)
     trust_clock = changing(Store.trust_clock)
     unbind = changing(Store.unbind)
+    begin_redrive = changing(Store.begin_redrive)
     undo_redrive = changing(Store.undo_redrive)
     vacuum = changing(Store.vacuum)

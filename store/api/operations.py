@@ -245,6 +245,9 @@ class OperationCalls(Calls):
         with self._write() as tx:
             sqlite.file.store_settings.alter(tx, {"read_only": switch})
 
+    def begin_redrive(self, queue: str, to: str | None = None, rate: float | None = None) -> None:
+        """Return `None`: callers move the letters of a file, by `redrive` or step by step."""
+
 
 class FileCalls:
     """Calls on a file that holds a store, or will hold one, without opening it."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from store.engine.features import Features
 from store.engine.places import Place, read_place
-from store.model.errors import BadInput, Unsupported
+from store.model.errors import BadInput
 from store.model.nearest import did_you_mean
 from store.model.topics import Seconds, in_seconds
 
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
 Warn = Callable[[str], None]
 _Opener = Callable[[Place, float, Warn], "Broker"]
+# By scheme: the class in its module `broker`, the package that it needs, and where that is from.
+_ENGINES = {
+    "rabbitmq": ("RabbitMQ", "amqp", "amqp"),
+    "kafka": ("Kafka", "confluent_kafka", "confluent-kafka"),
+    "sqs": ("SQS", "botocore", "botocore"),
+}
 _SCHEMES = {"amqp": "rabbitmq", "amqps": "rabbitmq+tls", "kafka+ssl": "kafka+tls"}
-_ENGINES = ("rabbitmq", "kafka")
-_PLANNED = ("sqs",)
 
 
 def open_place(text: str, *, timeout: Seconds = 30.0, tell: Warn | None = None) -> Broker:
@@ -41,17 +46,14 @@ def open_at(place: Place, *, timeout: Seconds = 30.0, tell: Warn | None = None) 
 
 def opener(place: Place) -> _Opener:
     """Return the function that opens a place, by its scheme; raises `BadInput`."""
-    if place.scheme == "rabbitmq":
-        return _rabbitmq()
-    if place.scheme == "kafka":
-        return _kafka()
-    if place.scheme in _PLANNED:
-        raise Unsupported(f"this mq has no engine for {place.scheme}", feature=place.scheme)
+    if place.scheme in _ENGINES:
+        return _opener(place.scheme)
     if other := _SCHEMES.get(place.scheme):
         raise BadInput(f"{place.scheme}:// is no place of mq", hint=f"{other}://HOST")
-    known = "a path, rabbitmq://HOST/VHOST, kafka://HOST, or @NAME"
-    hint = did_you_mean(place.scheme, _ENGINES, known)
-    raise BadInput(f"there is no engine {place.scheme!r}", hint=hint)
+    known = "a path, rabbitmq://HOST/VHOST, kafka://HOST, sqs://REGION, or @NAME"
+    raise BadInput(
+        f"there is no engine {place.scheme!r}", hint=did_you_mean(place.scheme, _ENGINES, known)
+    )
 
 
 def features_at(place: Place) -> Features:
@@ -65,34 +67,27 @@ def all_features() -> Mapping[str, Features]:
     from store.kafka import features as kafka
     from store.rabbitmq import features as rabbitmq
     from store.sqlite import features as sqlite
+    from store.sqs import features as sqs
 
     return {
         sqlite.ENGINE: sqlite.features(),
         rabbitmq.ENGINE: rabbitmq.features(rabbitmq.NEWEST),
         kafka.ENGINE: kafka.features(kafka.NEWEST),
+        sqs.ENGINE: sqs.features(),
     }
 
 
-def _rabbitmq() -> _Opener:
+def _opener(scheme: str) -> _Opener:
+    name, package, distribution = _ENGINES[scheme]
     try:
-        from store.rabbitmq.broker import RabbitMQ
+        module = import_module(f"store.{scheme}.broker")
     except ModuleNotFoundError as error:
-        if error.name != "amqp":
+        if error.name != package:
             raise
-        told = "rabbitmq:// needs the package amqp, which is not installed"
-        raise BadInput(told, hint="pip install 'mq[rabbitmq]'") from None
-    return RabbitMQ.open
-
-
-def _kafka() -> _Opener:
-    try:
-        from store.kafka.broker import Kafka
-    except ModuleNotFoundError as error:
-        if error.name != "confluent_kafka":
-            raise
-        told = "kafka:// needs the package confluent-kafka, which is not installed"
-        raise BadInput(told, hint="pip install 'mq[kafka]'") from None
-    return Kafka.open
+        told = f"{scheme}:// needs the package {distribution}, which is not installed"
+        raise BadInput(told, hint=f"pip install 'mq[{scheme}]'") from None
+    opener: _Opener = getattr(module, name).open
+    return opener
 
 
 def _ignore(warning: str) -> None:

@@ -19,10 +19,21 @@ if TYPE_CHECKING:
         Redrive,
         RedriveBatch,
         Redriven,
+        TaskProgress,
     )
     from store.model.letter_groups import Field
     from store.model.maintenance import Progress
     from store.model.messages import Message
+
+
+class RedriveTask(Protocol):
+    """A redrive that the engine carries out by itself, whatever becomes of this process."""
+
+    def look(self) -> TaskProgress:
+        """Return how far it is; raises the error that ended it."""
+
+    def cancel(self) -> TaskProgress:
+        """End it: what was moved stays moved."""
 
 
 class DeadLetters(Featured, Protocol):
@@ -91,6 +102,15 @@ class DeadLetters(Featured, Protocol):
     ) -> Redrive:
         """Move those that are still there and unleased, as more of a batch."""
         raise lacking(self, Feature.DLQ_CHOICE)
+
+    def begin_redrive(
+        self, queue: str, to: str | None = None, rate: float | None = None
+    ) -> RedriveTask | None:
+        """Have the engine move all letters by itself, so many a second (as SQS's move task).
+
+        `None` where the caller moves them, step by step.
+        """
+        return None
 
     def became_of_redrive(self, batch: int) -> list[Redriven]:
         """Return the fate of the messages of a redrive: still there, dead again, or done."""

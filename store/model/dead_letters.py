@@ -176,6 +176,14 @@ class MoveTask(NamedTuple):
     pause: float
 
 
+class TaskProgress(NamedTuple):
+    """How many letters the engine has moved by itself, of about how many in all."""
+
+    moved: int
+    total: int
+    is_over: bool
+
+
 def cut_short(error: MqError, done: Redrive, planned: int) -> MqError:
     """Return an error that ended a redrive, with its progress and how to take that back."""
     from store.model.actions import UndoRedrive

@@ -200,7 +200,7 @@ class QueueStatus(NamedTuple):
     @property
     def messages(self) -> int:
         """Return how many there are, of any state; at least so many if one is unknown."""
-        return self.ready + (self.leased or 0) + (self.delayed or 0) + self.blocked
+        return self.ready + (self.leased or 0) + (self.delayed or 0) + (self.blocked or 0)
 
 
 class LeaseStatus(NamedTuple):

@@ -118,8 +118,8 @@ class Subject:
     blocked: int | None
     lag: int | None
     oldest_seconds: float | None
-    in_rate: float
-    out_rate: float
+    in_rate: float | None
+    out_rate: float | None
     trend: tuple[int, ...]
     note: str
     backlog: int | None = None
@@ -165,8 +165,8 @@ class Overview:
 
     taken: int
     status: PlaceStatus
-    in_rate: float
-    out_rate: float
+    in_rate: float | None
+    out_rate: float | None
     dead_letters: int
     stall_count: int
     stalls: tuple[Stall, ...]

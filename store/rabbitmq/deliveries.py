@@ -138,7 +138,7 @@ class ServerDeliveries(Server):
             self._receiver.settle(receipts, requeue=True)
             return
         if not all(map(self._receiver.is_held, receipts)):
-            raise lacking(self, Feature.RETRY_DELAYS)
+            raise lacking(self, Feature.RETURN_LATER)
         self._receiver.return_later(receipts, seconds)
 
     def reject(self, receipts: Sequence[str], error: str | None = None) -> None:

@@ -14,6 +14,9 @@ _LOOKING = absent(
     "to look at a message there is to receive it, which counts as a delivery",
     "mq queue show counts them, mq consume takes them out",
 )
+_AT_ONCE = absent(
+    "a returned message is delivered at once", "mq work --retry-delay holds it meanwhile"
+)
 _FILE = absent("the server keeps the data", "back it up as its manual says")
 _ORDER = absent("a queue has one order", "one queue for each key that needs its own order")
 
@@ -63,9 +66,8 @@ DECLARED: Declared = {
     Feature.PEEK: _LOOKING,
     Feature.HISTORY: absent("it keeps no failed deliveries", "let the command log its errors"),
     Feature.DELAY: absent("its queues deliver at once", "send it later"),
-    Feature.RETRY_DELAYS: absent(
-        "a returned message is delivered at once", "mq work --retry-delay holds it meanwhile"
-    ),
+    Feature.RETURN_LATER: _AT_ONCE,
+    Feature.RETRY_DELAYS: _AT_ONCE,
     Feature.FIFO: _ORDER,
     Feature.FAIR: _ORDER,
     Feature.DEDUP: absent(
@@ -82,15 +84,18 @@ DECLARED: Declared = {
         "its replicated queues have no reject-publish-dlx", "--overflow drop-head with a --dlq"
     ),
     Feature.MAX_DELIVERIES: NATIVE,
+    Feature.DROP_EXHAUSTED: NATIVE,
     Feature.SINGLE_ACTIVE: NATIVE,
     Feature.REDRIVE_ALLOW: absent("any queue may dead-letter into any", "permissions of users"),
     Feature.CHAOS: absent("it misbehaves only when it must", "test with a file store"),
     Feature.RECEIVE_WAIT: absent("a queue has no wait of its own", "--wait of the receive"),
     Feature.PURGE: NATIVE,
+    Feature.KEEP_LEASED: NATIVE,
     Feature.PURGE_LEASED: absent("leased messages stay with their readers", "--keep-leased"),
     Feature.PURGE_MESSAGE: absent("a message has no address there", "mq consume -n 1"),
     Feature.PROPERTIES: absent("mq sends headers alone", "send them as headers"),
     Feature.TOMBSTONES: absent("a value of nothing is an empty one there", "send an empty value"),
+    Feature.BINARY: NATIVE,
     Feature.NAMED_PRODUCERS: NATIVE,
     Feature.ATOMIC_BATCH: absent("each message is confirmed by itself", "one message"),
     Feature.DLQ: NATIVE,
@@ -99,6 +104,7 @@ DECLARED: Declared = {
     Feature.DLQ_REDRIVE: composed(
         "each letter is sent and confirmed, then acknowledged: a crash between may repeat one"
     ),
+    Feature.DLQ_SOME: NATIVE,
     Feature.DLQ_CHOICE: absent("a letter is known only once it is received", "move all of them"),
     Feature.DLQ_UNDO: _JOURNAL,
     Feature.DLQ_EDIT: absent("a message can't be changed in place", "consume, edit, produce"),
@@ -128,7 +134,7 @@ QUEUE_SETTINGS = {
     "max_deliveries": Feature.MAX_DELIVERIES,
     "dlq": Feature.DLQ,
     "dlq_key": Feature.DLQ,
-    "drop_exhausted": Feature.MAX_DELIVERIES,
+    "drop_exhausted": Feature.DROP_EXHAUSTED,
     "retry_delays": Feature.RETRY_DELAYS,
     "dedup": Feature.DEDUP,
     "content_dedup": Feature.DEDUP,

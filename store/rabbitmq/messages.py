@@ -11,6 +11,7 @@ from uuid import NAMESPACE_OID, uuid4, uuid5
 import amqp
 
 from store.engine.features import Feature, Features
+from store.engine.messages import ServedMessage
 from store.model.dead_letters import Dead, Hop, Reason
 from store.model.encoding import encode_bytes, encode_headers, encode_timestamp, milliseconds
 from store.model.errors import BadInput, BadRecord
@@ -39,15 +40,6 @@ _REASONS: dict[str, Reason] = {
 }
 # Neither numbers of messages nor the time of a foreign one are known: `-`, and null in JSON.
 _UNKNOWN = cast("int", None)
-
-
-class ServedMessage(Message):
-    """A message of a server, which numbers none: its address is its queue and its id."""
-
-    @property
-    def address(self) -> str:
-        """`queue id`."""
-        return f"{self.queue} {self.id}"
 
 
 class DeliveryTag(NamedTuple):

@@ -47,7 +47,11 @@ def source(tmp_path: Path) -> Iterator[Store]:
 def migrate(source: Broker, target: Broker, selection: Selection, *allowed: str) -> Migrated:
     """Move what is selected, with these losses allowed."""
     migration = Migration(source, target, selection)
-    return migration.carry_out(migration.preview(), allowed, 0.0, lambda number: None)
+    preview = migration.preview()
+    for feature in (Feature.TOPICS, Feature.QUEUES):
+        if feature.word in losses(preview):
+            raise target.features.refusal(feature)
+    return migration.carry_out(preview, allowed, 0.0, lambda number: None)
 
 
 def holds(source: Broker, target: Broker, selection: Selection, feature: Feature) -> bool:
@@ -56,6 +60,8 @@ def holds(source: Broker, target: Broker, selection: Selection, feature: Feature
         return True
     section = "queues" if feature is Feature.QUEUES else "groups"
     assert section in losses(Migration(source, target, selection).preview())
+    if section == "groups":
+        target.features.need(Feature.TOPICS)
     return False
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from store import BadInput, MqError, NotFound, Unsupported, open_place
+from store import BadInput, MqError, NotFound, open_place
 from store.engine.places import Place, read_place
 
 CANARY = "c4n4ry"
@@ -147,10 +147,3 @@ def test_a_scheme_of_another_tool_is_refused_with_ours() -> None:
     with pytest.raises(BadInput) as raised:
         open_place("amqps://host")
     assert raised.value.hint == "rabbitmq+tls://HOST"
-
-
-@pytest.mark.parametrize("scheme", ["sqs"])
-def test_an_engine_of_the_future_is_unsupported(scheme: str) -> None:
-    with pytest.raises(Unsupported) as raised:
-        open_place(f"{scheme}://host")
-    assert raised.value.feature == scheme

@@ -70,10 +70,10 @@ def rate_text(rate: float | None) -> str:
     return f"{rate:.1f}" if rate < 100 else short_count(round(rate))
 
 
-def rate_cell(rate: float) -> Line:
-    """Return messages per second, dim when there are none."""
+def rate_cell(rate: float | None) -> Line:
+    """Return messages per second, dim when there are none, or when it is not known."""
     text = rate_text(rate)
-    return toned(text, Tone.DIM if text == "0" else Tone.TEXT)
+    return toned(text, Tone.DIM if text in {"0", "-"} else Tone.TEXT)
 
 
 def age_cell(seconds: float | None, tone: Tone = Tone.TEXT) -> Line:

@@ -13,6 +13,7 @@ from mq.cli.interrupts import Interrupts
 from mq.cli.output import Column, row_document
 from mq.cli.reporting import DryRun
 from mq.commands.dlq.choice import Choice, Ids, Where
+from mq.work import redrive_task
 from mq.work.redrive_pacing import PacedRedrive, parse_rate
 from store.engine.features import Feature
 from store.model.dead_letters import Moved, Redrive, cut_short
@@ -21,6 +22,7 @@ from store.model.text import counted, parse_duration
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
+    from store.engine.dead_letters import RedriveTask
 
 MOVED: list[Column[Moved]] = [
     Column("id", lambda moved: moved.id),
@@ -91,9 +93,11 @@ def _redrive(
 ) -> None:  # fmt: skip
     with Interrupts(signal.SIGINT, signal.SIGTERM) as interrupts:
         interrupts.hold()
-        run = PacedRedrive(
-            store, store.dead_letter_queue(queue), to, interrupts, context.diagnostics
-        )
+        name = store.dead_letter_queue(queue)
+        if (task := store.begin_redrive(name, to, rate)) is not None:
+            _follow(context, store, name, task, interrupts)
+            return
+        run = PacedRedrive(store, name, to, interrupts, context.diagnostics)
         try:
             run.try_out(planned[:canaries], timeout)
             run.move(planned[canaries:], rate)
@@ -103,6 +107,20 @@ def _redrive(
             raise _with_way_out(context, stopped, done, len(planned)) from None
     _report(context, Redrive(run.batch, run.moved))
     _sum_up(context, Redrive(run.batch, run.moved))
+
+
+def _follow(
+    context: Context, store: Broker, queue: str, task: RedriveTask, interrupts: Interrupts
+) -> None:
+    """Follow a redrive that the engine carries out by itself, and does not tell the letters of."""
+    progress = redrive_task.follow(store, queue, task, interrupts, context.diagnostics)
+    if context.output.is_json:
+        context.output.json_line({"batch": None, "moved": None, "count": progress.moved})
+    moved = counted(progress.moved, "dead letter")
+    if interrupts.received is not None:
+        context.diagnostics.note(f"stopped: {moved} moved; go on with: the same command again")
+        raise KeyboardInterrupt
+    context.diagnostics.success(f"{moved} moved")
 
 
 def _with_way_out(

@@ -45,8 +45,8 @@ def status_document(overview: Overview, reason: str) -> dict[str, Any]:
     return {
         **_place_document(status, reason),
         **{thing: getattr(status, thing) for thing in THINGS},
-        "in_per_second": round(overview.in_rate, 3),
-        "out_per_second": round(overview.out_rate, 3),
+        "in_per_second": _rounded(overview.in_rate),
+        "out_per_second": _rounded(overview.out_rate),
         "dead_letters": overview.dead_letters,
         "stalls": overview.stall_count,
         "worst_stall": overview.stalls[0].blocker if overview.stalls else None,
@@ -82,10 +82,18 @@ def status_fields(overview: Overview, reason: str) -> dict[str, str]:
         "store": f"{status.location} ({reason})",
         **_place_fields(status),
         **{thing: if_known(getattr(status, thing), describe_count) for thing in THINGS},
-        "moving": f"{overview.in_rate:,.1f}/s in, {overview.out_rate:,.1f}/s out",
+        "moving": f"{_rate(overview.in_rate)} in, {_rate(overview.out_rate)} out",
         "dead letters": f"{overview.dead_letters:,}",
         "stalls": _stalls(overview),
     }
+
+
+def _rounded(rate: float | None) -> float | None:
+    return None if rate is None else round(rate, 3)
+
+
+def _rate(rate: float | None) -> str:
+    return if_known(rate, "{:,.1f}/s".format)
 
 
 def _styles(overview: Overview) -> dict[str, str]:

@@ -46,8 +46,8 @@ def overview(tx: Snapshot, terms: Terms) -> Overview:
     return Overview(
         taken=tx.wall,
         status=maintenance.status(tx),
-        in_rate=sum(subject.in_rate for subject in (*topics, *lanes)),
-        out_rate=sum(queue.out_rate for queue in lanes)
+        in_rate=sum(subject.in_rate or 0.0 for subject in (*topics, *lanes)),
+        out_rate=sum(queue.out_rate or 0.0 for queue in lanes)
         + sum(done.rate for readers in read.values() for done in readers.values()),
         dead_letters=tx.value(
             "select ifnull(sum(dead_letters), 0) from mq_partitions where channel not null"
@@ -128,7 +128,7 @@ def _topic(topic: Subject, worst: _Behind | None, pace: float) -> Subject:
     if worst is None or worst.lag == 0:
         state: SubjectState = "ok" if topic.trend else "idle"
         return replace(topic, state=state, lag=None if worst is None else 0)
-    grows = describe_growth(topic.in_rate - pace, worst.lag)
+    grows = describe_growth((topic.in_rate or 0.0) - pace, worst.lag)
     return replace(
         topic,
         state="lagging" if worst.is_over else "ok",
@@ -209,7 +209,7 @@ def _queue(queue: Subject, dead_letters: int | None) -> Subject:
     if dead_letters:
         return replace(queue, state="dead letters", note=f"{dead_letters:,} dead letters")
     if queue.ready and (queue.oldest_seconds or 0) > LAGGING:
-        grows = describe_growth(queue.in_rate - queue.out_rate, queue.depth)
+        grows = describe_growth((queue.in_rate or 0.0) - (queue.out_rate or 0.0), queue.depth)
         return replace(queue, state="lagging", note=f"{queue.ready:,} ready, {grows}")
     return replace(queue, state="ok" if queue.depth or queue.trend else "idle")
 
