@@ -63,8 +63,8 @@ class ClusterOperations(ClusterShares, ClusterTopologies):
         return Overview(
             taken=self.wall(),
             status=self._status(bounds, len({row.group for row in rows})),
-            in_rate=sum(one.in_rate for one in subjects),
-            out_rate=sum(one.out_rate for one in subjects),
+            in_rate=sum((one.in_rate or 0.0) for one in subjects),
+            out_rate=sum((one.out_rate or 0.0) for one in subjects),
             dead_letters=0,
             stall_count=len(stalls),
             stalls=tuple(stalls),
