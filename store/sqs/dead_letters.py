@@ -13,7 +13,7 @@ from store.model.dead_letters import Choice, DeadLetterQueue, Moved, Redrive
 from store.model.errors import BadInput, Hint
 from store.sqs.queues import AccountQueues
 
-# What is not received has no id that is known.
+# The id of a letter is known once it is received.
 _UNKNOWN = cast("str", None)
 _LOOK = 1.0
 
