@@ -15,7 +15,7 @@ from store.sqs import limits
 from store.sqs.client import Client
 from store.sqs.errors import of_entry
 from store.sqs.features import features
-from store.sqs.messages import Target
+from store.sqs.messages import QueueType
 
 Entry = dict[str, Any]
 FIRST_RETRY = 1.0
@@ -34,7 +34,7 @@ class Account:
         self._prefix = place.option("prefix", "")
         self._urls: dict[str, str] = {}
         self._leases: dict[str, int] = {}
-        self._targets: dict[str, Target] = {}
+        self._types: dict[str, QueueType] = {}
         self._sent: OrderedDict[str, None] = OrderedDict()
         self._retry_pause = FIRST_RETRY
         self._arn_of_account = ""

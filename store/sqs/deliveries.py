@@ -19,9 +19,9 @@ from store.sqs import limits
 from store.sqs.base import FIRST_RETRY, Account, Entry
 from store.sqs.errors import NotAnswered, unknown
 from store.sqs.messages import (
-    Outgoing,
-    Received,
-    Target,
+    BatchEntry,
+    ReceiveFacts,
+    QueueType,
     batches,
     decoded,
     encoded,
@@ -153,22 +153,22 @@ class AccountDeliveries(Account):
         """Give messages back that were not begun; the delivery counts all the same."""
         self.nack(receipts)
 
-    def _target(self, queue: str) -> Target:
+    def _type_of(self, queue: str) -> QueueType:
         """Return what a send must know of a queue; a standard one needs no call for it."""
         if not queue.endswith(limits.FIFO_SUFFIX):
-            return Target(fifo=False, content_dedup=False)
+            return QueueType(fifo=False, content_dedup=False)
         attributes = self._attributes(queue)
-        return Target(True, attributes.get("ContentBasedDeduplication") == "true")
+        return QueueType(True, attributes.get("ContentBasedDeduplication") == "true")
 
-    def _encoded(self, queue: str, given: Sequence[NewMessage]) -> list[Outgoing]:
-        if queue not in self._targets:
+    def _encoded(self, queue: str, given: Sequence[NewMessage]) -> list[BatchEntry]:
+        if queue not in self._types:
             self._url(queue)
-            self._targets[queue] = self._target(queue)
-        return encoded(given, self._targets[queue], self.features)
+            self._types[queue] = self._type_of(queue)
+        return encoded(given, self._types[queue], self.features)
 
-    def _send_batch(self, queue: str, part: range, ready: Sequence[Outgoing]) -> list[MessageId]:
+    def _send_batch(self, queue: str, part: range, ready: Sequence[BatchEntry]) -> list[MessageId]:
         """Send up to ten messages; entries that the service failed on are sent again."""
-        fifo = self._targets[queue].fifo
+        fifo = self._types[queue].fifo
         stored: dict[int, MessageId] = {}
         left, failures = list(part), dict[int, Entry]()
         for attempt in range(_ATTEMPTS):
@@ -197,7 +197,7 @@ class AccountDeliveries(Account):
     def _id(self, queue: str, entry: Entry) -> MessageId:
         """Return the id of a stored message; only this process's own sends tell a duplicate."""
         sequence = entry.get("SequenceNumber")
-        if not self._targets[queue].fifo:
+        if not self._types[queue].fifo:
             return MessageId(queue, entry["MessageId"], None)
         is_duplicate = True if entry["MessageId"] in self._sent else cast("bool", None)
         self._sent[entry["MessageId"]] = None
@@ -256,8 +256,8 @@ class AccountDeliveries(Account):
         lease = terms.get("VisibilityTimeout", self._leases.get(queue))
         # By the begin of the call, so that it is never too late.
         expires = None if lease is None else began + 1000 * int(lease)
-        received = Received(queue, expires, self._name_of)
-        return [decoded(received, one) for one in answer.get("Messages") or ()]
+        facts = ReceiveFacts(queue, expires, self._name_of)
+        return [decoded(facts, one) for one in answer.get("Messages") or ()]
 
     def _patiently(
         self, queue: str, most: int, seconds: float, terms: dict[str, Any],

@@ -13,7 +13,7 @@ _BUCKETS = 60
 _MINUTE = 6
 
 
-class Memory:
+class SeenDepths:
     """The depth of each queue at the last look in each ten seconds."""
 
     def __init__(self) -> None:

@@ -30,21 +30,21 @@ _UNKNOWN = cast("int", None)
 Attribute = dict[str, Any]
 
 
-class Target(NamedTuple):
+class QueueType(NamedTuple):
     """The queue that messages are for: its type, and whether it takes their hash as their id."""
 
     fifo: bool
     content_dedup: bool
 
 
-class Outgoing(NamedTuple):
+class BatchEntry(NamedTuple):
     """An entry of a batch without its id, and its size by the rules of SQS."""
 
     entry: dict[str, Any]
     size: int
 
 
-class Received(NamedTuple):
+class ReceiveFacts(NamedTuple):
     """Facts of a receive: its queue, when its leases end, and how an ARN is read."""
 
     queue: str
@@ -52,15 +52,17 @@ class Received(NamedTuple):
     name_of: Callable[[str], str]
 
 
-def encoded(messages: Sequence[NewMessage], target: Target, features: Features) -> list[Outgoing]:
+def encoded(
+    messages: Sequence[NewMessage], type: QueueType, features: Features
+) -> list[BatchEntry]:
     """Return messages as SQS takes them; raises `BadRecord` for the first that it does not."""
     return [
-        _encoded(index, message, target, features, alone=len(messages) == 1)
+        _encoded(index, message, type, features, alone=len(messages) == 1)
         for index, message in enumerate(messages)
     ]
 
 
-def batches(messages: Sequence[Outgoing]) -> list[range]:
+def batches(messages: Sequence[BatchEntry]) -> list[range]:
     """Return the messages in batches: of ten at most, and of 1 MiB together."""
     parts: list[range] = []
     first = size = 0
@@ -73,7 +75,7 @@ def batches(messages: Sequence[Outgoing]) -> list[range]:
     return [*parts, range(first, len(messages))] if messages else parts
 
 
-def decoded(received: Received, message: Mapping[str, Any]) -> Message:
+def decoded(facts: ReceiveFacts, message: Mapping[str, Any]) -> Message:
     """Return a received message."""
     system: Mapping[str, str] = message.get("Attributes") or {}
     attributes: Mapping[str, Attribute] = message.get("MessageAttributes") or {}
@@ -82,7 +84,7 @@ def decoded(received: Received, message: Mapping[str, Any]) -> Message:
         system.get(name) for name in ("SequenceNumber", "ApproximateFirstReceiveTimestamp")
     )
     return ServedMessage(
-        queue=received.queue,
+        queue=facts.queue,
         id=message["MessageId"],
         sequence=_UNKNOWN if sequence is None else int(sequence),
         timestamp=_time(system, attributes),
@@ -98,9 +100,9 @@ def decoded(received: Received, message: Mapping[str, Any]) -> Message:
         deliveries=deliveries,
         redelivered=deliveries > 1,
         state="leased",
-        receipt=f"{received.queue}:{message['ReceiptHandle']}",
-        lease_expires=received.expires,
-        dead=_dead(system, received.name_of),
+        receipt=f"{facts.queue}:{message['ReceiptHandle']}",
+        lease_expires=facts.expires,
+        dead=_dead(system, facts.name_of),
         first_received=None if first is None else int(first),
     )
 
@@ -116,11 +118,11 @@ def read_receipt(receipt: str) -> tuple[str, str]:
 
 
 def _encoded(
-    index: int, message: NewMessage, target: Target, features: Features, *, alone: bool
-) -> Outgoing:
+    index: int, message: NewMessage, type: QueueType, features: Features, *, alone: bool
+) -> BatchEntry:
     _check_options(message, features)
     try:
-        return _outgoing(message, target)
+        return _outgoing(message, type)
     except BadInput as error:
         if alone:
             raise
@@ -138,7 +140,7 @@ def _check_options(message: NewMessage, features: Features) -> None:
         features.need(Feature.TOMBSTONES)
 
 
-def _outgoing(message: NewMessage, target: Target) -> Outgoing:
+def _outgoing(message: NewMessage, type: QueueType) -> BatchEntry:
     body = limits.check_text(encode_bytes(message.value, "value") or b"")
     attributes = _attributes(message)
     size = len(body.encode()) + sum(map(_size, attributes.items()))
@@ -147,25 +149,25 @@ def _outgoing(message: NewMessage, target: Target) -> Outgoing:
             f"sqs takes {limits.LARGEST_MESSAGE:,} bytes, and value and attributes are {size:,}",
             hint="store it elsewhere, and send where it is",
         )
-    entry: dict[str, Any] = {"MessageBody": body, **_sending(message, target)}
+    entry: dict[str, Any] = {"MessageBody": body, **_sending(message, type)}
     if attributes:
         entry["MessageAttributes"] = attributes
-    return Outgoing(entry, size)
+    return BatchEntry(entry, size)
 
 
-def _sending(message: NewMessage, target: Target) -> dict[str, Any]:
+def _sending(message: NewMessage, type: QueueType) -> dict[str, Any]:
     """Return how a message is sent: its delay, group and deduplication id."""
     fields: dict[str, Any] = {}
     if message.message_group is not None:
         fields["MessageGroupId"] = limits.check_id("message group", message.message_group)
-    if target.fifo:
+    if type.fifo:
         if message.message_group is None:
             raise BadInput("a FIFO queue needs a message group", Hint("give {message_group}"))
         if message.delay:
             raise BadInput(
                 "a FIFO queue of sqs has one delay for all messages", "the delay of the queue"
             )
-        fields |= _deduplication(message, target)
+        fields |= _deduplication(message, type)
     elif message.dedup_id is not None:
         raise BadInput("sqs has deduplication on FIFO queues alone", Hint("leave out {dedup_id}"))
     elif message.delay is not None:
@@ -174,11 +176,11 @@ def _sending(message: NewMessage, target: Target) -> dict[str, Any]:
     return fields
 
 
-def _deduplication(message: NewMessage, target: Target) -> dict[str, Any]:
+def _deduplication(message: NewMessage, type: QueueType) -> dict[str, Any]:
     if message.dedup_id is not None:
         return {"MessageDeduplicationId": limits.check_id("dedup id", message.dedup_id)}
     # An id of its own is no deduplication, and lets a send without an answer be repeated.
-    return {} if target.content_dedup else {"MessageDeduplicationId": uuid4().hex}
+    return {} if type.content_dedup else {"MessageDeduplicationId": uuid4().hex}
 
 
 def _attributes(message: NewMessage) -> dict[str, Attribute]:

@@ -25,8 +25,8 @@ class AccountOperations(AccountTopologies):
     """Status, overview, findings, metrics."""
 
     @cached_property
-    def _memory(self) -> sqs.memory.Memory:
-        return sqs.memory.Memory()
+    def _memory(self) -> sqs.memory.SeenDepths:
+        return sqs.memory.SeenDepths()
 
     def now(self) -> int:
         """Return this machine's wall clock in milliseconds."""

@@ -28,7 +28,7 @@ _KINDS = {
 }
 
 
-class Present:
+class PresentQueues:
     """The queues of an account, as of one look: a call for the attributes and the tags of each."""
 
     def __init__(self, account: AccountTopologies) -> None:

@@ -123,7 +123,7 @@ class AccountQueues(AccountDeliveries):
         config = sqs.settings.config_from(settings)
         model.queue_rules.check_settings(name, config._replace(fair=False))
         sqs.settings.check_config(name, config, self._prefix)
-        self._check_target(config)
+        self._check_type_of(config)
         return config
 
     def _altered(self, name: str, before: QueueConfig, settings: Mapping[str, Any]) -> QueueConfig:
@@ -136,10 +136,10 @@ class AccountQueues(AccountDeliveries):
             )
         model.queue_rules.check_settings(name, after._replace(fair=False))
         sqs.settings.check_config(name, after, self._prefix)
-        self._check_target(after)
+        self._check_type_of(after)
         return after
 
-    def _check_target(self, config: QueueConfig) -> None:
+    def _check_type_of(self, config: QueueConfig) -> None:
         """Raise `NotFound` without the DLQ."""
         if config.dlq is not None:
             self._url(config.dlq)
@@ -168,7 +168,7 @@ class AccountQueues(AccountDeliveries):
             tags={} if label is None else {sqs.settings.LABEL: label},
         )  # fmt: skip
         self._urls[name] = answer["QueueUrl"]
-        self._targets.pop(name, None)
+        self._types.pop(name, None)
         if plain != config:
             self._alter(name, plain, config)
 
@@ -179,12 +179,12 @@ class AccountQueues(AccountDeliveries):
         )
         if changes:
             self._queue_call("set_queue_attributes", name, Attributes=changes)
-        self._targets.pop(name, None)
+        self._types.pop(name, None)
 
     def _delete(self, name: str) -> None:
         self._queue_call("delete_queue", name)
         self._urls.pop(name, None)
-        self._targets.pop(name, None)
+        self._types.pop(name, None)
 
     def _arn(self, name: str) -> str:
         """Return the ARN of a queue of this account, which need not be there."""

@@ -33,7 +33,7 @@ class AccountTopologies(AccountDeadLetters):
         problems = topology.problems.Problems()
         files = [topology.reading.TopologyFile.of(source) for source in sources]
         wanted = topology.reading.read(files, problems, self.features.engine)
-        present = sqs.present.Present(self)
+        present = sqs.present.PresentQueues(self)
         return topology.planning.plan(
             present.topology(wanted), self._counts(present), wanted, problems, prune=prune,
             refusal=self.refusal,
@@ -74,13 +74,13 @@ class AccountTopologies(AccountDeadLetters):
         """Return the queues as a topology file in YAML."""
         from store import topology
 
-        return topology.writing.yaml(sqs.present.Present(self).topology())
+        return topology.writing.yaml(sqs.present.PresentQueues(self).topology())
 
     def export_document(self) -> dict[str, Any]:
         """Return the same as plain values."""
         from store import topology
 
-        return topology.writing.document(sqs.present.Present(self).topology())
+        return topology.writing.document(sqs.present.PresentQueues(self).topology())
 
     def carry_out(self, step: Step) -> None:
         """Create, change or delete one queue; a new one gets its label as a tag."""
@@ -124,7 +124,7 @@ class AccountTopologies(AccountDeadLetters):
         tags: dict[str, str] = answer.get("Tags") or {}
         return tags
 
-    def _counts(self, present: sqs.present.Present) -> Counts:
+    def _counts(self, present: sqs.present.PresentQueues) -> Counts:
         def counts(thing: Resource) -> Facts:
             attributes = present.attributes.get(thing.name)
             if thing.kind != "queue" or attributes is None:
