@@ -20,8 +20,8 @@ from store.sqs.base import FIRST_RETRY, Account, Entry
 from store.sqs.errors import NotAnswered, unknown
 from store.sqs.messages import (
     BatchEntry,
-    ReceiveFacts,
     QueueType,
+    ReceiveFacts,
     batches,
     decoded,
     encoded,
