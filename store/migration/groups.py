@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from store.migration.topics import source_offset
@@ -64,16 +65,24 @@ def translated(target: Topics, offsets: Offsets) -> Offsets:
 
 
 def _first_copy(target: Topics, topic: str, partition: int, offset: int) -> int:
-    """Find the first copy of a record at `offset` or after it by halving; its end without one."""
+    """Find the first copy of a record at `offset` or after it; the end where there is none.
+
+    A look at a server may be slow, so that every second one is a guess from the nearest known
+    copies: offsets of the source grow about evenly with those of the target.
+    """
     there = target.topic(topic).partitions[partition]
     low, high = there.start, there.end
-    while low < high:
-        middle = (low + high) // 2
+    below, above = 0, offset + 1
+    for is_guess in cycle((True, False)):
+        if low >= high:
+            break
+        share = (offset - below) / max(1, above - below) if is_guess else 0.5
+        guess = min(high - 1, max(low, low + int(share * (high - low))))
         # The record at an offset, or the next one after it.
-        records = target.read(topic, partition, middle, 1)
-        before = source_offset(records[0]) if records else None
-        if before is None or before >= offset:
-            high = middle
+        records = target.read(topic, partition, guess, 1)
+        source = source_offset(records[0]) if records else None
+        if source is not None and source < offset:
+            low, below = records[0].offset + 1, source + 1
         else:
-            low = records[0].offset + 1
+            high, above = guess, offset if source is None else source
     return low

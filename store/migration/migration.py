@@ -46,14 +46,28 @@ class Selection:
     group: frozenset[str] = frozenset()
 
     def of(self, present: Topology) -> Topology:
-        """Return the chosen things; raises `BadInput` for a name that is not there."""
-        if not (self.topic or self.queue or self.group):
+        """Return the selected things; raises `BadInput` for a topic or queue that is not there."""
+        if not self:
             return present
-        for kind in _NAMED:
+        for kind in ("topic", "queue"):
             for name in sorted(getattr(self, kind)):
                 if present.get(kind, name) is None:
                     raise BadInput(f"the source has no {kind} {name}")
         return Topology(thing for thing in present if self._holds(thing))
+
+    def groups_of(self, source: Broker, present: Topology) -> list[str]:
+        """Return the selected groups, declared or not; raises `NotFound` for one not there."""
+        for name in sorted(self.group):
+            source.group(name)
+        if self or source.features.lacks(Feature.GROUPS):
+            return sorted(self.group)
+        declared = {thing.name for thing in present.of("group")}
+        if source.features.lacks(Feature.GROUP_LIST):
+            return sorted(declared)
+        return sorted(declared | {group.name for group in source.groups()})
+
+    def __bool__(self) -> bool:
+        return bool(self.topic or self.queue or self.group)
 
     def _holds(self, thing: Resource) -> bool:
         return thing.kind in _NAMED and thing.name in getattr(self, thing.kind)
@@ -108,17 +122,26 @@ class Migration:
     """The way of one place's contents to another. Nothing is deleted at the source."""
 
     def __init__(
-        self, source: Broker, target: Broker, choice: Selection, *, leave_leased: bool = False
+        self, source: Broker, target: Broker, selection: Selection, *, leave_leased: bool = False
     ) -> None:
         self._source = source
         self._target = target
         self._place = target.location
         self._leave_leased = leave_leased
         present = fitting.topology_of(source, source.location)
-        chosen = choice.of(present)
+        chosen = selection.of(present)
         self._topology, self._losses = fitting.fitted(chosen, target)
-        has_groups = not target.features.lacks(Feature.GROUPS)
-        self._groups = tuple(t.name for t in chosen.of("group") if has_groups)
+        names = selection.groups_of(source, present)
+        if target.features.lacks(Feature.GROUPS):
+            why = target.features.refusal(Feature.GROUPS).message
+            told = {loss.thing for loss in self._losses}
+            self._losses += [
+                Loss("groups", f"group {name}", why)
+                for name in names
+                if f"group {name}" not in told
+            ]
+            names = []
+        self._groups = tuple(names)
 
     def preview(self) -> Preview:
         """Return what would be done; nothing is changed."""
@@ -128,7 +151,11 @@ class Migration:
         return Preview(
             plan=self._target.plan([self._file]),
             losses=(*self._losses, *losses),
-            partitions=tuple(self._partitions()),
+            partitions=tuple(
+                part
+                for thing in self._topology.of("topic")
+                for part in topics.partitions_to_copy(self._source, self._target, thing.name)
+            ),
             queues=queue_copies,
             groups=self._groups,
         )
@@ -146,7 +173,7 @@ class Migration:
         refuse_losses(preview.losses, allowed)
         source, target = self._source, self._target
         migrated = Migrated(target.apply([self._file], expected=preview.plan))
-        for part in self._partitions():
+        for part in preview.partitions:
             records = topics.copy_partition(source, target, part, advance)
             migrated.records[part.topic] = migrated.records.get(part.topic, 0) + records
         for thing in self._topology.of("queue"):
@@ -170,13 +197,6 @@ class Migration:
     @property
     def _file(self) -> TopologyFile:
         return fitting.as_file(self._topology, self._source.location)
-
-    def _partitions(self) -> list[PartitionCopy]:
-        return [
-            part
-            for thing in self._topology.of("topic")
-            for part in topics.partitions_to_copy(self._source, self._target, thing.name)
-        ]
 
     def _queue_copy(self, name: str) -> QueueCopy:
         states = [m.state for m in queues.messages_left(self._source, name, self._place)]

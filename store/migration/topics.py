@@ -77,9 +77,11 @@ def copy_partition(
         records = [record for record in records if record.offset < part.end]
         if not records:
             break
+        crash_point("migrate.read")
         try:
             with target.batch() as batch:
                 batch.produce(part.topic, [_copy(record, target.features) for record in records])
+                crash_point("migrate.produced")
         except BadRecord as error:
             refused = records[error.index].address
             raise BadInput(f"{refused} can't be copied: {error.message}", error.hint) from error
