@@ -18,56 +18,48 @@ _LOOK = 0.1
 _BYTES = 1024
 
 
-class FirstRecords:
-    """Looks at the record at one offset of each of many partitions."""
+def first_times(
+    clients: Clients, offsets: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """Return the time (Unix ms) of the first committed record at or after an offset of each.
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
-        self._consumer: Consumer | None = None
-
-    def times(self, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """Return the time (Unix ms) of the first committed record at or after each offset.
-
-        Those that do not come within five seconds, or have no time, are left out.
-        """
-        if not offsets:
-            return {}
-        consumer, times = self._opened(), dict[TopicPartition, int]()
-        waiting = set(offsets)
-        deadline = monotonic() + min(_LONGEST, self._clients.timeout)
-        with translated(self._clients.place, "the ages of unread records"):
+    Those that do not come within five seconds, or have no time, are left out.
+    """
+    if not offsets:
+        return {}
+    # A new one each time: one that is assigned anew may wait a second for its first record.
+    consumer = clients.consumer(
+        {
+            "group.id": "mq",
+            "enable.partition.eof": True,
+            "fetch.message.max.bytes": _BYTES,
+            "queued.min.messages": 1,
+        }
+    )
+    try:
+        with translated(clients.place, "the ages of unread records"):
             consumer.assign([KafkaPartition(*place, offset) for place, offset in offsets.items()])
-            while waiting and monotonic() < deadline:
-                message = consumer.poll(_LOOK)
-                if message is None:
-                    continue
-                place = str(message.topic()), message.partition() or 0
-                if place not in waiting:
-                    continue
-                # An error is the end of the partition, or a partition that is gone.
-                waiting.discard(place)
-                kind, time = message.timestamp()
-                if message.error() is None and kind != TIMESTAMP_NOT_AVAILABLE:
-                    times[place] = time
-                consumer.pause([KafkaPartition(*place)])
-            consumer.unassign()
-        return times
+            return _times(consumer, set(offsets), min(_LONGEST, clients.timeout))
+    finally:
+        consumer.close()
 
-    def close(self) -> None:
-        """Close the consumer, if it was needed."""
-        if self._consumer is not None:
-            self._consumer.close()
-            self._consumer = None
 
-    def _opened(self) -> Consumer:
-        if self._consumer is None:
-            self._consumer = self._clients.consumer(
-                {
-                    "group.id": "mq",
-                    "enable.partition.eof": True,
-                    "max.partition.fetch.bytes": _BYTES,
-                    "fetch.message.max.bytes": _BYTES,
-                    "queued.min.messages": 1,
-                }
-            )
-        return self._consumer
+def _times(
+    consumer: Consumer, waiting: set[TopicPartition], seconds: float
+) -> dict[TopicPartition, int]:
+    times: dict[TopicPartition, int] = {}
+    deadline = monotonic() + seconds
+    while waiting and monotonic() < deadline:
+        message = consumer.poll(_LOOK)
+        if message is None:
+            continue
+        place = str(message.topic()), message.partition() or 0
+        if place not in waiting:
+            continue
+        # An error is the end of the partition, or a partition that is gone.
+        waiting.discard(place)
+        kind, time = message.timestamp()
+        if message.error() is None and kind != TIMESTAMP_NOT_AVAILABLE:
+            times[place] = time
+        consumer.pause([KafkaPartition(*place)])
+    return times

@@ -18,6 +18,7 @@ from store import model
 from store.crash import crash_point
 from store.engine.features import Feature, lacking
 from store.kafka import letters
+from store.kafka.ages import first_times
 from store.kafka.groups import REDRIVE_MARK, ClusterGroups
 from store.kafka.headers import Pairs
 from store.kafka.letters import Death, default_name
@@ -64,7 +65,7 @@ class ClusterDeadLetters(ClusterGroups):
         bounds = self._bounds(places)
         first = {p: max(bounds[p][0], marks.get(p, 0)) for p in places}
         left = {p: max(0, bounds[p][1] - first[p]) for p in places}
-        times = self._first_records.times({p: first[p] for p in places if left[p]})
+        times = first_times(self._clients, {p: first[p] for p in places if left[p]})
         return [
             DeadLetterQueue(
                 name,

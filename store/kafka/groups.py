@@ -15,7 +15,7 @@ from confluent_kafka.admin import ConsumerGroupDescription
 
 from store import model
 from store.engine.features import Feature, lacking
-from store.kafka.ages import FirstRecords
+from store.kafka.ages import first_times
 from store.kafka.errors import raise_ours
 from store.kafka.group_status import member_of, readers_of, row_of, state_of
 from store.kafka.joining import MemberRequest
@@ -51,10 +51,6 @@ class ClusterGroups(ClusterRecords):
         return Offsets(self._clients)
 
     @cached_property
-    def _first_records(self) -> FirstRecords:
-        return FirstRecords(self._clients)
-
-    @cached_property
     def _producers(self) -> Producers:
         return Producers(self._clients)
 
@@ -68,8 +64,6 @@ class ClusterGroups(ClusterRecords):
     def _close_groups(self) -> None:
         if "_producers" in self.__dict__:
             self._producers.close()
-        if "_first_records" in self.__dict__:
-            self._first_records.close()
 
     def consumer(
         self,
@@ -310,7 +304,7 @@ class ClusterGroups(ClusterRecords):
         waiting = {_next_record(row) for row in rows if row.lag}
         while waiting:
             now = dict(waiting)
-            times = self._first_records.times(now)
+            times = first_times(self._clients, now)
             wall = self.wall()
             ages |= {(p, now[p]): max(0.0, (wall - time) / 1000) for p, time in times.items()}
             waiting -= set(now.items())

@@ -22,6 +22,7 @@ from confluent_kafka import (
 )
 
 from store import model
+from store.kafka.buffers import PartitionBuffer
 from store.kafka.clients import Clients
 from store.kafka.errors import ours_of, translated
 from store.kafka.headers import Pairs
@@ -37,7 +38,8 @@ from store.model.topics import Record, RecordId, Seconds, in_seconds
 # Seconds between two looks at whether a wait shall end, and at what the group wants of a member.
 _LOOK = 0.05
 _SERVE = 0.5
-_LONGEST_INTERVAL = 86_400_000
+# The most messages that are held of a partition that waits.
+_MOST_HELD = 100
 
 
 class KafkaMember:
@@ -48,11 +50,10 @@ class KafkaMember:
         self.static = request.member
         self._beginnings = Beginnings(clients, request)
         self._clients = clients
-        self._position: dict[TopicPartition, int] = {}
+        self._owned: dict[TopicPartition, PartitionBuffer] = {}
         self._kept: dict[TopicPartition, int] = {}
-        self._at_end: set[TopicPartition] = set()
         self._is_between = True
-        self._paused: set[TopicPartition] = set()
+        self._turn = 0
         self._failures: dict[tuple[str, int, int], int] = {}
         self._producers = Producers(clients)
         self._error: MqError | None = None
@@ -62,10 +63,7 @@ class KafkaMember:
         self._closed = Event()
         self._consumer = clients.consumer(config_of(request))
         self._consumer.subscribe(
-            list(request.topics),
-            on_assign=self._take,
-            on_revoke=self._give,
-            on_lost=self._lose,
+            list(request.topics), on_assign=self._take, on_revoke=self._give, on_lost=self._lose
         )
         Thread(target=self._serve, name=f"mq group {self.group}", daemon=True).start()
 
@@ -83,7 +81,7 @@ class KafkaMember:
     def position(self) -> dict[TopicPartition, int]:
         """The next offset to be polled, by (topic, partition)."""
         with self._lock:
-            return dict(self._position)
+            return {place: buffer.position for place, buffer in self._owned.items()}
 
     @property
     def assignment(self) -> list[TopicPartition]:
@@ -95,7 +93,7 @@ class KafkaMember:
         seconds = in_seconds(timeout)
         deadline = monotonic() + seconds
         with self._lock:
-            while not self._position:
+            while not self._owned:
                 self._raise_error()
                 if monotonic() >= deadline:
                     self.close()
@@ -106,9 +104,8 @@ class KafkaMember:
                             model.looks.Show("group", self.group),
                         ),
                     )
-                self._pause(self._position)
                 self._polled = monotonic()
-                self._look(_LOOK)
+                self._fill(1, _LOOK)
 
     def poll(
         self,
@@ -128,9 +125,12 @@ class KafkaMember:
             with self._lock:
                 self._raise_error()
                 self._polled = monotonic()
-                self._pause([place for place in self._position if place in paused])
-                records = self._records(max_records, min(max(0.001, deadline - monotonic()), _LOOK))
+                open = [place for place in self._owned if place not in paused]
+                is_waiting = not any(self._owned[place] for place in open)
+                left = min(max(0.001, deadline - monotonic()), _LOOK)
+                self._fill(max_records, left if is_waiting else 0.0)
                 self._raise_error()
+                records = self._hand_out(max_records, paused)
                 is_late = monotonic() >= (deadline if self._is_drained(paused) else latest)
             if records or is_late or (until is not None and until()):
                 return records
@@ -142,26 +142,27 @@ class KafkaMember:
         """
         with self._lock:
             self._raise_error()
-            self._commit(self._position if offsets is None else dict(offsets))
+            self._commit(self.position if offsets is None else dict(offsets))
 
     def committable(self, offsets: Offsets) -> list[KafkaPartition]:
         """Return offsets as Kafka takes them; raises `Fenced` for a partition of another member."""
         with self._lock:
-            for topic, partition in offsets:
-                if (topic, partition) not in self._position:
-                    raise Fenced(f"{topic}/{partition} is not assigned to {self.member} now")
+            for place in offsets:
+                if place not in self._owned:
+                    raise Fenced(f"{place[0]}/{place[1]} is not assigned to {self.member} now")
             return [KafkaPartition(*place, offset) for place, offset in sorted(offsets.items())]
 
     def have_committed(self, offsets: Sequence[KafkaPartition]) -> None:
         """Read on behind what was committed, where a rebalance had taken this member back."""
         with self._lock:
             for one in offsets:
-                if self._position.get((one.topic, one.partition), one.offset) < one.offset:
+                buffer = self._owned.get((one.topic, one.partition))
+                if buffer is not None and buffer.position < one.offset:
                     self.seek(one.topic, one.partition, one.offset)
 
     @contextmanager
     def held(self) -> Iterator[Consumer]:
-        """Return a block in which this member alone uses its consumer."""
+        """Return a block in which the caller alone uses the consumer."""
         with self._lock:
             self._raise_error()
             yield self._consumer
@@ -170,17 +171,15 @@ class KafkaMember:
         """Stay in the group during work that takes long; raises `Fenced` where it was left."""
         with self._lock:
             self._polled = monotonic()
-            self._serve_once()
+            self._fill(1, 0.0)
             self._raise_error()
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """Poll a partition from `offset` on; the committed offset stays."""
         place = topic, partition
         with self._lock, translated(self._clients.place, f"{topic}/{partition}"):
-            self._own(place)
-            self._seek(KafkaPartition(*place, offset))
-            self._position[place] = offset
-            self._at_end.discard(place)
+            if self._own(place).move(offset):
+                self._seek(KafkaPartition(*place, offset))
 
     def failures(self, record: Record | RecordId) -> int:
         """Return how many attempts at a record this member noted; others are not told."""
@@ -207,7 +206,7 @@ class KafkaMember:
             if self._closed.is_set():
                 return
             self._closed.set()
-            self._position.clear()
+            self._owned.clear()
             self._consumer.close()
             self._producers.close()
 
@@ -226,15 +225,14 @@ class KafkaMember:
     def _commit(self, offsets: Offsets) -> None:
         deadline = monotonic() + self._clients.timeout
         while wanted := self.committable(offsets):
-            code = self._refusal(wanted)
-            if code is None:
+            error = self._refusal(wanted)
+            if error is None:
                 self.have_committed(wanted)
                 return
             # The group is between two assignments; the next one tells whose the partitions are.
-            if code.code() != KafkaError.REBALANCE_IN_PROGRESS or monotonic() > deadline:
-                raise ours_of(code, self._clients.place, f"group {self.group}")
-            self._pause(self._position)
-            self._look(_LOOK)
+            if error.code() != KafkaError.REBALANCE_IN_PROGRESS or monotonic() > deadline:
+                raise ours_of(error, self._clients.place, f"group {self.group}")
+            self._fill(1, _LOOK)
 
     def _refusal(self, wanted: list[KafkaPartition]) -> KafkaError | None:
         try:
@@ -247,19 +245,19 @@ class KafkaMember:
     def _bury(self, record: Record, error: str, number: int) -> None:
         """Write a record's dead letter and commit the offset behind it, together."""
         place = record.topic, record.partition
-        (message,) = PartitionReads(self._clients).read(*place, record.offset, 1) or (None,)
-        is_there = message is not None and message.offset() == record.offset
-        headers = cast("Pairs", message.headers() or []) if message and is_there else []
+        found = PartitionReads(self._clients).read(*place, record.offset, 1)
+        is_there = found and found[0].offset() == record.offset
+        headers = cast("Pairs", found[0].headers() or []) if is_there else []
         letter = buried(record, headers, error, number, round(time() * 1000))
-        transaction = KafkaTransaction(self._producers)
-        with transaction:
+        with KafkaTransaction(self._producers) as transaction:
             transaction.produce_outgoing(default_name(record.topic), [letter])
             transaction.commit(self.group, {place: record.offset + 1}, self)
         self._failures.pop((*place, record.offset))
 
-    def _own(self, place: TopicPartition) -> None:
-        if place not in self._position:
+    def _own(self, place: TopicPartition) -> PartitionBuffer:
+        if place not in self._owned:
             raise BadInput(f"{place[0]}/{place[1]} is not assigned to {self.member}")
+        return self._owned[place]
 
     def _raise_error(self) -> None:
         if self._error is not None:
@@ -272,25 +270,75 @@ class KafkaMember:
         while not self._closed.wait(_SERVE):
             if monotonic() - self._polled > self._longest:
                 return
-            with self._lock:
+            with self._lock, suppress(MqError):
                 if not self._closed.is_set() and monotonic() - self._served > _SERVE:
-                    with suppress(MqError):
-                        self._serve_once()
+                    self._fill(1, 0.0)
 
-    def _serve_once(self) -> None:
-        """Do what the group wants of this member, with all its partitions paused."""
-        self._pause(list(self._position))
-        self._look(0.0)
-
-    def _look(self, seconds: float) -> None:
-        message = self._consumer.poll(seconds)
+    def _fill(self, most: int, wait: float) -> None:
+        """Do what the group wants of this member, and keep what has come."""
+        first = self._consumer.poll(wait)
         self._served = monotonic()
-        if message is not None and message.error() is not None:
-            self._note(message)
-        elif message is not None:
-            # It came before the pause; it is read again from its own offset.
-            with suppress(MqError):
-                self.seek(*_place(message), message.offset() or 0)
+        if first is None:
+            return
+        for message in [first, *(self._consumer.consume(most - 1, timeout=0) if most > 1 else ())]:
+            buffer = self._owned.get(_place(message))
+            if message.error() is not None:
+                self._note(message)
+            elif buffer is not None:
+                buffer.put(message)
+        for place, buffer in self._owned.items():
+            if len(buffer) > _MOST_HELD and not buffer.is_paused:
+                self._consumer.pause([KafkaPartition(*place)])
+                buffer.is_paused = True
+
+    def _hand_out(self, most: int, paused: Container[TopicPartition]) -> list[Record]:
+        """Hand out records of partitions, beginning with another one each time."""
+        places = [place for place in self._owned if place not in paused]
+        self._turn += 1
+        records: list[Record] = []
+        for step in range(len(places)):
+            place = places[(self._turn + step) % len(places)]
+            buffer = self._owned[place]
+            while buffer and len(records) < most:
+                records.append(record_of(buffer.take()))
+            if buffer.is_paused and not buffer:
+                self._consumer.resume([KafkaPartition(*place)])
+                buffer.is_paused = False
+        return records
+
+    def _is_drained(self, paused: Container[TopicPartition]) -> bool:
+        """Return whether each partition that is not paused was read to its end."""
+        open = [buffer for place, buffer in self._owned.items() if place not in paused]
+        return not self._is_between and all(buffer.is_at_end for buffer in open)
+
+    def _note(self, message: Message) -> None:
+        """Note the end of a partition, or an error: it is raised by the next call."""
+        error, place = message.error(), _place(message)
+        assert error is not None
+        if error.code() == KafkaError._PARTITION_EOF:
+            if place in self._owned:
+                self._owned[place].end(message.offset() or 0)
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._begin_anew(place)
+        elif error.code() == KafkaError._MAX_POLL_EXCEEDED:
+            self._error = self._dropped("it did not poll in time")
+        elif error.fatal() or error.code() == KafkaError.FENCED_INSTANCE_ID:
+            self._error = self._dropped("another has its name")
+        elif not error.retriable():
+            self._error = ours_of(error, self._clients.place, f"group {self.group}")
+
+    def _dropped(self, why: str) -> Fenced:
+        return Fenced(f"{self.member} was dropped from group {self.group}: {why}")
+
+    def _begin_anew(self, place: TopicPartition) -> None:
+        """Go on at the first record where retention took the next one."""
+        if place not in self._owned:
+            return
+        start, _ = self._beginnings.bounds(self._consumer, place)
+        position = self._owned[place].position
+        if position < start:
+            self.losses.append(RecordLoss(*place, position, start))
+        self.seek(*place, start)
 
     def _seek(self, place: KafkaPartition) -> None:
         deadline = monotonic() + self._clients.timeout
@@ -304,70 +352,6 @@ class KafkaMember:
                     raise
                 self._closed.wait(_LOOK)
 
-    def _pause(self, wanted: Container[TopicPartition]) -> None:
-        """Pause these partitions, and resume the others."""
-        owned = set(self._position)
-        pause = [place for place in owned if place in wanted and place not in self._paused]
-        resume = [place for place in owned & self._paused if place not in wanted]
-        if pause:
-            self._consumer.pause([KafkaPartition(*place) for place in pause])
-        if resume:
-            self._consumer.resume([KafkaPartition(*place) for place in resume])
-        self._paused = (self._paused & owned | set(pause)) - set(resume)
-
-    def _is_drained(self, paused: Container[TopicPartition]) -> bool:
-        """Return whether each partition that is not paused was read to its end."""
-        open = (place for place in self._position if place not in paused)
-        return not self._is_between and all(place in self._at_end for place in open)
-
-    def _records(self, most: int, wait: float) -> list[Record]:
-        first = self._consumer.poll(wait)
-        self._served = monotonic()
-        messages = [] if first is None else [first]
-        if first is not None and most > 1:
-            messages += self._consumer.consume(most - 1, timeout=0)
-        records: list[Record] = []
-        for message in messages:
-            place = _place(message)
-            if message.error() is not None:
-                self._note(message)
-            elif place in self._position and (message.offset() or 0) >= self._position[place]:
-                self._position[place] = (message.offset() or 0) + 1
-                self._at_end.discard(place)
-                records.append(record_of(message))
-        return records
-
-    def _note(self, message: Message) -> None:
-        """Note the end of a partition, or an error: it is raised by the next call."""
-        error, place = message.error(), _place(message)
-        assert error is not None
-        if error.code() == KafkaError._PARTITION_EOF:
-            # Marks of transactions before the end take offsets, and are never polled.
-            if place in self._position:
-                self._position[place] = max(self._position[place], message.offset() or 0)
-                self._at_end.add(place)
-        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-            self._begin_anew(place)
-        elif error.code() == KafkaError._MAX_POLL_EXCEEDED:
-            self._error = Fenced(
-                f"{self.member} was dropped from group {self.group}: it did not poll in time"
-            )
-        elif error.fatal() or error.code() == KafkaError.FENCED_INSTANCE_ID:
-            self._error = Fenced(
-                f"{self.member} was dropped from group {self.group}: another took its name"
-            )
-        elif not error.retriable():
-            self._error = ours_of(error, self._clients.place, f"group {self.group}")
-
-    def _begin_anew(self, place: TopicPartition) -> None:
-        """Go on at the first record where retention took the next one."""
-        if place not in self._position:
-            return
-        start, _ = self._beginnings.bounds(self._consumer, place)
-        if self._position[place] < start:
-            self.losses.append(RecordLoss(*place, self._position[place], start))
-        self.seek(*place, start)
-
     def _take(self, consumer: Consumer, partitions: Sequence[KafkaPartition]) -> None:
         """Begin with partitions that the group assigns: where it stands in each of them."""
         try:
@@ -375,23 +359,23 @@ class KafkaMember:
         except MqError as error:
             self._error, begins = error, []
         consumer.assign(begins)
-        self._paused.clear()
-        self._at_end.clear()
+        # A pause outlives the assignment that it was made in.
+        consumer.resume(begins)
         self._kept.clear()
         self._is_between = False
-        self._position = {(one.topic, one.partition): one.offset for one in begins}
+        self._owned = {(one.topic, one.partition): PartitionBuffer(one.offset) for one in begins}
 
     def _give(self, consumer: Consumer, partitions: Sequence[KafkaPartition]) -> None:
         """Give partitions back; one that returns with the next assignment goes on where it was."""
-        self._kept = dict(self._position)
+        self._kept = self.position
         self._is_between = True
-        self._position.clear()
+        self._owned.clear()
         consumer.unassign()
 
     def _lose(self, consumer: Consumer, partitions: Sequence[KafkaPartition]) -> None:
         """Give up partitions that other members may read by now."""
         self._kept.clear()
-        self._position.clear()
+        self._owned.clear()
         consumer.unassign()
 
 
