@@ -1,4 +1,4 @@
-"""What has come of a partition and is not handed out yet.
+"""Messages of a partition that have come and are not handed out yet.
 
 To pause a partition of librdkafka, or to seek in it, drops what came and costs half a second. So
 records of a partition that waits are held here, and one that is read again is taken from here.

@@ -23,6 +23,8 @@ _CONNECTING = 0.01
 # Milliseconds for which a server holds back a fetch at the end; other questions wait behind it.
 _FETCH_WAIT = 10
 _LARGEST = 1_000_000_000
+# Readers of committed records wait as long for a transaction whose process was killed.
+_OPEN_TRANSACTION = 15_000
 _Key = TypeVar("_Key")
 _Result = TypeVar("_Result")
 
@@ -76,7 +78,10 @@ class Clients:
     def transactional(self, id: str) -> Producer:
         """Return a new producer with a transactional id; begin with `init_transactions`."""
         _ = self.reader
-        return Producer({**self._producing(), "transactional.id": id})
+        milliseconds = min(_OPEN_TRANSACTION, max(1000, round(self.timeout * 1000)))
+        names = ("transaction.timeout.ms", "message.timeout.ms", "socket.timeout.ms")
+        times = dict.fromkeys(names, milliseconds)
+        return Producer({**self._producing(), **times, "transactional.id": id})
 
     def look_for_leaders(self) -> None:
         """Let the admin client learn of partitions and leaders that are new."""

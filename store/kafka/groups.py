@@ -88,7 +88,7 @@ class ClusterGroups(ClusterRecords):
         request = MemberRequest(
             group, tuple(names), member, session_timeout, max_poll_interval, begin
         )
-        consumer = KafkaMember(self._clients, request)
+        consumer = KafkaMember(self._clients, request, self._producers)
         if timeout is not None:
             consumer.wait_for_partitions(timeout)
         return consumer

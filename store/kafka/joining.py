@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, TopicPartition as KafkaPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition as KafkaPartition
 
 from store.kafka.clients import Clients
 from store.kafka.errors import ours_of, translated
@@ -16,6 +16,8 @@ from store.model.positions import Position
 from store.model.topics import Seconds, in_seconds
 
 _LONGEST_INTERVAL = 86_400_000
+# Seconds after which a commit that does not come is taken for one of an open transaction.
+_HIDDEN = 2.0
 
 
 class MemberRequest(NamedTuple):
@@ -28,15 +30,23 @@ class MemberRequest(NamedTuple):
     max_poll_interval: Seconds
     start: Position
 
+    @property
+    def transactional_id(self) -> str | None:
+        """The id of the transactions of a static member, whichever process it is."""
+        return None if self.member is None else f"mq.{self.group}.{self.member}"
+
 
 class Beginnings:
     """Where a member begins: at the group's commit, and where there is none, where it was told."""
 
-    def __init__(self, clients: Clients, request: MemberRequest) -> None:
+    def __init__(
+        self, clients: Clients, request: MemberRequest, end_open: Callable[[], None]
+    ) -> None:
         self.losses: list[RecordLoss] = []
         self._clients = clients
         self._group = request.group
         self._start = request.start
+        self._end_open = end_open
 
     def of(
         self,
@@ -46,8 +56,20 @@ class Beginnings:
     ) -> list[KafkaPartition]:
         """Return partitions with their next offsets; `kept` are those that were polled further."""
         with translated(self._clients.place, f"group {self._group}"):
-            committed = consumer.committed(list(partitions), self._clients.timeout)
+            committed = self._committed(consumer, list(partitions))
             return [self._beginning(consumer, one, kept) for one in committed]
+
+    def _committed(
+        self, consumer: Consumer, partitions: list[KafkaPartition]
+    ) -> list[KafkaPartition]:
+        """Return the commits, which an open transaction hides as long as it may change them."""
+        try:
+            return consumer.committed(partitions, min(_HIDDEN, self._clients.timeout))
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._TIMED_OUT:
+                raise
+        self._end_open()
+        return consumer.committed(partitions, self._clients.timeout)
 
     def bounds(self, consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
         """Return the first offset of a partition, and the end of its committed records."""

@@ -22,7 +22,7 @@ from store.model.topics import Record
 SUFFIXES = (".dlq", "-dlq", "-dlt", ".DLT", "-DLT", ".DLQ", "-DLQ")
 """How topics of dead letters are named: mq's own first, then Spring's, older and newer."""
 _OURS = "mq-dead-"
-_PREFIXES = (_OURS, "kafka_dlt-", "__connect.errors.", "__dlq.errors.")
+_PREFIXES = (_OURS, "kafka_dlt-", "kafka_deliveryAttempt", "__connect.errors.", "__dlq.errors.")
 _PARTITION_BITS = 40
 
 

@@ -45,17 +45,18 @@ _MOST_HELD = 100
 class KafkaMember:
     """One member of a group: it has partitions of its own and commits its position."""
 
-    def __init__(self, clients: Clients, request: MemberRequest) -> None:
+    def __init__(self, clients: Clients, request: MemberRequest, producers: Producers) -> None:
         self.group = request.group
-        self.static = request.member
-        self._beginnings = Beginnings(clients, request)
+        self.transactional_id = request.transactional_id
+        self._static = request.member
+        self._producers = producers
+        self._beginnings = Beginnings(clients, request, self._end_open)
         self._clients = clients
         self._owned: dict[TopicPartition, PartitionBuffer] = {}
         self._kept: dict[TopicPartition, int] = {}
         self._is_between = True
         self._turn = 0
         self._failures: dict[tuple[str, int, int], int] = {}
-        self._producers = Producers(clients)
         self._error: MqError | None = None
         self._longest = in_seconds(request.max_poll_interval)
         self._polled = self._served = monotonic()
@@ -70,7 +71,7 @@ class KafkaMember:
     @property
     def member(self) -> str:
         """The name of this member: its own, or that which the coordinator gave it."""
-        return self.static or self._consumer.memberid() or self.group
+        return self._static or self._consumer.memberid() or self.group
 
     @property
     def losses(self) -> list[RecordLoss]:
@@ -208,7 +209,6 @@ class KafkaMember:
             self._closed.set()
             self._owned.clear()
             self._consumer.close()
-            self._producers.close()
 
     def __enter__(self) -> KafkaMember:
         return self
@@ -253,6 +253,11 @@ class KafkaMember:
             transaction.produce_outgoing(default_name(record.topic), [letter])
             transaction.commit(self.group, {place: record.offset + 1}, self)
         self._failures.pop((*place, record.offset))
+
+    def _end_open(self) -> None:
+        """End a transaction that another process of this name left open."""
+        if self.transactional_id is not None:
+            self._producers.named(self.transactional_id)
 
     def _own(self, place: TopicPartition) -> PartitionBuffer:
         if place not in self._owned:

@@ -163,10 +163,9 @@ class KafkaTransaction:
 
     def commit(self, group: str, offsets: Offsets, consumer: KafkaMember) -> None:
         """Commit the next offsets of a member; raises `Fenced` for a partition of another one."""
-        id = consumer.static and f"mq.{group}.{consumer.static}"
         with consumer.held() as client:
             wanted = consumer.committable(offsets)
-            self._producer(id).commit_offsets(wanted, client)
+            self._producer(consumer.transactional_id).commit_offsets(wanted, client)
         self._committed.append((consumer, wanted))
 
     def mark(self, consumer: Consumer, offsets: Sequence[KafkaPartition]) -> None:
