@@ -34,6 +34,10 @@ FIELDS: dict[str, tuple[list[str], set[str]]] = {
         ["--subscribers", "5", "--seconds", "0.1", "2"],
         {"subscribers", "queues", "megabytes", "idle", "wakeup"},
     ),
+    "serve_sqs": (
+        ["--calls", "10", "--backlog", "20", "--polls", "2", "--seconds", "0.1", "1"],
+        {"server", "figure", "clients", "value", "unit", "server_ms", "client_ms", "ratio"},
+    ),
     "wakeup": (["--trials", "2", "--idle", "0.1"], {"waits", "p50", "p95", "longest", "idle"}),
     "upkeep": (
         ["--seconds", "0.1", "--rounds", "1", "--limit", "100000"],
