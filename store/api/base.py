@@ -127,6 +127,8 @@ def encoded(kind: type[NamedTuple], settings: Mapping[str, Any], *others: str) -
 
 
 def _encoded(name: str, setting: Setting, value: Any) -> Any:
+    if setting.notation.pairs:
+        return model.labels.checked(value)
     if not setting.notation.time:
         return value
     if setting.notation.many:

@@ -78,6 +78,7 @@ DECLARED: Declared = {
     Feature.DROP_EXHAUSTED: _QUEUES,
     Feature.SINGLE_ACTIVE: absent("it has no queues", "one partition, and a group"),
     Feature.REDRIVE_ALLOW: _QUEUES,
+    Feature.LABELS: absent("nothing there has names and values of your own"),
     Feature.CHAOS: absent("it misbehaves only when it must", "test with a file store"),
     Feature.RECEIVE_WAIT: _QUEUES,
     Feature.KEEP_LEASED: _QUEUES,

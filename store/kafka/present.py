@@ -62,7 +62,8 @@ def _topic(name: str, setup: TopicSetup, wanted: Resource | None, usual: int | N
 def refusal(features: Features, thing: Resource, setting: str | None) -> str | None:
     """Say why a thing, or a setting as a file gives it, can't be had here."""
     if setting is not None:
-        return None
+        labels = setting == "labels" and thing.settings.get("labels", "none") != "none"
+        return features.refusal(Feature.LABELS).message if labels else None
     feature = _LACKING.get(thing.kind)
     if feature is not None:
         error = features.refusal(feature)

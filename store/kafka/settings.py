@@ -54,6 +54,8 @@ def held(given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if name not in known:
             raise BadInput(f"a topic has no setting {name}")
+        if name == "labels" and not value:
+            continue
         is_time = known[name].notation.time and value is not None
         values[name] = milliseconds(value, name) if is_time else value
     check_settings(TopicConfig(**values))

@@ -81,6 +81,7 @@ class ClusterTopics(ClusterRecords):
         """Create a topic with the servers' replication factor; settings not given are theirs."""
         check_name(name, "topic name")
         check_partitions(partitions)
+        self._refuse_labels(settings)
         values = kafka.settings.held(settings)
         try:
             self._create_topic(name, partitions, values)
@@ -125,6 +126,7 @@ class ClusterTopics(ClusterRecords):
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicConfig:
         """Return the settings that `alter_topic` would leave; raises its errors."""
+        self._refuse_labels(settings)
         if partitions is not None:
             check_partitions(partitions)
             present = self._partition_count(name)
@@ -194,6 +196,10 @@ class ClusterTopics(ClusterRecords):
             "min.cleanable.dirty.ratio and max.compaction.lag.ms of the topic",
             Feature.COMPACTION.word,
         )
+
+    def _refuse_labels(self, settings: TopicSettings) -> None:
+        if settings.get("labels"):
+            self.features.need(Feature.LABELS)
 
     def _create_topic(
         self,

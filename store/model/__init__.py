@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         errors as errors,
         exchanges as exchanges,
         groups as groups,
+        labels as labels,
         letter_groups as letter_groups,
         looks as looks,
         maintenance as maintenance,

@@ -135,6 +135,12 @@ def binding_arguments(headers: Headers | None) -> str:
     encode_headers(headers)
     if "x-match" in (headers or {}):
         raise BadInput("x-match is not a header here", hint=Hint("say how to match: {match any}"))
+    for name, value in (headers or {}).items():
+        if not (value is None or isinstance(value, str | int | float)):
+            raise BadInput(
+                f"header {name} of a binding has a {type(value).__name__}",
+                hint="bindings compare text, numbers, true, false and null",
+            )
     return json.dumps(dict(headers or {}), sort_keys=True, separators=(",", ":"))
 
 

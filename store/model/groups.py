@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, NamedTuple, TypedDict
 
 from store.model.errors import BadInput, Hint
-from store.model.settings import check_settings, count, duration, text, word
+from store.model.settings import check_settings, count, duration, pairs, text, word
 from store.model.topics import Seconds
 
 
@@ -65,6 +65,7 @@ class GroupConfig(NamedTuple):
             column="mq_readers.dead_letter_to",
         ),
     ] = None
+    labels: Annotated[tuple[tuple[str, str], ...], pairs("Names and values of your own.")] = ()
 
 
 def check_group(config: GroupConfig) -> None:
@@ -87,6 +88,7 @@ class GroupSettings(TypedDict, total=False):
     max_lag_time: Seconds | None
     max_deliveries: int | None
     dlq: str | None
+    labels: Mapping[str, str] | None
 
 
 class Lag(NamedTuple):

@@ -1,5 +1,6 @@
 """Queues: their settings, and their status. All are frozen; times are Unix milliseconds."""
 
+from collections.abc import Mapping
 from typing import Annotated, NamedTuple, TypedDict
 
 from store.model.settings import (
@@ -12,6 +13,7 @@ from store.model.settings import (
     duration,
     durations,
     flag,
+    pairs,
     size,
     text,
     word,
@@ -143,6 +145,7 @@ class QueueConfig(NamedTuple):
         int,
         size("Largest message: key, headers, value together.", least=1, most=LARGEST_VALUE),
     ] = 1 << 20
+    labels: Annotated[tuple[tuple[str, str], ...], pairs("Names and values of your own.")] = ()
 
 
 class QueueSettings(TypedDict, total=False):
@@ -171,6 +174,7 @@ class QueueSettings(TypedDict, total=False):
     redrive_allow: str
     chaos: str | None
     wait: Seconds
+    labels: Mapping[str, str] | None
 
 
 class QueueStatus(NamedTuple):

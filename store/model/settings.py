@@ -7,7 +7,7 @@ options, keys of topology files, checks and documents come from these rows.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any, NamedTuple, TypedDict, Unpack, get_origin
 
 from store.model.errors import BadInput
 from store.model.text import format_duration, format_size, parse_duration, parse_size
@@ -27,7 +27,7 @@ class Notation(NamedTuple):
 
     `nothing` is the word for an absent setting, if it may be absent; `words` are the only allowed
     ones. `many` marks a list, whose text has commas, `whole` a number, `time` a duration, which
-    calls take in seconds; `metavar` is the form of its values.
+    calls take in seconds, `pairs` a mapping of texts; `metavar` is the form of its values.
     """
 
     read: Callable[[str], Any]
@@ -38,6 +38,7 @@ class Notation(NamedTuple):
     time: bool = False
     metavar: str = ""
     words: Sequence[str] = ()
+    pairs: bool = False
 
 
 class Setting(NamedTuple):
@@ -125,6 +126,11 @@ def text(
     return Setting(Notation(str, str, nothing, many, metavar=_or(metavar, nothing)), help, **rest)
 
 
+def pairs(help: str) -> Setting:
+    """Return a setting of names and values: a mapping in calls, pairs in configs."""
+    return Setting(_LABELS, help)
+
+
 def _or(metavar: str, nothing: str | None) -> str:
     return metavar if nothing is None else f"{metavar}|{nothing}"
 
@@ -169,6 +175,25 @@ _DURATIONS = Notation(
 _CLEANUP = Notation(_read_cleanup, str, many=True)
 
 
+def _read_labels(text: str) -> dict[str, str]:
+    from store.model.labels import read
+
+    return read(text)
+
+
+def _write_labels(labels: tuple[tuple[str, str], ...]) -> str:
+    if not labels:
+        return "none"
+    from store.model.labels import write
+
+    return write(labels)
+
+
+_LABELS = Notation(
+    _read_labels, _write_labels, "none", many=True, metavar="NAME=VALUE,…|none", pairs=True
+)
+
+
 def read_settings(kind: type[NamedTuple], given: Mapping[str, str | bool | None]) -> dict[str, Any]:
     """Return the settings that are not `None`, as the calls that create and alter take them.
 
@@ -192,6 +217,8 @@ def config_value(notation: Notation, text: str) -> Any:
 def _as_held(given: Any) -> Any:
     if isinstance(given, timedelta):
         return given // timedelta(milliseconds=1)
+    if isinstance(given, dict):
+        return tuple(sorted(given.items()))
     return tuple(map(_as_held, given)) if isinstance(given, list) else given
 
 
@@ -219,7 +246,7 @@ def check_settings(config: NamedTuple) -> None:
 
 def _check_type(name: str, value: object, type_: Any) -> None:
     is_flag = type_ is bool and value in (0, 1)
-    is_type = isinstance(value, tuple if type_ == tuple[int, ...] else type_)
+    is_type = isinstance(value, tuple if get_origin(type_) is tuple else type_)
     is_too_large = isinstance(value, int) and value > LARGEST_NUMBER
     if is_too_large or not (is_type or is_flag):
         raise BadInput(f"{name} can't be {value!r}")
@@ -246,6 +273,16 @@ def write_settings(config: NamedTuple) -> dict[str, str]:
     return {
         name: write_setting(notation, getattr(config, name))
         for name, notation in notations_of(type(config)).items()
+    }
+
+
+def shown_settings(config: NamedTuple) -> dict[str, str]:
+    """Return every setting of a thing as text for people; labels only where there are some."""
+    notations = notations_of(type(config))
+    return {
+        name: text
+        for name, text in write_settings(config).items()
+        if not (notations[name].pairs and text == notations[name].nothing)
     }
 
 

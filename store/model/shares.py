@@ -1,9 +1,10 @@
 """The values of shares: arguments and results. All are frozen; times are Unix milliseconds."""
 
+from collections.abc import Mapping
 from typing import Annotated, NamedTuple, TypedDict
 
 from store.model.messages import State
-from store.model.settings import LONGEST_TIME, count, duration, text
+from store.model.settings import LONGEST_TIME, count, duration, pairs, text
 from store.model.topics import NO_PROPERTIES, HeaderValue, Properties, Seconds
 
 
@@ -45,6 +46,7 @@ class ShareConfig(NamedTuple):
             column="mq_readers.dead_letter_to",
         ),
     ] = None
+    labels: Annotated[tuple[tuple[str, str], ...], pairs("Names and values of your own.")] = ()
 
 
 class ShareSettings(TypedDict, total=False):
@@ -54,6 +56,7 @@ class ShareSettings(TypedDict, total=False):
     max_deliveries: int | None
     max_in_flight: int
     dlq: str | None
+    labels: Mapping[str, str] | None
 
 
 class SharedRecord(NamedTuple):

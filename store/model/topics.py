@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, NamedTuple, TypedDict, Union
 
 from store.model.errors import BadInput
-from store.model.settings import BEYOND, LARGEST_VALUE, OLDER, cleanup_policy, duration, size
+from store.model.settings import BEYOND, LARGEST_VALUE, OLDER, cleanup_policy, duration, pairs, size
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -196,6 +196,7 @@ class TopicConfig(NamedTuple):
         int,
         size("Largest record: key, headers, value together.", least=1, most=LARGEST_VALUE),
     ] = 1 << 20
+    labels: Annotated[tuple[tuple[str, str], ...], pairs("Names and values of your own.")] = ()
 
 
 class TopicSettings(TypedDict, total=False):
@@ -207,6 +208,7 @@ class TopicSettings(TypedDict, total=False):
     tombstone_delay: Seconds
     compaction_lag: Seconds
     max_message: int
+    labels: Mapping[str, str] | None
 
 
 class PartitionStatus(NamedTuple):

@@ -87,6 +87,7 @@ DECLARED: Declared = {
     Feature.DROP_EXHAUSTED: NATIVE,
     Feature.SINGLE_ACTIVE: NATIVE,
     Feature.REDRIVE_ALLOW: absent("any queue may dead-letter into any", "permissions of users"),
+    Feature.LABELS: absent("nothing there has names and values of your own"),
     Feature.CHAOS: absent("it misbehaves only when it must", "test with a file store"),
     Feature.RECEIVE_WAIT: absent("a queue has no wait of its own", "--wait of the receive"),
     Feature.PURGE: NATIVE,
@@ -148,6 +149,7 @@ QUEUE_SETTINGS = {
     "fair": Feature.FAIR,
     "redrive_allow": Feature.REDRIVE_ALLOW,
     "chaos": Feature.CHAOS,
+    "labels": Feature.LABELS,
     "wait": Feature.RECEIVE_WAIT,
     "max_message": Feature.MAX_MESSAGE,
 }
@@ -159,6 +161,7 @@ TOPIC_SETTINGS = {
     "cleanup": Feature.COMPACTION,
     "tombstone_delay": Feature.COMPACTION,
     "compaction_lag": Feature.COMPACTION,
+    "labels": Feature.LABELS,
     "max_message": Feature.MAX_MESSAGE,
 }
 """The feature behind each setting of a topic."""

@@ -23,7 +23,7 @@ _FROM_OVERFLOWS = {rabbit: ours for ours, rabbit in _OVERFLOWS.items()}
 # Given as they are by default, these promise nothing.
 _HARMLESS = frozenset(
     {"fifo", "delay", "dedup", "content_dedup", "dedup_scope", "retry_delays", "priorities",
-     "fair", "redrive_allow", "chaos", "wait"}
+     "fair", "redrive_allow", "chaos", "wait", "labels"}
 )  # fmt: skip
 _DEFAULTS = QueueConfig()
 _TOPIC_DEFAULTS = TopicConfig()
@@ -41,7 +41,7 @@ def check_given(features: Features, given: Mapping[str, Any]) -> None:
 
 def check_topic_setting(features: Features, name: str, value: Any) -> None:
     """Raise `Unsupported` for a setting of a topic that asks for something the engine lacks."""
-    if name in {"cleanup", "compaction_lag"} and value == getattr(_TOPIC_DEFAULTS, name):
+    if name in {"cleanup", "compaction_lag", "labels"} and value == getattr(_TOPIC_DEFAULTS, name):
         return
     features.need(TOPIC_SETTINGS[name])
 

@@ -76,6 +76,7 @@ DECLARED: Declared = {
         "any reader may receive", "a FIFO queue with one message group"
     ),
     Feature.REDRIVE_ALLOW: NATIVE,
+    Feature.LABELS: absent("mq sets no tags there", "aws sqs tag-queue"),
     Feature.CHAOS: absent("it misbehaves only when it must", "test with a file store"),
     Feature.RECEIVE_WAIT: NATIVE,
     Feature.PURGE: NATIVE,
@@ -142,6 +143,7 @@ QUEUE_SETTINGS = {
     "fair": Feature.FAIR,
     "redrive_allow": Feature.REDRIVE_ALLOW,
     "chaos": Feature.CHAOS,
+    "labels": Feature.LABELS,
     "wait": Feature.RECEIVE_WAIT,
     "max_message": Feature.MAX_MESSAGE,
 }

@@ -28,6 +28,7 @@ _DEFAULTS = QueueConfig()
 _HARMLESS = frozenset(
     {"fifo", "dedup", "content_dedup", "dedup_scope", "retry_delays", "priorities", "ttl",
      "max_length", "max_bytes", "overflow", "single_active", "fair", "redrive_allow", "chaos",
+     "labels",
      "dlq_key", "drop_exhausted"}
 )  # fmt: skip
 _SCOPES = {"queue": "queue", "group": "messageGroup"}

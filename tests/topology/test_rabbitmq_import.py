@@ -274,7 +274,7 @@ class TestBindings:
         ]
         assert losses == []
 
-    @pytest.mark.parametrize(("key", "headers"), [("k" * 256, {}), ("", {"h": "v" * 10_000})])
+    @pytest.mark.parametrize(("key", "headers"), [("k" * 256, {}), ("", {"h": "v" * (1 << 20)})])
     def test_one_that_can_not_be_made_here_is_left_out(
         self, key: str, headers: dict[str, Any]
     ) -> None:

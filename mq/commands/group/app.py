@@ -23,7 +23,7 @@ from mq.commands.options.settings import IfNotExists, Settings, with_settings
 from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.groups import GroupConfig, GroupStatus
-from store.model.settings import write_settings
+from store.model.settings import shown_settings
 from store.model.text import counted, if_known
 
 app = CommandGroup(help="Consumer groups: readers that share the partitions of a topic.")
@@ -141,7 +141,7 @@ def _show(
     output = context.output
     generation = if_known(group.generation, str)
     fields = {"group": group.name, "state": group.state, "generation": generation}
-    for name, text in write_settings(group.config).items():
+    for name, text in shown_settings(group.config).items():
         fields[name.replace("_", " ")] = text
     output.document(fields)
     output.text("")

@@ -9,7 +9,7 @@ from mq.cli.context import Context
 from mq.cli.output import Column
 from store.model.messages import STATES
 from store.model.queues import QueueConfig, QueueStatus
-from store.model.settings import write_settings
+from store.model.settings import shown_settings
 from store.model.shares import ShareConfig
 from store.model.text import (
     describe_count,
@@ -79,12 +79,14 @@ def config_document(
     """
     return {
         name: None if name in lacking else _plain(getattr(config, name), text)
-        for name, text in write_settings(config).items()
+        for name, text in shown_settings(config).items()
     }
 
 
 def _plain(value: Any, text: str) -> Any:
     if isinstance(value, tuple):
+        if value and isinstance(value[0], tuple):
+            return dict(value)
         return [format_duration(duration) for duration in value]
     # Only durations are written otherwise than they are kept.
     return value if value is None or isinstance(value, bool) or str(value) == text else text
@@ -101,7 +103,7 @@ def show_queue(context: Context, queue: QueueStatus) -> None:
     fields["oldest"] = oldest_text(queue)
     fields["acknowledged"] = if_known(queue.acknowledged, describe_count)
     fields["dropped"] = if_known(queue.dropped, describe_count)
-    for name, text in write_settings(queue.config).items():
+    for name, text in shown_settings(queue.config).items():
         fields.setdefault(name.replace("_", " "), "-" if name in queue.lacking else text)
     context.output.document(fields)
     context.output.text("")

@@ -17,7 +17,7 @@ from store.engine.features import Feature
 from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.positions import parse_position
-from store.model.settings import write_settings
+from store.model.settings import shown_settings
 from store.model.shares import ShareConfig
 from store.model.text import describe_count, if_known
 
@@ -59,7 +59,7 @@ def create(
         )
     settings_text = ", ".join(
         f"{setting.replace('_', ' ')} {text}"
-        for setting, text in write_settings(share.config).items()
+        for setting, text in shown_settings(share.config).items()
     )
     sentence = f"share {name} of topic {topic}: {settings_text}"
     report_document(context, share_document(share), sentence)

@@ -8,7 +8,7 @@ from mq.cli.context import Context
 from mq.cli.output import Column, row_document
 from mq.commands.queue.columns import config_document
 from mq.text.times import time_column, time_text
-from store.model.settings import write_settings
+from store.model.settings import shown_settings
 from store.model.shares import InFlight, SharePartition, ShareStatus
 from store.model.text import (
     describe_ago,
@@ -113,7 +113,7 @@ def show_share(
         "topic": share.topic,
         "created": if_known(share.created, format_time),
     }
-    fields |= {name.replace("_", " "): text for name, text in write_settings(share.config).items()}
+    fields |= {name.replace("_", " "): text for name, text in shown_settings(share.config).items()}
     fields["lag"] = if_known(total(share, "lag"), describe_count)
     fields |= {
         f"window of /{place.partition}": _window(share, place, now)

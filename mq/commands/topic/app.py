@@ -15,7 +15,7 @@ from mq.commands.topic.columns import compact as compact_now, latest
 from mq.text.times import time_column
 from store.model.addresses import check_name
 from store.model.errors import Unsupported
-from store.model.settings import write_settings
+from store.model.settings import shown_settings
 from store.model.text import counted, describe_size, format_time, if_known
 from store.model.topics import PartitionStatus, TopicConfig, TopicStatus
 
@@ -64,7 +64,7 @@ def create(
 
 
 def _summary(topic: TopicStatus) -> str:
-    settings = write_settings(topic.config)
+    settings = shown_settings(topic.config)
     return (
         f"{counted(len(topic.partitions), 'partition')}, retention {settings['retention']},"
         f" cleanup {settings['cleanup']}"
@@ -81,7 +81,7 @@ LISTED: list[Column[TopicStatus]] = [
         text=lambda topic: if_known(_bytes(topic), describe_size),
         right=True,
     ),
-    Column("retention", lambda topic: write_settings(topic.config)["retention"]),
+    Column("retention", lambda topic: shown_settings(topic.config)["retention"]),
     Column("cleanup", lambda topic: topic.config.cleanup),
 ]
 
@@ -117,7 +117,9 @@ def show(names: Names) -> None:
 
 
 def _document(topic: TopicStatus) -> dict[str, Any]:
-    config: dict[str, str | None] = dict(write_settings(topic.config))
+    config: dict[str, Any] = dict(shown_settings(topic.config))
+    if topic.config.labels:
+        config["labels"] = dict(topic.config.labels)
     if topic.config.retention_bytes is None:
         config["retention_bytes"] = None
     return {
@@ -136,7 +138,7 @@ def _partition_document(partition: PartitionStatus) -> dict[str, int | None]:
 def _show(context: Context, topic: TopicStatus, now: int) -> None:
     fields = {"topic": topic.name, "created": if_known(topic.created, format_time)}
     fields["records"] = f"{_records(topic):,}, {if_known(_bytes(topic), describe_size)}"
-    for name, text in write_settings(topic.config).items():
+    for name, text in shown_settings(topic.config).items():
         fields[name.replace("_", " ")] = text
     context.output.document(fields)
     context.output.text("")

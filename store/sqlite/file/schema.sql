@@ -45,7 +45,8 @@ create table mq_topics (
   cleanup text not null check (cleanup in ('delete', 'compact', 'compact,delete')),
   tombstone_delay integer not null check (tombstone_delay >= 0),
   compaction_lag integer not null check (compaction_lag >= 0),
-  max_message integer not null check (max_message between 1 and 67108864)
+  max_message integer not null check (max_message between 1 and 67108864),
+  labels text                                     -- a JSON object
 ) strict;
 
 -- The settings of a queue.
@@ -73,6 +74,7 @@ create table mq_queues (
   wait integer not null default 0 check (wait >= 0), -- of a receive that does not say
   chaos_calls integer not null default 0,         -- where a queue under chaos is in its trace
   busy_until integer not null default 0,          -- store time in microseconds, for its throttle
+  labels text,                                    -- a JSON object
   check (fifo = 0 or (priorities = 1 and fair = 0))
 ) strict;
 
@@ -162,7 +164,8 @@ create table mq_groups (
   retention integer not null check (retention > 0),
   max_lag integer check (max_lag >= 0),
   max_lag_time integer check (max_lag_time > 0),
-  emptied integer                                 -- store time at which the last member left
+  emptied integer,                                -- store time at which the last member left
+  labels text                                     -- a JSON object
 ) strict;
 
 -- The topics a group was declared for.
@@ -177,7 +180,8 @@ create index mq_group_topics_channel on mq_group_topics (channel);
 create table mq_shares (
   reader integer primary key references mq_readers on delete cascade,
   max_in_flight integer not null check (max_in_flight > 0),
-  turn integer not null default 0                 -- the partition number to look at first
+  turn integer not null default 0,                -- the partition number to look at first
+  labels text                                     -- a JSON object
 ) strict;
 
 -- A live member of a group. `incarnation` is what a slot names, so that a restarted member with
@@ -492,7 +496,7 @@ create trigger mq_topics_altered after update on mq_topics begin
 end;
 create trigger mq_queues_altered after update of fifo, delay, retention,
   max_message, retry_delays, dedup_window, content_dedup, dedup_scope, priorities, ttl, max_length,
-  max_bytes, overflow, single_active, fair, redrive_allow, chaos, wait on mq_queues begin
+  max_bytes, overflow, single_active, fair, redrive_allow, chaos, wait, labels on mq_queues begin
   select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
@@ -501,7 +505,7 @@ create trigger mq_readers_altered after update of lease, max_deliveries,
   select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;
-create trigger mq_shares_altered after update of max_in_flight on mq_shares begin
+create trigger mq_shares_altered after update of max_in_flight, labels on mq_shares begin
   select raise(abort, 'read-only') from mq_store where read_only;
   update mq_store set generation = generation + 1;
 end;

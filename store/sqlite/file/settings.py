@@ -40,6 +40,7 @@ class StoredSettings(Generic[Config]):
         self._decoders = {
             index: _DECODERS[type_] for index, type_ in enumerate(types) if type_ in _DECODERS
         }
+        self._encoders = [_ENCODERS.get(type_, _as_it_is) for type_ in types]
 
     @property
     def columns(self) -> str:
@@ -73,10 +74,20 @@ class StoredSettings(Generic[Config]):
 
     def _values(self, table: str, config: Config) -> dict[str, object]:
         return {
-            column: f"[{','.join(map(str, value))}]" if isinstance(value, tuple) else value
-            for value, (own, column) in zip(config, self._columns.values(), strict=True)
+            column: encode(value)
+            for value, encode, (own, column) in zip(
+                config, self._encoders, self._columns.values(), strict=True
+            )
             if own == table
         }
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
+
+def _write_numbers(numbers: tuple[int, ...]) -> str:
+    return f"[{','.join(map(str, numbers))}]"
 
 
 @lru_cache
@@ -86,9 +97,23 @@ def _read_numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, numbers.split(","))) if numbers else ()
 
 
+@lru_cache
+def _read_labels(text: str | None) -> tuple[tuple[str, str], ...]:
+    return () if text is None else model.labels.from_json(text)
+
+
+def _write_labels(labels: tuple[tuple[str, str], ...]) -> str | None:
+    return model.labels.to_json(labels) if labels else None
+
+
 _DECODERS: dict[object, Callable[[Any], object]] = {
     bool: bool,
     tuple[int, ...]: _read_numbers,
+    tuple[tuple[str, str], ...]: _read_labels,
+}
+_ENCODERS: dict[object, Callable[[Any], object]] = {
+    tuple[int, ...]: _write_numbers,
+    tuple[tuple[str, str], ...]: _write_labels,
 }
 
 
