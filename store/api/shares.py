@@ -151,8 +151,7 @@ class ShareCalls(Calls):
             attached,
         )
         with self._write(until=until) as tx:
-            found = sqlite.shares.catalog.find(tx, share)
-            return sqlite.shares.receive.receive(tx, found, request)
+            return sqlite.shares.receive.receive(tx, share, request)
 
 
 def _check_agreement(

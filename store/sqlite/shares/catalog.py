@@ -229,8 +229,7 @@ def _forget_leases(tx: WriteTransaction, share: Share) -> None:
 
 def keep_turn(tx: WriteTransaction, share: Share, number: int) -> None:
     """Let the next receive begin with another partition than this one did."""
-    if number != share.reader.turn:
-        tx.execute(
-            "update mq_shares set turn = :number where reader = :reader",
-            {"number": number, "reader": share.reader.id},
-        )
+    tx.execute(
+        "update mq_shares set turn = :number where reader = :reader",
+        {"number": number, "reader": share.reader.id},
+    )

@@ -26,13 +26,14 @@ def acquired(
     given: list[SharedRecord] = []
     for one in picked:
         if isinstance(one, FreshRun):
-            given += _of_run(tx, share, one, holder)
+            given += of_run(tx, share, one, holder)
         else:
             given.append(_shared(tx, share, one, receipts.seal(tx), holder))
     return given
 
 
-def _of_run(tx: Snapshot, share: Share, run: FreshRun, holder: str) -> list[SharedRecord]:
+def of_run(tx: Snapshot, share: Share, run: FreshRun, holder: str) -> list[SharedRecord]:
+    """Return records that were just leased together."""
     assert run.token is not None
     headers, properties = decode_documents(run.headers)
     columns = zip(
