@@ -45,6 +45,10 @@ BUDGETS = {
     "FIFO: ack": Budget(21, 9),
     "fair: receive": Budget(19, 7),
     "fair: ack": Budget(19, 9),
+    "acquire": Budget(33, 6),
+    "ack of a record": Budget(14, 5),
+    # It looks only, and takes no lock.
+    "receive of nothing": Budget(79, 8),
     # A whole command, which opens the store and closes it.
     "mq produce QUEUE VALUE": Budget(459, 49),
 }

@@ -141,7 +141,8 @@ class ShareCalls(Calls):
         check_whole(most, "a number of records")
         if not 1 <= most <= MOST_AT_ONCE:
             raise BadInput(f"one call acquires 1 to {MOST_AT_ONCE} records, not {most}")
-        check_text(holder, "a holder")
+        if holder is not None:
+            check_text(holder, "a holder")
         if self._busy:
             return self._committer.acquire(share, most, lease, holder, attached, until)
         request = sqlite.leases.receive.Request(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from store.sqlite import layout, leases, shares
+from store.sqlite import leases, shares
 from store.sqlite.file.settings import MOST_REMEMBERED
 from store.sqlite.file.timekeeping import Prepared
 from store.sqlite.leases import receipts
@@ -12,7 +12,7 @@ from store.sqlite.leases.messages import RECORD_COLUMNS
 from store.sqlite.leases.receive import Received
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from store.model.shares import SharedRecord
     from store.sqlite.file.database import WriteTransaction
@@ -38,20 +38,25 @@ _NEXT = (
 class ShareFront(Prepared):
     """The front of a share of few partitions, for receives by one holder."""
 
-    __slots__ = ("holder", "holder_name", "share", "slots")
+    __slots__ = ("holder", "holder_name", "places", "retry_delay", "share")
 
     def __init__(self, tx: WriteTransaction, share: Share, holder: int, holder_name: str) -> None:
         super().__init__(tx)
         self.share = share
-        self.slots: list[Slot] = list(leases.rows.slots(tx, share.reader))
+        self.places = [(slot, _span(slot)) for slot in leases.rows.slots(tx, share.reader)]
         self.holder = holder
         self.holder_name = holder_name
+        self.retry_delay = share.reader.retry_delay(1)
 
-    def from_turn(self, turn: int) -> Iterable[Slot]:
-        """Return the slots, beginning with that of the partition whose turn it is."""
-        if len(self.slots) == 1:
-            return self.slots
-        return sorted(self.slots, key=lambda slot: (slot.number < turn, slot.number))
+    def from_turn(self, turn: int) -> Sequence[tuple[Slot, tuple[int, ...]]]:
+        """Return the slots with their bounds, beginning with the partition whose turn it is."""
+        return sorted(self.places, key=lambda place: (place[0].number < turn, place[0].number))
+
+
+def _span(slot: Slot) -> tuple[int, ...]:
+    """Return the bounds of a slot's leases and records, as `_NEXT` takes them, and its id."""
+    leased, records = slot.lease_id(0), slot.record_id(0)
+    return leased, leased + slot.end - records, records, slot.end, slot.id
 
 
 def receive(tx: WriteTransaction, name: str, request: Request) -> Received[SharedRecord]:
@@ -61,7 +66,7 @@ def receive(tx: WriteTransaction, name: str, request: Request) -> Received[Share
     front: ShareFront | None = None
     if type(name) is str:
         front = tx.database.settings.answers.get((receive, name, request[2:]))
-    if front is not None and front.is_quiet(tx):
+    if front is not None and front.quiet_from <= tx.wall < front.quiet_until:
         records = _receive_next(tx, front, request)
         if records is not None:
             return Received(records, 0, None)
@@ -88,7 +93,7 @@ def _prepare(
         if len(settings.answers) >= MOST_REMEMBERED:
             return
         front = settings.answers[key] = ShareFront(tx, share, holder, holder_name)
-    if len(front.slots) <= _MOST_PREPARED:
+    if len(front.places) <= _MOST_PREPARED:
         front.rest_after_commit(tx, leases.abandoned.left(tx, share.reader))
 
 
@@ -101,24 +106,22 @@ def _receive_next(
     now = tx.moment
     if now is None:
         now = tx.database.clock.boot() + front.ahead
-    row = tx.row(_TURN, (reader.id, front.settings.generation, now))
+    where = (reader.id, front.settings.generation, now)
+    row = tx.cursor.execute(_TURN, where).fetchone()
     if row is None:
         return None
     # By now it is known that the settings hold.
     tx.settings, tx.moment = tx.settings or front.settings, now
-    for slot in front.from_turn(row[0]):
-        first = slot.lease_id(0)
-        span = (first, first + slot.end - slot.record_id(0), slot.record_id(0), slot.end)
-        rows = tx.rows(_NEXT, (*span, slot.id, request.most))
+    for place in front.places if len(front.places) == 1 else front.from_turn(row[0]):
+        rows = tx.cursor.execute(_NEXT, (*place[1], request.most)).fetchall()
         if rows:
             break
     else:
         return None
-    cursor, unfinished = rows[0][-2:]
+    slot, (cursor, unfinished) = place[0], rows[0][-2:]
     assert reader.window is not None
-    if layout.offset(rows[-1][0]) >= cursor + reader.window - unfinished or len(
-        rows
-    ) < request.most > 1 < len(front.slots):
+    is_outside = rows[-1][0] - slot.record_id(0) >= cursor + reader.window - unfinished
+    if is_outside or len(rows) < request.most > 1 < len(front.places):
         return None
     ends = now + (reader.lease if request.lease is None else request.lease)
     token = receipts.new_token()
@@ -127,7 +130,7 @@ def _receive_next(
     if run is None:
         return None
     records = (rows[0][0], rows[-1][0], len(rows))
-    times = (now, ends, ends + reader.retry_delay(1))
+    times = (now, ends, ends + front.retry_delay)
     leases.runs.lease(tx, reader.id, slot, records, times, token, front.holder)
     if slot.number + 1 != row[0]:
         shares.catalog.keep_turn(tx, share, slot.number + 1)
