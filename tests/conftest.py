@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -16,7 +17,8 @@ from weakref import WeakSet
 import pytest
 
 from store import NewRecord, Store
-from store.model.clock import ManualClock
+from store.model.clock import Clock, ManualClock
+from store.sqlite.file import files
 from store.sqlite.file.database import Database
 from tests.support import rich_store
 from tests.support.processes import hear, kill, start
@@ -53,6 +55,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _signals_as_from_a_terminal() -> None:
     # A run under nohup ignores SIGHUP, and the programs that tests start would too.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _schema_is_written_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Copy the schema of each new store from one that was written whole.
+
+    To write it is most of what an empty store costs, and each test has its own. Processes that
+    tests start write it themselves.
+    """
+    written = tmp_path_factory.mktemp("schema") / "store.db"
+    written.touch()
+    files._fill(written, "full", ManualClock())
+
+    def fill(draft: Path, durability: str, clock: Clock) -> None:
+        shutil.copyfile(written, draft)
+        with closing(sqlite3.connect(draft)) as connection, connection:
+            connection.execute("pragma locking_mode = exclusive")
+            connection.execute("pragma synchronous = off")
+            connection.execute("delete from mq_store")
+            connection.execute("delete from mq_clock")
+            files._insert_first_rows(connection, durability, clock)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "_fill", fill)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
