@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from store import Store
 
 if TYPE_CHECKING:
     from tests.cli.conftest import RunMq
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
 _PLAIN = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
-def latin_1(folder: Path) -> dict[str, str]:
-    """An environment whose locale is Latin-1, made for the test where the system can make one."""
+@pytest.fixture(scope="module")
+def latin_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment whose locale is Latin-1, made where the system can make one."""
+    folder = tmp_path_factory.mktemp("locales")
     if shutil.which("localedef") is None:
         pytest.skip("localedef, which makes locales, is not installed")
     locale = folder / "en_US.ISO-8859-1"
@@ -32,70 +36,71 @@ def latin_1(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(params=["UTF-8", "C", "POSIX", "C without UTF-8", "ISO-8859-1"])
-def locale(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
+def locale(request: pytest.FixtureRequest) -> dict[str, str]:
     """The variables of a locale."""
     if request.param == "ISO-8859-1":
-        return latin_1(tmp_path_factory.mktemp("locales"))
+        known: dict[str, str] = request.getfixturevalue("latin_1")
+        return known
     if request.param == "C without UTF-8":
         return {**_PLAIN, "LC_ALL": "C"}
     return {"LC_ALL": "C.UTF-8" if request.param == "UTF-8" else request.param}
 
 
 @pytest.fixture
-def stored(run_mq: RunMq, path: Path, locale: dict[str, str]) -> dict[str, str]:
-    """The environment of a store with a topic `t`, in the locale."""
-    run_mq("-s", str(path), "topic", "create", "t")
-    return {**locale, "MQ_STORE": str(path)}
+def topic(path: Path) -> Iterator[Store]:
+    """A store with a topic `t`."""
+    with Store.open(path, create=True, durability="normal") as store:
+        store.create_topic("t")
+        yield store
 
 
-def records(run_mq: RunMq, path: Path, *words: str) -> list[dict[str, object]]:
-    run = run_mq("-s", str(path), "consume", "t", "-o", "ndjson", *words)
-    return [json.loads(line) for line in run.text.splitlines()]
+@pytest.fixture
+def stored(topic: Store, locale: dict[str, str]) -> dict[str, str]:
+    """The environment of that store, in the locale."""
+    return {**locale, "MQ_STORE": str(topic.path)}
 
 
 def test_words_are_stored_as_they_were_typed(
-    run_mq: RunMq, path: Path, stored: dict[str, str]
+    run_mq: RunMq, topic: Store, stored: dict[str, str]
 ) -> None:
     words = ["-k", "é", "-H", "h=é", "-H", "é=1", "-H", 'j:="é"', "é€𝄞"]
 
     assert run_mq("produce", "t", *words, **stored).code == 0
 
-    (record,) = records(run_mq, path)
-    assert (record["key"], record["value"]) == ("é", "é€𝄞")
-    assert record["headers"] == {"h": "é", "é": "1", "j": "é"}
+    (record,) = topic.read("t")
+    assert (record.key, record.value) == ("é".encode(), "é€𝄞".encode())
+    assert record.headers == {"h": "é", "é": "1", "j": "é"}
 
 
-@pytest.mark.parametrize(
-    "condition", ["key = é", "value = ü", "headers.h = ß", "headers.é = x", "value ~ ^ü$"]
-)
 def test_conditions_find_what_was_stored(
-    run_mq: RunMq, path: Path, stored: dict[str, str], condition: str
+    run_mq: RunMq, topic: Store, stored: dict[str, str]
 ) -> None:
-    run_mq("-s", str(path), "produce", "t", "-k", "é", "-H", "h=ß", "-H", "é=x", "ü")
-    run_mq("-s", str(path), "produce", "t", "other")
+    topic.produce("t", "ü", key="é", headers={"h": "ß", "é": "x"})
+    topic.produce("t", "other")
+    # A record must meet all of them, so that one that finds nothing is seen.
+    conditions = ["key = é", "value = ü", "headers.h = ß", "headers.é = x", "value ~ ^ü$"]
+    words = [word for condition in conditions for word in ("--where", condition)]
 
-    assert run_mq("consume", "t", "--where", condition, **stored).text == "ü\n"
+    assert run_mq("consume", "t", *words, **stored).text == "ü\n"
 
 
 def test_formats_delimiters_and_keys_to_look_up_are_read_alike(
-    run_mq: RunMq, path: Path, stored: dict[str, str]
+    run_mq: RunMq, topic: Store, stored: dict[str, str]
 ) -> None:
     run_mq("produce", "t", "-K", "é", "aéb", **stored)
-    run_mq("produce", "t", "-k", "ß", "v", **stored)
+    topic.produce("t", "v", key="ß")
 
     assert run_mq("consume", "t", "-n", "1", "-F", "%kü%s", **stored).text == "aüb"
     assert run_mq("topic", "latest", "t", "-k", "ß", **stored).text == "v\n"
 
 
 def test_bytes_that_are_no_utf_8_are_stored_and_found_too(
-    run_mq: RunMq, path: Path, stored: dict[str, str]
+    run_mq: RunMq, topic: Store, stored: dict[str, str]
 ) -> None:
     run_mq("produce", "t", "-k", "\udce9", "\udcff", **stored)
 
-    (record,) = records(run_mq, path)
-    assert (record["key_base64"], record["value_base64"]) == ("6Q==", "/w==")
+    (record,) = topic.read("t")
+    assert (record.key, record.value) == (b"\xe9", b"\xff")
     for words in (
         ["consume", "t", "--where", "key = \udce9"],
         ["topic", "latest", "t", "-k", "\udce9"],
@@ -117,14 +122,15 @@ def test_paths_are_the_same_files(run_mq: RunMq, tmp_path: Path, locale: dict[st
     assert run_mq("publish", "e", "-k", "é.x", "-f", "ß.txt", **named).code == 0
     assert run_mq("backup", "ä.db", **named).code == 0
 
-    assert run_mq("-s", "ä.db", "consume", "q").text == "ß\n"
+    with Store.open(tmp_path / "ä.db") as store:
+        assert [message.value for message in store.receive("q", 2)] == ["ß".encode()]
     assert (tmp_path / "é" / "ö.db").exists()
 
 
 def test_a_command_gets_its_words_and_values_as_they_are(
-    run_mq: RunMq, path: Path, stored: dict[str, str]
+    run_mq: RunMq, topic: Store, stored: dict[str, str]
 ) -> None:
-    run_mq("produce", "t", "-k", "é", "ü", **stored)
+    topic.produce("t", "ü", key="é")
     script = 'printf "%s %s %s" "$1" "$MQ_KEY" "$(cat)"'
 
     run = run_mq("work", "t", "-g", "g", "--once", "--", "sh", "-c", script, "sh", "ß", **stored)
