@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mq.cli.bundled import load
-from store import MqError
+from store import MqError, Store
 from store.model.placement import partition_for_key
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -77,14 +77,17 @@ def read_flights(path: Path) -> list[Flight]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def copy_of_mq(place: Path, flights: list[Flight]) -> Path:
+def installed_mq(place: Path, flights: list[Flight]) -> Path:
     """An installed mq, the demos inside the package, with these flights in the story."""
-    unwanted = shutil.ignore_patterns("__pycache__")
-    for name in ("mq", "store"):
-        shutil.copytree(ROOT / name, place / name, ignore=unwanted)
-    shutil.copytree(ROOT / "demos", place / "mq" / "demos", ignore=unwanted)
+    (place / "mq").mkdir(parents=True)
+    # The modules as they are, with their bytecode.
+    for path in (ROOT / "mq").iterdir():
+        (place / "mq" / path.name).symlink_to(path)
+    (place / "store").symlink_to(ROOT / "store")
+    demos = place / "mq" / "demos"
+    shutil.copytree(ROOT / "demos", demos, ignore=shutil.ignore_patterns("__pycache__"))
     lines = "".join(json.dumps(flight) + "\n" for flight in flights)
-    (place / "mq" / "demos" / "flights" / "flights.ndjson").write_text(lines)
+    (demos / "flights" / "flights.ndjson").write_text(lines)
     return place
 
 
@@ -162,7 +165,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     return tell(place, MQ_STORE=str(place / "home" / "mine.db"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def altered_flights() -> list[Flight]:
     """Fewer flights, and another day on which most never left."""
     flights = read_flights(DATA)[::4]
@@ -200,12 +203,35 @@ def test_the_story_fits_eighty_columns(told: Told) -> None:
     assert not [line for line in lines if len(line) > 80 and " cp " not in line]
 
 
-def test_other_data_make_another_story(tmp_path: Path, altered_flights: list[Flight]) -> None:
-    installed = copy_of_mq(tmp_path / "installed", altered_flights)
-    told = tell(tmp_path, package_root=installed)
+@pytest.fixture(scope="module")
+def other_story(
+    tmp_path_factory: pytest.TempPathFactory, altered_flights: list[Flight]
+) -> tuple[Told, Path]:
+    """The story of other data, by an installed mq, in a store that is named; and that store."""
+    place = tmp_path_factory.mktemp("other")
+    installed = installed_mq(place / "installed", altered_flights)
+    mine = place / "mine.db"
+    return tell(place, "--store", str(mine), package_root=installed), mine
+
+
+def test_other_data_make_another_story(
+    other_story: tuple[Told, Path], altered_flights: list[Flight]
+) -> None:
+    told = other_story[0]
     assert (told.code, told.err) == (0, "")
     assert worst_day(altered_flights)[0] == "2013-02-10"
     assert_story_agrees(told, altered_flights)
+
+
+def test_a_store_that_is_named_keeps_the_topic_its_readers_and_the_queue(
+    other_story: tuple[Told, Path],
+) -> None:
+    with Store.open(other_story[1]) as store:
+        assert {row.group for row in store.lag()} == {"audit", "board", "notify", "tally"}
+        assert {queue.name: queue.ready for queue in store.queues()} == {
+            "rebooking": 0,
+            "rebooking.dlq": 1,
+        }
 
 
 @pytest.mark.parametrize(
@@ -223,7 +249,7 @@ def test_a_story_that_does_not_hold_ends_with_1_and_says_so(
     wrong: str,
     complaint: str,
 ) -> None:
-    installed = copy_of_mq(tmp_path / "installed", altered_flights)
+    installed = installed_mq(tmp_path / "installed", altered_flights)
     altered = installed / "mq" / "demos" / "flights" / script
     assert right in altered.read_text()
     altered.write_text(altered.read_text().replace(right, wrong))
@@ -231,17 +257,6 @@ def test_a_story_that_does_not_hold_ends_with_1_and_says_so(
     assert told.code == 1
     assert f"mq: error: the story does not hold: {complaint}" in told.err
     assert told.left_behind == []
-
-
-def test_a_store_that_is_named_keeps_the_topic_its_readers_and_the_queue(
-    tmp_path: Path, run_mq: Callable[..., Any]
-) -> None:
-    mine = str(tmp_path / "mine.db")
-    assert tell(tmp_path, "--store", mine).code == 0
-    groups = {row["group"] for row in json.loads(run_mq("-s", mine, "lag", "--json").text)}
-    assert groups == {"audit", "board", "notify", "tally"}
-    queues = json.loads(run_mq("-s", mine, "queue", "list", "--json").text)
-    assert {row["name"]: row["ready"] for row in queues} == {"rebooking": 0, "rebooking.dlq": 1}
 
 
 def test_what_a_scene_beside_others_raises_comes_when_it_is_to_be_printed(tmp_path: Path) -> None:
