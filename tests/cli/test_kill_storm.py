@@ -21,7 +21,7 @@ from tests.support.share_invariants import check_share_invariants
 
 pytestmark = pytest.mark.xdist_group("kill_storm")
 
-SECONDS = float(os.environ.get("MQ_STORM_SECONDS", "6"))
+SECONDS = float(os.environ.get("MQ_STORM_SECONDS", "3"))
 NIGHTLY_SECONDS = float(os.environ.get("MQ_STORM_SECONDS", "600"))
 LENGTHS = [
     pytest.param(SECONDS, id="short"),

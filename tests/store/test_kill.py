@@ -18,7 +18,7 @@ from tests.support.storm import ANY_MOMENT, PARTITIONS, READER_POINTS, Storm, co
 pytestmark = pytest.mark.xdist_group("kill")
 
 LOADS = ("first", "second")
-HITS = 20 * int(os.environ.get("MQ_KILL_SCALE", "1"))
+HITS = 10 * int(os.environ.get("MQ_KILL_SCALE", "1"))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from tests.support.processes import PATIENCE
 
-HITS = 20 * int(os.environ.get("MQ_KILL_SCALE", "1"))
+HITS = 10 * int(os.environ.get("MQ_KILL_SCALE", "1"))
 
 Begin = Callable[[dict[str, str]], subprocess.Popen[str]]
 
