@@ -12,6 +12,7 @@ from mq.text.framing import Framing, InputForm, read_records
 from store.model.errors import BadInput
 from store.model.topics import NewRecord
 
+_MOST_NAMED = 3
 Named = Iterator[tuple[str, NewRecord]]
 """Records with their names in errors, such as `line 17`; empty where there is only one."""
 
@@ -125,6 +126,15 @@ def changed(records: Named, change: Callable[[NewRecord], NewRecord]) -> Named:
 def named_error(name: str, error: BadInput) -> BadInput:
     """Return the error with the name of its record in front."""
     return BadInput(f"{name}: {error.message}" if name else error.message, error.hint)
+
+
+def named_failures(names: Sequence[str], indexes: Sequence[int]) -> str:
+    """Return the names of the records of a batch that failed: `line 3, line 7`, or from to."""
+    told = [names[index] for index in indexes]
+    if len(told) > 2 and indexes[-1] - indexes[0] == len(told) - 1:
+        return f"{told[0]} to {told[-1]}"
+    more = f" and {len(told) - _MOST_NAMED} more" if len(told) > _MOST_NAMED else ""
+    return ", ".join(told[:_MOST_NAMED]) + more
 
 
 def _has_something(file: "InputFile") -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic
 
 from mq.cli.interrupts import Interrupts
 from mq.write.destinations import Id
-from mq.write.inputs import Named, named_error
+from mq.write.inputs import Named, named_error, named_failures
 from mq.write.requests import BATCH_BYTES
 from store.model.errors import BadRecord, MqError
 from store.model.text import counted
@@ -68,6 +68,9 @@ class Loader(Generic[Id]):
                 self._interrupts.release()
             if isinstance(error, BadRecord):
                 raise named_error(self._names[error.index], error) from error
+            if isinstance(error, MqError) and error.failures:
+                names = named_failures(self._names, list(map(int, error.failures)))
+                error.args = (f"{names}: {error.message}" if names else error.message,)
             raise
         self._interrupts.release()
 

@@ -82,7 +82,7 @@ def _opener(scheme: str) -> _Opener:
     try:
         module = import_module(f"store.{scheme}.broker")
     except ModuleNotFoundError as error:
-        if error.name != package:
+        if (error.name or "").partition(".")[0] != package:
             raise
         told = f"{scheme}:// needs the package {distribution}, which is not installed"
         raise BadInput(told, hint=f"pip install 'mq[{scheme}]'") from None
