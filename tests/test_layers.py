@@ -32,6 +32,13 @@ OF_ENGINES = (
     "store.rabbitmq", "amqp", "store.kafka", "confluent_kafka", "store.sqs", "botocore",
     "http.client", "store.engine.places",
 )  # fmt: skip
+# A message to a server of RabbitMQ, up to the connection.
+MOST_OWN_MODULES_OF_A_SEND = 62
+NEVER_IN_A_SEND = (
+    "http.client", "tomllib", "store.rabbitmq.management", "store.rabbitmq.receiving",
+    "store.rabbitmq.settings", "store.model.dead_letters", "store.model.exchanges",
+    "store.model.groups", "store.model.queues", "store.sqlite", "store.topology",
+)  # fmt: skip
 NEVER_HOT = (
     "store.advice",
     "store.topology.",
@@ -139,6 +146,18 @@ def store_to_read(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def running(place: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command, which ends with the names of all modules on stderr."""
+    code = (
+        "import sys; from mq.command_line import run; code = run(sys.argv[1:]);"
+        " print(*sys.modules, file=sys.stderr); sys.exit(code)"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, "-s", place, *words],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("command", MOST_OWN_MODULES)
 def test_a_command_that_scripts_repeat_loads_what_it_needs(
     command: str, store_to_read: Path
@@ -147,19 +166,20 @@ def test_a_command_that_scripts_repeat_loads_what_it_needs(
     if command == "ack":
         with Store.open(store_to_read) as store:
             words += [str(message.receipt) for message in store.receive("jobs")]
-    code = (
-        "import sys; from mq.command_line import run; code = run(sys.argv[1:]);"
-        " print(*sys.modules, file=sys.stderr); sys.exit(code)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "-s", str(store_to_read), *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = running(str(store_to_read), *words)
+    assert done.returncode == 0
     loaded = set(done.stderr.split())
     assert not [name for name in loaded if name.startswith(OF_ENGINES)]
     own = {name for name in loaded if name.partition(".")[0] in MAY_IMPORT}
     assert len(own) <= MOST_OWN_MODULES[command]
     assert not [module for module in own if module.startswith(NEVER_HOT)]
+
+
+def test_a_send_to_a_server_loads_what_it_needs() -> None:
+    done = running("rabbitmq://127.0.0.1:1/shop", "produce", "jobs", "value")
+    assert done.returncode == 5
+    loaded = set(done.stderr.splitlines()[-1].split())
+    assert "amqp" in loaded
+    assert not [name for name in loaded if name.startswith(NEVER_IN_A_SEND)]
+    own = {name for name in loaded if name.partition(".")[0] in MAY_IMPORT}
+    assert len(own) <= MOST_OWN_MODULES_OF_A_SEND

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,6 +140,8 @@ def _named_place(name: str) -> Place:
 
 
 def _read_tables() -> dict[str, Any]:
+    import tomllib
+
     file = places_file()
     try:
         with file.open("rb") as opened:

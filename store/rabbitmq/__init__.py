@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         policies as policies,
         present as present,
         producers as producers,
+        receiving as receiving,
         routes as routes,
         settings as settings,
         stream_offsets as stream_offsets,

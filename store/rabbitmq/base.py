@@ -15,7 +15,6 @@ from store.model.errors import NotFound
 from store.rabbitmq.connection import Connection
 from store.rabbitmq.features import features as features_at
 from store.rabbitmq.publishing import Publisher
-from store.rabbitmq.receiving import Deliveries
 
 if TYPE_CHECKING:
     from store.rabbitmq.management import Management
@@ -35,7 +34,6 @@ class Server:
         self._connection = Connection(place, password, timeout)
         self._login = password, timeout
         self._publisher = Publisher(self._connection)
-        self._receiver = Deliveries(self._connection)
         self._features: Features | None = None
 
     @property
@@ -44,6 +42,10 @@ class Server:
         if self._features is None:
             self._features = features_at(self._connection.version)
         return self._features
+
+    @cached_property
+    def _receiver(self) -> rabbitmq.receiving.Deliveries:
+        return rabbitmq.receiving.Deliveries(self._connection)
 
     @cached_property
     def _management(self) -> Management:

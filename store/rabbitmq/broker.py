@@ -14,13 +14,13 @@ from store.engine.broker import Broker
 from store.engine.features import Feature, lacking
 from store.engine.places import Place
 from store.model.errors import secondary_to
-from store.model.exchanges import Placed
 from store.model.messages import MessageId, NewMessage
 from store.model.topics import NewRecord, RecordId, Seconds, in_seconds
 from store.rabbitmq.operations import PACE, ServerOperations
 
 if TYPE_CHECKING:
     from store.engine.batches import NamedProducer
+    from store.model.exchanges import Placed
 
 _UNTIL = 0.05
 _OPTIONS = ("management", "stream", "verify")

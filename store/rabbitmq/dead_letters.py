@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import amqp
 
@@ -11,12 +11,14 @@ from store import model
 from store.crash import crash_point
 from store.engine.features import Feature, lacking
 from store.model.addresses import EXCHANGE_PREFIX
-from store.model.dead_letters import Choice, DeadLetterQueue, Moved, Redrive
 from store.model.errors import BadInput, Hint, NotFound, QueueFull
 from store.model.messages import Message
 from store.rabbitmq.messages import KEY_HEADER, as_text, source_of, without_death
 from store.rabbitmq.queues import ServerQueues
-from store.rabbitmq.receiving import Fetched
+
+if TYPE_CHECKING:
+    from store.model.dead_letters import Choice, DeadLetterQueue, Moved, Redrive
+    from store.rabbitmq.receiving import Fetched
 
 # Before a letter is received neither its id nor its source is known.
 _UNKNOWN = cast("str", None)
@@ -56,7 +58,7 @@ class ServerDeadLetters(ServerQueues):
             if queue.config.dlq in found:
                 sources.setdefault(queue.config.dlq or "", []).append(queue.name)
         return [
-            DeadLetterQueue(name, self._ready(name), tuple(users), None)
+            model.dead_letters.DeadLetterQueue(name, self._ready(name), tuple(users), None)
             for name, users in sorted(sources.items())
         ]
 
@@ -74,8 +76,12 @@ class ServerDeadLetters(ServerQueues):
         number = self._ready(name)
         number = number if limit is None else min(number, limit)
         target = to or "its source"
-        return Redrive(
-            None, [Moved(_UNKNOWN, f"{name}@{place + 1}", target) for place in range(number)]
+        return model.dead_letters.Redrive(
+            None,
+            [
+                model.dead_letters.Moved(_UNKNOWN, f"{name}@{place + 1}", target)
+                for place in range(number)
+            ],
         )
 
     def redrive(
@@ -107,7 +113,7 @@ class ServerDeadLetters(ServerQueues):
             self._ready(to)
         letters = self._receiver.fetch_all(queue, len(sequences))
         moved = self._send_back(queue, letters, to)
-        return Redrive(None, moved)
+        return model.dead_letters.Redrive(None, moved)
 
     def _send_back(self, queue: str, letters: Sequence[Fetched], to: str | None) -> list[Moved]:
         targets = [to or source_of(letter.raw) for letter in letters]
@@ -122,7 +128,7 @@ class ServerDeadLetters(ServerQueues):
         if left:
             self._raise_left(queue, targets[left[0]], len(done), len(left), bool(result.refused))
         return [
-            Moved(
+            model.dead_letters.Moved(
                 letters[n].message.id, queue, targets[n] or "", len(letters[n].message.value or b"")
             )
             for n in done

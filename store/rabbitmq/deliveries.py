@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from random import random
 from threading import Event
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import amqp
 
+from store import rabbitmq
 from store.engine.features import Feature, lacking
 from store.model.encoding import given_list
 from store.model.errors import BadInput, Conflict, MqError, QueueFull, Unreachable
@@ -19,7 +20,9 @@ from store.model.topics import Headers, Seconds, Timestamp, in_seconds
 from store.rabbitmq.base import Server
 from store.rabbitmq.errors import missing
 from store.rabbitmq.messages import encoded
-from store.rabbitmq.receiving import Wanted
+
+if TYPE_CHECKING:
+    from store.rabbitmq.receiving import Wanted
 
 _LONGEST_PAUSE = 30.0
 _UNTIL = 0.05
@@ -92,7 +95,7 @@ class ServerDeliveries(Server):
         if max_messages < 1:
             raise BadInput(f"at least 1 message can be received, not {max_messages}")
         seconds, ends = in_seconds(wait or 0.0), until or _never
-        wanted = Wanted(queue, max_messages, prefetch or max_messages, attached)
+        wanted = rabbitmq.receiving.Wanted(queue, max_messages, prefetch or max_messages, attached)
         if attached and seconds and not auto_ack:
             return self._consume(wanted, seconds, ends)
         messages = self._fetch(wanted, seconds, ends)
@@ -172,6 +175,8 @@ class ServerDeliveries(Server):
         self._connection.close()
         self._receiver.forget()
         pause = 1.0
+        from random import random
+
         while not ends():
             self._pause(pause * (0.5 + random() / 2), ends)
             try:

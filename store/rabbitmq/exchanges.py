@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from store import model, rabbitmq, routing
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.encoding import given_list
 from store.model.errors import BadInput, Exists, Hint, NotFound, Unroutable
-from store.model.exchanges import (
-    EXCHANGE_TYPES,
-    Binding,
-    Exchange,
-    ExchangeSettings,
-    Placed,
-    Route,
-    RouteExplanation,
-    check_alternate,
-    check_binding,
-)
 from store.model.messages import MessageId, NewMessage
 from store.model.topics import Headers, Seconds, Timestamp
 from store.rabbitmq.base import CONTROL
 from store.rabbitmq.deliveries import ServerDeliveries, id_of
 from store.rabbitmq.errors import missing
 from store.rabbitmq.messages import encoded, routing_key
+
+if TYPE_CHECKING:
+    from store.model.exchanges import (
+        Binding,
+        Exchange,
+        ExchangeSettings,
+        Placed,
+        Route,
+        RouteExplanation,
+    )
 
 COLUMNS = "name,type,durable,internal,arguments,policy,message_stats"
 
@@ -108,7 +107,7 @@ class ServerExchanges(ServerDeliveries):
         match: str = "all",
     ) -> bool:
         """Bind a queue or `exchange:NAME`; return False if it was bound already."""
-        check_binding(key, headers, match)
+        model.exchanges.check_binding(key, headers, match)
         if self._bound(exchange, destination, key, headers or {}, match):
             return False
         self._bind(
@@ -126,7 +125,7 @@ class ServerExchanges(ServerDeliveries):
         match: str = "all",
     ) -> None:
         """Undo a binding, whichever topology owns it; raises `NotFound` without one."""
-        check_binding(key, headers, match)
+        model.exchanges.check_binding(key, headers, match)
         self.exchange(exchange)
         bound = self._bound(exchange, destination, key, headers or {}, match)
         if not bound:
@@ -159,7 +158,7 @@ class ServerExchanges(ServerDeliveries):
         """Route a message, and say why the other bindings on its way did not match."""
         known, word, given = self._routes(), routing_key(key), headers or {}
         steps = known.steps(exchange, word, given)
-        return RouteExplanation(
+        return model.exchanges.RouteExplanation(
             routing.walk.routes(steps), tuple(known.unmatched(exchange, steps, word, given))
         )
 
@@ -226,7 +225,7 @@ class ServerExchanges(ServerDeliveries):
         rabbitmq.policies.put(self._management, "exchange", name, definition)
 
     def _check_alternate(self, name: str, alternate: str | None) -> None:
-        check_alternate(name, alternate)
+        model.exchanges.check_alternate(name, alternate)
         if alternate is not None:
             self.exchange(alternate)
 
@@ -305,8 +304,9 @@ class ServerExchanges(ServerDeliveries):
 
 
 def _check_type(type: str) -> None:
-    if type not in EXCHANGE_TYPES:
-        raise BadInput(f"{type!r} is not an exchange type", "one of " + ", ".join(EXCHANGE_TYPES))
+    types = model.exchanges.EXCHANGE_TYPES
+    if type not in types:
+        raise BadInput(f"{type!r} is not an exchange type", "one of " + ", ".join(types))
 
 
 def _exchange(
@@ -314,4 +314,4 @@ def _exchange(
 ) -> Exchange:
     effective = known.effective(entry["name"], "exchange", entry.get("arguments") or {})
     alternate = effective.get("alternate-exchange") or effective.get("x-alternate-exchange")
-    return Exchange(entry["name"], entry["type"], alternate, None, bindings)
+    return model.exchanges.Exchange(entry["name"], entry["type"], alternate, None, bindings)

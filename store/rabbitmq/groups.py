@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from store import model, rabbitmq
 from store.engine.features import Feature, lacking
 from store.model.addresses import check_name
 from store.model.errors import Conflict, GroupActive, Hint, NotFound, OutcomeUnknown
-from store.model.groups import GroupConfig, GroupStatus, Lag, OffsetChange
-from store.model.positions import Position, Scope, Shift, Target
 from store.model.topics import Record, Seconds
 from store.rabbitmq.base import CONTROL
 from store.rabbitmq.super_streams import stream_name
 from store.rabbitmq.topics import ServerTopics
+
+if TYPE_CHECKING:
+    from store.model.groups import GroupStatus, Lag, OffsetChange
+    from store.model.positions import Position, Scope, Target
 
 _Place = tuple[str, int]
 
@@ -66,7 +69,9 @@ class ServerGroups(ServerTopics):
                 f"group {name} does not exist", hint=Hint("{}", model.looks.Consume("TOPIC", name))
             )
         is_read = any(row.state == "active" for row in rows)
-        return GroupStatus(name, "stable" if is_read else "empty", 0, GroupConfig(), [], rows)
+        return model.groups.GroupStatus(
+            name, "stable" if is_read else "empty", 0, model.groups.GroupConfig(), [], rows
+        )
 
     def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
         """Return the lag of a group, an upper bound: the server does not list its groups."""
@@ -145,7 +150,7 @@ class ServerGroups(ServerTopics):
             committed = self.committed(group, topic, status.partition)
             at = status.start if committed is None else committed
             is_held = self._is_held(group, stream_name(topic, status.partition))
-            yield Lag(
+            yield model.groups.Lag(
                 group, topic, status.partition, committed, status.start, status.end,
                 max(0, status.end - max(at, status.start)), None, None, None, None,
                 "active" if is_held else "unassigned", exact=False,
@@ -179,13 +184,15 @@ class ServerGroups(ServerTopics):
         ((start, end),) = self._streams.bounds([self._partition(topic, partition)])
         current = self.committed(group, topic, partition)
         wanted: int | None
-        if isinstance(target, Shift):
+        if isinstance(target, model.positions.Shift):
             wanted = (start if current is None else current) + target.by
         elif isinstance(target, Mapping):
             wanted = target[place]
-        elif isinstance(target, Position) and target.kind == "committed":
+        elif isinstance(target, model.positions.Position) and target.kind == "committed":
             wanted = current
         else:
             wanted = self._resolved(topic, partition, target, (start, end))
         new = None if wanted is None else min(max(wanted, start), end)
-        return OffsetChange(topic, partition, current, new, start, end, clamped=new != wanted)
+        return model.groups.OffsetChange(
+            topic, partition, current, new, start, end, clamped=new != wanted
+        )

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import amqp
 
+from store import model
 from store.engine.features import Feature, Features
 from store.engine.messages import ServedMessage
-from store.model.dead_letters import Dead, Hop, Reason
 from store.model.encoding import encode_bytes, encode_headers, encode_timestamp, milliseconds
 from store.model.errors import BadInput, BadRecord
-from store.model.exchanges import LONGEST_KEY
 from store.model.messages import Message, NewMessage
 from store.model.topics import Headers, HeaderValue
+
+if TYPE_CHECKING:
+    from store.model.dead_letters import Dead, Hop, Reason
 
 KEY_HEADER = "mq-key"
 # As RabbitMQ's own interceptor writes it: the property has seconds only.
@@ -135,15 +137,17 @@ def _check_names(headers: Mapping[str, HeaderValue]) -> None:
             )
         if name in _OURS or name.startswith((_DEATH, _LAST_DEATH)):
             raise BadInput(f"header {name} is written by mq or RabbitMQ", "name it otherwise")
-        if len(name.encode()) > LONGEST_KEY:
-            raise BadInput(f"a header's name has at most {LONGEST_KEY} bytes there")
+        if len(name.encode()) > model.exchanges.LONGEST_KEY:
+            raise BadInput(f"a header's name has at most {model.exchanges.LONGEST_KEY} bytes there")
 
 
 def routing_key(key: bytes | str | None) -> str:
     """Return a key as a routing key; raises `BadInput` for one that is no text, or too long."""
     encoded = encode_bytes(key, "key") or b""
-    if len(encoded) > LONGEST_KEY:
-        raise BadInput(f"a routing key has at most {LONGEST_KEY} bytes, not {len(encoded)}")
+    if len(encoded) > model.exchanges.LONGEST_KEY:
+        raise BadInput(
+            f"a routing key has at most {model.exchanges.LONGEST_KEY} bytes, not {len(encoded)}"
+        )
     try:
         return encoded.decode()
     except UnicodeDecodeError as error:
@@ -259,14 +263,14 @@ def _dead(headers: Mapping[str, Any], deaths: Sequence[Any]) -> Dead | None:
         return None
     hops = tuple(_hop(death) for death in deaths if death.get("reason") in _REASONS)
     at = hops[0].at if hops else _UNKNOWN
-    return Dead(str(source), _REASONS[str(reason)], at, _UNKNOWN, None, hops)
+    return model.dead_letters.Dead(str(source), _REASONS[str(reason)], at, _UNKNOWN, None, hops)
 
 
 def _hop(death: Mapping[str, Any]) -> Hop:
     time = death.get("time")
     at = round(time.replace(tzinfo=UTC).timestamp() * 1000) if isinstance(time, datetime) else 0
     ttl = death.get("original-expiration")
-    return Hop(
+    return model.dead_letters.Hop(
         str(death.get("queue")),
         _REASONS[death["reason"]],
         int(death.get("count") or 1),

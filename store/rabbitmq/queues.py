@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from store import model, rabbitmq
 from store.engine.features import Feature
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.errors import BadInput, Conflict, Exists, Hint, MqError, NotFound
-from store.model.queues import QueueConfig, QueueSettings, QueueStatus
 from store.model.settings import first_difference
 from store.rabbitmq.base import CONTROL, Server
+
+if TYPE_CHECKING:
+    from store.model.queues import QueueConfig, QueueSettings, QueueStatus
 
 COLUMNS = (
     "name,type,durable,exclusive,auto_delete,arguments,messages_ready,messages_unacknowledged,"
@@ -170,7 +172,7 @@ class ServerQueues(Server):
         ready = entry.get("messages_ready")
         if ready is None:
             ready = self._ready(entry["name"])
-        return QueueStatus(
+        return model.queues.QueueStatus(
             name=entry["name"],
             config=config,
             created=None,
