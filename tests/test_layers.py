@@ -33,7 +33,7 @@ OF_ENGINES = (
     "http.client", "store.engine.places",
 )  # fmt: skip
 # A message to a server of RabbitMQ, up to the connection.
-MOST_OWN_MODULES_OF_A_SEND = 62
+MOST_OWN_MODULES_OF_A_SEND = 63
 NEVER_IN_A_SEND = (
     "http.client", "tomllib", "store.rabbitmq.management", "store.rabbitmq.receiving",
     "store.rabbitmq.settings", "store.model.dead_letters", "store.model.exchanges",

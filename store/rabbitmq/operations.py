@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from store import rabbitmq
 from store.model.clock import IDLE_AFTER, OVER
 from store.model.errors import NotFound
-from store.rabbitmq.queues import COLUMNS, is_ours
-from store.rabbitmq.super_streams import is_super_stream
+from store.rabbitmq.queues import COLUMNS, is_ours, listed_config
+from store.rabbitmq.super_streams import is_super_stream, listed_topic_config, stream_name
 from store.rabbitmq.topology import ServerTopologies
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from store.model.diagnoses import Diagnosis
     from store.model.maintenance import PlaceStatus
     from store.model.metrics import Family
-    from store.model.stalls import Flow, FlowOf, Overview, QueueDetail, Stall
+    from store.model.stalls import Flow, FlowOf, Overview, QueueDetail, Stall, TopicDetail
 
 # Figures of the management API are as old.
 PACE = 5.0
@@ -30,6 +31,7 @@ class ServerOperations(ServerTopologies):
     """Status, overview, stalls, findings, metrics."""
 
     _entries: Sequence[Mapping[str, Any]] = ()
+    _looked = 0.0
 
     @cached_property
     def _memory(self) -> rabbitmq.memory.Memory:
@@ -100,7 +102,19 @@ class ServerOperations(ServerTopologies):
         """Return a queue; which messages are leased the server does not tell."""
         from store.model.stalls import QueueDetail
 
-        return QueueDetail(self.queue(name), ())
+        entry = self._seen(name)
+        if entry is None:
+            return QueueDetail(self.queue(name), ())
+        return QueueDetail(self._status(entry, listed_config(entry), False), ())
+
+    def topic_detail(self, name: str, group: str | None = None, limit: int = 500) -> TopicDetail:
+        """Return a topic's partitions; no groups are known."""
+        from store.model.stalls import TopicDetail
+
+        entry = self._seen(stream_name(name, 0))
+        if entry is None:
+            return TopicDetail(self.topic(name), {}, ())
+        return TopicDetail(self._topic_status(name, listed_topic_config(entry)), {}, ())
 
     def kind(self, name: str, *wanted: Kind) -> str | None:
         """Return `queue` or `topic` for the name of one; raises `NotFound` where one is wanted."""
@@ -139,7 +153,14 @@ class ServerOperations(ServerTopologies):
             records=records,
         )
 
+    def _seen(self, name: str) -> Mapping[str, Any] | None:
+        """Return a queue or stream as the last look saw it: the server has nothing newer yet."""
+        if monotonic() - self._looked > PACE:
+            return None
+        return next((one for one in self._entries if one["name"] == name), None)
+
     def _watched(self) -> list[rabbitmq.figures.WatchedQueue]:
+        self._looked = monotonic()
         self._entries = self._listed("queues", rabbitmq.figures.WATCHED)
         return rabbitmq.figures.of([one for one in self._entries if is_ours(one)])
 

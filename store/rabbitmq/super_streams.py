@@ -42,6 +42,12 @@ def topic_config_of(effective: Mapping[str, Any]) -> TopicConfig:
     )
 
 
+def listed_topic_config(entry: Mapping[str, Any]) -> TopicConfig:
+    """Return settings as a list shows the stream of a topic, with a policy of ten seconds ago."""
+    policy = entry.get("effective_policy_definition") or {}
+    return topic_config_of({f"x-{name}": value for name, value in policy.items()})
+
+
 def _milliseconds(age: str) -> int | None:
     from store.topology.kinds import TOPIC_KIND
     from store.topology.rabbitmq_definitions.arguments import Arguments, topic_settings

@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
     from store.model.placement import StickyPlacement
     from store.model.positions import Position
-    from store.model.stalls import TopicDetail
 
 _MOST_PARTITIONS = 1000
 # Seconds for which the number of partitions is remembered: it only grows.
@@ -106,12 +105,15 @@ class ServerTopics(ServerDeliveries):
 
     def topic(self, name: str) -> TopicStatus:
         """Return a topic with the offsets of its partitions, as of now; sizes are unknown."""
+        return self._topic_status(name, self._topic_settings(name))
+
+    def _topic_status(self, name: str, config: TopicConfig) -> TopicStatus:
         streams = self._partitions(name)
         partitions = [
             PartitionStatus(number, start, end, end - start, None, None)
             for number, (start, end) in enumerate(self._streams.bounds(streams))
         ]
-        return TopicStatus(name, self._topic_settings(name), None, partitions)
+        return TopicStatus(name, config, None, partitions)
 
     def alter_topic(
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
@@ -227,12 +229,6 @@ class ServerTopics(ServerDeliveries):
         """Return the partition that records with this key go to: that of Kafka's Java client."""
         number = len(self._partitions(topic))
         return model.placement.partition_for_key(encode_bytes(key, "key") or b"", number)
-
-    def topic_detail(self, name: str, group: str | None = None, limit: int = 500) -> TopicDetail:
-        """Return a topic's partitions; no groups are known."""
-        from store.model.stalls import TopicDetail
-
-        return TopicDetail(self.topic(name), {}, ())
 
     def _resolved(
         self, topic: str, partition: int, position: Position, bounds: tuple[int, int]

@@ -66,3 +66,14 @@ def test_each_search_has_the_whole_time_however_many_went_before() -> None:
 def test_what_is_no_pattern_is_bad_input(text: str) -> None:
     with pytest.raises(BadInput, match="not a regular expression"):
         Pattern(text)
+
+
+def test_a_plain_pattern_finds_a_name_without_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.fork")
+    answers: list[bool] = []
+    thread = threading.Thread(
+        target=lambda: answers.append(Pattern(r"^mails\.[0-9]+$").is_in("mails.7", "queue mails.7"))
+    )
+    thread.start()
+    thread.join()
+    assert answers == [True]

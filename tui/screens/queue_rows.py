@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from store import Stall, Subject
 from store.model.stalls import LeaseRow
-from tui.screens.subject_rows import subject_rank
+from tui.screens.subject_rows import oldest_cell, subject_rank
 from tui.widgets.bars import countdown, parts_of, scale_for, stacked_bar
 from tui.widgets.figures import (
     UNKNOWN,
@@ -114,7 +114,7 @@ def _queue_figures(queue: Subject, scale: int, bar: int) -> tuple[Line, ...]:
         EMPTY if queue.kind == "share" else known_cell(
             queue.blocked, Tone.BAD if is_stalled else Tone.TEXT
         ),
-        age_cell(queue.oldest_seconds),
+        oldest_cell(queue),
         outlook(queue.backlog, queue.growth),
     )  # fmt: skip
 

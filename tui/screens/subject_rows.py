@@ -83,11 +83,18 @@ def _cells(
         backlog_cell(subject.backlog),
         trend_cell(flow, trend),
         outlook_cell(subject),
-        age_cell(subject.oldest_seconds),
+        oldest_cell(subject),
         rate_cell(subject.in_rate),
         EMPTY if subject.kind == "topic" and not subject.groups else rate_cell(subject.out_rate),
         toned(made_of(subject, share), Tone.DIM),
     )
+
+
+def oldest_cell(subject: Subject) -> Line:
+    """Return the age of the oldest waiting message, and a dash when it is unknown."""
+    if subject.oldest_seconds is None and subject.ready:
+        return toned("-", Tone.DIM)
+    return age_cell(subject.oldest_seconds)
 
 
 def backlog_cell(backlog: int | None) -> Line:

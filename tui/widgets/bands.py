@@ -131,7 +131,7 @@ def behind(stall: Stall) -> str:
 def known(stall: Stall) -> str:
     """Return what is known of the cause: who has it, or how often it failed and by what error."""
     if stall.cause == "unassigned":
-        return "no member of the group reads it"
+        return stall.why if stall.kind == "queue" else "no member of the group reads it"
     if stall.cause == "poison" or stall.holder is None:
         tries = counted(stall.deliveries, "delivery") if stall.deliveries else ""
         return ", ".join(part for part in (tries, stall.error or "") if part) or stall.why
