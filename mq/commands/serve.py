@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -114,6 +115,7 @@ def serve(
             chaos=ServerChaos() if chaos else None,
             may_reset=memory,
             tell=context.diagnostics.note if verbose else None,
+            problem=partial(_warn_of, context),
         ),
     )
     notes = [] if secrets is not None else ["signatures are ignored without --credentials"]
@@ -132,12 +134,13 @@ def _reports(context: Context, host: str, location: str, notes: list[str]) -> "R
         places = ", ".join(f"{name} on http://{shown}:{port}" for name, port in ports.items())
         context.diagnostics.note("; ".join([f"{places} serves {location}", *notes]))
 
-    def problem(error: Exception) -> None:
-        context.diagnostics.warning(f"{type(error).__name__}: {error}; this is a bug in mq")
-        if context.debug:
-            context.diagnostics.traceback()
+    return Reports(announce, partial(_warn_of, context))
 
-    return Reports(announce, problem)
+
+def _warn_of(context: Context, error: Exception) -> None:
+    context.diagnostics.warning(f"{type(error).__name__}: {error}; this is a bug in mq")
+    if context.debug:
+        context.diagnostics.traceback()
 
 
 @contextmanager

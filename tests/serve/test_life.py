@@ -142,6 +142,19 @@ def test_a_waiting_receive_wakes_at_a_send_of_another_process(
         assert bodies(waiting.result(PATIENCE)) == ["from beside"]
 
 
+def test_a_tenant_with_much_in_flight_stands_back_in_a_standard_queue(sqs: Any, queue: str) -> None:
+    for _ in range(5):
+        send(sqs, queue, *"a" * 10, MessageGroupId="a")
+    for _ in range(4):
+        receive(sqs, queue)
+    send(sqs, queue, "b", MessageGroupId="b")
+
+    (message,) = receive(sqs, queue, 1, AttributeNames=["All"])
+
+    assert (message["Body"], message["Attributes"]["MessageGroupId"]) == ("b", "b")
+    assert "SequenceNumber" not in message["Attributes"]
+
+
 def test_a_fifo_queue_keeps_the_order_of_groups_and_drops_duplicates(
     sqs: Any, make_queue: MakeQueue
 ) -> None:
@@ -232,6 +245,55 @@ def test_a_changed_attribute_is_told(sqs: Any, queue: str) -> None:
     told = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=list(changed))
 
     assert told["Attributes"] == changed
+
+
+def test_tags_are_kept_and_told(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="tagged", tags={"team": "shop", "sqs.own": "x"})["QueueUrl"]
+    sqs.tag_queue(QueueUrl=url, Tags={"team": "jobs", "env": "test"})
+    assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {
+        "team": "jobs",
+        "env": "test",
+        "sqs.own": "x",
+    }
+
+    sqs.untag_queue(QueueUrl=url, TagKeys=["team", "missing", "sqs.own"])
+
+    assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"env": "test"}
+
+
+def test_permissions_are_a_policy_that_is_told_back(sqs: Any, queue: str) -> None:
+    def policy() -> Any:
+        told = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy"])
+        return json.loads(told["Attributes"]["Policy"]) if "Attributes" in told else None
+
+    given = {"AWSAccountIds": ["000000000001"], "Actions": ["SendMessage", "ReceiveMessage"]}
+    sqs.add_permission(QueueUrl=queue, Label="readers", **given)
+    (statement,) = policy()["Statement"]
+    assert (statement["Sid"], statement["Resource"]) == ("readers", arn_of(queue))
+    assert statement["Action"] == ["SQS:SendMessage", "SQS:ReceiveMessage"]
+    with pytest.raises(ClientError, match="Already exists"):
+        sqs.add_permission(QueueUrl=queue, Label="readers", **given)
+
+    sqs.remove_permission(QueueUrl=queue, Label="readers")
+
+    assert policy() is None
+    with pytest.raises(ClientError, match="can't find label"):
+        sqs.remove_permission(QueueUrl=queue, Label="readers")
+
+
+def test_attributes_without_an_effect_are_told_back(sqs: Any, make_queue: MakeQueue) -> None:
+    queue = make_queue(KmsMasterKeyId="alias/aws/sqs")
+    told = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert (told["KmsMasterKeyId"], told["SqsManagedSseEnabled"]) == ("alias/aws/sqs", "false")
+
+    with pytest.raises(ClientError, match="one type of server-side encryption"):
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"SqsManagedSseEnabled": "true"})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"KmsMasterKeyId": ""})
+
+    told = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert "KmsMasterKeyId" not in told
+    assert told["SqsManagedSseEnabled"] == "false"
+    assert int(told["LastModifiedTimestamp"]) >= int(told["CreatedTimestamp"])
 
 
 def test_a_purged_queue_is_empty(sqs: Any, queue: str) -> None:

@@ -107,7 +107,7 @@ class HttpConnection(asyncio.Protocol):
         # Whether bytes of the next request are there.
         self._has_begun = False
         # The loop's time at which the connection is ended.
-        self.deadline = self._loop.time() + self._limits.request_time
+        self.deadline = self._loop.time() + self._limits.idle_time
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to listen, unless there are too many connections."""

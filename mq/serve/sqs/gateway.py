@@ -18,6 +18,7 @@ from mq.serve.sqs import (
     json_protocol,
     moving,
     peeking,
+    permissions,
     query_protocol,
     queues,
     receiving,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 Operation = Callable[[SqsService, Caller, Parameters], Awaitable[dict[str, Any] | None]]
 
 OPERATIONS: dict[str, Operation] = {
+    "AddPermission": permissions.add_permission,
     "CancelMessageMoveTask": moving.cancel_message_move_task,
     "ChangeMessageVisibility": settling.change_message_visibility,
     "ChangeMessageVisibilityBatch": settling.change_message_visibility_batch,
@@ -47,13 +49,17 @@ OPERATIONS: dict[str, Operation] = {
     "GetQueueUrl": queues.get_queue_url,
     "ListDeadLetterSourceQueues": queues.list_dead_letter_source_queues,
     "ListMessageMoveTasks": moving.list_message_move_tasks,
+    "ListQueueTags": permissions.list_queue_tags,
     "ListQueues": queues.list_queues,
     "PurgeQueue": queues.purge_queue,
     "ReceiveMessage": receiving.receive_message,
+    "RemovePermission": permissions.remove_permission,
     "SendMessage": sending.send_message,
     "SendMessageBatch": sending.send_message_batch,
     "SetQueueAttributes": queues.set_queue_attributes,
     "StartMessageMoveTask": moving.start_message_move_task,
+    "TagQueue": permissions.tag_queue,
+    "UntagQueue": permissions.untag_queue,
 }
 NAME = "sqs"
 # Tasks that are looked at for one that still runs.
@@ -70,6 +76,8 @@ class SqsOptions(NamedTuple):
     may_reset: bool = False
     tell: Callable[[str], None] | None = None
     """Gets a line per request."""
+    problem: Callable[[Exception], None] | None = None
+    """Gets errors inside the gateway, which are bugs."""
 
 
 class Exchanged(NamedTuple):
@@ -142,6 +150,14 @@ class SqsGateway:
                 result = await self._run(function(self._service, caller, parameters))
         except SqsError as error:
             return Exchanged(operation, self._refusal(request, error, request_id))
+        except Exception as error:
+            if self._options.problem is None:
+                raise
+            self._options.problem(error)
+            failure = SqsError(
+                "InternalFailure", "An error inside the server.", 500, is_of_sender=False
+            )
+            return Exchanged(operation, self._refusal(request, failure, request_id))
         if is_json:
             return Exchanged(operation, json_protocol.answer(result, request_id))
         as_json = query_protocol.wants_json(request)

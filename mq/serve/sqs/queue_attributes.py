@@ -54,6 +54,7 @@ _WORDS = {
     "FifoThroughputLimit": {"perQueue", "perMessageGroupId"},
     "SqsManagedSseEnabled": {"true", "false"},
 }
+_KEY, _MANAGED = "KmsMasterKeyId", "SqsManagedSseEnabled"
 # Attributes without an effect here: they are kept as labels and told back.
 KEPT = {
     "FifoThroughputLimit": "perQueue",
@@ -98,7 +99,24 @@ def read(attributes: Mapping[str, str], *, fifo: bool, is_new: bool) -> Settings
                 raise bad_attribute_value(name)
         else:
             settings |= _READERS[name](text)
+    if labels.get(_KEY) and labels.setdefault(_MANAGED, "false") == "true":
+        raise both_encryptions()
     return Settings(settings, labels)
+
+
+def check_encryption(wanted: Settings, present: Mapping[str, str]) -> None:
+    """Raise `SqsError` where one kind of encryption would come to the other."""
+    if wanted.labels.get(_MANAGED) == "true" and {**present, **wanted.labels}.get(_KEY):
+        raise both_encryptions()
+
+
+def both_encryptions() -> SqsError:
+    """Return the error for two kinds of encryption at one time."""
+    return SqsError(
+        "InvalidAttributeName",
+        "You can use one type of server-side encryption (SSE) at one time. You can either enable "
+        "KMS SSE or SQS SSE.",
+    )
 
 
 def _check_name(name: str, *, fifo: bool, is_new: bool) -> None:

@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Any
 
-from mq.serve.sqs import queue_attributes
+from mq.serve.sqs import labels, queue_attributes
 from mq.serve.sqs.directory import NamedQueue
 from mq.serve.sqs.errors import SqsError, bad_parameter, bad_value, no_queue
 from mq.serve.sqs.parameters import Parameters
@@ -31,11 +31,8 @@ async def create_queue(service: SqsService, caller: Caller, given: Parameters) -
     present = await service.queues.find(name)
     if present is None:
         await _check_dead_letter_queue(service, name, attributes, wanted.settings, fifo=fifo)
-        settings = wanted.settings
-        if fifo:
-            settings = {"fifo": True, "dedup": queue_attributes.FIFO_DEDUPLICATION, **settings}
         try:
-            await service.store.create_queue(name, **settings)
+            await service.store.create_queue(name, **_as_created(given, wanted, fifo=fifo))
         except Exists as error:
             service.queues.forget(name)
             present = await service.queues.find(name)
@@ -46,6 +43,21 @@ async def create_queue(service: SqsService, caller: Caller, given: Parameters) -
             return {"QueueUrl": caller.url(name)}
     _check_agreement(caller, present, attributes)
     return {"QueueUrl": caller.url(name)}
+
+
+def _as_created(
+    given: Parameters, wanted: queue_attributes.Settings, *, fifo: bool
+) -> dict[str, Any]:
+    """Return the settings of a new queue."""
+    settings = dict(wanted.settings)
+    if fifo:
+        settings = {"fifo": True, "dedup": queue_attributes.FIFO_DEDUPLICATION, **settings}
+    kept: dict[str, str] = {}
+    if wanted.labels:
+        kept = labels.with_attributes((), wanted.labels, None)
+    if tags := given.get("tags"):
+        kept = labels.with_tags(kept.items(), tags)
+    return {**settings, "labels": kept} if kept else settings
 
 
 def _check_name(name: str, *, fifo: bool) -> None:
@@ -63,7 +75,8 @@ def _check_name(name: str, *, fifo: bool) -> None:
 
 def _check_agreement(caller: Caller, queue: NamedQueue, attributes: dict[str, str]) -> None:
     fifo = queue.config.fifo
-    present = queue_attributes.settable(queue.config, {}, caller.arn)
+    kept = labels.attributes(queue.config.labels)
+    present = queue_attributes.settable(queue.config, kept, caller.arn)
     wants_fifo = attributes.get("FifoQueue", "").lower() == "true"
     different = "FifoQueue" if wants_fifo != fifo and attributes else None
     if different is None:
@@ -164,8 +177,9 @@ async def get_queue_attributes(service: SqsService, caller: Caller, given: Param
         status = await service.store.queue(queue.name)
     except NotFound:
         raise no_queue() from None
-    attributes = queue_attributes.told(status, None, caller.arn)
-    attributes |= queue_attributes.settable(status.config, {}, caller.arn)
+    own = status.config.labels
+    attributes = queue_attributes.told(status, labels.modified(own), caller.arn)
+    attributes |= queue_attributes.settable(status.config, labels.attributes(own), caller.arn)
     if "All" not in names:
         attributes = {name: attributes[name] for name in names if name in attributes}
     return {"Attributes": attributes} if attributes else {}
@@ -178,8 +192,11 @@ async def set_queue_attributes(service: SqsService, caller: Caller, given: Param
     fifo = queue.config.fifo
     wanted = queue_attributes.read(attributes, fifo=fifo, is_new=False)
     await _check_dead_letter_queue(service, queue.name, attributes, wanted.settings, fifo=fifo)
-    if wanted.settings:
-        await service.store.alter_queue(queue.name, **wanted.settings)
+    queue_attributes.check_encryption(wanted, labels.attributes(queue.config.labels))
+    if attributes:
+        seconds = service.store.clock.wall() // 1000
+        kept = labels.with_attributes(queue.config.labels, wanted.labels, seconds)
+        await service.store.alter_queue(queue.name, **wanted.settings, labels=kept)
     service.queues.forget(queue.name)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from mq.serve.sqs import batches, checksums, message_attributes
@@ -11,7 +13,7 @@ from mq.serve.sqs.directory import NamedQueue
 from mq.serve.sqs.errors import SqsError, bad_parameter, bad_value, missing, of_store
 from mq.serve.sqs.parameters import Parameters
 from mq.serve.sqs.service import Caller, SqsService
-from store.model.errors import BadInput, BadRecord
+from store.model.errors import BadInput, BadRecord, Conflict
 from store.model.messages import MessageId, NewMessage
 from store.model.topics import HeaderValue
 
@@ -21,6 +23,8 @@ TRACE = "AWSTraceHeader"
 PROPERTIES = "sqs"
 """The property of a message that holds those of SQS: types of attributes, and a trace."""
 _LONGEST_DELAY = 900
+# Seconds until a queue that was not empty may be made fair.
+_UNTIL_NEXT_TRY = 10.0
 # Letters, digits and punctuation, 1 to 128 of them.
 _ID = re.compile(r"[!-~]{1,128}")
 
@@ -30,6 +34,7 @@ async def send_message(service: SqsService, caller: Caller, given: Parameters) -
     queue = await service.queues.at(given["QueueUrl"])
     _require_fifo_parameters(queue, given)
     message = _checked(queue, caller, given)
+    await _let_groups_take_turns(service, queue, [message])
     ids = await service.store.send_many(queue.name, [message])
     return _answer(queue, given, ids[0])
 
@@ -49,6 +54,7 @@ async def send_message_batch(service: SqsService, caller: Caller, given: Paramet
             messages[entry["Id"]] = _checked(queue, caller, entry)
         except SqsError as error:
             failures[entry["Id"]] = error
+    await _let_groups_take_turns(service, queue, messages.values())
     ids = await _send_good(service, queue, messages, failures)
     successful = [
         {"Id": entry["Id"], **_answer(queue, entry, ids[entry["Id"]])}
@@ -57,6 +63,27 @@ async def send_message_batch(service: SqsService, caller: Caller, given: Paramet
     ]
     in_order = {entry["Id"]: failures[entry["Id"]] for entry in entries if entry["Id"] in failures}
     return batches.result(successful, in_order)
+
+
+async def _let_groups_take_turns(
+    service: SqsService, queue: NamedQueue, messages: Iterable[NewMessage]
+) -> None:
+    """Make a standard queue fair at its first message with a group, as queues of SQS are.
+
+    Only an empty one can become fair; others are tried again now and then.
+    """
+    if queue.config.fifo or queue.config.fair:
+        return
+    if all(message.message_group is None for message in messages):
+        return
+    now = asyncio.get_running_loop().time()
+    if service.next_try_for_fairness.get(queue.name, now) > now:
+        return
+    try:
+        await service.store.alter_queue(queue.name, fair=True)
+    except (BadInput, Conflict):
+        service.next_try_for_fairness[queue.name] = now + _UNTIL_NEXT_TRY
+    service.queues.forget(queue.name)
 
 
 async def _send_good(

@@ -25,6 +25,8 @@ class SqsService:
         self.store = store
         self.figures = figures
         self.queues = QueueDirectory(store)
+        # By queue, in seconds of the loop.
+        self.next_try_for_fairness: dict[str, float] = {}
         self._waits: set[asyncio.Task[list[Message]]] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._is_closing = False
