@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         looks as looks,
         present as present,
         settings as settings,
+        stalls as stalls,
     )
 else:
     __getattr__ = on_demand(__name__)

@@ -45,7 +45,7 @@ class ClusterDeadLetters(ClusterGroups):
         topics = self._topic_partitions()
         if queue in topics and letters.is_named(queue):
             return queue
-        named = next((queue + one for one in letters.SUFFIXES if queue + one in topics), None)
+        named = next((name for name in letters.names_for(queue) if name in topics), None)
         if named is not None:
             return named
         self._partition_count(queue)

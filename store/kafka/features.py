@@ -27,14 +27,12 @@ _SESSION = absent("a delivery ends with the session of its reader", "mq work SHA
 _OFFSETS = absent("a group there is offsets, and no more", "mq lag GROUP")
 _ROUTES = absent("a producer names its topic", "produce to each of the topics")
 
-_LATER = absent("this mq does not do it yet", "the tools that come with Kafka")
-
 DECLARED: Declared = {
     Feature.STATUS: NATIVE,
     Feature.DASHBOARD: NATIVE,
     Feature.METRICS: NATIVE,
     Feature.DOCTOR: NATIVE,
-    Feature.STALLS: _LATER,
+    Feature.STALLS: NATIVE,
     Feature.EXPLAIN: absent("it does not tell what a member holds", "mq stalls"),
     Feature.PERFORM: absent("a remedy there is a command to run", "run the command that is shown"),
     Feature.FILE: _FILE,

@@ -106,11 +106,9 @@ class ClusterGroups(ClusterRecords):
         return self._statuses([name for name in names if not name.startswith(MARKS)])
 
     def group(self, name: str) -> GroupStatus:
-        """Return a group with its members and offsets; raises `NotFound` without either."""
-        (status,) = self._statuses([name])
-        if not status.offsets and not status.members:
-            raise _unknown(name)
-        return status
+        """Return a group with its members, offsets and ages; raises `NotFound` without either."""
+        status = self._known(name)
+        return status._replace(offsets=self._with_ages(status.offsets))
 
     def create_group(
         self,
@@ -137,24 +135,24 @@ class ClusterGroups(ClusterRecords):
                 raise Exists(f"group {name} exists already")
             return status
         self._commit_starts(name, names)
-        return self.group(name)
+        return self._known(name)
 
     def alter_group(
         self, name: str, *, topics: Iterable[str] = (), **settings: Unpack[GroupSettings]
     ) -> GroupStatus:
         """Add topics to a group without members, which begins at their first records."""
         self._check_settings(settings)
-        status = self.group(name)
+        status = self._known(name)
         if status.members:
             raise has_members(name)
         known = {row.topic for row in status.offsets}
         names = [topics] if isinstance(topics, str) else list(topics)
         self._commit_starts(name, [topic for topic in names if topic not in known])
-        return self.group(name)
+        return self._known(name)
 
     def delete_group(self, name: str) -> None:
         """Delete a group with its offsets; raises `GroupActive` while it has members."""
-        if self.group(name).members:
+        if self._known(name).members:
             raise has_members(name)
         futures = self._clients.admin.delete_consumer_groups(
             [name], request_timeout=self._clients.timeout
@@ -168,7 +166,7 @@ class ClusterGroups(ClusterRecords):
         """
         if topic is not None:
             self._partition_count(topic)
-        statuses = self.groups() if group is None else [self.group(group)]
+        statuses = self.groups() if group is None else [self._known(group)]
         rows = [row for one in statuses for row in one.offsets if topic in {None, row.topic}]
         return self._with_ages(rows)
 
@@ -239,7 +237,7 @@ class ClusterGroups(ClusterRecords):
         """Return the record that `skip` would pass over, and raise its errors, without a change."""
         if record.partition is None or record.offset is None:
             raise BadInput(f"{record} is not a record", hint="name it like orders/2@4711")
-        status = self.group(group)
+        status = self._known(group)
         if status.members:
             raise has_members(group)
         place = record.name, record.partition
@@ -253,6 +251,12 @@ class ClusterGroups(ClusterRecords):
         found = self._reads.read(*place, committed, 1)
         first = record_of(found[0]) if found else None
         return first if first is not None and first.offset == committed else None
+
+    def _known(self, name: str) -> GroupStatus:
+        (status,) = self._statuses([name])
+        if not status.offsets and not status.members:
+            raise _unknown(name)
+        return status
 
     def _statuses(self, names: Sequence[str]) -> list[GroupStatus]:
         described = self._described(names)

@@ -21,6 +21,8 @@ from store.model.topics import Record
 
 SUFFIXES = (".dlq", "-dlq", "-dlt", ".DLT", "-DLT", ".DLQ", "-DLQ")
 """How topics of dead letters are named: mq's own first, then Spring's, older and newer."""
+SHARES_PREFIX = "dlq."
+"""How those of share groups are named, unless the servers have another prefix."""
 _OURS = "mq-dead-"
 _PREFIXES = (_OURS, "kafka_dlt-", "kafka_deliveryAttempt", "__connect.errors.", "__dlq.errors.")
 _PARTITION_BITS = 40
@@ -94,13 +96,18 @@ def default_name(topic: str) -> str:
 
 def is_named(topic: str) -> bool:
     """Return whether a topic has the name of one for dead letters."""
-    return topic.endswith(SUFFIXES)
+    return topic.endswith(SUFFIXES) or topic.startswith(SHARES_PREFIX)
 
 
 def source_named(topic: str) -> str:
     """Return the topic whose dead letters a topic holds, by its name."""
     suffix = next((one for one in SUFFIXES if topic.endswith(one)), "")
-    return topic.removesuffix(suffix)
+    return topic.removesuffix(suffix) if suffix else topic.removeprefix(SHARES_PREFIX)
+
+
+def names_for(topic: str) -> list[str]:
+    """Return the names that a topic of a topic's dead letters may have."""
+    return [*(topic + suffix for suffix in SUFFIXES), SHARES_PREFIX + topic]
 
 
 def death_of(message: KafkaMessage) -> Death | None:

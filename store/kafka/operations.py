@@ -37,6 +37,10 @@ class ClusterOperations(ClusterShares, ClusterTopologies):
     def _looks(self) -> kafka.looks.Looks:
         return kafka.looks.Looks()
 
+    @cached_property
+    def _standstills(self) -> kafka.stalls.Standstills:
+        return kafka.stalls.Standstills()
+
     def now(self) -> int:
         """Return this machine's wall clock in milliseconds."""
         return self.wall()
@@ -58,7 +62,7 @@ class ClusterOperations(ClusterShares, ClusterTopologies):
             topic: [one._replace(worst=aged.get((one.group, topic), one.worst)) for one in groups]
             for topic, groups in behind.items()
         }
-        stalls = self._stalls(over, idle_after)
+        stalls = self._stalls(rows, over, idle_after)
         subjects = kafka.figures.subjects(bounds, behind, self._looks, stalls)
         return Overview(
             taken=self.wall(),
@@ -80,6 +84,10 @@ class ClusterOperations(ClusterShares, ClusterTopologies):
         }
         return {one: flow for one, flow in found.items() if flow is not None}
 
+    def stalls(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Stall]:
+        """Return partitions that no member of a group reads, and those held up since a look."""
+        return self._stalls(self._lag_rows(), over, idle_after)
+
     def metrics(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Family]:
         """Return depths, lags and stalls, as far as they are known."""
         from store.model.metrics import Family
@@ -87,8 +95,9 @@ class ClusterOperations(ClusterShares, ClusterTopologies):
         info = Family("mq_store_info", "gauge", "The store and how it is set; always 1.")
         version = self.features.version
         info.add(1, path=self._place.name, engine=self.features.engine, version=version)
-        figures = kafka.figures.metrics(self._all_bounds(), self.lag())
-        stalls = self._stalls(over, idle_after)
+        rows = self.lag()
+        figures = kafka.figures.metrics(self._all_bounds(), rows)
+        stalls = self._stalls(rows, over, idle_after)
         return [info, *figures, kafka.figures.stall_metrics(stalls)]
 
     def doctor(self, *, thorough: bool = False) -> list[Diagnosis]:
@@ -126,8 +135,19 @@ class ClusterOperations(ClusterShares, ClusterTopologies):
         """Return the lag of every group, without ages."""
         return [row for one in self.groups() for row in one.offsets]
 
-    def _stalls(self, over: float, idle_after: float) -> list[Stall]:
-        return []
+    def _stalls(self, rows: Sequence[Lag], over: float, idle_after: float) -> list[Stall]:
+        """Return the stalls of groups; members that hold records up show from the second look."""
+        now = monotonic()
+        self._standstills.take(rows, now)
+        likely = kafka.stalls.candidates(rows, self._standstills, now, over)
+        growth = {
+            (row.group, row.topic, row.partition): (
+                self._looks.rate(partial(_unread, row.group, row.topic, row.partition)) or 0.0
+            )
+            for row in likely
+        }
+        aged = self._with_ages(likely)
+        return kafka.stalls.of(aged, self._standstills, now, (over, idle_after), growth)
 
     def _status(self, bounds: dict[str, dict[int, tuple[int, int]]], groups: int) -> PlaceStatus:
         from store.model.maintenance import PlaceStatus
@@ -168,6 +188,11 @@ class ClusterOperations(ClusterShares, ClusterTopologies):
         self._looks.take(kafka.looks.OffsetsLook(monotonic(), ends, read))
         behind = kafka.figures.furthest_behind(rows)
         self._readers = {topic: groups[0].group for topic, groups in behind.items()}
+
+
+def _unread(group: str, topic: str, partition: int, look: kafka.looks.OffsetsLook) -> int | None:
+    end, at = look.end(topic, partition), look.position(group, topic, partition)
+    return None if end is None or at is None else end - at
 
 
 def _end_of(topic: str, partition: int, look: kafka.looks.OffsetsLook) -> int | None:

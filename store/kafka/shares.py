@@ -23,9 +23,10 @@ from store import model
 from store.engine.features import Feature, lacking
 from store.kafka.groups import SHARE_MARK, ClusterGroups
 from store.kafka.shared import ShareMember
-from store.model.addresses import check_name
+from store.model.addresses import Address, check_name
 from store.model.encoding import milliseconds
-from store.model.errors import BadInput, Exists, Hint, NotFound
+from store.model.errors import BadInput, Exists, Hint, NotFound, Unsupported
+from store.model.groups import OffsetChange
 from store.model.positions import Position, parse_position
 from store.model.settings import check_settings, settings_of
 from store.model.shares import InFlight, ShareConfig, SharedRecord, ShareSettings, ShareStatus
@@ -39,6 +40,8 @@ _KEYS = {
 }
 _COPY = "errors.deadletterqueue.copy.record.enable"
 _START = "share.auto.offset.reset"
+_PREFIX = "errors.deadletterqueue.topic.name.prefix"
+_ALLOWED = "errors.deadletterqueue.group.enable"
 
 
 class ClusterShares(ClusterGroups):
@@ -68,6 +71,7 @@ class ClusterShares(ClusterGroups):
                 raise Exists(f"share {name} exists already")
             return self.share(name)
         self._partition_count(topic)
+        self._let_write(settings.get("dlq"))
         self._set_group(name, values)
         self._commit_starts(f"{SHARE_MARK}{name}", [topic])
         return self.share(name)
@@ -80,11 +84,7 @@ class ClusterShares(ClusterGroups):
     def share(self, name: str) -> ShareStatus:
         """Return a share's topic and settings; its partitions are not told. Raises `NotFound`."""
         topic = self._topic_of_share(name)
-        resource = ConfigResource(ResourceType.GROUP, name)
-        future = self._clients.admin.describe_configs(
-            [resource], request_timeout=self._clients.timeout
-        )[resource]
-        texts = {key: entry.value for key, entry in self._clients.result(future, name).items()}
+        texts = self._configured(ConfigResource(ResourceType.GROUP, name))
         config = ShareConfig(
             lease=int(texts[_KEYS["lease"]]),
             max_deliveries=_number(texts.get(_KEYS["max_deliveries"])),
@@ -106,6 +106,7 @@ class ClusterShares(ClusterGroups):
     def alter_share(self, name: str, **settings: Unpack[ShareSettings]) -> ShareStatus:
         """Change the given settings and keep the rest; leased records keep their lease."""
         self.plan_share_alter(name, **settings)
+        self._let_write(settings.get("dlq"))
         self._set_group(name, _texts(_held(settings)))
         return self.share(name)
 
@@ -121,6 +122,35 @@ class ClusterShares(ClusterGroups):
         self._set_group(name, dict.fromkeys([_START, _COPY, *_KEYS.values()]))
         self.delete_group(f"{SHARE_MARK}{name}")
         return before
+
+    def plan_share_reset(self, name: str, target: Position) -> list[OffsetChange]:
+        """Refuse: librdkafka has no administration of share groups."""
+        raise self._untold(name)
+
+    def reset_share(
+        self, name: str, target: Position, *, force: bool = False
+    ) -> list[OffsetChange]:
+        """Refuse: librdkafka has no administration of share groups."""
+        raise self._untold(name)
+
+    def skip_record(self, share: str, record: Address, to_queue: str | None = None) -> None:
+        """Refuse: only the member that holds a record can reject it."""
+        raise lacking(self, Feature.LEASE_LIST)
+
+    def skip_record_preview(self, share: str, record: Address, to_queue: str | None = None) -> None:
+        """Refuse: only the member that holds a record can reject it."""
+        raise lacking(self, Feature.LEASE_LIST)
+
+    def release_record(self, record: Address, share: str | None = None) -> None:
+        """Refuse: only the member that holds a record can release it."""
+        raise lacking(self, Feature.LEASE_LIST)
+
+    def _untold(self, name: str) -> Unsupported:
+        return Unsupported(
+            "kafka has no reset of a share here: its client does not tell where one stands",
+            f"kafka-share-groups.sh --reset-offsets --group {name}",
+            Feature.SHARES.word,
+        )
 
     def acquire(
         self,
@@ -225,17 +255,49 @@ class ClusterShares(ClusterGroups):
             Hint("{from earliest}, {from latest}, {from 2h}"),
         )
 
+    def _let_write(self, dlq: str | None) -> None:
+        """Let share groups write to a topic; raises `BadInput` for a name that they never write to.
+
+        Kafka takes any name for a setting, and then drops dead letters without a word (KIP-1191).
+        """
+        if dlq is None:
+            return
+        server = min(self._clients.reader.list_topics(timeout=self._clients.timeout).brokers)
+        texts = self._configured(ConfigResource(ResourceType.BROKER, str(server)))
+        if (prefix := texts.get(_PREFIX)) is None:
+            raise Unsupported(
+                "kafka has no dlq of a share before 4.4", "mq work TOPIC -g GROUP", Feature.DLQ.word
+            )
+        if not dlq.startswith(prefix):
+            raise BadInput(
+                f"the servers write dead letters of shares to topics named {prefix}… alone",
+                Hint(f"{{dlq {prefix}{dlq}}}"),
+            )
+        self._partition_count(dlq)
+        self._change(ConfigResource(ResourceType.TOPIC, dlq), {_ALLOWED: "true"}, f"topic {dlq}")
+
+    def _configured(self, resource: ConfigResource) -> dict[str, str]:
+        futures = self._clients.admin.describe_configs(
+            [resource], request_timeout=self._clients.timeout
+        )
+        entries = self._clients.result(futures[resource], f"settings of {resource.name}")
+        return {key: entry.value for key, entry in entries.items()}
+
     def _set_group(self, name: str, texts: Mapping[str, str | None]) -> None:
         """Set settings of a group; `None` takes one back, so that the servers' holds."""
-        entries = [
-            ConfigEntry(key, text, incremental_operation=_operation(text))
-            for key, text in texts.items()
-        ]
-        resource = ConfigResource(ResourceType.GROUP, name, incremental_configs=entries)
+        self._change(ConfigResource(ResourceType.GROUP, name), texts, f"share {name}")
+
+    def _change(
+        self, resource: ConfigResource, texts: Mapping[str, str | None], subject: str
+    ) -> None:
+        for key, text in texts.items():
+            resource.add_incremental_config(
+                ConfigEntry(key, text, incremental_operation=_operation(text))
+            )
         futures = self._clients.admin.incremental_alter_configs(
             [resource], request_timeout=self._clients.timeout
         )
-        self._clients.settled(futures, f"share {name}")
+        self._clients.settled(futures, subject)
 
 
 def _operation(text: str | None) -> AlterConfigOpType:

@@ -97,4 +97,4 @@ def stalled_places(stalls: Iterable[Stall]) -> set[Place]:
 
 def lag_document(row: Lag) -> dict[str, Any]:
     """Return one row as JSON."""
-    return row_document(LAG, row)
+    return row_document(LAG if row.exact else LAG + _EXACT, row)
