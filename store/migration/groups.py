@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from store.engine.groups import Groups
     from store.engine.topics import Topics
 
+_AROUND = 200
 Offsets = Mapping[tuple[str, int], int]
 
 
@@ -67,8 +68,9 @@ def translated(target: Topics, offsets: Offsets) -> Offsets:
 def _first_copy(target: Topics, topic: str, partition: int, offset: int) -> int:
     """Find the first copy of a record at `offset` or after it; the end where there is none.
 
-    A look at a server may be slow, so that every second one is a guess from the nearest known
-    copies: offsets of the source grow about evenly with those of the target.
+    A look at a server is slow, and hardly slower for many records, so each takes some around a
+    guess: offsets of the source grow about evenly with those of the target. Where they do not,
+    every second look halves what is left.
     """
     there = target.topic(topic).partitions[partition]
     low, high = there.start, there.end
@@ -77,12 +79,17 @@ def _first_copy(target: Topics, topic: str, partition: int, offset: int) -> int:
         if low >= high:
             break
         share = (offset - below) / max(1, above - below) if is_guess else 0.5
-        guess = min(high - 1, max(low, low + int(share * (high - low))))
-        # The record at an offset, or the next one after it.
-        records = target.read(topic, partition, guess, 1)
-        source = source_offset(records[0]) if records else None
-        if source is not None and source < offset:
-            low, below = records[0].offset + 1, source + 1
+        middle = low + int(share * (high - low))
+        first = min(high - 1, max(low, middle - _AROUND // 2))
+        copies = [
+            (source, record.offset)
+            for record in target.read(topic, partition, first, _AROUND)
+            if (source := source_offset(record)) is not None
+        ]
+        if not copies or copies[0][0] >= offset:
+            high, above = first, copies[0][0] if copies else offset
+        elif copies[-1][0] < offset:
+            below, low = copies[-1][0] + 1, copies[-1][1] + 1
         else:
-            high, above = guess, offset if source is None else source
+            return next(there for source, there in copies if source >= offset)
     return low
