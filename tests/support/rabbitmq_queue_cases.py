@@ -275,7 +275,9 @@ def an_unknown_receipt_acknowledges_nothing(q: Queues) -> None:
 
 
 def _declare(q: Queues, **settings: Any) -> None:
-    q.store.create_queue("q", if_not_exists=True, **settings)
+    # An argument that is left out of a declaration is given as absent.
+    absent = {"ttl": None, "max_length": None, "single_active": False}
+    q.store.create_queue("q", if_not_exists=True, **{**absent, **settings})
 
 
 _DECLARED: dict[str, Any] = {"ttl": 1, "max_length": 5}

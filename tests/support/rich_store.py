@@ -25,7 +25,7 @@ def make(path: Path, clock: ManualClock, *, size: int = 8) -> None:
 def _topics(store: Store, clock: ManualClock, size: int) -> None:
     store.create_topic("orders", partitions=2, retention_bytes=1 << 30)
     store.create_topic("prices", cleanup="compact")
-    store.create_topic("parts", retention=None)
+    store.create_topic("parts", retention=None, labels={"team": "shop"})
     for n in range(size):
         headers: Headers = {"source": "web", "n": n}
         wide = b"%d " % n + b"x" * (n % 7 * 150)
@@ -52,7 +52,7 @@ def _queues(store: Store, clock: ManualClock, size: int) -> None:
     store.create_queue("lines", fifo=True, dlq="lines.graves", dedup=300, content_dedup=True)
     store.create_queue("tenants", fair=True)
     store.create_queue("one", single_active=True, redrive_allow="emails,lines")
-    store.create_queue("unruly", chaos="seed=1,duplicate=5%")
+    store.create_queue("unruly", chaos="seed=1,duplicate=5%", labels={"team": "shop"})
     for n in range(size):
         message = NewMessage(
             b"mail %d" % n, b"key", {"n": n}, priority=n % 3, dedup_id=f"id-{n}", ttl=3600 + n
@@ -60,7 +60,7 @@ def _queues(store: Store, clock: ManualClock, size: int) -> None:
         store.send_many("emails", [message, NewMessage(b"later %d" % n, delay=600)])
         store.send("lines", b"line %d" % n, message_group=f"group-{n % 3}")
         store.send("tenants", b"tenant %d" % n, message_group=f"tenant-{n % 2}")
-        store.send("one", b"one %d" % n)
+        store.send("one", b"one %d" % n, properties={"content_type": "text/plain"})
         store.send("unruly", b"unruly %d" % n)
         clock.advance(1)
     for queue in ("emails", "lines"):
@@ -70,6 +70,7 @@ def _queues(store: Store, clock: ManualClock, size: int) -> None:
     letters = store.dead_letters("graves")
     store.edit_dead_letter("graves", letters[0].sequence, b"mended", before=letters[0].value)
     store.redrive("graves", limit=1)
+    store.start_move("lines.graves", rate=2)
     (taken,) = store.receive("emails")
     store.nack([str(taken.receipt)], delay=30, error="not now")
     for _ in range(2):
@@ -90,12 +91,13 @@ def _routes(store: Store, size: int) -> None:
 
 def _readers(store: Store, size: int) -> None:
     store.create_group("declared", topics=["orders", "prices"], max_lag=100, max_lag_time=60,
-                       dlq="graves", max_deliveries=3)  # fmt: skip
+                       dlq="graves", max_deliveries=3, labels={"team": "shop"})  # fmt: skip
     with store.consumer("billing", ["orders", "parts"]) as consumer:
         for _ in range(3):
             consumer.poll(size // 2, timeout=0)
             consumer.commit()
-    store.create_share("packers", "orders", max_in_flight=50, max_deliveries=4, dlq="graves")
+    store.create_share("packers", "orders", max_in_flight=50, max_deliveries=4, dlq="graves",
+                       labels={"team": "shop"})  # fmt: skip
     taken = store.acquire("packers", 3, lease=600)
     store.ack([taken[0].receipt])
     store.nack([taken[1].receipt], delay=900, error="no box")

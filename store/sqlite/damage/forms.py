@@ -28,6 +28,10 @@ _JSON: dict[tuple[str, str], type] = {
     ("mq_origins", "hops"): list,
     ("mq_moves", "origin"): dict,
     ("mq_bindings", "arguments"): dict,
+    ("mq_topics", "labels"): dict,
+    ("mq_queues", "labels"): dict,
+    ("mq_groups", "labels"): dict,
+    ("mq_shares", "labels"): dict,
 }
 # Columns of names in every store: without a space, a control character or a letter of more.
 _NAMES = {
@@ -129,7 +133,7 @@ def _json(text: str) -> Any:
         return None
 
 
-_KINDS = {"INTEGER": "integer", "TEXT": "text", "BLOB": "blob"}
+_KINDS = {"INTEGER": "integer", "REAL": "real", "TEXT": "text", "BLOB": "blob"}
 
 
 def kind_problem(column: ColumnForm, kind: str) -> str | None:

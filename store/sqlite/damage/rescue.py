@@ -255,7 +255,9 @@ def _kind_problem(column: ColumnForm, value: Value) -> str | None:
     if value is None:
         return "is missing" if column.is_required else None
     kind = _KINDS[type(value)]
-    return None if kind == column.type else f"is of type {kind.lower()}"
+    # A whole number of a real column lies in the file as an integer.
+    is_whole = column.type == "REAL" and kind == "INTEGER"
+    return None if kind == column.type or is_whole else f"is of type {kind.lower()}"
 
 
 def _is_entry(_: int | None, values: tuple[Value, ...]) -> bool:
