@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from store.model.diagnoses import Diagnosis
     from store.model.maintenance import PlaceStatus
     from store.model.metrics import Family
-    from store.model.stalls import Flow, FlowOf, Overview, QueueDetail, Stall, TopicDetail
+    from store.model.stalls import (
+        Flow,
+        FlowOf,
+        Overview,
+        QueueDetail,
+        Stall,
+        StallDetail,
+        TopicDetail,
+    )
 
 # Figures of the management API are as old.
 PACE = 5.0
@@ -84,6 +92,12 @@ class ServerOperations(ServerTopologies):
         The server does not tell which messages are held: the blocker is the queue.
         """
         return rabbitmq.figures.stalls(self._watched(), over)
+
+    def stall_detail(self, stall: Stall, limit: int = 60) -> StallDetail:
+        """Return nothing: the server keeps no deliveries."""
+        from store.model.stalls import StallDetail
+
+        return StallDetail((), 0, None, None)
 
     def metrics(self, over: float = OVER, idle_after: float = IDLE_AFTER) -> list[Family]:
         """Return depths and stalls, as far as they are known."""

@@ -13,7 +13,9 @@ from store.rabbitmq.management import Management
 from tests.support import rabbitmq_server
 from tests.support.rabbitmq_server import manage, until, vhost_of
 from tests.tui.conftest import Person
+from tui.screens.stall_card import delivery_lines, title_line, window_line
 from tui.widgets.figures import clock_text
+from tui.widgets.spans import plain
 
 Run = Callable[..., None]
 SIZES = [(80, 24), (140, 40)]
@@ -119,3 +121,14 @@ def test_each_screen_opens(broker: Broker, run: Run) -> None:
             assert "can't look" not in person.screen()
 
     run(broker, errand, SIZES[0])
+
+
+def test_the_card_of_a_stall_tells_the_queue_and_no_offset(broker: Broker) -> None:
+    (stall,) = broker.stalls(over=0.0)
+    detail = broker.stall_detail(stall)
+    lines = [title_line(stall, 140), window_line(stall, 140)]
+    lines += delivery_lines(stall, detail, broker.wall(), 140)
+    text = "\n".join(map(plain, lines))
+    assert "queue-000   UNASSIGNED  no consumer reads it" in text
+    assert "5 messages in queue-000; the first one is not told" in text
+    assert "none is known" in text

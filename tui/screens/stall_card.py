@@ -10,7 +10,7 @@ from store.model.letter_groups import normalise_error
 from store.model.queues import Attempt
 from store.model.stalls import StallDetail
 from store.model.text import counted, describe_duration, printable_bytes
-from tui.screens.stall_facts import CAUSES, fact_lines
+from tui.screens.stall_facts import cause_of, fact_lines
 from tui.widgets.bands import where
 from tui.widgets.figures import UNKNOWN, age_cell, moment_text
 from tui.widgets.live_table import TableColumn, layout
@@ -54,7 +54,7 @@ def title_line(stall: Stall, width: int) -> Line:
     age = line(toned(moved, Tone.DIM), toned(describe_duration(stall.seconds), Tone.STALLED))
     place = line(toned(" ■ ", Tone.STALLED), _place(stall, max(20, width // 3)))
     cause = toned(f"   {stall.cause.upper()}", Tone.STRONG)
-    said = toned(f"  {CAUSES[stall.cause]}", Tone.DIM)
+    said = toned(f"  {cause_of(stall)}", Tone.DIM)
     right = line(age, toned(threshold, Tone.DIM), " ")
     if width_of(line(place, cause, said, right)) + 2 > width:
         said, right = EMPTY, line(age, " ")
@@ -81,6 +81,9 @@ def window_line(stall: Stall, width: int) -> Line:
         ),
         Ground.STRIP_ON,
     )
+    if stall.kind == "queue":
+        waits = f" {counted(stall.blocked, 'message')} in {stall.source}; the first one is not told"
+        return fit(toned(waits, Tone.DIM), width)
     if stall.kind == "fifo":
         key = printable_bytes(stall.key or b"")
         waits = f"  {counted(stall.blocked, 'message')} of {key} wait behind it"
@@ -128,7 +131,8 @@ def _head(stall: Stall, detail: StallDetail, now: int, width: int) -> Line:
 def _told(stall: Stall, detail: StallDetail) -> str:
     if not detail.attempts:
         if detail.held_since is None:
-            return "none is known" if stall.deliveries else "it was never delivered"
+            is_unknown = stall.deliveries or stall.kind == "queue"
+            return "none is known" if is_unknown else "it was never delivered"
         return "none has ended yet"
     ends = Counter(_ENDS.get(one.outcome, one.outcome) for one in detail.attempts)
     parts = [f"{number:,} {word}" for word, number in ends.items()]

@@ -23,6 +23,11 @@ CAUSES = {
 """A cause in a few words."""
 
 
+def cause_of(stall: Stall) -> str:
+    """Return the cause in a few words; of a queue as a whole as its engine tells it."""
+    return stall.why if stall.kind == "queue" else CAUSES[stall.cause]
+
+
 def fact_lines(stall: Stall, now: int, width: int, most: int) -> list[Line]:
     """Return up to `most` lines of facts; the holder of what fails yields first, then `UNTIL`."""
     facts = {

@@ -108,7 +108,9 @@ def is_same_stall(one: Stall, other: Stall) -> bool:
 def where(stall: Stall, width: int = 200) -> Line:
     """Return the partition and its reader, or the queue and its message group, in `width` cells."""
     key = "" if stall.key is None else stall.key.decode("utf-8", "replace")
-    if stall.kind == "fifo":
+    if stall.kind == "queue":
+        sign, other = "", ""
+    elif stall.kind == "fifo":
         sign, other = " · ", key
     else:
         sign, other = " → ", stall.reader
