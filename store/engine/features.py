@@ -25,6 +25,7 @@ class Feature(Enum):
     PROJECTIONS = "projections", "A plain SQL table of a topic: mq project."
 
     TOPICS = "topics", "Records in partitions that stay where they are read."
+    TOPIC_ADMIN = "topic admin", "Topics created, altered and deleted."
     MORE_PARTITIONS = "more partitions", "Partitions added to a topic that is there."
     TRIM = "trim", "Removal of the records before an offset."
     COMPACTION = "compaction", "The newest record of each key alone is kept."

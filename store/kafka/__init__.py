@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         figures as figures,
         looks as looks,
         present as present,
+        probing as probing,
         settings as settings,
         stalls as stalls,
     )

@@ -39,6 +39,7 @@ DECLARED: Declared = {
     Feature.TRANSACTIONS: NATIVE,
     Feature.PROJECTIONS: absent("it has no SQL tables", "mq consume -o ndjson | sqlite-utils"),
     Feature.TOPICS: NATIVE,
+    Feature.TOPIC_ADMIN: NATIVE,
     Feature.MORE_PARTITIONS: NATIVE,
     Feature.TRIM: NATIVE,
     Feature.COMPACTION: NATIVE,
@@ -112,6 +113,7 @@ DECLARED: Declared = {
 }  # fmt: skip
 
 _NEEDED = {
+    Feature.TOPIC_ADMIN: probing.CREATE_TOPICS,
     Feature.MORE_PARTITIONS: probing.CREATE_TOPICS,
     Feature.TRIM: probing.DELETE_RECORDS,
     Feature.DOCTOR: probing.DESCRIBE_CONFIGS,

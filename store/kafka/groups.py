@@ -95,6 +95,7 @@ class ClusterGroups(ClusterRecords):
 
     def groups(self) -> list[GroupStatus]:
         """Return every consumer group, by name; Kafka's client tells nothing of share groups."""
+        self.features.need(Feature.GROUP_LIST)
         listed = self._clients.result(
             self._clients.admin.list_consumer_groups(request_timeout=self._clients.timeout),
             "the list of groups",
@@ -164,6 +165,7 @@ class ClusterGroups(ClusterRecords):
 
         The time is the age of the first unread record, as its timestamp says.
         """
+        self.features.need(Feature.LAG)
         if topic is not None:
             self._partition_count(topic)
         statuses = self.groups() if group is None else [self._known(group)]
@@ -174,6 +176,7 @@ class ClusterGroups(ClusterRecords):
         self, group: str, target: Target, scope: Scope | None = None
     ) -> list[OffsetChange]:
         """Return the changes that `reset_group` would make, without making them."""
+        self.features.need(Feature.GROUP_RESET)
         check_name(group, "group name")
         committed = self._commits.committed([group])[group]
         if isinstance(target, Mapping) and scope is None:
@@ -235,6 +238,7 @@ class ClusterGroups(ClusterRecords):
         self, group: str, record: Address, to_queue: str | None = None
     ) -> Record | RecordId | None:
         """Return the record that `skip` would pass over, and raise its errors, without a change."""
+        self.features.need(Feature.GROUP_SKIP)
         if record.partition is None or record.offset is None:
             raise BadInput(f"{record} is not a record", hint="name it like orders/2@4711")
         status = self._known(group)

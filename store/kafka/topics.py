@@ -53,6 +53,10 @@ class TopicConfiguration(NamedTuple):
     own: frozenset[str]
 
 
+_UNTOLD = TopicConfiguration({kafka.settings.KEYS["retention"]: "-1"}, frozenset())
+"""The configuration of topics of a server that does not tell it."""
+
+
 class TopicSetup(NamedTuple):
     """How a topic is set up: `own` is what of its configuration is set on it.
 
@@ -79,6 +83,7 @@ class ClusterTopics(ClusterRecords):
         **settings: Unpack[TopicSettings],
     ) -> TopicStatus:
         """Create a topic with the servers' replication factor; settings not given are theirs."""
+        self.features.need(Feature.TOPIC_ADMIN)
         check_name(name, "topic name")
         check_partitions(partitions)
         self._refuse_labels(settings)
@@ -116,6 +121,7 @@ class ClusterTopics(ClusterRecords):
         self, name: str, *, partitions: int | None = None, **settings: Unpack[TopicSettings]
     ) -> TopicStatus:
         """Change the given settings of a topic alone (incremental), and add partitions."""
+        self.features.need(Feature.TOPIC_ADMIN)
         self.plan_topic_alter(name, partitions=partitions, **settings)
         if partitions is not None and partitions != self._partition_count(name):
             self._add_partitions(name, partitions)
@@ -141,6 +147,7 @@ class ClusterTopics(ClusterRecords):
 
     def delete_topic(self, name: str) -> TopicStatus:
         """Delete a topic with its records; Kafka removes the offsets of its groups."""
+        self.features.need(Feature.TOPIC_ADMIN)
         before = self.topic(name)
         futures = self._clients.admin.delete_topics([name], request_timeout=self._clients.timeout)
         self._clients.settled(futures, "topic ")
@@ -263,6 +270,8 @@ class ClusterTopics(ClusterRecords):
     def _configs(self, names: Iterable[str]) -> dict[str, TopicConfiguration]:
         """Return Kafka's configuration of topics, by name."""
         asked = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        if kafka.probing.DESCRIBE_CONFIGS not in self._clients.offer.calls:
+            return dict.fromkeys(names, _UNTOLD)
         if not asked:
             return {}
         futures = self._clients.admin.describe_configs(asked, request_timeout=self._clients.timeout)

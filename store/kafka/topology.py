@@ -30,6 +30,7 @@ class ClusterTopologies(ClusterTopics):
 
     def plan(self, sources: Sequence[File], *, prune: bool = False) -> Plan:
         """Return the plan of topology files; raises `InvalidTopology` with all problems."""
+        self.features.need(Feature.TOPOLOGY)
         if prune:
             raise lacking(self, Feature.OWNERSHIP)
         from store import topology
@@ -120,6 +121,7 @@ class ClusterTopologies(ClusterTopics):
         """Do nothing: no thing there has an owner."""
 
     def _present(self) -> Topology:
+        self.features.need(Feature.TOPOLOGY)
         from store.topology.model import Topology
 
         return kafka.present.topology(self, Topology())

@@ -34,6 +34,7 @@ DECLARED: Declared = {
     ),
     Feature.PROJECTIONS: absent("it has no SQL tables", "mq consume -o ndjson | sqlite-utils"),
     Feature.TOPICS: NATIVE,
+    Feature.TOPIC_ADMIN: NATIVE,
     Feature.MORE_PARTITIONS: absent(
         "a super stream is made with all of its partitions", "another topic, and copy the records"
     ),

@@ -37,6 +37,7 @@ DECLARED: Declared = {
     ),
     Feature.PROJECTIONS: absent("it has no SQL tables", "mq consume -o ndjson | sqlite-utils"),
     Feature.TOPICS: _NO_LOG,
+    Feature.TOPIC_ADMIN: _NO_LOG,
     Feature.MORE_PARTITIONS: _NO_LOG,
     Feature.TRIM: _NO_LOG,
     Feature.COMPACTION: _NO_LOG,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +14,19 @@ import pytest
 from store import Store, Unsupported, open_place
 from store.engine.broker import Broker
 from store.engine.features import Feature
-from tests.support import kafka_server, rabbitmq_server, sqs_server
+from tests.support import kafka_mock, kafka_server, rabbitmq_server, sqs_server
+
+NewTopic = Callable[[str, int], None]
+
+
+def by_call(url: str, broker: Broker, name: str, partitions: int) -> None:
+    """Create a topic as any caller does."""
+    broker.create_topic(name, partitions=partitions)
+
+
+def by_library(url: str, broker: Broker, name: str, partitions: int) -> None:
+    """Create a topic of the mock, which has no call for it."""
+    kafka_mock.create_topic(url, name, partitions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +37,9 @@ class Engine:
     place: Callable[[Path], AbstractContextManager[str]]
     gaps: Mapping[str, str] = field(default_factory=dict)
     """Tests, by name, that the engine passes and the server of the tests can't show, and why."""
+    has_long_gaps: bool = False
+    """Whether a gap is not worth the wait for it to show."""
+    create_topic: Callable[[str, Broker, str, int], None] = by_call
 
 
 @contextmanager
@@ -49,6 +65,13 @@ def kafka(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
+def mock_of_kafka(folder: Path) -> Iterator[str]:
+    """Make a mock cluster inside librdkafka."""
+    with kafka_mock.cluster() as url:
+        yield url
+
+
+@contextmanager
 def sqs(folder: Path) -> Iterator[str]:
     """Make a part of an account on the server of the tests."""
     with sqs_server.account() as url:
@@ -59,6 +82,7 @@ ENGINES = [
     Engine("sqlite", file),
     Engine("rabbitmq", rabbitmq),
     Engine("kafka", kafka),
+    Engine("kafka mock", mock_of_kafka, kafka_mock.gaps("kafka mock"), True, by_library),
     Engine("sqs", sqs, sqs_server.gaps()),
 ]
 
@@ -72,17 +96,29 @@ _PARAMETERS = [
 ]
 
 
+_BROKER = pytest.StashKey[Broker]()
+_ENGINE = pytest.StashKey[Engine]()
+
+
 @pytest.fixture(params=_PARAMETERS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty place of each engine in turn."""
     engine: Engine = request.param
-    if reason := engine.gaps.get(request.node.name):
+    reason = engine.gaps.get(request.node.name)
+    if reason and engine.has_long_gaps:
+        pytest.skip(f"{engine.name}: {reason}")
+    if reason:
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     with engine.place(tmp_path) as made:
+        request.node.stash[_ENGINE] = engine
         yield made
 
 
-_BROKER = pytest.StashKey[Broker]()
+@pytest.fixture
+def new_topic(place: str, broker: Broker, request: pytest.FixtureRequest) -> NewTopic:
+    """Creates a topic by its name and number of partitions, in the way of the engine."""
+    engine = request.node.stash[_ENGINE]
+    return partial(engine.create_topic, place, broker)
 
 
 @pytest.fixture
@@ -116,7 +152,7 @@ def _refuse(item: pytest.Function, refusal: Unsupported) -> None:
 
 
 # Without them a test does not come as far as what it needs of them.
-_NOUNS = (Feature.TOPICS, Feature.QUEUES, Feature.EXCHANGES)
+_NOUNS = (Feature.TOPICS, Feature.TOPIC_ADMIN, Feature.QUEUES, Feature.EXCHANGES)
 
 
 @pytest.hookimpl(wrapper=True)

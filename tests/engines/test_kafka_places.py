@@ -12,13 +12,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from confluent_kafka import KafkaError
 
-from store import BadInput, Denied, TimedOut, Unreachable, open_place
+from store import BadInput, BadRecord, Denied, OutcomeUnknown, TimedOut, Unreachable, open_place
 from store.engine.features import Feature
 from store.engine.places import read_place
 from store.kafka.features import features_of
 from store.kafka.probing import CREATE_TOPICS, SHARE_FETCH, Offer, probe
-from tests.support import kafka_server
+from tests.support import kafka_mock, kafka_server
 
 CANARY = "c4n4ry"
 
@@ -26,7 +27,7 @@ CANARY = "c4n4ry"
 @pytest.fixture(scope="module")
 def mock() -> Iterator[str]:
     """librdkafka's mock cluster."""
-    with kafka_server.mock() as url:
+    with kafka_mock.cluster() as url:
         yield url
 
 
@@ -182,3 +183,31 @@ class TestLogins:
 def test_share_groups_are_lacking_where_they_are_switched_off() -> None:
     offer = Offer("4.2", frozenset({SHARE_FETCH}), {"share.version": 0})
     assert features_of(offer).lacks(Feature.SHARES)
+
+
+class TestConfirms:
+    """Records that are not confirmed, by errors that the mock cluster gives."""
+
+    PRODUCE = 0
+
+    def test_without_a_confirm_in_time_the_outcome_is_unknown(self, mock: str) -> None:
+        kafka_mock.create_topic(mock, "lost", 1)
+        kafka_mock.fail(mock, self.PRODUCE, *[KafkaError._TRANSPORT] * 1000)
+        with open_place(mock, timeout=1.0) as opened, pytest.raises(OutcomeUnknown) as raised:
+            opened.produce_many("lost", [b"1", b"2"])
+        kafka_mock.fail(mock, self.PRODUCE)
+        assert "2 records may be stored or not (number 1, 2 of 2)" in raised.value.message
+
+    def test_what_is_repeated_after_an_error_is_stored_once(self, mock: str) -> None:
+        kafka_mock.create_topic(mock, "again", 1)
+        kafka_mock.fail(mock, self.PRODUCE, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT)
+        with open_place(mock) as opened:
+            assert opened.produce("again", b"1").offset == 0
+            assert [record.value for record in opened.read("again")] == [b"1"]
+
+    def test_a_refused_record_is_named_by_its_number(self, mock: str) -> None:
+        kafka_mock.create_topic(mock, "large", 1)
+        kafka_mock.fail(mock, self.PRODUCE, KafkaError.MSG_SIZE_TOO_LARGE)
+        with open_place(mock) as opened, pytest.raises(BadRecord) as raised:
+            opened.produce("large", b"1")
+        assert raised.value.index == 0

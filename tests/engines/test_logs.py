@@ -25,6 +25,7 @@ from store.model.groups import OffsetChange
 from store.model.placement import partition_for_key
 from store.model.positions import Target, parse_position
 from store.model.topics import Headers
+from tests.engines.conftest import NewTopic
 
 EVERY_KIND: Headers = {
     "text": "é", "n": 2, "yes": True, "none": None, "f": 1.5, "bytes": b"abc\xff", "plain": b"abc",
@@ -44,9 +45,9 @@ def values(records: Sequence[Record]) -> list[bytes | None]:
 
 
 @pytest.fixture
-def orders(broker: Broker) -> Broker:
+def orders(broker: Broker, new_topic: NewTopic) -> Broker:
     """A topic of one partition with ten records, a second apart, the last a minute ago."""
-    broker.create_topic("orders")
+    new_topic("orders", 1)
     begin = broker.wall() - 70_000
     broker.produce_many(
         "orders", [NewRecord(b"%d" % n, timestamp=begin + 1000 * n) for n in range(10)]
@@ -60,8 +61,8 @@ class TestTopics:
         for _ in range(2):
             assert values(orders.read("orders")) == [b"%d" % n for n in range(10)]
 
-    def test_a_record_has_all_its_parts(self, broker: Broker) -> None:
-        broker.create_topic("orders", partitions=2)
+    def test_a_record_has_all_its_parts(self, broker: Broker, new_topic: NewTopic) -> None:
+        new_topic("orders", 2)
         headers: Headers = {"text": "é", "n": 2, "yes": True, "none": None, "f": 1.5}
         moment = broker.wall() - 1234
         broker.produce("orders", b"\x00", key=b"k\xff", headers=headers, timestamp=moment)
@@ -70,13 +71,15 @@ class TestTopics:
         assert (record.partition, record.offset, record.timestamp) == (partition, 0, moment)
         assert (record.key, record.value, record.headers) == (b"k\xff", b"\x00", headers)
 
-    def test_headers_of_every_kind_come_back_as_they_were(self, broker: Broker) -> None:
-        broker.create_topic("orders")
+    def test_headers_of_every_kind_come_back_as_they_were(
+        self, broker: Broker, new_topic: NewTopic
+    ) -> None:
+        new_topic("orders", 1)
         broker.produce("orders", b"x", headers=EVERY_KIND)
         assert broker.read("orders")[0].headers == EVERY_KIND
 
-    def test_keys_go_where_kafka_puts_them(self, broker: Broker) -> None:
-        broker.create_topic("orders", partitions=4)
+    def test_keys_go_where_kafka_puts_them(self, broker: Broker, new_topic: NewTopic) -> None:
+        new_topic("orders", 4)
         keys = [b"key-%d" % number for number in range(50)]
         ids = broker.produce_many("orders", [NewRecord(b"v", key=key) for key in keys])
         assert [id.partition for id in ids] == [partition_for_key(key, 4) for key in keys]
@@ -91,8 +94,10 @@ class TestTopics:
         (partition,) = orders.topic("orders").partitions
         assert (partition.start, partition.end, partition.records) == (0, 10, 10)
 
-    def test_an_empty_partition_begins_and_ends_at_0(self, broker: Broker) -> None:
-        broker.create_topic("orders", partitions=2)
+    def test_an_empty_partition_begins_and_ends_at_0(
+        self, broker: Broker, new_topic: NewTopic
+    ) -> None:
+        new_topic("orders", 2)
         found = broker.topic("orders").partitions
         assert [(one.start, one.end) for one in found] == [(0, 0), (0, 0)]
         assert broker.read("orders", 1) == []
@@ -122,6 +127,7 @@ class TestTopics:
         with pytest.raises(NotFound):
             orders.record("orders", 0, 10)
 
+    @pytest.mark.needs(Feature.TOPIC_ADMIN)
     def test_a_topic_is_created_once_and_listed(self, orders: Broker) -> None:
         assert [topic.name for topic in orders.topics()] == ["orders"]
         with pytest.raises(Exists):
@@ -135,6 +141,7 @@ class TestTopics:
         with pytest.raises(NotFound):
             broker.produce("orders", b"v")
 
+    @pytest.mark.needs(Feature.TOPIC_ADMIN)
     def test_retention_is_kept_and_changed_in_place(self, broker: Broker) -> None:
         broker.create_topic("orders", retention=3600)
         assert broker.topic("orders").config.retention == 3_600_000
@@ -142,6 +149,7 @@ class TestTopics:
         config = broker.topic("orders").config
         assert (config.retention, config.retention_bytes) == (7_200_000, 10_000_000)
 
+    @pytest.mark.needs(Feature.TOPIC_ADMIN)
     def test_a_deleted_topic_is_gone_with_its_records(self, orders: Broker) -> None:
         orders.delete_topic("orders")
         assert orders.topics() == []
@@ -200,7 +208,7 @@ def test_records_before_an_offset_are_removed(broker: Broker) -> None:
     broker.trim("orders", parse_position("earliest", 0))
 
 
-@pytest.mark.needs(Feature.COMPACTION)
+@pytest.mark.needs(Feature.COMPACTION, Feature.TOPIC_ADMIN)
 def test_the_newest_record_of_a_key_is_told(broker: Broker) -> None:
     if not broker.features.lacks(Feature.TOPICS):
         broker.create_topic("orders", cleanup="compact")
@@ -324,7 +332,7 @@ def test_a_group_skips_a_record(orders: Broker) -> None:
     orders.skip("billing", Address("orders", 0, 4))
 
 
-@pytest.mark.needs(Feature.SHARES)
+@pytest.mark.needs(Feature.SHARES, Feature.TOPIC_ADMIN)
 def test_a_share_leases_records(broker: Broker) -> None:
     if not broker.features.lacks(Feature.TOPICS):
         broker.create_topic("orders")

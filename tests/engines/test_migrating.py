@@ -21,6 +21,8 @@ HEADERS: dict[str, HeaderValue] = {"text": "é", "n": 2, "yes": True, "none": No
 PROPERTIES: Properties = {"content_type": "text/plain", "sqs": {"types": {"n": "Number"}}}
 OURS = {OFFSET_HEADER, PROPERTIES_HEADER}
 
+pytestmark = pytest.mark.needs(Feature.TOPOLOGY)
+
 
 @pytest.fixture
 def source(tmp_path: Path) -> Iterator[Store]:
@@ -89,7 +91,7 @@ BILLING = Selection(topic=frozenset({"orders"}), group=frozenset({"billing"}))
 SETTINGS = ("cleanup", "compaction_lag", "retention")
 
 
-@pytest.mark.needs(Feature.TOPICS)
+@pytest.mark.needs(Feature.TOPICS, Feature.TOPIC_ADMIN)
 class TestTopics:
     def test_records_keep_their_partition_order_key_headers_and_time(
         self, source: Store, broker: Broker

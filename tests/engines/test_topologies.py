@@ -10,7 +10,7 @@ from store.engine.features import Feature
 from store.topology.problems import InvalidTopology
 from store.topology.reading import TopologyFile
 
-pytestmark = pytest.mark.needs(Feature.TOPOLOGY, Feature.QUEUES)
+pytestmark = pytest.mark.needs(Feature.TOPOLOGY)
 
 # The sections of a shop, each with the feature that it needs.
 SECTIONS = {
@@ -77,7 +77,7 @@ def test_an_export_is_a_plan_without_steps(shop: Broker) -> None:
     assert marks(shop, shop.export()) == []
 
 
-@pytest.mark.needs(Feature.EXCHANGES)
+@pytest.mark.needs(Feature.QUEUES, Feature.EXCHANGES)
 def test_it_routes_as_it_says(shop: Broker) -> None:
     shop.publish("events", "order.7.created", b"v", headers={"region": "eu", "attempts": 1})
     assert (shop.queue("emails").ready, shop.queue("vault").ready) == (1, 1)
@@ -123,7 +123,9 @@ def test_a_plan_that_is_out_of_date_is_refused(broker: Broker) -> None:
         broker.apply(file(text_for(broker)), expected=planned)
 
 
+@pytest.mark.needs(Feature.QUEUES)
 def test_a_setting_that_is_absent_is_refused_where_it_is_written(broker: Broker) -> None:
+    broker.features.need(Feature.QUEUES)
     text = "version: 1\nqueues:\n  emails: {lease: 45s}\n"
     if not broker.features.lacks(Feature.LEASE):
         assert marks(broker, text) == ["create queue emails"]

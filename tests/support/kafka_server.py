@@ -1,4 +1,4 @@
-"""The Kafka of the tests: one cluster for all, emptied for each test; and librdkafka's mock."""
+"""The Kafka of the tests: one cluster for all, emptied for each test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
@@ -95,15 +95,6 @@ def own_configuration(topic: str) -> dict[str, str]:
     entries = admin.describe_configs([resource])[resource].result(_SECONDS)
     own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
     return {name: entry.value for name, entry in entries.items() if entry.source == own}
-
-
-@contextmanager
-def mock() -> Iterator[str]:
-    """Yield the place of librdkafka's own mock cluster, which lives in this process."""
-    cluster = Producer({"test.mock.num.brokers": 1, "log_level": 0})
-    (broker,) = cluster.list_topics(timeout=_SECONDS).brokers.values()
-    yield f"kafka://{broker.host}:{broker.port}"
-    del cluster
 
 
 def tool(name: str, *options: str, given: str = "") -> str:
