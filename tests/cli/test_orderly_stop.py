@@ -102,32 +102,35 @@ def work(start_mq: StartMq, path: Path, script: str, *words: str) -> Running:
 # mq work.
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_worker_that_is_told_to_end_uses_up_only_what_it_began(
-    start_mq: StartMq, path: Path, source: str, number: signal.Signals
+def test_a_worker_that_is_told_to_end_uses_up_only_what_it_began_and_keeps_the_order(
+    start_mq: StartMq, path: Path, source: str
 ) -> None:
-    running = work(start_mq, path, SLOW)
-    running.interrupt(number)
-    path.with_name("go").touch()
-    running.end()
-
-    begun = lines(path.with_name("begun"))
-    assert len(begun) == 1
-    rest = received(path)
-    assert sorted([*begun, *(value for value, _ in rest)]) == [str(n) for n in range(NUMBER)]
-    assert {deliveries for _, deliveries in rest} == {1}
-    assert dead(path) == []
-
-
-def test_what_was_not_begun_keeps_its_order(start_mq: StartMq, path: Path, source: str) -> None:
     running = work(start_mq, path, SLOW)
     running.interrupt(signal.SIGTERM)
     path.with_name("go").touch()
     running.end()
 
-    rest = [value for value, _ in received(path)]
+    begun = lines(path.with_name("begun"))
+    assert len(begun) == 1
+    messages = received(path)
+    rest = [value for value, _ in messages]
+    assert sorted([*begun, *rest]) == [str(n) for n in range(NUMBER)]
+    assert {deliveries for _, deliveries in messages} == {1}
+    assert dead(path) == []
     if source != "chaos":
         assert rest == [str(n) for n in range(1, NUMBER)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_every_signal_that_ends_a_worker_lets_it_end_what_it_began(
+    start_mq: StartMq, queue: Path, number: signal.Signals
+) -> None:
+    running = work(start_mq, queue, SLOW)
+    running.interrupt(number)
+    queue.with_name("go").touch()
+    running.end()
+
+    assert received(queue) == [(str(n), 1) for n in range(1, NUMBER)]
 
 
 def test_a_second_signal_uses_up_what_it_interrupts_and_nothing_else(

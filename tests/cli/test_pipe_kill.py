@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import RunMq
 
 POINTS = ("pipe.polled", "pipe.ran", "commit.before", "commit.after")
-# From a topic and from a queue together: 20 times each.
-HITS = 10 * int(os.environ.get("MQ_KILL_SCALE", "1"))
+# From a topic and from a queue together: 10 times each.
+HITS = 5 * int(os.environ.get("MQ_KILL_SCALE", "1"))
 # A killed run comes to its point for the sixth time at most, with 5 values a batch.
 INPUTS = 2 * len(POINTS) * HITS * 6 * 5
 

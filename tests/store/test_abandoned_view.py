@@ -195,7 +195,7 @@ STEPS = st.lists(
 
 @each_kind
 @given(steps=STEPS)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_view_shows_what_the_next_receive_will_find(kind: str, steps: Sequence[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         jobs = Jobs(Path(folder), kind)

@@ -200,7 +200,7 @@ def run(store: Store, clock: ManualClock, queue: str, steps: list[tuple[str, int
 
 @each_kind
 @given(steps=STEPS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_it_comes_to_the_same_as_an_acknowledgement_at_once(
     settings: dict[str, Any], steps: list[tuple[str, int, int]]
 ) -> None:

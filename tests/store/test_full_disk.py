@@ -60,6 +60,7 @@ def send_in_transaction(store: Store, _: list[str]) -> None:
         tx.send_many("mails", [b"x" * 20_000] * 20)
 
 
+of_either_size = pytest.mark.parametrize("mib", [4, 8], indirect=True)
 FREEING["a transaction"] = in_transaction
 STORING["a transaction"] = send_in_transaction
 
@@ -74,9 +75,15 @@ def read_and_commit(store: Store) -> None:
         consumer.commit()
 
 
-@pytest.fixture(params=[4, 8])
-def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    with mounted(tmp_path / "disk", request.param * MIB) as folder:
+@pytest.fixture
+def mib(request: pytest.FixtureRequest) -> int:
+    """The size of the disk; tests to which it may matter name several."""
+    return getattr(request, "param", 4)
+
+
+@pytest.fixture
+def disk(tmp_path: Path, mib: int) -> Iterator[Path]:
+    with mounted(tmp_path / "disk", mib * MIB) as folder:
         yield folder
 
 
@@ -148,6 +155,7 @@ def test_what_stores_anything_new_is_refused_on_a_full_disk_and_names_it(
     assert full.verify() == []
 
 
+@of_either_size
 def test_everything_can_be_taken_from_a_full_disk_and_nothing_is_lost_meanwhile(
     full: Store, open_store: Callable[..., Store]
 ) -> None:
@@ -163,6 +171,7 @@ def test_everything_can_be_taken_from_a_full_disk_and_nothing_is_lost_meanwhile(
     assert full.verify() == []
 
 
+@of_either_size
 def test_no_reader_or_sender_takes_the_reserve_from_those_who_free_room(
     store: Store, receipts: list[str], disk: Path, open_store: Callable[..., Store]
 ) -> None:
@@ -177,6 +186,7 @@ def test_no_reader_or_sender_takes_the_reserve_from_those_who_free_room(
     assert kept - reserve.reserved(disk / "store.db") <= 512 << 10
 
 
+@of_either_size
 def test_once_there_is_room_again_the_reserve_is_whole_and_senders_go_on(
     full: Store, receipts: list[str], disk: Path
 ) -> None:
@@ -191,6 +201,7 @@ def test_once_there_is_room_again_the_reserve_is_whole_and_senders_go_on(
     assert [record.value for record in full.read("orders", offset=0)][-1] == b"new"
 
 
+@of_either_size
 def test_purge_trim_and_vacuum_make_room_for_senders_without_help_from_outside(
     store: Store, receipts: list[str], disk: Path
 ) -> None:
@@ -248,6 +259,7 @@ def test_a_store_at_its_own_size_limit_has_a_way_out_within_that_limit(
     assert small.stat().st_size <= MIB
 
 
+@of_either_size
 def test_the_reserve_lies_in_the_lock_file_and_an_eighth_of_a_small_disk_is_enough(
     store: Store, disk: Path
 ) -> None:

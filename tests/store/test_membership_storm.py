@@ -25,7 +25,7 @@ from tests.support.storm_member import SESSION_TIMEOUT
 
 pytestmark = pytest.mark.xdist_group("membership_storm")
 
-SECONDS = float(os.environ.get("MQ_STORM_SECONDS", "20"))
+SECONDS = float(os.environ.get("MQ_STORM_SECONDS", "10"))
 MEMBERS = 8
 PARTITIONS = 4
 PROGRAM = Path(__file__).parents[1] / "support" / "storm_member.py"

@@ -12,7 +12,7 @@ from store.model.clock import ManualClock
 from store.model.positions import Position
 from store.topology.reading import TopologyFile
 
-FEW, MANY = 40, 400
+FEW, MANY = 20, 200
 # A tree of ten times as many rows may be a level higher.
 GOAL = 1.4
 LONG = 1_000_000

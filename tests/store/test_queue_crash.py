@@ -18,7 +18,7 @@ from tests.support.invariants import check_invariants
 from tests.support.queue_invariants import check_queue_invariants
 from tests.support.queue_programs import QUEUES, start
 
-ROUNDS = 12 * int(os.environ.get("MQ_KILL_SCALE", "1"))
+ROUNDS = 6 * int(os.environ.get("MQ_KILL_SCALE", "1"))
 PATIENCE = 60
 # More than any of them comes to before it is killed.
 ENDLESS = 1_000_000

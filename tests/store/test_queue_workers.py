@@ -23,8 +23,8 @@ from tests.support.queue_programs import start
 pytestmark = pytest.mark.xdist_group("queue_workers")
 
 WORKERS = 16
-KILLS = 24
-MESSAGES = 2_000
+KILLS = 12
+MESSAGES = 1_000
 LEASE = 0.3
 PATIENCE = 60
 

@@ -79,7 +79,7 @@ def test_views_that_open_faster_than_they_are_drawn_end_nothing(busy: Path, seed
     chance = random.Random(seed)
     with dashboard(busy, "--refresh", "250ms") as person:
         person.wait_for(b"emails")
-        for _ in range(12):
+        for _ in range(8):
             for keys in (b":emails\r", b"\x1b", b"\r", b":emails\r", b"X", b"\x1b"):
                 person.type(keys)
                 person.watch(chance.uniform(0.01, 0.08))
@@ -87,7 +87,7 @@ def test_views_that_open_faster_than_they_are_drawn_end_nothing(busy: Path, seed
 
 
 def test_no_strokes_end_it(busy: Path, seed: int) -> None:
-    fuzz(busy, seed, strokes=80)
+    fuzz(busy, seed, strokes=50)
 
 
 @pytest.mark.nightly
@@ -104,7 +104,7 @@ def test_no_keys_end_it_however_far_its_views_are(
     furnish(store)
 
     async def errand(person: Person) -> None:
-        for _ in range(300):
+        for _ in range(150):
             press(person, chance)
             if chance.random() < 0.3:
                 step(store, chance)
