@@ -170,7 +170,7 @@ def test_24_processes_that_come_and_go_leave_the_file_alone(orders: Store, path:
         assert all(finish(comer)[-1].startswith("orders/0@") for comer in comers)
 
         assert beside(path) == ALONE
-    assert len(values(path)) == 10 + 3 * 24
+    assert len(values(path)) == 10 + 2 * 24
 
 
 def test_a_close_does_not_wait_for_a_stopped_process(orders: Store, path: Path) -> None:

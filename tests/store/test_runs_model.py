@@ -173,7 +173,7 @@ class Run:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(steps=STEPS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_run_is_settled_as_its_messages_would_be_one_by_one(kind: str, steps: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         clock = ManualClock()

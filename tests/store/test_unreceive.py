@@ -312,7 +312,7 @@ class Run:
 
 @pytest.mark.parametrize("kind", ["standard", "fifo", "priorities"])
 @given(before=STEPS, number=st.integers(1, 5), after=STEPS)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_nothing_that_comes_later_differs(
     kind: str, before: list[Any], number: int, after: list[Any]
 ) -> None:
