@@ -128,4 +128,5 @@ def _rarities(path: Path) -> None:
     for table in ("mq_channels", "mq_readers", "mq_exchanges", "mq_bindings"):
         alter(path, f"update {table} set label = 'team.yaml' where id = 1")
     alter(path, "insert into mq_processing_times values (1, 20, 3)")
+    alter(path, "update mq_move_tasks set target = 'lines', error = 'it is gone'")
     alter(path, "update mq_readers set dead_letter_key = 'k' where name = 'emails'")

@@ -163,7 +163,8 @@ class Inference:
             model.groups.GroupConfig(),
         )
         for (id,) in self._lacking("mq_topics", "channel", "mq_channels", "topic"):
-            self._insert("mq_topics", {"channel": id, **topic._asdict()}, _SETTINGS)
+            row = {**topic._asdict(), "channel": id, "labels": None}
+            self._insert("mq_topics", row, _SETTINGS)
         for (id,) in self._lacking("mq_queues", "channel", "mq_channels", "queue"):
             ((is_fifo,),) = self._rows(
                 "select exists (select 1 from old_heads h join mq_readers r on r.id = h.reader"
