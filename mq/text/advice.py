@@ -101,11 +101,11 @@ def advice_lines(
     yield "", _axis(advice.place)
     yield "", ""
     for label, texts in _sections(advice):
-        yield from _section(label, texts)
+        yield from section(label, texts)
     if load is not None:
-        yield from _section("LOAD", [load_text(load)])
+        yield from section("LOAD", [load_text(load)])
     if assumed:
-        yield from _section("ASSUMED", [", ".join(assumed)])
+        yield from section("ASSUMED", [", ".join(assumed)])
     yield "", ""
     yield "bold", "CREATE        mq advise … --yaml | mq apply -"
     for line in yaml_of(advice.topology).splitlines():
@@ -135,7 +135,8 @@ def _reasons(advice: Advice) -> Iterator[str]:
         yield f"{rank}. {reason.question} {reason.answer}: {reason.says}{otherwise}"
 
 
-def _section(label: str, texts: Iterable[str]) -> Iterator[StyledLine]:
+def section(label: str, texts: Iterable[str]) -> Iterator[StyledLine]:
+    """Yield a labelled part of a page, wrapped to the terminal."""
     width = min(get_terminal_size().columns, _WIDEST)
     for text in texts:
         first, *rest = wrap(text, max(width - _LABEL, 20), subsequent_indent="  ") or [""]

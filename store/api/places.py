@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from store.model.topics import Seconds, in_seconds
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
+    from store.engine.landing import Ground
+    from store.topology.model import Resource
+    from store.topology.target import Refusal
 
 Warn = Callable[[str], None]
 _Opener = Callable[[Place, float, Warn], "Broker"]
@@ -23,6 +27,8 @@ _ENGINES = {
     "kafka": ("Kafka", "confluent_kafka", "confluent-kafka"),
     "sqs": ("SQS", "botocore", "botocore"),
 }
+# A person sees a file, and not the engine in it.
+FILE_NAMES = {"file": "sqlite"}
 _SCHEMES = {"amqp": "rabbitmq", "amqps": "rabbitmq+tls", "kafka+ssl": "kafka+tls"}
 
 
@@ -75,6 +81,36 @@ def all_features() -> Mapping[str, Features]:
         kafka.ENGINE: kafka.features(kafka.NEWEST),
         sqs.ENGINE: sqs.features(),
     }
+
+
+def ground_of(engine: str) -> Ground:
+    """Return an engine as `advise --for` looks at it, without its client; raises `BadInput`."""
+    from store import kafka, rabbitmq, sqs
+    from store.engine.landing import Ground
+    from store.topology.target import refuses_nothing
+
+    engine = FILE_NAMES.get(engine, engine)
+    known = all_features()
+    if engine not in known:
+        names = ["file", *_ENGINES]
+        raise BadInput(
+            f"there is no engine {engine!r}", did_you_mean(engine, names, ", ".join(names))
+        )
+    features, name_of = known[engine], _own_name
+    refusal: Refusal = refuses_nothing
+    match engine:
+        case "rabbitmq":
+            refusal = partial(rabbitmq.refusals.refusal, features)
+        case "kafka":
+            refusal = partial(kafka.present.refusal, features)
+        case "sqs":
+            refusal = partial(sqs.present.refusal, features, "")
+            name_of = sqs.present.name_to_take
+    return Ground(features, refusal, name_of)
+
+
+def _own_name(queue: Resource) -> str:
+    return queue.name
 
 
 def _opener(scheme: str) -> _Opener:

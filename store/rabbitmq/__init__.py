@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         present as present,
         producers as producers,
         receiving as receiving,
+        refusals as refusals,
         routes as routes,
         settings as settings,
         stream_offsets as stream_offsets,

@@ -6,25 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from store.engine.features import Feature
 from store.model.addresses import check_name
 from store.model.errors import BadInput
 from store.model.settings import write_settings
 from store.rabbitmq import policies, routes
 from store.rabbitmq.features import QUEUE_SETTINGS
 from store.rabbitmq.queues import COLUMNS, is_ours, type_of
-from store.rabbitmq.settings import LABEL, check_given, check_topic_setting, config_of
+from store.rabbitmq.settings import LABEL, config_of
 from store.rabbitmq.super_streams import is_super_stream, stream_name, topic_config_of
 from store.topology.kinds import KINDS, binding_name, headers_text, queue_config
 from store.topology.model import Resource, Topology
 from store.topology.problems import Problems
 
 if TYPE_CHECKING:
-    from store.engine.features import Features
     from store.rabbitmq.topology import ServerTopologies
     from store.topology.steps import Plan
-
-_KINDS = {"group": Feature.GROUPS, "share": Feature.SHARES}
 
 
 class Present:
@@ -101,26 +97,6 @@ class Present:
             }
             label = (entry.get("arguments") or {}).get(LABEL)
             yield Resource("binding", binding_name(settings), settings, label)
-
-
-def refusal(features: Features, thing: Resource, setting: str | None) -> str | None:
-    """Say why a thing, or a setting as a file gives it, can't be had here."""
-    feature = _KINDS.get(thing.kind)
-    if setting is None:
-        return None if feature is None else features.refusal(feature).message
-    if thing.kind not in {"queue", "topic"} or setting == "partitions":
-        return None
-    if setting not in thing.settings:
-        return None
-    value = KINDS[thing.kind].values({setting: thing.settings[setting]})[setting]
-    try:
-        if thing.kind == "topic":
-            check_topic_setting(features, setting, value)
-        else:
-            check_given(features, {setting: value})
-    except BadInput as error:
-        return f"{error.message}: {error.hint}" if error.hint else error.message
-    return None
 
 
 def check(wanted: Topology, present: Present, problems: Problems) -> None:

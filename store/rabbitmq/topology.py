@@ -72,7 +72,7 @@ class ServerTopologies(ServerDeadLetters, ServerExchanges, ServerGroups):
 
     def refusal(self, thing: Resource, setting: str | None) -> str | None:
         """Say why RabbitMQ can't have a thing, or a setting of it as a file gives it."""
-        return rabbitmq.present.refusal(self.features, thing, setting)
+        return rabbitmq.refusals.refusal(self.features, thing, setting)
 
     def topologies(self) -> set[str]:
         """Return the names of the topologies that own something in the vhost."""

@@ -63,7 +63,7 @@ def check_name(name: str, prefix: str = "", *, fifo: bool | None = None) -> None
 def name_to_take(name: str, prefix: str = "", *, fifo: bool | None = None) -> str:
     """Return the nearest name that SQS has."""
     suffix = FIFO_SUFFIX if fifo or (fifo is None and name.endswith(FIFO_SUFFIX)) else ""
-    stem = _NOT_IN_NAME.sub("-", name.removesuffix(FIFO_SUFFIX))
+    stem = _NOT_IN_NAME.sub("-", unquote_name(name).removesuffix(FIFO_SUFFIX))
     return stem[: LONGEST_NAME - len(prefix) - len(suffix)] + suffix
 
 

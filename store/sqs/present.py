@@ -62,6 +62,11 @@ class PresentQueues:
             yield Resource("queue", name, settings, self._labels.get(name))
 
 
+def name_to_take(queue: Resource) -> str:
+    """Return the name of a queue that SQS has, which is nearest to its own."""
+    return limits.name_to_take(queue.name, fifo=queue_config(queue.settings).fifo)
+
+
 def refusal(features: Features, prefix: str, thing: Resource, setting: str | None) -> str | None:
     """Say why a thing, or a setting as a file gives it, can't be had here."""
     if thing.kind in _KINDS:

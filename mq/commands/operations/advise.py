@@ -11,13 +11,18 @@ from mq.cli.output import Format
 from mq.commands import SingleCommand
 from mq.commands.operations.loading import load_here
 from mq.text.advice import advice_document, advice_lines
+from mq.text.landing import landing_document, landing_lines
 from mq.text.strict_json import parse_json
 from mq.write.inputs import opened
 from store.advice.advice import advise as judge
+from store.advice.placements import TITLES
 from store.advice.questions import QUESTIONS, Question, assumed, read_answer, read_workload
+from store.advice.workload import Workload
+from store.api.places import ground_of
+from store.engine.landing import Landing, land
 from store.model.errors import BadInput
 from store.model.text import without_mark
-from store.topology.writing import yaml_of
+from store.topology.writing import yaml as topology_yaml, yaml_of
 
 app = SingleCommand()
 
@@ -46,6 +51,10 @@ def advise(
     yaml: Annotated[
         bool, typer.Option("--yaml", help="Only the things to create, for mq apply -.")
     ] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option("--for", metavar="ENGINE", help="Landing on file, rabbitmq, kafka or sqs."),
+    ] = None,
     **answers: Any,
 ) -> None:
     """Say whether a workload wants a log, a share, a queue or several, and what decides it.
@@ -56,6 +65,9 @@ def advise(
 
     With a store at hand it also says at how many percent of what this machine does that store is:
     the last ten minutes, beside a probe of 0.3 s in a temporary store in the same folder.
+
+    With --for it says how an engine has each answer (native, composed, absent and what to do), and
+    the things to create are those that plan cleanly there; what is left out is named.
     """
     context = current_context()
     given = {name: answer for name, answer in answers.items() if answer is not None}
@@ -63,7 +75,9 @@ def advise(
         given = _from_elsewhere(context, file) | given
     workload = read_workload(given)
     advice = judge(workload)
-    if yaml:
+    if engine is not None:
+        _show_landing(context, workload, land(workload, advice, ground_of(engine)), yaml=yaml)
+    elif yaml:
         context.output.text(f"# {workload.name}: {advice.title}")
         context.output.text(yaml_of(advice.topology))
     elif context.output.format is Format.TABLE:
@@ -71,6 +85,19 @@ def advise(
             context.output.text(line, style=style)
     else:
         context.output.document(advice_document(advice, assumed(given), load_here(context)))
+
+
+def _show_landing(context: Context, workload: Workload, landing: Landing, *, yaml: bool) -> None:
+    if yaml:
+        context.output.text(f"# {workload.name}: {TITLES[landing.place]}")
+        for one in landing.left_out:
+            context.output.text(f"# left out: {one}")
+        context.output.text(topology_yaml(landing.topology))
+    elif context.output.format is Format.TABLE:
+        for style, line in landing_lines(workload, landing):
+            context.output.text(line, style=style)
+    else:
+        context.output.document(landing_document(landing))
 
 
 def _command() -> Any:
