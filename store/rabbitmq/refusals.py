@@ -1,4 +1,4 @@
-"""What a server can't have, said from a declaration alone: no client of it is needed."""
+"""The things and settings that a server lacks, by their declaration alone: no client is needed."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class LeftOut(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """What an engine can have of a topology; it plans there without a problem."""
+    """The part of a topology that an engine can have, which plans there without a problem."""
 
     topology: Topology
     left_out: list[LeftOut]
