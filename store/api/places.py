@@ -15,7 +15,7 @@ from store.model.topics import Seconds, in_seconds
 
 if TYPE_CHECKING:
     from store.engine.broker import Broker
-    from store.engine.landing import Ground
+    from store.engine.landing import EngineRules
     from store.topology.model import Resource
     from store.topology.target import Refusal
 
@@ -83,10 +83,10 @@ def all_features() -> Mapping[str, Features]:
     }
 
 
-def ground_of(engine: str) -> Ground:
+def rules_of(engine: str) -> EngineRules:
     """Return an engine as `advise --for` looks at it, without its client; raises `BadInput`."""
     from store import kafka, rabbitmq, sqs
-    from store.engine.landing import Ground
+    from store.engine.landing import EngineRules
     from store.topology.target import refuses_nothing
 
     engine = FILE_NAMES.get(engine, engine)
@@ -106,7 +106,7 @@ def ground_of(engine: str) -> Ground:
         case "sqs":
             refusal = partial(sqs.present.refusal, features, "")
             name_of = sqs.present.name_to_take
-    return Ground(features, refusal, name_of)
+    return EngineRules(features, refusal, name_of)
 
 
 def _own_name(queue: Resource) -> str:

@@ -33,7 +33,7 @@ _CONTROLS = {
 }
 
 
-class Ground(NamedTuple):
+class EngineRules(NamedTuple):
     """An engine as an advice looks at it: its features, its refusals, and its names of queues."""
 
     features: Features
@@ -58,16 +58,16 @@ class Landing(NamedTuple):
     left_out: list[LeftOut]
 
 
-def land(workload: Workload, advice: Advice, ground: Ground) -> Landing:
+def land(workload: Workload, advice: Advice, rules: EngineRules) -> Landing:
     """Say where each answer lands on an engine, and what to create there."""
     from store.topology import fitting
 
-    place = nearest_place(workload, advice.place, ground.features)
-    wanted = _read(workload, place, ground)
-    fitted = fitting.fit(wanted, ground.refusal)
+    place = nearest_place(workload, advice.place, rules.features)
+    wanted = _read(workload, place, rules)
+    fitted = fitting.fit(wanted, rules.refusal)
     needs = [*_needs(workload, advice), *_settings(wanted)]
-    answers = [Landed(answer, ground.features[feature]) for answer, feature in needs]
-    return Landing(ground.features, place, answers, fitted.topology, fitted.left_out)
+    answers = [Landed(answer, rules.features[feature]) for answer, feature in needs]
+    return Landing(rules.features, place, answers, fitted.topology, fitted.left_out)
 
 
 def nearest_place(workload: Workload, place: Placement, features: Features) -> Placement:
@@ -82,16 +82,16 @@ def nearest_place(workload: Workload, place: Placement, features: Features) -> P
     return place
 
 
-def _read(workload: Workload, place: Placement, ground: Ground) -> Topology:
+def _read(workload: Workload, place: Placement, rules: EngineRules) -> Topology:
     """Return the things that are wanted at a place, by names that the engine has."""
     from store.topology import fitting, problems, reading, writing
 
     document = things_of(workload, place, size(workload, place))
     file = reading.TopologyFile(reading.STANDARD_INPUT, writing.yaml_of(document).encode())
     wrong = problems.Problems()
-    wanted = reading.read([file], wrong, ground.features.engine)
+    wanted = reading.read([file], wrong, rules.features.engine)
     wrong.raise_errors()
-    return fitting.renamed(wanted, ground.name_of)
+    return fitting.renamed(wanted, rules.name_of)
 
 
 def _needs(workload: Workload, advice: Advice) -> Iterator[tuple[str, Feature]]:

@@ -12,7 +12,7 @@ from mq.command_line import run
 from store import BadInput
 from store.advice.advice import advise
 from store.advice.questions import read_workload
-from store.api.places import all_features, ground_of
+from store.api.places import all_features, rules_of
 from store.engine.broker import Broker
 from store.engine.landing import land
 from store.topology import fitting
@@ -53,7 +53,7 @@ def test_the_topologies_that_come_with_mq_tell_what_each_engine_leaves_out() -> 
         f"{config.stem} on {engine}: {one.setting or 'all'} of {one.kind} {one.name}"
         for config in CONFIGS
         for engine in all_features()
-        for one in fitting.fit(wanted(config, engine), ground_of(engine).refusal).left_out
+        for one in fitting.fit(wanted(config, engine), rules_of(engine).refusal).left_out
     ]
     text = "".join(f"{line}\n" for line in told)
     if os.environ.get("UPDATE_LOSSES"):
@@ -76,7 +76,7 @@ def test_the_things_of_an_advice_plan_on_the_engine_that_it_is_for(broker: Broke
     engine = broker.features.engine
     for answers in WORKLOADS:
         workload = read_workload(answers)
-        landing = land(workload, advise(workload), ground_of(engine))
+        landing = land(workload, advise(workload), rules_of(engine))
         assert list(landing.topology)
         plan = broker.plan(file(landing.topology))
         assert len(plan.steps) == len(list(landing.topology))
@@ -95,7 +95,7 @@ def test_an_advice_lands_on_the_nearest_that_an_engine_has(engine: str, place: s
     workload = read_workload({"replay": True, "routing": "key", "per_message": "delay"})
     advice = advise(workload)
     assert advice.place == "log-and-queue"
-    assert land(workload, advice, ground_of(engine)).place == place
+    assert land(workload, advice, rules_of(engine)).place == place
 
 
 def test_each_answer_has_its_level_and_the_way_out(capfd: pytest.CaptureFixture[str]) -> None:
@@ -115,4 +115,4 @@ def test_yaml_alone_says_in_comments_what_is_left_out(capfd: pytest.CaptureFixtu
 
 def test_an_engine_that_there_is_not_is_refused() -> None:
     with pytest.raises(BadInput, match="no engine 'rabbit'"):
-        ground_of("rabbit")
+        rules_of("rabbit")

@@ -18,7 +18,7 @@ from store.advice.advice import advise as judge
 from store.advice.placements import TITLES
 from store.advice.questions import QUESTIONS, Question, assumed, read_answer, read_workload
 from store.advice.workload import Workload
-from store.api.places import ground_of
+from store.api.places import rules_of
 from store.engine.landing import Landing, land
 from store.model.errors import BadInput
 from store.model.text import without_mark
@@ -76,7 +76,7 @@ def advise(
     workload = read_workload(given)
     advice = judge(workload)
     if engine is not None:
-        _show_landing(context, workload, land(workload, advice, ground_of(engine)), yaml=yaml)
+        _show_landing(context, workload, land(workload, advice, rules_of(engine)), yaml=yaml)
     elif yaml:
         context.output.text(f"# {workload.name}: {advice.title}")
         context.output.text(yaml_of(advice.topology))
