@@ -132,6 +132,7 @@ class KafkaMember:
                 self._fill(max_records, left if is_waiting else 0.0)
                 self._raise_error()
                 records = self._hand_out(max_records, paused)
+                self._hold_back()
                 is_late = monotonic() >= (deadline if self._is_drained(paused) else latest)
             if records or is_late or (until is not None and until()):
                 return records
@@ -173,6 +174,7 @@ class KafkaMember:
         with self._lock:
             self._polled = monotonic()
             self._fill(1, 0.0)
+            self._hold_back()
             self._raise_error()
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
@@ -278,6 +280,7 @@ class KafkaMember:
             with self._lock, suppress(MqError):
                 if not self._closed.is_set() and monotonic() - self._served > _SERVE:
                     self._fill(1, 0.0)
+                    self._hold_back()
 
     def _fill(self, most: int, wait: float) -> None:
         """Do what the group wants of this member, and keep what has come."""
@@ -291,6 +294,9 @@ class KafkaMember:
                 self._note(message)
             elif buffer is not None:
                 buffer.put(message)
+
+    def _hold_back(self) -> None:
+        """Fetch no more of partitions of which much is held."""
         for place, buffer in self._owned.items():
             if len(buffer) > _MOST_HELD and not buffer.is_paused:
                 self._consumer.pause([KafkaPartition(*place)])
