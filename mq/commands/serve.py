@@ -39,8 +39,8 @@ class ServeCommand(Command):
 app = SingleCommand()
 
 
-def _port(option: str, help: str) -> Any:
-    return typer.Option(option, min=0, max=65_535, metavar="[PORT]", help=help)
+def _port(option: str, help: str, metavar: str = "[PORT]") -> Any:
+    return typer.Option(option, min=0, max=65_535, metavar=metavar, help=help)
 
 
 @app.command(cls=ServeCommand)
@@ -70,7 +70,7 @@ def serve(
         bool, typer.Option("--memory", help="A store of its own, gone at the end.")
     ] = False,
     metrics: Annotated[
-        int | None, _port("--metrics", "Figures for Prometheus, and /health, on this port.")
+        int | None, _port("--metrics", "Figures for Prometheus, and /health, on this port.", "PORT")
     ] = None,
     chaos: Annotated[
         bool, typer.Option("--chaos", help="Lost answers, closed connections and throttling.")
@@ -159,7 +159,7 @@ def _opening(
         context.open_store_at(path, create=True, durability="normal").close()
         context.store = str(path)
         _apply(context, files)
-        yield context.open_file, "a store in memory"
+        yield context.open_file, "a store of its own"
 
 
 def _apply(context: Context, files: list[str]) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +70,7 @@ def serve(open_store: Callable[[], Store], options: ServeOptions, reports: Repor
 
 async def _serve(open_store: Callable[[], Store], options: ServeOptions, reports: Reports) -> int:
     loop = asyncio.get_running_loop()
+    _allow_many_files()
     stop = asyncio.Event()
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -79,6 +81,13 @@ async def _serve(open_store: Callable[[], Store], options: ServeOptions, reports
         reports.announce(serving.ports)
         await stop.wait()
     return serving.figures.requests
+
+
+def _allow_many_files() -> None:
+    """Raise the limit of open files as far as it goes: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class Serving:
