@@ -173,6 +173,20 @@ def test_a_fifo_queue_keeps_the_order_of_groups_and_drops_duplicates(
     assert bodies(receive(sqs, queue)) == ["3"]
 
 
+def test_a_receive_is_repeated_by_its_attempt_id_until_a_message_is_settled(
+    sqs: Any, make_queue: MakeQueue
+) -> None:
+    queue = make_queue(FifoQueue="true", ContentBasedDeduplication="true")
+    send(sqs, queue, "1", "2", MessageGroupId="g")
+
+    first = receive(sqs, queue, ReceiveRequestAttemptId="x")
+    assert receive(sqs, queue, ReceiveRequestAttemptId="x") == first
+    assert receive(sqs, queue, ReceiveRequestAttemptId="y") == []
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=first[0]["ReceiptHandle"])
+
+    assert receive(sqs, queue, ReceiveRequestAttemptId="x") == []
+
+
 def test_an_expired_receipt_of_a_fifo_queue_is_refused(sqs: Any, make_queue: MakeQueue) -> None:
     queue = make_queue(FifoQueue="true", ContentBasedDeduplication="true")
     send(sqs, queue, "m", MessageGroupId="g")

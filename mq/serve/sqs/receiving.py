@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mq.serve.sqs import checksums, message_attributes, queue_attributes, receipt_handles
+from mq.serve.sqs.attempts import Attempt
 from mq.serve.sqs.directory import NamedQueue
 from mq.serve.sqs.errors import bad_parameter
 from mq.serve.sqs.parameters import Parameters
-from mq.serve.sqs.sending import PROPERTIES, TRACE, content_id, sequence_number
+from mq.serve.sqs.sending import PROPERTIES, TRACE, check_id, content_id, sequence_number
 from mq.serve.sqs.service import Caller, SqsService
+from store.model.errors import MqError
 
 if TYPE_CHECKING:
     from store.model.messages import Message
@@ -50,12 +52,50 @@ async def receive_message(service: SqsService, caller: Caller, given: Parameters
     lease = given.get("VisibilityTimeout")
     check_lease(lease)
     asked = _asked(given)
-    messages = await service.receive(queue.name, most, wait, lease, caller.holder)
-    # No await from here on: a client that is lost meanwhile would leave its messages leased.
-    now = service.store.clock.wall()
+    id = given.get("ReceiveRequestAttemptId")
+    _check_attempt_id(queue, id)
+    attempt = None if id is None else await _repeated(service, queue, id, lease)
+    if attempt is None:
+        messages = await service.receive(queue.name, most, wait, lease, caller.holder)
+        # No await from here on: a client that is lost meanwhile would leave its messages leased.
+        attempt = Attempt(service.store.clock.wall(), messages)
+        if id is not None and messages:
+            service.attempts.note(queue.name, id, attempt)
     names = given.get("MessageAttributeNames", [])
-    told = [as_told(queue, caller, message, asked, names, now) for message in messages]
+    told = [
+        as_told(queue, caller, message, asked, names, attempt.received)
+        for message in attempt.messages
+    ]
     return {"Messages": told} if told else {}
+
+
+def _check_attempt_id(queue: NamedQueue, id: str | None) -> None:
+    if id is not None and not queue.config.fifo:
+        raise bad_parameter(
+            "ReceiveRequestAttemptId",
+            id,
+            "The request include parameter that is not valid for this queue type.",
+        )
+    check_id("ReceiveRequestAttemptId", id)
+
+
+async def _repeated(
+    service: SqsService, queue: NamedQueue, id: str, lease: int | None
+) -> Attempt | None:
+    """Return the receive that an id repeats, its leases begun anew; `None` where it is the first.
+
+    It is a plain receive too if another reader has one of the messages by now.
+    """
+    attempt = service.attempts.find(queue.name, id, service.store.clock.wall())
+    if attempt is None:
+        return None
+    receipts = [str(message.receipt) for message in attempt.messages]
+    try:
+        await service.store.extend(receipts, queue.config.lease / 1000 if lease is None else lease)
+    except MqError:
+        service.attempts.forget(receipts)
+        return None
+    return attempt
 
 
 def check_lease(seconds: int | None) -> None:

@@ -151,7 +151,7 @@ def _checked(queue: NamedQueue, caller: Caller, given: Parameters) -> NewMessage
         )
     _check_system_attributes(given.get("MessageSystemAttributes", {}))
     for name in ("MessageGroupId", "MessageDeduplicationId"):
-        _check_id(name, given.get(name))
+        check_id(name, given.get(name))
     if not queue.config.fifo and given.get("MessageDeduplicationId") is not None:
         raise bad_parameter(
             "MessageDeduplicationId",
@@ -194,7 +194,8 @@ def _check_system_attributes(attributes: message_attributes.Attributes) -> None:
             )
 
 
-def _check_id(name: str, text: str | None) -> None:
+def check_id(name: str, text: str | None) -> None:
+    """Raise `SqsError` for an id that is no 1 to 128 letters, digits or punctuation marks."""
     if text is not None and not _ID.fullmatch(text):
         raise bad_parameter(
             name,

@@ -52,6 +52,7 @@ async def _delete(
             receipts[id] = parts.receipt
         except SqsError as error:
             failures[id] = error
+    service.attempts.forget(receipts.values())
     refused = await _settled(service.store.ack, list(receipts.values()))
     for id, receipt in receipts.items():
         problem = refused.get(receipt)
@@ -103,6 +104,7 @@ async def _change(
             failures[entry["Id"]] = error
     handles = {entry["Id"]: entry["ReceiptHandle"] for entry in entries}
     for seconds, receipts in by_duration.items():
+        service.attempts.forget(receipts.values())
         refused = await _settled(service.store.extend, list(receipts.values()), seconds)
         for id, receipt in receipts.items():
             problem = refused.get(receipt)
