@@ -165,7 +165,7 @@ def text_files() -> Iterator[Path]:
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*")):
             inside = path.relative_to(ROOT).parts
-            is_made = {"venv", "rabbitmq.data", "kafka.data"} & set(inside)
+            is_made = {"venv", "rabbitmq.data", "kafka.data", "node"} & set(inside)
             if path.is_file() and path.suffix in suffixes and not is_made:
                 yield path
     yield from sorted(ROOT.glob("*.md"))
