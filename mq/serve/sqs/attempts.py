@@ -13,29 +13,29 @@ MEMORY = 300_000
 _MOST_REMEMBERED = 1_000
 
 
-class Attempt(NamedTuple):
+class ReceiveAttempt(NamedTuple):
     """The result of a receive, and when it was, in Unix milliseconds."""
 
     received: int
     messages: list[Message]
 
 
-class Attempts:
+class ReceiveAttempts:
     """The receives of the last five minutes that had an id, on FIFO queues.
 
     Each is remembered until one of its messages is deleted or given another time.
     """
 
     def __init__(self) -> None:
-        self._attempts: dict[tuple[str, str], Attempt] = {}
+        self._attempts: dict[tuple[str, str], ReceiveAttempt] = {}
         self._by_receipt: dict[str, tuple[str, str]] = {}
 
-    def find(self, queue: str, id: str, now: int) -> Attempt | None:
+    def find(self, queue: str, id: str, now: int) -> ReceiveAttempt | None:
         """Return the receive with this id, if it may be repeated."""
         attempt = self._attempts.get((queue, id))
         return attempt if attempt is not None and now < attempt.received + MEMORY else None
 
-    def note(self, queue: str, id: str, attempt: Attempt) -> None:
+    def note(self, queue: str, id: str, attempt: ReceiveAttempt) -> None:
         """Remember a receive; the oldest is forgotten for it where there are many."""
         if len(self._attempts) >= _MOST_REMEMBERED:
             self._drop(next(iter(self._attempts)))

@@ -101,9 +101,9 @@ def size(attributes: Attributes) -> int:
     """Return the bytes that count for the limit of a message: names, types and values."""
     total = 0
     for name, attribute in attributes.items():
-        total += len(name.encode()) + len(attribute["DataType"].encode())
         total += len(attribute.get("BinaryValue", b""))
-        total += len(attribute.get("StringValue", "").encode())
+        for text in (name, attribute.get("DataType", ""), attribute.get("StringValue", "")):
+            total += len(text.encode("utf-8", "surrogatepass"))
     return total
 
 

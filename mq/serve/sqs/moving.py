@@ -70,8 +70,7 @@ async def list_message_move_tasks(service: SqsService, caller: Caller, given: Pa
         reason = f"Must be between 1 and {_MOST_RESULTS}, if provided."
         raise bad_parameter("MaxResults", most, reason)
     tasks = await service.store.move_tasks(source, most)
-    told = [_told(task, given["SourceArn"], caller) for task in tasks]
-    return {"Results": told} if told else {}
+    return {"Results": [_told(task, given["SourceArn"], caller) for task in tasks]}
 
 
 def _told(task: MoveTask, source: str, caller: Caller) -> Result:

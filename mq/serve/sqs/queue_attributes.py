@@ -153,7 +153,7 @@ def _kept(name: str, text: str) -> str:
         raise bad_attribute_value(name)
     if name == "KmsDataKeyReusePeriodSeconds" and not 60 <= (_whole(text) or 0) <= 86_400:
         raise bad_attribute_value(name)
-    if name == "Policy" and text and _json_object(text) is None:
+    if name == "Policy" and text and not _is_policy(_json_object(text)):
         raise bad_attribute_value(name)
     return text
 
@@ -164,6 +164,15 @@ def _json_object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def _is_policy(document: dict[str, Any] | None) -> bool:
+    """Return whether a document has statements, one or a list of them, or none."""
+    if document is None:
+        return False
+    statements = document.get("Statement", [])
+    listed = statements if isinstance(statements, list) else [statements]
+    return all(isinstance(each, dict) for each in listed)
 
 
 def _content_deduplication(text: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mq.serve.sqs import checksums, message_attributes, queue_attributes, receipt_handles
-from mq.serve.sqs.attempts import Attempt
+from mq.serve.sqs.attempts import ReceiveAttempt
 from mq.serve.sqs.directory import NamedQueue
 from mq.serve.sqs.errors import bad_parameter
 from mq.serve.sqs.parameters import Parameters
@@ -58,7 +58,7 @@ async def receive_message(service: SqsService, caller: Caller, given: Parameters
     if attempt is None:
         messages = await service.receive(queue.name, most, wait, lease, caller.holder)
         # No await from here on: a client that is lost meanwhile would leave its messages leased.
-        attempt = Attempt(service.store.clock.wall(), messages)
+        attempt = ReceiveAttempt(service.store.clock.wall(), messages)
         if id is not None and messages:
             service.attempts.note(queue.name, id, attempt)
     names = given.get("MessageAttributeNames", [])
@@ -81,7 +81,7 @@ def _check_attempt_id(queue: NamedQueue, id: str | None) -> None:
 
 async def _repeated(
     service: SqsService, queue: NamedQueue, id: str, lease: int | None
-) -> Attempt | None:
+) -> ReceiveAttempt | None:
     """Return the receive that an id repeats, its leases begun anew; `None` where it is the first.
 
     It is a plain receive too if another reader has one of the messages by now.

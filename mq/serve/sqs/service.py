@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mq.serve.figures import Figures
 from mq.serve.http.messages import HttpRequest
-from mq.serve.sqs.attempts import Attempts
+from mq.serve.sqs.attempts import ReceiveAttempts
 from mq.serve.sqs.directory import QueueDirectory
 from mq.serve.sqs.names import queue_arn, queue_url, region_of
 from store.model.errors import MqError
@@ -26,7 +26,7 @@ class SqsService:
         self.store = store
         self.figures = figures
         self.queues = QueueDirectory(store)
-        self.attempts = Attempts()
+        self.attempts = ReceiveAttempts()
         # By queue, in seconds of the loop.
         self.next_try_for_fairness: dict[str, float] = {}
         self._waits: set[asyncio.Task[list[Message]]] = set()
