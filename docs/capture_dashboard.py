@@ -104,8 +104,10 @@ def _steady(stack: ExitStack, store: Store) -> None:
     stack.enter_context(patch.object(store, "doctor", found, create=True))
 
 
-def take(store: Store, size: tuple[int, int]) -> dict[str, tuple[str, dict[str, str]]]:
-    """All pictures of the dashboard at one size: as text, and as SVG in each palette."""
+def take(
+    store: Store, size: tuple[int, int], *, draws: bool
+) -> dict[str, tuple[str, dict[str, str]]]:
+    """All pictures of the dashboard at one size: as text, and if it `draws`, as SVG by palette."""
 
     async def at_the_dashboard() -> dict[str, tuple[str, dict[str, str]]]:
         app = Dashboard(store, ticking=False)
@@ -119,7 +121,7 @@ def take(store: Store, size: tuple[int, int]) -> dict[str, tuple[str, dict[str, 
                 # What follows the width of a table is right from the second look on.
                 app.poller.look()
                 await _settle(app, pilot)
-                taken[picture] = _text(app), await _drawn(app, pilot)
+                taken[picture] = _text(app), await _drawn(app, pilot) if draws else {}
         return taken
 
     return asyncio.run(at_the_dashboard())
@@ -159,7 +161,7 @@ def texts(store: Store) -> dict[str, str]:
     return {
         _name(picture, size, ".txt"): text
         for size in SIZES
-        for picture, (text, _) in take(store, size).items()
+        for picture, (text, _) in take(store, size, draws=False).items()
     }
 
 
@@ -197,7 +199,7 @@ def main() -> None:
     TARGET.mkdir(exist_ok=True)
     with story() as store:
         for size in SIZES:
-            for picture, (text, drawn) in take(store, size).items():
+            for picture, (text, drawn) in take(store, size, draws=True).items():
                 (TARGET / _name(picture, size, ".txt")).write_text(text, encoding="utf-8")
                 for end, svg in drawn.items():
                     (TARGET / _name(picture, size, f"{end}.svg")).write_text(svg, encoding="utf-8")
