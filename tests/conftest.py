@@ -42,13 +42,24 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the nightly tests out unless they were asked for by `-m`."""
+    """Leave the nightly tests out unless they were asked for by `-m`; begin with the groups."""
+    if hasattr(config, "workerinput"):
+        # A group stays with one worker: at the end the others would have nothing to do.
+        items.sort(key=_turn_of)
     if config.getoption("markexpr"):
         return
     nightly = [item for item in items if item.get_closest_marker("nightly")]
     if nightly:
         config.hook.pytest_deselected(items=nightly)
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+def _turn_of(item: pytest.Item) -> int:
+    group = item.get_closest_marker("xdist_group")
+    if group is None:
+        return 2
+    # Those on a server that all share are the longest.
+    return int("kafka" not in group.args)
 
 
 @pytest.fixture(scope="session", autouse=True)
