@@ -107,7 +107,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "ChangeMessageVisibility": {"ReceiptHandle": "r", "VisibilityTimeout": 1},
     "CreateQueue": {
         "QueueName": "q",
-        "Attributes": {"RedrivePolicy": "{}", "Policy": '{"Statement":[{}]}'},
+        "Attributes": {"RedrivePolicy": "[]", "Policy": '{"Statement":[{}]}'},
         "tags": {"a": "b"},
     },
     "DeleteMessageBatch": {"Entries": [{"Id": "a", "ReceiptHandle": "r"}]},

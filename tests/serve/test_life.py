@@ -155,6 +155,22 @@ def test_a_tenant_with_much_in_flight_stands_back_in_a_standard_queue(sqs: Any, 
     assert "SequenceNumber" not in message["Attributes"]
 
 
+def test_a_batch_without_a_group_has_another_code_than_a_single_send(
+    sqs: Any, make_queue: MakeQueue
+) -> None:
+    queue = make_queue(FifoQueue="true", ContentBasedDeduplication="true")
+    entry = {"Id": "1", "MessageBody": "m"}
+    with pytest.raises(ClientError) as single:
+        sqs.send_message(QueueUrl=queue, MessageBody="m")
+    with pytest.raises(ClientError) as batch:
+        sqs.send_message_batch(QueueUrl=queue, Entries=[entry])
+
+    errors = [caught.value.response["Error"] for caught in (single, batch)]
+    assert [error["Code"] for error in errors] == ["MissingParameter", "InvalidParameterValue"]
+    text = "The request must contain the parameter MessageGroupId."
+    assert {error["Message"] for error in errors} == {text}
+
+
 def test_a_fifo_queue_keeps_the_order_of_groups_and_drops_duplicates(
     sqs: Any, make_queue: MakeQueue
 ) -> None:

@@ -51,8 +51,8 @@ def with_attributes(
     return changed if seconds is None else {**changed, _MODIFIED: str(seconds)}
 
 
-def with_tags(labels: Iterable[tuple[str, str]], changes: Mapping[str, str]) -> Labels:
-    """Return the labels with more tags; raises `SqsError` for too many or bad ones."""
+def with_tags(queue: str, labels: Iterable[tuple[str, str]], changes: Mapping[str, str]) -> Labels:
+    """Return the labels of a queue with more tags; raises `SqsError` for too many or bad ones."""
     if not changes:
         raise missing("Tags")
     for name, value in changes.items():
@@ -62,7 +62,7 @@ def with_tags(labels: Iterable[tuple[str, str]], changes: Mapping[str, str]) -> 
             raise bad_parameter("Tag.Value", value, "A tag's value has at most 256 characters.")
     tagged = {**dict(labels), **{_label(name): value for name, value in changes.items()}}
     if len(tags(tagged.items())) > _MOST_TAGS:
-        raise bad_value("Too many tags added for the queue.")
+        raise bad_value(f"Too many tags added for queue {queue}.")
     return tagged
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mq.serve.sqs import labels
 from mq.serve.sqs.directory import NamedQueue
-from mq.serve.sqs.errors import SqsError, bad_parameter, missing
+from mq.serve.sqs.errors import SqsError, bad_parameter, bad_value, missing
 from mq.serve.sqs.operations import OPERATIONS
 from mq.serve.sqs.parameters import Parameters
 from mq.serve.sqs.service import Caller, SqsService
@@ -17,6 +17,16 @@ Result = dict[str, Any]
 
 _POLICY = "Policy"
 _MOST_ACTIONS = 7
+_OF_OWNER = {
+    "AddPermission",
+    "CreateQueue",
+    "DeleteQueue",
+    "ListQueues",
+    "RemovePermission",
+    "SetQueueAttributes",
+    "TagQueue",
+    "UntagQueue",
+}
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
@@ -43,21 +53,23 @@ async def add_permission(service: SqsService, caller: Caller, given: Parameters)
 
 
 def _check(label: str, actions: list[str], accounts: list[str]) -> None:
-    for name, listed in (("Actions", actions), ("AWSAccountIds", accounts)):
-        if not listed:
-            raise missing(name)
+    if not actions:
+        raise missing("Actions")
+    if not accounts:
+        raise bad_parameter("PrincipalId", "[]", "Unable to verify.")
     if not _LABEL.fullmatch(label):
         raise bad_parameter("Label", label, "It has 1 to 80 letters, digits, hyphens, underscores.")
     if len(actions) > _MOST_ACTIONS:
         message = f"{len(actions)} Actions were found, maximum allowed is {_MOST_ACTIONS}."
         raise SqsError("OverLimit", message, 403)
     for action in actions:
-        if action != "*" and action not in OPERATIONS:
-            raise bad_parameter(
-                "ActionName",
-                f"SQS:{action}",
-                "Please refer to the appropriate WSDL for a list of valid actions. ",
-            )
+        if action in _OF_OWNER:
+            reason = "Only the queue owner is allowed to invoke this action."
+        elif action != "*" and action not in OPERATIONS:
+            reason = "Please refer to the appropriate WSDL for a list of valid actions. "
+        else:
+            continue
+        raise bad_parameter("ActionName", f"SQS:{action}", reason)
 
 
 async def remove_permission(service: SqsService, caller: Caller, given: Parameters) -> None:
@@ -92,7 +104,7 @@ async def _keep(service: SqsService, queue: NamedQueue, policy: str) -> None:
 async def tag_queue(service: SqsService, caller: Caller, given: Parameters) -> None:
     """Add tags to a queue, or replace their values."""
     queue = await service.queues.at(given["QueueUrl"])
-    tagged = labels.with_tags(queue.config.labels, given["Tags"])
+    tagged = labels.with_tags(queue.name, queue.config.labels, given["Tags"])
     await service.store.alter_queue(queue.name, labels=tagged)
     service.queues.forget(queue.name)
 
@@ -101,7 +113,7 @@ async def untag_queue(service: SqsService, caller: Caller, given: Parameters) ->
     """Remove tags from a queue; those that it has not are no error."""
     queue = await service.queues.at(given["QueueUrl"])
     if not given["TagKeys"]:
-        raise missing("TagKeys")
+        raise bad_value("Tag keys must be between 1 and 128 characters in length.")
     rest = labels.without_tags(queue.config.labels, given["TagKeys"])
     await service.store.alter_queue(queue.name, labels=rest)
     service.queues.forget(queue.name)

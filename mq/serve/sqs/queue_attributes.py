@@ -188,7 +188,7 @@ def _deduplication_scope(text: str) -> dict[str, Any]:
 
 
 def _redrive_policy(text: str) -> dict[str, Any]:
-    if not text:
+    if not text or _json_object(text) == {}:
         return {"dlq": None, "max_deliveries": None}
 
     def refused(reason: str) -> SqsError:

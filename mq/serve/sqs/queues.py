@@ -56,7 +56,7 @@ def _as_created(
     if wanted.labels:
         kept = labels.with_attributes((), wanted.labels, None)
     if tags := given.get("tags"):
-        kept = labels.with_tags(kept.items(), tags)
+        kept = labels.with_tags(given["QueueName"], kept.items(), tags)
     return {**settings, "labels": kept} if kept else settings
 
 

@@ -45,6 +45,9 @@ async def send_message_batch(service: SqsService, caller: Caller, given: Paramet
     entries = given["Entries"]
     batches.check(entries, "SendMessageBatch")
     for entry in entries:
+        if queue.config.fifo and entry.get("MessageGroupId") is None:
+            # In a batch it has another code than in a single send.
+            raise bad_value(missing("MessageGroupId").message)
         _require_fifo_parameters(queue, entry)
     _check_total(entries)
     messages: dict[str, NewMessage] = {}
@@ -173,8 +176,9 @@ def _properties(caller: Caller, given: Parameters) -> dict[str, HeaderValue]:
     own: dict[str, HeaderValue] = {}
     if types := message_attributes.types_to_keep(given.get("MessageAttributes", {})):
         own["types"] = types
-    if trace := given.get("MessageSystemAttributes", {}).get(TRACE):
-        own["trace"] = trace["StringValue"]
+    trace = given.get("MessageSystemAttributes", {}).get(TRACE, {}).get("StringValue")
+    if trace := trace or caller.request.headers.get("x-amzn-trace-id"):
+        own["trace"] = trace
     properties: dict[str, HeaderValue] = {PROPERTIES: own} if own else {}
     if dedup_id := given.get("MessageDeduplicationId"):
         properties["dedup_id"] = dedup_id
