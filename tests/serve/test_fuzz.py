@@ -32,7 +32,16 @@ BODIES = [
     },
 ]
 ODD: list[Any] = [None, True, -1, 1 << 62, 1 << 70, 1.5, "", "\ud800", "é\0", [], {}, [[[]]]]
-ODD += [{"": {}}, "x" * 5000, "arn:aws:sqs:::", "../..", "p/", "%2e", "@", '{"Statement":[1]}']
+ODD += [
+    {"": {}},
+    "x" * 5000,
+    "arn:aws:sqs:::",
+    "../..",
+    "http://[",
+    "%2e",
+    "@",
+    '{"Statement":[1]}',
+]
 
 
 def _mutated(chance: random.Random, value: Any) -> Any:
@@ -201,6 +210,25 @@ def test_torn_requests_do_not_end_the_server_and_store_nothing(server: Server, s
     assert server.process.poll() is None
     assert sqs.list_queues()["QueueUrls"] == before
     sqs.send_message(QueueUrl="fuzzed", MessageBody=quote("still there"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": "http://localhost:3000"}, 200),
+        ({}, 200),
+    ],
+)
+def test_a_page_of_another_site_has_no_access(
+    server: Server, headers: dict[str, str], status: int
+) -> None:
+    with closing(HTTPConnection("127.0.0.1", server.ports["sqs"], timeout=PATIENCE)) as client:
+        client.request("GET", "/?Action=ListQueues", headers=headers)
+        with client.getresponse() as answer:
+            assert answer.status == status
 
 
 def test_a_connection_goes_on_after_an_error(server: Server) -> None:

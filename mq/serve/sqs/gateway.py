@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from time import perf_counter
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
@@ -34,7 +36,8 @@ from store.model.errors import MqError
 if TYPE_CHECKING:
     from store.aio import AsyncStore
 
-Operation = Callable[[SqsService, Caller, Parameters], Awaitable[dict[str, Any] | None]]
+Result = dict[str, Any] | None
+Operation = Callable[[SqsService, Caller, Parameters], Awaitable[Result]]
 
 OPERATIONS: dict[str, Operation] = {
     "AddPermission": permissions.add_permission,
@@ -64,6 +67,7 @@ OPERATIONS: dict[str, Operation] = {
 NAME = "sqs"
 # Tasks that are looked at for one that still runs.
 _MOST_TASKS = 100
+_LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 HEALTH = "/health"
 RESET = "/_mq/reset"
 
@@ -128,48 +132,40 @@ class SqsGateway:
         return HttpResponse.dropped() if mischief == "lose" else response
 
     async def _answer(self, request: HttpRequest, request_id: str) -> Exchanged:
+        if request.path == HEALTH and request.method in {"GET", "HEAD"}:
+            return Exchanged("-", HttpResponse.of_json({"status": "running"}))
         operation = "-"
         try:
-            if request.path == HEALTH and request.method in {"GET", "HEAD"}:
-                return Exchanged("-", HttpResponse.of_json({"status": "running"}))
             caller = Caller.of(request, self._user(request))
             checksums.check_declared(request)
             if request.path == RESET:
                 return Exchanged("Reset", await self._reset(request))
             if request.path.startswith(peeking.PATH):
-                operation, is_json = (
-                    peeking.OPERATION,
-                    request.media_type == json_protocol.CONTENT_TYPE,
-                )
+                operation = peeking.OPERATION
                 result = await self._run(peeking.look(self._service, caller, request))
             else:
-                is_json = json_protocol.is_json(request)
-                protocol = json_protocol if is_json else query_protocol
-                operation, parameters = protocol.read(request)
+                operation, parameters = self._protocol(request).read(request)
                 function = OPERATIONS[operation]
                 result = await self._run(function(self._service, caller, parameters))
+            return Exchanged(operation, self._success(request, operation, result, request_id))
         except SqsError as error:
             return Exchanged(operation, self._refusal(request, error, request_id))
         except Exception as error:
             if self._options.problem is None:
                 raise
             self._options.problem(error)
-            failure = SqsError(
-                "InternalFailure", "An error inside the server.", 500, is_of_sender=False
-            )
-            return Exchanged(operation, self._refusal(request, failure, request_id))
-        if is_json:
-            return Exchanged(operation, json_protocol.answer(result, request_id))
-        as_json = query_protocol.wants_json(request)
-        answer = query_protocol.answer(operation, result, request_id, as_json=as_json)
-        return Exchanged(operation, answer)
+            return Exchanged(operation, self._refusal(request, _inside(), request_id))
+
+    def _protocol(self, request: HttpRequest) -> ModuleType:
+        return json_protocol if json_protocol.is_json(request) else query_protocol
 
     def _user(self, request: HttpRequest) -> str | None:
         if self._options.credentials is None:
+            _refuse_other_sites(request)
             return None
         return signatures.check(request, self._options.credentials, datetime.now(UTC))
 
-    async def _run(self, call: Awaitable[dict[str, Any] | None]) -> dict[str, Any] | None:
+    async def _run(self, call: Awaitable[Result]) -> Result:
         try:
             return await call
         except MqError as error:
@@ -186,8 +182,33 @@ class SqsGateway:
         self._service.queues.forget_all()
         return HttpResponse(200)
 
+    def _success(
+        self, request: HttpRequest, operation: str, result: Result, request_id: str
+    ) -> HttpResponse:
+        if json_protocol.is_json(request):
+            return json_protocol.answer(result, request_id)
+        as_json = query_protocol.wants_json(request)
+        return query_protocol.answer(operation, result, request_id, as_json=as_json)
+
     def _refusal(self, request: HttpRequest, error: SqsError, request_id: str) -> HttpResponse:
         if json_protocol.is_json(request):
             return json_protocol.refusal(error, request_id)
         as_json = query_protocol.wants_json(request)
         return query_protocol.refusal(error, request_id, as_json=as_json)
+
+
+def _inside() -> SqsError:
+    """Return the error for a bug of the gateway."""
+    return SqsError("InternalFailure", "An error inside the server.", 500, is_of_sender=False)
+
+
+def _refuse_other_sites(request: HttpRequest) -> None:
+    """Raise `SqsError` for a request that a page of another site had a browser send.
+
+    Without signatures, any page that a person opens could purge a queue on their machine.
+    """
+    origin = request.headers.get("origin")
+    is_foreign = origin is not None and not _LOOPBACK.fullmatch(origin)
+    if is_foreign or request.headers.get("sec-fetch-site") == "cross-site":
+        message = "Pages of other sites have no access without --credentials."
+        raise SqsError("AccessDenied", message, 403)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from mq.serve.http.messages import HttpRequest
 from mq.serve.sqs.errors import SqsError, bad_value
@@ -29,7 +29,8 @@ def queue_name(url: str) -> str:
 
     Raises `SqsError` for an empty one.
     """
-    path = urlsplit(url).path if "://" in url else url
+    # Not by urlsplit, which refuses some hosts: any will do.
+    path = url.partition("://")[2].partition("?")[0] if "://" in url else url
     name = unquote(path.rstrip("/").rpartition("/")[2])
     if not name:
         raise SqsError("InvalidAddress", f"The address {url} is not valid for this endpoint.", 404)
