@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from mq.testing.served import ServedPorts, serve
+if TYPE_CHECKING:
+    from mq.testing.served import ServedPorts
 
 
 @pytest.fixture(scope="session")
 def mq_server() -> Iterator[ServedPorts]:
     """Run one server for all tests, with a store of its own."""
+    # Every run of pytest loads this plugin, and few use it.
+    from mq.testing.served import serve
+
     with serve() as ports:
         yield ports
 
