@@ -20,8 +20,15 @@ MECHANISMS = ("plain", "scram-sha-256", "scram-sha-512")
 # Seconds between two looks for a refused login while the first answer is awaited.
 _LOOK = 0.25
 _CONNECTING = 0.01
-# Milliseconds for which a server holds back a fetch at the end; other questions wait behind it.
-_FETCH_WAIT = 10
+_READING = {
+    "group.id": "mq",
+    "enable.partition.eof": True,
+    # Other questions wait behind a fetch that a server holds back at the end.
+    "fetch.wait.max.ms": 10,
+    # A fetch ahead of a read is lost when another partition is read.
+    "queued.max.messages.kbytes": 1024,
+    "fetch.queue.backoff.ms": 1,
+}
 _LARGEST = 1_000_000_000
 # Readers of committed records wait as long for a transaction whose process was killed.
 _OPEN_TRANSACTION = 15_000
@@ -46,8 +53,7 @@ class Clients:
     @cached_property
     def reader(self) -> Consumer:
         """A consumer without a group, for reads by offset and questions; it creates no topic."""
-        more = {"group.id": "mq", "enable.partition.eof": True, "fetch.wait.max.ms": _FETCH_WAIT}
-        client = Consumer({**self._consuming(), **more})
+        client = Consumer({**self._consuming(), **_READING})
         self._connect(client)
         return client
 

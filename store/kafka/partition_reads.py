@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from time import monotonic
+from typing import NamedTuple
 
 from confluent_kafka import (
     KafkaError,
@@ -17,6 +18,21 @@ from store.kafka.errors import ours_of, translated
 from store.model.errors import Hint, TimedOut
 
 _At = tuple[str, int, int]
+# A page of fewer records takes no more than it asks for.
+_PAGE = 100
+# Records that came with a page are kept for the next one: this many of each of so many partitions,
+# for seconds. A topic is read in pages of its partitions in turn, and each fetch brings more.
+_AHEAD = 5_000
+_PARTITIONS = 64
+_SECONDS = 5.0
+
+
+class _Kept(NamedTuple):
+    """Records of a partition from an offset on, and until when they are good."""
+
+    offset: int
+    messages: list[Message]
+    until: float
 
 
 class PartitionReads:
@@ -26,6 +42,7 @@ class PartitionReads:
         self._clients = clients
         self._next: _At | None = None
         self._seen_end = -1
+        self._kept: dict[tuple[str, int], _Kept] = {}
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """Return the first offset of a partition and the end of its committed records."""
@@ -54,6 +71,37 @@ class PartitionReads:
 
         Kafka's own marks of transactions take offsets, so that fewer may be there than offsets.
         """
+        page = self._from_kept(topic, partition, offset, most)
+        if len(page) == most:
+            return page
+        after = (page[-1].offset() or 0) + 1 if page else offset
+        return page + self._fetched(topic, partition, after, most - len(page))
+
+    def forget(self, topic: str) -> None:
+        """Forget what was read of a topic that has changed."""
+        self._kept = {place: kept for place, kept in self._kept.items() if place[0] != topic}
+        self._next = None
+
+    def _from_kept(self, topic: str, partition: int, offset: int, most: int) -> list[Message]:
+        kept = self._kept.pop((topic, partition), None)
+        if kept is None or kept.offset != offset or monotonic() > kept.until:
+            return []
+        self._keep(topic, partition, kept.messages, most, kept.until)
+        return kept.messages[:most]
+
+    def _keep(
+        self, topic: str, partition: int, messages: list[Message], most: int, until: float
+    ) -> None:
+        """Keep what is behind the first `most` messages for the next page."""
+        if len(messages) <= most:
+            return
+        self._kept[topic, partition] = _Kept(
+            (messages[most - 1].offset() or 0) + 1, messages[most:], until
+        )
+        if len(self._kept) > _PARTITIONS:
+            del self._kept[next(iter(self._kept))]
+
+    def _fetched(self, topic: str, partition: int, offset: int, most: int) -> list[Message]:
         start, end = self.bounds(topic, partition)
         offset = max(offset, start)
         if offset >= end or most <= 0:
@@ -62,7 +110,9 @@ class PartitionReads:
             self._begin(topic, partition, offset)
         elif self._seen_end >= end:
             return []
-        return self._take(topic, partition, end, most)
+        taken = self._take(topic, partition, end, most)
+        self._keep(topic, partition, taken, most, monotonic() + _SECONDS)
+        return taken[:most]
 
     def _begin(self, topic: str, partition: int, offset: int) -> None:
         with self._about(topic):
@@ -73,7 +123,8 @@ class PartitionReads:
         taken: list[Message] = []
         deadline = monotonic() + self._clients.timeout
         while len(taken) < most:
-            batch = self._some(most - len(taken), deadline - monotonic())
+            wanted = _AHEAD if most >= _PAGE else most - len(taken)
+            batch = self._some(wanted, deadline - monotonic())
             if not batch:
                 raise self._too_slow(topic)
             for message in batch:

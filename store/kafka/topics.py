@@ -151,6 +151,7 @@ class ClusterTopics(ClusterRecords):
         before = self.topic(name)
         futures = self._clients.admin.delete_topics([name], request_timeout=self._clients.timeout)
         self._clients.settled(futures, "topic ")
+        self._reads.forget(name)
         self._until(name, lambda: self._count_partitions(name) == 0)
         return before
 
@@ -161,6 +162,7 @@ class ClusterTopics(ClusterRecords):
             [TopicPartition(topic, one.partition, one.start) for one in planned],
             request_timeout=self._clients.timeout,
         )
+        self._reads.forget(topic)
         done = self._clients.settled(
             {one.partition: future for one, future in futures.items()}, f"topic {topic}"
         )

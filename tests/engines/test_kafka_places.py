@@ -14,7 +14,16 @@ from threading import Thread
 import pytest
 from confluent_kafka import KafkaError
 
-from store import BadInput, BadRecord, Denied, OutcomeUnknown, TimedOut, Unreachable, open_place
+from store import (
+    BadInput,
+    BadRecord,
+    Denied,
+    NewRecord,
+    OutcomeUnknown,
+    TimedOut,
+    Unreachable,
+    open_place,
+)
 from store.engine.features import Feature
 from store.engine.places import read_place
 from store.kafka.features import features_of
@@ -183,6 +192,33 @@ class TestLogins:
 def test_share_groups_are_lacking_where_they_are_switched_off() -> None:
     offer = Offer("4.2", frozenset({SHARE_FETCH}), {"share.version": 0})
     assert features_of(offer).lacks(Feature.SHARES)
+
+
+class TestPages:
+    """Pages of partitions that are read in turn, as a topic is read as a whole."""
+
+    def test_each_record_comes_once_and_in_order(self, mock: str) -> None:
+        kafka_mock.create_topic(mock, "pages", 3)
+        with open_place(mock) as opened:
+            load = [NewRecord(b"%d" % n, partition=n % 3) for n in range(3000)]
+            opened.produce_many("pages", load)
+            found: list[list[int]] = [[], [], []]
+            for _ in range(8):
+                for partition, values in enumerate(found):
+                    page = opened.read("pages", partition, len(values), 130)
+                    assert len(page) == min(130, 1000 - len(values))
+                    values += [int(record.value or b"") for record in page]
+        assert found == [list(range(partition, 3000, 3)) for partition in range(3)]
+
+    def test_reading_goes_back_and_past_what_came_meanwhile(self, mock: str) -> None:
+        kafka_mock.create_topic(mock, "back", 1)
+        with open_place(mock) as opened:
+            opened.produce_many("back", [b"%d" % n for n in range(300)])
+            assert opened.read("back", 0, 0, 200)[-1].offset == 199
+            opened.produce_many("back", [b"%d" % n for n in range(300, 400)])
+            assert [one.offset for one in opened.read("back", 0, 200, 500)] == [*range(200, 400)]
+            assert [one.offset for one in opened.read("back", 0, 10, 150)] == [*range(10, 160)]
+            assert opened.read("back", 0, 400, 150) == []
 
 
 class TestConfirms:
