@@ -153,9 +153,11 @@ def _with_options(store: Store) -> Calls:
     store.create_queue("once", dedup=timedelta(minutes=5))
     store.create_queue("brief", ttl=timedelta(hours=1), delay=1)
     store.create_queue("late")
+    store.send_many("urgent", [NewMessage("value", priority=number % 4) for number in range(_MANY)])
     numbers = map(str, count())
     return {
         "send with a priority": lambda: partial(store.send, "urgent", "value", priority=2),
+        "receive of a priority": lambda: partial(store.receive, "urgent"),
         "send with a deduplication id": lambda: partial(
             store.send, "once", "value", dedup_id=next(numbers)
         ),

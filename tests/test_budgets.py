@@ -41,6 +41,7 @@ BUDGETS = {
     "send with a delay": Budget(33, 7),
     "send with a time to live": Budget(26, 4),
     "send to a queue with delay and ttl": Budget(31, 7),
+    "receive of a priority": Budget(18, 5),
     "FIFO: receive": Budget(17, 6),
     "FIFO: ack": Budget(21, 9),
     "fair: receive": Budget(19, 7),

@@ -1,4 +1,4 @@
-"""FIFO and fair queues answer alike whether their calls are prepared or made for the first time."""
+"""Ordered queues, and those with levels, answer alike whether calls are prepared or made anew."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ ORDERS: dict[str, QueueSettings] = {
     "fifo": {"fifo": True, "max_deliveries": 3, "dlq": "dead", "retry_delays": [1, 5]},
     "delayed": {"fifo": True, "delay": 2},
     "fair": {"fair": True, "ttl": 40},
+    "levels": {"priorities": 4, "delay": 0},
     "crowded": {"fair": True, "lease": 100},
 }
 TABLES = {
@@ -72,6 +73,8 @@ class Place:
                 "message_group": f"g{random.randrange(groups) if random.random() < 0.6 else 0}",
                 "key": random.choice([None, "k"]),
                 "headers": random.choice([None, None, {"a": "b"}]),
+                "priority": random.randrange(4) if self.queue == "levels" else 0,
+                "delay": random.choice([None, 0.5]) if self.queue == "levels" else None,
                 "properties": random.choice([None, None, {"type": "order"}]),
             }
             self.call(lambda store: store.send(self.queue, str(len(self.answers)), **fields))

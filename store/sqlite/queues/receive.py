@@ -10,7 +10,7 @@ from zlib import crc32
 from store.model.encoding import decode_document
 from store.model.messages import Message
 from store.model.topics import NO_PROPERTIES
-from store.sqlite import leases, log, queues
+from store.sqlite import layout, leases, log, queues
 from store.sqlite.file.settings import MOST_REMEMBERED
 from store.sqlite.file.timekeeping import CREDIBLE, Prepared
 from store.sqlite.layout import OFFSET_BITS, OFFSET_MASK
@@ -31,34 +31,49 @@ _NEXT = (
     " (select 1 from mq_leases l where l.reader = ? and l.priority = 0 and l.due <= ?)"
     " order by r.id limit ?"
 )
+# Of several levels, the highest one with messages that were never handed out.
+_NEXT_OF_LEVELS = (
+    f"select {RECORD_COLUMNS}, t.id from (select s.id, s.partition, s.cursor, p.next"
+    " from mq_slots s join mq_partitions p on p.id = s.partition where s.reader = ?"
+    " and (select generation from mq_store) = ? and not p.number & 1 and s.cursor < p.next"
+    " and not exists (select 1 from mq_slots d join mq_partitions q on q.id = d.partition"
+    " join mq_leases l on l.reader = d.reader and l.priority = q.number >> 1 and l.due <= ?"
+    " where d.reader = s.reader) order by p.number desc limit 1) t cross join mq_records r"
+    f" on {layout.is_between('r.id', 't.partition', 't.cursor', 't.next')} order by r.id limit ?"
+)
 
 
 class Front(Prepared):
-    """The front of a queue without levels, and without policies for a receive, for one holder.
+    """The front of a queue without policies for a receive, for one holder.
 
-    Where its order notes something of each message, single ones are received by it.
+    Where its order notes something of each message, single ones are received by it, and where it
+    has levels, those of one.
     """
 
     __slots__ = (
         "bounds", "getrandbits", "holder", "holder_name", "lease", "next_sql", "order", "queue",
-        "reader", "retention", "retry_delay", "seal", "slot",
+        "reader", "retention", "retry_delay", "seal", "slots",
     )  # fmt: skip
 
     def __init__(
-        self, tx: WriteTransaction, queue: Queue, slot: Slot, holder: int, holder_name: str
-    ) -> None:
+        self, tx: WriteTransaction, queue: Queue, slots: Sequence[Slot], holder: int,
+        holder_name: str,
+    ) -> None:  # fmt: skip
         import random
 
         super().__init__(tx)
         self.getrandbits = random.getrandbits
         self.queue = queue.name
         self.reader = queue.reader
-        self.slot = slot
+        self.slots = slots
         self.order = queue.reader.noting_order
-        generation = self.settings.generation
-        if self.order is None:
+        slot, generation = slots[0], self.settings.generation
+        self.bounds: tuple[int, ...]
+        if len(slots) > 1:
+            self.next_sql, self.bounds = _NEXT_OF_LEVELS, (queue.reader.id, generation)
+        elif self.order is None:
             self.next_sql = _NEXT
-            self.bounds: tuple[int, ...] = (
+            self.bounds = (
                 slot.record_id(0),
                 slot.end,
                 slot.id,
@@ -91,35 +106,40 @@ def receive(tx: WriteTransaction, queue: str, request: Request) -> Received[Mess
     if now is None:
         now = tx.database.clock.boot() + front.ahead
     lasts = front.lease if request.lease is None else request.lease
-    order, turn = front.order, 0
+    order, turn, slot = front.order, 0, front.slots[0]
     rows = tx.cursor.execute(front.next_sql, (*front.bounds, now, request.most)).fetchall()
     messages: list[Message] | None = None
     if rows and lasts > 0:
         if order is not None:
             is_next, turn, _ = rows[0][-3:]
+        elif len(front.slots) > 1:
+            slot = next(one for one in front.slots if one.id == rows[0][-1])
+            # With fewer, the next level has the others.
+            rows = [row[:-1] for row in rows] if len(rows) == request.most else []
         token = None if request.auto_ack else front.getrandbits(receipts.TOKEN_BITS)
         if len(rows) > 1:
-            messages = _several(tx, front, rows, token, tx.wall + lasts)
-        elif order is None or is_next:
-            messages = _single(tx, front, rows[0], token, now, lasts)
+            messages = _several(tx, front, slot, rows, token, tx.wall + lasts)
+        elif rows and (order is None or is_next):
+            messages = _single(tx, front, slot, rows[0], token, now, lasts)
     if messages is None:
         return _receive(tx, queues.catalog.find(tx, queue), request, 0)
     # By now it is known that the settings hold.
     tx.settings, tx.moment = tx.settings or front.settings, now
     if token is None:
-        leases.auto_ack.remove_rows(tx, front.slot, rows)
+        leases.auto_ack.remove_rows(tx, slot, rows)
     else:
         span = (rows[0][0], rows[-1][0], len(rows))
         times = (now, now + lasts, now + lasts + front.retry_delay)
-        leases.runs.lease(tx, front.reader.id, front.slot, span, times, token, front.holder, turn)
+        leases.runs.lease(tx, front.reader.id, slot, span, times, token, front.holder, turn)
         if order is not None:
-            order.leased(tx, front.reader, front.slot, rows[0], times[2])
+            order.leased(tx, front.reader, slot, rows[0], times[2])
     return tuple.__new__(Received, (messages, 0, None))
 
 
 def _single(
-    tx: WriteTransaction, front: Front, row: Row, token: int | None, now: int, lasts: int
-) -> list[Message] | None:
+    tx: WriteTransaction, front: Front, slot: Slot, row: Row, token: int | None, now: int,
+    lasts: int,
+) -> list[Message] | None:  # fmt: skip
     """Return the message of one row as callers see it; `None` for an odd one."""
     id, group, _, moved, timestamp, key, headers, value, over, stored, arrived, *_ = row
     wall, text = tx.wall, None
@@ -144,19 +164,32 @@ def _single(
         return None
     sequence = id & OFFSET_MASK
     message_id = origins.first_digits(tx.database.uuid, id >> 8) + origins.LAST_DIGITS[id & 0xFF]
-    fields = (front.queue, message_id, sequence, timestamp, group, 0, names, key, value, 1, False)
+    fields = (
+        front.queue,
+        message_id,
+        sequence,
+        timestamp,
+        group,
+        slot.level,
+        names,
+        key,
+        value,
+        1,
+        False,
+    )
     standing: tuple[object, ...] = ("acknowledged", None, None, None)
     if token is not None:
-        receipt = receipts.write(front.seal, front.slot.id << OFFSET_BITS | sequence, token)
+        receipt = receipts.write(front.seal, slot.id << OFFSET_BITS | sequence, token)
         standing = ("leased", receipt, wall + lasts, front.holder_name)
     # Same as Message(...), without a call of Python.
     return [tuple.__new__(Message, (*fields, *standing, None, None, properties, wall))]
 
 
 def _several(
-    tx: WriteTransaction, front: Front, rows: Sequence[Row], token: int | None, expires: int
-) -> list[Message] | None:
-    run = leases.receive.as_run(tx, front.slot, rows, front.retention, token, expires)
+    tx: WriteTransaction, front: Front, slot: Slot, rows: Sequence[Row], token: int | None,
+    expires: int,
+) -> list[Message] | None:  # fmt: skip
+    run = leases.receive.as_run(tx, slot, rows, front.retention, token, expires)
     return None if run is None else queues.view.of_run(tx, front.queue, run, front.holder_name)
 
 
@@ -189,7 +222,7 @@ def _receive(tx: WriteTransaction, queue: Queue, request: Request, moved: int) -
 def _prepare(tx: WriteTransaction, queue: Queue, request: Request, holder: int, name: str) -> None:
     """Make a receive from a queue that treats all alike ready for the next time."""
     reader, hooks = queue.reader, queue.reader.policies
-    if hooks.before_receive or hooks.after_receive or reader.levels != (0,):
+    if hooks.before_receive or hooks.after_receive:
         return
     if not reader.by_runs and (request.auto_ack or request.most > 1):
         return
@@ -199,8 +232,8 @@ def _prepare(tx: WriteTransaction, queue: Queue, request: Request, holder: int, 
         if len(settings.answers) >= MOST_REMEMBERED:
             return
         # Each message of a lane for delays has a lease, and is due by it.
-        (slot,) = (slot for slot in leases.rows.slots(tx, reader) if not slot.delayed)
-        front = settings.answers[key] = Front(tx, queue, slot, holder, name)
+        slots = [slot for slot in leases.rows.slots(tx, reader) if not slot.delayed]
+        front = settings.answers[key] = Front(tx, queue, slots, holder, name)
     _rest(tx, front, queue, request)
 
 
