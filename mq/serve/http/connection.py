@@ -144,7 +144,8 @@ class HttpConnection(asyncio.Protocol):
         """Take bytes of a request; the time for it begins with the first of them."""
         if self._transport is None or self._transport.is_closing() or self._is_refused:
             return
-        if self._task is not None:
+        is_ahead = self._task is not None or not self._may_write
+        if is_ahead:
             self._ahead += len(data)
             if self._ahead > _MOST_AHEAD:
                 self._transport.pause_reading()
@@ -153,7 +154,7 @@ class HttpConnection(asyncio.Protocol):
             self.deadline = self._loop.time() + self._limits.request_time
         try:
             self._parser.receive_data(data)
-            if self._task is None:
+            if not is_ahead:
                 self._read()
         except h11.RemoteProtocolError as error:
             self._refuse(error.error_status_hint, str(error))
@@ -262,7 +263,9 @@ class HttpConnection(asyncio.Protocol):
         return self._parser.their_state is h11.MUST_CLOSE
 
     def _begin_next(self) -> None:
-        if self._transport is None or self._task is not None or not self._may_write:
+        if self._transport is None or self._transport.is_closing() or self._is_refused:
+            return
+        if self._task is not None or not self._may_write:
             return
         self.deadline = self._loop.time() + self._limits.idle_time
         self._head, self._size, self._has_begun = None, 0, False
