@@ -24,9 +24,9 @@ def test_a_server_that_is_killed_loses_no_confirmed_message(path: Path) -> None:
     Store.open(path, create=True, durability="normal").close()
     storm = SqsStorm(path)
 
-    storm.rage(8)
+    storm.rage(5)
 
-    assert storm.kills == 8
+    assert storm.kills == 5
     check(storm)
 
 

@@ -17,6 +17,8 @@ from tests.support.serving import start_server
 QUEUE = "jobs"
 # Seconds until a message that a lost answer took is delivered again.
 LEASE = "1"
+# Seconds until a client tries again.
+_PAUSE = 0.05
 
 
 @dataclass
@@ -82,6 +84,8 @@ class SqsStorm:
             try:
                 done = client.send_message_batch(QueueUrl=QUEUE, Entries=entries)
             except (BotoCoreError, ClientError):
+                # The server that comes next needs the processor.
+                self._is_over.wait(_PAUSE)
                 continue
             with self.book.lock:
                 self.book.sent |= {bodies[int(each["Id"])] for each in done["Successful"]}
@@ -101,6 +105,8 @@ class SqsStorm:
                             QueueUrl=QUEUE, ReceiptHandle=message["ReceiptHandle"]
                         )
             except (BotoCoreError, ClientError):
+                # The server that comes next needs the processor.
+                self._is_over.wait(_PAUSE)
                 continue
 
     def present(self) -> Counter[str]:
