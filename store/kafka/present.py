@@ -27,7 +27,6 @@ _LACKING = {
     "exchange": Feature.EXCHANGES,
     "binding": Feature.EXCHANGES,
     "group": Feature.GROUP_SETTINGS,
-    "share": Feature.GROUP_SETTINGS,
 }
 """The kinds of things that it has not, and the feature behind each."""
 
@@ -64,6 +63,9 @@ def refusal(features: Features, thing: Resource, setting: str | None) -> str | N
     if setting is not None:
         labels = setting == "labels" and thing.settings.get("labels", "none") != "none"
         return features.refusal(Feature.LABELS).message if labels else None
+    if thing.kind == "share":
+        topic = thing.settings.get("topic", "TOPIC")
+        return f"a share there is no part of a plan: mq share create {thing.name} --topic {topic}"
     feature = _LACKING.get(thing.kind)
     if feature is not None:
         error = features.refusal(feature)

@@ -97,7 +97,11 @@ class ClusterTopologies(ClusterTopics):
         values = TOPIC_KIND.values(thing.settings)
         partitions = values.pop("partitions")
         if step.action == "create":
-            named = {name: value for name, value in values.items() if name in thing.places}
+            named = {
+                name: value
+                for name, value in values.items()
+                if name in thing.places and name in kafka.settings.KEYS
+            }
             replicas = thing.native.get(kafka.present.REPLICAS)
             with suppress(Exists):
                 self._create_topic(

@@ -249,6 +249,11 @@ class TestTopologies:
             ("replicas: 1", "replicas: 3", "has 1 replicas, not 3"),
             ("replicas: 1", "replica: 1", "no setting of its own"),
             ("topics:", "queues: {emails: {}}\ntopics:", "kafka has no queues"),
+            (
+                "topics:",
+                "shares: {s: {topic: orders}}\ntopics:",
+                "mq share create s --topic orders",
+            ),
             ("topics:", "groups: {billing: {}}\ntopics:", "kafka has no group settings"),
         ],
     )
@@ -257,6 +262,11 @@ class TestTopologies:
     ) -> None:
         broker.apply(file(SHOP))
         assert problem in problems(broker, SHOP.replace(old, new))
+
+    def test_no_labels_are_no_setting(self, broker: Broker) -> None:
+        text = SHOP.replace("partitions: 2", "partitions: 2, labels: none")
+        broker.apply(file(text))
+        assert steps(broker, text) == []
 
     def test_nothing_is_pruned(self, broker: Broker) -> None:
         with pytest.raises(Unsupported, match="ownership"):
