@@ -9,6 +9,7 @@ from store import model, sqlite
 from store.api.base import Calls, check_names, frees_room
 from store.model.encoding import encode_bytes, encode_headers, given_list
 from store.model.errors import Exists, Hint, Unroutable
+from store.model.settings import LABELS
 
 if TYPE_CHECKING:
     from store.model.exchanges import (
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from store.model.topics import Headers, Properties, Seconds, Timestamp
 
 
-_SETTINGS = ("alternate",)
+_SETTINGS = ("alternate", "labels")
 
 
 class RoutingCalls(Calls):
@@ -38,12 +39,12 @@ class RoutingCalls(Calls):
         Raises `Exists`, with `if_not_exists` only when given settings differ.
         """
         check_names(settings, _SETTINGS)
-        alternate = settings.get("alternate")
+        alternate, labels = settings.get("alternate"), model.labels.checked(settings.get("labels"))
         with self._write() as tx:
             present = sqlite.exchanges.catalog.find_or_none(tx, name) if if_not_exists else None
             if present is not None:
                 return _agreeing(present, type, settings)
-            return sqlite.exchanges.catalog.create(tx, name, type, alternate)
+            return sqlite.exchanges.catalog.create(tx, name, type, alternate, labels)
 
     def exchanges(self) -> list[Exchange]:
         """Return every exchange, by name."""
@@ -61,12 +62,15 @@ class RoutingCalls(Calls):
             sqlite.exchanges.catalog.find(tx, name)
 
     def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
-        """Change the given settings and keep the rest: another alternate, or none."""
+        """Change the given settings and keep the rest: another alternate, or none, and labels."""
         check_names(settings, _SETTINGS)
         with self._write() as tx:
             present = sqlite.exchanges.catalog.find(tx, name)
+            labels = present.labels
+            if "labels" in settings:
+                labels = model.labels.checked(settings["labels"])
             return sqlite.exchanges.catalog.alter(
-                tx, name, settings.get("alternate", present.alternate)
+                tx, name, settings.get("alternate", present.alternate), labels
             )
 
     @frees_room
@@ -201,9 +205,13 @@ class RoutingCalls(Calls):
 
 def _agreeing(present: Exchange, type: str, settings: ExchangeSettings) -> Exchange:
     alternate = settings.get("alternate", present.alternate)
+    labels = present.labels
+    if "labels" in settings:
+        labels = model.labels.checked(settings["labels"])
     for setting, theirs, ours in (
         ("type", present.type, type),
         ("alternate", present.alternate or "none", alternate or "none"),
+        ("labels", LABELS.write(present.labels), LABELS.write(labels)),
     ):
         if theirs != ours:
             raise Exists(

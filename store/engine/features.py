@@ -62,7 +62,7 @@ class Feature(Enum):
     DROP_EXHAUSTED = "drop exhausted", "A message dropped after its last delivery, without a DLQ."
     SINGLE_ACTIVE = "single active", "One receiving reader at a time, the others standing by."
     REDRIVE_ALLOW = "redrive allow", "The queues that may have this one as their DLQ."
-    LABELS = "labels", "Names and values of your own on a topic, queue, group or share."
+    LABELS = "labels", "Names and values of your own on a thing."
     CHAOS = "chaos", "Misbehaviour on purpose, to test consumers."
     RECEIVE_WAIT = "receive wait", "A queue's own wait of a receive."
     PURGE = "purge", "The messages of a queue removed."

@@ -21,7 +21,8 @@ LONGEST_KEY = 255
 class Exchange(NamedTuple):
     """An exchange; `alternate` gets the messages that none of its bindings matches.
 
-    `bindings` counts those that lead out of it, `created` is Unix milliseconds.
+    `bindings` counts those that lead out of it, `created` is Unix milliseconds. `labels` are names
+    and values of its user's own.
     """
 
     name: str
@@ -29,12 +30,14 @@ class Exchange(NamedTuple):
     alternate: str | None
     created: int | None
     bindings: int = 0
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 class ExchangeSettings(TypedDict, total=False):
     """The settings of an exchange as callers give them."""
 
     alternate: str | None
+    labels: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)

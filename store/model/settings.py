@@ -128,7 +128,7 @@ def text(
 
 def pairs(help: str) -> Setting:
     """Return a setting of names and values: a mapping in calls, pairs in configs."""
-    return Setting(_LABELS, help)
+    return Setting(LABELS, help)
 
 
 def _or(metavar: str, nothing: str | None) -> str:
@@ -189,7 +189,7 @@ def _write_labels(labels: tuple[tuple[str, str], ...]) -> str:
     return write(labels)
 
 
-_LABELS = Notation(
+LABELS = Notation(
     _read_labels, _write_labels, "none", many=True, metavar="NAME=VALUE,…|none", pairs=True
 )
 

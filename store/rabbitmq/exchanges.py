@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
 from store import model, rabbitmq, routing
+from store.engine.features import Feature
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.encoding import given_list
 from store.model.errors import BadInput, Exists, Hint, NotFound, Unroutable
@@ -43,6 +44,8 @@ class ServerExchanges(ServerDeliveries):
         """Create a durable exchange; its alternate is a policy, so that it can change."""
         check_name(name, "exchange name")
         _check_type(type)
+        if settings.get("labels"):
+            self.features.need(Feature.LABELS)
         alternate = settings.get("alternate")
         self._check_alternate(name, alternate)
         present = self._present(name)
@@ -78,6 +81,8 @@ class ServerExchanges(ServerDeliveries):
 
     def alter_exchange(self, name: str, **settings: Unpack[ExchangeSettings]) -> Exchange:
         """Change the alternate of an exchange, by its policy."""
+        if settings.get("labels"):
+            self.features.need(Feature.LABELS)
         self.exchange(name)
         if "alternate" in settings:
             self._check_alternate(name, settings["alternate"])

@@ -79,7 +79,7 @@ class Present:
             arguments = entry.get("arguments") or {}
             effective = self.policies.effective(name, "exchange", arguments)
             alternate = effective.get("alternate-exchange") or effective.get("x-alternate-exchange")
-            settings = {"type": entry["type"], "alternate": alternate or "none"}
+            settings = {"type": entry["type"], "alternate": alternate or "none", "labels": "none"}
             yield Resource("exchange", name, settings, arguments.get(LABEL))
 
     def _bindings(self) -> Iterator[Resource]:

@@ -21,6 +21,8 @@ def refusal(features: Features, thing: Resource, setting: str | None) -> str | N
     feature = _KINDS.get(thing.kind)
     if setting is None:
         return None if feature is None else features.refusal(feature).message
+    if setting == "labels" and thing.settings.get("labels", "none") != "none":
+        return features.refusal(Feature.LABELS).message
     if thing.kind not in {"queue", "topic"} or setting == "partitions":
         return None
     if setting not in thing.settings:

@@ -19,6 +19,7 @@ from store.model.groups import GroupConfig, check_group
 from store.model.positions import parse_position
 from store.model.queues import QueueConfig
 from store.model.settings import (
+    LABELS,
     Notation,
     check_settings,
     config_value,
@@ -224,8 +225,12 @@ GROUP_KIND = Kind(
 EXCHANGE_KIND = Kind(
     "exchange",
     "exchanges",
-    {"type": Notation(_read_type, str), "alternate": Notation(check_name, str, "none")},
-    {"alternate": "none"},
+    {
+        "type": Notation(_read_type, str),
+        "alternate": Notation(check_name, str, "none"),
+        "labels": LABELS,
+    },
+    {"alternate": "none", "labels": "none"},
     _check_exchange,
 )
 BINDING_KIND = Kind(

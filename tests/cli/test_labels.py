@@ -24,6 +24,17 @@ def test_labels_are_given_by_an_option_and_shown(call_mq: RunMq, store: Store, l
     assert shown["config"]["labels"] == {"env": "prod", "team": "shop"}
 
 
+def test_an_exchange_takes_labels_too(call_mq: RunMq, store: Store) -> None:
+    call_mq("exchange", "create", "events", "-t", "fanout", "--labels", "team=shop")
+    assert json.loads(call_mq("exchange", "show", "events", "--json").out)["labels"] == {
+        "team": "shop"
+    }
+
+    assert call_mq("exchange", "alter", "events", "--labels", "none").code == 0
+    assert store.exchange("events").labels == ()
+    assert call_mq("exchange", "alter", "events").is_refused(2)
+
+
 def test_a_thing_without_labels_shows_none(call_mq: RunMq, store: Store) -> None:
     store.create_queue("mails", labels={"team": "shop"})
 

@@ -20,7 +20,9 @@ def test_each_kind_of_thing_keeps_its_labels(store: Store) -> None:
     store.create_queue("mails", labels=LABELS)
     store.create_group("billing", labels=LABELS)
     store.create_share("packers", "orders", labels=LABELS)
+    store.create_exchange("events", "fanout", labels=LABELS)
 
+    assert dict(store.exchange("events").labels) == LABELS
     things = store.topic("orders"), store.queue("mails"), store.share("packers")
     for thing in (*things, store.group("billing")):
         assert dict(thing.config.labels) == LABELS
@@ -37,6 +39,18 @@ def test_labels_are_replaced_as_a_whole(store: Store, open_store: Callable[..., 
     assert dict(other.queue("mails").config.labels) == {"team": "shop"}
     store.alter_queue("mails", labels=None)
     assert other.queue("mails").config.labels == ()
+
+
+def test_an_exchange_keeps_labels_and_alternate_apart(store: Store) -> None:
+    store.create_exchange("events", "fanout", alternate="rest", labels=LABELS)
+
+    store.alter_exchange("events", alternate=None)
+    assert dict(store.exchange("events").labels) == LABELS
+    changed = store.alter_exchange("events", labels={"team": "shop"})
+
+    assert (changed.alternate, changed.labels) == (None, (("team", "shop"),))
+    with pytest.raises(Exists, match="another labels: team=shop, not none"):
+        store.create_exchange("events", "fanout", if_not_exists=True, labels={})
 
 
 def test_other_labels_are_another_setting(store: Store) -> None:
@@ -78,9 +92,14 @@ def test_labels_that_are_none_are_refused(store: Store, labels: Any, why: str) -
 def test_an_export_has_them_and_plans_no_change(store: Store) -> None:
     store.create_queue("mails", labels=LABELS)
     store.create_topic("orders", labels={"one": "1"})
+    store.create_exchange("events", "fanout", labels={"two": "2"})
 
     exported = store.export()
 
     assert 'orders: {labels: ["one=1"]}' in exported
     assert store.plan([TopologyFile("a.yaml", exported.encode())]).steps == ()
+    assert 'events: {type: fanout, labels: ["two=2"]}' in exported
+    changed = [TopologyFile("a.yaml", exported.replace("two=2", "two=3").encode())]
+    store.apply(changed)
+    assert store.exchange("events").labels == (("two", "3"),)
     assert store.plan([TopologyFile("a.yaml", exported.replace("one=1", "one=2").encode())]).steps

@@ -79,7 +79,7 @@ def _queues(store: Store, clock: ManualClock, size: int) -> None:
 
 def _routes(store: Store, size: int) -> None:
     store.create_exchange("events", "topic", alternate="rest")
-    store.create_exchange("rest", "fanout")
+    store.create_exchange("rest", "fanout", labels={"team": "shop"})
     store.create_exchange("sorted", "headers")
     store.bind("events", "emails", key="mail.*")
     store.bind("events", "exchange:sorted", key="all.#")

@@ -10,7 +10,9 @@ from mq.cli.reporting import DryRun, report_document, report_done, write_documen
 from mq.commands import CommandGroup
 from mq.commands.exchange.columns import arrow, binding_document
 from store.model.addresses import EXCHANGE_PREFIX, check_name
+from store.model.errors import BadInput
 from store.model.exchanges import EXCHANGE_TYPES, Binding, Exchange, ExchangeSettings
+from store.model.settings import LABELS
 from store.model.text import counted, format_time
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ app = CommandGroup(help="Exchanges: bindings lead their messages to queues and t
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME…")]
+Labels = Annotated[
+    str | None,
+    typer.Option(metavar="NAME=VALUE,…|none", help="Names and values of your own (none)."),
+]
 
 EXCHANGES: list[Column[Exchange]] = [
     Column("name", lambda exchange: exchange.name, weight=2),
@@ -43,6 +49,7 @@ def create(
         str | None,
         typer.Option(metavar="EXCHANGE|none", help="Exchange for messages that match no binding."),
     ] = None,
+    labels: Labels = None,
     if_not_exists: Annotated[
         bool, typer.Option("--if-not-exists", help="Success if it exists with these settings.")
     ] = False,
@@ -52,12 +59,21 @@ def create(
     The alternate may be created later; until then messages that no binding matches are dropped.
     """
     check_name(name, "exchange name")
-    settings: ExchangeSettings = {} if alternate is None else {"alternate": _named(alternate)}
+    settings = _settings(alternate, labels)
     context = current_context()
     with context.open_store(create=True) as store:
         exchange = store.create_exchange(name, type, if_not_exists=if_not_exists, **settings)
         _warn_of_missing_alternate(context, store, exchange)
     report_document(context, _document(exchange, []), _summary(exchange))
+
+
+def _settings(alternate: str | None, labels: str | None) -> ExchangeSettings:
+    settings: ExchangeSettings = {}
+    if alternate is not None:
+        settings["alternate"] = _named(alternate)
+    if labels is not None:
+        settings["labels"] = {} if labels == LABELS.nothing else LABELS.read(labels)
+    return settings
 
 
 def _named(alternate: str | None) -> str | None:
@@ -117,6 +133,7 @@ def _document(exchange: Exchange, bindings: list[Binding]) -> dict[str, Any]:
         "alternate": exchange.alternate,
         "bindings": [binding_document(binding) for binding in bindings],
         "created": created_at(exchange),
+        **({"labels": dict(exchange.labels)} if exchange.labels else {}),
     }
 
 
@@ -127,6 +144,7 @@ def _fields(exchange: Exchange, bindings: list[Binding]) -> dict[str, str]:
         "alternate": exchange.alternate or "-",
         "bindings": "\n".join(map(arrow, bindings)) or "-",
         "created": created_at(exchange) or "-",
+        **({"labels": LABELS.write(exchange.labels)} if exchange.labels else {}),
     }
 
 
@@ -134,14 +152,20 @@ def _fields(exchange: Exchange, bindings: list[Binding]) -> dict[str, str]:
 def alter(
     name: Name,
     alternate: Annotated[
-        str,
+        str | None,
         typer.Option(metavar="EXCHANGE|none", help="Exchange for messages that match no binding."),
-    ],
+    ] = None,
+    labels: Labels = None,
 ) -> None:
-    """Give an exchange another alternate, or none. Its type can't change."""
+    """Give an exchange another alternate or none, or labels. Its type can't change."""
+    settings = _settings(alternate, labels)
+    if not settings:
+        raise BadInput(
+            "there is nothing to change", hint=f"mq exchange alter {name} --alternate OTHER"
+        )
     context = current_context()
     with context.open_store() as store:
-        exchange = store.alter_exchange(name, alternate=_named(alternate))
+        exchange = store.alter_exchange(name, **settings)
         _warn_of_missing_alternate(context, store, exchange)
         bindings = store.bindings(exchange=name)
     report_document(context, _document(exchange, bindings), _summary(exchange))

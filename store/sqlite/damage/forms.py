@@ -29,6 +29,7 @@ _JSON: dict[tuple[str, str], type] = {
     ("mq_moves", "origin"): dict,
     ("mq_bindings", "arguments"): dict,
     ("mq_topics", "labels"): dict,
+    ("mq_exchanges", "labels"): dict,
     ("mq_queues", "labels"): dict,
     ("mq_groups", "labels"): dict,
     ("mq_shares", "labels"): dict,

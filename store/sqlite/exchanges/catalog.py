@@ -6,15 +6,20 @@ from store import model
 from store.model.addresses import EXCHANGE_PREFIX, check_name
 from store.model.errors import BadInput, Conflict, Exists, Hint
 from store.model.exchanges import EXCHANGE_TYPES, Exchange, check_alternate
+from store.sqlite.file import settings
 from store.sqlite.file.database import Row, Snapshot, WriteTransaction
+
+Labels = tuple[tuple[str, str], ...]
 
 _COLUMNS = (
     "select name, type, alternate, created,"
-    " (select count(*) from mq_bindings b where b.exchange = x.id) from mq_exchanges x"
+    " (select count(*) from mq_bindings b where b.exchange = x.id), labels from mq_exchanges x"
 )
 
 
-def create(tx: WriteTransaction, name: str, type: str, alternate: str | None) -> Exchange:
+def create(
+    tx: WriteTransaction, name: str, type: str, alternate: str | None, labels: Labels = ()
+) -> Exchange:
     """Create an exchange; raises `Exists`. The alternate may be created later (RabbitMQ)."""
     check_name(name, "exchange name")
     if type not in EXCHANGE_TYPES:
@@ -27,9 +32,15 @@ def create(tx: WriteTransaction, name: str, type: str, alternate: str | None) ->
         )
     check_alternate(name, alternate)
     tx.execute(
-        "insert into mq_exchanges (name, type, alternate, created)"
-        " values (:name, :type, :alternate, :created)",
-        {"name": name, "type": type, "alternate": alternate, "created": tx.wall},
+        "insert into mq_exchanges (name, type, alternate, created, labels)"
+        " values (:name, :type, :alternate, :created, :labels)",
+        {
+            "name": name,
+            "type": type,
+            "alternate": alternate,
+            "created": tx.wall,
+            "labels": settings.write_labels(labels),
+        },
     )
     return find(tx, name)
 
@@ -70,16 +81,19 @@ def every(tx: Snapshot) -> list[Exchange]:
 
 
 def _from_row(row: Row) -> Exchange:
-    return Exchange(*row)
+    exchange = Exchange(*row[:5])
+    if len(row) > 5 and row[5] is not None:
+        return exchange._replace(labels=settings.read_labels(row[5]))
+    return exchange
 
 
-def alter(tx: WriteTransaction, name: str, alternate: str | None) -> Exchange:
-    """Give an exchange another alternate, or none; its type can't change."""
+def alter(tx: WriteTransaction, name: str, alternate: str | None, labels: Labels) -> Exchange:
+    """Give an exchange another alternate or none, and labels; its type can't change."""
     find(tx, name)
     check_alternate(name, alternate)
     tx.execute(
-        "update mq_exchanges set alternate = :alternate where name = :name",
-        {"alternate": alternate, "name": name},
+        "update mq_exchanges set alternate = :alternate, labels = :labels where name = :name",
+        {"alternate": alternate, "labels": settings.write_labels(labels), "name": name},
     )
     return find(tx, name)
 

@@ -410,7 +410,8 @@ create table mq_exchanges (
   type text not null check (type in ('direct', 'topic', 'fanout', 'headers')),
   alternate text check (length(alternate) between 1 and 765), -- an exchange, maybe not there yet
   created integer not null,                       -- wall
-  label text                                      -- the topology file that owns it
+  label text,                                     -- the topology file that owns it
+  labels text                                     -- a JSON object
 ) strict;
 
 -- How many messages of its input a producer has published through an exchange.

@@ -98,22 +98,24 @@ def _read_numbers(text: str) -> tuple[int, ...]:
 
 
 @lru_cache
-def _read_labels(text: str | None) -> tuple[tuple[str, str], ...]:
+def read_labels(text: str | None) -> tuple[tuple[str, str], ...]:
+    """Return labels from their column."""
     return () if text is None else model.labels.from_json(text)
 
 
-def _write_labels(labels: tuple[tuple[str, str], ...]) -> str | None:
+def write_labels(labels: tuple[tuple[str, str], ...]) -> str | None:
+    """Return labels as their column holds them: none are null."""
     return model.labels.to_json(labels) if labels else None
 
 
 _DECODERS: dict[object, Callable[[Any], object]] = {
     bool: bool,
     tuple[int, ...]: _read_numbers,
-    tuple[tuple[str, str], ...]: _read_labels,
+    tuple[tuple[str, str], ...]: read_labels,
 }
 _ENCODERS: dict[object, Callable[[Any], object]] = {
     tuple[int, ...]: _write_numbers,
-    tuple[tuple[str, str], ...]: _write_labels,
+    tuple[tuple[str, str], ...]: write_labels,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from store.model.settings import write_settings
+from store.model.settings import LABELS, write_settings
 from store.sqlite import exchanges, groups, queues, shares
 from store.sqlite.exchanges import bindings
 from store.sqlite.file.database import Snapshot
@@ -60,7 +60,8 @@ def _shares(tx: Snapshot) -> _Described:
 
 def _exchanges(tx: Snapshot) -> _Described:
     for found in exchanges.catalog.every(tx):
-        yield "exchange", found.name, {"type": found.type, "alternate": found.alternate or "none"}
+        settings = {"type": found.type, "alternate": found.alternate or "none"}
+        yield "exchange", found.name, {**settings, "labels": LABELS.write(found.labels)}
 
 
 def _bindings(tx: Snapshot) -> list[Resource]:

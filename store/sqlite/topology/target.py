@@ -74,7 +74,7 @@ def _create_queue(tx: WriteTransaction, thing: Resource) -> None:
 
 def _create_exchange(tx: WriteTransaction, thing: Resource) -> None:
     values = KINDS["exchange"].values(thing.settings)
-    exchanges.catalog.create(tx, thing.name, values["type"], values["alternate"])
+    exchanges.catalog.create(tx, thing.name, values["type"], values["alternate"], values["labels"])
 
 
 def _create_binding(tx: WriteTransaction, thing: Resource) -> None:
@@ -123,7 +123,13 @@ def _change_queue(tx: WriteTransaction, thing: Resource, values: dict[str, Any])
 
 
 def _change_exchange(tx: WriteTransaction, thing: Resource, values: dict[str, Any]) -> None:
-    exchanges.catalog.alter(tx, thing.name, values["alternate"])
+    present = exchanges.catalog.find(tx, thing.name)
+    exchanges.catalog.alter(
+        tx,
+        thing.name,
+        values.get("alternate", present.alternate),
+        values.get("labels", present.labels),
+    )
 
 
 def _change_group(tx: WriteTransaction, thing: Resource, values: dict[str, Any]) -> None:
