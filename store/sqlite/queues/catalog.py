@@ -15,9 +15,6 @@ from store.sqlite.leases import readers
 from store.sqlite.leases.readers import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from store.sqlite.leases.readers import ReaderPolicy
     from store.sqlite.log.topics import Partition
 
 
@@ -203,27 +200,8 @@ def _reader(tx: Snapshot, id: int, name: str, channel: int, config: QueueConfig)
         retention=config.retention,
         fair=config.fair,
         single_active=config.single_active,
-        policies=readers.by_hook(_policies(config, retry)),
+        policies=readers.by_hook(queues.policies.policies_of(config, retry)),
     )
-
-
-def _policies(config: QueueConfig, retry: ReaderPolicy | None) -> Iterator[ReaderPolicy]:
-    """Yield the policies that are set, in the order in which they act."""
-    if config.delay and not config.fifo:
-        yield queues.policies.delay.DELAY
-    if config.ttl is not None:
-        yield queues.policies.expiry.TIME_TO_LIVE
-    if deduplicates(config):
-        yield queues.policies.deduplication.Deduplication()
-    if (config.max_length, config.max_bytes) != (None, None):
-        length = queues.policies.length
-        yield length.RejectOverflow() if config.overflow == "reject" else length.ShedOverflow()
-    if config.chaos is not None:
-        yield queues.policies.chaos.ChaosPolicy()
-    if config.single_active:
-        yield queues.policies.single_active.SingleActive()
-    if retry is not None:
-        yield retry
 
 
 def deduplicates(config: QueueConfig) -> bool:

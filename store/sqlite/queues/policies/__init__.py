@@ -6,15 +6,18 @@ misbehave.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from store.lazy import on_demand
+from store.sqlite import queues
 
 if TYPE_CHECKING:
     from store.model.encoding import RecordColumns
     from store.model.messages import NewMessage
+    from store.model.queues import QueueConfig
     from store.model.topics import Seconds
+    from store.sqlite.leases.readers import ReaderPolicy
     from store.sqlite.queues.policies import (
         chaos as chaos,
         deduplication as deduplication,
@@ -27,6 +30,25 @@ if TYPE_CHECKING:
     )
 else:
     __getattr__ = on_demand(__name__)
+
+
+def policies_of(config: QueueConfig, retry: ReaderPolicy | None) -> Iterator[ReaderPolicy]:
+    """Yield the policies that are set, in the order in which they act."""
+    if config.delay and not config.fifo:
+        yield queues.policies.delay.DELAY
+    if config.ttl is not None:
+        yield queues.policies.expiry.TIME_TO_LIVE
+    if queues.catalog.deduplicates(config):
+        yield queues.policies.deduplication.Deduplication()
+    if (config.max_length, config.max_bytes) != (None, None):
+        length = queues.policies.length
+        yield length.RejectOverflow() if config.overflow == "reject" else length.ShedOverflow()
+    if config.chaos is not None:
+        yield queues.policies.chaos.ChaosPolicy()
+    if config.single_active:
+        yield queues.policies.single_active.SingleActive()
+    if retry is not None:
+        yield retry
 
 
 class Options(NamedTuple):
