@@ -223,9 +223,13 @@ def append_one(
     ):
         return None
     generation = tail.settings.generation
-    lane, group, expires, arrived = options or (None, None, None, None)
-    # The first lane of a queue keeps the sequence and the clock of all.
-    here, length = (1, size) if lane is None else (0, 0)
+    lane = group = expires = arrived = None
+    here, length = 1, size
+    if options is not None:
+        lane, group, expires, arrived = options
+        if lane is not None:
+            # The first lane of a queue keeps the sequence and the clock of all.
+            here = length = 0
     while True:
         first, last = tail.next, tail.last_timestamp
         if time < last:
