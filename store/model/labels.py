@@ -13,7 +13,8 @@ from urllib.parse import unquote
 from store.model.errors import BadInput
 
 Labels = tuple[tuple[str, str], ...]
-MOST = 64
+# As many as SQS has tags and attributes of a queue, and more.
+MOST = 128
 LONGEST_NAME = 256
 # Characters of all names and values of a thing.
 LARGEST = 64 << 10

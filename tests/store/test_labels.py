@@ -79,7 +79,7 @@ def test_labels_are_read_as_they_are_written(labels: dict[str, str]) -> None:
         ({"a" * 257: "a"}, "1 to 256 characters"),
         ({"a": 1}, "are text"),
         ({"a": "x" * (64 << 10)}, "64 KiB together"),
-        ({f"{n}": "" for n in range(65)}, "at most 64"),
+        ({f"{n}": "" for n in range(129)}, "at most 128"),
         ({"a": "\ud800"}, "not valid text"),
         ("team=shop", "a mapping"),
     ],
