@@ -7,6 +7,7 @@ it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
@@ -82,11 +83,9 @@ class ClusterDeadLetters(ClusterGroups):
         """Return the dead letters of a topic that were not sent back, partition by partition."""
         name = self.dead_letter_queue(queue)
         chosen: list[Message] = []
-        for message in self._letters(name, self._marks([name])):
+        for message in self._letters(name, self._marks_after(name, after)):
             letter = letters.letter_of(message)
-            if letter is None or letter.sequence <= after:
-                continue
-            if choice is None or choice(letter):
+            if letter is not None and (choice is None or choice(letter)):
                 chosen.append(letter)
                 if limit is not None and len(chosen) >= limit:
                     break
@@ -193,6 +192,16 @@ class ClusterDeadLetters(ClusterGroups):
             for (topic, number), offset in offsets.items()
             if group == f"{REDRIVE_MARK}{topic}"
         }
+
+    def _marks_after(self, topic: str, sequence: int) -> dict[TopicPartition, int]:
+        """Return where to begin in each partition for the letters above the mark and a sequence."""
+        marks = self._marks([topic])
+        if sequence < 0:
+            return marks
+        partition, offset = letters.place_of(sequence)
+        passed = {(topic, number): sys.maxsize for number in range(partition)}
+        here = topic, partition
+        return {**marks, **passed, here: max(marks.get(here, 0), offset + 1)}
 
     def _letters(self, topic: str, marks: Mapping[TopicPartition, int]) -> Iterator[KafkaMessage]:
         """Yield the letters of a topic above its mark, up to its present ends."""

@@ -85,8 +85,13 @@ class DeadRecord(Message):
     @property
     def address(self) -> str:
         """`topic/partition@offset`."""
-        partition, offset = divmod(self.sequence, 1 << _PARTITION_BITS)
+        partition, offset = place_of(self.sequence)
         return f"{self.queue}/{partition}@{offset}"
+
+
+def place_of(sequence: int) -> tuple[int, int]:
+    """Return the partition and offset of a letter by its sequence."""
+    return divmod(sequence, 1 << _PARTITION_BITS)
 
 
 def default_name(topic: str) -> str:

@@ -214,6 +214,22 @@ def test_letters_without_contents_come_from_their_topic(cluster: tuple[str, Brok
     assert [(one.key, one.value) for one in broker.read("bare")] == [(b"k", b"contents")] * 2
 
 
+def test_letters_are_paged_over_partitions(cluster: tuple[str, Broker]) -> None:
+    url, broker = cluster
+    broker.create_topic("paged.dlq", partitions=3)
+    for number in range(9):
+        write(url, "paged.dlq", OURS, key=b"%d" % number)
+    pages: list[int] = []
+    addresses: list[str] = []
+    after = -1
+    while page := broker.dead_letters("paged.dlq", limit=2, after=after):
+        pages.append(len(page))
+        addresses += [letter.address for letter in page]
+        after = page[-1].sequence
+    assert addresses == [letter.address for letter in broker.dead_letters("paged.dlq")]
+    assert pages == [2, 2, 2, 2, 1]
+
+
 def test_letters_are_counted_by_kind_of_error(cluster: tuple[str, Broker]) -> None:
     url, broker = cluster
     broker.create_topic("kinds.dlq")

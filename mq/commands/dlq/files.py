@@ -15,6 +15,7 @@ from mq.text.envelope_inputs import parse_letter
 from mq.text.envelopes import MESSAGE
 from mq.text.listing import DamageWatch
 from mq.write.inputs import opened
+from store.engine.features import Feature
 from store.model.clock import FAR_AHEAD
 from store.model.errors import BadInput, BadRecord
 from store.model.messages import Message
@@ -48,7 +49,7 @@ def export_letters(
         with context.diagnostics.progress(
             f"export {source}", shown=context.output.is_in_file
         ) as progress:
-            if progress.is_shown:
+            if progress.is_shown and not store.features.lacks(Feature.QUEUES):
                 progress.at(0, store.queue(source).messages)
             for letter in watch.over(filter(choice, _counted(_letters(store, source), progress))):
                 if letter.damaged is None:
