@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from threading import Thread
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,6 +22,7 @@ from store.model.errors import (
     Fenced,
     MqError,
     OutcomeUnknown,
+    TimedOut,
     Unavailable,
     Unsupported,
 )
@@ -31,6 +34,12 @@ if TYPE_CHECKING:
     from store.model.messages import MessageId
 
 
+# Seconds after which a producer that was not used is made anew.
+_FRESH = 5.0
+# Seconds that a call may take beyond its own limit.
+_GRACE = 5.0
+
+
 class TransactionalProducer:
     """A producer whose records count once their transaction is committed.
 
@@ -40,6 +49,8 @@ class TransactionalProducer:
     def __init__(self, clients: Clients, id: str) -> None:
         self._clients = clients
         self.id = id
+        self.used = monotonic()
+        self._is_stuck = False
         self._producer: Producer = clients.transactional(id)
         self.call(self._producer.init_transactions, clients.timeout)
 
@@ -76,15 +87,43 @@ class TransactionalProducer:
         deadline = monotonic() + self._clients.timeout
         while True:
             try:
-                return method(*given, **named)
+                return self._answered(partial(method, *given, **named))
             except KafkaException as error:
                 if not error.args[0].retriable() or monotonic() > deadline:
                     raise_ours(error, self._clients.place, f"transaction {self.id}")
 
     def close(self) -> None:
         """Forget what was not committed."""
-        self._producer.purge()
-        self._producer.flush(0)
+        if not self._is_stuck:
+            self._producer.purge()
+            self._producer.flush(0)
+
+    def _answered(self, call: Callable[[], Any]) -> Any:
+        """Return the answer of a call; librdkafka's own limit of it does not always hold.
+
+        After the only server was started again a call may never return: raises `TimedOut` then.
+        """
+        answers: list[Any] = []
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                answers.append(call())
+            except BaseException as error:
+                failures.append(error)
+
+        if not self._is_stuck:
+            thread = Thread(target=run, name=f"mq transaction {self.id}", daemon=True)
+            thread.start()
+            thread.join(self._clients.timeout + _GRACE)
+            self._is_stuck = not answers and not failures
+        if self._is_stuck:
+            name = self._clients.place.name
+            raise TimedOut(f"transaction {self.id}: {name} did not answer in time")
+        if failures:
+            raise failures[0]
+        self.used = monotonic()
+        return answers[0]
 
 
 class Producers:
@@ -98,6 +137,9 @@ class Producers:
     def named(self, id: str | None = None) -> TransactionalProducer:
         """Return the producer of an id, which ends what another process left open under it."""
         id = id or self._own
+        if id in self._made and monotonic() - self._made[id].used > _FRESH:
+            # Its connections may have ended meanwhile, which it does not always notice.
+            self._made.pop(id).close()
         if id not in self._made:
             self._made[id] = TransactionalProducer(self._clients, id)
         return self._made[id]
