@@ -146,6 +146,8 @@ def _unavailable(error: KafkaError, place: Place, subject: str) -> MqError | Non
         KafkaError.NOT_COORDINATOR,
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.BROKER_NOT_AVAILABLE,
     }:
         return Unavailable(f"{subject}: {reason}")

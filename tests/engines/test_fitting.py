@@ -14,6 +14,7 @@ from store.advice.advice import advise
 from store.advice.questions import read_workload
 from store.api.places import all_features, rules_of
 from store.engine.broker import Broker
+from store.engine.features import Feature
 from store.engine.landing import land
 from store.topology import fitting
 from store.topology.model import Topology
@@ -61,6 +62,7 @@ def test_the_topologies_that_come_with_mq_tell_what_each_engine_leaves_out() -> 
     assert text == EXPECTED.read_text(encoding="utf-8"), "UPDATE_LOSSES=1 writes it anew"
 
 
+@pytest.mark.needs(Feature.TOPOLOGY)
 def test_what_is_left_of_them_plans_and_what_is_left_out_does_not(broker: Broker) -> None:
     engine = broker.features.engine
     for config in CONFIGS:
@@ -72,6 +74,7 @@ def test_what_is_left_of_them_plans_and_what_is_left_out_does_not(broker: Broker
         assert len(broker.plan(file(fitted.topology)).steps) == len(list(fitted.topology))
 
 
+@pytest.mark.needs(Feature.TOPOLOGY)
 def test_the_things_of_an_advice_plan_on_the_engine_that_it_is_for(broker: Broker) -> None:
     engine = broker.features.engine
     for answers in WORKLOADS:
