@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Callable, Container, Generator
 from contextlib import suppress
 from functools import partial
 from time import monotonic
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 from weakref import finalize
 
+from store.aio.blocks import ClosedByBlock
 from store.api.consumer import LOOK_INTERVAL, Consumer
 from store.api.merging import WorkCall
-from store.model.errors import Fenced, MqError, StoreUnusable, secondary_to
+from store.model.errors import Fenced, MqError, StoreUnusable
 from store.model.topics import in_seconds
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class AsyncConsumer:
+class AsyncConsumer(ClosedByBlock):
     """A `Consumer` for the tasks of one event loop; made by `AsyncStore.consumer`.
 
     It joins when its `async with` block is entered, or it is awaited, and leaves at the block's
@@ -50,14 +50,8 @@ class AsyncConsumer:
     async def __aenter__(self) -> Self:
         return await self._enter()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with secondary_to(error):
-            await self.close()
+    async def _end_block(self) -> None:
+        await self.close()
 
     async def poll(
         self, max_records: int = 500, timeout: Seconds = 1.0, *,
@@ -176,7 +170,7 @@ class AsyncConsumer:
         return await self._store._threads.change(partial(call, consumer, *arguments, **named))
 
 
-class GroupReader(AsyncIterator["Record"]):
+class GroupReader(ClosedByBlock, AsyncIterator["Record"]):
     """The records of a group's topics, for `async for`; made by `AsyncStore.read_group`.
 
     The loop comes back for the next record when it is done with one, which is committed then: with
@@ -232,14 +226,8 @@ class GroupReader(AsyncIterator["Record"]):
         await self._consumer
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with secondary_to(error):
-            await self.aclose()
+    async def _end_block(self) -> None:
+        await self.aclose()
 
 
 def _leave_late(loop: asyncio.AbstractEventLoop, consumer: AsyncConsumer) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from store.aio.blocks import ClosedByBlock
 from store.api.buffering import MOST_TOGETHER, by_destination, call_of, size_of, store_in_sequence
 from store.api.merging import MergeableCall, WorkCall
 from store.api.producer import Producer
-from store.model.errors import BadInput, StoreUnusable, TimedOut, secondary_to
+from store.model.errors import BadInput, StoreUnusable, TimedOut
 from store.model.messages import NewMessage
 from store.model.topics import NewRecord, in_seconds
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from store.model.topics import Headers, Properties, RecordId, Seconds, Timestamp
 
 
-class AsyncProducer:
+class AsyncProducer(ClosedByBlock):
     """A producer with a buffer, for the tasks of one event loop; made by `AsyncStore.producer`.
 
     Awaiting `produce` and `send` waits for room in the buffer, and gives a future that is done once
@@ -126,14 +126,8 @@ class AsyncProducer:
         await self._begun()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with secondary_to(error):
-            await self.close()
+    async def _end_block(self) -> None:
+        await self.close()
 
     async def _begun(self) -> Producer | None:
         async with self._beginning:

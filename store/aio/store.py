@@ -13,12 +13,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet, WeakValueDictionary
 
+from store.aio.blocks import ClosedByBlock
 from store.aio.committing import Committing
 from store.aio.merged_calls import MergedCalls
 from store.aio.threads import StoreThreads
 from store.aio.waiting import WaitingRoom
 from store.api.store import Store
-from store.model.errors import MqError, secondary_to
+from store.model.errors import MqError
 from store.model.topics import in_seconds
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ Result = TypeVar("Result")
 Taken = TypeVar("Taken")
 
 
-class AsyncStore(MergedCalls):
+class AsyncStore(ClosedByBlock, MergedCalls):
     """An open store, for the tasks of one event loop; `mq.aio.Store`.
 
     Its coroutines are the calls of `Store`, which may use the same file beside it. A task that is
@@ -201,14 +202,8 @@ class AsyncStore(MergedCalls):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with secondary_to(error):
-            await self.close()
+    async def _end_block(self) -> None:
+        await self.close()
 
 
 class Opening:

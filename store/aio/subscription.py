@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Generator
 from contextlib import suppress
 from functools import partial
 from math import inf
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import finalize
 
+from store.aio.blocks import ClosedByBlock
 from store.api.merging import SettleCall
-from store.model.errors import BadInput, StoreUnusable, secondary_to
+from store.model.errors import BadInput, StoreUnusable
 
 if TYPE_CHECKING:
     from store.aio.committing import Committing
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from store.model.topics import Seconds
 
 
-class QueueSubscription(AsyncIterator["Message"]):
+class QueueSubscription(ClosedByBlock, AsyncIterator["Message"]):
     """The messages of a queue, for `async for`; made by `AsyncStore.subscribe`.
 
     No more than `prefetch` messages are received and not settled; those whose lease has lapsed no
@@ -99,14 +99,8 @@ class QueueSubscription(AsyncIterator["Message"]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with secondary_to(error):
-            await self.aclose()
+    async def _end_block(self) -> None:
+        await self.aclose()
 
     def note_settled(self, receipt: str) -> None:
         """Make room for another message: one of them was settled."""
