@@ -61,7 +61,8 @@ def _given_store(context: Context) -> Path | None:
 
 
 def _names() -> list[str]:
-    return sorted(script.parent.name for script in folder_of("demos").glob(f"*/{_SCRIPT}.py"))
+    scripts = folder_of("demos").glob(f"*/{_SCRIPT}.py")
+    return sorted(script.parent.name.replace("_", "-") for script in scripts)
 
 
 def _load(name: str) -> "Story":
@@ -70,4 +71,4 @@ def _load(name: str) -> "Story":
     if name not in names:
         known = f"demos there are: {', '.join(names) or 'none'}"
         raise NotFound(f"there is no demo {name!r}", hint=did_you_mean(name, names, known))
-    return cast("Story", load(folder_of("demos"), f"{name}.{_SCRIPT}"))
+    return cast("Story", load(folder_of("demos"), f"{name.replace('-', '_')}.{_SCRIPT}"))

@@ -40,7 +40,7 @@ def test_a_story_that_does_not_come_true_ends_with_1(run_mq: RunMq, path: Path) 
     run = run_mq("-s", str(path), "demo", "single-active")
 
     assert run.code == 1
-    assert "mq topic ended with 4" in run.err
+    assert "`mq topic create jobs` ended with 4" in run.err
 
 
 def test_the_stories_there_are_can_be_looked_up(run_mq: RunMq) -> None:
