@@ -75,6 +75,8 @@ class Server:
         return ready
 
     def _is_queue(self, name: str) -> bool:
+        # A vhost that does not exist is no queue that does not.
+        self._connection.open()
         with suppress(NotFound):
             self._ready(name)
             return True

@@ -40,6 +40,10 @@ class Connection:
         """The server's version."""
         return str(self._open().server_properties.get("version", "0"))
 
+    def open(self) -> None:
+        """Connect, unless it is connected; raises the error of the place itself."""
+        self._open()
+
     @contextmanager
     def channel(self, purpose: str, subject: str) -> Iterator[amqp.Channel]:
         """Lend the channel of a purpose, with the errors of its calls about the subject as ours.

@@ -48,7 +48,7 @@ def raise_ours(error: Exception, place: Place, subject: str) -> NoReturn:
         case 405 | 406:
             raise Conflict(f"{subject}: {_plain(reply)}") from error
         case 530 if "not found" in reply:
-            raise _no_vhost(place) from error
+            raise no_vhost(place) from error
         case 530:
             raise denied(place, reply) from error
         case 320:
@@ -57,7 +57,7 @@ def raise_ours(error: Exception, place: Place, subject: str) -> NoReturn:
         raise TimedOut(
             f"{place.name} did not answer in time", hint=Hint("wait longer with {timeout}")
         ) from error
-    if isinstance(error, _LOST):
+    if isinstance(error, _LOST) and not isinstance(error, ConnectionRefusedError):
         raise ConnectionLost(f"the connection to {place.name} ended", hint=_REACHABLE) from error
     if isinstance(error, OSError):
         reason = error.strerror or str(error)
@@ -95,6 +95,9 @@ def from_management(status: int, reason: str, place: Place, subject: str) -> MqE
     """Return the error for an answer of the management API."""
     user = place.user or "guest"
     if status == 401:
+        if "authorised" in reason:
+            told = f"{place.name} refuses {user}: no permission for {subject}"
+            return Denied(told, hint="the user needs the tag policymaker, that of an administrator")
         told = f"{place.name} refuses {user} the management API"
         return Denied(told, hint="is the password right? the user needs the tag management")
     if status == 403:
@@ -109,7 +112,8 @@ def from_management(status: int, reason: str, place: Place, subject: str) -> MqE
     return MqError(f"{subject}: the management API of {place.name} answers {status} {reason}")
 
 
-def _no_vhost(place: Place) -> NotFound:
+def no_vhost(place: Place) -> NotFound:
+    """Return the error for a place whose vhost does not exist."""
     vhost = place.path or "/"
     return NotFound(f"{place.name} has no vhost {vhost!r}", hint=f"rabbitmqctl add_vhost {vhost}")
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from store.engine.places import Place
 from store.model.errors import BadInput, Unreachable, Unsupported
 from store.rabbitmq.base import NO_MANAGEMENT
-from store.rabbitmq.errors import from_management
+from store.rabbitmq.errors import from_management, no_vhost
 
 PORT, TLS_PORT = 15672, 15671
 
@@ -71,6 +71,8 @@ class Management:
         target += f"?{urlencode(query)}" if query else ""
         text = None if body is None else json.dumps(body)
         status, reason, answer = self._exchange(method, target, text)
+        if status == 404 and path.endswith("{vhost}"):
+            raise no_vhost(self._place)
         if status >= 400:
             raise from_management(status, _reason(answer) or reason, self._place, subject)
         return json.loads(answer) if answer else None

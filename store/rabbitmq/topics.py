@@ -308,6 +308,7 @@ class ServerTopics(ServerDeliveries):
         return number
 
     def _has_exchange(self, name: str) -> bool:
+        self._connection.open()
         try:
             with self._connection.channel(CONTROL, f"exchange {name}") as channel:
                 channel.exchange_declare(name, "direct", passive=True)

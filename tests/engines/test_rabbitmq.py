@@ -136,11 +136,14 @@ class TestAccess:
         assert "refuses the login of guest" in done.stderr
 
     def test_an_unknown_vhost_is_not_found(self) -> None:
-        with open_place(at("nowhere")) as broker, pytest.raises(NotFound, match="nowhere"):
-            broker.send("emails", b"x")
+        with open_place(at("nowhere")) as broker:
+            for call in (broker.queue, broker.kind, broker.topic):
+                with pytest.raises(NotFound, match="no vhost 'nowhere'"):
+                    call("emails")
 
     def test_a_port_without_a_server_is_unreachable(self) -> None:
-        with open_place("rabbitmq://127.0.0.1:1", timeout=5) as broker, pytest.raises(Unreachable):
+        refused = pytest.raises(Unreachable, match="can't be reached: Connection refused")
+        with open_place("rabbitmq://127.0.0.1:1", timeout=5) as broker, refused:
             broker.send("emails", b"x")
 
     def test_a_user_who_may_only_look_plans_and_may_not_apply(self, shop: str) -> None:
@@ -151,8 +154,9 @@ class TestAccess:
             try:
                 with open_place(at(vhost, "looker")) as broker:
                     assert len(broker.plan(file(text)).steps) == 1
-                    with pytest.raises(Denied, match="looker"):
+                    with pytest.raises(Denied, match="looker") as raised:
                         broker.apply(file(text))
+                    assert "policymaker" in raised.value.hint
             finally:
                 del os.environ["MQ_PASSWORD"]
 
