@@ -41,5 +41,7 @@ def _forward(source: socket.socket, target: socket.socket, ends: bytes | None) -
             if ends is not None and ends in data:
                 break
     for one in (source, target):
+        # The other thread may still read from it.
         with suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
+        one.close()
