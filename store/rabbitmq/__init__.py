@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         management as management,
         members as members,
         memory as memory,
+        noted_groups as noted_groups,
         policies as policies,
         present as present,
         producers as producers,

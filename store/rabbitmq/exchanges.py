@@ -263,7 +263,8 @@ class ServerExchanges(ServerDeliveries):
         return [
             entry
             for entry in entries
-            if entry["source"] and rabbitmq.routes.PARTITION_ORDER not in entry["arguments"]
+            if entry["source"] not in {"", rabbitmq.routes.GROUPS}
+            and rabbitmq.routes.PARTITION_ORDER not in entry["arguments"]
         ]
 
     def _bound(

@@ -41,7 +41,9 @@ DECLARED: Declared = {
     Feature.TRIM: _SEGMENTS,
     Feature.COMPACTION: _SEGMENTS,
     Feature.GROUPS: NATIVE,
-    Feature.GROUP_LIST: absent("it lists no names of readers", "mq group show NAME"),
+    Feature.GROUP_LIST: composed(
+        "it lists no names of readers, so mq notes those that it reads itself"
+    ),
     Feature.GROUP_SETTINGS: absent("it keeps offsets alone", "mq lag GROUP"),
     Feature.GROUP_RESET: NATIVE,
     Feature.GROUP_SKIP: absent(

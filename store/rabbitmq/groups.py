@@ -12,7 +12,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from store import model, rabbitmq
-from store.engine.features import Feature, lacking
 from store.model.addresses import check_name
 from store.model.errors import Conflict, GroupActive, Hint, NotFound, OutcomeUnknown
 from store.model.topics import Record, Seconds
@@ -55,10 +54,20 @@ class ServerGroups(ServerTopics):
     ) -> rabbitmq.members.StreamConsumer:
         """Join a group; a member lives as long as its connection, so the sessions have no time."""
         check_name(group, "group name")
+        topics = list(topics)
         consumer = rabbitmq.members.StreamConsumer(self, group, topics, member, start)
+        rabbitmq.noted_groups.note(self._connection, group, topics)
         if timeout is not None:
             consumer.wait_for_partitions(timeout)
         return consumer
+
+    def groups(self) -> list[GroupStatus]:
+        """Return the groups that mq has read, by name; those of other programs are not known."""
+        known = rabbitmq.noted_groups.noted(self._management)
+        return [
+            _status(name, [row for topic in topics for row in self._rows(name, topic)])
+            for name, topics in known.items()
+        ]
 
     def group(self, name: str) -> GroupStatus:
         """Return a group by the offsets that it stored; raises `NotFound` without any."""
@@ -68,16 +77,12 @@ class ServerGroups(ServerTopics):
             raise NotFound(
                 f"group {name} does not exist", hint=Hint("{}", model.looks.Consume("TOPIC", name))
             )
-        is_read = any(row.state == "active" for row in rows)
-        return model.groups.GroupStatus(
-            name, "stable" if is_read else "empty", 0, model.groups.GroupConfig(), [], rows
-        )
+        return _status(name, rows)
 
     def lag(self, group: str | None = None, topic: str | None = None) -> list[Lag]:
-        """Return the lag of a group, an upper bound: the server does not list its groups."""
-        if group is None:
-            raise lacking(self, Feature.GROUP_LIST)
-        rows = self.group(group).offsets
+        """Return the lag of one group or of those that mq has read, an upper bound."""
+        groups = self.groups() if group is None else [self.group(group)]
+        rows = [row for one in groups for row in one.offsets]
         return [row for row in rows if topic in {None, row.topic}]
 
     def plan_reset(
@@ -111,6 +116,8 @@ class ServerGroups(ServerTopics):
             note(changes)
         for change in changes:
             self.store_offset(group, change.topic, change.partition, change.new or 0)
+        topics = dict.fromkeys(change.topic for change in changes)
+        rabbitmq.noted_groups.note(self._connection, group, topics)
         return changes
 
     def partition_count(self, topic: str) -> int:
@@ -196,3 +203,8 @@ class ServerGroups(ServerTopics):
         return model.groups.OffsetChange(
             topic, partition, current, new, start, end, clamped=new != wanted
         )
+
+
+def _status(name: str, rows: list[Lag]) -> GroupStatus:
+    state = "stable" if any(row.state == "active" for row in rows) else "empty"
+    return model.groups.GroupStatus(name, state, 0, model.groups.GroupConfig(), [], rows)

@@ -19,6 +19,8 @@ _Matcher = Callable[[str, Headers], Sequence[Binding]]
 SUPER_STREAM = "x-super-stream"
 PARTITION_ORDER = "x-stream-partition-order"
 """Arguments of the exchange behind a topic, and of its bindings to the streams."""
+GROUPS = "mq.groups"
+"""The exchange whose bindings note groups: no thing of people's making."""
 _MATCH = "x-match"
 _NOTHING = "undefined"
 
@@ -112,7 +114,7 @@ def arguments_of(headers: Headers, match: Match | str, label: str | None) -> dic
 def is_of_type(entry: Mapping[str, Any]) -> bool:
     """Return whether an exchange is of a type of ours, of people's making, and no topic."""
     name = entry["name"]
-    if (entry.get("arguments") or {}).get(SUPER_STREAM):
+    if name == GROUPS or (entry.get("arguments") or {}).get(SUPER_STREAM):
         return False
     return bool(name) and not name.startswith("amq.") and entry["type"] in EXCHANGE_TYPES
 

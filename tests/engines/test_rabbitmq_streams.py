@@ -80,3 +80,34 @@ class TestRepeatedLoads:
             orders.producer("load").produce_many("orders", [b"x", b"x" * (1 << 20)], 0)
         assert raised.value.index == 1
         assert orders.read("orders") == []
+
+
+class TestGroups:
+    def test_a_group_is_listed_once_a_member_joined_and_no_exchange_shows_it(
+        self, orders: Broker
+    ) -> None:
+        assert orders.groups() == []
+        with orders.consumer("billing", ["orders"], timeout=20.0):
+            assert [(one.name, one.state) for one in orders.groups()] == [("billing", "stable")]
+        assert [row.group for row in orders.lag()] == ["billing"]
+        assert (orders.exchanges(), orders.bindings()) == ([], [])
+        assert "mq.groups" not in orders.export()
+
+    def test_it_goes_with_its_last_topic(self, orders: Broker) -> None:
+        orders.consumer("billing", ["orders"], timeout=20.0).close()
+        orders.delete_topic("orders")
+        assert orders.groups() == []
+
+    def test_a_user_who_may_not_note_it_reads_all_the_same(self, orders: Broker, shop: str) -> None:
+        orders.produce("orders", b"x")
+        vhost = vhost_of(shop)
+        allowed = "^(orders.*|mq\\.member\\..*)$"
+        with (
+            rabbitmq_server.user("reader", "pw", vhost=vhost, allowed=allowed),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setenv("MQ_PASSWORD", "pw")
+            with open_place(at(vhost, "reader")) as other:
+                member = other.consumer("billing", ["orders"], timeout=20.0)
+                assert len(member.poll(1, timeout=20.0)) == 1
+        assert orders.groups() == []
