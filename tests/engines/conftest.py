@@ -78,22 +78,33 @@ def sqs(folder: Path) -> Iterator[str]:
         yield url
 
 
+@contextmanager
+def served_sqs(folder: Path) -> Iterator[str]:
+    """Serve a store in a file to the engine of SQS."""
+    with sqs_server.served() as url:
+        yield url
+
+
 ENGINES = [
     Engine("sqlite", file),
     Engine("rabbitmq", rabbitmq),
     Engine("kafka", kafka),
     Engine("kafka mock", mock_of_kafka, kafka_mock.gaps("kafka mock"), True, by_library),
     Engine("sqs", sqs, sqs_server.gaps()),
+    Engine("sqs served", served_sqs),
 ]
+# Each test of it starts a server; the gateway's own tests are the short form.
+_NIGHTLY = {"sqs served"}
+
+
+def _marks(engine: Engine) -> list[pytest.MarkDecorator]:
+    if engine.name in _NIGHTLY:
+        return [pytest.mark.nightly]
+    return [pytest.mark.xdist_group(engine.name)] if engine.name in {"kafka", "sqs"} else []
 
 
 # One worker for all tests of the one cluster, and of the one Moto: to start it costs seconds.
-_PARAMETERS = [
-    pytest.param(engine, id=engine.name, marks=[pytest.mark.xdist_group(engine.name)])
-    if engine.name in {"kafka", "sqs"}
-    else pytest.param(engine, id=engine.name)
-    for engine in ENGINES
-]
+_PARAMETERS = [pytest.param(engine, id=engine.name, marks=_marks(engine)) for engine in ENGINES]
 
 
 _BROKER = pytest.StashKey[Broker]()

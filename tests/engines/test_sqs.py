@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from botocore.stub import ANY, Stubber
 
+from mq.read.leases import QueueSource
 from store import (
     BadInput,
     Denied,
@@ -255,6 +256,20 @@ class TestReceiving:
             received = service.broker.receive("emails", wait=9, attached=True, until=lambda: True)
             assert received == []
         assert [line.rpartition(" ")[2] for line in service.told] == ["again", "again"]
+
+
+def test_a_worker_keeps_its_leases_for_as_long_as_the_queue_says(service: Service) -> None:
+    service.knows("emails")
+    service.has("emails", VisibilityTimeout="40")
+    message = {"MessageId": "m", "ReceiptHandle": "h", "Body": "v"}
+    service.answers("receive_message", {"Messages": [message]})
+    entry = {"Id": "0", "ReceiptHandle": "h", "VisibilityTimeout": 40}
+    expected = {"QueueUrl": URL + "emails", "Entries": [entry]}
+    done = {"Successful": [{"Id": "0"}], "Failed": []}
+    service.answers("change_message_visibility_batch", done, expected)
+    source = QueueSource(service.broker, "emails")
+    assert source.keepalive_interval < 40 / 2
+    assert source.keepalive(source.take(1, 9.0, lambda: True)) == []
 
 
 class TestMoves:

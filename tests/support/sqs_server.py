@@ -12,9 +12,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 from uuid import uuid4
 
 import pytest
+
+from mq.testing import serve
 
 VARIABLE = "MQ_TEST_SQS"
 REGION = "eu-west-1"
@@ -71,8 +74,22 @@ def gaps() -> dict[str, str]:
     }
 
 
+@cache
+def _create_loader(search_path_string: str | None = None) -> Any:
+    from botocore.loaders import create_loader
+
+    return create_loader(search_path_string)
+
+
 @contextmanager
-def account() -> Iterator[str]:
+def served() -> Iterator[str]:
+    """A store served by `mq serve`, as a place of SQS: the engine on a file again."""
+    with serve() as ports, account(ports.sqs_url) as url:
+        yield url
+
+
+@contextmanager
+def account(at: str = "") -> Iterator[str]:
     """A part of the account that is of one test: the queues with a prefix; yield its place.
 
     Credentials are found as AWS finds them: in the environment.
@@ -80,8 +97,12 @@ def account() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in CREDENTIALS.items():
             patch.setenv(name, value)
+        import botocore.session
+
+        # What AWS has is read anew for each client otherwise, in most of its time.
+        patch.setattr(botocore.session, "create_loader", _create_loader)
         # No files of the person at this machine, and no look for a machine of Amazon's.
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        yield f"sqs://{REGION}?endpoint={endpoint()}&prefix=t{uuid4().hex[:8]}-"
+        yield f"sqs://{REGION}?endpoint={at or endpoint()}&prefix=t{uuid4().hex[:8]}-"
