@@ -1,4 +1,4 @@
-"""The part of a broker that is the same for every server: looks in time, batches, its end."""
+"""The parts of a broker that are the same for every server: looks in time, batches, messages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from store.engine.broker import Broker
 from store.model.errors import secondary_to
+from store.model.messages import Message
 from store.model.topics import Seconds, in_seconds
 
 if TYPE_CHECKING:
@@ -96,3 +97,12 @@ class ServedBatch:
     def publish(self, exchange: str, messages: Sequence[NewMessage]) -> list[list[Placed]]:
         """Publish messages through an exchange."""
         return self._server.publish_many(exchange, messages)
+
+
+class ServedMessage(Message):
+    """A message of a server, which numbers none: its address is its queue and its id."""
+
+    @property
+    def address(self) -> str:
+        """`queue id`."""
+        return f"{self.queue} {self.id}"

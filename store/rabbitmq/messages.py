@@ -12,7 +12,7 @@ import amqp
 
 from store import model
 from store.engine.features import Feature, Features
-from store.engine.messages import ServedMessage
+from store.engine.serving import ServedMessage
 from store.model.encoding import encode_bytes, encode_headers, encode_timestamp, milliseconds
 from store.model.errors import BadInput, BadRecord
 from store.model.messages import Message, NewMessage

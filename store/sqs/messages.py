@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 from store.engine.features import Feature, Features
-from store.engine.messages import ServedMessage
+from store.engine.serving import ServedMessage
 from store.model.dead_letters import Dead
 from store.model.encoding import encode_bytes, encode_headers, encode_timestamp
 from store.model.errors import BadInput, BadRecord, Hint
