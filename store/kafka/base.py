@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from time import monotonic, time
+from typing import Any
 
 from confluent_kafka import KafkaError
 
-from store.engine.features import Features
+from store.engine.features import Feature, Features
 from store.engine.places import Place
 from store.kafka.clients import Clients
 from store.kafka.errors import missing, ours_of, translated
@@ -41,6 +42,10 @@ class Cluster:
     @cached_property
     def _reads(self) -> PartitionReads:
         return PartitionReads(self._clients)
+
+    def _refuse_labels(self, settings: Mapping[str, Any]) -> None:
+        if settings.get("labels"):
+            self.features.need(Feature.LABELS)
 
     def wall(self) -> int:
         """Return this machine's wall clock in Unix milliseconds; that of the servers is unknown."""

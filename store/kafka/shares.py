@@ -63,6 +63,7 @@ class ClusterShares(ClusterGroups):
         """Create a share of a topic; its settings are the group's, and change at any time."""
         self.features.need(Feature.SHARES)
         check_name(name, "share name")
+        self._refuse_labels(settings)
         values = _texts(_held(settings))
         position = parse_position(start, self.wall()) if isinstance(start, str) else start
         values[_START] = self._start(position)
@@ -99,6 +100,7 @@ class ClusterShares(ClusterGroups):
 
     def plan_share_alter(self, name: str, **settings: Unpack[ShareSettings]) -> ShareConfig:
         """Return the settings that `alter_share` would leave; raise its errors."""
+        self._refuse_labels(settings)
         config = self.share(name).config._replace(**_held(settings))
         check_settings(config)
         return config
@@ -311,6 +313,8 @@ def _held(settings: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in settings.items():
         if name not in known:
             raise BadInput(f"a share has no setting {name}")
+        if name == "labels":
+            continue
         values[name] = milliseconds(cast("Seconds", value), name) if name == "lease" else value
     check_settings(ShareConfig(**values))
     if values.get("max_deliveries", 1) is None:

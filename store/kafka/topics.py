@@ -206,10 +206,6 @@ class ClusterTopics(ClusterRecords):
             Feature.COMPACTION.word,
         )
 
-    def _refuse_labels(self, settings: TopicSettings) -> None:
-        if settings.get("labels"):
-            self.features.need(Feature.LABELS)
-
     def _create_topic(
         self,
         name: str,
