@@ -116,7 +116,9 @@ def _whole(
     except (AttributeError, TypeError, UnicodeDecodeError, StructError):
         return None
     base = partition.base
-    offsets = [id - base for id in ids]
+    offsets: Sequence[int] = range(first - base, last - base + 1)
+    if places is ids:
+        offsets = [id - base for id in ids]
     fields, properties = decode_documents(headers or [None] * len(ids))
     columns = zip(
         repeat(topic.name),
