@@ -116,9 +116,7 @@ def _whole(
     except (AttributeError, TypeError, UnicodeDecodeError, StructError):
         return None
     base = partition.base
-    offsets: Sequence[int] = range(first - base, last - base + 1)
-    if places is ids:
-        offsets = [id - base for id in ids]
+    offsets = [id - base for id in ids] if places is ids else range(first - base, last - base + 1)
     fields, properties = decode_documents(headers or [None] * len(ids))
     columns = zip(
         repeat(topic.name),
