@@ -16,7 +16,7 @@ from store import MqError, Overview, Stall
 from store.engine.broker import Broker
 from tui.acting import ActingApp
 from tui.actions.asking import ask_publish
-from tui.actions.letter_deeds import prepare_undo
+from tui.actions.dead_letter_deeds import prepare_undo
 from tui.keys import BY_ID, EVERYWHERE, footer_keys
 from tui.places import KEYS, SCREEN_BY_ID, find_place
 from tui.poller import Inquiry, Polled, Poller, PollFailed

@@ -7,7 +7,7 @@ from store.engine.broker import Broker
 from store.model.addresses import parse_address
 from tui.keys import COMMON_KEYS
 from tui.screens.advice import AdviceView
-from tui.screens.letters import LettersView
+from tui.screens.dead_letters import DeadLettersView
 from tui.screens.message import MessageView
 from tui.screens.overview import OverviewView
 from tui.screens.queues import QueuesView
@@ -21,7 +21,7 @@ SCREENS: tuple[type[View], ...] = (
     OverviewView,
     TopicsView,
     QueuesView,
-    LettersView,
+    DeadLettersView,
     TopologyView,
     AdviceView,
 )

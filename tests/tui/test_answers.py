@@ -17,7 +17,7 @@ from store.engine.broker import Broker
 from tests.tui.conftest import Person
 from tui.actions.deeds import prepare_purge
 from tui.poller import Polled, PollResult
-from tui.screens.letter_editor import Editor
+from tui.screens.dead_letter_editor import Editor
 from tui.widgets.dialogs import Dialog, Form, FormField, ProposedAction
 from tui.widgets.palette import Palette
 

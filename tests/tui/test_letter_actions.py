@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from store import NotFound, Store
-from tui.actions.letter_choices import Alike
-from tui.actions.letter_deeds import prepare_drop, prepare_edit, prepare_redrive, prepare_undo
+from tui.actions.dead_letter_choices import Alike
+from tui.actions.dead_letter_deeds import prepare_drop, prepare_edit, prepare_redrive, prepare_undo
 from tui.widgets.spans import plain
 
 

@@ -12,9 +12,9 @@ from store import NotFound, Store
 from store.model.clock import ManualClock
 from store.model.shell_texts import as_command
 from tests.tui.conftest import HOSTILE, Person
-from tui.actions.letter_choices import Alike, redrive_step
-from tui.actions.letter_deeds import difference, prepare_edit, prepare_redrive
-from tui.screens.letter_editor import editable
+from tui.actions.dead_letter_choices import Alike, redrive_step
+from tui.actions.dead_letter_deeds import difference, prepare_edit, prepare_redrive
+from tui.screens.dead_letter_editor import editable
 from tui.widgets.spans import plain
 
 Run = Callable[..., None]

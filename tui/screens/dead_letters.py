@@ -15,12 +15,18 @@ from store.engine.broker import Broker
 from store.model.looks import RedriveLetters
 from store.model.stalls import Flow, FlowOf, LetterRow
 from store.model.text import counted
+from tui.actions.dead_letter_choices import Alike, dead_letters_alike, redrive_step
+from tui.actions.dead_letter_deeds import ask_redrive
 from tui.actions.deeds import prepare_purge
-from tui.actions.letter_choices import Alike, letters_alike, redrive_step
-from tui.actions.letter_deeds import ask_redrive
 from tui.keys import Key
-from tui.screens.letter_editor import ask_edit
-from tui.screens.letter_group import LETTERS, LetterGroupView, ago, error_cell, letter_rows
+from tui.screens.dead_letter_editor import ask_edit
+from tui.screens.dead_letter_group import (
+    LETTERS,
+    DeadLetterGroupView,
+    ago,
+    error_cell,
+    letter_rows,
+)
 from tui.screens.subject_details import SubjectSight
 from tui.view import Question, View
 from tui.widgets.figures import short_count
@@ -71,7 +77,7 @@ def _group_cells(group: LetterRow, now: int) -> tuple[Line, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class LettersSight:
+class DeadLettersSight:
     """The answer of a look: the groups, and of the selected one its oldest letters and its queue's
     last ten minutes.
     """
@@ -81,7 +87,7 @@ class LettersSight:
     flows: Mapping[FlowOf, Flow]
 
 
-class LettersView(View):
+class DeadLettersView(View):
     """Dead letters in groups; enter opens the letters of one."""
 
     KEYS = ("release", "mark", "undo", "purge", "copy")
@@ -100,7 +106,7 @@ class LettersView(View):
         super().__init__()
         self._groups: dict[str, LetterRow] = {}
         self._asked: Alike | None = None
-        self._oldest = _OldestLetters()
+        self._oldest = _OldestDeadLetters()
 
     @property
     def crumb(self) -> str:
@@ -138,7 +144,7 @@ class LettersView(View):
         if self._alike() != self._asked:
             self.host.ask_again()
 
-    def _show_selected(self, overview: Overview, sight: LettersSight) -> None:
+    def _show_selected(self, overview: Overview, sight: DeadLettersSight) -> None:
         """Show the letters of the selected group, and the plots of its queue if they fit."""
         group, (width, height) = self._selected(), self.size
         masters, letters = (
@@ -195,7 +201,7 @@ class LettersView(View):
     def _open(self) -> None:
         group = self._selected()
         if group is not None:
-            self.host.open_view(LetterGroupView(Alike.of(group)), over=self)
+            self.host.open_view(DeadLetterGroupView(Alike.of(group)), over=self)
 
     def press_mark(self) -> None:
         """Mark the group, or unmark it."""
@@ -236,7 +242,7 @@ class LettersView(View):
         return redrive_step(chosen, self._groups.values()) if chosen else None
 
 
-class _OldestLetters:
+class _OldestDeadLetters:
     """The oldest letters of a group, read again only when the group has changed.
 
     A kind that is rare among many letters takes a walk through all of them.
@@ -249,20 +255,20 @@ class _OldestLetters:
     def of(self, store: Broker, group: LetterRow) -> list[Message]:
         """Return the letters of a group; called in the poll thread."""
         if group != self._of:
-            self._letters = letters_alike(store, [Alike.of(group)], _MOST_SHOWN)
+            self._letters = dead_letters_alike(store, [Alike.of(group)], _MOST_SHOWN)
             self._of = group
         return self._letters
 
 
-def _look(store: Broker, *, alike: Alike | None, oldest: _OldestLetters) -> LettersSight:
+def _look(store: Broker, *, alike: Alike | None, oldest: _OldestDeadLetters) -> DeadLettersSight:
     groups = store.letter_rows(limit=_MOST)
     group = next((one for one in groups if Alike.of(one) == alike), None)
     if group is None:
-        return LettersSight(groups, [], {})
-    return LettersSight(groups, oldest.of(store, group), store.flows([FlowOf(group.queue)]))
+        return DeadLettersSight(groups, [], {})
+    return DeadLettersSight(groups, oldest.of(store, group), store.flows([FlowOf(group.queue)]))
 
 
-def _caption_of(group: LetterRow, sight: LettersSight, width: int) -> Line:
+def _caption_of(group: LetterRow, sight: DeadLettersSight, width: int) -> Line:
     shown = len(sight.letters)
     many = counted(group.count, "letter")
     right = f"{shown:,} of {many}, the oldest first" if shown < group.count else many

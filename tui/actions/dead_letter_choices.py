@@ -37,7 +37,7 @@ class Alike:
         return self.error == (None if dead.error is None else normalise_error(dead.error))
 
 
-def letters_alike(
+def dead_letters_alike(
     store: DeadLetters, groups: Collection[Alike], limit: int | None
 ) -> list[Message]:
     """Return the letters of groups that lie in one queue, oldest first."""

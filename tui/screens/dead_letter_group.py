@@ -12,10 +12,10 @@ from store import Message, Overview
 from store.engine.broker import Broker
 from store.model.looks import RedriveLetters
 from store.model.text import counted
+from tui.actions.dead_letter_choices import Alike, by_ids, dead_letters_alike
+from tui.actions.dead_letter_deeds import ask_redrive, prepare_drop
 from tui.actions.deeds import excerpt, value_text
-from tui.actions.letter_choices import Alike, by_ids, letters_alike
-from tui.actions.letter_deeds import ask_redrive, prepare_drop
-from tui.screens.letter_editor import ask_edit
+from tui.screens.dead_letter_editor import ask_edit
 from tui.screens.message import Reading, body_lines, usual_form
 from tui.view import View
 from tui.widgets.figures import age_cell, count_cell
@@ -67,7 +67,7 @@ def ago(milliseconds: int, now: int) -> Line:
     return age_cell((now - milliseconds) / 1000, Tone.DIM)
 
 
-class LetterGroupView(View):
+class DeadLetterGroupView(View):
     """The letters of one group, oldest first; enter opens one."""
 
     KEYS = ("release", "edit", "mark", "undo", "purge", "copy")
@@ -92,7 +92,7 @@ class LetterGroupView(View):
 
     def question(self) -> Callable[[Broker], list[Message]]:
         """Return the letters of the group."""
-        return lambda store: letters_alike(store, [self._alike], _MOST)
+        return lambda store: dead_letters_alike(store, [self._alike], _MOST)
 
     def show(self, overview: Overview, detail: Any) -> None:
         """Show the letters."""

@@ -17,8 +17,8 @@ from store.model.errors import Hint
 from store.model.looks import EditDeadLetter, RedriveLetters, ShowLeases
 from store.model.shell_texts import as_command
 from store.model.text import counted
+from tui.actions.dead_letter_choices import Alike, dead_letters_alike, redrive_step
 from tui.actions.deeds import Prepare, value_text
-from tui.actions.letter_choices import Alike, letters_alike, redrive_step
 from tui.view import ViewHost
 from tui.widgets.dialogs import Form, FormField, ProposedAction
 from tui.widgets.figures import moment_text
@@ -50,7 +50,7 @@ def prepare_redrive(
     queue = next(iter(chosen)).queue
 
     def deed(store: Broker) -> ProposedAction:
-        letters = letters_alike(store, chosen, None)
+        letters = dead_letters_alike(store, chosen, None)
         if addresses:
             letters = [letter for letter in letters if letter.address in set(addresses)]
         free = [Chosen.of(letter) for letter in letters if letter.state != "leased"]
@@ -101,7 +101,9 @@ def prepare_drop(alike: Alike, addresses: Collection[str]) -> Prepare:
     queue = alike.queue
 
     def deed(store: Broker) -> ProposedAction:
-        letters = [one for one in letters_alike(store, [alike], None) if one.address in addresses]
+        letters = [
+            one for one in dead_letters_alike(store, [alike], None) if one.address in addresses
+        ]
         free = [letter for letter in letters if letter.state != "leased"]
         if not free:
             raise NotFound(

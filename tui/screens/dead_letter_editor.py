@@ -12,7 +12,7 @@ from textual.widgets import TextArea
 from store import Message, MqError
 from store.model.addresses import parse_address
 from store.model.text import printable
-from tui.actions.letter_deeds import prepare_edit
+from tui.actions.dead_letter_deeds import prepare_edit
 from tui.view import ViewHost
 from tui.widgets.dialogs import Dialog
 from tui.widgets.painted import Band
