@@ -285,3 +285,19 @@ def test_a_worker_can_not_dead_letter_by_itself(
     words = ["work", "emails", "--on-failure", "dead-letter", "--once", "--", "false"]
     code, _, err = mq(capfd, "-s", place, *words)
     assert (code, json.loads(err)["error"]["feature"]) == (2, "reject")
+
+
+def test_a_redrive_is_moved_by_the_service_at_a_rate_and_counted(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with sqs_server.served() as served:
+        with open_place(served) as broker:
+            broker.create_queue("jobs-dlq")
+            broker.create_queue("jobs", dlq="jobs-dlq", max_deliveries=1)
+            broker.send_many("jobs", [b"a", b"b"])
+            broker.nack([message.receipt or "" for message in broker.receive("jobs", 2)])
+            assert broker.receive("jobs") == []
+        code, (done,), _ = mq(capfd, "-s", served, "dlq", "redrive", "jobs", "--rate", "50/s")
+        assert (code, done) == (0, {"batch": None, "moved": None, "count": 2})
+        with open_place(served) as broker:
+            assert len(broker.receive("jobs", 2, wait=10.0)) == 2
