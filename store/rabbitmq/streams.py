@@ -19,6 +19,8 @@ _PREFETCH = 1000
 _CHUNK = 65_000
 # Seconds of silence after which a stream is taken to have no more.
 IDLE = 0.3
+# And where it is known to have more: the server is busy.
+BUSY = 5.0
 
 
 class _Cursor:
@@ -50,7 +52,13 @@ class Streams:
                 channel.basic_qos(0, prefetch, False)
                 for stream in streams:
                     self._consume(channel, stream, start, _noting(found[stream]))
-        self._wait(lambda: all(map(all, zip(first.values(), last.values(), strict=True))))
+
+        def is_known() -> bool:
+            return all(map(all, zip(first.values(), last.values(), strict=True)))
+
+        self._wait(is_known)
+        if self._counts([stream for stream in streams if not (first[stream] and last[stream])]):
+            self._wait(is_known, BUSY)
         with self._connection.channel("stream bounds", f"stream {streams[0]}") as channel:
             self._flush(channel, streams[0])
             channel.close()
@@ -115,6 +123,15 @@ class Streams:
             callback=callback,
             arguments={OFFSET_HEADER: start},
         )
+
+    def _counts(self, streams: Sequence[str]) -> bool:
+        """Return whether the server counts messages in one of the streams, as of a while ago."""
+        return any(self._count(stream) for stream in streams)
+
+    def _count(self, stream: str) -> int:
+        with self._connection.channel("stream counts", f"stream {stream}") as channel:
+            count: int = channel.queue_declare(stream, passive=True).message_count
+        return count
 
     def _flush(self, channel: amqp.Channel, stream: str) -> None:
         """Have all that the server has begun to send: it answers after that."""

@@ -34,7 +34,7 @@ from store.rabbitmq.base import CONTROL
 from store.rabbitmq.deliveries import ServerDeliveries
 from store.rabbitmq.errors import missing
 from store.rabbitmq.messages import encoded, parts_of
-from store.rabbitmq.streams import IDLE, Streams, offset_of
+from store.rabbitmq.streams import BUSY, IDLE, Streams, offset_of
 from store.rabbitmq.super_streams import (
     UNKNOWN,
     PlacedRecord,
@@ -192,7 +192,12 @@ class ServerTopics(ServerDeliveries):
         mark_damaged: bool = False,
     ) -> list[Record]:
         """Return up to `limit` records from `offset` on; nothing is remembered."""
-        return self._records(topic, partition, offset, limit)
+        records = self._records(topic, partition, offset, limit)
+        if records:
+            return records
+        # A busy server is silent, too: only the last record tells that there is no more.
+        ((_, end),) = self._streams.bounds([self._partition(topic, partition)])
+        return [] if offset >= end else self._records(topic, partition, offset, limit, BUSY)
 
     def _records(
         self, topic: str, partition: int, offset: int, most: int, idle: float = IDLE
