@@ -108,7 +108,7 @@ def ours_of(error: KafkaError, place: Place, subject: str) -> MqError:
     if code in _DENIED:
         return Denied(
             f"{place.name} refuses {place.user or 'this client'}: {subject}: {reason}",
-            hint="kafka-acls.sh --add --allow-principal User:NAME",
+            hint="an administrator of the cluster allows it, with kafka-acls.sh, to User:NAME",
         )
     if code in _MEMBERS:
         return GroupActive(f"{subject} has live members", hint="end them first")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from store import kafka
 from store.kafka.shares import ClusterShares
 from store.kafka.topology import ClusterTopologies
+from store.model.actions import create
 from store.model.clock import IDLE_AFTER, OVER
-from store.model.errors import NotFound
+from store.model.errors import Hint, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,7 +129,7 @@ class ClusterOperations(ClusterShares, ClusterTopologies):
         if self._is_share(name):
             return "share"
         if wanted:
-            raise NotFound(f"topic {name} does not exist", hint=f"mq topic create {name}")
+            raise NotFound(f"topic {name} does not exist", Hint("{}", create("topic", name)))
         return None
 
     def _lag_rows(self) -> list[Lag]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from store.engine.features import Feature, lacking
 from store.model.addresses import check_name
 from store.model.encoding import encode_bytes
-from store.model.errors import BadRecord, OutcomeUnknown, Unavailable
+from store.model.errors import BadRecord, Hint, OutcomeUnknown, Unavailable
 from store.model.placement import partition_for_key
 from store.model.topics import NewRecord, RecordId
 from store.rabbitmq.stream_messages import as_amqp_1_0
@@ -111,7 +111,7 @@ class StreamProducer:
             raise BadRecord(
                 index,
                 f"{len(entry):,} bytes; with a producer's name a stream takes at most {most:,}",
-                hint="leave --producer out, or raise stream.frame_max of the server",
+                hint=Hint("leave {producer} out, or raise stream.frame_max of the server"),
             )
 
     def _publish(self, stream: str, entries: Sequence[_Entry]) -> None:

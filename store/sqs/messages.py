@@ -112,7 +112,7 @@ def read_receipt(receipt: str) -> tuple[str, str]:
     queue, colon, handle = receipt.partition(":")
     if not (colon and handle and queue):
         raise BadInput(
-            f"{receipt[:40]!r} is no receipt of sqs", hint="as mq receive prints it: QUEUE:HANDLE"
+            f"{receipt[:40]!r} is no receipt of sqs", hint="a receive returns it as QUEUE:HANDLE"
         )
     return queue, handle
 

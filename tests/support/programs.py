@@ -199,7 +199,8 @@ def commit_as_member(path: str) -> None:
 def receive_without_descriptors(path: str) -> None:
     """Look for messages that another process holds while no file can be opened any more."""
     with Store.open(path) as store:
-        # Whatever the call loads and opens is there from here on.
+        # All that the call loads and opens is there from here on; the second in a row loads more.
+        store.receive("jobs")
         store.receive("jobs")
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
