@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -162,9 +163,10 @@ def impatient(tmp_path: Path, path: Path, environment: dict[str, str]) -> Impati
     return run
 
 
-@pytest.fixture
-def full(path: Path, tmp_path: Path) -> Path:
-    """A store with many records, messages and dead letters, and a file with many lines."""
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed store with many records, messages and dead letters."""
+    path = tmp_path_factory.mktemp("filled") / "store.db"
     with Store.open(path, create=True, durability="normal") as store:
         store.create_topic("orders")
         store.produce_many("orders", [NewRecord(b"%d" % n * 100) for n in range(MANY)])
@@ -175,6 +177,13 @@ def full(path: Path, tmp_path: Path) -> Path:
             store.reject([message.receipt or "" for message in taken])
             if store.queue("graves").ready >= MANY:
                 break
+    return path
+
+
+@pytest.fixture
+def full(filled: Path, path: Path, tmp_path: Path) -> Path:
+    """A copy of it, and a file with many lines."""
+    shutil.copy(filled, path)
     (tmp_path / "lines").write_text("".join(f"{n}\n" for n in range(MANY)))
     return path
 

@@ -200,7 +200,7 @@ ALWAYS = settings(deadline=None, print_blob=True, suppress_health_check=list(Hea
 
 
 def test_the_log_is_as_its_model_after_every_step() -> None:
-    runs = settings(ALWAYS, max_examples=50, stateful_step_count=40)
+    runs = settings(ALWAYS, max_examples=35, stateful_step_count=40)
     run_state_machine_as_test(Log, settings=runs)
 
 

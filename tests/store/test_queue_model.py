@@ -182,7 +182,7 @@ _ALWAYS: dict[str, Any] = {
 
 
 class TestQueuesAgainstModel(Queues.TestCase):  # type: ignore[misc,valid-type]
-    settings = settings(max_examples=45, stateful_step_count=50, **_ALWAYS)
+    settings = settings(max_examples=35, stateful_step_count=50, **_ALWAYS)
 
 
 @pytest.mark.nightly
