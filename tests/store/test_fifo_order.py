@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from store import LeaseLost, Message, Store
+from store import LeaseLost, Message, NewMessage, Store
 from store.model.clock import ManualClock
 
 
@@ -69,6 +69,24 @@ def test_a_delay_of_the_older_one_holds_the_group(
     clock.advance(10)
 
     assert values(store.receive("bills", 4)) == ["0"]
+
+
+def test_behind_a_head_that_the_queue_delays_a_message_that_came_back_is_blocked(
+    store: Store, clock: ManualClock
+) -> None:
+    store.create_queue("late", fifo=True, retry_delays=[1])
+    store.send_many(
+        "late", [NewMessage(b"a", message_group="g"), NewMessage(b"b", message_group="g")]
+    )
+    first, second = store.receive("late", 2)
+    store.nack([second.receipt or ""])
+    store.unreceive([first.receipt or ""])
+    store.alter_queue("late", delay=3)
+    clock.advance(2)
+
+    assert [message.state for message in store.messages("late")] == ["delayed", "blocked"]
+    assert (store.queue("late").delayed, store.queue("late").blocked) == (1, 1)
+    assert store.receive("late") == []
 
 
 def test_what_may_be_received_is_no_stall(

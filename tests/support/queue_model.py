@@ -154,7 +154,7 @@ class QueueModel:
         if self.in_flight(message, now):
             return "delayed"
         earlier = (m for m in self.in_order(message.group) if m.sequence < message.sequence)
-        held = any(m.lease is not None and m.lease.due > now for m in earlier)
+        held = any(self.in_flight(m, now) for m in earlier)
         return "blocked" if self.fifo and held else "ready"
 
     def shown(self, message: MessageModel, now: int) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from store.model.encoding import check_whole, decode_document, decode_documents
 from store.model.errors import Hint, NotFound
 from store.model.messages import Message, MisdatedMessage, State
 from store.model.topics import NO_PROPERTIES, Remains
-from store.sqlite import layout, leases
+from store.sqlite import layout, leases, queues
 from store.sqlite.file.database import Snapshot
 from store.sqlite.file.timekeeping import CREDIBLE
 from store.sqlite.leases import abandoned, origins, receipts
@@ -255,7 +255,7 @@ def _gone(queue: Queue, sequence: int) -> NotFound:
 
 
 class _BlockedGroups:
-    """Whether an earlier message of a FIFO group is in flight."""
+    """Whether an earlier message of a FIFO group is in flight, or delayed by its queue."""
 
     def __init__(self, tx: Snapshot, queue: Queue) -> None:
         self._first_in_flight: dict[str, int] = {}
@@ -268,6 +268,17 @@ class _BlockedGroups:
             {**abandoned.parameters(tx, queue.reader), "reader": queue.reader.id},
         ):
             self._first_in_flight[group] = record
+        slot = leases.rows.slots(tx, queue.reader)[0]
+        for group, record in tx.rows(
+            "select message_group, first from mq_heads where reader = :reader and first >= :young"
+            f" and not exists (select 1 from mq_leases l where {layout.LEASE_OF_FIRST})",
+            {
+                **slot.base_ids,
+                "reader": queue.reader.id,
+                "young": queues.order.fifo.first_young(tx, queue),
+            },
+        ):
+            self._first_in_flight.setdefault(group, record)
 
     def before(self, stored: StoredMessage) -> bool:
         """Return whether a delivery of this message has to wait for an earlier one."""
