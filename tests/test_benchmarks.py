@@ -14,6 +14,8 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "benchmarks"
 GROWTH = {"subject", "call", "size", "microseconds", "ratio"}
 # It makes a store of 1,000 partitions and 100,000 message groups, whatever it is asked for.
 LARGE = {"snapshot", "dashboard"}
+# It starts another system's server, and clients that take a second each to be imported.
+SLOW_TO_START = {"serve_sqs"}
 SHARED = {"harness", "growth", "scale_subjects"}
 FIELDS: dict[str, tuple[list[str], set[str]]] = {
     "growth_queue": (["--trials", "2", "--only", "ready", "10", "20"], GROWTH),
@@ -70,7 +72,13 @@ def test_every_measurement_is_tried_here() -> None:
     assert {path.stem for path in SCRIPTS.glob("*.py")} - SHARED - LARGE == set(FIELDS)
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.nightly) if name in SLOW_TO_START else name
+        for name in FIELDS
+    ],
+)
 def test_a_measurement_saves_what_it_found_with_the_machine_it_is_from(
     name: str, tmp_path: Path
 ) -> None:
