@@ -107,6 +107,12 @@ def test_a_missing_parameter_is_named() -> None:
     assert caught.value.code == "MissingParameter"
 
 
+def test_a_result_without_members_is_one_tag() -> None:
+    xml = query_protocol.answer("ReceiveMessage", {}, "id").body
+
+    assert b"<ReceiveMessageResult/>" in xml
+
+
 def test_a_message_lives_in_xml(server: Server) -> None:
     created = call(server, "CreateQueue", QueueName="xml", Attribute__1__Name="DelaySeconds",
                    Attribute__1__Value="0")  # fmt: skip

@@ -285,6 +285,15 @@ def test_a_standard_queue_has_no_attributes_of_fifo(sqs: Any, attributes: dict[s
     assert code == "InvalidAttributeName"
 
 
+def test_the_type_of_a_queue_stays_and_may_be_named_again(sqs: Any, make_queue: MakeQueue) -> None:
+    queue = make_queue(FifoQueue="true")
+
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"FifoQueue": "true"})
+
+    change = {"QueueUrl": queue, "Attributes": {"FifoQueue": "false"}}
+    assert code_of(sqs.set_queue_attributes, **change) == "InvalidAttributeValue"
+
+
 @covers("sqs-155")
 @pytest.mark.parametrize("name", ["", "q" * 81, "/my/test", "!@$"])
 def test_the_name_of_a_queue_has_80_letters_digits_hyphens_and_underscores(

@@ -144,7 +144,12 @@ def answer(
     inner = ""
     if result is not None:
         content = "".join(_elements(operation, result.items()))
-        inner = f"<{operation}Result>{content}</{operation}Result>"
+        # An empty result is one tag, as Amazon writes it: scripts search the text for it.
+        inner = (
+            f"<{operation}Result>{content}</{operation}Result>"
+            if content
+            else (f"<{operation}Result/>")
+        )
     text = (
         f'<{operation}Response xmlns="{NAMESPACE}">{inner}<ResponseMetadata><RequestId>{request_id}'
         f"</RequestId></ResponseMetadata></{operation}Response>"

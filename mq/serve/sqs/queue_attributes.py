@@ -89,14 +89,14 @@ def read(attributes: Mapping[str, str], *, fifo: bool, is_new: bool) -> Settings
     settings: dict[str, Any] = {}
     labels: dict[str, str] = {}
     for name, text in attributes.items():
-        _check_name(name, fifo=fifo, is_new=is_new)
+        _check_name(name, fifo=fifo)
         if name in _NUMBERS:
             settings[_NUMBERS[name].setting] = _number(name, text)
         elif name in KEPT:
             labels[name] = _kept(name, text)
         elif name == "FifoQueue":
             if text.lower() != "true":
-                raise bad_attribute_value(name)
+                raise bad_attribute_value(name) if is_new else _other_type(name)
         else:
             settings |= _READERS[name](text)
     if labels.get(_KEY) and labels.setdefault(_MANAGED, "false") == "true":
@@ -119,7 +119,12 @@ def both_encryptions() -> SqsError:
     )
 
 
-def _check_name(name: str, *, fifo: bool, is_new: bool) -> None:
+def _other_type(name: str) -> SqsError:
+    message = f"Invalid value for the parameter {name}. Reason: Modifying queue type is not"
+    return SqsError("InvalidAttributeValue", f"{message} supported.")
+
+
+def _check_name(name: str, *, fifo: bool) -> None:
     if name not in KNOWN or name in _TOLD or name == "All":
         raise bad_attribute(name)
     if name in _ONLY_FIFO and not fifo:
@@ -127,9 +132,6 @@ def _check_name(name: str, *, fifo: bool, is_new: bool) -> None:
         raise SqsError("InvalidAttributeName", message)
     if name in {"FifoQueue", "ContentBasedDeduplication"} and not fifo:
         raise bad_attribute(name)
-    if name == "FifoQueue" and not is_new:
-        message = "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not"
-        raise SqsError("InvalidAttributeValue", f"{message} supported.")
 
 
 def _number(name: str, text: str) -> float:
