@@ -27,6 +27,7 @@ TO_COME = {
     ("mq_heads", "due"),
     ("mq_deduplications", "until"),
     ("mq_queues", "busy_until"),
+    ("mq_move_tasks", "due"),
 }
 
 
