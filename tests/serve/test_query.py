@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 from xml.etree import ElementTree
@@ -105,6 +107,16 @@ def test_a_missing_parameter_is_named() -> None:
         read(Action="SendMessage", QueueUrl="jobs")
 
     assert caught.value.code == "MissingParameter"
+
+
+def test_an_error_in_json_has_no_root_but_at_the_look_at_messages(server: Server) -> None:
+    for path, root in (("/000000000000/q?Action=ListQueues", "Error"),
+                       ("/_aws/sqs/messages", "ErrorResponse")):  # fmt: skip
+        request = Request(server.url + path, headers={"Accept": "application/json"})
+        with pytest.raises(HTTPError) as caught:
+            urlopen(request)
+
+        assert root in json.loads(caught.value.read())
 
 
 def test_a_result_without_members_is_one_tag() -> None:

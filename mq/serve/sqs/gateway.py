@@ -194,7 +194,9 @@ class SqsGateway:
         if json_protocol.is_json(request):
             return json_protocol.refusal(error, request_id)
         as_json = query_protocol.wants_json(request)
-        return query_protocol.refusal(error, request_id, as_json=as_json)
+        # LocalStack wraps an error in JSON, Amazon does not.
+        wrapped = request.path.startswith(peeking.PATH)
+        return query_protocol.refusal(error, request_id, as_json=as_json, wrapped=wrapped)
 
 
 def _inside() -> SqsError:

@@ -145,11 +145,8 @@ def answer(
     if result is not None:
         content = "".join(_elements(operation, result.items()))
         # An empty result is one tag, as Amazon writes it: scripts search the text for it.
-        inner = (
-            f"<{operation}Result>{content}</{operation}Result>"
-            if content
-            else (f"<{operation}Result/>")
-        )
+        name = f"{operation}Result"
+        inner = f"<{name}>{content}</{name}>" if content else f"<{name}/>"
     text = (
         f'<{operation}Response xmlns="{NAMESPACE}">{inner}<ResponseMetadata><RequestId>{request_id}'
         f"</RequestId></ResponseMetadata></{operation}Response>"
@@ -157,8 +154,10 @@ def answer(
     return _xml(200, text, request_id)
 
 
-def refusal(error: SqsError, request_id: str, *, as_json: bool = False) -> HttpResponse:
-    """Return the answer with an error."""
+def refusal(
+    error: SqsError, request_id: str, *, as_json: bool = False, wrapped: bool = False
+) -> HttpResponse:
+    """Return the answer with an error; `wrapped` has the root of the XML in JSON too."""
     if error.type == "UnknownOperationException":
         return _xml(error.status, "<UnknownOperationException/>", request_id)
     message = error.message
@@ -167,7 +166,9 @@ def refusal(error: SqsError, request_id: str, *, as_json: bool = False) -> HttpR
     fault = "Sender" if error.is_of_sender else "Receiver"
     if as_json:
         detail = {"Type": fault, "Code": error.code, "Message": message, "Detail": None}
-        document = {"ErrorResponse": {"Error": detail, "RequestId": request_id}}
+        document: dict[str, Any] = {"Error": detail, "RequestId": request_id}
+        if wrapped:
+            document = {"ErrorResponse": document}
         return _json(error.status, document, request_id)
     text = (
         f'<ErrorResponse xmlns="{NAMESPACE}"><Error><Type>{fault}</Type><Code>{error.code}</Code>'
