@@ -119,6 +119,23 @@ def test_an_error_in_json_has_no_root_but_at_the_look_at_messages(server: Server
         assert root in json.loads(caught.value.read())
 
 
+@pytest.mark.parametrize(
+    ("result", "messages"),
+    [
+        ({}, None),
+        (
+            {"Messages": [{"Body": "b", "Attributes": {"SenderId": "me"}}]},
+            [{"Body": "b", "Attributes": [{"Name": "SenderId", "Value": "me"}]}],
+        ),
+    ],
+)
+def test_json_has_lists_also_for_a_single_member(result: dict[str, Any], messages: Any) -> None:
+    answered = query_protocol.answer("ReceiveMessage", result, "id", as_json=True)
+
+    document = json.loads(answered.body)["ReceiveMessageResponse"]
+    assert document["ReceiveMessageResult"] == {"messages": messages}
+
+
 def test_a_result_without_members_is_one_tag() -> None:
     xml = query_protocol.answer("ReceiveMessage", {}, "id").body
 

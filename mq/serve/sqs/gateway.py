@@ -188,15 +188,22 @@ class SqsGateway:
         if json_protocol.is_json(request):
             return json_protocol.answer(result, request_id)
         as_json = query_protocol.wants_json(request)
-        return query_protocol.answer(operation, result, request_id, as_json=as_json)
+        wrapped = _is_wrapped(request)
+        return query_protocol.answer(
+            operation, result, request_id, as_json=as_json, wrapped=wrapped
+        )
 
     def _refusal(self, request: HttpRequest, error: SqsError, request_id: str) -> HttpResponse:
         if json_protocol.is_json(request):
             return json_protocol.refusal(error, request_id)
         as_json = query_protocol.wants_json(request)
-        # LocalStack wraps an error in JSON, Amazon does not.
-        wrapped = request.path.startswith(peeking.PATH)
+        wrapped = _is_wrapped(request)
         return query_protocol.refusal(error, request_id, as_json=as_json, wrapped=wrapped)
+
+
+def _is_wrapped(request: HttpRequest) -> bool:
+    """Return whether JSON is to look like the XML, as at that endpoint of LocalStack."""
+    return request.path.startswith(peeking.PATH)
 
 
 def _inside() -> SqsError:

@@ -132,13 +132,22 @@ def _as_number(text: str) -> int:
 
 
 def answer(
-    operation: str, result: dict[str, Any] | None, request_id: str, *, as_json: bool = False
+    operation: str,
+    result: dict[str, Any] | None,
+    request_id: str,
+    *,
+    as_json: bool = False,
+    wrapped: bool = False,
 ) -> HttpResponse:
-    """Return the answer with a result, as XML or, where the client asks for it, as JSON."""
+    """Return the answer with a result, as XML or, where the client asks for it, as JSON.
+
+    JSON has the members of the XML if it is `wrapped`, otherwise lists, as Amazon writes them.
+    """
     if as_json:
         document: dict[str, Any] = {}
         if result is not None:
-            document[f"{operation}Result"] = _as_in_xml(operation, result) or None
+            members = _as_in_xml(operation, result) if wrapped else _with_lists(operation, result)
+            document[f"{operation}Result"] = members or None
         document["ResponseMetadata"] = {"RequestId": request_id}
         return _json(200, {f"{operation}Response": document}, request_id)
     inner = ""
@@ -213,6 +222,23 @@ def _content(operation: str, value: Any) -> str:
 
 def _text(value: str) -> str:
     return escape(_BEYOND_XML.sub("\ufffd", value), _ENTITIES)
+
+
+def _with_lists(operation: str, members: dict[str, Any]) -> dict[str, Any]:
+    """Return a result for JSON with the names of SQS, where maps are lists of pairs."""
+    document: dict[str, Any] = {"messages": None} if operation == "ReceiveMessage" else {}
+    for name, value in members.items():
+        if name in _MAPS:
+            key = "Key" if name == "Tags" else "Name"
+            value = [{key: inner, "Value": content} for inner, content in value.items()]
+        document["messages" if name == "Messages" else name] = _plain_deep(value)
+    return document
+
+
+def _plain_deep(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain_deep(each) for each in value]
+    return _with_lists("", value) if isinstance(value, dict) else _plain(value)
 
 
 def _as_in_xml(operation: str, members: dict[str, Any]) -> dict[str, Any]:
