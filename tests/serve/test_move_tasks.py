@@ -130,6 +130,16 @@ def test_an_arn_of_no_queue_is_named(sqs: Any, make_source: MakeQueue, dead: str
     assert "DestinationArn" in response["Error"]["Message"]
 
 
+@pytest.mark.parametrize("missing", ["SourceArn", "Task"])
+def test_a_handle_of_a_missing_queue_or_task_is_named(sqs: Any, dead: str, missing: str) -> None:
+    source = "arn:aws:sqs:us-east-1:0:gone" if missing == "SourceArn" else arn_of(dead)
+    document = {"taskId": str(UUID(int=1 << 100)), "sourceArn": source}
+    handle = base64.b64encode(json.dumps(document).encode()).decode()
+
+    with pytest.raises(sqs.exceptions.ResourceNotFoundException, match=f"{missing} .*exist"):
+        sqs.cancel_message_move_task(TaskHandle=handle)
+
+
 def test_a_queue_that_is_no_dead_letter_queue_has_nothing_to_move(sqs: Any, queue: str) -> None:
     with pytest.raises(ClientError, match="must be configured as a Dead Letter Queue"):
         sqs.start_message_move_task(SourceArn=arn_of(queue))

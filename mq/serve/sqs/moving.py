@@ -98,13 +98,19 @@ async def cancel_message_move_task(
     """End a task; what it has moved stays where it is."""
     id, source = _read_handle(given["TaskHandle"])
     await _queue(service, source, "SourceArn")
+    if id >= 1 << 63:
+        raise _no_task()
     try:
         task = await service.store.cancel_move(id)
     except NotFound:
-        raise SqsError("ResourceNotFoundException", "Task does not exist.", 404) from None
+        raise _no_task() from None
     except Conflict:
         raise bad_value("Only active tasks can be cancelled.") from None
     return {"ApproximateNumberOfMessagesMoved": task.moved}
+
+
+def _no_task() -> SqsError:
+    return SqsError("ResourceNotFoundException", "Task does not exist.", 404)
 
 
 def _handle(task: MoveTask, source: str) -> str:
@@ -120,6 +126,4 @@ def _read_handle(handle: str) -> tuple[int, str]:
         source = str(document["sourceArn"])
     except (binascii.Error, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise bad_value("Value for parameter TaskHandle is invalid.") from None
-    if id >= 1 << 63:
-        raise SqsError("ResourceNotFoundException", "Task does not exist.", 404)
     return id, source
