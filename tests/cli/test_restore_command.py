@@ -114,7 +114,7 @@ RUNNING = {
     "produce": ["produce", "orders", "--batch", "1", "-o", "ndjson"],
     "follow": ["consume", "orders", "--follow"],
     "group": ["consume", "orders", "-g", "g", "--follow"],
-    "work": ["work", "q", "--", "true"],
+    "work": ["work", "q", "--", "echo", "ran"],
 }
 
 
@@ -123,8 +123,10 @@ def test_four_running_processes_are_told_and_none_writes_any_more(
 ) -> None:
     running = {name: start_mq(*words) for name, words in RUNNING.items()}
     running["produce"].stdin.write(b"3\n")
-    for name in ("produce", "follow", "group"):
-        assert running[name].stdout.readline()
+    backed_up("produce", "q", "job")
+    # Each of them has the store open.
+    for each in running.values():
+        assert each.stdout.readline()
     assert backed_up("restore", "b.db", "--yes").code == 0
     running["produce"].stdin.write(b"4\n")
     ends = {name: each.end() for name, each in running.items()}
