@@ -14,6 +14,9 @@ from tests.support.invariants import check_invariants
 from tests.support.share_invariants import check_share_invariants
 from tests.support.share_programs import POISON, start
 
+VICTIMS = 4
+# A record may be in the hands of every victim, and once more in those of the last worker.
+DELIVERIES = VICTIMS + 2
 WORKERS = 8
 RECORDS = 200
 PATIENCE = 60
@@ -25,7 +28,7 @@ def shared(path: Path) -> Path:
     with Store.open(path, create=True, durability="normal") as store:
         store.create_topic("t", partitions=2)
         store.create_queue("dead")
-        store.create_share("s", "t", dlq="dead", max_deliveries=3)
+        store.create_share("s", "t", dlq="dead", max_deliveries=DELIVERIES)
         records = [NewRecord(b"%d" % n, partition=n % 2) for n in range(RECORDS)]
         records[100] = NewRecord(POISON, partition=0)
         store.produce_many("t", records)
@@ -40,7 +43,7 @@ def check_finished(path: Path, acked: Counter[str]) -> None:
         assert [row.lag for row in store.lag("s")] == [0, 0]
         letters = store.messages("dead")
         assert [letter.value for letter in letters] == [POISON]
-        assert letters[0].deliveries == 3
+        assert letters[0].deliveries == DELIVERIES
         assert letters[0].dead is not None
         assert (letters[0].dead.source, letters[0].dead.error) == ("t/0@50", "poisoned")
     assert set(acked.values()) == {1}, "each record is acknowledged once"
@@ -64,7 +67,7 @@ def test_workers_that_are_killed_lose_nothing_and_finish_each_record_once(
     print(f"repeat with MQ_KILL_SEED={seed}")
     chance = random.Random(seed)
     said: list[str] = []
-    for _ in range(4):
+    for _ in range(VICTIMS):
         at = {} if point == "any moment" else {"MQ_CRASH_AT": f"{point}:{chance.randint(2, 40)}"}
         victim = start("work", shared, "s", chance.randrange(1 << 32), **at)
         assert victim.stdout is not None

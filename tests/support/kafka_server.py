@@ -72,6 +72,9 @@ def empty(url: str) -> None:
     if topics:
         for future in admin.delete_topics(topics, request_timeout=_SECONDS).values():
             future.result()
+    # The settings of a deleted topic may hold for a new one of its name until its broker knows.
+    while any(not name.startswith(OURS) for name in admin.list_topics(timeout=_SECONDS).topics):
+        Event().wait(_LOOK)
     while not _are_deleted(admin, admin.list_consumer_groups().result().valid):
         Event().wait(_LOOK)
 
