@@ -29,9 +29,9 @@ class CopyRates(NamedTuple):
 
 # Of small values, by one process on two cores, to a server on the same machine.
 RATES = {
-    "sqlite": CopyRates(50_000, 20_000),
-    "kafka": CopyRates(30_000, 1),
-    "rabbitmq": CopyRates(5_000, 5_000),
+    "sqlite": CopyRates(100_000, 50_000),
+    "kafka": CopyRates(50_000, 1),
+    "rabbitmq": CopyRates(15_000, 10_000),
 }
 _SLOW = CopyRates(150, 150)
 _NAMED = ("topic", "queue", "group")
@@ -172,6 +172,8 @@ class Migration:
         """
         refuse_losses(preview.losses, allowed)
         source, target = self._source, self._target
+        for thing in self._topology.of("queue"):
+            queues.begin(source, target, thing.name, self._place)
         migrated = Migrated(target.apply([self._file], expected=preview.plan))
         for part in preview.partitions:
             records = topics.copy_partition(source, target, part, advance)
@@ -199,7 +201,9 @@ class Migration:
         return fitting.as_file(self._topology, self._source.location)
 
     def _queue_copy(self, name: str) -> QueueCopy:
-        states = [m.state for m in queues.messages_left(self._source, name, self._place)]
+        states = [
+            m.state for m in queues.messages_left(self._source, self._target, name, self._place)
+        ]
         return QueueCopy(name, len(states), states.count("leased"))
 
 

@@ -14,7 +14,7 @@ from store.crash import crash_point
 from store.engine.features import Feature
 from store.migration.envelopes import envelope
 from store.migration.losses import Loss
-from store.model.errors import BadInput, BadRecord, Hint, TimedOut
+from store.model.errors import BadInput, BadRecord, Hint, NotFound, TimedOut
 from store.model.looks import ShowLeases
 from store.model.messages import NewMessage
 
@@ -24,21 +24,38 @@ if TYPE_CHECKING:
 
 ID_HEADER = "mq-id"
 _MOST_MESSAGES = 100
+_NONE = -1
 _LOOKED_AT = 1_000
 
 
-def messages_left(source: Broker, queue: str, place: str) -> Iterator[Message]:
+def begin(source: Broker, target: Broker, queue: str, place: str) -> None:
+    """Forget how far a queue was copied to a place that does not have it, perhaps any more."""
+    if _is_missing(target, queue):
+        source.note_copied(queue, place, _NONE)
+
+
+def messages_left(source: Broker, target: Broker, queue: str, place: str) -> Iterator[Message]:
     """Yield the messages that were not copied to a place yet, in order."""
-    after = source.copied_to(queue, place)
+    after = _NONE if _is_missing(target, queue) else source.copied_to(queue, place)
     while messages := source.messages(queue, after, _LOOKED_AT):
         yield from messages
         after = messages[-1].sequence
 
 
+def _is_missing(target: Broker, queue: str) -> bool:
+    try:
+        target.queue(queue)
+    except NotFound:
+        return True
+    return False
+
+
 def message_losses(source: Broker, target: Broker, queue: str, place: str) -> list[Loss]:
     """Return the parts of a queue's messages that the target can't hold, counted by a look."""
     counts = Counter(
-        name for message in messages_left(source, queue, place) for name in _lost(message, target)
+        name
+        for message in messages_left(source, target, queue, place)
+        for name in _lost(message, target)
     )
     return [Loss(name, f"queue {queue}", WHY[name], count) for name, count in counts.items()]
 
@@ -74,7 +91,7 @@ def copy_queue(
     """
     copied = 0
     batch: list[Message] = []
-    for message in messages_left(source, queue, place):
+    for message in messages_left(source, target, queue, place):
         if leave_leased and message.state == "leased":
             continue
         batch.append(message)

@@ -74,6 +74,14 @@ def test_after_the_switch_to_read_only_the_last_run_copies_the_rest(
         assert [record.value for record in store.read("orders")] == [b"a", b"b", b"c", b"late"]
 
 
+@pytest.mark.usefixtures("small")
+def test_a_target_that_was_removed_gets_everything_again(call_mq: RunMq, tmp_path: Path) -> None:
+    for target in ("new.db", "moved.db"):
+        run = call_mq("migrate", str(tmp_path / "new.db"), "--apply", "-o", "json")
+        assert [part["copied"] for part in json.loads(run.out)["parts"]] == [3, 1]
+        (tmp_path / "new.db").rename(tmp_path / f"old-{target}")
+
+
 def test_each_copy_names_its_offset_at_the_source(
     call_mq: RunMq, small: Path, tmp_path: Path
 ) -> None:
