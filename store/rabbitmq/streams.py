@@ -117,9 +117,13 @@ class Streams:
         self, channel: amqp.Channel, stream: str, start: Start,
         callback: Callable[[amqp.Message], object],
     ) -> None:  # fmt: skip
+        tag = f"{start} {stream}"
+        # Known before the server answers: a delivery right behind the answer would be rejected, and
+        # that ends the connection of a stream.
+        channel.callbacks[tag] = callback
         channel.basic_consume(
             stream,
-            consumer_tag=f"{start} {stream}",
+            consumer_tag=tag,
             callback=callback,
             arguments={OFFSET_HEADER: start},
         )
