@@ -10,7 +10,6 @@ from store.engine.features import Feature
 from store.migration import fitting, groups, queues, topics
 from store.migration.losses import Loss, refuse_losses
 from store.model.errors import BadInput
-from store.topology.kinds import KINDS
 from store.topology.model import Resource, Topology
 
 if TYPE_CHECKING:
@@ -205,8 +204,3 @@ class Migration:
             m.state for m in queues.messages_left(self._source, self._target, name, self._place)
         ]
         return QueueCopy(name, len(states), states.count("leased"))
-
-
-def loss_names() -> list[str]:
-    """Return the names of losses of messages, for completion and help."""
-    return sorted(queues.WHY) + sorted({kind.section for kind in KINDS.values()})
